@@ -1,0 +1,60 @@
+/**
+ * A Delivery is one version of one file on its way to one destination. Its state is a variant that
+ * carries only its own data; the functions here are the only transitions.
+ *
+ * @module
+ */
+import type { FailureRecord } from "./failure.ts";
+import type { Receipt } from "./receipt.ts";
+import type { SourceFile } from "./source_file.ts";
+
+/** Where a delivery stands. Times in milliseconds since 1970 UTC. */
+export type DeliveryState =
+  | { readonly state: "queued" }
+  | { readonly state: "sending"; readonly attempt: string }
+  | { readonly state: "deferred"; readonly retryAt: number; readonly failure: FailureRecord }
+  | { readonly state: "delivered"; readonly receipt: Receipt }
+  | { readonly state: "failed"; readonly failure: FailureRecord };
+
+/** One file version × one destination. */
+export interface Delivery {
+  readonly id: number;
+  readonly source: SourceFile;
+  /** Name of the destination. */
+  readonly destination: string;
+  /** The method that carries it, as configured or as `auto` chose. */
+  readonly method: string;
+  /** The path at the destination, relative to its base path, `/` between the parts; frozen when the file was admitted. */
+  readonly target: string;
+  /** The observing night it belongs to, `YYYYMMDD`. */
+  readonly night: string;
+  /** How often it was tried and failed for a reason of its own; outages of the destination do not count. */
+  readonly attempts: number;
+  readonly queuedAt: number;
+  readonly state: DeliveryState;
+}
+
+/** The delivery, taken in hand by an attempt. */
+export function send(delivery: Delivery, attempt: string): Delivery {
+  return { ...delivery, state: { state: "sending", attempt } };
+}
+
+/** The delivery, proven. */
+export function deliver(delivery: Delivery, receipt: Receipt): Delivery {
+  return { ...delivery, state: { state: "delivered", receipt } };
+}
+
+/** The delivery, to be tried again at `retryAt`. `counts` says whether the file itself was at fault. */
+export function defer(delivery: Delivery, failure: FailureRecord, retryAt: number, counts: boolean): Delivery {
+  return { ...delivery, attempts: delivery.attempts + (counts ? 1 : 0), state: { state: "deferred", retryAt, failure } };
+}
+
+/** The delivery, given up until a person retries it. */
+export function fail(delivery: Delivery, failure: FailureRecord): Delivery {
+  return { ...delivery, attempts: delivery.attempts + 1, state: { state: "failed", failure } };
+}
+
+/** The delivery, back in the queue with its attempts forgotten: what `retry` asks for. */
+export function requeue(delivery: Delivery): Delivery {
+  return { ...delivery, attempts: 0, state: { state: "queued" } };
+}

@@ -1,0 +1,13 @@
+/**
+ * Whether a destination takes files just now, and if not, why and until when.
+ *
+ * @module
+ */
+import type { FailureRecord } from "./failure.ts";
+
+/** Times in milliseconds since 1970 UTC. */
+export type DestinationState =
+  | { readonly state: "open" }
+  | { readonly state: "backing_off"; readonly until: number; readonly failure: FailureRecord }
+  | { readonly state: "on_hold"; readonly failure: FailureRecord; readonly until: number }
+  | { readonly state: "paused"; readonly by: string };

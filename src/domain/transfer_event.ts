@@ -1,0 +1,57 @@
+/**
+ * The one event stream. The pipeline tells what happens; log, metrics, hooks, console and page listen.
+ *
+ * @module
+ */
+import type { Delivery } from "./delivery.ts";
+import type { DestinationState } from "./destination_state.ts";
+import type { FailureRecord } from "./failure.ts";
+
+/** Something that happened. Times in milliseconds since 1970 UTC, sizes in bytes. */
+export type TransferEvent =
+  & { readonly at: number }
+  & (
+    | { readonly type: "started"; readonly version: string; readonly pid: number }
+    | { readonly type: "stopping"; readonly reason: string }
+    | { readonly type: "stopped" }
+    | { readonly type: "reloaded" }
+    | { readonly type: "reload_refused"; readonly message: string }
+    | { readonly type: "watching"; readonly job: string; readonly folder: string; readonly how: "events" | "poll" }
+    | { readonly type: "not_watching"; readonly job: string; readonly folder: string; readonly failure: FailureRecord }
+    | {
+      readonly type: "scanned";
+      readonly job: string;
+      readonly files: number;
+      readonly admitted: number;
+      readonly milliseconds: number;
+    }
+    | { readonly type: "created" | "changed" | "removed"; readonly job: string; readonly path: string }
+    | {
+      readonly type: "growing";
+      readonly job: string;
+      readonly path: string;
+      readonly size: number;
+      readonly declared: number | null;
+    }
+    | { readonly type: "incomplete"; readonly job: string; readonly path: string; readonly reason: string }
+    | { readonly type: "ready"; readonly job: string; readonly path: string; readonly size: number }
+    | { readonly type: "refused"; readonly job: string; readonly path: string; readonly failure: FailureRecord }
+    | { readonly type: "queued" | "sending" | "deferred" | "delivered" | "failed"; readonly delivery: Delivery }
+    | { readonly type: "progress"; readonly delivery: Delivery; readonly bytes: number }
+    | { readonly type: "removed_source"; readonly job: string; readonly path: string }
+    | { readonly type: "destination"; readonly name: string; readonly now: DestinationState; readonly before: DestinationState }
+    | { readonly type: "session"; readonly name: string; readonly about: string }
+    | { readonly type: "swept"; readonly name: string; readonly count: number }
+    | {
+      readonly type: "notice";
+      readonly level: "debug" | "info" | "warning" | "error";
+      readonly message: string;
+      readonly error?: unknown;
+    }
+  );
+
+/** An event before its time is stamped on it. */
+export type Happening = TransferEvent extends infer E ? E extends TransferEvent ? Omit<E, "at"> : never : never;
+
+/** Tells the stream what happened. Never throws, never waits. */
+export type Tell = (happening: Happening) => void;

@@ -1,0 +1,28 @@
+/**
+ * What a file format can tell about a file being finished. A format reads only what it needs, through a
+ * reader that gives any range, so that a 4 GB file costs a few kilobytes.
+ *
+ * @module
+ */
+
+/** Reads at most `length` bytes from `offset`; fewer at the end of the file. */
+export type RangeReader = (offset: number, length: number) => Promise<Uint8Array>;
+
+/** What the content says. Sizes in bytes. */
+export type Verdict =
+  /** All that the file declares of itself is there. A lower bound: more may follow. */
+  | { readonly verdict: "reached"; readonly declaredBytes: number; readonly warning?: string }
+  /** The file says that more must come; `declaredBytes` is null while even that is not known yet. */
+  | { readonly verdict: "short"; readonly declaredBytes: number | null; readonly reason: string }
+  /** The content tells nothing: the quiet time decides. */
+  | { readonly verdict: "undeclared"; readonly warning?: string }
+  /** The content contradicts its own checksums: never deliverable by waiting. */
+  | { readonly verdict: "corrupt"; readonly reason: string };
+
+export interface Format {
+  readonly name: string;
+  /** Whether a file of this name may be of this format; `name` is the last part of the path, in lower case. */
+  claims(name: string): boolean;
+  /** Looks at `size` bytes of content. Never throws for content; errors of the reader pass through. */
+  inspect(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict>;
+}

@@ -1,0 +1,131 @@
+/**
+ * The ledger: what was seen, what is queued, what is proven. The ledger is the queue; there is no other.
+ * This is its contract; {@linkcode openLedger} keeps it in SQLite.
+ *
+ * @module
+ */
+import type { Delivery, DeliveryState } from "../domain/delivery.ts";
+import type { FileFacts, SourceFile } from "../domain/source_file.ts";
+import type { Receipt } from "../domain/receipt.ts";
+
+/** A finished file with where it goes: `targets` maps destination name to target path and method. */
+export interface Admission {
+  readonly source: SourceFile;
+  readonly night: string;
+  readonly targets: readonly { readonly destination: string; readonly target: string; readonly method: string }[];
+  /** Header cards worth keeping (OBJECT, FILTER, …), if the format has any. */
+  readonly cards?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface ClaimRequest {
+  readonly job: string;
+  readonly destination: string;
+  readonly order: "oldest_first" | "newest_first";
+  readonly maxFiles: number;
+  /** At least one file is claimed whatever its size. */
+  readonly maxBytes: number;
+  readonly attempt: string;
+  readonly now: number;
+}
+
+/** What `history`, the page and the report ask for. */
+export interface DeliveryQuery {
+  readonly job?: string;
+  readonly destination?: string;
+  readonly night?: string;
+  readonly states?: readonly DeliveryState["state"][];
+  /** Only failures a person should look at, see `isTrouble`. */
+  readonly trouble?: boolean;
+  /** Part of the path, any case. */
+  readonly search?: string;
+  readonly ids?: readonly number[];
+  readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
+  readonly descending?: boolean;
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** A row of history: the delivery with what the ledger knows besides. */
+export interface DeliveryRow {
+  readonly delivery: Delivery;
+  /** SHA-256 of the bytes sent, known since they were first read; null before. */
+  readonly sha256: string | null;
+  readonly deliveredAt: number | null;
+  readonly cards: Readonly<Record<string, string | number | boolean>> | null;
+}
+
+export interface Counts {
+  readonly queued: number;
+  readonly sending: number;
+  readonly deferred: number;
+  readonly delivered: number;
+  /** Without `superseded` and `skipped`, which are no trouble. */
+  readonly failed: number;
+}
+
+export interface Ledger extends Disposable {
+  /** Random name of this ledger, part of our staging folders' names. */
+  readonly instance: string;
+
+  // Intake
+  /** Of these files, those that are not admitted yet for every one of the destinations, and those whose ctime alone changed. */
+  unknown(
+    job: string,
+    files: readonly FileFacts[],
+    destinations: readonly string[],
+  ): { fresh: FileFacts[]; recheck: FileFacts[] };
+  /**
+   * Idempotent on (job, path, fingerprint) × destination. A new version supersedes queued and deferred
+   * deliveries of older versions of the same path. Returns the deliveries that are new.
+   */
+  admit(admissions: readonly Admission[], now: number): Delivery[];
+  /** Settles a changed ctime: the same content is remembered with the new ctime, other content is admitted as a new version. */
+  recheck(admission: Admission, sha256: string, now: number): Delivery[];
+
+  // Outbox
+  /** Takes due deliveries in hand, state `sending`. */
+  claim(request: ClaimRequest): Delivery[];
+  /** What an earlier process had in hand when it ended. */
+  inFlight(job: string, destination: string): Delivery[];
+  /** Stores the state and attempts of these deliveries in one transaction; durable on return. */
+  record(deliveries: readonly Delivery[], now: number): void;
+  /** Remembers the hash of a version's bytes. */
+  rememberHash(delivery: Delivery, sha256: string): void;
+  /** The hash remembered for the delivery's version, or null. */
+  hashOf(delivery: Delivery): string | null;
+  /** When the next deferred delivery is due: milliseconds since 1970, 0 if something is queued now, null if nothing waits. */
+  nextDue(job: string, destination: string): number | null;
+  /** Makes deferred deliveries of a destination due now (it has come back). */
+  hurry(job: string, destination: string): void;
+  /** Puts failed deliveries back into the queue; `null` means all failed ones. Returns how many. */
+  requeue(ids: readonly number[] | null, now: number): number;
+
+  // Source removal (I4)
+  /** Source files whose every delivery is `delivered` at checksum or read_back level, for every one of the destinations, and not removed yet. */
+  removable(
+    job: string,
+    destinations: readonly string[],
+    limit: number,
+  ): { source: SourceFile; receipts: Receipt[]; versionId: number }[];
+  markRemoved(versionIds: readonly number[], now: number): void;
+
+  // Destinations
+  deviceOf(job: string, destination: string): string | null;
+  rememberDevice(job: string, destination: string, device: string): void;
+  pausedBy(destination: string): string | null;
+  setPaused(destination: string, by: string | null): void;
+
+  // Questions
+  query(query: DeliveryQuery): DeliveryRow[];
+  count(query: DeliveryQuery): number;
+  counts(job?: string, destination?: string): Counts;
+  /** When the oldest undelivered delivery was queued; null if none. */
+  oldestWaiting(job?: string, destination?: string): number | null;
+  nights(): string[];
+
+  // Care
+  /** SQLite's own check; empty when sound. */
+  integrity(): string[];
+  /** A consistent copy while in use. */
+  backup(path: string): Promise<void>;
+}

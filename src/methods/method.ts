@@ -1,0 +1,109 @@
+/**
+ * The contract between the corridor and the ways to carry files. A method opens a Session; the session
+ * puts files under staging names, tells digests, publishes. The conformance suite holds every method to it.
+ *
+ * Paths here (`staged`, `target`) are relative to the destination's base path, `/` between the parts,
+ * already normalised. Staged names are made of safe characters only and lie under
+ * `.image-transfer-<instance>/<attempt>/`; targets are hostile: any character but `/` and NUL.
+ *
+ * @module
+ */
+import type { FailureRecord } from "../domain/failure.ts";
+import type { ConflictPolicy, Destination, MethodName } from "../domain/job.ts";
+import type { Digest, ProofLevel } from "../domain/receipt.ts";
+import type { SourceFile } from "../domain/source_file.ts";
+import type { System } from "../system/system.ts";
+
+/** What a method is handed. */
+export interface MethodContext {
+  readonly system: System;
+  /** Name of our staging folder at the destination: `.image-transfer-<instance>`. */
+  readonly stagingRoot: string;
+  /** A folder of ours on this side for links and batch files; swept at start. */
+  readonly workFolder: string;
+  readonly tell: (level: "debug" | "info" | "warning", message: string) => void;
+}
+
+export interface Method {
+  readonly name: Exclude<MethodName, "auto">;
+  /**
+   * Opens a session: connects, probes tools. Does not make the base path: {@linkcode Session.attach} does.
+   * @throws {Failure} what keeps the destination from being used, with its next step.
+   */
+  connect(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<Session>;
+}
+
+/** A file to be put under a staging name. */
+export interface Parcel {
+  readonly source: SourceFile;
+  /** `<stagingRoot>/<attempt>/<safe name>` */
+  readonly staged: string;
+  /** Where an earlier attempt left part of the same file version, if it did; the session may use or ignore it. */
+  readonly leftover?: string;
+}
+
+/** What became of one parcel; in the order of the parcels. */
+export type PutOutcome = { readonly put: true } | { readonly put: false; readonly failure: FailureRecord };
+
+/** A staged and proven file to be given its final name. */
+export interface Publication {
+  readonly staged: string;
+  readonly target: string;
+  /** What to do when something else has the final name. `skip` and `fail` both leave it and answer `exists`. */
+  readonly onConflict: ConflictPolicy;
+  /** Mode for the file and for folders made on the way; null leaves them as they are. */
+  readonly fileMode: number | null;
+  readonly directoryMode: number | null;
+}
+
+/** What became of one publication; in order. */
+export type PublishOutcome =
+  /** It has its final name; `former` is where a different file that had the name was kept (`version`). */
+  | { readonly published: true; readonly former?: string }
+  | { readonly published: false; readonly failure: FailureRecord };
+
+/** What stands at a path. */
+export interface Standing {
+  readonly bytes: number;
+  readonly kind: "file" | "folder" | "other";
+}
+
+/** The destination as found: free space, and which device the base path is on (opaque; compared, never parsed). */
+export interface Ground {
+  readonly freeBytes: number | null;
+  readonly device: string | null;
+}
+
+/** An open way to one destination. Calls may overlap unless said otherwise. Every failure is a {@linkcode Failure}. */
+export interface Session extends AsyncDisposable {
+  /** The best proof that {@linkcode digest} gives here. */
+  readonly proof: Extract<ProofLevel, "checksum" | "read_back">;
+  /** The method at work after `auto` has chosen. */
+  readonly method: Exclude<MethodName, "auto">;
+  /** For status and doctor: tools, versions, hash program. */
+  readonly about: string;
+  /**
+   * Finds the base path and tells its device; with `create`, makes it (once, at first contact).
+   * @throws {Failure} `device_missing` where the base path is not there and `create` is false.
+   */
+  attach(create: boolean, signal: AbortSignal): Promise<Ground>;
+  /** What stands at these paths, in order; null = nothing. Cheap: no content is read. */
+  survey(paths: readonly string[], signal: AbortSignal): Promise<(Standing | null)[]>;
+  /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */
+  digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
+  /**
+   * Puts files under their staging names and makes the staging folder. One bad file fails alone.
+   * `onBytes(index, bytes)` tells how far a parcel is; some tools tell only in steps.
+   * @throws {Failure} when the whole batch is lost (connection, disk full…); what arrived stays staged.
+   */
+  put(parcels: readonly Parcel[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal): Promise<PutOutcome[]>;
+  /**
+   * fsync staged files, rename to the final names (atomic replace), fsync the folders. Returns when it is durable.
+   * Folders on the way are made. A target that is a folder fails with `exists`.
+   */
+  publish(items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]>;
+  /** Attempts of ours that left something: folder names under the staging root. */
+  leftovers(signal: AbortSignal): Promise<string[]>;
+  /** Removes the staged remains of these attempts; with `null`, the whole staging root. Nothing there is fine. */
+  sweep(attempts: readonly string[] | null, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,184 @@
+/**
+ * The only door to the operating system, as an interface: everything above is handed the parts it uses
+ * (`Pick<System, "now" | "sleep" | "run">`), so that tests can hand it others.
+ *
+ * Every path given here is absolute and in the system's own notation, unless said otherwise.
+ * Errors of the operating system are thrown as they are (`Deno.errors.NotFound`, …); ask {@linkcode faultOf}
+ * what they mean.
+ *
+ * @module
+ */
+import type { Digest } from "../domain/receipt.ts";
+import type { FileFacts } from "../domain/source_file.ts";
+
+export type Platform = "linux" | "darwin" | "windows";
+
+/** What a path is; times in milliseconds since 1970 UTC. */
+export interface PathFacts {
+  readonly kind: "file" | "folder" | "symlink" | "other";
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly mode: number;
+  /** `device:inode`, empty where the system gives none. */
+  readonly identity: string;
+  readonly device: string;
+}
+
+/** A program and its arguments: never a shell string. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  /** Added to the daemon's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What became of a program that ran to its end. Output is text, cut at 1 MiB a stream. */
+export interface Finished {
+  readonly code: number;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program that goes on running, with all three pipes. Streams are drained even if nobody reads. */
+export interface Child extends AsyncDisposable {
+  readonly pid: number;
+  write(data: Uint8Array | string): Promise<void>;
+  closeStdin(): Promise<void>;
+  /** Standard output, in pieces as they come. */
+  readonly stdout: AsyncIterable<Uint8Array>;
+  /** The last 64 KiB of standard error so far. */
+  stderr(): string;
+  readonly finished: Promise<{ code: number; signal: string | null }>;
+  /** Asks it to end, and ends it by force two seconds later. */
+  end(): Promise<void>;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970 UTC; may jump. For what is shown and stored. */
+  now(): number;
+  /** Milliseconds that only ever grow. For intervals and time-outs. */
+  monotonic(): number;
+  /** Resolves after `ms`, or at once, without an error, when the signal is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** A number in [0, 1). */
+  random(): number;
+}
+
+export interface Files {
+  /** Facts of a path without following a symlink; null where there is nothing. */
+  facts(path: string): Promise<PathFacts | null>;
+  /** Facts of what a path leads to, symlinks followed. */
+  followedFacts(path: string): Promise<PathFacts | null>;
+  /** The entries of one folder with their facts, symlinks not followed; names that are not UTF-8 in `unreadable`. */
+  list(folder: string): Promise<{ entries: { name: string; facts: PathFacts }[]; unreadable: string[] }>;
+  /**
+   * Every regular file under `root` in batches, never following a symlink, in a Worker that ends with the walk.
+   * `path` of the facts is relative with `/`. Folders that cannot be read and names that are not UTF-8 come as `unreadable`.
+   */
+  walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncIterable<WalkBatch>;
+  /** At most `length` bytes from `offset`; fewer at the end of the file. */
+  read(path: string, offset: number, length: number): Promise<Uint8Array>;
+  /** SHA-256 over the whole file, with one reused buffer. */
+  hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
+  /**
+   * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed.
+   * Continues behind `options.from` bytes that already stand at `to` (they are hashed from the source).
+   */
+  copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
+  /** Flushes a file or folder to its disk (fsync); a no-op for folders on Windows. */
+  sync(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Makes a second name for a file; throws AlreadyExists instead of replacing. */
+  link(from: string, to: string): Promise<void>;
+  symlink(target: string, path: string): Promise<void>;
+  /** Removes a file or an empty folder; nothing there is fine. */
+  remove(path: string): Promise<void>;
+  /** Removes a folder with all that is in it; nothing there is fine. */
+  removeTree(path: string): Promise<void>;
+  /** Makes a folder and its parents. */
+  makeFolder(path: string, mode?: number): Promise<void>;
+  setTimes(path: string, mtimeMs: number): Promise<void>;
+  setMode(path: string, mode: number): Promise<void>;
+  readText(path: string): Promise<string>;
+  /** Writes by temporary file, fsync and rename, so that readers see the old or the new text. */
+  writeText(path: string, text: string, mode?: number): Promise<void>;
+  /** Free bytes for this account and the device of the file system that holds `path`. */
+  space(path: string): Promise<{ freeBytes: number; device: string }>;
+}
+
+export interface WalkOptions {
+  readonly recursive: boolean;
+  /** Skip names that begin with a dot (and Windows' hidden attribute is not looked at). */
+  readonly skipHidden: boolean;
+}
+
+export interface WalkBatch {
+  readonly files: readonly FileFacts[];
+  readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+}
+
+export interface CopyOptions {
+  readonly from?: number;
+  readonly bytesPerSecond?: number | null;
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/** A hint that something under a watched root may have changed. */
+export interface WatchHint {
+  readonly kind: "create" | "write" | "close" | "remove" | "rename" | "chmod" | "other";
+  /** Absolute paths; empty when the watcher lost track and everything must be listed again. */
+  readonly paths: readonly string[];
+}
+
+export interface Watching {
+  /** Hints until the signal is aborted; ends when the watch dies (root gone), throws when it cannot be set up. */
+  watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchHint>;
+  /** Which of these files some process holds open for writing; `null` where this system cannot tell. */
+  openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null>;
+}
+
+export interface Processes {
+  /** Runs a program to its end; killed when the signal is aborted (then throws the signal's reason). */
+  run(command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished>;
+  spawn(command: Command, signal: AbortSignal): Promise<Child>;
+  /** The absolute path of a program on the PATH, or null. */
+  which(program: string): Promise<string | null>;
+}
+
+export interface Surroundings {
+  readonly platform: Platform;
+  readonly pid: number;
+  readonly hostname: string;
+  /** The user's home folder. */
+  readonly home: string;
+  readonly separator: "/" | "\\";
+  env(name: string): string | undefined;
+  /** A short folder of mode 0700 for sockets and such, gone after a reboot. */
+  runtimeFolder(): Promise<string>;
+  /** Holds an exclusive lock on the file until released or the process ends; null when another process holds it. */
+  lock(path: string): Promise<AsyncDisposable | null>;
+}
+
+export type System = Clock & Files & Watching & Processes & Surroundings;
+
+/** What an error of the operating system means to us. */
+export type Fault =
+  | "not_found"
+  | "exists"
+  | "permission"
+  | "no_space"
+  | "read_only"
+  | "busy"
+  | "not_a_folder"
+  | "is_a_folder"
+  | "name_too_long"
+  | "bad_name"
+  | "too_many_open_files"
+  | "cross_device"
+  | "unsupported"
+  | "io"
+  | "aborted"
+  | "other";

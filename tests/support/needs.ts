@@ -1,0 +1,79 @@
+/**
+ * Which real components this machine has for the tests. A test names what it needs:
+ * `Deno.test({ name, ignore: !has("sshd", "rsync"), fn })`; `tests/run.ts` installs what it can, says what is
+ * missing, and fails for it when `IMAGE_TRANSFER_TEST_REQUIRE=all`.
+ *
+ * @module
+ */
+
+/** A component: how it is found, which Debian package brings it, and what is not tested without it. */
+export interface Component {
+  readonly found: () => boolean;
+  readonly packages: readonly string[];
+  readonly tests: string;
+}
+
+export const COMPONENTS = {
+  sshd: {
+    found: () => Boolean(which("sshd") && which("ssh")),
+    packages: ["openssh-server", "openssh-client"],
+    tests: "remote methods against a real sshd",
+  },
+  rsync: { found: () => Boolean(which("rsync")), packages: ["rsync"], tests: "the rsync method" },
+  astropy: {
+    found: () => succeeds("/usr/bin/python3", ["-c", "import astropy.io.fits"]),
+    packages: ["python3-astropy"],
+    tests: "FITS files written by astropy",
+  },
+  cfitsio: {
+    found: () => Boolean(which("funpack") && which("fpack")),
+    packages: ["libcfitsio-bin"],
+    tests: "tile-compressed FITS files",
+  },
+  bigfits: {
+    found: () => exists("/usr/share/astrometry/index-tycho2-09.littleendian.fits"),
+    packages: ["astrometry-data-tycho2-09-littleendian"],
+    tests: "a real FITS file of 41 MB",
+  },
+  root: {
+    found: () => Deno.build.os === "linux" && Deno.uid() === 0,
+    packages: [],
+    tests: "full disks, read-only mounts, small file systems",
+  },
+} as const satisfies Record<string, Component>;
+
+export type ComponentName = keyof typeof COMPONENTS;
+
+/** True when all of these are here. */
+export function has(...names: ComponentName[]): boolean {
+  return names.every((name) => {
+    let known = found.get(name);
+    if (known === undefined) found.set(name, known = COMPONENTS[name].found());
+    return known;
+  });
+}
+const found = new Map<ComponentName, boolean>();
+
+/** The absolute path of a program on the PATH (and in the system's sbin folders), or undefined. */
+export function which(program: string): string | undefined {
+  const separator = Deno.build.os === "windows" ? ";" : ":";
+  const folders = [...(Deno.env.get("PATH") ?? "").split(separator), "/usr/sbin", "/sbin", "/usr/local/sbin"];
+  const endings = Deno.build.os === "windows" ? [".exe", ".cmd"] : [""];
+  return folders.flatMap((folder) => endings.map((ending) => `${folder}/${program}${ending}`)).find(exists);
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function succeeds(program: string, args: string[]): boolean {
+  try {
+    return new Deno.Command(program, { args, stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
