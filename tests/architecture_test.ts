@@ -1,0 +1,134 @@
+/**
+ * Holds the house to its plan: floors, no cycles, file length, who may name the operating system, and what
+ * source text may not contain.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { fromFileUrl, join, normalize } from "@std/path";
+
+const SRC = fromFileUrl(new URL("../src/", import.meta.url));
+const FLOORS: Readonly<Record<string, number>> = {
+  domain: 0,
+  formats: 1,
+  system: 1,
+  ledger: 1,
+  config: 1,
+  methods: 2,
+  pipeline: 2,
+  notify: 2,
+  web: 3,
+  services: 3,
+  "daemon.ts": 4,
+  commands: 5,
+};
+/** Folders on one floor that may know each other's contracts. */
+const NEIGHBOURS: readonly string[] = ["pipeline → methods"];
+const LONGEST = 300;
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+function sources(folder = SRC, prefix = ""): Source[] {
+  return [...Deno.readDirSync(folder)].flatMap((entry): Source[] => {
+    const path = prefix + entry.name;
+    if (entry.isDirectory) return sources(join(folder, entry.name), `${path}/`);
+    if (!/\.tsx?$/.test(entry.name) || entry.name.endsWith(".d.ts")) return [];
+    const text = Deno.readTextFileSync(join(folder, entry.name));
+    const specifiers = [
+      ...text.matchAll(/^(?:import|export)\s[^"';]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm),
+    ];
+    return [{ path, text, imports: specifiers.map((match) => match[1] ?? match[2] ?? match[3]!) }];
+  });
+}
+
+function room(path: string): string {
+  return path.split("/")[0]!;
+}
+
+function resolved(source: Source): string[] {
+  return source.imports.filter((specifier) => specifier.startsWith("."))
+    .map((specifier) => normalize(join(source.path, "..", specifier)).replaceAll("\\", "/"));
+}
+
+const all = sources();
+
+Deno.test("architecture: imports go downwards or stay in their own folder", () => {
+  const wrong = all.flatMap((source) =>
+    resolved(source).filter((target) => {
+      const [from, to] = [room(source.path), room(target)];
+      if (from === to || NEIGHBOURS.includes(`${from} → ${to}`)) return false;
+      return (FLOORS[to] ?? 9) >= (FLOORS[from] ?? -1);
+    }).map((target) => `${source.path} → ${target}`)
+  );
+  assertEquals(wrong, []);
+});
+
+Deno.test("architecture: every file lies in a room of the house plan", () => {
+  assertEquals(all.filter((source) => !(room(source.path) in FLOORS)).map((source) => source.path), []);
+});
+
+Deno.test("architecture: no import cycles", () => {
+  const graph = new Map(all.map((source) => [source.path, resolved(source)]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
+    if (done.has(path) || trail.includes(path)) return;
+    for (const next of graph.get(path) ?? []) visit(next, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  assertEquals(cycles, []);
+});
+
+Deno.test(`architecture: no file is longer than ${LONGEST} lines`, () => {
+  const long = all.map((source) => ({ path: source.path, lines: source.text.split("\n").length - 1 })).filter(({ lines }) =>
+    lines > LONGEST
+  );
+  assertEquals(long, []);
+});
+
+Deno.test("architecture: only system/ and ledger/ name Deno or node: input and output", () => {
+  const names = all.filter((source) => !["system", "ledger"].includes(room(source.path)))
+    .filter((source) =>
+      /\bDeno\.(?!errors\b)/.test(withoutComments(source.text)) ||
+      source.imports.some((specifier) => /^node:(?!zlib$|buffer$)/.test(specifier))
+    )
+    .map((source) => source.path);
+  assertEquals(names, []);
+});
+
+Deno.test("architecture: domain/ knows no clock, no randomness and no other floor", () => {
+  const impure = all.filter((source) => room(source.path) === "domain")
+    .filter((source) => /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bperformance\./.test(withoutComments(source.text)))
+    .map((source) => source.path);
+  assertEquals(impure, []);
+});
+
+Deno.test("architecture: time is a value, read only behind the door of system/", () => {
+  const clocks = all.filter((source) => !["system", "web"].includes(room(source.path)))
+    .filter((source) =>
+      /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bperformance\.now\(|\bsetTimeout\(|\bsetInterval\(/.test(
+        withoutComments(source.text),
+      )
+    )
+    .map((source) => source.path);
+  assertEquals(clocks, []);
+});
+
+Deno.test("architecture: every source file says in its header what it is", () => {
+  assertEquals(
+    all.filter((source) => !/^\/\*\*\n[\s\S]*?@module/.test(source.text.replace(/^\/\/\/.*\n|^\/\*\* @jsx.*\n/gm, ""))).map((
+      source,
+    ) => source.path),
+    [],
+  );
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
+}

@@ -1,0 +1,140 @@
+/**
+ * The test command: finds out which real components are here, installs what it can (root on Debian), runs the
+ * groups of tests, says which parts were left out and why, and ends with `N passed, N failed, N skipped`.
+ *
+ *     deno task test              every group but `binary` and the labs, which need what `.ci/run` makes first
+ *     deno task test faults       one group
+ *
+ * With `IMAGE_TRANSFER_TEST_REQUIRE=all` a missing component, and any skipped test, is a failure.
+ * With `IMAGE_TRANSFER_TEST_TALLY=FILE` the counts of several calls add up in that file.
+ *
+ * @module
+ */
+import { type Component, COMPONENTS, which } from "./support/needs.ts";
+
+/** A group of tests: where they are, and whether its files may run side by side. */
+const GROUPS: Readonly<
+  Record<string, { readonly paths: readonly string[]; readonly parallel: boolean; readonly asked?: boolean }>
+> = {
+  unit: {
+    paths: [
+      "architecture_test.ts",
+      "domain",
+      "formats",
+      "system",
+      "ledger",
+      "config",
+      "methods",
+      "pipeline",
+      "notify",
+      "services",
+      "commands",
+    ],
+    parallel: true,
+  },
+  conformance: { paths: ["conformance"], parallel: true },
+  faults: { paths: ["faults"], parallel: false },
+  web: { paths: ["web"], parallel: false },
+  binary: { paths: ["binary"], parallel: false, asked: true },
+  labs: { paths: ["labs"], parallel: false, asked: true },
+};
+
+interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+async function main(): Promise<number> {
+  const strict = Deno.env.get("IMAGE_TRANSFER_TEST_REQUIRE") === "all";
+  const asked = Deno.args.length > 0 ? Deno.args : Object.keys(GROUPS).filter((name) => !GROUPS[name]!.asked);
+  const unknown = asked.filter((name) => !(name in GROUPS));
+  if (unknown.length > 0) {
+    console.error(`No group of tests "${unknown.join(" ")}"; there are: ${Object.keys(GROUPS).join(" ")}`);
+    return 2;
+  }
+  const missing = await install();
+  let sum: Tally = await earlier();
+  for (const name of asked) {
+    console.log(`\n=== ${name}`);
+    sum = add(sum, await runGroup(name));
+  }
+  for (const component of missing) {
+    console.log(`Left out: ${component.tests} (not found: ${component.packages.join(", ") || "root rights"})`);
+  }
+  if (strict && missing.length > 0) sum = add(sum, { passed: 0, failed: missing.length, skipped: 0 });
+  const tally = Deno.env.get("IMAGE_TRANSFER_TEST_TALLY");
+  if (tally) await Deno.writeTextFile(tally, JSON.stringify(sum));
+  if (strict && sum.skipped > 0) console.log("Skipped tests count as failures with IMAGE_TRANSFER_TEST_REQUIRE=all.");
+  console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
+  return sum.failed > 0 || (strict && sum.skipped > 0) ? 1 : 0;
+}
+
+/** Installs what is missing where that is possible; returns what is still missing. */
+async function install(): Promise<Component[]> {
+  const all: Component[] = Object.values(COMPONENTS);
+  const missing = all.filter((component) => !component.found());
+  const packages = missing.flatMap((component) => component.packages);
+  if (packages.length === 0 || !which("apt-get") || Deno.uid() !== 0) return missing;
+  console.log(`Installing ${packages.join(" ")} …`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await new Deno.Command("apt-get", { args: ["update", "-qq"], env, stdout: "null", stderr: "inherit" }).output();
+  await new Deno.Command("apt-get", {
+    args: ["install", "-y", "-qq", "--no-install-recommends", ...packages],
+    env,
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  return all.filter((component) => !component.found());
+}
+
+async function runGroup(name: string): Promise<Tally> {
+  const group = GROUPS[name]!;
+  const paths = group.paths.map((path) => new URL(path, import.meta.url).pathname).filter(exists);
+  if (paths.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  const report = await Deno.makeTempFile({ suffix: ".xml" });
+  const args = [
+    "test",
+    "--allow-all",
+    "--no-check",
+    `--junit-path=${report}`,
+    ...(group.parallel ? ["--parallel"] : []),
+    ...paths,
+  ];
+  const { success } = await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "inherit", stderr: "inherit" })
+    .output();
+  const counts = count(await Deno.readTextFile(report));
+  await Deno.remove(report);
+  // A file that does not even load has no test in the report.
+  return success || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+}
+
+/** Reads the totals of a JUnit report. */
+function count(xml: string): Tally {
+  const total = (name: string) =>
+    [...xml.matchAll(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`, "g"))].reduce((sum, match) => sum + Number(match[1]), 0);
+  const failed = total("failures") + total("errors");
+  const skipped = total("disabled") + total("skipped");
+  return { passed: total("tests") - failed - skipped, failed, skipped };
+}
+
+async function earlier(): Promise<Tally> {
+  const file = Deno.env.get("IMAGE_TRANSFER_TEST_TALLY");
+  if (!file || !exists(file)) return { passed: 0, failed: 0, skipped: 0 };
+  return JSON.parse(await Deno.readTextFile(file));
+}
+
+function add(a: Tally, b: Tally): Tally {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());
