@@ -1,0 +1,93 @@
+/**
+ * The log: one stream of events and notices to a rotating file and the console. A log that cannot be written is
+ * said once on the console and never stops a delivery.
+ *
+ * @module
+ */
+import { getRotatingFileSink } from "@logtape/file";
+import { configure, dispose, getLogger, type LogRecord, type Sink } from "@logtape/logtape";
+import { join } from "@std/path";
+import type { LogSettings } from "../domain/settings.ts";
+import type { TransferEvent } from "../domain/transfer_event.ts";
+import { type LogLine, logLine } from "./log_line.ts";
+import { jsonLine, prettyLine, textLine } from "./log_text.ts";
+
+/** Where lines for people go. */
+export interface ConsoleDoor {
+  write(text: string): void;
+  readonly pretty: boolean;
+}
+
+export interface Log extends AsyncDisposable {
+  /** Listens to the event stream. */
+  listen(event: TransferEvent): void;
+  write(line: LogLine): void;
+}
+
+/**
+ * Opens the log. `makeFolder` makes the log's folder; where that or the file fails, `trouble` is told and the
+ * console alone goes on.
+ */
+export async function openLog(
+  settings: LogSettings,
+  door: ConsoleDoor | null,
+  makeFolder: (path: string) => Promise<void>,
+  trouble: (message: string) => void,
+): Promise<Log> {
+  const sinks: Record<string, Sink> = {};
+  if (door) sinks.console = consoleSink(settings, door);
+  const file = await fileSink(settings, makeFolder, trouble);
+  if (file) sinks.file = file;
+  await configure({
+    reset: true,
+    sinks,
+    loggers: [
+      { category: ["image-transfer"], sinks: Object.keys(sinks), lowestLevel: settings.level },
+      { category: ["logtape", "meta"], sinks: door ? ["console"] : [], lowestLevel: "warning" },
+    ],
+  });
+  const logger = getLogger(["image-transfer"]);
+  const write = (line: LogLine): void => {
+    // LogTape reads braces in a message as placeholders; names may hold any.
+    const message = line.message.replaceAll("{", "{{").replaceAll("}", "}}");
+    logger[line.level](message, { ...line.fields, ...(line.error === undefined ? {} : { error: line.error }) });
+  };
+  return {
+    write,
+    listen(event) {
+      const line = logLine(event);
+      if (line) write(line);
+    },
+    [Symbol.asyncDispose]: () => dispose(),
+  };
+}
+
+function consoleSink(settings: LogSettings, door: ConsoleDoor): Sink {
+  const format = settings.format === "json" ? jsonLine : door.pretty ? prettyLine : textLine;
+  return (record: LogRecord) => door.write(format(record));
+}
+
+async function fileSink(
+  settings: LogSettings,
+  makeFolder: (path: string) => Promise<void>,
+  trouble: (message: string) => void,
+): Promise<Sink | null> {
+  const path = join(settings.directory, settings.file);
+  try {
+    await makeFolder(settings.directory);
+    return getRotatingFileSink(path, {
+      formatter: settings.format === "json" ? jsonLine : textLine,
+      maxSize: settings.maxBytes,
+      maxFiles: settings.backupCount,
+      nonBlocking: true,
+      flushInterval: 250,
+    });
+  } catch (error) {
+    trouble(
+      `Cannot write the log file "${path}": ${
+        error instanceof Error ? error.message : error
+      }. Set log_directory to a folder that this account may write.`,
+    );
+    return null;
+  }
+}
