@@ -54,6 +54,11 @@ export function fail(delivery: Delivery, failure: FailureRecord): Delivery {
   return { ...delivery, attempts: delivery.attempts + 1, state: { state: "failed", failure } };
 }
 
+/** The delivery, put back into the queue untouched: the daemon ended before it was its turn, or in the middle of it. */
+export function park(delivery: Delivery): Delivery {
+  return { ...delivery, state: { state: "queued" } };
+}
+
 /** The delivery, back in the queue with its attempts forgotten: what `retry` asks for. */
 export function requeue(delivery: Delivery): Delivery {
   return { ...delivery, attempts: 0, state: { state: "queued" } };

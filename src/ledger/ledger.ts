@@ -101,12 +101,13 @@ export interface Ledger extends Disposable {
   requeue(ids: readonly number[] | null, now: number): number;
 
   // Source removal (I4)
-  /** Source files whose every delivery is `delivered` at checksum or read_back level, for every one of the destinations, and not removed yet. */
+  /** Source files whose every delivery is `delivered` at checksum or read_back level, for every one of the destinations, and not removed yet;
+   * `deliveries` are those, one a destination. */
   removable(
     job: string,
     destinations: readonly string[],
     limit: number,
-  ): { source: SourceFile; receipts: Receipt[]; versionId: number }[];
+  ): { source: SourceFile; receipts: Receipt[]; deliveries: Delivery[]; versionId: number }[];
   markRemoved(versionIds: readonly number[], now: number): void;
 
   // Destinations
