@@ -42,7 +42,10 @@ export interface Destination {
   /** Mode bits for delivered files and made folders; null keeps the source's and the remote's default. */
   readonly fileMode: number | null;
   readonly directoryMode: number | null;
+  /** Free space that must remain at the destination, bytes. */
   readonly minimumFreeBytes: number;
+  /** Asked for beyond a file's own size while it is sent, bytes. */
+  readonly copySafetyMarginBytes: number;
   /** Target path template, e.g. `{path}` or `{night}/{path}`. */
   readonly layout: string;
 }
@@ -60,6 +63,8 @@ export interface Job {
   readonly debounceMs: number;
   readonly rescanIntervalMs: number;
   readonly completeness: "auto" | "quiet" | "marker";
+  /** With `marker`: the name, beside the file, whose appearance says that it is finished; `{name}` is the file's own name. */
+  readonly marker: string;
   readonly minFileAgeMs: number;
   readonly incompleteAfterMs: number;
   readonly deliverIncomplete: boolean;
