@@ -1,0 +1,183 @@
+/**
+ * The real daemon as a process of its own, with its configuration, state and log in a temporary folder: what the
+ * fault tests kill, stop and start again. `IMAGE_TRANSFER_BINARY` names a compiled program to use in place of the source.
+ *
+ * @module
+ */
+import { fromFileUrl, join } from "@std/path";
+
+/** A row of `history --json`. */
+export interface HistoryRow {
+  readonly id: number;
+  readonly job: string;
+  readonly path: string;
+  readonly size: number;
+  readonly destination: string;
+  readonly method: string;
+  readonly target: string;
+  readonly state: "queued" | "sending" | "deferred" | "delivered" | "failed";
+  readonly proof: "checksum" | "read_back" | "size" | null;
+  readonly sha256: string | null;
+  readonly attempts: number;
+  readonly queued_at: string;
+  readonly delivered_at: string | null;
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string } | null;
+}
+
+export interface ProcessResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** An installation: one configuration and state folder, in which the program is started as often as a test likes. */
+export interface Installation {
+  readonly configFile: string;
+  readonly stateFolder: string;
+  readonly logFile: string;
+  /** Starts `run` and waits until it watches (or, with `wait: false`, not at all). */
+  start(
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly args?: readonly string[]; readonly wait?: boolean },
+  ): Promise<RunningDaemon>;
+  /** Runs one command to its end. */
+  command(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<ProcessResult>;
+  history(): Promise<HistoryRow[]>;
+  /** Waits until `done` holds for the history; throws with the last history and the log when it does not in time. */
+  until(done: (rows: readonly HistoryRow[]) => boolean, seconds?: number): Promise<HistoryRow[]>;
+  /** The log so far, empty if there is none. */
+  log(): Promise<string>;
+}
+
+export interface RunningDaemon extends AsyncDisposable {
+  readonly pid: number;
+  kill(signal: Deno.Signal): void;
+  /** Waits for its end; 137 after SIGKILL. */
+  readonly ended: Promise<number>;
+  /** SIGTERM, then its end. */
+  stop(): Promise<number>;
+  output(): string;
+}
+
+/** Writes the configuration (keys as in `config.yaml`; JSON is YAML) into `folder`. */
+export async function install(
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Installation> {
+  const stateFolder = join(folder, "state");
+  const logFolder = join(folder, "logs");
+  const configFile = join(folder, "config.yaml");
+  const defaults = { state_directory: stateFolder, log_directory: logFolder, log_level: "DEBUG", web: false };
+  await Deno.writeTextFile(configFile, JSON.stringify({ ...defaults, ...config }, null, 2));
+
+  function spawn(args: readonly string[], more: Readonly<Record<string, string>>): Deno.ChildProcess {
+    const { program, before } = theProgram();
+    return new Deno.Command(program, {
+      args: [...before, ...args],
+      env: { HOME: folder, ...env, ...more, IMAGE_TRANSFER_CONFIG: configFile, NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  }
+
+  async function command(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<ProcessResult> {
+    const { code, stdout, stderr } = await spawn(args, more).output();
+    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  }
+
+  async function log(): Promise<string> {
+    try {
+      return await Deno.readTextFile(join(logFolder, "image_transfer.log"));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return "";
+      throw error;
+    }
+  }
+
+  async function history(): Promise<HistoryRow[]> {
+    const { code, stdout, stderr } = await command(["history", "--json"]);
+    if (code !== 0) throw new Error(`history exits ${code}: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+
+  return {
+    configFile,
+    stateFolder,
+    logFile: join(logFolder, "image_transfer.log"),
+    command,
+    history,
+    log,
+    async start(options = {}) {
+      const child = spawn(["run", ...options.args ?? []], options.env ?? {});
+      let output = "";
+      const collect = async (stream: ReadableStream<Uint8Array>) => {
+        for await (const text of stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+          output += text;
+        }
+      };
+      const streams = Promise.all([collect(child.stdout), collect(child.stderr)]);
+      const ended = child.status.then(async ({ code }) => {
+        await streams;
+        return code;
+      });
+      let over = false;
+      void ended.then(() => over = true);
+      const kill = (signal: Deno.Signal) => {
+        if (!over) child.kill(signal);
+      };
+      if (options.wait ?? true) {
+        const deadline = Date.now() + 30_000;
+        while (!/ Watching /.test(output)) {
+          if (over || Date.now() > deadline) throw new Error(`the daemon does not come up:\n${output}`);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      }
+      const stop = () => {
+        kill("SIGTERM");
+        return ended;
+      };
+      return {
+        pid: child.pid,
+        kill,
+        ended,
+        stop,
+        output: () => output,
+        async [Symbol.asyncDispose]() {
+          kill("SIGCONT");
+          kill("SIGKILL");
+          await ended;
+        },
+      };
+    },
+    async until(done, seconds = 30) {
+      const deadline = Date.now() + seconds * 1000;
+      for (;;) {
+        const rows = await history();
+        if (done(rows)) return rows;
+        if (Date.now() > deadline) {
+          throw new Error(`not in ${seconds} s:\n${JSON.stringify(rows.slice(0, 20), null, 1)}\n${(await log()).slice(-6000)}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+  };
+}
+
+function theProgram(): { program: string; before: string[] } {
+  const binary = Deno.env.get("IMAGE_TRANSFER_BINARY");
+  if (binary) return { program: binary, before: [] };
+  const main = fromFileUrl(new URL("../../main.ts", import.meta.url));
+  return {
+    program: Deno.execPath(),
+    before: [
+      "run",
+      "--quiet",
+      "--no-check",
+      "--allow-all",
+      "--config",
+      fromFileUrl(new URL("../../deno.json", import.meta.url)),
+      main,
+    ],
+  };
+}
