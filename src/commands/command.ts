@@ -1,0 +1,72 @@
+/**
+ * What a command is: a name, one line of help, a parser for the words behind its name, and what it does.
+ * Commands return their exit code ({@linkcode EXIT}); what a person can act on is thrown as a `Failure`.
+ *
+ * @module
+ */
+import { map } from "@optique/core/modifiers";
+import { type Message, message, text } from "@optique/core/message";
+import type { Parser } from "@optique/core/parser";
+import { command } from "@optique/core/primitives";
+import type { System } from "../system/system.ts";
+
+/** What a command may use, handed over by `main.ts`. */
+export interface Tools {
+  readonly system: System;
+  /** The folder the program was called in; relative paths of the command line begin there. */
+  readonly cwd: string;
+  /** Writes data to standard output as it is; the caller ends its lines. */
+  readonly stdout: (text: string) => void;
+  /** Writes what is meant for people to standard error as it is; the caller ends its lines. */
+  readonly stderr: (text: string) => void;
+  /** True when a person sits at standard input and standard error. */
+  readonly isTerminal: boolean;
+  /** Asks a person; null at the end of input. Only there on a terminal. */
+  readonly prompt?: (question: string) => string | null;
+  /** Aborted when the program is asked to end (Ctrl+C, SIGTERM). */
+  readonly signal: AbortSignal;
+}
+
+/** Exit codes of every command. */
+export const EXIT = { done: 0, notDelivered: 1, usage: 2, otherInstance: 3, noDaemon: 4 } as const;
+
+/** A command as it is written, with its own kind of input. */
+export interface CommandDefinition<T> {
+  readonly name: string;
+  /** One line without a full stop, shown in lists. */
+  readonly help: string;
+  /** Shown by `--help` of the command, when there is more to say than `help`. */
+  readonly description?: string;
+  /** Parses what stands behind the name. Its options carry their own help. */
+  readonly parser: Parser<"sync", T, unknown>;
+  /** Does it, and returns the exit code. */
+  readonly run: (input: T, tools: Tools) => Promise<number>;
+}
+
+/** A parsed command line, ready to be run. */
+export type Runnable = (tools: Tools) => Promise<number>;
+
+/** A command in the list, its kind of input forgotten. */
+export interface Command {
+  readonly name: string;
+  readonly help: string;
+  /** Name and all that follows it. */
+  readonly parser: Parser<"sync", Runnable, unknown>;
+  /** Only what follows the name: how `run` works without being named. */
+  readonly unnamed: Parser<"sync", Runnable, unknown>;
+}
+
+/** Makes an entry of the list out of a definition. */
+export function defineCommand<T>(definition: CommandDefinition<T>): Command {
+  const unnamed = map(definition.parser, (input: T): Runnable => (tools) => definition.run(input, tools));
+  const parser = command(definition.name, unnamed, {
+    brief: plain(definition.help),
+    ...(definition.description === undefined ? {} : { description: plain(definition.description) }),
+  });
+  return { name: definition.name, help: definition.help, parser, unnamed };
+}
+
+/** Text for people as the command line library wants it, with nothing in it interpreted. */
+export function plain(words: string): Message {
+  return message`${text(words)}`;
+}

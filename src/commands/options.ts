@@ -1,0 +1,48 @@
+/**
+ * Options that several commands share, each declared once.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { choice, string } from "@optique/core/valueparser";
+import { plain } from "./command.ts";
+
+/** `-c FILE`, `--config FILE`; undefined when not given: the usual places are searched then. */
+export const configOption = optional(
+  option("-c", "--config", string({ metavar: "FILE" }), {
+    description: plain("The configuration to use, instead of the first found in the usual places"),
+  }),
+);
+
+/** `--json`: data for programs on standard output. */
+export const jsonOption = option("--json", { description: plain("Print JSON for programs") });
+
+/** The levels of `--log-level`. */
+export const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
+
+/** `--log-level L`; undefined leaves the configured one. */
+export const logLevelOption = optional(
+  option("--log-level", choice([...LOG_LEVELS, "warn"], { caseInsensitive: true, metavar: "LEVEL" }), {
+    description: plain("How much to log: trace, debug, info, warning or error"),
+  }),
+);
+
+/** What `run` (also without its name) and `start` are told. */
+export interface RunInput {
+  readonly config: string | undefined;
+  readonly verbose: boolean;
+  readonly dryRun: boolean;
+  readonly once: boolean;
+  readonly logLevel: (typeof LOG_LEVELS)[number] | "warn" | undefined;
+}
+
+/** The options of `run`, which also work without `run`: `image-transfer -c FILE -v`. */
+export const runOptions = object({
+  config: configOption,
+  verbose: option("-v", "--verbose", { description: plain("Log in detail (the level debug)") }),
+  dryRun: option("--dry-run", { description: plain("Say what would be sent, touch nothing") }),
+  once: option("--once", { description: plain("Deliver what is there, then end: 0 when all is delivered, 1 when not") }),
+  logLevel: logLevelOption,
+});

@@ -1,0 +1,87 @@
+/**
+ * From the words of the command line to the command to run, with its input checked.
+ * Knows the ways of seed 1: no command is `run`, options may stand before the command, `--create-config` is `init`.
+ *
+ * @module
+ */
+import { bash, fish, pwsh, zsh } from "@optique/core/completion";
+import { or } from "@optique/core/constructs";
+import { runParserSync } from "@optique/core/facade";
+import type { Parser } from "@optique/core/parser";
+import type { Usage } from "@optique/core/usage";
+import { type Command, EXIT, plain, type Runnable } from "./command.ts";
+
+/** What came of the command line: something to run, or an answer that was already printed (help, version, a mistake). */
+export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };
+
+/** How and where help and mistakes are printed. */
+export interface ParseOptions {
+  readonly version: string;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly colors?: boolean;
+  /** Columns of the terminal. */
+  readonly width?: number;
+}
+
+const PROGRAM = "image-transfer";
+
+const USAGE: Usage = [{ type: "literal", value: "[COMMAND] [OPTION...]" }];
+
+/** Shells by the names of `completions SHELL`. */
+const SHELLS = { bash, zsh, fish, powershell: pwsh };
+
+/** Parses a command line (without the program's own name). Never throws for what a user wrote. */
+export function parse(argv: readonly string[], commands: readonly Command[], options: ParseOptions): Parsed {
+  const parsers = commands.map((command) => command.parser);
+  const unnamed = commands.find((command) => command.name === "run")?.unnamed;
+  const all: Parser<"sync", Runnable, unknown> = or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
+  const words = argv.length === 0 ? ["run"] : seedOneWays(argv, commands);
+  const onShow = (code: number): Parsed => ({ kind: "done", code });
+  const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
+  const parsed = runParserSync<typeof all, Parsed, Parsed>(all, PROGRAM, words, {
+    brief: plain("Gets every finished image, whole and proven, to its destinations"),
+    footer: plain("Without a command it runs in the foreground, as `run` does. `--create-config` is `init`."),
+    help: { command: { names: ["help"] }, option: { names: ["-h", "--help"] }, onShow },
+    version: { value: `${PROGRAM} ${options.version}`, option: { names: ["-V", "--version"] }, onShow },
+    completion: { command: { names: ["completions"] }, shells: SHELLS, onShow },
+    commandList: "top-level",
+    usageLine: USAGE,
+    aboveError: "none",
+    stdout: print(options.stdout),
+    stderr: print(options.stderr),
+    colors: options.colors ?? false,
+    onError: () => {
+      const name = commands.find((command) => command.name === words[0])?.name;
+      options.stderr(`Try "${[PROGRAM, name, "--help"].filter(Boolean).join(" ")}".\n`);
+      return { kind: "done", code: EXIT.usage };
+    },
+    ...(options.width === undefined ? {} : { maxWidth: options.width }),
+  }) as Runnable | Parsed;
+  return typeof parsed === "function" ? { kind: "run", run: parsed } : parsed;
+}
+
+/** `--create-config` becomes `init`; options before the command move behind it. */
+function seedOneWays(argv: readonly string[], commands: readonly Command[]): readonly string[] {
+  const end = argv.indexOf("--");
+  const created = argv.indexOf("--create-config");
+  if (created >= 0 && (end < 0 || created < end)) return ["init", ...argv.filter((_, index) => index !== created)];
+  const first = firstWord(argv);
+  const name = argv[first];
+  if (first === 0 || name === undefined || !commands.some((command) => command.name === name)) return argv;
+  const behind = argv.slice(first);
+  const at = behind.indexOf("--");
+  const before = argv.slice(0, first);
+  return at < 0 ? [...behind, ...before] : [...behind.slice(0, at), ...before, ...behind.slice(at)];
+}
+
+/** Where the first word stands that is neither an option nor an option's value. */
+function firstWord(argv: readonly string[]): number {
+  let at = 0;
+  while (at < argv.length && argv[at]?.startsWith("-") && argv[at] !== "--") {
+    at += TAKES_A_VALUE.has(argv[at] ?? "") ? 2 : 1;
+  }
+  return at;
+}
+
+const TAKES_A_VALUE: ReadonlySet<string> = new Set(["-c", "--config", "--log-level"]);
