@@ -19,6 +19,7 @@ const GROUPS: Readonly<
   unit: {
     paths: [
       "architecture_test.ts",
+      "support",
       "domain",
       "formats",
       "system",
