@@ -93,11 +93,17 @@ export interface Ledger extends Disposable {
   rememberHash(delivery: Delivery, sha256: string): void;
   /** The hash remembered for the delivery's version, or null. */
   hashOf(delivery: Delivery): string | null;
-  /** When the next deferred delivery is due: milliseconds since 1970, 0 if something is queued now, null if nothing waits. */
+  /**
+   * When the next deferred delivery is due: milliseconds since 1970, 0 if something can be claimed now, null if nothing waits
+   * (or only newer versions of what is being sent).
+   */
   nextDue(job: string, destination: string): number | null;
   /** Makes deferred deliveries of a destination due now (it has come back). */
   hurry(job: string, destination: string): void;
-  /** Puts failed deliveries back into the queue; `null` means all failed ones. Returns how many. */
+  /**
+   * Puts failed deliveries back into the queue; `null` means all failed ones that are trouble. Those named may also be
+   * deferred: they are due now. A delivery whose file has a newer version stays failed. Returns how many.
+   */
   requeue(ids: readonly number[] | null, now: number): number;
 
   // Source removal (I4)
@@ -118,6 +124,8 @@ export interface Ledger extends Disposable {
 
   // Questions
   query(query: DeliveryQuery): DeliveryRow[];
+  /** The same rows in the order of queueing, read page by page: memory stays small however many there are. */
+  each(query: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow>;
   count(query: DeliveryQuery): number;
   counts(job?: string, destination?: string): Counts;
   /** When the oldest undelivered delivery was queued; null if none. */

@@ -1,0 +1,164 @@
+/**
+ * The intake's half of the ledger: which files are new, and their admission.
+ *
+ * The highest revision of a path is what stands at the source. A file is known when that revision has its
+ * fingerprint and a delivery for every destination; one whose delivery failed because the source was gone is not
+ * known, so that a file that was moved away and back is delivered after all.
+ *
+ * @module
+ */
+import type { Delivery } from "../domain/delivery.ts";
+import { type FileFacts, fingerprint } from "../domain/source_file.ts";
+import type { Database, Row } from "./database.ts";
+import type { Admission, Ledger } from "./ledger.ts";
+import { number, text, textOrNull } from "./rows.ts";
+
+/** How many paths are looked up by one statement: memory stays small, the cost per path too. */
+const CHUNK = 5_000;
+
+export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | "recheck"> {
+  function unknown(job: string, files: readonly FileFacts[], destinations: readonly string[]) {
+    const fresh: FileFacts[] = [];
+    const recheck: FileFacts[] = [];
+    const wanted = JSON.stringify([...new Set(destinations)]);
+    const needed = new Set(destinations).size;
+    db.snapshot(() => {
+      for (let start = 0; start < files.length; start += CHUNK) {
+        const chunk = files.slice(start, start + CHUNK);
+        const known = new Map<string, Row>();
+        for (const row of db.all(NEWEST, wanted, job, JSON.stringify(chunk.map((file) => file.path)))) {
+          known.set(text(row, "path"), row);
+        }
+        for (const file of chunk) {
+          const row = known.get(file.path);
+          if (row === undefined || row["fingerprint"] !== fingerprint(file) || number(row, "admitted") < needed) fresh.push(file);
+          else if (Math.trunc(number(row, "ctime_ms")) !== Math.trunc(file.ctimeMs)) recheck.push(file);
+        }
+      }
+    });
+    return { fresh, recheck };
+  }
+
+  function admit(admissions: readonly Admission[], now: number): Delivery[] {
+    return db.transaction(() => admissions.flatMap((admission) => admitOne(admission, null, now)));
+  }
+
+  function recheck(admission: Admission, sha256: string, now: number): Delivery[] {
+    return db.transaction(() => {
+      const newest = newestOf(admission);
+      if (newest === null || newest.fingerprint !== fingerprint(admission.source)) return admitOne(admission, sha256, now);
+      if (newest.sha256 !== null && newest.sha256 !== sha256) return addVersion(admission, newest, sha256, now);
+      db.run("UPDATE versions SET ctime_ms = ?, sha256 = ? WHERE id = ?", admission.source.ctimeMs, sha256, newest.id);
+      return addDeliveries(admission, newest.id, now);
+    });
+  }
+
+  function admitOne(admission: Admission, sha256: string | null, now: number): Delivery[] {
+    const newest = newestOf(admission);
+    if (newest?.fingerprint === fingerprint(admission.source)) return addDeliveries(admission, newest.id, now);
+    return addVersion(admission, newest, sha256, now);
+  }
+
+  function newestOf({ source }: Admission): Newest | null {
+    const row = db.get(
+      "SELECT id, revision, fingerprint, sha256 FROM versions WHERE job = ? AND path = ? ORDER BY revision DESC LIMIT 1",
+      source.job,
+      source.path,
+    );
+    if (row === undefined) return null;
+    return {
+      id: number(row, "id"),
+      revision: number(row, "revision"),
+      fingerprint: text(row, "fingerprint"),
+      sha256: textOrNull(row, "sha256"),
+    };
+  }
+
+  function addVersion(admission: Admission, former: Newest | null, sha256: string | null, now: number): Delivery[] {
+    const { source, night, cards } = admission;
+    const row = db.get(
+      `INSERT INTO versions (job, path, revision, absolute_path, size, mtime_ms, ctime_ms, identity, fingerprint, sha256,
+         night, cards, admitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+      source.job,
+      source.path,
+      (former?.revision ?? 0) + 1,
+      source.absolutePath,
+      source.size,
+      source.mtimeMs,
+      source.ctimeMs,
+      source.identity,
+      fingerprint(source),
+      sha256,
+      night,
+      cards === undefined ? null : JSON.stringify(cards),
+      Math.trunc(now),
+    ) as Row;
+    const added = addDeliveries(admission, number(row, "id"), now);
+    if (former !== null) {
+      for (const { destination } of admission.targets) db.run(SUPERSEDE_OLDER, source.job, source.path, destination);
+    }
+    return added;
+  }
+
+  /** Adds the deliveries that the version does not have yet, and revives those that failed because the source was gone. */
+  function addDeliveries(admission: Admission, version: number, now: number): Delivery[] {
+    const { source, targets, night } = admission;
+    return targets.flatMap(({ destination, target, method }) => {
+      const row = db.get(
+        ADD_OR_REVIVE,
+        version,
+        source.job,
+        destination,
+        night,
+        method,
+        target,
+        source.mtimeMs,
+        Math.trunc(now),
+      );
+      if (row === undefined) return [];
+      const queuedAt = number(row, "queued_at");
+      const id = number(row, "id");
+      const as = { target: text(row, "target"), night: text(row, "night") };
+      return [{ id, source, destination, method, ...as, attempts: 0, queuedAt, state: { state: "queued" } }] satisfies Delivery[];
+    });
+  }
+
+  return { unknown, admit, recheck };
+}
+
+interface Newest {
+  readonly id: number;
+  readonly revision: number;
+  readonly fingerprint: string;
+  readonly sha256: string | null;
+}
+
+/** The newest version of each path of a list, with how many of the wanted destinations it is admitted for. */
+const NEWEST = `
+  WITH wanted AS MATERIALIZED (SELECT value AS destination FROM json_each(?))
+  SELECT v.path, v.fingerprint, v.ctime_ms, (
+      SELECT count(*) FROM wanted w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.destination
+      WHERE d.failure_code IS NOT 'source_gone' OR d.state <> 'failed'
+    ) AS admitted
+  FROM (SELECT ? AS job) j, json_each(?) p
+  JOIN versions v ON v.id = (
+    SELECT n.id FROM versions n WHERE n.job = j.job AND n.path = p.value ORDER BY n.revision DESC LIMIT 1
+  )`;
+
+// The target stays as it was first admitted: it is frozen.
+const ADD_OR_REVIVE = `
+  INSERT INTO deliveries (version_id, job, destination, night, method, target, sort_ms, queued_at, state, attempts)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)
+  ON CONFLICT (version_id, destination) DO UPDATE SET state = 'queued', attempts = 0, method = excluded.method,
+    failure_code = NULL, failure_next = NULL, failure_message = NULL, failure_hint = NULL
+    WHERE state = 'failed' AND failure_code = 'source_gone'
+  RETURNING id, queued_at, target, night`;
+
+/** Gives up what waits of older versions of a path, where the newer one goes to the same destination. */
+const SUPERSEDE_OLDER = `
+  UPDATE deliveries SET state = 'failed', attempt = NULL, retry_at = NULL, failure_code = 'superseded', failure_next = 'never',
+    failure_message = 'A newer version of this file took its place before this one was sent',
+    failure_hint = 'Nothing to do: the newer version is delivered in its stead.'
+  WHERE state IN ('queued', 'deferred') AND destination = ?3 AND version_id IN (
+    SELECT id FROM versions WHERE job = ?1 AND path = ?2 AND revision < (
+      SELECT max(revision) FROM versions WHERE job = ?1 AND path = ?2))`;

@@ -1,0 +1,117 @@
+/**
+ * Opens the ledger of a state directory: one SQLite file, and beside it the name of this instance, which outlives a lost
+ * ledger so that our staging folders at the destinations stay ours.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { Failure } from "../domain/failure.ts";
+import { careQueries, existsSync, LEDGER_FILE, type OnNotice, openSound } from "./care.ts";
+import { Database } from "./database.ts";
+import { historyQueries } from "./history_queries.ts";
+import { intakeQueries } from "./intake_queries.ts";
+import type { Ledger } from "./ledger.ts";
+import { outboxQueries } from "./outbox_queries.ts";
+import { destinationQueries, removalQueries } from "./removal_queries.ts";
+import { text } from "./rows.ts";
+import { migrate } from "./schema.ts";
+
+export interface LedgerOptions {
+  /** For a second process beside the daemon: nothing is written, made or repaired. */
+  readonly readOnly?: boolean;
+  /** Told what a person should know: a damaged ledger moved aside, a ledger that was missing. */
+  readonly onNotice?: OnNotice;
+}
+
+/**
+ * The ledger in this folder, made if there is none; read-only, a missing ledger is an empty one.
+ *
+ * @throws {Failure} `local_disk_full`, `permission_denied`, `configuration` (written by a newer program), `timeout`, and, when
+ * read-only, `internal` (damaged).
+ */
+export function openLedger(folder: string, options: LedgerOptions = {}): Ledger {
+  const onNotice = options.onNotice ?? (() => {});
+  const db = options.readOnly ? openForReading(folder, onNotice) : openForWriting(folder, onNotice);
+  try {
+    const instance = options.readOnly ? storedInstance(db) ?? "" : instanceOf(db, folder, onNotice);
+    return {
+      instance,
+      ...intakeQueries(db),
+      ...outboxQueries(db),
+      ...removalQueries(db),
+      ...destinationQueries(db),
+      ...historyQueries(db),
+      ...careQueries(db),
+      [Symbol.dispose]: () => db[Symbol.dispose](),
+    };
+  } catch (error) {
+    db[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function openForWriting(folder: string, onNotice: OnNotice): Database {
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure("permission_denied", `Cannot make the state directory "${folder}": ${reason}`, {
+      hint: "Make the folder, or choose another one with state_directory.",
+      cause,
+    });
+  }
+  return openSound(folder, onNotice);
+}
+
+function openForReading(folder: string, onNotice: OnNotice): Database {
+  const path = join(folder, LEDGER_FILE);
+  const there = existsSync(path);
+  if (!there) onNotice(`There is no ledger in "${folder}" yet: nothing has been recorded.`);
+  const db = new Database(there ? path : ":memory:", there);
+  try {
+    migrate(db);
+    if (!there) db.exec("PRAGMA query_only = ON");
+    return db;
+  } catch (error) {
+    db[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Kept in the ledger and in a file beside it; whichever is left restores the other. */
+function instanceOf(db: Database, folder: string, onNotice: OnNotice): string {
+  const path = join(folder, "instance");
+  const filed = existsSync(path) ? Deno.readTextFileSync(path).trim() : "";
+  const known = INSTANCE.test(filed) ? filed : null;
+  let stored = storedInstance(db);
+  if (stored === null) {
+    if (known !== null) {
+      onNotice("The ledger is new although this instance is not: what was delivered before is found at the destinations.");
+    }
+    stored = known ?? newInstance();
+    db.run("INSERT INTO meta (key, value) VALUES ('instance', ?)", stored);
+  }
+  if (filed !== stored) writeDurably(path, `${stored}\n`);
+  return stored;
+}
+
+function storedInstance(db: Database): string | null {
+  const row = db.get("SELECT value FROM meta WHERE key = 'instance'");
+  return row === undefined ? null : text(row, "value");
+}
+
+const INSTANCE = /^[a-z0-9]{8,12}$/;
+
+function newInstance(): string {
+  // 32 letters, so that a byte's low five bits choose evenly.
+  const letters = "abcdefghijkmnpqrstuvwxyz23456789";
+  return Array.from(crypto.getRandomValues(new Uint8Array(10)), (byte) => letters[byte % letters.length]).join("");
+}
+
+function writeDurably(path: string, text: string): void {
+  const part = `${path}.part`;
+  using file = Deno.openSync(part, { write: true, create: true, truncate: true });
+  file.writeSync(new TextEncoder().encode(text));
+  file.syncSync();
+  Deno.renameSync(part, path);
+}
