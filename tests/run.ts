@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- a program that talks to people
 /**
  * The test command: finds out which real components are here, installs what it can (root on Debian), runs the
  * groups of tests, says which parts were left out and why, and ends with `N passed, N failed, N skipped`.

@@ -1,0 +1,50 @@
+/**
+ * 100,000 files under watch, all delivered long ago: time from start to watching, idle processor time, memory.
+ *
+ * @module
+ */
+import type { Scenario } from "./bench.ts";
+import { install } from "../support/daemon_process.ts";
+import { tempFolder } from "../support/temp.ts";
+import { MB, processUse, randomFiles, secs } from "./measure.ts";
+
+const COUNT = 100_000;
+const IDLE_SECONDS = 30;
+
+export const watching: Scenario = async (say) => {
+  if (Deno.build.os !== "linux") return say({ what: "reads /proc", value: "left out" });
+  await using folder = await tempFolder();
+  const [watched, there] = [folder.at("watched"), folder.at("there")];
+  await randomFiles(watched, COUNT, 64);
+  const installation = await install(folder.path, {
+    watch_path: watched,
+    file_patterns: ["*.dat"],
+    min_file_age_seconds: 0,
+    transfer_method: "local",
+    remote_base_path: there,
+    log_level: "INFO",
+  });
+  await Deno.mkdir(there);
+  const first = await installation.command(["run", "--once"]);
+  if (first.code !== 0) throw new Error(first.stderr);
+
+  const begin = performance.now();
+  await using daemon = await installation.start({ args: ["--log-level", "debug"] });
+  while (!/Scanned job .*: 100000 files/.test(daemon.output())) await new Promise((resolve) => setTimeout(resolve, 10));
+  const start = (performance.now() - begin) / 1000;
+  say({ what: "100,000 files: start to watching and first scan done", value: secs(start), limit: "3 s", kept: start <= 3 });
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  const before = await processUse(daemon.pid);
+  await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000));
+  const after = await processUse(daemon.pid);
+  const idle = 100 * (after.cpuSeconds - before.cpuSeconds) / IDLE_SECONDS;
+  say({
+    what: `100,000 files: processor while idle (${IDLE_SECONDS} s)`,
+    value: `${idle.toFixed(2)} %`,
+    limit: "0.2 %",
+    kept: idle <= 0.2,
+  });
+  const memory = after.rssBytes / MB;
+  say({ what: "100,000 files: memory while idle", value: `${memory.toFixed(0)} MB`, limit: "150 MB", kept: memory <= 150 });
+  await daemon.stop();
+};
