@@ -1,0 +1,85 @@
+/**
+ * The one object that the configuration is declared in: every key with type, check, default and help. Types, validation,
+ * the sample file, `config show`, the JSON Schema and the README's table come from it.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { addressKeys, carryKeys, destinationShape, placeKeys, proofKeys } from "./schema_destination.ts";
+import { finishedKeys, jobShape, nightKeys, reactionKeys, watchKeys } from "./schema_job.ts";
+import { daemonKeys, loadKeys, logKeys, pocketbaseKeys, programShape, webKeys } from "./schema_program.ts";
+import { line } from "./values.ts";
+
+/** Keys with their types, as zod has them. */
+export type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** A destination with every default filled in. */
+export const destinationSchema = z.object(destinationShape);
+/** A job with every default filled in, without its destinations. */
+export const jobSchema = z.object(jobShape);
+/** The program's own keys with every default filled in. */
+export const programSchema = z.object(programShape);
+
+const NAME = "must be a name of letters, digits, blanks and . _ - (at most 64)";
+const nameKey = line("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, NAME);
+
+const destinationLayer = z.strictObject({
+  name: nameKey.optional().meta({ description: "Its name. Not set: the host's, `local` for a folder of this computer" }),
+  ...layer(destinationShape),
+}, "must be a section, like { name: nas, remote_host: nas, remote_base_path: /data }");
+
+const destinationsKey = z.array(destinationLayer, "must be a list of destinations").min(1, "must have at least one destination")
+  .optional().meta({ description: "Where the files of a job go, when there is more than one place" });
+
+const jobLayer = z.strictObject({
+  name: nameKey.meta({ description: "Its name" }),
+  ...layer(jobShape),
+  ...layer(destinationShape),
+  destinations: destinationsKey,
+}, "must be a section, like { name: spring, watch_path: /data, … }");
+
+/** A whole file as it is written: every key at every place where it may stand, nothing filled in. */
+export const fileSchema = z.strictObject({
+  ...layer(jobShape),
+  ...layer(destinationShape),
+  destinations: destinationsKey,
+  jobs: z.array(jobLayer, "must be a list of jobs").min(1, "must have at least one job")
+    .optional().meta({ description: "Several watched folders, each with its own keys; what stands outside is their default" }),
+  ...layer(programShape),
+}, "must be a list of keys and values");
+
+/** The sections of the sample file and the README's table, in order. */
+export const SECTIONS: readonly {
+  readonly title: string;
+  readonly place: "job" | "destination" | "program";
+  readonly shape: Shape;
+}[] = [
+  { title: "What is watched", place: "job", shape: watchKeys },
+  { title: "Where it goes", place: "destination", shape: addressKeys },
+  { title: "When a file is finished", place: "job", shape: finishedKeys },
+  { title: "How files are carried", place: "destination", shape: carryKeys },
+  { title: "How they are proven", place: "destination", shape: proofKeys },
+  { title: "At the destination", place: "destination", shape: placeKeys },
+  { title: "The observing night", place: "job", shape: nightKeys },
+  { title: "When to send, and what else to do", place: "job", shape: reactionKeys },
+  { title: "How much at once", place: "program", shape: loadKeys },
+  { title: "Log", place: "program", shape: logKeys },
+  { title: "Page and metrics", place: "program", shape: webKeys },
+  { title: "The daemon", place: "program", shape: daemonKeys },
+  { title: "PocketBase", place: "program", shape: pocketbaseKeys },
+];
+
+/** The default of a key as it would be written; undefined where there is none. */
+export function defaultOf(type: z.ZodType): unknown {
+  return type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
+}
+
+/** The type of a key without its default, which would hide what a place above says. */
+function layer(shape: Shape): Record<string, z.ZodType> {
+  return Object.fromEntries(
+    Object.entries(shape).map(([key, type]) => {
+      if (!(type instanceof z.ZodPrefault)) return [key, type];
+      return [key, (type.unwrap() as z.ZodType).optional().meta({ ...type.meta(), default: type.def.defaultValue })];
+    }),
+  );
+}

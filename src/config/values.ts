@@ -1,0 +1,119 @@
+/**
+ * The kinds of values a configuration holds, as zod types. Their messages continue a sentence that begins with
+ * the key: `"retry_attempts" must be a whole number from 0 to 1000`.
+ *
+ * @module
+ */
+import ms from "ms";
+import * as z from "zod";
+
+/** `true` or `false`. */
+export function truth() {
+  return z.boolean("must be true or false");
+}
+
+/** A whole number within bounds. */
+export function whole(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z.number(message).int(message).min(min, message).max(max, message);
+}
+
+/** Any number within bounds. */
+export function amount(min: number, max: number) {
+  const message = `must be a number from ${min} to ${max}`;
+  return z.number(message).min(min, message).max(max, message);
+}
+
+/** One word of a list; the case of letters does not matter. */
+export function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+  const message = `must be ${inWords(words)}`;
+  return z.string(message)
+    .transform((text, context): T[number] => {
+      const word = words.find((known) => known === text.toLowerCase());
+      if (word === undefined) return fail(context, message);
+      return word;
+    }).meta({ enum: [...words] });
+}
+
+/** Text that is not empty and has no control characters. */
+export function line(what: string) {
+  const message = `must be ${what}`;
+  // deno-lint-ignore no-control-regex -- control characters are what is refused
+  return z.string(message).min(1, message).regex(/^[^\x00-\x1f\x7f]*$/, `${message}, without control characters`);
+}
+
+/** A list of texts. */
+export function lines(what: string) {
+  return z.array(line("text"), `must be a list of ${what}`);
+}
+
+/** What a bare number of a duration counts, in milliseconds. */
+const UNITS = { milliseconds: 1, seconds: 1000 } as const;
+
+/** A duration as a number in `unit`, or as text with its own unit (`5m`); the result is in milliseconds. */
+export function duration(unit: keyof typeof UNITS, minMs: number, maxMs: number) {
+  const message = `must be a duration from ${ms(minMs)} to ${ms(maxMs)}, ` +
+    `as a number of ${unit} or with its unit, like 500ms, 30s, 5m, 2h`;
+  return z.union([z.number(), z.string()], message).transform((value, context) => {
+    const found = typeof value === "number" ? value * UNITS[unit] : durationMs(value, UNITS[unit]);
+    return found >= minMs && found <= maxMs ? found : fail(context, message);
+  });
+}
+
+function durationMs(text: string, unit: number): number {
+  const trimmed = text.trim();
+  if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed) * unit;
+  if (!/^\d+(\.\d+)? ?[a-z]+$/i.test(trimmed)) return NaN;
+  // Anything that is no unit makes ms() say undefined or NaN, and both fail the bounds.
+  return ms(trimmed as ms.StringValue) ?? NaN;
+}
+
+/** A size as a number of bytes, or as text with its unit (`10 MB`, `512 KiB`); the result is in bytes. */
+export function size(min: number, max: number) {
+  const message = `must be a size from ${min} bytes, as a number of bytes or with its unit, like 10 MB or 512 KiB`;
+  return z.union([z.number(), z.string()], message).transform((value, context) => {
+    const bytes = typeof value === "number" ? value : bytesOf(value);
+    return bytes >= min && bytes <= max ? Math.floor(bytes) : fail(context, message);
+  });
+}
+
+/** A speed as bytes per second, or as text with its unit (`10 MB/s`, `500k`, `100 Mbit/s`); 0 and false mean no limit: null. */
+export function speed() {
+  const message =
+    "must be a speed, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit";
+  return z.union([z.literal(false), z.number(), z.string()], message).transform((value, context) => {
+    if (value === false || value === 0) return null;
+    const perSecond = typeof value === "number" ? value : bytesOf(value.replace(/ ?(\/s|ps)$/i, ""));
+    return perSecond >= 1000 && perSecond <= 1e12 ? Math.floor(perSecond) : fail(context, `${message}; at least 1 kB/s`);
+  });
+}
+
+function bytesOf(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgt]?)(i?)(b|bytes?|bits?|)$/i.exec(text.trim());
+  if (!match) return NaN;
+  const [, number = "", prefix = "", binary = "", unit = ""] = match;
+  const power = "kmgt".indexOf(prefix.toLowerCase() || "?") + 1;
+  return Number(number) * (binary ? 1024 : 1000) ** power / (/^bit/i.test(unit) ? 8 : 1);
+}
+
+/** Mode bits as for chmod: `0664`, `"664"`; the result is the number. */
+export function mode() {
+  const message = "must be mode bits in octal, like 0664";
+  return z.union([z.number(), z.string()], message).transform((value, context) => {
+    const digits = String(value).replace(/^0o/i, "");
+    if (!/^0?[0-7]{3,4}$/.test(digits)) return fail(context, message);
+    const bits = parseInt(digits, 8);
+    return bits <= 0o7777 ? bits : fail(context, message);
+  });
+}
+
+/** `a, b or c`, each in quotes. */
+export function inWords(words: readonly string[]): string {
+  const quoted = words.map((word) => `"${word}"`);
+  return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+}
+
+function fail(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+}
