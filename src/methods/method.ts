@@ -42,14 +42,19 @@ export interface Parcel {
   readonly leftover?: string;
 }
 
-/** What became of one parcel; in the order of the parcels. */
-export type PutOutcome = { readonly put: true } | { readonly put: false; readonly failure: FailureRecord };
+/**
+ * What became of one parcel; in the order of the parcels. `sent` is the digest of the source's bytes as they were read
+ * for sending, from methods that hash while they read.
+ */
+export type PutOutcome =
+  | { readonly put: true; readonly sent?: Digest }
+  | { readonly put: false; readonly failure: FailureRecord };
 
 /** A staged and proven file to be given its final name. */
 export interface Publication {
   readonly staged: string;
   readonly target: string;
-  /** What to do when something else has the final name. `skip` and `fail` both leave it and answer `exists`. */
+  /** What to do when something else (other bytes) has the final name. `skip` and `fail` both leave it and answer `exists`. */
   readonly onConflict: ConflictPolicy;
   /** Mode for the file and for folders made on the way; null leaves them as they are. */
   readonly fileMode: number | null;

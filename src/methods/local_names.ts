@@ -1,0 +1,198 @@
+/**
+ * Gives staged files their final names on a disk of this computer, by the conflict policy, so that no reader ever
+ * sees a half or a missing file, and nothing that stands there is lost without being asked for.
+ *
+ * @module
+ */
+import { dirname } from "@std/path";
+import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/printable.ts";
+import { faultOf } from "../system/fault.ts";
+import type { System } from "../system/system.ts";
+import { turns } from "./at_most.ts";
+import { formerName } from "./former_name.ts";
+import type { Publication } from "./method.ts";
+
+export interface LocalNames {
+  /**
+   * Flushes the staged file, makes the folders on the way and gives the final name. Folders whose entries changed are
+   * added to `changed`: durable once they are flushed. `pathOf` gives the native path of a relative one.
+   */
+  give(
+    staged: string,
+    item: Publication,
+    pathOf: (relative: string) => string,
+    changed: Set<string>,
+  ): Promise<{ former?: string }>;
+  /** Flushes the folders that hold `folder`, so that its own name survives a power cut. */
+  flushUpwards(folder: string): Promise<void>;
+  /** Forgets which folders are flushed, after a flush that failed. */
+  forget(): void;
+}
+
+/** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
+const inTurn = turns();
+
+export function createLocalNames(base: string, system: System): LocalNames {
+  /** Folders that were seen to be there and whose own names are flushed, or will be with this batch. */
+  const known = new Set<string>([base]);
+
+  async function makeFolders(
+    target: string,
+    item: Publication,
+    pathOf: (relative: string) => string,
+    changed: Set<string>,
+  ): Promise<void> {
+    if (known.has(dirname(target))) return;
+    const parts = item.target.split("/").slice(0, -1);
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const folder = pathOf(parts.slice(0, depth).join("/"));
+      const facts = await system.followedFacts(folder);
+      if (facts === null) {
+        await system.makeFolder(folder);
+        if (item.directoryMode !== null) await system.setMode(folder, item.directoryMode);
+      } else if (facts.kind !== "folder") {
+        throw new Failure("exists", `Cannot write "${printable(item.target)}": "${printable(folder)}" is not a folder`, {
+          hint: "Move the file that stands in the way, or change the layout.",
+        });
+      }
+      // Also where it was there already: a crash may have come between its making and its flushing.
+      changed.add(dirname(folder));
+      known.add(folder);
+    }
+  }
+
+  async function give(staged: string, item: Publication, pathOf: (relative: string) => string, changed: Set<string>) {
+    const target = pathOf(item.target);
+    if (item.fileMode !== null) await system.setMode(staged, item.fileMode);
+    await system.sync(staged);
+    try {
+      await makeFolders(target, item, pathOf, changed);
+      changed.add(dirname(target));
+      return await inTurn(target.normalize().toLowerCase(), () => name(staged, target, item, pathOf));
+    } catch (error) {
+      // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
+      if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
+      forget();
+      await makeFolders(target, item, pathOf, changed);
+      return await inTurn(target.normalize().toLowerCase(), () => name(staged, target, item, pathOf));
+    }
+  }
+
+  async function name(staged: string, target: string, item: Publication, pathOf: (relative: string) => string) {
+    if (item.onConflict !== "overwrite" && await claim(staged, target)) {
+      await system.remove(staged);
+      return {};
+    }
+    const there = await system.facts(target);
+    if (there?.kind === "folder") {
+      throw new Failure("exists", `Cannot write "${printable(item.target)}": a folder has that name at the destination`, {
+        hint: "Move the folder away, or change the layout.",
+      });
+    }
+    if (there === null || item.onConflict === "overwrite" || await sameContent(staged, target)) {
+      await replace(staged, target);
+      return {};
+    }
+    if (item.onConflict !== "version") {
+      throw new Failure("exists", `Cannot write "${printable(item.target)}": a different file has that name at the destination`, {
+        hint: "on_conflict: version keeps both, overwrite replaces it.",
+      });
+    }
+    const former = await keep(target, item.target, pathOf);
+    await replace(staged, target);
+    return { former };
+  }
+
+  /** True when the target was free and is the staged file now. */
+  async function claim(staged: string, target: string): Promise<boolean> {
+    try {
+      await system.link(staged, target);
+      return true;
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault === "exists") return false;
+      if (TELLING.has(fault)) throw error;
+    }
+    // No hard links here (exFAT, some network drives): look first. Only another program could come in between.
+    if (await system.facts(target) !== null) return false;
+    await system.rename(staged, target);
+    return true;
+  }
+
+  /** Gives what stands at the target its former name; the target goes on existing where hard links do. */
+  async function keep(target: string, relative: string, pathOf: (relative: string) => string): Promise<string> {
+    const identity = (await system.facts(target))?.identity;
+    for (let number = 1;; number++) {
+      const former = formerName(relative, number);
+      if (await claimFormer(target, pathOf(former))) return former;
+      // Kept already, before a crash.
+      if (identity && (await system.facts(pathOf(former)))?.identity === identity) return former;
+    }
+  }
+
+  async function claimFormer(target: string, former: string): Promise<boolean> {
+    try {
+      await system.link(target, former);
+      return true;
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault === "exists") return false;
+      if (TELLING.has(fault)) throw error;
+    }
+    if (await system.facts(former) !== null) return false;
+    await system.rename(target, former);
+    return true;
+  }
+
+  /** Rename last: readers see the old or the new file, whole. */
+  async function replace(staged: string, target: string): Promise<void> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        await system.rename(staged, target);
+        break;
+      } catch (error) {
+        const held = system.platform === "windows" && ["busy", "permission"].includes(faultOf(error));
+        if (!held) throw error;
+        if (attempt === WINDOWS_ATTEMPTS) {
+          throw new Failure("permission_denied", `Cannot replace "${printable(target)}": another program has it open`, {
+            next: "later",
+            hint: "Close the program that has the file open; it is tried again.",
+            cause: error,
+          });
+        }
+        await system.sleep(WINDOWS_PAUSE_MS);
+      }
+    }
+    // Two names of one file: POSIX renames nothing then (a crash came between link and remove).
+    await system.remove(staged);
+  }
+
+  async function sameContent(staged: string, target: string): Promise<boolean> {
+    const [ours, theirs] = [await system.facts(staged), await system.facts(target)];
+    if (theirs?.kind !== "file" || ours?.size !== theirs.size) return false;
+    if (ours.identity !== "" && ours.identity === theirs.identity) return true;
+    const never = new AbortController().signal;
+    return (await system.hash(staged, never)).sha256 === (await system.hash(target, never)).sha256;
+  }
+
+  function forget(): void {
+    known.clear();
+    known.add(base);
+  }
+
+  return {
+    give,
+    forget,
+    flushUpwards: async (folder) => {
+      for (let parent = dirname(folder), child = folder; parent !== child; child = parent, parent = dirname(parent)) {
+        await system.sync(parent);
+      }
+    },
+  };
+}
+
+/** Faults that would be the same with another call: anything else may only mean that there are no hard links. */
+const TELLING: ReadonlySet<string> = new Set(["not_found", "no_space", "read_only", "name_too_long", "bad_name", "cross_device"]);
+const WINDOWS_ATTEMPTS = 20;
+const WINDOWS_PAUSE_MS = 100;

@@ -1,0 +1,177 @@
+/**
+ * The destination's side where its disk is mounted on this computer: everything of a Session but `put`.
+ * Final names are given by `link`, which never replaces, or by an atomic `rename`; folders are flushed last.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import { printable } from "../domain/printable.ts";
+import { faultOf } from "../system/fault.ts";
+import type { Files, PathFacts, System } from "../system/system.ts";
+import { atMost } from "./at_most.ts";
+import { createLocalNames } from "./local_names.ts";
+import { localFailure } from "./local_failures.ts";
+import type { MethodContext, Publication, PublishOutcome, Session } from "./method.ts";
+import { refusedByWindows } from "./windows_names.ts";
+
+/** The calls of a Session that need no carrying, and what `put` needs from this side. */
+export interface LocalSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep"> {
+  /** The native absolute path of a path relative to the base path. @throws {Failure} `name_refused` */
+  path(relative: string): string;
+  /** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */
+  checkGround(): Promise<void>;
+  /** This error as a Failure, after a look whether the base path is still there. */
+  blame(error: unknown, what: string): Promise<Failure>;
+}
+
+/** Files of a folder are worked on side by side: flushes of several files share one journal commit. */
+const AT_ONCE = 8;
+
+export function localSide(destination: Destination, context: Pick<MethodContext, "system" | "stagingRoot">): LocalSide {
+  const { system, stagingRoot } = context;
+  const base = nativeBase(destination.basePath, system);
+  const names = createLocalNames(base, system);
+  const where = `"${printable(base)}" (destination ${destination.name})`;
+  /** The file system that was found at attach: a base path that is suddenly on another one is a mount that went away. */
+  let device: string | null = null;
+
+  function path(relative: string): string {
+    const parts = relative.split("/");
+    if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) {
+      throw new Failure("name_refused", `Cannot use "${printable(relative)}" as a path below ${where}`);
+    }
+    const refused = system.platform === "windows" ? parts.find(refusedByWindows) : undefined;
+    if (refused !== undefined) {
+      throw new Failure(
+        "name_refused",
+        `Cannot write "${printable(relative)}": Windows does not allow the name "${printable(refused)}"`,
+        {
+          hint: "Rename the file, or change the layout.",
+        },
+      );
+    }
+    return join(base, ...parts);
+  }
+
+  async function checkGround(): Promise<void> {
+    const facts = await system.followedFacts(base);
+    if (facts === null || (device !== null && facts.device !== device)) {
+      throw new Failure("device_missing", `Cannot find the folder ${where}${facts ? " on the disk it was on" : ""}`, {
+        hint: "Mount the disk or network drive, or correct remote_base_path.",
+      });
+    }
+    if (facts.kind !== "folder") {
+      throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+    }
+  }
+
+  async function blame(error: unknown, what: string): Promise<Failure> {
+    if (error instanceof Failure) return error;
+    if (faultOf(error) === "not_found") {
+      try {
+        await checkGround();
+      } catch (lost) {
+        return localFailure(lost, what);
+      }
+    }
+    return localFailure(error, what);
+  }
+
+  async function publishOne(item: Publication, changed: Set<string>): Promise<PublishOutcome> {
+    try {
+      return { published: true, ...await names.give(path(item.staged), item, path, changed) };
+    } catch (error) {
+      const failure = await blame(error, `write "${printable(item.target)}" to ${where}`);
+      return { published: false, failure: failureRecord(failure) };
+    }
+  }
+
+  return {
+    path,
+    checkGround,
+    blame,
+    attach: async (create) => {
+      device = null;
+      if (create && await system.followedFacts(base) === null) {
+        try {
+          await system.makeFolder(base);
+          await names.flushUpwards(base);
+        } catch (error) {
+          throw localFailure(error, `make the folder ${where}`);
+        }
+      }
+      await checkGround();
+      const space = await system.space(base);
+      device = (await system.followedFacts(base))?.device ?? null;
+      return space;
+    },
+    survey: (paths) =>
+      atMost(AT_ONCE, paths, async (relative) => {
+        const facts = await standing(path(relative), system);
+        if (facts === null) return null;
+        return { bytes: facts.size, kind: facts.kind === "symlink" ? "other" : facts.kind };
+      }),
+    digest: (paths, signal) =>
+      atMost(4, paths, async (relative) => {
+        const file = path(relative);
+        if ((await standing(file, system))?.kind !== "file") return null;
+        try {
+          return await system.hash(file, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          if (faultOf(error) === "not_found") return null;
+          throw localFailure(error, `read "${printable(relative)}" back from ${where}`);
+        }
+      }),
+    publish: async (items, signal) => {
+      await checkGround();
+      const changed = new Set<string>();
+      const outcomes = await atMost(AT_ONCE, items, (item) => {
+        signal.throwIfAborted();
+        return publishOne(item, changed);
+      });
+      try {
+        // Folders last and once each: a rename is on the disk when its folder is.
+        await atMost(AT_ONCE, [...changed], (folder) => system.sync(folder));
+      } catch (error) {
+        names.forget();
+        throw await blame(error, `flush folders of ${where} to the disk`);
+      }
+      return outcomes;
+    },
+    leftovers: async () => {
+      if (await system.followedFacts(path(stagingRoot)) === null) return [];
+      const { entries } = await system.list(path(stagingRoot));
+      return entries.filter(({ facts }) => facts.kind === "folder").map(({ name }) => name);
+    },
+    sweep: async (attempts) => {
+      const folders = attempts === null ? [stagingRoot] : attempts.map((attempt) => `${stagingRoot}/${attempt}`);
+      for (const folder of folders) {
+        try {
+          await system.removeTree(path(folder));
+        } catch (error) {
+          throw localFailure(error, `remove the temporary folder "${printable(folder)}" from ${where}`);
+        }
+      }
+    },
+  };
+}
+
+/** What a path leads to; a symlink that leads nowhere as itself; null where there is, or can be, nothing. */
+async function standing(path: string, system: Pick<Files, "facts" | "followedFacts">): Promise<PathFacts | null> {
+  try {
+    return await system.followedFacts(path) ?? await system.facts(path);
+  } catch (error) {
+    if (NOTHING.has(faultOf(error))) return null;
+    throw localFailure(error, `look at "${printable(path)}"`);
+  }
+}
+const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name_too_long", "bad_name"]);
+
+/** The base path in this system's notation; relative ones start at home, as on a remote host. */
+function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {
+  const absolute = basePath.startsWith("/") || (system.platform === "windows" && /^([A-Za-z]:)?[\\/]/.test(basePath));
+  return absolute ? join(basePath) : join(system.home, basePath.replace(/^~(?=\/|$)/, "."));
+}
