@@ -87,8 +87,11 @@ export interface Ledger extends Disposable {
   claim(request: ClaimRequest): Delivery[];
   /** What an earlier process had in hand when it ended. */
   inFlight(job: string, destination: string): Delivery[];
-  /** Stores the state and attempts of these deliveries in one transaction; durable on return. */
-  record(deliveries: readonly Delivery[], now: number): void;
+  /**
+   * Stores the state, method and attempts of these deliveries in one transaction, and the hashes read for them
+   * (delivery id → SHA-256 of its version's bytes); durable on return.
+   */
+  record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): void;
   /** Remembers the hash of a version's bytes. */
   rememberHash(delivery: Delivery, sha256: string): void;
   /** The hash remembered for the delivery's version, or null. */

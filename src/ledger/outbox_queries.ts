@@ -53,7 +53,7 @@ export function outboxQueries(db: Database): Outbox {
     ).map(toDelivery);
   }
 
-  function record(deliveries: readonly Delivery[], now: number): void {
+  function record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): void {
     if (deliveries.length === 0) return;
     db.transaction(() => {
       for (const { id, attempts, state, method } of deliveries) {
@@ -61,14 +61,14 @@ export function outboxQueries(db: Database): Outbox {
         const changed = store(id, attempts, waits && hasNewer(id) ? { state: "failed", failure: SUPERSEDED } : state, now);
         if (changed !== 1) throw new Error(`The ledger has no delivery with the id ${id}`);
         db.run("UPDATE deliveries SET method = ? WHERE id = ? AND method <> ?", method, id, method);
+        const sha256 = hashes?.get(id);
+        if (sha256 !== undefined) db.run(REMEMBER_HASH, sha256, id);
       }
     });
   }
 
   function rememberHash(delivery: Delivery, sha256: string): void {
-    db.transaction(() =>
-      db.run("UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)", sha256, delivery.id)
-    );
+    db.transaction(() => db.run(REMEMBER_HASH, sha256, delivery.id));
   }
 
   function hashOf(delivery: Delivery): string | null {
@@ -130,6 +130,8 @@ function within(deliveries: readonly Delivery[], { maxFiles, maxBytes }: ClaimRe
   });
   return end < 0 ? [...deliveries] : deliveries.slice(0, end);
 }
+
+const REMEMBER_HASH = "UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)";
 
 const SUPERSEDED: FailureRecord = {
   code: "superseded",

@@ -1,0 +1,89 @@
+/**
+ * The attempts of an outbox: their names, what they left at the destination that a later attempt may build on,
+ * and which of their folders are to be swept.
+ *
+ * @module
+ */
+import type { Delivery } from "../domain/delivery.ts";
+import type { Session } from "../methods/method.ts";
+import type { Clock } from "../system/system.ts";
+
+/** Parts of smaller files are not worth keeping. */
+const WORTH_KEEPING_BYTES = 4 * 1024 * 1024;
+
+export interface Attempts {
+  /** A new attempt's name, made of safe characters, unique. */
+  begin(): string;
+  /** Keeps in mind that this delivery may have left a part of it under `staged`. */
+  leave(delivery: Delivery, staged: string): void;
+  /** Where an earlier attempt left part of this delivery. */
+  leftover(delivery: Delivery): string | undefined;
+  /** The delivery is settled: its part is not needed any more. */
+  forget(delivery: Delivery): void;
+  /** The attempt is over; its folder goes as soon as no leftover lies in it. */
+  end(attempt: string): void;
+  /** Removes what can go, in one call; what cannot be removed now is tried again with the next. */
+  sweep(session: Session, signal: AbortSignal): Promise<void>;
+  /** Names of attempts whose folders must stay. */
+  kept(): ReadonlySet<string>;
+  /** Nothing is left there any more: the staging root was swept. */
+  clear(): void;
+}
+
+export function attempts(clock: Pick<Clock, "now" | "random">): Attempts {
+  const leftovers = new Map<number, string>();
+  const running = new Set<string>();
+  let ended = new Set<string>();
+
+  const needed = (): Set<string> => new Set([...running, ...[...leftovers.values()].map(attemptOf)]);
+
+  return {
+    begin() {
+      const name = attemptName(clock);
+      running.add(name);
+      return name;
+    },
+    leave(delivery, staged) {
+      if (delivery.source.size >= WORTH_KEEPING_BYTES) leftovers.set(delivery.id, staged);
+    },
+    leftover: (delivery) => leftovers.get(delivery.id),
+    forget(delivery) {
+      const staged = leftovers.get(delivery.id);
+      if (staged === undefined) return;
+      leftovers.delete(delivery.id);
+      ended.add(attemptOf(staged));
+    },
+    end(attempt) {
+      running.delete(attempt);
+      ended.add(attempt);
+    },
+    async sweep(session, signal) {
+      const stay = needed();
+      const go = [...ended].filter((name) => !stay.has(name));
+      if (go.length === 0) return;
+      ended = new Set([...ended].filter((name) => stay.has(name)));
+      try {
+        await session.sweep(go, signal);
+      } catch (error) {
+        for (const name of go) ended.add(name);
+        throw error;
+      }
+    },
+    kept: needed,
+    clear() {
+      leftovers.clear();
+      ended.clear();
+    },
+  };
+}
+
+/** Time and chance, so that no two attempts share a folder, whatever the clock does. */
+function attemptName(clock: Pick<Clock, "now" | "random">): string {
+  const chance = () => Math.floor(clock.random() * 36 ** 6).toString(36).padStart(6, "0");
+  return `${Math.trunc(clock.now()).toString(36)}-${chance()}${(serial++ % 1296).toString(36).padStart(2, "0")}`;
+}
+let serial = 0;
+
+function attemptOf(staged: string): string {
+  return staged.split("/").at(-2) ?? "";
+}

@@ -1,0 +1,126 @@
+/**
+ * Looks whether the sources of a batch are still the versions that were admitted, and reads their hashes.
+ *
+ * @module
+ */
+import { Failure, failureRecord } from "../domain/failure.ts";
+import { printable } from "../domain/printable.ts";
+import { fingerprint, type SourceFile } from "../domain/source_file.ts";
+import { faultOf } from "../system/fault.ts";
+import type { PathFacts } from "../system/system.ts";
+import { giveUp, open, type Piece, type Way } from "./way.ts";
+
+/** Checks the sources before anything is sent; those that are gone or changed are given up. */
+export async function checkSources(pieces: readonly Piece[], way: Way): Promise<void> {
+  await each(pieces, way, async (piece) => {
+    const facts = await factsOf(piece, way);
+    if (facts) piece.ctimeMs = facts.ctimeMs;
+  });
+}
+
+/**
+ * Checks the sources again after they were sent: the version must not have changed meanwhile. A changed ctime
+ * alone may only be a permission or another link: then the content decides.
+ */
+export async function recheckSources(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const doubtful: Piece[] = [];
+  await each(pieces, way, async (piece) => {
+    const facts = await factsOf(piece, way);
+    if (facts && facts.ctimeMs !== piece.ctimeMs) doubtful.push(piece);
+  });
+  for (const piece of open(doubtful)) {
+    if (piece.sha256 === null) continue;
+    try {
+      const again = await way.system.hash(piece.delivery.source.absolutePath, signal);
+      if (again.sha256 !== piece.sha256) throw changed(piece.delivery.source);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      giveUp(piece, sourceFailure(error, piece.delivery.source));
+    }
+  }
+}
+
+/** Reads the hashes of those sources that have none yet, one after the other, and remembers them. */
+export async function hashSources(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  for (const piece of open(pieces)) {
+    if (piece.sha256 !== null) continue;
+    const { source } = piece.delivery;
+    try {
+      const digest = await way.system.hash(source.absolutePath, signal);
+      if (digest.bytes !== source.size) throw changed(source);
+      piece.sha256 = digest.sha256;
+      piece.hashedNow = true;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      giveUp(piece, sourceFailure(error, source));
+    }
+  }
+}
+
+/** What an error of the file system means for a source file. */
+export function sourceFailure(error: unknown, source: SourceFile): unknown {
+  if (error instanceof Failure) return error;
+  const fault = faultOf(error);
+  if (fault === "not_found") return gone(source);
+  if (fault === "other") return error;
+  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: ${REASONS[fault] ?? fault}`, {
+    hint: "Check the rights of the file and the health of the disk; it is tried again.",
+    cause: error,
+  });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  permission: "permission denied",
+  busy: "another program holds it",
+  io: "the disk reports an error",
+  too_many_open_files: "too many files are open",
+};
+
+async function factsOf(piece: Piece, way: Way): Promise<PathFacts | null> {
+  const { source } = piece.delivery;
+  const facts = await way.system.facts(source.absolutePath);
+  if (facts === null) {
+    if (await way.system.facts(way.watchPath) !== null) throw gone(source);
+    // The folder is at fault, not the file: wait for it without using up attempts.
+    piece.outcome = { failure: failureRecord(folderMissing(source, way.watchPath)), counts: false };
+    return null;
+  }
+  if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) throw changed(source);
+  return facts;
+}
+
+async function each(pieces: readonly Piece[], way: Way, check: (piece: Piece) => Promise<void>): Promise<void> {
+  const waiting = open(pieces);
+  const worker = async () => {
+    for (let piece = waiting.shift(); piece; piece = waiting.shift()) {
+      try {
+        await check(piece);
+      } catch (error) {
+        giveUp(piece, sourceFailure(error, piece.delivery.source));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(way.fileOperations, waiting.length) }, worker));
+}
+
+function folderMissing(source: SourceFile, watchPath: string): Failure {
+  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: the watched folder is not there`, {
+    hint: `Bring "${printable(watchPath)}" back (is its disk mounted?); the delivery goes on by itself.`,
+  });
+}
+
+function gone(source: SourceFile): Failure {
+  return new Failure("source_gone", `Cannot send ${quoted(source)}: it is not there any more`, {
+    hint: "If it was moved or deleted on purpose, nothing is to be done; put it back and it is delivered.",
+  });
+}
+
+function changed(source: SourceFile): Failure {
+  return new Failure("source_changed", `Cannot send ${quoted(source)}: it changed after it was finished`, {
+    hint: "The new version is delivered when it is finished.",
+  });
+}
+
+function quoted(source: SourceFile): string {
+  return `"${printable(source.absolutePath)}"`;
+}

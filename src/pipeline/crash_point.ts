@@ -1,0 +1,23 @@
+/**
+ * Named places where the fault tests end the daemon as a power cut would: the environment variable
+ * `IMAGE_TRANSFER_CRASH_AT` names one. Without it nothing happens.
+ *
+ * @module
+ */
+import type { Surroundings } from "../system/system.ts";
+
+/** The steps of the outbox after or within which the process can be made to vanish. */
+export type CrashPoint =
+  | "after_claim"
+  | "during_put"
+  | "after_put"
+  | "after_verify"
+  | "after_publish"
+  | "before_record"
+  | "after_record"
+  | "after_source_removed";
+
+/** Ends the process here if the environment asks for it. */
+export function crashPoint(point: CrashPoint, system: Pick<Surroundings, "env" | "crash">): void {
+  if (system.env("IMAGE_TRANSFER_CRASH_AT") === point) system.crash();
+}

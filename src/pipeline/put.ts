@@ -1,0 +1,95 @@
+/**
+ * Sends the pieces of a batch to their staging names, while their sources are hashed here at the same time.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/printable.ts";
+import type { Parcel } from "../methods/method.ts";
+import { hashSources } from "./check_source.ts";
+import { crashPoint } from "./crash_point.ts";
+import { guarded } from "./guarded.ts";
+import { files } from "./prove.ts";
+import { giveUp, open, type Piece, type Way } from "./way.ts";
+
+/** Waits for its turn, then puts all pieces in one call. Pieces that were not put are given up. */
+export async function put(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const fitting = keepRoom(pieces, way);
+  if (fitting.length === 0) return;
+  using _lane = await place(way.lanes, signal);
+  using _slot = await place(way.slots, signal);
+  const end = new AbortController();
+  const stop = () => end.abort(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const hashing = way.destination.verify === "checksum" ? hashSources(fitting, way, end.signal) : Promise.resolve();
+    hashing.catch(() => undefined); // Heard below, unless sending fails first.
+    await send(fitting, way, signal);
+    await hashing;
+  } finally {
+    end.abort(new Failure("stopped", "The batch is over"));
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+async function send(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const parcels = pieces.map((piece): Parcel => {
+    const leftover = way.attempts.leftover(piece.delivery);
+    return { source: piece.delivery.source, staged: piece.staged, ...(leftover === undefined ? {} : { leftover }) };
+  });
+  const paths = pieces.map((piece) => piece.staged);
+  const guard = {
+    what: `send ${files(pieces.length)} to ${way.destination.name}`,
+    timeoutMs: way.destination.timeoutMs,
+    clock: way.system,
+    ask: async (end: AbortSignal) => (await way.session.survey(paths, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0),
+  };
+  for (const piece of pieces) way.underway.begin(piece.delivery);
+  try {
+    const outcomes = await guarded(guard, signal, (end, alive) =>
+      way.session.put(parcels, (index, bytes) => {
+        alive();
+        const piece = pieces[index];
+        if (!piece || bytes <= 0) return;
+        crashPoint("during_put", way.system);
+        way.underway.at(piece.delivery, bytes);
+        way.moved();
+      }, end));
+    pieces.forEach((piece, index) => {
+      const outcome = outcomes[index];
+      if (!outcome) giveUp(piece, new Error("the method gave no outcome for a parcel"));
+      else if (!outcome.put) piece.outcome ??= { failure: outcome.failure };
+    });
+  } finally {
+    for (const piece of pieces) way.underway.end(piece.delivery);
+  }
+}
+
+/** The pieces that fit into the free space there; the others wait for more. */
+function keepRoom(pieces: readonly Piece[], way: Way): readonly Piece[] {
+  let room = way.roomBytes();
+  if (room === null) return pieces;
+  for (const piece of pieces) {
+    const { source } = piece.delivery;
+    if (source.size + way.destination.copySafetyMarginBytes <= room) {
+      room -= source.size;
+      continue;
+    }
+    giveUp(
+      piece,
+      new Failure(
+        "disk_full",
+        `Cannot send "${printable(source.path)}" to ${way.destination.name}: it does not fit into the free space`,
+        {
+          hint: "Make room there; the delivery goes on by itself. See minimum_free_space_gb and copy_safety_margin_gb.",
+        },
+      ),
+    );
+  }
+  return open(pieces);
+}
+
+async function place(places: Way["lanes"], signal: AbortSignal): Promise<Disposable> {
+  const release = await places.acquire(signal);
+  return { [Symbol.dispose]: release };
+}

@@ -1,0 +1,45 @@
+/**
+ * What is being sent just now and how far it is, for the console, the page and `status`.
+ *
+ * @module
+ */
+import type { Delivery } from "../domain/delivery.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Clock } from "../system/system.ts";
+
+/** A running transfer; `bytes` have arrived as far as the tool tells. */
+export interface Transfer {
+  readonly delivery: Delivery;
+  readonly bytes: number;
+}
+
+export interface Underway {
+  begin(delivery: Delivery): void;
+  /** Notes how far it is; listeners hear of it a few times a second. */
+  at(delivery: Delivery, bytes: number): void;
+  end(delivery: Delivery): void;
+  list(): Transfer[];
+}
+
+const TELL_EVERY_MS = 200;
+
+export function underway(clock: Pick<Clock, "monotonic">, tell: Tell): Underway {
+  const running = new Map<number, { delivery: Delivery; bytes: number; toldAt: number }>();
+  return {
+    begin(delivery) {
+      running.set(delivery.id, { delivery, bytes: 0, toldAt: clock.monotonic() });
+      tell({ type: "sending", delivery });
+    },
+    at(delivery, bytes) {
+      const transfer = running.get(delivery.id);
+      if (!transfer || bytes === transfer.bytes) return;
+      transfer.bytes = bytes;
+      const now = clock.monotonic();
+      if (now - transfer.toldAt < TELL_EVERY_MS) return;
+      transfer.toldAt = now;
+      tell({ type: "progress", delivery, bytes });
+    },
+    end: (delivery) => void running.delete(delivery.id),
+    list: () => [...running.values()].map(({ delivery, bytes }) => ({ delivery, bytes })),
+  };
+}
