@@ -71,7 +71,7 @@ function openChecked(path: string, onDamage: () => void, thorough: boolean): Dat
   }
 }
 
-/** SQLite's own check, and ours: the tallies agree with the rows. Empty when sound. */
+/** SQLite's own check, and ours: the totals agree with the rows. Empty when sound. */
 export function careQueries(db: Database): Pick<Ledger, "integrity" | "backup"> {
   return {
     integrity() {
@@ -80,10 +80,10 @@ export function careQueries(db: Database): Pick<Ledger, "integrity" | "backup"> 
         ...db.all("PRAGMA foreign_key_check").map((row) =>
           `row ${String(row["rowid"])} of ${String(row["table"])} refers to nothing`
         ),
-        ...db.all(WRONG_TALLIES).map((row) =>
-          `${text(row, "job")} → ${text(row, "destination")}: ${number(row, "counted")} deliveries are ${
-            text(row, "state")
-          }, the tally says ${number(row, "tallied")}`
+        ...db.all(WRONG_TOTALS).map((row) =>
+          `${text(row, "job")} has ${number(row, "counted")} deliveries to ${text(row, "destination")}, its total says ${
+            number(row, "total")
+          }`
         ),
       ]);
     },
@@ -146,11 +146,9 @@ function removeIfThere(path: string): void {
   if (existsSync(path)) Deno.removeSync(path);
 }
 
-const WRONG_TALLIES = `
-  WITH real AS (
-    SELECT job, destination, iif(state = 'failed' AND failure_code IN ('superseded', 'skipped'), 'set_aside', state) AS state,
-      count(*) AS n FROM deliveries GROUP BY 1, 2, 3)
+const WRONG_TOTALS = `
+  WITH real AS (SELECT job, destination, count(*) AS n FROM deliveries GROUP BY 1, 2)
   SELECT coalesce(r.job, t.job) AS job, coalesce(r.destination, t.destination) AS destination,
-    coalesce(r.state, t.state) AS state, coalesce(r.n, 0) AS counted, coalesce(t.number, 0) AS tallied
-  FROM real r FULL JOIN tallies t ON t.job = r.job AND t.destination = r.destination AND t.state = r.state
+    coalesce(r.n, 0) AS counted, coalesce(t.number, 0) AS total
+  FROM real r FULL JOIN totals t ON t.job = r.job AND t.destination = r.destination
   WHERE coalesce(r.n, 0) <> coalesce(t.number, 0)`;

@@ -52,6 +52,11 @@ export class Database implements Disposable {
     return this.#guarded("write", () => Number(this.#prepared(sql).run(...values).changes));
   }
 
+  /** Adds one row; returns its id. */
+  insert(sql: string, ...values: Value[]): number {
+    return this.#guarded("write", () => Number(this.#prepared(sql).run(...values).lastInsertRowid));
+  }
+
   /** All or nothing, durable on return. */
   transaction<T>(work: () => T): T {
     this.exec("BEGIN IMMEDIATE");

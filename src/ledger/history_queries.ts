@@ -1,12 +1,12 @@
 /**
  * Questions about what was and what is: history, counts, nights. Everything is answered from indices or from the
- * tallies, so that a million rows are no burden; {@linkcode Ledger.each} goes through them page by page.
+ * totals, so that a million rows are no burden; {@linkcode Ledger.each} goes through them page by page.
  *
  * @module
  */
 import type { Database, Row, Value } from "./database.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, Ledger } from "./ledger.ts";
-import { number, numberOrNull, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
+import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 
 type History = Pick<Ledger, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights">;
 
@@ -22,7 +22,7 @@ export function historyQueries(db: Database): History {
 
   function* each(wanted: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow> {
     const { where, values } = conditions(wanted);
-    const beyond = wanted.descending ? "d.id < ?" : "d.id > ?";
+    const beyond = `${idOf(wanted)} ${wanted.descending ? "<" : ">"} ?`;
     let last = wanted.descending ? Number.MAX_SAFE_INTEGER : 0;
     for (let left = wanted.limit ?? Infinity; left > 0;) {
       const size = Math.min(left, PAGE);
@@ -42,18 +42,20 @@ export function historyQueries(db: Database): History {
   }
 
   function counts(job?: string, destination?: string): Counts {
-    const counted = { queued: 0, sending: 0, deferred: 0, delivered: 0, failed: 0, set_aside: 0 };
-    for (const row of db.all(TALLY, job ?? null, destination ?? null)) {
-      const state = text(row, "state");
-      if (Object.hasOwn(counted, state)) counted[state as keyof typeof counted] = number(row, "n");
-    }
-    const { set_aside: _, ...shown } = counted;
-    return shown;
+    return db.snapshot(() => {
+      const { where, values } = place(job, destination);
+      const numberOf = (sql: string) => number(db.get(`${sql} AND ${where}`, ...values) as Row, "n");
+      const [queued, sending, deferred] = WAITING.map(numberOf) as [number, number, number];
+      const [failed, setAside] = [numberOf(FAILED), numberOf(SET_ASIDE)];
+      const total = numberOf("SELECT coalesce(sum(number), 0) AS n FROM totals d WHERE 1");
+      return { queued, sending, deferred, delivered: total - queued - sending - deferred - failed - setAside, failed };
+    });
   }
 
   function oldestWaiting(job?: string, destination?: string): number | null {
-    const row = db.get(OLDEST, job ?? null, destination ?? null);
-    return row === undefined ? null : numberOrNull(row, "queued_at");
+    const { where, values } = place(job, destination);
+    const row = db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values);
+    return row === undefined ? null : number(row, "queued_at");
   }
 
   function nights(): string[] {
@@ -95,19 +97,34 @@ function likePattern(search: string): string {
   return `%${search.replaceAll(/[!%_]/g, "!$&")}%`;
 }
 
-/** Ids are given in the order of queueing; unlike the clock they never jump. */
-function orderOf({ sort = "queued_at", descending = false }: DeliveryQuery): string {
-  const direction = descending ? "DESC" : "ASC";
-  const columns = { queued_at: [], delivered_at: ["d.delivered_at"], path: ["v.path"], size: ["v.size"] }[sort];
-  return [...columns, "d.id"].map((column) => `${column} ${direction}`).join(", ");
+/** The plus keeps SQLite from reading a million rows in order of id to find the few that failed. */
+function idOf({ trouble }: DeliveryQuery): string {
+  return trouble ? "+d.id" : "d.id";
 }
 
-const TALLY = `SELECT state, sum(number) AS n FROM tallies
-  WHERE (?1 IS NULL OR job = ?1) AND (?2 IS NULL OR destination = ?2) GROUP BY state`;
+/** Ids are given in the order of queueing; unlike the clock they never jump. */
+function orderOf(wanted: DeliveryQuery): string {
+  const { sort = "queued_at", descending = false } = wanted;
+  const direction = descending ? "DESC" : "ASC";
+  const columns = { queued_at: [], delivered_at: ["d.delivered_at"], path: ["v.path"], size: ["v.size"] }[sort];
+  return [...columns, idOf(wanted)].map((column) => `${column} ${direction}`).join(", ");
+}
 
-const OLDEST = `SELECT queued_at FROM deliveries INDEXED BY deliveries_waiting
-  WHERE state IN ('queued', 'sending', 'deferred') AND (?1 IS NULL OR job = ?1) AND (?2 IS NULL OR destination = ?2)
-  ORDER BY queued_at LIMIT 1`;
+function place(job?: string, destination?: string): { where: string; values: Value[] } {
+  const given = [["d.job = ?", job], ["d.destination = ?", destination]] as const;
+  const set = given.filter(([, value]) => value !== undefined);
+  return { where: ["1", ...set.map(([sql]) => sql)].join(" AND "), values: set.map(([, value]) => value as string) };
+}
+
+const WAITING = ["queued", "sending", "deferred"].map((state) =>
+  `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_${state} WHERE d.state = '${state}'`
+);
+const SET_ASIDE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
+  WHERE d.state = 'failed' AND d.failure_code IN ('superseded', 'skipped')`;
+const FAILED = SET_ASIDE.replace("IN (", "NOT IN (");
+
+const OLDEST = `SELECT d.queued_at FROM deliveries d INDEXED BY deliveries_waiting
+  WHERE d.state IN ('queued', 'sending', 'deferred')`;
 
 /** Jumps from night to night along the index instead of reading every row. */
 const NIGHTS = `WITH RECURSIVE n(night) AS (

@@ -40,11 +40,11 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
   }
 
   function admit(admissions: readonly Admission[], now: number): Delivery[] {
-    return db.transaction(() => admissions.flatMap((admission) => admitOne(admission, null, now)));
+    return counted(() => admissions.flatMap((admission) => admitOne(admission, null, now)));
   }
 
   function recheck(admission: Admission, sha256: string, now: number): Delivery[] {
-    return db.transaction(() => {
+    return counted(() => {
       const newest = newestOf(admission);
       if (newest === null || newest.fingerprint !== fingerprint(admission.source)) return admitOne(admission, sha256, now);
       if (newest.sha256 !== null && newest.sha256 !== sha256) return addVersion(admission, newest, sha256, now);
@@ -53,7 +53,22 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     });
   }
 
-  function admitOne(admission: Admission, sha256: string | null, now: number): Delivery[] {
+  /** Runs an admission in one transaction and adds what is new to the totals. */
+  function counted(work: () => Added[]): Delivery[] {
+    return db.transaction(() => {
+      const added = work();
+      const totals = new Map<string, { job: string; destination: string; number: number }>();
+      for (const { delivery: { source: { job }, destination }, isNew } of added) {
+        const key = JSON.stringify([job, destination]);
+        const total = totals.get(key) ?? { job, destination, number: 0 };
+        if (isNew) totals.set(key, { ...total, number: total.number + 1 });
+      }
+      for (const { job, destination, number } of totals.values()) db.run(ADD_TO_TOTAL, job, destination, number);
+      return added.map(({ delivery }) => delivery);
+    });
+  }
+
+  function admitOne(admission: Admission, sha256: string | null, now: number): Added[] {
     const newest = newestOf(admission);
     if (newest?.fingerprint === fingerprint(admission.source)) return addDeliveries(admission, newest.id, now);
     return addVersion(admission, newest, sha256, now);
@@ -74,11 +89,11 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     };
   }
 
-  function addVersion(admission: Admission, former: Newest | null, sha256: string | null, now: number): Delivery[] {
+  function addVersion(admission: Admission, former: Newest | null, sha256: string | null, now: number): Added[] {
     const { source, night, cards } = admission;
-    const row = db.get(
+    const id = db.insert(
       `INSERT INTO versions (job, path, revision, absolute_path, size, mtime_ms, ctime_ms, identity, fingerprint, sha256,
-         night, cards, admitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+         night, cards, admitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       source.job,
       source.path,
       (former?.revision ?? 0) + 1,
@@ -92,8 +107,8 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       night,
       cards === undefined ? null : JSON.stringify(cards),
       Math.trunc(now),
-    ) as Row;
-    const added = addDeliveries(admission, number(row, "id"), now);
+    );
+    const added = addDeliveries(admission, id, now);
     if (former !== null) {
       for (const { destination } of admission.targets) db.run(SUPERSEDE_OLDER, source.job, source.path, destination);
     }
@@ -101,29 +116,37 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
   }
 
   /** Adds the deliveries that the version does not have yet, and revives those that failed because the source was gone. */
-  function addDeliveries(admission: Admission, version: number, now: number): Delivery[] {
+  function addDeliveries(admission: Admission, version: number, now: number): Added[] {
     const { source, targets, night } = admission;
-    return targets.flatMap(({ destination, target, method }) => {
+    const added: Added[] = [];
+    for (const { destination, target, method } of targets) {
+      const queuedAt = Math.trunc(now);
+      const waits = { source, destination, method, attempts: 0, state: { state: "queued" } } as const;
       const row = db.get(
-        ADD_OR_REVIVE,
+        "SELECT id, state, failure_code, target, night, queued_at FROM deliveries WHERE version_id = ? AND destination = ?",
         version,
-        source.job,
         destination,
-        night,
-        method,
-        target,
-        source.mtimeMs,
-        Math.trunc(now),
       );
-      if (row === undefined) return [];
-      const queuedAt = number(row, "queued_at");
-      const id = number(row, "id");
-      const as = { target: text(row, "target"), night: text(row, "night") };
-      return [{ id, source, destination, method, ...as, attempts: 0, queuedAt, state: { state: "queued" } }] satisfies Delivery[];
-    });
+      if (row === undefined) {
+        const id = db.insert(ADD, version, source.job, destination, night, method, target, source.mtimeMs, queuedAt);
+        added.push({ isNew: true, delivery: { ...waits, id, target, night, queuedAt } });
+      } else if (row["state"] === "failed" && row["failure_code"] === "source_gone") {
+        const id = number(row, "id");
+        db.run(REVIVE, method, id);
+        const stored = { target: text(row, "target"), night: text(row, "night"), queuedAt: number(row, "queued_at") };
+        added.push({ isNew: false, delivery: { ...waits, id, ...stored } });
+      }
+    }
+    return added;
   }
 
   return { unknown, admit, recheck };
+}
+
+interface Added {
+  readonly delivery: Delivery;
+  /** False for one that was there and is tried again. */
+  readonly isNew: boolean;
 }
 
 interface Newest {
@@ -145,14 +168,16 @@ const NEWEST = `
     SELECT n.id FROM versions n WHERE n.job = j.job AND n.path = p.value ORDER BY n.revision DESC LIMIT 1
   )`;
 
-// The target stays as it was first admitted: it is frozen.
-const ADD_OR_REVIVE = `
+const ADD = `
   INSERT INTO deliveries (version_id, job, destination, night, method, target, sort_ms, queued_at, state, attempts)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)
-  ON CONFLICT (version_id, destination) DO UPDATE SET state = 'queued', attempts = 0, method = excluded.method,
-    failure_code = NULL, failure_next = NULL, failure_message = NULL, failure_hint = NULL
-    WHERE state = 'failed' AND failure_code = 'source_gone'
-  RETURNING id, queued_at, target, night`;
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`;
+
+// The target stays as it was first admitted: it is frozen.
+const REVIVE = `UPDATE deliveries SET state = 'queued', attempts = 0, method = ?,
+  failure_code = NULL, failure_next = NULL, failure_message = NULL, failure_hint = NULL WHERE id = ?`;
+
+const ADD_TO_TOTAL = `INSERT INTO totals (job, destination, number) VALUES (?, ?, ?)
+  ON CONFLICT DO UPDATE SET number = number + excluded.number`;
 
 /** Gives up what waits of older versions of a path, where the newer one goes to the same destination. */
 const SUPERSEDE_OLDER = `

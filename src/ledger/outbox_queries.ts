@@ -151,6 +151,8 @@ const queuedSql = (direction: "ASC" | "DESC") =>
 const DUE = `${SELECT_DELIVERY} FROM deliveries d INDEXED BY deliveries_deferred JOIN versions v ON v.id = d.version_id
   WHERE d.job = ? AND d.destination = ? AND d.state = 'deferred' AND d.retry_at <= ? ORDER BY d.retry_at, d.id LIMIT ?`;
 
+const TAKE = `UPDATE deliveries SET ${STATE_COLUMNS} WHERE id IN (SELECT value FROM json_each(?))`;
+
 /** Something queued that no older version of the same path keeps waiting. */
 const CLAIMABLE = `SELECT 1 FROM deliveries d INDEXED BY deliveries_queued JOIN versions v ON v.id = d.version_id
   WHERE d.job = ?1 AND d.destination = ?2 AND d.state = 'queued' AND NOT EXISTS (

@@ -67,31 +67,18 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX deliveries_queued ON deliveries (job, destination, sort_ms) WHERE state = 'queued';
   CREATE INDEX deliveries_deferred ON deliveries (job, destination, retry_at) WHERE state = 'deferred';
   CREATE INDEX deliveries_sending ON deliveries (job, destination) WHERE state = 'sending';
-  CREATE INDEX deliveries_failed ON deliveries (failure_code) WHERE state = 'failed';
+  CREATE INDEX deliveries_failed ON deliveries (job, destination, failure_code) WHERE state = 'failed';
   CREATE INDEX deliveries_waiting ON deliveries (queued_at) WHERE state IN ('queued', 'sending', 'deferred');
   CREATE INDEX deliveries_delivered ON deliveries (delivered_at);
   CREATE INDEX deliveries_night ON deliveries (night);
 
-  -- How many deliveries stand where, kept by the triggers below, so that a status costs nothing at a million rows.
-  CREATE TABLE tallies (
+  -- How many deliveries there are in all: what is delivered is this less the others, which few rows of an index tell.
+  CREATE TABLE totals (
     job TEXT NOT NULL,
     destination TEXT NOT NULL,
-    state TEXT NOT NULL,
     number INTEGER NOT NULL,
-    PRIMARY KEY (job, destination, state)
+    PRIMARY KEY (job, destination)
   ) STRICT, WITHOUT ROWID;
-  CREATE TRIGGER deliveries_inserted AFTER INSERT ON deliveries BEGIN
-    INSERT INTO tallies VALUES (new.job, new.destination,
-      iif(new.state = 'failed' AND new.failure_code IN ('superseded', 'skipped'), 'set_aside', new.state), 1)
-      ON CONFLICT DO UPDATE SET number = number + 1;
-  END;
-  CREATE TRIGGER deliveries_updated AFTER UPDATE OF state, failure_code ON deliveries BEGIN
-    UPDATE tallies SET number = number - 1 WHERE job = old.job AND destination = old.destination
-      AND state = iif(old.state = 'failed' AND old.failure_code IN ('superseded', 'skipped'), 'set_aside', old.state);
-    INSERT INTO tallies VALUES (new.job, new.destination,
-      iif(new.state = 'failed' AND new.failure_code IN ('superseded', 'skipped'), 'set_aside', new.state), 1)
-      ON CONFLICT DO UPDATE SET number = number + 1;
-  END;
 
   CREATE TABLE destinations (
     job TEXT NOT NULL,
