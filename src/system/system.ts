@@ -72,11 +72,16 @@ export interface Files {
   facts(path: string): Promise<PathFacts | null>;
   /** Facts of what a path leads to, symlinks followed. */
   followedFacts(path: string): Promise<PathFacts | null>;
-  /** The entries of one folder with their facts, symlinks not followed; names that are not UTF-8 in `unreadable`. */
+  /**
+   * The entries of one folder with their facts, symlinks not followed; names that are not UTF-8 in `unreadable`
+   * (Deno before 2.9 does not show them here: only `walk` finds them everywhere).
+   */
   list(folder: string): Promise<{ entries: { name: string; facts: PathFacts }[]; unreadable: string[] }>;
   /**
    * Every regular file under `root` in batches, never following a symlink, in a Worker that ends with the walk.
-   * `path` of the facts is relative with `/`. Folders that cannot be read and names that are not UTF-8 come as `unreadable`.
+   * `path` of the facts is relative with `/`. Folders that cannot be read and names that are not UTF-8 come as `unreadable`,
+   * their paths relative too. Throws when `root` itself cannot be read: a missing root is never an empty one.
+   * Once the signal is aborted, throws its reason.
    */
   walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncIterable<WalkBatch>;
   /** At most `length` bytes from `offset`; fewer at the end of the file. */
@@ -85,7 +90,9 @@ export interface Files {
   hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
    * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed.
-   * Continues behind `options.from` bytes that already stand at `to` (they are hashed from the source).
+   * Continues behind `options.from` bytes that already stand at `to` (they are hashed from the source; what stands there
+   * beyond them is cut off). Without `from`, throws AlreadyExists rather than write into something.
+   * Aborted or failed, it leaves what it has written.
    */
   copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
   /** Flushes a file or folder to its disk (fsync); a no-op for folders on Windows. */
@@ -134,17 +141,35 @@ export interface WatchHint {
 }
 
 export interface Watching {
-  /** Hints until the signal is aborted; ends when the watch dies (root gone), throws when it cannot be set up. */
+  /**
+   * Hints until the signal is aborted; ends when the watch dies: root gone, replaced, mounted over (`device:inode` is
+   * compared every few seconds here, so callers need not). Throws when it cannot be set up. Hints wait in a bounded queue;
+   * when it overflows, or a burst may have been cut short on its way, a hint with empty `paths` follows.
+   */
   watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchHint>;
-  /** Which of these files some process holds open for writing; `null` where this system cannot tell. */
+  /**
+   * Which of these files some process holds open, or mapped, for writing; `null` where this system cannot tell.
+   * One look for all of them: ask in batches. A path that is missing from the set is surely closed only where
+   * {@linkcode Watching.seesEveryWriter} is true; elsewhere other accounts' processes are not seen.
+   */
   openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null>;
+  /**
+   * True where `openForWriting` sees the files of every process (Linux and macOS as root, Windows always).
+   * Where false, a file that is not in the set still needs the quiet time, unless its close event was seen.
+   * Writers on other machines (NFS, SMB) are never seen.
+   */
+  seesEveryWriter(): Promise<boolean>;
 }
 
 export interface Processes {
-  /** Runs a program to its end; killed when the signal is aborted (then throws the signal's reason). */
+  /**
+   * Runs a program to its end; killed when the signal is aborted (then throws the signal's reason).
+   * Any exit code is an answer; a program that is not there is a Failure `tool_missing`. What it leaves running in the
+   * background with its outputs open is not waited for.
+   */
   run(command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished>;
   spawn(command: Command, signal: AbortSignal): Promise<Child>;
-  /** The absolute path of a program on the PATH, or null. */
+  /** The absolute path of a program on the PATH (or of an absolute path, itself), or null. */
   which(program: string): Promise<string | null>;
 }
 
@@ -155,6 +180,12 @@ export interface Surroundings {
   /** The user's home folder. */
   readonly home: string;
   readonly separator: "/" | "\\";
+  /** The program that runs: the compiled binary, or `deno` from source. */
+  readonly executable: string;
+  /** True in the compiled binary. */
+  readonly compiled: boolean;
+  /** What this process uses: resident memory, and processor time since it started (user and system). */
+  usage(): { rssBytes: number; cpuSeconds: number };
   env(name: string): string | undefined;
   /** A short folder of mode 0700 for sockets and such, gone after a reboot. */
   runtimeFolder(): Promise<string>;
@@ -164,7 +195,58 @@ export interface Surroundings {
   lock(path: string): Promise<AsyncDisposable | null>;
 }
 
-export type System = Clock & Files & Watching & Processes & Surroundings;
+/** A server that listens. */
+export interface Listening {
+  readonly host: string;
+  /** The port really used, where 0 was asked for. */
+  readonly port: number;
+  /** Resolves when the server has ended after its signal was aborted. */
+  readonly finished: Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly handler: (request: Request, peer: { readonly host: string; readonly port: number }) => Response | Promise<Response>;
+  /** Certificate chain and key in PEM; plain HTTP without. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Told of what the handler threw; the client gets a 500 without details. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Serving {
+  /** Serves HTTP until the signal is aborted. Throws (fault `busy`) when the port is taken. */
+  listen(options: ListenOptions, signal: AbortSignal): Promise<Listening>;
+  /** Turns a request into a WebSocket; the response must be returned from the handler. */
+  upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
+}
+
+export type StandardStream = "stdin" | "stdout" | "stderr";
+
+export interface Terminal {
+  isTerminal(stream: StandardStream): boolean;
+  /** Width of the terminal behind stdout or stderr in columns; null where there is none. */
+  columns(): number | null;
+  /** Writes all of the text at once. A reader that went away (`| head`) is no error. */
+  print(stream: "stdout" | "stderr", text: string): void;
+  /** One line typed at the terminal, without its end; null at the end of input. */
+  readLine(): Promise<string | null>;
+}
+
+/** Signals a daemon reacts to; SIGBREAK is Windows' Ctrl+Break. */
+export type SignalName = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGBREAK" | "SIGUSR1" | "SIGUSR2";
+
+export interface Lifetime {
+  /** Calls the handler at these signals (those the system does not have are skipped); the answer takes it back. */
+  onSignal(names: readonly SignalName[], handler: (name: SignalName) => void): () => void;
+  /** Tells systemd (`READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1`, `STATUS=…`); false where nobody listens. */
+  notifyServiceManager(state: string): Promise<boolean>;
+  /** Ends all children by force, then the process. */
+  exit(code: number): never;
+}
+
+export type System = Clock & Files & Watching & Processes & Surroundings & Serving & Terminal & Lifetime;
 
 /** What an error of the operating system means to us. */
 export type Fault =

@@ -1,0 +1,97 @@
+/**
+ * Files and folders, over Deno's own calls. None of them blocks the event loop: a dead network disk must not stop the daemon.
+ *
+ * @module
+ */
+import { statfs } from "node:fs/promises";
+import { join } from "@std/path";
+import { copy } from "./copy.ts";
+import { hash } from "./hash.ts";
+import { pathFacts } from "./path_facts.ts";
+import { sync } from "./sync.ts";
+import type { Files, PathFacts } from "./system.ts";
+import { walk } from "./walk.ts";
+import { writeText } from "./write_text.ts";
+
+export const files: Files = {
+  facts: (path) => orNull(Deno.lstat(path).then(pathFacts)),
+  followedFacts: (path) => orNull(Deno.stat(path).then(pathFacts)),
+  list,
+  walk,
+  read,
+  hash,
+  copy,
+  sync,
+  rename: (from, to) => Deno.rename(from, to),
+  link: (from, to) => Deno.link(from, to),
+  symlink: (target, path) => Deno.symlink(target, path),
+  remove: (path) => orNothing(Deno.remove(path)),
+  removeTree: (path) => orNothing(Deno.remove(path, { recursive: true })),
+  makeFolder: (path, mode) => Deno.mkdir(path, mode === undefined ? { recursive: true } : { recursive: true, mode }),
+  setTimes: (path, mtimeMs) => Deno.utime(path, new Date(), new Date(mtimeMs)),
+  setMode: async (path, mode) => {
+    if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
+  },
+  readText: (path) => Deno.readTextFile(path),
+  writeText,
+  async space(path) {
+    const [fileSystem, { dev }] = await Promise.all([statfs(path), Deno.stat(path)]);
+    return { freeBytes: fileSystem.bavail * fileSystem.bsize, device: String(dev) };
+  },
+};
+
+/** Facts are asked for this many at a time: one by one takes ten times as long, all at once floods the thread pool. */
+const LOOKS_AT_ONCE = 256;
+
+async function list(folder: string): ReturnType<Files["list"]> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  const entries: { name: string; facts: PathFacts }[] = [];
+  const unreadable: string[] = [];
+  for (let at = 0; at < names.length; at += LOOKS_AT_ONCE) {
+    const some = names.slice(at, at + LOOKS_AT_ONCE);
+    const facts = await Promise.all(some.map((name) => files.facts(join(folder, name))));
+    some.forEach((name, index) => {
+      const found = facts[index];
+      if (found) entries.push({ name, facts: found });
+      // U+FFFD stands for bytes that are not UTF-8: such a name leads nowhere. Without one, the entry has gone meanwhile.
+      else if (name.includes("\uFFFD")) unreadable.push(name);
+    });
+  }
+  return { entries, unreadable };
+}
+
+async function read(path: string, offset: number, length: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  if (offset > 0) await file.seek(offset, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const got = await file.read(buffer.subarray(filled));
+    if (got === null) break;
+    filled += got;
+  }
+  return buffer.subarray(0, filled);
+}
+
+async function orNull(looking: Promise<PathFacts>): Promise<PathFacts | null> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (isNothingThere(error)) return null;
+    throw error;
+  }
+}
+
+async function orNothing(removing: Promise<void>): Promise<void> {
+  try {
+    await removing;
+  } catch (error) {
+    if (!isNothingThere(error)) throw error;
+  }
+}
+
+/** Nothing at that path, or a file where one of its folders should be. */
+function isNothingThere(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}

@@ -1,0 +1,119 @@
+/**
+ * Starts programs and ends them. What is started here is known until it has ended, so that an orderly stop leaves nothing running.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import { clock } from "./clock.ts";
+import type { Command } from "./system.ts";
+import { which } from "./which.ts";
+
+/** A running program with its raw pipes. */
+export interface Launched {
+  readonly pid: number;
+  readonly stdin: WritableStreamDefaultWriter<Uint8Array>;
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly finished: Promise<{ code: number; signal: string | null }>;
+  /** Asks it to end, ends it by force two seconds later; resolves when it is gone (or cannot be ended: a dead disk). */
+  end(): Promise<void>;
+}
+
+const PATIENCE_MS = 2_000;
+
+/** Starts a program; ended when the signal is aborted. @throws {Failure} `tool_missing` when it is not there. */
+export async function launch(command: Command, signal: AbortSignal): Promise<Launched> {
+  signal.throwIfAborted();
+  const program = await which(command.program);
+  if (program === null) throw missing(command.program, "it is not on this computer's PATH");
+  dropLoaderVariables();
+  signal.throwIfAborted();
+  const process = start(program, command);
+  running.add(process);
+  const finished = process.status.then(({ code, signal }) => {
+    running.delete(process);
+    return { code, signal: signal as string | null };
+  });
+  let ending: Promise<void> | null = null;
+  const end = () => ending ??= endGently(process, finished);
+  const abort = () => void end();
+  signal.addEventListener("abort", abort, { once: true });
+  finished.then(() => signal.removeEventListener("abort", abort));
+  return { pid: process.pid, stdin: process.stdin.getWriter(), stdout: process.stdout, stderr: process.stderr, finished, end };
+}
+
+/** Ends all that runs, by force and at once: for the end of this process. */
+export function endAllChildren(): void {
+  for (const process of running) kill(process, "SIGKILL");
+}
+
+const running = new Set<Deno.ChildProcess>();
+
+function start(program: string, { args, cwd, env }: Command): Deno.ChildProcess {
+  try {
+    return new Deno.Command(program, {
+      args: [...args],
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env: { ...env } }),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw missing(program, `this build may not start it (${error.message})`, error);
+    throw error;
+  }
+}
+
+function missing(program: string, reason: string, cause?: unknown): Failure {
+  return new Failure("tool_missing", `Cannot start "${program}": ${reason}`, {
+    hint: `Install ${program}, or put its folder on the PATH of the account that image-transfer runs as.`,
+    cause,
+  });
+}
+
+/**
+ * With a permission list, Deno refuses every child while one of the dynamic loader's variables is set
+ * (a list would mean nothing if `LD_PRELOAD` could change what a program does). Programs of the system need none of them.
+ */
+function dropLoaderVariables(): void {
+  if (Deno.permissions.querySync({ name: "run" }).state === "granted") return;
+  for (const name of LOADER_VARIABLES) {
+    if (Deno.permissions.querySync({ name: "env", variable: name }).state === "granted") Deno.env.delete(name);
+  }
+}
+
+/** The variables that are dropped for children; the build lists them in `--allow-env`. */
+export const LOADER_VARIABLES: readonly string[] = [
+  "LD_LIBRARY_PATH",
+  "LD_PRELOAD",
+  "LD_AUDIT",
+  "LD_DEBUG",
+  "LD_BIND_NOW",
+  "LD_PROFILE",
+  "DYLD_LIBRARY_PATH",
+  "DYLD_INSERT_LIBRARIES",
+  "DYLD_FRAMEWORK_PATH",
+  "DYLD_FALLBACK_LIBRARY_PATH",
+];
+
+async function endGently(process: Deno.ChildProcess, finished: Promise<unknown>): Promise<void> {
+  for (const name of ["SIGTERM", "SIGKILL"] as const) {
+    kill(process, name);
+    const waiting = new AbortController();
+    const gone = finished.then(() => waiting.abort());
+    await Promise.race([gone, clock.sleep(PATIENCE_MS, waiting.signal)]);
+    if (waiting.signal.aborted) return;
+  }
+}
+
+function kill(process: Deno.ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(name);
+  } catch (error) {
+    // It has ended already: Deno says so in different ways.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Who still writes? Linux: the tables of open and of mapped files in `/proc`, read by a spawned `find`, because Deno with a permission
+ * list may not look there. macOS: `lsof`. Windows: a file that cannot be opened for writing is held.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "@std/path";
+import { splitAtNul } from "./bad_names.ts";
+import { faultOf } from "./fault.ts";
+import { processes } from "./processes.ts";
+import { which } from "./which.ts";
+
+/** See `Watching.openForWriting`. One look at the whole system costs some 35 ms of processor time, however many are asked for. */
+export async function openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  signal.throwIfAborted();
+  if (paths.length === 0) return new Set();
+  if (Deno.build.os === "windows") return await heldOnWindows(paths, signal);
+  const asked = await realPaths(paths);
+  const look = Deno.build.os === "darwin" ? lookWithLsof([...asked.keys()], signal) : lookIntoProc(signal);
+  const open = await look;
+  if (open === null) return null;
+  const held = new Set<string>();
+  for (const [real, given] of asked) if (open.has(real)) given.forEach((path) => held.add(path));
+  return held;
+}
+
+/** See `Watching.seesEveryWriter`. Asked once: who we are does not change. */
+export function seesEveryWriter(): Promise<boolean> {
+  return seesAll ??= looksEverywhere();
+}
+let seesAll: Promise<boolean> | undefined;
+
+async function looksEverywhere(): Promise<boolean> {
+  if (Deno.build.os === "windows") return true;
+  if (Deno.build.os === "darwin") return Deno.uid() === 0 && await which("lsof") !== null;
+  if (await which("find") === null) return false;
+  // The first process belongs to root: whoever may see its files sees everybody's (a sandbox can forbid even root).
+  const args = ["/proc/1/fd", "-mindepth", "1", "-maxdepth", "1", "-lname", "*", "-printf", "%f\\n"];
+  const { code, stdout } = await processes.run({ program: "find", args }, new AbortController().signal);
+  return code === 0 && stdout !== "";
+}
+
+/** Tables name files by their real paths: symlinks on the way to the folders are followed, once for each folder. */
+async function realPaths(paths: readonly string[]): Promise<Map<string, string[]>> {
+  const folders = new Map<string, Promise<string>>();
+  const real = new Map<string, string[]>();
+  for (const path of paths) {
+    const folder = dirname(path);
+    let known = folders.get(folder);
+    // A folder that has gone holds no open file that could be taken for finished.
+    if (known === undefined) folders.set(folder, known = Deno.realPath(folder).catch(() => folder));
+    const key = join(await known, basename(path));
+    real.set(key, [...real.get(key) ?? [], path]);
+  }
+  return real;
+}
+
+async function lookIntoProc(signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  if (await which("find") === null) return null;
+  const found = await Promise.all([openFiles(signal), mappedFiles(signal)]);
+  signal.throwIfAborted();
+  const [open, mapped] = found;
+  return open === null ? null : open.union(mapped);
+}
+
+/** The links in `/proc/<pid>/fd` carry the access in their own mode: `-perm -200` is "open for writing". */
+async function openFiles(signal: AbortSignal): Promise<Set<string> | null> {
+  const args = ["/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-perm", "-200"];
+  args.push("-lname", "/*", "!", "-lname", "/dev/*", "-printf", "%l\\0");
+  await using find = await processes.spawn({ program: "find", args, env: { LC_ALL: "C" } }, signal);
+  await find.closeStdin();
+  const decoder = new TextDecoder();
+  const open = new Set<string>();
+  for await (const path of splitAtNul(find.stdout)) open.add(decoder.decode(path));
+  await find.finished;
+  // It complains about processes that ended meanwhile or are not ours to see; a find that cannot do this says otherwise.
+  return /unrecognized|unknown (predicate|primary)|illegal/i.test(find.stderr()) ? null : open;
+}
+
+/** A file can be written through a mapping after it was closed: shared writable ones stand as `rw-s` in `/proc/<pid>/maps`. */
+async function mappedFiles(signal: AbortSignal): Promise<Set<string>> {
+  const args = ["/proc", "-mindepth", "2", "-maxdepth", "2", "-path", "/proc/[0-9]*/maps"];
+  args.push("-exec", "grep", "-hsF", " rw-s ", "{}", "+");
+  const { stdout } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, signal);
+  const mapped = new Set<string>();
+  // address permissions offset device inode      path; a newline in the path is written \012
+  for (const [, path] of stdout.matchAll(/^[0-9a-f]+-[0-9a-f]+ rw-s \S+ \S+ \d+ +(\/.*)$/gm)) {
+    if (path !== undefined) mapped.add(path.replaceAll("\\012", "\n"));
+  }
+  return mapped;
+}
+
+/** Paths given to lsof at a time. */
+const LSOF_BATCH = 500;
+
+async function lookWithLsof(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  const lsof = await which("lsof") ?? await which("/usr/sbin/lsof");
+  if (lsof === null) return null;
+  const open = new Set<string>();
+  for (let at = 0; at < paths.length; at += LSOF_BATCH) {
+    const { stdout } = await processes.run(
+      { program: lsof, args: ["-w", "-F", "an", "--", ...paths.slice(at, at + LSOF_BATCH)] },
+      signal,
+    );
+    for (const path of writersOf(stdout)) open.add(path);
+  }
+  return open;
+}
+
+/** The names that follow an access of `w` (write) or `u` (both) in lsof's output by fields. */
+export function writersOf(output: string): string[] {
+  const names: string[] = [];
+  let writes = false;
+  for (const line of output.split("\n")) {
+    if (line.startsWith("a")) writes = line === "aw" || line === "au";
+    else if (line.startsWith("n") && writes) names.push(line.slice(1));
+  }
+  return names;
+}
+
+async function heldOnWindows(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const held = new Set<string>();
+  for (const path of paths) {
+    signal.throwIfAborted();
+    try {
+      (await Deno.open(path, { read: true, write: true })).close();
+    } catch (error) {
+      // Anything but a sharing violation (read-only, gone, forbidden) says nothing about writers.
+      if (faultOf(error) === "busy") held.add(path);
+    }
+  }
+  return held;
+}

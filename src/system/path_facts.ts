@@ -1,0 +1,30 @@
+/**
+ * From Deno's FileInfo to {@linkcode PathFacts}. No imports at run time: the Worker of the walk bundles it too.
+ *
+ * @module
+ */
+import type { PathFacts } from "./system.ts";
+
+/** The part of `Deno.FileInfo` that is looked at. */
+export type Info = Pick<
+  Deno.FileInfo,
+  "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "mode" | "dev" | "ino"
+>;
+
+/** Times whole milliseconds; `mode` only the permission bits, 0 on Windows. */
+export function pathFacts(info: Info): PathFacts {
+  return {
+    kind: info.isSymlink ? "symlink" : info.isFile ? "file" : info.isDirectory ? "folder" : "other",
+    size: info.size,
+    mtimeMs: info.mtime?.getTime() ?? 0,
+    ctimeMs: info.ctime?.getTime() ?? 0,
+    mode: (info.mode ?? 0) & 0o7777,
+    identity: identityOf(info),
+    device: info.dev === null ? "" : String(info.dev),
+  };
+}
+
+/** `device:inode`; empty where the system gives none (some file systems of Windows). */
+export function identityOf(info: Pick<Deno.FileInfo, "dev" | "ino">): string {
+  return info.ino === null || info.ino === 0 ? "" : `${info.dev}:${info.ino}`;
+}

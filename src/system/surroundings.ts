@@ -1,0 +1,38 @@
+/**
+ * Where we run.
+ *
+ * @module
+ */
+import { hostname } from "node:os";
+import process from "node:process";
+import { lock } from "./lock.ts";
+import { runtimeFolder } from "./runtime_folder.ts";
+import type { Platform, Surroundings } from "./system.ts";
+
+/** See `Surroundings`. Made once: the host name and the home folder do not change under a running daemon. */
+export function createSurroundings(): Surroundings {
+  const { os } = Deno.build;
+  const platform: Platform = os === "windows" || os === "darwin" ? os : "linux";
+  const env = (name: string) => Deno.env.get(name);
+  return {
+    platform,
+    pid: Deno.pid,
+    hostname: hostname(),
+    home: env(platform === "windows" ? "USERPROFILE" : "HOME") ?? (platform === "windows" ? "C:\\" : "/"),
+    separator: platform === "windows" ? "\\" : "/",
+    executable: Deno.execPath(),
+    compiled: Deno.build.standalone,
+    usage() {
+      const { user, system } = process.cpuUsage();
+      return { rssBytes: Deno.memoryUsage().rss, cpuSeconds: (user + system) / 1e6 };
+    },
+    env,
+    crash() {
+      // As `kill -9` does; where a permission list forbids signals, an exit without ceremony comes nearest.
+      if (Deno.permissions.querySync({ name: "run" }).state === "granted") Deno.kill(Deno.pid, "SIGKILL");
+      Deno.exit(137);
+    },
+    runtimeFolder,
+    lock,
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Every regular file under a folder, in batches, from a Worker that lives as long as the walk (it costs some 13 MB).
+ *
+ * @module
+ */
+import { findBadNames } from "./bad_names.ts";
+import { createQueue } from "./queue.ts";
+import type { WalkBatch, WalkOptions } from "./system.ts";
+import type { WalkAnswer, WalkRequest } from "./walk_worker.ts";
+
+/** Batches on their way at a time: the Worker works on while one is digested, and memory stays bounded. */
+const AHEAD = 3;
+
+/** See `Files.walk`. */
+export async function* walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncGenerator<WalkBatch> {
+  signal.throwIfAborted();
+  const answers = createQueue<WalkAnswer>();
+  const abort = () => answers.end(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  const badNames = findBadNames(root, options, signal);
+  // Awaited below; a walk that ends early must not leave its rejection unseen.
+  badNames.catch(() => undefined);
+  const worker = new Worker(workerUrl("walk_worker"), { type: "module", name: "walk" });
+  const ask = (request: WalkRequest) => worker.postMessage(request);
+  try {
+    worker.onmessage = ({ data }: MessageEvent<WalkAnswer>) => answers.push(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      answers.end(new Error(`The walk of "${root}" broke off: ${event.message}`));
+    };
+    ask({ root, options });
+    for (let more = 1; more < AHEAD; more++) ask("more");
+    for await (const answer of answers) {
+      if (answer.kind === "failed") throw asThrown(answer);
+      if (answer.kind === "end") break;
+      ask("more");
+      yield answer.batch;
+      signal.throwIfAborted();
+    }
+  } finally {
+    worker.terminate();
+    signal.removeEventListener("abort", abort);
+  }
+  const unreadable = await badNames;
+  if (unreadable.length > 0) yield { files: [], unreadable };
+}
+
+/**
+ * Where a Worker's module is: beside this one when run from source; when bundled, beside the bundle, as `<name>.js`
+ * (the build bundles each Worker by itself and embeds it).
+ */
+export function workerUrl(name: string, here: string = import.meta.url): string {
+  return new URL(`./${name}${here.endsWith(".ts") ? ".ts" : ".js"}`, here).href;
+}
+
+/** The error as the Worker caught it: errors lose their class on the way. */
+function asThrown({ name, message, code }: Extract<WalkAnswer, { kind: "failed" }>): Error {
+  const classes: Readonly<Record<string, new (message: string) => Error>> = { ...Deno.errors };
+  const error = new (classes[name] ?? Error)(message);
+  return code === "" ? error : Object.assign(error, { code });
+}

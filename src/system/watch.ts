@@ -1,0 +1,123 @@
+/**
+ * Hints from the operating system that something changed. Deno's watcher is drained as fast as it gives, into a bounded queue of
+ * our own; wherever something may have been lost, a hint without paths says "list everything again".
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import { type Burst, createBurst } from "./burst.ts";
+import { clock } from "./clock.ts";
+import { identityOf } from "./path_facts.ts";
+import { createQueue } from "./queue.ts";
+import type { WatchHint } from "./system.ts";
+
+/** Hints that may wait; with more, all of them become one "list everything again". */
+const MOST_WAITING = 8_192;
+/** How often it is looked whether the root is still the folder that is watched. */
+const ROOT_CHECK_MS = 3_000;
+
+const LOST_TRACK: WatchHint = { kind: "other", paths: [] };
+
+/** See `Watching.watch`. */
+export async function* watch(root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
+  if (signal.aborted) return;
+  const identity = await rootIdentity(root);
+  if (identity === null) throw new Deno.errors.NotFound(`Cannot watch "${root}": it is not there or no folder`);
+  const watcher = open(root, recursive);
+  const hints = createQueue<WatchHint>();
+  const end = new AbortController();
+  const stop = () => end.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  end.signal.addEventListener("abort", () => {
+    watcher.close();
+    hints.end();
+  }, { once: true });
+
+  const put = (hint: WatchHint) => {
+    if (hints.length >= MOST_WAITING) {
+      hints.clear();
+      hints.push(LOST_TRACK);
+    }
+    hints.push(hint);
+  };
+  const burst = createBurst(() => put(LOST_TRACK));
+  const draining = drain(watcher, root, put, burst).finally(stop);
+  const guarding = guard(root, identity, end.signal).finally(stop);
+  try {
+    yield* hints;
+    await Promise.all([draining, guarding]);
+  } finally {
+    stop();
+    burst.end();
+    signal.removeEventListener("abort", stop);
+    await Promise.allSettled([draining, guarding]);
+  }
+}
+
+function open(root: string, recursive: boolean): Deno.FsWatcher {
+  try {
+    return Deno.watchFs(root, { recursive });
+  } catch (error) {
+    if (error instanceof Error && /os file watch limit|too many open files|no space left/i.test(error.message)) {
+      throw new Failure("configuration", `Cannot watch "${root}": the system gives no more file watches (${error.message})`, {
+        hint: "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances (sysctl), or set watch_mode: poll.",
+        next: "later",
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+/** Asks for one event after the other: a loop over the watcher would die of the first name that is not UTF-8. */
+async function drain(watcher: Deno.FsWatcher, root: string, put: (hint: WatchHint) => void, burst: Burst): Promise<void> {
+  const events = watcher[Symbol.asyncIterator]();
+  while (true) {
+    try {
+      const { value, done } = await events.next();
+      if (done) return;
+      burst.note(value.paths);
+      put(hintOf(value));
+      if (value.kind === "remove" && value.paths.includes(root)) return;
+    } catch (error) {
+      if (!(error instanceof TypeError && /utf-?8/i.test(error.message))) throw error;
+      // Which file it was is not said; a walk finds it.
+      burst.suspect();
+    }
+  }
+}
+
+function hintOf({ kind, paths, flag }: Deno.FsEvent): WatchHint {
+  if (flag === "rescan") return LOST_TRACK;
+  return { kind: KINDS[kind], paths };
+}
+
+/** `access` comes when a writer closes its file (Linux); merely reading gives no event. */
+const KINDS: Readonly<Record<Deno.FsEvent["kind"], WatchHint["kind"]>> = {
+  access: "close",
+  create: "create",
+  modify: "write",
+  remove: "remove",
+  rename: "rename",
+  any: "other",
+  other: "other",
+};
+
+/** Returns when the root is no longer the folder that the watcher was set on: a watcher says nothing of that. */
+async function guard(root: string, identity: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(ROOT_CHECK_MS, signal);
+    if (!signal.aborted && await rootIdentity(root) !== identity) return;
+  }
+}
+
+/** Null where there is no folder. Followed, as the watcher does: the root itself may be a symlink. */
+async function rootIdentity(root: string): Promise<string | null> {
+  try {
+    const info = await Deno.stat(root);
+    return info.isDirectory ? identityOf(info) : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
+    throw error;
+  }
+}
