@@ -1,0 +1,18 @@
+/**
+ * The formats that tell when a file is finished: the explicit list. To add one, write its file and put it here.
+ *
+ * @module
+ */
+import { fits } from "./fits.ts";
+import type { Format } from "./format.ts";
+import { gzip } from "./gzip.ts";
+import { tiff } from "./tiff.ts";
+import { xisf } from "./xisf.ts";
+
+export const FORMATS: readonly Format[] = [fits, gzip, xisf, tiff];
+
+/** The format of a file by its name (or path), in whatever case; undefined where only the quiet time can tell. */
+export function formatOf(name: string): Format | undefined {
+  const last = name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1).toLowerCase();
+  return FORMATS.find((format) => format.claims(last));
+}

@@ -1,0 +1,48 @@
+/**
+ * A reader for scattered small looks at a file: it reads a window at a time and answers from it while it can.
+ *
+ * @module
+ */
+import type { RangeReader } from "./format.ts";
+
+/** The bytes from `offset` on: at least `atLeast` of them unless the file ends before, often more; valid until the next call. */
+export type WindowReader = (offset: number, atLeast: number) => Promise<Uint8Array>;
+
+/** Never reads behind `size`, even if the file has grown meanwhile: one look sees one length. */
+export function windowed(read: RangeReader, size: number, windowBytes: number): WindowReader {
+  let start = 0;
+  let bytes = new Uint8Array(0);
+  return async (offset, atLeast) => {
+    const wanted = Math.min(atLeast, Math.max(0, size - offset));
+    if (offset < start || offset + wanted > start + bytes.length) {
+      bytes = wanted === 0 ? new Uint8Array(0) : await fill(read, offset, Math.min(Math.max(wanted, windowBytes), size - offset));
+      start = offset;
+    }
+    return bytes.subarray(offset - start);
+  };
+}
+
+/** Up to `length` bytes, asking again where the reader gave fewer; fewer only where the file ends. */
+export async function fill(read: RangeReader, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  const all = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const piece = await read(offset + filled, length - filled);
+    if (piece.length === 0) return all.subarray(0, filled);
+    all.set(piece, filled);
+    filled += piece.length;
+  }
+  return all;
+}
+
+/** True where every byte is zero: space that was reserved and not written. */
+export function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+/** The bytes as text, one character a byte. */
+export function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
+}

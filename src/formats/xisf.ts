@@ -1,0 +1,61 @@
+/**
+ * XISF 1.0, monolithic files (PixInsight, NINA): an XML header that tells where each attached block lies.
+ * Declared length = the end of the last of them.
+ *
+ * @module
+ */
+import type { Format, RangeReader, Verdict } from "./format.ts";
+import { fill, isBlank, latin1 } from "./range_window.ts";
+
+export const xisf: Format = {
+  name: "XISF",
+  claims: (name) => name.endsWith(".xisf"),
+  inspect: declaredLength,
+};
+
+async function declaredLength(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
+  const opening = await fill(read, 0, Math.min(PREAMBLE_BYTES, size));
+  if (isBlank(opening)) {
+    return short(null, size === 0 ? "the file is empty" : "the file begins with zeros: its header is not written yet");
+  }
+  const signature = latin1(opening.subarray(0, SIGNATURE.length));
+  if (!SIGNATURE.startsWith(signature)) return undeclared('it does not begin with "XISF0100"');
+  if (opening.length < PREAMBLE_BYTES) return short(null, "the header is not complete");
+
+  const headerBytes = new DataView(opening.buffer, opening.byteOffset).getUint32(8, true);
+  const headerEnd = PREAMBLE_BYTES + headerBytes;
+  if (headerBytes === 0) return short(null, "the header is not written yet");
+  if (headerBytes > MAX_HEADER_BYTES) return undeclared(`its header claims ${headerBytes} bytes`);
+  if (size < headerEnd) return short(headerEnd, `the header declares ${headerEnd} bytes, ${size} are there`);
+  signal.throwIfAborted();
+  const xml = latin1(await fill(read, PREAMBLE_BYTES, headerBytes));
+  if (!xml.includes("</xisf>")) {
+    return xml.includes("\0")
+      ? short(null, "the header is not complete")
+      : undeclared("its XML header does not end with </xisf>");
+  }
+
+  let end = headerEnd;
+  for (const [, , position, length] of xml.replace(COMMENT, "").matchAll(ATTACHMENT)) {
+    const blockEnd = Number(position) + Number(length);
+    if (!Number.isSafeInteger(blockEnd)) return undeclared(`it declares a block at ${position} of ${length} bytes`);
+    end = Math.max(end, blockEnd);
+  }
+  if (size < end) return short(end, `it declares ${end} bytes, ${size} are there`);
+  return { verdict: "reached", declaredBytes: end };
+}
+
+function short(declaredBytes: number | null, reason: string): Verdict {
+  return { verdict: "short", declaredBytes, reason };
+}
+
+function undeclared(warning: string): Verdict {
+  return { verdict: "undeclared", warning };
+}
+
+const SIGNATURE = "XISF0100";
+/** Signature, header length, reserved. */
+const PREAMBLE_BYTES = 16;
+const MAX_HEADER_BYTES = 32 * 1024 * 1024;
+const COMMENT = /<!--[^]*?-->/g;
+const ATTACHMENT = /\blocation\s*=\s*(["'])\s*attachment:(\d{1,20}):(\d{1,20})\s*\1/g;
