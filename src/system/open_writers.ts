@@ -34,10 +34,19 @@ async function looksEverywhere(): Promise<boolean> {
   if (Deno.build.os === "windows") return true;
   if (Deno.build.os === "darwin") return Deno.uid() === 0 && await which("lsof") !== null;
   if (await which("find") === null) return false;
-  // The first process belongs to root: whoever may see its files sees everybody's (a sandbox can forbid even root).
-  const args = ["/proc/1/fd", "-mindepth", "1", "-maxdepth", "1", "-lname", "*", "-printf", "%f\\n"];
-  const { code, stdout } = await processes.run({ program: "find", args }, new AbortController().signal);
-  return code === 0 && stdout !== "";
+  const args = ["/proc/1", "/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/ "];
+  const { stderr } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, new AbortController().signal);
+  return !hidesProcesses(stderr);
+}
+
+/**
+ * What find complains about tells whether some process hides its files: "Permission denied" at any but the first (init writes no
+ * images, and some systems shield it even from root), or the first not there at all (other accounts' processes are hidden).
+ */
+export function hidesProcesses(complaints: string): boolean {
+  return complaints.split("\n").some((line) =>
+    (/Permission denied/.test(line) && !/\/proc\/1\//.test(line)) || /\/proc\/1\W*: No such file/.test(line)
+  );
 }
 
 /** Tables name files by their real paths: symlinks on the way to the folders are followed, once for each folder. */

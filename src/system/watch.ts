@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SEPARATOR } from "@std/path";
 import { Failure } from "../domain/failure.ts";
 import { type Burst, createBurst } from "./burst.ts";
 import { clock } from "./clock.ts";
@@ -23,6 +24,7 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
   if (signal.aborted) return;
   const identity = await rootIdentity(root);
   if (identity === null) throw new Deno.errors.NotFound(`Cannot watch "${root}": it is not there or no folder`);
+  const named = await namedAsGiven(root);
   const watcher = open(root, recursive);
   const hints = createQueue<WatchHint>();
   const end = new AbortController();
@@ -41,7 +43,7 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
     hints.push(hint);
   };
   const burst = createBurst(() => put(LOST_TRACK));
-  const draining = drain(watcher, root, put, burst).finally(stop);
+  const draining = drain(watcher, root, named, put, burst).finally(stop);
   const guarding = guard(root, identity, end.signal).finally(stop);
   try {
     yield* hints;
@@ -70,26 +72,28 @@ function open(root: string, recursive: boolean): Deno.FsWatcher {
 }
 
 /** Asks for one event after the other: a loop over the watcher would die of the first name that is not UTF-8. */
-async function drain(watcher: Deno.FsWatcher, root: string, put: (hint: WatchHint) => void, burst: Burst): Promise<void> {
+async function drain(
+  watcher: Deno.FsWatcher,
+  root: string,
+  named: (path: string) => string,
+  put: (hint: WatchHint) => void,
+  burst: Burst,
+): Promise<void> {
   const events = watcher[Symbol.asyncIterator]();
   while (true) {
     try {
       const { value, done } = await events.next();
       if (done) return;
-      burst.note(value.paths);
-      put(hintOf(value));
-      if (value.kind === "remove" && value.paths.includes(root)) return;
+      const paths = value.paths.map(named);
+      burst.note(paths);
+      put(value.flag === "rescan" ? LOST_TRACK : { kind: KINDS[value.kind], paths });
+      if (value.kind === "remove" && paths.includes(root)) return;
     } catch (error) {
       if (!(error instanceof TypeError && /utf-?8/i.test(error.message))) throw error;
       // Which file it was is not said; a walk finds it.
       burst.suspect();
     }
   }
-}
-
-function hintOf({ kind, paths, flag }: Deno.FsEvent): WatchHint {
-  if (flag === "rescan") return LOST_TRACK;
-  return { kind: KINDS[kind], paths };
 }
 
 /** `access` comes when a writer closes its file (Linux); merely reading gives no event. */
@@ -102,6 +106,13 @@ const KINDS: Readonly<Record<Deno.FsEvent["kind"], WatchHint["kind"]>> = {
   any: "other",
   other: "other",
 };
+
+/** Some systems (macOS) name the real path where the root leads through a symlink: hints begin with the root as it was given. */
+async function namedAsGiven(root: string): Promise<(path: string) => string> {
+  const real = await Deno.realPath(root).catch(() => root);
+  if (real === root) return (path) => path;
+  return (path) => path === real || path.startsWith(real + SEPARATOR) ? root + path.slice(real.length) : path;
+}
 
 /** Returns when the root is no longer the folder that the watcher was set on: a watcher says nothing of that. */
 async function guard(root: string, identity: string, signal: AbortSignal): Promise<void> {
