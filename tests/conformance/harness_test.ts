@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { has } from "./needs.ts";
-import { startSshd } from "./sshd.ts";
-import { startProxy } from "./tcp_proxy.ts";
+import { has } from "../support/needs.ts";
+import { startSshd } from "../support/sshd.ts";
+import { startProxy } from "../support/tcp_proxy.ts";
 
 const ignore = !has("sshd");
 

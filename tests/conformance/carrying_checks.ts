@@ -1,0 +1,195 @@
+/**
+ * What `put` promises: everything arrives whole under staging names, one bad file fails alone, nothing is visible.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { assertAllPublished, assertAllPut, codeOf, HOSTILE_NAMES } from "./expectations.ts";
+import { type Check, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "./rig.ts";
+
+export const CARRYING: readonly Check[] = [
+  {
+    name: "put() carries many small files, one big, one empty, and shows nothing yet",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig();
+      const open = await session(it);
+      const contents = [...Array.from({ length: 200 }, (_, index) => noise(index * 37, index + 1)), noise(9 << 20), noise(0)];
+      const sources = await Promise.all(contents.map((content, index) => source(`${index}.fits`, content)));
+      const parcels = sources.map((file, index) => parcel(file, index));
+      const told = new Map<number, number>();
+      const outcomes = await open.put(parcels, (index, bytes) => told.set(index, bytes), signal);
+      assertAllPut(outcomes);
+      assertEquals(await open.digest(parcels.map(({ staged }) => staged), signal), await Promise.all(contents.map(digestOf)));
+      assertEquals((await it.view.files())?.filter((path) => !path.startsWith(`${STAGING}/`)), []);
+      for (const [index, bytes] of told) assert(bytes <= contents[index]!.length, `told ${bytes} of ${contents[index]!.length}`);
+      for (const [index, outcome] of outcomes.entries()) {
+        if (outcome.put && outcome.sent) assertEquals(outcome.sent, await digestOf(contents[index]!));
+      }
+      assertEquals(await open.put([], ignoreBytes, signal), []);
+    },
+  },
+  {
+    name: "put() and publish() carry hostile names byte for byte",
+    run: async ({ rig, session, signal, source, candidate }) => {
+      const it = await rig();
+      const open = await session(it);
+      const sources = [];
+      for (const [index, name] of HOSTILE_NAMES.entries()) sources.push(await source(name, noise(index + 10, index + 1)));
+      const parcels = sources.map((file, index) => parcel(file, index));
+      assertAllPut(await open.put(parcels, ignoreBytes, signal));
+      const outcomes = await open.publish(
+        parcels.map(({ staged, source: { path } }) => publication(staged, `night -1/${path}`)),
+        signal,
+      );
+      const refused = HOSTILE_NAMES.filter((_, index) => codeOf(outcomes[index]) === "name_refused");
+      const unprintable = HOSTILE_NAMES.filter((name) => /\p{Cc}/u.test(name));
+      assert(
+        refused.every((name) => candidate.printableNamesOnly && unprintable.includes(name)),
+        `refused: ${refused.map(encodeURI)}`,
+      );
+      assertAllPublished(outcomes.filter((outcome) => codeOf(outcome) !== "name_refused"));
+      await open.sweep(null, signal);
+      const there = HOSTILE_NAMES.filter((name) => !refused.includes(name)).map((name) => `night -1/${name}`).sort();
+      assertEquals(await it.view.files(), there);
+      for (const [index, name] of HOSTILE_NAMES.entries()) {
+        if (refused.includes(name)) continue;
+        assertEquals(
+          await digestOf(await it.view.read(`night -1/${name}`) ?? ""),
+          await digestOf(noise(index + 10, index + 1)),
+          name,
+        );
+      }
+    },
+  },
+  {
+    name: "put() lets a missing, a replaced and an unreadable file fail alone",
+    run: async ({ rig, session, signal, source, folder }) => {
+      const it = await rig();
+      const open = await session(it);
+      const good = await Promise.all([1, 2, 3, 4, 5].map((index) => source(`good ${index}`, noise(1000, index))));
+      const missing = await source("missing", noise(10));
+      await Deno.remove(missing.absolutePath);
+      const replaced = await source("replaced", noise(10));
+      await Deno.remove(replaced.absolutePath);
+      await Deno.mkdir(replaced.absolutePath);
+      const locked = await source("locked", noise(10));
+      await Deno.chmod(locked.absolutePath, 0);
+      const below = { ...missing, absolutePath: folder.at("source", "no folder", "x") };
+      const files = [good[0]!, missing, good[1]!, replaced, good[2]!, below, good[3]!, locked, good[4]!];
+      const parcels = files.map((file, index) => parcel(file, index));
+      const outcomes = await open.put(parcels, ignoreBytes, signal);
+      const codes = outcomes.map(codeOf);
+      assertEquals([0, 2, 4, 6, 8].map((index) => codes[index]), [null, null, null, null, null]);
+      assertEquals([codes[1], codes[5]], ["source_gone", "source_gone"]);
+      assert(codes[3] === "source_changed" || codes[3] === "source_unreadable", `replaced: ${codes[3]}`);
+      // Root reads everything.
+      if (Deno.uid() !== 0) assertEquals(codes[7], "source_unreadable");
+      const digests = await open.digest([0, 2, 4, 6, 8].map((index) => parcels[index]!.staged), signal);
+      assertEquals(digests, await Promise.all([1, 2, 3, 4, 5].map((index) => digestOf(noise(1000, index)))));
+    },
+  },
+  {
+    name: "put() keeps times and modes when asked to",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig();
+      const open = await session(it);
+      const file = await source("a.fits", noise(10), { mtimeMs: 1_600_000_000_000, mode: 0o604 });
+      await open.put([parcel(file, 1)], ignoreBytes, signal);
+      assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
+      assertEquals(await it.view.facts("a.fits"), { mtimeMs: 1_600_000_000_000, mode: 0o604 });
+    },
+  },
+  {
+    name: "put() gives new times when asked to",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig({ settings: { preserveTimestamps: false, preservePermissions: false } });
+      const open = await session(it);
+      const file = await source("a.fits", noise(10), { mtimeMs: 1_600_000_000_000 });
+      await open.put([parcel(file, 1)], ignoreBytes, signal);
+      assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
+      assert((await it.view.facts("a.fits"))!.mtimeMs > 1_700_000_000_000);
+    },
+  },
+  {
+    name: "put() goes on with what an earlier attempt left",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig();
+      const open = await session(it);
+      const content = noise(8 << 20);
+      const file = await source("big.fits", content);
+      await it.view.write(`${STAGING}/old/1`, content.subarray(0, 6 << 20));
+      const before = it.bytesSent?.() ?? 0;
+      const outcome = await open.put([{ ...parcel(file, 1), leftover: `${STAGING}/old/1` }], ignoreBytes, signal);
+      assertAllPut(outcome);
+      const sent = (it.bytesSent?.() ?? 0) - before;
+      assert(sent < 4 << 20, `${sent} bytes were sent for the last 2 MiB`);
+      assertEquals(await open.digest([`${STAGING}/a1/1`], signal), [await digestOf(content)]);
+    },
+  },
+  {
+    name: "put() survives leftovers that are missing, too long, of other bytes",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig();
+      const open = await session(it);
+      const content = noise(3 << 20);
+      const file = await source("big.fits", content);
+      await it.view.write(`${STAGING}/old/2`, noise(4 << 20, 2));
+      await it.view.write(`${STAGING}/old/3`, noise(1 << 20, 3));
+      await it.view.write(`${STAGING}/old/4`, noise(3 << 20, 4));
+      const parcels = [1, 2, 3, 4].map((number) => ({ ...parcel(file, number), leftover: `${STAGING}/old/${number}` }));
+      assertAllPut(await open.put(parcels, ignoreBytes, signal));
+      const staged = parcels.map((each) => each.staged);
+      const first = await open.digest(staged, signal);
+      for (const [index, digest] of first.entries()) {
+        assertEquals(digest, await digestOf(await it.view.read(staged[index]!) ?? ""));
+      }
+      // What the digest shows to be wrong is sent again, with that as its leftover: then it must be right.
+      const expected = await digestOf(content);
+      const wrong = parcels.filter((_, index) => first[index]?.sha256 !== expected.sha256);
+      const again = wrong.map((each, index) => ({ ...parcel(file, index, "a2"), leftover: each.staged }));
+      assertAllPut(await open.put(again, ignoreBytes, signal));
+      for (const digest of await open.digest(again.map((each) => each.staged), signal)) assertEquals(digest, expected);
+    },
+  },
+  {
+    name: "put() stops when its signal is aborted, with no final name, and the next session works",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig({ settings: { bandwidthLimit: 1 << 20 } });
+      const open = await session(it);
+      const content = noise(30 << 20);
+      const file = await source("big.fits", content);
+      const stop = new AbortController();
+      const putting = open.put([parcel(file, 1)], ignoreBytes, stop.signal).then(() => "put", () => "stopped");
+      while (!(await it.view.files())?.length) await new Promise((resolve) => setTimeout(resolve, 10));
+      stop.abort();
+      assertEquals(await putting, "stopped");
+      await open[Symbol.asyncDispose]();
+      assertEquals((await it.view.files())?.filter((path) => !path.startsWith(STAGING)), []);
+      const next = await session(await rig({ settings: { basePath: it.destination.basePath } }));
+      assertAllPut(await next.put([parcel(file, 1, "a2")], ignoreBytes, signal));
+      assertEquals(await next.digest([`${STAGING}/a2/1`], signal), [await digestOf(content)]);
+    },
+  },
+  {
+    name: "put() calls may overlap",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig();
+      const open = await session(it);
+      const batches = await Promise.all(
+        [1, 2, 3, 4].map(async (batch) =>
+          await Promise.all([1, 2, 3, 4, 5].map(async (number) => {
+            return parcel(await source(`${batch}-${number}`, noise(300_000, batch * 10 + number)), number, `b${batch}`);
+          }))
+        ),
+      );
+      const outcomes = await Promise.all(batches.map((parcels) => open.put(parcels, ignoreBytes, signal)));
+      assertAllPut(outcomes.flat());
+      const digests = await Promise.all(batches.map((parcels) => open.digest(parcels.map(({ staged }) => staged), signal)));
+      for (const [batch, found] of digests.entries()) {
+        for (const [index, digest] of found.entries()) {
+          assertEquals(digest, await digestOf(noise(300_000, (batch + 1) * 10 + index + 1)));
+        }
+      }
+    },
+  },
+];

@@ -1,0 +1,48 @@
+/**
+ * One suite that every method passes, on real tools, and the fake too: `conformance(candidate)` in one file a method.
+ *
+ * @module
+ */
+import { has } from "../support/needs.ts";
+import { treeOf } from "../support/process_tree.ts";
+import { assertEquals } from "@std/assert";
+import { CARRYING } from "./carrying_checks.ts";
+import { DISK } from "./disk_checks.ts";
+import { GROUND } from "./ground_checks.ts";
+import { NAMING } from "./naming_checks.ts";
+import { type Candidate, type Check, openBench } from "./rig.ts";
+
+const CHECKS: readonly Check[] = [...GROUND, ...CARRYING, ...NAMING, ...DISK];
+
+/** Registers the test that holds a candidate to the contract, promise by promise. */
+export function conformance(candidate: Candidate): void {
+  Deno.test({
+    name: `${candidate.name} passes the conformance suite`,
+    ignore: candidate.ignore,
+    fn: async (test) => {
+      const only = Deno.env.get("CONFORMANCE_ONLY");
+      await using ground = await candidate.start();
+      for (const check of CHECKS) {
+        if (only && !check.name.includes(only)) continue;
+        await test.step({
+          name: check.name,
+          ignore: (check.onDisk === true && !candidate.onDisk) || (check.root === true && !has("root")),
+          fn: async () => {
+            await using bench = await openBench(candidate, ground);
+            await check.run(bench);
+          },
+        });
+      }
+      await test.step("dispose() leaves no process behind", async () => {
+        assertEquals(await childrenOfOurs(), []);
+      });
+    },
+  });
+}
+
+/** Our own children that are tools of a transfer. */
+async function childrenOfOurs(): Promise<string[]> {
+  const tree = await treeOf(Deno.pid);
+  const { stdout } = await new Deno.Command("ps", { args: ["-o", "comm=", "-p", tree.slice(1).join(",")] }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n").filter((name) => /^(ssh|sftp|scp|rsync)$/.test(name.trim()));
+}

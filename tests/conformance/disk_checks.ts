@@ -1,0 +1,90 @@
+/**
+ * Disks that are full, read-only, gone: the Failure names it, and nothing is made in the wrong place.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { Failure, type FailureCode } from "../../src/domain/failure.ts";
+import type { Session } from "../../src/methods/method.ts";
+import { assertAllPublished, assertAllPut, codeOf } from "./expectations.ts";
+import { type Check, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "./rig.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
+
+export const DISK: readonly Check[] = [
+  {
+    name: "put() says disk_full, and goes on when there is room again",
+    onDisk: true,
+    root: true,
+    run: async ({ rig, session, signal, source, folder }) => {
+      await using disk = await mountSmallDisk(folder.at("disk"), 4);
+      const it = await rig({ base: disk.path });
+      const open = await session(it);
+      const content = noise(6 << 20);
+      const file = await source("big.fits", content);
+      assertEquals(await putCode(open, file, 1), "disk_full");
+      assertEquals((await it.view.files())?.filter((path) => !path.startsWith(STAGING)), []);
+      await disk.resize(20);
+      const next = await session(it);
+      assertAllPut(await next.put([parcel(file, 1, "a2")], ignoreBytes, signal));
+      assertEquals(await next.digest([`${STAGING}/a2/1`], signal), [await digestOf(content)]);
+    },
+  },
+  {
+    name: "put() and publish() say read_only, and go on when the disk can be written again",
+    onDisk: true,
+    root: true,
+    run: async ({ rig, session, signal, source, folder }) => {
+      await using disk = await mountSmallDisk(folder.at("disk"), 4);
+      const it = await rig({ base: disk.path });
+      const open = await session(it);
+      const file = await source("a.fits", noise(1000));
+      assertAllPut(await open.put([parcel(file, 1)], ignoreBytes, signal));
+      await disk.readOnly(true);
+      const code = await putCode(open, file, 2);
+      assert(code === "read_only" || code === "permission_denied", `put: ${code}`);
+      const published = await outcomeCode(async () =>
+        codeOf((await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal))[0])
+      );
+      assert(published === "read_only" || published === "permission_denied", `publish: ${published}`);
+      await disk.readOnly(false);
+      assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
+      assertEquals(await digestOf(await it.view.read("a.fits") ?? ""), await digestOf(noise(1000)));
+    },
+  },
+  {
+    name: "put() and publish() never make a base path that is gone",
+    onDisk: true,
+    run: async ({ rig, session, signal, source, folder }) => {
+      const base = folder.at("mount", "images");
+      await Deno.mkdir(base, { recursive: true });
+      const it = await rig({ base });
+      const open = await session(it);
+      const file = await source("a.fits", noise(1000));
+      assertAllPut(await open.put([parcel(file, 1)], ignoreBytes, signal));
+      await Deno.rename(base, folder.at("unmounted"));
+      assertEquals(await putCode(open, file, 2), "device_missing");
+      const published = await outcomeCode(async () =>
+        codeOf((await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal))[0])
+      );
+      assertEquals(published, "device_missing");
+      assertEquals(await it.view.files(), null);
+      await Deno.rename(folder.at("unmounted"), base);
+      assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
+    },
+  },
+];
+
+async function putCode(open: Session, file: Parameters<typeof parcel>[0], number: number): Promise<FailureCode | null> {
+  const signal = new AbortController().signal;
+  return await outcomeCode(async () => codeOf((await open.put([parcel(file, number)], ignoreBytes, signal))[0]));
+}
+
+/** The code, whether it comes as an outcome or is thrown. */
+async function outcomeCode(work: () => Promise<FailureCode | null>): Promise<FailureCode | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Failure) return error.code;
+    throw error;
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * What the conformance suite needs to hold a method to its contract: a destination that it can look at from behind.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Destination } from "../../src/domain/job.ts";
+import type { Digest } from "../../src/domain/receipt.ts";
+import type { SourceFile } from "../../src/domain/source_file.ts";
+import type { Method, MethodContext, Parcel, Publication, Session } from "../../src/methods/method.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+/** The destination's disk as someone sees it who sits there. Paths are relative to the base path. */
+export interface View {
+  read(path: string): Promise<Uint8Array | null>;
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  makeFolder(path: string): Promise<void>;
+  /** Paths of all files below the base path, sorted; null where the base path does not exist. */
+  files(): Promise<string[] | null>;
+  facts(path: string): Promise<{ mtimeMs: number; mode: number } | null>;
+}
+
+/** A method with one destination. */
+export interface Rig {
+  readonly method: Method;
+  readonly destination: Destination;
+  readonly context: MethodContext;
+  readonly view: View;
+  /** Bytes that went over the wire to the destination so far; null where there is no wire. */
+  readonly bytesSent: (() => number) | null;
+}
+
+/** A destination as a check wishes it. */
+export interface Wish {
+  /** An existing or missing folder of this computer that is to be the base path; else one that is not yet there. */
+  readonly base?: string;
+  readonly settings?: Partial<Destination>;
+}
+
+/** Somebody who wants to pass the suite. */
+export interface Candidate {
+  readonly name: string;
+  readonly ignore: boolean;
+  /** There is a real disk behind it: checks of full and read-only disks apply. */
+  readonly onDisk: boolean;
+  /** It cannot name files with control characters and says so (`name_refused`). */
+  readonly printableNamesOnly?: boolean;
+  /** Starts what all checks share (a server). */
+  start(): Promise<Ground>;
+}
+
+export interface Ground extends AsyncDisposable {
+  rig(wish: Wish, folder: TempFolder): Promise<Rig>;
+}
+
+/** One promise of the contract. */
+export interface Check {
+  /** Symbol and promise, as for every test. */
+  readonly name: string;
+  /** Only for candidates with a disk. */
+  readonly onDisk?: boolean;
+  readonly root?: boolean;
+  run(bench: Bench): Promise<void>;
+}
+
+export const STAGING = ".image-transfer-test";
+
+/** What one check works with; everything in it goes when the check ends. */
+export interface Bench {
+  readonly folder: TempFolder;
+  readonly candidate: Candidate;
+  readonly signal: AbortSignal;
+  rig(wish?: Wish): Promise<Rig>;
+  /** A session that is attached to a base path made for it. */
+  session(rig: Rig): Promise<Session>;
+  /** A file of the source's folder. */
+  source(name: string, content: Uint8Array | string, settings?: { mtimeMs?: number; mode?: number }): Promise<SourceFile>;
+}
+
+export async function openBench(candidate: Candidate, ground: Ground): Promise<Bench & AsyncDisposable> {
+  const folder = await tempFolder();
+  const signal = new AbortController().signal;
+  const sessions: Session[] = [];
+  return {
+    folder,
+    candidate,
+    signal,
+    rig: (wish = {}) => ground.rig(wish, folder),
+    session: async (rig) => {
+      const session = await rig.method.connect(rig.destination, rig.context, signal);
+      sessions.push(session);
+      await session.attach(true, signal);
+      return session;
+    },
+    source: (name, content, settings = {}) => makeSource(folder.at("source"), name, content, settings),
+    [Symbol.asyncDispose]: async () => {
+      for (const session of sessions) await session[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function makeSource(
+  root: string,
+  name: string,
+  content: Uint8Array | string,
+  { mtimeMs = 1_783_281_600_000, mode = 0o640 }: { mtimeMs?: number; mode?: number },
+): Promise<SourceFile> {
+  await Deno.mkdir(root, { recursive: true });
+  const absolutePath = join(root, name);
+  await Deno.writeFile(absolutePath, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  await Deno.chmod(absolutePath, mode);
+  await Deno.utime(absolutePath, new Date(mtimeMs), new Date(mtimeMs));
+  const { size, dev, ino, ctime } = await Deno.stat(absolutePath);
+  return { job: "job", path: name, absolutePath, size, mtimeMs, ctimeMs: ctime?.getTime() ?? 0, identity: `${dev}:${ino}` };
+}
+
+/** A destination with the defaults of the configuration. */
+export function aDestination(settings: Partial<Destination> = {}): Destination {
+  return {
+    name: "nas",
+    job: "job",
+    method: "local",
+    host: null,
+    user: null,
+    port: null,
+    basePath: "/nowhere",
+    compression: false,
+    rsyncOptions: [],
+    timeoutMs: 20_000,
+    verify: "checksum",
+    retryAttempts: 3,
+    retryDelayMs: 5000,
+    parallelTransfers: 2,
+    order: "oldest_first",
+    onConflict: "version",
+    bandwidthLimit: null,
+    preservePermissions: true,
+    preserveTimestamps: true,
+    fileMode: null,
+    directoryMode: null,
+    minimumFreeBytes: 0,
+    copySafetyMarginBytes: 0,
+    layout: "{path}",
+    ...settings,
+  };
+}
+
+/** The parcel of a source in an attempt of ours. */
+export function parcel(source: SourceFile, number: number, attempt = "a1"): Parcel {
+  return { source, staged: `${STAGING}/${attempt}/${number}` };
+}
+
+export function publication(staged: string, target: string, settings: Partial<Publication> = {}): Publication {
+  return { staged, target, onConflict: "version", fileMode: null, directoryMode: null, ...settings };
+}
+
+export function ignoreBytes(): void {}
+
+export async function digestOf(content: Uint8Array | string): Promise<Digest> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes)));
+  return { bytes: bytes.length, sha256: [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("") };
+}
+
+/** Bytes that neither compress nor repeat, the same for the same seed. */
+export function noise(length: number, seed = 1): Uint8Array {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let state = seed * 2654435761 >>> 0 || 1;
+  for (let index = 0; index < words.length; index++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    words[index] = state >>> 0;
+  }
+  return new Uint8Array(words.buffer, 0, length);
+}
+
+/** The disk of this computer as a View. */
+export function diskView(base: string): View {
+  const at = (path: string) => join(base, path);
+  return {
+    read: (path) => orNull(() => Deno.readFile(at(path))),
+    write: async (path, bytes) => {
+      await Deno.mkdir(join(at(path), ".."), { recursive: true });
+      await Deno.writeFile(at(path), bytes);
+    },
+    makeFolder: (path) => Deno.mkdir(at(path), { recursive: true }),
+    files: () => orNull(async () => (await walk(base)).map((path) => path.slice(base.length + 1)).sort()),
+    facts: (path) =>
+      orNull(async () => {
+        const { mtime, mode } = await Deno.stat(at(path));
+        return { mtimeMs: mtime?.getTime() ?? 0, mode: (mode ?? 0) & 0o7777 };
+      }),
+  };
+}
+
+async function walk(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) paths.push(...await walk(path));
+    else paths.push(path);
+  }
+  return paths;
+}
+
+async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
