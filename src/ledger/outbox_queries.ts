@@ -21,9 +21,8 @@ export function outboxQueries(db: Database): Outbox {
   function claim(request: ClaimRequest): Delivery[] {
     return db.transaction(() => {
       const chosen = within(candidates(request), request);
-      for (const delivery of chosen) {
-        store(delivery.id, delivery.attempts, { state: "sending", attempt: request.attempt }, request.now);
-      }
+      const ids = JSON.stringify(chosen.map(({ id }) => id));
+      if (chosen.length > 0) db.run(TAKE, ...stateValues({ state: "sending", attempt: request.attempt }, request.now), ids);
       return chosen.map((delivery) => send(delivery, request.attempt));
     });
   }
