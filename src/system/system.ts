@@ -144,7 +144,8 @@ export interface Watching {
   /**
    * Hints until the signal is aborted; ends when the watch dies: root gone, replaced, mounted over (`device:inode` is
    * compared every few seconds here, so callers need not). Throws when it cannot be set up. Hints wait in a bounded queue;
-   * when it overflows, or a burst may have been cut short on its way, a hint with empty `paths` follows.
+   * when it overflows, or a burst may have been cut short on its way, a hint with empty `paths` follows; the first hint is such
+   * a one and comes as soon as the watch is set.
    */
   watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchHint>;
   /**

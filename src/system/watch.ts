@@ -43,6 +43,8 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
     hints.push(hint);
   };
   const burst = createBurst(() => put(LOST_TRACK));
+  // What happened before the watch was set is for the caller to find.
+  put(LOST_TRACK);
   const draining = drain(watcher, root, named, put, burst).finally(stop);
   const guarding = guard(root, identity, end.signal).finally(stop);
   try {
