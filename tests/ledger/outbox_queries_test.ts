@@ -1,0 +1,161 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { park, requeue, send } from "../../src/domain/delivery.ts";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { tempFolder } from "../support/temp.ts";
+import { aClaim, aFailure, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, states } from "./makers.ts";
+
+const paths = (deliveries: readonly { source: { path: string } }[]) => deliveries.map(({ source }) => source.path);
+
+Deno.test("claim() hands out by age of the file, either way, and never twice", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  ledger.admit(["b", "c", "a"].map((path, age) => anAdmission(path, { mtimeMs: NOW - age })), NOW);
+  assertEquals(paths(ledger.claim(aClaim({ maxFiles: 1 }))), ["a"]);
+  assertEquals(paths(ledger.claim(aClaim({ maxFiles: 1, order: "newest_first" }))), ["b"]);
+  assertEquals(paths(ledger.claim(aClaim())), ["c"]);
+  assertEquals(ledger.claim(aClaim()), []);
+});
+
+Deno.test("claim() keeps to its files and bytes, but hands out at least one file", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  ledger.admit(["a", "b", "c", "d"].map((path, k) => anAdmission(path, { size: 100, mtimeMs: k })), NOW);
+  assertEquals(paths(ledger.claim(aClaim({ maxBytes: 10 }))), ["a"]);
+  assertEquals(paths(ledger.claim(aClaim({ maxBytes: 200 }))), ["b", "c"]);
+  assertEquals(ledger.claim(aClaim({ maxFiles: 0 })), []);
+});
+
+Deno.test("claim() stores what it returns: state sending with its attempt", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [admitted] = ledger.admit([anAdmission("a")], NOW);
+  assertEquals(ledger.claim(aClaim({ attempt: "x7" })), [send(admitted!, "x7")]);
+  assertEquals(ledger.inFlight("spring", "freya"), [send(admitted!, "x7")]);
+  assertEquals(ledger.inFlight("spring", "nas"), []);
+});
+
+Deno.test("claim() takes deferred deliveries when they are due, in order with the queued ones", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  ledger.admit(["a", "b", "c"].map((path, k) => anAdmission(path, { mtimeMs: k })), NOW);
+  ledger.record([later(deliveryOf(ledger, "b"), NOW + 10)], NOW);
+  assertEquals(paths(ledger.claim(aClaim({ now: NOW + 9, maxFiles: 1 }))), ["a"]);
+  assertEquals(paths(ledger.claim(aClaim({ now: NOW + 10 }))), ["b", "c"]);
+  assertEquals(ledger.inFlight("spring", "freya").map(({ attempts }) => attempts), [0, 1, 0]);
+});
+
+Deno.test("claim() waits with a new version while an older one is being sent to the same destination", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
+  const [older] = ledger.claim(aClaim());
+  ledger.admit([anAdmission("a", { size: 2, mtimeMs: NOW }, ["freya", "nas"]), anAdmission("z", { mtimeMs: NOW + 1 })], NOW);
+  assertEquals(paths(ledger.claim(aClaim({ maxFiles: 1 }))), ["z"]);
+  assertEquals(ledger.nextDue("spring", "freya"), null);
+  assertEquals(paths(ledger.claim(aClaim({ destination: "nas" }))), ["a"]);
+  ledger.record([proven(older!)], NOW);
+  assertEquals(ledger.nextDue("spring", "freya"), 0);
+  assertEquals(ledger.claim(aClaim()).map(({ source }) => source.size), [2]);
+});
+
+Deno.test("record() never puts an older version back into the queue behind a newer one", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+  const [a, b] = ledger.claim(aClaim());
+  ledger.admit([anAdmission("a", { size: 2 }), anAdmission("b", { size: 2 })], NOW);
+  ledger.record([later(a!, NOW + 5), park(b!)], NOW);
+  assertEquals(states(ledger).slice(0, 2), ["a → freya failed superseded", "b → freya failed superseded"]);
+  assertEquals(ledger.claim(aClaim({ now: NOW + 10 })).map(({ source }) => source.size), [2, 2]);
+});
+
+Deno.test("record() stores every state as it is, and the method that did it", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [first] = ledger.admit([anAdmission("a")], NOW);
+  const claimed = { ...ledger.claim(aClaim())[0]!, method: "sftp" };
+  for (
+    const delivery of [
+      later(claimed, NOW + 1),
+      broken(claimed),
+      claimed,
+      proven(claimed),
+      proven(claimed, null),
+      requeue(claimed),
+    ]
+  ) {
+    ledger.record([delivery], NOW + 7);
+    const [row] = ledger.query({});
+    assertEquals(row?.delivery, delivery);
+    assertEquals(row?.deliveredAt, delivery.state.state === "delivered" ? NOW + 7 : null);
+  }
+  assertEquals(first?.method, "rsync");
+});
+
+Deno.test("record() is all or nothing", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [delivery] = ledger.admit([anAdmission("a")], NOW);
+  assertThrows(
+    () => ledger.record([proven(delivery!), { ...proven(delivery!), id: 99 }], NOW),
+    Error,
+    "no delivery with the id 99",
+  );
+  assertEquals(states(ledger), ["a → freya queued"]);
+});
+
+Deno.test("record() refuses a delivered state without its proof", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [delivery] = ledger.admit([anAdmission("a")], NOW);
+  const receipt = { bytes: 1, sha256: null, algorithm: null, level: "surely" as "size", at: NOW };
+  assertThrows(() => ledger.record([{ ...delivery!, state: { state: "delivered", receipt } }], NOW), Error, "CHECK");
+  assertEquals(states(ledger), ["a → freya queued"]);
+});
+
+Deno.test("nextDue() and hurry() tell and change when to come again", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  assertEquals(ledger.nextDue("spring", "freya"), null);
+  const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+  assertEquals(ledger.nextDue("spring", "freya"), 0);
+  ledger.record([later(a!, NOW + 20), later(b!, NOW + 10)], NOW);
+  assertEquals(ledger.nextDue("spring", "freya"), NOW + 10);
+  assertEquals(ledger.nextDue("spring", "nas"), null);
+  ledger.hurry("spring", "nas");
+  assertEquals(ledger.claim(aClaim()), []);
+  ledger.hurry("spring", "freya");
+  assertEquals(paths(ledger.claim(aClaim())), ["a", "b"]);
+});
+
+Deno.test("rememberHash() keeps one hash a version, for all its destinations", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [a, b] = ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
+  assertEquals(ledger.hashOf(a!), null);
+  ledger.rememberHash(a!, HASH);
+  assertEquals([ledger.hashOf(b!), ledger.query({})[0]?.sha256], [HASH, HASH]);
+});
+
+Deno.test("requeue() revives failed deliveries with their attempts forgotten, but none that is no trouble", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [a, b, c, d] = ledger.admit(["a", "b", "c", "d"].map((path) => anAdmission(path)), NOW);
+  ledger.record([broken(a!), broken(b!, "skipped"), later(c!, NOW + 9), proven(d!)], NOW);
+  assertEquals(ledger.requeue(null, NOW), 1);
+  assertEquals(deliveryOf(ledger, "a"), a!);
+  assertEquals(ledger.requeue([b!.id, c!.id, d!.id, 4711], NOW), 2);
+  assertEquals(ledger.counts(), { queued: 3, sending: 0, deferred: 0, delivered: 1, failed: 0 });
+  assertEquals(deliveryOf(ledger, "c").attempts, 0);
+});
+
+Deno.test("requeue() leaves a delivery whose file has a newer version", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [older] = ledger.admit([anAdmission("a")], NOW);
+  ledger.record([broken(older!)], NOW);
+  ledger.admit([anAdmission("a", { size: 2 })], NOW);
+  assertEquals([ledger.requeue(null, NOW), ledger.requeue([older!.id], NOW)], [0, 0]);
+  assertEquals(states(ledger), ["a → freya failed bad_name", "a → freya queued"]);
+  assertEquals(aFailure("bad_name").next, "never");
+});
