@@ -1,0 +1,59 @@
+/**
+ * Paths of this computer as people write them: `~`, `$VAR`, `${VAR}`, `%VAR%` on Windows, `C:/…` and `C:\…`.
+ *
+ * @module
+ */
+import { normalize as normalizePosix } from "@std/path/posix";
+import { normalize as normalizeWindows } from "@std/path/windows";
+import type { System } from "../system/system.ts";
+
+/** What paths are read with. */
+export type Around = Pick<System, "home" | "platform" | "env">;
+
+/** A path that was understood, or what is wrong with it, as the rest of a sentence that begins with the key. */
+export type Expanded = { readonly path: string; readonly fault?: undefined } | { readonly fault: string };
+
+/** An absolute path in the notation of this system; a Windows path on another system is kept as it is. */
+export function expandPath(written: string, around: Around): Expanded {
+  const text = expandVariables(written, around);
+  if (text.fault !== undefined) return text;
+  const whole = text.path.replace(/^~(?=$|[/\\])/, () => around.home);
+  if (whole.startsWith("~")) return { fault: `means the home folder of another user in "${written}"; write the path out` };
+  if (around.platform === "windows") {
+    if (!/^[A-Za-z]:[\\/]|^[\\/]{2}[^\\/]/.test(whole)) return { fault: notAbsolute(written) };
+    return { path: withoutEnd(normalizeWindows(whole)) };
+  }
+  if (/^[A-Za-z]:[\\/]/.test(whole)) return { path: whole };
+  if (!whole.startsWith("/")) return { fault: notAbsolute(written) };
+  return { path: withoutEnd(normalizePosix(whole)) };
+}
+
+/** Puts the values of environment variables in; leaves `~` as it is. */
+export function expandVariables(written: string, around: Pick<System, "platform" | "env">): Expanded {
+  const missing: string[] = [];
+  const value = (whole: string, name: string) => {
+    const found = around.env(name);
+    if (!found) missing.push(whole);
+    return found ?? "";
+  };
+  let path = written.replace(/\$(?:\{(\w+)\}|([A-Za-z_]\w*))/g, (whole, braced, bare) => value(whole, braced ?? bare));
+  if (around.platform === "windows") path = path.replace(/%(\w+)%/g, value);
+  return missing.length === 0 ? { path } : { fault: `holds ${missing.join(", ")}, which is not set in the environment` };
+}
+
+/** True when `inner` is `outer` or lies in it. Both absolute and normalised. */
+export function isWithin(inner: string, outer: string, platform: System["platform"]): boolean {
+  const plain = (path: string) => {
+    const slashes = platform === "windows" || /^[A-Za-z]:/.test(path) ? path.replaceAll("\\", "/") : path;
+    return `${platform === "linux" ? slashes : slashes.toLowerCase()}/`.replace(/\/+$/, "/");
+  };
+  return plain(inner).startsWith(plain(outer));
+}
+
+function notAbsolute(written: string): string {
+  return `must be a whole path, beginning with /, ~ or a drive, not "${written}"`;
+}
+
+function withoutEnd(path: string): string {
+  return /^([A-Za-z]:)?[\\/]$/.test(path) ? path : path.replace(/[\\/]+$/, "");
+}

@@ -1,0 +1,84 @@
+/**
+ * The pure heart of loading: from the text of a configuration to settings, or to everything that is wrong with it.
+ *
+ * @module
+ */
+import type { Settings } from "../domain/settings.ts";
+import type { System } from "../system/system.ts";
+import { check } from "./check.ts";
+import { ConfigError, type Problem } from "./config_error.ts";
+import { parseToml } from "./parse_toml.ts";
+import { parseYaml } from "./parse_yaml.ts";
+import { resolve, type Resolved } from "./resolve.ts";
+import { fromSeed2, isSeed2 } from "./seed2.ts";
+import { isSection, keyText, type Path, type Position, type Source } from "./source.ts";
+import { tidy } from "./tidy.ts";
+import { Origins, type Tree } from "./tree.ts";
+
+/** How a configuration is written. */
+export type ConfigKind = "yaml" | "toml";
+
+/** What settings depend on beside the text. */
+export type ConfigAround = Pick<System, "home" | "platform" | "env" | "hostname">;
+
+/**
+ * The settings that a text means. `fileName` is what errors call the file, and `Settings.file`.
+ *
+ * @throws {ConfigError} with everything that is wrong, in the order of the lines.
+ */
+export function parseSettings(text: string, fileName: string, kind: ConfigKind, around: ConfigAround): Settings {
+  return parseConfig(text, fileName, kind, around).settings;
+}
+
+/** As {@linkcode parseSettings}, and the whole in the notation of a configuration file. */
+export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: ConfigAround): Resolved {
+  const source = kind === "toml" ? parseToml(text) : parseYaml(text);
+  if (source.faults.length > 0) throw new ConfigError(fileName, source.faults.map((fault) => ({ ...fault, key: "" })));
+  const found: { path: Path; message: string }[] = [];
+  const report = (path: Path, message: string) => found.push({ path, message });
+  if (!isSection(source.value)) {
+    const empty = source.value === null || source.value === undefined;
+    report(
+      [],
+      empty
+        ? 'the configuration is empty; "image-transfer init" writes one to begin with'
+        : "a configuration is a list of keys and values, like watch_path: ~/images",
+    );
+    throw new ConfigError(fileName, problems(found, source, new Origins()));
+  }
+  const tree: Tree = isSeed2(source.value) ? fromSeed2(source.value, report) : { root: source.value, origins: new Origins() };
+  tidy(tree, report);
+  const wrong = check(tree.root, report);
+  const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
+  if (found.length > 0) throw new ConfigError(fileName, problems(found, source, tree.origins));
+  return resolved;
+}
+
+/** Each problem with its line, in the order of lines; told once. */
+function problems(found: readonly { path: Path; message: string }[], source: Source, origins: Origins): Problem[] {
+  const placed = found.map(({ path, message }): Problem & Position => {
+    const origin = origins.of(path);
+    return { ...source.locate(origin), key: keyText(origin), message: inTheirWords(message, path, origin) };
+  });
+  const once = new Map(placed.map((problem) => [JSON.stringify(problem), problem]));
+  return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** A key that was written under another name is called by that. */
+function inTheirWords(message: string, path: Path, origin: Path): string {
+  const index = path.findLastIndex((part) => typeof part === "string");
+  const theirs = origin.at(index - path.length);
+  return typeof theirs === "string" ? message.replace(`"${path[index]}`, `"${theirs}`) : message;
+}
+
+/** Where the value of a key comes from: the section itself, its job, or the top; the section where nowhere. */
+function placeOf(root: Record<string, unknown>, path: Path, key: string): Path {
+  for (let length = path.length; length >= 0; length -= 2) {
+    const section = path.slice(0, length).reduce<unknown>(
+      (value, part) => (value as Record<string | number, unknown>)[part],
+      root,
+    );
+    if (isSection(section) && Object.hasOwn(section, key)) return [...path.slice(0, length), key];
+  }
+  return path;
+}

@@ -1,0 +1,63 @@
+/**
+ * YAML 1.2 with the position of every key.
+ *
+ * @module
+ */
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import type { Path, Position, Source } from "./source.ts";
+
+/** Parses YAML. Never throws: what is wrong with it is among the faults. */
+export function parseYaml(text: string): Source {
+  const lines = new LineCounter();
+  const document = parseDocument(text.replace(/^\uFEFF/, ""), { lineCounter: lines, merge: true, prettyErrors: false });
+  const at = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const faults = document.errors.map((error) => ({ ...at(error.pos[0]), message: yamlFault(error.code, error.message) }));
+  // 0664 is meant in octal, but YAML 1.2 reads a decimal number: keep it as it was written.
+  visit(document, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value === "number" && /^0o?[0-7]+$/.test(scalar.source ?? "")) scalar.value = scalar.source;
+    },
+  });
+  const locate = (path: Path): Position => {
+    const found = positionOf(document.contents as Node | null, path, (node) => isAlias(node) ? node.resolve(document) : node);
+    return at(found ?? 0);
+  };
+  if (faults.length > 0) return { value: undefined, locate, faults };
+  try {
+    return { value: document.toJS({ maxAliasCount: 100 }), locate, faults };
+  } catch (error) {
+    // Anchors that unfold without end, or that lead nowhere.
+    const message = error instanceof Error ? error.message : String(error);
+    return { value: undefined, locate, faults: [{ line: 1, column: 1, message: `this is no YAML: ${message}` }] };
+  }
+}
+
+/** Offset of the key at the end of the path, or of the last part of it that exists. */
+function positionOf(root: Node | null, path: Path, follow: (node: Node) => Node | undefined): number | undefined {
+  let node: Node | null | undefined = root;
+  let offset = root?.range?.[0];
+  for (const part of path) {
+    if (!node) break;
+    node = follow(node);
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+      if (!pair) break;
+      offset = isScalar(pair.key) ? pair.key.range?.[0] ?? offset : offset;
+      node = pair.value as Node | null;
+    } else if (isSeq(node) && typeof part === "number") {
+      node = node.items[part] as Node | undefined;
+      offset = node?.range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}
+
+function yamlFault(code: string, message: string): string {
+  if (code === "DUPLICATE_KEY") return "the same key stands here twice; keep one";
+  if (code === "TAB_AS_INDENT") return "tabs cannot indent YAML; use blanks";
+  if (code === "MULTIPLE_DOCS") return "a second document begins here; a configuration is one";
+  return `this is no YAML: ${message.split("\n")[0]}`;
+}

@@ -1,0 +1,66 @@
+/**
+ * Where a configuration is looked for: `-c`, `IMAGE_TRANSFER_CONFIG`, the user's folder, `/etc`.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { System } from "../system/system.ts";
+import { expandPath } from "./expand_path.ts";
+
+/** What the search uses of the system. */
+export type SearchSystem = Pick<System, "home" | "platform" | "env" | "followedFacts">;
+
+/** The variable that names a configuration. */
+export const CONFIG_VARIABLE = "IMAGE_TRANSFER_CONFIG";
+
+/** The user's own configuration, where `init` writes it. */
+export function userConfigFile(around: Pick<System, "home" | "platform">): string {
+  const parts = [around.home.replace(/[\\/]+$/, ""), ".config", "image-transfer", "config.yaml"];
+  return parts.join(around.platform === "windows" ? "\\" : "/");
+}
+
+/** Where it is looked for when none is named, in this order. */
+export function usualConfigFiles(around: Pick<System, "home" | "platform">): string[] {
+  const yaml = around.platform === "windows"
+    ? [userConfigFile(around)]
+    : [userConfigFile(around), "/etc/image-transfer/config.yaml"];
+  return yaml.flatMap((path) => [path, path.replace(/\.yaml$/, ".toml")]);
+}
+
+/**
+ * The absolute path of the configuration to use. A named one must be there: it is never replaced by another.
+ *
+ * @param named what `-c` says
+ * @param cwd where relative names begin
+ * @throws {Failure} `configuration` when there is none
+ */
+export async function findConfigFile(named: string | undefined, cwd: string, system: SearchSystem): Promise<string> {
+  const fromVariable = system.env(CONFIG_VARIABLE);
+  if (named !== undefined) return await mustBeThere(named, "-c", cwd, system);
+  if (fromVariable) return await mustBeThere(fromVariable, CONFIG_VARIABLE, cwd, system);
+  const usual = usualConfigFiles(system);
+  for (const path of usual) {
+    if (await system.followedFacts(path) !== null) return path;
+  }
+  throw new Failure("configuration", `Cannot find a configuration, looked for ${usual.join(", ")}`, {
+    hint: "image-transfer init writes one to begin with; -c FILE names another.",
+  });
+}
+
+async function mustBeThere(named: string, by: string, cwd: string, system: SearchSystem): Promise<string> {
+  const path = absolutePath(named, cwd, system);
+  const facts = await system.followedFacts(path);
+  if (facts?.kind === "file" || facts?.kind === "other") return path;
+  const reason = facts === null ? "there is no such file" : "it is a folder";
+  throw new Failure("configuration", `Cannot read the configuration "${named}" (named by ${by}): ${reason}`, {
+    hint: `image-transfer init --output "${named}" writes one to begin with.`,
+  });
+}
+
+/** A path of the command line made whole: `~` and variables as in the configuration, relative ones from `cwd`. */
+export function absolutePath(named: string, cwd: string, around: Pick<System, "home" | "platform" | "env">): string {
+  const expanded = expandPath(named, around);
+  if (expanded.fault === undefined) return expanded.path;
+  const joined = expandPath(`${cwd.replace(/[\\/]+$/, "")}/${named}`, { ...around, env: () => undefined });
+  return joined.fault === undefined ? joined.path : named;
+}
