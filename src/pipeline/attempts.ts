@@ -20,6 +20,8 @@ export interface Attempts {
   leftover(delivery: Delivery): string | undefined;
   /** The delivery is settled: its part is not needed any more. */
   forget(delivery: Delivery): void;
+  /** The attempt was never used. */
+  abandon(attempt: string): void;
   /** The attempt is over; its folder goes as soon as no leftover lies in it. */
   end(attempt: string): void;
   /** Removes what can go, in one call; what cannot be removed now is tried again with the next. */
@@ -53,6 +55,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">): Attempts {
       leftovers.delete(delivery.id);
       ended.add(attemptOf(staged));
     },
+    abandon: (attempt) => void running.delete(attempt),
     end(attempt) {
       running.delete(attempt);
       ended.add(attempt);

@@ -12,14 +12,15 @@ import { admitAgain, type Breaker, hurryProbe, mayTry, OPEN, shown, trip } from 
 export interface Gate {
   /** Closes it for a while; `baseMs` is the first delay. */
   trip(failure: FailureRecord, baseMs: number): void;
-  /** Takes the right to try: false while it is closed or somebody else is probing. */
-  enter(): boolean;
+  /**
+   * Takes the right to try: null while it is closed or somebody else is probing. The function gives the right back
+   * where the try ends without a verdict.
+   */
+  enter(): (() => void) | null;
   /** The try went well so far: others may pass too. */
   admit(): void;
-  /** Something was really done: the failures in a row are forgotten. */
+  /** Something was really done: the failures in a row are forgotten, unless it was closed meanwhile. */
   prove(): void;
-  /** A try ended without a verdict (the daemon stops): others may probe. */
-  leave(): void;
   /** A person says that the cause is gone: probe now. */
   hurry(): void;
   /** Failures in a row. */
@@ -34,9 +35,9 @@ export interface Gate {
 /** An open gate. */
 export function gate(clock: Pick<Clock, "now" | "monotonic" | "random">): Gate {
   let breaker: Breaker = OPEN;
-  let probing = false;
+  let probing: symbol | null = null;
   const listeners = new Set<() => void>();
-  const become = (next: Breaker, stillProbing: boolean) => {
+  const become = (next: Breaker, stillProbing: symbol | null) => {
     const changed = next !== breaker || stillProbing !== probing;
     breaker = next;
     probing = stillProbing;
@@ -45,19 +46,21 @@ export function gate(clock: Pick<Clock, "now" | "monotonic" | "random">): Gate {
 
   return {
     trip: (failure, baseMs) =>
-      become(trip(breaker, failure, { baseMs, random: clock.random(), monotonic: clock.monotonic() }), false),
+      become(trip(breaker, failure, { baseMs, random: clock.random(), monotonic: clock.monotonic() }), null),
     enter() {
-      if (breaker.tripped === null) return true;
-      if (probing || !mayTry(breaker, clock.monotonic())) return false;
-      probing = true;
-      return true;
+      if (breaker.tripped === null) return () => {};
+      if (probing !== null || !mayTry(breaker, clock.monotonic())) return null;
+      const mine = Symbol("probe");
+      probing = mine;
+      return () => probing === mine && become(breaker, null);
     },
-    admit: () => become(admitAgain(breaker), false),
-    prove: () => become(OPEN, false),
-    leave: () => become(breaker, false),
+    admit: () => become(admitAgain(breaker), null),
+    prove() {
+      if (breaker.tripped === null && breaker.streak > 0) become(OPEN, probing);
+    },
     hurry: () => become(hurryProbe(breaker, clock.monotonic()), probing),
     streak: () => breaker.streak,
-    wait: () => breaker.tripped === null ? 0 : probing ? 1000 : Math.max(0, breaker.tripped.probeAt - clock.monotonic()),
+    wait: () => breaker.tripped === null ? 0 : probing !== null ? 1000 : Math.max(0, breaker.tripped.probeAt - clock.monotonic()),
     state: () => shown(breaker, clock.now(), clock.monotonic()),
     listen(listener) {
       listeners.add(listener);

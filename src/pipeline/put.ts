@@ -12,6 +12,9 @@ import { guarded } from "./guarded.ts";
 import { files } from "./prove.ts";
 import { giveUp, open, type Piece, type Way } from "./way.ts";
 
+/** So much on its way says that the connection works, even if it breaks before the file is whole. */
+const TELLING_BYTES = 1024 * 1024;
+
 /** Waits for its turn, then puts all pieces in one call. Pieces that were not put are given up. */
 export async function put(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
   const fitting = keepRoom(pieces, way);
@@ -53,7 +56,7 @@ async function send(pieces: readonly Piece[], way: Way, signal: AbortSignal): Pr
         if (!piece || bytes <= 0) return;
         crashPoint("during_put", way.system);
         way.underway.at(piece.delivery, bytes);
-        way.moved();
+        if (bytes >= TELLING_BYTES) way.moved();
       }, end));
     pieces.forEach((piece, index) => {
       const outcome = outcomes[index];

@@ -1,0 +1,79 @@
+/**
+ * Finds the base path of a destination and makes sure that it is the place it was before: a mount point whose disk
+ * is not mounted must not be filled in its stead.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Ground, Session } from "../methods/method.ts";
+
+export interface GroundOptions {
+  readonly destination: Destination;
+  readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;
+  /** A person says that what is there now is right. */
+  readonly accept: boolean;
+}
+
+/** How many delivered files are looked for to recognise a place whose device has another name now. */
+const WITNESSES = 20;
+
+/**
+ * The ground under the base path. It is made at the first contact only.
+ *
+ * @throws {Failure} `device_missing`, `disk_full` (less than `minimum_free_space_gb`), or what the session throws.
+ */
+export async function findGround(session: Session, options: GroundOptions, signal: AbortSignal): Promise<Ground> {
+  const { destination, ledger, accept } = options;
+  const known = ledger.deviceOf(destination.job, destination.name);
+  const ground = await session.attach(known === null || accept, signal);
+  const device = ground.device ?? "";
+  if (known === null || (accept && known !== device)) ledger.rememberDevice(destination.job, destination.name, device);
+  else if (known !== "" && device !== "" && known !== device) {
+    // Device numbers can change with a reboot: the files that were delivered tell whether it is the same place.
+    if (!await hasWitness(session, options, signal)) throw otherDevice(destination);
+    ledger.rememberDevice(destination.job, destination.name, device);
+  }
+  demandSpace(ground, destination);
+  return ground;
+}
+
+function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: Destination): void {
+  if (freeBytes === null || freeBytes >= minimumFreeBytes) return;
+  throw new Failure(
+    "disk_full",
+    `Cannot send to ${name}: ${gb(freeBytes)} GB are free there, ${gb(minimumFreeBytes)} GB must stay free`,
+    {
+      hint: "Make room there; the delivery goes on by itself. See minimum_free_space_gb.",
+    },
+  );
+}
+
+async function hasWitness(session: Session, { destination, ledger }: GroundOptions, signal: AbortSignal): Promise<boolean> {
+  const rows = ledger.query({
+    job: destination.job,
+    destination: destination.name,
+    states: ["delivered"],
+    sort: "delivered_at",
+    descending: true,
+    limit: WITNESSES,
+  });
+  if (rows.length === 0) return false;
+  const standings = await session.survey(rows.map(({ delivery }) => delivery.target), signal);
+  return rows.some(({ delivery }, index) => standings[index]?.bytes === delivery.source.size);
+}
+
+function otherDevice({ name, basePath }: Destination): Failure {
+  return new Failure(
+    "device_missing",
+    `Cannot send to ${name}: "${basePath}" is on another disk than before, and none of the delivered files is there`,
+    {
+      hint: `Mount the disk; the delivery goes on by itself. If the new disk is meant, run: image-transfer resume ${name}`,
+    },
+  );
+}
+
+function gb(bytes: number): string {
+  return (bytes / 1e9).toFixed(1);
+}

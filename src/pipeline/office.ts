@@ -1,0 +1,62 @@
+/**
+ * What an outbox is handed, and its state as its own parts see it.
+ *
+ * @module
+ */
+import type { FailureRecord } from "../domain/failure.ts";
+import type { Destination, Job } from "../domain/job.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Method, MethodContext, Session } from "../methods/method.ts";
+import type { Attempts } from "./attempts.ts";
+import type { Gate } from "./gate.ts";
+import type { Semaphore } from "./semaphore.ts";
+import type { Underway } from "./underway.ts";
+import type { Wakeup } from "./wakeup.ts";
+import type { OutboxSystem } from "./way.ts";
+
+/** What an outbox is handed. */
+export interface OutboxTools {
+  readonly system: OutboxSystem;
+  readonly ledger: Ledger;
+  readonly method: Method;
+  readonly context: MethodContext;
+  readonly tell: Tell;
+  /** The gate of the destination's host, shared by all destinations there. */
+  readonly host: Gate;
+  /** Places to send, over all destinations. */
+  readonly slots: Semaphore;
+  readonly shutdownTimeoutMs: number;
+  /** Most file operations at once. */
+  readonly fileOperations: number;
+  /** Most files in hand by one batch. */
+  readonly batchFiles: number;
+  /** The run ends when all is done. */
+  readonly once: boolean;
+  /** Called after files were recorded as delivered. */
+  readonly delivered?: () => void;
+}
+
+/** The outbox as its own parts see it. */
+export interface Office {
+  readonly job: Job;
+  readonly destination: Destination;
+  readonly tools: OutboxTools;
+  readonly own: Gate;
+  readonly attempts: Attempts;
+  readonly underway: Underway;
+  readonly lanes: Semaphore;
+  readonly wakeup: Wakeup;
+  /** Batches in hand. */
+  busy: number;
+  paused: boolean;
+  /** What an earlier process had in hand is settled. */
+  recovered: boolean;
+  /** A person said that the place is right as it is. */
+  accept: boolean;
+  /** Something of ours may be staged there. */
+  littered: boolean;
+  session: Session | null;
+  freeBytes: number | null;
+  trip(failure: FailureRecord): void;
+}

@@ -1,0 +1,198 @@
+/**
+ * The outbox of one destination: takes deliveries from the ledger in batches, carries them, stops when the
+ * destination is away, and comes back by itself.
+ *
+ * @module
+ */
+import type { DestinationState } from "../domain/destination_state.ts";
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { Destination, Job } from "../domain/job.ts";
+import type { Standing } from "../methods/method.ts";
+import { attempts } from "./attempts.ts";
+import { concernsHost } from "./breaker.ts";
+import { gate } from "./gate.ts";
+import { guarded } from "./guarded.ts";
+import type { Office, OutboxTools } from "./office.ts";
+import { round, sweepAll } from "./round.ts";
+import { semaphore } from "./semaphore.ts";
+import { type Transfer, underway } from "./underway.ts";
+import { wakeup } from "./wakeup.ts";
+
+/** Whether all was delivered, or why the outbox gave up waiting. */
+export interface Idleness {
+  readonly drained: boolean;
+  readonly failure: FailureRecord | null;
+}
+
+export interface Outbox {
+  readonly destination: Destination;
+  /** Works until the signal is aborted; what runs then gets `shutdownTimeoutMs` to end. Never throws. */
+  run(signal: AbortSignal): Promise<void>;
+  /** There may be something new in the ledger. */
+  wake(): void;
+  state(): DestinationState;
+  /** What is known of the destination since it was last open. */
+  about(): { readonly method: string; readonly freeBytes: number | null; readonly about: string };
+  pause(by: string): void;
+  /** Ends a pause, and probes at once where it holds: a person says that the cause is gone. */
+  resume(): void;
+  /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
+  idle(signal: AbortSignal): Promise<Idleness>;
+  /** What is being sent now. */
+  progress(): Transfer[];
+  /** What stands at these targets; null while there is no session. */
+  survey(targets: readonly string[], signal: AbortSignal): Promise<(Standing | null)[] | null>;
+}
+
+/** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
+export function outbox(job: Job, destination: Destination, tools: OutboxTools): Outbox {
+  const { system, ledger } = tools;
+  const own = gate(system);
+  let known: { method: string; about: string } = { method: destination.method, about: "" };
+  const office: Office = {
+    job,
+    destination,
+    tools,
+    own,
+    attempts: attempts(system),
+    underway: underway(system, tools.tell),
+    lanes: semaphore(destination.parallelTransfers),
+    wakeup: wakeup(system),
+    busy: 0,
+    paused: ledger.pausedBy(destination.name) !== null,
+    recovered: false,
+    accept: false,
+    littered: false,
+    session: null,
+    freeBytes: null,
+    trip: (failure) => (concernsHost(failure) ? tools.host : own).trip(failure, destination.retryDelayMs),
+  };
+
+  const state = (): DestinationState => {
+    const by = office.paused ? ledger.pausedBy(destination.name) : null;
+    if (by !== null) return { state: "paused", by };
+    if (own.state().state !== "open") return own.state();
+    return office.session ? { state: "open" } : tools.host.state();
+  };
+  let before: DestinationState = state();
+  const changed = () => {
+    const now = state();
+    if (!same(now, before)) {
+      tools.tell({ type: "destination", name: destination.name, now, before });
+      before = now;
+    }
+    office.wakeup.wake();
+  };
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const hard = new AbortController();
+    const over = new AbortController();
+    const giveTime = async () => {
+      office.wakeup.wake();
+      await system.sleep(tools.shutdownTimeoutMs, over.signal);
+      hard.abort(new Failure("stopped", "image-transfer is stopping"));
+    };
+    if (signal.aborted) void giveTime();
+    else signal.addEventListener("abort", () => void giveTime(), { once: true });
+    const deaf = [own.listen(changed), tools.host.listen(changed)];
+    try {
+      while (!signal.aborted) await attend(signal, hard.signal);
+      if (office.littered) await sweepAll(office);
+    } finally {
+      over.abort();
+      for (const stop of deaf) stop();
+    }
+  }
+
+  /** Waits until a try makes sense, and has one round with a session. */
+  async function attend(soft: AbortSignal, hard: AbortSignal): Promise<void> {
+    if (office.paused) return await office.wakeup.wait(MINUTE, soft);
+    const waitMs = Math.max(own.wait(), tools.host.wait());
+    if (waitMs > 0) return await office.wakeup.wait(Math.min(waitMs, MINUTE), soft);
+    const leaveHost = tools.host.enter();
+    if (leaveHost === null) return await office.wakeup.wait(SECOND, soft);
+    const leaveOwn = own.enter();
+    try {
+      await round(
+        office,
+        (session) => {
+          known = { method: session.method, about: session.about };
+          changed();
+        },
+        soft,
+        hard,
+      );
+    } catch (error) {
+      const failure = failureRecord(error);
+      if (failure.code === "internal") tools.tell({ type: "notice", level: "error", message: failure.message, error });
+      if (!soft.aborted) office.trip(failure);
+    } finally {
+      leaveHost();
+      leaveOwn?.();
+      changed();
+    }
+  }
+
+  /** Whether the end has come for a run that has to end; null while it makes sense to wait. */
+  function verdict(): Idleness | null {
+    const { queued, sending, deferred } = ledger.counts(job.name, destination.name);
+    if (queued + sending + deferred === 0 && office.busy === 0) return { drained: true, failure: null };
+    const now = state();
+    if (now.state === "paused") {
+      return { drained: false, failure: failureRecord(new Failure("stopped", `${destination.name} is paused by ${now.by}`)) };
+    }
+    if (office.busy > 0 || now.state === "open") return null;
+    const failuresInARow = Math.max(own.streak(), tools.host.streak());
+    if (now.state === "on_hold" || failuresInARow >= Math.max(1, destination.retryAttempts)) {
+      return { drained: false, failure: now.failure };
+    }
+    return null;
+  }
+
+  return {
+    destination,
+    run,
+    wake: () => office.wakeup.wake(),
+    state,
+    about: () => ({ ...known, freeBytes: office.freeBytes }),
+    pause(by) {
+      ledger.setPaused(destination.name, by);
+      office.paused = true;
+      changed();
+    },
+    resume() {
+      ledger.setPaused(destination.name, null);
+      office.paused = false;
+      office.accept = own.state().state === "on_hold";
+      own.hurry();
+      tools.host.hurry();
+      changed();
+    },
+    async idle(signal) {
+      while (!signal.aborted) {
+        const end = verdict();
+        if (end) return end;
+        await office.wakeup.wait(SECOND, signal);
+      }
+      return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
+    },
+    progress: () => office.underway.list(),
+    async survey(targets, signal) {
+      const { session } = office;
+      if (session === null) return null;
+      const guard = { what: `look at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
+      return await guarded(guard, signal, (end) => session.survey(targets, end));
+    },
+  };
+}
+
+const SECOND = 1_000;
+const MINUTE = 60_000;
+
+/** The same for a person: the time of the next probe alone is no news. */
+function same(a: DestinationState, b: DestinationState): boolean {
+  if (a.state !== b.state) return false;
+  if (a.state === "paused" || b.state === "paused") return a.state === "paused" && b.state === "paused" && a.by === b.by;
+  if (a.state === "open" || b.state === "open") return true;
+  return a.failure.code === b.failure.code && a.failure.message === b.failure.message;
+}

@@ -1,0 +1,119 @@
+/**
+ * Removes source files that are proven at all their destinations (I4, only where `delete_source` asks for it): the
+ * source is looked at again, and so is every destination, just before.
+ *
+ * @module
+ */
+import { failureRecord } from "../domain/failure.ts";
+import type { Job } from "../domain/job.ts";
+import { fingerprint } from "../domain/source_file.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { crashPoint } from "./crash_point.ts";
+import type { Outbox } from "./outbox.ts";
+import type { OutboxSystem } from "./way.ts";
+
+export interface RemovalTools {
+  readonly system: OutboxSystem;
+  readonly ledger: Pick<Ledger, "removable" | "markRemoved">;
+  readonly tell: Tell;
+}
+
+export interface SourceRemoval {
+  /** Removes what can be removed now; calls that overlap share one pass more. Never throws. */
+  pass(signal: AbortSignal): Promise<void>;
+}
+
+type Removable = ReturnType<Ledger["removable"]>[number];
+
+const AT_ONCE = 500;
+
+/** Source removal of one job; does nothing unless the job asks for it and every destination proves what it has. */
+export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools): SourceRemoval {
+  const names = job.destinations.map(({ name }) => name);
+  const allowed = job.deleteSource && job.destinations.length > 0 &&
+    job.destinations.every(({ verify }) => verify === "checksum");
+  let running: Promise<void> | null = null;
+  let again = false;
+
+  async function work(signal: AbortSignal): Promise<void> {
+    // Not asked about again in this pass.
+    const doubtful = new Set<number>();
+    while (!signal.aborted) {
+      const limit = AT_ONCE + doubtful.size;
+      const candidates = tools.ledger.removable(job.name, names, limit).filter(({ versionId }) => !doubtful.has(versionId));
+      if (candidates.length === 0) return;
+      const present = await presentEverywhere(candidates, signal);
+      const removed: number[] = [];
+      for (const candidate of candidates) {
+        if (present.has(candidate.versionId) && await removeOne(candidate)) removed.push(candidate.versionId);
+        else doubtful.add(candidate.versionId);
+      }
+      if (removed.length > 0) tools.ledger.markRemoved(removed, tools.system.now());
+    }
+  }
+
+  /** Those of the candidates that every destination still has, by a cheap look. */
+  async function presentEverywhere(candidates: readonly Removable[], signal: AbortSignal): Promise<Set<number>> {
+    const missing = new Set<number>();
+    for (const outbox of outboxes) {
+      const here = candidates.map(({ deliveries }) =>
+        deliveries.find(({ destination }) => destination === outbox.destination.name)
+      );
+      const standings = await outbox.survey(here.map((delivery) => delivery?.target ?? ""), signal);
+      candidates.forEach((candidate, index) => {
+        if (!here[index] || standings?.[index]?.bytes !== candidate.source.size) missing.add(candidate.versionId);
+      });
+    }
+    return new Set(candidates.map(({ versionId }) => versionId).filter((id) => !missing.has(id)));
+  }
+
+  /** True when the source is gone afterwards, by us or by somebody else. */
+  async function removeOne({ source }: Removable): Promise<boolean> {
+    try {
+      const facts = await tools.system.facts(source.absolutePath);
+      if (facts === null) return await tools.system.facts(job.watchPath) !== null;
+      const same = facts.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
+      if (!same) return false;
+      await tools.system.remove(source.absolutePath);
+    } catch (error) {
+      const reason = failureRecord(error).message;
+      tools.tell({
+        type: "notice",
+        level: "warning",
+        message: `Cannot remove the delivered source "${source.absolutePath}": ${reason}`,
+      });
+      return false;
+    }
+    crashPoint("after_source_removed", tools.system);
+    tools.tell({ type: "removed_source", job: job.name, path: source.path });
+    return true;
+  }
+
+  async function passes(signal: AbortSignal): Promise<void> {
+    do {
+      again = false;
+      try {
+        await work(signal);
+      } catch (error) {
+        tools.tell({
+          type: "notice",
+          level: "warning",
+          message: `Cannot remove delivered sources: ${failureRecord(error).message}`,
+        });
+      }
+    } while (again && !signal.aborted);
+  }
+
+  return {
+    async pass(signal) {
+      if (!allowed) return;
+      if (running) {
+        again = true;
+        return await running;
+      }
+      running = passes(signal).finally(() => running = null);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * Lets loops rest until something happens or a time has passed.
+ *
+ * @module
+ */
+import type { Clock } from "../system/system.ts";
+
+export interface Wakeup {
+  /** Wakes everyone who waits now. */
+  wake(): void;
+  /** Rests until woken, until `ms` have passed, or until the signal is aborted; never throws. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export function wakeup(clock: Pick<Clock, "sleep">): Wakeup {
+  const resting = new Set<AbortController>();
+  return {
+    wake() {
+      for (const rest of [...resting]) rest.abort();
+    },
+    async wait(ms, signal) {
+      if (signal.aborted || ms <= 0) return;
+      const rest = new AbortController();
+      const end = () => rest.abort();
+      resting.add(rest);
+      signal.addEventListener("abort", end, { once: true });
+      await clock.sleep(ms, rest.signal);
+      signal.removeEventListener("abort", end);
+      resting.delete(rest);
+    },
+  };
+}
