@@ -5,16 +5,13 @@
  */
 import { normalize as normalizePosix } from "@std/path/posix";
 import { normalize as normalizeWindows } from "@std/path/windows";
-import type { System } from "../system/system.ts";
-
-/** What paths are read with. */
-export type Around = Pick<System, "home" | "platform" | "env">;
+import type { Surroundings } from "./surroundings.ts";
 
 /** A path that was understood, or what is wrong with it, as the rest of a sentence that begins with the key. */
 export type Expanded = { readonly path: string; readonly fault?: undefined } | { readonly fault: string };
 
 /** An absolute path in the notation of this system; a Windows path on another system is kept as it is. */
-export function expandPath(written: string, around: Around): Expanded {
+export function expandPath(written: string, around: Surroundings): Expanded {
   const text = expandVariables(written, around);
   if (text.fault !== undefined) return text;
   const whole = text.path.replace(/^~(?=$|[/\\])/, () => around.home);
@@ -29,7 +26,7 @@ export function expandPath(written: string, around: Around): Expanded {
 }
 
 /** Puts the values of environment variables in; leaves `~` as it is. */
-export function expandVariables(written: string, around: Pick<System, "platform" | "env">): Expanded {
+export function expandVariables(written: string, around: Pick<Surroundings, "platform" | "env">): Expanded {
   const missing: string[] = [];
   const value = (whole: string, name: string) => {
     const found = around.env(name);
@@ -42,7 +39,7 @@ export function expandVariables(written: string, around: Pick<System, "platform"
 }
 
 /** True when `inner` is `outer` or lies in it. Both absolute and normalised. */
-export function isWithin(inner: string, outer: string, platform: System["platform"]): boolean {
+export function isWithin(inner: string, outer: string, platform: Surroundings["platform"]): boolean {
   const plain = (path: string) => {
     const slashes = platform === "windows" || /^[A-Za-z]:/.test(path) ? path.replaceAll("\\", "/") : path;
     return `${platform === "linux" ? slashes : slashes.toLowerCase()}/`.replace(/\/+$/, "/");

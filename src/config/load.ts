@@ -5,13 +5,10 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Settings } from "../domain/settings.ts";
-import type { System } from "../system/system.ts";
-import { type ConfigAround, type ConfigKind, parseConfig } from "./parse_settings.ts";
+import { type ConfigKind, parseConfig } from "./parse_settings.ts";
 import type { Resolved } from "./resolve.ts";
-import { findConfigFile, type SearchSystem } from "./search_path.ts";
-
-/** What loading uses of the system. */
-export type LoadSystem = ConfigAround & SearchSystem & Pick<System, "readText">;
+import { findConfigFile } from "./search_path.ts";
+import type { ConfigFiles, Surroundings } from "./surroundings.ts";
 
 /**
  * The settings of the configuration named by `-c`, or of the first found in the usual places.
@@ -20,17 +17,17 @@ export type LoadSystem = ConfigAround & SearchSystem & Pick<System, "readText">;
  * @throws {ConfigError} with everything that is wrong with the file
  * @throws {Failure} `configuration` when there is none, or it cannot be read
  */
-export async function loadSettings(named: string | undefined, cwd: string, system: LoadSystem): Promise<Settings> {
+export async function loadSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Settings> {
   return (await loadConfig(named, cwd, system)).settings;
 }
 
 /** As {@linkcode loadSettings}, and the whole in the notation of a configuration file. */
-export async function loadConfig(named: string | undefined, cwd: string, system: LoadSystem): Promise<Resolved> {
+export async function loadConfig(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Resolved> {
   return await readConfig(await findConfigFile(named, cwd, system), system);
 }
 
 /** Reads one file, for a reload: the path is absolute and known. */
-export async function readConfig(path: string, system: ConfigAround & Pick<System, "readText">): Promise<Resolved> {
+export async function readConfig(path: string, system: Surroundings & Pick<ConfigFiles, "readText">): Promise<Resolved> {
   let text: string;
   try {
     text = await system.readText(path);

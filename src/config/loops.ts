@@ -4,8 +4,8 @@
  * @module
  */
 import type { Destination, Job } from "../domain/job.ts";
-import type { Platform } from "../system/system.ts";
 import { isWithin } from "./expand_path.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** A destination (numbers of job and destination) that files would come back from. */
 export interface Loop {
@@ -15,7 +15,7 @@ export interface Loop {
 }
 
 /** Every destination of this computer that closes a ring. */
-export function findLoops(jobs: readonly Job[], platform: Platform): Loop[] {
+export function findLoops(jobs: readonly Job[], platform: Surroundings["platform"]): Loop[] {
   const feeds = (destination: Destination, job: Job) =>
     destination.method === "local" && destination.basePath !== "" && job.watchPath !== "" &&
     (isWithin(destination.basePath, job.watchPath, platform) || isWithin(job.watchPath, destination.basePath, platform));

@@ -4,24 +4,22 @@
  *
  * @module
  */
-
-const NIGHT = /(?<![A-Za-z])NIGHT(?![A-Za-z])/;
+import { withNight } from "../domain/layout.ts";
 
 /** True where the path names the observing night. */
 export function hasNight(path: string): boolean {
-  return NIGHT.test(path);
+  return withNight(path, "") !== path;
 }
 
-/** `/data/NIGHT/raw` with `{path}` is `/data` with `{night}/raw/{path}`. `NIGHT` in the layout is `{night}` as well. */
+/** `/data/NIGHT/raw` with `{path}` is `/data` with `{night}/raw/{path}`. */
 export function splitNight(basePath: string, layout: string): { basePath: string; layout: string } {
   const parts = basePath.split(/[/\\]/);
   const first = parts.findIndex(hasNight);
-  const named = (text: string) => text.replace(new RegExp(NIGHT, "g"), "{night}");
-  if (first < 0) return { basePath, layout: named(layout) };
+  if (first < 0) return { basePath, layout };
   const base = basePath.slice(0, parts.slice(0, first).join("/").length);
-  const root = basePath.startsWith("/") ? "/" : "";
+  const whole = /^[A-Za-z]:$/.test(base) ? `${base}/` : base;
   return {
-    basePath: /^[A-Za-z]:$/.test(base) ? `${base}/` : base || root,
-    layout: named([...parts.slice(first), layout].join("/")),
+    basePath: whole || (basePath.startsWith("/") ? "/" : "."),
+    layout: withNight([...parts.slice(first), layout].join("/"), "{night}"),
   };
 }

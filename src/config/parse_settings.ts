@@ -4,7 +4,6 @@
  * @module
  */
 import type { Settings } from "../domain/settings.ts";
-import type { System } from "../system/system.ts";
 import { check } from "./check.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import { parseToml } from "./parse_toml.ts";
@@ -12,26 +11,24 @@ import { parseYaml } from "./parse_yaml.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";
 import { isSection, keyText, type Path, type Position, type Source } from "./source.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { tidy } from "./tidy.ts";
 import { Origins, type Tree } from "./tree.ts";
 
 /** How a configuration is written. */
 export type ConfigKind = "yaml" | "toml";
 
-/** What settings depend on beside the text. */
-export type ConfigAround = Pick<System, "home" | "platform" | "env" | "hostname">;
-
 /**
  * The settings that a text means. `fileName` is what errors call the file, and `Settings.file`.
  *
  * @throws {ConfigError} with everything that is wrong, in the order of the lines.
  */
-export function parseSettings(text: string, fileName: string, kind: ConfigKind, around: ConfigAround): Settings {
+export function parseSettings(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Settings {
   return parseConfig(text, fileName, kind, around).settings;
 }
 
 /** As {@linkcode parseSettings}, and the whole in the notation of a configuration file. */
-export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: ConfigAround): Resolved {
+export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Resolved {
   const source = kind === "toml" ? parseToml(text) : parseYaml(text);
   if (source.faults.length > 0) throw new ConfigError(fileName, source.faults.map((fault) => ({ ...fault, key: "" })));
   const found: { path: Path; message: string }[] = [];

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { System } from "../system/system.ts";
 import type { Expanded } from "./expand_path.ts";
 import { defaultOf, type Shape } from "./schema.ts";
 import type { Path } from "./source.ts";
+import type { Surroundings } from "./surroundings.ts";
 import type { Report } from "./tree.ts";
 
 /** Keys with their values, as written. */
@@ -14,7 +14,7 @@ export type Section = Record<string, unknown>;
 
 /** Where the steps take from and report to. */
 export interface Resolving {
-  readonly around: Pick<System, "home" | "platform" | "env" | "hostname">;
+  readonly around: Surroundings;
   readonly report: Report;
   /** Keys that were wrong and taken out, so that they are not called missing. */
   readonly wrong: ReadonlySet<string>;

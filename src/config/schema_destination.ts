@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { checkLayout } from "../domain/layout.ts";
 import { amount, duration, line, lines, mode, oneOf, speed, truth, whole } from "./values.ts";
 
 const DAY = 86_400_000;
@@ -31,17 +32,14 @@ export const addressKeys = {
     description:
       "`auto`: rsync when both ends have a fit one, else sftp, else scp; local for `localhost` without a user. `local`: a folder of this computer, a mounted drive",
   }),
-  layout: line("a path with {path} in it").refine((text) => text.includes("{path}"), { message: "must have {path} in it" })
-    .refine((text) => !/[{}]/.test(text.replace(/\{(path|night)\}/g, "")), {
-      message: "must have no placeholders but {path} and {night}",
-    })
-    .refine((text) => !text.startsWith("/") && !text.split(/[/\\]/).includes(".."), {
-      message: "must stay below remote_base_path",
-    })
+  layout: line("a path with {path} in it").check((context) => {
+    const fault = checkLayout(context.value);
+    if (fault !== null) context.issues.push({ code: "custom", message: fault, input: context.value });
+  })
     .prefault("{path}")
     .meta({
       description:
-        "Where a file goes below `remote_base_path`: `{path}` is its path below `watch_path`, `{night}` the observing night, YYYYMMDD",
+        "Where a file goes below `remote_base_path`: `{path}` is its path below `watch_path` (`{folder}` and `{name}` its halves, `{stem}` and `{ext}` those of the name), `{night}` the observing night, YYYYMMDD, `{job}` the job",
     }),
 };
 

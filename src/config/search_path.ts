@@ -4,23 +4,20 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import type { System } from "../system/system.ts";
 import { expandPath } from "./expand_path.ts";
-
-/** What the search uses of the system. */
-export type SearchSystem = Pick<System, "home" | "platform" | "env" | "followedFacts">;
+import type { ConfigFiles, Surroundings } from "./surroundings.ts";
 
 /** The variable that names a configuration. */
 export const CONFIG_VARIABLE = "IMAGE_TRANSFER_CONFIG";
 
 /** The user's own configuration, where `init` writes it. */
-export function userConfigFile(around: Pick<System, "home" | "platform">): string {
+export function userConfigFile(around: Pick<Surroundings, "home" | "platform">): string {
   const parts = [around.home.replace(/[\\/]+$/, ""), ".config", "image-transfer", "config.yaml"];
   return parts.join(around.platform === "windows" ? "\\" : "/");
 }
 
 /** Where it is looked for when none is named, in this order. */
-export function usualConfigFiles(around: Pick<System, "home" | "platform">): string[] {
+export function usualConfigFiles(around: Pick<Surroundings, "home" | "platform">): string[] {
   const yaml = around.platform === "windows"
     ? [userConfigFile(around)]
     : [userConfigFile(around), "/etc/image-transfer/config.yaml"];
@@ -34,7 +31,11 @@ export function usualConfigFiles(around: Pick<System, "home" | "platform">): str
  * @param cwd where relative names begin
  * @throws {Failure} `configuration` when there is none
  */
-export async function findConfigFile(named: string | undefined, cwd: string, system: SearchSystem): Promise<string> {
+export async function findConfigFile(
+  named: string | undefined,
+  cwd: string,
+  system: Omit<ConfigFiles, "readText">,
+): Promise<string> {
   const fromVariable = system.env(CONFIG_VARIABLE);
   if (named !== undefined) return await mustBeThere(named, "-c", cwd, system);
   if (fromVariable) return await mustBeThere(fromVariable, CONFIG_VARIABLE, cwd, system);
@@ -47,7 +48,7 @@ export async function findConfigFile(named: string | undefined, cwd: string, sys
   });
 }
 
-async function mustBeThere(named: string, by: string, cwd: string, system: SearchSystem): Promise<string> {
+async function mustBeThere(named: string, by: string, cwd: string, system: Omit<ConfigFiles, "readText">): Promise<string> {
   const path = absolutePath(named, cwd, system);
   const facts = await system.followedFacts(path);
   if (facts?.kind === "file" || facts?.kind === "other") return path;
@@ -58,7 +59,7 @@ async function mustBeThere(named: string, by: string, cwd: string, system: Searc
 }
 
 /** A path of the command line made whole: `~` and variables as in the configuration, relative ones from `cwd`. */
-export function absolutePath(named: string, cwd: string, around: Pick<System, "home" | "platform" | "env">): string {
+export function absolutePath(named: string, cwd: string, around: Surroundings): string {
   const expanded = expandPath(named, around);
   if (expanded.fault === undefined) return expanded.path;
   const joined = expandPath(`${cwd.replace(/[\\/]+$/, "")}/${named}`, { ...around, env: () => undefined });
