@@ -27,6 +27,7 @@ export function createSurroundings(): Surroundings {
       return { rssBytes: Deno.memoryUsage().rss, cpuSeconds: (user + system) / 1e6 };
     },
     env,
+    embedded: (path) => Deno.readTextFile(embeddedUrl(path)),
     crash() {
       // As `kill -9` does; where a permission list forbids signals, an exit without ceremony comes nearest.
       if (Deno.permissions.querySync({ name: "run" }).state === "granted") Deno.kill(Deno.pid, "SIGKILL");
@@ -35,4 +36,9 @@ export function createSurroundings(): Surroundings {
     runtimeFolder,
     lock,
   };
+}
+
+/** From source, two folders up; in the binary, the bundle's folder stands beside the embedded ones (see `tests/build/build.ts`). */
+export function embeddedUrl(path: string, here: string = import.meta.url): URL {
+  return new URL(`${here.endsWith(".ts") ? "../../" : "../"}${path}`, here);
 }

@@ -188,6 +188,8 @@ export interface Surroundings {
   /** What this process uses: resident memory, and processor time since it started (user and system). */
   usage(): { rssBytes: number; cpuSeconds: number };
   env(name: string): string | undefined;
+  /** The text of a file that is embedded in the binary, such as `service/image-transfer.service`. */
+  embedded(path: string): Promise<string>;
   /** A short folder of mode 0700 for sockets and such, gone after a reboot. */
   runtimeFolder(): Promise<string>;
   /** Ends this process at once: nothing is tidied, no `finally` runs. For the named crash points of the fault tests. */

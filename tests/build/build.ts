@@ -1,0 +1,109 @@
+/**
+ * Makes the one binary: `deno task build [--target T] [--output P] [--main M]`. It checks, bundles, and compiles with explicit permission
+ * lists, using the Deno that runs it (and the base runtime in `DENORT_BIN`, when set). Two builds of one source are the same, byte by byte.
+ *
+ * @module
+ */
+import { basename, fromFileUrl, join, resolve } from "@std/path";
+import { permissionArguments, type Target, TARGETS, thisTarget } from "./permissions.ts";
+
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+
+/** Modules that run in Workers: each is bundled by itself and stands beside the main bundle, see `workerUrl`. */
+const WORKERS: readonly string[] = ["src/system/walk_worker.ts"];
+/** Folders embedded as they are. */
+const EMBEDDED: readonly string[] = ["service"];
+/** Packages of the CommonJS kind call `require`, which a module does not have. */
+const BANNER = `import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);\n`;
+
+export interface BuildOptions {
+  readonly target?: Target;
+  /** `./image-transfer`, with `.exe` for Windows, unless given. */
+  readonly output?: string;
+  /** `main.ts` unless given (tests build small programs of their own). */
+  readonly main?: string;
+  /** Type check first (true). */
+  readonly check?: boolean;
+}
+
+/** Builds, and gives the path of the binary. */
+export async function build(options: BuildOptions = {}): Promise<string> {
+  const target = options.target ?? thisTarget();
+  const main = resolve(ROOT, options.main ?? "main.ts");
+  const output = resolve(options.output ?? join(ROOT, target.includes("windows") ? "image-transfer.exe" : "image-transfer"));
+  const stage = await Deno.makeTempDir({ prefix: "image-transfer-build-" });
+  try {
+    if (options.check ?? true) await deno(ROOT, "check", "--quiet", main);
+    const bundles = join(stage, "bundle");
+    await Deno.mkdir(bundles);
+    await bundle(main, join(bundles, "main.js"));
+    for (const worker of WORKERS) await bundle(join(ROOT, worker), join(bundles, basename(worker).replace(/\.ts$/, ".js")));
+    for (const folder of EMBEDDED) await copyFolder(join(ROOT, folder), join(stage, folder));
+    await setTimes(stage);
+    const includes = [...EMBEDDED, ...WORKERS.map((worker) => `bundle/${basename(worker).replace(/\.ts$/, ".js")}`)];
+    await deno(
+      stage,
+      "compile",
+      // Also at run time: Deno would tell of every program in the list that is not installed, at every start.
+      "--quiet",
+      ...["--no-config", "--no-npm", "--no-remote", "--no-check", "--no-lock", "--unstable-net"],
+      ...permissionArguments(target),
+      ...includes.flatMap((path) => ["--include", path]),
+      ...["--target", target, "--output", output, "bundle/main.js"],
+    );
+    return output;
+  } finally {
+    await Deno.remove(stage, { recursive: true });
+  }
+}
+
+async function bundle(entry: string, output: string): Promise<void> {
+  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--minify", "--output", output, entry);
+  await Deno.writeTextFile(output, BANNER + await Deno.readTextFile(output));
+}
+
+/** The times of embedded files are part of the binary. */
+async function setTimes(folder: string): Promise<void> {
+  const fixed = new Date(Date.UTC(2000, 0, 1));
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) await setTimes(join(folder, name));
+    await Deno.utime(join(folder, name), fixed, fixed);
+  }
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    await (isDirectory ? copyFolder(join(from, name), join(to, name)) : Deno.copyFile(join(from, name), join(to, name)));
+  }
+}
+
+async function deno(cwd: string, ...args: string[]): Promise<void> {
+  // Bundling may fetch its tool from the npm registry, in some places through a mirror that only the system trusts.
+  const env = { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" };
+  const { success } = await new Deno.Command(Deno.execPath(), { args, cwd, env, stdout: "inherit", stderr: "inherit" }).output();
+  if (!success) throw new Error(`Cannot build: "deno ${args[0]}" failed, see above`);
+}
+
+/** Reads `--name value` pairs; anything else is an error. */
+export function parseArguments(args: readonly string[]): BuildOptions {
+  const options: Record<string, string> = {};
+  for (let at = 0; at < args.length; at += 2) {
+    const [name, value] = [args[at] ?? "", args[at + 1]];
+    if (!["--target", "--output", "--main"].includes(name)) {
+      throw new Error(`unknown option "${name}": --target, --output, --main`);
+    }
+    if (value === undefined) throw new Error(`"${name}" needs a value`);
+    options[name.slice(2)] = value;
+  }
+  const target = TARGETS.find((target) => target === options["target"]);
+  if (options["target"] !== undefined && target === undefined) {
+    throw new Error(`unknown target "${options["target"]}": ${TARGETS.join(", ")}`);
+  }
+  return { ...options, ...(target === undefined ? {} : { target }) } as BuildOptions;
+}
+
+if (import.meta.main) {
+  const output = await build(parseArguments(Deno.args));
+  Deno.stdout.writeSync(new TextEncoder().encode(`${output}\n`));
+}
