@@ -127,10 +127,16 @@ function translated(action: string, path: string, error: unknown): unknown {
 
 const MEANINGS = [
   [
-    /disk is full|disk I\/O error|No space left/i,
+    /disk is full|No space left/i,
+    "local_disk_full",
+    "the disk is full",
+    "Free some space on that disk; nothing recorded so far is lost.",
+  ],
+  [
+    /disk I\/O error/i,
     "local_disk_full",
     "its disk is full or does not work",
-    "Free some space on that disk; nothing recorded so far is lost.",
+    "Free some space on that disk, or look for its errors in the system log; nothing recorded so far is lost.",
   ],
   [
     /locked|busy/i,

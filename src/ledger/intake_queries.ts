@@ -49,7 +49,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       if (newest === null || newest.fingerprint !== fingerprint(admission.source)) return admitOne(admission, sha256, now);
       if (newest.sha256 !== null && newest.sha256 !== sha256) return addVersion(admission, newest, sha256, now);
       db.run("UPDATE versions SET ctime_ms = ?, sha256 = ? WHERE id = ?", admission.source.ctimeMs, sha256, newest.id);
-      return addDeliveries(admission, newest.id, now);
+      return addDeliveries(admission, newest, now);
     });
   }
 
@@ -70,7 +70,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
 
   function admitOne(admission: Admission, sha256: string | null, now: number): Added[] {
     const newest = newestOf(admission);
-    if (newest?.fingerprint === fingerprint(admission.source)) return addDeliveries(admission, newest.id, now);
+    if (newest?.fingerprint === fingerprint(admission.source)) return addDeliveries(admission, newest, now);
     return addVersion(admission, newest, sha256, now);
   }
 
@@ -91,12 +91,13 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
 
   function addVersion(admission: Admission, former: Newest | null, sha256: string | null, now: number): Added[] {
     const { source, night, cards } = admission;
+    const revision = (former?.revision ?? 0) + 1;
     const id = db.insert(
       `INSERT INTO versions (job, path, revision, absolute_path, size, mtime_ms, ctime_ms, identity, fingerprint, sha256,
          night, cards, admitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       source.job,
       source.path,
-      (former?.revision ?? 0) + 1,
+      revision,
       source.absolutePath,
       source.size,
       source.mtimeMs,
@@ -108,15 +109,11 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       cards === undefined ? null : JSON.stringify(cards),
       Math.trunc(now),
     );
-    const added = addDeliveries(admission, id, now);
-    if (former !== null) {
-      for (const { destination } of admission.targets) db.run(SUPERSEDE_OLDER, source.job, source.path, destination);
-    }
-    return added;
+    return addDeliveries(admission, { id, revision }, now);
   }
 
   /** Adds the deliveries that the version does not have yet, and revives those that failed because the source was gone. */
-  function addDeliveries(admission: Admission, version: number, now: number): Added[] {
+  function addDeliveries(admission: Admission, version: Pick<Newest, "id" | "revision">, now: number): Added[] {
     const { source, targets, night } = admission;
     const added: Added[] = [];
     for (const { destination, target, method } of targets) {
@@ -124,11 +121,11 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       const waits = { source, destination, method, attempts: 0, state: { state: "queued" } } as const;
       const row = db.get(
         "SELECT id, state, failure_code, target, night, queued_at FROM deliveries WHERE version_id = ? AND destination = ?",
-        version,
+        version.id,
         destination,
       );
       if (row === undefined) {
-        const id = db.insert(ADD, version, source.job, destination, night, method, target, source.mtimeMs, queuedAt);
+        const id = db.insert(ADD, version.id, source.job, destination, night, method, target, source.mtimeMs, queuedAt);
         added.push({ isNew: true, delivery: { ...waits, id, target, night, queuedAt } });
       } else if (row["state"] === "failed" && row["failure_code"] === "source_gone") {
         const id = number(row, "id");
@@ -136,6 +133,9 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
         const stored = { target: text(row, "target"), night: text(row, "night"), queuedAt: number(row, "queued_at") };
         added.push({ isNew: false, delivery: { ...waits, id, ...stored } });
       }
+    }
+    if (version.revision > 1) {
+      for (const { delivery: { destination } } of added) db.run(SUPERSEDE_OLDER, source.job, source.path, destination);
     }
     return added;
   }
