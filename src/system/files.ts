@@ -9,7 +9,7 @@ import { copy } from "./copy.ts";
 import { hash } from "./hash.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync } from "./sync.ts";
-import type { Files, PathFacts } from "./system.ts";
+import type { Files, FileWriter, PathFacts } from "./system.ts";
 import { walk } from "./walk.ts";
 import { writeText } from "./write_text.ts";
 
@@ -22,6 +22,7 @@ export const files: Files = {
   hash,
   copy,
   sync,
+  createFile,
   rename: (from, to) => Deno.rename(from, to),
   link: (from, to) => Deno.link(from, to),
   symlink: (target, path) => Deno.symlink(target, path),
@@ -59,6 +60,19 @@ async function list(folder: string): ReturnType<Files["list"]> {
     });
   }
   return { entries, unreadable };
+}
+
+async function createFile(path: string): Promise<FileWriter> {
+  const file = await Deno.open(path, { write: true, createNew: true });
+  return {
+    async write(bytes) {
+      for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
+    },
+    // deno-lint-ignore require-await -- the contract is asynchronous, Deno's close is not
+    async [Symbol.asyncDispose]() {
+      file.close();
+    },
+  };
 }
 
 async function read(path: string, offset: number, length: number): Promise<Uint8Array> {

@@ -97,6 +97,8 @@ export interface Files {
   copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
   /** Flushes a file or folder to its disk (fsync); a no-op for folders on Windows. */
   sync(path: string): Promise<void>;
+  /** Makes a new file and keeps it open for writing, as a camera does; throws AlreadyExists rather than replace. */
+  createFile(path: string): Promise<FileWriter>;
   rename(from: string, to: string): Promise<void>;
   /** Makes a second name for a file; throws AlreadyExists instead of replacing. */
   link(from: string, to: string): Promise<void>;
@@ -114,6 +116,11 @@ export interface Files {
   writeText(path: string, text: string, mode?: number): Promise<void>;
   /** Free bytes for this account and the device of the file system that holds `path`. */
   space(path: string): Promise<{ freeBytes: number; device: string }>;
+}
+
+/** A file that is being written; closed when disposed of. */
+export interface FileWriter extends AsyncDisposable {
+  write(bytes: Uint8Array): Promise<void>;
 }
 
 export interface WalkOptions {
