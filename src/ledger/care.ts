@@ -102,10 +102,12 @@ function problems(db: Database, check: "quick_check" | "integrity_check", most: 
 
 /** Moves the ledger and its write-ahead log out of the way; returns the new path. */
 function moveAside(folder: string): string {
-  const time = new Date().toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[:-]/g, "");
+  const path = join(folder, LEDGER_FILE);
+  // When it was last written: that tells more than when the damage was found.
+  const written = Deno.statSync(path).mtime ?? new Date(0);
+  const time = written.toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[:-]/g, "");
   let aside = join(folder, `ledger-damaged-${time}.sqlite`);
   for (let n = 2; existsSync(aside); n++) aside = join(folder, `ledger-damaged-${time}-${n}.sqlite`);
-  const path = join(folder, LEDGER_FILE);
   for (const ending of ["-wal", ""]) {
     if (existsSync(path + ending)) Deno.renameSync(path + ending, aside + ending);
   }

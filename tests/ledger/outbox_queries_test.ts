@@ -128,6 +128,14 @@ Deno.test("nextDue() and hurry() tell and change when to come again", async () =
   assertEquals(paths(ledger.claim(aClaim())), ["a", "b"]);
 });
 
+Deno.test("record() stores the hashes read meanwhile", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+  ledger.record([later(a!, NOW + 1), later(b!, NOW + 1)], NOW, new Map([[a!.id, HASH]]));
+  assertEquals([ledger.hashOf(a!), ledger.hashOf(b!)], [HASH, null]);
+});
+
 Deno.test("rememberHash() keeps one hash a version, for all its destinations", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
