@@ -1,0 +1,219 @@
+/**
+ * A destination in memory, held to the same contract as the real methods, with switches for every fault that a
+ * destination can have.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
+import { versionName } from "../../src/domain/versions.ts";
+import type {
+  Ground,
+  Method,
+  MethodContext,
+  Parcel,
+  Publication,
+  PublishOutcome,
+  PutOutcome,
+  Session,
+} from "../../src/methods/method.ts";
+
+/** A file at the destination. */
+export interface FakeFile {
+  readonly bytes: Uint8Array;
+  readonly mtimeMs: number;
+  readonly mode: number | null;
+}
+
+export type Step = "connect" | "attach" | "survey" | "digest" | "put" | "publish" | "leftovers" | "sweep";
+
+/** The destination and the switches of a test. Paths are relative to the base path. */
+export interface FakeDestination {
+  readonly method: Method;
+  readonly files: Map<string, FakeFile>;
+  /** How often each step was called, and with how many paths the last time. */
+  readonly calls: Record<Step, number>;
+  /** Sessions opened and not closed. */
+  sessions: number;
+  /** The base path is there. */
+  attached: boolean;
+  freeBytes: number | null;
+  device: string | null;
+  proof: Session["proof"];
+  /** Called at the beginning of every step; throws to make it fail, or waits. */
+  before: (step: Step, signal: AbortSignal) => void | Promise<void>;
+  /** Called after a step has done its work and before it answers: a lost answer. */
+  after: (step: Step) => void;
+  /** The failure of one parcel, or null. */
+  refuse: (parcel: Parcel) => FailureRecord | null;
+  /** Turns the bytes of a parcel into what arrives. */
+  garble: (parcel: Parcel, bytes: Uint8Array) => Uint8Array;
+  /** The failure of one publication, or null. */
+  refusePublication: (item: Publication) => FailureRecord | null;
+  /** Final names only: path → text. */
+  texts(): Record<string, string>;
+}
+
+/** A failure as a method would throw it. */
+export function aFailure(code: FailureCode, message = `Cannot go on: ${code}`): Failure {
+  return new Failure(code, message);
+}
+
+export function fakeDestination(): FakeDestination {
+  const files = new Map<string, FakeFile>();
+  const calls: Record<Step, number> = { connect: 0, attach: 0, survey: 0, digest: 0, put: 0, publish: 0, leftovers: 0, sweep: 0 };
+  const fake: FakeDestination = {
+    files,
+    calls,
+    sessions: 0,
+    attached: false,
+    freeBytes: null,
+    device: "fake:1",
+    proof: "checksum",
+    before: () => {},
+    after: () => {},
+    refuse: () => null,
+    garble: (_parcel, bytes) => bytes,
+    refusePublication: () => null,
+    texts: () =>
+      Object.fromEntries(
+        [...files].filter(([path]) => !path.startsWith(".image-transfer-"))
+          .sort(([a], [b]) => a < b ? -1 : 1)
+          .map(([path, file]) => [path, new TextDecoder().decode(file.bytes)]),
+      ),
+    method: {
+      name: "local",
+      async connect(_destination, context, signal) {
+        await step(fake, "connect", signal, () => undefined);
+        fake.sessions += 1;
+        return session(fake, context, _destination.preserveTimestamps);
+      },
+    },
+  };
+  return fake;
+}
+
+async function step<T>(fake: FakeDestination, name: Step, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+  fake.calls[name] += 1;
+  signal.throwIfAborted();
+  await fake.before(name, signal);
+  signal.throwIfAborted();
+  const result = await work();
+  fake.after(name);
+  return result;
+}
+
+function session(fake: FakeDestination, context: MethodContext, preserveTimes: boolean): Session {
+  let open = true;
+  return {
+    proof: fake.proof,
+    method: "local",
+    about: "a destination in memory",
+    attach: (create, signal) =>
+      step(fake, "attach", signal, (): Ground => {
+        if (!fake.attached && !create) throw aFailure("device_missing", "Cannot find the base path");
+        fake.attached = true;
+        return { freeBytes: fake.freeBytes, device: fake.device };
+      }),
+    survey: (paths, signal) =>
+      step(fake, "survey", signal, () =>
+        paths.map((path) => {
+          const file = fake.files.get(path);
+          if (file) return { bytes: file.bytes.length, kind: "file" as const };
+          return isFolder(fake, path) ? { bytes: 0, kind: "folder" as const } : null;
+        })),
+    digest: (paths, signal) =>
+      step(fake, "digest", signal, () =>
+        paths.map((path) => {
+          const file = fake.files.get(path);
+          return file ? { bytes: file.bytes.length, sha256: createHash("sha256").update(file.bytes).digest("hex") } : null;
+        })),
+    put: (parcels, onBytes, signal) =>
+      step(fake, "put", signal, async () => {
+        const outcomes: PutOutcome[] = [];
+        for (const [index, parcel] of parcels.entries()) outcomes.push(await putOne(parcel, index, onBytes, signal));
+        return outcomes;
+      }),
+    publish: (items, signal) => step(fake, "publish", signal, () => items.map((item) => publishOne(fake, item))),
+    leftovers: (signal) =>
+      step(fake, "leftovers", signal, () => {
+        const prefix = `${context.stagingRoot}/`;
+        const names = [...fake.files.keys()].filter((path) => path.startsWith(prefix)).map((path) =>
+          path.slice(prefix.length).split("/")[0]!
+        );
+        return [...new Set(names)];
+      }),
+    sweep: (attempts, signal) =>
+      step(fake, "sweep", signal, () => {
+        const prefixes = attempts === null
+          ? [`${context.stagingRoot}/`]
+          : attempts.map((name) => `${context.stagingRoot}/${name}/`);
+        for (const path of [...fake.files.keys()]) {
+          if (prefixes.some((prefix) => path.startsWith(prefix))) fake.files.delete(path);
+        }
+      }),
+    [Symbol.asyncDispose]() {
+      if (open) fake.sessions -= 1;
+      open = false;
+      return Promise.resolve();
+    },
+  };
+
+  async function putOne(
+    parcel: Parcel,
+    index: number,
+    onBytes: (index: number, bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<PutOutcome> {
+    signal.throwIfAborted();
+    const refused = fake.refuse(parcel);
+    if (refused) return { put: false, failure: refused };
+    const path = parcel.source.absolutePath;
+    const facts = await context.system.facts(path);
+    if (!facts || facts.kind !== "file") {
+      return { put: false, failure: failureRecord(new Failure("source_gone", `Cannot read "${path}": it is not there`)) };
+    }
+    if (parcel.leftover !== undefined) fake.files.delete(parcel.leftover);
+    const bytes = fake.garble(parcel, await context.system.read(path, 0, facts.size));
+    fake.files.set(parcel.staged, { bytes, mtimeMs: preserveTimes ? facts.mtimeMs : 0, mode: facts.mode & 0o777 });
+    onBytes(index, bytes.length);
+    return { put: true };
+  }
+}
+
+function publishOne(fake: FakeDestination, item: Publication): PublishOutcome {
+  const refused = fake.refusePublication(item);
+  if (refused) return { published: false, failure: refused };
+  const staged = fake.files.get(item.staged);
+  if (!staged) return refusal("mismatch", `"${item.staged}" is not staged`);
+  if (isFolder(fake, item.target)) return refusal("exists", `a folder has the name "${item.target}"`);
+  const former = fake.files.get(item.target);
+  const different = former !== undefined && !equal(former.bytes, staged.bytes);
+  if (different && (item.onConflict === "skip" || item.onConflict === "fail")) {
+    return refusal("exists", `"${item.target}" is there and different`);
+  }
+  const kept = different && item.onConflict === "version" ? freeVersion(fake, item.target) : undefined;
+  if (kept !== undefined) fake.files.set(kept, former!);
+  fake.files.set(item.target, { ...staged, mode: item.fileMode ?? staged.mode });
+  fake.files.delete(item.staged);
+  return kept === undefined ? { published: true } : { published: true, former: kept };
+}
+
+function refusal(code: FailureCode, message: string): PublishOutcome {
+  return { published: false, failure: failureRecord(aFailure(code, message)) };
+}
+
+function freeVersion(fake: FakeDestination, target: string): string {
+  for (let n = 1;; n++) {
+    const name = versionName(target, n);
+    if (!fake.files.has(name)) return name;
+  }
+}
+
+function isFolder(fake: FakeDestination, path: string): boolean {
+  return [...fake.files.keys()].some((name) => name.startsWith(`${path}/`));
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
