@@ -98,6 +98,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     if (server) signalEach(await treeOf(server.pid), signal);
   }
 
+  async function states(): Promise<string[]> {
+    const pids = server ? await treeOf(server.pid) : [];
+    return (await output("ps", ["-o", "stat=", "-p", pids.join(",")])).trim().split("\n");
+  }
+
   async function kill(): Promise<void> {
     if (!server) return;
     await killTree(server.pid, true);
@@ -127,13 +132,14 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       ...system,
       env: (name: string) => name === "IMAGE_TRANSFER_SSH_CONFIG" ? at("ssh_config") : system.env(name),
     }),
-    freeze: () => signalAll("SIGSTOP"),
-    thaw: () => signalAll("SIGCONT"),
-    states: async () => {
-      const pids = server ? await treeOf(server.pid) : [];
-      const states = await output("ps", ["-o", "stat=", "-p", pids.join(",")]);
-      return states.trim().split("\n");
+    freeze: async () => {
+      // A signal takes effect a little later, and a process may have been born meanwhile.
+      do await signalAll("SIGSTOP"); while (!(await states()).every((state) => /^[TZ]/.test(state)));
     },
+    thaw: async () => {
+      do await signalAll("SIGCONT"); while ((await states()).some((state) => state.startsWith("T")));
+    },
+    states,
     kill,
     dropConnections: async () => {
       if (server) await killTree(server.pid, false);
