@@ -1,0 +1,41 @@
+/**
+ * What a running daemon can be asked and told: by the commands through the control channel, by the page through the API.
+ * The daemon implements it; {@linkcode controlServer} and the API serve it.
+ *
+ * @module
+ */
+import type { Running } from "../notify/running.ts";
+import type { StatusReport } from "./status_report.ts";
+
+/** What moves at this moment; for people, its shape is not promised to scripts. */
+export interface LiveReport {
+  /** One entry for each destination that has files in hand. */
+  readonly running: readonly Running[];
+  /** When the oldest delivery that still waits was queued, milliseconds since 1970 UTC; null if none waits. */
+  readonly oldestWaiting: number | null;
+}
+
+/** Every call may throw a `Failure`: the asker sees its message and hint. */
+export interface DaemonControl {
+  status(): StatusReport | Promise<StatusReport>;
+  live(): LiveReport;
+  /** Asks for a clean stop and comes back at once; the daemon ends within its `shutdown_timeout_seconds`. */
+  stop(reason: string): void;
+  /** Reads the configuration again; a bad one changes nothing and is told in `message`. */
+  reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
+  /**
+   * Lists the folders of a job, or of all jobs, and delivers what is new, now; also with `schedule: manual`.
+   * Comes back when the round has been started, with the names of the jobs.
+   * @throws {Failure} `configuration` where there is no such job.
+   */
+  sync(job?: string): Promise<readonly string[]> | readonly string[];
+  /** Puts failed deliveries back into the queue, `null` means all that are trouble; returns how many. */
+  retry(ids: readonly number[] | null): number;
+  /**
+   * Stops sending to a destination, `null` means all; returns the names of those paused now.
+   * @throws {Failure} `configuration` where there is no such destination.
+   */
+  pause(destination: string | null, by: string): readonly string[];
+  /** Takes a pause back, `null` means all; returns the names of those that go on. */
+  resume(destination: string | null): readonly string[];
+}

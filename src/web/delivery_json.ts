@@ -1,0 +1,59 @@
+/**
+ * `history --json` and `/api/deliveries`: a shape that scripts depend on.
+ *
+ * @module
+ */
+import type { DeliveryState } from "../domain/delivery.ts";
+import type { FailureRecord } from "../domain/failure.ts";
+import type { ProofLevel } from "../domain/receipt.ts";
+import type { DeliveryRow } from "../ledger/ledger.ts";
+
+/** Times ISO 8601 in UTC, sizes in bytes. */
+export interface DeliveryJson {
+  readonly id: number;
+  readonly job: string;
+  /** The source file, absolute, in the notation of its system. */
+  readonly path: string;
+  readonly size: number;
+  readonly destination: string;
+  readonly method: string;
+  /** Path at the destination, below its base path. */
+  readonly target: string;
+  readonly state: DeliveryState["state"];
+  /** How it was proven; null when it is not delivered, or was delivered without proof (`verify: none`). */
+  readonly proof: Exclude<ProofLevel, "none"> | null;
+  /** Of the bytes that were sent. */
+  readonly sha256: string | null;
+  /** How often it failed for a reason of its own. */
+  readonly attempts: number;
+  readonly queued_at: string;
+  readonly delivered_at: string | null;
+  readonly error: Pick<FailureRecord, "code" | "message" | "hint"> | null;
+}
+
+/** A row of the ledger as JSON. */
+export function deliveryJson({ delivery, sha256, deliveredAt }: DeliveryRow): DeliveryJson {
+  const { id, source, destination, method, target, state, attempts, queuedAt } = delivery;
+  return {
+    id,
+    job: source.job,
+    path: source.absolutePath,
+    size: source.size,
+    destination,
+    method,
+    target,
+    state: state.state,
+    proof: state.state === "delivered" && state.receipt.level !== "none" ? state.receipt.level : null,
+    sha256,
+    attempts,
+    queued_at: new Date(queuedAt).toISOString(),
+    delivered_at: deliveredAt === null ? null : new Date(deliveredAt).toISOString(),
+    error: errorOf(state),
+  };
+}
+
+function errorOf(state: DeliveryState): DeliveryJson["error"] {
+  if (state.state !== "deferred" && state.state !== "failed") return null;
+  const { code, message, hint } = state.failure;
+  return { code, message, hint };
+}
