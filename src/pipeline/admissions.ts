@@ -1,0 +1,106 @@
+/**
+ * The last step of the intake: finished candidates are looked at once more and admitted, if they are still the
+ * version that was judged.
+ *
+ * @module
+ */
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { Delivery } from "../domain/delivery.ts";
+import type { Admission } from "../ledger/ledger.ts";
+import { admissionOf, admit } from "./admit.ts";
+import { type Candidate, sameVersion } from "./candidate.ts";
+import { inBatches } from "./in_batches.ts";
+import { checkSums } from "./inspect_content.ts";
+import type { JudgeTools } from "./judge_tools.ts";
+import { lastPart } from "./patterns.ts";
+import { corrupt, unreadable } from "./source_faults.ts";
+
+interface AdmissionTools {
+  readonly absolute: (path: string) => string;
+  readonly refuse: (candidate: Candidate, failure: FailureRecord) => void;
+}
+
+/** The function that admits finished candidates and returns how many it admitted. */
+export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionTools) {
+  const { job, system, ledger, candidates, tell } = tools;
+
+  return async function admitAll(finished: readonly Candidate[], signal: AbortSignal): Promise<number> {
+    if (finished.length === 0) return 0;
+    await outlastTimestamps(finished, signal);
+    const sound: { candidate: Candidate; admission: Admission }[] = [];
+    const rehashed: Delivery[] = [];
+    await inBatches(finished, AT_ONCE, signal, async (candidate) => {
+      try {
+        const admission = await lastLook(candidate, signal);
+        if (admission === null) return;
+        if (candidate.recheck) rehashed.push(...await compare(candidate, admission, signal));
+        else sound.push({ candidate, admission });
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        refuse(candidate, error instanceof Failure ? failureRecord(error) : unreadable(candidate.facts.path, error));
+      }
+    });
+    let count = 0;
+    let queued = rehashed.length;
+    for (let start = 0; start < sound.length; start += BATCH) {
+      // A transaction blocks the event loop: others get their turn between two.
+      if (start > 0) await system.sleep(0);
+      // While others were looked at, something may have happened to this one.
+      const still = sound.slice(start, start + BATCH).filter(({ candidate }) => isUntouched(candidate));
+      queued += admit(still.map(({ admission }) => admission), tools).length;
+      count += still.length;
+      for (const { candidate } of still) candidates.forget(candidate.facts.path);
+    }
+    if (queued > 0) tools.admitted();
+    return count;
+  };
+
+  /** What is to be admitted; null where the file changed since it was judged. */
+  async function lastLook(candidate: Candidate, signal: AbortSignal): Promise<Admission | null> {
+    const { path, size } = candidate.facts;
+    const absolutePath = absolute(path);
+    const admission = admissionOf(job, candidate.facts, absolutePath, candidate.cards ?? null, tools.methodOf);
+    if (job.verifySource) {
+      const bad = await checkSums({ absolutePath, name: lastPart(path), size }, tools, signal);
+      if (bad !== null) {
+        refuse(candidate, corrupt(path, bad.verdict === "corrupt" ? bad.reason : ""));
+        return null;
+      }
+    }
+    return await isStill(candidate) ? admission : null;
+  }
+
+  async function isStill(candidate: Candidate): Promise<boolean> {
+    const facts = await system.facts(absolute(candidate.facts.path));
+    if (facts?.kind !== "file") candidates.forget(candidate.facts.path);
+    return facts !== null && isUntouched(candidate) && sameVersion(candidate.facts, { path: candidate.facts.path, ...facts });
+  }
+
+  function isUntouched(candidate: Candidate): boolean {
+    const known = candidates.get(candidate.facts.path);
+    return known !== undefined && known.stirs === candidate.stirs && sameVersion(known.facts, candidate.facts);
+  }
+
+  /** A changed ctime alone: the content says whether it is a new version. */
+  async function compare(candidate: Candidate, admission: Admission, signal: AbortSignal): Promise<Delivery[]> {
+    const { sha256 } = await system.hash(admission.source.absolutePath, signal);
+    if (!await isStill(candidate)) return [];
+    const deliveries = ledger.recheck(admission, sha256, system.now());
+    candidates.forget(candidate.facts.path);
+    for (const delivery of deliveries) tell({ type: "queued", delivery });
+    return deliveries;
+  }
+
+  /** A write within the same tick of the file system's clock would not show in the file's times: let the tick pass first. */
+  async function outlastTimestamps(finished: readonly Candidate[], signal: AbortSignal): Promise<void> {
+    const now = system.now();
+    const ages = finished.map(({ facts }) => Math.abs(now - facts.mtimeMs));
+    const youngest = ages.reduce((least, age) => Math.min(least, age), Infinity);
+    if (youngest < TICK_MS) await system.sleep(TICK_MS - youngest, signal);
+  }
+}
+
+const AT_ONCE = 8;
+/** Files of one transaction: 20 ms or so. */
+const BATCH = 500;
+const TICK_MS = 12;

@@ -1,0 +1,31 @@
+/**
+ * Lets a loop sleep until its time has come or somebody rings. A ring between two sleeps is not lost.
+ *
+ * @module
+ */
+import type { Clock } from "../system/system.ts";
+
+export interface Bell {
+  ring(): void;
+  /** Resolves after `ms` (for ever, if Infinity), when rung, or when the signal is aborted. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export function bell(system: Pick<Clock, "sleep">): Bell {
+  let cut = new AbortController();
+  return {
+    ring: () => cut.abort(),
+    async wait(ms, signal) {
+      const mine = cut;
+      const ring = () => mine.abort();
+      if (signal.aborted) return;
+      signal.addEventListener("abort", ring, { once: true });
+      // Timers end at 2^31 ms; whoever waits looks again then.
+      await system.sleep(Math.min(Math.max(0, ms), LONGEST_MS), mine.signal);
+      signal.removeEventListener("abort", ring);
+      if (cut === mine) cut = new AbortController();
+    },
+  };
+}
+
+const LONGEST_MS = 24 * 3_600_000;

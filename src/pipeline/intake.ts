@@ -1,0 +1,162 @@
+/**
+ * The intake half of the corridor for one job: watch → settle → admit. It finds out by itself, again and again,
+ * what stands in the watched folder; every finished file becomes a queued delivery for each destination.
+ *
+ * @module
+ */
+import type { FailureRecord } from "../domain/failure.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import type { Job } from "../domain/job.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { bell } from "./bell.ts";
+import type { Waiting } from "./candidate.ts";
+import { candidates } from "./candidates.ts";
+import { dirtyFolders } from "./dirty_folders.ts";
+import { hintFollower } from "./follow_hints.ts";
+import { FORMAT_TOOLS, type FormatTools } from "./inspect_content.ts";
+import { judgeOf } from "./judge.ts";
+import type { JudgeSystem } from "./judge_tools.ts";
+import { lane } from "./lane.ts";
+import { patternsOf } from "./patterns.ts";
+import { reconcile } from "./reconcile.ts";
+import { scans, type ScanSystem } from "./scans.ts";
+import { unreadables } from "./unreadables.ts";
+import { watchJob, type WatchSystem } from "./watch_job.ts";
+import { writers, type WriterSystem } from "./writers.ts";
+import type { System } from "../system/system.ts";
+
+export interface IntakeTools {
+  readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list">;
+  readonly ledger: Pick<Ledger, "unknown" | "admit" | "recheck">;
+  readonly tell: Tell;
+  /** Called after something was admitted: wakes the outbox. */
+  readonly admitted: () => void;
+  /** The method of a destination where `auto` has chosen one already; null otherwise. */
+  readonly chosenMethod?: (destination: string) => string | null;
+  /** Other formats than ours, for tests. */
+  readonly formats?: FormatTools;
+}
+
+export interface Intake {
+  /** Watches and admits until the signal is aborted; never throws. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Lists everything now; resolves when that is done. */
+  scanNow(): Promise<void>;
+  /**
+   * Resolves once everything was listed and every file found is admitted or given up; tells those given up.
+   * For `--once`. Needs {@linkcode Intake.run} to run.
+   * @throws {Failure} where the watched folder cannot be watched.
+   */
+  settled(): Promise<{ readonly incomplete: readonly Waiting[] }>;
+  /** Files that are being waited for, and those that were given up. */
+  waiting(): readonly Waiting[];
+  watching(): boolean;
+  /** How the folder is watched; null while it is not. */
+  how(): "events" | "poll" | null;
+  /** Why the folder is not watched; null while it is, or before it was tried. */
+  failure(): FailureRecord | null;
+}
+
+export function intake(job: Job, tools: IntakeTools): Intake {
+  const { system, tell } = tools;
+  const patterns = patternsOf(job);
+  const waiting = candidates();
+  const dirty = dirtyFolders(job.debounceMs);
+  const unread = unreadables(job.name, { patterns, tell, system });
+  const wakeUp = bell(system);
+  const judge = judgeOf({
+    job,
+    system,
+    ledger: tools.ledger,
+    formats: tools.formats ?? FORMAT_TOOLS,
+    candidates: waiting,
+    writers: writers(system),
+    tell,
+    methodOf: tools.chosenMethod ?? (() => null),
+    admitted: tools.admitted,
+  });
+  const shared = { job, system, patterns, judge, candidates: waiting, unreadables: unread, tell, dirty };
+  const follower = hintFollower(shared);
+  const scanner = scans(job, { system, tell, how: () => watch.how(), scan: (signal) => reconcile(shared, signal) });
+  const watch = watchJob(job, tools, {
+    hint(kind, paths) {
+      if (!follower.note(kind, paths)) scanner.ask();
+      wakeUp.ring();
+    },
+    lost: () => scanner.ask(),
+  });
+  const looks = lane(LOOKS_AT_ONCE, (error) => tell(trouble(job, error)));
+
+  async function run(signal: AbortSignal): Promise<void> {
+    await Promise.all([watch.run(signal), scanner.run(signal), lookOnAndOn(signal)]);
+  }
+
+  /** Dirty folders and candidates whose time has come, for ever. */
+  async function lookOnAndOn(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const now = system.monotonic();
+      for (const work of dirty.take(now)) {
+        await looks.run(() => follower.work(work, signal).catch((error) => againLater(work.folder, error)), signal);
+      }
+      const due = waiting.due(now).filter((path) => !judge.hasInHand(path));
+      for (let start = 0; start < due.length; start += DUE_AT_ONCE) {
+        await looks.run(() => judgeAgain(due.slice(start, start + DUE_AT_ONCE), signal), signal);
+      }
+      if (scanner.noticesSleep()) scanner.ask();
+      const next = Math.min(dirty.due(), waiting.nextDue(judge.hasInHand)) - system.monotonic();
+      await wakeUp.wait(Math.min(TICK_MS, Math.max(1, next)), signal);
+    }
+    await looks.empty();
+  }
+
+  async function judgeAgain(paths: readonly string[], signal: AbortSignal): Promise<void> {
+    // Should this fail, they must not be due at once again.
+    judge.postpone(paths, AGAIN_MS);
+    await judge.judge(await judge.revisit(paths, signal), signal);
+    wakeUp.ring();
+  }
+
+  function againLater(folder: string, error: unknown): never {
+    dirty.list(folder, system.monotonic(), AGAIN_MS, true);
+    throw error;
+  }
+
+  const givenUp = () => [...waiting.waiting(), ...unread.waiting()].filter(isGivenUp);
+
+  async function settled(): Promise<{ incomplete: readonly Waiting[] }> {
+    while (true) {
+      const failure = watch.failure();
+      if (failure !== null) throw new Failure(failure.code, failure.message, failure);
+      const quiet = scanner.done() && judge.idle() && looks.idle() && !dirty.pending() && waiting.unsettled() === 0;
+      if (quiet) return { incomplete: givenUp() };
+      await system.sleep(SETTLED_CHECK_MS);
+    }
+  }
+
+  return {
+    run,
+    settled,
+    scanNow: () => scanner.now(),
+    waiting: () => [...waiting.waiting(), ...unread.waiting()],
+    watching: () => watch.how() !== null,
+    how: watch.how,
+    failure: watch.failure,
+  };
+}
+
+function isGivenUp({ reason }: Waiting): boolean {
+  return reason === "incomplete" || reason === "refused";
+}
+
+function trouble(job: Job, error: unknown): Parameters<Tell>[0] {
+  const { code, message, hint } = failureRecord(error);
+  const text = `Job ${job.name}: ${message}. ${hint}`.trim();
+  return { type: "notice", level: "error", message: text, ...(code === "internal" ? { error } : {}) };
+}
+
+const LOOKS_AT_ONCE = 4;
+const DUE_AT_ONCE = 250;
+const TICK_MS = 2_000;
+const AGAIN_MS = 5_000;
+const SETTLED_CHECK_MS = 25;

@@ -1,0 +1,256 @@
+/**
+ * Brings candidates as far as they can be brought now: asks what {@linkcode settle} wants to know and admits what
+ * is finished. One file's failure is that file's alone.
+ *
+ * @module
+ */
+import type { FailureRecord } from "../domain/failure.ts";
+import type { FileFacts } from "../domain/source_file.ts";
+import { faultOf } from "../system/fault.ts";
+import { admissions } from "./admissions.ts";
+import { type Candidate, isParked, observation, sameVersion } from "./candidate.ts";
+import { inBatches } from "./in_batches.ts";
+import { hasEmptyTail, inspectContent } from "./inspect_content.ts";
+import type { JudgeTools } from "./judge_tools.ts";
+import { isCurrent, markersOf } from "./marker.ts";
+import { folderOf, lastPart } from "./patterns.ts";
+import { settle, type Settlement } from "./settle.ts";
+import { absolutePathOf, pathIn } from "./source_path.ts";
+import { corrupt, unreadable } from "./source_faults.ts";
+import type { WriterState } from "./writers.ts";
+
+export interface Judge {
+  /**
+   * Notes files as they were just found and returns the paths that are to be judged: those the ledger does not know.
+   * `retry` gives those a chance that were refused for a reason that may pass.
+   */
+  meet(found: readonly FileFacts[], options?: MeetOptions): string[];
+  /** Looks at these files again, then as {@linkcode Judge.meet}. */
+  revisit(paths: readonly string[], signal: AbortSignal): Promise<string[]>;
+  /** Looks at these no sooner than after `againMs`. */
+  postpone(paths: readonly string[], againMs: number): void;
+  /** Judges candidates and admits what is finished; returns how many were admitted. */
+  judge(paths: readonly string[], signal: AbortSignal): Promise<number>;
+  /** Whether this one is being judged just now. */
+  hasInHand(path: string): boolean;
+  /** Whether nothing is in the middle of being judged. */
+  idle(): boolean;
+}
+
+export interface MeetOptions {
+  readonly retry?: boolean;
+  /** What is told of a file that is met for the first time. */
+  readonly news?: (path: string) => "created" | "changed";
+}
+
+export function judgeOf(tools: JudgeTools): Judge {
+  const { job, system, candidates, tell, writers } = tools;
+  const inHand = new Set<string>();
+  const destinations = job.destinations.map(({ name }) => name);
+  const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);
+  const admitAll = admissions(tools, { absolute, refuse });
+
+  function meet(found: readonly FileFacts[], options: MeetOptions = {}): string[] {
+    const { fresh, recheck } = tools.ledger.unknown(job.name, found, destinations);
+    const open = new Set([...fresh, ...recheck].map(({ path }) => path));
+    for (const { path } of found) if (!open.has(path)) candidates.forget(path);
+    return [...fresh.filter((facts) => note(facts, false, options)), ...recheck.filter((facts) => note(facts, true, options))]
+      .map(({ path }) => path);
+  }
+
+  /** True where there is something to judge. */
+  function note(facts: FileFacts, recheck: boolean, { retry = false, news = () => "created" }: MeetOptions): boolean {
+    const { candidate, first } = candidates.look(facts, system.monotonic(), system.now(), recheck);
+    if (first && !recheck) announce(facts.path, news(facts.path));
+    if (!isParked(candidate)) return true;
+    if (!retry || candidate.standing.is !== "refused" || candidate.standing.failure.next !== "later") return false;
+    const { verdict: _, ...again } = candidate;
+    candidates.put({ ...again, standing: { is: "new" } });
+    return true;
+  }
+
+  function announce(path: string, type: "created" | "changed"): void {
+    const wanted = type === "created" ? job.watchEvents.some(isArrival) : job.watchEvents.includes("write");
+    if (wanted) tell({ type, job: job.name, path });
+  }
+
+  async function revisit(paths: readonly string[], signal: AbortSignal): Promise<string[]> {
+    const found: FileFacts[] = [];
+    await inBatches(paths, AT_ONCE, signal, async (path) => {
+      const facts = await factsOf(path);
+      if (facts !== null) found.push(facts);
+    });
+    return meet(found);
+  }
+
+  /** The file as it is now; null, and no candidate any more, where there is none. */
+  async function factsOf(path: string): Promise<FileFacts | null> {
+    try {
+      const facts = await system.facts(absolute(path));
+      if (facts?.kind === "file") return { path, ...facts };
+      candidates.forget(path);
+    } catch (error) {
+      const candidate = candidates.get(path);
+      if (candidate) refuse(candidate, unreadable(path, error));
+    }
+    return null;
+  }
+
+  async function judge(paths: readonly string[], signal: AbortSignal): Promise<number> {
+    const mine = paths.filter((path) => !inHand.has(path));
+    const stirs = new Map(mine.map((path) => [path, candidates.get(path)?.stirs]));
+    mine.forEach((path) => inHand.add(path));
+    let againMs = FAILED_AGAIN_MS;
+    try {
+      const admitted = await admitAll(await settleAll(mine, signal), signal);
+      againMs = 0;
+      return admitted;
+    } finally {
+      for (const path of mine) {
+        inHand.delete(path);
+        const candidate = candidates.get(path);
+        // Something happened while we thought: think again at once. And nothing may stay without a next look.
+        if (candidate && (candidate.stirs !== stirs.get(path) || candidate.standing.is === "new")) lookAgain(candidate, againMs);
+      }
+    }
+  }
+
+  /** Returns the candidates that are finished. */
+  async function settleAll(paths: readonly string[], signal: AbortSignal): Promise<Candidate[]> {
+    const finished: Candidate[] = [];
+    const round = async (these: readonly string[], writerOf: WriterOf | null) => {
+      const askers: string[] = [];
+      await inBatches(these, AT_ONCE, signal, async (path) => {
+        const outcome = await progress(path, writerOf, signal);
+        if (outcome === "ask writer") askers.push(path);
+        else if (outcome !== null) finished.push(outcome);
+      });
+      return askers;
+    };
+    const askers = await round(paths, null);
+    if (askers.length > 0) await round(askers, await writers.of(askers.map(absolute), signal));
+    return finished;
+  }
+
+  /** Takes one candidate as far as it goes: finished, in want of an answer about its writer, or neither (null). */
+  async function progress(
+    path: string,
+    writerOf: WriterOf | null,
+    signal: AbortSignal,
+  ): Promise<Candidate | "ask writer" | null> {
+    const start = candidates.get(path);
+    if (start === undefined) return null;
+    try {
+      const local = await writers.isLocal(start.facts, absolute(folderOf(path)));
+      const costly = COSTLY.test(path);
+      const marker = await hasMarker(start.facts);
+      const writer = writerOf?.(absolute(path), local);
+      let candidate = start;
+      while (true) {
+        const at = { now: system.monotonic(), wall: system.now(), local, costly, marker, ...(writer ? { writer } : {}) };
+        const settlement = settle(observation(candidate, at), job);
+        if (settlement.is !== "undecided") return conclude(candidate, settlement);
+        if (settlement.ask === "writer") return "ask writer";
+        candidate = await ask(candidate, settlement.ask, signal);
+        const now = candidates.get(path);
+        if (now === undefined || now.stirs !== start.stirs || !sameVersion(now.facts, start.facts)) return null;
+        candidates.put(candidate);
+      }
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (faultOf(error) === "not_found") candidates.forget(path);
+      else if (faultOf(error) === "busy") wait(start, { is: "waiting", reason: "writer open", againMs: SHARED_OUT_MS });
+      else if (faultOf(error) === "too_many_open_files") lookAgain(start, SHARED_OUT_MS);
+      else refuse(start, unreadable(path, error));
+      return null;
+    }
+  }
+
+  async function ask(candidate: Candidate, what: "content" | "tail", signal: AbortSignal): Promise<Candidate> {
+    const { path, size } = candidate.facts;
+    const file = { absolutePath: absolute(path), name: lastPart(path).toLowerCase(), size };
+    if (what === "tail") {
+      const emptyTail = await hasEmptyTail(system, file.absolutePath, size, candidate.verdict ?? { verdict: "undeclared" });
+      return { ...candidate, emptyTail };
+    }
+    const findings = await inspectContent(file, tools, signal);
+    const declared = "declaredBytes" in findings.verdict ? findings.verdict.declaredBytes : null;
+    if ("warning" in findings.verdict && candidate.told !== findings.verdict.warning) {
+      tell({ type: "notice", level: "warning", message: `"${path}": ${findings.verdict.warning}` });
+      return { ...candidate, ...findings, declared, told: findings.verdict.warning ?? "" };
+    }
+    return { ...candidate, ...findings, declared };
+  }
+
+  /** The candidate, if it is finished. */
+  function conclude(candidate: Candidate, settlement: Exclude<Settlement, { is: "undecided" }>): Candidate | null {
+    const { path } = candidate.facts;
+    switch (settlement.is) {
+      case "finished":
+        if (settlement.incomplete !== null) tell({ type: "incomplete", job: job.name, path, reason: settlement.incomplete });
+        return candidate;
+      case "waiting":
+        wait(candidate, settlement);
+        return null;
+      case "incomplete":
+        if (candidate.told !== "incomplete") tell({ type: "incomplete", job: job.name, path, reason: settlement.reason });
+        candidates.put({ ...candidate, told: "incomplete", standing: settlement });
+        return null;
+      case "corrupt":
+        refuse(candidate, corrupt(path, settlement.reason));
+        return null;
+      default:
+        return settlement satisfies never;
+    }
+  }
+
+  function wait(candidate: Candidate, { reason, againMs }: Extract<Settlement, { is: "waiting" }>): void {
+    const { facts: { path, size }, declared } = candidate;
+    const now = system.monotonic();
+    const tells = size !== candidate.toldSize && now - candidate.toldAt >= TELL_EVERY_MS;
+    if (tells) tell({ type: "growing", job: job.name, path, size, declared });
+    const told = tells ? { toldSize: size, toldAt: now } : {};
+    candidates.put({ ...candidate, ...told, standing: { is: "waiting", reason, again: now + againMs } });
+  }
+
+  function lookAgain(candidate: Candidate, againMs: number): void {
+    const reason = candidate.standing.is === "waiting" ? candidate.standing.reason : "quiet";
+    candidates.put({ ...candidate, standing: { is: "waiting", reason, again: system.monotonic() + againMs } });
+  }
+
+  function refuse(candidate: Candidate, failure: FailureRecord): void {
+    const told = `refused: ${failure.code}`;
+    if (candidate.told !== told) tell({ type: "refused", job: job.name, path: candidate.facts.path, failure });
+    candidates.put({ ...candidate, told, standing: { is: "refused", failure } });
+  }
+
+  async function hasMarker(facts: FileFacts): Promise<boolean> {
+    if (job.completeness !== "marker") return false;
+    for (const name of markersOf(lastPart(facts.path), job.marker)) {
+      const marker = await system.facts(absolute(pathIn(folderOf(facts.path), name)));
+      if (marker !== null && isCurrent(marker.mtimeMs, facts.mtimeMs)) return true;
+    }
+    return false;
+  }
+
+  function postpone(paths: readonly string[], againMs: number): void {
+    for (const path of paths) {
+      const candidate = candidates.get(path);
+      if (candidate) lookAgain(candidate, againMs);
+    }
+  }
+
+  return { meet, revisit, judge, postpone, hasInHand: (path) => inHand.has(path), idle: () => inHand.size === 0 };
+}
+
+const isArrival = (event: string) => event === "create" || event === "rename";
+
+type WriterOf = (path: string, local: boolean) => WriterState;
+
+/** Files that are read whole before anything can be said of them. */
+const COSTLY = /\.gz$/i;
+const AT_ONCE = 8;
+const SHARED_OUT_MS = 1_000;
+/** After an error that is not the file's, the ledger's for example. */
+const FAILED_AGAIN_MS = 5_000;
+const TELL_EVERY_MS = 1_000;

@@ -1,0 +1,30 @@
+/**
+ * What the intake's steps are handed.
+ *
+ * @module
+ */
+import type { Job } from "../domain/job.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { System } from "../system/system.ts";
+import type { Candidates } from "./candidates.ts";
+import type { FormatTools } from "./inspect_content.ts";
+import type { Writers } from "./writers.ts";
+
+export type JudgeSystem = Pick<
+  System,
+  "now" | "monotonic" | "sleep" | "facts" | "read" | "hash" | "separator"
+>;
+
+export interface JudgeTools {
+  readonly job: Job;
+  readonly system: JudgeSystem;
+  readonly ledger: Pick<Ledger, "unknown" | "admit" | "recheck">;
+  readonly formats: FormatTools;
+  readonly candidates: Candidates;
+  readonly writers: Writers;
+  readonly tell: Tell;
+  readonly methodOf: (destination: string) => string | null;
+  /** Called after something was admitted. */
+  readonly admitted: () => void;
+}

@@ -1,0 +1,54 @@
+/**
+ * Finds the truth: walks the whole watched folder and asks the ledger about every file. Whatever the events did
+ * not tell is found here.
+ *
+ * @module
+ */
+import type { Job } from "../domain/job.ts";
+import type { System } from "../system/system.ts";
+import type { Candidates } from "./candidates.ts";
+import type { Judge } from "./judge.ts";
+import type { Patterns } from "./patterns.ts";
+import type { Unreadables } from "./unreadables.ts";
+
+export interface ReconcileTools {
+  readonly job: Job;
+  readonly system: Pick<System, "walk" | "monotonic" | "sleep">;
+  readonly patterns: Patterns;
+  readonly judge: Judge;
+  readonly candidates: Candidates;
+  readonly unreadables: Unreadables;
+}
+
+/** What a scan came to; `files` are those that the patterns want. */
+export interface Scan {
+  readonly files: number;
+  readonly admitted: number;
+  readonly milliseconds: number;
+}
+
+/** Walks once; throws where the watched folder itself cannot be read. */
+export async function reconcile(tools: ReconcileTools, signal: AbortSignal): Promise<Scan> {
+  const { job, system, patterns, judge, candidates, unreadables } = tools;
+  const begun = system.monotonic();
+  let files = 0;
+  let admitted = 0;
+  unreadables.scanBegins();
+  for await (const batch of system.walk(job.watchPath, { recursive: job.recursive, skipHidden: job.ignoreHiddenFiles }, signal)) {
+    const wanted = batch.files.filter(({ path }) => patterns.wants(path));
+    for (const { path, reason } of batch.unreadable) unreadables.note(path, reason);
+    files += wanted.length;
+    for (let start = 0; start < wanted.length; start += AT_ONCE) {
+      if (start > 0) await system.sleep(0);
+      const open = judge.meet(wanted.slice(start, start + AT_ONCE), { retry: true });
+      // The walk's look was the first; the second, just before it is judged, shows whether the file rests.
+      if (open.length > 0) admitted += await judge.judge(await judge.revisit(open, signal), signal);
+    }
+  }
+  unreadables.scanned();
+  await judge.judge(await judge.revisit(candidates.notSeenSince(begun), signal), signal);
+  return { files, admitted, milliseconds: Math.round(system.monotonic() - begun) };
+}
+
+/** Files that the ledger is asked about at once: a few milliseconds, so that events get their turn. */
+const AT_ONCE = 500;

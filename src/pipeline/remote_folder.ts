@@ -1,0 +1,72 @@
+/**
+ * Whether a folder lies on a file system where other machines write: there events do not come, and open files
+ * of others are not seen.
+ *
+ * @module
+ */
+import type { System } from "../system/system.ts";
+
+/** True for NFS, SMB, FUSE and their like, and where the file system does not answer; never throws. */
+export async function isRemoteFolder(folder: string, system: Pick<System, "run" | "platform" | "sleep">): Promise<boolean> {
+  if (system.platform === "windows") return /^[\\/]{2}(?![?.][\\/])|^\\\\\?\\UNC\\/i.test(folder);
+  // A dead file server lets every call hang: then it is one.
+  const given = new AbortController();
+  const answer = fileSystemOf(folder, system, given.signal).catch(() => "");
+  const end = new AbortController();
+  const kind = await Promise.race([answer, system.sleep(PATIENCE_MS, end.signal).then(() => null)]);
+  end.abort();
+  if (kind !== null) return isRemoteKind(kind);
+  given.abort();
+  return true;
+}
+
+/** Whether this name of a file system type, as mount tables give it, stands for one that others write to. */
+export function isRemoteKind(kind: string): boolean {
+  const name = kind.trim().toLowerCase();
+  return REMOTE.has(name) || name.startsWith("fuse.") || name.startsWith("nfs");
+}
+
+async function fileSystemOf(folder: string, system: Pick<System, "run" | "platform">, signal: AbortSignal): Promise<string> {
+  if (system.platform === "linux") {
+    const { code, stdout } = await system.run(
+      { program: "find", args: ["-H", folder, "-maxdepth", "0", "-printf", "%F"] },
+      signal,
+    );
+    return code === 0 ? stdout : "";
+  }
+  const { code, stdout } = await system.run(
+    { program: "find", args: ["-H", folder, "-maxdepth", "0", "-fstype", "local"] },
+    signal,
+  );
+  return code === 0 && stdout.trim() === "" ? "nfs" : "";
+}
+
+const PATIENCE_MS = 5_000;
+const REMOTE: ReadonlySet<string> = new Set([
+  "cifs",
+  "smb",
+  "smb2",
+  "smb3",
+  "smbfs",
+  "afpfs",
+  "afs",
+  "9p",
+  "virtiofs",
+  "vboxsf",
+  "prl_fs",
+  "vmhgfs",
+  "drvfs",
+  "fuse",
+  "macfuse",
+  "osxfuse",
+  "ceph",
+  "glusterfs",
+  "lustre",
+  "beegfs",
+  "gpfs",
+  "ocfs2",
+  "gfs2",
+  "ncpfs",
+  "davfs",
+  "webdav",
+]);

@@ -1,0 +1,124 @@
+/**
+ * When the whole watched folder is listed: at start, on a period, when asked because something may have been
+ * missed, and after the computer slept. One scan at a time, never without pause.
+ *
+ * @module
+ */
+import { failureRecord } from "../domain/failure.ts";
+import type { Job } from "../domain/job.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Clock } from "../system/system.ts";
+import { bell } from "./bell.ts";
+import type { Scan } from "./reconcile.ts";
+
+export type ScanSystem = Pick<Clock, "now" | "monotonic" | "sleep">;
+
+export interface Scans {
+  /** Scans until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** A scan is wanted soon. */
+  ask(): void;
+  /** Scans at once; resolves when a scan that began after this call is done. */
+  now(): Promise<void>;
+  /** Whether a scan came to its end and none is wanted or running. */
+  done(): boolean;
+  /** True once after the clocks showed that the computer, or only this program, stood still for a while. */
+  noticesSleep(): boolean;
+}
+
+interface ScanTools {
+  readonly system: ScanSystem;
+  readonly tell: Tell;
+  /** How the folder is watched; null = it is away, there is nothing to scan. */
+  readonly how: () => "events" | "poll" | null;
+  readonly scan: (signal: AbortSignal) => Promise<Scan>;
+}
+
+export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
+  const wake = bell(system);
+  let wanted = false;
+  let urgent: (() => void)[] = [];
+  let running = false;
+  let completed = 0;
+  let endedAt = -Infinity;
+  let lastMs = 0;
+  let beat = { wall: system.now(), monotonic: system.monotonic() };
+
+  function dueIn(): number {
+    if (how() === null) return TICK_MS;
+    if (urgent.length > 0 || (wanted && completed === 0)) return 0;
+    const restMs = Math.min(REST_FACTOR * lastMs, job.rescanIntervalMs);
+    const pollMs = Math.min(job.rescanIntervalMs, Math.max(POLL_MS, POLL_FACTOR * lastMs));
+    const periodMs = wanted ? restMs : how() === "poll" ? pollMs : job.rescanIntervalMs;
+    return endedAt + periodMs - system.monotonic();
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const waitMs = dueIn();
+      if (waitMs > 0) {
+        await wake.wait(Math.min(waitMs, TICK_MS), signal);
+        continue;
+      }
+      const callers = urgent;
+      urgent = [];
+      wanted = false;
+      running = true;
+      try {
+        const { files, admitted, milliseconds } = await scan(signal);
+        completed++;
+        lastMs = milliseconds;
+        tell({ type: "scanned", job: job.name, files, admitted, milliseconds });
+      } catch (error) {
+        if (signal.aborted) return callers.forEach((done) => done());
+        wanted = true;
+        lastMs = Math.max(lastMs, AGAIN_MS / REST_FACTOR);
+        // A folder that is away is told of by the watch.
+        if (how() !== null) tell(trouble(job, error));
+      } finally {
+        running = false;
+        endedAt = system.monotonic();
+      }
+      callers.forEach((done) => done());
+    }
+    urgent.forEach((done) => done());
+  }
+
+  return {
+    run,
+    ask() {
+      wanted = true;
+      wake.ring();
+    },
+    now() {
+      return new Promise((resolve) => {
+        urgent.push(resolve);
+        wake.ring();
+      });
+    },
+    done: () => completed > 0 && !running && !wanted && urgent.length === 0,
+    noticesSleep() {
+      const now = { wall: system.now(), monotonic: system.monotonic() };
+      const passed = now.monotonic - beat.monotonic;
+      // The monotonic clock stands still while the computer sleeps; it runs on while only we are stopped.
+      const slept = now.wall - beat.wall - passed > STOOD_STILL_MS || passed > STOOD_STILL_MS;
+      beat = now;
+      return slept;
+    },
+  };
+}
+
+function trouble(job: Job, error: unknown): Parameters<Tell>[0] {
+  const { code, message, hint } = failureRecord(error);
+  const text = `Job ${job.name}: cannot list "${job.watchPath}": ${message}. ${hint}`.trim();
+  return { type: "notice", level: "warning", message: text, ...(code === "internal" ? { error } : {}) };
+}
+
+const TICK_MS = 2_000;
+const STOOD_STILL_MS = 10_000;
+const AGAIN_MS = 5_000;
+/** A scan that was asked for waits so many times as long as the last one took. */
+const REST_FACTOR = 5;
+/** Polling takes one part in this many of the time. */
+const POLL_FACTOR = 50;
+const POLL_MS = 2_000;

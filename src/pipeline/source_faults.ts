@@ -1,0 +1,46 @@
+/**
+ * What is wrong with a source file, in words a person can act on.
+ *
+ * @module
+ */
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { faultOf } from "../system/fault.ts";
+
+/** What an error met while reading a file means for it. */
+export function unreadable(path: string, error: unknown): FailureRecord {
+  if (error instanceof Failure) return failureRecord(error);
+  const fault = faultOf(error);
+  if (fault === "other" && !(error instanceof Error && "code" in error)) return failureRecord(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  const hint = fault === "permission"
+    ? "Let the account that runs image-transfer read the file; it is tried again at the next rescan."
+    : "It is tried again at the next rescan. If it stays, check the disk.";
+  return failureRecord(new Failure("source_unreadable", `Cannot read "${path}": ${reason}`, { hint }));
+}
+
+/** A file that contradicts itself. */
+export function corrupt(path: string, reason: string): FailureRecord {
+  return failureRecord(
+    new Failure("source_corrupt", `Cannot send "${path}": ${reason}`, {
+      hint: "The file is damaged at its source. Write it again, or set verify_source: false to send it as it is.",
+    }),
+  );
+}
+
+/** A name that cannot be carried on, because its bytes are not UTF-8. */
+export function badName(path: string): FailureRecord {
+  return failureRecord(
+    new Failure("bad_name", `Cannot send "${path}": its name is not valid UTF-8`, {
+      hint: "Rename the file; it is then sent under its new name.",
+    }),
+  );
+}
+
+/** A folder that cannot be looked into. */
+export function unreadableFolder(path: string, reason: string): FailureRecord {
+  return failureRecord(
+    new Failure("source_unreadable", `Cannot look into "${path}": ${reason}`, {
+      hint: "Let the account that runs image-transfer read the folder; it is tried again at the next rescan.",
+    }),
+  );
+}

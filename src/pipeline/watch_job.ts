@@ -1,0 +1,155 @@
+/**
+ * Keeps an eye on one watched folder: by events where they come, by polling elsewhere, and over again when the
+ * folder was away, unmounted or made anew. Hints only; what is true is found by listing.
+ *
+ * @module
+ */
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { Job } from "../domain/job.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import { faultOf } from "../system/fault.ts";
+import type { System, WatchHint } from "../system/system.ts";
+import { isRemoteFolder } from "./remote_folder.ts";
+
+export type WatchSystem = Pick<System, "watch" | "followedFacts" | "run" | "platform" | "sleep" | "monotonic">;
+
+/** Who listens. */
+export interface WatchListener {
+  /** Something may have changed at these absolute paths. */
+  hint(kind: WatchHint["kind"], paths: readonly string[]): void;
+  /** The watch was just set, or lost track: everything must be listed. */
+  lost(): void;
+}
+
+export interface JobWatch {
+  /** Watches until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** How it watches now; null while the folder cannot be watched. */
+  how(): "events" | "poll" | null;
+  /** Why the folder cannot be watched; null while it is. */
+  failure(): FailureRecord | null;
+}
+
+export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, listener: WatchListener): JobWatch {
+  const { system, tell } = tools;
+  const folder = job.watchPath;
+  let how: "events" | "poll" | null = null;
+  let failure: FailureRecord | null = null;
+
+  const watching = (by: "events" | "poll") => {
+    if (how !== by || failure !== null) tell({ type: "watching", job: job.name, folder, how: by });
+    how = by;
+    failure = null;
+    listener.lost();
+  };
+  const notWatching = (why: FailureRecord) => {
+    if (failure?.message !== why.message) tell({ type: "not_watching", job: job.name, folder, failure: why });
+    how = null;
+    failure = why;
+  };
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let identity: string;
+      try {
+        identity = await rootIdentity(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        notWatching(failureRecord(error));
+        await system.sleep(ROOT_AGAIN_MS, signal);
+        continue;
+      }
+      if (job.watchMode === "poll" || (job.watchMode === "auto" && await isRemoteFolder(folder, system))) {
+        await poll(identity, Infinity, signal);
+      } else {
+        await followEvents(identity, signal);
+      }
+    }
+  }
+
+  async function followEvents(identity: string, signal: AbortSignal): Promise<void> {
+    const begun = system.monotonic();
+    try {
+      for await (const { kind, paths } of system.watch(folder, job.recursive, signal)) {
+        if (how !== "events") watching("events");
+        else if (paths.length === 0) listener.lost();
+        if (paths.length > 0) listener.hint(kind, paths);
+      }
+      how = null;
+      // A watch that ends as soon as it is set must not become a busy loop.
+      if (system.monotonic() - begun < ROOT_AGAIN_MS) await system.sleep(ROOT_AGAIN_MS, signal);
+    } catch (error) {
+      if (signal.aborted || faultOf(error) === "not_found") return;
+      how = null;
+      const { message, hint } = failureRecord(error instanceof Failure ? error : cannotWatch(folder, error));
+      tell({ type: "notice", level: "warning", message: `${message}. The folder is polled instead. ${hint}`.trim() });
+      await poll(identity, EVENTS_AGAIN_MS, signal);
+    }
+  }
+
+  /** Polls until the folder is another one, or for so long. The listing itself is done by whoever listens. */
+  async function poll(identity: string, forMs: number, signal: AbortSignal): Promise<void> {
+    const begun = system.monotonic();
+    watching("poll");
+    while (!signal.aborted && system.monotonic() - begun < forMs) {
+      await system.sleep(ROOT_CHECK_MS, signal);
+      if (await rootIdentity(signal).catch(() => null) !== identity) return;
+    }
+  }
+
+  /**
+   * Which folder it is.
+   * @throws {Failure} where it is missing, no folder, or does not answer.
+   */
+  async function rootIdentity(signal: AbortSignal): Promise<string> {
+    const end = new AbortController();
+    const patience = system.sleep(PATIENCE_MS, AbortSignal.any([signal, end.signal])).then(() => "silent" as const);
+    const looking = system.followedFacts(folder);
+    looking.catch(() => undefined); // It may lose the race unheard.
+    try {
+      const facts = await Promise.race([looking, patience]);
+      if (facts === "silent") throw silent(folder);
+      if (facts === null) throw missing(folder);
+      if (facts.kind !== "folder") throw notAFolder(folder);
+      return facts.identity;
+    } catch (error) {
+      throw error instanceof Failure ? error : cannotWatch(folder, error);
+    } finally {
+      end.abort();
+    }
+  }
+
+  return { run, how: () => how, failure: () => failure };
+}
+
+function missing(folder: string): Failure {
+  return new Failure("source_gone", `Cannot watch "${folder}": the folder is not there`, {
+    next: "later",
+    hint: "Make the folder, mount its disk, or correct watch_path. Watching begins by itself as soon as it is there.",
+  });
+}
+
+function notAFolder(folder: string): Failure {
+  return new Failure("not_a_folder", `Cannot watch "${folder}": it is no folder`, {
+    hint: "Set watch_path to the folder of the images.",
+  });
+}
+
+function silent(folder: string): Failure {
+  return new Failure("timeout", `Cannot watch "${folder}": its file system does not answer`, {
+    hint: "Look whether its file server or disk is there. Watching goes on by itself as soon as it answers.",
+  });
+}
+
+function cannotWatch(folder: string, error: unknown): Failure {
+  const reason = error instanceof Error ? error.message : String(error);
+  const hint = faultOf(error) === "permission"
+    ? "Let the account that runs image-transfer read the folder."
+    : "It is tried again by itself. Look at the disk if it stays.";
+  return new Failure("source_unreadable", `Cannot watch "${folder}": ${reason}`, { hint, cause: error });
+}
+
+const ROOT_AGAIN_MS = 1_000;
+const ROOT_CHECK_MS = 2_000;
+const PATIENCE_MS = 10_000;
+const EVENTS_AGAIN_MS = 60_000;

@@ -1,0 +1,41 @@
+/**
+ * Who may still be writing: asks the system which files are open for writing, and knows where its answer is
+ * worth nothing, because other machines write there too.
+ *
+ * @module
+ */
+import type { FileFacts } from "../domain/source_file.ts";
+import type { System } from "../system/system.ts";
+import { isRemoteFolder } from "./remote_folder.ts";
+
+export type WriterState = "open" | "gone" | "unseen";
+
+export interface Writers {
+  /** Whether every writer of this file is on this machine. `folder` is the absolute path of its folder. */
+  isLocal(facts: FileFacts, folder: string): Promise<boolean>;
+  /** What is known of the writers of these files (absolute paths); one look for all. */
+  of(paths: readonly string[], signal: AbortSignal): Promise<(path: string, local: boolean) => WriterState>;
+}
+
+export type WriterSystem = Pick<System, "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep">;
+
+export function writers(system: WriterSystem): Writers {
+  // File systems mounted below the watched folder are told by their device number.
+  const remoteDevices = new Map<string, Promise<boolean>>();
+  let seesAll: Promise<boolean> | undefined;
+
+  return {
+    async isLocal(facts, folder) {
+      const device = facts.identity.split(":")[0] ?? "";
+      let remote = remoteDevices.get(device);
+      if (remote === undefined) remoteDevices.set(device, remote = isRemoteFolder(folder, system));
+      return !(await remote);
+    },
+    async of(paths, signal) {
+      if (paths.length === 0) return () => "unseen";
+      const open = await system.openForWriting(paths, signal);
+      const everyone = await (seesAll ??= system.seesEveryWriter());
+      return (path, local) => open?.has(path) ? "open" : open !== null && everyone && local ? "gone" : "unseen";
+    },
+  };
+}
