@@ -22,7 +22,7 @@ export interface Tools {
   /** True when a person sits at standard input and standard error. */
   readonly isTerminal: boolean;
   /** Asks a person; null at the end of input. Only there on a terminal. */
-  readonly prompt?: (question: string) => string | null;
+  readonly prompt?: (question: string) => Promise<string | null>;
   /** Aborted when the program is asked to end (Ctrl+C, SIGTERM). */
   readonly signal: AbortSignal;
 }

@@ -26,6 +26,11 @@
  * @module
  */
 import type { Command } from "./command.ts";
+import { config } from "./config.ts";
+import { init } from "./init.ts";
 
 /** The list, in the order of the help. */
-export const COMMANDS: readonly Command[] = [];
+export const COMMANDS: readonly Command[] = [
+  init,
+  config,
+];

@@ -4,17 +4,46 @@
  * @module
  */
 
-/** Key → the part of its value that asks for the feature, as it is told to the user; null when nothing is asked for. */
-export const NOT_YET: Readonly<Record<string, (value: unknown) => string | null>> = {
-  growing_files: (value) => value === false ? null : '"growing_files"',
-  transfer_method: (value) => ["ftp", "ftps", "rclone"].includes(lower(value)) ? `"transfer_method: ${lower(value)}"` : null,
-  schedule: (value) => ["continuous", "none"].includes(lower(value)) || value === false ? null : '"schedule"',
-  cooldown_seconds: (value) => value === 0 || value === "0" ? null : '"cooldown_seconds"',
-  hooks: (value) => Array.isArray(value) && value.length === 0 || value === false ? null : '"hooks"',
-  delete_destination_files: (value) => value === true ? '"delete_destination_files"' : null,
-  pocketbase: (value) => value === false ? null : '"pocketbase"',
-  bandwidth_limit: (value) => Array.isArray(value) ? 'a timetable in "bandwidth_limit"' : null,
+/** A feature that a key asks for in vain. */
+export interface NotYet {
+  /** The part of the value that asks for it, as it is told to the user; null when nothing is asked for. */
+  readonly asked: (value: unknown) => string | null;
+  /** What of the key is missing, for the help; empty where it is the whole key. */
+  readonly missing: string;
+}
+
+/** Key → what of it is not there yet. */
+export const NOT_YET: Readonly<Record<string, NotYet>> = {
+  growing_files: whole("growing_files", (value) => value === false),
+  cooldown_seconds: whole("cooldown_seconds", (value) => value === 0 || value === "0"),
+  hooks: whole("hooks", (value) => value === false || Array.isArray(value) && value.length === 0),
+  delete_destination_files: whole("delete_destination_files", (value) => value !== true),
+  max_delete: whole("max_delete", () => true),
+  pocketbase: whole("pocketbase", (value) => value === false),
+  schedule: {
+    asked: (value) => value === false || ["continuous", "none"].includes(lower(value)) ? null : '"schedule"',
+    missing: "interval, cron, manual",
+  },
+  transfer_method: {
+    asked: (value) => ["ftp", "ftps", "rclone"].includes(lower(value)) ? `"transfer_method: ${lower(value)}"` : null,
+    missing: "ftp, ftps, rclone",
+  },
+  bandwidth_limit: {
+    asked: (value) => Array.isArray(value) ? 'a timetable in "bandwidth_limit"' : null,
+    missing: "a timetable",
+  },
 };
+
+/** The sentence that the help of a key ends with: empty for what is there. */
+export function notYetNote(key: string): string {
+  const entry = NOT_YET[key];
+  if (!entry) return "";
+  return entry.missing === "" ? " (not available yet)" : ` (not available yet: ${entry.missing})`;
+}
+
+function whole(key: string, isOff: (value: unknown) => boolean): NotYet {
+  return { asked: (value) => isOff(value) ? null : `"${key}"`, missing: "" };
+}
 
 function lower(value: unknown): string {
   return typeof value === "string" ? value.toLowerCase() : "";

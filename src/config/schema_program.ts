@@ -18,7 +18,7 @@ export const loadKeys = {
 
 /** What is logged, and where. */
 export const logKeys = {
-  log_level: oneOf(["trace", "debug", "info", "warning", "warn", "error"]).prefault("info")
+  log_level: oneOf(["trace", "debug", "info", "warning", "warn", "error"]).prefault("INFO")
     .meta({ description: "How much is logged: trace, debug, info, warning, error" }),
   log_directory: line("a folder").prefault("~/logs").meta({ description: "The folder of the log files" }),
   log_file: line("a file name").prefault("image_transfer.log").meta({

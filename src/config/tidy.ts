@@ -38,7 +38,7 @@ function renameAliases(section: Record<string, unknown>, path: Path, tree: Tree,
 }
 
 function refuseNotYet(section: Record<string, unknown>, path: Path, report: Report): void {
-  for (const [key, asked] of Object.entries(NOT_YET)) {
+  for (const [key, { asked }] of Object.entries(NOT_YET)) {
     if (!Object.hasOwn(section, key) || section[key] === null) continue;
     const feature = asked(section[key]);
     if (feature !== null) {

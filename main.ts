@@ -1,0 +1,72 @@
+/**
+ * The program: argv → command → exit code. Everything that a command may touch is made here and handed to it.
+ *
+ * @module
+ */
+import about from "./deno.json" with { type: "json" };
+import type { Tools } from "./src/commands/command.ts";
+import { COMMANDS } from "./src/commands/commands.ts";
+import { failureText } from "./src/commands/failure_text.ts";
+import { parse } from "./src/commands/parse.ts";
+import { createSystem } from "./src/system/create_system.ts";
+import type { System } from "./src/system/system.ts";
+
+/** Exit code after a second Ctrl+C, as shells have it. */
+const INTERRUPTED = 130;
+/** Below so many columns help is not wrapped to the terminal. */
+const NARROWEST = 60;
+
+async function main(argv: readonly string[], system: System): Promise<number> {
+  const stdout = (text: string) => system.print("stdout", text);
+  const stderr = (text: string) => system.print("stderr", text);
+  const columns = system.columns();
+  const parsed = parse(argv, COMMANDS, {
+    version: about.version,
+    stdout,
+    stderr,
+    colors: system.isTerminal("stdout") && !Deno.noColor,
+    ...(columns === null ? {} : { width: Math.max(columns, NARROWEST) }),
+  });
+  if (parsed.kind === "done") return parsed.code;
+  const isTerminal = system.isTerminal("stdin") && system.isTerminal("stderr");
+  const prompt = async (question: string) => {
+    stderr(`${question} `);
+    return await system.readLine();
+  };
+  const tools: Tools = {
+    system,
+    cwd: Deno.cwd(),
+    stdout,
+    stderr,
+    isTerminal,
+    ...(isTerminal ? { prompt } : {}),
+    signal: endSignal(system),
+  };
+  try {
+    return await parsed.run(tools);
+  } catch (thrown) {
+    const { text, code } = failureText(thrown);
+    stderr(text);
+    return code;
+  }
+}
+
+/** Aborted by the first request to end; a second one ends the program at once. */
+function endSignal(system: System): AbortSignal {
+  const ending = new AbortController();
+  system.onSignal(["SIGINT", "SIGTERM", "SIGBREAK"], () => {
+    if (ending.signal.aborted) system.exit(INTERRUPTED);
+    ending.abort(new DOMException("asked to end", "AbortError"));
+  });
+  return ending.signal;
+}
+
+if (import.meta.main) {
+  const system = createSystem();
+  // A refused connection inside node's net can surface only here; it has been reported where it was awaited.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    system.print("stderr", failureText(event.reason).text);
+  });
+  system.exit(await main(Deno.args, system));
+}

@@ -1,0 +1,98 @@
+/**
+ * `config`: checks the configuration, shows what it amounts to, and writes samples and the JSON Schema.
+ *
+ * @module
+ */
+import { object, or } from "@optique/core/constructs";
+import { map, optional } from "@optique/core/modifiers";
+import { command, option } from "@optique/core/primitives";
+import { choice, string } from "@optique/core/valueparser";
+import { configSchema } from "../config/json_schema.ts";
+import { loadConfig } from "../config/load.ts";
+import { sampleConfig } from "../config/sample.ts";
+import { showConfig } from "../config/show.ts";
+import type { Settings } from "../domain/settings.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { writeConfig } from "./init.ts";
+import { configOption, jsonOption } from "./options.ts";
+
+const outputOption = optional(
+  option("-o", "--output", string({ metavar: "FILE" }), { description: plain("Write to this file instead of standard output") }),
+);
+
+const validateParser = command(
+  "validate",
+  map(object({ config: configOption }), (input) => ({ what: "validate" as const, ...input })),
+  {
+    brief: plain("Check it and say everything that is wrong"),
+  },
+);
+
+const showParser = command(
+  "show",
+  map(object({ config: configOption, json: jsonOption }), (input) => ({ what: "show" as const, ...input })),
+  {
+    brief: plain("Show it with every default filled in, without secrets"),
+  },
+);
+
+const generateParser = command(
+  "generate",
+  map(
+    object({
+      output: outputOption,
+      force: option("--force", { description: plain("Replace a file that is there") }),
+      format: optional(
+        option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml; not given: by the file's name") }),
+      ),
+    }),
+    (input) => ({ what: "generate" as const, ...input }),
+  ),
+  { brief: plain("Write a commented sample with all defaults") },
+);
+
+const schemaParser = command("schema", map(object({}), () => ({ what: "schema" as const })), {
+  brief: plain("Print the JSON Schema, for editors"),
+});
+
+export const config = defineCommand({
+  name: "config",
+  help: "Check, show and generate configurations: validate, show, generate, schema",
+  parser: or(validateParser, showParser, generateParser, schemaParser),
+  run: async (input, tools) => {
+    switch (input.what) {
+      case "validate":
+        return await validate(input.config, tools);
+      case "show": {
+        const { full, settings } = await loadConfig(input.config, tools.cwd, tools.system);
+        if (tools.isTerminal) tools.stderr(`# ${settings.file}\n`);
+        tools.stdout(showConfig(full, input.json ? "json" : "yaml"));
+        return EXIT.done;
+      }
+      case "generate":
+        if (input.output !== undefined) return await writeConfig({ ...input, config: undefined, yes: true }, tools);
+        tools.stdout(sampleConfig(input.format ?? "yaml"));
+        return EXIT.done;
+      case "schema":
+        tools.stdout(`${JSON.stringify(configSchema(), null, 2)}\n`);
+        return EXIT.done;
+    }
+  },
+});
+
+async function validate(named: string | undefined, tools: Tools): Promise<number> {
+  const { settings } = await loadConfig(named, tools.cwd, tools.system);
+  tools.stdout(`${settings.file}: valid\n`);
+  for (const line of summary(settings)) tools.stdout(`  ${line}\n`);
+  return EXIT.done;
+}
+
+/** One line a destination: what goes where, how. */
+function summary(settings: Settings): string[] {
+  return settings.jobs.flatMap((job) =>
+    job.destinations.map(({ name, method, host, user, basePath }) => {
+      const place = host === null ? basePath : `${user === null ? "" : `${user}@`}${host}:${basePath}`;
+      return `${job.name}: ${job.watchPath} → ${name} (${method} ${place})`;
+    })
+  );
+}

@@ -1,0 +1,104 @@
+/**
+ * `init`: writes a commented configuration to begin with, and asks on a terminal for what it must say.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { choice, string } from "@optique/core/valueparser";
+import { kindOf } from "../config/load.ts";
+import { parseSettings } from "../config/parse_settings.ts";
+import { type Answers, sampleConfig } from "../config/sample.ts";
+import { absolutePath, userConfigFile } from "../config/search_path.ts";
+import { Failure } from "../domain/failure.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { ask, type Question } from "./wizard.ts";
+
+/** Where and how the configuration is written. */
+export interface InitInput {
+  readonly output: string | undefined;
+  readonly config: string | undefined;
+  readonly force: boolean;
+  readonly yes: boolean;
+  readonly format: "yaml" | "toml" | undefined;
+}
+
+export const init = defineCommand({
+  name: "init",
+  help: "Write a commented configuration to begin with (also --create-config)",
+  parser: object({
+    output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
+      description: plain("Where to write it, instead of the user's own place"),
+    })),
+    config: optional(option("-c", "--config", string({ metavar: "FILE" }), { description: plain("The same as --output") })),
+    force: option("--force", { description: plain("Replace a file that is there") }),
+    yes: option("-y", "--yes", { description: plain("Ask nothing, write examples") }),
+    format: optional(
+      option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml; not given: by the file's name") }),
+    ),
+  }),
+  run: writeConfig,
+});
+
+/** Writes the file with mode 0600; a file that is there stays unless forced. */
+export async function writeConfig(input: InitInput, tools: Tools): Promise<number> {
+  const { system } = tools;
+  const named = input.output ?? input.config;
+  const usual = userConfigFile(system).replace(/yaml$/, input.format ?? "yaml");
+  const path = named === undefined ? usual : absolutePath(named, tools.cwd, system);
+  const there = await system.followedFacts(path);
+  if (there?.kind === "folder") {
+    throw new Failure("configuration", `Cannot write the configuration "${path}": it is a folder`, { hint: "Name a file." });
+  }
+  if (there !== null && !input.force) {
+    throw new Failure("configuration", `Cannot write the configuration "${path}": it is there already`, {
+      hint: "--force replaces it; --output FILE writes another.",
+    });
+  }
+  const prompt = tools.isTerminal && !input.yes ? tools.prompt : undefined;
+  const answers = prompt === undefined ? null : await ask(questions(system.home, system), prompt, tools.stderr);
+  if (prompt !== undefined && answers === null) {
+    tools.stderr("Nothing was written.\n");
+    return EXIT.usage;
+  }
+  const folder = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")));
+  if (folder !== "") await system.makeFolder(folder, 0o700);
+  await system.writeText(path, sampleConfig(input.format ?? kindOf(path), answers), 0o600);
+  tools.stderr(`Wrote ${path}\n${nextSteps(answers)}`);
+  return EXIT.done;
+}
+
+function nextSteps(answers: Answers | null): string {
+  const steps = [
+    "image-transfer doctor    checks that everything is reachable",
+    "image-transfer -v        runs it and shows what it does",
+  ];
+  return `Next:\n${
+    [...(answers === null ? ["edit the file: what stands in it without a # are examples"] : []), ...steps].map((step) =>
+      `  ${step}\n`
+    ).join("")
+  }`;
+}
+
+/** What the wizard asks; each answer is checked as the configuration would check it. */
+function questions(home: string, around: Tools["system"]): readonly Question[] {
+  const remote = (answers: Answers) => answers["transfer_method"] !== "local";
+  const fault = (key: string, value: string, answers: Answers): string | null => {
+    try {
+      const rest = { watch_path: home, remote_host: "example", remote_base_path: "/elsewhere/for/a/check", ...answers };
+      parseSettings(JSON.stringify({ ...rest, [key]: value }), "", "yaml", around);
+      return null;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return error.message.split("\n")[0]!.replace(/^:\d+:\d+: /, "");
+    }
+  };
+  return [
+    { key: "watch_path", text: "Which folder does the camera write to?", suggestion: "~/images", fault },
+    { key: "transfer_method", text: "How shall images go (auto, rsync, scp, sftp, local)?", suggestion: "auto", fault },
+    { key: "remote_host", text: "To which computer (name, address or ssh alias)?", suggestion: null, when: remote, fault },
+    { key: "remote_user", text: "As which user there (empty: as ssh decides)?", suggestion: "", when: remote, fault },
+    { key: "remote_base_path", text: "Into which folder there?", suggestion: null, fault },
+  ];
+}
