@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { constants, gunzipSync } from "node:zlib";
 import type { CardValue } from "./fits_card.ts";
 import { walkHdus } from "./fits_walk.ts";
 import type { RangeReader } from "./format.ts";
+import { fill } from "./range_window.ts";
 
 /** The keywords that are kept. */
 export const KEPT_CARDS = [
@@ -38,6 +40,23 @@ export async function readCards(read: RangeReader, size: number): Promise<Record
   }
   return cards;
 }
+
+/** As {@linkcode readCards}, for a FITS file within gzip: looks at its beginning only. */
+export async function readZippedCards(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
+  const beginning = await fill(read, 0, Math.min(size, ZIPPED_BYTES));
+  let bytes: Uint8Array;
+  try {
+    bytes = gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch (error) {
+    // What is no gzip, or damaged, has no cards; anything else is ours.
+    if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) return {};
+    throw error;
+  }
+  return await readCards((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
+}
+
+/** Holds some 2,000 cards, which compress well, and at worst becomes 16 MB. */
+const ZIPPED_BYTES = 16 * 1024;
 
 /** Continued strings can be as long as the header. */
 const MAX_TEXT = 200;

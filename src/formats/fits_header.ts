@@ -52,6 +52,7 @@ export async function readHeader(window: WindowReader, offset: number): Promise<
 function extend(header: Map<string, CardValue>, keyword: string | null, more: CardValue | undefined): string | null {
   const before = keyword === null ? undefined : header.get(keyword);
   if (keyword === null || typeof before !== "string" || !before.endsWith("&") || typeof more !== "string") return null;
+  if (before.length > MAX_STRING) return null;
   header.set(keyword, before.slice(0, -1) + more);
   return keyword;
 }
@@ -73,4 +74,6 @@ function fromUtf8(text: string): string | null {
   }
 }
 
+/** Nobody reads on; and joining without end takes time that grows with its square. */
+const MAX_STRING = 65_536;
 const END = /^END {77}$/;

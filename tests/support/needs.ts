@@ -25,6 +25,11 @@ export const COMPONENTS = {
     packages: ["python3-astropy"],
     tests: "FITS files written by astropy",
   },
+  pillow: {
+    found: () => succeeds("/usr/bin/python3", ["-c", "import PIL.Image"]),
+    packages: ["python3-pil"],
+    tests: "TIFF files written by Pillow and libtiff",
+  },
   cfitsio: {
     found: () => Boolean(which("funpack") && which("fpack")),
     packages: ["libcfitsio-bin"],
