@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Listening, ListenOptions, Serving } from "./system.ts";
+import type { Listening, ListenOptions, LocalAnswer, LocalQuestion, Serving } from "./system.ts";
 
 /** See `Serving`. */
 export const serving: Serving = {
   listen,
+  askLocal,
   upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
 };
 
@@ -31,6 +32,14 @@ async function listen(options: ListenOptions, signal: AbortSignal): Promise<List
   );
   const { hostname, port } = server.addr;
   return { host: hostname, port, finished: server.finished };
+}
+
+async function askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer> {
+  // As its own proxy: HTTP_PROXY, common in institutes, would otherwise take what is meant for this computer.
+  using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname: "127.0.0.1", port } });
+  const { path, ...rest } = question;
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...rest, redirect: "manual", client, signal });
+  return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
 function peerOf(address: Deno.Addr): { host: string; port: number } {

@@ -225,9 +225,29 @@ export interface ListenOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** A request to a server on this computer. */
+export interface LocalQuestion {
+  readonly method: "GET" | "POST";
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface LocalAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
 export interface Serving {
   /** Serves HTTP until the signal is aborted. Throws (fault `busy`) when the port is taken. */
   listen(options: ListenOptions, signal: AbortSignal): Promise<Listening>;
+  /**
+   * Asks an HTTP server on this computer (127.0.0.1), never through a proxy, and reads all of its answer; redirects are not
+   * followed. Throws a TypeError where nobody answers, the signal's reason when it is aborted.
+   */
+  askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer>;
   /** Turns a request into a WebSocket; the response must be returned from the handler. */
   upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
 }
