@@ -1,0 +1,133 @@
+/**
+ * The commands' end of the control channel: finds the running daemon by `control.json` and asks it. A file left behind by a
+ * daemon that was killed is seen through; one that hangs is told from one that is not there.
+ *
+ * @module
+ */
+import { Failure, type FailureCode } from "../domain/failure.ts";
+import { faultOf } from "../system/fault.ts";
+import type { System } from "../system/system.ts";
+import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
+import type { LiveReport } from "./daemon_control.ts";
+import type { StatusReport } from "./status_report.ts";
+
+/** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */
+export interface DaemonClient {
+  readonly pid: number;
+  readonly version: string;
+  /** Where its page is; null without one. */
+  readonly url: string | null;
+  status(): Promise<StatusReport>;
+  live(): Promise<LiveReport>;
+  /** Asks for a clean stop; `false` when it does not end within `waitMs`. */
+  stop(waitMs: number): Promise<boolean>;
+  reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
+  sync(job: string | undefined): Promise<readonly string[]>;
+  retry(ids: readonly number[] | null): Promise<number>;
+  pause(destination: string | null, by: string): Promise<readonly string[]>;
+  resume(destination: string | null): Promise<readonly string[]>;
+}
+
+export interface ControlClientOptions {
+  readonly stateDirectory: string;
+  readonly system: Pick<System, "readText" | "askLocal" | "sleep" | "monotonic">;
+  /** How long an answer may take, milliseconds; what makes the daemon work gets six times as long. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The daemon that runs with this state directory; null when none does.
+ *
+ * @throws {Failure} `permission_denied` when its `control.json` belongs to another account, `timeout` when it hangs.
+ */
+export async function findDaemon(options: ControlClientOptions, signal: AbortSignal): Promise<DaemonClient | null> {
+  const file = await readControlFile(options);
+  if (file === null) return null;
+  const ask = asker(file, options, signal);
+  // Nobody there, or another program has the port since: the file is what a killed daemon left.
+  if (await ask("GET", "/status") === null) return null;
+  return client(file, ask, options, signal);
+}
+
+function client(file: ControlFile, ask: Ask, options: ControlClientOptions, signal: AbortSignal): DaemonClient {
+  const must = async <T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> => {
+    const answer = await ask(method, path, body);
+    if (answer === null) throw new Failure("unreachable", `The daemon (process ${file.pid}) has ended meanwhile`);
+    return answer as T;
+  };
+  return {
+    pid: file.pid,
+    version: file.version,
+    url: file.url,
+    status: () => must("GET", "/status"),
+    live: () => must("GET", "/live"),
+    reload: () => must("POST", "/reload", {}),
+    sync: async (job) => (await must<{ jobs: string[] }>("POST", "/sync", { job })).jobs,
+    retry: async (ids) => (await must<{ count: number }>("POST", "/retry", { ids })).count,
+    pause: async (destination, by) =>
+      (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
+    resume: async (destination) => (await must<{ destinations: string[] }>("POST", "/resume", { destination })).destinations,
+    async stop(waitMs) {
+      const { system } = options;
+      const start = system.monotonic();
+      if (await ask("POST", "/stop", {}) === null) return true;
+      while (!signal.aborted && system.monotonic() - start < waitMs) {
+        await system.sleep(100, signal);
+        const now = await readControlFile(options);
+        // Its file goes last; a new daemon has another secret.
+        if (now?.secret !== file.secret) return true;
+        if (await ask("GET", "/status") === null) return true;
+      }
+      return false;
+    },
+  };
+}
+
+/** Asks once; null where this daemon is not there any more. */
+type Ask = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unknown>;
+
+function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientOptions, signal: AbortSignal): Ask {
+  return async (method, path, body) => {
+    const patience = method === "GET" ? timeoutMs : 6 * timeoutMs;
+    const limit = AbortSignal.timeout(patience);
+    const headers = { authorization: `Bearer ${file.secret}`, "content-type": "application/json" };
+    const question = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    try {
+      const answer = await system.askLocal(file.port, question, AbortSignal.any([signal, limit]));
+      if (answer.headers.get(PID_HEADER) !== String(file.pid)) return null;
+      const content: unknown = JSON.parse(answer.text);
+      if (answer.status === 200) return content;
+      throw failureOf(content);
+    } catch (error) {
+      if (limit.aborted && !signal.aborted) throw hangs(file.pid, patience);
+      if (error instanceof TypeError) return null;
+      throw error;
+    }
+  };
+}
+
+async function readControlFile({ stateDirectory, system }: ControlClientOptions): Promise<ControlFile | null> {
+  const path = controlPath(stateDirectory);
+  try {
+    return parseControlFile(await system.readText(path));
+  } catch (cause) {
+    const fault = faultOf(cause);
+    if (fault === "not_found" || fault === "not_a_folder") return null;
+    if (fault !== "permission") throw cause;
+    throw new Failure("permission_denied", `Cannot read "${path}": it belongs to another account`, {
+      hint: "Run this command as the account that runs the daemon, or with sudo.",
+      cause,
+    });
+  }
+}
+
+function hangs(pid: number, ms: number): Failure {
+  return new Failure("timeout", `The daemon (process ${pid}) has not answered for ${ms / 1000} s: it hangs, or is very busy`, {
+    hint: "Try again; if it stays so, end that process and start it again: nothing is lost by that.",
+  });
+}
+
+function failureOf(content: unknown): Failure {
+  const { code, message, hint } = (content as { error: SentFailure }).error;
+  return new Failure(code satisfies FailureCode, message, { hint });
+}
