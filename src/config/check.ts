@@ -7,6 +7,7 @@
 import type * as z from "zod";
 import { nearestKey } from "./nearest_key.ts";
 import { fileSchema } from "./schema.ts";
+import { jobShape } from "./schema_job.ts";
 import { isSection, type Path } from "./source.ts";
 import { inWords } from "./values.ts";
 import { ALIASES } from "./tidy.ts";
@@ -19,7 +20,7 @@ export function check(root: Record<string, unknown>, report: Report): Set<string
   for (const issue of result.success ? [] : result.error.issues.flatMap((issue) => unfold(issue, root))) {
     const path = issue.path.filter((part) => typeof part !== "symbol");
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) report([...path, key], unknownKey(key, knownKeys(path)));
+      for (const key of issue.keys) report([...path, key], misplaced(key, path) ?? unknownKey(key, knownKeys(path)));
     } else {
       const value = valueAt(root, path);
       report(
@@ -42,6 +43,15 @@ export function unknownKey(key: string, known: readonly string[]): string {
     : `unknown key "${key}"; "image-transfer config schema" lists all that are known`;
 }
 
+/** A key that is known, but elsewhere. */
+function misplaced(key: string, path: Path): string | null {
+  if (path.length === 0 || !Object.hasOwn(fileSchema.shape, key)) return null;
+  const place = typeof path.at(-1) === "number" ? `a ${path.at(-2) === "jobs" ? "job" : "destination"}` : `"${path.at(-1)}"`;
+  return `"${key}" cannot stand in ${place}; it belongs ${
+    Object.hasOwn(jobShape, key) ? "in its job" : "at the top of the file"
+  }`;
+}
+
 /** Of a value that could have several forms, the mistakes inside the form that was meant. */
 function unfold(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union" || !isSection(valueAt(root, issue.path))) return [issue];
@@ -56,7 +66,8 @@ function wrongValue(path: Path, message: string, value: unknown): string {
   const word = typeof value === "string"
     ? nearestKey(value, [...message.matchAll(/"([^"]+)"/g)].map((match) => match[1]!))
     : undefined;
-  return `"${subject(path)}" ${message}, not ${shown(value)}${word === undefined ? "" : `; did you mean "${word}"?`}`;
+  const not = Array.isArray(value) && !message.includes("section") ? "" : `, not ${shown(value)}`;
+  return `"${subject(path)}" ${message}${not}${word === undefined || word === value ? "" : `; did you mean "${word}"?`}`;
 }
 
 /** The key as the user wrote it, without the jobs and destinations around it. */

@@ -33,7 +33,7 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
   const jobs = written.map(([path, section]) => resolveJob(section, path, root, to));
   refuseSameNames(jobs.map(({ job }) => job.name), (index) => [...written[index]![0], "name"], "job", to);
   for (const { job, destination, message } of findLoops(jobs.map(({ job }) => job), to.around.platform)) {
-    to.report([...written[job]![0], ...jobs[job]!.places[destination] ?? []], message);
+    to.report(to.placeOf(jobs[job]!.places[destination]!, "remote_base_path"), message);
   }
   return {
     settings: { file, jobs: jobs.map(({ job }) => job), ...program.settings },
@@ -88,7 +88,7 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     destinations,
   };
   const full = { name, ...withDefaults(jobShape, merged), watch_path: watchPath, destinations: made.map((one) => one.full) };
-  return { job, full, places: written.map(([at]) => at.slice(path.length)) };
+  return { job, full, places: written.map(([at]) => at) };
 }
 
 function watchedFolder(written: string | undefined, path: Path, to: Resolving): string {

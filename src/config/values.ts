@@ -80,11 +80,11 @@ export function size(min: number, max: number) {
 /** A speed as bytes per second, or as text with its unit (`10 MB/s`, `500k`, `100 Mbit/s`); 0 and false mean no limit: null. */
 export function speed() {
   const message =
-    "must be a speed, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit";
+    "must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit";
   return z.union([z.literal(false), z.number(), z.string()], message).transform((value, context) => {
     if (value === false || value === 0) return null;
     const perSecond = typeof value === "number" ? value : bytesOf(value.replace(/ ?(\/s|ps)$/i, ""));
-    return perSecond >= 1000 && perSecond <= 1e12 ? Math.floor(perSecond) : fail(context, `${message}; at least 1 kB/s`);
+    return perSecond >= 1000 && perSecond <= 1e12 ? Math.floor(perSecond) : fail(context, message);
   });
 }
 

@@ -1,0 +1,771 @@
+/**
+ * Configurations that cannot be used, each with every line that is said about it.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ConfigError, problemLine } from "../../src/config/config_error.ts";
+import { parseSettings } from "../../src/config/parse_settings.ts";
+import { aComputer } from "./a_computer.ts";
+
+interface Row {
+  readonly name: string;
+  readonly kind?: "toml";
+  readonly text: string;
+  readonly errors: readonly string[];
+}
+
+/** Lines 1 to 3 of most rows: enough to be valid. */
+const BASE = "watch_path: /data\nremote_host: freya\nremote_base_path: /images\n";
+
+const ROWS: readonly Row[] = [
+  {
+    name: "an unknown key, with the nearest",
+    text: `${BASE}file_patern: ["*.fits"]\n`,
+    errors: [
+      'config.yaml:4:1: unknown key "file_patern"; did you mean "file_patterns"?',
+    ],
+  },
+  {
+    name: "an unknown key that is part of a known one",
+    text: `watch_path: /data\nhost: freya\nremote_host: freya\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: unknown key "host"; did you mean "remote_host"?',
+    ],
+  },
+  {
+    name: "an unknown key in another notation",
+    text: `${BASE}retryAttempts: 3\n`,
+    errors: [
+      'config.yaml:4:1: unknown key "retryAttempts"; did you mean "retry_attempts"?',
+    ],
+  },
+  {
+    name: "an unknown key with nothing near",
+    text: `${BASE}zebra: 3\n`,
+    errors: [
+      'config.yaml:4:1: unknown key "zebra"; "image-transfer config schema" lists all that are known',
+    ],
+  },
+  {
+    name: "an unknown key of a section",
+    text: `${BASE}web:\n  listne: 127.0.0.1:80\n`,
+    errors: [
+      'config.yaml:5:3: unknown key "listne"; did you mean "listen"?',
+    ],
+  },
+  {
+    name: "an unknown key of a section with nothing near",
+    text: `${BASE}web: { zebra: 1 }\n`,
+    errors: [
+      'config.yaml:4:8: unknown key "zebra"; known here are "listen", "token", "tls_cert", "tls_key" and "metrics"',
+    ],
+  },
+  {
+    name: "several mistakes, in the order of lines",
+    text: `retry_attempts: three\nwatch_path: data\nfrobnicate: 1\nremote_host: freya\n`,
+    errors: [
+      'config.yaml:1:1: "retry_attempts" must be a whole number from 0 to 1000, not "three"',
+      'config.yaml:1:1: "remote_base_path" is missing: the folder under which everything goes',
+      'config.yaml:2:1: "watch_path" must be a whole path, beginning with /, ~ or a drive, not "data"',
+      'config.yaml:3:1: unknown key "frobnicate"; "image-transfer config schema" lists all that are known',
+    ],
+  },
+  {
+    name: "an empty file",
+    text: ``,
+    errors: [
+      'config.yaml:1:1: the configuration is empty; "image-transfer init" writes one to begin with',
+    ],
+  },
+  {
+    name: "a list for a file",
+    text: `- watch_path: /data\n`,
+    errors: [
+      "config.yaml:1:1: a configuration is a list of keys and values, like watch_path: ~/images",
+    ],
+  },
+  {
+    name: "a text for a file",
+    text: `watch everything\n`,
+    errors: [
+      "config.yaml:1:1: a configuration is a list of keys and values, like watch_path: ~/images",
+    ],
+  },
+  {
+    name: "broken YAML",
+    text: `watch_path: [/data\nremote_host: freya\n`,
+    errors: [
+      "config.yaml:2:1: this is no YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
+    ],
+  },
+  {
+    name: "tabs in YAML",
+    text: `web:\n	listen: 80\n`,
+    errors: [
+      "config.yaml:2:1: tabs cannot indent YAML; use blanks",
+    ],
+  },
+  {
+    name: "a key twice",
+    text: `${BASE}remote_host: nas\n`,
+    errors: [
+      "config.yaml:4:1: the same key stands here twice; keep one",
+    ],
+  },
+  {
+    name: "two documents",
+    text: `${BASE}---\nwatch_path: /data\nremote_host: freya\nremote_base_path: /images\n`,
+    errors: [
+      "config.yaml:4:1: a second document begins here; a configuration is one",
+    ],
+  },
+  {
+    name: "an anchor that leads nowhere",
+    text: `${BASE}file_patterns: *nowhere\n`,
+    errors: [
+      "config.yaml:1:1: this is no YAML: Unresolved alias (the anchor must be set before the alias): nowhere",
+    ],
+  },
+  {
+    name: "broken TOML",
+    kind: "toml",
+    text: `watch_path = "/data"\nremote_host = freya\n`,
+    errors: [
+      "config.toml:2:15: this is no TOML: invalid value",
+    ],
+  },
+  {
+    name: "a TOML key twice",
+    kind: "toml",
+    text: `watch_path = "/data"\nwatch_path = "/data2"\n`,
+    errors: [
+      "config.toml:2:1: this is no TOML: trying to redefine an already defined table or value",
+    ],
+  },
+  {
+    name: "an unknown key in TOML",
+    kind: "toml",
+    text:
+      `watch_path = "/data"\nremote_host = "freya"\nremote_base_path = "/images"\n\n[web]\n# page\nlisten = "127.0.0.1:1"\nlisen = 3\n`,
+    errors: [
+      'config.toml:8:1: unknown key "lisen"; did you mean "listen"?',
+    ],
+  },
+  {
+    name: "a wrong value in a TOML list of tables",
+    kind: "toml",
+    text:
+      `[[jobs]]\nname = "a"\nwatch_path = "/data"\n\n[[jobs.destinations]]\nremote_host = "freya"\nremote_base_path = "/a"\n\n[[jobs.destinations]]\nremote_host = "nas"\nremote_base_path = "/a"\nretry_attempts = -1\n`,
+    errors: [
+      'config.toml:12:1: "retry_attempts" must be a whole number from 0 to 1000, not -1',
+    ],
+  },
+  {
+    name: "a wrong value in a TOML inline table",
+    kind: "toml",
+    text:
+      `watch_path = "/data"\ndestinations = [\n  { remote_host = "freya", remote_base_path = "/a" },\n  { remote_host = "nas", remote_base_path = "/a", retry_attempts = 1.5 },\n]\n`,
+    errors: [
+      'config.toml:4:51: "retry_attempts" must be a whole number from 0 to 1000, not 1.5',
+    ],
+  },
+  {
+    name: "a TOML date",
+    kind: "toml",
+    text: `watch_path = "/data"\nremote_host = "freya"\nremote_base_path = "/images"\nnight_rollover = 12:00:00\n`,
+    errors: [
+      'config.toml:4:1: "night_rollover" must be a time of day, like 12:00, not "12:00:00.000"',
+    ],
+  },
+  {
+    name: "no watch_path",
+    text: `remote_host: freya\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:1:1: "watch_path" is missing: the folder that the camera writes to',
+    ],
+  },
+  {
+    name: "no host",
+    text: `watch_path: /data\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:1:1: "remote_host" is missing: the computer that the images go to (for a folder of this computer write transfer_method: local)',
+    ],
+  },
+  {
+    name: "no base path",
+    text: `watch_path: /data\nremote_host: freya\n`,
+    errors: [
+      'config.yaml:1:1: "remote_base_path" is missing: the folder under which everything goes',
+    ],
+  },
+  {
+    name: "a key without a value",
+    text: `${BASE}rsync_options:\n`,
+    errors: [
+      'config.yaml:4:1: "rsync_options" has no value; give it one or take the line out',
+    ],
+  },
+  {
+    name: "a number for text",
+    text: `${BASE}remote_user: 17\n`,
+    errors: [
+      'config.yaml:4:1: "remote_user" must be a user name, not 17',
+    ],
+  },
+  {
+    name: "text for a number",
+    text: `${BASE}retry_attempts: "3"\n`,
+    errors: [
+      'config.yaml:4:1: "retry_attempts" must be a whole number from 0 to 1000, not "3"',
+    ],
+  },
+  {
+    name: "a YAML 1.1 boolean",
+    text: `${BASE}compression: no\n`,
+    errors: [
+      'config.yaml:4:1: "compression" must be true or false, not "no"',
+    ],
+  },
+  {
+    name: "a text for a list",
+    text: `${BASE}file_patterns: "*.fits"\n`,
+    errors: [
+      'config.yaml:4:1: "file_patterns" must be a list of patterns, like ["*.fits", "*.fit"], not "*.fits"',
+    ],
+  },
+  {
+    name: "an empty list of patterns",
+    text: `${BASE}file_patterns: []\n`,
+    errors: [
+      'config.yaml:4:1: "file_patterns" must name at least one pattern',
+    ],
+  },
+  {
+    name: "a wrong item of a list",
+    text: `${BASE}file_patterns:\n  - "*.fits"\n  - 3\n`,
+    errors: [
+      'config.yaml:6:5: "file_patterns[1]" must be text, not 3',
+    ],
+  },
+  {
+    name: "an unknown method",
+    text: `${BASE}transfer_method: rsnyc\n`,
+    errors: [
+      'config.yaml:4:1: "transfer_method" must be "auto", "rsync", "scp", "sftp", "local", "ftp", "ftps" or "rclone", not "rsnyc"; did you mean "rsync"?',
+    ],
+  },
+  {
+    name: "an unknown check",
+    text: `${BASE}verify_transfer: md5\n`,
+    errors: [
+      'config.yaml:4:1: "verify_transfer" must be true, false, "checksum", "size" or "none", not "md5"',
+    ],
+  },
+  {
+    name: "an unknown check under its other name",
+    text: `${BASE}verify: timestamp\n`,
+    errors: [
+      'config.yaml:4:1: "verify" must be true, false, "checksum", "size" or "none", not "timestamp"',
+    ],
+  },
+  {
+    name: "a key and its other name",
+    text: `${BASE}verify: size\nverify_transfer: true\n`,
+    errors: [
+      'config.yaml:4:1: "verify" is another name of "verify_transfer", which stands here as well; keep one',
+    ],
+  },
+  {
+    name: "a duration without sense",
+    text: `${BASE}rescan_interval: often\n`,
+    errors: [
+      'config.yaml:4:1: "rescan_interval" must be a duration from 1s to 7d, as a number of seconds or with its unit, like 500ms, 30s, 5m, 2h, not "often"',
+    ],
+  },
+  {
+    name: "a duration out of bounds",
+    text: `${BASE}transfer_timeout_seconds: 0\n`,
+    errors: [
+      'config.yaml:4:1: "transfer_timeout_seconds" must be a duration from 1s to 1d, as a number of seconds or with its unit, like 500ms, 30s, 5m, 2h, not 0',
+    ],
+  },
+  {
+    name: "a negative duration",
+    text: `${BASE}retry_delay: -5\n`,
+    errors: [
+      'config.yaml:4:1: "retry_delay" must be a duration from 0ms to 1d, as a number of seconds or with its unit, like 500ms, 30s, 5m, 2h, not -5',
+    ],
+  },
+  {
+    name: "a size without sense",
+    text: `${BASE}log_max_bytes: ten\n`,
+    errors: [
+      'config.yaml:4:1: "log_max_bytes" must be a size from 10000 bytes, as a number of bytes or with its unit, like 10 MB or 512 KiB, not "ten"',
+    ],
+  },
+  {
+    name: "a speed without sense",
+    text: `${BASE}bandwidth_limit: fast\n`,
+    errors: [
+      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit, not "fast"',
+    ],
+  },
+  {
+    name: "a speed too low to be meant",
+    text: `${BASE}bandwidth_limit: 5\n`,
+    errors: [
+      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit, not 5',
+    ],
+  },
+  {
+    name: "mode bits without sense",
+    text: `${BASE}file_mode: rw-r--r--\n`,
+    errors: [
+      'config.yaml:4:1: "file_mode" must be mode bits in octal, like 0664, not "rw-r--r--"',
+    ],
+  },
+  {
+    name: "a port out of bounds",
+    text: `${BASE}remote_port: 70000\n`,
+    errors: [
+      'config.yaml:4:1: "remote_port" must be a whole number from 1 to 65535, not 70000',
+    ],
+  },
+  {
+    name: "a time zone that is none",
+    text: `${BASE}night_timezone: Europe/Atlantis\n`,
+    errors: [
+      'config.yaml:4:1: "night_timezone" must be a time zone, like Europe/Berlin, not "Europe/Atlantis"',
+    ],
+  },
+  {
+    name: "a rollover that is none",
+    text: `${BASE}night_rollover: noon\n`,
+    errors: [
+      'config.yaml:4:1: "night_rollover" must be a time of day, like 12:00, not "noon"',
+    ],
+  },
+  {
+    name: "a longitude that is none",
+    text: `${BASE}site_longitude: 70W\n`,
+    errors: [
+      'config.yaml:4:1: "site_longitude" must be a number from -180 to 360, not "70W"',
+    ],
+  },
+  {
+    name: "an unknown log level",
+    text: `${BASE}log_level: verbose\n`,
+    errors: [
+      'config.yaml:4:1: "log_level" must be "trace", "debug", "info", "warning", "warn" or "error", not "verbose"',
+    ],
+  },
+  {
+    name: "a layout without a name",
+    text: `${BASE}layout: "{night}"\n`,
+    errors: [
+      'config.yaml:4:1: "layout" is wrong: the last part must contain {path}, {name} or {stem}, or files would replace each other',
+    ],
+  },
+  {
+    name: "a layout with an unknown placeholder",
+    text: `${BASE}layout: "{nite}/{path}"\n`,
+    errors: [
+      'config.yaml:4:1: "layout" is wrong: {nite} is unknown; there are {path} {folder} {name} {stem} {ext} {night} {job}',
+    ],
+  },
+  {
+    name: "a layout that leaves the base path",
+    text: `${BASE}layout: "../{path}"\n`,
+    errors: [
+      'config.yaml:4:1: "layout" is wrong: ".." could lead out of remote_base_path',
+    ],
+  },
+  {
+    name: "a marker that is always there",
+    text: `${BASE}completeness: marker\nmarker: "{name}/done"\n`,
+    errors: [
+      'config.yaml:5:1: "marker" must be a name like {name}.done, with {name} in it and no folder, not "{name}/done"',
+    ],
+  },
+  {
+    name: "a relative watch_path",
+    text: `watch_path: images\nremote_host: freya\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:1:1: "watch_path" must be a whole path, beginning with /, ~ or a drive, not "images"',
+    ],
+  },
+  {
+    name: "a variable that is not set",
+    text: `watch_path: $NOWHERE/images\nremote_host: freya\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:1:1: "watch_path" holds $NOWHERE, which is not set in the environment',
+    ],
+  },
+  {
+    name: "another user's home",
+    text: `watch_path: ~bob/images\nremote_host: freya\nremote_base_path: ~bob/images\n`,
+    errors: [
+      'config.yaml:1:1: "watch_path" means the home folder of another user in "~bob/images"; write the path out',
+      'config.yaml:3:1: "remote_base_path" means the home folder of another user in "~bob/images"; write the path out',
+    ],
+  },
+  {
+    name: "NIGHT in watch_path",
+    text: `watch_path: /data/NIGHT\nremote_host: freya\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:1:1: NIGHT in "watch_path" is not available yet; name the folder above it, whose folders are watched as well',
+    ],
+  },
+  {
+    name: "a way out of the remote folder",
+    text: `watch_path: /data\nremote_host: freya\nremote_base_path: /images/../etc\n`,
+    errors: [
+      'config.yaml:3:1: "remote_base_path" must not hold ".."',
+    ],
+  },
+  {
+    name: "a host that is an option",
+    text: `watch_path: /data\nremote_host: -oProxyCommand=touch\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "-oProxyCommand=touch"',
+    ],
+  },
+  {
+    name: "a host with its user",
+    text: `watch_path: /data\nremote_host: observer@freya\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "observer@freya"; write remote_user: observer and remote_host: freya',
+    ],
+  },
+  {
+    name: "a host with its folder",
+    text: `watch_path: /data\nremote_host: freya:/images\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "freya:/images"; a port goes into remote_port, a folder into remote_base_path',
+    ],
+  },
+  {
+    name: "a host with a shell in it",
+    text: `watch_path: /data\nremote_host: $(reboot)\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "$(reboot)"',
+    ],
+  },
+  {
+    name: "a user that is an option",
+    text: `${BASE}remote_user: -l\n`,
+    errors: [
+      'config.yaml:4:1: "remote_user" must be a user name, not "-l"',
+    ],
+  },
+  {
+    name: "a control character",
+    text: `watch_path: "/data\\nmore"\nremote_host: freya\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:1:1: "watch_path" must be a folder, without control characters, not "/data\\nmore"',
+    ],
+  },
+  {
+    name: "an rsync option that breaks a promise",
+    text: `${BASE}rsync_options: [--archive, --inplace]\n`,
+    errors: [
+      'config.yaml:4:28: "rsync_options" must not hold --inplace: it writes into files that may be visible already',
+    ],
+  },
+  {
+    name: "short rsync options with one that breaks a promise",
+    text: `${BASE}rsync_options:\n  - -avn\n`,
+    errors: [
+      'config.yaml:5:5: "rsync_options" must not hold --dry-run in -avn: nothing would be sent; use image-transfer --dry-run',
+    ],
+  },
+  {
+    name: "an rsync option with its value apart",
+    text: `${BASE}rsync_options: [--bwlimit=500, "5000"]\n`,
+    errors: [
+      'config.yaml:4:32: "rsync_options" must be an option that begins with - and has its value behind =, like --bwlimit=5000, not "5000"',
+    ],
+  },
+  {
+    name: "an rsync option that nobody knows",
+    text: `${BASE}rsync_options: [--frobnicate]\n`,
+    errors: [
+      'config.yaml:4:17: "rsync_options" must not hold --frobnicate: it is not known to be harmless. Allowed are --bwlimit=…, --compress, --compress-level=…, --compress-choice=…, --skip-compress=…, --whole-file, --no-whole-file, --chmod=…, --chown=…, --owner, --group, --numeric-ids, --usermap=…, --groupmap=…, --acls, --xattrs, --omit-dir-times, --ipv4, --ipv6, --sockopts=…, --block-size=…, --checksum-choice=…, --open-noatime',
+    ],
+  },
+  {
+    name: "the destination in the watched folder",
+    text: `watch_path: /data\ntransfer_method: local\nremote_base_path: /data/sent\n`,
+    errors: [
+      "config.yaml:3:1: the destination /data/sent and the watched folder /data lie in each other: files would be sent round in a ring",
+    ],
+  },
+  {
+    name: "the watched folder in the destination",
+    text: `watch_path: /data/new\ntransfer_method: local\nremote_base_path: /data\n`,
+    errors: [
+      "config.yaml:3:1: the destination /data and the watched folder /data/new lie in each other: files would be sent round in a ring",
+    ],
+  },
+  {
+    name: "jobs in a ring",
+    text:
+      `transfer_method: local\njobs:\n  - { name: a, watch_path: /a, remote_base_path: /b }\n  - { name: b, watch_path: /b, remote_base_path: /a }\n`,
+    errors: [
+      'config.yaml:3:32: files would go round in a ring: from the job "a" to "b" and back',
+      'config.yaml:4:32: files would go round in a ring: from the job "b" to "a" and back',
+    ],
+  },
+  {
+    name: "two jobs of one name",
+    text:
+      `remote_host: freya\nremote_base_path: /images\njobs:\n  - { name: a, watch_path: /a }\n  - { name: A, watch_path: /b }\n`,
+    errors: [
+      'config.yaml:5:7: a job named "A" stands here twice; names must differ',
+    ],
+  },
+  {
+    name: "two destinations of one name",
+    text:
+      `watch_path: /data\ndestinations:\n  - { remote_host: freya, remote_base_path: /a }\n  - { remote_host: freya, remote_base_path: /b }\n`,
+    errors: [
+      'config.yaml:4:5: a destination named "freya" stands here twice; names must differ',
+    ],
+  },
+  {
+    name: "the same destination twice",
+    text:
+      `watch_path: /data\ndestinations:\n  - { name: a, remote_host: freya, remote_base_path: /a }\n  - { name: b, remote_host: freya, remote_base_path: /a/ }\n`,
+    errors: [
+      "config.yaml:4:5: this destination is the same folder as another of the same job",
+    ],
+  },
+  {
+    name: "a job without a name",
+    text: `${BASE}jobs:\n  - watch_path: /a\n`,
+    errors: [
+      'config.yaml:5:5: "name" is missing; it must be a name',
+    ],
+  },
+  {
+    name: "a name with a slash",
+    text: `${BASE}jobs:\n  - name: a/b\n`,
+    errors: [
+      'config.yaml:5:5: "name" must be a name of letters, digits, blanks and . _ - (at most 64), not "a/b"',
+    ],
+  },
+  {
+    name: "jobs that are no list",
+    text: `${BASE}jobs: spring\n`,
+    errors: [
+      'config.yaml:4:1: "jobs" must be a list of jobs, not "spring"',
+    ],
+  },
+  {
+    name: "a job that is no section",
+    text: `${BASE}jobs: [spring]\n`,
+    errors: [
+      'config.yaml:4:8: "jobs" must be a section, like { name: spring, watch_path: /data, … }, not "spring"',
+    ],
+  },
+  {
+    name: "an empty list of jobs",
+    text: `${BASE}jobs: []\n`,
+    errors: [
+      'config.yaml:4:1: "jobs" must have at least one job',
+    ],
+  },
+  {
+    name: "a key of the program in a job",
+    text: `${BASE}jobs:\n  - name: a\n    log_level: debug\n`,
+    errors: [
+      'config.yaml:6:5: "log_level" cannot stand in a job; it belongs at the top of the file',
+    ],
+  },
+  {
+    name: "a mistake in one destination of many",
+    text:
+      `watch_path: /data\ndestinations:\n  - { remote_host: freya, remote_base_path: /a }\n  - remote_host: nas\n    remote_base_path: /a\n    paralel_transfers: 3\n    order: random\n`,
+    errors: [
+      'config.yaml:6:5: unknown key "paralel_transfers"; did you mean "parallel_transfers"?',
+      'config.yaml:7:5: "order" must be "oldest_first" or "newest_first", not "random"',
+    ],
+  },
+  {
+    name: "growing files",
+    text: `${BASE}growing_files: true\n`,
+    errors: [
+      'config.yaml:4:1: "growing_files" is not available yet',
+    ],
+  },
+  {
+    name: "growing files with their keys",
+    text: `${BASE}growing_files: { min_size_mb: 5 }\n`,
+    errors: [
+      'config.yaml:4:1: "growing_files" is not available yet',
+    ],
+  },
+  {
+    name: "transfer_method ftp",
+    text: `${BASE}transfer_method: ftp\n`,
+    errors: [
+      'config.yaml:4:1: "transfer_method: ftp" is not available yet',
+    ],
+  },
+  {
+    name: "a schedule",
+    text: `${BASE}schedule: { interval: 5m }\n`,
+    errors: [
+      'config.yaml:4:1: "schedule" is not available yet',
+    ],
+  },
+  {
+    name: "a cooldown",
+    text: `${BASE}cooldown_seconds: 5\n`,
+    errors: [
+      'config.yaml:4:1: "cooldown_seconds" is not available yet',
+    ],
+  },
+  {
+    name: "hooks",
+    text: `${BASE}hooks:\n  - { on: [ready], command: [echo] }\n`,
+    errors: [
+      'config.yaml:4:1: "hooks" is not available yet',
+    ],
+  },
+  {
+    name: "deleting at the destination",
+    text: `${BASE}delete_destination_files: true\n`,
+    errors: [
+      'config.yaml:4:1: "delete_destination_files" is not available yet',
+    ],
+  },
+  {
+    name: "PocketBase",
+    text: `${BASE}pocketbase: { url: http://localhost:8090 }\n`,
+    errors: [
+      'config.yaml:4:1: "pocketbase" is not available yet',
+    ],
+  },
+  {
+    name: "a timetable of the bandwidth",
+    text: `${BASE}bandwidth_limit: [{ from: "22:00" }]\n`,
+    errors: [
+      'config.yaml:4:1: a timetable in "bandwidth_limit" is not available yet',
+    ],
+  },
+  {
+    name: "a page for others without protection",
+    text: `${BASE}web: { listen: 0.0.0.0:9090 }\n`,
+    errors: [
+      'config.yaml:4:8: "web.listen" lets other computers connect at 0.0.0.0; that needs "token", "tls_cert" and "tls_key" as well',
+    ],
+  },
+  {
+    name: "a page at no address",
+    text: `${BASE}web: { listen: "here" }\n`,
+    errors: [
+      'config.yaml:4:8: "web.listen" must be an address and a port, like 127.0.0.1:9090, not "here"',
+    ],
+  },
+  {
+    name: "a short token",
+    text: `${BASE}web: { token: secret }\n`,
+    errors: [
+      'config.yaml:4:8: "web.token" must be text of at least 16 characters',
+    ],
+  },
+  {
+    name: "a certificate without its key",
+    text: `${BASE}web: { tls_cert: /etc/cert.pem }\n`,
+    errors: [
+      'config.yaml:4:8: "web.tls_cert" and "web.tls_key" go together; one is missing',
+    ],
+  },
+  {
+    name: "web without sense",
+    text: `${BASE}web: yes please\n`,
+    errors: [
+      'config.yaml:4:1: "web" must be false, true or a section, not "yes please"',
+    ],
+  },
+  {
+    name: "prototype keys",
+    text: `${BASE}__proto__: { a: 1 }\nconstructor: 1\n`,
+    errors: [
+      'config.yaml:4:1: unknown key "__proto__"; "image-transfer config schema" lists all that are known',
+      'config.yaml:5:1: unknown key "constructor"; "image-transfer config schema" lists all that are known',
+    ],
+  },
+  {
+    name: "seed 2: a watcher without its job",
+    kind: "toml",
+    text:
+      `[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\n\n[[file_watchers]]\nid = "w"\nsync_job_id = "document"\n`,
+    errors: [
+      'config.toml:8:1: no sync job has the id "document"; did you mean "documents"?',
+    ],
+  },
+  {
+    name: "seed 2: an unknown key",
+    kind: "toml",
+    text:
+      `[daemon]\nlog_levle = "info"\n\n[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\n\n[sync_jobs.sync_options]\ncomparison_method = "mtime"\n`,
+    errors: [
+      'config.toml:2:1: unknown key "log_levle"; did you mean "log_level"?',
+      'config.toml:10:1: "comparison_method" must be true, false, "checksum", "size" or "none", not "mtime"',
+    ],
+  },
+  {
+    name: "seed 2: a dry run",
+    kind: "toml",
+    text: `[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\nsync_options = { dry_run = true }\n`,
+    errors: [
+      'config.toml:5:18: "dry_run" is an option of the command line: image-transfer --dry-run',
+    ],
+  },
+  {
+    name: "seed 2: a cron schedule",
+    kind: "toml",
+    text:
+      `[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\n[sync_jobs.schedule]\ntype = "cron"\nexpression = "0 0 * * * *"\n`,
+    errors: [
+      'config.toml:5:2: "schedule" is not available yet',
+    ],
+  },
+];
+
+for (const { name, kind = "yaml", text, errors } of ROWS) {
+  Deno.test(`parseSettings() refuses ${name}`, () => {
+    const error = assertThrows(() => parseSettings(text, `config.${kind}`, kind, aComputer()), ConfigError);
+    assertEquals(error.message.split("\n"), errors);
+    assertEquals(error.code, "configuration");
+  });
+}
+
+Deno.test("ConfigError has its problems as data, with the whole key", () => {
+  const text = "watch_path: /data\ndestinations:\n  - remote_host: nas\n    remote_base_path: /a\n    retry_attempts: x\n";
+  const error = assertThrows(() => parseSettings(text, "c.yaml", "yaml", aComputer()), ConfigError);
+  assertEquals(error.problems, [{
+    line: 5,
+    column: 5,
+    key: "destinations[0].retry_attempts",
+    message: '"retry_attempts" must be a whole number from 0 to 1000, not "x"',
+  }]);
+});
+
+Deno.test("problemLine() keeps every problem on one line", () => {
+  const text = '"remote\\nhost": x\n"\\u001b[31m": y\n';
+  const error = assertThrows(() => parseSettings(text, "c.yaml", "yaml", aComputer()), ConfigError);
+  const lines = error.problems.map((problem) => problemLine("c.yaml", problem));
+  assert(lines.every((line) => !/[\p{Cc}]/u.test(line)), lines.join("|"));
+});
+
+Deno.test("parseSettings() ends soon for anchors that unfold without end", () => {
+  const levels = Array.from(
+    { length: 12 },
+    (_, n) => `a${n}: &a${n} [${Array(9).fill(n === 0 ? "x" : `*a${n - 1}`).join(", ")}]`,
+  );
+  assertThrows(() => parseSettings(levels.join("\n"), "c.yaml", "yaml", aComputer()), ConfigError, "this is no YAML");
+});
