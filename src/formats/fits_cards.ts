@@ -27,9 +27,16 @@ export const KEPT_CARDS = [
 
 /**
  * The kept cards that are there: those of the primary header, and where that has no data (`.fz`, many cameras' files of several
- * images) also those of the first extension. What is no FITS file has none.
+ * images) also those of the first extension. Looks into gzip, at its beginning. What is no FITS file has none.
  */
 export async function readCards(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
+  const [first, second] = await fill(read, 0, Math.min(size, 2));
+  if (first !== 0x1f || second !== 0x8b) return await cardsOf(read, size);
+  const bytes = unzipped(await fill(read, 0, Math.min(size, ZIPPED_BYTES)));
+  return await cardsOf((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
+}
+
+async function cardsOf(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
   const cards: Record<string, CardValue> = {};
   for await (const { index, header, dataBytes } of walkHdus(read, size)) {
     for (const keyword of KEPT_CARDS) {
@@ -41,18 +48,14 @@ export async function readCards(read: RangeReader, size: number): Promise<Record
   return cards;
 }
 
-/** As {@linkcode readCards}, for a FITS file within gzip: looks at its beginning only. */
-export async function readZippedCards(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
-  const beginning = await fill(read, 0, Math.min(size, ZIPPED_BYTES));
-  let bytes: Uint8Array;
+/** What the beginning of a gzip file holds; nothing where it is damaged. */
+function unzipped(beginning: Uint8Array): Uint8Array {
   try {
-    bytes = gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH });
+    return gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH });
   } catch (error) {
-    // What is no gzip, or damaged, has no cards; anything else is ours.
-    if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) return {};
+    if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) return new Uint8Array(0);
     throw error;
   }
-  return await readCards((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
 }
 
 /** Holds some 2,000 cards, which compress well, and at worst becomes 16 MB. */
