@@ -27,10 +27,16 @@
  */
 import type { Command } from "./command.ts";
 import { config } from "./config.ts";
+import { demo } from "./demo.ts";
 import { init } from "./init.ts";
+import { run } from "./run.ts";
+import { start } from "./start.ts";
 
 /** The list, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  run,
+  start,
   init,
   config,
+  demo,
 ];
