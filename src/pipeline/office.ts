@@ -19,7 +19,7 @@ import type { OutboxSystem } from "./way.ts";
 export interface OutboxTools {
   readonly system: OutboxSystem;
   readonly ledger: Ledger;
-  readonly method: Method;
+  readonly method: Pick<Method, "connect">;
   readonly context: MethodContext;
   readonly tell: Tell;
   /** The gate of the destination's host, shared by all destinations there. */

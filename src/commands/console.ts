@@ -1,0 +1,58 @@
+/**
+ * What a running daemon shows: its log, in the file and on the console, and on a terminal a progress bar below it.
+ *
+ * @module
+ */
+import type { LogSettings } from "../domain/settings.ts";
+import type { TransferEvent } from "../domain/transfer_event.ts";
+import { board } from "../notify/board.ts";
+import { type Log, openLog } from "../notify/log.ts";
+import { followRunning } from "../notify/running.ts";
+import type { Tools } from "./command.ts";
+
+export interface Console extends AsyncDisposable {
+  /** Hears the event stream. */
+  readonly listen: (event: TransferEvent) => void;
+  /** Goes on with other settings. */
+  adopt(settings: LogSettings): Promise<void>;
+}
+
+const DRAW_EVERY_MS = 250;
+
+export async function openConsole(first: LogSettings, { system, stderr }: Tools): Promise<Console> {
+  const pretty = system.isTerminal("stderr");
+  const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
+  const door = { pretty, write: (text: string) => lower ? lower.line(text) : stderr(text) };
+  const open = (settings: LogSettings): Promise<Log> =>
+    openLog(settings, door, (path) => system.makeFolder(path), (message) => door.write(`${message}\n`));
+  const running = followRunning();
+  const closed = new AbortController();
+  let settings = first;
+  let log = await open(first);
+  const drawing = draw();
+
+  async function draw(): Promise<void> {
+    while (lower && !closed.signal.aborted) {
+      await system.sleep(DRAW_EVERY_MS, closed.signal);
+      lower.draw(closed.signal.aborted ? [] : running.running(system.now()));
+    }
+  }
+
+  return {
+    listen(event) {
+      running.listen(event);
+      log.listen(event);
+    },
+    async adopt(next) {
+      if (JSON.stringify(next) === JSON.stringify(settings)) return;
+      settings = next;
+      await log[Symbol.asyncDispose]();
+      log = await open(next);
+    },
+    async [Symbol.asyncDispose]() {
+      closed.abort();
+      await drawing;
+      await log[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * `run --dry-run`: says what would be sent where, and touches nothing: no lock, no ledger, no log, no destination.
+ *
+ * @module
+ */
+import { printable } from "../domain/printable.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Settings } from "../domain/settings.ts";
+import type { Admission } from "../ledger/ledger.ts";
+import { openLedger } from "../ledger/open_ledger.ts";
+import { intake } from "../pipeline/intake.ts";
+import { EXIT, type Tools } from "./command.ts";
+
+/** Lists the deliveries that a run would begin with; one line a delivery on standard output. */
+export async function dryRun(settings: Settings, tools: Tools): Promise<number> {
+  using ledger = openLedger(settings.stateDirectory, { readOnly: true });
+  let count = 0;
+  let incomplete = 0;
+  for (const job of settings.jobs) {
+    const destinations = new Map(job.destinations.map((destination) => [destination.name, destination]));
+    const say = (absolutePath: string, destination: string, target: string) => {
+      const to = destinations.get(destination);
+      if (!to) return;
+      count += 1;
+      tools.stdout(`${printable(absolutePath)} -> ${printable(place(to, target))}\n`);
+    };
+    for (const { delivery: { source, destination, target } } of ledger.query({ job: job.name, states: WAITING })) {
+      say(source.absolutePath, destination, target);
+    }
+    const admitted = new Set<string>();
+    const admit = (admissions: readonly Admission[]) => {
+      for (const { source, targets } of admissions) {
+        if (admitted.has(source.path)) continue;
+        admitted.add(source.path);
+        for (const { destination, target } of targets) say(source.absolutePath, destination, target);
+      }
+      return [];
+    };
+    const stop = new AbortController();
+    const end = () => stop.abort();
+    tools.signal.addEventListener("abort", end, { once: true });
+    const taking = intake(job, {
+      system: tools.system,
+      ledger: { unknown: ledger.unknown, admit, recheck: () => [] },
+      tell: (event) => {
+        if (event.type === "notice" && (event.level === "warning" || event.level === "error")) tools.stderr(`${event.message}\n`);
+      },
+      admitted: () => {},
+    });
+    const over = taking.run(stop.signal);
+    try {
+      for (const { path, reason } of (await taking.settled()).incomplete) {
+        incomplete += 1;
+        tools.stderr(`"${printable(path)}" would wait: ${reason}\n`);
+      }
+    } finally {
+      stop.abort();
+      await over;
+      tools.signal.removeEventListener("abort", end);
+    }
+  }
+  tools.stderr(
+    `${count} ${count === 1 ? "file" : "files"} would be sent${
+      incomplete > 0 ? `, ${incomplete} not finished` : ""
+    }. Nothing was touched.\n`,
+  );
+  return EXIT.done;
+}
+
+const WAITING = ["queued", "sending", "deferred"] as const;
+
+function place({ name, host, user, basePath }: Destination, target: string): string {
+  const at = host === null ? "" : `${user === null ? "" : `${user}@`}${host}:`;
+  return `${name} ${at}${basePath.replace(/\/$/, "")}/${target}`;
+}

@@ -1,0 +1,82 @@
+/**
+ * `run`: the daemon in the foreground, until it is asked to end, or with `--once` until everything there is was
+ * delivered. Also what happens when no command is named.
+ *
+ * @module
+ */
+import { loadSettings, readConfig } from "../config/load.ts";
+import { type Daemon, startDaemon } from "../daemon.ts";
+import type { Settings } from "../domain/settings.ts";
+import { openConsole } from "./console.ts";
+import { autoReload } from "./auto_reload.ts";
+import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { crashGuard } from "./crash_guard.ts";
+import { dryRun } from "./dry_run.ts";
+import { deliverOnce } from "./deliver_once.ts";
+import { type RunInput, runOptions } from "./options.ts";
+import { keepServiceManager } from "./service_manager.ts";
+
+export const run = defineCommand({
+  name: "run",
+  help: "Watch and deliver, in the foreground",
+  description:
+    "Watches the folders of the configuration and delivers every finished file, until it is asked to end (Ctrl+C, SIGTERM). " +
+    "SIGHUP reads the configuration again.",
+  parser: runOptions,
+  run: runDaemon,
+});
+
+/** Runs the daemon; returns the exit code when it has ended. */
+export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
+  const { system } = tools;
+  const first = withOptions(await loadSettings(input.config, tools.cwd, system), input);
+  if (input.dryRun) return await dryRun(first, tools);
+
+  await using shown = await openConsole(first.log, tools);
+  const read = first.file === null ? null : fileReader(first.file, input, tools);
+  const daemon = await startDaemon(first, {
+    system,
+    readSettings: read,
+    listeners: [shown.listen],
+    adopt: ({ log }) => shown.adopt(log),
+  }, {
+    once: input.once,
+  });
+  if (daemon === null) {
+    tools.stderr(
+      `Another image-transfer runs with the state directory "${first.stateDirectory}". Ask it: image-transfer status\n`,
+    );
+    return EXIT.otherInstance;
+  }
+  using _guard = crashGuard(daemon.events.tell, () => daemon.stop("an internal error"));
+  const takeBack = system.onSignal(["SIGHUP"], () => void daemon.reload());
+  const stop = () => daemon.stop("asked to end");
+  tools.signal.addEventListener("abort", stop, { once: true });
+  if (tools.signal.aborted) stop();
+  try {
+    return await untilTheEnd(daemon, input, tools);
+  } finally {
+    await daemon[Symbol.asyncDispose]();
+    tools.signal.removeEventListener("abort", stop);
+    takeBack();
+  }
+}
+
+async function untilTheEnd(daemon: Daemon, input: RunInput, tools: Tools): Promise<number> {
+  if (input.once) return await deliverOnce(daemon, tools);
+  const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon)];
+  await daemon.stopped;
+  await Promise.all(beside);
+  return daemon.broken() ? EXIT.notDelivered : EXIT.done;
+}
+
+function fileReader(file: string, input: RunInput, { system }: Tools): () => Promise<Settings> {
+  return async () => withOptions((await readConfig(file, system)).settings, input);
+}
+
+/** The options of the command line outrank the file. */
+function withOptions(settings: Settings, { verbose, logLevel }: RunInput): Settings {
+  const wanted = logLevel ?? (verbose ? "debug" : undefined);
+  if (wanted === undefined) return settings;
+  return { ...settings, log: { ...settings.log, level: wanted === "warn" ? "warning" : wanted } };
+}

@@ -1,0 +1,20 @@
+/**
+ * `start`: another name for `run`, as seed 2 has it.
+ *
+ * @module
+ */
+import { merge, object } from "@optique/core/constructs";
+import { option } from "@optique/core/primitives";
+import { defineCommand, plain } from "./command.ts";
+import { runOptions } from "./options.ts";
+import { runDaemon } from "./run.ts";
+
+export const start = defineCommand({
+  name: "start",
+  help: "The same as run; install-service starts it in the background",
+  parser: merge(
+    runOptions,
+    object({ foreground: option("--foreground", { description: plain("In the foreground, as it always is") }) }),
+  ),
+  run: runDaemon,
+});

@@ -1,0 +1,245 @@
+/**
+ * The daemon: one lock, one ledger, one corridor for each job, one event stream. It starts, reloads and stops
+ * them, and answers the commands and the page.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { Failure, failureRecord } from "./domain/failure.ts";
+import type { Settings } from "./domain/settings.ts";
+import type { TransferEvent } from "./domain/transfer_event.ts";
+import { VERSION } from "./domain/version.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import { openLedger } from "./ledger/open_ledger.ts";
+import { methodNamed } from "./methods/methods.ts";
+import { type EventStream, eventStream } from "./notify/event_stream.ts";
+import { followRunning } from "./notify/running.ts";
+import type { Finish } from "./pipeline/corridor.ts";
+import { corridors } from "./pipeline/corridors.ts";
+import type { Outbox } from "./pipeline/outbox.ts";
+import type { System } from "./system/system.ts";
+import type { DaemonControl } from "./web/daemon_control.ts";
+import { type StatusReport, statusReport } from "./web/status_report.ts";
+
+export interface DaemonTools {
+  readonly system: System;
+  /** Reads the configuration again, for a reload; null where it does not come from a file. */
+  readonly readSettings: (() => Promise<Settings>) | null;
+  /** Hear every event from the first on. */
+  readonly listeners: readonly ((event: TransferEvent) => void)[];
+  /** Called with new settings before their jobs start: whoever else lives by them. */
+  readonly adopt?: (settings: Settings) => Promise<void>;
+}
+
+export interface DaemonOptions {
+  /** Deliver what is there, then end: see {@linkcode Daemon.finished}. */
+  readonly once?: boolean;
+}
+
+export interface Daemon extends DaemonControl, AsyncDisposable {
+  readonly settings: () => Settings;
+  readonly ledger: Ledger;
+  readonly events: EventStream;
+  /** Where the page is; set by whoever serves it. */
+  url: string | null;
+  /** Aborted when somebody asked for the end. */
+  readonly ending: AbortSignal;
+  /** True when it ends because of an error of its own: it should be started again. */
+  broken(): boolean;
+  /** Resolves when everything has ended and the lock is free. */
+  readonly stopped: Promise<void>;
+  /** With `once`: how it came out, per job, when nothing is left to do. */
+  finished(): Promise<readonly { readonly job: string; readonly finish: Finish }[]>;
+}
+
+/**
+ * Starts the daemon.
+ *
+ * @returns null when another instance holds the state directory.
+ * @throws {Failure} when the state directory or the ledger cannot be used.
+ */
+export async function startDaemon(first: Settings, tools: DaemonTools, options: DaemonOptions = {}): Promise<Daemon | null> {
+  const { system } = tools;
+  let settings = first;
+  const lock = await lockState(settings.stateDirectory, system);
+  if (lock === null) return null;
+
+  const events = eventStream(() => system.now());
+  for (const listener of tools.listeners) events.listen(listener);
+  const { tell } = events;
+  const running = followRunning();
+  events.listen(running.listen);
+  const startedAt = system.now();
+  const ending = new AbortController();
+  let broken = false;
+  let ledger: Ledger;
+  try {
+    ledger = openLedger(settings.stateDirectory, {
+      onNotice: (message) => tell({ type: "notice", level: "warning", message }),
+    });
+    await system.removeTree(join(settings.stateDirectory, "work"));
+    await system.makeFolder(join(settings.stateDirectory, "work"), 0o700);
+    if (settings.pidFile !== null) await system.writeText(settings.pidFile, `${system.pid}\n`);
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    throw error;
+  }
+
+  tell({ type: "started", version: VERSION, pid: system.pid });
+  const all = corridors({
+    system,
+    ledger,
+    tell,
+    methodOf: ({ method }) => methodNamed(method),
+    once: options.once ?? false,
+    broken: () => {
+      broken = true;
+      end("an internal error");
+    },
+  });
+  await all.adopt(settings);
+
+  let reloading: Promise<unknown> = Promise.resolve();
+
+  async function reloadNow(): Promise<{ ok: boolean; message: string }> {
+    if (tools.readSettings === null) return { ok: false, message: "There is no configuration file to read again" };
+    let next: Settings;
+    try {
+      next = await tools.readSettings();
+      if (next.stateDirectory !== settings.stateDirectory) {
+        throw new Failure("configuration", "Cannot change state_directory while running: restart for that");
+      }
+    } catch (error) {
+      const { message } = failureRecord(error);
+      tell({ type: "reload_refused", message });
+      return { ok: false, message };
+    }
+    settings = next;
+    await tools.adopt?.(next);
+    if (!ending.signal.aborted) await all.adopt(next);
+    tell({ type: "reloaded" });
+    return { ok: true, message: "The configuration was read again" };
+  }
+
+  function end(reason: string): void {
+    if (ending.signal.aborted) return;
+    tell({ type: "stopping", reason });
+    ending.abort();
+  }
+
+  const stopped = (async () => {
+    await new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
+    await reloading;
+    await all.stop();
+    await tidyUp();
+    tell({ type: "stopped" });
+    ledger[Symbol.dispose]();
+    await lock[Symbol.asyncDispose]();
+  })();
+
+  async function tidyUp(): Promise<void> {
+    try {
+      await system.removeTree(join(settings.stateDirectory, "work"));
+      if (settings.pidFile !== null) await system.remove(settings.pidFile);
+    } catch (error) {
+      tell({ type: "notice", level: "warning", message: `Cannot tidy up: ${failureRecord(error).message}` });
+    }
+  }
+
+  const chosen = (name: string | null): Outbox[] => {
+    const found = all.outboxes().filter(({ destination }) => name === null || destination.name === name);
+    if (found.length > 0 || name === null) return found;
+    throw unknownName("destination", name, all.outboxes().map(({ destination }) => destination.name));
+  };
+  const names = (boxes: readonly Outbox[]) => [...new Set(boxes.map(({ destination }) => destination.name))];
+
+  const daemon: Daemon = {
+    settings: () => settings,
+    ledger,
+    events,
+    url: null,
+    ending: ending.signal,
+    broken: () => broken,
+    stopped,
+    status(): StatusReport {
+      return statusReport({
+        pid: system.pid,
+        version: VERSION,
+        startedAt,
+        url: daemon.url,
+        jobs: all.list().map(({ job, intake }) => ({
+          job,
+          watching: intake.watching(),
+          filesWaiting: intake.waiting().length,
+        })),
+        destinations: all.outboxes().map((box) => {
+          const { method, freeBytes } = box.about();
+          return { destination: box.destination, method, state: box.state(), freeBytes };
+        }),
+        counts: ledger.counts(),
+      });
+    },
+    live: () => ({ running: running.running(system.now()), oldestWaiting: ledger.oldestWaiting() }),
+    stop: end,
+    async reload() {
+      const turn = reloading.then(reloadNow);
+      reloading = turn.catch(() => undefined);
+      return await turn;
+    },
+    sync(name) {
+      const wanted = all.list().filter(({ job }) => name === undefined || job.name === name);
+      if (wanted.length === 0 && name !== undefined) throw unknownName("job", name, all.list().map(({ job }) => job.name));
+      for (const { intake, job, wake } of wanted) {
+        intake.scanNow().catch((error) => {
+          tell({
+            type: "notice",
+            level: "error",
+            message: `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`,
+            error,
+          });
+        });
+        wake();
+      }
+      return wanted.map(({ job }) => job.name);
+    },
+    retry(ids) {
+      const count = ledger.requeue(ids, system.now());
+      for (const { wake } of all.list()) wake();
+      return count;
+    },
+    pause(name, by) {
+      const boxes = chosen(name);
+      for (const box of boxes) box.pause(by);
+      return names(boxes);
+    },
+    resume(name) {
+      const boxes = chosen(name);
+      for (const box of boxes) box.resume();
+      return names(boxes);
+    },
+    finished: () =>
+      Promise.all(all.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(ending.signal) }))),
+    async [Symbol.asyncDispose]() {
+      end("the program ends");
+      await stopped;
+    },
+  };
+  return daemon;
+}
+
+async function lockState(folder: string, system: System): Promise<AsyncDisposable | null> {
+  try {
+    await system.makeFolder(folder, 0o700);
+    return await system.lock(join(folder, "lock"));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure("configuration", `Cannot use the state directory "${folder}": ${reason}`, {
+      hint: "Make it writable for this account, or choose another one with state_directory.",
+      cause,
+    });
+  }
+}
+
+function unknownName(what: string, name: string, known: readonly string[]): Failure {
+  return new Failure("configuration", `There is no ${what} "${name}"`, { hint: `There are: ${[...new Set(known)].join(", ")}.` });
+}

@@ -1,0 +1,44 @@
+/**
+ * The one event stream: the corridor tells, everyone else listens. Telling never throws and never waits, so no
+ * listener can hold up a delivery.
+ *
+ * @module
+ */
+import type { Happening, Tell, TransferEvent } from "../domain/transfer_event.ts";
+
+export type Listener = (event: TransferEvent) => void;
+
+export interface EventStream {
+  readonly tell: Tell;
+  /** Hears every event from now on, until the returned function is called. */
+  listen(listener: Listener): () => void;
+}
+
+/** A stream that stamps events with `now()`. A listener that throws is reported to the others, once. */
+export function eventStream(now: () => number): EventStream {
+  const listeners = new Set<Listener>();
+  const faulty = new WeakSet<Listener>();
+
+  const stamped = (happening: Happening): TransferEvent => ({ ...happening, at: now() } as TransferEvent);
+
+  function tell(happening: Happening): void {
+    const event = stamped(happening);
+    for (const listener of [...listeners]) {
+      try {
+        listener(event);
+      } catch (error) {
+        if (faulty.has(listener)) continue;
+        faulty.add(listener);
+        tell({ type: "notice", level: "error", message: "A listener of the event stream failed", error });
+      }
+    }
+  }
+
+  return {
+    tell,
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * The corridor of one job, both halves: the intake fills the ledger, one outbox per destination empties it, and
+ * sources are removed where the job asks for it.
+ *
+ * @module
+ */
+import type { Destination, Job } from "../domain/job.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Method, MethodContext } from "../methods/method.ts";
+import type { System } from "../system/system.ts";
+import type { Gate } from "./gate.ts";
+import { type Intake, intake } from "./intake.ts";
+import { type Idleness, type Outbox, outbox } from "./outbox.ts";
+import { type SourceRemoval, sourceRemoval } from "./remove_source.ts";
+import type { Semaphore } from "./semaphore.ts";
+
+export interface CorridorTools {
+  readonly system: System;
+  readonly ledger: Ledger;
+  readonly tell: Tell;
+  readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
+  readonly contextOf: (destination: Destination) => MethodContext;
+  /** The gate that all destinations on one host share. */
+  readonly gateOf: (destination: Destination) => Gate;
+  readonly slots: Semaphore;
+  readonly shutdownTimeoutMs: number;
+  readonly fileOperations: number;
+  readonly batchFiles: number;
+  readonly once: boolean;
+}
+
+export interface Corridor {
+  readonly job: Job;
+  readonly intake: Intake;
+  readonly outboxes: readonly Outbox[];
+  /** Works until the signal is aborted and what is in flight has ended or was parked. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Wakes the outboxes: the ledger changed. */
+  wake(): void;
+  /** Resolves when everything there is was delivered, or waiting for the rest is in vain. Needs {@linkcode Corridor.run} to run. */
+  finished(signal: AbortSignal): Promise<Finish>;
+}
+
+/** How a run that ends by itself came out for one job. */
+export interface Finish {
+  /** Files found that are not finished or cannot be taken: path and reason. */
+  readonly incomplete: readonly { readonly path: string; readonly reason: string }[];
+  /** Destinations that were given up. */
+  readonly unreached: readonly { readonly destination: string; readonly idleness: Idleness }[];
+}
+
+export function corridor(job: Job, tools: CorridorTools): Corridor {
+  const { system, ledger, tell } = tools;
+  const ending = new AbortController();
+  const removal: { do: SourceRemoval | null } = { do: null };
+  const outboxes = job.destinations.map((destination) =>
+    outbox(job, destination, {
+      system,
+      ledger,
+      tell,
+      method: tools.methodOf(destination),
+      context: tools.contextOf(destination),
+      host: tools.gateOf(destination),
+      slots: tools.slots,
+      shutdownTimeoutMs: tools.shutdownTimeoutMs,
+      fileOperations: tools.fileOperations,
+      batchFiles: tools.batchFiles,
+      once: tools.once,
+      delivered: () => void removal.do?.pass(ending.signal),
+    })
+  );
+  removal.do = sourceRemoval(job, outboxes, { system, ledger, tell });
+  const wake = () => outboxes.forEach((box) => box.wake());
+  const taking = intake(job, {
+    system,
+    ledger,
+    tell,
+    admitted: wake,
+    chosenMethod: (name) => {
+      const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
+      return method === undefined || method === "auto" ? null : method;
+    },
+  });
+
+  return {
+    job,
+    intake: taking,
+    outboxes,
+    wake,
+    async run(signal) {
+      signal.addEventListener("abort", () => ending.abort(), { once: true });
+      await Promise.all([taking.run(signal), ...outboxes.map((box) => box.run(signal))]);
+    },
+    async finished(signal) {
+      while (true) {
+        const { incomplete } = await taking.settled();
+        const idle = await Promise.all(
+          outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(signal) })),
+        );
+        // Something may have been admitted while the last files were sent.
+        const again = await taking.settled();
+        const unreached = idle.filter(({ idleness }) => !idleness.drained);
+        const late = idle.some(({ destination, idleness }) =>
+          idleness.drained && ledger.counts(job.name, destination).queued > 0
+        );
+        if (late && !signal.aborted) continue;
+        await removal.do?.pass(ending.signal);
+        return { incomplete: again.incomplete.length > 0 ? again.incomplete : incomplete, unreached };
+      }
+    },
+  };
+}

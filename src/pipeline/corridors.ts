@@ -1,0 +1,127 @@
+/**
+ * The corridors of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
+ * on one host share a gate, all destinations share the places to send.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Destination, Job } from "../domain/job.ts";
+import type { Settings } from "../domain/settings.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { MethodContext } from "../methods/method.ts";
+import type { System } from "../system/system.ts";
+import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
+import { type Gate, gate } from "./gate.ts";
+import type { Outbox } from "./outbox.ts";
+import { semaphore } from "./semaphore.ts";
+
+export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "tell" | "methodOf" | "once"> {
+  /** Called when a corridor ended by an error of ours. */
+  readonly broken: () => void;
+}
+
+export interface Corridors {
+  list(): Corridor[];
+  outboxes(): Outbox[];
+  /** Makes these settings' jobs the running ones. What did not change goes on undisturbed. */
+  adopt(settings: Settings): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Running {
+  readonly corridor: Corridor;
+  readonly stop: AbortController;
+  readonly over: Promise<void>;
+}
+
+export function corridors(tools: CorridorsTools): Corridors {
+  const { system, ledger, tell } = tools;
+  const running = new Map<string, Running>();
+  const hosts = new Map<string, Gate>();
+  let slots = semaphore(1);
+  let settings: Settings | null = null;
+
+  function start(job: Job, now: Settings): void {
+    const stop = new AbortController();
+    const made = corridor(job, {
+      ...tools,
+      contextOf: (destination) => contextOf(destination, { ledger, settings: now, system, tell }),
+      gateOf,
+      slots,
+      shutdownTimeoutMs: now.shutdownTimeoutMs,
+      fileOperations: now.maxFileOperations,
+      batchFiles: Math.min(now.syncQueueSize, MOST_BATCH_FILES),
+    });
+    const over = made.run(stop.signal).catch((error) => {
+      tell({ type: "notice", level: "error", message: `The job ${job.name} ended by an internal error`, error });
+      tools.broken();
+    });
+    running.set(job.name, { corridor: made, stop, over });
+  }
+
+  async function stopOne(name: string): Promise<void> {
+    const job = running.get(name);
+    if (!job) return;
+    job.stop.abort();
+    await job.over;
+    running.delete(name);
+  }
+
+  /** One gate for each host; a local destination has its own. */
+  function gateOf({ job, name, host, port }: Destination): Gate {
+    const key = host === null ? `local ${job}/${name}` : `${host.toLowerCase()}:${port ?? ""}`;
+    const known = hosts.get(key) ?? gate(system);
+    hosts.set(key, known);
+    return known;
+  }
+
+  return {
+    list: () => [...running.values()].map(({ corridor }) => corridor),
+    outboxes: () => [...running.values()].flatMap(({ corridor }) => [...corridor.outboxes]),
+    async adopt(next) {
+      const before = settings;
+      const common = before !== null && COMMON.every((key) => before[key] === next[key]);
+      if (!common) slots = semaphore(next.maxConcurrentSyncs);
+      settings = next;
+      const kept = new Set(
+        next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),
+      );
+      await Promise.all([...running.keys()].filter((name) => !kept.has(name)).map(stopOne));
+      for (const job of next.jobs) if (!kept.has(job.name)) start(job, next);
+    },
+    async stop() {
+      await Promise.all([...running.keys()].map(stopOne));
+    },
+  };
+}
+
+const MOST_BATCH_FILES = 1000;
+
+/** Settings that every job lives by: a change restarts all. */
+const COMMON = ["maxConcurrentSyncs", "maxFileOperations", "syncQueueSize", "shutdownTimeoutMs"] as const;
+
+function same(a: Job, b: Job | undefined): boolean {
+  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
+function contextOf(
+  destination: Destination,
+  tools: { readonly ledger: Ledger; readonly settings: Settings; readonly system: System; readonly tell: Tell },
+): MethodContext {
+  const key = shortHash(`${destination.job}\0${destination.name}`);
+  return {
+    system: tools.system,
+    // Of its own for each destination: two that share a folder must not sweep each other's files.
+    stagingRoot: `.image-transfer-${tools.ledger.instance}-${key}`,
+    workFolder: join(tools.settings.stateDirectory, "work", key),
+    tell: (level, message) => tools.tell({ type: "notice", level, message: `${destination.name}: ${message}` }),
+  };
+}
+
+/** FNV-1a, 32 bits, in base 36: tells destinations apart, nothing more. */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash.toString(36);
+}
