@@ -1,0 +1,278 @@
+/** Folders as they are in the field: bursts, new folders, a root that comes and goes, names from hell. */
+import { assertEquals } from "@std/assert";
+import { Failure } from "../../src/domain/failure.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
+
+const image = fitsFile(6_000, 3);
+const posix = Deno.build.os !== "windows";
+
+Deno.test("intake() admits each of 2,000 files of a burst once", async () => {
+  await using rig = await runningIntake();
+  const names = Array.from({ length: 2_000 }, (_, index) => `n${index % 7}/f${index}.fits`);
+  for (const name of names) await rig.write(name, image);
+  await rig.until(() => rig.admitted().length >= names.length, "all are admitted");
+  await rig.intake.scanNow();
+  assertEquals(rig.admitted().sort(), names.sort());
+});
+
+Deno.test("intake() finds files in folders that were made a moment before", async () => {
+  await using rig = await runningIntake();
+  const names: string[] = [];
+  for (let night = 0; night < 10; night++) {
+    for (const name of [`2026010${night}/a.fits`, `2026010${night}/raw/deep/b.fits`]) {
+      await rig.write(name, image);
+      names.push(name);
+    }
+  }
+  await rig.until(() => rig.admitted().length >= names.length, "all are admitted");
+  assertEquals(rig.admitted().sort(), names.sort());
+});
+
+Deno.test("intake() finds the files of a folder that was moved in", async () => {
+  await using rig = await runningIntake();
+  rig.whole("night/x/a.fits", image);
+  await rig.folder.write("outside/x/a.fits", image);
+  await Deno.rename(rig.folder.at("outside"), `${rig.root}/night`);
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
+});
+
+Deno.test("intake() notices that its folder is gone, and goes on by itself when it is back", async () => {
+  await using rig = await runningIntake();
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "the first file is admitted");
+  await Deno.remove(rig.root, { recursive: true });
+  await rig.until(() => rig.told("not_watching").length === 1, "it is told");
+  assertEquals([rig.intake.watching(), rig.intake.how(), rig.intake.failure()?.code], [false, null, "source_gone"]);
+  await rig.write("b.fits", image);
+  await rig.until(() => rig.admitted().length === 2, "a file of the new folder is admitted");
+  await rig.write("c.fits", image);
+  await rig.until(() => rig.admitted().length === 3, "events come again");
+  assertEquals([rig.told("not_watching").length, rig.told("watching").length, rig.intake.watching()], [1, 2, true]);
+});
+
+Deno.test("intake() notices that its folder was replaced by another one", async () => {
+  await using rig = await runningIntake();
+  await rig.folder.write("next/b.fits", rig.whole("b.fits", image));
+  await Deno.rename(rig.root, rig.folder.at("former"));
+  await Deno.rename(rig.folder.at("next"), rig.root);
+  await rig.until(() => rig.admitted().length === 1, "the file of the new folder is admitted");
+});
+
+Deno.test("settled() of intake() throws where the folder is missing", async () => {
+  await using rig = await intakeRig();
+  await Deno.remove(rig.root);
+  rig.start();
+  await rig.until(() => rig.intake.failure() !== null, "the folder is missed");
+  const thrown = await rig.intake.settled().then(() => null, (error) => error);
+  assertEquals(thrown instanceof Failure && thrown.code, "source_gone");
+});
+
+Deno.test({
+  name: "intake() admits hostile names as they are",
+  ignore: !posix,
+  fn: async () => {
+    await using rig = await runningIntake();
+    const names = [
+      "-rf.fits",
+      "$(touch x).fits",
+      "`id`.fits",
+      "a\nb.fits",
+      "a b  c.fits",
+      "quote'\".fits",
+      "semi;colon&|.fits",
+      "ünïcødé 星.fits",
+      "[a](b){c}*?.fits",
+      "#hash.fits",
+      "back\\slash.fits",
+      "tab\there.fits",
+      "\u202egnp.fits",
+      `${"x".repeat(250)}.fits`,
+      "folder\nwith newline/--delete/a.fits",
+    ];
+    for (const name of names) await rig.write(name, image);
+    await rig.until(() => rig.admitted().length + rig.told("refused").length >= names.length, "all are judged");
+    assertEquals(rig.admitted().sort(), names.sort());
+  },
+});
+
+Deno.test({
+  name: "intake() refuses a name that is not UTF-8, once, and nothing else with it",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using rig = await runningIntake();
+    await shell(rig.root, "printf x > \"$(printf 'bad\\377.fits')\"; printf x > \"$(printf 'bad\\377.txt')\"");
+    await rig.write("good.fits", image);
+    await rig.until(() => rig.admitted().length === 1, "the good one is admitted");
+    await rig.until(() => rig.told("refused").length > 0, "the bad one is told");
+    await rig.intake.scanNow();
+    const [refused, ...more] = rig.told("refused");
+    assertEquals([refused?.type === "refused" && refused.failure.code, more], ["bad_name", []]);
+    const { incomplete } = await rig.intake.settled();
+    assertEquals(incomplete.map(({ reason }) => reason), ["refused"]);
+    await shell(rig.root, "rm -- bad*.fits");
+    await rig.intake.scanNow();
+    assertEquals(rig.intake.waiting(), []);
+  },
+});
+
+Deno.test({
+  name: "intake() follows no symlink, but for the watched folder itself",
+  ignore: !posix,
+  fn: async () => {
+    await using rig = await intakeRig();
+    await rig.folder.write("outside/secret.fits", image);
+    await Deno.symlink(rig.folder.at("outside"), `${rig.root}/linked`);
+    await Deno.symlink(rig.folder.at("outside/secret.fits"), `${rig.root}/link.fits`);
+    rig.start();
+    await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
+    await rig.folder.write("outside/later.fits", image);
+    await Deno.writeFile(`${rig.root}/linked/through.fits`, image);
+    await rig.write("own.fits", image);
+    await rig.until(() => rig.admitted().length > 0, "the own file is admitted");
+    await rig.intake.scanNow();
+    assertEquals(rig.admitted(), ["own.fits"]);
+  },
+});
+
+Deno.test({
+  name: "intake() watches a folder that is given as a symlink",
+  ignore: !posix,
+  fn: async () => {
+    await using outer = await intakeRig();
+    await Deno.symlink(outer.root, outer.folder.at("link"));
+    await using rig = await runningIntake({ job: { watchPath: outer.folder.at("link") } });
+    await rig.write("n/a.fits", image);
+    await rig.until(() => rig.admitted().length === 1, "it is admitted");
+  },
+});
+
+Deno.test("intake() leaves hidden, excluded and our own staging folders alone", async () => {
+  await using rig = await runningIntake({ job: { excludePatterns: ["flats", "*_bad.fits"] } });
+  await rig.write(".hidden/a.fits", image);
+  await rig.write(".image-transfer-abc/1/a.fits", image);
+  await rig.write("flats/a.fits", image);
+  await rig.write("x_BAD.fits", image);
+  await rig.write("good.fits", image);
+  await rig.until(() => rig.admitted().length > 0, "the good one is admitted");
+  await rig.intake.scanNow();
+  assertEquals(rig.admitted(), ["good.fits"]);
+});
+
+Deno.test("intake() admits new content under an old name as a new version, by rewriting and by replacing", async () => {
+  await using rig = await runningIntake();
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "the first version is admitted");
+  await rig.write("a.fits", fitsFile(6_000, 4));
+  await rig.until(() => rig.admitted().length === 2, "the rewritten version is admitted");
+  await rig.folder.write("new.fits", rig.whole("a.fits", fitsFile(6_000, 5)));
+  await Deno.rename(rig.folder.at("new.fits"), `${rig.root}/a.fits`);
+  await rig.until(() => rig.admitted().length === 3, "the replacing version is admitted");
+  await rig.intake.scanNow();
+  assertEquals(rig.admitted().length, 3);
+  const told = rig.events.filter(({ type }) => type === "created" || type === "changed").map(({ type }) => type);
+  assertEquals(told, ["created", "changed", "created"]);
+});
+
+Deno.test({
+  name: "intake() takes a new mode of a file for nothing new",
+  ignore: !posix,
+  fn: async () => {
+    await using rig = await runningIntake();
+    await rig.write("a.fits", image);
+    await rig.until(() => rig.admitted().length === 1, "it is admitted");
+    await pause(1_100);
+    await Deno.chmod(`${rig.root}/a.fits`, 0o600);
+    await pause(500);
+    await rig.intake.scanNow();
+    await rig.until(() => rig.intake.waiting().length === 0, "the content is compared");
+    await rig.intake.scanNow();
+    assertEquals(rig.admitted(), ["a.fits"]);
+  },
+});
+
+Deno.test({
+  name: "intake() finds new content behind old size and time",
+  ignore: !posix,
+  fn: async () => {
+    await using rig = await runningIntake();
+    const time = 1_700_000_000;
+    await rig.write("a.fits", image);
+    await Deno.utime(`${rig.root}/a.fits`, time, time);
+    await rig.until(() => rig.intake.waiting().length === 0 && rig.admitted().length > 0, "it is admitted");
+    const before = rig.admitted().length;
+    // The ledger knows the hash once the file was sent.
+    for (const { delivery } of rig.ledger.query({})) rig.ledger.rememberHash(delivery, await sha256(image));
+    await pause(1_100);
+    const other = fitsFile(6_000, 99);
+    await rig.write("a.fits", other);
+    await Deno.utime(`${rig.root}/a.fits`, time, time);
+    await rig.until(() => rig.admitted().length > before, "the new content is admitted");
+  },
+});
+
+Deno.test("intake() tells what is removed", async () => {
+  await using rig = await runningIntake();
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
+  await Deno.remove(`${rig.root}/a.fits`);
+  await rig.until(() => rig.told("removed", "a.fits").length === 1, "it is told");
+});
+
+Deno.test("intake() refuses a file that contradicts its checksums, and takes it when it is mended", async () => {
+  await using rig = await runningIntake();
+  const wrong = fitsFile(6_000, 3, ["DATASUM = '1         '"]);
+  await rig.write("a.fits", wrong);
+  await rig.until(() => rig.told("refused", "a.fits").length === 1, "it is refused");
+  const [refused] = rig.told("refused");
+  assertEquals(refused?.type === "refused" && refused.failure.code, "source_corrupt");
+  await rig.intake.scanNow();
+  assertEquals([rig.told("refused").length, rig.admitted()], [1, []]);
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "the mended file is admitted");
+});
+
+Deno.test("intake() lets one unreadable file among many wait alone, and tries it again at the next scan", async () => {
+  const real = createSystem();
+  let forbidden = true;
+  await using rig = await runningIntake({
+    system: {
+      read: (path, offset, length) =>
+        forbidden && path.endsWith("f13.fits")
+          ? Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"))
+          : real.read(path, offset, length),
+    },
+  });
+  for (let index = 0; index < 100; index++) await rig.write(`f${index}.fits`, image);
+  await rig.until(() => rig.admitted().length === 99, "the others are admitted");
+  await rig.until(() => rig.told("refused", "f13.fits").length === 1, "the one is told");
+  await rig.intake.scanNow();
+  assertEquals([rig.told("refused").length, rig.intake.waiting().map(({ path }) => path)], [1, ["f13.fits"]]);
+  forbidden = false;
+  await rig.intake.scanNow();
+  await rig.until(() => rig.admitted().length === 100, "it is admitted after all");
+});
+
+Deno.test({
+  name: "intake() lets one unreadable folder wait alone",
+  ignore: !posix || has("root"),
+  fn: async () => {
+    await using rig = await intakeRig();
+    await rig.write("closed/a.fits", image);
+    await rig.write("open/a.fits", image);
+    await Deno.chmod(`${rig.root}/closed`, 0);
+    rig.start();
+    await rig.until(() => rig.admitted().length === 1 && rig.told("refused", "closed").length === 1, "one is admitted, one told");
+  },
+});
+
+async function shell(cwd: string, script: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command("bash", { args: ["-c", script], cwd }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
