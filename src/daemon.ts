@@ -18,6 +18,7 @@ import type { Finish } from "./pipeline/corridor.ts";
 import { corridors } from "./pipeline/corridors.ts";
 import type { Outbox } from "./pipeline/outbox.ts";
 import type { System } from "./system/system.ts";
+import { type ControlServer, controlServer } from "./web/control_server.ts";
 import type { DaemonControl } from "./web/daemon_control.ts";
 import { type StatusReport, statusReport } from "./web/status_report.ts";
 
@@ -71,6 +72,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   events.listen(running.listen);
   const startedAt = system.now();
   const ending = new AbortController();
+  const channel: { server: ControlServer | null; readonly end: AbortController } = { server: null, end: new AbortController() };
   let broken = false;
   let ledger: Ledger;
   try {
@@ -131,6 +133,8 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     await new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
     await reloading;
     await all.stop();
+    channel.end.abort();
+    await channel.server?.finished;
     await tidyUp();
     tell({ type: "stopped" });
     ledger[Symbol.dispose]();
@@ -224,7 +228,24 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       await stopped;
     },
   };
+  await openChannel();
   return daemon;
+
+  /** The channel for commands. Without it the daemon delivers all the same. */
+  async function openChannel(): Promise<void> {
+    const onError = (error: unknown) => tell({ type: "notice", level: "error", message: "A request of a command failed", error });
+    const { stateDirectory } = settings;
+    try {
+      channel.server = await controlServer(
+        daemon,
+        { stateDirectory, version: VERSION, url: daemon.url, system, onError },
+        channel.end.signal,
+      );
+    } catch (error) {
+      const message = `Cannot listen for commands (status, stop, …): ${failureRecord(error).message}`;
+      tell({ type: "notice", level: "warning", message });
+    }
+  }
 }
 
 async function lockState(folder: string, system: System): Promise<AsyncDisposable | null> {
