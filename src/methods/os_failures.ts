@@ -49,6 +49,11 @@ const TABLE: readonly (readonly [RegExp, Meaning])[] = [
     hint: "Look at the path at the destination, and move away what is in the way.",
   }],
   [/permission denied|operation not permitted/i, { code: "permission_denied", reason: "permission denied", hint: RIGHTS }],
+  [/cross-device link/i, {
+    code: "configuration",
+    reason: "the folder is on another file system than the base path",
+    hint: "Make that file system a destination of its own.",
+  }],
   [/stale (nfs )?file handle|transport endpoint is not connected|input\/output error|host is down/i, {
     code: "device_missing",
     reason: "the disk or network share there does not answer",

@@ -53,7 +53,8 @@ export function sshOptions(way: SshWay, sharing: Sharing): string[] {
   };
   if (destination.user !== null) options["User"] = destination.user;
   if (destination.port !== null) options["Port"] = String(destination.port);
-  if (destination.compression) options["Compression"] = "yes";
+  // rsync compresses by itself.
+  if (destination.compression && destination.method !== "rsync") options["Compression"] = "yes";
   return [
     ...(way.configFile ? ["-F", way.configFile] : []),
     ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]),

@@ -1,0 +1,59 @@
+/**
+ * A folder of symlinks with safe names to the sources of a batch. So rsync and scp see neither a hostile name nor a
+ * name they would have to change on the way; they follow the links.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { Failure } from "../domain/failure.ts";
+import { faultOf } from "../system/fault.ts";
+import { atMost } from "./at_most.ts";
+import type { MethodContext, Parcel } from "./method.ts";
+
+/** A folder with one link for each parcel, named like the parcel's staged name; gone when disposed of. */
+export interface Links extends AsyncDisposable {
+  readonly folder: string;
+}
+
+/** A run of parcels that go to the same folder; `first` is the number of its first parcel in the batch. */
+export interface Lot {
+  /** The remote folder, relative to the base path. */
+  readonly staging: string;
+  readonly parcels: readonly { readonly parcel: Parcel; readonly index: number; readonly name: string }[];
+}
+
+/** The parcels by their staging folder, nearly always one. */
+export function lotsOf(parcels: readonly Parcel[]): Lot[] {
+  const lots = new Map<string, { parcel: Parcel; index: number; name: string }[]>();
+  parcels.forEach((parcel, index) => {
+    const slash = parcel.staged.lastIndexOf("/");
+    const staging = parcel.staged.slice(0, slash);
+    const lot = lots.get(staging) ?? [];
+    lot.push({ parcel, index, name: parcel.staged.slice(slash + 1) });
+    lots.set(staging, lot);
+  });
+  return [...lots].map(([staging, parcels]) => ({ staging, parcels }));
+}
+
+/** Makes the links. @throws {Failure} `local_disk_full`, or what else keeps us from writing in our own folder. */
+export async function linkLot({ parcels }: Lot, { system, workFolder }: MethodContext): Promise<Links> {
+  const folder = join(workFolder, crypto.randomUUID().slice(0, 13));
+  const links: Links = { folder, [Symbol.asyncDispose]: () => system.removeTree(folder) };
+  try {
+    await system.makeFolder(folder, 0o700);
+    await atMost(16, parcels, ({ parcel, name }) => system.symlink(parcel.source.absolutePath, join(folder, name)));
+    return links;
+  } catch (error) {
+    await links[Symbol.asyncDispose]();
+    const full = faultOf(error) === "no_space";
+    throw new Failure(
+      full ? "local_disk_full" : "configuration",
+      `Cannot prepare a batch in "${dirname(folder)}" on this computer`,
+      {
+        hint: full ? "Free space on the disk of state_directory." : "Check state_directory: its disk must allow symlinks.",
+        next: "hold",
+        cause: error,
+      },
+    );
+  }
+}

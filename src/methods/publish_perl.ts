@@ -1,0 +1,137 @@
+/**
+ * The program that gives staged files their final names at the far end, in perl (5.8 or newer, core modules only): one
+ * process for a whole batch. Input: seven fields a file, each ended by NUL (staged, target, policy, stem and ending of
+ * former names, file mode, folder mode; modes octal or empty). Output: one line a file, in order, once all is durable:
+ * `ok`, `former <number>`, `exists`, `folder`, or `fail <reason>`. publish_sh.ts does the same without perl.
+ *
+ * @module
+ */
+
+/** Arguments: `sync -f` or nothing, and from how many files on it is used in place of an fsync for each. */
+export const PUBLISH_PERL = String.raw`
+use strict; use IO::Handle; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use Fcntl;
+my ($syncf, $many) = @ARGV;
+binmode STDIN; binmode STDOUT;
+$/ = "\0"; my @field = <STDIN>; chomp @field;
+my (@item, %seen, %dirty, @answer);
+push @item, [splice @field, 0, 7] while @field;
+my $whole = $syncf && @item >= $many;
+
+sub flush {
+  my ($path) = @_;
+  open(my $f, '<', $path) or return $!;
+  # macOS: fsync only reaches the drive's cache; 51 is F_FULLFSYNC.
+  return '' if $^O eq 'darwin' && fcntl($f, 51, 0);
+  return '' if $f->sync || $! == EINVAL || $! == ENOTSUP;
+  return $!;
+}
+sub flush_all {
+  return system('sync', '-f', '.') == 0 ? '' : 'sync -f failed';
+}
+sub parent { my ($p) = @_; return $p =~ m{^(.*)/[^/]*\z}s ? $1 : '.' }
+sub folders {
+  my ($dir, $mode) = @_;
+  return '' if $seen{$dir};
+  my ($path, $above) = ('', '.');
+  for my $part (split m{/}, $dir) {
+    $path = length $path ? "$path/$part" : $part;
+    next if $part eq '.';
+    if (!$seen{$path}) {
+      if (mkdir $path) { chmod oct $mode, $path if length $mode }
+      elsif ($! == EEXIST) { return "Not a directory" unless -d $path }
+      else { my $e = "$!"; return $e unless -d $path }
+      # Also where it was there already: a crash may have come between its making and its flushing.
+      $dirty{$above} = 1;
+      $seen{$path} = 1;
+    }
+    $above = $path;
+  }
+  $seen{$dir} = 1;
+  return '';
+}
+sub same {
+  my ($a, $b) = @_;
+  my @a = lstat $a or return 0; my @b = lstat $b or return 0;
+  return 0 unless -f _ && $a[7] == $b[7];
+  return 1 if $a[0] == $b[0] && $a[1] == $b[1];
+  open(my $x, '<', $a) or return 0; open(my $y, '<', $b) or return 0;
+  binmode $x; binmode $y;
+  while (1) {
+    my $n = sysread($x, my $p, 1 << 20); my $m = sysread($y, my $q, 1 << 20);
+    return 0 unless defined $n && defined $m && $p eq $q;
+    return 1 if $n == 0;
+  }
+}
+sub keep {
+  my ($target, $stem, $ending) = @_;
+  my @mine = lstat $target or return 0;
+  my $link = -l _;
+  for (my $n = 1; $n < 100000; $n++) {
+    my $name = "$stem.v$n$ending";
+    if (!$link) {
+      return $n if link $target, $name;
+      my $e = $!;
+      if ($e == EEXIST) {
+        my @there = lstat $name;
+        return $n if @there && $there[0] == $mine[0] && $there[1] == $mine[1];
+        next;
+      }
+      return 0 if $e == ENOENT;
+    }
+    # No hard links here: take the name first, so that nobody else does.
+    if (sysopen(my $f, $name, O_CREAT | O_EXCL | O_WRONLY)) {
+      close $f;
+      rename $target, $name and return $n;
+      my $e = "$!"; unlink $name; die "$e\n";
+    }
+    die "$!\n" unless $! == EEXIST;
+  }
+  die "too many former versions\n";
+}
+sub place {
+  my ($staged, $target, $policy, $stem, $ending, $fmode, $dmode) = @_;
+  my $e = folders(parent($target), $dmode);
+  return "fail $e" if $e;
+  my $former = 0;
+  if ($policy ne 'overwrite') {
+    if (link $staged, $target) { unlink $staged; return 'ok' }
+    return "fail staged file: $!" unless lstat $staged;
+  }
+  if (lstat $target) {
+    return 'folder' if -d _;
+    if ($policy ne 'overwrite' && !same($staged, $target)) {
+      return 'exists' if $policy ne 'version';
+      $former = eval { keep($target, $stem, $ending) };
+      if (!defined $former) { chomp(my $why = $@); return "fail $why" }
+    }
+  }
+  # Rename last: readers see the old or the new file, whole.
+  rename $staged, $target or return "fail $!";
+  # Two names of one file: POSIX renames nothing then (a crash came between link and unlink).
+  unlink $staged;
+  return $former ? "former $former" : 'ok';
+}
+
+for my $i (0 .. $#item) {
+  my ($staged, $fmode) = @{$item[$i]}[0, 5];
+  if (length $fmode && !chmod oct $fmode, $staged) { $answer[$i] = "fail staged file: $!" }
+}
+my $lost = $whole ? flush_all() : '';
+for my $i (0 .. $#item) {
+  next if $answer[$i];
+  my $e = $whole && !$lost ? '' : flush($item[$i][0]);
+  $answer[$i] = "fail staged file: $e" if $e;
+}
+for my $i (0 .. $#item) {
+  next if $answer[$i];
+  $answer[$i] = place(@{$item[$i]});
+  $dirty{parent($item[$i][1])} = 1 unless $answer[$i] =~ /^fail|^exists|^folder/;
+}
+if (%dirty) {
+  my $e = $whole ? flush_all() : '';
+  if (!$whole || $e) { $e = ''; for my $dir (keys %dirty) { $e ||= flush($dir) } }
+  if ($e) { /^ok|^former/ and $_ = "fail flushing the folder: $e" for @answer }
+}
+tr/\r\n/  / for @answer;
+print map { "$_\n" } @answer;
+`;

@@ -1,0 +1,105 @@
+/**
+ * What publish_perl.ts does, in POSIX sh with `ln`, `mv`, `cmp`: for hosts without perl (BusyBox, FreeBSD). A few processes
+ * for each file. The script is the text here, then one line `p …` for each file.
+ *
+ * @module
+ */
+import type { Flush } from "./shell_tools.ts";
+import { shellWords, wordGroups } from "./shell_quote.ts";
+
+/** One call: `p staged target policy stem ending fileMode folderMode parent`. Prints the same lines as the perl program. */
+export const PUBLISH_SH = `
+nl='
+'
+say() { printf '%s\\n' "$1"; }
+# The last words of an error message, on one line; its first words may hold hostile names.
+fail() { e=$(printf '%s' "$1" | tr '\\n\\r' '  '); say "fail $2\${e##*: }"; }
+folders() {
+  [ -d "$1" ] && [ "$1" = "$seen" ] && return 0
+  if [ ! -d "$1" ]; then
+    made=
+    left=$1/ path=
+    while [ -n "$left" ]; do
+      path=$path\${left%%/*} left=\${left#*/}
+      if [ ! -d "$path" ]; then
+        e=$(mkdir "$path" 2>&1) || [ -d "$path" ] || { fail "$e"; return 1; }
+        [ -z "$2" ] || chmod "$2" "$path"
+      fi
+      path=$path/
+    done
+  fi
+  # mv would copy to another file system, and a copy is seen half.
+  if [ "$(device "$1")" != "$here" ]; then say "fail Invalid cross-device link"; return 1; fi
+  seen=$1
+}
+keep() {
+  n=1
+  while [ $n -lt 100000 ]; do
+    former=$2.v$n$3
+    if [ ! -L "$1" ] && ln "$1" "$former" 2>/dev/null; then return 0; fi
+    if [ -e "$former" ] || [ -L "$former" ]; then
+      [ "$1" -ef "$former" ] && [ ! -L "$1" ] && return 0
+    elif (set -C; : > "$former") 2>/dev/null; then
+      # No hard links here: the name was taken first, so that nobody else does.
+      e=$(mv -f "$1" "$former" 2>&1) && return 0
+      rm -f "$former"; return 1
+    else
+      e=$( (set -C; : > "$former") 2>&1); return 1
+    fi
+    n=$((n + 1))
+  done
+  e="too many former versions"; return 1
+}
+p() {
+  if [ ! -f "$1" ]; then say "fail staged file: No such file or directory"; return; fi
+  folders "$8" "$7" || return
+  # ln and mv would put it into the folder.
+  if [ -d "$2" ] && [ ! -L "$2" ]; then say folder; return; fi
+  if [ "$3" != overwrite ] && [ ! -d "$2" ] && ln "$1" "$2" 2>/dev/null; then rm -f "$1"; say ok; return; fi
+  answer=ok
+  if [ -e "$2" ] || [ -L "$2" ]; then
+    if [ "$3" != overwrite ] && { [ -L "$2" ] || ! cmp -s "$1" "$2"; }; then
+      [ "$3" = version ] || { say exists; return; }
+      keep "$2" "$4" "$5" || { fail "$e"; return; }
+      answer="former $n"
+    fi
+    # mv would move into the folder that a symlink leads to.
+    [ -L "$2" ] && [ -d "$2" ] && rm -f "$2"
+  fi
+  # Rename last: readers see the old or the new file, whole.
+  e=$(mv -f "$1" "$2" 2>&1) || { fail "$e"; return; }
+  # Two names of one file: mv may move nothing then (a crash came between ln and rm).
+  rm -f "$1"
+  say "$answer"
+}
+seen=
+here=$(device .)
+`;
+
+/** The function `device` for the stat that is there. */
+export function deviceFunction(stat: readonly string[]): string {
+  const format = stat.includes("-f") ? "-f %d" : "-c %d";
+  return `device() { stat -L ${format} "$1" 2>/dev/null; }\n`;
+}
+
+/** Flushes these files and folders, or the whole file system; fails when the disk said no. */
+export function flushScript(flush: Flush, paths: readonly string[]): string {
+  switch (flush) {
+    case "sync -f":
+      return "sync -f . 2>&1 || exit 9\n";
+    case "fsync":
+      return FSYNC + wordGroups(paths).map((group) => `flush ${shellWords(group)}\n`).join("");
+    case "sync":
+      return "sync\n";
+  }
+  flush satisfies never;
+}
+
+/** Flushes what is there of the names; one process where all are. */
+const FSYNC = `flush() {
+  for f; do
+    [ -e "$f" ] || { for f; do [ ! -e "$f" ] || fsync "$f" 2>&1 || exit 9; done; return 0; }
+  done
+  fsync "$@" 2>&1 || exit 9
+}
+`;

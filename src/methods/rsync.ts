@@ -1,0 +1,73 @@
+/**
+ * The method rsync: a batch is one run of rsync from a folder of links into staging, over the connection of the session.
+ * rsync never writes a final name, and what it reports is never taken for proof: the remote hash is.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { Links, Lot } from "./links.ts";
+import type { Method, MethodContext } from "./method.ts";
+import { rsyncArgs } from "./rsync_args.ts";
+import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
+import { rsyncComplaints, rsyncProgress } from "./rsync_output.ts";
+import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
+import { type Carrier, type CarrierParts, type Complaints, type OnBytes, openShellSession } from "./shell_session.ts";
+import { sshForRsync, toolPath } from "./ssh.ts";
+
+export const rsync: Method = {
+  name: "rsync",
+  async connect(destination, context, signal) {
+    // First on this side: without an rsync here no login is needed to know.
+    const here = await localRsync(context, signal);
+    return await openShellSession({ ...destination, method: "rsync" }, context, signal, (parts) => rsyncCarrier(parts, here));
+  },
+};
+
+interface LocalRsync {
+  readonly path: string;
+  readonly version: RsyncVersion;
+}
+
+async function localRsync({ system }: MethodContext, signal: AbortSignal): Promise<LocalRsync> {
+  const path = await toolPath("rsync", system);
+  const { stdout, stderr } = await system.run({ program: path, args: ["--version"] }, signal);
+  const version = rsyncVersion(stdout.split("\n")[0] ?? "") ?? rsyncVersion(stderr.split("\n")[0] ?? "");
+  if (version) return { path, version };
+  throw new Failure("tool_missing", `Cannot use "${path}": it does not tell its version`, {
+    hint: "Install rsync 3, or use sftp.",
+  });
+}
+
+function rsyncCarrier({ destination, context, connection, tools }: CarrierParts, here: LocalRsync): Promise<Carrier> {
+  const there = tools.rsync;
+  if (there === null) {
+    throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: it is not installed there`, {
+      hint: "Install rsync there, or set transfer_method to sftp or auto.",
+    });
+  }
+  const pair = rsyncPair(here.version, there.version);
+  if (pair === null) {
+    throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: one end is older than 2.6.9`, {
+      hint: "Update rsync there, or set transfer_method to sftp or auto.",
+    });
+  }
+  const shell = sshForRsync(connection.ssh, connection.way, connection.sharing);
+
+  async function carry(lot: Lot, links: Links, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
+    const resumes = lot.parcels.some(({ parcel }) => parcel.leftover !== undefined);
+    const args = rsyncArgs({ destination, pair: pair!, shell, remotePath: there!.path, staging: lot.staging, resumes });
+    await using child = await context.system.spawn({ program: here.path, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
+    await child.closeStdin();
+    const progress = rsyncProgress(new Set(lot.parcels.map(({ name }) => name)), onBytes);
+    const decoder = new TextDecoder();
+    for await (const piece of child.stdout) progress(decoder.decode(piece, { stream: true }));
+    const { code, signal: endedBy } = await child.finished;
+    signal.throwIfAborted();
+    if (code === 0) return null;
+    const stderr = child.stderr();
+    if (!PARTIAL.has(code)) throw rsyncFailure({ code, stderr, signal: endedBy }, destination);
+    return rsyncComplaints(stderr, lot, destination);
+  }
+
+  return Promise.resolve({ method: "rsync", about: pair.about, carry });
+}

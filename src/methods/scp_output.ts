@@ -1,0 +1,57 @@
+/**
+ * Reads what scp says on its standard error; its exit code is 1 for nearly everything.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Finished } from "../system/system.ts";
+import type { Lot } from "./links.ts";
+import { meaningOf } from "./os_failures.ts";
+import { sourceFailure } from "./rsync_output.ts";
+import type { Complaints } from "./shell_session.ts";
+import { shellQuote } from "./shell_quote.ts";
+import type { ShellSide } from "./shell_side.ts";
+import { sshFailure } from "./ssh_failures.ts";
+
+/** What was said of single sources: `scp: stat local "./3": No such file or directory`, `/usr/bin/scp: ./3: not a regular file`… */
+export function scpComplaints(stderr: string, lot: Lot): Complaints {
+  const parcels = new Map(lot.parcels.map(({ name, parcel }) => [name, parcel]));
+  const complaints = new Map<string, Failure>();
+  for (const line of stderr.split(/\r?\n/)) {
+    const name = /^(?:\S*scp(?:\.exe)?: )?(?:(?:stat|open|read|local) )*(?:local )?"?(?:\.\/)?([A-Za-z0-9._-]+)"?: /.exec(line)
+      ?.[1];
+    const parcel = name === undefined ? undefined : parcels.get(name);
+    if (parcel && name && !/remote|dest/.test(line)) complaints.set(name, sourceFailure(parcel.source.path, line));
+  }
+  return complaints;
+}
+
+/**
+ * What an scp that blamed no source means. SFTP has no words for most errors of a disk ("Failure"), so the shell is asked
+ * to write something beside it: its message tells.
+ */
+export async function scpFailure(
+  finished: Finished,
+  { parcels, staging }: Lot,
+  side: ShellSide,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<Failure> {
+  const failure = sshFailure("scp", finished, destination);
+  if (failure.code !== "interrupted" || !/: Failure|write remote|dest open/.test(finished.stderr)) return failure;
+  const probe = shellQuote(`${staging}/.probe`);
+  await side.inBase(
+    `send to ${destination.name}`,
+    `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || exit 92\nrm -f ${probe}`,
+    signal,
+  );
+  const { freeBytes } = await side.attach(false, signal);
+  const largest = Math.max(0, ...parcels.map(({ parcel }) => parcel.source.size));
+  if (freeBytes === null || freeBytes > largest) return failure;
+  const full = meaningOf("No space left on device");
+  return new Failure("disk_full", `Cannot send to ${destination.name}: ${full?.reason}`, {
+    hint: full?.hint ?? "",
+    cause: failure,
+  });
+}

@@ -1,0 +1,124 @@
+/**
+ * What rsync and scp have in common: a connection with a shell, and a Session whose `put` prepares the staging folder,
+ * carries lot by lot, and finds out which file it was when the tool reports trouble.
+ *
+ * @module
+ */
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import { printable } from "../domain/printable.ts";
+import { linkLot, type Links, type Lot, lotsOf } from "./links.ts";
+import type { MethodContext, Parcel, PutOutcome, Session } from "./method.ts";
+import { type ShellSide, shellSide } from "./shell_side.ts";
+import { aboutTools, probeShell, type ShellTools } from "./shell_tools.ts";
+import { connectSsh, type SshConnection } from "./ssh_connection.ts";
+
+/** What carries one lot. */
+export interface Carrier {
+  readonly method: "rsync" | "scp";
+  readonly about: string;
+  /**
+   * Sends the links of a lot. Gives null when all went well, else what the tool said of single files by name;
+   * files it said nothing about are looked for at the destination.
+   *
+   * @throws {Failure} when the batch as a whole is lost.
+   */
+  carry(lot: Lot, links: Links, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null>;
+  /** Called when all lots are there. */
+  readonly finish?: (parcels: readonly Parcel[], signal: AbortSignal) => Promise<void>;
+}
+
+/** `onBytes(name, bytes)`: how far the link of this name is. */
+export type OnBytes = (name: string, bytes: number) => void;
+
+/** What a tool said of single files, by the name of their link. */
+export type Complaints = ReadonlyMap<string, Failure>;
+
+/** What a carrier is made of. */
+export interface CarrierParts {
+  readonly destination: Destination;
+  readonly context: MethodContext;
+  readonly connection: SshConnection;
+  readonly tools: ShellTools;
+  readonly side: ShellSide;
+}
+
+/** Connects, probes, and gives a Session with this carrier. */
+export async function openShellSession(
+  destination: Destination,
+  context: MethodContext,
+  signal: AbortSignal,
+  carrierOf: (parts: CarrierParts) => Promise<Carrier>,
+): Promise<Session> {
+  await using stack = new AsyncDisposableStack();
+  const connection = stack.use(await connectSsh(destination, context, signal));
+  const tools = await probeShell(connection, signal);
+  const side = shellSide(connection, tools, context);
+  const carrier = await carrierOf({ destination, context, connection, tools, side });
+  const rest = stack.move();
+  const { attach, survey, digest, publish, leftovers, sweep } = side;
+  return {
+    attach,
+    survey,
+    digest,
+    publish,
+    leftovers,
+    sweep,
+    method: carrier.method,
+    proof: "checksum",
+    about: `${carrier.about}; ${aboutTools(tools)}`,
+    put: (parcels, onBytes, signal) => put(parcels, onBytes, signal, carrier, side, context),
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
+}
+
+async function put(
+  parcels: readonly Parcel[],
+  onBytes: (index: number, bytes: number) => void,
+  signal: AbortSignal,
+  carrier: Carrier,
+  side: ShellSide,
+  context: MethodContext,
+): Promise<PutOutcome[]> {
+  if (parcels.length === 0) return [];
+  const outcomes: PutOutcome[] = parcels.map(() => ({ put: true }));
+  const prepared = side.prepare(parcels, signal);
+  prepared.catch(() => undefined); // Heard below, when the links are there as well.
+  for (const lot of lotsOf(parcels)) {
+    await using links = await linkLot(lot, context);
+    await prepared;
+    const indices = new Map(lot.parcels.map(({ name, index }) => [name, index]));
+    const tell: OnBytes = (name, bytes) => {
+      const index = indices.get(name);
+      if (index !== undefined) onBytes(index, bytes);
+    };
+    const complaints = await carrier.carry(lot, links, tell, signal);
+    if (complaints === null) {
+      for (const { parcel, index } of lot.parcels) onBytes(index, parcel.source.size);
+      continue;
+    }
+    const standing = await side.survey(lot.parcels.map(({ parcel }) => parcel.staged), signal);
+    lot.parcels.forEach(({ parcel, index, name }, at) => {
+      const found = standing[at] ?? null;
+      const said = complaints.get(name);
+      const whole = found?.kind === "file" && found.bytes === parcel.source.size;
+      if (said || !whole) outcomes[index] = { put: false, failure: said ? failureRecord(said) : unexplained(parcel, carrier) };
+      else onBytes(index, found.bytes);
+    });
+  }
+  await carrier.finish?.(parcels.filter((_, index) => outcomes[index]?.put), signal);
+  return outcomes;
+}
+
+/** The tool left a file out without naming it. */
+function unexplained({ source }: Parcel, { method }: Carrier): FailureRecord {
+  return failureRecord(
+    new Failure(
+      "source_changed",
+      `Cannot send "${printable(source.path)}": ${method} did not send all of it, and did not say why`,
+      {
+        hint: "It is looked at again; it may have changed while it was sent.",
+      },
+    ),
+  );
+}

@@ -1,0 +1,144 @@
+/**
+ * The destination's side as seen through a remote shell: everything of a Session but `put`, one round for a whole batch.
+ * Every script begins in the base path, so a base path that goes away is noticed by each of them.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/printable.ts";
+import type { MethodContext, Session } from "./method.ts";
+import { meaningOf } from "./os_failures.ts";
+import type { Answer } from "./remote_shell.ts";
+import { shellDigest } from "./shell_digest.ts";
+import { shellPublish } from "./shell_publish.ts";
+import { shellQuote, shellWords } from "./shell_quote.ts";
+import { shellSurvey } from "./shell_survey.ts";
+import type { ShellTools } from "./shell_tools.ts";
+import { remoteBase } from "./ssh.ts";
+import type { SshConnection } from "./ssh_connection.ts";
+
+/** Runs a script in the base path; `what` reads `Cannot <what>: …`. */
+export type RunInBase = (what: string, script: string, signal: AbortSignal) => Promise<string>;
+
+/** The calls of a Session that need no carrying, and what `put` needs from this side. */
+export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep"> {
+  /** Makes the folders of these staged names, and moves leftovers to their new names. */
+  prepare(parcels: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
+  readonly inBase: RunInBase;
+}
+
+/** Exit status of a script that did not get into the base path. */
+const NO_BASE = 91;
+/** Exit status of a script whose own work failed; what it printed says why. */
+const FAILED = 92;
+
+export function shellSide(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellSide {
+  const { destination } = connection;
+  const { stagingRoot } = context;
+  const base = remoteBase(destination);
+  const where = `"${printable(destination.basePath)}" at ${destination.name}`;
+  /** The mount point that was found at attach: a base path that is suddenly on another one is a mount that went away. */
+  let device: string | null = null;
+
+  async function inBase(what: string, script: string, signal: AbortSignal): Promise<string> {
+    const answer = await connection.run(`cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\n${script}`, signal);
+    if (answer.status === NO_BASE) throw noBase(answer);
+    if (answer.status !== 0) throw failed(what, answer);
+    return answer.output;
+  }
+
+  function noBase({ output }: Answer): Failure {
+    if (/not a directory/i.test(output)) {
+      return new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+    }
+    if (/permission denied/i.test(output)) return failed(`enter the folder ${where}`, { status: FAILED, output });
+    // dash only says "can't cd to …": anything else is a missing folder.
+    return new Failure("device_missing", `Cannot find the folder ${where}`, {
+      hint: "Mount the disk or network drive there, or correct remote_base_path.",
+    });
+  }
+
+  function failed(what: string, { status, output }: Answer): Failure {
+    const last = printable(output.trim().split("\n").at(-1) ?? "").slice(0, 300);
+    const meaning = meaningOf(output);
+    if (meaning) return new Failure(meaning.code, `Cannot ${what}: ${meaning.reason} (${last})`, { hint: meaning.hint });
+    return new Failure("interrupted", `Cannot ${what}: ${last || `status ${status}`}`, { hint: "It is tried again by itself." });
+  }
+
+  async function attach(create: boolean, signal: AbortSignal) {
+    const make = `[ -d ${shellQuote(base)} ] || mkdir -p ${shellQuote(base)} 2>&1 || exit ${FAILED}\n`;
+    // `cd` may be refused where the folder is there: dash does not say why, ls does.
+    const look = `[ -e ${shellQuote(base)} ] && [ ! -d ${shellQuote(base)} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
+    const script = `${look}${create ? make : ""}cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\ndf -Pk . 2>/dev/null | tail -n 1`;
+    const answer = await connection.run(script, signal);
+    if (answer.status === NO_BASE) throw noBase(answer);
+    if (answer.status !== 0) throw failed(`make the folder ${where}`, answer);
+    const ground = groundOf(answer.output);
+    device = ground.device;
+    return ground;
+  }
+
+  async function prepare(parcels: Parameters<ShellSide["prepare"]>[0], signal: AbortSignal): Promise<void> {
+    const folders = [...new Set(parcels.map(({ staged }) => staged.slice(0, staged.lastIndexOf("/"))))];
+    const moves = parcels.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
+    const script = [
+      device === null ? "" : `df -Pk . 2>/dev/null | tail -n 1\n`,
+      `(umask 077; mkdir -p ${shellWords(folders)} 2>&1) || exit ${FAILED}\n`,
+      moves.length === 0 ? "" : TAKE_OVER,
+      ...moves.map(({ leftover, staged }) => `m ${shellWords([leftover ?? "", staged])}\n`),
+    ].join("");
+    const output = await inBase(`make the temporary folder below ${where}`, script, signal);
+    if (device !== null && groundOf(output.split("\n")[0] ?? "").device !== device) {
+      throw new Failure("device_missing", `Cannot find the disk of ${where}: its mount went away`, {
+        hint: "Mount the disk or network drive there again.",
+      });
+    }
+  }
+
+  return {
+    inBase,
+    attach,
+    prepare,
+    survey: shellSurvey(inBase, tools),
+    digest: shellDigest(inBase, tools),
+    publish: shellPublish(inBase, tools, where),
+    leftovers: async (signal) => {
+      const script =
+        `[ -d ${stagingRoot} ] || exit 0\nfor d in ${stagingRoot}/*; do [ -d "$d" ] && printf '%s\\n' "\${d##*/}"; done\n:`;
+      const output = await inBase(`look for what earlier runs left at ${where}`, script, signal);
+      return output.split("\n").filter((name) => name !== "");
+    },
+    sweep: async (attempts, signal) => {
+      const names = attempts === null ? [stagingRoot] : attempts.map((attempt) => `${stagingRoot}/${attempt}`);
+      if (names.length === 0) return;
+      // Twice: a process that is just ending may still make a file in between.
+      const remove = `rm -rf ${shellWords(names)}`;
+      const root = attempts === null ? "" : `rmdir ${stagingRoot} 2>/dev/null\n`;
+      await inBase(
+        `remove temporary files below ${where}`,
+        `${remove} 2>/dev/null || ${remove} 2>&1 || exit ${FAILED}\n${root}:`,
+        signal,
+      );
+    },
+  };
+}
+
+/** Moves the larger of a part and of the hidden one that a killed rsync left beside it. */
+const TAKE_OVER = `m() {
+  best=$(ls -1S "$1" "\${1%/*}/.\${1##*/}".?????? 2>/dev/null | head -n 1)
+  [ -z "$best" ] || mv -f "$best" "$2" 2>&1 || exit ${FAILED}
+}
+`;
+
+/**
+ * Reads a line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and
+ * it changes when a disk that should be there is not mounted.
+ */
+export function groundOf(line: string): { freeBytes: number | null; device: string | null } {
+  const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/.exec(line.trim());
+  if (!found) return { freeBytes: null, device: null };
+  const [, source, free, mount] = found;
+  // The server of a network share is part of its identity; a disk's device file may change its name.
+  const share = source && /^(\/\/|[^/]+:)/.test(source) ? `${source} on ` : "";
+  return { freeBytes: Math.max(0, Number(free)) * 1024, device: `${share}${mount}` };
+}

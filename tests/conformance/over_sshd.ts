@@ -1,0 +1,40 @@
+/**
+ * The ground of methods that log in: one private sshd for all checks of a candidate, behind a proxy that counts bytes.
+ *
+ * @module
+ */
+import type { Method, MethodContext } from "../../src/methods/method.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { type SshdOptions, startSshd } from "../support/sshd.ts";
+import { startProxy } from "../support/tcp_proxy.ts";
+import { aDestination, diskView, type Ground, STAGING } from "./rig.ts";
+
+/** Starts the server. `counts` is false for methods that send everything again. */
+export async function overSshd(method: Method, options: SshdOptions & { counts?: boolean } = {}): Promise<Ground> {
+  const server = await startSshd(options);
+  const proxy = startProxy(server.port);
+  const system = server.configure(createSystem());
+  return {
+    rig: ({ base, settings }, folder) => {
+      const destination = aDestination({
+        method: method.name,
+        host: "127.0.0.1",
+        port: proxy.port,
+        basePath: base ?? folder.at("base", "images"),
+        ...settings,
+      });
+      const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+      return Promise.resolve({
+        method,
+        destination,
+        context,
+        view: diskView(destination.basePath),
+        bytesSent: options.counts === false ? null : () => proxy.counters.up,
+      });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await proxy[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,6 @@
+import { scp } from "../../src/methods/scp.ts";
+import { has } from "../support/needs.ts";
+import { conformance } from "./conformance.ts";
+import { overSshd } from "./over_sshd.ts";
+
+conformance({ name: "scp", ignore: !has("sshd"), onDisk: true, start: () => overSshd(scp, { counts: false }) });
