@@ -13,8 +13,12 @@ export type Expanded = { readonly path: string; readonly fault?: undefined } | {
 /** An absolute path in the notation of this system; a Windows path on another system is kept as it is. */
 export function expandPath(written: string, around: Surroundings): Expanded {
   const text = expandVariables(written, around);
-  if (text.fault !== undefined) return text;
-  const whole = text.path.replace(/^~(?=$|[/\\])/, () => around.home);
+  return text.fault === undefined ? wholePath(text.path, written, around) : text;
+}
+
+/** As {@linkcode expandPath}, but `$` and `%` mean themselves; `written` is what faults are told about. */
+export function wholePath(text: string, written: string, around: Pick<Surroundings, "home" | "platform">): Expanded {
+  const whole = text.replace(/^~(?=$|[/\\])/, () => around.home);
   if (whole.startsWith("~")) return { fault: `means the home folder of another user in "${written}"; write the path out` };
   if (around.platform === "windows") {
     if (!/^[A-Za-z]:[\\/]|^[\\/]{2}[^\\/]/.test(whole)) return { fault: notAbsolute(written) };

@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import { expandPath } from "./expand_path.ts";
+import { wholePath } from "./expand_path.ts";
 import type { ConfigFiles, Surroundings } from "./surroundings.ts";
 
 /** The variable that names a configuration. */
@@ -58,10 +58,10 @@ async function mustBeThere(named: string, by: string, cwd: string, system: Omit<
   });
 }
 
-/** A path of the command line made whole: `~` and variables as in the configuration, relative ones from `cwd`. */
-export function absolutePath(named: string, cwd: string, around: Surroundings): string {
-  const expanded = expandPath(named, around);
-  if (expanded.fault === undefined) return expanded.path;
-  const joined = expandPath(`${cwd.replace(/[\\/]+$/, "")}/${named}`, { ...around, env: () => undefined });
+/** A path of the command line made whole: `~` is the home folder, relative ones begin at `cwd`; the shell has done the rest. */
+export function absolutePath(named: string, cwd: string, around: Pick<Surroundings, "home" | "platform">): string {
+  const whole = wholePath(named, named, around);
+  if (whole.fault === undefined) return whole.path;
+  const joined = wholePath(`${cwd.replace(/[\\/]+$/, "")}/${named}`, named, around);
   return joined.fault === undefined ? joined.path : named;
 }

@@ -1,0 +1,102 @@
+/** Where the configuration is looked for, on real folders. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ConfigError } from "../../src/config/config_error.ts";
+import { loadSettings } from "../../src/config/load.ts";
+import { absolutePath, findConfigFile, usualConfigFiles } from "../../src/config/search_path.ts";
+import { Failure } from "../../src/domain/failure.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { tempFolder } from "../support/temp.ts";
+import { aComputer } from "./a_computer.ts";
+
+const VALID = "watch_path: /data\nremote_host: freya\nremote_base_path: /images\n";
+const USUAL = ".config/image-transfer/config.yaml";
+
+function computer(home: string, env: Record<string, string> = {}) {
+  return { ...createSystem(), ...aComputer({ home, env }) };
+}
+
+Deno.test("loadSettings() reads the user's configuration when none is named", async () => {
+  await using dir = await tempFolder();
+  const file = await dir.write(USUAL, VALID);
+  assertEquals((await loadSettings(undefined, "/", computer(dir.path))).file, file);
+});
+
+Deno.test("loadSettings() reads TOML beside where YAML would be", async () => {
+  await using dir = await tempFolder();
+  const file = await dir.write(
+    ".config/image-transfer/config.toml",
+    'watch_path = "/data"\nremote_host = "x"\nremote_base_path = "y"\n',
+  );
+  assertEquals((await loadSettings(undefined, "/", computer(dir.path))).file, file);
+});
+
+Deno.test("findConfigFile() prefers -c, then the variable, then the user's file", async () => {
+  await using dir = await tempFolder();
+  const [usual, named, other] = [
+    await dir.write(USUAL, VALID),
+    await dir.write("named.yaml", VALID),
+    await dir.write("other.yaml", VALID),
+  ];
+  const with_ = computer(dir.path, { IMAGE_TRANSFER_CONFIG: other });
+  assertEquals(await findConfigFile("named.yaml", dir.path, with_), named);
+  assertEquals(await findConfigFile("./named.yaml", dir.path, with_), named);
+  assertEquals(await findConfigFile("~/named.yaml", "/", with_), named);
+  assertEquals(await findConfigFile(undefined, "/", with_), other);
+  assertEquals(await findConfigFile(undefined, "/", computer(dir.path)), usual);
+});
+
+Deno.test("usualConfigFiles() names the places of each system, YAML first", () => {
+  assertEquals(usualConfigFiles(aComputer()), [
+    "/home/observer/.config/image-transfer/config.yaml",
+    "/home/observer/.config/image-transfer/config.toml",
+    "/etc/image-transfer/config.yaml",
+    "/etc/image-transfer/config.toml",
+  ]);
+  assertEquals(
+    usualConfigFiles(aComputer({ platform: "windows", home: "C:\\Users\\me" }))[0],
+    "C:\\Users\\me\\.config\\image-transfer\\config.yaml",
+  );
+});
+
+for (
+  const [what, env, named] of [["-c", {}, "gone.yaml"], [
+    "IMAGE_TRANSFER_CONFIG",
+    { IMAGE_TRANSFER_CONFIG: "gone.yaml" },
+    undefined,
+  ]] as const
+) {
+  Deno.test(`findConfigFile() never takes another file for a missing one named by ${what}`, async () => {
+    await using dir = await tempFolder();
+    await dir.write(USUAL, VALID);
+    const failure = await assertRejects(() => findConfigFile(named, dir.path, computer(dir.path, { ...env })), Failure);
+    assertEquals(failure.message, `Cannot read the configuration "gone.yaml" (named by ${what}): there is no such file`);
+    assertEquals(failure.code, "configuration");
+  });
+}
+
+Deno.test("findConfigFile() refuses a folder", async () => {
+  await using dir = await tempFolder();
+  const failure = await assertRejects(() => findConfigFile(dir.path, "/", computer(dir.path)), Failure);
+  assertStringIncludes(failure.message, "it is a folder");
+});
+
+Deno.test("findConfigFile() says where it looked when there is none", async () => {
+  await using dir = await tempFolder();
+  const there = await createSystem().followedFacts("/etc/image-transfer/config.yaml");
+  if (there !== null) return; // This machine has one for all users.
+  const failure = await assertRejects(() => findConfigFile(undefined, "/", computer(dir.path)), Failure);
+  assertStringIncludes(failure.message, `${dir.path}/${USUAL}`);
+  assertStringIncludes(failure.hint, "image-transfer init");
+});
+
+Deno.test("loadSettings() names the file and the line of a mistake", async () => {
+  await using dir = await tempFolder();
+  const file = await dir.write("config.yaml", `${VALID}file_patern: x\n`);
+  const error = await assertRejects(() => loadSettings(file, "/", computer(dir.path)), ConfigError);
+  assertEquals(error.message, `${file}:4:1: unknown key "file_patern"; did you mean "file_patterns"?`);
+});
+
+Deno.test("absolutePath() begins relative names at the working folder", () => {
+  assertEquals(absolutePath("../a.yaml", "/home/me/x/", aComputer()), "/home/me/a.yaml");
+  assertEquals(absolutePath("a$b.yaml", "/home/me", aComputer()), "/home/me/a$b.yaml");
+});
