@@ -62,7 +62,9 @@ export async function spawn(command: Command, signal: AbortSignal): Promise<Chil
   const end = async () => {
     await launched.stdin.close().catch(() => undefined);
     await launched.end();
-    await Promise.race([finished, clock.sleep(2 * LAST_WORDS_MS)]);
+    const over = new AbortController();
+    await Promise.race([finished, clock.sleep(2 * LAST_WORDS_MS, over.signal)]);
+    over.abort();
   };
   return {
     pid: launched.pid,
