@@ -1,0 +1,253 @@
+import { assert, assertEquals } from "@std/assert";
+import type { FailureCode } from "../../src/domain/failure.ts";
+import { stagedAttempts } from "./outbox_parts.ts";
+import { aFailure } from "../support/fake_method.ts";
+import { outboxRig } from "./outbox_rig.ts";
+
+const OUTAGES: readonly FailureCode[] = ["unreachable", "interrupted", "timeout"];
+const HOLDS: readonly FailureCode[] = [
+  "host_key_unknown",
+  "host_key_changed",
+  "login_refused",
+  "disk_full",
+  "read_only",
+  "permission_denied",
+  "device_missing",
+  "tool_missing",
+  "not_a_folder",
+  "local_disk_full",
+];
+
+for (const code of [...OUTAGES, ...HOLDS]) {
+  for (const step of ["connect", "put", "publish"] as const) {
+    Deno.test(`outbox() stops at ${code} in ${step}, uses up no attempt, and goes on by itself`, async () => {
+      await using rig = await outboxRig();
+      let away = true;
+      rig.fake.before = (at) => {
+        if (away && at === step) throw aFailure(code);
+      };
+      await rig.admit("a.fits", "alpha");
+      rig.start();
+      const expected = HOLDS.includes(code) ? "on_hold" : "backing_off";
+      await rig.soon(() => rig.outbox.state().state === expected, expected);
+      const state = rig.outbox.state();
+      assert(state.state === "on_hold" || state.state === "backing_off");
+      assertEquals(state.failure.code, code);
+      assertEquals(rig.delivery("a.fits").attempts, 0);
+      assertEquals(rig.fake.texts(), {});
+      away = false;
+      // Refused logins are probed rarely: give it the half hour.
+      for (let n = 0; n < 10 && rig.state("a.fits") !== "delivered"; n++) {
+        await rig.clock.advance(5 * 60_000);
+        await rig.soon(() => rig.fake.calls.connect > 1, "another try");
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+      assertEquals(rig.outbox.state().state, "open");
+    });
+  }
+}
+
+Deno.test("outbox() asks a host that refuses logins rarely", async () => {
+  await using rig = await outboxRig();
+  rig.fake.before = (step) => {
+    if (step === "connect") throw aFailure("login_refused");
+  };
+  rig.start();
+  await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold");
+  for (let hour = 0; hour < 60; hour++) await rig.clock.advance(60_000);
+  assert(rig.fake.calls.connect >= 2 && rig.fake.calls.connect <= 8, `${rig.fake.calls.connect} logins in an hour`);
+});
+
+Deno.test("outbox() tries an unreachable host ever more rarely", async () => {
+  await using rig = await outboxRig();
+  rig.fake.before = (step) => {
+    if (step === "connect") throw aFailure("unreachable");
+  };
+  rig.start();
+  await rig.soon(() => rig.outbox.state().state === "backing_off", "backing off");
+  for (let minute = 0; minute < 60; minute++) await rig.clock.advance(60_000);
+  assert(rig.fake.calls.connect >= 10 && rig.fake.calls.connect <= 30, `${rig.fake.calls.connect} tries in an hour`);
+});
+
+Deno.test("outbox() tells of every change of state, and of no change twice", async () => {
+  await using rig = await outboxRig();
+  let away = true;
+  rig.fake.before = (step) => {
+    if (away && step === "connect") throw aFailure("unreachable", "Cannot reach nas: no route to host");
+  };
+  rig.start();
+  await rig.until(() => rig.fake.calls.connect >= 3, "three tries");
+  away = false;
+  await rig.until(() => rig.outbox.state().state === "open", "open");
+  const changes = rig.events.flatMap((event) => event.type === "destination" ? [event.now.state] : []);
+  assertEquals(changes, ["backing_off", "open"]);
+});
+
+Deno.test("outbox() finds a published file again when the answer was lost, and does not send it twice", async () => {
+  await using rig = await outboxRig();
+  let lost = true;
+  rig.fake.after = (step) => {
+    if (lost && step === "publish") {
+      lost = false;
+      throw aFailure("interrupted");
+    }
+  };
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals([rig.fake.calls.put, rig.fake.texts()], [1, { "a.fits": "alpha" }]);
+});
+
+Deno.test("outbox() gives up a destination that has gone silent, and tries again", async () => {
+  await using rig = await outboxRig({ destination: { timeoutMs: 30_000 } });
+  let frozen = true;
+  rig.fake.before = (step) => step === "put" && frozen ? new Promise(() => {}) : undefined;
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.fake.calls.put === 1, "sending");
+  await rig.clock.advance(30_500);
+  await rig.soon(() => rig.state("a.fits") === "deferred", "deferred");
+  const { state } = rig.delivery("a.fits");
+  assertEquals(state.state === "deferred" && state.failure.code, "timeout");
+  frozen = false;
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+});
+
+Deno.test("outbox() parks what is in flight when it must stop, and sweeps its temporary files", async () => {
+  await using rig = await outboxRig({ tools: { shutdownTimeoutMs: 5_000 } });
+  rig.fake.after = (step) => {
+    if (step === "put") rig.fake.before = (next) => next === "digest" ? new Promise(() => {}) : undefined;
+  };
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.fake.calls.digest === 1, "verifying");
+  assertEquals(stagedAttempts(rig.fake).length, 1);
+  await rig.stop();
+  assertEquals([rig.state("a.fits"), rig.delivery("a.fits").attempts], ["queued", 0]);
+  assertEquals([...rig.fake.files.keys()], []);
+});
+
+Deno.test("outbox() lets what is in flight end when it stops in time", async () => {
+  await using rig = await outboxRig();
+  let go = () => {};
+  rig.fake.before = (step) => step === "publish" ? new Promise<void>((resolve) => go = resolve) : undefined;
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.fake.calls.publish === 1, "publishing");
+  const stopping = rig.stop();
+  go();
+  await stopping;
+  assertEquals([rig.state("a.fits"), rig.fake.texts()], ["delivered", { "a.fits": "alpha" }]);
+});
+
+Deno.test("pause() holds new files back, survives a restart of the outbox, and resume() ends it", async () => {
+  await using rig = await outboxRig();
+  rig.outbox.pause("observer");
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.clock.advance(60_000);
+  assertEquals([rig.state("a.fits"), rig.fake.calls.connect], ["queued", 0]);
+  assertEquals(rig.outbox.state(), { state: "paused", by: "observer" });
+  assertEquals(rig.ledger.pausedBy("nas"), "observer");
+  rig.outbox.resume();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+});
+
+Deno.test("resume() probes at once where the destination holds", async () => {
+  await using rig = await outboxRig();
+  let refused = true;
+  rig.fake.before = (step) => {
+    if (refused && step === "connect") throw aFailure("host_key_changed");
+  };
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold");
+  refused = false;
+  rig.outbox.resume();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+});
+
+Deno.test("outbox() waits where less than minimum_free_space_gb is free, and goes on when there is room", async () => {
+  await using rig = await outboxRig({ destination: { minimumFreeBytes: 1e9 } });
+  rig.fake.freeBytes = 5e8;
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold");
+  assertEquals(rig.fake.calls.put, 0);
+  rig.fake.freeBytes = 5e9;
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+});
+
+Deno.test("outbox() sends what fits, and holds for a file that does not", async () => {
+  await using rig = await outboxRig({ destination: { minimumFreeBytes: 1000 } });
+  rig.fake.freeBytes = 2000;
+  await rig.admit("big.fits", new Uint8Array(5000));
+  await rig.admit("small.fits", "alpha");
+  rig.start();
+  await rig.until(() => rig.state("small.fits") === "delivered", "small delivered");
+  assertEquals(rig.delivery("big.fits").attempts, 0);
+  rig.fake.freeBytes = 20_000;
+  await rig.until(() => rig.state("big.fits") === "delivered", "big delivered");
+});
+
+Deno.test("outbox() never fills the mount point of a disk that is not mounted", async () => {
+  await using rig = await outboxRig();
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  const mounted = new Map(rig.fake.files);
+  rig.fake.files.clear();
+  rig.fake.device = "root:0";
+  await rig.clock.advance(10_000);
+  await rig.admit("b.fits", "beta");
+  await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold");
+  assertEquals([rig.state("b.fits"), rig.fake.texts()], ["queued", {}]);
+  for (const [path, file] of mounted) rig.fake.files.set(path, file);
+  rig.fake.device = "fake:1";
+  await rig.until(() => rig.state("b.fits") === "delivered", "delivered");
+});
+
+Deno.test("outbox() knows the disk again by its files when only the device's name changed", async () => {
+  await using rig = await outboxRig();
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  rig.fake.device = "fake:2";
+  await rig.clock.advance(10_000);
+  await rig.admit("b.fits", "beta");
+  await rig.until(() => rig.state("b.fits") === "delivered", "delivered");
+  assertEquals(rig.ledger.deviceOf("spring", "nas"), "fake:2");
+});
+
+Deno.test("idle() resolves when nothing waits, and gives up after retry_attempts outages", async () => {
+  await using rig = await outboxRig({ tools: { once: true } });
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  const signal = new AbortController().signal;
+  let idle = await rig.outbox.idle(signal);
+  assertEquals(idle, { drained: true, failure: null });
+  rig.fake.before = () => {
+    throw aFailure("unreachable");
+  };
+  await rig.admit("b.fits", "beta");
+  let over = false;
+  void rig.outbox.idle(signal).then((result) => {
+    idle = result;
+    over = true;
+  });
+  await rig.until(() => over, "gives up");
+  assertEquals([idle.drained, idle.failure?.code], [false, "unreachable"]);
+});
+
+Deno.test("outbox() goes on when the clock was set back by a day", async () => {
+  await using rig = await outboxRig();
+  let garbled = true;
+  rig.fake.garble = (_parcel, bytes) => garbled ? new Uint8Array(bytes.length) : bytes;
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "deferred", "deferred");
+  garbled = false;
+  rig.clock.jump(-86_400_000);
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+});
