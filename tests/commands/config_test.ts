@@ -1,0 +1,80 @@
+/** `config` and the errors of commands, through the command line. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../src/commands/commands.ts";
+import { failureText } from "../../src/commands/failure_text.ts";
+import { parse } from "../../src/commands/parse.ts";
+import { ConfigError } from "../../src/config/config_error.ts";
+import { configSchema } from "../../src/config/json_schema.ts";
+import { sampleConfig } from "../../src/config/sample.ts";
+import { Failure } from "../../src/domain/failure.ts";
+import { tempFolder } from "../support/temp.ts";
+import { testTools } from "../support/tools.ts";
+
+const VALID = "watch_path: /data\nremote_host: freya\nremote_user: observer\nremote_base_path: /images\n";
+
+async function image_transfer(cwd: string, ...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const tools = testTools(cwd);
+  const parsed = parse(argv, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
+  return { code, ...tools.printed };
+}
+
+Deno.test("config validate says what goes where", async () => {
+  await using dir = await tempFolder();
+  const file = await dir.write("c.yaml", VALID);
+  const { code, stdout } = await image_transfer(dir.path, "config", "validate", "-c", "c.yaml");
+  assertEquals([code, stdout], [0, `${file}: valid\n  default: /data → freya (auto observer@freya:/images)\n`]);
+});
+
+Deno.test("config validate tells every mistake", async () => {
+  await using dir = await tempFolder();
+  await dir.write("c.yaml", `${VALID}file_patern: x\nretry_attempts: -1\n`);
+  const error = await assertRejects(() => image_transfer(dir.path, "config", "validate", "-c", "c.yaml"), ConfigError);
+  assertEquals(error.problems.map(({ line, key }) => [line, key]), [[5, "file_patern"], [6, "retry_attempts"]]);
+});
+
+Deno.test("config show prints YAML, or JSON with --json, and nothing else", async () => {
+  await using dir = await tempFolder();
+  await dir.write("c.yaml", VALID);
+  const yaml = await image_transfer(dir.path, "config", "show", "-c", "c.yaml");
+  assertStringIncludes(yaml.stdout, "remote_host: freya\n");
+  const json = await image_transfer(dir.path, "config", "show", "--json", "-c", "c.yaml");
+  assertEquals(JSON.parse(json.stdout).jobs[0].destinations[0].remote_host, "freya");
+  assertEquals([yaml.stderr, json.stderr], ["", ""]);
+});
+
+Deno.test("config generate prints the sample, or writes it to --output in the format of the name", async () => {
+  await using dir = await tempFolder();
+  assertEquals((await image_transfer(dir.path, "config", "generate")).stdout, sampleConfig("yaml"));
+  assertEquals((await image_transfer(dir.path, "config", "generate", "--format", "toml")).stdout, sampleConfig("toml"));
+  assertEquals((await image_transfer(dir.path, "config", "generate", "--output", "config.toml")).code, 0);
+  assertEquals(await dir.read("config.toml"), sampleConfig("toml"));
+  await assertRejects(() => image_transfer(dir.path, "config", "generate", "--output", "config.toml"), Failure, "there already");
+});
+
+Deno.test("config schema prints the JSON Schema", async () => {
+  assertEquals(JSON.parse((await image_transfer("/", "config", "schema")).stdout), configSchema());
+});
+
+Deno.test("failureText() gives mistakes of the configuration their lines and exit code 2", () => {
+  const error = new ConfigError("c.yaml", [{ line: 1, column: 2, key: "a", message: "wrong" }, {
+    line: 3,
+    column: 4,
+    key: "b",
+    message: "worse",
+  }]);
+  assertEquals(failureText(error), { text: "c.yaml:1:2: wrong\nc.yaml:3:4: worse\n", code: 2 });
+});
+
+Deno.test("failureText() gives a failure its message and hint, control characters escaped", () => {
+  const failure = new Failure("unreachable", "Cannot reach \x1b[31mfreya", { hint: "Look at the cable." });
+  assertEquals(failureText(failure), { text: "Cannot reach \\x1b[31mfreya\nLook at the cable.\n", code: 1 });
+  assertEquals(failureText(new Failure("configuration", "No.")), { text: "No.\n", code: 2 });
+});
+
+Deno.test("failureText() keeps the stack of what should not happen", () => {
+  const { text, code } = failureText(new TypeError("x is not a function"));
+  assertEquals(code, 1);
+  assertStringIncludes(text, "Internal error");
+  assertStringIncludes(text, "config_test.ts");
+});

@@ -1,0 +1,92 @@
+/** `init`: the first configuration, on real folders. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type InitInput, writeConfig } from "../../src/commands/init.ts";
+import { parseSettings } from "../../src/config/parse_settings.ts";
+import { sampleConfig } from "../../src/config/sample.ts";
+import { Failure } from "../../src/domain/failure.ts";
+import { tempFolder } from "../support/temp.ts";
+import { testTools } from "../support/tools.ts";
+
+const NOTHING: InitInput = { output: undefined, config: undefined, force: false, yes: false, format: undefined };
+const USUAL = ".config/image-transfer/config.yaml";
+
+Deno.test("init writes the sample to the user's place, for this user only", async () => {
+  await using dir = await tempFolder();
+  const tools = testTools(dir.path);
+  assertEquals(await writeConfig(NOTHING, tools), 0);
+  assertEquals(await dir.read(USUAL), sampleConfig("yaml"));
+  if (Deno.build.os !== "windows") assertEquals((await Deno.stat(dir.at(USUAL))).mode! & 0o777, 0o600);
+  assertEquals(tools.printed.stdout, "");
+  assertStringIncludes(tools.printed.stderr, `Wrote ${dir.at(USUAL)}`);
+});
+
+Deno.test("init leaves a file that is there, unless forced", async () => {
+  await using dir = await tempFolder();
+  const file = await dir.write("mine.yaml", "watch_path: /precious\n");
+  const failure = await assertRejects(() => writeConfig({ ...NOTHING, output: "mine.yaml" }, testTools(dir.path)), Failure);
+  assertEquals([failure.code, failure.message], [
+    "configuration",
+    `Cannot write the configuration "${file}": it is there already`,
+  ]);
+  assertEquals(await dir.read("mine.yaml"), "watch_path: /precious\n");
+  await writeConfig({ ...NOTHING, output: "mine.yaml", force: true }, testTools(dir.path));
+  assertEquals(await dir.read("mine.yaml"), sampleConfig("yaml"));
+});
+
+Deno.test("init never writes over a folder, even when forced", async () => {
+  await using dir = await tempFolder();
+  await assertRejects(
+    () => writeConfig({ ...NOTHING, output: dir.path, force: true }, testTools(dir.path)),
+    Failure,
+    "it is a folder",
+  );
+});
+
+Deno.test("init writes TOML where the name or the format says so", async () => {
+  await using dir = await tempFolder();
+  await writeConfig({ ...NOTHING, output: "a.toml" }, testTools(dir.path));
+  await writeConfig({ ...NOTHING, format: "toml" }, testTools(dir.path));
+  assertEquals(await dir.read("a.toml"), sampleConfig("toml"));
+  assertEquals(await dir.read(".config/image-transfer/config.toml"), sampleConfig("toml"));
+});
+
+Deno.test("init asks on a terminal, again where an answer does not hold, and writes what was answered", async () => {
+  await using dir = await tempFolder();
+  const answers = ["images", "~/images", "rsnyc", "rsync", "", "-oProxy", "freya", "observer", "/data/images"];
+  const tools = testTools(dir.path, { answers });
+  assertEquals(await writeConfig(NOTHING, tools), 0);
+  const { jobs } = parseSettings(await dir.read(USUAL), "c", "yaml", tools.system);
+  const [destination] = jobs[0]!.destinations;
+  assertEquals([jobs[0]!.watchPath, destination?.method, destination?.host, destination?.user, destination?.basePath], [
+    dir.at("images"),
+    "rsync",
+    "freya",
+    "observer",
+    "/data/images",
+  ]);
+  assertStringIncludes(tools.printed.stderr, '"watch_path" must be a whole path');
+  assertStringIncludes(tools.printed.stderr, 'did you mean "rsync"?');
+  assertStringIncludes(tools.printed.stderr, "This one needs an answer.");
+  assertStringIncludes(tools.printed.stderr, '"remote_host" must be a host name');
+});
+
+Deno.test("init asks neither host nor user for a folder of this computer, and refuses a ring", async () => {
+  await using dir = await tempFolder();
+  const tools = testTools(dir.path, { answers: ["", "local", "~/images/sent", "/mnt/nas"] });
+  assertEquals(await writeConfig(NOTHING, tools), 0);
+  const { jobs } = parseSettings(await dir.read(USUAL), "c", "yaml", tools.system);
+  assertEquals([jobs[0]?.destinations[0]?.method, jobs[0]?.destinations[0]?.basePath], ["local", "/mnt/nas"]);
+  assertStringIncludes(tools.printed.stderr, "lie in each other");
+});
+
+Deno.test("init writes nothing when the answers end early", async () => {
+  await using dir = await tempFolder();
+  assertEquals(await writeConfig(NOTHING, testTools(dir.path, { answers: ["~/images", "auto"] })), 2);
+  assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);
+});
+
+Deno.test("init --yes asks nothing", async () => {
+  await using dir = await tempFolder();
+  await writeConfig({ ...NOTHING, yes: true }, testTools(dir.path, { answers: [] }));
+  assertEquals(await dir.read(USUAL), sampleConfig("yaml"));
+});
