@@ -5,14 +5,14 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { Failure, failureRecord } from "../domain/failure.ts";
+import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
 import { faultOf } from "../system/fault.ts";
 import { atMost, turns } from "./at_most.ts";
 import { localSide } from "./local_side.ts";
-import { sourceFailure } from "./local_failures.ts";
 import type { Method, MethodContext, Parcel, PutOutcome, Session } from "./method.ts";
+import { sourceFault } from "./source_fault.ts";
 
 /** Copies at once in one batch: more only make the disk seek. */
 const AT_ONCE = 4;
@@ -61,7 +61,8 @@ function openLocal(destination: Destination, context: MethodContext): Session {
       return { put: true, sent };
     } catch (error) {
       signal.throwIfAborted();
-      const fault = await sourceFault(from, error);
+      const told = faultOf(error);
+      const fault = BY_DESTINATION.has(told) ? null : await sourceFault(from, told === "io", system, signal);
       if (fault) return { put: false, failure: failureRecord(fault) };
       const failure = await blame(error, `copy "${printable(from)}" to ${destination.name}`);
       // A hold is the destination's, not this file's: no use in trying the others.
@@ -110,23 +111,6 @@ function openLocal(destination: Destination, context: MethodContext): Session {
       if (fault !== "permission" && fault !== "unsupported") throw error;
       if (!refusedOnce) tell("warning", `${destination.name}: the file system there does not keep times or modes`);
       refusedOnce = true;
-    }
-  }
-
-  /** A Failure where the source is at fault. The error alone does not tell: copying touches both sides. */
-  async function sourceFault(source: string, error: unknown): Promise<Failure | null> {
-    if (error instanceof Failure || BY_DESTINATION.has(faultOf(error))) return null;
-    try {
-      const facts = await system.followedFacts(source);
-      if (facts === null) return new Failure("source_gone", `Cannot read "${printable(source)}": it is gone`);
-      if (facts.kind !== "file") {
-        return new Failure("source_changed", `Cannot read "${printable(source)}": it is no regular file any more`);
-      }
-      await system.read(source, 0, 1);
-      if (faultOf(error) === "io") await system.hash(source, new AbortController().signal);
-      return null;
-    } catch (unreadable) {
-      return sourceFailure(unreadable, source);
     }
   }
 

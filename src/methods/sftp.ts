@@ -1,0 +1,128 @@
+/**
+ * The method that works with every SSH server: the system's `sftp`, kept open. Where the server gives a shell, that hashes,
+ * flushes and names; where it does not, SFTP does all of it, and files are proven by fetching them back.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Method, MethodContext, Session } from "./method.ts";
+import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
+import { sftpPut, type SftpPutSide } from "./sftp_put.ts";
+import { openSftpSide } from "./sftp_side.ts";
+import { groundOf, type ShellSide, shellSide } from "./shell_side.ts";
+import { aboutTools, probeShell, type ShellTools } from "./shell_tools.ts";
+import { remoteBase, sshWay, toolPath } from "./ssh.ts";
+import { connectSsh, type SshConnection } from "./ssh_connection.ts";
+import { socketPlace } from "./ssh_sockets.ts";
+
+export const sftp: Method = { name: "sftp", connect };
+
+type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep" | "proof" | "about"> & {
+  readonly channels: SftpChannels;
+  readonly putSide: SftpPutSide;
+};
+
+/** Logins that were found to give no shell, so that not every connection tries again. */
+const shellless = new Set<string>();
+
+async function connect(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<Session> {
+  await using stack = new AsyncDisposableStack();
+  const program = await toolPath("sftp", context.system);
+  const shell = await tryShell(destination, context, stack, signal);
+  const { channels, putSide, ...parts } = shell
+    ? withShell(program, shell, context, stack)
+    : await withoutShell(program, destination, context, stack, signal);
+  const rest = stack.move();
+  return {
+    ...parts,
+    method: "sftp",
+    put: sftpPut(channels, putSide, destination, context),
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
+}
+
+interface Shell {
+  readonly connection: SshConnection;
+  readonly tools: ShellTools;
+}
+
+/** A connection with a shell that can do what is needed; null where there is none. */
+async function tryShell(
+  destination: Destination,
+  context: MethodContext,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Shell | null> {
+  const login = `${destination.user ?? ""}@${destination.host}:${destination.port ?? ""}`;
+  if (shellless.has(login)) return null;
+  await using trial = new AsyncDisposableStack();
+  try {
+    const connection = trial.use(await connectSsh(destination, context, signal));
+    const tools = await probeShell(connection, signal);
+    stack.use(trial.move());
+    return { connection, tools };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
+    shellless.add(login);
+    return null;
+  }
+}
+
+function withShell(program: string, { connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
+  const { way, sharing } = connection;
+  const side = shellSide(connection, tools, context);
+  const channels = stack.use(createSftpChannels(program, way, sharing, sharing, context.system));
+  const base = remoteBase(way.destination);
+  const { attach, survey, digest, publish, leftovers, sweep } = side;
+  return {
+    attach,
+    survey,
+    digest,
+    publish,
+    leftovers,
+    sweep,
+    channels,
+    putSide: {
+      prepare: side.prepare,
+      survey,
+      free: async (signal) =>
+        groundOf(await side.inBase("ask for free space", "df -Pk . 2>/dev/null | tail -n 1", signal)).freeBytes,
+      tryToWrite: (signal) => tryToWrite(side, context.stagingRoot, signal),
+      path: (relative) => `${base}/${relative}`,
+    },
+    proof: "checksum",
+    about: `sftp; ${aboutTools(tools)}`,
+  };
+}
+
+async function tryToWrite(side: ShellSide, stagingRoot: string, signal: AbortSignal): Promise<void> {
+  const probe = `${stagingRoot}/probe`;
+  await side.inBase("write at the destination", `{ mkdir -p ${stagingRoot} && : > ${probe} && rm -f ${probe}; } 2>&1`, signal);
+}
+
+async function withoutShell(
+  program: string,
+  destination: Destination,
+  context: MethodContext,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Parts> {
+  const way = sshWay(destination, context.system);
+  const { path } = stack.use(await socketPlace(way, await toolPath("ssh", context.system), context, signal));
+  const channels = stack.use(createSftpChannels(
+    program,
+    way,
+    path === null ? null : { role: "master", path },
+    path === null ? null : { role: "client", path },
+    context.system,
+  ));
+  const { prepare, free, tryToWrite, path: pathOf, ...calls } = await openSftpSide(channels, way, context, signal);
+  return {
+    ...calls,
+    channels,
+    putSide: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
+    proof: "read_back",
+    about: "sftp without a shell; files are fetched back to prove them; folders are flushed by a small file after each batch",
+  };
+}

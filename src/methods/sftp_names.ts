@@ -1,0 +1,199 @@
+/**
+ * Gives staged files their final names by SFTP: `rename -l` never replaces, plain `rename` replaces at once where the
+ * server can. Folders cannot be flushed through SFTP: a small flushed file follows each batch, which makes journalling
+ * file systems write the renames before it.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import { printable } from "../domain/printable.ts";
+import { turns } from "./at_most.ts";
+import { formerName } from "./former_name.ts";
+import type { Publication, PublishOutcome, Session } from "./method.ts";
+import { meaningOf } from "./os_failures.ts";
+import { sftpCommand } from "./sftp_command.ts";
+import { ancestors, type SftpPlace } from "./sftp_side.ts";
+
+/** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
+const inTurn = turns();
+
+export function sftpNames(place: SftpPlace): Session["publish"] {
+  const { channels, context, where, key, path, list, checkBase, digest } = place;
+  /** Folders that this session has made or seen. */
+  const known = new Set<string>();
+
+  async function publish(items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> {
+    if (items.length === 0) return [];
+    await checkBase(signal);
+    const outcomes: (PublishOutcome | null)[] = items.map(() => null);
+    const claims: { index: number; command: string; chmod: string | null }[] = [];
+    await makeFolders(items, signal);
+    items.forEach((item, index) => {
+      try {
+        const rename = item.onConflict === "overwrite" ? "rename" : "rename -l";
+        const chmod = item.fileMode === null ? null : sftpCommand(`chmod ${item.fileMode.toString(8)}`, path(item.staged));
+        claims.push({ index, command: sftpCommand(rename, path(item.staged), path(item.target)), chmod });
+      } catch (error) {
+        outcomes[index] = { published: false, failure: failureRecord(error) };
+      }
+    });
+    await channels.run(claims.flatMap(({ chmod }) => chmod ?? []), signal);
+    const replies = await channels.run(claims.map(({ command }) => command), signal);
+    for (const [at, { index }] of claims.entries()) {
+      const { errors } = replies[at]!;
+      outcomes[index] = errors === "" ? { published: true } : await settled(items[index]!, errors, signal);
+    }
+    await flush(items[0]!.staged, signal);
+    return outcomes.map((outcome) => outcome!);
+  }
+
+  async function makeFolders(items: readonly Publication[], signal: AbortSignal): Promise<void> {
+    const folders = new Map<string, number | null>();
+    for (const { target, directoryMode } of items) for (const folder of ancestors(target)) folders.set(folder, directoryMode);
+    const wanted = [...folders].filter(([folder]) => !known.has(folder) && isSayable(folder));
+    const replies = await channels.run(wanted.map(([folder]) => sftpCommand("mkdir", path(folder))), signal);
+    const made = wanted.filter((_, index) => replies[index]?.errors === "");
+    await channels.run(
+      made.flatMap(([folder, mode]) => mode === null ? [] : [sftpCommand(`chmod ${mode.toString(8)}`, path(folder))]),
+      signal,
+    );
+    // What is not there after all is found out when its file fails.
+    for (const [folder] of wanted) known.add(folder);
+  }
+
+  /** What sftp cannot name, or the server does not take, fails when its file does. */
+  function isSayable(folder: string): boolean {
+    try {
+      sftpCommand("mkdir", path(folder));
+      return true;
+    } catch (error) {
+      if (error instanceof Failure) return false;
+      throw error;
+    }
+  }
+
+  async function settled(item: Publication, errors: string, signal: AbortSignal): Promise<PublishOutcome> {
+    try {
+      return {
+        published: true,
+        ...await inTurn(`${key}\n${path(item.target).toLowerCase()}`, () => settle(item, errors, signal)),
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Failure)) throw error;
+      return { published: false, failure: failureRecord(error) };
+    }
+  }
+
+  /** The name was not to be had at once: finds out why, and does what the policy says. */
+  async function settle(item: Publication, errors: string, signal: AbortSignal): Promise<{ former?: string }> {
+    const [staged, target] = [path(item.staged), path(item.target)];
+    const there = await list(target, signal);
+    const ours = await list(staged, signal);
+    if (ours.kind === "nothing") throw failed(item, "mismatch", "the file that was sent is no longer there", "It is sent again.");
+    if (there.kind === "nothing") return await again(item, errors, signal);
+    if (there.kind === "folder") {
+      throw failed(item, "exists", "a folder has that name", "Move the folder away, or change the layout.");
+    }
+    const same = there.kind === "file" && ours.kind === "file" && ours.bytes === there.bytes && await sameContent(item, signal);
+    if (!same && (item.onConflict === "skip" || item.onConflict === "fail")) {
+      throw failed(item, "exists", "a different file has that name", "on_conflict: version keeps both, overwrite replaces it.");
+    }
+    const former = same || item.onConflict === "overwrite" ? null : await keep(item, signal);
+    await replace(item, signal);
+    return former === null ? {} : { former };
+  }
+
+  /** A folder may have been removed since this session made it. */
+  async function again(item: Publication, errors: string, signal: AbortSignal): Promise<{ former?: string }> {
+    known.clear();
+    await makeFolders([item], signal);
+    const [renamed] = await channels.run([sftpCommand("rename -l", path(item.staged), path(item.target))], signal);
+    return renamed?.errors === "" ? {} : await explain(item, renamed?.errors ?? errors, signal);
+  }
+
+  async function explain(item: Publication, errors: string, signal: AbortSignal): Promise<never> {
+    for (const folder of ancestors(item.target)) {
+      const found = await list(path(folder), signal);
+      if (found.kind === "folder") continue;
+      if (found.kind !== "nothing") {
+        throw failed(item, "exists", `"${printable(folder)}" is not a folder`, "Move the file away that stands in the way.");
+      }
+      break;
+    }
+    await checkBase(signal);
+    const meaning = meaningOf(errors);
+    const told = printable(errors.split("\n").at(-1) ?? "").slice(0, 200);
+    // SFTP servers say "Failure" for a read-only disk.
+    throw failed(
+      item,
+      /bad message/i.test(errors) ? "name_refused" : meaning?.code ?? "permission_denied",
+      `${meaning?.reason ?? "the server refuses it"} (${told})`,
+      meaning?.hint ?? "Check the rights of the remote account, and that the disk there can be written.",
+    );
+  }
+
+  /** Gives what has the name its former name; the plain name goes on existing where the server makes links. */
+  async function keep(item: Publication, signal: AbortSignal): Promise<string> {
+    const target = path(item.target);
+    for (let number = 1;; number++) {
+      const former = formerName(item.target, number);
+      const [linked] = await channels.run([sftpCommand("ln", target, path(former))], signal);
+      if (linked?.errors === "") return former;
+      if ((await list(path(former), signal)).kind !== "nothing") continue;
+      const [renamed] = await channels.run([sftpCommand("rename -l", target, path(former))], signal);
+      if (renamed?.errors === "") return former;
+      throw failed(
+        item,
+        "permission_denied",
+        `the former version cannot be kept (${printable(renamed?.errors ?? "")})`,
+        "Check the rights there.",
+      );
+    }
+  }
+
+  async function replace(item: Publication, signal: AbortSignal): Promise<void> {
+    const [staged, target] = [path(item.staged), path(item.target)];
+    const [renamed] = await channels.run([sftpCommand("rename", staged, target)], signal);
+    if (renamed?.errors === "") {
+      // Two names of one file: POSIX renames nothing then.
+      await channels.run([sftpCommand("rm", staged)], signal);
+      return;
+    }
+    // A server whose rename never replaces: the former file goes out of the way for a moment.
+    const aside = `${staged}.former`;
+    const [, done] = await channels.run(
+      [sftpCommand("rename -l", target, aside), sftpCommand("rename -l", staged, target)],
+      signal,
+    );
+    if (done?.errors !== "") {
+      await channels.run([sftpCommand("rename -l", aside, target)], signal);
+      return await explain(item, renamed?.errors ?? "", signal);
+    }
+    await channels.run([sftpCommand("rm", aside)], signal);
+  }
+
+  async function sameContent(item: Publication, signal: AbortSignal): Promise<boolean> {
+    const [ours, theirs] = await digest([item.staged, item.target], signal);
+    return Boolean(ours && theirs && ours.sha256 === theirs.sha256);
+  }
+
+  async function flush(staged: string, signal: AbortSignal): Promise<void> {
+    const { system, workFolder } = context;
+    const empty = join(workFolder, "flush");
+    if (await system.facts(empty) === null) {
+      await system.makeFolder(workFolder, 0o700);
+      await system.writeText(empty, "");
+    }
+    const remote = `${path(staged)}.flush`;
+    const local = system.platform === "windows" ? empty.replaceAll("\\", "/") : empty;
+    await channels.run([sftpCommand("put -f", local, remote), sftpCommand("rm", remote)], signal);
+  }
+
+  function failed(item: Publication, code: Failure["code"], reason: string, hint: string): Failure {
+    return new Failure(code, `Cannot write "${printable(item.target)}" to ${where}: ${reason}`, { hint });
+  }
+
+  return publish;
+}
