@@ -15,11 +15,12 @@ export function parseToml(text: string): Source {
     value = parse(clean);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
+    const hint = /escape/.test(error.message) ? "; write C:/… or use single quotes" : "";
     const message = error.message.replace(/^Invalid TOML document: /, "").split("\n")[0]?.trim();
     return {
       value: undefined,
       locate: () => START,
-      faults: [{ line: error.line, column: error.column, message: `this is no TOML: ${message}` }],
+      faults: [{ line: error.line, column: error.column, message: `this is no TOML: ${message}${hint}` }],
     };
   }
   const positions = new Map<string, Position>();

@@ -59,5 +59,6 @@ function yamlFault(code: string, message: string): string {
   if (code === "DUPLICATE_KEY") return "the same key stands here twice; keep one";
   if (code === "TAB_AS_INDENT") return "tabs cannot indent YAML; use blanks";
   if (code === "MULTIPLE_DOCS") return "a second document begins here; a configuration is one";
+  if (code === "BAD_DQ_ESCAPE") return "\\ has a meaning of its own in double quotes; write C:/… or use single quotes";
   return `this is no YAML: ${message.split("\n")[0]}`;
 }

@@ -66,6 +66,13 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     written.map(([at]) => at),
     to,
   );
+  const unproven = destinations.find(({ verify }) => verify !== "checksum");
+  if (keys.delete_source && unproven !== undefined) {
+    to.report(
+      to.placeOf(path, "delete_source"),
+      `"delete_source" needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`,
+    );
+  }
   const job: Job = {
     name,
     watchPath,

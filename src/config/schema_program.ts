@@ -16,9 +16,11 @@ export const loadKeys = {
     .meta({ description: "How many deliveries are held in memory. The backlog itself is on disk and has no limit" }),
 };
 
+const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
+
 /** What is logged, and where. */
 export const logKeys = {
-  log_level: oneOf(["trace", "debug", "info", "warning", "warn", "error"]).prefault("INFO")
+  log_level: oneOf(LEVELS).meta({ enum: [...LEVELS, ...LEVELS.map((level) => level.toUpperCase())] }).prefault("INFO")
     .meta({ description: "How much is logged: trace, debug, info, warning, error" }),
   log_directory: line("a folder").prefault("~/logs").meta({ description: "The folder of the log files" }),
   log_file: line("a file name").prefault("image_transfer.log").meta({

@@ -128,6 +128,28 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "a Windows path in double quotes",
+    text: `watch_path: "C:\\Users\\me"\nremote_host: freya\n`,
+    errors: [
+      "config.yaml:1:16: \\ has a meaning of its own in double quotes; write C:/… or use single quotes",
+    ],
+  },
+  {
+    name: "a Windows path in double quotes of TOML",
+    kind: "toml",
+    text: `watch_path = "C:\\Users\\me"\n`,
+    errors: [
+      "config.toml:1:19: this is no TOML: invalid non-hex character in unicode escape; write C:/… or use single quotes",
+    ],
+  },
+  {
+    name: "removing what is not proven",
+    text: `${BASE}delete_source: true\nverify: size\n`,
+    errors: [
+      'config.yaml:4:1: "delete_source" needs verify_transfer: true at every destination; "freya" has size',
+    ],
+  },
+  {
     name: "broken TOML",
     kind: "toml",
     text: `watch_path = "/data"\nremote_host = freya\n`,

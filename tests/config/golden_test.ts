@@ -5,6 +5,8 @@ import { optionsTable } from "../../src/config/options_table.ts";
 import { type ConfigKind, parseConfig, parseSettings } from "../../src/config/parse_settings.ts";
 import { sampleConfig } from "../../src/config/sample.ts";
 import { showConfig } from "../../src/config/show.ts";
+import { parse as parseYaml } from "yaml";
+import * as z from "zod";
 import { assertGolden } from "../support/golden.ts";
 import { aComputer } from "./a_computer.ts";
 
@@ -47,6 +49,13 @@ Deno.test("sampleConfig() takes answers in place of its examples", () => {
 
 Deno.test("configSchema() stays as it is", async () => {
   await assertGolden(golden("schema.json"), `${JSON.stringify(configSchema(), null, 2)}\n`);
+});
+
+Deno.test("configSchema() takes the sample and refuses what is no configuration", () => {
+  const schema = z.fromJSONSchema(configSchema() as Parameters<typeof z.fromJSONSchema>[0]);
+  assertEquals(schema.safeParse(parseYaml(sampleConfig("yaml"))).success, true);
+  assertEquals(schema.safeParse({ watch_path: "/data", filters: ["*.tmp"], web: false }).success, true);
+  assertEquals(schema.safeParse({ watch_path: 3, zebra: 1 }).error?.issues.length, 2);
 });
 
 Deno.test("optionsTable() stays as it is", async () => {
