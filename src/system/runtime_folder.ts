@@ -25,8 +25,8 @@ export async function runtimeFolder(): Promise<string> {
   return random ??= await Deno.makeTempDir({ dir: "/tmp", prefix: "it-" });
 }
 
-/** Leaves room for `/`, the 40 digits of `%C`, and the 17 bytes that ssh adds while it binds. */
-const LONGEST = 104 - 1 - 40 - 17 - 6;
+/** A socket's address ends with a NUL; room for `/`, a letter or three, the 40 digits of `%C`, and the 17 bytes that ssh adds to bind. */
+const LONGEST = (Deno.build.os === "linux" ? 108 : 104) - 1 - 1 - 3 - 40 - 17;
 
 let random: string | undefined;
 

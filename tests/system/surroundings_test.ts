@@ -1,0 +1,26 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { createSystem } from "../../src/system/create_system.ts";
+import { embeddedUrl } from "../../src/system/surroundings.ts";
+
+const system = createSystem();
+
+Deno.test("surroundings: platform, separator, pid, home and the program that runs", () => {
+  assertEquals(system.separator, Deno.build.os === "windows" ? "\\" : "/");
+  assertEquals([system.pid, system.executable, system.compiled], [Deno.pid, Deno.execPath(), false]);
+  assert(system.home.length > 1 && system.hostname.length > 0);
+});
+
+Deno.test("usage() tells memory and processor time", () => {
+  const before = system.usage();
+  assert(before.rssBytes > 10_000_000 && before.cpuSeconds > 0);
+  assert(system.usage().cpuSeconds >= before.cpuSeconds);
+});
+
+Deno.test("embedded() reads the templates of the services", async () => {
+  assertStringIncludes(await system.embedded("service/image-transfer.service"), "[Service]");
+});
+
+Deno.test("embeddedUrl() is beside src, and beside the bundle's folder in the binary", () => {
+  assertEquals(embeddedUrl("service/x", "file:///p/src/system/surroundings.ts").href, "file:///p/service/x");
+  assertEquals(embeddedUrl("service/x", "file:///tmp/d/bundle/main.js").href, "file:///tmp/d/service/x");
+});

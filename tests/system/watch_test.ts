@@ -1,0 +1,152 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { WatchHint } from "../../src/system/system.ts";
+import { has } from "../support/needs.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+const system = createSystem();
+const never = new AbortController().signal;
+
+/** Watches; `until` resolves as soon as a hint is as wanted, and fails loudly instead of hanging. */
+async function watching(root: string, recursive = true) {
+  const stop = new AbortController();
+  const hints: WatchHint[] = [];
+  let look = () => {};
+  let ended = false;
+  const done = (async () => {
+    for await (const hint of system.watch(root, recursive, stop.signal)) {
+      hints.push(hint);
+      look();
+    }
+    ended = true;
+    look();
+  })();
+  const wait = async (holds: () => boolean, what: string) => {
+    const patience = new AbortController();
+    const late = system.sleep(20_000, patience.signal).then(() => {
+      if (!holds()) throw new Error(`${what} did not come; hints: ${JSON.stringify(hints)}`);
+    });
+    while (!holds() && !ended) await Promise.race([new Promise<void>((resolve) => look = resolve), late, done]);
+    patience.abort();
+    await late;
+  };
+  await wait(() => hints.length > 0, "the first hint");
+  hints.length = 0;
+  return {
+    hints,
+    until: (wanted: (hint: WatchHint) => boolean, what: string) => wait(() => hints.some(wanted), what),
+    ended: () => wait(() => ended, "the end"),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await done;
+    },
+  };
+}
+
+const of = (kind: WatchHint["kind"], path: string) => (hint: WatchHint) => hint.kind === kind && hint.paths.includes(path);
+const listAgain = (hint: WatchHint) => hint.paths.length === 0;
+
+Deno.test({
+  name: "watch() tells of a writer's close, which reading does not give",
+  ignore: system.platform !== "linux",
+  async fn() {
+    await using dir = await tempFolder();
+    await dir.write("old.fits", "x");
+    await using watched = await watching(dir.path);
+    await dir.read("old.fits");
+    const path = await dir.write("a.fits", "x");
+    await watched.until(of("close", path), "close");
+    assertEquals(watched.hints.filter(({ paths }) => paths.includes(dir.at("old.fits"))), []);
+  },
+});
+
+Deno.test("watch() tells of new, written, renamed and removed files", async () => {
+  await using dir = await tempFolder();
+  await using watched = await watching(dir.path);
+  await dir.write("a.tmp", "x");
+  await watched.until(of("create", dir.at("a.tmp")), "create");
+  await watched.until(of("write", dir.at("a.tmp")), "write");
+  await system.rename(dir.at("a.tmp"), dir.at("a.fits"));
+  await watched.until(of("rename", dir.at("a.fits")), "rename");
+  await system.remove(dir.at("a.fits"));
+  await watched.until(of("remove", dir.at("a.fits")), "remove");
+});
+
+Deno.test("watch() begins every path with the root as it was given", async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("real"));
+  await system.symlink("real", dir.at("link"));
+  await using watched = await watching(dir.at("link"));
+  await dir.write("real/a.fits", "x");
+  await watched.until(of("create", dir.at("link", "a.fits")), "create under the given name");
+});
+
+Deno.test("watch() asks for a new listing after a burst", async () => {
+  await using dir = await tempFolder();
+  await using watched = await watching(dir.path);
+  const script = "import sys\nfor n in range(3000): open(f'{sys.argv[1]}/f{n}.fits', 'w').close()";
+  await system.run({ program: "python3", args: ["-c", script, dir.path] }, never);
+  await watched.until(listAgain, "a hint without paths");
+});
+
+Deno.test({
+  name: "watch() goes on after a name that is not UTF-8, and asks for a new listing",
+  ignore: system.platform !== "linux",
+  async fn() {
+    await using dir = await tempFolder();
+    await using watched = await watching(dir.path);
+    const script = "import os,sys\nos.chdir(sys.argv[1])\nopen(b'\\xff.fits', 'w').close()";
+    await system.run({ program: "python3", args: ["-c", script, dir.path] }, never);
+    await watched.until(listAgain, "a hint without paths");
+    await dir.write("after.fits", "x");
+    await watched.until(of("create", dir.at("after.fits")), "create");
+  },
+});
+
+Deno.test("watch() ends when its root is removed", async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("root"));
+  await using watched = await watching(dir.at("root"));
+  await system.removeTree(dir.at("root"));
+  await watched.ended();
+});
+
+Deno.test("watch() ends when its root is replaced by another folder of the same name", async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("root"));
+  await using watched = await watching(dir.at("root"));
+  await system.rename(dir.at("root"), dir.at("old"));
+  await system.makeFolder(dir.at("root"));
+  await watched.ended();
+});
+
+Deno.test({
+  name: "watch() ends when something is mounted over its root",
+  ignore: !has("root"),
+  async fn() {
+    await using dir = await tempFolder();
+    await system.makeFolder(dir.at("root"));
+    await using watched = await watching(dir.at("root"));
+    await using _disk = await mountSmallDisk(dir.at("root"), 1);
+    await watched.ended();
+  },
+});
+
+Deno.test("watch() throws when there is nothing to watch", async () => {
+  await using dir = await tempFolder();
+  await rejectsToWatch(dir, "nothing");
+  await dir.write("file", "");
+  await rejectsToWatch(dir, "file");
+});
+
+async function rejectsToWatch(dir: TempFolder, name: string): Promise<void> {
+  const hints = system.watch(dir.at(name), true, never)[Symbol.asyncIterator]();
+  const error = await assertRejects(() => hints.next(), Deno.errors.NotFound);
+  assert(error.message.includes(dir.at(name)));
+}
+
+Deno.test("watch() with an aborted signal ends at once", async () => {
+  const hints = system.watch("/nothing", true, AbortSignal.abort())[Symbol.asyncIterator]();
+  assertEquals((await hints.next()).done, true);
+});
