@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { backOff } from "../domain/back_off.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureCode, FailureRecord } from "../domain/failure.ts";
 
@@ -75,17 +76,12 @@ const RARE_CODES: ReadonlySet<FailureCode> = new Set<FailureCode>(["host_key_unk
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-function delayOf(failure: FailureRecord, streak: number, rules: TripRules): number {
-  if (RARE_CODES.has(failure.code)) return jittered(Math.min(5 * MINUTE * 2 ** (streak - 1), 30 * MINUTE), rules.random);
-  if (failure.next === "hold") return jittered(Math.min(5 * SECOND * 1.5 ** (streak - 1), MINUTE), rules.random);
+function delayOf(failure: FailureRecord, streak: number, { baseMs, random }: TripRules): number {
+  if (RARE_CODES.has(failure.code)) return backOff(streak, 5 * MINUTE, random, 30 * MINUTE);
+  if (failure.next === "hold") return backOff(streak, 5 * SECOND, random, MINUTE);
   // The first failure is often only a connection that died of idleness: try again nearly at once.
-  if (streak === 1) return jittered(Math.min(rules.baseMs, SECOND), rules.random);
-  return jittered(Math.min(rules.baseMs * 2 ** (streak - 2), 5 * MINUTE), rules.random);
-}
-
-/** Between 75 % and 125 % of the delay, so that many daemons do not come back in the same second. */
-function jittered(ms: number, random: number): number {
-  return Math.round(ms * (0.75 + random / 2));
+  if (streak === 1) return backOff(1, Math.min(baseMs, SECOND), random);
+  return backOff(streak - 1, baseMs, random);
 }
 
 function graver(a: FailureRecord, b: FailureRecord): boolean {

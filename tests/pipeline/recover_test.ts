@@ -1,0 +1,95 @@
+import { assertEquals } from "@std/assert";
+import type { FakeDestination } from "../support/fake_method.ts";
+import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
+
+/** As if an earlier process had claimed everything and ended: attempt `old`, with what it left staged and published. */
+async function interrupted(
+  rig: OutboxRig,
+  files: Record<string, { content: string | Uint8Array; staged?: string | Uint8Array; published?: string }>,
+): Promise<void> {
+  for (const [name, { content }] of Object.entries(files)) await rig.admit(name, content);
+  const claimed = rig.ledger.claim({
+    job: "spring",
+    destination: "nas",
+    order: "oldest_first",
+    maxFiles: 100,
+    maxBytes: 1e12,
+    attempt: "old",
+    now: rig.clock.now(),
+  });
+  for (const delivery of claimed) {
+    const { staged, published } = files[delivery.source.path]!;
+    if (staged !== undefined) put(rig.fake, `${rig.tools.context.stagingRoot}/old/${delivery.id}`, staged);
+    if (published !== undefined) put(rig.fake, delivery.target, published);
+  }
+}
+
+function put(fake: FakeDestination, path: string, content: string | Uint8Array): void {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  fake.files.set(path, { bytes, mtimeMs: 0, mode: null });
+}
+
+Deno.test("recover() records what was published, publishes what was staged whole, sends only the rest", async () => {
+  await using rig = await outboxRig();
+  await interrupted(rig, {
+    "published.fits": { content: "alpha", published: "alpha" },
+    "staged.fits": { content: "beta", staged: "beta" },
+    "partial.fits": { content: "gamma", staged: "gam" },
+    "nothing.fits": { content: "delta" },
+  });
+  const sent: string[] = [];
+  rig.fake.refuse = (parcel) => {
+    sent.push(parcel.source.path);
+    return null;
+  };
+  rig.start();
+  await rig.soon(() => rig.ledger.counts().delivered === 4, "all delivered");
+  assertEquals(sent.sort(), ["nothing.fits", "partial.fits"]);
+  assertEquals(rig.fake.texts(), {
+    "nothing.fits": "delta",
+    "partial.fits": "gamma",
+    "published.fits": "alpha",
+    "staged.fits": "beta",
+  });
+});
+
+Deno.test("recover() never publishes a staged file that is long enough but wrong, and counts no attempt for it", async () => {
+  await using rig = await outboxRig();
+  await interrupted(rig, { "a.fits": { content: "alpha", staged: "alph\0" } });
+  const published: Record<string, string>[] = [];
+  rig.fake.after = (step) => {
+    if (step === "publish") published.push(rig.fake.texts());
+  };
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals(published, [{ "a.fits": "alpha" }]);
+  assertEquals(rig.delivery("a.fits").attempts, 0);
+});
+
+Deno.test("recover() offers the part of a large file to the next attempt, and sweeps what nobody needs", async () => {
+  await using rig = await outboxRig();
+  const big = new Uint8Array(5 * 1024 * 1024).fill(3);
+  await interrupted(rig, { "big.fits": { content: big, staged: big.slice(0, 1000) } });
+  put(rig.fake, `${rig.tools.context.stagingRoot}/older/99`, "rubbish");
+  const offered: (string | undefined)[] = [];
+  rig.fake.refuse = (parcel) => {
+    offered.push(parcel.leftover);
+    return null;
+  };
+  rig.start();
+  await rig.soon(() => rig.state("big.fits") === "delivered", "delivered");
+  assertEquals(offered, [`${rig.tools.context.stagingRoot}/old/${rig.delivery("big.fits").id}`]);
+  await rig.soon(() => [...rig.fake.files.keys()].length === 1, "swept");
+  assertEquals([...rig.fake.files.keys()], ["big.fits"]);
+});
+
+Deno.test("recover() fails what is gone at the source and never arrived, and keeps what arrived", async () => {
+  await using rig = await outboxRig();
+  await interrupted(rig, { "gone.fits": { content: "alpha" }, "arrived.fits": { content: "beta", published: "beta" } });
+  rig.ledger.rememberHash(rig.delivery("arrived.fits"), "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753");
+  await Deno.remove(rig.folder.at("data", "gone.fits"));
+  await Deno.remove(rig.folder.at("data", "arrived.fits"));
+  rig.start();
+  await rig.soon(() => rig.state("gone.fits") === "failed", "settled");
+  assertEquals(rig.state("arrived.fits"), "delivered");
+});

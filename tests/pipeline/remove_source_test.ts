@@ -1,0 +1,82 @@
+import { assertEquals } from "@std/assert";
+import type { Job } from "../../src/domain/job.ts";
+import { sourceRemoval } from "../../src/pipeline/remove_source.ts";
+import { aDestination, aJob, type OutboxRig, outboxRig } from "./outbox_rig.ts";
+
+const never = new AbortController().signal;
+
+async function delivered(rig: OutboxRig): Promise<void> {
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+}
+
+function removal(rig: OutboxRig, changes: Partial<Job> = {}) {
+  const job = aJob(rig.folder.at("data"), { deleteSource: true, ...changes });
+  return sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, tell: rig.tools.tell });
+}
+
+async function isThere(rig: OutboxRig, name = "a.fits"): Promise<boolean> {
+  return await rig.tools.system.facts(rig.folder.at("data", name)) !== null;
+}
+
+Deno.test("sourceRemoval() removes a source that is proven at every destination, and tells of it", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), false);
+  assertEquals(rig.events.filter(({ type }) => type === "removed_source"), [{
+    type: "removed_source",
+    job: "spring",
+    path: "a.fits",
+  }]);
+  assertEquals(rig.ledger.removable("spring", ["nas"], 10), []);
+});
+
+Deno.test("sourceRemoval() keeps everything unless the job asks for it", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await removal(rig, { deleteSource: false }).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() never removes what was only compared by size, or not at all", async () => {
+  for (const verify of ["size", "none"] as const) {
+    await using rig = await outboxRig({ destination: { verify } });
+    await delivered(rig);
+    await removal(rig, { destinations: [aDestination({ verify })] }).pass(never);
+    await removal(rig).pass(never);
+    assertEquals(await isThere(rig), true, verify);
+  }
+});
+
+Deno.test("sourceRemoval() waits for every destination", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await removal(rig, { destinations: [aDestination(), aDestination({ name: "freya" })] }).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() keeps a source that changed after it was delivered", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await rig.folder.write("data/a.fits", "a new exposure");
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() keeps a source whose copy is not at the destination any more", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  rig.fake.files.delete("a.fits");
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() keeps sources while a destination cannot be asked", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await rig.stop();
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+});
