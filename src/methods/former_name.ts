@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nameParts, utf8Length } from "../domain/name_parts.ts";
 
 /** What stands before and behind `.v<number>`; for shells that count up by themselves. */
 export interface FormerNameParts {
@@ -16,8 +17,8 @@ export interface FormerNameParts {
 export function formerNameParts(path: string): FormerNameParts {
   const cut = path.lastIndexOf("/") + 1;
   const name = path.slice(cut);
-  const ending = ENDING.exec(name)?.[0] ?? "";
-  return { stem: path.slice(0, cut) + shortened(name.slice(0, name.length - ending.length), ending), ending };
+  const { stem, ext } = nameParts(name);
+  return { stem: path.slice(0, cut) + shortened(stem, ext), ending: ext };
 }
 
 /** The path of former version `number` (1, 2, …). */
@@ -28,17 +29,11 @@ export function formerName(path: string, number: number): string {
 
 /** Cuts whole characters until stem, `.v99999` and ending fit the 255 bytes that file systems allow. */
 function shortened(stem: string, ending: string): string {
-  const room = LONGEST_NAME - ".v99999".length - bytes(ending);
-  if (bytes(stem) <= room) return stem;
+  const room = LONGEST_NAME - ".v99999".length - utf8Length(ending);
+  if (utf8Length(stem) <= room) return stem;
   const characters = [...stem];
-  while (bytes(characters.join("")) > room) characters.pop();
+  while (utf8Length(characters.join("")) > room) characters.pop();
   return characters.join("");
 }
 
-function bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
-}
-
 const LONGEST_NAME = 255;
-/** The last ending, together with the one before where it only tells the compression. Not the dot of a hidden file. */
-const ENDING = /(?<=.)(\.[^.]{1,16})?\.(gz|fz|bz2|xz|zst|lz4|z)$|(?<=.)\.[^.]{0,16}$/i;

@@ -33,6 +33,11 @@ export interface LocalNames {
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
 
+/** The same for names that some file system takes for one: case and composition of accents may not matter there. */
+export function nameKey(path: string): string {
+  return path.normalize().toLowerCase();
+}
+
 export function createLocalNames(base: string, system: System): LocalNames {
   /** Folders that were seen to be there and whose own names are flushed, or will be with this batch. */
   const known = new Set<string>([base]);
@@ -69,13 +74,13 @@ export function createLocalNames(base: string, system: System): LocalNames {
     try {
       await makeFolders(target, item, pathOf, changed);
       changed.add(dirname(target));
-      return await inTurn(target.normalize().toLowerCase(), () => name(staged, target, item, pathOf));
+      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf));
     } catch (error) {
       // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
       if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
       forget();
       await makeFolders(target, item, pathOf, changed);
-      return await inTurn(target.normalize().toLowerCase(), () => name(staged, target, item, pathOf));
+      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf));
     }
   }
 

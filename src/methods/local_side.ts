@@ -11,7 +11,7 @@ import { printable } from "../domain/printable.ts";
 import { faultOf } from "../system/fault.ts";
 import type { Files, PathFacts, System } from "../system/system.ts";
 import { atMost } from "./at_most.ts";
-import { createLocalNames } from "./local_names.ts";
+import { createLocalNames, nameKey } from "./local_names.ts";
 import { localFailure } from "./local_failures.ts";
 import type { MethodContext, Publication, PublishOutcome, Session } from "./method.ts";
 import { refusedByWindows } from "./windows_names.ts";
@@ -128,9 +128,12 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     publish: async (items, signal) => {
       await checkGround();
       const changed = new Set<string>();
-      const outcomes = await atMost(AT_ONCE, items, (item) => {
-        signal.throwIfAborted();
-        return publishOne(item, changed);
+      const outcomes: PublishOutcome[] = [];
+      await atMost(AT_ONCE, byTarget(items), async (indices) => {
+        for (const index of indices) {
+          signal.throwIfAborted();
+          outcomes[index] = await publishOne(items[index]!, changed);
+        }
       });
       try {
         // Folders last and once each: a rename is on the disk when its folder is.
@@ -157,6 +160,13 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       }
     },
   };
+}
+
+/** The numbers of the items, those for one name together: the later of two is the newer. */
+function byTarget(items: readonly Publication[]): number[][] {
+  const groups = new Map<string, number[]>();
+  items.forEach(({ target }, index) => groups.set(nameKey(target), [...groups.get(nameKey(target)) ?? [], index]));
+  return [...groups.values()];
 }
 
 /** What a path leads to; a symlink that leads nowhere as itself; null where there is, or can be, nothing. */

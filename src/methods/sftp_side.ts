@@ -6,6 +6,7 @@
 import { join } from "@std/path";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
+import { atMost } from "./at_most.ts";
 import type { MethodContext, Session, Standing } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import type { Reply } from "./sftp_channel.ts";
@@ -41,6 +42,9 @@ export interface SftpPlace {
   checkBase(signal: AbortSignal): Promise<void>;
   digest: Session["digest"];
 }
+
+/** Each file fetched back costs several round trips. */
+const READ_AT_ONCE = 3;
 
 /** Asks where paths begin, and gives the side. */
 export async function openSftpSide(
@@ -134,10 +138,8 @@ export async function openSftpSide(
   }
 
   async function digest(paths: readonly string[], signal: AbortSignal) {
-    const digests = [];
     await system.makeFolder(workFolder, 0o700);
-    for (const relative of paths) digests.push(await readBack(relative, join(workFolder, crypto.randomUUID()), signal));
-    return digests;
+    return await atMost(READ_AT_ONCE, paths, (relative) => readBack(relative, join(workFolder, crypto.randomUUID()), signal));
   }
 
   async function readBack(relative: string, local: string, signal: AbortSignal) {

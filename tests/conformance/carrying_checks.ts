@@ -153,6 +153,7 @@ export const CARRYING: readonly Check[] = [
   },
   {
     name: "put() stops when its signal is aborted, with no final name, and the next session works",
+    onDisk: true,
     run: async ({ rig, session, signal, source }) => {
       const it = await rig({ settings: { bandwidthLimit: 1 << 20 } });
       const open = await session(it);

@@ -26,6 +26,7 @@ export const GROUND: readonly Check[] = [
   },
   {
     name: "attach() refuses a base path that is a file",
+    onDisk: true,
     run: async ({ rig, session, signal }) => {
       const parent = await rig();
       await session(parent);

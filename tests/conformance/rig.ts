@@ -14,7 +14,6 @@ import { type TempFolder, tempFolder } from "../support/temp.ts";
 export interface View {
   read(path: string): Promise<Uint8Array | null>;
   write(path: string, bytes: Uint8Array): Promise<void>;
-  makeFolder(path: string): Promise<void>;
   /** Paths of all files below the base path, sorted; null where the base path does not exist. */
   files(): Promise<string[] | null>;
   facts(path: string): Promise<{ mtimeMs: number; mode: number } | null>;
@@ -185,7 +184,6 @@ export function diskView(base: string): View {
       await Deno.mkdir(join(at(path), ".."), { recursive: true });
       await Deno.writeFile(at(path), bytes);
     },
-    makeFolder: (path) => Deno.mkdir(at(path), { recursive: true }),
     files: () => orNull(async () => (await walk(base)).map((path) => path.slice(base.length + 1)).sort()),
     facts: (path) =>
       orNull(async () => {

@@ -11,8 +11,6 @@ const NAMES: readonly [path: string, former: string][] = [
   ["README", "README.v2"],
   ["v1.0/README", "v1.0/README.v2"],
   [".hidden", ".hidden.v2"],
-  [".fits.gz", ".fits.v2.gz"],
-  ["name.", "name.v2."],
   ["a\nb.fits", "a\nb.v2.fits"],
   ["m31.v1.fits", "m31.v1.v2.fits"],
   ["M31.an ending that is far too long to be one", "M31.an ending that is far too long to be one.v2"],

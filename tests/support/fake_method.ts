@@ -171,11 +171,16 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
     const path = parcel.source.absolutePath;
     const facts = await context.system.facts(path);
     if (!facts || facts.kind !== "file") {
-      return { put: false, failure: failureRecord(new Failure("source_gone", `Cannot read "${path}": it is not there`)) };
+      const code = facts ? "source_changed" : "source_gone";
+      return { put: false, failure: failureRecord(new Failure(code, `Cannot read "${path}": it is not there`)) };
     }
     if (parcel.leftover !== undefined) fake.files.delete(parcel.leftover);
     const bytes = fake.garble(parcel, await context.system.read(path, 0, facts.size));
-    fake.files.set(parcel.staged, { bytes, mtimeMs: preserveTimes ? facts.mtimeMs : 0, mode: facts.mode & 0o777 });
+    fake.files.set(parcel.staged, {
+      bytes,
+      mtimeMs: preserveTimes ? facts.mtimeMs : context.system.now(),
+      mode: facts.mode & 0o777,
+    });
     onBytes(index, bytes.length);
     return { put: true };
   }
@@ -187,6 +192,9 @@ function publishOne(fake: FakeDestination, item: Publication): PublishOutcome {
   const staged = fake.files.get(item.staged);
   if (!staged) return refusal("mismatch", `"${item.staged}" is not staged`);
   if (isFolder(fake, item.target)) return refusal("exists", `a folder has the name "${item.target}"`);
+  if (ancestors(item.target).some((path) => fake.files.has(path))) {
+    return refusal("exists", `a file is where "${item.target}" needs a folder`);
+  }
   const former = fake.files.get(item.target);
   const different = former !== undefined && !equal(former.bytes, staged.bytes);
   if (different && (item.onConflict === "skip" || item.onConflict === "fail")) {
@@ -208,6 +216,11 @@ function freeVersion(fake: FakeDestination, target: string): string {
     const name = versionName(target, n);
     if (!fake.files.has(name)) return name;
   }
+}
+
+function ancestors(path: string): string[] {
+  const parts = path.split("/");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
 function isFolder(fake: FakeDestination, path: string): boolean {
