@@ -5,24 +5,8 @@
  * @module
  */
 import { fromFileUrl, join } from "@std/path";
-
-/** A row of `history --json`. */
-export interface HistoryRow {
-  readonly id: number;
-  readonly job: string;
-  readonly path: string;
-  readonly size: number;
-  readonly destination: string;
-  readonly method: string;
-  readonly target: string;
-  readonly state: "queued" | "sending" | "deferred" | "delivered" | "failed";
-  readonly proof: "checksum" | "read_back" | "size" | null;
-  readonly sha256: string | null;
-  readonly attempts: number;
-  readonly queued_at: string;
-  readonly delivered_at: string | null;
-  readonly error: { readonly code: string; readonly message: string; readonly hint: string } | null;
-}
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { type DeliveryJson, deliveryJson } from "../../src/web/delivery_json.ts";
 
 export interface ProcessResult {
   readonly code: number;
@@ -41,9 +25,9 @@ export interface Installation {
   ): Promise<RunningDaemon>;
   /** Runs one command to its end. */
   command(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<ProcessResult>;
-  history(): Promise<HistoryRow[]>;
+  history(): Promise<DeliveryJson[]>;
   /** Waits until `done` holds for the history; throws with the last history and the log when it does not in time. */
-  until(done: (rows: readonly HistoryRow[]) => boolean, seconds?: number): Promise<HistoryRow[]>;
+  until(done: (rows: readonly DeliveryJson[]) => boolean, seconds?: number): Promise<DeliveryJson[]>;
   /** The log so far, empty if there is none. */
   log(): Promise<string>;
 }
@@ -95,10 +79,11 @@ export async function install(
     }
   }
 
-  async function history(): Promise<HistoryRow[]> {
-    const { code, stdout, stderr } = await command(["history", "--json"]);
-    if (code !== 0) throw new Error(`history exits ${code}: ${stderr}`);
-    return JSON.parse(stdout);
+  // As `history --json` prints it, without the price of a process each time.
+  // deno-lint-ignore require-await -- as commands are: a rejection, never a throw
+  async function history(): Promise<DeliveryJson[]> {
+    using ledger = openLedger(stateFolder, { readOnly: true });
+    return ledger.query({}).map(deliveryJson);
   }
 
   return {
