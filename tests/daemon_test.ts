@@ -70,6 +70,10 @@ async function bench(changes: Record<string, unknown> = {}, options: { once?: bo
   });
 }
 
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
 const delivered = (b: Bench, count: number) => () => b.daemon.ledger.counts().delivered === count;
 
 Deno.test("startDaemon() delivers what is there and what comes, and leaves nothing behind when it stops", async () => {
@@ -82,9 +86,9 @@ Deno.test("startDaemon() delivers what is there and what comes, and leaves nothi
   assertEquals((await b.folder.read("daemon.pid")).trim(), String(Deno.pid));
   b.daemon.stop("the test is over");
   await b.daemon.stopped;
-  const left = [...Deno.readDirSync(b.folder.at("nas"))].map(({ name }) => name).sort();
+  const left = names(b.folder.at("nas"));
   assertEquals(left, ["20260115", "b.fits"]);
-  const state = [...Deno.readDirSync(b.folder.at("state"))].map(({ name }) => name).sort();
+  const state = names(b.folder.at("state"));
   assertEquals(state, ["instance", "ledger.sqlite", "lock"]);
   assertEquals(await b.system.facts(b.folder.at("daemon.pid")), null);
   assertEquals(b.events.at(-1)?.type, "stopped");

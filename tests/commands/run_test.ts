@@ -1,0 +1,156 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { install, type Installation } from "../support/daemon_process.ts";
+import { freePort } from "../support/tcp_proxy.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+async function bench(changes: Record<string, unknown> = {}): Promise<{ folder: TempFolder; program: Installation }> {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  const program = await install(folder.path, {
+    watch_path: folder.at("data"),
+    transfer_method: "local",
+    remote_base_path: folder.at("nas"),
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+    min_file_age_seconds: 0.2,
+    retry_delay: 0.1,
+    ...changes,
+  });
+  return { folder, program };
+}
+
+/** Every path below a folder, with sizes. */
+function tree(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    return entry.isDirectory ? [path, ...tree(path)] : [`${path} ${Deno.statSync(path).size}`];
+  }).sort();
+}
+
+Deno.test("run --once delivers what is there, exits 0, and leaves no temporary file", async () => {
+  const { folder, program } = await bench();
+  await using _folder = folder;
+  await folder.write("data/20260115/a b.fits", "alpha");
+  const { code, stderr } = await program.command(["run", "--once"]);
+  assertEquals([code, await folder.read("nas/20260115/a b.fits")], [0, "alpha"]);
+  assertStringIncludes(stderr, `INFO Successfully transferred "${folder.at("data", "20260115", "a b.fits")}"`);
+  assertEquals(tree(folder.at("nas")).length, 2);
+  assertEquals((await program.command(["run", "--once"])).code, 0);
+});
+
+Deno.test("run without a name is run", async () => {
+  const { folder, program } = await bench();
+  await using _folder = folder;
+  await folder.write("data/a.fits", "alpha");
+  assertEquals((await program.command(["--once"])).code, 0);
+  assertEquals(await folder.read("nas/a.fits"), "alpha");
+});
+
+Deno.test("run --once exits 1 and says why when a file failed", async () => {
+  const { folder, program } = await bench({ on_conflict: "fail" });
+  await using _folder = folder;
+  await folder.write("nas/a.fits", "older");
+  await folder.write("data/a.fits", "alpha");
+  await folder.write("data/b.fits", "beta");
+  const { code, stderr } = await program.command(["run", "--once"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "Not delivered: ");
+  assertStringIncludes(stderr, "a.fits");
+  assertEquals(await folder.read("nas/b.fits"), "beta");
+  assertEquals((await program.command(["run", "--once"])).code, 1);
+});
+
+Deno.test("run --once exits 1 when a file is incomplete", async () => {
+  const { folder, program } = await bench({ incomplete_after: "1s" });
+  await using _folder = folder;
+  const header = [
+    "SIMPLE  =                    T",
+    "BITPIX  =                    8",
+    "NAXIS   =                    1",
+    "NAXIS1  =               100000",
+    "END",
+  ];
+  await folder.write("data/short.fits", header.map((card) => card.padEnd(80)).join("").padEnd(2880));
+  const { code, stderr } = await program.command(["run", "--once"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "short.fits");
+});
+
+Deno.test("run --once gives a destination up that cannot be reached, and exits 1", async () => {
+  const { folder, program } = await bench({
+    transfer_method: "sftp",
+    remote_host: "127.0.0.1",
+    remote_port: freePort(),
+    retry_attempts: 2,
+  });
+  await using _folder = folder;
+  await folder.write("data/a.fits", "alpha");
+  const { code, stderr } = await program.command(["run", "--once"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "Not delivered: ");
+});
+
+Deno.test("run --once exits 1 when the watched folder is not there", async () => {
+  const { folder, program } = await bench();
+  await using _folder = folder;
+  await Deno.remove(folder.at("data"));
+  const { code, stderr } = await program.command(["run", "--once"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, folder.at("data"));
+});
+
+Deno.test("run exits 3 while another instance runs", async () => {
+  const { folder, program } = await bench();
+  await using _folder = folder;
+  await using daemon = await program.start();
+  for (const args of [["run"], ["run", "--once"]]) {
+    const { code, stderr } = await program.command(args);
+    assertEquals(code, 3);
+    assertStringIncludes(stderr, "Another image-transfer runs");
+  }
+  assertEquals(await daemon.stop(), 0);
+});
+
+Deno.test("run --dry-run says what would be sent where, and touches nothing", async () => {
+  const { folder, program } = await bench({ layout: "{night}/{path}" });
+  await using _folder = folder;
+  await folder.write("data/a.fits", "alpha");
+  const before = tree(folder.path).filter((path) => !path.includes("/.cache"));
+  const { code, stdout, stderr } = await program.command(["run", "--dry-run"]);
+  assertEquals(code, 0);
+  assert(/a\.fits -> local .*\/nas\/\d{8}\/a\.fits\n$/.test(stdout), stdout);
+  assertStringIncludes(stderr, "Nothing was touched");
+  assertEquals(tree(folder.path).filter((path) => !path.includes("/.cache")), before);
+});
+
+Deno.test("run ends cleanly at SIGTERM and SIGINT", async () => {
+  const { folder, program } = await bench();
+  await using _folder = folder;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    await using daemon = await program.start();
+    daemon.kill(signal);
+    assertEquals(await daemon.ended, 0);
+    assertStringIncludes(daemon.output(), "Stopped");
+  }
+});
+
+Deno.test("run reads its configuration again at SIGHUP and when the file changes, and keeps the former when it is bad", async () => {
+  const { folder, program } = await bench();
+  await using _folder = folder;
+  await using daemon = await program.start();
+  const config = JSON.parse(await Deno.readTextFile(program.configFile));
+  const until = async (text: string) => {
+    for (let turn = 0; turn < 600 && !daemon.output().includes(text); turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assertStringIncludes(daemon.output(), text);
+  };
+  daemon.kill("SIGHUP");
+  await until("Configuration reloaded");
+  await Deno.writeTextFile(program.configFile, JSON.stringify({ ...config, nonsense: 1 }));
+  await until("Configuration not reloaded");
+  await Deno.writeTextFile(program.configFile, JSON.stringify({ ...config, remote_base_path: folder.at("nas2") }));
+  await folder.write("data/a.fits", "alpha");
+  await until("Successfully transferred");
+  assertEquals(await daemon.stop(), 0);
+});
