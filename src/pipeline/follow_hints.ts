@@ -83,7 +83,7 @@ export function hintFollower(tools: HintTools): HintFollower {
       const stirs = names.get(lastPart(path));
       return stirs?.has("create") || stirs?.has("rename") ? "created" : "changed";
     };
-    const open = judge.meet(found, { news });
+    const { open } = judge.meet(found, { news });
     if (marked.length > 0) open.push(...await judge.revisit(marked, signal));
     if (open.length > 0) await judge.judge(open, signal);
     for (const path of folders) {
@@ -107,7 +107,7 @@ export function hintFollower(tools: HintTools): HintFollower {
       for (const name of listing.unreadable) tools.unreadables.note(pathIn(folder, name), "its name is not valid UTF-8");
       dirty.listed(folder, system.monotonic(), system.monotonic() - begun);
       for (let start = 0; start < found.length; start += AT_ONCE) {
-        const open = judge.meet(found.slice(start, start + AT_ONCE));
+        const { open } = judge.meet(found.slice(start, start + AT_ONCE));
         if (open.length > 0) await judge.judge(open, signal);
       }
     }

@@ -17,6 +17,7 @@ import { hintFollower } from "./follow_hints.ts";
 import { FORMAT_TOOLS, type FormatTools } from "./inspect_content.ts";
 import { judgeOf } from "./judge.ts";
 import type { JudgeSystem } from "./judge_tools.ts";
+import { knownFiles } from "./known_files.ts";
 import { lane } from "./lane.ts";
 import { patternsOf } from "./patterns.ts";
 import { reconcile } from "./reconcile.ts";
@@ -27,7 +28,7 @@ import { writers, type WriterSystem } from "./writers.ts";
 import type { System } from "../system/system.ts";
 
 export interface IntakeTools {
-  readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list">;
+  readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list" | "random">;
   readonly ledger: Pick<Ledger, "unknown" | "admit" | "recheck">;
   readonly tell: Tell;
   /** Called after something was admitted: wakes the outbox. */
@@ -76,9 +77,15 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     methodOf: tools.chosenMethod ?? (() => null),
     admitted: tools.admitted,
   });
-  const shared = { job, system, patterns, judge, candidates: waiting, unreadables: unread, tell, dirty };
+  const known = knownFiles(system.random);
+  const shared = { job, system, patterns, judge, candidates: waiting, known, unreadables: unread, tell, dirty };
   const follower = hintFollower(shared);
-  const scanner = scans(job, { system, tell, how: () => watch.how(), scan: (signal) => reconcile(shared, signal) });
+  const scanner = scans(job, {
+    system,
+    tell,
+    how: () => watch.how(),
+    scan: (thorough, signal) => reconcile(shared, thorough, signal),
+  });
   const watch = watchJob(job, tools, {
     hint(kind, paths) {
       if (!follower.note(kind, paths)) scanner.ask();

@@ -21,10 +21,10 @@ import type { WriterState } from "./writers.ts";
 
 export interface Judge {
   /**
-   * Notes files as they were just found and returns the paths that are to be judged: those the ledger does not know.
-   * `retry` gives those a chance that were refused for a reason that may pass.
+   * Notes files as they were just found. `open` are the paths that are to be judged: those the ledger does not know, but
+   * for those given up; `allKnown` says that the ledger knows them all.
    */
-  meet(found: readonly FileFacts[], options?: MeetOptions): string[];
+  meet(found: readonly FileFacts[], options?: MeetOptions): { readonly open: string[]; readonly allKnown: boolean };
   /** Looks at these files again, then as {@linkcode Judge.meet}. */
   revisit(paths: readonly string[], signal: AbortSignal): Promise<string[]>;
   /** Looks at these no sooner than after `againMs`. */
@@ -38,6 +38,7 @@ export interface Judge {
 }
 
 export interface MeetOptions {
+  /** Gives those a chance that were refused for a reason that may pass. */
   readonly retry?: boolean;
   /** What is told of a file that is met for the first time. */
   readonly news?: (path: string) => "created" | "changed";
@@ -50,12 +51,15 @@ export function judgeOf(tools: JudgeTools): Judge {
   const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);
   const admitAll = admissions(tools, { absolute, refuse });
 
-  function meet(found: readonly FileFacts[], options: MeetOptions = {}): string[] {
+  function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; allKnown: boolean } {
     const { fresh, recheck } = tools.ledger.unknown(job.name, found, destinations);
-    const open = new Set([...fresh, ...recheck].map(({ path }) => path));
-    for (const { path } of found) if (!open.has(path)) candidates.forget(path);
-    return [...fresh.filter((facts) => note(facts, false, options)), ...recheck.filter((facts) => note(facts, true, options))]
-      .map(({ path }) => path);
+    const unknown = new Set([...fresh, ...recheck].map(({ path }) => path));
+    for (const { path } of found) if (!unknown.has(path)) candidates.forget(path);
+    const open = [
+      ...fresh.filter((facts) => note(facts, false, options)),
+      ...recheck.filter((facts) => note(facts, true, options)),
+    ];
+    return { open: open.map(({ path }) => path), allKnown: unknown.size === 0 };
   }
 
   /** True where there is something to judge. */
@@ -80,7 +84,7 @@ export function judgeOf(tools: JudgeTools): Judge {
       const facts = await factsOf(path);
       if (facts !== null) found.push(facts);
     });
-    return meet(found);
+    return meet(found).open;
   }
 
   /** The file as it is now; null, and no candidate any more, where there is none. */

@@ -8,6 +8,7 @@ import type { Job } from "../domain/job.ts";
 import type { System } from "../system/system.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Judge } from "./judge.ts";
+import type { KnownFiles } from "./known_files.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Unreadables } from "./unreadables.ts";
 
@@ -17,6 +18,7 @@ export interface ReconcileTools {
   readonly patterns: Patterns;
   readonly judge: Judge;
   readonly candidates: Candidates;
+  readonly known: KnownFiles;
   readonly unreadables: Unreadables;
 }
 
@@ -27,20 +29,27 @@ export interface Scan {
   readonly milliseconds: number;
 }
 
-/** Walks once; throws where the watched folder itself cannot be read. */
-export async function reconcile(tools: ReconcileTools, signal: AbortSignal): Promise<Scan> {
-  const { job, system, patterns, judge, candidates, unreadables } = tools;
+/**
+ * Walks once; throws where the watched folder itself cannot be read. `thorough` asks the ledger about every file,
+ * also about those that the last scan found known.
+ */
+export async function reconcile(tools: ReconcileTools, thorough: boolean, signal: AbortSignal): Promise<Scan> {
+  const { job, system, patterns, judge, candidates, known, unreadables } = tools;
   const begun = system.monotonic();
   let files = 0;
   let admitted = 0;
   unreadables.scanBegins();
+  known.scanBegins(thorough);
   for await (const batch of system.walk(job.watchPath, { recursive: job.recursive, skipHidden: job.ignoreHiddenFiles }, signal)) {
     const wanted = batch.files.filter(({ path }) => patterns.wants(path));
     for (const { path, reason } of batch.unreadable) unreadables.note(path, reason);
     files += wanted.length;
     for (let start = 0; start < wanted.length; start += AT_ONCE) {
+      const stretch = wanted.slice(start, start + AT_ONCE);
+      if (known.includes(stretch)) continue;
       if (start > 0) await system.sleep(0);
-      const open = judge.meet(wanted.slice(start, start + AT_ONCE), { retry: true });
+      const { open, allKnown } = judge.meet(stretch, { retry: true });
+      if (allKnown) known.add(stretch);
       // The walk's look was the first; the second, just before it is judged, shows whether the file rests.
       if (open.length > 0) admitted += await judge.judge(await judge.revisit(open, signal), signal);
     }

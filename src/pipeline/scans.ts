@@ -31,7 +31,8 @@ interface ScanTools {
   readonly tell: Tell;
   /** How the folder is watched; null = it is away, there is nothing to scan. */
   readonly how: () => "events" | "poll" | null;
-  readonly scan: (signal: AbortSignal) => Promise<Scan>;
+  /** `thorough` where somebody asked for it. */
+  readonly scan: (thorough: boolean, signal: AbortSignal) => Promise<Scan>;
 }
 
 export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
@@ -65,7 +66,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
       wanted = false;
       running = true;
       try {
-        const { files, admitted, milliseconds } = await scan(signal);
+        const { files, admitted, milliseconds } = await scan(callers.length > 0, signal);
         completed++;
         lastMs = milliseconds;
         tell({ type: "scanned", job: job.name, files, admitted, milliseconds });
