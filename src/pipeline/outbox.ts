@@ -62,7 +62,8 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     paused: ledger.pausedBy(destination.name) !== null,
     recovered: false,
     accept: false,
-    littered: false,
+    // A former process may have left something, even if this one ends before it has looked.
+    littered: ledger.deviceOf(job.name, destination.name) !== null,
     session: null,
     freeBytes: null,
     trip: (failure) => (concernsHost(failure) ? tools.host : own).trip(failure, destination.retryDelayMs),
