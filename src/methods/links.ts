@@ -4,15 +4,17 @@
  *
  * @module
  */
-import { dirname, join } from "@std/path";
+import { join } from "@std/path";
 import { Failure } from "../domain/failure.ts";
 import { faultOf } from "../system/fault.ts";
 import { atMost } from "./at_most.ts";
 import type { MethodContext, Parcel } from "./method.ts";
 
-/** A folder with one link for each parcel, named like the parcel's staged name; gone when disposed of. */
+/** A folder of our own for links; gone when disposed of. */
 export interface Links extends AsyncDisposable {
   readonly folder: string;
+  /** Makes a link for each parcel of the lot, named like its staged name, in `<folder>/<below>` where `below` is given. */
+  fill(lot: Lot, below?: string): Promise<void>;
 }
 
 /** A run of parcels that go to the same folder; `first` is the number of its first parcel in the batch. */
@@ -35,25 +37,39 @@ export function lotsOf(parcels: readonly Parcel[]): Lot[] {
   return [...lots].map(([staging, parcels]) => ({ staging, parcels }));
 }
 
-/** Makes the links. @throws {Failure} `local_disk_full`, or what else keeps us from writing in our own folder. */
-export async function linkLot({ parcels }: Lot, { system, workFolder }: MethodContext): Promise<Links> {
+/** Makes the folder. @throws {Failure} `local_disk_full`, or what else keeps us from writing in our own folder. */
+export async function makeLinks({ system, workFolder }: MethodContext): Promise<Links> {
   const folder = join(workFolder, crypto.randomUUID().slice(0, 13));
-  const links: Links = { folder, [Symbol.asyncDispose]: () => system.removeTree(folder) };
+  const refuse = (cause: unknown) => refusal(cause, workFolder);
+  await system.makeFolder(folder, 0o700).catch(refuse);
+  return {
+    folder,
+    async fill({ parcels }, below) {
+      const into = below === undefined ? folder : join(folder, below);
+      if (below !== undefined) await system.makeFolder(into, 0o700).catch(refuse);
+      await atMost(16, parcels, ({ parcel, name }) => system.symlink(parcel.source.absolutePath, join(into, name))).catch(refuse);
+    },
+    [Symbol.asyncDispose]: () => system.removeTree(folder),
+  };
+}
+
+/** Makes a folder with the links of a lot. @throws {Failure} as {@linkcode makeLinks} */
+export async function linkLot(lot: Lot, context: MethodContext): Promise<Links> {
+  const links = await makeLinks(context);
   try {
-    await system.makeFolder(folder, 0o700);
-    await atMost(16, parcels, ({ parcel, name }) => system.symlink(parcel.source.absolutePath, join(folder, name)));
+    await links.fill(lot);
     return links;
   } catch (error) {
     await links[Symbol.asyncDispose]();
-    const full = faultOf(error) === "no_space";
-    throw new Failure(
-      full ? "local_disk_full" : "configuration",
-      `Cannot prepare a batch in "${dirname(folder)}" on this computer`,
-      {
-        hint: full ? "Free space on the disk of state_directory." : "Check state_directory: its disk must allow symlinks.",
-        next: "hold",
-        cause: error,
-      },
-    );
+    throw error;
   }
+}
+
+function refusal(cause: unknown, folder: string): never {
+  const full = faultOf(cause) === "no_space";
+  throw new Failure(full ? "local_disk_full" : "configuration", `Cannot prepare a batch in "${folder}" on this computer`, {
+    hint: full ? "Free space on the disk of state_directory." : "Check state_directory: its disk must allow symlinks.",
+    next: "hold",
+    cause,
+  });
 }

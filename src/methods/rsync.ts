@@ -5,11 +5,12 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import type { Links, Lot } from "./links.ts";
+import type { Lot } from "./links.ts";
 import type { Method, MethodContext } from "./method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
 import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncComplaints, rsyncProgress } from "./rsync_output.ts";
+import { rsyncRuns } from "./rsync_runs.ts";
 import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
 import { type Carrier, type CarrierParts, type Complaints, type OnBytes, openShellSession } from "./shell_session.ts";
 import { sshForRsync, toolPath } from "./ssh.ts";
@@ -52,22 +53,27 @@ function rsyncCarrier({ destination, context, connection, tools }: CarrierParts,
     });
   }
   const shell = sshForRsync(connection.ssh, connection.way, connection.sharing);
+  const runs = rsyncRuns({
+    path: here.path,
+    readsNames: pair.readsNames,
+    // Without a shared connection each would be a login of its own.
+    ahead: connection.sharing === null ? 0 : Math.min(2, destination.parallelTransfers),
+    args: (into, resumes) => rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes }),
+  }, context);
 
-  async function carry(lot: Lot, links: Links, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
-    const resumes = lot.parcels.some(({ parcel }) => parcel.leftover !== undefined);
-    const args = rsyncArgs({ destination, pair: pair!, shell, remotePath: there!.path, staging: lot.staging, resumes });
-    await using child = await context.system.spawn({ program: here.path, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
-    await child.closeStdin();
+  async function carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
     const progress = rsyncProgress(new Set(lot.parcels.map(({ name }) => name)), onBytes);
-    const decoder = new TextDecoder();
-    for await (const piece of child.stdout) progress(decoder.decode(piece, { stream: true }));
-    const { code, signal: endedBy } = await child.finished;
-    signal.throwIfAborted();
-    if (code === 0) return null;
-    const stderr = child.stderr();
-    if (!PARTIAL.has(code)) throw rsyncFailure({ code, stderr, signal: endedBy }, destination);
-    return rsyncComplaints(stderr, lot, destination);
+    const end = await runs.send(lot, prepared, progress, signal);
+    if (end.code === 0) return null;
+    if (!PARTIAL.has(end.code)) throw rsyncFailure(end, destination);
+    return rsyncComplaints(end.stderr, lot, destination);
   }
 
-  return Promise.resolve({ method: "rsync", about: pair.about, carry });
+  return Promise.resolve({
+    method: "rsync",
+    about: pair.about,
+    carry,
+    makeReady: runs.startAhead,
+    close: runs.close,
+  });
 }

@@ -16,8 +16,8 @@ export interface RsyncRun {
   readonly shell: string;
   /** The rsync at the far end. */
   readonly remotePath: string;
-  /** The staging folder, relative to the base path; made of safe characters. */
-  readonly staging: string;
+  /** The folder to send into, relative to the base path; made of safe characters. */
+  readonly into: string;
   /** Some files continue a part that lies there already. */
   readonly resumes: boolean;
 }
@@ -25,12 +25,12 @@ export interface RsyncRun {
 /** To be run in the folder of links. */
 export function rsyncArgs(run: RsyncRun): string[] {
   const { destination, pair } = run;
-  const path = `${remoteBase(destination)}/${run.staging}/`;
+  const path = `${remoteBase(destination)}/${run.into}/`;
   const plain = shellQuote(path) === path;
   return [
     ...destination.rsyncOptions,
-    // The links of the folder as the files they lead to; never what lies in a folder that took a file's place.
-    "-d",
+    // The links as the files they lead to; never what lies in a folder that took a file's place.
+    ...(pair.readsNames ? ["--files-from=-"] : ["-d"]),
     "-L",
     ...(destination.preserveTimestamps ? ["-t"] : []),
     ...(destination.preservePermissions ? ["-p"] : []),
@@ -40,7 +40,8 @@ export function rsyncArgs(run: RsyncRun): string[] {
     "--partial",
     ...(destination.compression ? ["-z"] : []),
     ...(destination.bandwidthLimit === null ? [] : [`--bwlimit=${Math.max(1, Math.floor(destination.bandwidthLimit / 1024))}`]),
-    `--timeout=${Math.max(1, Math.ceil(destination.timeoutMs / 1000))}`,
+    // A run that waits for names may wait long; ServerAliveInterval and the watch for progress end one that hangs.
+    ...(pair.readsNames ? [] : [`--timeout=${Math.max(1, Math.ceil(destination.timeoutMs / 1000))}`]),
     "--progress",
     ...(pair.lineOutput ? ["--outbuf=L"] : []),
     ...(plain ? [] : pair.protectsArgs ? ["-s"] : pair.escapesArgs ? ["--old-args"] : []),

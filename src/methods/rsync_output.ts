@@ -20,9 +20,13 @@ export function rsyncProgress(names: ReadonlySet<string>, onBytes: OnBytes): (te
     for (const line of lines) {
       const bytes = /^\s*([\d,.]+)\s+\d+%/.exec(line)?.[1];
       if (bytes !== undefined && current !== null) onBytes(current, Number(bytes.replace(/\D/g, "")));
-      else if (names.has(line)) current = line;
+      else if (names.has(nameOf(line))) current = nameOf(line);
     }
   };
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /**
@@ -35,9 +39,9 @@ export function rsyncComplaints(stderr: string, lot: Lot, destination: { readonl
   const complaints = new Map<string, Failure>();
   for (const line of stderr.split(/\r?\n/)) {
     const [, quoted, reason = ""] = /"([^"]+)"(.*)$/.exec(line) ?? [];
-    const parcel = quoted === undefined ? undefined : parcels.get(quoted.slice(quoted.lastIndexOf("/") + 1));
+    const parcel = quoted === undefined ? undefined : parcels.get(nameOf(quoted));
     if (parcel && quoted && isSource(line)) {
-      complaints.set(quoted.slice(quoted.lastIndexOf("/") + 1), sourceFailure(parcel.source.path, line, reason));
+      complaints.set(nameOf(quoted), sourceFailure(parcel.source.path, line, reason));
       continue;
     }
     const meaning = meaningOf(line);

@@ -45,6 +45,8 @@ export interface RsyncPair {
   readonly protectsArgs: boolean;
   /** The local one escapes arguments for the remote shell by itself unless told not to (`--old-args`). */
   readonly escapesArgs: boolean;
+  /** Names can be read from the input, so that a run can be started before they are known (`--files-from=-`). */
+  readonly readsNames: boolean;
   /** The local one prints line by line when asked (`--outbuf=L`). */
   readonly lineOutput: boolean;
   readonly about: string;
@@ -57,6 +59,7 @@ export function rsyncPair(here: RsyncVersion, there: RsyncVersion): RsyncPair | 
   return {
     protectsArgs: atLeast(here, 3, 0) && atLeast(there, 3, 0),
     escapesArgs: atLeast(here, 3, 2, 4),
+    readsNames: here.kind === "rsync" && there.kind === "rsync",
     lineOutput: atLeast(here, 3, 1),
     about: `rsync ${named(here)} to ${named(there)}`,
   };

@@ -7,7 +7,7 @@
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { atMost } from "./at_most.ts";
-import type { Links, Lot } from "./links.ts";
+import { type Lot, makeLinks } from "./links.ts";
 import type { Method, MethodContext, Parcel } from "./method.ts";
 import { sourceFailure } from "./rsync_output.ts";
 import { type OpenSshVersion, openSshVersion, scpArgs } from "./scp_args.ts";
@@ -43,7 +43,7 @@ function scpCarrier(
 ): Promise<Carrier> {
   let toldAnew = false;
 
-  async function carry(lot: Lot, links: Links, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
+  async function carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
     if (!toldAnew && lot.parcels.some(({ parcel }) => parcel.leftover !== undefined)) {
       toldAnew = true;
       context.tell(
@@ -51,6 +51,8 @@ function scpCarrier(
         `${destination.name}: scp cannot continue a file that was broken off; it is sent anew (rsync and sftp can)`,
       );
     }
+    await using links = await makeLinks(context);
+    await Promise.all([links.fill(lot), prepared]);
     const complaints = new Map<string, Failure>();
     const looking = new AbortController();
     const looks = lookAgain(lot, side, context, onBytes, looking.signal);

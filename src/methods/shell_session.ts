@@ -7,7 +7,7 @@
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
-import { linkLot, type Links, type Lot, lotsOf } from "./links.ts";
+import { type Lot, lotsOf } from "./links.ts";
 import type { MethodContext, Parcel, PutOutcome, Session } from "./method.ts";
 import { type ShellSide, shellSide } from "./shell_side.ts";
 import { aboutTools, probeShell, type ShellTools } from "./shell_tools.ts";
@@ -18,14 +18,17 @@ export interface Carrier {
   readonly method: "rsync" | "scp";
   readonly about: string;
   /**
-   * Sends the links of a lot. Gives null when all went well, else what the tool said of single files by name;
-   * files it said nothing about are looked for at the destination.
+   * Sends a lot once `prepared` says that its staging folder is there. Gives null when all went well, else what the tool
+   * said of single files by name; files it said nothing about are looked for at the destination.
    *
    * @throws {Failure} when the batch as a whole is lost.
    */
-  carry(lot: Lot, links: Links, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null>;
+  carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null>;
   /** Called when all lots are there. */
   readonly finish?: (parcels: readonly Parcel[], signal: AbortSignal) => Promise<void>;
+  /** Called when nothing urgent is to be done: after attaching, and after each publication. Never throws. */
+  readonly makeReady?: () => void;
+  readonly close?: () => Promise<void>;
 }
 
 /** `onBytes(name, bytes)`: how far the link of this name is. */
@@ -55,19 +58,28 @@ export async function openShellSession(
   const tools = await probeShell(connection, signal);
   const side = shellSide(connection, tools, context);
   const carrier = await carrierOf({ destination, context, connection, tools, side });
+  if (carrier.close) stack.defer(carrier.close);
   const rest = stack.move();
-  const { attach, survey, digest, publish, leftovers, sweep } = side;
+  const { survey, digest, leftovers, sweep } = side;
   return {
-    attach,
     survey,
     digest,
-    publish,
     leftovers,
     sweep,
+    async attach(create, signal) {
+      const ground = await side.attach(create, signal);
+      carrier.makeReady?.();
+      return ground;
+    },
+    async publish(items, signal) {
+      const outcomes = await side.publish(items, signal);
+      carrier.makeReady?.();
+      return outcomes;
+    },
     method: carrier.method,
     proof: "checksum",
     about: `${carrier.about}; ${aboutTools(tools)}`,
-    put: (parcels, onBytes, signal) => put(parcels, onBytes, signal, carrier, side, context),
+    put: (parcels, onBytes, signal) => put(parcels, onBytes, signal, carrier, side),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }
@@ -78,21 +90,18 @@ async function put(
   signal: AbortSignal,
   carrier: Carrier,
   side: ShellSide,
-  context: MethodContext,
 ): Promise<PutOutcome[]> {
   if (parcels.length === 0) return [];
   const outcomes: PutOutcome[] = parcels.map(() => ({ put: true }));
   const prepared = side.prepare(parcels, signal);
-  prepared.catch(() => undefined); // Heard below, when the links are there as well.
+  prepared.catch(() => undefined); // Heard by the carrier, when its own preparations are done as well.
   for (const lot of lotsOf(parcels)) {
-    await using links = await linkLot(lot, context);
-    await prepared;
     const indices = new Map(lot.parcels.map(({ name, index }) => [name, index]));
     const tell: OnBytes = (name, bytes) => {
       const index = indices.get(name);
       if (index !== undefined) onBytes(index, bytes);
     };
-    const complaints = await carrier.carry(lot, links, tell, signal);
+    const complaints = await carrier.carry(lot, prepared, tell, signal);
     if (complaints === null) {
       for (const { parcel, index } of lot.parcels) onBytes(index, parcel.source.size);
       continue;

@@ -1,0 +1,42 @@
+/**
+ * The method auto: local for this computer without a user, else rsync where both ends have a fit one, else sftp, else
+ * scp. Only a missing tool leads to the next: a refused login would be refused again.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import { local } from "./local.ts";
+import type { Method, Session } from "./method.ts";
+import { rsync } from "./rsync.ts";
+import { scp } from "./scp.ts";
+import { sftp } from "./sftp.ts";
+
+export const auto: Pick<Method, "connect"> = {
+  async connect(destination, context, signal) {
+    if (isHere(destination)) return await local.connect({ ...destination, method: "local" }, context, signal);
+    const missing: string[] = [];
+    for (const method of [rsync, sftp, scp]) {
+      const session = await tryMethod(() => method.connect({ ...destination, method: method.name }, context, signal), missing);
+      if (session) return session;
+    }
+    throw new Failure("tool_missing", `Cannot reach ${destination.name} by rsync, sftp or scp: ${missing.join("; ")}`, {
+      hint: "Allow SFTP on the server, or install rsync on both sides.",
+    });
+  },
+};
+
+/** True for this computer itself. A user asks for a login, so `ssh` it is then. */
+export function isHere({ host, user }: Pick<Destination, "host" | "user">): boolean {
+  return host === null || (user === null && /^(localhost|127\.0\.0\.1|::1|\[::1\])$/i.test(host));
+}
+
+async function tryMethod(connect: () => Promise<Session>, missing: string[]): Promise<Session | null> {
+  try {
+    return await connect();
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
+    missing.push(error.message);
+    return null;
+  }
+}
