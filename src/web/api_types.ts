@@ -1,0 +1,288 @@
+/**
+ * What the page and the server say to each other: pure types, imported by both.
+ * Times of the live state and of series are milliseconds since 1970 UTC, sizes are bytes; `StatusReport` and `DeliveryJson`, which
+ * scripts depend on, have ISO 8601. All text that comes from disks and remote ends may hold anything: show it as text, never as markup.
+ *
+ * | path | method | answer |
+ * |---|---|---|
+ * | `/api/status` | GET | {@linkcode StatusReport} |
+ * | `/api/deliveries?`{@linkcode DeliveryAsk} | GET | array of {@linkcode DeliveryView}, the header `total-count` tells how many match |
+ * | `/api/deliveries.csv?…` | GET | the same filter, all rows, as a download |
+ * | `/api/deliveries/ID` | GET | {@linkcode DeliveryView} |
+ * | `/api/nights` | GET | {@linkcode NightList} |
+ * | `/api/night/YYYYMMDD` (or `/api/night/tonight`) | GET | {@linkcode NightReport} |
+ * | `/api/trouble` | GET | {@linkcode TroubleList} |
+ * | `/api/cards/ID` | GET | {@linkcode HeaderReport} |
+ * | `/api/preview/ID.png` | GET | a small grey PNG, at most 512 pixels a side; 404 where there is none |
+ * | `/api/live` | WebSocket | {@linkcode LiveMessage}, from the server only |
+ * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` | POST, `content-type: application/json` | {@linkcode Actions} |
+ *
+ * Every failure is {@linkcode ApiFailure} with status 400 (not understood), 401 (no session: show the login), 403 (foreign page), 404, 409 (the
+ * daemon says why not), 413 or 429. The WebSocket closes with code 4401 where the session is over, 1013 where the client was too slow.
+ *
+ * @module
+ */
+import type { DestinationState } from "../domain/destination_state.ts";
+import type { FailureRecord } from "../domain/failure.ts";
+import type { Counts } from "../ledger/ledger.ts";
+import type { DeliveryJson } from "./delivery_json.ts";
+import type { StatusReport } from "./status_report.ts";
+
+export type { Counts, DeliveryJson, StatusReport };
+
+/** The values of header cards by keyword. */
+export type CardValues = Readonly<Record<string, string | number | boolean>>;
+
+/** A delivery as the page shows it: the promised shape of history, and what the page needs besides. */
+export interface DeliveryView extends DeliveryJson {
+  /** The observing night, `YYYYMMDD`. */
+  readonly night: string;
+  /** Path below the watched folder, `/` between the parts: what to show where `path` is too long. */
+  readonly name: string;
+  /** OBJECT, FILTER, EXPTIME, DATE-OBS, IMAGETYP, … as far as the file has them. */
+  readonly cards: CardValues | null;
+  /** Where a preview may be had: `/api/preview/7.png`; null for files that are no FITS. */
+  readonly preview: string | null;
+  /** When a deferred delivery is tried again, ISO 8601; null otherwise. */
+  readonly retry_at: string | null;
+}
+
+/** Query of `/api/deliveries`; every part may be missing. */
+export interface DeliveryAsk {
+  readonly job?: string;
+  readonly destination?: string;
+  readonly night?: string;
+  /** One or more of queued, sending, deferred, delivered, failed, joined by commas; or `trouble`: failed ones that need a person. */
+  readonly state?: string;
+  /** Part of the path, any case. */
+  readonly search?: string;
+  readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
+  /** `desc` (the default: newest first) or `asc`. */
+  readonly order?: "asc" | "desc";
+  /** 100 unless given, at most 500. */
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** What the page makes of an answer of `/api/deliveries`: its rows, and its header `total-count`. */
+export interface DeliveryPage {
+  readonly rows: readonly DeliveryView[];
+  readonly total: number;
+}
+
+/** First a snapshot, then what changes; a beat where nothing changed for ten seconds, so that a dead connection is noticed. */
+export type LiveMessage =
+  | { readonly type: "snapshot"; readonly at: number; readonly state: LiveState }
+  | {
+    readonly type: "change";
+    readonly at: number;
+    /** The parts that changed, each whole: `{...state, ...message.state}` is the new state. */
+    readonly state: Partial<LiveState>;
+    /** Deliveries whose state changed since the last message, as they are now, newest last; at most 200. */
+    readonly deliveries: readonly DeliveryView[];
+    /** True where there were more than those: ask for the lists again. */
+    readonly more: boolean;
+  }
+  | { readonly type: "beat"; readonly at: number };
+
+/** All of the view Now; the other views take their counts from it. */
+export interface LiveState {
+  readonly status: StatusReport;
+  readonly headline: Headline;
+  readonly tonight: NightSummary;
+  readonly destinations: readonly DestinationView[];
+  readonly jobs: readonly JobView[];
+  /** What is being sent, at most 50; `bytes` grows. */
+  readonly transfers: readonly TransferView[];
+  /** Files that grow, or are waited for, or were given up as incomplete; at most 50, see `files_waiting` of the status for all. */
+  readonly waiting: readonly WaitingView[];
+  /** The images that were delivered last, newest first, at most 24, each file once. */
+  readonly newest: readonly DeliveryView[];
+  /** The first 50, worst first. */
+  readonly trouble: readonly TroubleItem[];
+  readonly troubleCount: number;
+}
+
+/** The one answer to "is everything across, and if not, what do I do?". */
+export interface Headline {
+  /** `good`: all is across. `busy`: under way, nothing wrong. `warning`: goes on by itself. `bad`: a person is needed. */
+  readonly level: "good" | "busy" | "warning" | "bad";
+  /** One sentence: `All 412 images of tonight are on freya and nas`. */
+  readonly text: string;
+  /** What to do, or what happens next; empty where there is nothing to say. */
+  readonly advice: string;
+}
+
+/** A destination of one job. */
+export interface DestinationView {
+  readonly job: string;
+  readonly name: string;
+  /** `observer@freya:/data/images`, or the folder. */
+  readonly place: string;
+  readonly method: string;
+  readonly state: DestinationState["state"];
+  /** When it is tried again; null where it is open or paused. */
+  readonly until: number | null;
+  readonly failure: Pick<FailureRecord, "code" | "message" | "hint"> | null;
+  /** Who paused it. */
+  readonly pausedBy: string | null;
+  readonly freeBytes: number | null;
+  readonly counts: Counts;
+  /** Over the last seconds. */
+  readonly bytesPerSecond: number;
+  /** When the oldest that still waits was queued; null if none waits. */
+  readonly oldestWaiting: number | null;
+  readonly lastDelivered: number | null;
+}
+
+export interface JobView {
+  readonly name: string;
+  readonly watchPath: string;
+  readonly watching: "events" | "poll" | null;
+  /** Why it is not watched. */
+  readonly failure: Pick<FailureRecord, "code" | "message" | "hint"> | null;
+  readonly filesWaiting: number;
+}
+
+export interface TransferView {
+  readonly id: number;
+  readonly job: string;
+  readonly destination: string;
+  readonly name: string;
+  readonly size: number;
+  readonly bytes: number;
+  /** When it began. */
+  readonly since: number;
+}
+
+export interface WaitingView {
+  readonly job: string;
+  readonly name: string;
+  readonly size: number;
+  /** The length that the file declares of itself; null while it tells none. */
+  readonly declared: number | null;
+  /** `growing` `quiet` `writer open` `short` `marker` (all waited for), `incomplete`, `refused`. */
+  readonly reason: string;
+  readonly detail: string;
+  readonly since: number;
+}
+
+/** Something a person should look at, with what helps. */
+export interface TroubleItem {
+  /** Stable while it is the same trouble. */
+  readonly key: string;
+  readonly kind: "destination" | "job" | "delivery" | "file";
+  readonly severity: "warning" | "bad";
+  /** What: the name of the destination or job, or the path. */
+  readonly what: string;
+  readonly where: string;
+  readonly message: string;
+  readonly hint: string;
+  /** When it began; null where that is not known. */
+  readonly since: number | null;
+  /** What the page can do about it; null where only a person can. */
+  readonly action:
+    | { readonly do: "retry"; readonly ids: readonly number[] }
+    | { readonly do: "resume"; readonly destination: string }
+    | { readonly do: "scan"; readonly job: string }
+    | null;
+}
+
+export interface TroubleList {
+  readonly items: readonly TroubleItem[];
+  /** May be more than `items`, which are at most 500. */
+  readonly count: number;
+}
+
+export interface NightList {
+  /** The night of this moment, `YYYYMMDD`, whether it has files or not. */
+  readonly tonight: string;
+  /** All nights with files, newest first. */
+  readonly nights: readonly string[];
+}
+
+/** How a night stands. */
+export interface NightSummary {
+  readonly night: string;
+  /** File versions that were finished. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly destinations: readonly NightDestination[];
+}
+
+export interface NightDestination {
+  readonly job: string;
+  readonly name: string;
+  /** Files that should be there. */
+  readonly expected: number;
+  readonly delivered: number;
+  /** Of the delivered, those whose hash was compared. */
+  readonly proven: number;
+  readonly waiting: number;
+  readonly failed: number;
+  /** Bytes that were delivered. */
+  readonly bytes: number;
+}
+
+export interface NightReport {
+  readonly summary: NightSummary;
+  readonly series: NightSeries;
+  /** The newest images of the night, newest first, at most 60, each file once. */
+  readonly images: readonly DeliveryView[];
+}
+
+/** For the plots: columns of equal length, ready for uPlot. Empty columns where nothing was delivered. */
+export interface NightSeries {
+  /** Width of a bin. */
+  readonly binMs: number;
+  /** End of each bin, seconds since 1970 UTC. */
+  readonly times: readonly number[];
+  /** Finished at the source, cumulative. */
+  readonly seenFiles: readonly number[];
+  readonly seenBytes: readonly number[];
+  readonly destinations: readonly {
+    readonly job: string;
+    readonly name: string;
+    /** Delivered, cumulative. */
+    readonly files: readonly number[];
+    readonly bytes: readonly number[];
+    /** From finished to proven, seconds: median and worst of the bin; null where nothing was delivered in it. */
+    readonly latency: readonly (number | null)[];
+    readonly worst: readonly (number | null)[];
+  }[];
+}
+
+/** The header of an image, as it stands in the file. */
+export interface HeaderReport {
+  readonly id: number;
+  readonly path: string;
+  readonly kept: CardValues;
+  /** At most 10 HDUs of at most 1000 cards each. */
+  readonly hdus: readonly {
+    /** `primary`, `extension 1`. */
+    readonly name: string;
+    /** `4144 × 2822, 16 bit`, or what else the data are. */
+    readonly data: string;
+    readonly cards: readonly { readonly keyword: string; readonly value: string; readonly comment: string }[];
+  }[];
+  /** Why there are none; empty where there are. */
+  readonly problem: string;
+}
+
+/** Bodies and answers of the actions. */
+export interface Actions {
+  /** Failed or deferred deliveries go back into the queue; `null` means all that are trouble. */
+  readonly retry: { readonly ask: { readonly ids: readonly number[] | null }; readonly answer: { readonly count: number } };
+  /** `null` means all destinations. */
+  readonly pause: { readonly ask: { readonly destination: string | null }; readonly answer: { readonly destinations: string[] } };
+  readonly resume: {
+    readonly ask: { readonly destination: string | null };
+    readonly answer: { readonly destinations: string[] };
+  };
+  /** Lists a job's folder now; without a job, those of all. */
+  readonly scan: { readonly ask: { readonly job?: string }; readonly answer: { readonly jobs: string[] } };
+}
+
+export interface ApiFailure {
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
+}
