@@ -39,11 +39,14 @@ export interface SftpChannel extends AsyncDisposable {
   run(commands: readonly string[], patience: Patience, signal: AbortSignal): Promise<Reply[]>;
 }
 
-/** Most commands under way: their errors must fit into what is kept of the error output. */
-const CHUNK_COMMANDS = 60;
+/** Most commands under way: their errors, of 1,024 bytes at most, must fit into what is kept of the error output. */
+const CHUNK_COMMANDS = 40;
 const CHUNK_LENGTH = 8000;
 /** The error output may come a little after the standard output. */
 const ERRORS_PATIENCE_MS = 2000;
+
+/** What the ssh below says of its own accord, of other channels for example: no answer to any command. */
+const NOISE = /^(channel \d+: |mux_|Warning: |debug\d: |Shared connection |\*\* ).*\n?/gm;
 
 type Named = Pick<Destination, "name" | "host" | "port">;
 
@@ -117,7 +120,7 @@ class Channel implements SftpChannel {
     const replies = commands.map((_, index) => ({
       // The first line is the echo of the command.
       output: this.#between(this.#text, first + index).replace(/^[^\n]*\n?/, ""),
-      errors: this.#between(errors, first + index).trim(),
+      errors: this.#between(errors, first + index).replace(NOISE, "").trim(),
     }));
     this.#text = this.#text.slice(this.#at(this.#text, this.#fences - 1));
     return replies;

@@ -57,8 +57,8 @@ export function freeBytes(output: string): number | null {
   return match ? Number(match[1]) * 1024 : null;
 }
 
-/** Error texts that mean that there is nothing at the path. */
-export const NOT_THERE = /not found|No such file|no such (path|directory)/i;
+/** Error texts that mean that there is nothing at the path; sftp cuts long ones off, reason and all. */
+export const NOT_THERE = /not found|No such file|no such (path|directory)|^Can't ls: "|^File "/im;
 
 function slashes(text: string): number {
   return text.split("/").length;

@@ -122,6 +122,12 @@ export function sftpPut(
     }
     await side.tryToWrite(signal);
     const meaning = meaningOf(errors);
+    if (!meaning && /write remote/i.test(errors)) {
+      // It could be opened and something else can be written: what may be lacking is room.
+      return new Failure("disk_full", `${what}: the disk or the quota there seems to be full (${said})`, {
+        hint: "Free space there; sending goes on by itself.",
+      });
+    }
     return new Failure(meaning?.code ?? "interrupted", `${what}: ${meaning?.reason ?? "the server refuses it"} (${said})`, {
       hint: meaning?.hint ?? "It is tried again by itself. A quota may be used up.",
     });

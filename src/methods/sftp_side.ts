@@ -106,7 +106,8 @@ export async function openSftpSide(
     if (/not a directory/i.test(errors)) {
       throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
     }
-    if (/permission denied/i.test(errors)) throw refused(`enter the folder ${where}`, errors);
+    // Only what surely says so makes a disk missing: that stops the whole destination.
+    if (!NOT_THERE.test(errors)) throw refused(`enter the folder ${where}`, errors);
     throw new Failure("device_missing", `Cannot find the folder ${where}`, {
       hint: "Mount the disk or network drive there, or correct remote_base_path.",
     });
@@ -204,7 +205,11 @@ export async function openSftpSide(
       sftpCommand("mkdir", probe),
       sftpCommand("rmdir", probe),
     ], signal);
-    if (made && made.errors !== "") throw refused(`write below ${where}`, made.errors);
+    if (!made || made.errors === "") return;
+    if (meaningOf(made.errors)) throw refused(`write below ${where}`, made.errors);
+    throw new Failure("permission_denied", `Cannot write below ${where}: the server refuses it (${printable(made.errors)})`, {
+      hint: "Check the rights of the remote account, and that the disk there is not read-only.",
+    });
   }
 
   const key = `${destination.host}\n${destination.user}\n${destination.port}`;

@@ -59,7 +59,8 @@ export const NAMING: readonly Check[] = [
       const target = `${"é".repeat(125)}.fits`;
       await open.publish([publication(await stage(bench, open, "one"), target)], signal);
       const outcome = (await open.publish([publication(await stage(bench, open, "two"), target)], signal))[0];
-      assert(outcome?.published && outcome.former, codeOf(outcome) ?? "no former name");
+      assertAllPublished([outcome!]);
+      assert(outcome?.published && outcome.former, "no former name");
       assertEquals(await text(it, outcome.former), "one");
       assertEquals(await text(it, target), "two");
     },
@@ -149,6 +150,7 @@ export const NAMING: readonly Check[] = [
           looks++;
           const seen = await it.view.read("a.fits");
           const whole = seen !== null && sizes.includes(seen.length) && same(seen, noise(seen.length, seen.length));
+          if (seen === null && bench.candidate.replacesInTwoSteps) continue;
           if (!whole) wrong.push(seen === null ? "nothing" : `${seen.length} bytes`);
           await new Promise((resolve) => setTimeout(resolve, 0));
         }

@@ -44,6 +44,8 @@ export interface Candidate {
   readonly onDisk: boolean;
   /** It cannot name files with control characters and says so (`name_refused`). */
   readonly printableNamesOnly?: boolean;
+  /** The server cannot replace a file at once: its name is free for a moment. */
+  readonly replacesInTwoSteps?: boolean;
   /** Starts what all checks share (a server). */
   start(): Promise<Ground>;
 }

@@ -17,3 +17,21 @@ conformance({
   printableNamesOnly: true,
   start: () => overSshd(sftp, { sftpOnly: true }),
 });
+
+// What other SFTP servers, and old ones, lack.
+conformance({
+  name: "sftp without a shell, links, replacing rename, flush and free space",
+  ignore: !has("sshd"),
+  onDisk: true,
+  printableNamesOnly: true,
+  replacesInTwoSteps: true,
+  start: () => overSshd(sftp, { sftpOnly: true, config: ["ForceCommand internal-sftp -P posix-rename,hardlink,fsync,statvfs"] }),
+});
+
+conformance({
+  name: "sftp where the server takes one session a connection",
+  ignore: !has("sshd"),
+  onDisk: true,
+  printableNamesOnly: true,
+  start: () => overSshd(sftp, { sftpOnly: true, maxSessions: 1 }),
+});

@@ -176,10 +176,11 @@ function serverConfig(folder: string, port: number, options: SshdOptions, path: 
     "LogLevel VERBOSE",
     "MaxStartups 200:1:200",
     "Subsystem sftp internal-sftp",
+    // Of two lines for one thing sshd takes the first.
+    ...(options.config ?? []),
     ...(options.sftpOnly ? ["ForceCommand internal-sftp"] : []),
     ...(options.maxSessions === undefined ? [] : [`MaxSessions ${options.maxSessions}`]),
     ...(path === undefined ? [] : [`SetEnv PATH=${path}`]),
-    ...(options.config ?? []),
     "",
   ].join("\n");
 }
