@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { join } from "@std/path";
+import { eitherSignal } from "../domain/either_signal.ts";
 import { Failure, type FailureCode } from "../domain/failure.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
@@ -30,23 +32,50 @@ export interface DaemonClient {
 
 export interface ControlClientOptions {
   readonly stateDirectory: string;
-  readonly system: Pick<System, "readText" | "askLocal" | "sleep" | "monotonic">;
+  readonly system: Pick<System, "readText" | "facts" | "lock" | "askLocal" | "sleep" | "monotonic">;
   /** How long an answer may take, milliseconds; what makes the daemon work gets six times as long. */
   readonly timeoutMs?: number;
 }
 
+/** How long a daemon that holds the lock, but does not listen, is waited for: it starts or ends. Milliseconds. */
+const SETTLE_MS = 3_000;
+
 /**
  * The daemon that runs with this state directory; null when none does.
  *
- * @throws {Failure} `permission_denied` when its `control.json` belongs to another account, `timeout` when it hangs.
+ * @throws {Failure} `permission_denied` when its `control.json` belongs to another account, `timeout` when it hangs,
+ * `unreachable` when somebody holds the state directory who cannot be asked.
  */
 export async function findDaemon(options: ControlClientOptions, signal: AbortSignal): Promise<DaemonClient | null> {
-  const file = await readControlFile(options);
-  if (file === null) return null;
-  const ask = asker(file, options, signal);
-  // Nobody there, or another program has the port since: the file is what a killed daemon left.
-  if (await ask("GET", "/status") === null) return null;
-  return client(file, ask, options, signal);
+  const { system, stateDirectory } = options;
+  const start = system.monotonic();
+  for (;;) {
+    const file = await readControlFile(options);
+    const ask = file === null ? null : asker(file, options, signal);
+    // Nobody there, or another program has the port since: the file is what a killed daemon left.
+    if (file !== null && ask !== null && await ask("GET", "/status") !== null) return client(file, ask, options, signal);
+    if (await isFree(options)) return null;
+    if (system.monotonic() - start > SETTLE_MS) {
+      throw new Failure("unreachable", `A daemon runs with "${stateDirectory}", but it cannot be asked`, {
+        hint: "It is starting, ending, or was started with --once. Try again in a moment.",
+      });
+    }
+    signal.throwIfAborted();
+    await system.sleep(100, signal);
+  }
+}
+
+/** True when no process holds the state directory: the lock ends with its process, however that ends. */
+async function isFree({ stateDirectory, system }: ControlClientOptions): Promise<boolean> {
+  const path = join(stateDirectory, "lock");
+  try {
+    if (await system.facts(path) === null) return true;
+    const lock = await system.lock(path);
+    await lock?.[Symbol.asyncDispose]();
+    return lock !== null;
+  } catch (cause) {
+    throw notAllowed(path, cause);
+  }
 }
 
 function client(file: ControlFile, ask: Ask, options: ControlClientOptions, signal: AbortSignal): DaemonClient {
@@ -70,15 +99,15 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     async stop(waitMs) {
       const { system } = options;
       const start = system.monotonic();
-      if (await ask("POST", "/stop", {}) === null) return true;
-      while (!signal.aborted && system.monotonic() - start < waitMs) {
-        await system.sleep(100, signal);
+      await ask("POST", "/stop", {});
+      // The lock goes last; it may be taken by a new daemon at once, which has another secret.
+      while (!await isFree(options)) {
         const now = await readControlFile(options);
-        // Its file goes last; a new daemon has another secret.
-        if (now?.secret !== file.secret) return true;
-        if (await ask("GET", "/status") === null) return true;
+        if (now !== null && now.secret !== file.secret) return true;
+        if (signal.aborted || system.monotonic() - start >= waitMs) return false;
+        await system.sleep(100, signal);
       }
-      return false;
+      return true;
     },
   };
 }
@@ -90,10 +119,11 @@ function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientO
   return async (method, path, body) => {
     const patience = method === "GET" ? timeoutMs : 6 * timeoutMs;
     const limit = AbortSignal.timeout(patience);
+    using either = eitherSignal(signal, limit);
     const headers = { authorization: `Bearer ${file.secret}`, "content-type": "application/json" };
     const question = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     try {
-      const answer = await system.askLocal(file.port, question, AbortSignal.any([signal, limit]));
+      const answer = await system.askLocal(file.port, question, either.signal);
       if (answer.headers.get(PID_HEADER) !== String(file.pid)) return null;
       const content: unknown = JSON.parse(answer.text);
       if (answer.status === 200) return content;
@@ -113,12 +143,16 @@ async function readControlFile({ stateDirectory, system }: ControlClientOptions)
   } catch (cause) {
     const fault = faultOf(cause);
     if (fault === "not_found" || fault === "not_a_folder") return null;
-    if (fault !== "permission") throw cause;
-    throw new Failure("permission_denied", `Cannot read "${path}": it belongs to another account`, {
-      hint: "Run this command as the account that runs the daemon, or with sudo.",
-      cause,
-    });
+    throw notAllowed(path, cause);
   }
+}
+
+function notAllowed(path: string, cause: unknown): unknown {
+  if (faultOf(cause) !== "permission") return cause;
+  return new Failure("permission_denied", `Cannot use "${path}": it belongs to another account`, {
+    hint: "Run this command as the account that runs the daemon, or with sudo.",
+    cause,
+  });
 }
 
 function hangs(pid: number, ms: number): Failure {

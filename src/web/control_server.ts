@@ -5,8 +5,8 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import * as z from "zod";
+import { eitherSignal } from "../domain/either_signal.ts";
 import { Failure } from "../domain/failure.ts";
 import type { System } from "../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER } from "./control_file.ts";
@@ -46,11 +46,11 @@ export async function controlServer(
 ): Promise<ControlServer> {
   const { system, stateDirectory, version, onError } = options;
   const secret = randomHex(32);
-  const ended = new AbortController();
+  const ended = eitherSignal(signal);
   const app = controlApp(control, { secret, pid: system.pid, onError, sleep: (ms) => system.sleep(ms, signal) });
   const server = await system.listen(
     { host: "127.0.0.1", port: 0, handler: (request) => app.fetch(request), onError },
-    AbortSignal.any([signal, ended.signal]),
+    ended.signal,
   );
   const path = controlPath(stateDirectory);
   const write = (url: string | null) => {
@@ -65,6 +65,7 @@ export async function controlServer(
     throw error;
   }
   const finished = server.finished.then(async () => {
+    ended[Symbol.dispose]();
     // A daemon started since has its own file there.
     if (parseControlFile(await system.readText(path))?.secret === secret) await system.remove(path);
   }).catch(onError);
@@ -90,7 +91,6 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
     await next();
     c.header(PID_HEADER, String(pid));
   });
-  app.use(bodyLimit({ maxSize: MAX_BODY }));
   app.get("/status", async (c) => c.json(await control.status()));
   app.get("/live", (c) => c.json(control.live()));
   app.post("/stop", (c) => {
@@ -118,7 +118,7 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
 }
 
 async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
-  const text = await c.req.text();
+  const text = await limitedText(c.req.raw, MAX_BODY);
   try {
     const parsed = schema.safeParse(JSON.parse(text));
     if (parsed.success) return parsed.data;
@@ -128,6 +128,16 @@ async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   throw new Failure("configuration", "Cannot understand the request: its body is not what this version expects", {
     hint: "The command and the daemon may be of different versions: restart the daemon.",
   });
+}
+
+async function limitedText(request: Request, most: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of request.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > most) throw new Failure("configuration", `Cannot take a request of more than ${most} bytes`);
+  }
+  return text + decoder.decode();
 }
 
 function isOurs(request: Request, secret: string): boolean {

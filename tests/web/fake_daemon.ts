@@ -1,0 +1,78 @@
+/**
+ * A daemon that only answers: behind the real control channel, with the real lock.
+ *
+ * @module
+ */
+import { createSystem } from "../../src/system/create_system.ts";
+import { controlServer } from "../../src/web/control_server.ts";
+import type { DaemonControl } from "../../src/web/daemon_control.ts";
+import { type StatusParts, statusReport } from "../../src/web/status_report.ts";
+import { join } from "@std/path";
+
+export const STATUS: StatusParts = {
+  pid: Deno.pid,
+  version: "0.1.0",
+  startedAt: Date.UTC(2024, 4, 18, 1, 2, 3),
+  url: "http://127.0.0.1:9090/",
+  jobs: [{ job: { name: "spring", watchPath: "/data/images" }, watching: true, filesWaiting: 2 }],
+  destinations: [{ destination: { name: "freya", method: "auto" }, method: "rsync", state: { state: "open" }, freeBytes: 5e12 }],
+  counts: { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 },
+};
+
+export interface FakeDaemon extends AsyncDisposable {
+  /** What it was told, in order. */
+  readonly told: unknown[];
+  readonly port: number;
+  readonly errors: unknown[];
+}
+
+/** Starts one in a state directory; a part of its answers may be replaced. */
+export async function fakeDaemon(stateDirectory: string, instead: Partial<DaemonControl> = {}): Promise<FakeDaemon> {
+  const system = createSystem();
+  const lock = await system.lock(join(stateDirectory, "lock"));
+  if (lock === null) throw new Error("the state directory is taken");
+  const told: unknown[] = [];
+  const errors: unknown[] = [];
+  const end = new AbortController();
+  const control: DaemonControl = {
+    status: () => statusReport(STATUS),
+    live: () => ({ running: [], oldestWaiting: null }),
+    stop(reason) {
+      told.push(["stop", reason]);
+      end.abort();
+    },
+    reload() {
+      told.push(["reload"]);
+      return Promise.resolve({ ok: true, message: "The configuration was read again" });
+    },
+    sync(job) {
+      told.push(["sync", job]);
+      return ["spring"];
+    },
+    retry(ids) {
+      told.push(["retry", ids]);
+      return ids?.length ?? 7;
+    },
+    pause(destination, by) {
+      told.push(["pause", destination, by]);
+      return [destination ?? "freya"];
+    },
+    resume(destination) {
+      told.push(["resume", destination]);
+      return [destination ?? "freya"];
+    },
+    ...instead,
+  };
+  const options = { stateDirectory, version: "0.1.0", url: STATUS.url, system, onError: (error: unknown) => errors.push(error) };
+  const server = await controlServer(control, options, end.signal);
+  const ended = server.finished.then(() => lock[Symbol.asyncDispose]());
+  return {
+    told,
+    errors,
+    port: server.port,
+    async [Symbol.asyncDispose]() {
+      end.abort();
+      await ended;
+    },
+  };
+}
