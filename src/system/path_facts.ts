@@ -18,7 +18,8 @@ export function pathFacts(info: Info): PathFacts {
     size: info.size,
     mtimeMs: info.mtime?.getTime() ?? 0,
     ctimeMs: info.ctime?.getTime() ?? 0,
-    mode: (info.mode ?? 0) & 0o7777,
+    // Windows has no such rights: what Deno says there is made up.
+    mode: Deno.build.os === "windows" ? 0 : (info.mode ?? 0) & 0o7777,
     identity: identityOf(info),
     device: info.dev === null ? "" : String(info.dev),
   };

@@ -18,6 +18,7 @@ export function createSurroundings(): Surroundings {
     platform,
     pid: Deno.pid,
     hostname: hostname(),
+    uid: Deno.uid(),
     home: env(platform === "windows" ? "USERPROFILE" : "HOME") ?? (platform === "windows" ? "C:\\" : "/"),
     separator: platform === "windows" ? "\\" : "/",
     executable: Deno.execPath(),

@@ -185,6 +185,8 @@ export interface Surroundings {
   readonly platform: Platform;
   readonly pid: number;
   readonly hostname: string;
+  /** The number of the account that runs this; null on Windows. */
+  readonly uid: number | null;
   /** The user's home folder. */
   readonly home: string;
   readonly separator: "/" | "\\";
