@@ -30,7 +30,7 @@ export interface BurstLimits {
 const OWN_QUEUE_DROPS = !/^(2\.(9|\d\d)|[3-9])\b/.test(Deno.version.deno);
 
 export const LIMITS: BurstLimits = {
-  pauseMs: 20,
+  pauseMs: OWN_QUEUE_DROPS ? 50 : 250,
   events: OWN_QUEUE_DROPS ? 16 : 4_000,
   files: 4,
   quietMs: 250,

@@ -15,10 +15,14 @@ const AHEAD = 3;
 export async function* walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncGenerator<WalkBatch> {
   signal.throwIfAborted();
   const answers = createQueue<WalkAnswer>();
-  const abort = () => answers.end(signal.reason);
+  const stop = new AbortController();
+  const abort = () => {
+    answers.end(signal.reason);
+    stop.abort(signal.reason);
+  };
   signal.addEventListener("abort", abort, { once: true });
-  const badNames = findBadNames(root, options, signal);
-  // Awaited below; a walk that ends early must not leave its rejection unseen.
+  const badNames = findBadNames(root, options, stop.signal);
+  // Awaited below: until then, its rejection is not unseen.
   badNames.catch(() => undefined);
   const worker = new Worker(workerUrl("walk_worker"), { type: "module", name: "walk" });
   const ask = (request: WalkRequest) => worker.postMessage(request);
@@ -37,12 +41,14 @@ export async function* walk(root: string, options: WalkOptions, signal: AbortSig
       yield answer.batch;
       signal.throwIfAborted();
     }
+    const unreadable = await badNames;
+    if (unreadable.length > 0) yield { files: [], unreadable };
   } finally {
     worker.terminate();
     signal.removeEventListener("abort", abort);
+    stop.abort();
+    await Promise.allSettled([badNames]);
   }
-  const unreadable = await badNames;
-  if (unreadable.length > 0) yield { files: [], unreadable };
 }
 
 /**

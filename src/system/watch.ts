@@ -46,7 +46,7 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
   // What happened before the watch was set is for the caller to find.
   put(LOST_TRACK);
   const draining = drain(watcher, root, named, put, burst).finally(stop);
-  const guarding = guard(root, identity, end.signal).finally(stop);
+  const guarding = guard(root, identity, burst, end.signal).finally(stop);
   try {
     yield* hints;
     await Promise.all([draining, guarding]);
@@ -117,9 +117,12 @@ async function namedAsGiven(root: string): Promise<(path: string) => string> {
 }
 
 /** Returns when the root is no longer the folder that the watcher was set on: a watcher says nothing of that. */
-async function guard(root: string, identity: string, signal: AbortSignal): Promise<void> {
+async function guard(root: string, identity: string, burst: Burst, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    const [at, time] = [clock.monotonic(), clock.now()];
     await clock.sleep(ROOT_CHECK_MS, signal);
+    // This process, or the whole computer, stood still: nobody emptied the kernel's queue.
+    if (Math.max(clock.monotonic() - at, clock.now() - time) > 2 * ROOT_CHECK_MS) burst.suspect();
     if (!signal.aborted && await rootIdentity(root) !== identity) return;
   }
 }
