@@ -80,9 +80,9 @@ async function factsOf(piece: Piece, way: Way): Promise<PathFacts | null> {
   const { source } = piece.delivery;
   const facts = await way.system.facts(source.absolutePath);
   if (facts === null) {
-    if (await way.system.facts(way.watchPath) !== null) throw gone(source);
+    if (!await way.sourceAway()) throw gone(source);
     // The folder is at fault, not the file: wait for it without using up attempts.
-    piece.outcome = { failure: failureRecord(folderMissing(source, way.watchPath)), counts: false };
+    piece.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
     return null;
   }
   if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) throw changed(source);
@@ -103,9 +103,9 @@ async function each(pieces: readonly Piece[], way: Way, check: (piece: Piece) =>
   await Promise.all(Array.from({ length: Math.min(way.fileOperations, waiting.length) }, worker));
 }
 
-function folderMissing(source: SourceFile, watchPath: string): Failure {
+function folderMissing(source: SourceFile): Failure {
   return new Failure("source_unreadable", `Cannot read ${quoted(source)}: the watched folder is not there`, {
-    hint: `Bring "${printable(watchPath)}" back (is its disk mounted?); the delivery goes on by itself.`,
+    hint: "Bring the folder back (is its disk mounted?); the delivery goes on by itself.",
   });
 }
 

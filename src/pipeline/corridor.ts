@@ -93,21 +93,46 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
       await Promise.all([taking.run(signal), ...outboxes.map((box) => box.run(signal))]);
     },
     async finished(signal) {
+      using patience = whileWatched(taking, system, signal);
       while (true) {
-        const { incomplete } = await taking.settled();
+        await taking.settled();
         const idle = await Promise.all(
-          outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(signal) })),
+          outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(patience.signal) })),
         );
         // Something may have been admitted while the last files were sent.
-        const again = await taking.settled();
-        const unreached = idle.filter(({ idleness }) => !idleness.drained);
+        const { incomplete } = await taking.settled();
         const late = idle.some(({ destination, idleness }) =>
           idleness.drained && ledger.counts(job.name, destination).queued > 0
         );
         if (late && !signal.aborted) continue;
         await removal.do?.pass(ending.signal);
-        return { incomplete: again.incomplete.length > 0 ? again.incomplete : incomplete, unreached };
+        return { incomplete, unreached: idle.filter(({ idleness }) => !idleness.drained) };
       }
+    },
+  };
+}
+
+/** A signal that is aborted when the run ends, or when the folder cannot be watched any more. */
+function whileWatched(
+  taking: Intake,
+  clock: Pick<System, "sleep">,
+  signal: AbortSignal,
+): Disposable & { readonly signal: AbortSignal } {
+  const end = new AbortController();
+  const stop = () => end.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  void (async () => {
+    while (!end.signal.aborted) {
+      await clock.sleep(1000, end.signal);
+      if (taking.failure() !== null) stop();
+    }
+  })();
+  return {
+    signal: end.signal,
+    [Symbol.dispose]() {
+      stop();
+      signal.removeEventListener("abort", stop);
     },
   };
 }

@@ -58,5 +58,11 @@ export interface Office {
   littered: boolean;
   session: Session | null;
   freeBytes: number | null;
+  /** Rounds that are over and still have batches in hand. */
+  readonly draining: Set<Promise<void>>;
+  /** Ends the round: no new batches with its session. */
+  endRound: () => void;
   trip(failure: FailureRecord): void;
+  /** Whether the watched folder is missing or on another device than at first: then no file of it is known to be gone. */
+  readonly sourceAway: () => Promise<boolean>;
 }

@@ -66,6 +66,9 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     littered: ledger.deviceOf(job.name, destination.name) !== null,
     session: null,
     freeBytes: null,
+    draining: new Set(),
+    endRound: () => {},
+    sourceAway: sourceWatch(job.watchPath, system),
     trip: (failure) => (concernsHost(failure) ? tools.host : own).trip(failure, destination.retryDelayMs),
   };
 
@@ -98,7 +101,9 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     const deaf = [own.listen(changed), tools.host.listen(changed)];
     try {
       while (!signal.aborted) await attend(signal, hard.signal);
-      if (office.littered) await sweepAll(office);
+      await Promise.all(office.draining);
+      // A destination that is away cannot be swept: the next start does it.
+      if (office.littered && [own, tools.host].every((door) => door.state().state === "open")) await sweepAll(office);
     } finally {
       over.abort();
       for (const stop of deaf) stop();
@@ -159,6 +164,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     pause(by) {
       ledger.setPaused(destination.name, by);
       office.paused = true;
+      office.endRound();
       changed();
     },
     resume() {
@@ -184,6 +190,17 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       const guard = { what: `look at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
       return await guarded(guard, signal, (end) => session.survey(targets, end));
     },
+  };
+}
+
+/** Tells whether the watched folder is away: missing, or on another device than when it was first seen. */
+function sourceWatch(folder: string, system: OutboxTools["system"]): () => Promise<boolean> {
+  let device: string | null = null;
+  return async () => {
+    const facts = await system.followedFacts(folder);
+    if (facts === null) return true;
+    device ??= facts.device;
+    return facts.device !== device;
   };
 }
 

@@ -72,7 +72,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
   async function removeOne({ source }: Removable): Promise<boolean> {
     try {
       const facts = await tools.system.facts(source.absolutePath);
-      if (facts === null) return await tools.system.facts(job.watchPath) !== null;
+      if (facts === null) return await tools.system.followedFacts(job.watchPath) !== null;
       const same = facts.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
       if (!same) return false;
       await tools.system.remove(source.absolutePath);

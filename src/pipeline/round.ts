@@ -6,25 +6,18 @@
  */
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Session } from "../methods/method.ts";
-import { carry } from "./carry.ts";
-import { crashPoint } from "./crash_point.ts";
 import { findGround } from "./ground.ts";
 import { guarded } from "./guarded.ts";
 import type { Office } from "./office.ts";
+import { outboxLane, swept, works } from "./outbox_lane.ts";
 import { recover } from "./recover.ts";
 import type { Way } from "./way.ts";
 
-const BATCH_BYTES = 64 * 1024 * 1024;
-/** How long a lane waits for company of a fresh file while another lane is busy anyway. */
-const LINGER_MS = 50;
 const GROUND_FRESH_MS = 5_000;
 const GROUND_EVERY_MS = 30_000;
 const CONNECT_MS = 60_000;
 const CLOSE_MS = 5_000;
 const SWEEP_MS = 10_000;
-const MINUTE = 60_000;
-/** No back-off lasts longer: a delivery due later than this says that the clock was set back. */
-const LONGEST_WAIT_MS = 10 * MINUTE;
 
 /**
  * One round with a session. `opened` is called when the destination is ready for files.
@@ -40,6 +33,7 @@ export async function round(
   const session = await connect(office, CONNECT_MS, soft);
   const over = new AbortController();
   const end = () => over.abort();
+  let working: Promise<unknown> = Promise.resolve();
   soft.addEventListener("abort", end, { once: true });
   try {
     const way = wayOf(office, session);
@@ -48,6 +42,7 @@ export async function round(
     let groundAt = await groundNow(office, session, soft);
     office.own.admit();
     office.session = session;
+    office.endRound = end;
     opened(session);
     await settleFormer(office, way, hard);
     if (soft.aborted) return;
@@ -61,23 +56,41 @@ export async function round(
       if (office.tools.system.monotonic() - groundAt < GROUND_FRESH_MS) return;
       groundAt = await groundNow(office, session, hard);
     };
-    const watching = watchGround(office, lookAround, fail, over.signal);
     // One lane more than may send: it checks and hashes the next batch while the others' is on its way.
     const lanes = Array.from(
       { length: office.destination.parallelTransfers + 1 },
-      () => lane(office, way, lookAround, fail, over.signal, hard),
+      () => outboxLane(office, way, { look: lookAround, fail, over: over.signal, hard }),
     );
-    await Promise.all(lanes);
-    over.abort();
-    await watching;
-    await sweeping.get(session);
-    if (soft.aborted) await sweepWith(office, session);
+    working = Promise.all([...lanes, watchGround(office, lookAround, fail, over.signal)]);
+    await Promise.race([working, aborted(over.signal)]);
   } finally {
     soft.removeEventListener("abort", end);
     over.abort();
     office.session = null;
+    office.endRound = () => {};
+    // What other lanes have in hand goes on with the old session, while the next round begins with a new one.
+    const ending = drain(office, session, working, soft);
+    office.draining.add(ending);
+    void ending.finally(() => office.draining.delete(ending));
+  }
+}
+
+/** Waits for the lanes of a round that is over, tidies up, and closes its session. Never throws. */
+async function drain(office: Office, session: Session, working: Promise<unknown>, soft: AbortSignal): Promise<void> {
+  try {
+    await working;
+    await swept(session);
+    if (soft.aborted && office.draining.size <= 1) await sweepWith(office, session);
+  } catch (error) {
+    office.tools.tell({ type: "notice", level: "debug", message: failureRecord(error).message });
+  } finally {
     await close(office, session);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 /** Removes all that is ours at the destination, with a session of its own if none is open: a clean stop leaves nothing. */
@@ -150,90 +163,6 @@ async function watchGround(
   }
 }
 
-/** Claims and carries batches, one after the other. */
-async function lane(
-  office: Office,
-  way: Way,
-  look: () => Promise<void>,
-  fail: (failure: FailureRecord) => void,
-  over: AbortSignal,
-  hard: AbortSignal,
-): Promise<void> {
-  const { tools, job, destination } = office;
-  const { system, ledger } = tools;
-  let full = false;
-  while (!over.aborted && !office.paused) {
-    try {
-      const due = ledger.nextDue(job.name, destination.name);
-      const inMs = due === null ? MINUTE : due - system.now();
-      if (inMs > LONGEST_WAIT_MS) ledger.hurry(job.name, destination.name);
-      if (inMs > 0) {
-        await office.wakeup.wait(Math.min(inMs, MINUTE), over);
-        continue;
-      }
-      if (office.busy > 0 && !full) {
-        await system.sleep(LINGER_MS, over);
-        if (over.aborted || ledger.nextDue(job.name, destination.name) === null) continue;
-      }
-      await look();
-      if (over.aborted || office.paused) return;
-      const attempt = office.attempts.begin();
-      const { order } = destination;
-      const batch = ledger.claim({
-        job: job.name,
-        destination: destination.name,
-        order,
-        maxFiles: tools.batchFiles,
-        maxBytes: BATCH_BYTES,
-        attempt,
-        now: system.now(),
-      });
-      if (batch.length === 0) {
-        office.attempts.abandon(attempt);
-        await office.wakeup.wait(LINGER_MS, over);
-        continue;
-      }
-      crashPoint("after_claim", system);
-      full = batch.length >= tools.batchFiles || batch.reduce((sum, { source }) => sum + source.size, 0) >= BATCH_BYTES / 2;
-      office.busy += 1;
-      try {
-        const trouble = await carry(batch, attempt, way, hard);
-        if (trouble) fail(trouble);
-        else if (!hard.aborted) works(office);
-      } finally {
-        office.busy -= 1;
-        office.wakeup.wake();
-      }
-      tools.delivered?.();
-      sweepSoon(office, way.session, hard);
-    } catch (error) {
-      const failure = failureRecord(error);
-      if (failure.code === "internal") tools.tell({ type: "notice", level: "error", message: failure.message, error });
-      fail(failure);
-    }
-  }
-}
-
-function works(office: Office): void {
-  office.own.prove();
-  office.tools.host.prove();
-}
-
-/** Sweeps ended attempts beside the way of the batches, one call at a time. */
-function sweepSoon(office: Office, session: Session, signal: AbortSignal): void {
-  const former = sweeping.get(session) ?? Promise.resolve();
-  const guard = {
-    what: `sweep at ${office.destination.name}`,
-    timeoutMs: office.destination.timeoutMs,
-    clock: office.tools.system,
-  };
-  const next = former
-    .then(() => guarded(guard, signal, (end) => office.attempts.sweep(session, end)))
-    .catch((error) => office.tools.tell({ type: "notice", level: "debug", message: failureRecord(error).message }));
-  sweeping.set(session, next);
-}
-const sweeping = new WeakMap<Session, Promise<void>>();
-
 async function sweepWith(office: Office, session: Session): Promise<void> {
   const guard = { what: `sweep at ${office.destination.name}`, timeoutMs: SWEEP_MS, clock: office.tools.system };
   await guarded(guard, new AbortController().signal, (end) => session.sweep(null, end));
@@ -261,7 +190,7 @@ function wayOf(office: Office, session: Session): Way {
   const { tools, destination } = office;
   return {
     destination,
-    watchPath: office.job.watchPath,
+    sourceAway: office.sourceAway,
     session,
     system: tools.system,
     ledger: tools.ledger,

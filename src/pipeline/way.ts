@@ -18,14 +18,14 @@ import type { Underway } from "./underway.ts";
 /** The parts of the system that the outbox uses. */
 export type OutboxSystem = Pick<
   System,
-  "now" | "monotonic" | "sleep" | "random" | "facts" | "hash" | "remove" | "env" | "crash"
+  "now" | "monotonic" | "sleep" | "random" | "facts" | "followedFacts" | "hash" | "remove" | "env" | "crash"
 >;
 
 /** An open session with all that belongs to it. */
 export interface Way {
   readonly destination: Destination;
-  /** The folder that is watched: files are only gone if it is there. */
-  readonly watchPath: string;
+  /** Whether the watched folder is away: files are only gone if it is there. */
+  readonly sourceAway: () => Promise<boolean>;
   readonly session: Session;
   readonly system: OutboxSystem;
   readonly ledger: Ledger;

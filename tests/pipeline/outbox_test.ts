@@ -129,15 +129,48 @@ Deno.test("outbox() fails a file whose source is gone, and defers one that chang
   assertEquals(rig.fake.texts(), {});
 });
 
-Deno.test("outbox() uses up no attempts while the watched folder is away", async () => {
+Deno.test("outbox() begins nothing while the watched folder is away, and takes no file for gone", async () => {
   await using rig = await outboxRig();
   await rig.admit("a.fits", "alpha");
   await Deno.rename(rig.folder.at("data"), rig.folder.at("away"));
   rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "deferred");
-  assertEquals([code(rig, "a.fits"), rig.delivery("a.fits").attempts], ["source_unreadable", 0]);
+  await rig.soon(() => rig.fake.calls.leftovers === 1, "connected");
+  await rig.clock.advance(60_000);
+  assertEquals([rig.state("a.fits"), rig.fake.calls.put], ["queued", 0]);
   await Deno.rename(rig.folder.at("away"), rig.folder.at("data"));
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+});
+
+Deno.test("outbox() uses up no attempt when the watched folder goes away while it sends", async () => {
+  await using rig = await outboxRig();
+  await rig.admit("a.fits", "alpha");
+  rig.fake.after = (step) => {
+    if (step === "put") Deno.renameSync(rig.folder.at("data"), rig.folder.at("away"));
+  };
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "deferred", "deferred");
+  assertEquals([code(rig, "a.fits"), rig.delivery("a.fits").attempts, rig.fake.texts()], ["source_unreadable", 0, {}]);
+});
+
+Deno.test("outbox() goes on with new files while another lane still sends after a failure", async () => {
+  await using rig = await outboxRig({ destination: { parallelTransfers: 2 } });
+  let finish = () => {};
+  rig.fake.garble = (_parcel, bytes) => bytes;
+  let puts = 0;
+  rig.fake.before = (step) => {
+    if (step !== "put") return;
+    puts += 1;
+    if (puts === 1) return new Promise<void>((resolve) => finish = resolve);
+    if (puts === 2) throw aFailure("interrupted");
+  };
+  await rig.admit("slow.fits", "slow");
+  rig.start();
+  await rig.soon(() => puts === 1, "the first lane sends");
+  await rig.admit("cut.fits", "cut");
+  await rig.until(() => rig.state("cut.fits") === "delivered", "the second file, with a new session");
+  assertEquals(rig.state("slow.fits"), "sending");
+  finish();
+  await rig.until(() => rig.state("slow.fits") === "delivered", "the first file, with the old session");
 });
 
 Deno.test("outbox() does not publish a source that changed while it was sent", async () => {
