@@ -63,6 +63,35 @@ export interface Counts {
   readonly failed: number;
 }
 
+/** Sizes in bytes. */
+export interface NightTotals {
+  /** File versions. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly places: readonly {
+    readonly job: string;
+    readonly destination: string;
+    readonly expected: number;
+    readonly delivered: number;
+    /** Of the delivered, those whose hash was compared. */
+    readonly proven: number;
+    readonly failed: number;
+    /** Of the delivered. */
+    readonly bytes: number;
+  }[];
+}
+
+/** A delivery as bare numbers. Times in milliseconds since 1970 UTC. */
+export interface NightPoint {
+  readonly id: number;
+  readonly versionId: number;
+  readonly job: string;
+  readonly destination: string;
+  readonly size: number;
+  readonly queuedAt: number;
+  readonly deliveredAt: number | null;
+}
+
 export interface Ledger extends Disposable {
   /** Random name of this ledger, part of our staging folders' names. */
   readonly instance: string;
@@ -134,6 +163,10 @@ export interface Ledger extends Disposable {
   /** When the oldest undelivered delivery was queued; null if none. */
   oldestWaiting(job?: string, destination?: string): number | null;
   nights(): string[];
+  /** The sums of a night, without versions that were replaced before they were sent and files skipped on purpose. */
+  nightTotals(night: string): NightTotals;
+  /** The deliveries of a night in the order of queueing, those behind the id `after`, at most `limit`; counted as in the sums. */
+  nightPoints(night: string, after: number, limit: number): NightPoint[];
 
   // Care
   /** SQLite's own check; empty when sound. */

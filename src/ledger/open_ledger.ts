@@ -11,6 +11,7 @@ import { Database } from "./database.ts";
 import { historyQueries } from "./history_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
 import type { Ledger } from "./ledger.ts";
+import { nightQueries } from "./night_queries.ts";
 import { outboxQueries } from "./outbox_queries.ts";
 import { destinationQueries, removalQueries } from "./removal_queries.ts";
 import { text } from "./rows.ts";
@@ -41,6 +42,7 @@ export function openLedger(folder: string, options: LedgerOptions = {}): Ledger 
       ...removalQueries(db),
       ...destinationQueries(db),
       ...historyQueries(db),
+      ...nightQueries(db),
       ...careQueries(db),
       [Symbol.dispose]: () => db[Symbol.dispose](),
     };

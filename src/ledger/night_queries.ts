@@ -1,0 +1,58 @@
+/**
+ * Questions about one night: its sums, and its deliveries as bare numbers, page by page, so that a plot of fifty thousand
+ * files holds up nothing.
+ *
+ * @module
+ */
+import type { Database } from "./database.ts";
+import type { Ledger, NightPoint } from "./ledger.ts";
+import { number, numberOrNull, text } from "./rows.ts";
+
+type Nights = Pick<Ledger, "nightTotals" | "nightPoints">;
+
+export function nightQueries(db: Database): Nights {
+  return {
+    nightTotals: (night) =>
+      db.snapshot(() => {
+        const seen = db.get(SEEN, night) ?? {};
+        const places = db.all(PLACES, night).map((row) => ({
+          job: text(row, "job"),
+          destination: text(row, "destination"),
+          expected: number(row, "expected"),
+          delivered: number(row, "delivered"),
+          proven: number(row, "proven"),
+          failed: number(row, "failed"),
+          bytes: number(row, "bytes"),
+        }));
+        return { files: number(seen, "files"), bytes: number(seen, "bytes"), places };
+      }),
+    nightPoints: (night, after, limit) =>
+      db.all(POINTS, night, after, limit).map((row): NightPoint => ({
+        id: number(row, "id"),
+        versionId: number(row, "version_id"),
+        job: text(row, "job"),
+        destination: text(row, "destination"),
+        size: number(row, "size"),
+        queuedAt: number(row, "queued_at"),
+        deliveredAt: numberOrNull(row, "delivered_at"),
+      })),
+  };
+}
+
+/** Versions that were replaced before they were sent, and files that were left alone on purpose, are no part of the sums. */
+const COUNTS = "NOT (d.state = 'failed' AND d.failure_code IN ('superseded', 'skipped'))";
+
+const SEEN = `SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM versions
+  WHERE id IN (SELECT d.version_id FROM deliveries d WHERE d.night = ? AND ${COUNTS})`;
+
+const PLACES = `SELECT d.job, d.destination, count(*) AS expected,
+    sum(d.state = 'delivered') AS delivered,
+    sum(d.state = 'delivered' AND d.receipt_level IN ('checksum', 'read_back')) AS proven,
+    sum(d.state = 'failed') AS failed,
+    coalesce(sum(d.receipt_bytes), 0) AS bytes
+  FROM deliveries d WHERE d.night = ? AND ${COUNTS}
+  GROUP BY d.job, d.destination ORDER BY min(d.id)`;
+
+const POINTS = `SELECT d.id, d.version_id, d.job, d.destination, v.size, d.queued_at, d.delivered_at
+  FROM deliveries d JOIN versions v ON v.id = d.version_id
+  WHERE d.night = ? AND d.id > ? AND ${COUNTS} ORDER BY d.id LIMIT ?`;

@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { tempFolder } from "../support/temp.ts";
+import { anAdmission, broken, NOW, proven } from "./makers.ts";
+
+async function filled() {
+  const dir = await tempFolder();
+  const ledger = openLedger(dir.path);
+  const both = ["freya", "nas"];
+  const [a, b, , , e] = ledger.admit([
+    anAdmission("a.fits", { size: 5 }, both),
+    anAdmission("b.fits", { size: 7 }, both),
+    anAdmission("skipped.fits", { size: 100 }),
+    { ...anAdmission("other.fits", { size: 1000 }), night: "20240518" },
+  ], NOW);
+  ledger.record([proven(a!), { ...proven(b!, null) }], NOW + 2000);
+  ledger.record([broken(e!, "skipped")], NOW + 3000);
+  return {
+    ledger,
+    async [Symbol.asyncDispose]() {
+      ledger[Symbol.dispose]();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("nightTotals() counts each file once, and what is proven apart from what is delivered", async () => {
+  await using all = await filled();
+  assertEquals(all.ledger.nightTotals("20240517"), {
+    files: 2,
+    bytes: 12,
+    places: [
+      { job: "spring", destination: "freya", expected: 2, delivered: 1, proven: 1, failed: 0, bytes: 5 },
+      { job: "spring", destination: "nas", expected: 2, delivered: 1, proven: 0, failed: 0, bytes: 5 },
+    ],
+  });
+});
+
+Deno.test("nightTotals() of a night without files is all zero", async () => {
+  await using all = await filled();
+  assertEquals(all.ledger.nightTotals("19990101"), { files: 0, bytes: 0, places: [] });
+});
+
+Deno.test("nightPoints() gives the night's deliveries page by page, without those set aside", async () => {
+  await using all = await filled();
+  const first = all.ledger.nightPoints("20240517", 0, 3);
+  assertEquals(first.map(({ id, size, deliveredAt }) => [id, size, deliveredAt]), [[1, 5, NOW + 2000], [2, 5, NOW + 2000], [
+    3,
+    7,
+    null,
+  ]]);
+  assertEquals(all.ledger.nightPoints("20240517", 3, 3).map(({ id }) => id), [4]);
+  assertEquals(all.ledger.nightPoints("20240517", 5, 3), []);
+});
