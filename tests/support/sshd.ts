@@ -99,7 +99,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   }
 
   async function states(): Promise<string[]> {
-    const pids = server ? await treeOf(server.pid) : [];
+    if (!server) return [];
+    const pids = await treeOf(server.pid);
     return (await output("ps", ["-o", "stat=", "-p", pids.join(",")])).trim().split("\n");
   }
 

@@ -1,0 +1,165 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Destination } from "../../src/domain/job.ts";
+import type { MethodContext, Session } from "../../src/methods/method.ts";
+import { sftp } from "../../src/methods/sftp.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
+import { rejectsWith } from "../conformance/expectations.ts";
+import { aDestination, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
+import { has } from "../support/needs.ts";
+import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
+import { startProxy } from "../support/tcp_proxy.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+const ignore = !has("sshd");
+const signal = new AbortController().signal;
+
+interface Bench extends AsyncDisposable {
+  readonly server: Sshd;
+  readonly folder: TempFolder;
+  connect(settings?: Partial<Destination>, changes?: Partial<System>): Promise<Session>;
+  source(name: string, bytes: Uint8Array): Promise<Parameters<typeof parcel>[0]>;
+}
+
+async function bench(options: SshdOptions = {}): Promise<Bench> {
+  const server = await startSshd(options);
+  const folder = await tempFolder();
+  const sessions: Session[] = [];
+  return {
+    server,
+    folder,
+    connect: async (settings = {}, changes = {}) => {
+      const destination = aDestination({ host: server.host, port: server.port, basePath: folder.at("base"), ...settings });
+      const system = { ...server.configure(createSystem()), ...changes };
+      const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+      const session = await sftp.connect(destination, context, signal);
+      sessions.push(session);
+      await session.attach(true, signal);
+      return session;
+    },
+    source: async (name, bytes) => {
+      const absolutePath = await folder.write(`source/${name}`, bytes);
+      return { job: "job", path: name, absolutePath, size: bytes.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server.thaw();
+      for (const session of sessions) await session[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+for (const sftpOnly of [false, true]) {
+  const kind = sftpOnly ? "sftp without a shell" : "sftp";
+
+  Deno.test({
+    name: `${kind}: a killed server interrupts put(), and a new session goes on with what is there`,
+    ignore,
+    fn: async () => {
+      await using it = await bench({ sftpOnly });
+      const content = noise(12 << 20);
+      const file = await it.source("big.fits", content);
+      const session = await it.connect({ bandwidthLimit: 2 << 20 });
+      const putting = rejectsWith(() => session.put([parcel(file, 1)], ignoreBytes, signal), ["interrupted"]);
+      const part = it.folder.at("base", STAGING, "a1", "1");
+      while (await sizeOf(part) < 1 << 20) await new Promise((resolve) => setTimeout(resolve, 20));
+      await it.server.restart();
+      await putting;
+      const left = await sizeOf(part);
+      assert(left > 0 && left < content.length, `left: ${left}`);
+      const next = await it.connect();
+      const staged = `${STAGING}/a2/1`;
+      await next.put([{ ...parcel(file, 1, "a2"), leftover: `${STAGING}/a1/1` }], ignoreBytes, signal);
+      assertEquals(await next.digest([staged], signal), [await digestOf(content)]);
+      assertEquals(await next.publish([publication(staged, "big.fits")], signal), [{ published: true }]);
+    },
+  });
+
+  Deno.test({
+    name: `${kind}: a frozen server ends every call with a Failure`,
+    ignore,
+    fn: async () => {
+      await using it = await bench({ sftpOnly });
+      const file = await it.source("a.fits", noise(1000));
+      const session = await it.connect({ timeoutMs: 4000 });
+      await session.put([parcel(file, 1)], ignoreBytes, signal);
+      await it.server.freeze();
+      const codes = ["timeout", "interrupted", "unreachable"] as const;
+      await rejectsWith(() => session.put([parcel(file, 2)], ignoreBytes, signal), codes);
+      await rejectsWith(() => session.digest([`${STAGING}/a1/1`], signal), codes);
+    },
+  });
+
+  Deno.test({
+    name: `${kind}: carries without shared connections and without links, as from Windows`,
+    ignore,
+    fn: async () => {
+      await using it = await bench({ sftpOnly });
+      const system = createSystem();
+      const session = await it.connect({}, { platform: "windows", symlink: () => Promise.reject(new Error("no symlinks here")) });
+      const names = ["a b.fits", "[x] {y}.fits", "ünïcödé.fits", "it's.fits", "~1.fits", "100%.fits"];
+      const parcels = [];
+      for (const [index, name] of names.entries()) parcels.push(parcel(await it.source(name, noise(1000, index + 1)), index));
+      const outcomes = await session.put(parcels, ignoreBytes, signal);
+      assertEquals(outcomes, names.map(() => ({ put: true })));
+      const expected = await Promise.all(names.map((_, index) => digestOf(noise(1000, index + 1))));
+      assertEquals(await session.digest(parcels.map(({ staged }) => staged), signal), expected);
+      await session.publish(parcels.map(({ staged, source }) => publication(staged, `n/${source.path}`)), signal);
+      for (const [index, name] of names.entries()) {
+        assertEquals(await system.hash(it.folder.at("base", "n", name), signal), expected[index]);
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "sftp: a refused login and a changed host key are told by name",
+  ignore,
+  fn: async () => {
+    await using it = await bench({ sftpOnly: true });
+    await it.server.revokeKey();
+    await rejectsWith(() => it.connect(), ["login_refused"]);
+    await it.server.allowKey();
+    await it.server.changeHostKey();
+    await rejectsWith(() => it.connect(), ["host_key_changed"]);
+  },
+});
+
+Deno.test({
+  name: "sftp: a server that cannot be reached is told as unreachable",
+  ignore,
+  fn: async () => {
+    await using it = await bench();
+    await it.server.kill();
+    await rejectsWith(() => it.connect(), ["unreachable"]);
+  },
+});
+
+Deno.test({
+  name: "sftp: one login serves all channels of a session",
+  ignore,
+  fn: async () => {
+    await using it = await bench({ sftpOnly: true });
+    await using proxy = startProxy(it.server.port);
+    await (await it.connect())[Symbol.asyncDispose]();
+    const session = await it.connect({ port: proxy.port });
+    const before = proxy.counters.connections;
+    const batches = await Promise.all([1, 2, 3].map(async (number) => {
+      return await Promise.all(
+        [1, 2, 3].map(async (file) => parcel(await it.source(`${number}-${file}`, noise(500)), file, `b${number}`)),
+      );
+    }));
+    await Promise.all(batches.map((batch) => session.put(batch, ignoreBytes, signal)));
+    assertEquals(proxy.counters.connections, before);
+  },
+});
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
