@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import about from "./deno.json" with { type: "json" };
 import type { Tools } from "./src/commands/command.ts";
 import { COMMANDS } from "./src/commands/commands.ts";
@@ -22,6 +23,7 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   const columns = system.columns();
   const parsed = parse(argv, COMMANDS, {
     version: about.version,
+    calledAs: process.argv0,
     stdout,
     stderr,
     colors: system.isTerminal("stdout") && !Deno.noColor,

@@ -50,6 +50,7 @@ declare module "@std/path/posix" {
   export function isAbsolute(path: string): boolean;
 }
 declare module "@std/path/windows" {
+  export function dirname(path: string): string;
   export function join(...parts: string[]): string;
   export function normalize(path: string): string;
   export function isAbsolute(path: string): boolean;

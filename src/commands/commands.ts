@@ -29,8 +29,11 @@ import type { Command } from "./command.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
 import { init } from "./init.ts";
+import { installService } from "./install_service.ts";
 import { run } from "./run.ts";
+import { service } from "./service.ts";
 import { start } from "./start.ts";
+import { uninstallService } from "./uninstall_service.ts";
 
 /** The list, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -38,5 +41,8 @@ export const COMMANDS: readonly Command[] = [
   start,
   init,
   config,
+  installService,
+  uninstallService,
+  service,
   demo,
 ];

@@ -17,6 +17,8 @@ export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readon
 /** How and where help and mistakes are printed. */
 export interface ParseOptions {
   readonly version: string;
+  /** The name or path that the program was called by. */
+  readonly calledAs?: string;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   readonly colors?: boolean;
@@ -25,6 +27,8 @@ export interface ParseOptions {
 }
 
 const PROGRAM = "image-transfer";
+/** The program's other name, under which it takes `--install` and `--uninstall`, and else is `service`. */
+const SERVICE_PROGRAM = "image-transfer-service";
 
 const USAGE: Usage = [{ type: "literal", value: "[COMMAND] [OPTION...]" }];
 
@@ -36,7 +40,7 @@ export function parse(argv: readonly string[], commands: readonly Command[], opt
   const parsers = commands.map((command) => command.parser);
   const unnamed = commands.find((command) => command.name === "run")?.unnamed;
   const all: Parser<"sync", Runnable, unknown> = or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
-  const words = argv.length === 0 ? ["run"] : seedOneWays(argv, commands);
+  const words = asService(options.calledAs) ? serviceWays(argv) : argv.length === 0 ? ["run"] : seedOneWays(argv, commands);
   const onShow = (code: number): Parsed => ({ kind: "done", code });
   const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
   const parsed = runParserSync<typeof all, Parsed, Parsed>(all, PROGRAM, words, {
@@ -61,11 +65,29 @@ export function parse(argv: readonly string[], commands: readonly Command[], opt
   return typeof parsed === "function" ? { kind: "run", run: parsed } : parsed;
 }
 
-/** `--create-config` becomes `init`; options before the command move behind it. */
+function asService(calledAs = ""): boolean {
+  return (calledAs.split(/[\\/]/).at(-1) ?? "").replace(/\.exe$/i, "") === SERVICE_PROGRAM;
+}
+
+/** `image-transfer-service --install` is `image-transfer install-service`; anything else there is `service`. */
+function serviceWays(argv: readonly string[]): readonly string[] {
+  if (argv.some((word) => ["--install", "--uninstall"].includes(word))) return seedOneWays(argv, []);
+  return ["service", ...(argv.length === 0 ? ["--help"] : argv)];
+}
+
+/** Options of seed 1 that are commands of ours. */
+const OPTION_COMMANDS: Readonly<Record<string, string>> = {
+  "--create-config": "init",
+  "--install": "install-service",
+  "--uninstall": "uninstall-service",
+};
+
+/** `--create-config` becomes `init`, `--install` `install-service`; options before the command move behind it. */
 function seedOneWays(argv: readonly string[], commands: readonly Command[]): readonly string[] {
   const end = argv.indexOf("--");
-  const created = argv.indexOf("--create-config");
-  if (created >= 0 && (end < 0 || created < end)) return ["init", ...argv.filter((_, index) => index !== created)];
+  const named = argv.findIndex((word) => Object.hasOwn(OPTION_COMMANDS, word));
+  const command = OPTION_COMMANDS[argv[named] ?? ""];
+  if (command !== undefined && (end < 0 || named < end)) return [command, ...argv.filter((_, index) => index !== named)];
   const first = firstWord(argv);
   const name = argv[first];
   if (first === 0 || name === undefined || !commands.some((command) => command.name === name)) return argv;

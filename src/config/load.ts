@@ -27,7 +27,10 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 }
 
 /** Reads one file, for a reload: the path is absolute and known. */
-export async function readConfig(path: string, system: Surroundings & Pick<ConfigFiles, "readText">): Promise<Resolved> {
+export async function readConfig(
+  path: string,
+  system: Surroundings & Pick<ConfigFiles, "readText"> & Partial<Pick<ConfigFiles, "followedFacts">>,
+): Promise<Resolved> {
   let text: string;
   try {
     text = await system.readText(path);
@@ -38,7 +41,21 @@ export async function readConfig(path: string, system: Surroundings & Pick<Confi
       cause,
     });
   }
-  return parseConfig(text, path, kindOf(path), system);
+  return parseConfig(text, path, kindOf(path), await besideTheService(system));
+}
+
+/** Where `install-service` lets systemd keep the state of the computer's service. */
+const SERVICE_STATE = "/var/lib/image-transfer";
+
+/**
+ * Commands typed in a shell mean the state of the installed service, when this account is the one that runs it (nobody else
+ * sees into that folder).
+ */
+async function besideTheService(system: Surroundings & Partial<Pick<ConfigFiles, "followedFacts">>): Promise<Surroundings> {
+  if (system.platform !== "linux" || system.env("STATE_DIRECTORY") || system.followedFacts === undefined) return system;
+  const lock = await system.followedFacts(`${SERVICE_STATE}/lock`).catch(() => null);
+  if (lock === null) return system;
+  return { ...system, env: (name) => name === "STATE_DIRECTORY" ? SERVICE_STATE : system.env(name) };
 }
 
 /** TOML where the name ends in `.toml`, else YAML. */

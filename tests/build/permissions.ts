@@ -25,8 +25,9 @@ export function thisTarget(): Target {
 const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", readonly string[]>> = {
   everywhere: ["ssh", "scp", "sftp", "ssh-keygen", "ssh-keyscan", "rsync", "curl", "rclone"],
   // find: names that are not UTF-8 and open files.
-  linux: ["find", "systemctl", "journalctl", "loginctl", "xdg-open"],
-  darwin: ["find", "lsof", "launchctl", "open", "plutil"],
+  // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
+  linux: ["find", "systemctl", "journalctl", "loginctl", "getent", "runuser", "xdg-open"],
+  darwin: ["find", "lsof", "launchctl", "id", "sudo", "open", "plutil"],
   windows: ["schtasks", "powershell", "icacls", "explorer"],
 };
 

@@ -1,0 +1,192 @@
+/**
+ * `install-service`: makes the system start the daemon by itself. Looks first whether it could work, does nothing twice, and
+ * ends by showing that the daemon really runs.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional, withDefault } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { loadSettings } from "../config/load.ts";
+import { CONFIG_VARIABLE } from "../config/search_path.ts";
+import { Failure } from "../domain/failure.ts";
+import type { Settings } from "../domain/settings.ts";
+import { needsOf } from "../services/needs.ts";
+import type { Scope, ServiceKind, ServicePlan, ServiceRequest } from "../services/service.ts";
+import { SERVICES } from "../services/services.ts";
+import { commandLine, runSteps, writePlanned } from "./carry_out.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { readInstalled, serviceName } from "./installed_service.ts";
+import { configOption } from "./options.ts";
+import { accountFor, seenFrom } from "./service_account.ts";
+import { checkAsAccount, checkNeeds, type Finding } from "./service_checks.ts";
+import { nameOption, scopeOption } from "./service_options.ts";
+import { placeOfProgram, placeProgram } from "./service_program.ts";
+import { reportLines, untilItRuns } from "./service_shown.ts";
+
+/** What `install-service` is told. */
+export interface InstallInput {
+  readonly name: string | undefined;
+  readonly description: string;
+  readonly config: string | undefined;
+  readonly scope: Scope | undefined;
+  readonly runAs: string | undefined;
+  readonly dryRun: boolean;
+}
+
+export const installService = defineCommand({
+  name: "install-service",
+  help: "Start by itself from now on: systemd, launchd, Task Scheduler",
+  description:
+    "Makes the system start the daemon by itself and start it again whenever it ends: with sudo for the computer, from " +
+    "boot on, else for the calling user. Looks first whether it can work; installing again takes over what has changed.",
+  parser: object({
+    name: nameOption,
+    description: withDefault(
+      option("--description", string({ metavar: "TEXT" }), { description: plain("What lists of services show") }),
+      "Gets every finished image, whole and proven, to its destinations",
+    ),
+    config: configOption,
+    scope: scopeOption,
+    runAs: optional(option("--run-as", string({ metavar: "USER" }), {
+      description: plain("With --system: the account it runs as, instead of the user behind sudo"),
+    })),
+    dryRun: option("--dry-run", { description: plain("Print what would be written and run, do nothing") }),
+  }),
+  run: install,
+});
+
+async function install(input: InstallInput, tools: Tools): Promise<number> {
+  const { system, signal, stderr } = tools;
+  const kind = SERVICES[system.platform];
+  const scope = input.scope ?? (system.uid === 0 ? "system" : "user");
+  if (!input.dryRun) refuseWhatCannotBe(scope, input, tools);
+  const account = await accountFor(scope, input.runAs, system, signal);
+  const place = { name: serviceName(input.name, kind), scope, account };
+  const given = kind.stateFolder(place);
+  const named = input.config ?? (system.env(CONFIG_VARIABLE) || undefined);
+  const settings = await loadSettings(named, tools.cwd, seenFrom(account, given, system));
+  const request = {
+    ...place,
+    ...about(settings, input),
+    needs: needsOf(settings, account.home),
+    program: placeOfProgram(scope, account, system),
+  };
+  const template = await system.embedded(kind.template);
+  if (input.dryRun) {
+    show(kind.plan({ ...request, copied: request.program !== system.executable }, template), request, kind, tools);
+    return EXIT.done;
+  }
+
+  mustBeFine(await checkNeeds(settings, account, given, system, signal), tools);
+  const before = await readInstalled(place, kind, tools);
+  const copiedBefore = before?.mark?.program === request.program && before.mark.copied;
+  const { copied, changed } = await placeProgram(request.program, copiedBefore, system, signal);
+  if (changed) stderr(`Copied the program to ${request.program}\n`);
+  const refused = await checkAsAccount(request.program, settings.file ?? "", account, system, signal);
+  mustBeFine(refused === null ? [] : [refused], tools);
+
+  const plan = kind.plan({ ...request, copied }, template);
+  const isNew = await carryOut(plan, kind, tools);
+  const { start, restart } = kind.controls(place);
+  await startIt(before !== null && (changed || isNew) ? restart : start, kind, request, tools);
+  return await showThatItRuns(request, kind, tools);
+}
+
+function about(settings: Settings, input: InstallInput) {
+  const { log, stateDirectory, shutdownTimeoutMs } = settings;
+  return {
+    description: input.description,
+    config: settings.file ?? "",
+    stateDirectory,
+    logFile: `${log.directory}${log.directory.includes("\\") ? "\\" : "/"}${log.file}`,
+    stopSeconds: Math.ceil(shutdownTimeoutMs / 1000) + 25,
+  };
+}
+
+function refuseWhatCannotBe(scope: Scope, input: InstallInput, { system }: Tools): void {
+  if (!system.compiled) {
+    throw new Failure("configuration", "Cannot install the service: image-transfer runs from its source here", {
+      hint: "Build the program first: deno task build; then: ./image-transfer install-service. --dry-run works from the source.",
+    });
+  }
+  if (scope === "system" && system.uid !== 0 && system.platform !== "windows") {
+    throw new Failure("permission_denied", "Cannot install a service for the computer: that needs the rights of root", {
+      hint: `Run: sudo ${again(input, system.executable)}`,
+    });
+  }
+}
+
+/** The same command once more, for sudo. */
+function again(input: InstallInput, program: string): string {
+  const words = ["install-service", "--system"];
+  if (input.name !== undefined) words.push("--name", input.name);
+  if (input.config !== undefined) words.push("--config", input.config);
+  if (input.runAs !== undefined) words.push("--run-as", input.runAs);
+  return commandLine({ program, args: words });
+}
+
+/** Tells what was found; throws when something of it is fatal. */
+function mustBeFine(findings: readonly Finding[], { stderr }: Tools): void {
+  for (const { fatal, text, hint } of findings) stderr(`${fatal ? "Error" : "Warning"}: ${text}\n  ${hint}\n`);
+  const fatal = findings.filter((finding) => finding.fatal).length;
+  if (fatal === 0) return;
+  throw new Failure(
+    "configuration",
+    `Cannot install the service: ${fatal === 1 ? "one thing" : `${fatal} things`} to put right first`,
+  );
+}
+
+/** Writes the files and makes them known; true when something was new. */
+async function carryOut(plan: ServicePlan, kind: ServiceKind, tools: Tools): Promise<boolean> {
+  let isNew = false;
+  try {
+    for (const file of plan.files) {
+      if (await writePlanned(file, tools)) {
+        isNew = true;
+        if (!file.passing) tools.stderr(`Wrote ${file.path}\n`);
+      }
+    }
+    await runSteps(plan.enable, kind, tools);
+  } finally {
+    for (const { path, passing } of plan.files) if (passing) await tools.system.remove(path);
+  }
+  return isNew;
+}
+
+async function startIt(
+  steps: Parameters<typeof runSteps>[0],
+  kind: ServiceKind,
+  request: Omit<ServiceRequest, "copied">,
+  tools: Tools,
+): Promise<void> {
+  try {
+    await runSteps(steps, kind, tools);
+  } catch (error) {
+    const logs = kind.controls(request).logs?.(20, false);
+    if (logs !== undefined && error instanceof Failure) tools.stderr((await tools.system.run(logs, tools.signal)).stdout);
+    throw error;
+  }
+}
+
+async function showThatItRuns(request: Omit<ServiceRequest, "copied">, kind: ServiceKind, tools: Tools): Promise<number> {
+  const report = await untilItRuns(request.stateDirectory, tools);
+  const title = kind.title(request);
+  if (report === null) {
+    throw new Failure("internal", `Installed ${title}, but the daemon does not answer`, {
+      hint: `See what it says: image-transfer service logs${request.name === kind.usualName ? "" : ` --name ${request.name}`}`,
+    });
+  }
+  tools.stdout(`${title} runs as ${request.account.name}: ${reportLines(report).join("\n  ")}\n`);
+  return EXIT.done;
+}
+
+function show(plan: ServicePlan, request: Omit<ServiceRequest, "copied">, kind: ServiceKind, tools: Tools): void {
+  const { stdout, system } = tools;
+  if (request.program !== system.executable) {
+    stdout(`# copy ${system.compiled ? system.executable : "the program"} to ${request.program}\n\n`);
+  }
+  for (const { path, text, mode } of plan.files) stdout(`# write ${path} (mode ${mode.toString(8).padStart(4, "0")})\n${text}\n`);
+  for (const { command } of [...plan.enable, ...kind.controls(request).start]) stdout(`# run ${commandLine(command)}\n`);
+}

@@ -1,0 +1,133 @@
+/**
+ * `service start|stop|restart|status|logs`: one way to control the installed service on every system.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { withDefault } from "@optique/core/modifiers";
+import { argument, option } from "@optique/core/primitives";
+import { choice, integer } from "@optique/core/valueparser";
+import { Failure } from "../domain/failure.ts";
+import type { Mark } from "../services/mark.ts";
+import type { ServiceKind } from "../services/service.ts";
+import { SERVICES } from "../services/services.ts";
+import { commandLine, runSteps } from "./carry_out.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { findInstalled, type Installed, serviceName } from "./installed_service.ts";
+import { nameOption, scopeOption } from "./service_options.ts";
+import { daemonOf, reportLines, reportOf, untilItRuns } from "./service_shown.ts";
+import { followFile, lastLines } from "./service_log.ts";
+
+/** How long a daemon is given to park what is in flight. */
+const STOP_MS = 30_000;
+
+export const service = defineCommand({
+  name: "service",
+  help: "Control the installed service: start, stop, restart, status, logs",
+  parser: object({
+    what: argument(choice(["start", "stop", "restart", "status", "logs"], { metavar: "ACTION" })),
+    name: nameOption,
+    scope: scopeOption,
+    lines: withDefault(
+      option("-n", "--lines", integer({ min: 1, max: 100_000, metavar: "N" }), {
+        description: plain("logs: how many lines (50)"),
+      }),
+      50,
+    ),
+    follow: option("-f", "--follow", { description: plain("logs: go on showing what comes") }),
+  }),
+  async run(input, tools) {
+    const kind = SERVICES[tools.system.platform];
+    const name = serviceName(input.name, kind);
+    const found = await findInstalled(name, input.scope, kind, tools);
+    if (found === null || found.mark === null) {
+      tools.stderr(`There is no service "${name}". Install it: image-transfer install-service\n`);
+      return EXIT.noDaemon;
+    }
+    const { mark } = found;
+    switch (input.what) {
+      case "start":
+      case "restart":
+        return await startOrRestart(input.what, found, mark, kind, tools);
+      case "stop":
+        return await stop(found, mark, kind, tools);
+      case "status":
+        return await status(found, mark, kind, tools);
+      case "logs":
+        return await logs(found, mark, kind, input, tools);
+    }
+  },
+});
+
+async function startOrRestart(
+  how: "start" | "restart",
+  found: Installed,
+  mark: Mark,
+  kind: ServiceKind,
+  tools: Tools,
+): Promise<number> {
+  if (how === "restart") await askToStop(mark, tools);
+  await runSteps(kind.controls(found.place)[how], kind, tools);
+  const report = await untilItRuns(mark.state, tools).catch(notAllowed);
+  if (report === null) {
+    throw new Failure("internal", `Started ${kind.title(found.place)}, but the daemon does not answer`, {
+      hint: "See what it says: image-transfer service logs",
+    });
+  }
+  tools.stdout(
+    report === undefined
+      ? `${kind.title(found.place)} was started\n`
+      : `${kind.title(found.place)} runs: ${reportLines(report).join("\n  ")}\n`,
+  );
+  return EXIT.done;
+}
+
+async function stop(found: Installed, mark: Mark, kind: ServiceKind, tools: Tools): Promise<number> {
+  await askToStop(mark, tools);
+  await runSteps(kind.controls(found.place).stop, kind, tools);
+  tools.stdout(`${kind.title(found.place)} is stopped\n`);
+  return EXIT.done;
+}
+
+/** Where the manager only knows force, the daemon is asked first to park what is in flight. */
+async function askToStop(mark: Mark, tools: Tools): Promise<void> {
+  if (tools.system.platform === "windows") await (await daemonOf(mark.state, tools))?.stop(STOP_MS);
+}
+
+async function status(found: Installed, mark: Mark, kind: ServiceKind, tools: Tools): Promise<number> {
+  const { stdout, stderr } = await tools.system.run(kind.controls(found.place).status, tools.signal);
+  tools.stdout(stdout);
+  tools.stderr(stderr);
+  const report = await reportOf(mark.state, tools).catch(notAllowed);
+  if (report === undefined) tools.stderr("The daemon answers only to its own account: sudo image-transfer service status\n");
+  else tools.stdout(report === null ? "The daemon does not run.\n" : `The daemon runs: ${reportLines(report).join("\n  ")}\n`);
+  return report === null ? EXIT.noDaemon : EXIT.done;
+}
+
+/** Undefined: it runs as another account, whose daemon we may not ask. */
+function notAllowed(error: unknown): undefined {
+  if (error instanceof Failure && error.code === "permission_denied") return undefined;
+  throw error;
+}
+
+async function logs(
+  found: Installed,
+  mark: Mark,
+  kind: ServiceKind,
+  { lines, follow }: { readonly lines: number; readonly follow: boolean },
+  tools: Tools,
+): Promise<number> {
+  const command = kind.controls(found.place).logs?.(lines, follow);
+  if (command === undefined) {
+    tools.stdout(await lastLines(mark.log, lines, tools.system));
+    if (follow) await followFile(mark.log, tools);
+    return EXIT.done;
+  }
+  await using child = await tools.system.spawn(command, tools.signal);
+  await child.closeStdin();
+  const decoder = new TextDecoder();
+  for await (const piece of child.stdout) tools.stdout(decoder.decode(piece, { stream: true }));
+  const { code } = await child.finished;
+  if (code === 0 || tools.signal.aborted) return EXIT.done;
+  throw new Failure("internal", `Cannot run "${commandLine(command)}": ${child.stderr().trim()}`);
+}

@@ -1,0 +1,139 @@
+/**
+ * `uninstall-service`: takes away all that install-service made. State, log and configuration stay; `--purge` takes
+ * state and log as well.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { option } from "@optique/core/primitives";
+import { Failure } from "../domain/failure.ts";
+import type { Mark } from "../services/mark.ts";
+import type { Scope, ServiceKind } from "../services/service.ts";
+import { SERVICES } from "../services/services.ts";
+import { faultOf } from "../system/fault.ts";
+import { commandLine, runSteps } from "./carry_out.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { findInstalled, type Installed, serviceName } from "./installed_service.ts";
+import { nameOption, scopeOption } from "./service_options.ts";
+import { removeProgram } from "./service_program.ts";
+import { daemonOf } from "./service_shown.ts";
+
+/** What `uninstall-service` is told. */
+export interface UninstallInput {
+  readonly name: string | undefined;
+  readonly scope: Scope | undefined;
+  readonly purge: boolean;
+  readonly dryRun: boolean;
+}
+
+/** How long a daemon is given to park what is in flight. */
+const STOP_MS = 30_000;
+
+export const uninstallService = defineCommand({
+  name: "uninstall-service",
+  help: "No longer start by itself; --purge forgets what was delivered",
+  parser: object({
+    name: nameOption,
+    scope: scopeOption,
+    purge: option("--purge", { description: plain("Remove the state (what was delivered, what waits) and the log too") }),
+    dryRun: option("--dry-run", { description: plain("Print what would be removed and run, do nothing") }),
+  }),
+  run: uninstall,
+});
+
+async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
+  const kind = SERVICES[tools.system.platform];
+  const name = serviceName(input.name, kind);
+  const found = await findInstalled(name, input.scope, kind, tools);
+  if (found === null) {
+    tools.stderr(`There is no service "${name}": nothing to uninstall.\n`);
+    return EXIT.done;
+  }
+  const { place, mark } = found;
+  const title = kind.title(place);
+  if (mark === null) {
+    throw new Failure("configuration", `Cannot uninstall ${title}: it was not made by install-service`, {
+      hint: "Remove it in the way it was made.",
+    });
+  }
+  if (input.dryRun) {
+    show(found, mark, kind, input, tools);
+    return EXIT.done;
+  }
+  if (place.scope === "system" && tools.system.uid !== 0 && tools.system.platform !== "windows") {
+    throw new Failure("permission_denied", `Cannot uninstall ${title}: that needs the rights of root`, {
+      hint: `Run: sudo ${commandLine({ program: tools.system.executable, args: sudoWords(input) })}`,
+    });
+  }
+  await stopAndForget(found, mark, kind, tools);
+  tools.stderr(`Removed ${title}\n`);
+  await removeCopy(mark, tools);
+  await (input.purge ? purge(mark, tools) : tellWhatStays(mark, tools));
+  return EXIT.done;
+}
+
+async function stopAndForget({ place }: Installed, mark: Mark, kind: ServiceKind, tools: Tools): Promise<void> {
+  const { forget } = kind.controls(place);
+  // Where the manager only knows force, the daemon is asked first.
+  if (tools.system.platform === "windows") await (await daemonOf(mark.state, tools))?.stop(STOP_MS);
+  await runSteps(forget.before, kind, tools);
+  const where = kind.definition(place);
+  if (where.print === undefined) await tools.system.remove(where.file);
+  await runSteps(forget.after, kind, tools);
+}
+
+async function removeCopy(mark: Mark, tools: Tools): Promise<void> {
+  if (!mark.copied) return;
+  if (await removeProgram(mark.program, tools.system)) tools.stderr(`Removed ${mark.program}\n`);
+  else tools.stderr(`Remove the program yourself, it runs just now: ${mark.program}\n`);
+}
+
+async function purge(mark: Mark, tools: Tools): Promise<void> {
+  const { system, stderr } = tools;
+  // Only a folder that is surely ours is removed with all that is in it.
+  if (await system.facts(`${mark.state}/lock`) !== null) {
+    await system.removeTree(mark.state);
+    stderr(`Removed ${mark.state}\n`);
+  }
+  const at = Math.max(mark.log.lastIndexOf("/"), mark.log.lastIndexOf("\\"));
+  const [folder, file] = [mark.log.slice(0, at), mark.log.slice(at + 1)];
+  const logs = await namesIn(folder, tools);
+  for (const name of logs.filter((name) => name === file || /^\.\d+$/.test(name.slice(file.length)) && name.startsWith(file))) {
+    await system.remove(`${folder}/${name}`);
+    stderr(`Removed ${folder}/${name}\n`);
+  }
+  if (logs.length > 0 && (await namesIn(folder, tools)).length === 0) await system.remove(folder);
+  stderr(`Your configuration stays: ${mark.config}\n`);
+}
+
+async function namesIn(folder: string, { system }: Tools): Promise<string[]> {
+  try {
+    return (await system.list(folder)).entries.map(({ name }) => name);
+  } catch (error) {
+    if (faultOf(error) === "not_found") return [];
+    throw error;
+  }
+}
+
+function tellWhatStays(mark: Mark, { stderr }: Tools): void {
+  stderr(`What was delivered and what waits is kept in ${mark.state}; --purge would remove it.\n`);
+}
+
+function show({ place }: Installed, mark: Mark, kind: ServiceKind, input: UninstallInput, { stdout }: Tools): void {
+  const { forget } = kind.controls(place);
+  const where = kind.definition(place);
+  for (const { command } of forget.before) stdout(`# run ${commandLine(command)}\n`);
+  if (where.print === undefined) stdout(`# remove ${where.file}\n`);
+  for (const { command } of forget.after) stdout(`# run ${commandLine(command)}\n`);
+  if (mark.copied) stdout(`# remove ${mark.program}\n`);
+  if (input.purge) stdout(`# remove ${mark.state}\n# remove ${mark.log}\n`);
+}
+
+function sudoWords(input: UninstallInput): string[] {
+  return [
+    "uninstall-service",
+    "--system",
+    ...(input.name === undefined ? [] : ["--name", input.name]),
+    ...(input.purge ? ["--purge"] : []),
+  ];
+}
