@@ -28,17 +28,34 @@
 import type { Command } from "./command.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
+import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { installService } from "./install_service.ts";
+import { pause, resume } from "./pause.ts";
+import { reload } from "./reload.ts";
+import { restart } from "./restart.ts";
+import { retry } from "./retry.ts";
 import { run } from "./run.ts";
 import { service } from "./service.ts";
 import { start } from "./start.ts";
+import { status } from "./status.ts";
+import { stop } from "./stop.ts";
+import { sync } from "./sync.ts";
 import { uninstallService } from "./uninstall_service.ts";
 
 /** The list, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   run,
   start,
+  status,
+  stop,
+  restart,
+  reload,
+  sync,
+  retry,
+  pause,
+  resume,
+  history,
   init,
   config,
   installService,

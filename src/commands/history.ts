@@ -1,0 +1,132 @@
+/**
+ * `history`: what was delivered and what was not, from the ledger; with and without a daemon. Memory stays small
+ * however long the history is.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { integer, string } from "@optique/core/valueparser";
+import { loadSettings } from "../config/load.ts";
+import { Failure } from "../domain/failure.ts";
+import type { DeliveryQuery, DeliveryRow, Ledger } from "../ledger/ledger.ts";
+import { openLedger } from "../ledger/open_ledger.ts";
+import { deliveryJson } from "../web/delivery_json.ts";
+import { defineCommand, EXIT, plain } from "./command.ts";
+import { CSV_HEAD, csvLine } from "./history_csv.ts";
+import { historyLine } from "./history_text.ts";
+import { configOption, jsonOption } from "./options.ts";
+
+const textOption = (
+  name: "--night" | "--job" | "--destination" | "--search",
+  metavar: "NIGHT" | "JOB" | "DEST" | "TEXT",
+  help: string,
+) => optional(option(name, string({ metavar }), { description: plain(help) }));
+
+export const history = defineCommand({
+  name: "history",
+  help: "Show what was delivered and what was not",
+  description: "In the order of queueing, the newest last. Works with and without a running daemon.",
+  parser: object({
+    config: configOption,
+    night: textOption("--night", "NIGHT", "Only this observing night: YYYYMMDD, or last"),
+    failed: option("--failed", { description: plain("Only what failed, and why") }),
+    job: textOption("--job", "JOB", "Only this job"),
+    destination: textOption("--destination", "DEST", "Only this destination"),
+    search: textOption("--search", "TEXT", "Only paths with this text in them, in any case"),
+    limit: optional(
+      option("--limit", integer({ metavar: "N", min: 1 }), { description: plain("Only the newest N; for people 100, else all") }),
+    ),
+    json: jsonOption,
+    csv: option("--csv", { description: plain("Print CSV for spreadsheets") }),
+  }),
+  async run(input, tools) {
+    if (input.json && input.csv) {
+      tools.stderr("Say --json or --csv, not both.\n");
+      return EXIT.usage;
+    }
+    const { stateDirectory } = await loadSettings(input.config, tools.cwd, tools.system);
+    using ledger = openLedger(stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    const { job, destination, search } = input;
+    const night = input.night === undefined ? undefined : nightOf(input.night, ledger);
+    const query: DeliveryQuery = {
+      ...(job === undefined ? {} : { job }),
+      ...(destination === undefined ? {} : { destination }),
+      ...(search === undefined ? {} : { search }),
+      ...(night === undefined ? {} : { night }),
+      ...(input.failed ? { trouble: true } : {}),
+    };
+    const limit = input.limit ?? (input.json || input.csv ? undefined : FOR_PEOPLE);
+    const { rows, left } = newest(ledger, query, limit);
+    if (input.json) printJson(rows, tools.stdout);
+    else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
+    else {
+      const printed = printLines([], rows, historyLine, tools.stdout);
+      if (printed === 0) tools.stderr(input.failed ? "Nothing failed.\n" : "Nothing found.\n");
+      else if (left > 0 && input.limit === undefined) tools.stderr(`${left} older ones are not shown: --limit N shows more.\n`);
+    }
+    return EXIT.done;
+  },
+});
+
+/** Rows that fit a person's patience. */
+const FOR_PEOPLE = 100;
+/** Rows turned into text before they are printed. */
+const AT_ONCE = 500;
+
+/** The newest `limit` rows, the newest last, and how many older ones there are. */
+function newest(
+  ledger: Ledger,
+  query: DeliveryQuery,
+  limit: number | undefined,
+): { readonly rows: Iterable<DeliveryRow>; readonly left: number } {
+  if (limit === undefined) return { rows: ledger.each(query), left: 0 };
+  const left = Math.max(0, ledger.count(query) - limit);
+  if (limit <= AT_ONCE) return { rows: ledger.query({ ...query, descending: true, limit }).toReversed(), left };
+  return { rows: without(left, ledger.each(query)), left };
+}
+
+function* without<T>(first: number, items: Iterable<T>): Generator<T> {
+  let index = 0;
+  for (const item of items) if (index++ >= first) yield item;
+}
+
+function printJson(rows: Iterable<DeliveryRow>, print: (text: string) => void): void {
+  let before = "[";
+  const line = (delivery: unknown) => {
+    const text = `${before}\n  ${JSON.stringify(delivery)}`;
+    before = ",";
+    return text;
+  };
+  printLines([], rows, line, print);
+  print(before === "[" ? "[]\n" : "\n]\n");
+}
+
+/** Prints in pieces; returns how many rows there were. */
+function printLines(
+  head: readonly string[],
+  rows: Iterable<DeliveryRow>,
+  line: (delivery: ReturnType<typeof deliveryJson>) => string,
+  print: (text: string) => void,
+): number {
+  let lines = [...head];
+  let count = 0;
+  for (const row of rows) {
+    lines.push(line(deliveryJson(row)));
+    if (++count % AT_ONCE === 0) {
+      print(lines.join(""));
+      lines = [];
+    }
+  }
+  if (lines.length > 0) print(lines.join(""));
+  return count;
+}
+
+/** `20240517`, `2024-05-17`, or the last night there is. */
+function nightOf(given: string, ledger: Ledger): string {
+  if (given === "last") return ledger.nights().at(-1) ?? "";
+  const night = given.replace(/^(\d{4})-(\d\d)-(\d\d)$/, "$1$2$3");
+  if (/^\d{8}$/.test(night)) return night;
+  throw new Failure("configuration", `Cannot understand the night "${given}"`, { hint: "Write it as YYYYMMDD, or last." });
+}

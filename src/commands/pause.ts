@@ -1,0 +1,62 @@
+/**
+ * `pause` and `resume`: a destination gets nothing until a person wants it to; remembered over restarts, and also
+ * ordered while no daemon runs.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { argument } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/printable.ts";
+import type { Settings } from "../domain/settings.ts";
+import { openLedger } from "../ledger/open_ledger.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { configOption } from "./options.ts";
+import { seekDaemon, whoAsks } from "./seek_daemon.ts";
+
+const parser = object({
+  config: configOption,
+  destination: optional(
+    argument(string({ metavar: "DEST" }), { description: plain("The destination by its name; all when not given") }),
+  ),
+});
+
+export const pause = defineCommand({
+  name: "pause",
+  help: "Send nothing to a destination, or to all, until it is resumed",
+  parser,
+  async run({ config, destination = null }, tools) {
+    const { settings, daemon } = await seekDaemon(config, tools);
+    const by = whoAsks(tools);
+    const names = await daemon?.pause(destination, by) ?? setPaused(settings, destination, by, tools);
+    tools.stderr(`Paused: ${names.map(printable).join(", ")}. Files are still collected; resume sends them.\n`);
+    return EXIT.done;
+  },
+});
+
+export const resume = defineCommand({
+  name: "resume",
+  help: "Send to a paused destination again, or to all",
+  parser,
+  async run({ config, destination = null }, tools) {
+    const { settings, daemon } = await seekDaemon(config, tools);
+    const names = await daemon?.resume(destination) ?? setPaused(settings, destination, null, tools);
+    const when = daemon === null ? " No daemon runs: files are sent when one does." : "";
+    tools.stderr(`Resumed: ${names.map(printable).join(", ")}.${when}\n`);
+    return EXIT.done;
+  },
+});
+
+/** Without a daemon: in the ledger, where the next one finds it. */
+function setPaused(settings: Settings, destination: string | null, by: string | null, tools: Tools): readonly string[] {
+  const known = [...new Set(settings.jobs.flatMap((job) => job.destinations).map(({ name }) => name))];
+  if (destination !== null && !known.includes(destination)) {
+    throw new Failure("configuration", `There is no destination "${destination}"`, { hint: `There are: ${known.join(", ")}.` });
+  }
+  const names = destination === null ? known : [destination];
+  using ledger = openLedger(settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  for (const name of names) ledger.setPaused(name, by);
+  return names;
+}

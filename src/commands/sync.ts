@@ -1,0 +1,33 @@
+/**
+ * `sync`: lists the watched folders and delivers what is new, now; the only trigger of a job with `schedule: manual`.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { argument } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { printable } from "../domain/printable.ts";
+import { defineCommand, EXIT, plain } from "./command.ts";
+import { configOption } from "./options.ts";
+import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
+
+export const sync = defineCommand({
+  name: "sync",
+  help: "Look for new files and deliver them now",
+  parser: object({
+    config: configOption,
+    job: optional(argument(string({ metavar: "JOB" }), { description: plain("Only this job") })),
+  }),
+  async run({ config, job }, tools) {
+    const { settings, daemon } = await seekDaemon(config, tools);
+    if (daemon === null) {
+      const code = sayNoDaemon(tools, settings);
+      tools.stderr("Without a daemon: image-transfer run --once delivers what is there and ends.\n");
+      return code;
+    }
+    const jobs = await daemon.sync(job);
+    tools.stderr(`Looking for new files: ${jobs.map(printable).join(", ")}\n`);
+    return EXIT.done;
+  },
+});

@@ -1,0 +1,227 @@
+/** The commands that talk to a daemon, over the real control channel. */
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../src/commands/commands.ts";
+import { parse } from "../../src/commands/parse.ts";
+import { Failure } from "../../src/domain/failure.ts";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import type { System } from "../../src/system/system.ts";
+import { statusReport } from "../../src/web/status_report.ts";
+import { aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { testTools } from "../support/tools.ts";
+import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
+
+async function observatory(): Promise<TempFolder> {
+  const dir = await tempFolder();
+  await dir.write(
+    "c.yaml",
+    `state_directory: ${dir.at("state")}
+jobs:
+  - name: spring
+    watch_path: ${dir.at("images")}
+    destinations:
+      - { name: freya, transfer_method: local, remote_base_path: ${dir.at("freya")} }
+      - { name: nas, transfer_method: local, remote_base_path: ${dir.at("nas")} }
+`,
+  );
+  await Deno.mkdir(dir.at("state"));
+  return dir;
+}
+
+function image_transfer(dir: TempFolder, ...words: string[]) {
+  return image_transfer_with({}, dir, ...words);
+}
+
+async function image_transfer_with(system: Partial<System>, dir: TempFolder, ...words: string[]) {
+  const env = (name: string) => name === "USER" ? "ann" : undefined;
+  const tools = testTools(dir.path, { system: { env, now: () => NOW, ...system } });
+  const parsed = parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
+  return { code, ...tools.printed };
+}
+
+Deno.test("status prints what the daemon says, as JSON in the promised shape", async () => {
+  await using dir = await observatory();
+  await using _daemon = await fakeDaemon(dir.at("state"));
+  const { code, stdout, stderr } = await image_transfer(dir, "status", "--json");
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(JSON.parse(stdout), {
+    running: true,
+    pid: Deno.pid,
+    version: "0.1.0",
+    started_at: "2024-05-18T01:02:03.000Z",
+    url: "http://127.0.0.1:9090/",
+    jobs: [{ name: "spring", watch_path: "/data/images", watching: true, files_waiting: 2 }],
+    destinations: [{ name: "freya", method: "rsync", state: "open", reason: null, free_bytes: 5e12 }],
+    deliveries: { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 },
+  });
+});
+
+Deno.test("status without a daemon is honest: exit 4, what the ledger knows, and running false", async () => {
+  await using dir = await observatory();
+  {
+    using ledger = openLedger(dir.at("state"));
+    ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+    ledger.record([proven(deliveryOf(ledger, "a"))], NOW);
+    ledger.setPaused("nas", "ann");
+  }
+  const { code, stdout, stderr } = await image_transfer(dir, "status", "--json");
+  assertEquals(code, 4);
+  assertStringIncludes(stderr, "No daemon runs");
+  const report = JSON.parse(stdout);
+  assertEquals([report.running, report.pid, report.started_at, report.url], [false, null, null, null]);
+  assertEquals(report.deliveries, { queued: 1, sending: 0, deferred: 0, delivered: 1, failed: 0 });
+  assertEquals(report.destinations.map((one: Record<string, unknown>) => [one["name"], one["state"], one["reason"]]), [
+    ["freya", "unknown", null],
+    ["nas", "paused", "paused by ann"],
+  ]);
+  const text = await image_transfer(dir, "status");
+  assertStringIncludes(text.stdout, "NOT RUNNING. Nothing is watched and nothing is sent. 1 file wait");
+});
+
+Deno.test("status before anything was ever recorded makes no ledger", async () => {
+  await using dir = await observatory();
+  assertEquals((await image_transfer(dir, "status")).code, 4);
+  assertEquals((await image_transfer(dir, "history")).code, 0);
+  assertEquals(await Array.fromAsync(Deno.readDir(dir.at("state"))), []);
+});
+
+Deno.test("status says first whether all is well, and escapes what comes from outside", async () => {
+  await using dir = await observatory();
+  const failure = aFailure("disk_full");
+  const trouble = statusReport({
+    ...STATUS,
+    jobs: [{ job: { name: "spring", watchPath: "/data/\x1b[31mred" }, watching: false, filesWaiting: 0 }],
+    destinations: [
+      ...STATUS.destinations,
+      {
+        destination: { name: "n\nas", method: "local" },
+        method: null,
+        state: { state: "on_hold", failure, until: NOW },
+        freeBytes: 0,
+      },
+    ],
+    counts: { ...STATUS.counts, failed: 3 },
+  });
+  const running = [{ destination: "freya", files: 2, bytes: 5e6, total: 1e7, bytesPerSecond: 1e6, path: "a\u202e.fits" }];
+  await using _daemon = await fakeDaemon(dir.at("state"), {
+    status: () => trouble,
+    live: () => ({ running, oldestWaiting: NOW - 125_000 }),
+  });
+  const { stdout } = await image_transfer(dir, "status");
+  const [first] = stdout.split("\n");
+  assertEquals(
+    first,
+    "TROUBLE: 3 files failed; n\\nas takes nothing; spring is not watched; 5 files on the way, the oldest for 2 min.",
+  );
+  assertStringIncludes(stdout, "ON HOLD");
+  assertStringIncludes(stdout, `Cannot send "a.fits" to freya: disk_full. Do something.`);
+  assertStringIncludes(stdout, "sending to freya: 5 MB of 10 MB in 2 files, 1 MB/s  a\\u202e.fits");
+  assertStringIncludes(stdout, "image-transfer retry --all");
+  // deno-lint-ignore no-control-regex -- that none is printed is the promise
+  assert(!/[\x00-\x09\x0b-\x1f\x7f\u202e]/.test(stdout));
+});
+
+Deno.test('status where somebody holds the state directory and cannot be asked is a failure, not "no daemon"', async () => {
+  await using dir = await observatory();
+  await using _lock = (await testTools(dir.path).system.lock(dir.at("state", "lock")))!;
+  let now = 0;
+  const quick = { monotonic: () => now, sleep: (ms: number) => Promise.resolve(void (now += ms)) };
+  await assertRejects(() => image_transfer_with(quick, dir, "status"), Failure, "cannot be asked");
+});
+
+for (const words of [["stop"], ["reload"], ["sync"]]) {
+  Deno.test(`${words.join(" ")} without a daemon says so and exits 4`, async () => {
+    await using dir = await observatory();
+    const { code, stdout, stderr } = await image_transfer(dir, ...words);
+    assertEquals([code, stdout], [4, ""]);
+    assertStringIncludes(stderr, `No daemon runs with the state directory "${dir.at("state")}"`);
+  });
+}
+
+Deno.test("stop ends the daemon and waits for it", async () => {
+  await using dir = await observatory();
+  await using daemon = await fakeDaemon(dir.at("state"));
+  const { code, stderr } = await image_transfer(dir, "stop");
+  assertEquals([code, stderr], [0, `Stopped (process ${Deno.pid}).\n`]);
+  assertEquals(daemon.told.length, 1);
+  assertEquals((await image_transfer(dir, "stop")).code, 4);
+});
+
+Deno.test("reload passes on what the daemon says; a refused configuration exits 2", async () => {
+  await using dir = await observatory();
+  let ok = true;
+  await using _daemon = await fakeDaemon(dir.at("state"), {
+    reload: () => Promise.resolve({ ok, message: ok ? "The configuration was read again" : 'c.yaml:3:1: unknown key "x"' }),
+  });
+  assertEquals((await image_transfer(dir, "reload")).code, 0);
+  ok = false;
+  const { code, stderr } = await image_transfer(dir, "reload");
+  assertEquals([code, stderr], [2, 'c.yaml:3:1: unknown key "x"\n']);
+});
+
+Deno.test("sync names the jobs; an unknown one is told by the daemon", async () => {
+  await using dir = await observatory();
+  await using daemon = await fakeDaemon(dir.at("state"));
+  assertEquals((await image_transfer(dir, "sync")).stderr, "Looking for new files: spring\n");
+  assertEquals((await image_transfer(dir, "sync", "spring")).code, 0);
+  assertEquals(daemon.told, [["sync", undefined], ["sync", "spring"]]);
+});
+
+Deno.test("retry, pause and resume are told to the daemon", async () => {
+  await using dir = await observatory();
+  await using daemon = await fakeDaemon(dir.at("state"));
+  assertEquals((await image_transfer(dir, "retry", "3", "5", "3")).stderr, "2 deliveries are tried again.\n");
+  assertEquals((await image_transfer(dir, "retry", "--all")).stderr, "7 deliveries are tried again.\n");
+  assertEquals((await image_transfer(dir, "pause", "nas")).code, 0);
+  assertEquals((await image_transfer(dir, "resume")).code, 0);
+  assertEquals(daemon.told, [["retry", [3, 5]], ["retry", null], ["pause", "nas", "ann"], ["resume", null]]);
+});
+
+Deno.test("retry without a daemon works on the ledger", async () => {
+  await using dir = await observatory();
+  {
+    using ledger = openLedger(dir.at("state"));
+    const [a, b, c] = ledger.admit([anAdmission("a"), anAdmission("b"), anAdmission("c")], NOW);
+    ledger.record([broken(a!), later(b!, NOW + 1e6), proven(c!)], NOW);
+  }
+  const { code, stderr } = await image_transfer(dir, "retry", "--all");
+  assertEquals([code, stderr], [0, "1 delivery is tried again; no daemon runs, they are tried when one does.\n"]);
+  assertEquals((await image_transfer(dir, "retry", "2", "3")).code, 0);
+  const nothing = await image_transfer(dir, "retry", "3", "99");
+  assertEquals(nothing.code, 1);
+  assertStringIncludes(nothing.stderr, "0 deliveries are tried again.\n");
+  using ledger = openLedger(dir.at("state"), { readOnly: true });
+  assertEquals(ledger.counts(), { queued: 2, sending: 0, deferred: 0, delivered: 1, failed: 0 });
+});
+
+for (const words of [["retry"], ["retry", "--all", "3"], ["retry", "0"], ["retry", "x"], ["retry", "1.5"]]) {
+  Deno.test(`${words.join(" ")} is a mistake: exit 2`, async () => {
+    await using dir = await observatory();
+    assertEquals((await image_transfer(dir, ...words)).code, 2);
+  });
+}
+
+Deno.test("pause and resume without a daemon are remembered in the ledger", async () => {
+  await using dir = await observatory();
+  assertEquals((await image_transfer(dir, "pause")).stderr.split(".")[0], "Paused: freya, nas");
+  assertEquals((await image_transfer(dir, "resume", "nas")).code, 0);
+  using ledger = openLedger(dir.at("state"), { readOnly: true });
+  assertEquals([ledger.pausedBy("freya"), ledger.pausedBy("nas")], ["ann", null]);
+  await assertRejects(() => image_transfer(dir, "pause", "nowhere"), Failure, 'There is no destination "nowhere"');
+});
+
+Deno.test("restart says who runs again when a service manager took over", async () => {
+  await using dir = await observatory();
+  let again: Awaited<ReturnType<typeof fakeDaemon>> | undefined;
+  await using first = await fakeDaemon(dir.at("state"));
+  const restarted = image_transfer(dir, "restart");
+  while (again === undefined) {
+    if (first.told.length > 0) again = await fakeDaemon(dir.at("state")).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const { code, stderr } = await restarted;
+  await again[Symbol.asyncDispose]();
+  assertEquals(code, 0);
+  assertMatch(stderr, /^Stopped \(process \d+\)\.\nStarted again \(process \d+\)\.\n$/);
+});

@@ -1,0 +1,138 @@
+/** `history` from the ledger, through the command line. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../src/commands/commands.ts";
+import { parse } from "../../src/commands/parse.ts";
+import { Failure } from "../../src/domain/failure.ts";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { anAdmission, broken, HASH, later, NOW, proven } from "../ledger/makers.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { testTools } from "../support/tools.ts";
+
+const HOSTILE = '=cmd|"x"\n\x1b[31m,\u202e.fits';
+
+async function recorded(): Promise<TempFolder> {
+  const dir = await tempFolder();
+  await dir.write(
+    "c.yaml",
+    `watch_path: /data\nremote_host: freya\nremote_user: observer\nremote_base_path: /images\nstate_directory: ${
+      dir.at("state")
+    }\n`,
+  );
+  using ledger = openLedger(dir.at("state"));
+  const [a, b, c, d] = ledger.admit([
+    anAdmission("m31.fits", { size: 48_900_000 }),
+    { ...anAdmission(HOSTILE), night: "20240518" },
+    anAdmission("c.fits"),
+    anAdmission("d.fits", {}, ["nas"]),
+  ], NOW);
+  ledger.record([proven(a!), broken(b!), later(c!, NOW + 1), broken(d!, "skipped")], NOW + 1000, new Map([[a!.id, HASH]]));
+  return dir;
+}
+
+async function history(dir: TempFolder, ...words: string[]) {
+  const tools = testTools(dir.path);
+  const words_ = ["history", ...words, "-c", "c.yaml"];
+  const parsed = parse(words_, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
+  return { code, ...tools.printed };
+}
+
+Deno.test("history --json has the promised shape", async () => {
+  await using dir = await recorded();
+  const { code, stdout, stderr } = await history(dir, "--json");
+  const rows = JSON.parse(stdout);
+  assertEquals([code, stderr, rows.length], [0, "", 4]);
+  assertEquals(rows[0], {
+    id: 1,
+    job: "spring",
+    path: "/data/m31.fits",
+    size: 48_900_000,
+    destination: "freya",
+    method: "rsync",
+    target: "m31.fits",
+    state: "delivered",
+    proof: "checksum",
+    sha256: HASH,
+    attempts: 0,
+    queued_at: "2024-05-18T02:00:00.000Z",
+    delivered_at: "2024-05-18T02:00:01.000Z",
+    error: null,
+  });
+  assertEquals([rows[1].path, rows[1].error], [`/data/${HOSTILE}`, {
+    code: "bad_name",
+    message: 'Cannot send "a.fits" to freya: bad_name',
+    hint: "Do something.",
+  }]);
+  assertEquals([rows[2].state, rows[2].proof, rows[2].error.code], ["deferred", null, "timeout"]);
+});
+
+const FILTERS: readonly [string[], number[]][] = [
+  [[], [1, 2, 3, 4]],
+  [["--failed"], [2]],
+  [["--night", "20240518"], [2]],
+  [["--night", "2024-05-17"], [1, 3, 4]],
+  [["--night", "last"], [2]],
+  [["--destination", "nas"], [4]],
+  [["--job", "autumn"], []],
+  [["--search", "M31"], [1]],
+  [["--limit", "2"], [3, 4]],
+  [["--limit", "600"], [1, 2, 3, 4]],
+];
+
+for (const [words, ids] of FILTERS) {
+  Deno.test(`history ${words.join(" ")} shows ${ids.length}`, async () => {
+    await using dir = await recorded();
+    const { stdout } = await history(dir, ...words, "--json");
+    assertEquals(JSON.parse(stdout).map(({ id }: { id: number }) => id), ids);
+  });
+}
+
+Deno.test("history --csv is RFC 4180, and no cell is a formula", async () => {
+  await using dir = await recorded();
+  const { stdout } = await history(dir, "--csv");
+  const [head, ...lines] = stdout.split("\r\n");
+  assertEquals(
+    head,
+    "id,job,path,size,destination,method,target,state,proof,sha256,attempts,queued_at,delivered_at,error_code,error_message,error_hint",
+  );
+  assertEquals(lines.length, 5);
+  assertEquals(lines.at(-1), "");
+  assertStringIncludes(lines[1]!, `"/data/=cmd|""x""\n\x1b[31m,\u202e.fits"`);
+  assertStringIncludes(lines[1]!, `"'=cmd|""x""\n`);
+  assertStringIncludes(lines[1]!, `"Cannot send ""a.fits"" to freya: bad_name"`);
+});
+
+Deno.test("history for people escapes what could move a cursor, and says why", async () => {
+  await using dir = await recorded();
+  const { stdout } = await history(dir);
+  // deno-lint-ignore no-control-regex -- that none is printed is the promise
+  assert(!/[\x00-\x09\x0b-\x1f\x7f\u202e]/.test(stdout));
+  assertStringIncludes(stdout, '"/data/=cmd|\\"x\\"\\n\\x1b[31m,\\u202e.fits"\n');
+  assertStringIncludes(stdout, '\n        Cannot send "a.fits" to freya: bad_name. Do something.\n');
+  assertEquals(stdout.split("\n").filter((line) => line.includes("delivered  checksum")).length, 1);
+});
+
+Deno.test("history says when there is nothing, and refuses what it does not understand", async () => {
+  await using dir = await recorded();
+  assertEquals((await history(dir, "--search", "nothing")).stderr, "Nothing found.\n");
+  assertEquals((await history(dir, "--failed", "--job", "autumn")).stderr, "Nothing failed.\n");
+  assertEquals((await history(dir, "--json", "--search", "nothing")).stdout, "[]\n");
+  assertEquals((await history(dir, "--json", "--csv")).code, 2);
+  assertEquals((await history(dir, "--limit", "0")).code, 2);
+  await assertRejects(() => history(dir, "--night", "yesterday"), Failure, 'Cannot understand the night "yesterday"');
+});
+
+Deno.test("history of many thousands is printed in pieces; people see the newest hundred", async () => {
+  await using dir = await recorded();
+  {
+    using ledger = openLedger(dir.at("state"));
+    ledger.admit(Array.from({ length: 5_000 }, (_, k) => anAdmission(`many/${k}.fits`)), NOW);
+  }
+  const rows = JSON.parse((await history(dir, "--json")).stdout);
+  assertEquals([rows.length, rows.at(-1).path], [5_004, "/data/many/4999.fits"]);
+  const { stdout, stderr } = await history(dir);
+  assertEquals(stdout.split("\n").length, 101);
+  assertStringIncludes(stderr, "4904 older ones are not shown");
+  const some = JSON.parse((await history(dir, "--json", "--limit", "1000")).stdout);
+  assertEquals([some.length, some.at(-1).path], [1_000, "/data/many/4999.fits"]);
+});
