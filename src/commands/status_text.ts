@@ -33,10 +33,11 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   const { queued, sending, deferred, delivered, failed } = deliveries;
   const waiting = queued + sending + deferred;
   if (!running) {
-    const left = waiting > 0 ? ` ${filesOf(waiting)} wait to be delivered.` : "";
+    const left = waiting > 0 ? ` ${filesOf(waiting)} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
     return `NOT RUNNING. Nothing is watched and nothing is sent.${left}`;
   }
-  const closed = destinations.filter(({ state }) => state !== "open").map(({ name }) => printable(name));
+  const paused = destinations.filter(({ state }) => state === "paused").map(({ name }) => printable(name));
+  const closed = destinations.filter(({ state }) => state !== "open" && state !== "paused").map(({ name }) => printable(name));
   const blind = jobs.filter(({ watching }) => !watching).map(({ name }) => printable(name));
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
   const troubles = [
@@ -45,7 +46,9 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
     ...(blind.length > 0 ? [`${blind.join(", ")} ${blind.length === 1 ? "is" : "are"} not watched`] : []),
   ];
   const wait = waiting > 0 ? `${filesOf(waiting)} on the way${age}` : "";
-  if (troubles.length > 0) return `TROUBLE: ${[...troubles, wait].filter((part) => part !== "").join("; ")}.`;
+  const rest = [...(paused.length > 0 ? [`${paused.join(", ")} ${paused.length === 1 ? "is" : "are"} paused`] : []), wait];
+  if (troubles.length > 0) return `TROUBLE: ${[...troubles, ...rest].filter((part) => part !== "").join("; ")}.`;
+  if (paused.length > 0) return `PAUSED: ${rest.filter((part) => part !== "").join("; ")}.`;
   if (waiting > 0) return `All is well: ${wait}.`;
   return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
 }

@@ -76,7 +76,7 @@ Deno.test("status without a daemon is honest: exit 4, what the ledger knows, and
     ["nas", "paused", "paused by ann"],
   ]);
   const text = await image_transfer(dir, "status");
-  assertStringIncludes(text.stdout, "NOT RUNNING. Nothing is watched and nothing is sent. 1 file wait");
+  assertStringIncludes(text.stdout, "NOT RUNNING. Nothing is watched and nothing is sent. 1 file waits");
 });
 
 Deno.test("status before anything was ever recorded makes no ledger", async () => {
