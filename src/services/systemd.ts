@@ -38,7 +38,7 @@ function plan(request: ServiceRequest, template: string): ServicePlan {
     mark: writeMark(request),
     unit: `${scope === "user" ? "--user " : ""}edit ${unit}`,
     description: unitText(request.description),
-    comment: oneLine(request.description),
+    comment: oneLine(request.description).replace(/\\+$/, ""),
     order: scope === "system" ? ORDER : "",
     program: unitArgument(request.program),
     config: unitArgument(request.config),

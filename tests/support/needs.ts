@@ -40,6 +40,21 @@ export const COMPONENTS = {
     packages: ["astrometry-data-tycho2-09-littleendian"],
     tests: "a real FITS file of 41 MB",
   },
+  plistutil: {
+    found: () => Boolean(which("plistutil")),
+    packages: ["libplist-utils"],
+    tests: "property lists for launchd, read by another program",
+  },
+  xmllint: {
+    found: () => Boolean(which("xmllint")),
+    packages: ["libxml2-utils"],
+    tests: "tasks against the schema of Task Scheduler",
+  },
+  systemd: {
+    found: () => Boolean(which("systemd-analyze")),
+    packages: ["systemd"],
+    tests: "units against systemd's own opinion",
+  },
   root: {
     found: () => Deno.build.os === "linux" && Deno.uid() === 0,
     packages: [],
