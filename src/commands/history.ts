@@ -12,9 +12,10 @@ import { loadSettings } from "../config/load.ts";
 import { Failure } from "../domain/failure.ts";
 import type { DeliveryQuery, DeliveryRow, Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
+import { CSV_HEAD, csvLine } from "../web/delivery_csv.ts";
 import { deliveryJson } from "../web/delivery_json.ts";
 import { defineCommand, EXIT, plain } from "./command.ts";
-import { CSV_HEAD, csvLine } from "./history_csv.ts";
+
 import { historyLine } from "./history_text.ts";
 import { configOption, jsonOption } from "./options.ts";
 

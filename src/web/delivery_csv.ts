@@ -1,9 +1,9 @@
 /**
- * `history --csv`: RFC 4180, for spreadsheets. Names from the disk are hostile: none becomes a formula.
+ * `history --csv` and the export of the page: RFC 4180, for spreadsheets. Names from the disk are hostile: none becomes a formula.
  *
  * @module
  */
-import type { DeliveryJson } from "../web/delivery_json.ts";
+import type { DeliveryJson } from "./delivery_json.ts";
 
 const COLUMNS = [
   "id",
