@@ -78,7 +78,7 @@ export type LiveMessage =
     readonly at: number;
     /** The parts that changed, each whole: `{...state, ...message.state}` is the new state. */
     readonly state: Partial<LiveState>;
-    /** Deliveries whose state changed since the last message, as they are now, newest last; at most 200. */
+    /** Deliveries whose state changed since the last message, as they are now, newest last; at most 50. */
     readonly deliveries: readonly DeliveryView[];
     /** True where there were more than those: ask for the lists again. */
     readonly more: boolean;

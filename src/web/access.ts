@@ -1,0 +1,87 @@
+/**
+ * Who may talk to the web server: which names of this computer it answers to (a page that rebinds its own DNS name to us does not
+ * know them), which pages may call it, and who holds the token or a session made with it.
+ *
+ * @module
+ */
+
+/** What the server knows of its own address. */
+export interface OwnAddress {
+  /** The address it listens at. */
+  readonly listen: string;
+  /** The computer's name. */
+  readonly hostname: string;
+  /** True where its TLS certificate names this host; always false without TLS. */
+  readonly certifies: (host: string) => boolean;
+}
+
+/** The host that a request was made for, without its port; null where there is none or it cannot be read. */
+export function askedHost(request: Request): string | null {
+  const host = request.headers.get("host") ?? authority(request.url);
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? "");
+  return (match?.[1] ?? match?.[2])?.toLowerCase() ?? null;
+}
+
+/**
+ * Answers only to names that nobody else can point at us: loopback, the address and name that are configured, what the certificate
+ * names, and addresses in digits. The port is not looked at: `ssh -L` changes it.
+ */
+export function isOwnHost(request: Request, own: OwnAddress): boolean {
+  const host = askedHost(request);
+  if (host === null) return false;
+  if (host === "localhost" || host === own.listen.toLowerCase() || isAddress(host)) return true;
+  const name = own.hostname.toLowerCase();
+  return host === name || host === `${name}.local` || own.certifies(host);
+}
+
+/** A request that a page of another origin makes a browser send is not ours; what is no browser sends neither header. */
+export function isOwnPage(request: Request): boolean {
+  const origin = request.headers.get("origin");
+  if (origin !== null) {
+    if (!URL.canParse(origin)) return false;
+    const { protocol, host } = new URL(origin);
+    const asked = request.headers.get("host") ?? authority(request.url);
+    return protocol === new URL(request.url).protocol.replace("ws", "http") && host === asked?.toLowerCase();
+  }
+  const site = request.headers.get("sec-fetch-site");
+  if (site === null || site === "same-origin" || site === "none") return true;
+  // Following a link to the page shows it, and does nothing else.
+  return request.method === "GET" && request.headers.get("sec-fetch-mode") === "navigate" &&
+    request.headers.get("sec-fetch-dest") === "document";
+}
+
+/** True for a peer on this computer. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/.test(address);
+}
+
+/** Compares in a time that tells nothing about where texts differ. */
+export function sameText(given: string, secret: string): boolean {
+  let difference = given.length ^ secret.length;
+  for (let at = 0; at < secret.length; at++) {
+    difference |= given.charCodeAt(at % Math.max(1, given.length)) ^ secret.charCodeAt(at);
+  }
+  return difference === 0;
+}
+
+/** The value of a cookie of a request, or null. */
+export function cookieOf(request: Request, name: string): string | null {
+  for (const part of (request.headers.get("cookie") ?? "").split(";")) {
+    const [key, value] = part.trim().split("=", 2);
+    if (key === name && value !== undefined) return value;
+  }
+  return null;
+}
+
+/** The token of `Authorization: Bearer …`, or null. */
+export function bearerOf(request: Request): string | null {
+  return /^Bearer ([\x21-\x7e]{1,500})$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
+}
+
+function isAddress(host: string): boolean {
+  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host) || host.includes(":");
+}
+
+function authority(url: string): string | null {
+  return URL.canParse(url) ? new URL(url).host : null;
+}

@@ -1,0 +1,99 @@
+/**
+ * The one answer to "is everything across, and if not, what do I do?", in a sentence and what to do.
+ *
+ * @module
+ */
+import type { Headline, NightSummary } from "./api_types.ts";
+import type { DestinationNow, JobNow } from "./page_source.ts";
+
+export interface HeadlineParts {
+  readonly jobs: readonly JobNow[];
+  readonly destinations: readonly DestinationNow[];
+  readonly tonight: NightSummary;
+  /** Deliveries that wait or are on their way, whatever their night. */
+  readonly underway: number;
+  /** Failed ones that need a person. */
+  readonly failed: number;
+}
+
+/** The worst thing decides. */
+export function headlineOf(parts: HeadlineParts): Headline {
+  return needsPerson(parts) ?? goesOnByItself(parts) ?? inHand(parts) ?? allAcross(parts);
+}
+
+function needsPerson({ jobs, destinations, failed }: HeadlineParts): Headline | null {
+  const held = destinations.filter(({ state }) => state.state === "on_hold");
+  const first = held[0];
+  if (first?.state.state === "on_hold") {
+    const { message, hint } = first.state.failure;
+    const names = unique(held);
+    return { level: "bad", text: `${list(names)} ${names.length === 1 ? "holds" : "hold"}: ${message}`, advice: hint };
+  }
+  const blind = jobs.find(({ failure }) => failure !== null);
+  if (blind?.failure) {
+    return { level: "bad", text: `${blind.job.watchPath} is not watched: ${blind.failure.message}`, advice: blind.failure.hint };
+  }
+  if (failed === 0) return null;
+  return {
+    level: "bad",
+    text: failed === 1 ? "1 image could not be delivered" : `${failed} images could not be delivered`,
+    advice: "Trouble tells why, and what to do.",
+  };
+}
+
+function goesOnByItself({ jobs, destinations, underway }: HeadlineParts): Headline | null {
+  const away = destinations.filter(({ state }) => state.state === "backing_off");
+  const wait = underway === 0 ? "" : `; ${underway} ${underway === 1 ? "delivery waits" : "deliveries wait"}`;
+  if (away[0]?.state.state === "backing_off") {
+    const text = `${list(unique(away))} cannot be reached${wait}`;
+    return { level: "warning", text, advice: `${away[0].state.failure.message}. It is tried again by itself.` };
+  }
+  const paused = destinations.filter(({ state }) => state.state === "paused");
+  if (paused[0]?.state.state === "paused") {
+    const names = unique(paused);
+    const text = `${list(names)} ${names.length === 1 ? "is" : "are"} paused by ${paused[0].state.by}${wait}`;
+    return { level: "warning", text, advice: "Resume when files may be sent again." };
+  }
+  const incomplete = jobs.flatMap(({ waiting }) => waiting).filter(({ reason }) =>
+    reason === "incomplete" || reason === "refused"
+  );
+  if (incomplete.length === 0) return null;
+  return {
+    level: "warning",
+    text: incomplete.length === 1 ? "1 file was not taken: it is incomplete" : `${incomplete.length} files were not taken`,
+    advice: "Trouble names them.",
+  };
+}
+
+function inHand({ tonight, underway }: HeadlineParts): Headline | null {
+  if (underway === 0) return null;
+  const behind = tonight.destinations.filter(({ expected, delivered }) => delivered < expected);
+  if (behind.length === 0) {
+    return {
+      level: "busy",
+      text: `${underway} older ${underway === 1 ? "delivery is" : "deliveries are"} on the way`,
+      advice: "",
+    };
+  }
+  const parts = behind.map(({ name, expected, delivered }) => `${delivered} of ${expected} on ${name}`);
+  return { level: "busy", text: `Delivering tonight's images: ${list(parts)}`, advice: "" };
+}
+
+function allAcross({ tonight, destinations }: HeadlineParts): Headline {
+  const names = list(unique(destinations));
+  const { files } = tonight;
+  if (files === 0) return { level: "good", text: "No images yet tonight, and nothing waits", advice: "" };
+  return {
+    level: "good",
+    text: files === 1 ? `The one image of tonight is on ${names}` : `All ${files} images of tonight are on ${names}`,
+    advice: "",
+  };
+}
+
+function unique(destinations: readonly DestinationNow[]): string[] {
+  return [...new Set(destinations.map(({ destination }) => destination.name))];
+}
+
+function list(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}

@@ -1,0 +1,155 @@
+/**
+ * All that the view Now shows, gathered from the running daemon.
+ *
+ * @module
+ */
+import { observingNight } from "../domain/night.ts";
+import type { TransferEvent } from "../domain/transfer_event.ts";
+import type { DestinationView, LiveState, NightSummary, TransferView } from "./api_types.ts";
+import { eachFileOnce } from "./delivery_view.ts";
+import { headlineOf } from "./headline.ts";
+import type { DestinationNow, JobNow, PageSource } from "./page_source.ts";
+import type { StatusReport } from "./status_report.ts";
+import { placeOf, troubleOf } from "./trouble.ts";
+
+/** Longest lists that are sent. */
+const MOST = { transfers: 50, waiting: 50, newest: 24, trouble: 50 } as const;
+
+export interface LiveStates {
+  /** Hears the event stream. */
+  hear(event: TransferEvent): void;
+  gather(now: number): Promise<LiveState>;
+}
+
+export function liveStates(source: PageSource): LiveStates {
+  const begun = new Map<number, number>();
+  const lastDelivered = new Map<string, number>();
+
+  return {
+    hear(event) {
+      switch (event.type) {
+        case "sending":
+          begun.set(event.delivery.id, event.at);
+          return;
+        case "delivered":
+          lastDelivered.set(placeKey(event.delivery.source.job, event.delivery.destination), event.at);
+          begun.delete(event.delivery.id);
+          return;
+        case "queued":
+        case "deferred":
+        case "failed":
+          begun.delete(event.delivery.id);
+      }
+    },
+    async gather(now) {
+      const { ledger } = source;
+      const [jobs, destinations] = [source.jobs(), source.destinations()];
+      const status = await source.status() as StatusReport;
+      const newest = ledger.query({
+        states: ["delivered"],
+        sort: "delivered_at",
+        descending: true,
+        limit: MOST.newest * Math.max(1, destinations.length),
+      });
+      for (const { delivery: { source: { job }, destination }, deliveredAt } of newest) {
+        const key = placeKey(job, destination);
+        if (deliveredAt !== null && !lastDelivered.has(key)) lastDelivered.set(key, deliveredAt);
+      }
+      const { queued, sending, deferred, failed } = status.deliveries;
+      const tonight = nightSummary(source, tonightOf(jobs, now));
+      const trouble = troubleOf(
+        jobs,
+        destinations,
+        failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST.trouble }),
+      );
+      const speeds = new Map(source.live().running.map(({ destination, bytesPerSecond }) => [destination, bytesPerSecond]));
+      return {
+        status,
+        headline: headlineOf({ jobs, destinations, tonight, underway: queued + sending + deferred, failed }),
+        tonight,
+        destinations: destinations.map((one) => destinationView(one, source, speeds, lastDelivered)),
+        jobs: jobs.map(({ job, how, failure, waiting }) => ({
+          name: job.name,
+          watchPath: job.watchPath,
+          watching: how,
+          failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
+          filesWaiting: waiting.length,
+        })),
+        transfers: transfersOf(destinations, begun, now),
+        waiting: jobs.flatMap(({ job, waiting }) => waiting.map(({ path, ...rest }) => ({ job: job.name, name: path, ...rest })))
+          .slice(0, MOST.waiting),
+        newest: eachFileOnce(newest, MOST.newest),
+        trouble: trouble.slice(0, MOST.trouble),
+        troubleCount: trouble.length + Math.max(0, failed - MOST.trouble),
+      };
+    },
+  };
+}
+
+/** The night of this moment by the rule of the first job. */
+export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): string {
+  return observingNight(now, jobs[0]?.job.night ?? { timezone: null, rollover: "12:00", siteLongitude: null });
+}
+
+/** The sums of a night, for the places that are configured or have files of it. */
+export function nightSummary(source: Pick<PageSource, "ledger">, night: string): NightSummary {
+  const { files, bytes, places } = source.ledger.nightTotals(night);
+  return {
+    night,
+    files,
+    bytes,
+    destinations: places.map(({ job, destination, expected, delivered, proven, failed, bytes }) => ({
+      job,
+      name: destination,
+      expected,
+      delivered,
+      proven,
+      waiting: expected - delivered - failed,
+      failed,
+      bytes,
+    })),
+  };
+}
+
+function destinationView(
+  { destination, method, state, freeBytes }: DestinationNow,
+  { ledger }: PageSource,
+  speeds: ReadonlyMap<string, number>,
+  lastDelivered: ReadonlyMap<string, number>,
+): DestinationView {
+  const { job, name } = destination;
+  const failure = state.state === "on_hold" || state.state === "backing_off" ? state.failure : null;
+  return {
+    job,
+    name,
+    place: placeOf(destination),
+    method,
+    state: state.state,
+    until: "until" in state ? state.until : null,
+    failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
+    pausedBy: state.state === "paused" ? state.by : null,
+    freeBytes,
+    counts: ledger.counts(job, name),
+    bytesPerSecond: speeds.get(name) ?? 0,
+    oldestWaiting: ledger.oldestWaiting(job, name),
+    lastDelivered: lastDelivered.get(placeKey(job, name)) ?? null,
+  };
+}
+
+function transfersOf(destinations: readonly DestinationNow[], begun: ReadonlyMap<number, number>, now: number): TransferView[] {
+  return destinations.flatMap(({ destination, transfers }) =>
+    transfers.map(({ delivery, bytes }) => ({
+      id: delivery.id,
+      job: delivery.source.job,
+      destination: destination.name,
+      name: delivery.source.path,
+      size: delivery.source.size,
+      bytes: Math.min(bytes, delivery.source.size),
+      since: begun.get(delivery.id) ?? now,
+    }))
+  ).slice(0, MOST.transfers);
+}
+
+function placeKey(job: string, destination: string): string {
+  return `${job}\0${destination}`;
+}

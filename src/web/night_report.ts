@@ -1,0 +1,67 @@
+/**
+ * All that the view Night shows. Read in small pages with pauses, and kept for some seconds: a look at fifty thousand files holds
+ * up no delivery.
+ *
+ * @module
+ */
+import type { NightPoint } from "../ledger/ledger.ts";
+import type { System } from "../system/system.ts";
+import type { NightReport } from "./api_types.ts";
+import { eachFileOnce } from "./delivery_view.ts";
+import { nightSummary } from "./live_state.ts";
+import { nightSeries } from "./night_series.ts";
+import type { PageSource } from "./page_source.ts";
+
+const PAGE = 2_000;
+const MOST_IMAGES = 60;
+/** A report is good for this long, or for as long as ten makings of it. */
+const FRESH_MS = 2_000;
+const MOST_KEPT = 20;
+
+export type NightReports = (night: string) => Promise<NightReport>;
+
+/** Makes reports; who asks for a night while it is being made gets the same one. */
+export function nightReports(source: Pick<PageSource, "ledger">, system: Pick<System, "monotonic" | "sleep">): NightReports {
+  const kept = new Map<string, { readonly until: number; readonly report: Promise<NightReport> }>();
+
+  async function make(night: string): Promise<NightReport> {
+    const { ledger } = source;
+    const points: NightPoint[] = [];
+    for (let page = ledger.nightPoints(night, 0, PAGE); page.length > 0;) {
+      points.push(...page);
+      await system.sleep(0);
+      page = page.length < PAGE ? [] : ledger.nightPoints(night, page.at(-1)!.id, PAGE);
+    }
+    const summary = nightSummary(source, night);
+    const newest = ledger.query({
+      night,
+      states: ["delivered"],
+      sort: "delivered_at",
+      descending: true,
+      limit: MOST_IMAGES * Math.max(1, summary.destinations.length),
+    });
+    return { summary, series: nightSeries(points), images: eachFileOnce(newest, MOST_IMAGES) };
+  }
+
+  return async (night) => {
+    const start = system.monotonic();
+    const known = kept.get(night);
+    if (known !== undefined && known.until > start) return await known.report;
+    const report = make(night);
+    kept.delete(night);
+    kept.set(night, { until: Infinity, report });
+    for (const oldest of kept.keys()) {
+      if (kept.size <= MOST_KEPT) break;
+      kept.delete(oldest);
+    }
+    try {
+      await report;
+      const end = system.monotonic();
+      kept.set(night, { until: end + Math.max(FRESH_MS, 10 * (end - start)), report });
+    } catch (error) {
+      kept.delete(night);
+      throw error;
+    }
+    return await report;
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * A night's deliveries as columns for the plots: files and bytes that add up over time, and how long each took.
+ *
+ * @module
+ */
+import type { NightPoint } from "../ledger/ledger.ts";
+import type { NightSeries } from "./api_types.ts";
+
+/** Most bins of a plot: a bin has two or three pixels then. */
+const MOST_BINS = 300;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const WIDTHS = [
+  ...[1, 2, 5, 10, 20, 30].map((n) => n * SECOND),
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+  ...[1, 2, 6, 12, 24].map((n) => n * HOUR),
+];
+
+interface Place {
+  readonly job: string;
+  readonly name: string;
+  readonly files: number[];
+  readonly bytes: number[];
+  readonly latencies: number[][];
+}
+
+/** Sums up; the points may come in any order. */
+export function nightSeries(points: readonly NightPoint[]): NightSeries {
+  let [first, end] = [Infinity, -Infinity];
+  for (const { queuedAt, deliveredAt } of points) {
+    first = Math.min(first, queuedAt);
+    end = Math.max(end, queuedAt, deliveredAt ?? queuedAt);
+  }
+  if (points.length === 0) return { binMs: MINUTE, times: [], seenFiles: [], seenBytes: [], destinations: [] };
+  // Files of this night may be delivered weeks later: then the bins are as wide as it takes.
+  const binMs = WIDTHS.find((width) => (end - first) / width < MOST_BINS - 1) ??
+    Math.ceil((end - first) / (MOST_BINS - 2) / HOUR) * HOUR;
+  const start = Math.floor(first / binMs) * binMs;
+  const bins = Math.floor((end - start) / binMs) + 1;
+  const binOf = (at: number) => Math.floor((at - start) / binMs);
+  const zeros = () => new Array<number>(bins).fill(0);
+
+  const [seenFiles, seenBytes] = [zeros(), zeros()];
+  const versions = new Set<number>();
+  const places = new Map<string, Place>();
+  for (const { versionId, job, destination, size, queuedAt, deliveredAt } of points) {
+    if (!versions.has(versionId)) {
+      versions.add(versionId);
+      const bin = binOf(queuedAt);
+      seenFiles[bin]! += 1;
+      seenBytes[bin]! += size;
+    }
+    const key = `${job}\0${destination}`;
+    let place = places.get(key);
+    if (place === undefined) {
+      place = { job, name: destination, files: zeros(), bytes: zeros(), latencies: Array.from({ length: bins }, () => []) };
+      places.set(key, place);
+    }
+    // A clock that was set back must not put a delivery before its beginning.
+    if (deliveredAt === null) continue;
+    const bin = binOf(Math.max(deliveredAt, queuedAt));
+    place.files[bin]! += 1;
+    place.bytes[bin]! += size;
+    place.latencies[bin]!.push(Math.max(0, deliveredAt - queuedAt) / 1000);
+  }
+  return {
+    binMs,
+    times: Array.from({ length: bins }, (_, bin) => (start + (bin + 1) * binMs) / 1000),
+    seenFiles: cumulative(seenFiles),
+    seenBytes: cumulative(seenBytes),
+    destinations: [...places.values()].map(({ job, name, files, bytes, latencies }) => ({
+      job,
+      name,
+      files: cumulative(files),
+      bytes: cumulative(bytes),
+      latency: latencies.map(median),
+      worst: latencies.map((all) => all.reduce<number | null>((most, one) => Math.max(most ?? 0, one), null)),
+    })),
+  };
+}
+
+function cumulative(column: readonly number[]): number[] {
+  let sum = 0;
+  return column.map((value) => sum += value);
+}
+
+function median(values: number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = values.sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,95 @@
+/**
+ * Everything a person should look at, worst first, each with what helps.
+ *
+ * @module
+ */
+import { reasonOf } from "./status_report.ts";
+import type { DeliveryRow } from "../ledger/ledger.ts";
+import type { TroubleItem } from "./api_types.ts";
+import type { DestinationNow, JobNow } from "./page_source.ts";
+
+/** Lists it; `failed` are the failed deliveries that are trouble. */
+export function troubleOf(
+  jobs: readonly JobNow[],
+  destinations: readonly DestinationNow[],
+  failed: readonly DeliveryRow[],
+): TroubleItem[] {
+  const items = [
+    ...jobs.flatMap(jobTrouble),
+    ...destinations.flatMap(destinationTrouble),
+    ...failed.flatMap(deliveryTrouble),
+    ...jobs.flatMap(fileTrouble),
+  ];
+  return [...items.filter(({ severity }) => severity === "bad"), ...items.filter(({ severity }) => severity === "warning")];
+}
+
+function jobTrouble({ job, failure }: JobNow): TroubleItem[] {
+  if (failure === null) return [];
+  return [{
+    key: `job ${job.name}`,
+    kind: "job",
+    severity: "bad",
+    what: job.name,
+    where: job.watchPath,
+    message: failure.message,
+    hint: failure.hint,
+    since: null,
+    action: { do: "scan", job: job.name },
+  }];
+}
+
+function destinationTrouble({ destination, state }: DestinationNow): TroubleItem[] {
+  if (state.state === "open") return [];
+  const common = {
+    key: `destination ${destination.job}/${destination.name}`,
+    kind: "destination" as const,
+    what: destination.name,
+    where: placeOf(destination),
+    since: null,
+    action: { do: "resume" as const, destination: destination.name },
+  };
+  if (state.state === "paused") {
+    return [{ ...common, severity: "warning", message: reasonOf(state) ?? "", hint: "Resume it when it may take files again." }];
+  }
+  const { message, hint } = state.failure;
+  return [{ ...common, severity: state.state === "on_hold" ? "bad" : "warning", message, hint }];
+}
+
+function deliveryTrouble({ delivery: { id, source, destination, queuedAt, state } }: DeliveryRow): TroubleItem[] {
+  if (state.state !== "failed") return [];
+  return [{
+    key: `delivery ${id}`,
+    kind: "delivery",
+    severity: "bad",
+    what: source.absolutePath,
+    where: destination,
+    message: state.failure.message,
+    hint: state.failure.hint,
+    since: queuedAt,
+    action: { do: "retry", ids: [id] },
+  }];
+}
+
+function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
+  return waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused").map((
+    { path, reason, detail, since },
+  ) => ({
+    key: `file ${job.name}/${path}`,
+    kind: "file",
+    severity: "warning",
+    what: path,
+    where: job.name,
+    message: reason === "incomplete" ? `The file is incomplete: ${detail}` : detail,
+    hint: reason === "incomplete"
+      ? "It is sent as soon as it is complete. If the camera has given it up, remove it, or set deliver_incomplete."
+      : "",
+    since,
+    action: { do: "scan", job: job.name },
+  }));
+}
+
+/** Where a destination is, for people: `observer@freya:/data/images`, or the folder. */
+export function placeOf({ host, user, basePath }: { host: string | null; user: string | null; basePath: string }): string {
+  if (host === null) return basePath;
+  return `${user === null ? "" : `${user}@`}${host}:${basePath}`;
+}
