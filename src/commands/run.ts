@@ -34,22 +34,32 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
 
   await using shown = await openConsole(first.log, tools);
   const read = first.file === null ? null : fileReader(first.file, input, tools);
-  const daemon = await startDaemon(first, {
-    system,
-    readSettings: read,
-    listeners: [shown.listen],
-    adopt: ({ log }) => shown.adopt(log),
-  }, {
-    once: input.once,
-  });
-  if (daemon === null) {
-    tools.stderr(
-      `Another image-transfer runs with the state directory "${first.stateDirectory}". Ask it: image-transfer status\n`,
+  const hangup: { act: () => void; early: boolean } = { act: () => hangup.early = true, early: false };
+  // Before anything is started: a SIGHUP that nobody hears would end the program.
+  const takeBack = system.onSignal(["SIGHUP"], () => hangup.act());
+  try {
+    const daemon = await startDaemon(
+      first,
+      { system, readSettings: read, listeners: [shown.listen], adopt: ({ log }) => shown.adopt(log) },
+      { once: input.once },
     );
-    return EXIT.otherInstance;
+    if (daemon === null) {
+      tools.stderr(
+        `Another image-transfer runs with the state directory "${first.stateDirectory}". Ask it: image-transfer status\n`,
+      );
+      return EXIT.otherInstance;
+    }
+    hangup.act = () => void daemon.reload();
+    if (hangup.early) hangup.act();
+    return await attend(daemon, input, tools);
+  } finally {
+    takeBack();
   }
+}
+
+/** Stays with the daemon until it has ended. */
+async function attend(daemon: Daemon, input: RunInput, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.tell, () => daemon.stop("an internal error"));
-  const takeBack = system.onSignal(["SIGHUP"], () => void daemon.reload());
   const stop = () => daemon.stop("asked to end");
   tools.signal.addEventListener("abort", stop, { once: true });
   if (tools.signal.aborted) stop();
@@ -58,7 +68,6 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
   } finally {
     await daemon[Symbol.asyncDispose]();
     tools.signal.removeEventListener("abort", stop);
-    takeBack();
   }
 }
 

@@ -58,7 +58,7 @@ export async function install(
     const { program, before } = theProgram();
     return new Deno.Command(program, {
       args: [...before, ...args],
-      env: { HOME: folder, ...env, ...more, IMAGE_TRANSFER_CONFIG: configFile, NO_COLOR: "1" },
+      env: { HOME: folder, DENO_DIR: packageCache(), ...env, ...more, IMAGE_TRANSFER_CONFIG: configFile, NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -147,6 +147,17 @@ export async function install(
       }
     },
   };
+}
+
+/** Where Deno keeps packages: with another HOME the program would load them all anew. */
+function packageCache(): string {
+  const given = Deno.env.get("DENO_DIR");
+  if (given) return given;
+  if (Deno.build.os === "windows") return join(Deno.env.get("LOCALAPPDATA") ?? "", "deno");
+  const home = Deno.env.get("HOME") ?? "";
+  return Deno.build.os === "darwin"
+    ? join(home, "Library/Caches/deno")
+    : join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "deno");
 }
 
 function theProgram(): { program: string; before: string[] } {
