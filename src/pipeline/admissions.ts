@@ -5,7 +5,6 @@
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import type { Delivery } from "../domain/delivery.ts";
 import type { Admission } from "../ledger/ledger.ts";
 import { admissionOf, admit } from "./admit.ts";
 import { type Candidate, sameVersion } from "./candidate.ts";
@@ -20,28 +19,27 @@ interface AdmissionTools {
   readonly refuse: (candidate: Candidate, failure: FailureRecord) => void;
 }
 
-/** The function that admits finished candidates and returns how many it admitted. */
-export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionTools) {
+export interface Admissions {
+  /** Admits finished candidates; returns how many. */
+  admitAll(finished: readonly Candidate[], signal: AbortSignal): Promise<number>;
+  /** Compares the content of a candidate that differs in its ctime only with what the ledger knows. */
+  compare(candidate: Candidate, signal: AbortSignal): Promise<void>;
+}
+
+export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionTools): Admissions {
   const { job, system, ledger, candidates, tell } = tools;
 
-  return async function admitAll(finished: readonly Candidate[], signal: AbortSignal): Promise<number> {
+  async function admitAll(finished: readonly Candidate[], signal: AbortSignal): Promise<number> {
     if (finished.length === 0) return 0;
     await outlastTimestamps(finished, signal);
     const sound: { candidate: Candidate; admission: Admission }[] = [];
-    const rehashed: Delivery[] = [];
-    await inBatches(finished, AT_ONCE, signal, async (candidate) => {
-      try {
+    await inBatches(finished, AT_ONCE, signal, (candidate) =>
+      orRefuse(candidate, signal, async () => {
         const admission = await lastLook(candidate, signal);
-        if (admission === null) return;
-        if (candidate.recheck) rehashed.push(...await compare(candidate, admission, signal));
-        else sound.push({ candidate, admission });
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        refuse(candidate, error instanceof Failure ? failureRecord(error) : unreadable(candidate.facts.path, error));
-      }
-    });
+        if (admission !== null) sound.push({ candidate, admission });
+      }));
     let count = 0;
-    let queued = rehashed.length;
+    let queued = 0;
     for (let start = 0; start < sound.length; start += BATCH) {
       // A transaction blocks the event loop: others get their turn between two.
       if (start > 0) await system.sleep(0);
@@ -53,7 +51,17 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
     }
     if (queued > 0) tools.admitted();
     return count;
-  };
+  }
+
+  /** Does it; an error that is the file's refuses the file. */
+  async function orRefuse(candidate: Candidate, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      refuse(candidate, error instanceof Failure ? failureRecord(error) : unreadable(candidate.facts.path, error));
+    }
+  }
 
   /** What is to be admitted; null where the file changed since it was judged. */
   async function lastLook(candidate: Candidate, signal: AbortSignal): Promise<Admission | null> {
@@ -81,14 +89,17 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
     return known !== undefined && known.stirs === candidate.stirs && sameVersion(known.facts, candidate.facts);
   }
 
-  /** A changed ctime alone: the content says whether it is a new version. */
-  async function compare(candidate: Candidate, admission: Admission, signal: AbortSignal): Promise<Delivery[]> {
-    const { sha256 } = await system.hash(admission.source.absolutePath, signal);
-    if (!await isStill(candidate)) return [];
-    const deliveries = ledger.recheck(admission, sha256, system.now());
-    candidates.forget(candidate.facts.path);
-    for (const delivery of deliveries) tell({ type: "queued", delivery });
-    return deliveries;
+  async function compare(candidate: Candidate, signal: AbortSignal): Promise<void> {
+    await orRefuse(candidate, signal, async () => {
+      const admission = await lastLook(candidate, signal);
+      if (admission === null) return;
+      const { sha256 } = await system.hash(admission.source.absolutePath, signal);
+      if (!await isStill(candidate)) return;
+      const deliveries = ledger.recheck(admission, sha256, system.now());
+      candidates.forget(candidate.facts.path);
+      for (const delivery of deliveries) tell({ type: "queued", delivery });
+      if (deliveries.length > 0) tools.admitted();
+    });
   }
 
   /** A write within the same tick of the file system's clock would not show in the file's times: let the tick pass first. */
@@ -98,6 +109,8 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
     const youngest = ages.reduce((least, age) => Math.min(least, age), Infinity);
     if (youngest < TICK_MS) await system.sleep(TICK_MS - youngest, signal);
   }
+
+  return { admitAll, compare };
 }
 
 const AT_ONCE = 8;

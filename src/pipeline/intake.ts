@@ -47,7 +47,7 @@ export interface Intake {
   /**
    * Resolves once everything was listed and every file found is admitted or given up; tells those given up.
    * For `--once`. Needs {@linkcode Intake.run} to run.
-   * @throws {Failure} where the watched folder cannot be watched.
+   * @throws {Failure} where the watched folder cannot be watched; `stopped` when the intake ends before.
    */
   settled(): Promise<{ readonly incomplete: readonly Waiting[] }>;
   /** Files that are being waited for, and those that were given up. */
@@ -75,6 +75,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     writers: writers(system),
     tell,
     methodOf: tools.chosenMethod ?? (() => null),
+    onError,
     admitted: tools.admitted,
   });
   const known = knownFiles(system.random);
@@ -93,10 +94,22 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     },
     lost: () => scanner.ask(),
   });
-  const looks = lane(LOOKS_AT_ONCE, (error) => tell(trouble(job, error)));
+  let ended = false;
+  let told = { message: "", at: 0 };
+  const looks = lane(LOOKS_AT_ONCE, onError);
+
+  /** What keeps failing every few seconds is told every few minutes. */
+  function onError(error: unknown): void {
+    const notice = trouble(job, error);
+    const now = system.monotonic();
+    if (notice.message === told.message && now - told.at < TELL_AGAIN_MS) return;
+    told = { message: notice.message, at: now };
+    tell(notice);
+  }
 
   async function run(signal: AbortSignal): Promise<void> {
     await Promise.all([watch.run(signal), scanner.run(signal), lookOnAndOn(signal)]);
+    ended = true;
   }
 
   /** Dirty folders and candidates whose time has come, for ever. */
@@ -133,6 +146,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
 
   async function settled(): Promise<{ incomplete: readonly Waiting[] }> {
     while (true) {
+      if (ended) throw new Failure("stopped", `Job ${job.name} was stopped before every file was settled`);
       const failure = watch.failure();
       if (failure !== null) throw new Failure(failure.code, failure.message, failure);
       const quiet = scanner.done() && judge.idle() && looks.idle() && !dirty.pending() && waiting.unsettled() === 0;
@@ -156,14 +170,15 @@ function isGivenUp({ reason }: Waiting): boolean {
   return reason === "incomplete" || reason === "refused";
 }
 
-function trouble(job: Job, error: unknown): Parameters<Tell>[0] {
+function trouble(job: Job, error: unknown) {
   const { code, message, hint } = failureRecord(error);
   const text = `Job ${job.name}: ${message}. ${hint}`.trim();
-  return { type: "notice", level: "error", message: text, ...(code === "internal" ? { error } : {}) };
+  return { type: "notice" as const, level: "error" as const, message: text, ...(code === "internal" ? { error } : {}) };
 }
 
 const LOOKS_AT_ONCE = 4;
 const DUE_AT_ONCE = 250;
 const TICK_MS = 2_000;
 const AGAIN_MS = 5_000;
+const TELL_AGAIN_MS = 5 * 60_000;
 const SETTLED_CHECK_MS = 25;

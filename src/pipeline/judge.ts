@@ -14,6 +14,7 @@ import { hasEmptyTail, inspectContent } from "./inspect_content.ts";
 import type { JudgeTools } from "./judge_tools.ts";
 import { isCurrent, markersOf } from "./marker.ts";
 import { folderOf, lastPart } from "./patterns.ts";
+import { oneByOne } from "./one_by_one.ts";
 import { settle, type Settlement } from "./settle.ts";
 import { absolutePathOf, pathIn } from "./source_path.ts";
 import { corrupt, unreadable } from "./source_faults.ts";
@@ -49,7 +50,8 @@ export function judgeOf(tools: JudgeTools): Judge {
   const inHand = new Set<string>();
   const destinations = job.destinations.map(({ name }) => name);
   const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);
-  const admitAll = admissions(tools, { absolute, refuse });
+  const { admitAll, compare } = admissions(tools, { absolute, refuse });
+  const comparing = oneByOne(compareOne, tools.onError);
 
   function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; allKnown: boolean } {
     const { fresh, recheck } = tools.ledger.unknown(job.name, found, destinations);
@@ -105,18 +107,35 @@ export function judgeOf(tools: JudgeTools): Judge {
     const stirs = new Map(mine.map((path) => [path, candidates.get(path)?.stirs]));
     mine.forEach((path) => inHand.add(path));
     let againMs = FAILED_AGAIN_MS;
+    const later = new Set<string>();
     try {
-      const admitted = await admitAll(await settleAll(mine, signal), signal);
+      const finished = await settleAll(mine, signal);
+      for (const candidate of finished.filter(({ recheck }) => recheck)) {
+        later.add(candidate.facts.path);
+        comparing.add(candidate, signal);
+      }
+      const admitted = await admitAll(finished.filter(({ recheck }) => !recheck), signal);
       againMs = 0;
       return admitted;
     } finally {
-      for (const path of mine) {
-        inHand.delete(path);
-        const candidate = candidates.get(path);
-        // Something happened while we thought: think again at once. And nothing may stay without a next look.
-        if (candidate && (candidate.stirs !== stirs.get(path) || candidate.standing.is === "new")) lookAgain(candidate, againMs);
-      }
+      for (const path of mine) if (!later.has(path)) putDown(path, stirs.get(path), againMs);
     }
+  }
+
+  /** Whole files are read for a mere ctime: one at a time, beside everything else. */
+  async function compareOne(candidate: Candidate, signal: AbortSignal): Promise<void> {
+    try {
+      await compare(candidate, signal);
+    } finally {
+      putDown(candidate.facts.path, candidate.stirs, FAILED_AGAIN_MS);
+    }
+  }
+
+  function putDown(path: string, stirs: number | undefined, againMs: number): void {
+    inHand.delete(path);
+    const candidate = candidates.get(path);
+    // Something happened while we thought: think again at once. And nothing may stay without a next look.
+    if (candidate && (candidate.stirs !== stirs || candidate.standing.is === "new")) lookAgain(candidate, againMs);
   }
 
   /** Returns the candidates that are finished. */

@@ -25,6 +25,8 @@ export interface JudgeTools {
   readonly writers: Writers;
   readonly tell: Tell;
   readonly methodOf: (destination: string) => string | null;
+  /** Told of errors of work in the background. */
+  readonly onError: (error: unknown) => void;
   /** Called after something was admitted. */
   readonly admitted: () => void;
 }

@@ -18,7 +18,7 @@ export interface Scans {
   run(signal: AbortSignal): Promise<void>;
   /** A scan is wanted soon. */
   ask(): void;
-  /** Scans at once; resolves when a scan that began after this call is done. */
+  /** Scans at once; resolves when a scan that began after this call is done, or the scans have ended. */
   now(): Promise<void>;
   /** Whether a scan came to its end and none is wanted or running. */
   done(): boolean;
@@ -40,16 +40,21 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
   let wanted = false;
   let urgent: (() => void)[] = [];
   let running = false;
+  let ended = false;
   let completed = 0;
-  let endedAt = -Infinity;
+  let endedAt: number | null = null;
   let lastMs = 0;
   let beat = { wall: system.now(), monotonic: system.monotonic() };
 
   function dueIn(): number {
     if (how() === null) return TICK_MS;
-    if (urgent.length > 0 || (wanted && completed === 0)) return 0;
+    if (urgent.length > 0) return 0;
+    if (endedAt === null) return wanted ? 0 : TICK_MS;
     const restMs = Math.min(REST_FACTOR * lastMs, job.rescanIntervalMs);
-    const pollMs = Math.min(job.rescanIntervalMs, Math.max(POLL_MS, POLL_FACTOR * lastMs));
+    const pollMs = Math.min(
+      job.rescanIntervalMs,
+      Math.max(POLL_MS, Math.min(POLL_FACTOR * lastMs, Math.max(POLL_AT_MOST_MS, lastMs))),
+    );
     const periodMs = wanted ? restMs : how() === "poll" ? pollMs : job.rescanIntervalMs;
     return endedAt + periodMs - system.monotonic();
   }
@@ -71,7 +76,10 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
         lastMs = milliseconds;
         tell({ type: "scanned", job: job.name, files, admitted, milliseconds });
       } catch (error) {
-        if (signal.aborted) return callers.forEach((done) => done());
+        if (signal.aborted) {
+          urgent.push(...callers);
+          break;
+        }
         wanted = true;
         lastMs = Math.max(lastMs, AGAIN_MS / REST_FACTOR);
         // A folder that is away is told of by the watch.
@@ -82,6 +90,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
       }
       callers.forEach((done) => done());
     }
+    ended = true;
     urgent.forEach((done) => done());
   }
 
@@ -93,6 +102,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
     },
     now() {
       return new Promise((resolve) => {
+        if (ended) return resolve();
         urgent.push(resolve);
         wake.ring();
       });
@@ -120,6 +130,7 @@ const STOOD_STILL_MS = 10_000;
 const AGAIN_MS = 5_000;
 /** A scan that was asked for waits so many times as long as the last one took. */
 const REST_FACTOR = 5;
-/** Polling takes one part in this many of the time. */
-const POLL_FACTOR = 50;
+/** Polling takes one part in so many of the time, unless that would make it too slow. */
+const POLL_FACTOR = 20;
 const POLL_MS = 2_000;
+const POLL_AT_MOST_MS = 30_000;

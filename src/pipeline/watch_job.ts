@@ -75,16 +75,20 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
         else if (paths.length === 0) listener.lost();
         if (paths.length > 0) listener.hint(kind, paths);
       }
-      how = null;
-      // A watch that ends as soon as it is set must not become a busy loop.
-      if (system.monotonic() - begun < ROOT_AGAIN_MS) await system.sleep(ROOT_AGAIN_MS, signal);
     } catch (error) {
-      if (signal.aborted || faultOf(error) === "not_found") return;
-      how = null;
-      const { message, hint } = failureRecord(error instanceof Failure ? error : cannotWatch(folder, error));
-      tell({ type: "notice", level: "warning", message: `${message}. The folder is polled instead. ${hint}`.trim() });
-      await poll(identity, EVENTS_AGAIN_MS, signal);
+      if (signal.aborted) return;
+      if (faultOf(error) !== "not_found") return await pollInstead(identity, error, signal);
     }
+    how = null;
+    // A watch that ends as soon as it is set must not become a busy loop.
+    if (system.monotonic() - begun < ROOT_AGAIN_MS) await system.sleep(ROOT_AGAIN_MS, signal);
+  }
+
+  async function pollInstead(identity: string, error: unknown, signal: AbortSignal): Promise<void> {
+    how = null;
+    const { message, hint } = failureRecord(error instanceof Failure ? error : cannotWatch(folder, error));
+    tell({ type: "notice", level: "warning", message: `${message}. The folder is polled instead. ${hint}`.trim() });
+    await poll(identity, EVENTS_AGAIN_MS, signal);
   }
 
   /** Polls until the folder is another one, or for so long. The listing itself is done by whoever listens. */

@@ -30,7 +30,7 @@ export interface IntakeRig extends AsyncDisposable {
   admitted(): string[];
   /** Events of a type about a path. */
   told(type: Happening["type"], path?: string): Happening[];
-  /** Waits until `done` holds; throws when that takes longer than ten seconds. */
+  /** Waits until `done` holds; throws when that takes longer than half a minute. */
   until(done: () => boolean, what: string): Promise<void>;
   start(): void;
   stop(): Promise<void>;
@@ -86,7 +86,7 @@ export async function intakeRig(options: IntakeRigOptions = {}): Promise<IntakeR
     admitted: () => events.flatMap((event) => event.type === "queued" ? [event.delivery.source.path] : []),
     told: (type, path) => events.filter((event) => event.type === type && (path === undefined || pathOf(event) === path)),
     async until(done, what) {
-      const end = performance.now() + 10_000;
+      const end = performance.now() + 30_000;
       while (!done()) {
         assert(performance.now() < end, `Waited in vain until ${what}; events: ${JSON.stringify(events.slice(-20))}`);
         await pause(5);

@@ -1,0 +1,200 @@
+/** What goes wrong around the intake: watches that cannot be set or lose hints, clocks, ledgers, other machines. */
+import { assertEquals } from "@std/assert";
+import { Failure } from "../../src/domain/failure.ts";
+import type { WatchHint } from "../../src/system/system.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
+
+const image = fitsFile(6_000, 3);
+const real = createSystem();
+
+/** A watch that gives no hint of its own; `hints` lets the test give some. */
+function deafWatch(hints: WatchHint[] = []) {
+  return {
+    async *watch(_root: string, _recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
+      yield { kind: "other", paths: [] };
+      while (!signal.aborted) {
+        yield* hints.splice(0);
+        await real.sleep(5, signal);
+      }
+    },
+  };
+}
+
+Deno.test("intake() polls where a watch cannot be set, and says so", async () => {
+  await using rig = await runningIntake({
+    job: { rescanIntervalMs: 1_000 },
+    system: {
+      // deno-lint-ignore require-yield -- a watch that fails is one that never yields
+      async *watch() {
+        await Promise.resolve();
+        throw new Failure("configuration", "Cannot watch: no more watches", { hint: "Raise the limit." });
+      },
+    },
+  });
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "polling finds the file");
+  assertEquals([rig.intake.how(), rig.told("notice").length], ["poll", 1]);
+});
+
+Deno.test("intake() finds by polling what is written, changed and made anew", async () => {
+  await using rig = await runningIntake({ job: { watchMode: "poll", rescanIntervalMs: 1_000 } });
+  await rig.write("n/a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "the file is admitted");
+  await rig.write("n/a.fits", fitsFile(9_000, 5));
+  await rig.until(() => rig.admitted().length === 2, "the new version is admitted");
+});
+
+Deno.test("intake() finds on the period what no hint told", async () => {
+  await using rig = await runningIntake({ job: { rescanIntervalMs: 300 }, system: deafWatch() });
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "the rescan finds it");
+});
+
+Deno.test("intake() lists everything when the watch lost track", async () => {
+  const hints: WatchHint[] = [];
+  await using rig = await runningIntake({ system: deafWatch(hints) });
+  await rig.write("x/a.fits", image);
+  await pause(100);
+  assertEquals(rig.admitted(), []);
+  hints.push({ kind: "other", paths: [] });
+  await rig.until(() => rig.admitted().length === 1, "the scan finds it");
+});
+
+Deno.test("intake() lists everything for a hint from outside its folder", async () => {
+  const hints: WatchHint[] = [];
+  await using rig = await runningIntake({ system: deafWatch(hints) });
+  await rig.write("a.fits", image);
+  hints.push({ kind: "close", paths: ["/private/elsewhere/a.fits"] });
+  await rig.until(() => rig.admitted().length === 1, "the scan finds it");
+});
+
+Deno.test("intake() finds a neighbour whose hint was lost, by listing the folder of the one that came", async () => {
+  const hints: WatchHint[] = [];
+  await using rig = await runningIntake({ job: { debounceMs: 100 }, system: deafWatch(hints) });
+  await rig.write("n/a.fits", image);
+  await rig.write("n/b.fits", image);
+  hints.push({ kind: "close", paths: [`${rig.root}/n/a.fits`] });
+  await rig.until(() => rig.admitted().length === 2, "both are admitted");
+  assertEquals(rig.admitted(), ["n/a.fits", "n/b.fits"]);
+});
+
+Deno.test("scanNow() of intake() finds everything before it resolves", async () => {
+  await using rig = await runningIntake({ job: { minFileAgeMs: 0 }, system: deafWatch() });
+  for (let index = 0; index < 20; index++) await rig.write(`n${index % 3}/f${index}.fits`, image);
+  await rig.intake.scanNow();
+  assertEquals(rig.admitted().length, 20);
+});
+
+for (const [how, jumpMs] of [["back", -3_600_000], ["forward", 3_600_000]] as const) {
+  Deno.test(`intake() is not held up by a clock that is set ${how}`, async () => {
+    let offMs = 0;
+    await using rig = await runningIntake({
+      job: { filePatterns: ["*.fits", "*.txt"] },
+      system: { now: () => Date.now() + offMs },
+    });
+    await rig.write("a.fits", image);
+    await rig.until(() => rig.admitted().length === 1, "the first file is admitted");
+    offMs = jumpMs;
+    await rig.write("b.fits", image);
+    await rig.write("c.txt", "no length");
+    await rig.until(() => rig.admitted().length === 3, "the others are admitted");
+  });
+}
+
+Deno.test("intake() does not wait for ever for a file that comes from the future", async () => {
+  await using rig = await runningIntake({ job: { filePatterns: ["*.txt"] } });
+  await rig.write("a.txt", "no length");
+  await Deno.utime(`${rig.root}/a.txt`, Date.now() / 1000 + 86_400, Date.now() / 1000 + 86_400);
+  await rig.until(() => rig.admitted().length >= 1, "it is admitted");
+});
+
+Deno.test("intake() trusts neither closes nor open files where other machines write", async () => {
+  // A file system of this machine that claims to be a file server's: a writer there shows neither way.
+  await using rig = await runningIntake({
+    job: { watchMode: "events", minFileAgeMs: 600 },
+    system: {
+      run: () => Promise.resolve({ code: 0, signal: null, stdout: "nfs4", stderr: "" }),
+      openForWriting: () => Promise.resolve(new Set()),
+    },
+  });
+  const begun = performance.now();
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
+  assertEquals(performance.now() - begun >= 600, true);
+});
+
+Deno.test("intake() waits for quiet where others' processes are not seen and no close came", async () => {
+  const hints: WatchHint[] = [];
+  await using rig = await runningIntake({
+    system: {
+      ...deafWatch(hints),
+      seesEveryWriter: () => Promise.resolve(false),
+      openForWriting: () => Promise.resolve(new Set()),
+    },
+  });
+  const begun = performance.now();
+  await rig.write("a.fits", image);
+  hints.push({ kind: "create", paths: [`${rig.root}/a.fits`] });
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
+  assertEquals(performance.now() - begun >= 300, true);
+});
+
+Deno.test("intake() outlives a ledger that refuses for a while, and loses nothing", async () => {
+  let refuses = true;
+  await using rig = await intakeRig({
+    ledger: (ledger) => ({
+      unknown: ledger.unknown,
+      recheck: ledger.recheck,
+      admit(admissions, now) {
+        if (refuses) throw new Failure("local_disk_full", "Cannot write the ledger: the disk is full", { hint: "Make room." });
+        return ledger.admit(admissions, now);
+      },
+    }),
+  });
+  rig.start();
+  await rig.until(() => rig.intake.watching(), "the watch is set");
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.told("notice").length > 0, "the trouble is told");
+  assertEquals(rig.told("notice").length <= 2, true);
+  refuses = false;
+  await rig.until(() => rig.admitted().length === 1, "it is admitted after all");
+});
+
+Deno.test("settled() of intake() waits for files that are about to be finished", async () => {
+  await using rig = await intakeRig();
+  await rig.write("old.fits", image);
+  rig.whole("late.fits", image);
+  const late = await Deno.open(`${rig.root}/late.fits`, { write: true, create: true });
+  await late.write(image.subarray(0, 3_000));
+  rig.start();
+  let settled = false;
+  const settling = rig.intake.settled().then((result) => {
+    settled = true;
+    return result;
+  });
+  await rig.until(() => rig.admitted().length === 1, "the old file is admitted");
+  await pause(200);
+  assertEquals(settled, false);
+  for (let at = 3_000; at < image.length;) at += await late.write(image.subarray(at));
+  late.close();
+  assertEquals([await settling, rig.admitted().length], [{ incomplete: [] }, 2]);
+});
+
+Deno.test("settled() of intake() resolves for an empty folder", async () => {
+  await using rig = await intakeRig();
+  rig.start();
+  assertEquals(await rig.intake.settled(), { incomplete: [] });
+});
+
+Deno.test("run() of intake() ends when told, in the middle of a backlog", async () => {
+  await using rig = await intakeRig();
+  for (let index = 0; index < 300; index++) await rig.write(`f${index}.fits`, image);
+  rig.start();
+  await rig.until(() => rig.intake.watching(), "it has begun");
+  const settling = rig.intake.settled().then(() => null, (error) => error.code);
+  await rig.stop();
+  assertEquals([await settling, rig.told("notice")], ["stopped", []]);
+  await rig.intake.scanNow();
+});

@@ -1,0 +1,142 @@
+import { assertEquals } from "@std/assert";
+import type { Happening } from "../../src/domain/transfer_event.ts";
+import { type Scans, scans } from "../../src/pipeline/scans.ts";
+import { createFakeClock, type FakeClock } from "../support/fake_clock.ts";
+import { aJob } from "./outbox_rig.ts";
+
+interface Bench extends AsyncDisposable {
+  readonly clock: FakeClock;
+  readonly scans: Scans;
+  /** When scans began, milliseconds from the start, and whether each was thorough. */
+  readonly begun: { at: number; thorough: boolean }[];
+  readonly told: Happening[];
+  how: "events" | "poll" | null;
+  fails: boolean;
+}
+
+function bench(scanMs = 100, how: Bench["how"] = "events"): Bench {
+  const clock = createFakeClock();
+  const ending = new AbortController();
+  const made: Bench = {
+    clock,
+    begun: [],
+    told: [],
+    how,
+    fails: false,
+    scans: scans(aJob("/data", { rescanIntervalMs: 300_000 }), {
+      system: clock,
+      tell: (event) => made.told.push(event),
+      how: () => made.how,
+      scan: async (thorough, signal) => {
+        made.begun.push({ at: clock.monotonic(), thorough });
+        await clock.sleep(scanMs, signal);
+        if (made.fails) throw new Error("the disk is on fire");
+        return { files: 3, admitted: 1, milliseconds: scanMs };
+      },
+    }),
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await running;
+    },
+  };
+  const running = made.scans.run(ending.signal);
+  return made;
+}
+
+const times = ({ begun }: Bench) => begun.map(({ at }) => at);
+
+Deno.test("scans() scans at once when asked for the first time, then on the period", async () => {
+  await using rig = bench();
+  rig.scans.ask();
+  await rig.clock.advance(299_000);
+  assertEquals(times(rig), [0]);
+  await rig.clock.advance(2_000);
+  assertEquals(times(rig).length, 2);
+  assertEquals(rig.told[0], { type: "scanned", job: "spring", files: 3, admitted: 1, milliseconds: 100 });
+});
+
+Deno.test("scans() waits while the folder is away", async () => {
+  await using rig = bench(100, null);
+  rig.scans.ask();
+  await rig.clock.advance(60_000);
+  assertEquals([times(rig), rig.scans.done()], [[], false]);
+  rig.how = "events";
+  await rig.clock.advance(2_200);
+  assertEquals([times(rig).length, rig.scans.done()], [1, true]);
+});
+
+Deno.test("scans() rests between scans that are asked for all the time", async () => {
+  await using rig = bench(1_000);
+  for (let second = 0; second < 60; second++) {
+    rig.scans.ask();
+    await rig.clock.advance(1_000);
+  }
+  assertEquals(rig.begun.length <= 11, true, `${times(rig)}`);
+  assertEquals(rig.begun.length >= 9, true, `${times(rig)}`);
+});
+
+Deno.test("scans() polls every few seconds, and a slow folder less often", async () => {
+  await using quick = bench(10, "poll");
+  quick.scans.ask();
+  await quick.clock.advance(20_500);
+  await using slow = bench(1_000, "poll");
+  slow.scans.ask();
+  await slow.clock.advance(43_500);
+  assertEquals([times(quick).length, times(slow).length], [11, 3]);
+});
+
+Deno.test("now() of scans() begins a thorough scan at once and resolves when it is done", async () => {
+  await using rig = bench();
+  rig.scans.ask();
+  await rig.clock.advance(5_000);
+  let done = false;
+  void rig.scans.now().then(() => done = true);
+  await rig.clock.advance(50);
+  assertEquals([rig.begun.at(-1), done], [{ at: 5_000, thorough: true }, false]);
+  await rig.clock.advance(100);
+  assertEquals(done, true);
+});
+
+Deno.test("now() of scans() called during a scan waits for the next one", async () => {
+  await using rig = bench();
+  rig.scans.ask();
+  await rig.clock.advance(50);
+  let done = false;
+  void rig.scans.now().then(() => done = true);
+  await rig.clock.advance(60);
+  assertEquals([times(rig).length, done], [2, false]);
+  await rig.clock.advance(100);
+  assertEquals(done, true);
+});
+
+Deno.test("scans() tells of a scan that failed, and tries again", async () => {
+  await using rig = bench();
+  rig.fails = true;
+  rig.scans.ask();
+  await rig.clock.advance(200);
+  assertEquals(rig.told.map(({ type }) => type), ["notice"]);
+  assertEquals(rig.scans.done(), false);
+  rig.fails = false;
+  await rig.clock.advance(6_000);
+  assertEquals([rig.told.at(-1)?.type, rig.scans.done()], ["scanned", true]);
+});
+
+Deno.test("noticesSleep() of scans() sees that the wall clock went on while ours stood still, once", async () => {
+  await using rig = bench();
+  await rig.clock.advance(2_000);
+  assertEquals(rig.scans.noticesSleep(), false);
+  rig.clock.jump(8 * 3_600_000);
+  assertEquals([rig.scans.noticesSleep(), rig.scans.noticesSleep()], [true, false]);
+});
+
+Deno.test("noticesSleep() of scans() sees that the program itself was stopped", async () => {
+  await using rig = bench();
+  await rig.clock.advance(60_000);
+  assertEquals(rig.scans.noticesSleep(), true);
+});
+
+Deno.test("noticesSleep() of scans() takes a clock that is set back for no sleep", async () => {
+  await using rig = bench();
+  rig.clock.jump(-3_600_000);
+  assertEquals(rig.scans.noticesSleep(), false);
+});
