@@ -74,18 +74,17 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   const ending = new AbortController();
   const channel: { server: ControlServer | null; readonly end: AbortController } = { server: null, end: new AbortController() };
   let broken = false;
-  let ledger: Ledger;
-  try {
-    ledger = openLedger(settings.stateDirectory, {
-      onNotice: (message) => tell({ type: "notice", level: "warning", message }),
-    });
-    await system.removeTree(join(settings.stateDirectory, "work"));
-    await system.makeFolder(join(settings.stateDirectory, "work"), 0o700);
-    if (settings.pidFile !== null) await system.writeText(settings.pidFile, `${system.pid}\n`);
-  } catch (error) {
-    await lock[Symbol.asyncDispose]();
-    throw error;
-  }
+  await using opening = new AsyncDisposableStack();
+  opening.use(lock);
+  const ledger = openLedger(settings.stateDirectory, {
+    onNotice: (message) => tell({ type: "notice", level: "warning", message }),
+  });
+  opening.use(ledger);
+  await system.removeTree(join(settings.stateDirectory, "work"));
+  await system.makeFolder(join(settings.stateDirectory, "work"), 0o700);
+  if (settings.pidFile !== null) await system.writeText(settings.pidFile, `${system.pid}\n`);
+  // From here on the daemon itself closes them when it stops.
+  opening.move();
 
   tell({ type: "started", version: VERSION, pid: system.pid });
   const all = corridors({
