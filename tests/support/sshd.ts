@@ -181,7 +181,9 @@ function serverConfig(folder: string, port: number, options: SshdOptions, path: 
     ...(options.config ?? []),
     ...(options.sftpOnly ? ["ForceCommand internal-sftp"] : []),
     ...(options.maxSessions === undefined ? [] : [`MaxSessions ${options.maxSessions}`]),
-    ...(path === undefined ? [] : [`SetEnv PATH=${path}`]),
+    // With SHLVL, bash does not run the start-up files of whoever runs the tests: they may be slow, and a lock that a killed
+    // session left in one of them would stop all others.
+    `SetEnv SHLVL=1${path === undefined ? "" : ` PATH=${path}`}`,
     "",
   ].join("\n");
 }
