@@ -28,6 +28,7 @@
 import type { Command } from "./command.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
+import { doctor } from "./doctor.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { installService } from "./install_service.ts";
@@ -42,6 +43,7 @@ import { status } from "./status.ts";
 import { stop } from "./stop.ts";
 import { sync } from "./sync.ts";
 import { uninstallService } from "./uninstall_service.ts";
+import { verify } from "./verify.ts";
 
 /** The list, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -56,6 +58,8 @@ export const COMMANDS: readonly Command[] = [
   pause,
   resume,
   history,
+  verify,
+  doctor,
   init,
   config,
   installService,

@@ -1,0 +1,80 @@
+/**
+ * `doctor`: tries everything that a night needs, and names each fault with its fix.
+ *
+ * @module
+ */
+import { bold } from "@std/fmt/colors";
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { loadSettings } from "../config/load.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Settings } from "../domain/settings.ts";
+import { checkDestination } from "./check_destination.ts";
+import { checkHere } from "./check_here.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { enroll } from "./enroll.ts";
+import { fault, type Finding, findingText } from "./finding.ts";
+import { configOption, jsonOption } from "./options.ts";
+
+export const doctor = defineCommand({
+  name: "doctor",
+  help: "Try everything once, and name each fault with its fix",
+  description:
+    "Looks at folders, ledger, limits and clocks here, then connects to every destination and sends a small file the whole way. " +
+    "Exit code 1 if anything is wrong.",
+  parser: object({
+    config: configOption,
+    enroll: option("--enroll", {
+      description: plain("Show the key of a host that is not known yet, and accept it when you say yes"),
+    }),
+    accept: optional(option("--accept", string({ metavar: "SHA256:…" }), {
+      description: plain("With --enroll, for scripts: accept the key with this fingerprint and no other"),
+    })),
+    json: jsonOption,
+  }),
+  async run(input, tools) {
+    const settings = await loadSettings(input.config, tools.cwd, tools.system);
+    const findings: Finding[] = [];
+    const found = (some: readonly Finding[]) => {
+      if (!input.json) show(some, findings.at(-1)?.about ?? null, tools);
+      findings.push(...some);
+    };
+    found(await checkHere(settings, tools.system, tools.signal));
+    for (const destination of settings.jobs.flatMap(({ destinations }) => destinations)) {
+      found(await attend(destination, settings, input, tools));
+    }
+    const faults = findings.filter(({ level }) => level === "fault").length;
+    const warnings = findings.filter(({ level }) => level === "warning").length;
+    if (input.json) tools.stdout(`${JSON.stringify(findings, null, 2)}\n`);
+    else tools.stdout(faults + warnings === 0 ? "\nAll is well.\n" : `\n${faults} to mend, ${warnings} to know.\n`);
+    return faults === 0 ? EXIT.done : EXIT.notDelivered;
+  },
+});
+
+async function attend(
+  destination: Destination,
+  settings: Settings,
+  input: { readonly enroll: boolean; readonly accept: string | undefined },
+  tools: Tools,
+): Promise<Finding[]> {
+  const first = await checkDestination(destination, settings, tools.system, tools.signal);
+  if (!input.enroll || !first.some(({ code }) => code === "host_key_unknown")) return first;
+  try {
+    const enrolled = await enroll(destination, settings, input.accept ?? null, tools);
+    if (enrolled.level !== "ok") return [...first, enrolled];
+    return [enrolled, ...await checkDestination(destination, settings, tools.system, tools.signal)];
+  } catch (error) {
+    return [...first, fault(`destination ${destination.name} of job ${destination.job}`, error)];
+  }
+}
+
+function show(findings: readonly Finding[], last: string | null, tools: Tools): void {
+  let about = last;
+  for (const finding of findings) {
+    if (finding.about !== about) tools.stdout(`${about === null ? "" : "\n"}${bold(finding.about)}\n`);
+    about = finding.about;
+    tools.stdout(findingText(finding));
+  }
+}
