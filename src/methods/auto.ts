@@ -26,9 +26,9 @@ export const auto: Pick<Method, "connect"> = {
   },
 };
 
-/** True for this computer itself. A user asks for a login, so `ssh` it is then. */
-export function isHere({ host, user }: Pick<Destination, "host" | "user">): boolean {
-  return host === null || (user === null && /^(localhost|127\.0\.0\.1|::1|\[::1\])$/i.test(host));
+/** True for this computer itself. A user or a port asks for a login. */
+export function isHere({ host, user, port }: Pick<Destination, "host" | "user" | "port">): boolean {
+  return host === null || (host.toLowerCase() === "localhost" && user === null && port === null);
 }
 
 async function tryMethod(connect: () => Promise<Session>, missing: string[]): Promise<Session | null> {

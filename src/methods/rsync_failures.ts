@@ -21,7 +21,7 @@ export function rsyncFailure(
 ): Failure {
   const { code, stderr, signal } = finished;
   const receiver = stderr.split("\n").filter((line) => !line.includes("[sender]")).join("\n");
-  const meaning = meaningOf(receiver.replace(/^.*Permission denied \(.*$/gm, ""));
+  const meaning = meaningOf(receiver);
   const told = lastWords(stderr);
   const cannot = `Cannot send to ${destination.name}`;
   if (isConnectionTrouble(stderr)) return sshFailure("rsync", finished, destination);

@@ -51,7 +51,7 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
   async function send(lot: Lot, prepared: Promise<void>, onText: (text: string) => void, signal: AbortSignal): Promise<RsyncEnd> {
     const resumes = lot.parcels.some(({ parcel }) => parcel.leftover !== undefined);
     if (!program.readsNames) return await sendFolder(lot, prepared, resumes, onText, signal);
-    const spare = resumes ? undefined : takeSpare();
+    const spare = resumes ? undefined : await takeSpare();
     if (spare) {
       let moved = false;
       const end = await sendNames(spare, lot, prepared, (text) => onText((moved = true, text)), signal);
@@ -69,11 +69,10 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
     );
   }
 
-  function takeSpare(): Run | undefined {
-    while (spares.length > 0) {
-      const run = spares.shift();
-      if (run && !run.over) return run;
-      run?.[Symbol.asyncDispose]().catch(() => undefined);
+  async function takeSpare(): Promise<Run | undefined> {
+    for (let run = spares.shift(); run; run = spares.shift()) {
+      if (!run.over) return run;
+      await run[Symbol.asyncDispose]();
     }
   }
 
@@ -145,7 +144,8 @@ async function start(links: Links, args: string[], system: Pick<System, "spawn">
         return over;
       },
       async [Symbol.asyncDispose]() {
-        if (!over) await child.end();
+        // Also where it has ended by itself: its pipes are closed here.
+        await child.end();
         await ended;
         await links[Symbol.asyncDispose]();
       },

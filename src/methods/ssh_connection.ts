@@ -63,6 +63,8 @@ export async function connectSsh(destination: Destination, context: MethodContex
 
 class ShellPool implements AsyncDisposable {
   readonly #more: RemoteShell[] = [];
+  /** Shells that died on their own; they still have pipes to close. */
+  readonly #ended: RemoteShell[] = [];
   readonly #waiting: (() => void)[] = [];
   #opening = 0;
   #closed = false;
@@ -85,7 +87,7 @@ class ShellPool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#more.map((shell) => shell[Symbol.asyncDispose]()));
+    await Promise.all([...this.#more.splice(0), ...this.#ended].map((shell) => shell[Symbol.asyncDispose]()));
   }
 
   async #addShell(): Promise<void> {
@@ -94,7 +96,7 @@ class ShellPool implements AsyncDisposable {
       const shell = await this.open();
       if (this.#closed) return await shell[Symbol.asyncDispose]();
       shell.onIdle = () => {
-        if (shell.lost) this.#more.splice(this.#more.indexOf(shell) >>> 0, 1);
+        if (shell.lost) this.#putAside(shell);
         this.#wake();
       };
       this.#more.push(shell);
@@ -102,6 +104,11 @@ class ShellPool implements AsyncDisposable {
       this.#opening--;
       this.#wake();
     }
+  }
+
+  #putAside(shell: RemoteShell): void {
+    const at = this.#more.indexOf(shell);
+    if (at >= 0) this.#ended.push(...this.#more.splice(at, 1));
   }
 
   /** All look again: the first to come finds the free shell, the others wait on. */

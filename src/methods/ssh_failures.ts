@@ -99,7 +99,7 @@ const TABLE: readonly Row[] = [
   },
   {
     pattern:
-      /Permission denied(, please try again| \([a-z, -]*\)?)|Too many authentication failures|No supported authentication methods|Authentication failed|account has expired|password has expired|Password change required|sign_and_send_pubkey: (signing failed|no mutual)/i,
+      /Permission denied(, please try again| \([a-z, -]*\))|Too many authentication failures|No supported authentication methods|Authentication failed|account has expired|password has expired|Password change required|sign_and_send_pubkey: (signing failed|no mutual)/i,
     code: "login_refused",
     reason: "the login was refused",
     hint:
