@@ -13,7 +13,7 @@ import { formerName } from "./former_name.ts";
 import type { Publication, PublishOutcome, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import { sftpCommand } from "./sftp_command.ts";
-import { ancestors, type SftpPlace } from "./sftp_side.ts";
+import { ancestors, type SftpPlace } from "./sftp_place.ts";
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();

@@ -68,6 +68,7 @@ export function sftpPut(
             const { errors } = replies[at]!;
             if (errors !== "") outcomes[item.index] = await judged(item, errors, signal);
           }
+          if (destination.preservePermissions && !destination.preserveTimestamps) await keepModes(lane, signal);
         });
       } finally {
         await growth.stop();
@@ -93,6 +94,15 @@ export function sftpPut(
     // -f flushes the file there, -p keeps times and modes (both or neither).
     const keep = destination.preserveTimestamps ? "p" : "";
     return sftpCommand(`${resume ? "reput" : "put"} -f${keep}`, local, side.path(parcel.staged));
+  }
+
+  /** Modes without times: `-p` would keep both, and without it the umask there takes bits away. */
+  async function keepModes(lane: readonly Item[], signal: AbortSignal): Promise<void> {
+    const commands = await atMost(MOST_LANES, lane, async ({ parcel }) => {
+      const mode = (await system.followedFacts(parcel.source.absolutePath))?.mode;
+      return mode === undefined ? [] : [sftpCommand(`chmod ${(mode & 0o777).toString(8)}`, side.path(parcel.staged))];
+    });
+    await channels.run(commands.flat(), signal);
   }
 
   /** sftp said something about this file: is it there all the same, and if not, whose fault is it? */

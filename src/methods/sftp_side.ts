@@ -12,6 +12,7 @@ import { meaningOf } from "./os_failures.ts";
 import type { Reply } from "./sftp_channel.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import { freeBytes, type Listed, listed, NOT_THERE, sftpCommand } from "./sftp_command.ts";
+import { ancestors, type SftpPlace } from "./sftp_place.ts";
 import { sftpNames } from "./sftp_names.ts";
 import { sftpSweep } from "./sftp_sweep.ts";
 import type { SshWay } from "./ssh.ts";
@@ -27,20 +28,6 @@ export interface SftpSide extends Pick<Session, "attach" | "survey" | "digest" |
   path(relative: string): string;
   /** Writes something below the base path. @throws {Failure} what keeps us from it, as far as SFTP tells. */
   tryToWrite(signal: AbortSignal): Promise<void>;
-}
-
-/** The side as its own parts see it. */
-export interface SftpPlace {
-  readonly channels: SftpChannels;
-  readonly context: MethodContext;
-  readonly where: string;
-  /** Keeps two publications of one name from each other. */
-  readonly key: string;
-  path(relative: string): string;
-  list(path: string, signal: AbortSignal): Promise<Listed>;
-  isFolder(path: string, signal: AbortSignal): Promise<boolean>;
-  checkBase(signal: AbortSignal): Promise<void>;
-  digest: Session["digest"];
 }
 
 /** Each file fetched back costs several round trips. */
@@ -223,10 +210,4 @@ export function sftpBase(basePath: string, home: string): string {
   const absolute = slashed.startsWith("/") ? slashed : `${home}/${slashed}`;
   const parts = absolute.split("/").filter((part) => part !== "" && part !== ".");
   return `/${parts.join("/")}`;
-}
-
-/** The folders on the way to a path, outermost first. */
-export function ancestors(path: string): string[] {
-  const parts = path.split("/").slice(0, -1);
-  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }

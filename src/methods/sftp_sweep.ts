@@ -6,7 +6,7 @@
 import { Failure } from "../domain/failure.ts";
 import type { Session } from "./method.ts";
 import { sftpCommand } from "./sftp_command.ts";
-import type { SftpPlace } from "./sftp_side.ts";
+import type { SftpPlace } from "./sftp_place.ts";
 
 /** Staging holds our own names only, and what tools make of them: nothing deeper. */
 const DEEPEST = 4;

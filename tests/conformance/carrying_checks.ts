@@ -100,14 +100,16 @@ export const CARRYING: readonly Check[] = [
     },
   },
   {
-    name: "put() gives new times when asked to",
+    name: "put() gives new times when asked to, and keeps modes all the same",
     run: async ({ rig, session, signal, source }) => {
-      const it = await rig({ settings: { preserveTimestamps: false, preservePermissions: false } });
+      const it = await rig({ settings: { preserveTimestamps: false } });
       const open = await session(it);
-      const file = await source("a.fits", noise(10), { mtimeMs: 1_600_000_000_000 });
+      const file = await source("a.fits", noise(10), { mtimeMs: 1_600_000_000_000, mode: 0o666 });
       await open.put([parcel(file, 1)], ignoreBytes, signal);
       assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
-      assert((await it.view.facts("a.fits"))!.mtimeMs > 1_700_000_000_000);
+      const { mtimeMs, mode } = (await it.view.facts("a.fits"))!;
+      assert(mtimeMs > 1_700_000_000_000);
+      assertEquals(mode, 0o666);
     },
   },
   {

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import { freeBytes, listed, sftpCommand } from "../../src/methods/sftp_command.ts";
-import { ancestors, sftpBase } from "../../src/methods/sftp_side.ts";
+import { ancestors } from "../../src/methods/sftp_place.ts";
+import { sftpBase } from "../../src/methods/sftp_side.ts";
 
 Deno.test("sftpCommand() quotes what sftp's reader would change", () => {
   assertEquals(sftpCommand("put -fp", "/l/1", '/r/it\'s "q" \\ x'), `-put -fp "/l/1" "/r/it's \\"q\\" \\\\ x"`);

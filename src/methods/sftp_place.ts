@@ -1,0 +1,28 @@
+/**
+ * What the parts of the SFTP side share.
+ *
+ * @module
+ */
+import type { MethodContext, Session } from "./method.ts";
+import type { SftpChannels } from "./sftp_channels.ts";
+import type { Listed } from "./sftp_command.ts";
+
+/** The side as its own parts see it. */
+export interface SftpPlace {
+  readonly channels: SftpChannels;
+  readonly context: MethodContext;
+  readonly where: string;
+  /** Keeps two publications of one name from each other. */
+  readonly key: string;
+  path(relative: string): string;
+  list(path: string, signal: AbortSignal): Promise<Listed>;
+  isFolder(path: string, signal: AbortSignal): Promise<boolean>;
+  checkBase(signal: AbortSignal): Promise<void>;
+  digest: Session["digest"];
+}
+
+/** The folders on the way to a path, outermost first. */
+export function ancestors(path: string): string[] {
+  const parts = path.split("/").slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+}
