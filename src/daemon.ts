@@ -17,9 +17,11 @@ import { followRunning } from "./notify/running.ts";
 import type { Finish } from "./pipeline/corridor.ts";
 import { corridors } from "./pipeline/corridors.ts";
 import type { Outbox } from "./pipeline/outbox.ts";
+import { workFolder } from "./pipeline/work_folder.ts";
 import type { System } from "./system/system.ts";
 import { type ControlServer, controlServer } from "./web/control_server.ts";
 import type { DaemonControl } from "./web/daemon_control.ts";
+import { daemonWeb } from "./web/daemon_web.ts";
 import { type StatusReport, statusReport } from "./web/status_report.ts";
 
 export interface DaemonTools {
@@ -41,8 +43,8 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
   readonly settings: () => Settings;
   readonly ledger: Ledger;
   readonly events: EventStream;
-  /** Where the page is; set by whoever serves it. */
-  url: string | null;
+  /** The address of the page with its token, for the start-up line; null without a page. Without the token where it is configured. */
+  startUrl(): string | null;
   /** Aborted when somebody asked for the end. */
   readonly ending: AbortSignal;
   /** True when it ends because of an error of its own: it should be started again. */
@@ -80,12 +82,25 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     onNotice: (message) => tell({ type: "notice", level: "warning", message }),
   });
   opening.use(ledger);
-  await system.removeTree(join(settings.stateDirectory, "work"));
-  await system.makeFolder(join(settings.stateDirectory, "work"), 0o700);
+  const work = await workFolder(settings.stateDirectory, ledger.instance, system);
+  opening.use(work);
   if (settings.pidFile !== null) await system.writeText(settings.pidFile, `${system.pid}\n`);
   // From here on the daemon itself closes them when it stops.
   opening.move();
 
+  const web = options.once ? null : await daemonWeb({
+    system,
+    ledger,
+    events,
+    settings: () => settings,
+    control: () => daemon,
+    corridors: () => all.list(),
+    startedAt,
+    moved: (url) =>
+      void channel.server?.announce(url).catch((error) =>
+        tell({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` })
+      ),
+  });
   tell({ type: "started", version: VERSION, pid: system.pid });
   const all = corridors({
     system,
@@ -93,6 +108,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     tell,
     methodOf: ({ method }) => methodNamed(method),
     once: options.once ?? false,
+    workFolder: work.path,
     broken: () => {
       broken = true;
       end("an internal error");
@@ -117,7 +133,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     }
     settings = next;
     await tools.adopt?.(next);
-    if (!ending.signal.aborted) await all.adopt(next);
+    if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next.web)]);
     tell({ type: "reloaded" });
     return { ok: true, message: "The configuration was read again" };
   }
@@ -131,7 +147,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   const stopped = (async () => {
     await new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
     await reloading;
-    await all.stop();
+    await Promise.all([all.stop(), web?.stop()]);
     channel.end.abort();
     await channel.server?.finished;
     await tidyUp();
@@ -142,7 +158,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
 
   async function tidyUp(): Promise<void> {
     try {
-      await system.removeTree(join(settings.stateDirectory, "work"));
+      await work[Symbol.asyncDispose]();
       if (settings.pidFile !== null) await system.remove(settings.pidFile);
     } catch (error) {
       tell({ type: "notice", level: "warning", message: `Cannot tidy up: ${failureRecord(error).message}` });
@@ -160,7 +176,8 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     settings: () => settings,
     ledger,
     events,
-    url: null,
+    startUrl: () => web?.server()?.startUrl ?? null,
+    opening: () => web?.server()?.opening() ?? null,
     ending: ending.signal,
     broken: () => broken,
     stopped,
@@ -169,7 +186,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
         pid: system.pid,
         version: VERSION,
         startedAt,
-        url: daemon.url,
+        url: web?.server()?.url ?? null,
         jobs: all.list().map(({ job, intake }) => ({
           job,
           watching: intake.watching(),
@@ -227,6 +244,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       await stopped;
     },
   };
+  await web?.adopt(settings.web);
   await openChannel();
   return daemon;
 
@@ -237,7 +255,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     try {
       channel.server = await controlServer(
         daemon,
-        { stateDirectory, version: VERSION, url: daemon.url, system, onError },
+        { stateDirectory, version: VERSION, url: web?.server()?.url ?? null, system, onError },
         channel.end.signal,
       );
     } catch (error) {

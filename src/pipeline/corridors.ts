@@ -7,16 +7,15 @@
 import { join } from "@std/path";
 import type { Destination, Job } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
-import type { Tell } from "../domain/transfer_event.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import type { MethodContext } from "../methods/method.ts";
-import type { System } from "../system/system.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { type Gate, gate } from "./gate.ts";
 import type { Outbox } from "./outbox.ts";
 import { semaphore } from "./semaphore.ts";
 
 export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "tell" | "methodOf" | "once"> {
+  /** A folder on this side for links and batch files. */
+  readonly workFolder: string;
   /** Called when a corridor ended by an error of ours. */
   readonly broken: () => void;
 }
@@ -36,7 +35,7 @@ interface Running {
 }
 
 export function corridors(tools: CorridorsTools): Corridors {
-  const { system, ledger, tell } = tools;
+  const { system, tell } = tools;
   const running = new Map<string, Running>();
   const hosts = new Map<string, Gate>();
   let slots = semaphore(1);
@@ -46,7 +45,7 @@ export function corridors(tools: CorridorsTools): Corridors {
     const stop = new AbortController();
     const made = corridor(job, {
       ...tools,
-      contextOf: (destination) => contextOf(destination, { ledger, settings: now, system, tell }),
+      contextOf: (destination) => contextOf(destination, tools),
       gateOf,
       slots,
       shutdownTimeoutMs: now.shutdownTimeoutMs,
@@ -105,16 +104,13 @@ function same(a: Job, b: Job | undefined): boolean {
   return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
 }
 
-function contextOf(
-  destination: Destination,
-  tools: { readonly ledger: Ledger; readonly settings: Settings; readonly system: System; readonly tell: Tell },
-): MethodContext {
+function contextOf(destination: Destination, tools: CorridorsTools): MethodContext {
   const key = shortHash(`${destination.job}\0${destination.name}`);
   return {
     system: tools.system,
     // Of its own for each destination: two that share a folder must not sweep each other's files.
     stagingRoot: `.image-transfer-${tools.ledger.instance}-${key}`,
-    workFolder: join(tools.settings.stateDirectory, "work", key),
+    workFolder: join(tools.workFolder, key),
     tell: (level, message) => tools.tell({ type: "notice", level, message: `${destination.name}: ${message}` }),
   };
 }
