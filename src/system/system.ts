@@ -10,6 +10,7 @@
  */
 import type { Digest } from "../domain/receipt.ts";
 import type { FileFacts } from "../domain/source_file.ts";
+import type { Lifetime, Serving, Terminal } from "./outward.ts";
 
 export type Platform = "linux" | "darwin" | "windows";
 
@@ -207,76 +208,7 @@ export interface Surroundings {
   lock(path: string): Promise<AsyncDisposable | null>;
 }
 
-/** A server that listens. */
-export interface Listening {
-  readonly host: string;
-  /** The port really used, where 0 was asked for. */
-  readonly port: number;
-  /** Resolves when the server has ended after its signal was aborted. */
-  readonly finished: Promise<void>;
-}
-
-export interface ListenOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
-  readonly handler: (request: Request, peer: { readonly host: string; readonly port: number }) => Response | Promise<Response>;
-  /** Certificate chain and key in PEM; plain HTTP without. */
-  readonly tls?: { readonly cert: string; readonly key: string };
-  /** Told of what the handler threw; the client gets a 500 without details. */
-  readonly onError?: (error: unknown) => void;
-}
-
-/** A request to a server on this computer. */
-export interface LocalQuestion {
-  readonly method: "GET" | "POST";
-  /** Path and query. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-export interface LocalAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-}
-
-export interface Serving {
-  /** Serves HTTP until the signal is aborted. Throws (fault `busy`) when the port is taken. */
-  listen(options: ListenOptions, signal: AbortSignal): Promise<Listening>;
-  /**
-   * Asks an HTTP server on this computer (127.0.0.1), never through a proxy, and reads all of its answer; redirects are not
-   * followed. Throws a TypeError where nobody answers, the signal's reason when it is aborted.
-   */
-  askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer>;
-  /** Turns a request into a WebSocket; the response must be returned from the handler. */
-  upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
-}
-
-export type StandardStream = "stdin" | "stdout" | "stderr";
-
-export interface Terminal {
-  isTerminal(stream: StandardStream): boolean;
-  /** Width of the terminal behind stdout or stderr in columns; null where there is none. */
-  columns(): number | null;
-  /** Writes all of the text at once. A reader that went away (`| head`) is no error. */
-  print(stream: "stdout" | "stderr", text: string): void;
-  /** One line typed at the terminal, without its end; null at the end of input. */
-  readLine(): Promise<string | null>;
-}
-
-/** Signals a daemon reacts to; SIGBREAK is Windows' Ctrl+Break. */
-export type SignalName = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGBREAK" | "SIGUSR1" | "SIGUSR2";
-
-export interface Lifetime {
-  /** Calls the handler at these signals (those the system does not have are skipped); the answer takes it back. */
-  onSignal(names: readonly SignalName[], handler: (name: SignalName) => void): () => void;
-  /** Tells systemd (`READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1`, `STATUS=…`); false where nobody listens. */
-  notifyServiceManager(state: string): Promise<boolean>;
-  /** Ends all children by force, then the process. */
-  exit(code: number): never;
-}
+export type * from "./outward.ts";
 
 export type System = Clock & Files & Watching & Processes & Surroundings & Serving & Terminal & Lifetime;
 
