@@ -25,7 +25,8 @@ export interface RsyncRun {
 /** To be run in the folder of links. */
 export function rsyncArgs(run: RsyncRun): string[] {
   const { destination, pair } = run;
-  const path = `${remoteBase(destination)}/${run.into}/`;
+  // The dot keeps rsync from making the folder: one that was started ahead and got no names must leave nothing behind.
+  const path = `${remoteBase(destination)}/${run.into}/.`;
   const plain = shellQuote(path) === path;
   return [
     ...destination.rsyncOptions,

@@ -14,45 +14,56 @@ const POINTS = [
   "during_put",
   "after_put",
   "after_verify",
-  "after_publish",
   "before_record",
+  "after_publish",
   "after_record",
 ] as const;
-const METHODS = ["local", "rsync", "sftp", "scp"] as const;
+const CASES = {
+  local: POINTS,
+  rsync: POINTS,
+  sftp: ["during_put", "after_publish"],
+  scp: ["during_put", "after_publish"],
+} as const;
 
-for (const method of METHODS) {
-  for (const point of POINTS) {
-    Deno.test({
-      name: `kill -9 ${point} (${method}): nothing half is shown, everything is delivered at the next start`,
-      ignore: method !== "local" && !has("sshd", "rsync"),
-      async fn() {
-        await using rig = await makeRig({ method });
-        for (let i = 0; i < 5; i++) await rig.expose(`20261120/a${i}.fits`);
-        await rig.expose("20261120/large.fits", 12_000_000);
+for (const method of ["local", "rsync", "sftp", "scp"] as const) {
+  Deno.test({
+    name: `kill -9 at ${CASES[method].length} named steps (${method}): nothing half is shown, all is delivered at the next start`,
+    ignore: method !== "local" && !has("sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method });
+      let written = 0;
+      for (const point of CASES[method]) {
+        for (let i = 0; i < 3; i++) await rig.expose(`20261120/a${written++}.fits`);
+        await rig.expose(`20261120/large${written++}.fits`, 12_000_000);
+        const before = await identities(rig.there);
         await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: point }, wait: false });
         const code = await broken.ended;
         assert(code !== 0 && code < 256, `${point} was never reached: exit ${code}\n${broken.output()}`);
         const shown = await identities(rig.there);
-        await using daemon = await rig.installation.start();
-        const rows = await rig.installation.until(everyDelivered(6));
-        assertEquals(await daemon.stop(), 0);
-        await rig.allIsWell(rows);
         // What stood under its final name was proven where it stands, not sent again.
-        const now = await identities(rig.there);
-        for (const [name, identity] of shown) assertEquals(now.get(name), identity, name);
-        if (point === "after_publish" || point === "before_record") assert(shown.size > 0);
-      },
-    });
-  }
+        for (const [name, identity] of before) assertEquals(shown.get(name), identity, `${name} after ${point}`);
+        if (point === "after_publish" || point === "before_record") assert(shown.size > before.size, point);
+      }
+      const shown = await identities(rig.there);
+      await using daemon = await rig.installation.start();
+      const rows = await rig.installation.until(everyDelivered(written));
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+      const now = await identities(rig.there);
+      for (const [name, identity] of shown) assertEquals(now.get(name), identity, name);
+    },
+  });
+}
 
+for (const method of ["local", "rsync"] as const) {
   Deno.test({
-    name: `kill -9 at random moments (${method}), ten times during one backlog`,
+    name: `kill -9 at random moments (${method}), again and again during one backlog`,
     ignore: method !== "local" && !has("sshd", "rsync"),
     async fn() {
       await using rig = await makeRig({ method });
       for (let i = 0; i < 60; i++) await rig.expose(`n${i % 7}/r${i}.fits`, 200_000 + i * 10_000);
       for (let i = 0; i < 3; i++) await rig.expose(`n${i}/large${i}.fits`, 20_000_000);
-      for (let round = 0; round < 10; round++) {
+      for (let round = 0; round < 6; round++) {
         await using daemon = await rig.installation.start();
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 900));
         daemon.kill("SIGKILL");
@@ -66,6 +77,23 @@ for (const method of METHODS) {
     },
   });
 }
+
+Deno.test({
+  name: "a crash with everything staged, then a stop before anything was looked at: nothing is left behind",
+  ignore: !has("sshd", "rsync"),
+  async fn() {
+    await using rig = await makeRig({ method: "rsync" });
+    await rig.expose("a.fits");
+    await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: "after_verify" }, wait: false });
+    assert(await broken.ended > 0);
+    await using early = await rig.installation.start();
+    assertEquals(await early.stop(), 0);
+    await using daemon = await rig.installation.start();
+    const rows = await rig.installation.until(everyDelivered(1));
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(rows);
+  },
+});
 
 async function identities(folder: string): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();

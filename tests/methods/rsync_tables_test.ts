@@ -53,6 +53,12 @@ const ENDS: readonly [number, string, FailureCode, NextStep][] = [
     "hold",
   ],
   [12, "client_loop: send disconnect: Broken pipe\r\nrsync: [sender] write error: Broken pipe (32)", "interrupted", "later"],
+  [
+    12,
+    'rsync: [receiver] write failed on "/d/1": No space left on device (28)\nclient_loop: send disconnect: Broken pipe\nrsync: [sender] write error: Broken pipe (32)',
+    "disk_full",
+    "hold",
+  ],
   [13, "rsync error: errors with program diagnostics (code 13)", "interrupted", "later"],
   [14, "rsync error: error in IPC code (code 14)", "interrupted", "later"],
   [20, "rsync error: received SIGINT, SIGTERM, or SIGHUP (code 20)", "interrupted", "later"],
@@ -126,7 +132,7 @@ function argsOf(here: string, there: string, basePath: string, resumes = false) 
 Deno.test("rsyncArgs() never writes in place, never trusts a part, and lets our options win", () => {
   const fresh = argsOf(NEW, NEW, "/data");
   assertEquals(fresh[0], "--archive");
-  assertEquals(fresh.slice(-3), ["--", "./", "nas:/data/.it/a1/"]);
+  assertEquals(fresh.slice(-3), ["--", "./", "nas:/data/.it/a1/."]);
   assert(fresh.includes("-W") && fresh.includes("--bwlimit=1024") && !fresh.includes("--inplace"));
   const resumed = argsOf(NEW, NEW, "/data", true);
   assert(resumed.includes("--no-whole-file") && resumed.includes("-I") && !resumed.includes("-W"));
@@ -135,9 +141,9 @@ Deno.test("rsyncArgs() never writes in place, never trusts a part, and lets our 
 Deno.test("rsyncArgs() keeps a base path from the remote shell in the way that both ends know", () => {
   const path = "/data/$(touch x) 'a";
   assertEquals(argsOf(NEW, NEW, path).includes("-s"), true);
-  assertEquals(argsOf(NEW, NEW, path).at(-1), `nas:${path}/.it/a1/`);
+  assertEquals(argsOf(NEW, NEW, path).at(-1), `nas:${path}/.it/a1/.`);
   assertEquals(argsOf(NEW, OLD, path).includes("--old-args"), true);
-  assertEquals(argsOf(OLD, OLD, path).at(-1), `nas:'/data/$(touch x) '\\''a/.it/a1/'`);
+  assertEquals(argsOf(OLD, OLD, path).at(-1), `nas:'/data/$(touch x) '\\''a/.it/a1/.'`);
 });
 
 Deno.test("rsyncProgress() tells how far which file is, however the output is cut", () => {
