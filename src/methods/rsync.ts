@@ -5,6 +5,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
+import { diskTrouble } from "./disk_trouble.ts";
 import type { Lot } from "./links.ts";
 import type { Method, MethodContext } from "./method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
@@ -39,7 +40,7 @@ async function localRsync({ system }: MethodContext, signal: AbortSignal): Promi
   });
 }
 
-function rsyncCarrier({ destination, context, connection, tools }: CarrierParts, here: LocalRsync): Promise<Carrier> {
+function rsyncCarrier({ destination, context, connection, tools, side }: CarrierParts, here: LocalRsync): Promise<Carrier> {
   const there = tools.rsync;
   if (there === null) {
     throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: it is not installed there`, {
@@ -65,7 +66,12 @@ function rsyncCarrier({ destination, context, connection, tools }: CarrierParts,
     const progress = rsyncProgress(new Set(lot.parcels.map(({ name }) => name)), onBytes);
     const end = await runs.send(lot, prepared, progress, signal);
     if (end.code === 0) return null;
-    if (!PARTIAL.has(end.code)) throw rsyncFailure(end, destination);
+    if (!PARTIAL.has(end.code)) {
+      const failure = rsyncFailure(end, destination);
+      throw BY_OTHER_END.has(end.code) && failure.code === "interrupted"
+        ? await diskTrouble(failure, lot, side, signal)
+        : failure;
+    }
     return rsyncComplaints(end.stderr, lot, destination);
   }
 
@@ -77,3 +83,6 @@ function rsyncCarrier({ destination, context, connection, tools }: CarrierParts,
     close: runs.close,
   });
 }
+
+/** Exit codes for a far end that went away; what it said may not have come through. */
+const BY_OTHER_END: ReadonlySet<number> = new Set([10, 11, 12, 13]);

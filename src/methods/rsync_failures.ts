@@ -24,7 +24,9 @@ export function rsyncFailure(
   const meaning = meaningOf(receiver);
   const told = lastWords(stderr);
   const cannot = `Cannot send to ${destination.name}`;
-  if (isConnectionTrouble(stderr)) return sshFailure("rsync", finished, destination);
+  // What the file system there said comes before the end of the connection, which is only its consequence.
+  const lost = isConnectionTrouble(stderr) ? sshFailure("rsync", finished, destination) : null;
+  if (lost && lost.code !== "interrupted") return lost;
   if (meaning) return new Failure(meaning.code, `${cannot}: ${meaning.reason} (${told})`, { hint: meaning.hint });
   if (
     /command not found|rsync: not found|No such file or directory.*rsync|rsync.*No such file or directory/.test(stderr) &&

@@ -6,11 +6,10 @@
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Finished } from "../system/system.ts";
+import { diskTrouble } from "./disk_trouble.ts";
 import type { Lot } from "./links.ts";
-import { meaningOf } from "./os_failures.ts";
 import { sourceFailure } from "./rsync_output.ts";
 import type { Complaints } from "./shell_session.ts";
-import { shellQuote } from "./shell_quote.ts";
 import type { ShellSide } from "./shell_side.ts";
 import { sshFailure } from "./ssh_failures.ts";
 
@@ -27,31 +26,15 @@ export function scpComplaints(stderr: string, lot: Lot): Complaints {
   return complaints;
 }
 
-/**
- * What an scp that blamed no source means. SFTP has no words for most errors of a disk ("Failure"), so the shell is asked
- * to write something beside it: its message tells.
- */
+/** What an scp that blamed no source means. */
 export async function scpFailure(
   finished: Finished,
-  { parcels, staging }: Lot,
+  lot: Lot,
   side: ShellSide,
   destination: Destination,
   signal: AbortSignal,
 ): Promise<Failure> {
   const failure = sshFailure("scp", finished, destination);
-  if (failure.code !== "interrupted" || !/: Failure|write remote|dest open/.test(finished.stderr)) return failure;
-  const probe = shellQuote(`${staging}/.probe`);
-  await side.inBase(
-    `send to ${destination.name}`,
-    `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || exit 92\nrm -f ${probe}`,
-    signal,
-  );
-  const { freeBytes } = await side.attach(false, signal);
-  const largest = Math.max(0, ...parcels.map(({ parcel }) => parcel.source.size));
-  if (freeBytes === null || freeBytes > largest) return failure;
-  const full = meaningOf("No space left on device");
-  return new Failure("disk_full", `Cannot send to ${destination.name}: ${full?.reason}`, {
-    hint: full?.hint ?? "",
-    cause: failure,
-  });
+  const vague = failure.code === "interrupted" && /: Failure|write remote|dest open/.test(finished.stderr);
+  return vague ? await diskTrouble(failure, lot, side, signal) : failure;
 }

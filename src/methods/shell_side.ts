@@ -6,7 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
-import type { MethodContext, Session } from "./method.ts";
+import type { Ground, MethodContext, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import type { Answer } from "./remote_shell.ts";
 import { shellDigest } from "./shell_digest.ts";
@@ -25,6 +25,8 @@ export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" 
   /** Makes the folders of these staged names, and moves leftovers to their new names. */
   prepare(parcels: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
   readonly inBase: RunInBase;
+  /** The free space now. */
+  look(signal: AbortSignal): Promise<Ground>;
 }
 
 /** Exit status of a script that did not get into the base path. */
@@ -97,6 +99,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
 
   return {
     inBase,
+    look: async (signal) => groundOf(await inBase(`look at ${where}`, "df -Pk . 2>/dev/null | tail -n 1", signal)),
     attach,
     prepare,
     survey: shellSurvey(inBase, tools),
@@ -134,7 +137,7 @@ const TAKE_OVER = `m() {
  * Reads a line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and
  * it changes when a disk that should be there is not mounted.
  */
-export function groundOf(line: string): { freeBytes: number | null; device: string | null } {
+export function groundOf(line: string): Ground {
   const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/.exec(line.trim());
   if (!found) return { freeBytes: null, device: null };
   const [, source, free, mount] = found;
