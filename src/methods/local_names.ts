@@ -10,7 +10,7 @@ import { printable } from "../domain/printable.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 import { turns } from "./at_most.ts";
-import { formerName } from "./former_name.ts";
+import { formerName } from "../domain/former_name.ts";
 import type { Publication } from "./method.ts";
 
 export interface LocalNames {

@@ -9,7 +9,7 @@ import { join } from "@std/path";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import { turns } from "./at_most.ts";
-import { formerName } from "./former_name.ts";
+import { formerName } from "../domain/former_name.ts";
 import type { Publication, PublishOutcome, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import { sftpCommand } from "./sftp_command.ts";

@@ -7,7 +7,7 @@
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import { turns } from "./at_most.ts";
-import { formerName, formerNameParts } from "./former_name.ts";
+import { formerName, formerNameParts } from "../domain/former_name.ts";
 import type { Publication, PublishOutcome } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
-import { versionName } from "../../src/domain/versions.ts";
+import { formerName } from "../../src/domain/former_name.ts";
 import type {
   Ground,
   Method,
@@ -213,7 +213,7 @@ function refusal(code: FailureCode, message: string): PublishOutcome {
 
 function freeVersion(fake: FakeDestination, target: string): string {
   for (let n = 1;; n++) {
-    const name = versionName(target, n);
+    const name = formerName(target, n);
     if (!fake.files.has(name)) return name;
   }
 }

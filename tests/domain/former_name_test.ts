@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formerName, formerNameParts } from "../../src/methods/former_name.ts";
+import { formerName, formerNameParts } from "../../src/domain/former_name.ts";
 
 const NAMES: readonly [path: string, former: string][] = [
   ["m31.fits", "m31.v2.fits"],

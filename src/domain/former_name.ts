@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { nameParts, utf8Length } from "../domain/name_parts.ts";
+import { nameParts, utf8Length } from "./name_parts.ts";
 
 /** What stands before and behind `.v<number>`; for shells that count up by themselves. */
 export interface FormerNameParts {
