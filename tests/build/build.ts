@@ -58,7 +58,8 @@ export async function build(options: BuildOptions = {}): Promise<string> {
 }
 
 async function bundle(entry: string, output: string): Promise<void> {
-  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--minify", "--output", output, entry);
+  // Not minified: that puts what a `using` holds in the place where it is used, if only once, and so never closes it.
+  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--output", output, entry);
   await Deno.writeTextFile(output, BANNER + await Deno.readTextFile(output));
 }
 
