@@ -8,7 +8,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import type { Digest } from "../domain/receipt.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
-import type { RunInBase } from "./shell_side.ts";
+import type { RunInBase } from "./run_in_base.ts";
 import { isPlain, lookScript, standings } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 

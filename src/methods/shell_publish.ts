@@ -13,7 +13,7 @@ import { meaningOf } from "./os_failures.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";
 import { deviceFunction, flushScript, PUBLISH_SH } from "./publish_sh.ts";
 import { shellQuote, shellWords } from "./shell_quote.ts";
-import type { RunInBase } from "./shell_side.ts";
+import type { RunInBase } from "./run_in_base.ts";
 import { nulList } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 

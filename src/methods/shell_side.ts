@@ -14,11 +14,9 @@ import { shellPublish } from "./shell_publish.ts";
 import { shellQuote, shellWords } from "./shell_quote.ts";
 import { shellSurvey } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
+import type { RunInBase } from "./run_in_base.ts";
 import { remoteBase } from "./ssh.ts";
 import type { SshConnection } from "./ssh_connection.ts";
-
-/** Runs a script in the base path; `what` reads `Cannot <what>: …`. */
-export type RunInBase = (what: string, script: string, signal: AbortSignal) => Promise<string>;
 
 /** The calls of a Session that need no carrying, and what `put` needs from this side. */
 export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep"> {

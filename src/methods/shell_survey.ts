@@ -8,7 +8,7 @@ import { printable } from "../domain/printable.ts";
 import type { Standing } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import { shellWords, wordGroups } from "./shell_quote.ts";
-import type { RunInBase } from "./shell_side.ts";
+import type { RunInBase } from "./run_in_base.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** Makes `Session.survey`. Symlinks are followed; one that leads nowhere is `other`. */
