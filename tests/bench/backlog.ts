@@ -27,7 +27,7 @@ export const backlog: Scenario = async (say) => {
   let peak = 0;
   const taken = await seconds(async () => {
     await using daemon = await installation.start();
-    await visible(there, COUNT, 500);
+    await visible(there, COUNT);
     peak = (await processUse(daemon.pid)).peakBytes / MB;
     await daemon.stop();
   });

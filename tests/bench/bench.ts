@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program that talks to people
 /**
- * `deno task bench [SCENARIO…]`: the speed claims, measured side by side in one run against the same work by hand, bare rsync, scp
+ * `deno task bench [SCENARIO…] [--without=NAME,…] [--rounds=N]`: the speed claims, measured side by side in one run against the same work by hand, bare rsync, scp
  * and lsyncd over a private sshd on loopback. Every claim is a ratio or a limit; nothing here fails a test.
  *
  * With `IMAGE_TRANSFER_BINARY` the compiled program is measured in place of the source.
@@ -9,9 +9,17 @@
  */
 import { backlog } from "./backlog.ts";
 import { latency } from "./latency.ts";
+import { type Cost, median, secs } from "./measure.ts";
 import { longWay } from "./long_way.ts";
 import { throughput } from "./throughput.ts";
 import { watching } from "./watching.ts";
+
+/** How a run is cut short. */
+export interface BenchOptions {
+  /** Contestants and loads to leave out, by their short names. */
+  readonly without: ReadonlySet<string>;
+  readonly rounds: number;
+}
 
 /** One measured number beside its limit. */
 export interface Line {
@@ -19,13 +27,18 @@ export interface Line {
   readonly value: string;
   readonly limit?: string;
   readonly kept?: boolean;
+  /** What each round took. */
+  readonly cost?: readonly Cost[];
 }
 
-export type Scenario = (say: (line: Line) => void) => Promise<void>;
+export type Scenario = (say: (line: Line) => void, options: BenchOptions) => Promise<void>;
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = { throughput, latency, "long-way": longWay, watching, backlog };
 
-const asked = Deno.args.length > 0 ? Deno.args : Object.keys(SCENARIOS);
+const named = Deno.args.filter((arg) => !arg.startsWith("--"));
+const option = (name: string) => Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+const options: BenchOptions = { without: new Set(option("without")?.split(",")), rounds: Number(option("rounds") ?? 5) };
+const asked = named.length > 0 ? named : Object.keys(SCENARIOS);
 for (const name of asked) {
   const scenario = SCENARIOS[name];
   if (!scenario) {
@@ -33,8 +46,10 @@ for (const name of asked) {
     Deno.exit(2);
   }
   console.log(`\n${name}`);
-  await scenario(({ what, value, limit, kept }) => {
+  await scenario(({ what, value, limit, kept, cost }) => {
     const verdict = limit === undefined ? "" : `  (limit ${limit}: ${kept ? "kept" : "NOT kept"})`;
-    console.log(`  ${what.padEnd(58)} ${value.padStart(12)}${verdict}`);
-  });
+    const processor = cost === undefined ? "" : `  processor ${secs(median(cost.map(({ cpu }) => cpu)))}`;
+    const rounds = cost === undefined ? "" : `  [${cost.map(({ wall }) => wall.toFixed(2)).join(" ")}]`;
+    console.log(`  ${what.padEnd(58)} ${value.padStart(12)}${processor}${rounds}${verdict}`);
+  }, options);
 }
