@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { setColorEnabled } from "@std/fmt/colors";
 import about from "./deno.json" with { type: "json" };
 import type { Tools } from "./src/commands/command.ts";
 import { COMMANDS } from "./src/commands/commands.ts";
@@ -21,12 +22,14 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   const stdout = (text: string) => system.print("stdout", text);
   const stderr = (text: string) => system.print("stderr", text);
   const columns = system.columns();
+  const colors = system.isTerminal("stdout") && system.isTerminal("stderr") && !Deno.noColor;
+  setColorEnabled(colors);
   const parsed = parse(argv, COMMANDS, {
     version: about.version,
     calledAs: process.argv0,
     stdout,
     stderr,
-    colors: system.isTerminal("stdout") && !Deno.noColor,
+    colors,
     ...(columns === null ? {} : { width: Math.max(columns, NARROWEST) }),
   });
   if (parsed.kind === "done") return parsed.code;
