@@ -1,0 +1,106 @@
+/**
+ * What is looked for in History. It stands in the address, so it can be kept and sent.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import type { NightList } from "../../api_types.ts";
+import { Glyph } from "../parts/glyph.tsx";
+import { nightName } from "../parts/times.ts";
+import { useAsk } from "../store/ask.ts";
+import { part } from "../store/live.ts";
+import { route, setQuery } from "../store/route.ts";
+
+const destinations = part("destinations");
+const tonight = part("tonight");
+const TYPING_MS = 200;
+
+const STATES: readonly (readonly [string, string])[] = [
+  ["", "Any state"],
+  ["queued,sending,deferred", "On the way"],
+  ["queued,deferred", "Waiting"],
+  ["delivered", "Delivered"],
+  ["failed", "Failed"],
+  ["trouble", "Needs a person"],
+];
+
+export function HistoryFilters(): JSX.Element {
+  const { query } = route.value;
+  const names = [...new Set((destinations.value ?? []).map(({ name }) => name))];
+  const nights = useAsk<NightList>("/api/nights", tonight.value?.night).answer?.value.nights ?? [];
+  const any = ["search", "destination", "state", "night", "job"].some((name) => (query[name] ?? "") !== "");
+  return (
+    <search class="filters">
+      <Search />
+      <Choice
+        name="destination"
+        label="Destination"
+        options={[["", "Any destination"], ...names.map((name) => [name, name] as const)]}
+      />
+      <Choice name="state" label="State" options={STATES} />
+      <Choice name="night" label="Night" options={[["", "Any night"], ...nights.map((one) => [one, nightName(one)] as const)]} />
+      {any && (
+        <button
+          type="button"
+          class="button"
+          onClick={() => setQuery({ search: "", destination: "", state: "", night: "", job: "" })}
+        >
+          <Glyph name="close" />Clear
+        </button>
+      )}
+    </search>
+  );
+}
+
+function Search(): JSX.Element {
+  const field = useRef<HTMLInputElement>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const value = route.value.query["search"] ?? "";
+  // What stands in the address goes into the field, but not while somebody types.
+  useEffect(() => {
+    if (field.current !== null && document.activeElement !== field.current) field.current.value = value;
+  }, [value]);
+  return (
+    <label class="search">
+      <Glyph name="search" />
+      <input
+        id="search"
+        ref={field}
+        type="search"
+        placeholder="Part of the name"
+        aria-label="Search by part of the path"
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={500}
+        onInput={(event) => {
+          const text = event.currentTarget.value;
+          clearTimeout(timer.current);
+          timer.current = setTimeout(() => setQuery({ search: text }), TYPING_MS);
+        }}
+      />
+    </label>
+  );
+}
+
+interface ChoiceProps {
+  readonly name: string;
+  readonly label: string;
+  readonly options: readonly (readonly [value: string, text: string])[];
+}
+
+function Choice({ name, label, options }: ChoiceProps): JSX.Element {
+  const value = route.value.query[name] ?? "";
+  // A value from an address that is not in the list is in force all the same.
+  const all = options.some(([one]) => one === value) ? options : [...options, [value, value] as const];
+  return (
+    <select
+      aria-label={label}
+      class={value === "" ? "" : "is-set"}
+      value={value}
+      onChange={(event) => setQuery({ [name]: event.currentTarget.value })}
+    >
+      {all.map(([one, text]) => <option key={one} value={one}>{text}</option>)}
+    </select>
+  );
+}

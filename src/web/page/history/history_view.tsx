@@ -1,0 +1,123 @@
+/**
+ * The view History: every delivery there ever was, to be searched, filtered and taken along.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { DeliveryAsk } from "../../api_types.ts";
+import { count, plural } from "../parts/format.ts";
+import { Glyph } from "../parts/glyph.tsx";
+import { route, setQuery } from "../store/route.ts";
+import { HistoryFilters } from "./history_filters.tsx";
+import { historyPages } from "./history_pages.ts";
+import { HistoryRow } from "./history_row.tsx";
+import { LongList } from "./long_list.tsx";
+
+const FILTERS = [
+  "search",
+  "destination",
+  "state",
+  "night",
+  "job",
+  "sort",
+  "order",
+] as const satisfies readonly (keyof DeliveryAsk)[];
+type Sort = NonNullable<DeliveryAsk["sort"]>;
+
+const COLUMNS: readonly { readonly name: string; readonly class: string; readonly sort?: Sort }[] = [
+  { name: "Image", class: "col-name", sort: "path" },
+  { name: "Destination", class: "col-to" },
+  { name: "State", class: "col-state" },
+  { name: "Size", class: "col-size", sort: "size" },
+  { name: "Finished", class: "col-queued", sort: "queued_at" },
+  { name: "Delivered", class: "col-delivered", sort: "delivered_at" },
+];
+/** Above this many pixels, new rows may come in by themselves. */
+const TOP_PX = 20;
+
+export function HistoryView(): JSX.Element {
+  const { query } = route.value;
+  const filter = new URLSearchParams(FILTERS.flatMap((name) => {
+    const value = query[name] ?? "";
+    return value === "" ? [] : [[name, value]];
+  })).toString();
+  const scrolled = useRef(0);
+  const pages = useMemo(() => historyPages(filter, () => scrolled.current < TOP_PX), [filter]);
+  useEffect(() => pages.close, [pages]);
+  // Read here, so that the rows are drawn anew when they change.
+  const [total, , problem, stale] = [pages.total.value, pages.version.value, pages.problem.value, pages.stale.value];
+  return (
+    <>
+      <header class="view-head">
+        <h1>History</h1>
+        <p class="found" role="status">{total === null ? "…" : `${count(total)} ${plural(total, "delivery")}`}</p>
+        <nav class="exports" aria-label="Export">
+          <a class="button" href={`/api/deliveries.csv?${exported(filter)}`} download="image-transfer.csv">
+            <Glyph name="save" />CSV
+          </a>
+          <a class="button" href={`/api/deliveries.json?${exported(filter)}`} download="image-transfer.json">
+            <Glyph name="save" />JSON
+          </a>
+        </nav>
+      </header>
+      <HistoryFilters />
+      {problem !== null && <p class="problem" role="alert">{`${problem.message}. ${problem.hint}`}</p>}
+      <div class="history" role="table" aria-label="Deliveries" aria-rowcount={(total ?? 0) + 1}>
+        <div class="history-head" role="rowgroup">
+          <div class="history-line" role="row" aria-rowindex={1}>
+            {COLUMNS.map((column) => <Head key={column.name} {...column} />)}
+          </div>
+        </div>
+        {total === 0
+          ? (
+            <p class="nothing is-large" role="row">
+              <span role="cell">Nothing matches.</span>
+            </p>
+          )
+          : (
+            <LongList
+              count={total ?? 0}
+              label="Rows"
+              top={filter}
+              onScroll={(px) => scrolled.current = px}
+              onSight={pages.need}
+              row={(at) => <HistoryRow key={at} at={at} one={pages.row(at)} />}
+            />
+          )}
+        {stale && (
+          <button type="button" class="button is-primary fresh" onClick={pages.refresh}>
+            <Glyph name="scan" />Show what is new
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** The order is that of queueing in an export. */
+function exported(filter: string): string {
+  const query = new URLSearchParams(filter);
+  query.delete("sort");
+  query.delete("order");
+  return query.toString();
+}
+
+function Head({ name, class: column, sort }: typeof COLUMNS[number]): JSX.Element {
+  const { query } = route.value;
+  const isSorted = sort !== undefined && (query["sort"] ?? "queued_at") === sort;
+  const order = query["order"] === "asc" ? "asc" : "desc";
+  return (
+    <div class={column} role="columnheader" aria-sort={isSorted ? order === "asc" ? "ascending" : "descending" : undefined}>
+      {sort === undefined ? name : (
+        <button
+          type="button"
+          class={isSorted ? `sorted is-${order}` : ""}
+          onClick={() => setQuery({ sort, order: isSorted && order === "desc" ? "asc" : "desc" })}
+        >
+          {name}
+        </button>
+      )}
+    </div>
+  );
+}

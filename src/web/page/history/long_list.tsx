@@ -1,0 +1,78 @@
+/**
+ * A list of any length of which only the rows in sight exist. Browsers cannot scroll further than some million pixels: beyond that,
+ * the bar stands for the whole list in proportion.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+export interface LongListProps {
+  readonly count: number;
+  readonly label: string;
+  readonly row: (at: number) => JSX.Element;
+  /** Told which rows are in sight. */
+  readonly onSight: (from: number, to: number) => void;
+  /** Back to the top when this changes. */
+  readonly top: string;
+  /** Told how far from the top it is, in pixels. */
+  readonly onScroll: (px: number) => void;
+}
+
+const MOST_PX = 8_000_000;
+/** Rows above and below that exist before they are seen. */
+const SPARE = 8;
+
+interface Sight {
+  readonly scrollTop: number;
+  readonly height: number;
+  readonly rowPx: number;
+}
+
+export function LongList({ count, label, row, onSight, top, onScroll }: LongListProps): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const [sight, setSight] = useState<Sight>({ scrollTop: 0, height: 600, rowPx: 44 });
+  const { scrollTop, height, rowPx } = sight;
+
+  useLayoutEffect(() => {
+    const place = box.current;
+    if (place === null) return;
+    const look = () => {
+      onScroll(place.scrollTop);
+      setSight({ scrollTop: place.scrollTop, height: place.clientHeight, rowPx: rowHeight(place) });
+    };
+    const watcher = new ResizeObserver(look);
+    watcher.observe(place);
+    place.addEventListener("scroll", look, { passive: true });
+    return () => {
+      watcher.disconnect();
+      place.removeEventListener("scroll", look);
+    };
+  }, []);
+  useEffect(() => box.current?.scrollTo(0, 0), [top]);
+
+  const whole = Math.min(count * rowPx, MOST_PX);
+  const inSight = Math.ceil(height / rowPx);
+  const range = Math.max(1, whole - height);
+  // Where the list fits, one pixel is one pixel.
+  const exact = whole === count * rowPx
+    ? scrollTop / rowPx
+    : Math.min(1, scrollTop / range) * Math.max(0, count - height / rowPx);
+  const from = Math.max(0, Math.floor(exact) - SPARE);
+  const to = Math.min(count, Math.floor(exact) + inSight + SPARE);
+  useEffect(() => onSight(Math.floor(exact), Math.floor(exact) + inSight), [Math.floor(exact), inSight, count]);
+  const offset = scrollTop - (exact - from) * rowPx;
+  return (
+    <div class="long-list" ref={box} tabIndex={0} role="rowgroup" aria-label={label}>
+      <div class="long-list-whole" role="presentation" style={{ height: `${whole}px` }}>
+        <div class="long-list-part" role="presentation" style={{ transform: `translateY(${Math.max(0, offset)}px)` }}>
+          {Array.from({ length: Math.max(0, to - from) }, (_, at) => row(from + at))}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function rowHeight(place: HTMLElement): number {
+  return parseFloat(getComputedStyle(place).getPropertyValue("--row-px")) || 44;
+}

@@ -1,0 +1,80 @@
+/**
+ * The one sentence that can be read from across the room, what to do about it, and the night in numbers.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { bytes, count, duration, plural } from "../parts/format.ts";
+import { Glyph } from "../parts/glyph.tsx";
+import { nightName } from "../parts/times.ts";
+import { pause, resume, scan } from "../store/actions.ts";
+import { now } from "../store/clock.ts";
+import { reconnect } from "../store/connection.ts";
+import { isLive, link, live, part } from "../store/live.ts";
+import { hrefOf } from "../store/route.ts";
+import { shownHeadline } from "./shown_headline.ts";
+
+const tonight = part("tonight");
+const destinations = part("destinations");
+
+export function HeadlinePanel(): JSX.Element {
+  const { level, text, advice } = shownHeadline.value;
+  return (
+    <section class={`headline level-${level}`} aria-label="State">
+      <Glyph name={level} />
+      <div class="headline-words">
+        <h1>{text}</h1>
+        {advice !== "" && <p class="advice">{advice}</p>}
+        <Foot />
+      </div>
+      <div class="headline-actions">
+        {isLive.value ? <Actions /> : link.value.kind === "lost" && (
+          <button type="button" class="button" onClick={reconnect}>
+            <Glyph name="retry" />Try now<Countdown until={link.value.retryAt} />
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Foot(): JSX.Element | null {
+  const sum = tonight.value;
+  if (sum === null || live.value === null) return null;
+  return (
+    <p class="headline-foot">
+      <a href={hrefOf("night")}>Night of {nightName(sum.night)}</a>
+      <span>{count(sum.files)} {plural(sum.files, "image")}</span>
+      {sum.files > 0 && <span>{bytes(sum.bytes)}</span>}
+    </p>
+  );
+}
+
+function Actions(): JSX.Element {
+  const all = destinations.value ?? [];
+  const paused = all.filter(({ state }) => state === "paused").length;
+  const everything = all.length > 1 ? " all" : "";
+  return (
+    <>
+      <button type="button" class="button" onClick={() => scan()}>
+        <Glyph name="scan" />Scan now
+      </button>
+      {paused < all.length && (
+        <button type="button" class="button" onClick={() => pause(null)}>
+          <Glyph name="pause" />Pause{everything}
+        </button>
+      )}
+      {paused > 0 && (
+        <button type="button" class="button is-primary" onClick={() => resume(null)}>
+          <Glyph name="play" />Resume{everything}
+        </button>
+      )}
+    </>
+  );
+}
+
+/** By the browser's own clock. */
+function Countdown({ until }: { readonly until: number }): JSX.Element | null {
+  const leftMs = now.value === 0 ? 0 : until - Date.now();
+  return leftMs < 1000 ? null : <span class="dim">&nbsp;({duration(leftMs)})</span>;
+}

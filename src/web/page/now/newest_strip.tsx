@@ -1,0 +1,25 @@
+/**
+ * The images that arrived last.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { Panel } from "../parts/panel.tsx";
+import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
+import { part } from "../store/live.ts";
+import { hrefOf } from "../store/route.ts";
+
+const newest = part("newest");
+const MOST = 16;
+
+export function NewestStrip(): JSX.Element | null {
+  const all = newest.value ?? [];
+  if (all.length === 0) return null;
+  return (
+    <Panel title="Just arrived" aside={<a href={hrefOf("night")}>all of the night</a>}>
+      <ul class="strip-of-images">
+        {all.slice(0, MOST).map((one) => <Thumbnail key={imageKey(one)} one={one} />)}
+      </ul>
+    </Panel>
+  );
+}

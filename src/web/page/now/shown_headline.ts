@@ -1,0 +1,31 @@
+/**
+ * The headline as it may be shown: the daemon's own while it is heard, and never an old one as if it were of this moment.
+ *
+ * @module
+ */
+import { computed, type ReadonlySignal } from "@preact/signals";
+import type { Headline } from "../../api_types.ts";
+import { timeText } from "../parts/times.ts";
+import { headline, link, toldAt } from "../store/live.ts";
+
+export interface ShownHeadline {
+  readonly level: Headline["level"] | "away";
+  readonly text: string;
+  readonly advice: string;
+}
+
+export const shownHeadline: ReadonlySignal<ShownHeadline> = computed(() => {
+  const { kind } = link.value;
+  const told = headline.value;
+  if (kind === "no_session") return { level: "away", text: "This session is over", advice: "" };
+  if (kind === "live" && told !== null) return told;
+  if (told === null) {
+    if (kind === "connecting") return { level: "away", text: "Connecting to the daemon…", advice: "" };
+    return { level: "away", text: "The daemon does not answer", advice: "It is tried again until it does." };
+  }
+  return {
+    level: "away",
+    text: "The daemon is not heard just now",
+    advice: `At ${timeText(toldAt.value, "clock")} it said: ${told.text}. What stands here may be out of date.`,
+  };
+});

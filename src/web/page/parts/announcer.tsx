@@ -1,0 +1,26 @@
+/**
+ * Says the headline to who cannot see it: at once when things get better or worse, now and then while numbers change.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { shownHeadline } from "../now/shown_headline.ts";
+
+const QUIET_MS = 30_000;
+
+export function Announcer(): JSX.Element {
+  const { level, text, advice } = shownHeadline.value;
+  const [said, say] = useState("");
+  const last = useRef({ level: "", at: 0 });
+  useEffect(() => {
+    const waitMs = last.current.level === level ? Math.max(0, last.current.at + QUIET_MS - Date.now()) : 0;
+    const timer = setTimeout(() => {
+      last.current = { level, at: Date.now() };
+      // Without the advice where it counts down.
+      say(level === "away" ? text : `${text}. ${advice}`);
+    }, waitMs);
+    return () => clearTimeout(timer);
+  }, [level, text]);
+  return <p class="unseen" role="status" aria-live="polite">{said}</p>;
+}

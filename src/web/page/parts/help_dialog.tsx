@@ -1,0 +1,40 @@
+/**
+ * What the page can do, in short.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { helpIsOpen, SHORTCUTS } from "../shortcuts.ts";
+import { live } from "../store/live.ts";
+import { preferences } from "../store/preferences.ts";
+import { Dialog } from "./dialog.tsx";
+
+export function HelpDialog(): JSX.Element | null {
+  if (!helpIsOpen.value) return null;
+  const { shortcuts } = preferences;
+  return (
+    <Dialog title="Help" onClose={() => helpIsOpen.value = false}>
+      <dl class="keys">
+        {SHORTCUTS.map(({ key, does }) => (
+          <div key={key}>
+            <dt>{key.split(" ").map((one) => <kbd key={one}>{one}</kbd>)}</dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={shortcuts.value}
+          onChange={(event) => shortcuts.value = event.currentTarget.checked}
+        />
+        Shortcuts of a single letter
+      </label>
+      <p class="dim">
+        “Delivered” means that the whole file lies under its final name at the destination; “proven” that its hash was compared
+        there. In a terminal, <code>image-transfer status</code>, <code>history</code> and <code>doctor</code> tell more.
+      </p>
+      {live.value !== null && <p class="dim">image-transfer {live.value.status.version}</p>}
+    </Dialog>
+  );
+}

@@ -1,0 +1,26 @@
+/**
+ * A name from a disk. It may hold anything, so it is text and nothing else; where it is too long its middle goes, for the number of
+ * an image stands at its end.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { printable } from "../../../domain/printable.ts";
+
+/** Characters at the end that are always shown. */
+const TAIL = 13;
+
+export function Name({ text }: { readonly text: string }): JSX.Element {
+  const safe = printable(text);
+  const slash = safe.lastIndexOf("/") + 1;
+  const cut = Math.max(slash, safe.length - TAIL);
+  return (
+    <span class="name" title={safe}>
+      <span class="name-head">
+        {slash > 0 && <span class="name-folder">{safe.slice(0, slash)}</span>}
+        {safe.slice(slash, cut)}
+      </span>
+      <span class="name-tail">{safe.slice(cut)}</span>
+    </span>
+  );
+}

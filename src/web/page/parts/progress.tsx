@@ -1,0 +1,34 @@
+/**
+ * How far something is.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { ratio } from "./format.ts";
+
+export interface ProgressProps {
+  readonly done: number;
+  readonly all: number;
+  /** What it is of, for who cannot see it. */
+  readonly label: string;
+  /** The same in words, e.g. `34 of 120 MB`. */
+  readonly text: string;
+  readonly tone?: "good" | "busy" | "warning" | "bad";
+}
+
+export function Progress({ done, all, label, text, tone = "busy" }: ProgressProps): JSX.Element {
+  const part = ratio(done, all);
+  return (
+    <div
+      class={`progress tone-${tone}`}
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.floor(part * 100)}
+      aria-valuetext={text}
+    >
+      <div class="progress-done" style={{ transform: `scaleX(${part})` }} />
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+/**
+ * Shown in place of everything when the daemon does not know this browser any more.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+
+export function SessionOver(): JSX.Element {
+  return (
+    <main class="session-over">
+      <img src="/assets/icon.svg" alt="" width="56" height="56" />
+      <h1>This session is over</h1>
+      <p>On the computer where the daemon runs, this opens the page anew:</p>
+      <pre>image-transfer open</pre>
+      <p>
+        Or{" "}
+        <a href="/">log in with the token</a>. Deliveries go on meanwhile; once there is a session, this page goes on by itself.
+      </p>
+    </main>
+  );
+}

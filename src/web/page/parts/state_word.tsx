@@ -1,0 +1,40 @@
+/**
+ * The state of a delivery in a word or two, with its sign.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import type { DeliveryView } from "../../api_types.ts";
+import { Glyph, type GlyphName } from "./glyph.tsx";
+
+const PROOFS: Readonly<Record<string, string>> = { checksum: "proven", read_back: "read back", size: "size only" };
+
+export function StateWord({ one }: { readonly one: DeliveryView }): JSX.Element {
+  const { glyph, tone, word } = wordOf(one);
+  return (
+    <span class={`state tone-text-${tone}`} title={one.error?.message}>
+      <Glyph name={glyph} />
+      {word}
+    </span>
+  );
+}
+
+function wordOf({ state, proof, error }: DeliveryView): { glyph: GlyphName; tone: string; word: string } {
+  switch (state) {
+    case "queued":
+      return { glyph: "warning", tone: "dim", word: "queued" };
+    case "sending":
+      return { glyph: "busy", tone: "busy", word: "sending" };
+    case "deferred":
+      return { glyph: "warning", tone: "warning", word: "tried again" };
+    case "delivered":
+      return { glyph: "good", tone: "good", word: proof === null ? "delivered, not proven" : PROOFS[proof] ?? proof };
+    case "failed":
+      // Left alone on purpose, and listed for the record.
+      if (error?.code === "superseded") return { glyph: "next", tone: "dim", word: "replaced" };
+      if (error?.code === "skipped") return { glyph: "next", tone: "dim", word: "skipped" };
+      return { glyph: "bad", tone: "bad", word: "failed" };
+    default:
+      return state satisfies never;
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * A moment; the other time scale shows when it is pointed at.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { bothTimes, timeText } from "./times.ts";
+
+export interface TimeProps {
+  /** Milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly shape?: "clock" | "minute" | "day" | "full";
+}
+
+export function Time({ at, shape = "clock" }: TimeProps): JSX.Element {
+  return <time class="time" dateTime={new Date(at).toISOString()} title={bothTimes(at)}>{timeText(at, shape)}</time>;
+}

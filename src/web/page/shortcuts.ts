@@ -1,0 +1,50 @@
+/**
+ * Single letters that spare a way with the mouse. They can be switched off, and rest while something is typed.
+ *
+ * @module
+ */
+import { signal } from "@preact/signals";
+import { scan } from "./store/actions.ts";
+import { nextTheme, preferences } from "./store/preferences.ts";
+import { go, route, VIEWS } from "./store/route.ts";
+
+export const SHORTCUTS: readonly { readonly key: string; readonly does: string }[] = [
+  { key: "1 2 3 4", does: "Now, Night, History, Trouble" },
+  { key: "/", does: "Search in History" },
+  { key: "s", does: "Scan now" },
+  { key: "u", does: "Times in UT or local time" },
+  { key: "c", does: "Colours: automatic, light, dark, red" },
+  { key: "?", does: "This help" },
+];
+
+export const helpIsOpen = signal(false);
+
+export function startShortcuts(): void {
+  addEventListener("keydown", (event) => {
+    if (!preferences.shortcuts.value || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (document.querySelector("dialog[open]") !== null) return;
+    if (press(event.key)) event.preventDefault();
+  });
+}
+
+function press(key: string): boolean {
+  const view = VIEWS[Number(key) - 1];
+  if (view !== undefined) go(view);
+  else if (key === "/") search();
+  else if (key === "s") void scan();
+  else if (key === "u") preferences.utc.value = !preferences.utc.value;
+  else if (key === "c") nextTheme();
+  else if (key === "?") helpIsOpen.value = true;
+  else return false;
+  return true;
+}
+
+function search(): void {
+  if (route.value.view !== "history") go("history");
+  // Once the view is there.
+  setTimeout(() => document.querySelector<HTMLInputElement>("#search")?.focus(), 50);
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName));
+}

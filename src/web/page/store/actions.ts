@@ -1,0 +1,69 @@
+/**
+ * What the page can do, each with a word about how it came out.
+ *
+ * @module
+ */
+import { signal } from "@preact/signals";
+import type { Actions } from "../../api_types.ts";
+import { count, plural } from "../parts/format.ts";
+import { ask, AskError } from "./ask.ts";
+
+export interface Toast {
+  readonly id: number;
+  readonly level: "good" | "bad";
+  readonly text: string;
+}
+
+export const toasts = signal<readonly Toast[]>([]);
+/** Longer for a failure: it is to be read. */
+const SHOWN_MS = { good: 5_000, bad: 12_000 } as const;
+let lastId = 0;
+
+/** Says something for a while. */
+export function toast(level: Toast["level"], text: string): void {
+  const id = ++lastId;
+  toasts.value = [...toasts.value.slice(-2), { id, level, text }];
+  setTimeout(() => dismiss(id), SHOWN_MS[level]);
+}
+
+export function dismiss(id: number): void {
+  toasts.value = toasts.value.filter((one) => one.id !== id);
+}
+
+/** Back into the queue; null for all that are trouble. */
+export function retry(ids: readonly number[] | null): Promise<void> {
+  return act("retry", { ids }, ({ count: n }) => {
+    return n === 0 ? "Nothing to retry: it was taken up already" : `${count(n)} ${plural(n, "delivery")} back in the queue`;
+  });
+}
+
+/** Null for all destinations. */
+export function pause(destination: string | null): Promise<void> {
+  return act("pause", { destination }, ({ destinations }) => `Paused: ${destinations.join(", ")}`);
+}
+
+/** Ends a pause, or a wait: it is tried at once. */
+export function resume(destination: string | null): Promise<void> {
+  return act("resume", { destination }, ({ destinations }) => `Goes on: ${destinations.join(", ")}`);
+}
+
+/** Without a job, all. */
+export function scan(job?: string): Promise<void> {
+  return act("scan", job === undefined ? {} : { job }, ({ jobs }) => {
+    return jobs.length < 2 ? "Looking for new images" : `Looking for new images of ${jobs.join(", ")}`;
+  });
+}
+
+async function act<K extends keyof Actions>(
+  name: K,
+  body: Actions[K]["ask"],
+  done: (answer: Actions[K]["answer"]) => string,
+): Promise<void> {
+  try {
+    const { value } = await ask<Actions[K]["answer"]>(`/api/${name}`, undefined, body);
+    toast("good", done(value));
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error;
+    toast("bad", error.hint === "" ? error.message : `${error.message}. ${error.hint}`);
+  }
+}

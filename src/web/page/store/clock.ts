@@ -1,0 +1,29 @@
+/**
+ * The time as the daemon has it, ticking once a second while somebody looks.
+ *
+ * @module
+ */
+import { signal } from "@preact/signals";
+
+/** Below this much, what the clocks of browser and daemon differ by is the way of the message. */
+const SMALL_SKEW_MS = 2_000;
+let skewMs = 0;
+
+/** Milliseconds since 1970 UTC by the daemon's clock. */
+export const now = signal(Date.now());
+
+/** Hears what the daemon's clock shows. */
+export function setClock(daemonAt: number): void {
+  const skew = daemonAt - Date.now();
+  skewMs = Math.abs(skew) < SMALL_SKEW_MS ? 0 : skew;
+}
+
+/** Ticks from now on; `onTick` is called each time. */
+export function startClock(onTick: () => void): void {
+  const tick = () => {
+    if (document.visibilityState === "visible") now.value = Date.now() + skewMs;
+    onTick();
+  };
+  setInterval(tick, 1000);
+  document.addEventListener("visibilitychange", tick);
+}

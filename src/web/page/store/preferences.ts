@@ -1,0 +1,65 @@
+/**
+ * What who looks at the page prefers: colours, the time scale, shortcuts. Kept in the browser, where it keeps anything.
+ *
+ * @module
+ */
+import { effect, type Signal, signal } from "@preact/signals";
+
+/** `red` keeps eyes that are used to the dark. */
+export const THEMES = ["auto", "light", "dark", "red"] as const;
+export type Theme = typeof THEMES[number];
+
+export interface Preferences {
+  readonly theme: Signal<Theme>;
+  /** Times in UT in place of the browser's own zone. */
+  readonly utc: Signal<boolean>;
+  /** Single letters as shortcuts. */
+  readonly shortcuts: Signal<boolean>;
+}
+
+export const preferences: Preferences = {
+  theme: kept("theme", "auto", (text) => THEMES.find((theme) => theme === text)),
+  utc: kept("utc", false, truth),
+  shortcuts: kept("shortcuts", true, truth),
+};
+
+/** The next one, around. */
+export function nextTheme(): void {
+  const { theme } = preferences;
+  theme.value = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
+}
+
+effect(() => {
+  document.documentElement.dataset["theme"] = preferences.theme.value;
+});
+
+function kept<T extends string | boolean>(name: string, otherwise: T, read: (text: string) => T | undefined): Signal<T> {
+  const key = `image-transfer ${name}`;
+  const value = signal<T>(read(stored(key) ?? "") ?? otherwise);
+  effect(() => {
+    store(key, String(value.value));
+  });
+  return value;
+}
+
+function truth(text: string): boolean | undefined {
+  return text === "true" ? true : text === "false" ? false : undefined;
+}
+
+function stored(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    // A browser may refuse to keep anything: then what is preferred lasts as long as the page.
+    return null;
+  }
+}
+
+function store(key: string, value: string): boolean {
+  try {
+    localStorage.setItem(key, value);
+    return true;
+  } catch {
+    return false;
+  }
+}

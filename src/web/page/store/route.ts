@@ -1,0 +1,61 @@
+/**
+ * Which view is shown, from the address after `#`: `#night?night=20261120`. `show` names a delivery whose dialog is open.
+ *
+ * @module
+ */
+import { signal } from "@preact/signals";
+
+export const VIEWS = ["now", "night", "history", "trouble"] as const;
+export type View = typeof VIEWS[number];
+
+export interface Route {
+  readonly view: View;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+export const route = signal<Route>(read());
+/** True once a dialog was opened from within the page: going back closes it. */
+let canGoBack = false;
+
+export function startRouting(): void {
+  addEventListener("hashchange", () => {
+    route.value = read();
+    if (route.value.query["show"] === undefined) canGoBack = false;
+  });
+}
+
+/** The address of a view. */
+export function hrefOf(view: View, query: Readonly<Record<string, string>> = {}): string {
+  const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "")).toString();
+  return text === "" ? `#${view}` : `#${view}?${text}`;
+}
+
+/** Goes there. */
+export function go(view: View, query: Readonly<Record<string, string>> = {}): void {
+  location.hash = hrefOf(view, query);
+}
+
+/** Changes the query of the view that is shown, without a step in the browser's history. */
+export function setQuery(change: Readonly<Record<string, string>>): void {
+  const { view, query } = route.value;
+  history.replaceState(null, "", hrefOf(view, { ...query, ...change }));
+  route.value = read();
+}
+
+/** Opens the dialog of a delivery. */
+export function show(id: number): void {
+  const { view, query } = route.value;
+  canGoBack = true;
+  location.hash = hrefOf(view, { ...query, show: String(id) });
+}
+
+/** Closes it. */
+export function closeShown(): void {
+  if (canGoBack) history.back();
+  else setQuery({ show: "" });
+}
+
+function read(): Route {
+  const [name = "", search = ""] = location.hash.slice(1).split("?", 2);
+  return { view: VIEWS.find((view) => view === name) ?? "now", query: Object.fromEntries(new URLSearchParams(search)) };
+}
