@@ -32,6 +32,7 @@ import { doctor } from "./doctor.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { installService } from "./install_service.ts";
+import { open } from "./open.ts";
 import { pause, resume } from "./pause.ts";
 import { reload } from "./reload.ts";
 import { restart } from "./restart.ts";
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   pause,
   resume,
   history,
+  open,
   verify,
   doctor,
   init,

@@ -73,7 +73,8 @@ export async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const exposures: Exposure[] = [];
   try {
     tell(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
-    if (daemon.url !== null) tell(tools, `Watch it live at   ${cyan(daemon.url)}`);
+    const url = daemon.startUrl();
+    if (url !== null) tell(tools, `Watch it live at   ${cyan(url)}`);
     tell(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends by itself after ${input.for}.`), "");
     if (Number.isFinite(lastsMs)) void system.sleep(lastsMs, closing.signal).then(close);
     const trouble = input.faults ? takeArchiveAway(places.archive, tools, closing.signal) : Promise.resolve();
@@ -120,7 +121,7 @@ async function start(
     transfer_method: "local",
     remote_base_path: places.archive,
     state_directory: places.state,
-    web: false,
+    web: { listen: "127.0.0.1:0" },
   };
   const settings = parseSettings(JSON.stringify(config), "demo", "yaml", tools.system);
   const show = (event: TransferEvent) => {

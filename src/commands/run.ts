@@ -63,6 +63,7 @@ async function attend(daemon: Daemon, input: RunInput, tools: Tools): Promise<nu
   const stop = () => daemon.stop("asked to end");
   tools.signal.addEventListener("abort", stop, { once: true });
   if (tools.signal.aborted) stop();
+  sayWhereThePageIs(daemon, tools);
   try {
     return await untilTheEnd(daemon, input, tools);
   } finally {
@@ -77,6 +78,13 @@ async function untilTheEnd(daemon: Daemon, input: RunInput, tools: Tools): Promi
   await daemon.stopped;
   await Promise.all(beside);
   return daemon.broken() ? EXIT.notDelivered : EXIT.done;
+}
+
+/** The start-up line, with the token in it; not where it would be kept for others to read. */
+function sayWhereThePageIs(daemon: Daemon, { system, stderr }: Tools): void {
+  const address = daemon.startUrl();
+  const isKept = system.env("JOURNAL_STREAM") !== undefined || system.env("XPC_SERVICE_NAME")?.includes("imagetransfer");
+  if (address !== null && !isKept && daemon.settings().log.format === "text") stderr(`Watch it live: ${address}\n`);
 }
 
 function fileReader(file: string, input: RunInput, { system }: Tools): () => Promise<Settings> {

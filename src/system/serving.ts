@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { X509Certificate } from "node:crypto";
 import type { Listening, ListenOptions, LocalAnswer, LocalQuestion, Serving } from "./system.ts";
 
 /** See `Serving`. */
 export const serving: Serving = {
   listen,
   askLocal,
+  certifies,
   upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
 };
 
@@ -44,4 +46,14 @@ async function askLocal(port: number, question: LocalQuestion, signal: AbortSign
 
 function peerOf(address: Deno.Addr): { host: string; port: number } {
   return address.transport === "tcp" ? { host: address.hostname, port: address.port } : { host: "", port: 0 };
+}
+
+function certifies(cert: string, host: string): boolean {
+  try {
+    const named = new X509Certificate(cert);
+    return (named.checkHost(host) ?? named.checkIP(host)) !== undefined;
+  } catch {
+    // Not a certificate: it names nobody. Serving with it fails, and says so.
+    return false;
+  }
 }

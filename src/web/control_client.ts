@@ -10,7 +10,7 @@ import { Failure, type FailureCode } from "../domain/failure.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
-import type { LiveReport } from "./daemon_control.ts";
+import type { LiveReport, Opening } from "./daemon_control.ts";
 import type { StatusReport } from "./status_report.ts";
 
 /** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */
@@ -28,6 +28,8 @@ export interface DaemonClient {
   retry(ids: readonly number[] | null): Promise<number>;
   pause(destination: string | null, by: string): Promise<readonly string[]>;
   resume(destination: string | null): Promise<readonly string[]>;
+  /** Addresses that open the page; null without a page. */
+  opening(): Promise<Opening | null>;
 }
 
 export interface ControlClientOptions {
@@ -96,6 +98,7 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     pause: async (destination, by) =>
       (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
     resume: async (destination) => (await must<{ destinations: string[] }>("POST", "/resume", { destination })).destinations,
+    opening: async () => (await must<{ opening: Opening | null }>("POST", "/opening", {})).opening,
     async stop(waitMs) {
       const { system } = options;
       const start = system.monotonic();

@@ -93,6 +93,7 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
   });
   app.get("/status", async (c) => c.json(await control.status()));
   app.get("/live", (c) => c.json(control.live()));
+  app.post("/opening", (c) => c.json({ opening: control.opening() }));
   app.post("/stop", (c) => {
     // The answer first: stopping closes this very connection.
     sleep(50).then(() => control.stop("asked by the command stop")).catch(onError);

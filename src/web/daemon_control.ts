@@ -15,6 +15,14 @@ export interface LiveReport {
   readonly oldestWaiting: number | null;
 }
 
+/** Addresses that open the page. */
+export interface Opening {
+  /** For a browser's command line, which others on this computer can read: good for one login within two minutes. */
+  readonly once: string;
+  /** For people: with the token, unless that is configured; then good for one login, too. */
+  readonly shown: string;
+}
+
 /** Every call may throw a `Failure`: the asker sees its message and hint. */
 export interface DaemonControl {
   status(): StatusReport | Promise<StatusReport>;
@@ -38,4 +46,6 @@ export interface DaemonControl {
   pause(destination: string | null, by: string): readonly string[];
   /** Takes a pause back, `null` means all; returns the names of those that go on. */
   resume(destination: string | null): readonly string[];
+  /** Addresses that open the page; null without a page. */
+  opening(): Opening | null;
 }

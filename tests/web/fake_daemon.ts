@@ -61,6 +61,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
       told.push(["resume", destination]);
       return [destination ?? "freya"];
     },
+    opening: () => ({ once: `${STATUS.url}?token=once`, shown: `${STATUS.url}?token=shown` }),
     ...instead,
   };
   const options = { stateDirectory, version: "0.1.0", url: STATUS.url, system, onError: (error: unknown) => errors.push(error) };

@@ -1,0 +1,51 @@
+/**
+ * `open`: the live page of the running daemon, in the browser.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { option } from "@optique/core/primitives";
+import type { Command as Program, System } from "../system/system.ts";
+import { defineCommand, EXIT, plain } from "./command.ts";
+import { configOption } from "./options.ts";
+import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
+
+export const open = defineCommand({
+  name: "open",
+  help: "Open the live page in the browser",
+  description: "Prints the page's address with the token in it, and opens it where there is a desktop.",
+  parser: object({
+    config: configOption,
+    print: option("--print", { description: plain("Only print the address") }),
+  }),
+  async run({ config, print }, tools) {
+    const { settings, daemon } = await seekDaemon(config, tools);
+    if (daemon === null) return sayNoDaemon(tools, settings);
+    const opening = await daemon.opening();
+    if (opening === null) {
+      tools.stderr(
+        settings.web === null
+          ? "The page is switched off. To have one, take web: false out of the configuration.\n"
+          : "The page is not there: its port is taken, or its certificate cannot be read. The log tells why.\n",
+      );
+      return EXIT.notDelivered;
+    }
+    tools.stdout(`${opening.shown}\n`);
+    const browser = print ? null : await browserFor(opening.once, tools.system);
+    if (browser === null) return EXIT.done;
+    const { code } = await tools.system.run(browser, tools.signal);
+    // The Explorer always says 1.
+    if (code !== 0 && tools.system.platform !== "windows") {
+      tools.stderr("No browser could be started: open the address by hand.\n");
+    }
+    return EXIT.done;
+  },
+});
+
+/** The program that shows an address; null where there is no desktop. */
+async function browserFor(address: string, system: Pick<System, "platform" | "env" | "which">): Promise<Program | null> {
+  if (system.platform === "linux" && !system.env("DISPLAY") && !system.env("WAYLAND_DISPLAY")) return null;
+  const name = { linux: "xdg-open", darwin: "open", windows: "explorer" }[system.platform];
+  const program = await system.which(name);
+  return program === null ? null : { program, args: [address] };
+}

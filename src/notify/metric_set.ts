@@ -1,0 +1,86 @@
+/**
+ * Names, kinds, labels and help of all metrics. Seed 2's sixteen names are contracts; ours begin with `image_transfer_`.
+ *
+ * @module
+ */
+import type { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** The library's classes, which are loaded late. */
+export interface MetricKinds {
+  readonly Counter: typeof Counter;
+  readonly Gauge: typeof Gauge;
+  readonly Histogram: typeof Histogram;
+}
+
+const PLACE = ["job", "destination"] as const;
+
+/** From a quarter of a second, which a good link takes, to the hour of an outage. */
+const LATENCY_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400];
+const DURATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function metricSet({ Counter, Gauge, Histogram }: MetricKinds, registry: Registry) {
+  const registers = [registry];
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
+    new Counter<T>({ name, help, labelNames, registers });
+  const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
+    new Gauge<T>({ name, help, labelNames, registers });
+  const histogram = <T extends string>(name: string, help: string, buckets: number[], labelNames: readonly T[] = []) =>
+    new Histogram<T>({ name, help, buckets, labelNames, registers });
+
+  return {
+    operations: counter("sync_operations_total", "Attempts to deliver a file to a destination, by how they ended.", [
+      ...PLACE,
+      "result",
+    ]),
+    duration: histogram(
+      "sync_operations_duration_seconds",
+      "How long attempts took, from being taken in hand to their end.",
+      DURATION_BUCKETS,
+      PLACE,
+    ),
+    files: counter("sync_files_processed_total", "Deliveries that are final: delivered, or failed until a person retries.", [
+      ...PLACE,
+      "result",
+    ]),
+    bytes: counter("sync_bytes_transferred_total", "Bytes of delivered files.", PLACE),
+    errors: counter("sync_errors_total", "Attempts that did not deliver, by what was wrong.", [...PLACE, "code"]),
+    uptime: gauge("daemon_uptime_seconds", "How long the daemon runs."),
+    memory: gauge("daemon_memory_usage_bytes", "Resident memory of the daemon."),
+    cpu: gauge("daemon_cpu_usage_percent", "Processor time used since the last scrape; 100 is one processor."),
+    activeJobs: gauge("active_sync_jobs", "Jobs that are sending something at this moment."),
+    watchers: gauge("file_watchers_active", "Jobs whose folder is watched, by events or by polling."),
+    pocketbaseRequests: counter("pocketbase_requests_total", "Requests to PocketBase.", ["collection", "result"]),
+    pocketbaseDuration: histogram(
+      "pocketbase_request_duration_seconds",
+      "How long requests to PocketBase took.",
+      REQUEST_BUCKETS,
+      [
+        "collection",
+      ],
+    ),
+    pocketbaseErrors: counter("pocketbase_connection_errors_total", "Requests that found no PocketBase server."),
+    logEntries: counter("log_entries_total", "Log lines written, by level.", ["level"]),
+    logUploadErrors: counter("log_upload_errors_total", "Uploads of log lines that failed."),
+    logBuffer: gauge("log_buffer_size", "Log lines that wait for their upload."),
+    depth: gauge("image_transfer_queue_deliveries", "Deliveries that are not delivered, by state.", [...PLACE, "state"]),
+    oldest: gauge(
+      "image_transfer_oldest_undelivered_age_seconds",
+      "Age of the oldest delivery that waits; 0 if none does.",
+      PLACE,
+    ),
+    latency: histogram(
+      "image_transfer_delivery_latency_seconds",
+      "From a file being finished to its proven delivery.",
+      LATENCY_BUCKETS,
+      PLACE,
+    ),
+    state: gauge("image_transfer_destination_state", "1 for the state that a destination is in, 0 for the others.", [
+      ...PLACE,
+      "state",
+    ]),
+    free: gauge("image_transfer_destination_free_bytes", "Free space at a destination, where it is known.", PLACE),
+    waiting: gauge("image_transfer_files_waiting", "Files that were seen and are not finished yet.", ["job"]),
+    info: gauge("image_transfer_build_info", "The running version, as a label of the constant 1.", ["version"]),
+  };
+}

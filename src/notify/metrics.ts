@@ -1,0 +1,147 @@
+/**
+ * The metrics for Prometheus: counters hear the event stream, gauges are read when they are asked for. In a registry of its own.
+ *
+ * @module
+ */
+import type { TransferEvent } from "../domain/transfer_event.ts";
+import { type LogLevel, logLine } from "./log_line.ts";
+import { metricSet } from "./metric_set.ts";
+
+/** What gauges show, read at each scrape. Times in milliseconds since 1970 UTC, sizes in bytes. */
+export interface Gauges {
+  readonly now: number;
+  readonly usage: { readonly rssBytes: number; readonly cpuSeconds: number };
+  readonly jobs: readonly { readonly name: string; readonly watched: boolean; readonly filesWaiting: number }[];
+  readonly destinations: readonly {
+    readonly job: string;
+    readonly name: string;
+    readonly state: string;
+    readonly freeBytes: number | null;
+    readonly queued: number;
+    readonly sending: number;
+    readonly deferred: number;
+    readonly failed: number;
+    readonly oldestWaiting: number | null;
+  }[];
+}
+
+export interface Metrics {
+  /** Hears the event stream. */
+  listen(event: TransferEvent): void;
+  /** The text that Prometheus reads, and its media type. */
+  text(): Promise<string>;
+  readonly type: string;
+  /** For whoever talks to PocketBase. */
+  readonly pocketbase: {
+    request(collection: string, result: "ok" | "error", seconds: number): void;
+    connectionError(): void;
+    uploadError(): void;
+    /** Log entries that wait for their upload. */
+    buffered(entries: number): void;
+  };
+}
+
+const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
+export const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused"] as const;
+export const DELIVERY_STATES = ["queued", "sending", "deferred", "failed"] as const;
+
+export interface MetricsTools {
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number;
+  readonly version: string;
+  /** Called at each scrape. */
+  readonly read: () => Gauges;
+  /** Lines below it are not written. */
+  readonly logLevel: () => LogLevel;
+}
+
+/** Makes the metrics. The library is loaded only here. */
+export async function metrics({ startedAt, version, read, logLevel }: MetricsTools): Promise<Metrics> {
+  const { Counter, Gauge, Histogram, Registry } = await import("prom-client");
+  const registry = new Registry();
+  const all = metricSet({ Counter, Gauge, Histogram }, registry);
+  const begun = new Map<number, number>();
+  const known = new Set<string>();
+  let [cpuSeconds, cpuAt] = [0, startedAt];
+
+  return {
+    type: registry.contentType,
+    listen(event) {
+      count(event);
+      const level = logLine(event)?.level;
+      if (level !== undefined && LEVELS.indexOf(level) >= LEVELS.indexOf(logLevel())) all.logEntries.inc({ level });
+    },
+    async text() {
+      observe(read());
+      return await registry.metrics();
+    },
+    pocketbase: {
+      request(collection, result, seconds) {
+        all.pocketbaseRequests.inc({ collection, result });
+        all.pocketbaseDuration.observe({ collection }, seconds);
+      },
+      connectionError: () => all.pocketbaseErrors.inc(),
+      uploadError: () => all.logUploadErrors.inc(),
+      buffered: (entries) => all.logBuffer.set(entries),
+    },
+  };
+
+  function count(event: TransferEvent): void {
+    switch (event.type) {
+      case "queued":
+        begun.delete(event.delivery.id);
+        return;
+      case "sending":
+        begun.set(event.delivery.id, event.at);
+        return;
+      case "delivered":
+      case "deferred":
+      case "failed": {
+        const { id, source, destination, state, queuedAt } = event.delivery;
+        const place = { job: source.job, destination };
+        all.operations.inc({ ...place, result: event.type });
+        known.add(`${source.job}\0${destination}`);
+        const since = begun.get(id);
+        if (since !== undefined) all.duration.observe(place, Math.max(0, event.at - since) / 1000);
+        begun.delete(id);
+        if (state.state === "deferred" || state.state === "failed") all.errors.inc({ ...place, code: state.failure.code });
+        if (event.type === "deferred") return;
+        all.files.inc({ ...place, result: event.type });
+        if (state.state !== "delivered") return;
+        all.bytes.inc(place, state.receipt.bytes);
+        all.latency.observe(place, Math.max(0, event.at - queuedAt) / 1000);
+      }
+    }
+  }
+
+  function observe(gauges: Gauges): void {
+    const { now, usage, jobs, destinations } = gauges;
+    all.uptime.set(Math.max(0, now - startedAt) / 1000);
+    all.memory.set(usage.rssBytes);
+    if (now > cpuAt) all.cpu.set(Math.max(0, 100 * (usage.cpuSeconds - cpuSeconds) / ((now - cpuAt) / 1000)));
+    [cpuSeconds, cpuAt] = [usage.cpuSeconds, now];
+    all.info.set({ version }, 1);
+    all.activeJobs.set(new Set(destinations.filter(({ sending }) => sending > 0).map(({ job }) => job)).size);
+    all.watchers.set(jobs.filter(({ watched }) => watched).length);
+    // A job or destination that a reload took away must not stay.
+    for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free]) gauge.reset();
+    for (const { name, filesWaiting } of jobs) all.waiting.set({ job: name }, filesWaiting);
+    for (const one of destinations) {
+      const place = { job: one.job, destination: one.name };
+      for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);
+      for (const state of DESTINATION_STATES) all.state.set({ ...place, state }, one.state === state ? 1 : 0);
+      all.oldest.set(place, one.oldestWaiting === null ? 0 : Math.max(0, now - one.oldestWaiting) / 1000);
+      if (one.freeBytes !== null) all.free.set(place, one.freeBytes);
+      // There from the first scrape on, so that the first delivery is seen as an increase.
+      for (const result of ["delivered", "failed"]) all.files.inc({ ...place, result }, 0);
+      for (const result of ["delivered", "deferred", "failed"]) all.operations.inc({ ...place, result }, 0);
+      all.bytes.inc(place, 0);
+      const key = `${one.job}\0${one.name}`;
+      if (known.has(key)) continue;
+      known.add(key);
+      all.duration.zero(place);
+      all.latency.zero(place);
+    }
+    for (const level of LEVELS) all.logEntries.inc({ level }, 0);
+  }
+}

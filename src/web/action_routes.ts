@@ -1,0 +1,46 @@
+/**
+ * What a page may do: retry, pause, resume, scan. By POST with a JSON body only, which no foreign page can send.
+ *
+ * @module
+ */
+import type { Context, Hono } from "hono";
+import * as z from "zod";
+import { Failure } from "../domain/failure.ts";
+import type { PageSource } from "./page_source.ts";
+import { refusal, type WebEnv } from "./refusal.ts";
+
+const name = z.string().min(1).max(500);
+const retrying = z.strictObject({ ids: z.array(z.int().positive()).max(100_000).nullable() });
+const placing = z.strictObject({ destination: name.nullable() });
+const scanning = z.strictObject({ job: name.optional() });
+
+export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
+  action("/api/retry", retrying, ({ ids }) => ({ count: source.retry(ids) }));
+  action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));
+  action("/api/resume", placing, ({ destination }) => ({ destinations: source.resume(destination) }));
+  action("/api/scan", scanning, async ({ job }) => ({ jobs: await source.sync(job) }));
+
+  function action<T>(path: string, schema: z.ZodType<T>, act: (body: T) => object | Promise<object>): void {
+    app.post(path, async (c) => {
+      if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
+        return refusal(c, 415, "configuration", "The body must be application/json");
+      }
+      const body = schema.safeParse(await jsonOf(c));
+      if (!body.success) return refusal(c, 400, "configuration", "Cannot understand the request");
+      return c.json(await act(body.data));
+    });
+    app.all(path, (c) => {
+      c.header("allow", "POST");
+      return refusal(c, 405, "configuration", "That needs POST");
+    });
+  }
+}
+
+async function jsonOf(c: Context): Promise<unknown> {
+  try {
+    return JSON.parse(await c.req.text());
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw new Failure("interrupted", "The request broke off", { cause });
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The page and the metrics of a running daemon, put together.
+ *
+ * @module
+ */
+import type { Settings } from "../domain/settings.ts";
+import { VERSION } from "../domain/version.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { EventStream } from "../notify/event_stream.ts";
+import { type Gauges, metrics } from "../notify/metrics.ts";
+import type { Corridor } from "../pipeline/corridor.ts";
+import type { System } from "../system/system.ts";
+import type { DaemonControl } from "./daemon_control.ts";
+import { pageFiles } from "./page_files.ts";
+import type { PageSource } from "./page_source.ts";
+import { runningSource } from "./running_source.ts";
+import { type WebPlace, webPlace } from "./web_place.ts";
+
+export interface DaemonWebTools {
+  readonly system: System;
+  readonly ledger: Ledger;
+  readonly events: EventStream;
+  readonly settings: () => Settings;
+  readonly control: () => DaemonControl;
+  readonly corridors: () => readonly Corridor[];
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number;
+  /** Told where the page is now; null for nowhere. */
+  readonly moved: (url: string | null) => void;
+}
+
+/** Counts from now on; listens when it is given settings. */
+export async function daemonWeb(tools: DaemonWebTools): Promise<WebPlace> {
+  const { system, ledger, events, settings, startedAt, moved } = tools;
+  const { tell } = events;
+  const source = runningSource(tools.control, ledger, tools.corridors, events.listen);
+  const counted = await metrics({
+    startedAt,
+    version: VERSION,
+    read: () => gaugesOf(source, system),
+    logLevel: () => settings().log.level,
+  });
+  events.listen(counted.listen);
+  const ending = new AbortController();
+  const place = webPlace({
+    source,
+    system,
+    tell,
+    moved,
+    files: pageFiles(system, ending.signal),
+    metrics: counted,
+    stateDirectory: settings().stateDirectory,
+    onError: (error) => tell({ type: "notice", level: "error", message: "A request of the page failed", error }),
+  });
+  return {
+    ...place,
+    async stop() {
+      ending.abort();
+      await place.stop();
+    },
+  };
+}
+
+function gaugesOf(source: PageSource, system: Pick<System, "now" | "usage">): Gauges {
+  return {
+    now: system.now(),
+    usage: system.usage(),
+    jobs: source.jobs().map(({ job, how, waiting }) => ({ name: job.name, watched: how !== null, filesWaiting: waiting.length })),
+    destinations: source.destinations().map(({ destination: { job, name }, state, freeBytes }) => ({
+      job,
+      name,
+      state: state.state,
+      freeBytes,
+      ...source.ledger.counts(job, name),
+      oldestWaiting: source.ledger.oldestWaiting(job, name),
+    })),
+  };
+}

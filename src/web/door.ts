@@ -1,0 +1,67 @@
+/**
+ * Lets in who has the token: once by token, from then on by a cookie; scripts by `Authorization: Bearer`.
+ *
+ * @module
+ */
+import { bearerOf, cookieOf, sameText } from "./access.ts";
+import { loginLimit } from "./login_limit.ts";
+import type { Access } from "./token.ts";
+
+/** What became of a try to get in: `waitMs` until the next one is listened to. */
+export type Try = { readonly in: true } | { readonly in: false; readonly waitMs: number };
+
+export interface Door {
+  /** Whether the request has a session or the token with it. */
+  knows(request: Request, peer: string): Try;
+  /** A token was given to begin a session. */
+  login(token: string, peer: string): Try;
+  /** The `Set-Cookie` of a session. */
+  readonly setCookie: string;
+  /** A token for one login within two minutes: what is handed to a browser as an argument can be read by others here. */
+  ticket(): string;
+}
+
+const TICKET_MS = 120_000;
+const MOST_TICKETS = 100;
+const SESSION_SECONDS = 30 * 24 * 3600;
+
+export function makeDoor(access: Access, secure: boolean, now: () => number): Door {
+  const limit = loginLimit();
+  const tickets = new Map<string, number>();
+  const { name, value } = access.cookie;
+
+  function isTicket(token: string): boolean {
+    const until = tickets.get(token);
+    return tickets.delete(token) && until !== undefined && until >= now();
+  }
+
+  function tryToken(token: string, peer: string, tickets: boolean): Try {
+    const waitMs = limit.wait(peer, now());
+    if (waitMs > 0) return { in: false, waitMs };
+    if (sameText(token, access.token) || tickets && isTicket(token)) return { in: true };
+    limit.failed(peer, now());
+    return { in: false, waitMs: limit.wait(peer, now()) };
+  }
+
+  return {
+    knows(request, peer) {
+      const cookie = cookieOf(request, name);
+      if (cookie !== null && sameText(cookie, value)) return { in: true };
+      const bearer = bearerOf(request);
+      return bearer === null ? { in: false, waitMs: 0 } : tryToken(bearer, peer, false);
+    },
+    login: (token, peer) => tryToken(token, peer, true),
+    setCookie: `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_SECONDS}${secure ? "; Secure" : ""}`,
+    ticket() {
+      const ticket = Array.from(crypto.getRandomValues(new Uint8Array(24)), (byte) => byte.toString(16).padStart(2, "0")).join(
+        "",
+      );
+      tickets.set(ticket, now() + TICKET_MS);
+      for (const oldest of tickets.keys()) {
+        if (tickets.size <= MOST_TICKETS) break;
+        tickets.delete(oldest);
+      }
+      return ticket;
+    },
+  };
+}

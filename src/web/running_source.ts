@@ -1,0 +1,40 @@
+/**
+ * What the page asks, answered by the running corridors.
+ *
+ * @module
+ */
+import type { Ledger } from "../ledger/ledger.ts";
+import type { EventStream } from "../notify/event_stream.ts";
+import type { Corridor } from "../pipeline/corridor.ts";
+import type { DaemonControl } from "./daemon_control.ts";
+import type { PageSource } from "./page_source.ts";
+
+export function runningSource(
+  control: () => DaemonControl,
+  ledger: Ledger,
+  corridors: () => readonly Corridor[],
+  listen: EventStream["listen"],
+): PageSource {
+  return {
+    status: () => control().status(),
+    live: () => control().live(),
+    sync: (job) => control().sync(job),
+    retry: (ids) => control().retry(ids),
+    pause: (destination, by) => control().pause(destination, by),
+    resume: (destination) => control().resume(destination),
+    ledger,
+    listen,
+    jobs: () =>
+      corridors().map(({ job, intake }) => ({
+        job,
+        how: intake.how(),
+        failure: intake.failure(),
+        waiting: intake.waiting(),
+      })),
+    destinations: () =>
+      corridors().flatMap(({ outboxes }) => outboxes).map((box) => {
+        const { method, freeBytes } = box.about();
+        return { destination: box.destination, method, state: box.state(), freeBytes, transfers: box.progress() };
+      }),
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * The web server's answers: who may ask, and which part answers. It can change no command, program or key.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { Failure } from "../domain/failure.ts";
+import { isLoopback, isOwnHost, isOwnPage, type OwnAddress } from "./access.ts";
+import { actionRoutes } from "./action_routes.ts";
+import { ANSWER_HEADERS } from "./answer_headers.ts";
+import { apiRoutes, type ApiTools } from "./api_routes.ts";
+import type { Door } from "./door.ts";
+import { liveRoute, type LiveTools } from "./live_route.ts";
+import { loginRoutes } from "./login_routes.ts";
+import { openRoutes, type OpenTools } from "./open_routes.ts";
+import { pageRoutes } from "./page_routes.ts";
+import type { PageFiles } from "./page_files.ts";
+import { refusal, type WebEnv } from "./refusal.ts";
+
+export interface WebTools extends Omit<ApiTools, "system">, Omit<LiveTools, "system">, OpenTools {
+  readonly system: ApiTools["system"] & LiveTools["system"];
+  readonly door: Door;
+  readonly own: OwnAddress;
+  readonly files: PageFiles;
+}
+
+/** Most bytes of a request: fifty thousand ids fit. */
+const MAX_BODY = 512 * 1024;
+
+export function webApp(tools: WebTools): Hono<WebEnv> {
+  const { door, own, onError } = tools;
+  const app = new Hono<WebEnv>();
+
+  app.use(async (c, next) => {
+    if (!isOwnHost(c.req.raw, own)) c.res = refusal(c, 421, "configuration", "This computer does not answer to that name here");
+    else if (!isOwnPage(c.req.raw)) c.res = refusal(c, 403, "permission_denied", "Another page may not ask this");
+    else await next();
+    // The answer that opens a WebSocket must go out as it is.
+    if (c.res.status === 101) return;
+    for (const [name, value] of Object.entries(ANSWER_HEADERS)) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+  });
+  app.use(bodyLimit({ maxSize: MAX_BODY, onError: (c) => refusal(c, 413, "configuration", "That is too much at once") }));
+
+  openRoutes(app, tools, (c) => isLoopback(c.env.peer) || door.knows(c.req.raw, c.env.peer).in);
+  loginRoutes(app, door);
+  app.use("/api/*", async (c, next) => {
+    const known = door.knows(c.req.raw, c.env.peer);
+    if (known.in) return await next();
+    if (known.waitMs > 0) {
+      c.header("retry-after", String(Math.ceil(known.waitMs / 1000)));
+      return refusal(c, 429, "login_refused", "Too many wrong tokens came from there", "Wait a minute, then try the right one.");
+    }
+    return refusal(c, 401, "login_refused", "No session", "Open the page with: image-transfer open");
+  });
+  liveRoute(app, tools);
+  actionRoutes(app, tools.source);
+  apiRoutes(app, tools);
+  pageRoutes(app, tools.files, (c) => door.knows(c.req.raw, c.env.peer));
+
+  app.notFound((c) => refusal(c, 404, "configuration", "There is nothing here"));
+  app.onError((error, c) => {
+    if (error instanceof Failure) return refusal(c, error.code === "internal" ? 500 : 409, error.code, error.message, error.hint);
+    onError(error);
+    return refusal(c, 500, "internal", "Internal error: see the daemon's log");
+  });
+  return app;
+}

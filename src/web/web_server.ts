@@ -1,0 +1,101 @@
+/**
+ * The web server as it listens: made anew when its settings change. Without it the daemon delivers all the same.
+ *
+ * @module
+ */
+import type { WebSettings } from "../domain/settings.ts";
+import type { System } from "../system/system.ts";
+import { isLoopback } from "./access.ts";
+import type { Opening } from "./daemon_control.ts";
+import { makeDoor } from "./door.ts";
+import { liveHub } from "./live_hub.ts";
+import { nightReports } from "./night_report.ts";
+import type { PageFiles } from "./page_files.ts";
+import type { PageSource } from "./page_source.ts";
+import { openAccess } from "./token.ts";
+import { webApp, type WebTools } from "./web_app.ts";
+
+export interface WebServerTools {
+  readonly source: PageSource;
+  readonly files: PageFiles;
+  readonly metrics: WebTools["metrics"];
+  readonly stateDirectory: string;
+  readonly system: Pick<
+    System,
+    | "listen"
+    | "upgradeWebSocket"
+    | "certifies"
+    | "readText"
+    | "writeText"
+    | "facts"
+    | "hostname"
+    | "now"
+    | "monotonic"
+    | "sleep"
+  >;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface WebServer {
+  /** Where the page is, for who has a session. */
+  readonly url: string;
+  /** The address with the token in it, for the start-up line; without, where a token is configured: who configured it knows it. */
+  readonly startUrl: string;
+  /** Addresses that open the page now. */
+  opening(): Opening;
+  /** Resolves when nothing listens any more after its signal was aborted. */
+  readonly finished: Promise<void>;
+}
+
+/**
+ * Listens.
+ *
+ * @throws what keeps it from listening (errors of the operating system; fault `busy` when the port is taken).
+ */
+export async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal): Promise<WebServer> {
+  const { system, source, onError } = tools;
+  const access = await openAccess(tools.stateDirectory, settings.token, system);
+  const { tlsCert, tlsKey } = settings;
+  const tls = tlsCert === null || tlsKey === null
+    ? null
+    : { cert: await system.readText(tlsCert), key: await system.readText(tlsKey) };
+  const door = makeDoor(access, tls !== null, () => system.now());
+  const app = webApp({
+    source,
+    door,
+    own: {
+      listen: settings.host,
+      hostname: system.hostname,
+      certifies: (host) => tls !== null && system.certifies(tls.cert, host),
+    },
+    files: tools.files,
+    hub: liveHub(source, { system, onError }, signal),
+    nights: nightReports(source, system),
+    metrics: settings.metrics ? tools.metrics : null,
+    system,
+    onError,
+  });
+  const listening = await system.listen({
+    host: settings.host,
+    port: settings.port,
+    handler: (request, peer) => app.fetch(request, { peer: peer.host }),
+    ...(tls === null ? {} : { tls }),
+    onError,
+  }, signal);
+  const url = `${tls === null ? "http" : "https"}://${shownHost(settings.host, system.hostname)}:${listening.port}/`;
+  return {
+    url,
+    startUrl: access.configured ? url : `${url}?token=${access.token}`,
+    opening: () => ({
+      once: `${url}?token=${door.ticket()}`,
+      shown: `${url}?token=${access.configured ? door.ticket() : access.token}`,
+    }),
+    finished: listening.finished,
+  };
+}
+
+function shownHost(host: string, hostname: string): string {
+  if (host === "0.0.0.0" || host === "::") return hostname;
+  if (isLoopback(host) && !host.includes(":")) return host;
+  return host.includes(":") ? `[${host}]` : host;
+}
