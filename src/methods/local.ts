@@ -78,9 +78,9 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     const facts = await system.facts(left);
     if (facts === null) return 0;
     if (left !== to) await system.rename(left, to);
-    if (facts.kind === "file" && facts.size <= parcel.source.size && await isPrefix(to, facts.size, parcel, signal)) {
-      return facts.size;
-    }
+    // An empty one is no beginning: the copy makes its file itself.
+    const fits = facts.kind === "file" && facts.size > 0 && facts.size <= parcel.source.size;
+    if (fits && await isPrefix(to, facts.size, parcel, signal)) return facts.size;
     await system.removeTree(to);
     return 0;
   }

@@ -129,7 +129,7 @@ export const CARRYING: readonly Check[] = [
     },
   },
   {
-    name: "put() survives leftovers that are missing, too long, of other bytes",
+    name: "put() survives leftovers that are missing, too long, of other bytes, empty",
     run: async ({ rig, session, signal, source }) => {
       const it = await rig();
       const open = await session(it);
@@ -138,7 +138,8 @@ export const CARRYING: readonly Check[] = [
       await it.view.write(`${STAGING}/old/2`, noise(4 << 20, 2));
       await it.view.write(`${STAGING}/old/3`, noise(1 << 20, 3));
       await it.view.write(`${STAGING}/old/4`, noise(3 << 20, 4));
-      const parcels = [1, 2, 3, 4].map((number) => ({ ...parcel(file, number), leftover: `${STAGING}/old/${number}` }));
+      await it.view.write(`${STAGING}/old/5`, noise(0));
+      const parcels = [1, 2, 3, 4, 5].map((number) => ({ ...parcel(file, number), leftover: `${STAGING}/old/${number}` }));
       assertAllPut(await open.put(parcels, ignoreBytes, signal));
       const staged = parcels.map((each) => each.staged);
       const first = await open.digest(staged, signal);
