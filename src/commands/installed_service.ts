@@ -39,7 +39,7 @@ export async function readInstalled(place: ServicePlace, kind: ServiceKind, tool
   if (where.print === undefined) text = await readIfThere(where.file, tools.system);
   else {
     const { code, stdout } = await tools.system.run(where.print, tools.signal);
-    text = code === 0 ? stdout : null;
+    text = code === 0 && stdout.trim() !== "" ? stdout : null;
   }
   return text === null ? null : { place, mark: readMark(text) };
 }

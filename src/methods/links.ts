@@ -47,7 +47,7 @@ export async function makeLinks({ system, workFolder }: MethodContext): Promise<
     async fill({ parcels }, below) {
       const into = below === undefined ? folder : join(folder, below);
       if (below !== undefined) await system.makeFolder(into, 0o700).catch(refuse);
-      await atMost(16, parcels, ({ parcel, name }) => system.symlink(parcel.source.absolutePath, join(into, name))).catch(refuse);
+      await atMost(16, parcels, ({ parcel, name }) => link(parcel.source.absolutePath, join(into, name), system)).catch(refuse);
     },
     [Symbol.asyncDispose]: () => system.removeTree(folder),
   };
@@ -62,6 +62,17 @@ export async function linkLot(lot: Lot, context: MethodContext): Promise<Links> 
   } catch (error) {
     await links[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** Windows lets only administrators make symlinks: there it is a second name, or a copy where the source is on another disk. */
+async function link(source: string, name: string, system: MethodContext["system"]): Promise<void> {
+  if (system.platform !== "windows") return await system.symlink(source, name);
+  try {
+    await system.link(source, name);
+  } catch (error) {
+    if (!["cross_device", "unsupported", "permission"].includes(faultOf(error))) throw error;
+    await system.copy(source, name, {}, new AbortController().signal);
   }
 }
 
