@@ -41,11 +41,14 @@ export function parse(argv: readonly string[], commands: readonly Command[], opt
   const unnamed = commands.find((command) => command.name === "run")?.unnamed;
   const all: Parser<"sync", Runnable, unknown> = or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
   const words = asService(options.calledAs) ? serviceWays(argv) : argv.length === 0 ? ["run"] : seedOneWays(argv, commands);
+  const isNamed = commands.some((command) => command.name === words[0]);
   const onShow = (code: number): Parsed => ({ kind: "done", code });
   const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
   const parsed = runParserSync<typeof all, Parsed, Parsed>(all, PROGRAM, words, {
     brief: plain("Gets every finished image, whole and proven, to its destinations"),
-    footer: plain("Without a command it runs in the foreground, as `run` does. `--create-config` is `init`."),
+    ...(isNamed
+      ? {}
+      : { footer: plain("Without a command it runs in the foreground, as `run` does. `--create-config` is `init`.") }),
     help: { command: { names: ["help"] }, option: { names: ["-h", "--help"] }, onShow },
     version: { value: `${PROGRAM} ${options.version}`, option: { names: ["-V", "--version"] }, onShow },
     completion: { command: { names: ["completions"] }, shells: SHELLS, onShow },

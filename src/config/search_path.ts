@@ -52,10 +52,10 @@ async function mustBeThere(named: string, by: string, cwd: string, system: Omit<
   const path = absolutePath(named, cwd, system);
   const facts = await system.followedFacts(path);
   if (facts?.kind === "file" || facts?.kind === "other") return path;
-  const reason = facts === null ? "there is no such file" : "it is a folder";
-  throw new Failure("configuration", `Cannot read the configuration "${named}" (named by ${by}): ${reason}`, {
-    hint: `image-transfer init --output "${named}" writes one to begin with.`,
-  });
+  const [reason, hint] = facts === null
+    ? ["there is no such file", `image-transfer init --output "${named}" writes one to begin with.`]
+    : ["it is a folder", "Name the file in it."];
+  throw new Failure("configuration", `Cannot read the configuration "${named}" (named by ${by}): ${reason}`, { hint });
 }
 
 /** A path of the command line made whole: `~` is the home folder, relative ones begin at `cwd`; the shell has done the rest. */

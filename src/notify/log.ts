@@ -1,6 +1,6 @@
 /**
  * The log: one stream of events and notices to a rotating file and the console. A log that cannot be written is
- * said once on the console and never stops a delivery.
+ * said on the console, once in a while, and never stops a delivery.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export async function openLog(
   makeFolder: (path: string) => Promise<void>,
   trouble: (message: string) => void,
 ): Promise<Log> {
-  const sinks: Record<string, Sink> = {};
+  const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble) };
   if (door) sinks.console = consoleSink(settings, door);
   const file = await fileSink(settings, makeFolder, trouble);
   if (file) sinks.file = file;
@@ -42,8 +42,12 @@ export async function openLog(
     reset: true,
     sinks,
     loggers: [
-      { category: ["image-transfer"], sinks: Object.keys(sinks), lowestLevel: settings.level },
-      { category: ["logtape", "meta"], sinks: door ? ["console"] : [], lowestLevel: "warning" },
+      {
+        category: ["image-transfer"],
+        sinks: Object.keys(sinks).filter((name) => name !== "trouble"),
+        lowestLevel: settings.level,
+      },
+      { category: ["logtape", "meta"], sinks: ["trouble"], lowestLevel: "warning" },
     ],
   });
   const logger = getLogger(["image-transfer"]);
@@ -72,10 +76,9 @@ async function fileSink(
   makeFolder: (path: string) => Promise<void>,
   trouble: (message: string) => void,
 ): Promise<Sink | null> {
-  const path = join(settings.directory, settings.file);
   try {
     await makeFolder(settings.directory);
-    return getRotatingFileSink(path, {
+    return getRotatingFileSink(fileOf(settings), {
       formatter: settings.format === "json" ? jsonLine : textLine,
       maxSize: settings.maxBytes,
       maxFiles: settings.backupCount,
@@ -83,11 +86,28 @@ async function fileSink(
       flushInterval: 250,
     });
   } catch (error) {
-    trouble(
-      `Cannot write the log file "${path}": ${
-        error instanceof Error ? error.message : error
-      }. Set log_directory to a folder that this account may write.`,
-    );
+    trouble(`${cannotWrite(settings, error)}. Set log_directory to a folder that this account may write.`);
     return null;
   }
 }
+
+/** Hears from LogTape that lines did not reach the file (its disk is full, say): said at once, then now and then. */
+function troubleSink(settings: LogSettings, trouble: (message: string) => void): Sink {
+  let toldAt = -Infinity;
+  return ({ timestamp, properties }) => {
+    if (timestamp - toldAt < TELL_AGAIN_MS) return;
+    toldAt = timestamp;
+    trouble(`${cannotWrite(settings, properties["error"])}. Delivery goes on; image-transfer history knows what the log lacks.`);
+  };
+}
+
+function cannotWrite(settings: LogSettings, error: unknown): string {
+  const reason = error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/s, "") : String(error);
+  return `Cannot write the log file "${fileOf(settings)}": ${reason}`;
+}
+
+function fileOf(settings: LogSettings): string {
+  return join(settings.directory, settings.file);
+}
+
+const TELL_AGAIN_MS = 10 * 60_000;

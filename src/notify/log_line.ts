@@ -41,11 +41,13 @@ export function logLine(event: TransferEvent): LogLine | null {
         `Watching ${pathField(event.folder)} (job ${event.job}, by ${event.how === "poll" ? "polling" : "events"})`,
       );
     case "not_watching":
-      return line("error", `Cannot watch ${pathField(event.folder)} (job ${event.job}): ${withHint(event.failure)}`);
+      return line("error", `Job ${event.job}: ${withHint(event.failure)}`);
     case "scanned":
       return line(
         "debug",
-        `Scanned job ${event.job}: ${event.files} files, ${event.admitted} new, in ${Math.round(event.milliseconds)} ms`,
+        `Scanned job ${event.job}: ${event.files} ${event.files === 1 ? "file" : "files"}, ${event.admitted} new, in ${
+          Math.round(event.milliseconds)
+        } ms`,
       );
     case "created":
     case "changed":
@@ -68,7 +70,7 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "sending":
       return line(
         event.type === "queued" ? "trace" : "debug",
-        `${event.type === "queued" ? "Queued" : "Sending"} for ${event.delivery.destination}: ${pathOf(event.delivery)}`,
+        `${event.type === "queued" ? "Queued for" : "Sending to"} ${event.delivery.destination}: ${pathOf(event.delivery)}`,
         fieldsOf(event.delivery),
       );
     case "deferred":

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hostname } from "node:os";
+import { homedir, hostname } from "node:os";
 import process from "node:process";
 import { lock } from "./lock.ts";
 import { runtimeFolder } from "./runtime_folder.ts";
@@ -19,7 +19,8 @@ export function createSurroundings(): Surroundings {
     pid: Deno.pid,
     hostname: hostname(),
     uid: Deno.uid(),
-    home: env(platform === "windows" ? "USERPROFILE" : "HOME") ?? (platform === "windows" ? "C:\\" : "/"),
+    // A program started by a service manager may have no HOME: the account's own folder then, never the root.
+    home: env(platform === "windows" ? "USERPROFILE" : "HOME") || homedir() || (platform === "windows" ? "C:\\" : "/"),
     separator: platform === "windows" ? "\\" : "/",
     executable: Deno.execPath(),
     compiled: Deno.build.standalone,

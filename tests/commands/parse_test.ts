@@ -132,3 +132,8 @@ Deno.test("COMMANDS have one name each and help on one line", async () => {
     assertEquals((await outcome([name, "--help"], COMMANDS)).code, 0, name);
   }
 });
+
+Deno.test("parse() tells of the ways without a command only in the help of all", async () => {
+  assertStringIncludes((await outcome(["--help"])).stdout, "Without a command");
+  assertEquals((await outcome(["status", "--help"])).stdout.includes("Without a command"), false);
+});

@@ -78,6 +78,7 @@ Deno.test("findConfigFile() refuses a folder", async () => {
   await using dir = await tempFolder();
   const failure = await assertRejects(() => findConfigFile(dir.path, "/", computer(dir.path)), Failure);
   assertStringIncludes(failure.message, "it is a folder");
+  assertEquals(failure.hint, "Name the file in it.");
 });
 
 Deno.test("findConfigFile() says where it looked when there is none", async () => {

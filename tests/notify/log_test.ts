@@ -131,3 +131,28 @@ Deno.test("openLog() says when the file cannot be written, and the console goes 
   assertMatch(troubles.join(), /^Cannot write the log file ".*image_transfer\.log": .* Set log_directory/);
   assertMatch(lines.join(), /Successfully transferred \/data\/m31\.fits/);
 });
+
+Deno.test({
+  name: "the log says in one plain line that its disk is full, however many lines are lost, and the console goes on",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const troubles: string[] = [];
+    const lines: string[] = [];
+    const door = { pretty: false, write: (text: string) => void lines.push(text) };
+    const full = { ...settings("/dev"), file: "full" };
+    await using log = await openLog(full, door, () => Promise.resolve(), (message) => troubles.push(message));
+    for (let n = 0; n < 500; n++) log.listen(delivered());
+    await log[Symbol.asyncDispose]();
+    assertEquals(troubles.length, 1);
+    assertMatch(troubles[0]!, /^Cannot write the log file "\/dev\/full": No space left on device\. Delivery goes on/);
+    assertEquals(lines.length, 500);
+  },
+});
+
+Deno.test("the log says once which folder cannot be watched", () => {
+  const failure = failureRecord(
+    new Failure("source_gone", 'Cannot watch "/data": the folder is not there', { hint: "Make the folder." }),
+  );
+  const line = logLine({ at: 0, type: "not_watching", job: "spring", folder: "/data", failure });
+  assertEquals(line?.message, 'Job spring: Cannot watch "/data": the folder is not there. Make the folder.');
+});

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import { embeddedUrl } from "../../src/system/surroundings.ts";
+import { startProgram } from "./start_program.ts";
 
 const system = createSystem();
 
@@ -23,4 +24,9 @@ Deno.test("embedded() reads the templates of the services", async () => {
 Deno.test("embeddedUrl() is beside src, and beside the bundle's folder in the binary", () => {
   assertEquals(embeddedUrl("service/x", "file:///p/src/system/surroundings.ts").href, "file:///p/service/x");
   assertEquals(embeddedUrl("service/x", "file:///tmp/d/bundle/main.js").href, "file:///tmp/d/service/x");
+});
+
+Deno.test("home is the account's own folder where HOME is empty, never the root", async () => {
+  await using program = await startProgram(["home"], { HOME: "", USERPROFILE: "" });
+  assertEquals(await program.line(), system.home);
 });

@@ -32,6 +32,10 @@ const ACTS: Readonly<Record<string, () => Promise<unknown>>> = {
   async notify() {
     say(String(await system.notifyServiceManager(args[0] ?? "")));
   },
+  home() {
+    say(system.home);
+    return Promise.resolve();
+  },
   async runtime() {
     say(await system.runtimeFolder());
   },
