@@ -48,7 +48,7 @@ for (const method of ["local", "rsync", "sftp", "scp"] as const) {
       await using daemon = await rig.installation.start();
       const rows = await rig.installation.until(everyDelivered(written));
       assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows);
+      await rig.allIsWell(rows, { crashed: true });
       const now = await identities(rig.there);
       for (const [name, identity] of shown) assertEquals(now.get(name), identity, name);
     },
@@ -73,7 +73,7 @@ for (const method of ["local", "rsync"] as const) {
       const rows = await rig.installation.until(everyDelivered(63), 60);
       assertEquals(await daemon.stop(), 0);
       assert(rig.observer.looks > 0);
-      await rig.allIsWell(rows);
+      await rig.allIsWell(rows, { crashed: true });
     },
   });
 }
@@ -91,7 +91,7 @@ Deno.test({
     await using daemon = await rig.installation.start();
     const rows = await rig.installation.until(everyDelivered(1));
     assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
+    await rig.allIsWell(rows, { crashed: true });
   },
 });
 

@@ -5,11 +5,13 @@
  */
 import { assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { pathField } from "../../src/domain/printable.ts";
 import type { DeliveryJson } from "../../src/web/delivery_json.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { observe, type Observer, stagingRemains } from "../support/observer.ts";
-import { type Sshd, startSshd } from "../support/sshd.ts";
+import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
+import { type ProxyOptions, startProxy, type TcpProxy } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
 export interface Rig extends AsyncDisposable {
@@ -20,30 +22,46 @@ export interface Rig extends AsyncDisposable {
   readonly observer: Observer;
   /** With a remote method: its server. */
   readonly server: Sshd | null;
+  readonly proxy: TcpProxy | null;
   /** Writes a finished FITS file of about `bytes` into the watched folder and allows it at the destination. */
   expose(name: string, bytes?: number, seed?: number): Promise<string>;
-  /** Everything exposed is delivered, proven, equal; no offence was seen; nothing is left over. */
-  allIsWell(rows: readonly DeliveryJson[]): Promise<void>;
+  /** Allows these bytes under this name, and expects them there in the end; the test writes the file. */
+  expect(name: string, content: Uint8Array<ArrayBuffer>): Promise<string>;
+  /** Nothing is expected under this name any more: it is gone, or never finished. */
+  unexpect(name: string): void;
+  /** Bytes that lie in staging folders now. */
+  staged(): Promise<number>;
+  /**
+   * Everything exposed is delivered, proven, equal; no offence was seen; nothing is left over; the log has one line for
+   * each delivery (unless a crash took lines with it).
+   */
+  allIsWell(
+    rows: readonly DeliveryJson[],
+    options?: { readonly crashed?: boolean; readonly listed?: readonly string[] },
+  ): Promise<void>;
 }
 
 export interface RigOptions {
   readonly method: "local" | "rsync" | "scp" | "sftp";
   readonly config?: Readonly<Record<string, unknown>>;
   readonly there?: string;
-  /** Port to connect to in place of the server's own (a proxy). */
-  readonly port?: (server: Sshd) => number;
+  readonly folder?: TempFolder;
+  readonly sshd?: SshdOptions;
+  /** Puts a proxy between daemon and server. */
+  readonly proxy?: ProxyOptions;
 }
 
 export async function makeRig(options: RigOptions): Promise<Rig> {
-  const folder = await tempFolder();
+  const folder = options.folder ?? await tempFolder();
   const [watched, there] = [folder.at("camera"), options.there ?? folder.at("archive")];
-  await Deno.mkdir(watched);
+  await Deno.mkdir(watched, { recursive: true });
   await Deno.mkdir(there, { recursive: true });
-  const server = options.method === "local" ? null : await startSshd();
+  const server = options.method === "local" ? null : await startSshd(options.sshd);
+  const proxy = server && options.proxy ? startProxy(server.port, options.proxy) : null;
   const remote = server === null
     ? {}
-    : options.port
-    ? { remote_host: "127.0.0.1", remote_user: server.user, remote_port: options.port(server) }
+    : proxy
+    ? { remote_host: "127.0.0.1", remote_user: server.user, remote_port: proxy.port }
     : { remote_host: server.host };
   const installation = await install(folder.path, {
     watch_path: watched,
@@ -52,11 +70,20 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
     minimum_free_space_gb: 0,
     copy_safety_margin_gb: 0,
     retry_delay: 1,
+    debounce_ms: 200,
     ...remote,
     ...options.config,
   }, server?.env ?? {});
   const observer = observe(there);
   const latest = new Map<string, string>();
+
+  async function expect(name: string, content: Uint8Array<ArrayBuffer>): Promise<string> {
+    const hash = await sha256(content);
+    observer.allow(name, hash);
+    latest.set(name, hash);
+    return hash;
+  }
+
   return {
     folder,
     watched,
@@ -64,29 +91,35 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
     installation,
     observer,
     server,
+    proxy,
+    expect,
     async expose(name, bytes = 300_000, seed = nextSeed++) {
       const content = fitsFile(bytes, seed);
-      const hash = await sha256(content);
-      observer.allow(name, hash);
-      latest.set(name, hash);
+      const hash = await expect(name, content);
       await Deno.mkdir(dirname(join(watched, name)), { recursive: true });
       await Deno.writeFile(join(watched, name), content);
       return hash;
     },
-    async allIsWell(rows) {
+    unexpect: (name) => void latest.delete(name),
+    staged: () => stagedBytes(there),
+    async allIsWell(rows, { crashed = false, listed = [] } = {}) {
       const delivered = rows.filter(({ state }) => state === "delivered");
-      assertEquals(rows.filter(({ state, error }) => state !== "delivered" && error?.code !== "superseded"), []);
+      const others = rows.filter(({ state, error }) => state !== "delivered" && error?.code !== "superseded");
+      assertEquals(others.map(({ target }) => target).sort(), [...listed].sort(), JSON.stringify(others, null, 1));
+      for (const { error, target } of others) assertEquals([typeof error?.message, error?.hint !== ""], ["string", true], target);
       for (const [name, hash] of latest) {
         assertEquals(await sha256(await Deno.readFile(join(there, name))), hash, name);
         assertEquals(delivered.some((row) => row.target === name && row.sha256 === hash && row.proof === "checksum"), true, name);
       }
       assertEquals(await observer.stop(), []);
       assertEquals(await stagingRemains(there), []);
+      if (!crashed) assertEquals(successLines(await installation.log()), delivered.map(({ path }) => pathField(path)).sort());
     },
     async [Symbol.asyncDispose]() {
       await observer.stop();
+      await proxy?.[Symbol.asyncDispose]();
       await server?.[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
+      if (!options.folder) await folder[Symbol.asyncDispose]();
     },
   };
 }
@@ -95,3 +128,46 @@ let nextSeed = 1;
 export const everyDelivered = (count: number) => (rows: readonly DeliveryJson[]): boolean =>
   rows.filter(({ state }) => state === "delivered").length >= count &&
   rows.every(({ state }) => state !== "sending" && state !== "queued" && state !== "deferred");
+
+/** Some delivery waits because of this. */
+export const troubled = (code: string) => (rows: readonly DeliveryJson[]): boolean =>
+  rows.some(({ error }) => error?.code === code);
+
+/** Waits until it holds; throws, saying what was waited for. */
+export async function until(done: () => boolean | Promise<boolean>, what: string, seconds = 30): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!await done()) {
+    if (Date.now() > deadline) throw new Error(`not in ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Runs a program of the system to its end. @throws where it says that it failed. */
+export async function tool(program: string, ...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
+  if (!success) throw new Error(`${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+export function successLines(log: string): string[] {
+  return log.split("\n").flatMap((line) => line.split(" Successfully transferred ")[1] ?? []).sort();
+}
+
+/** Takes a mount away at the end of a test. */
+export function unmounting(path: string): AsyncDisposable {
+  return { [Symbol.asyncDispose]: () => tool("sh", "-c", 'umount -l "$1" 2>/dev/null || true', "sh", path).then(() => {}) };
+}
+
+async function stagedBytes(folder: string): Promise<number> {
+  let sum = 0;
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (isDirectory && (name.startsWith(".image-transfer-") || folder.includes("/.image-transfer-"))) {
+        sum += await stagedBytes(join(folder, name));
+      } else if (folder.includes("/.image-transfer-")) sum += (await Deno.lstat(join(folder, name))).size;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return sum;
+}

@@ -21,7 +21,13 @@ export interface Installation {
   readonly logFile: string;
   /** Starts `run` and waits until it watches (or, with `wait: false`, not at all). */
   start(
-    options?: { readonly env?: Readonly<Record<string, string>>; readonly args?: readonly string[]; readonly wait?: boolean },
+    options?: {
+      readonly env?: Readonly<Record<string, string>>;
+      readonly args?: readonly string[];
+      readonly wait?: boolean;
+      /** A program that starts the daemon: `["prlimit", "--nofile=100"]`. */
+      readonly through?: readonly string[];
+    },
   ): Promise<RunningDaemon>;
   /** Runs one command to its end. */
   command(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<ProcessResult>;
@@ -30,6 +36,8 @@ export interface Installation {
   until(done: (rows: readonly DeliveryJson[]) => boolean, seconds?: number): Promise<DeliveryJson[]>;
   /** The log so far, empty if there is none. */
   log(): Promise<string>;
+  /** Waits until the log (all of it, or from `from` characters on) holds this; gives the log. */
+  untilLog(pattern: RegExp, from?: number, seconds?: number): Promise<string>;
 }
 
 export interface RunningDaemon extends AsyncDisposable {
@@ -54,8 +62,13 @@ export async function install(
   const defaults = { state_directory: stateFolder, log_directory: logFolder, log_level: "DEBUG", web: false };
   await Deno.writeTextFile(configFile, JSON.stringify({ ...defaults, ...config }, null, 2));
 
-  function spawn(args: readonly string[], more: Readonly<Record<string, string>>): Deno.ChildProcess {
-    const { program, before } = theProgram();
+  function spawn(
+    args: readonly string[],
+    more: Readonly<Record<string, string>>,
+    through: readonly string[] = [],
+  ): Deno.ChildProcess {
+    const own = theProgram();
+    const [program = own.program, ...before] = [...through, own.program, ...own.before];
     return new Deno.Command(program, {
       args: [...before, ...args],
       env: { HOME: folder, DENO_DIR: packageCache(), ...env, ...more, IMAGE_TRANSFER_CONFIG: configFile, NO_COLOR: "1" },
@@ -93,8 +106,17 @@ export async function install(
     command,
     history,
     log,
+    async untilLog(pattern, from = 0, seconds = 30) {
+      const deadline = Date.now() + seconds * 1000;
+      for (;;) {
+        const text = await log();
+        if (pattern.test(text.slice(from))) return text;
+        if (Date.now() > deadline) throw new Error(`the log does not come to ${pattern} in ${seconds} s:\n${text.slice(-6000)}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
     async start(options = {}) {
-      const child = spawn(["run", ...options.args ?? []], options.env ?? {});
+      const child = spawn(["run", ...options.args ?? []], options.env ?? {}, options.through);
       let output = "";
       const collect = async (stream: ReadableStream<Uint8Array>) => {
         for await (const text of stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {

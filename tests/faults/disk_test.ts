@@ -1,0 +1,82 @@
+/**
+ * The destination's disk is full, read-only, or not mounted: the destination holds and says why, others go on, nothing
+ * is written into an empty mount point, and everything goes on by itself when the disk is as it should be.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { has } from "../support/needs.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
+import { tempFolder } from "../support/temp.ts";
+import { everyDelivered, makeRig, tool, troubled, unmounting, until } from "./rig.ts";
+
+for (const method of ["local", "rsync", "sftp"] as const) {
+  Deno.test({
+    name: `disk full and enlarged, read-only and back, not mounted and back (${method}): it holds, and goes on by itself`,
+    ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
+    async fn() {
+      await using folder = await tempFolder();
+      await using disk = await mountSmallDisk(folder.at("disk"), 8);
+      const mount = folder.at("mount");
+      await Deno.mkdir(mount);
+      await tool("mount", "--bind", disk.path, mount);
+      await using _mounted = unmounting(mount);
+      const other = folder.at("other");
+      await using rig = await makeRig({
+        method,
+        folder,
+        there: `${mount}/archive`,
+        config: {
+          remote_base_path: undefined,
+          destinations: [
+            { name: "nas", remote_base_path: `${mount}/archive` },
+            { name: "other", remote_base_path: other },
+          ],
+        },
+      });
+      await using daemon = await rig.installation.start();
+      const logged = async () => (await rig.installation.log()).length;
+      const all = (count: number) => rig.installation.until(everyDelivered(count), 60);
+
+      await rig.expose("small.fits", 1_000_000);
+      await all(2);
+
+      await rig.expose("large.fits", 14_000_000);
+      await rig.installation.until(troubled("disk_full"));
+      await rig.installation.until((rows) =>
+        rows.some((row) => row.destination === "other" && row.state === "delivered" && row.size > 9e6)
+      );
+      const status = JSON.parse((await rig.installation.command(["status", "--json"])).stdout);
+      const nas = status.destinations.find(({ name }: { name: string }) => name === "nas");
+      assertEquals(nas.state, "on_hold", JSON.stringify(nas));
+      assert(/full|space|free/i.test(JSON.stringify(nas.reason)), JSON.stringify(nas));
+      await disk.resize(64);
+      await all(4);
+
+      let from = await logged();
+      // Whatever is just ending there has to let go first.
+      await until(
+        () => disk.readOnly(true).then(() => tool("mount", "-o", "remount,bind,ro", mount)).then(() => true, () => false),
+        "read-only",
+      );
+      await rig.expose("locked.fits");
+      await rig.installation.untilLog(/Destination nas holds: .*read-only/i, from);
+      await tool("mount", "-o", "remount,bind,rw", mount);
+      await disk.readOnly(false);
+      await all(6);
+
+      from = await logged();
+      await tool("umount", "-l", mount);
+      await rig.expose("away.fits");
+      await rig.installation.untilLog(/Destination nas holds: /, from);
+      await rig.installation.until(troubled("device_missing"));
+      assertEquals([...Deno.readDirSync(mount)], []);
+      await tool("mount", "--bind", disk.path, mount);
+      const rows = await all(8);
+
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+      assertEquals([...Deno.readDirSync(other)].length, 4);
+    },
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * The source changes, shrinks, is replaced or deleted while it is sent: no mixture of two versions is ever shown, the
+ * newest version arrives, and what became of the others is listed.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { fitsFile, sha256 } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { everyDelivered, makeRig, type Rig, until } from "./rig.ts";
+
+const SIZE = 6_000_000;
+
+const FAULTS: readonly {
+  name: string;
+  strike: (rig: Rig, path: string) => Promise<void>;
+  becomes?: (old: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
+}[] = [
+  {
+    name: "changed.fits",
+    becomes: (old) => old.map((byte, at) => at > 3_000_000 && at < 3_000_100 ? byte ^ 255 : byte),
+    async strike(_, path) {
+      using file = await Deno.open(path, { read: true, write: true });
+      const piece = new Uint8Array(99);
+      await file.seek(3_000_001, Deno.SeekMode.Start);
+      await file.read(piece);
+      await file.seek(3_000_001, Deno.SeekMode.Start);
+      await file.write(piece.map((byte) => byte ^ 255));
+    },
+  },
+  {
+    name: "shrunk.fits",
+    becomes: () => fitsFile(2_000_000, 7001),
+    async strike(_, path) {
+      await Deno.truncate(path, 1_000_000);
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      await Deno.writeFile(path, fitsFile(2_000_000, 7001));
+    },
+  },
+  {
+    name: "replaced.fits",
+    becomes: () => fitsFile(SIZE, 7002),
+    async strike(_, path) {
+      await Deno.writeFile(`${path}.tmp`, fitsFile(SIZE, 7002));
+      await Deno.rename(`${path}.tmp`, path);
+    },
+  },
+  { name: "deleted.fits", strike: (_, path) => Deno.remove(path) },
+];
+
+for (const method of ["local", "rsync", "sftp"] as const) {
+  Deno.test({
+    name: `source changed, shrunk, replaced, deleted while it is sent (${method}): only whole versions, the newest arrives`,
+    ignore: method !== "local" && !has("sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method, config: { bandwidth_limit: "4 MB/s", min_file_age_seconds: 0.2 } });
+      await using daemon = await rig.installation.start();
+      let delivered = 0;
+      for (const { name, strike, becomes } of FAULTS) {
+        await rig.expose(name, SIZE);
+        const path = join(rig.watched, name);
+        const old = await Deno.readFile(path);
+        await until(async () => await rig.staged() > 1_000_000, `a part of ${name} is there`);
+        if (becomes) await rig.expect(name, becomes(old));
+        else rig.unexpect(name);
+        await strike(rig, path);
+        if (becomes) delivered++;
+        const newest = becomes ? await sha256(becomes(old)) : null;
+        await rig.installation.until((rows) =>
+          everyDelivered(delivered)(rows) &&
+          rows.some((row) =>
+            row.target === name && (newest ? row.sha256 === newest && row.state === "delivered" : row.state === "failed")
+          ), 60);
+      }
+      const rows = await rig.installation.history();
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows, { listed: ["deleted.fits"] });
+      assertEquals(rows.find(({ target }) => target === "deleted.fits")?.error?.code, "source_gone");
+    },
+  });
+
+  Deno.test({
+    name: `the same name with new content, twice (${method}): the newest has the plain name, the former are kept as versions`,
+    ignore: method !== "local" && !has("sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method });
+      await using daemon = await rig.installation.start();
+      const hashes: string[] = [];
+      for (let version = 1; version <= 3; version++) {
+        hashes.push(await rig.expose("n/image.fits", 300_000));
+        await rig.installation.until(everyDelivered(version));
+      }
+      const rows = await rig.installation.history();
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+      const there = await Promise.all(
+        ["image.v1.fits", "image.v2.fits", "image.fits"].map(async (name) =>
+          await sha256(await Deno.readFile(join(rig.there, "n", name)))
+        ),
+      );
+      assertEquals(there, hashes);
+    },
+  });
+}
