@@ -7,6 +7,7 @@
  * @module
  */
 import type { FileFacts } from "../domain/source_file.ts";
+import { DEVICE_NAME, isDeviceName } from "./device_name.ts";
 import { NOT_UTF8 } from "./not_utf8.ts";
 import { identityOf } from "./path_facts.ts";
 import type { WalkBatch, WalkOptions } from "./system.ts";
@@ -60,6 +61,10 @@ function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch> {
     for (const { name, isDirectory, isFile } of entries) {
       if (options.skipHidden && name.startsWith(".")) continue;
       const path = folder + name;
+      if (separator === "\\" && isDeviceName(name)) {
+        unreadable.push({ path, reason: DEVICE_NAME });
+        continue;
+      }
       if (isDirectory) {
         if (options.recursive) folders.push(path + "/");
         continue;
@@ -93,5 +98,5 @@ function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch> {
 function whyUnreadable(name: string, error: unknown): string | null {
   if (error instanceof Deno.errors.NotFound) return name.includes("\uFFFD") ? NOT_UTF8 : null;
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error \d+\).*$/s, "");
+  return message.replace(/\.? \(os error \d+\).*$/s, "");
 }
