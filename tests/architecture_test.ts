@@ -120,6 +120,10 @@ Deno.test("architecture: time is a value, read only behind the door of system/",
   assertEquals(clocks, []);
 });
 
+Deno.test("architecture: signals are joined by eitherSignal(), as Deno 2.7 forgets those of AbortSignal.any", () => {
+  assertEquals(all.filter(({ text }) => /\bAbortSignal\.any\(/.test(withoutComments(text))).map(({ path }) => path), []);
+});
+
 Deno.test("architecture: every source file says in its header what it is", () => {
   assertEquals(
     all.filter((source) => !/^\/\*\*\n[\s\S]*?@module/.test(source.text.replace(/^\/\/\/.*\n|^\/\*\* @jsx.*\n/gm, ""))).map((

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { eitherSignal } from "../domain/either_signal.ts";
 import type { Clock } from "../system/system.ts";
 import type { Lot } from "./links.ts";
 import type { Session } from "./method.ts";
@@ -30,8 +31,8 @@ export function watchGrowth(
   signal: AbortSignal,
 ): Growth {
   const open = new Set(items);
-  const stopping = new AbortController();
-  const until = AbortSignal.any([signal, stopping.signal]);
+  const stopping = eitherSignal(signal);
+  const until = stopping.signal;
   let seen = 0;
   let asked = 0;
 
@@ -71,6 +72,7 @@ export function watchGrowth(
     stop: async () => {
       stopping.abort();
       await looking;
+      stopping[Symbol.dispose]();
     },
   };
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { eitherSignal } from "../domain/either_signal.ts";
 import type { Destination } from "../domain/job.ts";
 import type { MethodContext } from "./method.ts";
 import { sshExitArgs, type SshWay } from "./ssh.ts";
@@ -64,10 +65,11 @@ async function endFormer(
     if (await system.facts(path)) {
       tell("info", `Ending the connection to ${way.destination.name} that an earlier run left open`);
       const patience = new AbortController();
+      using ending = eitherSignal(signal, patience.signal);
       const late = system.sleep(EXIT_PATIENCE_MS, patience.signal);
       await untilAborted(
         Promise.race([
-          system.run({ program: ssh, args: sshExitArgs(way, path) }, AbortSignal.any([signal, patience.signal])),
+          system.run({ program: ssh, args: sshExitArgs(way, path) }, ending.signal),
           late,
         ]),
         signal,

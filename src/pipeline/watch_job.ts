@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { eitherSignal } from "../domain/either_signal.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
 import type { Tell } from "../domain/transfer_event.ts";
@@ -106,8 +107,8 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
    * @throws {Failure} where it is missing, no folder, or does not answer.
    */
   async function rootIdentity(signal: AbortSignal): Promise<string> {
-    const end = new AbortController();
-    const patience = system.sleep(PATIENCE_MS, AbortSignal.any([signal, end.signal])).then(() => "silent" as const);
+    using end = eitherSignal(signal);
+    const patience = system.sleep(PATIENCE_MS, end.signal).then(() => "silent" as const);
     const looking = system.followedFacts(folder);
     looking.catch(() => undefined); // It may lose the race unheard.
     try {
