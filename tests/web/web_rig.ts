@@ -1,0 +1,178 @@
+/**
+ * A daemon with its web server, running in this process on real files, and a browser without a window: it keeps cookies.
+ *
+ * @module
+ */
+import { parseSettings } from "../../src/config/parse_settings.ts";
+import { type Daemon, startDaemon } from "../../src/daemon.ts";
+import type { Settings } from "../../src/domain/settings.ts";
+import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { LiveMessage } from "../../src/web/api_types.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+export interface WebRig extends AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly daemon: Daemon;
+  readonly events: readonly TransferEvent[];
+  /** Where the server is, without a path: `http://127.0.0.1:4711`. */
+  readonly origin: string;
+  readonly port: number;
+  readonly token: string;
+  /** Name and value of a session's cookie. */
+  readonly cookie: string;
+  /** What a reload reads. */
+  next: () => Settings;
+  settings(changes?: Record<string, unknown>): Settings;
+  /** Asks with a session, as the page does. */
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  json<T>(path: string): Promise<T>;
+  until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
+}
+
+/** Starts one; keys of the configuration as in `config.yaml`. */
+export async function webRig(config: Record<string, unknown> = {}): Promise<WebRig> {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  const system = createSystem();
+  const events: TransferEvent[] = [];
+  const settings = (changes: Record<string, unknown> = {}) => {
+    const all = {
+      watch_path: folder.at("data"),
+      state_directory: folder.at("state"),
+      log_directory: folder.at("logs"),
+      minimum_free_space_gb: 0,
+      copy_safety_margin_gb: 0,
+      min_file_age_seconds: 0.1,
+      destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
+      web: { listen: "127.0.0.1:0" },
+      ...config,
+      ...changes,
+    };
+    return parseSettings(JSON.stringify(all), folder.at("config.yaml"), "yaml", system);
+  };
+  const state = { next: () => settings() };
+  const daemon = await startDaemon(settings(), {
+    system,
+    readSettings: async () => await Promise.resolve(state.next()),
+    listeners: [(event) => void events.push(event)],
+  });
+  if (daemon === null) throw new Error("another daemon has the state directory");
+  const start = new URL(daemon.opening()?.once ?? "http://nowhere/");
+  const token = (JSON.parse(await folder.read("state/web.json")) as { token: string }).token;
+  const { cookie } = await login(start.href);
+  const headersOf = (more: Record<string, string>) => ({ cookie, ...more });
+  return Object.assign(state, {
+    folder,
+    daemon,
+    events,
+    origin: start.origin,
+    port: Number(start.port),
+    token,
+    cookie,
+    settings,
+    get: (path: string, headers: Record<string, string> = {}) =>
+      fetch(`${start.origin}${path}`, { headers: headersOf(headers), redirect: "manual" }),
+    post: (path: string, body: unknown, headers: Record<string, string> = {}) =>
+      fetch(`${start.origin}${path}`, {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        headers: headersOf({ "content-type": "application/json", origin: start.origin, ...headers }),
+        redirect: "manual",
+      }),
+    async json<T>(path: string): Promise<T> {
+      const response = await fetch(`${start.origin}${path}`, { headers: { cookie } });
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+      return await response.json() as T;
+    },
+    async until(done: () => boolean | Promise<boolean>, what: string) {
+      for (let turn = 0; turn < 2000; turn++) {
+        if (await done()) return;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      throw new Error(`never came to it: ${what}; ${JSON.stringify(events.slice(-6))}`);
+    },
+    async [Symbol.asyncDispose]() {
+      await daemon[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  });
+}
+
+/** Begins a session by an address with a token in it. */
+export async function login(address: string): Promise<{ readonly cookie: string; readonly response: Response }> {
+  const response = await fetch(address, { redirect: "manual" });
+  await response.body?.cancel();
+  return { cookie: (response.headers.get("set-cookie") ?? "").split(";")[0]!, response };
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Sends these bytes as they are: what `fetch` would not send. */
+export async function raw(port: number, lines: readonly string[], body = ""): Promise<RawAnswer> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const request = [...lines, "connection: close", "", body].join("\r\n");
+  let text = "";
+  try {
+    await Promise.all([
+      (async () => {
+        for (let bytes = new TextEncoder().encode(request); bytes.length > 0;) {
+          bytes = bytes.subarray(await connection.write(bytes));
+        }
+      })(),
+      (async () => {
+        for await (
+          const piece of connection.readable.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+        ) {
+          text += piece;
+        }
+      })(),
+    ]);
+  } catch (error) {
+    // Who is refused while still sending gets the answer, then a reset.
+    if (!(error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0), text };
+}
+
+export interface LiveClient extends AsyncDisposable {
+  readonly messages: LiveMessage[];
+  readonly closed: Promise<CloseEvent>;
+  /** Waits until one of the messages, also of those that came, is what is asked for. */
+  until(wanted: (message: LiveMessage) => boolean): Promise<LiveMessage>;
+  readonly socket: WebSocket;
+}
+
+/** A page's WebSocket. Deno's own can set headers. */
+export async function live(rig: Pick<WebRig, "origin" | "cookie">, headers: Record<string, string> = {}): Promise<LiveClient> {
+  const options = { headers: { cookie: rig.cookie, origin: rig.origin, ...headers } } as unknown as string[];
+  const socket = new WebSocket(`${rig.origin.replace("http", "ws")}/api/live`, options);
+  const messages: LiveMessage[] = [];
+  socket.onmessage = ({ data }) => void messages.push(JSON.parse(data) as LiveMessage);
+  const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
+  await new Promise<void>((resolve, reject) => {
+    socket.onopen = () => resolve();
+    socket.onerror = (event) => reject(new Error(event instanceof ErrorEvent ? event.message : "refused"));
+  });
+  return {
+    messages,
+    closed,
+    socket,
+    async until(wanted) {
+      for (let turn = 0; turn < 1000; turn++) {
+        const found = messages.find(wanted);
+        if (found) return found;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      throw new Error(`no such message: ${wanted}; ${JSON.stringify(messages).slice(-2000)}`);
+    },
+    async [Symbol.asyncDispose]() {
+      socket.close();
+      await closed;
+    },
+  };
+}
