@@ -29,8 +29,9 @@ export async function recheckSources(pieces: readonly Piece[], way: Way, signal:
     if (facts && facts.ctimeMs !== piece.ctimeMs) doubtful.push(piece);
   });
   for (const piece of open(doubtful)) {
-    if (piece.sha256 === null) continue;
     try {
+      // Without a hash nothing tells whether only its rights changed: the next attempt finds it at rest.
+      if (piece.sha256 === null) throw changed(piece.delivery.source);
       const again = await way.system.hash(piece.delivery.source.absolutePath, signal);
       if (again.sha256 !== piece.sha256) throw changed(piece.delivery.source);
     } catch (error) {
@@ -54,6 +55,17 @@ export async function hashSources(pieces: readonly Piece[], way: Way, signal: Ab
       if (signal.aborted) throw signal.reason;
       giveUp(piece, sourceFailure(error, source));
     }
+  }
+}
+
+/** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
+export async function confirmGone(pieces: readonly Piece[], way: Way): Promise<void> {
+  for (const piece of pieces) {
+    if (!piece.outcome || !("failure" in piece.outcome) || piece.outcome.failure.code !== "source_gone") continue;
+    const { source } = piece.delivery;
+    const isThere = async () => await way.sourceAway() || await way.system.facts(source.absolutePath) !== null;
+    // What cannot be looked at now is not known to be gone.
+    if (await isThere().catch(() => true)) piece.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
   }
 }
 

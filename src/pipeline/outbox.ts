@@ -15,6 +15,7 @@ import { guarded } from "./guarded.ts";
 import type { Office, OutboxTools } from "./office.ts";
 import { round, sweepAll } from "./round.ts";
 import { semaphore } from "./semaphore.ts";
+import { sourceWatch } from "./source_watch.ts";
 import { type Transfer, underway } from "./underway.ts";
 import { wakeup } from "./wakeup.ts";
 
@@ -190,17 +191,6 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       const guard = { what: `look at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
       return await guarded(guard, signal, (end) => session.survey(targets, end));
     },
-  };
-}
-
-/** Tells whether the watched folder is away: missing, or on another device than when it was first seen. */
-function sourceWatch(folder: string, system: OutboxTools["system"]): () => Promise<boolean> {
-  let device: string | null = null;
-  return async () => {
-    const facts = await system.followedFacts(folder);
-    if (facts === null) return true;
-    device ??= facts.device;
-    return facts.device !== device;
   };
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Delivery } from "../domain/delivery.ts";
 import { failureRecord } from "../domain/failure.ts";
+import { confirmGone } from "./check_source.ts";
 import { crashPoint } from "./crash_point.ts";
 import { nextState } from "./next_state.ts";
 import type { Piece, Way } from "./way.ts";
@@ -14,6 +15,7 @@ const RETRY_MS = 5_000;
 
 /** Records all pieces. While the ledger cannot be written (its disk is full), it waits and tries again. */
 export async function record(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  await confirmGone(pieces, way);
   const rules = { destination: way.destination, now: way.system.now(), random: way.system.random(), once: way.once };
   const deliveries = pieces.map((piece): Delivery => {
     const outcome = piece.outcome ?? { failure: failureRecord(new Error("the corridor ended without an outcome")) };

@@ -1,0 +1,114 @@
+/**
+ * The watch misses things: too many at once, folders made a moment ago, the watched folder itself away. The listing
+ * finds them all the same.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { install } from "../support/daemon_process.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
+import { tempFolder } from "../support/temp.ts";
+import { everyDelivered, makeRig, tool, unmounting, until } from "./rig.ts";
+
+const MANY = 8000;
+
+Deno.test("8,000 files while the daemon stands still (the kernel's queue of events overflows): all are delivered", async () => {
+  await using folder = await tempFolder();
+  const [watched, there] = [folder.at("camera"), folder.at("archive")];
+  await Deno.mkdir(watched);
+  const installation = await install(folder.path, {
+    watch_path: watched,
+    transfer_method: "local",
+    remote_base_path: there,
+    minimum_free_space_gb: 0,
+    min_file_age_seconds: 0.2,
+    log_level: "INFO",
+  });
+  await using daemon = await installation.start();
+  daemon.kill("SIGSTOP");
+  const content = fitsFile(1440, 1);
+  for (let night = 0; night < 4; night++) {
+    await Deno.mkdir(`${watched}/n${night}`);
+    for (let i = 0; i < MANY / 4; i++) await Deno.writeFile(`${watched}/n${night}/${i}.fits`, content);
+  }
+  daemon.kill("SIGCONT");
+  const deadline = Date.now() + 120_000;
+  const arrived = async () => (await installation.log()).split(" Successfully transferred ").length - 1;
+  while (await arrived() < MANY && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 500));
+  assertEquals(await daemon.stop(), 0);
+  assertEquals(await arrived(), MANY);
+  for (let night = 0; night < 4; night++) {
+    assertEquals([...Deno.readDirSync(`${there}/n${night}`)].length, MANY / 4);
+    assertEquals(await Deno.readFile(`${there}/n${night}/${MANY / 4 - 1}.fits`), content);
+  }
+  assertEquals([...Deno.readDirSync(there)].length, 4);
+});
+
+Deno.test("files in folders made a moment before, removed and made again: all are delivered", async () => {
+  await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2, rescan_interval: "1h" } });
+  await using daemon = await rig.installation.start();
+  for (let i = 0; i < 120; i++) await rig.expose(`a${i % 11}/b${i % 7}/c${i}/deep.fits`, 30_000);
+  await rig.installation.until(everyDelivered(120));
+  await Deno.remove(`${rig.watched}/a0`, { recursive: true });
+  await rig.expose("a0/b0/again.fits", 30_000);
+  await rig.installation.until(everyDelivered(121));
+  await Deno.remove(rig.watched, { recursive: true });
+  await until(async () => !/ Watching .*$/.test((await rig.installation.log()).trimEnd()), "the watched folder is missed");
+  await rig.expose("new/root.fits", 30_000);
+  const rows = await rig.installation.until(everyDelivered(122));
+  assertEquals(await daemon.stop(), 0);
+  await rig.allIsWell(rows);
+});
+
+Deno.test({
+  name: "the watched disk is unmounted with files still waiting, and mounted again: nothing is taken for gone, all is delivered",
+  ignore: !has("root"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using disk = await mountSmallDisk(folder.at("disk"), 64);
+    const mount = folder.at("camera");
+    await Deno.mkdir(mount);
+    await tool("mount", "--bind", disk.path, mount);
+    await using _mounted = unmounting(mount);
+    await using rig = await makeRig({
+      method: "local",
+      folder,
+      config: { bandwidth_limit: "2 MB/s", min_file_age_seconds: 0.2 },
+    });
+    await using daemon = await rig.installation.start();
+    for (let i = 0; i < 4; i++) await rig.expose(`w${i}.fits`, 2_000_000);
+    await rig.installation.until((rows) => rows.some(({ state }) => state === "delivered"));
+    await unmounting(mount)[Symbol.asyncDispose]();
+    await rig.installation.untilLog(/Cannot watch|Watching .*Watching /s);
+    const waiting = await rig.installation.history();
+    assertEquals(waiting.filter(({ state }) => state === "failed"), []);
+    // The same files on a device of another number, as a disk that was plugged in again.
+    await using again = await mountSmallDisk(mount, 64);
+    await tool("cp", "-a", `${disk.path}/.`, again.path);
+    await rig.expose("w4.fits");
+    const rows = await rig.installation.until(everyDelivered(5), 60);
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(rows);
+  },
+});
+
+Deno.test({
+  name: "no inotify watch left for this account: the folder is polled, and that is said",
+  ignore: !has("root"),
+  async fn() {
+    await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2 } });
+    await rig.expose("n/before.fits");
+    const limited = 'echo 1 > /proc/sys/user/max_inotify_watches; exec "$@"';
+    await using daemon = await rig.installation.start({
+      through: ["unshare", "--user", "--map-root-user", "sh", "-c", limited, "sh"],
+    });
+    await rig.installation.untilLog(/by polling/);
+    await rig.expose("n/after.fits");
+    const rows = await rig.installation.until(everyDelivered(2));
+    assertEquals(await daemon.stop(), 0);
+    assert(/WARNING .*polled instead/.test(await rig.installation.log()), await rig.installation.log());
+    await rig.allIsWell(rows);
+  },
+});
