@@ -12,7 +12,8 @@ export interface MetricKinds {
   readonly Histogram: typeof Histogram;
 }
 
-const PLACE = ["job", "destination"] as const;
+/** Not `job`: Prometheus itself gives that label to all that it scrapes. */
+const PLACE = ["sync_job", "destination"] as const;
 
 /** From a quarter of a second, which a good link takes, to the hour of an outage. */
 const LATENCY_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400];
@@ -80,7 +81,7 @@ export function metricSet({ Counter, Gauge, Histogram }: MetricKinds, registry: 
       "state",
     ]),
     free: gauge("image_transfer_destination_free_bytes", "Free space at a destination, where it is known.", PLACE),
-    waiting: gauge("image_transfer_files_waiting", "Files that were seen and are not finished yet.", ["job"]),
+    waiting: gauge("image_transfer_files_waiting", "Files that were seen and are not finished yet.", ["sync_job"]),
     info: gauge("image_transfer_build_info", "The running version, as a label of the constant 1.", ["version"]),
   };
 }

@@ -98,7 +98,7 @@ export async function metrics({ startedAt, version, read, logLevel }: MetricsToo
       case "deferred":
       case "failed": {
         const { id, source, destination, state, queuedAt } = event.delivery;
-        const place = { job: source.job, destination };
+        const place = { sync_job: source.job, destination };
         all.operations.inc({ ...place, result: event.type });
         known.add(`${source.job}\0${destination}`);
         const since = begun.get(id);
@@ -125,9 +125,9 @@ export async function metrics({ startedAt, version, read, logLevel }: MetricsToo
     all.watchers.set(jobs.filter(({ watched }) => watched).length);
     // A job or destination that a reload took away must not stay.
     for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free]) gauge.reset();
-    for (const { name, filesWaiting } of jobs) all.waiting.set({ job: name }, filesWaiting);
+    for (const { name, filesWaiting } of jobs) all.waiting.set({ sync_job: name }, filesWaiting);
     for (const one of destinations) {
-      const place = { job: one.job, destination: one.name };
+      const place = { sync_job: one.job, destination: one.name };
       for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);
       for (const state of DESTINATION_STATES) all.state.set({ ...place, state }, one.state === state ? 1 : 0);
       all.oldest.set(place, one.oldestWaiting === null ? 0 : Math.max(0, now - one.oldestWaiting) / 1000);

@@ -55,6 +55,7 @@ export const COMPONENTS = {
     packages: ["systemd"],
     tests: "units against systemd's own opinion",
   },
+  promtool: { found: () => Boolean(which("promtool")), packages: ["prometheus"], tests: "metrics as Prometheus reads them" },
   root: {
     found: () => Deno.build.os === "linux" && Deno.uid() === 0,
     packages: [],
