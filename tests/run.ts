@@ -34,7 +34,7 @@ const GROUPS: Readonly<
     ],
     parallel: true,
   },
-  conformance: { paths: ["conformance"], parallel: true },
+  conformance: { paths: ["conformance"], parallel: false },
   faults: { paths: ["faults"], parallel: false },
   web: { paths: ["web"], parallel: false },
   binary: { paths: ["binary"], parallel: false, asked: true },
