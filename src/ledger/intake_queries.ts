@@ -2,8 +2,8 @@
  * The intake's half of the ledger: which files are new, and their admission.
  *
  * The highest revision of a path is what stands at the source. A file is known when that revision has its
- * fingerprint and a delivery for every destination; one whose delivery failed because the source was gone is not
- * known, so that a file that was moved away and back is delivered after all.
+ * fingerprint and a delivery for every destination; one whose delivery was given up because the source was gone, or for a
+ * newer version that never came, is not known, so that a file that is there after all is delivered after all.
  *
  * @module
  */
@@ -47,7 +47,10 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     return counted(() => {
       const newest = newestOf(admission);
       if (newest === null || newest.fingerprint !== fingerprint(admission.source)) return admitOne(admission, sha256, now);
-      if (newest.sha256 !== null && newest.sha256 !== sha256) return addVersion(admission, newest, sha256, now);
+      const differs = newest.sha256 !== null && newest.sha256 !== sha256;
+      if (differs || db.get(DELIVERED_OTHERWISE, newest.id, sha256) !== undefined) {
+        return addVersion(admission, newest, sha256, now);
+      }
       db.run("UPDATE versions SET ctime_ms = ?, sha256 = ? WHERE id = ?", admission.source.ctimeMs, sha256, newest.id);
       return addDeliveries(admission, newest, now);
     });
@@ -112,7 +115,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     return addDeliveries(admission, { id, revision }, now);
   }
 
-  /** Adds the deliveries that the version does not have yet, and revives those that failed because the source was gone. */
+  /** Adds the deliveries that the version does not have yet, and revives those that were given up although the file is there. */
   function addDeliveries(admission: Admission, version: Pick<Newest, "id" | "revision">, now: number): Added[] {
     const { source, targets, night } = admission;
     const added: Added[] = [];
@@ -127,7 +130,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       if (row === undefined) {
         const id = db.insert(ADD, version.id, source.job, destination, night, method, target, source.mtimeMs, queuedAt);
         added.push({ isNew: true, delivery: { ...waits, id, target, night, queuedAt } });
-      } else if (row["state"] === "failed" && row["failure_code"] === "source_gone") {
+      } else if (row["state"] === "failed" && (row["failure_code"] === "source_gone" || row["failure_code"] === "superseded")) {
         const id = number(row, "id");
         db.run(REVIVE, method, id);
         const stored = { target: text(row, "target"), night: text(row, "night"), queuedAt: number(row, "queued_at") };
@@ -161,7 +164,7 @@ const NEWEST = `
   WITH wanted AS MATERIALIZED (SELECT value AS destination FROM json_each(?))
   SELECT v.path, v.fingerprint, v.ctime_ms, (
       SELECT count(*) FROM wanted w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.destination
-      WHERE d.failure_code IS NOT 'source_gone' OR d.state <> 'failed'
+      WHERE d.state <> 'failed' OR d.failure_code NOT IN ('source_gone', 'superseded')
     ) AS admitted
   FROM (SELECT ? AS job) j, json_each(?) p
   JOIN versions v ON v.id = (
@@ -178,6 +181,10 @@ const REVIVE = `UPDATE deliveries SET state = 'queued', attempts = 0, method = ?
 
 const ADD_TO_TOTAL = `INSERT INTO totals (job, destination, number) VALUES (?, ?, ?)
   ON CONFLICT DO UPDATE SET number = number + excluded.number`;
+
+/** A delivery of the version whose proof is for other bytes. */
+const DELIVERED_OTHERWISE = `SELECT 1 FROM deliveries
+  WHERE version_id = ? AND state = 'delivered' AND receipt_sha256 <> ? LIMIT 1`;
 
 /** Gives up what waits of older versions of a path, where the newer one goes to the same destination. */
 const SUPERSEDE_OLDER = `

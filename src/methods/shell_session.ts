@@ -123,10 +123,10 @@ async function put(
 function unexplained({ source }: Parcel, { method }: Carrier): FailureRecord {
   return failureRecord(
     new Failure(
-      "source_changed",
+      "mismatch",
       `Cannot send "${printable(source.path)}": ${method} did not send all of it, and did not say why`,
       {
-        hint: "It is looked at again; it may have changed while it was sent.",
+        hint: "It is sent again; it may have changed meanwhile. If it stays so, look at the disks of both ends.",
       },
     ),
   );

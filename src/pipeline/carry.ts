@@ -65,14 +65,16 @@ async function pass(
       return;
     }
     const middle = Math.ceil(rest.length / 2);
-    await pass(restaged(rest.slice(0, middle), `${attempt}a`, way), `${attempt}a`, budget, way, signal);
-    await pass(restaged(rest.slice(middle), `${attempt}b`, way), `${attempt}b`, budget, way, signal);
+    for (const [name, half] of [[`${attempt}a`, rest.slice(0, middle)], [`${attempt}b`, rest.slice(middle)]] as const) {
+      await pass(restaged(half, name, way), name, budget, way, signal);
+      // Not before: another lane may sweep what has ended at any time.
+      way.attempts.end(name);
+    }
   }
 }
 
 /** The same pieces under fresh staging names: what is left of the spoilt pass must not be taken for theirs. */
 function restaged(pieces: readonly Piece[], attempt: string, way: Way): readonly Piece[] {
-  way.attempts.end(attempt);
   for (const piece of pieces) {
     piece.staged = stagedName(way.stagingRoot, attempt, piece.delivery);
     piece.receipt = null;

@@ -139,3 +139,24 @@ Deno.test("recheck() admits other content under the same size and mtime as a new
   assertEquals(states(ledger), ["a.fits → freya delivered", "a.fits → freya queued"]);
   assertEquals(ledger.integrity(), []);
 });
+
+Deno.test("admit() revives what was given up for a newer version that never came", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+  ledger.record([broken(delivery!, "superseded")], NOW);
+  assertEquals(ledger.unknown("spring", [someFacts("a.fits")], ["freya"]).fresh.length, 1);
+  assertEquals(ledger.admit([anAdmission("a.fits")], NOW + 5), [delivery!]);
+});
+
+Deno.test("recheck() admits a new version while one destination holds other bytes, whatever the others were sent", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [freya, nas] = ledger.admit([anAdmission("a.fits", {}, ["freya", "nas"])], NOW);
+  const other = "f".repeat(64);
+  ledger.record([proven(freya!)], NOW, new Map([[freya!.id, HASH]]));
+  // Rewritten under the same time, and sent like that to the second destination.
+  ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, other]]));
+  const touched = anAdmission("a.fits", { ctimeMs: NOW }, ["freya", "nas"]);
+  assertEquals(ledger.recheck(touched, other, NOW).map(({ destination }) => destination), ["freya", "nas"]);
+});

@@ -93,3 +93,13 @@ Deno.test("recover() fails what is gone at the source and never arrived, and kee
   await rig.soon(() => rig.state("gone.fits") === "failed", "settled");
   assertEquals(rig.state("arrived.fits"), "delivered");
 });
+
+Deno.test("recover() sends again what only its length speaks for: without a hash, nobody saw it arrive whole", async () => {
+  for (const verify of ["size", "none"] as const) {
+    await using rig = await outboxRig({ destination: { verify } });
+    await interrupted(rig, { "a.fits": { content: "alpha", staged: "al\0ha" } });
+    rig.start();
+    await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+    assertEquals(rig.fake.texts(), { "a.fits": "alpha" }, verify);
+  }
+});

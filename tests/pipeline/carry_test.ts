@@ -1,0 +1,37 @@
+import { assertEquals } from "@std/assert";
+import { aFailure } from "../support/fake_method.ts";
+import { outboxRig } from "./outbox_rig.ts";
+
+Deno.test("carry() keeps the staging folder of half a batch until that half is done, whatever other lanes sweep", async () => {
+  await using rig = await outboxRig();
+  const held = Promise.withResolvers<void>();
+  rig.fake.before = async (step) => {
+    // The batch of two is spoilt as a whole, so it is sent in halves.
+    if (step === "put" && rig.fake.calls.put === 1) throw aFailure("name_refused");
+    if (step === "digest" && rig.fake.calls.digest === 1) await held.promise;
+  };
+  await rig.admit("a.fits", "alpha");
+  await rig.admit("b.fits", "beta");
+  rig.start();
+  await rig.soon(() => rig.fake.calls.digest === 1, "half a batch is being hashed");
+  await rig.admit("c.fits", "gamma");
+  await rig.until(() => rig.state("c.fits") === "delivered" && rig.fake.calls.sweep > 0, "another lane delivers and sweeps");
+  held.resolve();
+  await rig.until(() => rig.ledger.counts().delivered === 3, "all delivered");
+  assertEquals(["a.fits", "b.fits"].map((name) => rig.delivery(name).attempts), [0, 0]);
+});
+
+Deno.test("carry() does not take a file without a hash whose ctime moved while it was sent", async () => {
+  await using rig = await outboxRig({ destination: { verify: "size" } });
+  const puts: number[] = [];
+  rig.fake.before = async (step) => {
+    if (step !== "put" || puts.push(1) > 1) return;
+    // Whole seconds are all that the runtime tells of a ctime.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await Deno.chmod(rig.folder.at("data", "a.fits"), 0o600);
+  };
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals(puts.length, 2);
+});
