@@ -22,7 +22,9 @@ export async function deliverOnce(daemon: Daemon, tools: Pick<Tools, "system" | 
     const finishes = await Promise.race([daemon.finished(), ended]);
     if (finishes === null) missing.push("it was asked to end before everything was delivered");
     for (const { job, finish } of finishes ?? []) {
-      for (const { path, reason } of finish.incomplete) missing.push(`job ${job}: "${printable(path)}" is ${reason}`);
+      for (const { path, reason, detail } of finish.incomplete) {
+        missing.push(`job ${job}: "${printable(path)}" is ${reason}${detail === "" ? "" : `: ${printable(detail)}`}`);
+      }
       for (const { destination, idleness } of finish.unreached) {
         missing.push(`${destination} does not take files: ${idleness.failure?.message ?? "something still waits"}`);
       }

@@ -9,6 +9,7 @@ import type { Tell } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
+import type { Waiting } from "./candidate.ts";
 import type { Gate } from "./gate.ts";
 import { type Intake, intake } from "./intake.ts";
 import { type Idleness, type Outbox, outbox } from "./outbox.ts";
@@ -44,8 +45,8 @@ export interface Corridor {
 
 /** How a run that ends by itself came out for one job. */
 export interface Finish {
-  /** Files found that are not finished or cannot be taken: path and reason. */
-  readonly incomplete: readonly { readonly path: string; readonly reason: string }[];
+  /** Files found that are not finished or cannot be taken, and why. */
+  readonly incomplete: readonly Pick<Waiting, "path" | "reason" | "detail">[];
   /** Destinations that were given up. */
   readonly unreached: readonly { readonly destination: string; readonly idleness: Idleness }[];
 }

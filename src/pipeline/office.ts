@@ -33,7 +33,7 @@ export interface OutboxTools {
   readonly batchFiles: number;
   /** The run ends when all is done. */
   readonly once: boolean;
-  /** Called after files were recorded as delivered. */
+  /** Called after files were recorded as delivered, and when the destination can be asked again. */
   readonly delivered?: () => void;
 }
 

@@ -46,6 +46,8 @@ export async function round(
     opened(session);
     await settleFormer(office, way, hard);
     if (soft.aborted) return;
+    // A former process may have ended between the last record and the removal of its source.
+    office.tools.delivered?.();
     office.tools.ledger.hurry(office.job.name, office.destination.name);
 
     const fail = (failure: FailureRecord) => {

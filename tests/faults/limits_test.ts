@@ -1,0 +1,78 @@
+/**
+ * Files and limits that would spoil everything for the others: one that cannot be read among a thousand, targets that
+ * cannot be written, few file descriptors. The others arrive; each that does not is listed.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { has } from "../support/needs.ts";
+import { everyDelivered, makeRig } from "./rig.ts";
+
+/** Root may read everything: without these rights it may not. */
+const ORDINARY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
+
+Deno.test({
+  name: "one file among a thousand that cannot be read: the others are delivered, it is listed, and follows when it can be read",
+  ignore: !has("root"),
+  async fn() {
+    await using rig = await makeRig({
+      method: "local",
+      config: { min_file_age_seconds: 0.2, rescan_interval: 2, log_level: "INFO" },
+    });
+    for (let i = 0; i < 1000; i++) await rig.expose(`n/${i}.fits`, 3000);
+    await rig.expose("n/secret.fits");
+    await Deno.chmod(`${rig.watched}/n/secret.fits`, 0);
+    await using daemon = await rig.installation.start({ through: ORDINARY });
+    const before = await rig.installation.until((rows) => everyDelivered(1000)(rows), 60);
+    assertEquals(before.filter(({ target }) => target === "n/secret.fits"), []);
+    assertMatch(await rig.installation.untilLog(/ERROR Cannot take/), /ERROR Cannot take .*secret\.fits.*Let the account/);
+    await Deno.chmod(`${rig.watched}/n/secret.fits`, 0o600);
+    const rows = await rig.installation.until(everyDelivered(1001));
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(rows);
+  },
+});
+
+for (const method of ["local", "rsync", "scp", "sftp"] as const) {
+  Deno.test({
+    name: `targets that cannot be written (${method}): they are listed with a hint, the rest of their batch arrives`,
+    ignore: method !== "local" && !has("sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method });
+      for (let i = 0; i < 20; i++) await rig.expose(`n/${i}.fits`, 30_000);
+      await rig.expose("n/folder.fits");
+      await rig.expose("file/below.fits");
+      await Deno.mkdir(`${rig.there}/n/folder.fits/full`, { recursive: true });
+      await rig.expect("file", await Deno.readFile(`${rig.watched}/n/0.fits`));
+      await Deno.copyFile(`${rig.watched}/n/0.fits`, `${rig.there}/file`);
+      const { code, stderr } = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
+      assertEquals(code, 1, stderr);
+      const rows = await rig.installation.history();
+      assertEquals(rows.filter(({ state }) => state === "delivered").length, 20);
+      rig.unexpect("n/folder.fits");
+      rig.unexpect("file/below.fits");
+      rig.unexpect("file");
+      await rig.allIsWell(rows, { listed: ["n/folder.fits", "file/below.fits"] });
+      assertMatch(
+        await rig.installation.log(),
+        /ERROR Failed to transfer .*folder\.fits: .*ERROR Failed to transfer .*below\.fits: |ERROR Failed to transfer .*below\.fits: [^]*ERROR Failed to transfer .*folder\.fits: /s,
+      );
+    },
+  });
+}
+
+for (const [method, files] of [["local", 64], ["rsync", 80]] as const) {
+  Deno.test({
+    name: `only ${files} file descriptors (${method}): nothing is lost`,
+    ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
+    async fn() {
+      await using rig = await makeRig({ method, config: { min_file_age_seconds: 0.2, rescan_interval: 2 } });
+      for (let i = 0; i < 300; i++) await rig.expose(`n${i % 40}/${i}.fits`, 6000);
+      await using daemon = await rig.installation.start({ through: ["prlimit", `--nofile=${files}`] });
+      const rows = await rig.installation.until(everyDelivered(300), 60);
+      assertEquals(await daemon.stop(), 0);
+      assert(rows.length === 300);
+      await rig.allIsWell(rows);
+    },
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * The server is another one, or refuses the login: the destination holds, nothing is sent, nobody is bothered by a storm
+ * of logins, and a person's word makes it go on.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { has } from "../support/needs.ts";
+import { finalNames } from "../support/observer.ts";
+import { everyDelivered, makeRig, until } from "./rig.ts";
+
+for (const method of ["rsync", "sftp"] as const) {
+  Deno.test({
+    name: `changed host key, refused login (${method}): held with a hint, nothing sent, no login storm, goes on after resume`,
+    ignore: !has("sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method, config: { transfer_timeout_seconds: 5, parallel_transfers: 4 } });
+      const server = rig.server!;
+      await using daemon = await rig.installation.start();
+      await rig.expose("before.fits");
+      await rig.installation.until(everyDelivered(1));
+
+      // Refused: the key is taken away, and every session with it.
+      await server.revokeKey();
+      await server.dropConnections();
+      const logged = (await rig.installation.log()).length;
+      for (let i = 0; i < 6; i++) await rig.expose(`refused${i}.fits`);
+      const log = await rig.installation.untilLog(/ERROR Destination .* holds: /, logged);
+      assertMatch(log.slice(logged), /holds: .*login was refused.*authorized_keys/);
+      const tried = await attempts(server.log);
+      assert(tried <= 3, `${tried} logins`);
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      assertEquals(await attempts(server.log), tried);
+      assertEquals((await Array.fromAsync(finalNames(rig.there))).length, 1);
+      await server.allowKey();
+      assertEquals((await rig.installation.command(["resume"])).code, 0);
+      await rig.installation.until(everyDelivered(7));
+
+      // Somebody else answers.
+      const known = await Deno.readTextFile(server.knownHosts);
+      const from = (await rig.installation.log()).length;
+      const logins = await server.logins();
+      await server.changeHostKey();
+      await rig.expose("foreign.fits");
+      const text = await rig.installation.untilLog(/ERROR Destination .* holds: /, from);
+      assertMatch(text.slice(from), /holds: .*host key is not the one that is known.*ssh-keygen -R/);
+      assertEquals(await Deno.readTextFile(server.knownHosts), known);
+      assertEquals(await server.logins(), logins);
+      assertEquals((await Array.fromAsync(finalNames(rig.there))).length, 7);
+      // A person looks, and accepts the new key.
+      const [type, key] = (await Deno.readTextFile(server.identityFile.replace(/id$/, "host_key.pub"))).split(" ");
+      await Deno.writeTextFile(server.knownHosts, `[127.0.0.1]:*,127.0.0.1 ${type} ${key}\n`);
+      assertEquals((await rig.installation.command(["resume"])).code, 0);
+      const rows = await rig.installation.until(everyDelivered(8));
+      await until(async () => (await rig.installation.log()).trimEnd() !== "", "the log is written");
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+    },
+  });
+}
+
+/** How often a key was offered and refused. */
+async function attempts(log: () => Promise<string>): Promise<number> {
+  return (await log()).split("\n").filter((line) => /Failed publickey|Connection closed by authenticating user/.test(line))
+    .length;
+}

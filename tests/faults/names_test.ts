@@ -1,0 +1,59 @@
+/**
+ * Names that want to be options, commands or line ends: carried under exactly their name, nothing executed; a name that
+ * cannot be carried is refused and listed.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { has } from "../support/needs.ts";
+import { finalNames } from "../support/observer.ts";
+import { everyDelivered, makeRig, tool } from "./rig.ts";
+
+const NAMES = [
+  "-rf.fits",
+  "--delete.fits",
+  "$(touch executed).fits",
+  "`touch executed`.fits",
+  "; touch executed;.fits",
+  "|| touch executed #.fits",
+  "line\nend.fits",
+  "tab\tand\rreturn.fits",
+  "'single' \"double\".fits",
+  " leading and trailing .fits",
+  "back\\slash\\n.fits",
+  "st*r ? [a-z] {b,c} ~ !.fits",
+  "host:path %s %n.fits",
+  "Ünïcödé 望遠鏡 🔭.fits",
+  `${"x".repeat(250)}.fits`,
+  "-folder; touch executed/$(id)/-rf.fits",
+  "\u001b[31mred.fits",
+];
+
+for (const method of ["local", "rsync", "scp", "sftp"] as const) {
+  Deno.test({
+    name: `hostile names (${method}): delivered under the same name, nothing is executed, names that are no UTF-8 are listed`,
+    ignore: method !== "local" && !has("sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method });
+      for (const name of NAMES) await rig.expose(name, 20_000);
+      await tool("sh", "-c", 'cp "$1/-rf.fits" "$1/$(printf "bad\\377name.fits")"', "sh", rig.watched);
+      const { code, stderr } = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
+      assertEquals(code, 1, stderr);
+      assertMatch(stderr, /Not delivered: .*bad.*name\.fits.*UTF-8/);
+      const rows = await rig.installation.history();
+      assert(everyDelivered(NAMES.length)(rows), stderr);
+      assertEquals((await Array.fromAsync(finalNames(rig.there))).sort(), [...NAMES].sort());
+      await rig.allIsWell(rows);
+      for (const folder of [rig.folder.path, rig.watched, rig.there, Deno.cwd()]) {
+        assertEquals([...Deno.readDirSync(folder)].filter(({ name }) => name === "executed"), [], folder);
+      }
+      // Control characters never reach the log as they are.
+      // deno-lint-ignore no-control-regex
+      assertEquals(
+        /[\x00-\x09\x0b-\x1f]/.test(await Deno.readTextFile(join(rig.folder.path, "logs", "image_transfer.log"))),
+        false,
+      );
+    },
+  });
+}

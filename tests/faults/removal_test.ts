@@ -1,0 +1,89 @@
+/**
+ * Sources that are removed after delivery (I4): never before every destination has proven them, never a changed one,
+ * never where a destination lost its copy, whenever the daemon dies.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { fitsFile } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { makeRig, until } from "./rig.ts";
+
+Deno.test({
+  name: "delete_source with one of two destinations down: sources stay until both have proven them; lost and changed ones stay",
+  ignore: !has("sshd", "rsync"),
+  async fn() {
+    await using rig = await makeRig({ method: "rsync", config: { retry_delay: 1 } });
+    const near = rig.folder.at("near");
+    const config = JSON.parse(await Deno.readTextFile(rig.installation.configFile));
+    const { remote_host, remote_base_path, transfer_method: _, ...rest } = config;
+    await Deno.writeTextFile(
+      rig.installation.configFile,
+      JSON.stringify({
+        ...rest,
+        delete_source: true,
+        destinations: [
+          { name: "near", transfer_method: "local", remote_base_path: near },
+          { name: "far", transfer_method: "rsync", remote_host, remote_base_path },
+        ],
+      }),
+    );
+    await rig.server!.kill();
+    const crash = { IMAGE_TRANSFER_CRASH_AT: "after_source_removed" };
+    const sources = () => [...Deno.readDirSync(rig.watched)].map(({ name }) => name).sort();
+    for (const name of ["a.fits", "b.fits", "changed.fits", "lost.fits"]) await rig.expose(name);
+    {
+      await using daemon = await rig.installation.start({ env: crash });
+      await rig.installation.until((rows) =>
+        rows.filter((row) => row.destination === "near" && row.state === "delivered").length === 4
+      );
+      await rig.installation.untilLog(/far cannot be reached/);
+      assertEquals(sources().length, 4);
+      // One destination loses its copy, one source gets new content.
+      await Deno.remove(join(near, "lost.fits"));
+      const changed = fitsFile(300_000, 8800);
+      await rig.expect("changed.fits", changed);
+      await Deno.writeFile(join(rig.watched, "changed.fits"), changed);
+      await rig.installation.until((rows) =>
+        rows.filter((row) => row.destination === "near" && row.state === "delivered").length === 5
+      );
+      assertEquals(sources().length, 4);
+      await rig.server!.restart();
+      // It dies with the first source that it removes.
+      assert(await daemon.ended > 0);
+    }
+    assertEquals(sources().length, 3);
+    for (const name of ["a.fits", "b.fits", "changed.fits"]) {
+      if (sources().includes(name)) continue;
+      for (const folder of [near, rig.there]) assert((await Deno.stat(join(folder, name))).size > 0);
+    }
+    await using daemon = await rig.installation.start();
+    await until(() => sources().join() === "lost.fits", "all but the lost one are removed");
+    const rows = await rig.installation.until((rows) => rows.every(({ state }) => state === "delivered" || state === "failed"));
+    assertEquals(await daemon.stop(), 0);
+    assertEquals(sources(), ["lost.fits"]);
+    await rig.allIsWell(rows, { crashed: true });
+    assertEquals([...Deno.readDirSync(near)].map(({ name }) => name).sort(), [
+      "a.fits",
+      "b.fits",
+      "changed.fits",
+      "changed.v1.fits",
+    ]);
+  },
+});
+
+for (const point of ["after_publish", "before_record", "after_record"]) {
+  Deno.test(`delete_source, kill -9 ${point}: the source is there until its delivery is recorded, and goes then`, async () => {
+    await using rig = await makeRig({ method: "local", config: { delete_source: true } });
+    await rig.expose("a.fits");
+    await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: point }, wait: false });
+    assert(await broken.ended > 0);
+    assertEquals((await Deno.stat(`${rig.watched}/a.fits`)).isFile, true);
+    await using daemon = await rig.installation.start();
+    await until(async () => (await Array.fromAsync(Deno.readDir(rig.watched))).length === 0, "the source is removed");
+    const rows = await rig.installation.history();
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(rows, { crashed: true });
+  });
+}
