@@ -56,6 +56,11 @@ export const COMPONENTS = {
     tests: "units against systemd's own opinion",
   },
   promtool: { found: () => Boolean(which("promtool")), packages: ["prometheus"], tests: "metrics as Prometheus reads them" },
+  qemu: {
+    found: () => Boolean(which("qemu-aarch64")) && exists("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"),
+    packages: ["qemu-user", "libc6-arm64-cross", "libgcc-s1-arm64-cross"],
+    tests: "the arm64 program",
+  },
   root: {
     found: () => Deno.build.os === "linux" && Deno.uid() === 0,
     packages: [],

@@ -1,0 +1,50 @@
+# Installs image-transfer from a release: checks the sum, unpacks, puts the program on the user's PATH. Needs no administrator.
+#   .\install.ps1 -From FOLDER-OR-ADDRESS [-Version 0.1.0]
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory = $true, Position = 0)] [string] $From,
+    [string] $Version = '',
+    [string] $Prefix = (Join-Path $env:LOCALAPPDATA 'Programs\image-transfer')
+)
+$ErrorActionPreference = 'Stop'
+$target = 'x86_64-pc-windows-msvc'
+$work = Join-Path ([IO.Path]::GetTempPath()) ([Guid]::NewGuid())
+New-Item -ItemType Directory -Path $work | Out-Null
+
+function Get-Part([string] $Name) {
+    if ($From -match '^https?://') {
+        [Net.ServicePointManager]::SecurityProtocol = [Net.SecurityProtocolType]::Tls12
+        Invoke-WebRequest -UseBasicParsing -Uri "$($From.TrimEnd('/'))/$Name" -OutFile (Join-Path $work $Name)
+    }
+    else { Copy-Item -LiteralPath (Join-Path $From $Name) -Destination (Join-Path $work $Name) }
+}
+
+try {
+    Get-Part 'SHA256SUMS'
+    $wanted = if ($Version) { [regex]::Escape($Version) } else { '[0-9][0-9A-Za-z.+-]*' }
+    $line = Get-Content -LiteralPath (Join-Path $work 'SHA256SUMS') |
+        Where-Object { $_ -match "^[0-9a-f]{64}  image-transfer-$wanted-$target\.zip$" } | Select-Object -First 1
+    if (-not $line) { throw "SHA256SUMS lists no archive for $target" }
+    $sum, $archive = $line -split '  ', 2
+    Get-Part $archive
+    $file = Join-Path $work $archive
+    if ((Get-FileHash -Algorithm SHA256 -LiteralPath $file).Hash -ne $sum) {
+        throw "The sum of $archive is not the one in SHA256SUMS: it is damaged or not ours. Nothing was installed."
+    }
+    Expand-Archive -LiteralPath $file -DestinationPath $work
+    $folder = Join-Path $work ($archive -replace '\.zip$', '')
+    New-Item -ItemType Directory -Path $Prefix -Force | Out-Null
+    $program = Join-Path $Prefix 'image-transfer.exe'
+    # A program that runs cannot be replaced, but renamed.
+    Get-ChildItem -LiteralPath $Prefix -Filter '*.old' | Remove-Item -ErrorAction SilentlyContinue
+    if (Test-Path -LiteralPath $program) { Rename-Item -LiteralPath $program -NewName "image-transfer.exe.$([Guid]::NewGuid()).old" }
+    Copy-Item -Path (Join-Path $folder '*') -Destination $Prefix -Recurse -Force
+    $path = [Environment]::GetEnvironmentVariable('PATH', 'User')
+    if (";$path;" -notlike "*;$Prefix;*") {
+        [Environment]::SetEnvironmentVariable('PATH', "$path;$Prefix".TrimStart(';'), 'User')
+        Write-Host 'Open a new window for the new PATH.'
+    }
+    Write-Host "Installed $(& $program --version) in $Prefix"
+    Write-Host 'Next: image-transfer init'
+}
+finally { Remove-Item -LiteralPath $work -Recurse -Force }

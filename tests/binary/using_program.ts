@@ -1,0 +1,35 @@
+/**
+ * A program whose output tells whether everything held by `using` was let go: the build must not lose that.
+ *
+ * @module
+ */
+
+function held(name: string) {
+  return {
+    use: () => Promise.resolve(name),
+    [Symbol.dispose]: () => tell(`${name} closed\n`),
+    [Symbol.asyncDispose]: () => Promise.resolve(tell(`${name} closed\n`)),
+  };
+}
+
+function tell(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+async function once(): Promise<string> {
+  using file = held("used once");
+  return await file.use();
+}
+
+async function onceAwaited(): Promise<string> {
+  await using file = await Promise.resolve(held("awaited"));
+  return await file.use();
+}
+
+function never(): void {
+  using _file = held("never used");
+}
+
+await once();
+await onceAwaited();
+never();
