@@ -29,7 +29,9 @@ export interface PlotProps {
 
 const COLOURS = 6;
 const DASHES: readonly number[][] = [[], [], [8, 4], [2, 4], [12, 4, 2, 4], [5, 3]];
-const AXIS_FONT = "0.75rem system-ui, sans-serif";
+const AXIS_REM = 0.75;
+/** Seconds at which a logarithmic scale has a line: parts of a second, minutes, hours, days. */
+const STEPS: readonly number[] = [0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000];
 
 export function Plot({ times, lines, format, label, logarithmic = false }: PlotProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
@@ -97,7 +99,7 @@ function options(
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const axis = {
     stroke: colour("--dim"),
-    font: AXIS_FONT.replace("0.75rem", `${Math.round(rem * 0.75)}px`),
+    font: `${Math.round(rem * AXIS_REM)}px system-ui, sans-serif`,
     grid: { stroke: colour("--line"), width: 1 },
     ticks: { show: false },
   };
@@ -113,26 +115,26 @@ function options(
     axes: [
       {
         ...axis,
+        size: rem * 2,
         space: rem * 5,
         values: (_plot, splits) => splits.map((seconds) => timeText(seconds * 1000, "minute", utc).replace(" UT", "")),
       },
       {
         ...axis,
-        size: rem * 4.2,
+        size: rem * 3.8,
         space: rem * 2.2,
-        values: (_plot, splits) => splits.map((value) => value === null || !isShown(value, logarithmic) ? "" : format(value)),
+        ...(logarithmic
+          ? {
+            filter: (_plot, splits) => splits,
+            splits: (_plot, _axis, least, most) => STEPS.filter((step) => step >= least && step <= most),
+          }
+          : {}),
+        values: (_plot, splits) => splits.map((value) => value === null ? "" : format(value)),
       },
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, colour(`--line-${line.tone % COLOURS}`)))],
     hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
   };
-}
-
-/** On a logarithmic scale, only powers of ten have room for their words. */
-function isShown(value: number, logarithmic: boolean): boolean {
-  if (!logarithmic) return true;
-  const power = Math.log10(value);
-  return Math.abs(power - Math.round(power)) < 1e-6;
 }
 
 function seriesOf({ kind, tone }: Line, stroke: string): uPlot.Series {

@@ -46,7 +46,7 @@ function Card({ one, severalJobs }: { readonly one: DestinationView; readonly se
       </header>
       <p class="card-place">
         {severalJobs && <span class="job">{one.job}</span>}
-        <span class="mono">{one.place}</span> <span class="dim">by {one.method}</span>
+        <span class="mono">{one.place}</span> <span class="method">{one.method}</span>
       </p>
       <Why one={one} />
       {sum !== undefined && sum.expected > 0 && (

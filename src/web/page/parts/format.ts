@@ -51,8 +51,8 @@ export function duration(ms: number): string {
 
 /** A time between two moments of a transfer, in seconds: `0.34 s`, `4.2 s`, `3 min`. */
 export function latency(seconds: number): string {
-  if (seconds < 0.995) return `${seconds.toFixed(2)}\u00a0s`;
-  if (seconds < 9.95) return `${seconds.toFixed(1)}\u00a0s`;
+  if (seconds < 0.995) return `${Number(seconds.toFixed(2))}\u00a0s`;
+  if (seconds < 9.95) return `${Number(seconds.toFixed(1))}\u00a0s`;
   return duration(seconds * SECOND);
 }
 

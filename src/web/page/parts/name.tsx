@@ -1,5 +1,5 @@
 /**
- * A name from a disk. It may hold anything, so it is text and nothing else; where it is too long its middle goes, for the number of
+ * A name from a disk. It may hold anything, so it is text and nothing else; where it is too long its folder goes first, then its middle, for the number of
  * an image stands at its end.
  *
  * @module
@@ -16,10 +16,8 @@ export function Name({ text }: { readonly text: string }): JSX.Element {
   const cut = Math.max(slash, safe.length - TAIL);
   return (
     <span class="name" title={safe}>
-      <span class="name-head">
-        {slash > 0 && <span class="name-folder">{safe.slice(0, slash)}</span>}
-        {safe.slice(slash, cut)}
-      </span>
+      {slash > 0 && <span class="name-folder">{safe.slice(0, slash)}</span>}
+      <span class="name-head">{safe.slice(slash, cut)}</span>
       <span class="name-tail">{safe.slice(cut)}</span>
     </span>
   );

@@ -16,6 +16,7 @@ import { isLive, part, troubleCount } from "../store/live.ts";
 import { show } from "../store/route.ts";
 
 const first = part("trouble");
+const destinations = part("destinations");
 
 export function TroubleView(): JSX.Element {
   const known = first.value ?? [];
@@ -81,6 +82,10 @@ function Item({ one }: { readonly one: TroubleItem }): JSX.Element {
   );
 }
 
+function isPaused(name: string): boolean {
+  return destinations.value?.some((one) => one.name === name && one.state === "paused") ?? false;
+}
+
 const WHERE: Readonly<Record<TroubleItem["kind"], string>> = {
   destination: "Destination",
   job: "Watched folder",
@@ -121,7 +126,7 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
         <div class="trouble-actions">
           <button type="button" class="button is-primary" disabled={off} onClick={() => act(resume(action.destination))}>
             <Glyph name="retry" />
-            {one.severity === "bad" ? `Try ${action.destination} again` : `Resume ${action.destination}`}
+            {isPaused(action.destination) ? `Resume ${action.destination}` : `Try ${action.destination} again`}
           </button>
         </div>
       );
