@@ -22,6 +22,7 @@ import type { System } from "./system/system.ts";
 import { type ControlServer, controlServer } from "./web/control_server.ts";
 import type { DaemonControl } from "./web/daemon_control.ts";
 import { daemonWeb } from "./web/daemon_web.ts";
+import { givenUp } from "./web/given_up.ts";
 import { type StatusReport, statusReport } from "./web/status_report.ts";
 
 export interface DaemonTools {
@@ -199,7 +200,11 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
         counts: ledger.counts(),
       });
     },
-    live: () => ({ running: running.running(system.now()), oldestWaiting: ledger.oldestWaiting() }),
+    live: () => ({
+      running: running.running(system.now()),
+      oldestWaiting: ledger.oldestWaiting(),
+      givenUp: givenUp(all.list()),
+    }),
     stop: end,
     async reload() {
       const turn = reloading.then(reloadNow);

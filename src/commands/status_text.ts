@@ -4,7 +4,7 @@
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import { printable } from "../domain/printable.ts";
+import { pathField, printable } from "../domain/printable.ts";
 import type { LiveReport } from "../web/daemon_control.ts";
 import type { StatusReport } from "../web/status_report.ts";
 import { span } from "./span.ts";
@@ -22,6 +22,7 @@ export function statusText(report: StatusReport, live: LiveReport | null, now: n
         filesOf(one.files)
       }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
     ),
+    ...givenUpLines(live),
     `  ${countsLine(report)}`,
     "",
     ...helpLines(report),
@@ -36,12 +37,13 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
     const left = waiting > 0 ? ` ${filesOf(waiting)} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
     return `NOT RUNNING. Nothing is watched and nothing is sent.${left}`;
   }
-  const paused = destinations.filter(({ state }) => state === "paused").map(({ name }) => printable(name));
-  const closed = destinations.filter(({ state }) => state !== "open" && state !== "paused").map(({ name }) => printable(name));
+  const paused = namesOf(destinations.filter(({ state }) => state === "paused"));
+  const closed = namesOf(destinations.filter(({ state }) => state !== "open" && state !== "paused"));
   const blind = jobs.filter(({ watching }) => !watching).map(({ name }) => printable(name));
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
   const troubles = [
     ...(failed > 0 ? [`${filesOf(failed)} failed`] : []),
+    ...givenUpTroubles(live),
     ...(closed.length > 0 ? [`${closed.join(", ")} ${closed.length === 1 ? "takes" : "take"} nothing`] : []),
     ...(blind.length > 0 ? [`${blind.join(", ")} ${blind.length === 1 ? "is" : "are"} not watched`] : []),
   ];
@@ -96,6 +98,31 @@ function ownLine({ running, pid, version, started_at, url }: StatusReport, now: 
   const since = started_at === null ? "" : `, up for ${span(now - Date.parse(started_at))}`;
   return `  image-transfer ${version}, process ${pid}${since}${url === null ? "" : `  ${url}`}`;
 }
+
+/** Each once: destinations of different jobs may share a name. */
+function namesOf(destinations: StatusReport["destinations"]): string[] {
+  return [...new Set(destinations.map(({ name }) => printable(name)))];
+}
+
+function givenUpTroubles(live: LiveReport | null): string[] {
+  const all = live?.givenUp ?? [];
+  const incomplete = all.filter(({ reason }) => reason === "incomplete").length;
+  const refused = all.length - incomplete;
+  return [
+    ...(incomplete > 0 ? [`${filesOf(incomplete)} ${incomplete === 1 ? "is" : "are"} incomplete`] : []),
+    ...(refused > 0 ? [`${refused} cannot be taken`] : []),
+  ];
+}
+
+function givenUpLines(live: LiveReport | null): string[] {
+  const all = live?.givenUp ?? [];
+  const lines = all.slice(0, GIVEN_UP_SHOWN).map(({ path, reason, detail }) =>
+    `  NOT SENT (${reason === "incomplete" ? "incomplete" : "cannot be taken"}): ${pathField(path)}: ${printable(detail)}`
+  );
+  return all.length > GIVEN_UP_SHOWN ? [...lines, "  … and more: the log names them all"] : lines;
+}
+
+const GIVEN_UP_SHOWN = 10;
 
 function filesOf(count: number): string {
   return count === 1 ? "1 file" : `${count} files`;

@@ -25,7 +25,8 @@ export interface Verified {
   readonly path: string;
   readonly destination: string;
   readonly target: string;
-  readonly verdict: "equal" | "missing" | "differs" | "unknown";
+  /** `unproven`: only its size was recorded (`verify_transfer: size` or `none`), and that agrees; `unknown`: it could not be asked. */
+  readonly verdict: "equal" | "missing" | "differs" | "unproven" | "unknown";
   /** Why it is not equal; null when it is. */
   readonly reason: string | null;
 }
@@ -52,15 +53,21 @@ export const verify = defineCommand({
         results.push(...await verifyDestination(place, night, ledger, settings, tools));
       }
     }
-    const wrong = results.filter(({ verdict }) => verdict !== "equal");
+    const notable = results.filter(({ verdict }) => verdict !== "equal");
+    const unproven = notable.filter(({ verdict }) => verdict === "unproven").length;
+    const wrong = notable.length - unproven;
     if (json) tools.stdout(`${JSON.stringify(results, null, 2)}\n`);
     else {
-      for (const one of wrong) {
+      for (const one of notable) {
         tools.stdout(`${one.verdict.padEnd(8)} ${one.destination}  ${pathField(one.target)}: ${one.reason}\n`);
       }
-      tools.stderr(`${results.length} checked, ${results.length - wrong.length} equal, ${wrong.length} not\n`);
+      tools.stderr(
+        `${results.length} checked, ${results.length - notable.length} equal, ${wrong} not${
+          unproven > 0 ? `, ${unproven} by size only` : ""
+        }\n`,
+      );
     }
-    return wrong.length === 0 ? EXIT.done : EXIT.notDelivered;
+    return wrong === 0 ? EXIT.done : EXIT.notDelivered;
   },
 });
 
@@ -115,7 +122,7 @@ function compared(row: DeliveryRow, found: { readonly bytes: number; readonly sh
   const { size } = row.delivery.source;
   if (found === null) return verdict(row, "missing", "it is not there any more");
   if (found.bytes !== size) return verdict(row, "differs", `${size} bytes were delivered, ${found.bytes} are there`);
-  if (row.sha256 === null) return verdict(row, "unknown", "its hash was not recorded (verify: size); the sizes agree");
+  if (row.sha256 === null) return verdict(row, "unproven", "no hash was recorded when it was delivered; the size agrees");
   if (found.sha256 !== row.sha256) {
     return verdict(row, "differs", `SHA-256 ${row.sha256} was delivered, ${found.sha256} is there`);
   }

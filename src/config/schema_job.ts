@@ -57,7 +57,9 @@ export const finishedKeys = {
     .meta({ description: "How long a file must rest unchanged where its length does not tell that it is finished" }),
   incomplete_after: duration("seconds", 1000, 30 * DAY).prefault("10m")
     .meta({ description: "A FITS file that is shorter than its headers declare for so long is listed as incomplete" }),
-  deliver_incomplete: truth().prefault(false).meta({ description: "Deliver such a file all the same, marked as incomplete" }),
+  deliver_incomplete: truth().prefault(false).meta({
+    description: "Deliver such a file all the same, with a warning in the log",
+  }),
   verify_source: truth().prefault(true).meta({
     description: "Check DATASUM and CHECKSUM of FITS files before they are sent, where present",
   }),

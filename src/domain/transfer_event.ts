@@ -33,7 +33,14 @@ export type TransferEvent =
       readonly size: number;
       readonly declared: number | null;
     }
-    | { readonly type: "incomplete"; readonly job: string; readonly path: string; readonly reason: string }
+    | {
+      readonly type: "incomplete";
+      readonly job: string;
+      readonly path: string;
+      readonly reason: string;
+      /** Delivered all the same (`deliver_incomplete`). */
+      readonly sent?: true;
+    }
     | { readonly type: "ready"; readonly job: string; readonly path: string; readonly size: number }
     | { readonly type: "refused"; readonly job: string; readonly path: string; readonly failure: FailureRecord }
     | { readonly type: "queued" | "sending" | "deferred" | "delivered" | "failed"; readonly delivery: Delivery }

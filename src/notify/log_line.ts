@@ -61,7 +61,11 @@ export function logLine(event: TransferEvent): LogLine | null {
         }`,
       );
     case "incomplete":
-      return line("warning", `Incomplete, not sent: ${pathField(event.path)}: ${printable(event.reason)}`, { job: event.job });
+      return line(
+        "warning",
+        `Incomplete, ${event.sent ? "sent all the same" : "not sent"}: ${pathField(event.path)}: ${printable(event.reason)}`,
+        { job: event.job },
+      );
     case "ready":
       return line("debug", `Finished at the source: ${pathField(event.path)}, ${size(event.size)}`, { job: event.job });
     case "refused":

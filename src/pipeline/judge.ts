@@ -210,7 +210,9 @@ export function judgeOf(tools: JudgeTools): Judge {
     const { path } = candidate.facts;
     switch (settlement.is) {
       case "finished":
-        if (settlement.incomplete !== null) tell({ type: "incomplete", job: job.name, path, reason: settlement.incomplete });
+        if (settlement.incomplete !== null) {
+          tell({ type: "incomplete", job: job.name, path, reason: settlement.incomplete, sent: true });
+        }
         return candidate;
       case "waiting":
         wait(candidate, settlement);

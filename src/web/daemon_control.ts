@@ -13,6 +13,17 @@ export interface LiveReport {
   readonly running: readonly Running[];
   /** When the oldest delivery that still waits was queued, milliseconds since 1970 UTC; null if none waits. */
   readonly oldestWaiting: number | null;
+  /** The first of the files that are not sent because they are incomplete or cannot be taken. */
+  readonly givenUp: readonly GivenUp[];
+}
+
+/** A file that is listed and not sent; `path` is absolute. */
+export interface GivenUp {
+  readonly job: string;
+  readonly path: string;
+  readonly reason: "incomplete" | "refused";
+  /** Why, in words. */
+  readonly detail: string;
 }
 
 /** Addresses that open the page. */

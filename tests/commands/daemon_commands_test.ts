@@ -106,7 +106,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   const running = [{ destination: "freya", files: 2, bytes: 5e6, total: 1e7, bytesPerSecond: 1e6, path: "a\u202e.fits" }];
   await using _daemon = await fakeDaemon(dir.at("state"), {
     status: () => trouble,
-    live: () => ({ running, oldestWaiting: NOW - 125_000 }),
+    live: () => ({ running, oldestWaiting: NOW - 125_000, givenUp: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
   const [first] = stdout.split("\n");
@@ -120,6 +120,24 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   assertStringIncludes(stdout, "image-transfer retry --all");
   // deno-lint-ignore no-control-regex -- that none is printed is the promise
   assert(!/[\x00-\x09\x0b-\x1f\x7f\u202e]/.test(stdout));
+});
+
+Deno.test("status names the files that are not sent, and says each destination's name once", async () => {
+  await using dir = await observatory();
+  const paused = { ...STATUS.destinations[0]!, state: { state: "paused", by: "a command" } } as const;
+  const report = statusReport({ ...STATUS, destinations: [paused, paused] });
+  const givenUp = [
+    { job: "spring", path: "/data/a b.fits", reason: "incomplete", detail: "the primary HDU declares 5 bytes, 3 are there" },
+    { job: "spring", path: "/data/c.fits", reason: "refused", detail: 'Cannot read "c.fits": Permission denied' },
+  ] as const;
+  await using _daemon = await fakeDaemon(dir.at("state"), {
+    status: () => report,
+    live: () => ({ running: [], oldestWaiting: null, givenUp }),
+  });
+  const { stdout } = await image_transfer(dir, "status");
+  assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 cannot be taken; freya is paused; 5 files on the way\./);
+  assertStringIncludes(stdout, 'NOT SENT (incomplete): "/data/a b.fits": the primary HDU declares 5 bytes, 3 are there\n');
+  assertStringIncludes(stdout, 'NOT SENT (cannot be taken): /data/c.fits: Cannot read "c.fits": Permission denied\n');
 });
 
 Deno.test('status where somebody holds the state directory and cannot be asked is a failure, not "no daemon"', async () => {

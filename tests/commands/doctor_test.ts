@@ -144,3 +144,21 @@ Deno.test("verify finds at the destination what is missing and what differs", as
   const verdicts = JSON.parse(stdout).map(({ target, verdict }: { target: string; verdict: string }) => `${target} ${verdict}`);
   assertEquals(verdicts.sort(), ["a.txt missing", "b.txt differs", "c.txt equal"]);
 });
+
+Deno.test("verify calls a file whose size alone was recorded unproven, and that is no fault", async () => {
+  await using folder = await tempFolder();
+  await folder.write("camera/a.txt", "a");
+  const installation = await install(folder.path, {
+    watch_path: folder.at("camera"),
+    file_patterns: ["*.txt"],
+    transfer_method: "local",
+    remote_base_path: folder.at("nas"),
+    minimum_free_space_gb: 0,
+    min_file_age_seconds: 0,
+    verify_transfer: "size",
+  });
+  assertEquals((await installation.command(["run", "--once"])).code, 0);
+  const { code, stdout, stderr } = await installation.command(["verify"]);
+  assertEquals([code, stderr], [0, "1 checked, 0 equal, 0 not, 1 by size only\n"]);
+  assertStringIncludes(stdout, "unproven local  a.txt: no hash was recorded");
+});

@@ -156,3 +156,9 @@ Deno.test("the log says once which folder cannot be watched", () => {
   const line = logLine({ at: 0, type: "not_watching", job: "spring", folder: "/data", failure });
   assertEquals(line?.message, 'Job spring: Cannot watch "/data": the folder is not there. Make the folder.');
 });
+
+Deno.test("the log tells an incomplete file that is not sent from one that is", () => {
+  const incomplete = { at: 0, type: "incomplete", job: "default", path: "a.fits", reason: "short" } as const;
+  assertEquals(logLine(incomplete)?.message, "Incomplete, not sent: a.fits: short");
+  assertEquals(logLine({ ...incomplete, sent: true })?.message, "Incomplete, sent all the same: a.fits: short");
+});

@@ -36,7 +36,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
   const end = new AbortController();
   const control: DaemonControl = {
     status: () => statusReport(STATUS),
-    live: () => ({ running: [], oldestWaiting: null }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [] }),
     stop(reason) {
       told.push(["stop", reason]);
       end.abort();
