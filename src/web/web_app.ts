@@ -14,12 +14,15 @@ import type { Door } from "./door.ts";
 import { liveRoute, type LiveTools } from "./live_route.ts";
 import { loginRoutes } from "./login_routes.ts";
 import { openRoutes, type OpenTools } from "./open_routes.ts";
+import { previewRoutes, type PreviewTools } from "./preview_routes.ts";
 import { pageRoutes } from "./page_routes.ts";
 import type { PageFiles } from "./page_files.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
-export interface WebTools extends Omit<ApiTools, "system">, Omit<LiveTools, "system">, OpenTools {
-  readonly system: ApiTools["system"] & LiveTools["system"];
+type Parts = Omit<ApiTools & LiveTools & PreviewTools & OpenTools, "system">;
+
+export interface WebTools extends Parts {
+  readonly system: ApiTools["system"] & LiveTools["system"] & PreviewTools["system"];
   readonly door: Door;
   readonly own: OwnAddress;
   readonly files: PageFiles;
@@ -56,6 +59,7 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
   liveRoute(app, tools);
   actionRoutes(app, tools.source);
   apiRoutes(app, tools);
+  previewRoutes(app, tools);
   pageRoutes(app, tools.files, (c) => door.knows(c.req.raw, c.env.peer));
 
   app.notFound((c) => refusal(c, 404, "configuration", "There is nothing here"));

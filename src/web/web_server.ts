@@ -12,6 +12,7 @@ import { liveHub } from "./live_hub.ts";
 import { nightReports } from "./night_report.ts";
 import type { PageFiles } from "./page_files.ts";
 import type { PageSource } from "./page_source.ts";
+import { previews } from "./previews.ts";
 import { openAccess } from "./token.ts";
 import { webApp, type WebTools } from "./web_app.ts";
 
@@ -28,6 +29,7 @@ export interface WebServerTools {
     | "readText"
     | "writeText"
     | "facts"
+    | "read"
     | "hostname"
     | "now"
     | "monotonic"
@@ -71,6 +73,7 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
     files: tools.files,
     hub: liveHub(source, { system, onError }, signal),
     nights: nightReports(source, system),
+    previews: previews(system, signal),
     metrics: settings.metrics ? tools.metrics : null,
     system,
     onError,

@@ -5,7 +5,7 @@ import { readCards } from "../../src/formats/fits_cards.ts";
 import { verifyFitsChecksums } from "../../src/formats/fits_checksums.ts";
 import { gzip } from "../../src/formats/gzip.ts";
 import { has } from "../support/needs.ts";
-import { inspect, over, python } from "../support/readers.ts";
+import { inspect, over, python, realFiles } from "../support/readers.ts";
 import { tempFolder } from "../support/temp.ts";
 
 /** An HDU as astropy sees it: where its header, its data and the next HDU begin; `needed` is the end without padding. */
@@ -134,13 +134,6 @@ function cuts(size: number): number[] {
   const borders = Array.from({ length: Math.ceil(size / step) }, (_, i) => i * step);
   const odd = Array.from({ length: 60 }, (_, i) => Math.floor(size * ((i * 0.618034) % 1)));
   return [...borders.flatMap((at) => [at - 1, at, at + 1]), ...odd].filter((at) => at >= 0 && at < size);
-}
-
-async function realFiles(): Promise<string[]> {
-  const root = (await python("import astropy, os; print(os.path.dirname(astropy.__file__))")).trim();
-  const { stdout } = await new Deno.Command("find", { args: [root, "-name", "*.fits", "-print0"] }).output();
-  // Two are kept there for not being FITS (SIMPLE = F), one is text.
-  return new TextDecoder().decode(stdout).split("\0").filter((path) => path && !/header_with_time|idcompspec/.test(path)).sort();
 }
 
 async function run(program: string, ...args: string[]): Promise<void> {

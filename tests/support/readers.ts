@@ -63,3 +63,10 @@ export function card(keyword: string, value: string | number | bigint | boolean)
     : String(value);
   return `${keyword.padEnd(8)}= ${typeof value === "string" ? text : text.padStart(20)}`;
 }
+
+export async function realFiles(): Promise<string[]> {
+  const root = (await python("import astropy, os; print(os.path.dirname(astropy.__file__))")).trim();
+  const { stdout } = await new Deno.Command("find", { args: [root, "-name", "*.fits", "-print0"] }).output();
+  // Two are kept there for not being FITS (SIMPLE = F), one is text.
+  return new TextDecoder().decode(stdout).split("\0").filter((path) => path && !/header_with_time|idcompspec/.test(path)).sort();
+}

@@ -1,0 +1,70 @@
+/**
+ * The cards of a FITS file's headers with their comments, for people to read.
+ *
+ * @module
+ */
+import { CARD_BYTES, parseCard } from "./fits_card.ts";
+import type { Header } from "./fits_header.ts";
+import { walkHdus } from "./fits_walk.ts";
+import type { RangeReader } from "./format.ts";
+import { fill, latin1 } from "./range_window.ts";
+
+export interface HeaderCards {
+  /** `primary`, `extension 2 (SCI)`. */
+  readonly name: string;
+  /** `4144 × 2822, 16 bit`; `no data`. */
+  readonly data: string;
+  readonly cards: readonly { readonly keyword: string; readonly value: string; readonly comment: string }[];
+}
+
+const MOST_HDUS = 10;
+const MOST_CARDS = 1000;
+
+/** The headers of the first HDUs; none where it is no FITS file. */
+export async function readHeaderCards(read: RangeReader, size: number): Promise<HeaderCards[]> {
+  const found: HeaderCards[] = [];
+  for await (const { index, header, offset, headerBytes } of walkHdus(read, size)) {
+    const bytes = await fill(read, offset, Math.min(headerBytes, MOST_CARDS * CARD_BYTES));
+    const name = header.get("EXTNAME");
+    found.push({
+      name: `${index === 0 ? "primary" : `extension ${index}`}${typeof name === "string" && name !== "" ? ` (${name})` : ""}`,
+      data: dataOf(header),
+      cards: cardsOf(bytes),
+    });
+    if (found.length >= MOST_HDUS) break;
+  }
+  return found;
+}
+
+function cardsOf(bytes: Uint8Array): HeaderCards["cards"] {
+  const cards: { keyword: string; value: string; comment: string }[] = [];
+  for (let at = 0; at + CARD_BYTES <= bytes.length; at += CARD_BYTES) {
+    const text = latin1(bytes.subarray(at, at + CARD_BYTES));
+    if (text.startsWith("END ") && text.trimEnd() === "END") break;
+    if (text.trim() !== "") cards.push(cardOf(text));
+  }
+  return cards;
+}
+
+function cardOf(text: string): HeaderCards["cards"][number] {
+  const { keyword, value } = parseCard(text);
+  if (text.slice(8, 10) !== "= ") return { keyword, value: "", comment: text.slice(8).trim() };
+  const rest = text.slice(10);
+  const quoted = /^\s*'(?:[^']|'')*'?/.exec(rest)?.[0];
+  const slash = rest.indexOf("/", quoted?.length ?? 0);
+  const written = (slash < 0 ? rest : rest.slice(0, slash)).trim();
+  // As written, so that 1.50 stays 1.50; a text without its quotes.
+  return { keyword, value: typeof value === "string" ? value : written, comment: slash < 0 ? "" : rest.slice(slash + 1).trim() };
+}
+
+function dataOf(header: Header): string {
+  const prefix = header.get("ZIMAGE") === true ? "Z" : "";
+  const axes = Math.min(Number(header.get(`${prefix}NAXIS`) ?? 0), 9);
+  if (axes < 1) return "no data";
+  const bitpix = Number(header.get(`${prefix}BITPIX`));
+  const sides = Array.from({ length: axes }, (_, axis) => header.get(`${prefix}NAXIS${axis + 1}`));
+  const kind = header.get("XTENSION") === "BINTABLE" && prefix === ""
+    ? "table"
+    : `${Math.abs(bitpix)} bit${bitpix < 0 ? " floating point" : ""}`;
+  return `${sides.join(" × ")}, ${kind}${prefix === "Z" ? `, ${String(header.get("ZCMPTYPE") ?? "compressed")}` : ""}`;
+}
