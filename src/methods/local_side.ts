@@ -17,7 +17,7 @@ import type { MethodContext, Publication, PublishOutcome, Session } from "./meth
 import { refusedByWindows } from "./windows_names.ts";
 
 /** The calls of a Session that need no carrying, and what `put` needs from this side. */
-export interface LocalSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep"> {
+export interface LocalSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
   /** The native absolute path of a path relative to the base path. @throws {Failure} `name_refused` */
   path(relative: string): string;
   /** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */
@@ -111,7 +111,8 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       atMost(AT_ONCE, paths, async (relative) => {
         const facts = await standing(path(relative), system);
         if (facts === null) return null;
-        return { bytes: facts.size, kind: facts.kind === "symlink" ? "other" : facts.kind };
+        const kind = facts.kind === "symlink" ? "other" : facts.kind;
+        return { bytes: facts.size, kind, ...(facts.identity === "" ? {} : { identity: facts.identity }) };
       }),
     digest: (paths, signal) =>
       atMost(4, paths, async (relative) => {
@@ -144,6 +145,18 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       }
       return outcomes;
     },
+    flush: async (paths) => {
+      const places = new Set<string>();
+      for (const relative of paths) {
+        places.add(path(relative));
+        for (const folder of ancestors(relative)) places.add(path(folder));
+      }
+      try {
+        await atMost(AT_ONCE, [base, ...places], (place) => system.sync(place));
+      } catch (error) {
+        throw await blame(error, `flush files of ${where} to the disk`);
+      }
+    },
     leftovers: async () => {
       if (await system.followedFacts(path(stagingRoot)) === null) return [];
       const { entries } = await system.list(path(stagingRoot));
@@ -160,6 +173,12 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       }
     },
   };
+}
+
+/** The folders on the way to a path. */
+function ancestors(relative: string): string[] {
+  const parts = relative.split("/").slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
 /** The numbers of the items, those for one name together: the later of two is the newer. */

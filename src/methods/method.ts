@@ -71,6 +71,8 @@ export type PublishOutcome =
 export interface Standing {
   readonly bytes: number;
   readonly kind: "file" | "folder" | "other";
+  /** Where the destination is on this computer: the `identity` of what the path leads to, to be compared with the source's. */
+  readonly identity?: string;
 }
 
 /** The destination as found: free space, and which device the base path is on (opaque; compared, never parsed). */
@@ -107,6 +109,8 @@ export interface Session extends AsyncDisposable {
    * Folders on the way are made. A target that is a folder fails with `exists`.
    */
   publish(items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]>;
+  /** Flushes files that have these names already, and the folders on the way to them, as if they had just been published. */
+  flush(paths: readonly string[], signal: AbortSignal): Promise<void>;
   /** Attempts of ours that left something: folder names under the staging root. */
   leftovers(signal: AbortSignal): Promise<string[]>;
   /** Removes the staged remains of these attempts; with `null`, the whole staging root. Nothing there is fine. */

@@ -18,7 +18,7 @@ import { socketPlace } from "./ssh_sockets.ts";
 
 export const sftp: Method = { name: "sftp", connect };
 
-type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep" | "proof" | "about"> & {
+type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "about"> & {
   readonly channels: SftpChannels;
   readonly putSide: SftpPutSide;
 };
@@ -74,12 +74,13 @@ function withShell(program: string, { connection, tools }: Shell, context: Metho
   const side = shellSide(connection, tools, context);
   const channels = stack.use(createSftpChannels(program, way, sharing, sharing, context.system));
   const base = remoteBase(way.destination);
-  const { attach, survey, digest, publish, leftovers, sweep } = side;
+  const { attach, survey, digest, publish, flush, leftovers, sweep } = side;
   return {
     attach,
     survey,
     digest,
     publish,
+    flush,
     leftovers,
     sweep,
     channels,

@@ -18,7 +18,7 @@ import { ancestors, type SftpPlace } from "./sftp_place.ts";
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
 
-export function sftpNames(place: SftpPlace): Session["publish"] {
+export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> {
   const { channels, context, where, key, path, list, checkBase, digest } = place;
   /** Folders that this session has made or seen. */
   const known = new Set<string>();
@@ -195,5 +195,12 @@ export function sftpNames(place: SftpPlace): Session["publish"] {
     return new Failure(code, `Cannot write "${printable(item.target)}" to ${where}: ${reason}`, { hint });
   }
 
-  return publish;
+  return {
+    publish,
+    flush: async (_paths, signal) => {
+      const { stagingRoot } = context;
+      await channels.run([sftpCommand("mkdir", path(stagingRoot))], signal);
+      await flush(`${stagingRoot}/adopted`, signal);
+    },
+  };
 }

@@ -19,7 +19,7 @@ import type { SshWay } from "./ssh.ts";
 import { refusedByWindows } from "./windows_names.ts";
 
 /** The calls of a Session that need no carrying, and what `put` needs from this side. */
-export interface SftpSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep"> {
+export interface SftpSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
   /** Makes the folders of these staged names, and moves leftovers to their new names. */
   prepare(parcels: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
   /** Free bytes; null where the server cannot tell. @throws {Failure} `device_missing` */
@@ -201,7 +201,7 @@ export async function openSftpSide(
 
   const key = `${destination.host}\n${destination.user}\n${destination.port}`;
   const place: SftpPlace = { channels, context, where, key, path, list, isFolder, checkBase, digest };
-  return { attach, survey, digest, prepare, free, tryToWrite, path, publish: sftpNames(place), ...sftpSweep(place) };
+  return { attach, survey, digest, prepare, free, tryToWrite, path, ...sftpNames(place), ...sftpSweep(place) };
 }
 
 /** The base path as SFTP knows it: absolute, with `/C:/…` for Windows. `home` is where the server starts. */

@@ -60,10 +60,11 @@ export async function openShellSession(
   const carrier = await carrierOf({ destination, context, connection, tools, side });
   if (carrier.close) stack.defer(carrier.close);
   const rest = stack.move();
-  const { survey, digest, leftovers, sweep } = side;
+  const { survey, digest, flush, leftovers, sweep } = side;
   return {
     survey,
     digest,
+    flush,
     leftovers,
     sweep,
     async attach(create, signal) {

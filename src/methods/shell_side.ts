@@ -10,6 +10,7 @@ import type { Ground, MethodContext, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import type { Answer } from "./remote_shell.ts";
 import { shellDigest } from "./shell_digest.ts";
+import { shellFlush } from "./shell_flush.ts";
 import { shellPublish } from "./shell_publish.ts";
 import { shellQuote, shellWords } from "./shell_quote.ts";
 import { shellSurvey } from "./shell_survey.ts";
@@ -19,7 +20,7 @@ import { remoteBase } from "./ssh.ts";
 import type { SshConnection } from "./ssh_connection.ts";
 
 /** The calls of a Session that need no carrying, and what `put` needs from this side. */
-export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "leftovers" | "sweep"> {
+export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
   /** Makes the folders of these staged names, and moves leftovers to their new names. */
   prepare(parcels: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
   readonly inBase: RunInBase;
@@ -103,6 +104,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     survey: shellSurvey(inBase, tools),
     digest: shellDigest(inBase, tools),
     publish: shellPublish(inBase, tools, where),
+    flush: shellFlush(inBase, tools, where),
     leftovers: async (signal) => {
       const script =
         `[ -d ${stagingRoot} ] || exit 0\nfor d in ${stagingRoot}/*; do [ -d "$d" ] && printf '%s\\n' "\${d##*/}"; done\n:`;

@@ -6,7 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
-import { verify } from "../domain/receipt.ts";
+import { type Receipt, verify } from "../domain/receipt.ts";
 import type { Standing } from "../methods/method.ts";
 import { hashSources } from "./check_source.ts";
 import { decideExisting, worthHashing } from "./decide_existing.ts";
@@ -37,6 +37,7 @@ async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal)
   const digests = hashed.length === 0
     ? []
     : await guarded(hashing(hashed, way), signal, (end) => way.session.digest(hashed.map(targetOf), end));
+  const adopted: { readonly piece: Piece; readonly receipt: Receipt }[] = [];
   const foundOf = new Map(hashed.map((piece, index) => [piece, digests[index] ?? null]));
 
   for (const { piece, standing } of there) {
@@ -44,14 +45,29 @@ async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal)
     const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
     const target = printable(targetOf(piece));
     const decision = decideExisting({ target, standing, found: foundOf.get(piece) ?? null, sent }, way.destination.onConflict);
-    if (decision.decision === "adopt") {
-      piece.outcome = { receipt: verify(sent, decision.found, way.session.proof, way.system.now()) };
+    if (standing?.identity !== undefined && standing.identity === piece.delivery.source.identity) {
+      giveUp(piece, itself(piece, way));
+    } else if (decision.decision === "adopt") {
+      adopted.push({ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) });
     } else if (decision.decision === "refuse") {
       const { code, message, hint } = decision.failure;
       const what = `Cannot send "${printable(piece.delivery.source.path)}" to ${way.destination.name}`;
       giveUp(piece, new Failure(code, `${what}: ${message}`, { hint }));
     }
   }
+  if (adopted.length === 0) return;
+  // Nobody knows whether it has reached the disk: whoever named it may have been cut off before.
+  const guard = { ...asking(way), what: `flush files at ${way.destination.name}` };
+  await guarded(guard, signal, (end) => way.session.flush(adopted.map(({ piece }) => targetOf(piece)), end));
+  for (const { piece, receipt } of adopted) piece.outcome = { receipt };
+}
+
+/** A second name of the source is no copy: it would go, or be written into, with it. */
+function itself({ delivery }: Piece, way: Way): Failure {
+  const what = `Cannot send "${printable(delivery.source.path)}" to ${way.destination.name}`;
+  return new Failure("exists", `${what}: what has the name "${printable(delivery.target)}" there is the very same file`, {
+    hint: "Is remote_base_path another way into watch_path, or was a link made by hand? Correct the path, or remove the link.",
+  });
 }
 
 function targetOf(piece: Piece): string {

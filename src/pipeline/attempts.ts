@@ -20,6 +20,15 @@ export interface Attempts {
   leftover(delivery: Delivery): string | undefined;
   /** The delivery is settled: its part is not needed any more. */
   forget(delivery: Delivery): void;
+  /** Deliveries of which a part was left. */
+  left(): readonly Delivery[];
+  /**
+   * Nobody knows what became of its publication: whatever carries it out there may still be at it. Nothing of it is built on,
+   * and it must be swept before anything else gets a final name.
+   */
+  doubt(attempt: string): void;
+  /** Sweeps the attempts in doubt, so that none of them can publish any more; does nothing where there is none. */
+  endDoubts(sweep: (attempts: readonly string[]) => Promise<void>): Promise<void>;
   /** The attempt was never used. */
   abandon(attempt: string): void;
   /** The attempt is over; its folder goes as soon as no leftover lies in it. */
@@ -33,11 +42,12 @@ export interface Attempts {
 }
 
 export function attempts(clock: Pick<Clock, "now" | "random">): Attempts {
-  const leftovers = new Map<number, string>();
+  const leftovers = new Map<number, { readonly delivery: Delivery; readonly staged: string }>();
+  const doubtful = new Set<string>();
   const running = new Set<string>();
   let ended = new Set<string>();
 
-  const needed = (): Set<string> => new Set([...running, ...[...leftovers.values()].map(attemptOf)]);
+  const needed = (): Set<string> => new Set([...running, ...[...leftovers.values()].map(({ staged }) => attemptOf(staged))]);
 
   return {
     begin() {
@@ -46,14 +56,23 @@ export function attempts(clock: Pick<Clock, "now" | "random">): Attempts {
       return name;
     },
     leave(delivery, staged) {
-      if (delivery.source.size >= WORTH_KEEPING_BYTES) leftovers.set(delivery.id, staged);
+      const keep = delivery.source.size >= WORTH_KEEPING_BYTES && !doubtful.has(attemptOf(staged));
+      if (keep) leftovers.set(delivery.id, { delivery, staged });
     },
-    leftover: (delivery) => leftovers.get(delivery.id),
+    leftover: (delivery) => leftovers.get(delivery.id)?.staged,
+    left: () => [...leftovers.values()].map(({ delivery }) => delivery),
     forget(delivery) {
-      const staged = leftovers.get(delivery.id);
-      if (staged === undefined) return;
+      const left = leftovers.get(delivery.id);
+      if (left === undefined) return;
       leftovers.delete(delivery.id);
-      ended.add(attemptOf(staged));
+      ended.add(attemptOf(left.staged));
+    },
+    doubt: (attempt) => void doubtful.add(attempt),
+    async endDoubts(sweep) {
+      const go = [...doubtful];
+      if (go.length === 0) return;
+      await sweep(go);
+      for (const attempt of go) doubtful.delete(attempt);
     },
     abandon: (attempt) => void running.delete(attempt),
     end(attempt) {
@@ -75,6 +94,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">): Attempts {
     kept: needed,
     clear() {
       leftovers.clear();
+      doubtful.clear();
       ended.clear();
     },
   };

@@ -9,7 +9,8 @@ import { Failure, type FailureRecord, failureRecord, isOutage } from "../domain/
 import { adoptExisting } from "./adopt.ts";
 import { checkSources } from "./check_source.ts";
 import { crashPoint } from "./crash_point.ts";
-import { prove } from "./prove.ts";
+import { guarded } from "./guarded.ts";
+import { asking, prove } from "./prove.ts";
 import { publish } from "./publish.ts";
 import { put } from "./put.ts";
 import { record } from "./record.ts";
@@ -54,7 +55,7 @@ async function pass(
     crashPoint("after_put", way.system);
     await prove(open(pieces), way, signal);
     crashPoint("after_verify", way.system);
-    await publish(open(pieces), way, signal);
+    await publishAlone(open(pieces), attempt, way, signal);
     crashPoint("after_publish", way.system);
   } catch (error) {
     const failure = failureRecord(error);
@@ -70,6 +71,19 @@ async function pass(
       // Not before: another lane may sweep what has ended at any time.
       way.attempts.end(name);
     }
+  }
+}
+
+/** Publishes when no earlier attempt can do so any more: it could put an old version in the place of a newer one. */
+async function publishAlone(pieces: readonly Piece[], attempt: string, way: Way, signal: AbortSignal): Promise<void> {
+  if (pieces.length === 0) return;
+  const guard = { ...asking(way), what: `end an earlier attempt at ${way.destination.name}` };
+  await way.attempts.endDoubts((attempts) => guarded(guard, signal, (end) => way.session.sweep(attempts, end)));
+  try {
+    await publish(pieces, way, signal);
+  } catch (error) {
+    way.attempts.doubt(attempt);
+    throw error;
   }
 }
 

@@ -108,10 +108,21 @@ function sweepSoon(office: Office, session: Session, signal: AbortSignal): void 
     clock: office.tools.system,
   };
   const next = former
+    .then(() => forgetSettled(office))
     .then(() => guarded(guard, signal, (end) => office.attempts.sweep(session, end)))
     .catch((error) => office.tools.tell({ type: "notice", level: "debug", message: failureRecord(error).message }));
   sweeping.set(session, next);
 }
+
+/** A delivery whose part was left may have been settled without another attempt: by a newer version, or by a person. */
+function forgetSettled({ attempts, tools }: Office): void {
+  const left = attempts.left();
+  if (left.length === 0) return;
+  const rows = tools.ledger.query({ ids: left.map(({ id }) => id), states: ["queued", "sending", "deferred"] });
+  const waiting = new Set(rows.map(({ delivery }) => delivery.id));
+  for (const delivery of left) if (!waiting.has(delivery.id)) attempts.forget(delivery);
+}
+
 const sweeping = new WeakMap<Session, Promise<void>>();
 
 /** Resolves when nothing is being swept with this session. */

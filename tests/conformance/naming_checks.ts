@@ -84,6 +84,24 @@ export const NAMING: readonly Check[] = [
     },
   },
   {
+    name: "flush() takes files that stand there already, whatever their names",
+    run: async ({ candidate, rig, session, signal }) => {
+      const it = await rig();
+      const open = await session(it);
+      const names = [
+        "plain.fits",
+        '2026/01/it\'s $HOME `id` "x".fits',
+        "-n.fits",
+        ...candidate.printableNamesOnly ? [] : ["a\nb.fits"],
+      ];
+      for (const name of names) await it.view.write(name, noise(10));
+      await open.flush(names, signal);
+      await open.flush([], signal);
+      await open.sweep(null, signal);
+      assertEquals(await it.view.files(), names.toSorted());
+    },
+  },
+  {
     name: "publish() over the same bytes is no conflict",
     run: async (bench) => {
       const { rig, session, signal } = bench;

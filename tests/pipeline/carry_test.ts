@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { aFailure } from "../support/fake_method.ts";
+import { stagedAttempts } from "./outbox_parts.ts";
 import { outboxRig } from "./outbox_rig.ts";
 
 Deno.test("carry() keeps the staging folder of half a batch until that half is done, whatever other lanes sweep", async () => {
@@ -34,4 +35,44 @@ Deno.test("carry() does not take a file without a hash whose ctime moved while i
   rig.start();
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(puts.length, 2);
+});
+
+Deno.test("carry() publishes nothing while an attempt with an unknown end could still do so", async () => {
+  await using rig = await outboxRig();
+  const order: string[] = [];
+  let late: () => void = () => {};
+  rig.fake.before = (step) => {
+    if (step === "sweep" || step === "publish") order.push(step);
+    // The connection is gone: nothing can be swept with it either.
+    if (step === "sweep" && rig.fake.calls.sweep === 1) throw aFailure("interrupted");
+    if (step !== "publish" || rig.fake.calls.publish > 1) return;
+    // The connection breaks, and the program at the far end works on by itself.
+    const staged = [...rig.fake.files].filter(([path]) => path.startsWith(".image-transfer-"));
+    late = () => staged.forEach(([path, file]) => rig.fake.files.has(path) && rig.fake.files.set("a.fits", file));
+    throw aFailure("interrupted");
+  };
+  await rig.admit("a.fits", "old");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "deferred", "the answer is lost");
+  await rig.admit("a.fits", "newer");
+  await rig.until(() => rig.state("a.fits") === "delivered", "the newer version is delivered");
+  late();
+  assertEquals(rig.fake.texts(), { "a.fits": "newer" });
+  assertEquals(order.slice(0, 4), ["publish", "sweep", "sweep", "publish"]);
+});
+
+Deno.test("carry() sweeps the part of a version that a newer one has replaced", async () => {
+  await using rig = await outboxRig();
+  const part = new Uint8Array(5 * 1024 * 1024);
+  rig.fake.before = (step) => {
+    if (step === "digest" && rig.fake.calls.digest === 1) throw aFailure("interrupted");
+  };
+  await rig.admit("a.fits", part);
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "deferred", "the connection breaks");
+  assertEquals(stagedAttempts(rig.fake).length, 1);
+  await rig.admit("a.fits", "newer");
+  await rig.until(() => rig.state("a.fits") === "delivered", "the newer version is delivered");
+  await rig.admit("b.fits", "another");
+  await rig.until(() => rig.state("b.fits") === "delivered" && stagedAttempts(rig.fake).length === 0, "nothing stays staged");
 });

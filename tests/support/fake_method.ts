@@ -25,7 +25,7 @@ export interface FakeFile {
   readonly mode: number | null;
 }
 
-export type Step = "connect" | "attach" | "survey" | "digest" | "put" | "publish" | "leftovers" | "sweep";
+export type Step = "connect" | "attach" | "survey" | "digest" | "put" | "publish" | "flush" | "leftovers" | "sweep";
 
 /** The destination and the switches of a test. Paths are relative to the base path. */
 export interface FakeDestination {
@@ -61,7 +61,17 @@ export function aFailure(code: FailureCode, message = `Cannot go on: ${code}`): 
 
 export function fakeDestination(): FakeDestination {
   const files = new Map<string, FakeFile>();
-  const calls: Record<Step, number> = { connect: 0, attach: 0, survey: 0, digest: 0, put: 0, publish: 0, leftovers: 0, sweep: 0 };
+  const calls: Record<Step, number> = {
+    connect: 0,
+    attach: 0,
+    survey: 0,
+    digest: 0,
+    put: 0,
+    publish: 0,
+    flush: 0,
+    leftovers: 0,
+    sweep: 0,
+  };
   const fake: FakeDestination = {
     files,
     calls,
@@ -135,6 +145,11 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
         return outcomes;
       }),
     publish: (items, signal) => step(fake, "publish", signal, () => items.map((item) => publishOne(fake, item))),
+    flush: (paths, signal) =>
+      step(fake, "flush", signal, () => {
+        const missing = paths.find((path) => !fake.files.has(path));
+        if (missing !== undefined) throw aFailure("interrupted", `"${missing}" is not there`);
+      }),
     leftovers: (signal) =>
       step(fake, "leftovers", signal, () => {
         const prefix = `${context.stagingRoot}/`;

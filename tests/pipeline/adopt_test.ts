@@ -1,0 +1,38 @@
+import { assertEquals } from "@std/assert";
+import { local } from "../../src/methods/local.ts";
+import { aFailure } from "../support/fake_method.ts";
+import { outboxRig } from "./outbox_rig.ts";
+
+Deno.test("adoptExisting() takes a found file for delivered only when it is flushed", async () => {
+  await using rig = await outboxRig();
+  const order: string[] = [];
+  rig.fake.before = (step) => {
+    order.push(step);
+    if (step === "flush" && rig.fake.calls.flush === 1) throw aFailure("interrupted");
+  };
+  // Renamed, and the answer lost before the folder was flushed.
+  rig.fake.after = (step) => {
+    if (step === "publish") throw aFailure("interrupted");
+  };
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.fake.calls.publish === 1 && rig.state("a.fits") === "deferred", "the answer is lost");
+  await rig.until(() => rig.fake.calls.flush === 1 && rig.state("a.fits") === "deferred", "the flush fails");
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals([rig.fake.calls.flush, rig.fake.calls.put], [2, 1]);
+});
+
+Deno.test("adoptExisting() takes no second name of the source for a copy", async () => {
+  await using rig = await outboxRig({ destination: { basePath: "/nowhere" }, tools: { method: local } });
+  await Deno.symlink(rig.folder.at("data"), rig.folder.at("back"));
+  const destination = { ...rig.job.destinations[0]!, basePath: rig.folder.at("back") };
+  await using looped = await outboxRig({ destination, tools: { method: local } });
+  await Deno.remove(looped.folder.at("data"));
+  await Deno.symlink(rig.folder.at("data"), looped.folder.at("data"));
+  await looped.admit("a.fits", "the only one");
+  looped.start();
+  await looped.until(() => looped.state("a.fits") === "failed", "refused");
+  const { state } = looped.delivery("a.fits");
+  assertEquals(state.state === "failed" && state.failure.code, "exists");
+  assertEquals(await Deno.readTextFile(rig.folder.at("data", "a.fits")), "the only one");
+});
