@@ -8,8 +8,7 @@ import { Failure } from "../domain/failure.ts";
 import type { DeliveryQuery } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
 import { parseDeliveryAsk } from "./delivery_ask.ts";
-import { CSV_HEAD, csvLine } from "./delivery_csv.ts";
-import { deliveryJson } from "./delivery_json.ts";
+import { exportHeaders, exportStream } from "./delivery_export.ts";
 import { deliveryView } from "./delivery_view.ts";
 import type { NightList, TroubleList } from "./api_types.ts";
 import { tonightOf } from "./live_state.ts";
@@ -25,8 +24,6 @@ export interface ApiTools {
 }
 
 const MOST_TROUBLE = 500;
-/** Rows of an export that are read at a time. */
-const EXPORT_PAGE = 500;
 
 export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTools): void {
   const { ledger } = source;
@@ -38,15 +35,14 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     c.header("total-count", String(ledger.count(whole)));
     return c.json(ledger.query(query.ask).map(deliveryView));
   });
-  app.get("/api/deliveries.csv", (c) => {
-    const query = askOf(c);
-    if ("refused" in query) return query.refused;
-    const { limit: _limit, offset: _offset, sort: _sort, ...whole } = query.ask;
-    return c.body(exported(whole), 200, {
-      "content-type": "text/csv; charset=utf-8",
-      "content-disposition": 'attachment; filename="image-transfer.csv"',
+  for (const kind of ["csv", "json"] as const) {
+    app.get(`/api/deliveries.${kind}`, (c) => {
+      const query = askOf(c);
+      if ("refused" in query) return query.refused;
+      const { limit: _limit, offset: _offset, sort: _sort, ...whole } = query.ask;
+      return c.body(exportStream(kind, ledger.each(whole), system), 200, exportHeaders(kind));
     });
-  });
+  }
   app.get("/api/deliveries/:id{[0-9]{1,12}}", (c) => {
     const [row] = ledger.query({ ids: [Number(c.req.param("id"))] });
     return row === undefined ? c.notFound() : c.json(deliveryView(row));
@@ -69,26 +65,6 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
 
   function tonight(): string {
     return tonightOf(source.jobs(), system.now());
-  }
-
-  function exported(query: DeliveryQuery): ReadableStream<Uint8Array> {
-    const encoder = new TextEncoder();
-    const rows = ledger.each(query);
-    let head = CSV_HEAD;
-    return new ReadableStream({
-      // Asked again only when the former piece was taken: a slow reader costs no memory.
-      async pull(controller) {
-        const lines: string[] = [];
-        for (let row = rows.next(); !row.done; row = rows.next()) {
-          lines.push(csvLine(deliveryJson(row.value)));
-          if (lines.length === EXPORT_PAGE) break;
-        }
-        controller.enqueue(encoder.encode(head + lines.join("")));
-        head = "";
-        if (lines.length < EXPORT_PAGE) controller.close();
-        else await system.sleep(1);
-      },
-    }, { highWaterMark: 1 });
   }
 }
 

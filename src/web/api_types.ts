@@ -7,7 +7,7 @@
  * |---|---|---|
  * | `/api/status` | GET | {@linkcode StatusReport} |
  * | `/api/deliveries?`{@linkcode DeliveryAsk} | GET | array of {@linkcode DeliveryView}, the header `total-count` tells how many match |
- * | `/api/deliveries.csv?…` | GET | the same filter, all rows, as a download |
+ * | `/api/deliveries.csv?…` `/api/deliveries.json?…` | GET | the same filter, all rows, as a download; JSON as `history --json` |
  * | `/api/deliveries/ID` | GET | {@linkcode DeliveryView} |
  * | `/api/nights` | GET | {@linkcode NightList} |
  * | `/api/night/YYYYMMDD` (or `/api/night/tonight`) | GET | {@linkcode NightReport} |

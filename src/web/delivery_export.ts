@@ -1,0 +1,68 @@
+/**
+ * All deliveries of a filter as a download, CSV or JSON. Read in pieces: a slow reader costs no memory, and no delivery waits for it.
+ *
+ * @module
+ */
+import type { DeliveryRow } from "../ledger/ledger.ts";
+import type { System } from "../system/system.ts";
+import { CSV_HEAD, csvLine } from "./delivery_csv.ts";
+import { type DeliveryJson, deliveryJson } from "./delivery_json.ts";
+
+export type ExportKind = keyof typeof SHAPES;
+
+interface Shape {
+  readonly type: string;
+  readonly head: string;
+  readonly line: (delivery: DeliveryJson, isFirst: boolean) => string;
+  readonly foot: string;
+}
+
+const SHAPES = {
+  csv: { type: "text/csv; charset=utf-8", head: CSV_HEAD, line: csvLine, foot: "" },
+  // The same array that `history --json` prints.
+  json: {
+    type: "application/json; charset=utf-8",
+    head: "[",
+    line: (delivery, isFirst) => `${isFirst ? "" : ","}\n${JSON.stringify(delivery)}`,
+    foot: "\n]\n",
+  },
+} as const satisfies Record<string, Shape>;
+
+/** Rows that are read at a time. */
+const PIECE = 500;
+
+/** Headers of the answer. */
+export function exportHeaders(kind: ExportKind): Record<string, string> {
+  return {
+    "content-type": SHAPES[kind].type,
+    "content-disposition": `attachment; filename="image-transfer.${kind}"`,
+  };
+}
+
+/** Body of the answer. */
+export function exportStream(
+  kind: ExportKind,
+  rows: IterableIterator<DeliveryRow>,
+  system: Pick<System, "sleep">,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const shape: Shape = SHAPES[kind];
+  let begun = false;
+  return new ReadableStream({
+    // Asked again only when the former piece was taken.
+    async pull(controller) {
+      let text = begun ? "" : shape.head;
+      let lines = 0;
+      for (let row = rows.next(); !row.done; row = rows.next()) {
+        text += shape.line(deliveryJson(row.value), !begun);
+        begun = true;
+        if (++lines === PIECE) break;
+      }
+      begun = true;
+      const isLast = lines < PIECE;
+      controller.enqueue(encoder.encode(isLast ? text + shape.foot : text));
+      if (isLast) controller.close();
+      else await system.sleep(1);
+    },
+  }, { highWaterMark: 1 });
+}
