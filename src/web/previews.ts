@@ -61,23 +61,26 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
       cache.set(key, known);
       return known;
     }
-    const under = pending.get(key);
-    if (under !== undefined) return await under;
-    const place = await whereItIs(wish, system);
-    // Not remembered: it may come back.
-    if (place === null) return { problem: "the file is neither at its source nor in a folder of this computer any more" };
-    if (pending.size >= MOST_WAITING) return { busy: true };
-    const made = turn.then(() => maker({ path: place, size, mostSide: MOST_SIDE }));
-    turn = made.catch(() => undefined);
+    if (!pending.has(key) && pending.size >= MOST_WAITING) return { busy: true };
+    const made = pending.get(key) ?? make(wish, key);
     pending.set(key, made);
+    return await made;
+  };
+
+  async function make(wish: PreviewWish, key: string): Promise<PreviewAnswer> {
     try {
+      const path = await whereItIs(wish, system);
+      // Not remembered: it may come back.
+      if (path === null) return { problem: "the file is neither at its source nor in a folder of this computer any more" };
+      const made = turn.then(() => maker({ path, size: wish.source.size, mostSide: MOST_SIDE }));
+      turn = made.catch(() => undefined);
       const answer = await made;
-      remember(key, answer);
+      if (!signal.aborted) remember(key, answer);
       return answer;
     } finally {
       pending.delete(key);
     }
-  };
+  }
 }
 
 /** The source while it is the same, or what stands in a local destination. */

@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { HeaderReport } from "../../src/web/api_types.ts";
+import { previews } from "../../src/web/previews.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { tempFolder } from "../support/temp.ts";
+import { webRig } from "./web_rig.ts";
+
+const PNG = [0x89, 0x50, 0x4e, 0x47];
+
+Deno.test("/api/preview and /api/cards show a delivered image, also when the source is gone", async () => {
+  await using rig = await webRig({ delete_source: true });
+  await rig.folder.write("data/m31.fits", fitsFile(500_000, 1, ["OBJECT  = 'M31'               / what it is"]));
+  await rig.until(() => rig.events.some(({ type }) => type === "removed_source"), "removed at the source");
+  const picture = await rig.get("/api/preview/1.png");
+  assertEquals([picture.status, picture.headers.get("content-type")], [200, "image/png"]);
+  const bytes = new Uint8Array(await picture.arrayBuffer());
+  assertEquals([...bytes.subarray(0, 4)], PNG);
+  const view = new DataView(bytes.buffer);
+  assertEquals([view.getUint32(16), view.getUint32(20)], [480, 58]);
+  const gone = await rig.json<HeaderReport>("/api/cards/1");
+  assertEquals([gone.hdus.length, gone.kept["OBJECT"], gone.problem], [0, "M31", "The file is not at its source any more."]);
+});
+
+Deno.test("/api/cards gives the header as it stands in the file", async () => {
+  await using rig = await webRig();
+  await rig.folder.write("data/m31.fits", fitsFile(30_000, 1, ["OBJECT  = 'M31'               / what it is"]));
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+  const { hdus, kept } = await rig.json<HeaderReport>("/api/cards/1");
+  assertEquals(kept["OBJECT"], "M31");
+  assertEquals(hdus[0]?.cards.find(({ keyword }) => keyword === "OBJECT"), {
+    keyword: "OBJECT",
+    value: "M31",
+    comment: "what it is",
+  });
+});
+
+Deno.test("/api/preview says why there is none", async () => {
+  await using rig = await webRig({ file_patterns: ["*"] });
+  await rig.folder.write("data/notes.txt", "not an image");
+  await rig.folder.write("data/text.fits", "neither is this");
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 2, "delivered");
+  for (const id of [1, 2, 77]) {
+    const answer = await rig.get(`/api/preview/${id}.png`);
+    assertEquals(answer.status, 404);
+    await answer.body?.cancel();
+  }
+});
+
+Deno.test("previews() are made once, wait for each other, and are refused beyond a hundred", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const looked: string[] = [];
+  const watched = { ...system, facts: (path: string) => (looked.push(path), system.facts(path)) };
+  const end = new AbortController();
+  const preview = previews(watched, end.signal);
+  const wish = async (name: string) => {
+    const path = await folder.write(name, fitsFile(30_000));
+    const facts = await system.facts(path);
+    const source = {
+      job: "a",
+      path: name,
+      absolutePath: path,
+      size: facts!.size,
+      mtimeMs: facts!.mtimeMs,
+      ctimeMs: 0,
+      identity: "",
+    };
+    return { source, target: name, destination: null };
+  };
+  const [one, ...others] = await Promise.all(Array.from({ length: 130 }, (_, i) => wish(`${i}.fits`)));
+  const [first, same] = await Promise.all([preview(one!), preview(one!)]);
+  assert("png" in first && "png" in same);
+  const again = await preview(one!);
+  assert("png" in again && again.png === first.png);
+  const results = await Promise.all(others.map(preview));
+  assertEquals([results.filter((result) => "png" in result).length, results.filter((result) => "busy" in result).length], [
+    100,
+    29,
+  ]);
+  end.abort();
+  const late = await preview({ ...one!, source: { ...one!.source, job: "b" } });
+  assert("problem" in late);
+  assertStringIncludes(late.problem, "stops");
+});
