@@ -5,12 +5,14 @@
  * @module
  */
 import { basename, fromFileUrl, join, resolve } from "@std/path";
+import { createSystem } from "../../src/system/create_system.ts";
+import { buildPage } from "../../src/web/build_page.ts";
 import { permissionArguments, type Target, TARGETS, thisTarget } from "./permissions.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
 /** Modules that run in Workers: each is bundled by itself and stands beside the main bundle, see `workerUrl`. */
-const WORKERS: readonly string[] = ["src/system/walk_worker.ts"];
+const WORKERS: readonly string[] = ["src/system/walk_worker.ts", "src/web/preview_worker.ts"];
 /** Folders embedded as they are. */
 const EMBEDDED: readonly string[] = ["service"];
 /** Packages of the CommonJS kind call `require`, which a module does not have. */
@@ -39,8 +41,9 @@ export async function build(options: BuildOptions = {}): Promise<string> {
     await bundle(main, join(bundles, "main.js"));
     for (const worker of WORKERS) await bundle(join(ROOT, worker), join(bundles, basename(worker).replace(/\.ts$/, ".js")));
     for (const folder of EMBEDDED) await copyFolder(join(ROOT, folder), join(stage, folder));
+    await buildPage(ROOT, join(stage, "page"), createSystem(), new AbortController().signal);
     await setTimes(stage);
-    const includes = [...EMBEDDED, ...WORKERS.map((worker) => `bundle/${basename(worker).replace(/\.ts$/, ".js")}`)];
+    const includes = [...EMBEDDED, "page", ...WORKERS.map((worker) => `bundle/${basename(worker).replace(/\.ts$/, ".js")}`)];
     await deno(
       stage,
       "compile",
