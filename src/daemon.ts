@@ -6,6 +6,7 @@
  */
 import { join } from "@std/path";
 import { Failure, failureRecord } from "./domain/failure.ts";
+import { reasonOf } from "./domain/reason.ts";
 import type { Settings } from "./domain/settings.ts";
 import type { TransferEvent } from "./domain/transfer_event.ts";
 import { VERSION } from "./domain/version.ts";
@@ -110,6 +111,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     methodOf: ({ method }) => methodNamed(method),
     once: options.once ?? false,
     workFolder: work.path,
+    spoolFolder: work.spoolPath,
     broken: () => {
       broken = true;
       end("an internal error");
@@ -275,8 +277,7 @@ async function lockState(folder: string, system: System): Promise<AsyncDisposabl
     await system.makeFolder(folder, 0o700);
     return await system.lock(join(folder, "lock"));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure("configuration", `Cannot use the state directory "${folder}": ${reason}`, {
+    throw new Failure("configuration", `Cannot use the state directory "${folder}": ${reasonOf(cause)}`, {
       hint: "Make it writable for this account, or choose another one with state_directory.",
       cause,
     });

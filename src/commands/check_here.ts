@@ -8,6 +8,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import type { Job } from "../domain/job.ts";
 import { Failure } from "../domain/failure.ts";
 import { observingNight } from "../domain/night.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { faultOf } from "../system/fault.ts";
@@ -49,7 +50,7 @@ async function writableFolder(what: string, folder: string, system: System): Pro
     const hint = `Make it writable for this account, or set ${what}_directory to another folder.`;
     return fault(
       HERE,
-      new Failure("permission_denied", `Cannot write to the folder for the ${what} "${folder}": ${reason(error)}`, { hint }),
+      new Failure("permission_denied", `Cannot write to the folder for the ${what} "${folder}": ${reasonOf(error)}`, { hint }),
     );
   }
 }
@@ -83,7 +84,7 @@ async function limits(system: System): Promise<Finding[]> {
       ),
     ];
   } catch (error) {
-    return [warning(HERE, `Cannot read how many folders the system watches: ${reason(error)}`, "")];
+    return [warning(HERE, `Cannot read how many folders the system watches: ${reasonOf(error)}`, "")];
   }
 }
 
@@ -154,7 +155,7 @@ async function removal(job: Job, about: string, system: System): Promise<Finding
   } catch (error) {
     const hint = "delete_source needs the right to write in the watched folder.";
     return [
-      fault(about, new Failure("permission_denied", `Cannot remove files in "${job.watchPath}": ${reason(error)}`, { hint })),
+      fault(about, new Failure("permission_denied", `Cannot remove files in "${job.watchPath}": ${reasonOf(error)}`, { hint })),
     ];
   }
   await system.remove(probe);
@@ -163,8 +164,4 @@ async function removal(job: Job, about: string, system: System): Promise<Finding
 
 function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { Settings } from "../domain/settings.ts";
 import { type ConfigKind, parseConfig } from "./parse_settings.ts";
 import type { Resolved } from "./resolve.ts";
@@ -35,8 +36,7 @@ export async function readConfig(
   try {
     text = await system.readText(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure("configuration", `Cannot read the configuration "${path}": ${reason}`, {
+    throw new Failure("configuration", `Cannot read the configuration "${path}": ${reasonOf(cause)}`, {
       hint: "Check that the file is there and that this user may read it.",
       cause,
     });

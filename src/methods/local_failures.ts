@@ -5,6 +5,7 @@
  */
 import { Failure, type FailureCode } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { Fault } from "../system/system.ts";
 import { faultOf } from "../system/fault.ts";
 
@@ -19,16 +20,20 @@ export function localFailure(error: unknown, what: string): Failure {
   if (error instanceof Failure) return error;
   const fault = faultOf(error);
   const { code, reason, hint } = MEANING[fault];
-  const detail = error instanceof Error ? ` (${printable(error.message)})` : "";
-  return new Failure(code, `Cannot ${what}: ${reason}${detail}`, { hint, cause: error });
+  return new Failure(code, `Cannot ${what}: ${reason}${detailOf(error, reason)}`, { hint, cause: error });
 }
 
 /** A Failure for an error at the source's side. */
 export function sourceFailure(error: unknown, path: string): Failure {
   if (error instanceof Failure) return error;
   const { code, reason, hint } = SOURCE_MEANING[faultOf(error)] ?? SOURCE_UNREADABLE;
-  const detail = error instanceof Error ? ` (${printable(error.message)})` : "";
-  return new Failure(code, `Cannot read "${printable(path)}": ${reason}${detail}`, { hint, cause: error });
+  return new Failure(code, `Cannot read "${printable(path)}": ${reason}${detailOf(error, reason)}`, { hint, cause: error });
+}
+
+/** What the system itself says, where that says more. */
+function detailOf(error: unknown, reason: string): string {
+  const detail = error instanceof Error ? printable(reasonOf(error)) : "";
+  return detail === "" || detail.toLowerCase() === reason.toLowerCase() ? "" : ` (${detail})`;
 }
 
 const MEANING: Readonly<Record<Fault, Meaning>> = {

@@ -7,6 +7,7 @@
 import { getRotatingFileSink } from "@logtape/file";
 import { configure, dispose, getLogger, type LogRecord, type Sink } from "@logtape/logtape";
 import { join } from "@std/path";
+import { reasonOf } from "../domain/reason.ts";
 import type { LogSettings } from "../domain/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { type LogLine, logLine } from "./log_line.ts";
@@ -102,8 +103,7 @@ function troubleSink(settings: LogSettings, trouble: (message: string) => void):
 }
 
 function cannotWrite(settings: LogSettings, error: unknown): string {
-  const reason = error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/s, "") : String(error);
-  return `Cannot write the log file "${fileOf(settings)}": ${reason}`;
+  return `Cannot write the log file "${fileOf(settings)}": ${reasonOf(error)}`;
 }
 
 function fileOf(settings: LogSettings): string {

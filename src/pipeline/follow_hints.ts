@@ -5,6 +5,7 @@
  * @module
  */
 import type { Job } from "../domain/job.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { FileFacts } from "../domain/source_file.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { System, WatchHint } from "../system/system.ts";
@@ -119,7 +120,7 @@ export function hintFollower(tools: HintTools): HintFollower {
     } catch (error) {
       // Gone again, or not ours to read: the scans say so.
       if (await system.facts(absolute(folder)).catch(() => null) !== null) {
-        tools.unreadables.note(folder, error instanceof Error ? error.message : String(error));
+        tools.unreadables.note(folder, reasonOf(error));
       }
       return null;
     }

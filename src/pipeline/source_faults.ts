@@ -4,6 +4,7 @@
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { reasonOf } from "../domain/reason.ts";
 import { faultOf } from "../system/fault.ts";
 
 /** What an error met while reading a file means for it. */
@@ -11,7 +12,7 @@ export function unreadable(path: string, error: unknown): FailureRecord {
   if (error instanceof Failure) return failureRecord(error);
   const fault = faultOf(error);
   if (fault === "other" && !(error instanceof Error && "code" in error)) return failureRecord(error);
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   const hint = fault === "permission"
     ? "Let the account that runs image-transfer read the file; it is tried again at the next rescan."
     : "It is tried again at the next rescan. If it stays, check the disk.";

@@ -7,6 +7,7 @@
 import { eitherSignal } from "../domain/either_signal.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System, WatchHint } from "../system/system.ts";
@@ -147,7 +148,7 @@ function silent(folder: string): Failure {
 }
 
 function cannotWatch(folder: string, error: unknown): Failure {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   const hint = faultOf(error) === "permission"
     ? "Let the account that runs image-transfer read the folder."
     : "It is tried again by itself. Look at the disk if it stays.";
