@@ -50,6 +50,11 @@ export const COMPONENTS = {
     packages: ["libxml2-utils"],
     tests: "tasks against the schema of Task Scheduler",
   },
+  chromium: {
+    found: () => Boolean(which("chromium")),
+    packages: ["chromium"],
+    tests: "the page in a browser",
+  },
   systemd: {
     found: () => Boolean(which("systemd-analyze")),
     packages: ["systemd"],

@@ -1,0 +1,145 @@
+/**
+ * The page for everybody: names that are markup, readers that see nothing, hands without a mouse.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import { startBrowser } from "../support/browser.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { type WebRig, webRig } from "./web_rig.ts";
+
+const ignore = !has("chromium");
+const HOSTILE = "<img src=x onerror=alert(1)>&lt;b&gt;\u202egnp.fits";
+
+/** A daemon with something in every list: arrived, failed, incomplete. */
+async function busyRig(): Promise<WebRig> {
+  const rig = await webRig({ on_conflict: "fail", incomplete_after: "1s" });
+  await rig.folder.write("nas/failed.fits", "another file of that name");
+  await rig.folder.write("data/failed.fits", fitsFile(5_000, 3));
+  await rig.folder.write(`data/${HOSTILE}`, fitsFile(50_000, 4, ["OBJECT  = '<b>M31</b>'", "FILTER  = 'Ha      '"]));
+  await rig.folder.write("data/m31.fits", fitsFile(50_000, 5, ["OBJECT  = 'M31     '"]));
+  await rig.folder.write("data/cut.fits", fitsFile(50_000, 6).subarray(0, 20_000));
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 2 && rig.daemon.ledger.counts().failed === 1, "two arrived");
+  return rig;
+}
+
+async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate("axe.run(document)") as {
+    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+  };
+  return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)}\n${failureSummary}`));
+}
+
+for (const theme of ["light", "dark", "red"]) {
+  Deno.test({
+    name: `page: axe finds nothing serious in any view (${theme})`,
+    ignore,
+    async fn() {
+      await using rig = await busyRig();
+      await using browser = await startBrowser();
+      // axe is put into the page by the debugger, which no CSP stops.
+      const page = await browser.open(rig.daemon.opening()?.once ?? "");
+      await page.evaluate(`localStorage.setItem("image-transfer theme", "${theme}")`);
+      await page.emulateMedia({ reducedMotion: "reduce" });
+      for (const width of [1280, 360]) {
+        await page.setViewportSize({ width, height: 800 });
+        for (const view of ["now", "night", "history", "trouble", "history?show=1"]) {
+          await page.goto(`${rig.origin}/#${view}`);
+          await page.reload();
+          await page.locator(view.includes("show") ? "dialog .header-cards, dialog .facts" : "main h1").first().waitFor();
+          await page.waitForTimeout(300);
+          assertEquals(await seriousFaults(page), [], `${view} at ${width}`);
+          const tooWide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+          assertEquals(tooWide, 0, `${view} at ${width} scrolls sideways`);
+        }
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "page: names and header cards with markup are text, and cannot turn the reading direction",
+  ignore,
+  async fn() {
+    await using rig = await busyRig();
+    await using browser = await startBrowser();
+    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
+    const shown = HOSTILE.replace("\u202e", "\\u202e");
+    const row = page.locator(".long-list .name", { hasText: "onerror" });
+    await row.waitFor();
+    assertEquals(await row.textContent(), shown);
+    await row.click();
+    const dialog = page.locator("dialog");
+    await dialog.getByText("<b>M31</b>").first().waitFor();
+    assertEquals((await dialog.locator("h2").textContent())?.includes(shown), true);
+    for (const view of ["now", "night", "trouble"]) {
+      await page.goto(`${rig.origin}/#${view}`);
+      await page.locator("main h1").waitFor();
+    }
+    assertEquals(await page.locator("img[src='x'], main b").count(), 0);
+  },
+});
+
+Deno.test({
+  name: "page: everything can be reached without a mouse, and letters spare the way",
+  ignore,
+  async fn() {
+    await using rig = await busyRig();
+    await using browser = await startBrowser();
+    const page = await browser.open(rig.daemon.opening()?.once ?? "");
+    const title = (text: string) => page.locator("main h1", { hasText: text }).waitFor();
+    await page.locator(".headline h1").waitFor();
+    await page.keyboard.press("4");
+    await title("Trouble");
+    await page.keyboard.press("2");
+    await title("Night of");
+    await page.keyboard.press("/");
+    await title("History");
+    await page.waitForFunction("document.activeElement?.id === 'search'");
+    await page.keyboard.type("m31.f");
+    await page.locator(".found", { hasText: "1 delivery" }).waitFor();
+    // Where one types, letters are letters.
+    await page.keyboard.press("4");
+    await page.locator(".found", { hasText: "0 deliveries" }).waitFor();
+    await page.keyboard.press("Backspace");
+    await page.locator(".found", { hasText: "1 delivery" }).waitFor();
+
+    const opener = page.locator(".long-list .col-name button");
+    await opener.focus();
+    await page.keyboard.press("Enter");
+    await page.locator("dialog .facts").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+    assertEquals(await page.evaluate("document.activeElement.closest('.long-list .col-name') !== null"), true);
+
+    await page.keyboard.press("u");
+    await page.locator(".long-list").getByText(/UT$/).first().waitFor();
+    await page.keyboard.press("?");
+    await page.locator("dialog", { hasText: "Shortcuts" }).waitFor();
+  },
+});
+
+Deno.test({
+  name: "page: the headline is said to screen readers, and a preview is shown with its header",
+  ignore,
+  async fn() {
+    await using rig = await busyRig();
+    await using browser = await startBrowser();
+    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#night`);
+    await page.locator("[role=status].unseen", { hasText: "could not be delivered" }).waitFor({ state: "attached" });
+    await page.locator(".thumbnail", { hasText: "m31.fits" }).getByRole("button").click();
+    const dialog = page.locator("dialog");
+    const image = dialog.getByRole("img", { name: "Preview: M31" });
+    await image.waitFor();
+    await page.waitForFunction("document.querySelector('dialog img')?.naturalWidth > 0");
+    await dialog.getByRole("row", { name: /BITPIX 16/ }).waitFor();
+    await dialog.getByRole("searchbox").fill("seed");
+    assertEquals(await dialog.locator("tbody tr").count(), 1);
+    assert((await dialog.locator("tbody tr").innerText()).includes("SEED"));
+  },
+});
