@@ -27,7 +27,10 @@ export function rsyncFailure(
   // What the file system there said comes before the end of the connection, which is only its consequence.
   const lost = isConnectionTrouble(stderr) ? sshFailure("rsync", finished, destination) : null;
   if (lost && lost.code !== "interrupted") return lost;
-  if (meaning) return new Failure(meaning.code, `${cannot}: ${meaning.reason} (${told})`, { hint: meaning.hint });
+  // Of a program that cannot be started at all, "Permission denied" says nothing of the folder there.
+  if (meaning && code !== 126 && code !== 127) {
+    return new Failure(meaning.code, `${cannot}: ${meaning.reason} (${told})`, { hint: meaning.hint });
+  }
   if (
     /command not found|rsync: not found|No such file or directory.*rsync|rsync.*No such file or directory/.test(stderr) &&
     code !== 23

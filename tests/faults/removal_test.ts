@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
-import { makeRig, until } from "./rig.ts";
+import { makeRig, namesIn, until } from "./rig.ts";
 
 Deno.test({
   name: "delete_source with one of two destinations down: sources stay until both have proven them; lost and changed ones stay",
@@ -31,7 +31,7 @@ Deno.test({
     );
     await rig.server!.kill();
     const crash = { IMAGE_TRANSFER_CRASH_AT: "after_source_removed" };
-    const sources = () => [...Deno.readDirSync(rig.watched)].map(({ name }) => name).sort();
+    const sources = () => namesIn(rig.watched);
     for (const name of ["a.fits", "b.fits", "changed.fits", "lost.fits"]) await rig.expose(name);
     {
       await using daemon = await rig.installation.start({ env: crash });
@@ -39,7 +39,7 @@ Deno.test({
         rows.filter((row) => row.destination === "near" && row.state === "delivered").length === 4
       );
       await rig.installation.untilLog(/far cannot be reached/);
-      assertEquals(sources().length, 4);
+      assertEquals((await sources()).length, 4);
       // One destination loses its copy, one source gets new content.
       await Deno.remove(join(near, "lost.fits"));
       const changed = fitsFile(300_000, 8800);
@@ -48,23 +48,23 @@ Deno.test({
       await rig.installation.until((rows) =>
         rows.filter((row) => row.destination === "near" && row.state === "delivered").length === 5
       );
-      assertEquals(sources().length, 4);
+      assertEquals((await sources()).length, 4);
       await rig.server!.restart();
       // It dies with the first source that it removes.
       assert(await daemon.ended > 0);
     }
-    assertEquals(sources().length, 3);
+    assertEquals((await sources()).length, 3);
     for (const name of ["a.fits", "b.fits", "changed.fits"]) {
-      if (sources().includes(name)) continue;
+      if ((await sources()).includes(name)) continue;
       for (const folder of [near, rig.there]) assert((await Deno.stat(join(folder, name))).size > 0);
     }
     await using daemon = await rig.installation.start();
-    await until(() => sources().join() === "lost.fits", "all but the lost one are removed");
+    await until(async () => (await sources()).join() === "lost.fits", "all but the lost one are removed");
     const rows = await rig.installation.until((rows) => rows.every(({ state }) => state === "delivered" || state === "failed"));
     assertEquals(await daemon.stop(), 0);
-    assertEquals(sources(), ["lost.fits"]);
+    assertEquals(await sources(), ["lost.fits"]);
     await rig.allIsWell(rows, { crashed: true });
-    assertEquals([...Deno.readDirSync(near)].map(({ name }) => name).sort(), [
+    assertEquals(await namesIn(near), [
       "a.fits",
       "b.fits",
       "changed.fits",
@@ -81,7 +81,7 @@ for (const point of ["after_publish", "before_record", "after_record"]) {
     assert(await broken.ended > 0);
     assertEquals((await Deno.stat(`${rig.watched}/a.fits`)).isFile, true);
     await using daemon = await rig.installation.start();
-    await until(async () => (await Array.fromAsync(Deno.readDir(rig.watched))).length === 0, "the source is removed");
+    await until(async () => (await namesIn(rig.watched)).length === 0, "the source is removed");
     const rows = await rig.installation.history();
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows, { crashed: true });

@@ -149,6 +149,11 @@ export async function tool(program: string, ...args: string[]): Promise<string> 
   return new TextDecoder().decode(stdout);
 }
 
+/** The names in a folder, sorted. */
+export async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+}
+
 export function successLines(log: string): string[] {
   return log.split("\n").flatMap((line) => line.split(" Successfully transferred ")[1] ?? []).sort();
 }

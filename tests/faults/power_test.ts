@@ -1,0 +1,67 @@
+/**
+ * The power goes out right after a file was recorded as delivered: after the journal is replayed, the file is there and
+ * whole, and the ledger knows it (I2).
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { sha256 } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { tempFolder } from "../support/temp.ts";
+import { makeRig, successLines, tool, unmounting, until } from "./rig.ts";
+
+for (const method of ["local", "rsync", "sftp"] as const) {
+  Deno.test({
+    name: `power cut right after "delivered" (${method}): every delivered file is whole on the disk, and the ledger knows it`,
+    ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
+    async fn() {
+      await using folder = await tempFolder();
+      const [image, mount, after] = [folder.at("disk.img"), folder.at("disk"), folder.at("after")];
+      await Promise.all([Deno.mkdir(mount), Deno.mkdir(after)]);
+      await tool("truncate", "-s", "64M", image);
+      await tool("mkfs.ext4", "-q", "-F", image);
+      // Nothing is written by itself: what is on the disk was flushed by us.
+      await tool("mount", "-o", "loop,commit=300", image, mount);
+      await using _mounted = unmounting(mount);
+      const state = { state_directory: join(mount, "state") };
+      await using rig = await makeRig({ method, folder, there: join(mount, "archive"), config: state });
+      await using daemon = await rig.installation.start();
+      const hashes = new Map<string, string>();
+      const promised = async () => {
+        const told = new Set(successLines(await rig.installation.log()));
+        return [...hashes.keys()].filter((name) => told.has(join(rig.watched, name)));
+      };
+      // One file alone, some together, and more than what is flushed file by file.
+      for (const [round, count] of [1, 5, 30].entries()) {
+        const before = hashes.size;
+        for (let i = 0; i < count; i++) {
+          const name = `new${round}/below/p${i}.fits`;
+          hashes.set(name, await rig.expose(name, round === 0 ? 2_000_000 : 200_000));
+        }
+        const snapshot = folder.at(`cut${round}.img`);
+        await until(async () => (await promised()).length > before, "something is delivered");
+        const names = await promised();
+        await tool("cp", "--sparse=always", image, snapshot);
+        await tool("mount", "-o", "loop", snapshot, after);
+        {
+          await using _after = unmounting(after);
+          assert(names.length > before);
+          for (const name of names) {
+            assertEquals(await sha256(await Deno.readFile(join(after, "archive", name))), hashes.get(name), `${round}: ${name}`);
+          }
+          using ledger = openLedger(join(after, "state"));
+          assertEquals(ledger.integrity(), []);
+          const known = new Set(ledger.query({ states: ["delivered"] }).map(({ delivery }) => delivery.target));
+          assertEquals(names.filter((name) => !known.has(name)), []);
+        }
+        await Deno.remove(snapshot);
+        await until(async () => (await promised()).length === hashes.size, "all of the round is delivered");
+      }
+      assertEquals(await daemon.stop(), 0);
+      const rows = JSON.parse((await rig.installation.command(["history", "--json"])).stdout);
+      await rig.allIsWell(rows);
+    },
+  });
+}
