@@ -26,9 +26,10 @@ export function resolveDestination(
   const keys = destinationSchema.parse(merged);
   const at = (key: string): Path => to.placeOf(path, key);
   const asked = METHODS.find((method) => method === keys.transfer_method) ?? "auto";
-  const method = asked === "auto" && keys.remote_host?.toLowerCase() === "localhost" && keys.remote_user === undefined
-    ? "local"
-    : asked;
+  // A port of this computer is the near end of a tunnel: what is behind it is another computer.
+  const isHere = keys.remote_host?.toLowerCase() === "localhost" && keys.remote_user === undefined &&
+    keys.remote_port === undefined;
+  const method = asked === "auto" && isHere ? "local" : asked;
   const remote = method !== "local";
   const host = remote ? remoteHost(keys.remote_host, path, at("remote_host"), to) : null;
   const user = remote && keys.remote_user !== undefined ? remoteUser(keys.remote_user, at("remote_user"), to) : null;

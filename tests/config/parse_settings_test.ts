@@ -225,6 +225,7 @@ for (const written of ["0664", "0o664", "664", '"0664"', '"664"', '"0o664"']) {
 const AUTO: readonly (readonly [string, string, string | null])[] = [
   ["remote_host: localhost", "local", null],
   ["remote_host: localhost\nremote_user: me", "auto", "localhost"],
+  ["remote_host: localhost\nremote_port: 2222", "auto", "localhost"],
   ["remote_host: localhost\ntransfer_method: rsync", "rsync", "localhost"],
   ["remote_host: 127.0.0.1", "auto", "127.0.0.1"],
   ["remote_host: '[fe80::1%eth0]'", "auto", "fe80::1%eth0"],
