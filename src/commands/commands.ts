@@ -35,6 +35,7 @@ import { installService } from "./install_service.ts";
 import { open } from "./open.ts";
 import { pause, resume } from "./pause.ts";
 import { reload } from "./reload.ts";
+import { report } from "./report.ts";
 import { restart } from "./restart.ts";
 import { retry } from "./retry.ts";
 import { run } from "./run.ts";
@@ -59,6 +60,7 @@ export const COMMANDS: readonly Command[] = [
   pause,
   resume,
   history,
+  report,
   open,
   verify,
   doctor,

@@ -1,0 +1,111 @@
+/**
+ * `report`: how a night came out, for the morning after.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { loadSettings } from "../config/load.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Settings } from "../domain/settings.ts";
+import type { DeliveryRow } from "../ledger/ledger.ts";
+import { openLedger } from "../ledger/open_ledger.ts";
+import type { Session } from "../methods/method.ts";
+import { type Look, morningReport } from "../web/morning_report.ts";
+import { nightToReport } from "../web/night_to_report.ts";
+import { reportHtml } from "../web/report_html.ts";
+import { reportText } from "../web/report_text.ts";
+import { askDestination } from "./ask_destination.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { configOption, jsonOption } from "./options.ts";
+
+export const report = defineCommand({
+  name: "report",
+  help: "Tell how a night came out: seen, delivered, proven, still there",
+  description: "Looks at the destinations, whether every delivered file is there with its size, or with --deep the same bytes. " +
+    "Exit 1 if anything is missing, not delivered or not proven, a destination cannot be asked, or frame numbers have gaps.",
+  parser: object({
+    config: configOption,
+    night: optional(
+      option("--night", string({ metavar: "NIGHT" }), {
+        description: plain("This observing night, YYYYMMDD; without, the last"),
+      }),
+    ),
+    deep: option("--deep", { description: plain("Hash every file at its destinations again") }),
+    json: jsonOption,
+    html: option("--html", { description: plain("Print one HTML file") }),
+  }),
+  async run({ config, night, deep, json, html }, tools) {
+    if (json && html) {
+      tools.stderr("Say --json or --html, not both.\n");
+      return EXIT.usage;
+    }
+    const settings = await loadSettings(config, tools.cwd, tools.system);
+    using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    const now = tools.system.now();
+    const made = await morningReport(night === undefined ? nightToReport(ledger, settings.jobs, now) : nightOf(night), {
+      ledger,
+      jobs: settings.jobs,
+      now,
+      look: (destination, rows) => lookAt(destination, rows, deep, settings, tools),
+    });
+    const latest = ledger.nights().at(-1);
+    if (made.seen.files === 0 && latest !== undefined) tools.stderr(`The last night with images: report --night ${latest}\n`);
+    tools.stdout(json ? `${JSON.stringify(made, null, 2)}\n` : html ? reportHtml(made) : reportText(made));
+    return made.all_well ? EXIT.done : EXIT.notDelivered;
+  },
+});
+
+/** Files asked for in one question to a destination. */
+const AT_ONCE = 200;
+
+async function lookAt(
+  destination: Destination,
+  rows: readonly DeliveryRow[],
+  deep: boolean,
+  settings: Settings,
+  tools: Tools,
+): Promise<Look> {
+  try {
+    return await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
+      await session.attach(false, tools.signal);
+      const reasons: (string | null)[] = [];
+      for (let at = 0; at < rows.length; at += AT_ONCE) {
+        const some = rows.slice(at, at + AT_ONCE);
+        reasons.push(...deep ? await hashed(session, some, tools.signal) : await surveyed(session, some, tools.signal));
+      }
+      return { looked: true, hashed: deep, reasons };
+    });
+  } catch (error) {
+    return { looked: false, problem: failureRecord(error).message };
+  }
+}
+
+async function surveyed(session: Session, rows: readonly DeliveryRow[], signal: AbortSignal): Promise<(string | null)[]> {
+  const found = await session.survey(rows.map(({ delivery }) => delivery.target), signal);
+  return rows.map(({ delivery: { source } }, index) => {
+    const there = found[index] ?? null;
+    if (there === null) return "it is not there any more";
+    if (there.kind !== "file") return `a ${there.kind} stands in its place`;
+    return there.bytes === source.size ? null : `${source.size} bytes were delivered, ${there.bytes} are there`;
+  });
+}
+
+async function hashed(session: Session, rows: readonly DeliveryRow[], signal: AbortSignal): Promise<(string | null)[]> {
+  const found = await session.digest(rows.map(({ delivery }) => delivery.target), signal);
+  return rows.map(({ delivery: { source }, sha256 }, index) => {
+    const there = found[index] ?? null;
+    if (there === null) return "it is not there any more";
+    if (there.bytes !== source.size) return `${source.size} bytes were delivered, ${there.bytes} are there`;
+    return sha256 === null || there.sha256 === sha256 ? null : `SHA-256 ${sha256} was delivered, ${there.sha256} is there`;
+  });
+}
+
+function nightOf(given: string): string {
+  const night = given.replace(/^(\d{4})-(\d\d)-(\d\d)$/, "$1$2$3");
+  if (/^\d{8}$/.test(night)) return night;
+  throw new Failure("configuration", `Cannot understand the night "${given}"`, { hint: "Write it as YYYYMMDD." });
+}

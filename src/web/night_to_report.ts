@@ -1,0 +1,16 @@
+/**
+ * Which night a report is about when none is named.
+ *
+ * @module
+ */
+import type { Job } from "../domain/job.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { tonightOf } from "./live_state.ts";
+
+const HALF_A_DAY = 12 * 3_600_000;
+
+/** The night of this moment where it has images; else the one that ended last: in the morning they are the same. */
+export function nightToReport(ledger: Pick<Ledger, "nights">, jobs: readonly Job[], now: number): string {
+  const night = (at: number) => tonightOf(jobs.map((job) => ({ job })), at);
+  return ledger.nights().includes(night(now)) ? night(now) : night(now - HALF_A_DAY);
+}

@@ -1,0 +1,80 @@
+/**
+ * The morning report as text, for a terminal or a mail.
+ *
+ * @module
+ */
+import { format as formatBytes } from "@std/fmt/bytes";
+import { pathField, printable } from "../domain/printable.ts";
+import type { MorningReport, ReportDestination } from "./morning_report.ts";
+
+/** Ends with a line end. */
+export function reportText(report: MorningReport): string {
+  const { night, all_well, seen, destinations, gaps, slowest, undelivered } = report;
+  const lines = [
+    `Night ${dated(night)}: ${headlineOf(report)}`,
+    "",
+    `${count(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
+    ...destinations.map((destination) => destinationLine(destination, destinations)),
+  ];
+  for (const { name, wrong } of destinations) {
+    if (wrong.length > 0) lines.push("", `Not as delivered on ${printable(name)}:`);
+    for (const { target, reason } of wrong) lines.push(`  ${pathField(target)}: ${printable(reason)}`);
+  }
+  if (gaps.length > 0) lines.push("", "Frame numbers without a file:");
+  for (const { series, missing, missingCount } of gaps) {
+    lines.push(`  ${pathField(series)}: ${missing.join(", ")} (${missingCount})`);
+  }
+  if (undelivered.length > 0) lines.push("", "Not delivered:");
+  for (const { id, path, destination, state, message, hint } of undelivered) {
+    lines.push(`  ${id}  ${state} to ${printable(destination)}: ${pathField(path)}`, `      ${printable(message)}`);
+    if (hint !== "") lines.push(`      ${printable(hint)}`);
+  }
+  if (slowest.length > 0) lines.push("", "Slowest, from finished to proven:");
+  for (const { path, destination, seconds } of slowest.slice(0, all_well ? 3 : 10)) {
+    lines.push(`  ${duration(seconds).padStart(8)}  ${printable(destination)}  ${pathField(path)}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The whole report in a sentence. */
+export function headlineOf({ all_well, seen, destinations, gaps }: MorningReport): string {
+  if (seen.files === 0) return "no images";
+  const names = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
+  if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${names}`;
+  const faults = [
+    ...destinations.filter(({ delivered, expected }) => delivered < expected)
+      .map(({ name, delivered, expected }) => `${expected - delivered} not on ${printable(name)}`),
+    ...destinations.filter(({ wrong }) => wrong.length > 0)
+      .map(({ name, wrong }) => `${wrong.length} missing or changed on ${printable(name)}`),
+    ...destinations.filter(({ present }) => present === null).map(({ name }) => `${printable(name)} cannot be asked`),
+    ...destinations.filter(({ proven, delivered }) => proven < delivered)
+      .map(({ name, proven, delivered }) => `${delivered - proven} not proven on ${printable(name)}`),
+    ...gaps.length === 0 ? [] : [`${gaps.reduce((sum, { missingCount }) => sum + missingCount, 0)} frame numbers missing`],
+  ];
+  return `NOT all well: ${faults.join(", ")}`;
+}
+
+function destinationLine(one: ReportDestination, all: readonly ReportDestination[]): string {
+  const width = Math.max(...all.map(({ name }) => printable(name).length));
+  const { name, expected, delivered, proven, present, hashed, bytes, problem } = one;
+  const there = present === null
+    ? `not looked at: ${printable(problem ?? "")}`
+    : `${present} present${hashed ? " (hashed again)" : ""}`;
+  const part = delivered === expected ? String(delivered) : `${delivered} of ${expected}`;
+  return `  ${printable(name).padEnd(width)}  ${part} delivered, ${proven} proven, ${there}, ${formatBytes(bytes)}`;
+}
+
+/** `20260115` as `2026-01-15`. */
+export function dated(night: string): string {
+  return night.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3");
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.round(seconds % 3600 / 60)} min`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

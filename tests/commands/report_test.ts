@@ -1,0 +1,101 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { MorningReport } from "../../src/web/morning_report.ts";
+import { install } from "../support/daemon_process.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { tempFolder } from "../support/temp.ts";
+
+async function afterANight(names: readonly string[]) {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  for (const [i, name] of names.entries()) await folder.write(`data/${name}`, fitsFile(3000 * (i + 1), i + 1));
+  const program = await install(folder.path, {
+    watch_path: folder.at("data"),
+    destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+    min_file_age_seconds: 0.2,
+  });
+  assertEquals((await program.command(["run", "--once"])).code, 0);
+  const json = async (...args: string[]) => {
+    const { code, stdout } = await program.command(["report", "--json", ...args]);
+    return { code, report: JSON.parse(stdout) as MorningReport };
+  };
+  return { folder, program, json, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+Deno.test("report tells that all is well: seen, delivered, proven, present; exit 0", async () => {
+  await using night = await afterANight(["m_0001.fits", "m_0002.fits", "m_0003.fits"]);
+  const { code, report } = await night.json();
+  assertEquals([code, report.all_well, report.seen.files], [0, true, 3]);
+  const [{ delivered, proven, present, wrong, hashed }] = report.destinations as [MorningReport["destinations"][number]];
+  assertEquals([delivered, proven, present, wrong, hashed], [3, 3, 3, [], false]);
+  assertEquals((await night.json("--deep")).report.destinations[0]?.hashed, true);
+  const text = await night.program.command(["report"]);
+  assertMatch(text.stdout, /^Night \d{4}-\d\d-\d\d: all well, all 3 images are on nas\n/);
+  assertStringIncludes(text.stdout, "3 delivered, 3 proven, 3 present");
+});
+
+Deno.test("report finds what is missing, has another size, and with --deep other bytes of the same size; exit 1", async () => {
+  await using night = await afterANight(["a.fits", "b.fits", "c.fits"]);
+  await Deno.remove(night.folder.at("nas/a.fits"));
+  await Deno.truncate(night.folder.at("nas/b.fits"), 100);
+  const size = (await Deno.stat(night.folder.at("nas/c.fits"))).size;
+  await Deno.writeFile(night.folder.at("nas/c.fits"), new Uint8Array(size));
+  const shallow = await night.json();
+  assertEquals([shallow.code, shallow.report.all_well, shallow.report.destinations[0]?.present], [1, false, 1]);
+  assertEquals(shallow.report.destinations[0]?.wrong.map(({ target }) => target).sort(), ["a.fits", "b.fits"]);
+  const deep = await night.json("--deep");
+  assertEquals([deep.code, deep.report.destinations[0]?.present], [1, 0]);
+  const text = await night.program.command(["report"]);
+  assertEquals(text.code, 1);
+  assertStringIncludes(text.stdout, "NOT all well: 2 missing or changed on nas");
+  assertStringIncludes(text.stdout, "  a.fits: it is not there any more");
+});
+
+Deno.test("report lists gaps in frame numbers and a destination that cannot be asked; exit 1", async () => {
+  await using night = await afterANight(["m_0001.fits", "m_0002.fits", "m_0005.fits"]);
+  const gaps = await night.json();
+  assertEquals([gaps.code, gaps.report.gaps.map(({ missing }) => missing)], [1, [["0003-0004"]]]);
+  await Deno.rename(night.folder.at("nas"), night.folder.at("away"));
+  const away = await night.json();
+  assertEquals([away.code, away.report.destinations[0]?.present], [1, null]);
+  assertStringIncludes(away.report.destinations[0]?.problem ?? "", "nas");
+});
+
+Deno.test("report --html shows names from the disk as text", async () => {
+  await using night = await afterANight(["<img src=x onerror=alert(1)>.fits"]);
+  const { code, stdout } = await night.program.command(["report", "--html"]);
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "&lt;img src=x onerror=alert(1)&gt;.fits");
+  assertEquals(/<img|<script/.test(stdout), false);
+});
+
+Deno.test("report of a night without images says so, exits 0, and names the last one; bad words are refused", async () => {
+  await using night = await afterANight(["a.fits"]);
+  const none = await night.program.command(["report", "--night", "1999-12-31"]);
+  assertEquals(none.code, 0);
+  assertStringIncludes(none.stdout, "Night 1999-12-31: no images");
+  assertMatch(none.stderr, /The last night with images: report --night \d{8}/);
+  assertEquals((await night.program.command(["report", "--night", "yesterday"])).code, 2);
+  assertEquals((await night.program.command(["report", "--json", "--html"])).code, 2);
+});
+
+Deno.test("open prints the page's address with the token; 4 without a daemon, 1 without a page", async () => {
+  await using night = await afterANight(["a.fits"]);
+  assertEquals((await night.program.command(["open", "--print"])).code, 4);
+  {
+    await using _daemon = await night.program.start();
+    const { code, stderr } = await night.program.command(["open"]);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "web: false");
+  }
+  const config = JSON.parse(await Deno.readTextFile(night.program.configFile));
+  await Deno.writeTextFile(night.program.configFile, JSON.stringify({ ...config, web: { listen: "127.0.0.1:0" } }));
+  await using daemon = await night.program.start();
+  const { code, stdout } = await night.program.command(["open", "--print"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^http:\/\/127\.0\.0\.1:\d+\/\?token=[0-9a-f]{64}\n$/);
+  assertStringIncludes(daemon.output(), stdout.trim());
+  const status = JSON.parse((await night.program.command(["status", "--json"])).stdout);
+  assertEquals(status.url, stdout.slice(0, stdout.indexOf("?")));
+});

@@ -1,0 +1,49 @@
+import { assertEquals } from "@std/assert";
+import { frameGaps } from "../../src/web/frame_gaps.ts";
+
+const gaps = (...paths: string[]) =>
+  frameGaps(paths.map((path) => ({ job: "a", path }))).map((
+    { series, missing, missingCount },
+  ) => [series, missing.join(" "), missingCount]);
+const range = (from: number, to: number, name: (number: string) => string) =>
+  Array.from({ length: to - from + 1 }, (_, i) => name(String(from + i).padStart(4, "0")));
+
+Deno.test("frameGaps() finds what a camera counted and nobody saw", () => {
+  assertEquals(gaps("n/M31_0001.fits", "n/M31_0002.fits", "n/M31_0005.fits", "n/M31_0007.fits"), [[
+    "n/M31_####.fits",
+    "0003-0004 0006",
+    3,
+  ]]);
+});
+
+Deno.test("frameGaps() follows one counter through all filters of a folder", () => {
+  const names = range(1, 12, (n) => `20260115/M31_${"RGB"[Number(n) % 3]}_${n}.fits`);
+  assertEquals(gaps(...names), []);
+  assertEquals(gaps(...names.filter((name) => !name.endsWith("0007.fits"))), [["20260115/M31_*_####.fits", "0007", 1]]);
+});
+
+Deno.test("frameGaps() keeps counters of each filter apart where numbers stand twice", () => {
+  const names = ["R", "G"].flatMap((filter) => range(1, 5, (n) => `M31_${filter}_${n}.fits`));
+  assertEquals(gaps(...names), []);
+  assertEquals(gaps(...names.filter((name) => name !== "M31_G_0003.fits")), [["M31_G_####.fits", "0003", 1]]);
+});
+
+Deno.test("frameGaps() takes no date, time or temperature for a counter", () => {
+  assertEquals(gaps(...[10, 13, 17, 22].map((s) => `2026-01-15_20-15-${s}_R_-9.${s}0_120.00s.fits`)), []);
+  assertEquals(gaps("img_20260115_201500.fits", "img_20260115_201630.fits", "img_20260115_202201.fits"), []);
+  const named = [10, 13, 17, 22].map((s, i) => `2026-01-15_20-15-${s}_R_-9.${s}_120.00s_000${[1, 2, 4, 5][i]}.fits`);
+  assertEquals(gaps(...named).map(([, missing]) => missing), ["0003"]);
+});
+
+Deno.test("frameGaps() looks at each job and folder by itself, and says nothing of a few odd names", () => {
+  assertEquals(gaps("a/f_0001.fits", "b/f_0002.fits", "c/f_0005.fits"), []);
+  assertEquals(gaps("flat10.fits", "dark500.fits", "bias7000.fits"), []);
+  assertEquals(gaps("one.fits", "two.fits", ""), []);
+});
+
+Deno.test("frameGaps() knows packed names, and lists long gaps as ranges", () => {
+  assertEquals(
+    gaps("f_0001.fits.fz", "f_0002.fits.gz", "f_0003.fits.fz", "f_0009.fits.fz", "f_0010.fits.fz").map(([, missing]) => missing),
+    ["0004-0008"],
+  );
+});
