@@ -33,11 +33,16 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
     if (finished.length === 0) return 0;
     await outlastTimestamps(finished, signal);
     const sound: { candidate: Candidate; admission: Admission }[] = [];
-    await inBatches(finished, AT_ONCE, signal, (candidate) =>
-      orRefuse(candidate, signal, async () => {
-        const admission = await lastLook(candidate, signal);
-        if (admission !== null) sound.push({ candidate, admission });
-      }));
+    await inBatches(
+      finished,
+      job.verifySource ? READS_AT_ONCE : LOOKS_AT_ONCE,
+      signal,
+      (candidate) =>
+        orRefuse(candidate, signal, async () => {
+          const admission = await lastLook(candidate, signal);
+          if (admission !== null) sound.push({ candidate, admission });
+        }),
+    );
     let count = 0;
     let queued = 0;
     for (let start = 0; start < sound.length; start += BATCH) {
@@ -113,7 +118,9 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
   return { admitAll, compare };
 }
 
-const AT_ONCE = 8;
+/** Whole files. */
+const READS_AT_ONCE = 8;
+const LOOKS_AT_ONCE = 128;
 /** Files of one transaction: 20 ms or so. */
 const BATCH = 500;
 const TICK_MS = 12;

@@ -8,6 +8,7 @@ import { printable } from "../domain/printable.ts";
 import { fingerprint, type SourceFile } from "../domain/source_file.ts";
 import { faultOf } from "../system/fault.ts";
 import type { PathFacts } from "../system/system.ts";
+import { inBatches } from "./in_batches.ts";
 import { giveUp, open, type Piece, type Way } from "./way.ts";
 
 /** Checks the sources before anything is sent; those that are gone or changed are given up. */
@@ -41,22 +42,28 @@ export async function recheckSources(pieces: readonly Piece[], way: Way, signal:
   }
 }
 
-/** Reads the hashes of those sources that have none yet, one after the other, and remembers them. */
+/** Reads the hashes of those sources that have none yet, and remembers them: small files side by side, large ones alone. */
 export async function hashSources(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  for (const piece of open(pieces)) {
-    if (piece.sha256 !== null) continue;
-    const { source } = piece.delivery;
-    try {
-      const digest = await way.system.hash(source.absolutePath, signal);
-      if (digest.bytes !== source.size) throw changed(source);
-      piece.sha256 = digest.sha256;
-      piece.hashedNow = true;
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      giveUp(piece, sourceFailure(error, source));
-    }
+  const wanted = open(pieces).filter(({ sha256 }) => sha256 === null);
+  const isSmall = ({ delivery }: Piece) => delivery.source.size < SMALL_BYTES;
+  await inBatches(wanted.filter(isSmall), way.fileOperations, signal, (piece) => hashSource(piece, way, signal));
+  for (const piece of wanted) if (!isSmall(piece)) await hashSource(piece, way, signal);
+}
+
+async function hashSource(piece: Piece, way: Way, signal: AbortSignal): Promise<void> {
+  const { source } = piece.delivery;
+  try {
+    const digest = await way.system.hash(source.absolutePath, signal);
+    if (digest.bytes !== source.size) throw changed(source);
+    piece.sha256 = digest.sha256;
+    piece.hashedNow = true;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    giveUp(piece, sourceFailure(error, source));
   }
 }
+
+const SMALL_BYTES = 1024 * 1024;
 
 /** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
 export async function confirmGone(pieces: readonly Piece[], way: Way): Promise<void> {

@@ -155,5 +155,5 @@ export function hintFollower(tools: HintTools): HintFollower {
   return { note, work };
 }
 
-const AT_ONCE = 250;
-const LOOKS_AT_ONCE = 16;
+const AT_ONCE = 500;
+const LOOKS_AT_ONCE = 128;

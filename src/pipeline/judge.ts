@@ -82,7 +82,7 @@ export function judgeOf(tools: JudgeTools): Judge {
 
   async function revisit(paths: readonly string[], signal: AbortSignal): Promise<string[]> {
     const found: FileFacts[] = [];
-    await inBatches(paths, AT_ONCE, signal, async (path) => {
+    await inBatches(paths, LOOKS_AT_ONCE, signal, async (path) => {
       const facts = await factsOf(path);
       if (facts !== null) found.push(facts);
     });
@@ -143,7 +143,8 @@ export function judgeOf(tools: JudgeTools): Judge {
     const finished: Candidate[] = [];
     const round = async (these: readonly string[], writerOf: WriterOf | null) => {
       const askers: string[] = [];
-      await inBatches(these, AT_ONCE, signal, async (path) => {
+      const atOnce = these.some((path) => COSTLY.test(path)) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
+      await inBatches(these, atOnce, signal, async (path) => {
         const outcome = await progress(path, writerOf, signal);
         if (outcome === "ask writer") askers.push(path);
         else if (outcome !== null) finished.push(outcome);
@@ -274,7 +275,9 @@ type WriterOf = (path: string, local: boolean) => WriterState;
 
 /** Files that are read whole before anything can be said of them. */
 const COSTLY = /\.gz$/i;
-const AT_ONCE = 8;
+const COSTLY_AT_ONCE = 8;
+/** Short looks: many at once are cheaper than many one by one. */
+const LOOKS_AT_ONCE = 128;
 const SHARED_OUT_MS = 1_000;
 /** After an error that is not the file's, the ledger's for example. */
 const FAILED_AGAIN_MS = 5_000;

@@ -16,7 +16,7 @@ export function wakeup(clock: Pick<Clock, "sleep">): Wakeup {
   const resting = new Set<AbortController>();
   return {
     wake() {
-      for (const rest of [...resting]) rest.abort();
+      for (const rest of [...resting]) rest.abort(WOKEN);
     },
     async wait(ms, signal) {
       if (signal.aborted || ms <= 0) return;
@@ -30,3 +30,6 @@ export function wakeup(clock: Pick<Clock, "sleep">): Wakeup {
     },
   };
 }
+
+/** With a reason of ours no error is made each time. */
+const WOKEN = "woken";

@@ -6,6 +6,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
 import { copy } from "./copy.ts";
+import { createCrowd, SHORT_BYTES } from "./crowd.ts";
 import { hash } from "./hash.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync } from "./sync.ts";
@@ -13,13 +14,23 @@ import type { Files, FileWriter, PathFacts } from "./system.ts";
 import { walk } from "./walk.ts";
 import { writeText } from "./write_text.ts";
 
+const crowd = createCrowd();
+
 export const files: Files = {
-  facts: (path) => orNull(Deno.lstat(path).then(pathFacts)),
-  followedFacts: (path) => orNull(Deno.stat(path).then(pathFacts)),
+  facts: (path) => crowd.facts(path, () => orNull(Deno.lstat(path).then(pathFacts))),
+  followedFacts: (path) => crowd.followedFacts(path, () => orNull(Deno.stat(path).then(pathFacts))),
   list,
   walk,
-  read,
-  hash,
+  read: (path, offset, length) =>
+    length > SHORT_BYTES ? read(path, offset, length) : crowd.read(path, offset, length, () => read(path, offset, length)),
+  hash: async (path, signal, onBytes) => {
+    signal.throwIfAborted();
+    const alone = () => hash(path, signal, onBytes);
+    if (onBytes !== undefined) return await alone();
+    const digest = await crowd.hash(path, alone);
+    signal.throwIfAborted();
+    return digest;
+  },
   copy,
   sync,
   createFile,

@@ -64,11 +64,29 @@ async function realPaths(paths: readonly string[]): Promise<Map<string, string[]
   return real;
 }
 
+/** One look at a time; whoever asks while one runs shares the next, which begins after all of them have asked. */
 async function lookIntoProc(signal: AbortSignal): Promise<ReadonlySet<string> | null> {
-  if (await which("find") === null) return null;
-  const found = await Promise.all([openFiles(signal), mappedFiles(signal)]);
+  const former = look;
+  const mine = next ??= (async () => {
+    await former.catch(() => undefined);
+    next = null;
+    return await (look = lookNow());
+  })();
   signal.throwIfAborted();
-  const [open, mapped] = found;
+  return await new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    signal.addEventListener("abort", leave, { once: true });
+    mine.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
+}
+let look: Promise<ReadonlySet<string> | null> = Promise.resolve(null);
+let next: Promise<ReadonlySet<string> | null> | null = null;
+
+/** It takes a fraction of a second, and others may wait for it: nobody ends it. */
+async function lookNow(): Promise<ReadonlySet<string> | null> {
+  if (await which("find") === null) return null;
+  const { signal } = new AbortController();
+  const [open, mapped] = await Promise.all([openFiles(signal), mappedFiles(signal)]);
   return open === null ? null : open.union(mapped);
 }
 

@@ -6,6 +6,7 @@
 import { findBadNames } from "./bad_names.ts";
 import { createQueue } from "./queue.ts";
 import type { WalkBatch, WalkOptions } from "./system.ts";
+import { thrownThere, workerUrl } from "./worker_parts.ts";
 import type { WalkAnswer, WalkRequest } from "./walk_worker.ts";
 
 /** Batches on their way at a time: the Worker works on while one is digested, and memory stays bounded. */
@@ -35,7 +36,7 @@ export async function* walk(root: string, options: WalkOptions, signal: AbortSig
     ask({ root, options });
     for (let more = 1; more < AHEAD; more++) ask("more");
     for await (const answer of answers) {
-      if (answer.kind === "failed") throw asThrown(answer);
+      if (answer.kind === "failed") throw thrownThere(answer);
       if (answer.kind === "end") break;
       ask("more");
       yield answer.batch;
@@ -49,19 +50,4 @@ export async function* walk(root: string, options: WalkOptions, signal: AbortSig
     stop.abort();
     await Promise.allSettled([badNames]);
   }
-}
-
-/**
- * Where a Worker's module is: beside this one when run from source; when bundled, beside the bundle, as `<name>.js`
- * (the build bundles each Worker by itself and embeds it).
- */
-export function workerUrl(name: string, here: string = import.meta.url): string {
-  return new URL(`./${name}${here.endsWith(".ts") ? ".ts" : ".js"}`, here).href;
-}
-
-/** The error as the Worker caught it: errors lose their class on the way. */
-function asThrown({ name, message, code }: Extract<WalkAnswer, { kind: "failed" }>): Error {
-  const classes: Readonly<Record<string, new (message: string) => Error>> = { ...Deno.errors };
-  const error = new (classes[name] ?? Error)(message);
-  return code === "" ? error : Object.assign(error, { code });
 }

@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import type { Destination } from "../domain/job.ts";
 import type { SourceFile } from "../domain/source_file.ts";
 import type { System } from "../system/system.ts";
-import { workerUrl } from "../system/walk.ts";
+import { workerUrl } from "../system/worker_parts.ts";
 import type { PreviewAnswer, PreviewRequest } from "./preview_worker.ts";
 
 export interface PreviewWish {

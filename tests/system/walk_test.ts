@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { WalkBatch, WalkOptions } from "../../src/system/system.ts";
-import { workerUrl } from "../../src/system/walk.ts";
+import {} from "../../src/system/walk.ts";
+import { workerUrl } from "../../src/system/worker_parts.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const system = createSystem();
