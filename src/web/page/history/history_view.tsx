@@ -5,12 +5,12 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { DeliveryAsk } from "../../api_types.ts";
+import type { DeliveryAsk, DeliveryView } from "../../api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { route, setQuery } from "../store/route.ts";
 import { HistoryFilters } from "./history_filters.tsx";
-import { historyPages } from "./history_pages.ts";
+import { type HistoryPages, historyPages } from "./history_pages.ts";
 import { HistoryRow } from "./history_row.tsx";
 import { LongList } from "./long_list.tsx";
 
@@ -35,6 +35,7 @@ const COLUMNS: readonly { readonly name: string; readonly class: string; readonl
 ];
 /** Above this many pixels, new rows may come in by themselves. */
 const TOP_PX = 20;
+const MOST_DRAWN = 500;
 
 export function HistoryView(): JSX.Element {
   const { query } = route.value;
@@ -45,6 +46,7 @@ export function HistoryView(): JSX.Element {
   const scrolled = useRef(0);
   const pages = useMemo(() => historyPages(filter, () => scrolled.current < TOP_PX), [filter]);
   useEffect(() => pages.close, [pages]);
+  const rowOf = useMemo(() => drawnRows(pages), [pages]);
   // Read here, so that the rows are drawn anew when they change.
   const [total, , problem, stale] = [pages.total.value, pages.version.value, pages.problem.value, pages.stale.value];
   return (
@@ -82,7 +84,7 @@ export function HistoryView(): JSX.Element {
               top={filter}
               onScroll={(px) => scrolled.current = px}
               onSight={pages.need}
-              row={(at) => <HistoryRow key={at} at={at} one={pages.row(at)} />}
+              row={rowOf}
             />
           )}
         {stale && (
@@ -93,6 +95,20 @@ export function HistoryView(): JSX.Element {
       </div>
     </>
   );
+}
+
+/** Keeps what is drawn already: the same element twice is not looked at again. */
+function drawnRows(pages: HistoryPages): (at: number) => JSX.Element {
+  const drawn = new Map<number, { readonly one: DeliveryView | undefined; readonly element: JSX.Element }>();
+  return (at) => {
+    const one = pages.row(at);
+    const known = drawn.get(at);
+    if (known !== undefined && known.one === one) return known.element;
+    if (drawn.size > MOST_DRAWN) drawn.clear();
+    const element = <HistoryRow key={at} at={at} one={one} />;
+    drawn.set(at, { one, element });
+    return element;
+  };
 }
 
 /** The order is that of queueing in an export. */

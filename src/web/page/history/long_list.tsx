@@ -22,6 +22,8 @@ export interface LongListProps {
 const MOST_PX = 8_000_000;
 /** Rows above and below that exist before they are seen. */
 const SPARE = 8;
+/** Rows that are scrolled by before anything is drawn; less than the spare ones. */
+const STEP = 4;
 
 interface Sight {
   readonly scrollTop: number;
@@ -39,20 +41,24 @@ export function LongList({ count, label, row, onSight, top, onScroll }: LongList
     if (place === null) return;
     const look = () => {
       onScroll(place.scrollTop);
-      setSight({ scrollTop: place.scrollTop, height: place.clientHeight, rowPx: rowHeight(place) });
+      const rowPx = rowHeight(place);
+      const step = count * rowPx > MOST_PX ? 1 : rowPx * STEP;
+      const next = { scrollTop: Math.floor(place.scrollTop / step) * step, height: place.clientHeight, rowPx };
+      setSight((before) => isSame(before, next) ? before : next);
     };
     const watcher = new ResizeObserver(look);
     watcher.observe(place);
+    look();
     place.addEventListener("scroll", look, { passive: true });
     return () => {
       watcher.disconnect();
       place.removeEventListener("scroll", look);
     };
-  }, []);
+  }, [count]);
   useEffect(() => box.current?.scrollTo(0, 0), [top]);
 
   const whole = Math.min(count * rowPx, MOST_PX);
-  const inSight = Math.ceil(height / rowPx);
+  const inSight = Math.ceil(height / rowPx) + STEP;
   const range = Math.max(1, whole - height);
   // Where the list fits, one pixel is one pixel.
   const exact = whole === count * rowPx
@@ -71,6 +77,10 @@ export function LongList({ count, label, row, onSight, top, onScroll }: LongList
       </div>
     </div>
   );
+}
+
+function isSame(a: Sight, b: Sight): boolean {
+  return a.scrollTop === b.scrollTop && a.height === b.height && a.rowPx === b.rowPx;
 }
 
 function rowHeight(place: HTMLElement): number {

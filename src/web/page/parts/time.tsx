@@ -13,5 +13,7 @@ export interface TimeProps {
 }
 
 export function Time({ at, shape = "clock" }: TimeProps): JSX.Element {
-  return <time class="time" dateTime={new Date(at).toISOString()} title={bothTimes(at)}>{timeText(at, shape)}</time>;
+  // Made only when somebody points at it: a list has many moments.
+  const tell = (event: { currentTarget: HTMLElement }) => event.currentTarget.title = bothTimes(at);
+  return <time class="time" dateTime={new Date(at).toISOString()} onPointerEnter={tell}>{timeText(at, shape)}</time>;
 }

@@ -1,0 +1,103 @@
+/**
+ * The page when the daemon goes and comes back, as a process of its own: it never pretends to be live, and needs no reload.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { startBrowser } from "../support/browser.ts";
+import { install, type Installation } from "../support/daemon_process.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { freePort } from "../support/tcp_proxy.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+const ignore = !has("chromium");
+
+async function installed(folder: TempFolder): Promise<{ daemon: Installation; origin: string; address: () => Promise<string> }> {
+  await Deno.mkdir(folder.at("data"));
+  await Deno.mkdir(folder.at("nas"));
+  const origin = `http://127.0.0.1:${freePort()}`;
+  const daemon = await install(folder.path, {
+    watch_path: folder.at("data"),
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+    destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
+    web: { listen: origin.slice("http://".length) },
+  });
+  const address = async () => `${origin}/?token=${JSON.parse(await folder.read("state/web.json")).token}`;
+  return { daemon, origin, address };
+}
+
+Deno.test({
+  name: "page: while the daemon is away it says so; when it is back it goes on by itself",
+  ignore,
+  async fn() {
+    await using folder = await tempFolder();
+    const { daemon, address } = await installed(folder);
+    await using browser = await startBrowser();
+    const first = await daemon.start();
+    const page = await browser.open(await address());
+    await page.locator(".headline h1", { hasText: "No images yet tonight" }).waitFor();
+    await page.evaluate("globalThis.notReloaded = true");
+
+    await first.stop();
+    await page.locator(".headline h1", { hasText: "The daemon is not heard just now" }).waitFor();
+    await page.locator(".advice", { hasText: /At \d\d:\d\d:\d\d it said: No images yet tonight/ }).waitFor();
+    await page.locator(".connection.is-lost", { hasText: /Heard .* (ago|now)/ }).waitFor();
+    assertEquals(await page.locator(".is-live").count(), 0);
+    assertEquals(await page.getByRole("button", { name: "Pause nas" }).count(), 0);
+
+    await folder.write("data/meanwhile.fits", fitsFile(5_000));
+    await using _second = await daemon.start();
+    await page.locator(".headline h1", { hasText: "The one image of tonight is on nas" }).waitFor();
+    await page.locator(".is-live").waitFor();
+    await page.locator(".thumbnail", { hasText: "meanwhile.fits" }).waitFor();
+    assertEquals(await page.evaluate("globalThis.notReloaded"), true);
+  },
+});
+
+Deno.test({
+  name: "page: a session that is over tells how to get another, and the page goes on once there is one",
+  ignore,
+  async fn() {
+    await using folder = await tempFolder();
+    const { daemon, address } = await installed(folder);
+    await using browser = await startBrowser();
+    const first = await daemon.start();
+    const page = await browser.open(await address());
+    await page.locator(".is-live").waitFor();
+    await first.stop();
+    await Deno.remove(folder.at("state/web.json"));
+    await using _second = await daemon.start();
+    await page.getByRole("heading", { name: "This session is over" }).waitFor();
+    await page.getByText("image-transfer open", { exact: true }).waitFor();
+
+    const other = await page.context().newPage();
+    await other.goto(await address());
+    await other.locator(".is-live").waitFor();
+    await other.close();
+    await page.locator(".is-live").waitFor();
+  },
+});
+
+Deno.test({
+  name: "page: a connection that is silent for too long is taken for lost, as after sleep",
+  ignore,
+  async fn() {
+    await using folder = await tempFolder();
+    const { daemon, address } = await installed(folder);
+    await using browser = await startBrowser();
+    await using running = await daemon.start();
+    const page = await browser.open("about:blank");
+    await page.clock.install();
+    await page.goto(await address());
+    await page.locator(".is-live").waitFor();
+    // The daemon stands still, the connection stays: nothing but the clock can tell.
+    running.kill("SIGSTOP");
+    await page.clock.fastForward(40_000);
+    await page.locator(".connection.is-lost").waitFor();
+    running.kill("SIGCONT");
+    await page.clock.runFor(20_000);
+    await page.locator(".is-live").waitFor();
+  },
+});
