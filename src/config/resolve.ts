@@ -8,7 +8,7 @@ import type { Job } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import { findLoops } from "./loops.ts";
 import { expandPath } from "./expand_path.ts";
-import { hasNight } from "./night_path.ts";
+import { splitWatched } from "./night_path.ts";
 import { resolveDestination } from "./resolve_destination.ts";
 import { resolveProgram } from "./resolve_program.ts";
 import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
@@ -45,25 +45,26 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
   const merged = { ...root, ...section };
   const keys = jobSchema.parse(merged);
   const name = String(section["name"] ?? "");
-  const watchPath = watchedFolder(keys.watch_path, path, to);
+  const written = watchedFolder(keys.watch_path, path, to);
+  const watched = splitWatched(written);
   const list = listOf(merged["destinations"]);
   const listPath: Path = section["destinations"] === undefined ? [] : path;
-  const written: [Path, Section][] = list.length > 0
+  const places: [Path, Section][] = list.length > 0
     ? list.map(([index, destination]) => [[...listPath, "destinations", index], destination])
     : [[path, {}]];
   const above = { ...merged };
   delete above["name"];
-  const made = written.map(([at, own]) => resolveDestination({ ...above, ...own }, at, name, to));
+  const made = places.map(([at, own]) => resolveDestination({ ...above, ...own }, at, name, to));
   const destinations = made.map(({ destination }) => destination);
   refuseSameNames(
     destinations.map((destination) => destination.name),
-    (index) => [...written[index]![0], "name"],
+    (index) => [...places[index]![0], "name"],
     "destination",
     to,
   );
   refuseSamePlaces(
     destinations.map(({ host, basePath, layout }) => JSON.stringify([host, basePath, layout])),
-    written.map(([at]) => at),
+    places.map(([at]) => at),
     to,
   );
   const unproven = destinations.find(({ verify }) => verify !== "checksum");
@@ -75,7 +76,8 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
   }
   const job: Job = {
     name,
-    watchPath,
+    watchPath: watched.folder,
+    ...(watched.below === null ? {} : { nightFolder: watched.below }),
     filePatterns: keys.file_patterns,
     excludePatterns: keys.exclude_patterns,
     recursive: keys.recursive,
@@ -94,8 +96,8 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     night: { timezone: keys.night_timezone ?? null, rollover: keys.night_rollover, siteLongitude: keys.site_longitude ?? null },
     destinations,
   };
-  const full = { name, ...withDefaults(jobShape, merged), watch_path: watchPath, destinations: made.map((one) => one.full) };
-  return { job, full, places: written.map(([at]) => at) };
+  const full = { name, ...withDefaults(jobShape, merged), watch_path: written, destinations: made.map((one) => one.full) };
+  return { job, full, places: places.map(([at]) => at) };
 }
 
 function watchedFolder(written: string | undefined, path: Path, to: Resolving): string {
@@ -104,9 +106,6 @@ function watchedFolder(written: string | undefined, path: Path, to: Resolving): 
     return "";
   }
   const at = to.placeOf(path, "watch_path");
-  if (hasNight(written)) {
-    to.report(at, 'NIGHT in "watch_path" is not available yet; name the folder above it, whose folders are watched as well');
-  }
   return resolved("watch_path", expandPath(written, to.around), at, to);
 }
 

@@ -21,7 +21,7 @@ export const addressKeys = {
     examples: ["observer"],
   }),
   remote_base_path: line("a folder").optional().meta({
-    description: "The folder there under which everything goes",
+    description: "The folder there under which everything goes. `NIGHT` in it is the observing night, YYYYMMDD",
     examples: ["/home/observer/data/images"],
   }),
   remote_port: whole(1, 65535).optional().meta({

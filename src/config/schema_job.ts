@@ -13,7 +13,8 @@ const DAY = 86_400_000;
 /** Which folder is watched, and how. */
 export const watchKeys = {
   watch_path: line("a folder").optional().meta({
-    description: "The folder that the camera writes to. It is watched with all that is in it",
+    description:
+      "The folder that the camera writes to. It is watched with all that is in it. `NIGHT` in it stands for the folder of a night, YYYYMMDD",
     examples: ["~/images"],
   }),
   file_patterns: lines('patterns, like ["*.fits", "*.fit"]').min(1, "must name at least one pattern")

@@ -54,6 +54,8 @@ export interface Destination {
 export interface Job {
   readonly name: string;
   readonly watchPath: string;
+  /** Where `watch_path` has `NIGHT` in it: the part from there on; only what lies in such folders counts, see `night_folder.ts`. */
+  readonly nightFolder?: string;
   readonly filePatterns: readonly string[];
   readonly excludePatterns: readonly string[];
   readonly recursive: boolean;

@@ -1,12 +1,14 @@
 /**
  * Admits finished files: each becomes one delivery per destination, night and target path frozen. The night
  * follows from the file's time of last change, which every file has; a YYYYMMDD folder in the path stays as it is.
+ * Where `watch_path` has `NIGHT` in it, that folder tells the night, and the path begins below it.
  *
  * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
 import type { Job } from "../domain/job.ts";
 import { targetPath } from "../domain/layout.ts";
+import { nightFolder } from "../domain/night_folder.ts";
 import { observingNight } from "../domain/night.ts";
 import type { FileFacts, SourceFile } from "../domain/source_file.ts";
 import type { Tell } from "../domain/transfer_event.ts";
@@ -30,10 +32,12 @@ export function admissionOf(
   methodOf: (destination: string) => string | null,
 ): Admission {
   const source: SourceFile = { ...facts, job: job.name, absolutePath };
-  const night = observingNight(facts.mtimeMs, job.night);
+  const located = job.nightFolder === undefined ? null : nightFolder(job.nightFolder).locate(facts.path);
+  const night = located?.night ?? observingNight(facts.mtimeMs, job.night);
+  const path = located?.path ?? facts.path;
   const targets = job.destinations.map(({ name, layout, method }) => ({
     destination: name,
-    target: targetPath(layout, { path: facts.path, night, job: job.name }),
+    target: targetPath(layout, { path, night, job: job.name }),
     method: methodOf(name) ?? method,
   }));
   return { source, night, targets, ...(cards === null || Object.keys(cards).length === 0 ? {} : { cards }) };

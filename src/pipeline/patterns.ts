@@ -7,6 +7,7 @@
  */
 import picomatch from "picomatch";
 import type { Job } from "../domain/job.ts";
+import { nightFolder } from "../domain/night_folder.ts";
 import { isMarker } from "./marker.ts";
 
 /** Paths are relative to the watched folder, `/` between the parts. */
@@ -17,10 +18,35 @@ export interface Patterns {
   enters(folder: string): boolean;
 }
 
+type Wanting = Pick<
+  Job,
+  "filePatterns" | "excludePatterns" | "ignoreHiddenFiles" | "recursive" | "completeness" | "marker" | "nightFolder"
+>;
+
 /** The patterns of a job, compiled. */
-export function patternsOf(
-  job: Pick<Job, "filePatterns" | "excludePatterns" | "ignoreHiddenFiles" | "recursive" | "completeness" | "marker">,
-): Patterns {
+export function patternsOf(job: Wanting): Patterns {
+  const patterns = patternsBelow(job);
+  if (job.nightFolder === undefined) return patterns;
+  const nights = nightFolder(job.nightFolder);
+  return {
+    wants(path) {
+      const found = nights.locate(path);
+      return found !== null && patterns.wants(found.path);
+    },
+    enters(folder) {
+      if (nights.leadsThere(folder)) return true;
+      const found = nights.locate(`${folder}/.`);
+      return found !== null && patterns.enters(folderOf(found.path));
+    },
+  };
+}
+
+/** How deep a job's folder must be listed. */
+export function isDeep({ recursive, nightFolder }: Pick<Job, "recursive" | "nightFolder">): boolean {
+  return recursive || nightFolder !== undefined;
+}
+
+function patternsBelow(job: Wanting): Patterns {
   const included = matcher(job.filePatterns);
   const excluded = matcher(job.excludePatterns);
   const entered = new Map<string, boolean>();

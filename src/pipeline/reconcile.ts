@@ -9,7 +9,7 @@ import type { System } from "../system/system.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Judge } from "./judge.ts";
 import type { KnownFiles } from "./known_files.ts";
-import type { Patterns } from "./patterns.ts";
+import { isDeep, type Patterns } from "./patterns.ts";
 import type { Unreadables } from "./unreadables.ts";
 
 export interface ReconcileTools {
@@ -40,7 +40,7 @@ export async function reconcile(tools: ReconcileTools, thorough: boolean, signal
   let admitted = 0;
   unreadables.scanBegins();
   known.scanBegins(thorough);
-  for await (const batch of system.walk(job.watchPath, { recursive: job.recursive, skipHidden: job.ignoreHiddenFiles }, signal)) {
+  for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
     const wanted = batch.files.filter(({ path }) => patterns.wants(path));
     for (const { path, reason } of batch.unreadable) unreadables.note(path, reason);
     files += wanted.length;

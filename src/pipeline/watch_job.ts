@@ -11,6 +11,7 @@ import { reasonOf } from "../domain/reason.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System, WatchHint } from "../system/system.ts";
+import { isDeep } from "./patterns.ts";
 import { isRemoteFolder } from "./remote_folder.ts";
 
 export type WatchSystem = Pick<System, "watch" | "followedFacts" | "run" | "platform" | "sleep" | "monotonic">;
@@ -72,7 +73,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   async function followEvents(identity: string, signal: AbortSignal): Promise<void> {
     const begun = system.monotonic();
     try {
-      for await (const { kind, paths } of system.watch(folder, job.recursive, signal)) {
+      for await (const { kind, paths } of system.watch(folder, isDeep(job), signal)) {
         if (how !== "events") watching("events");
         else if (paths.length === 0) listener.lost();
         if (paths.length > 0) listener.hint(kind, paths);

@@ -154,3 +154,32 @@ Deno.test("run reads its configuration again at SIGHUP and when the file changes
   await until("Successfully transferred");
   assertEquals(await daemon.stop(), 0);
 });
+
+Deno.test("run watches the folders of all nights where watch_path has NIGHT in it, and begins paths below them", async () => {
+  const folder = await tempFolder();
+  await using _folder = folder;
+  const program = await install(folder.path, {
+    watch_path: folder.at("data", "NIGHT", "raw"),
+    transfer_method: "local",
+    remote_base_path: folder.at("nas", "NIGHT"),
+    recursive: false,
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+    min_file_age_seconds: 0.2,
+  });
+  await folder.write("data/20261119/raw/a.fits", "alpha");
+  await folder.write("data/20261120/raw/a.fits", "beta");
+  for (const name of ["20261120/a.fits", "20261120/raw/x/a.fits", "darks/raw/a.fits", "a.fits"]) {
+    await folder.write(`data/${name}`, "not wanted");
+  }
+  await using daemon = await program.start();
+  await program.until((rows) => rows.length === 2 && rows.every(({ state }) => state === "delivered"));
+  await folder.write("data/20261121/raw/a.fits", "gamma");
+  await program.until((rows) => rows.length === 3 && rows.every(({ state }) => state === "delivered"));
+  assertEquals(await daemon.stop(), 0);
+  assertEquals(tree(folder.at("nas")).filter((path) => path.includes(".fits")), [
+    `${folder.at("nas")}/20261119/a.fits 5`,
+    `${folder.at("nas")}/20261120/a.fits 4`,
+    `${folder.at("nas")}/20261121/a.fits 5`,
+  ]);
+});

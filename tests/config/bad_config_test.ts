@@ -433,13 +433,6 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "NIGHT in watch_path",
-    text: `watch_path: /data/NIGHT\nremote_host: freya\nremote_base_path: /images\n`,
-    errors: [
-      'config.yaml:1:1: NIGHT in "watch_path" is not available yet; name the folder above it, whose folders are watched as well',
-    ],
-  },
-  {
     name: "a way out of the remote folder",
     text: `watch_path: /data\nremote_host: freya\nremote_base_path: /images/../etc\n`,
     errors: [

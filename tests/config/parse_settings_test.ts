@@ -1,7 +1,8 @@
 /** Configurations that are fine, and what they mean. */
 import { assertEquals, assertExists, assertThrows } from "@std/assert";
 import { ConfigError } from "../../src/config/config_error.ts";
-import { type ConfigKind, parseSettings } from "../../src/config/parse_settings.ts";
+import { type ConfigKind, parseConfig, parseSettings } from "../../src/config/parse_settings.ts";
+import { showConfig } from "../../src/config/show.ts";
 import type { Destination, Job } from "../../src/domain/job.ts";
 import type { Settings } from "../../src/domain/settings.ts";
 import { aComputer } from "./a_computer.ts";
@@ -292,6 +293,23 @@ for (const [written, layout, basePath, result] of NIGHTS) {
   Deno.test(`parseSettings() takes ${written} with ${layout} for ${basePath} with ${result}`, () => {
     const settings = settingsOf(`watch_path: /images\nremote_host: freya\nremote_base_path: ${written}\nlayout: "${layout}"\n`);
     assertEquals([onlyDestination(settings).basePath, onlyDestination(settings).layout], [basePath, result]);
+  });
+}
+
+const WATCHED: readonly (readonly [string, string, string | undefined])[] = [
+  ["/data/NIGHT", "/data", "NIGHT"],
+  ["/data/img_NIGHT/raw", "/data", "img_NIGHT/raw"],
+  ["C:/data/NIGHT", "C:/data", "NIGHT"],
+  ["/data/MIDNIGHT", "/data/MIDNIGHT", undefined],
+];
+for (const [written, folder, below] of WATCHED) {
+  Deno.test(`parseSettings() watches ${written} as ${below ?? "all"} below ${folder}, and shows it as it was written`, () => {
+    const computer = aComputer(written.startsWith("C:") ? { platform: "windows", home: "C:\\Users\\o" } : {});
+    const text = `watch_path: ${written}\nremote_host: freya\nremote_base_path: /data\n`;
+    const { settings: { jobs: [job] }, full } = parseConfig(text, "c", "yaml", computer);
+    assertEquals([job?.watchPath.replaceAll("\\", "/"), job?.nightFolder], [folder, below]);
+    const again = parseSettings(showConfig(full, "yaml"), "c", "yaml", computer).jobs[0];
+    assertEquals([again?.watchPath, again?.nightFolder], [job?.watchPath, job?.nightFolder]);
   });
 }
 
