@@ -44,7 +44,7 @@ export interface LiveHubTools {
 
 export function liveHub(source: PageSource, { system, onError }: LiveHubTools, signal: AbortSignal): LiveHub {
   const clients = new Set<Client>();
-  const states = liveStates(source);
+  const states = liveStates(source, system);
   const changed = new Map<number, Delivery>();
   let more = false;
   let last: { readonly state: LiveState; readonly texts: Readonly<Record<string, string>>; readonly at: number } | null = null;

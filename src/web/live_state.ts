@@ -5,6 +5,7 @@
  */
 import { observingNight } from "../domain/night.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
+import type { Clock } from "../system/system.ts";
 import type { DestinationView, LiveState, NightSummary, TransferView } from "./api_types.ts";
 import { eachFileOnce } from "./delivery_view.ts";
 import { headlineOf } from "./headline.ts";
@@ -21,9 +22,22 @@ export interface LiveStates {
   gather(now: number): Promise<LiveState>;
 }
 
-export function liveStates(source: PageSource): LiveStates {
+/** The sums of a long night take a tenth of a second: they are good for fifty times as long. */
+const FRESH_PER_MS_OF_WORK = 50;
+
+export function liveStates(source: PageSource, clock: Pick<Clock, "monotonic">): LiveStates {
   const begun = new Map<number, number>();
   const lastDelivered = new Map<string, number>();
+  let sums: { readonly summary: NightSummary; readonly until: number } | null = null;
+
+  function tonight(night: string): NightSummary {
+    const start = clock.monotonic();
+    if (sums !== null && sums.summary.night === night && start < sums.until) return sums.summary;
+    const summary = nightSummary(source, night);
+    const end = clock.monotonic();
+    sums = { summary, until: end + FRESH_PER_MS_OF_WORK * (end - start) };
+    return summary;
+  }
 
   return {
     hear(event) {
@@ -56,7 +70,7 @@ export function liveStates(source: PageSource): LiveStates {
         if (deliveredAt !== null && !lastDelivered.has(key)) lastDelivered.set(key, deliveredAt);
       }
       const { queued, sending, deferred, failed } = status.deliveries;
-      const tonight = nightSummary(source, tonightOf(jobs, now));
+      const night = tonight(tonightOf(jobs, now));
       const trouble = troubleOf(
         jobs,
         destinations,
@@ -65,8 +79,8 @@ export function liveStates(source: PageSource): LiveStates {
       const speeds = new Map(source.live().running.map(({ destination, bytesPerSecond }) => [destination, bytesPerSecond]));
       return {
         status,
-        headline: headlineOf({ jobs, destinations, tonight, underway: queued + sending + deferred, failed }),
-        tonight,
+        headline: headlineOf({ jobs, destinations, tonight: night, underway: queued + sending + deferred, failed }),
+        tonight: night,
         destinations: destinations.map((one) => destinationView(one, source, speeds, lastDelivered)),
         jobs: jobs.map(({ job, how, failure, waiting }) => ({
           name: job.name,
