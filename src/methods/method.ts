@@ -19,8 +19,10 @@ export interface MethodContext {
   readonly system: System;
   /** Name of our staging folder at the destination: `.image-transfer-<instance>`. */
   readonly stagingRoot: string;
-  /** A folder of ours on this side for links and batch files; swept at start. */
+  /** A folder of ours on this side for links and batch files; swept at start. It may be in memory. */
   readonly workFolder: string;
+  /** The same on a disk, for whole files; the work folder where it is not given. */
+  readonly spoolFolder?: string;
   readonly tell: (level: "debug" | "info" | "warning", message: string) => void;
 }
 

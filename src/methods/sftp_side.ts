@@ -41,7 +41,7 @@ export async function openSftpSide(
   signal: AbortSignal,
 ): Promise<SftpSide> {
   const { destination } = way;
-  const { system, workFolder, stagingRoot } = context;
+  const { system, workFolder, spoolFolder = workFolder, stagingRoot } = context;
   const [home] = await channels.run([sftpCommand("pwd")], signal);
   const base = sftpBase(destination.basePath, /working directory:\s*(\S.*?)\s*$/.exec(home?.output ?? "")?.[1] ?? ".");
   const where = `"${printable(destination.basePath)}" at ${destination.name}`;
@@ -126,8 +126,8 @@ export async function openSftpSide(
   }
 
   async function digest(paths: readonly string[], signal: AbortSignal) {
-    await system.makeFolder(workFolder, 0o700);
-    return await atMost(READ_AT_ONCE, paths, (relative) => readBack(relative, join(workFolder, crypto.randomUUID()), signal));
+    await system.makeFolder(spoolFolder, 0o700);
+    return await atMost(READ_AT_ONCE, paths, (relative) => readBack(relative, join(spoolFolder, crypto.randomUUID()), signal));
   }
 
   async function readBack(relative: string, local: string, signal: AbortSignal) {

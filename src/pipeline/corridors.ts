@@ -14,8 +14,9 @@ import type { Outbox } from "./outbox.ts";
 import { semaphore } from "./semaphore.ts";
 
 export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "tell" | "methodOf" | "once"> {
-  /** A folder on this side for links and batch files. */
+  /** Folders on this side, for links and batch files, and on a disk for whole files. */
   readonly workFolder: string;
+  readonly spoolFolder: string;
   /** Called when a corridor ended by an error of ours. */
   readonly broken: () => void;
 }
@@ -111,6 +112,7 @@ function contextOf(destination: Destination, tools: CorridorsTools): MethodConte
     // Of its own for each destination: two that share a folder must not sweep each other's files.
     stagingRoot: `.image-transfer-${tools.ledger.instance}-${key}`,
     workFolder: join(tools.workFolder, key),
+    spoolFolder: join(tools.spoolFolder, key),
     tell: (level, message) => tools.tell({ type: "notice", level, message: `${destination.name}: ${message}` }),
   };
 }

@@ -1,6 +1,7 @@
 /**
- * The folder on this side for links and batch files. In memory where the system offers that: a batch makes a link for
- * every file, and on a disk that is being flushed each of them waits.
+ * The folders on this side for links and batch files, and for whole files. The former in memory where the system offers
+ * that: a batch makes a link for every file, and on a disk that is being flushed each of them waits. The latter on the disk
+ * of the state directory: memory is too small for images.
  *
  * @module
  */
@@ -10,6 +11,8 @@ import type { System } from "../system/system.ts";
 
 export interface WorkFolder extends AsyncDisposable {
   readonly path: string;
+  /** For whole files; made by whoever needs it. */
+  readonly spoolPath: string;
 }
 
 type WorkSystem = Pick<System, "platform" | "followedFacts" | "list" | "removeTree" | "makeFolder" | "random">;
@@ -18,13 +21,23 @@ type WorkSystem = Pick<System, "platform" | "followedFacts" | "list" | "removeTr
 const MEMORY = "/dev/shm";
 
 /**
- * Makes the folder, empty, and removes what a former process left. `instance` is the ledger's name: only one process has it.
+ * Makes the folder, empty (the one for whole files is not made, it may be the same), and removes what a former process left. `instance` is the ledger's name: only one process has it.
  *
  * @throws what the operating system says where not even the state directory can be used.
  */
 export async function workFolder(stateDirectory: string, instance: string, system: WorkSystem): Promise<WorkFolder> {
-  const path = await inMemory(instance, system) ?? await inState(stateDirectory, system);
-  return { path, [Symbol.asyncDispose]: () => system.removeTree(path) };
+  const spoolPath = join(stateDirectory, "work");
+  await system.removeTree(spoolPath);
+  const path = await inMemory(instance, system) ?? spoolPath;
+  if (path === spoolPath) await system.makeFolder(spoolPath, 0o700);
+  return {
+    path,
+    spoolPath,
+    async [Symbol.asyncDispose]() {
+      await system.removeTree(path);
+      await system.removeTree(spoolPath);
+    },
+  };
 }
 
 async function inMemory(instance: string, system: WorkSystem): Promise<string | null> {
@@ -44,11 +57,4 @@ async function inMemory(instance: string, system: WorkSystem): Promise<string | 
     if (faultOf(error) === "other") throw error;
     return null;
   }
-}
-
-async function inState(stateDirectory: string, system: WorkSystem): Promise<string> {
-  const path = join(stateDirectory, "work");
-  await system.removeTree(path);
-  await system.makeFolder(path, 0o700);
-  return path;
 }

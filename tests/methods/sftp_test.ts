@@ -31,7 +31,13 @@ async function bench(options: SshdOptions = {}): Promise<Bench> {
     connect: async (settings = {}, changes = {}) => {
       const destination = aDestination({ host: server.host, port: server.port, basePath: folder.at("base"), ...settings });
       const system = { ...server.configure(createSystem()), ...changes };
-      const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+      const context: MethodContext = {
+        system,
+        stagingRoot: STAGING,
+        workFolder: folder.at("work"),
+        spoolFolder: folder.at("spool"),
+        tell: () => {},
+      };
       const session = await sftp.connect(destination, context, signal);
       sessions.push(session);
       await session.attach(true, signal);
@@ -163,3 +169,23 @@ async function sizeOf(path: string): Promise<number> {
     throw error;
   }
 }
+
+Deno.test({
+  name: "sftp without a shell reads files back to the disk, never into the folder that may be in memory",
+  ignore,
+  fn: async () => {
+    await using it = await bench({ sftpOnly: true });
+    const hashed: string[] = [];
+    const real = createSystem();
+    const session = await it.connect({}, {
+      hash: (path, signal, onBytes) => {
+        hashed.push(path);
+        return real.hash(path, signal, onBytes);
+      },
+    });
+    const file = await it.source("a.fits", noise(1000));
+    await session.put([parcel(file, 1)], ignoreBytes, signal);
+    assertEquals(await session.digest([`${STAGING}/a1/1`], signal), [await digestOf(noise(1000))]);
+    assertEquals(hashed.map((path) => path.startsWith(it.folder.at("spool"))), [true]);
+  },
+});

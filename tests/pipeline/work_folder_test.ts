@@ -23,3 +23,12 @@ Deno.test("workFolder() falls back on the state directory where memory cannot be
     assertEquals(work.path, state.at("work"));
   }
 });
+
+Deno.test("workFolder() keeps whole files out of memory, and removes those that a former process left", async () => {
+  await using state = await tempFolder();
+  const system = createSystem();
+  await state.write("work/nas/whole.fits", "left by a crash");
+  await using work = await workFolder(state.path, `test${crypto.randomUUID().slice(0, 8)}`, system);
+  assertEquals(work.spoolPath, state.at("work"));
+  assertEquals(await system.facts(state.at("work", "nas")), null);
+});
