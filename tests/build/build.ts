@@ -15,8 +15,8 @@ const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const WORKERS: readonly string[] = ["src/system/walk_worker.ts", "src/system/crowd_worker.ts", "src/web/preview_worker.ts"];
 /** Folders embedded as they are. */
 const EMBEDDED: readonly string[] = ["service"];
-/** Packages of the CommonJS kind call `require`, which a module does not have. */
-const BANNER = `import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url);\n`;
+/** Packages of the CommonJS kind call `require`, which a module does not have; for `__held` see {@linkcode bundle}. */
+const BANNER = `import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url),__held=()=>{};\n`;
 
 export interface BuildOptions {
   readonly target?: Target;
@@ -60,9 +60,17 @@ export async function build(options: BuildOptions = {}): Promise<string> {
   }
 }
 
+/**
+ * Minifying puts what a `using` holds in the place where it is used, if only once, and then never closes it. So it comes second, when
+ * every `using` has another use before it, which nobody can see through.
+ */
 async function bundle(entry: string, output: string): Promise<void> {
-  // Not minified: that puts what a `using` holds in the place where it is used, if only once, and so never closes it.
-  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--output", output, entry);
+  const whole = output.replace(/js$/, "whole.js");
+  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--output", whole, entry);
+  const text = await Deno.readTextFile(whole);
+  await Deno.writeTextFile(whole, text.replace(/^([ \t]*)((?:await )?using (\w+) = )/gm, "$1__held(() => $3);\n$1$2"));
+  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--minify", "--output", output, whole);
+  await Deno.remove(whole);
   await Deno.writeTextFile(output, BANNER + await Deno.readTextFile(output));
 }
 
