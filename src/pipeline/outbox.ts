@@ -7,6 +7,7 @@
 import type { DestinationState } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../domain/job.ts";
+import type { Digest } from "../domain/receipt.ts";
 import type { Standing } from "../methods/method.ts";
 import { attempts } from "./attempts.ts";
 import { concernsHost } from "./breaker.ts";
@@ -43,6 +44,8 @@ export interface Outbox {
   progress(): Transfer[];
   /** What stands at these targets; null while there is no session. */
   survey(targets: readonly string[], signal: AbortSignal): Promise<(Standing | null)[] | null>;
+  /** What these targets hold, `bytes` in all; null while there is no session. */
+  digest(targets: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[] | null>;
 }
 
 /** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
@@ -191,9 +194,18 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       const guard = { what: `look at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
       return await guarded(guard, signal, (end) => session.survey(targets, end));
     },
+    async digest(targets, bytes, signal) {
+      const { session } = office;
+      if (session === null) return null;
+      const timeoutMs = destination.timeoutMs + bytes / SLOWEST_HASH;
+      const guard = { what: `hash files at ${destination.name}`, timeoutMs, clock: system };
+      return await guarded(guard, signal, (end) => session.digest(targets, end));
+    },
   };
 }
 
+/** Bytes in a millisecond. */
+const SLOWEST_HASH = 5_000;
 const SECOND = 1_000;
 const MINUTE = 60_000;
 

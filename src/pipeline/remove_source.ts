@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { dirname } from "@std/path";
 import { failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
-import { fingerprint } from "../domain/source_file.ts";
+import { fingerprint, type SourceFile } from "../domain/source_file.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { crashPoint } from "./crash_point.ts";
@@ -53,16 +54,23 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
     }
   }
 
-  /** Those of the candidates that every destination still has, by a cheap look. */
+  /** Those of the candidates that every destination still has: by a cheap look, and by their hash where others may replace them. */
   async function presentEverywhere(candidates: readonly Removable[], signal: AbortSignal): Promise<Set<number>> {
     const missing = new Set<number>();
     for (const outbox of outboxes) {
       const here = candidates.map(({ deliveries }) =>
         deliveries.find(({ destination }) => destination === outbox.destination.name)
       );
-      const standings = await outbox.survey(here.map((delivery) => delivery?.target ?? ""), signal);
+      const targets = here.map((delivery) => delivery?.target ?? "");
+      const standings = await outbox.survey(targets, signal);
+      const bytes = candidates.reduce((sum, { source }) => sum + source.size, 0);
+      // Images of one camera are all of one size: another file that was given this name would not be told by that.
+      const hashed = outbox.destination.onConflict === "overwrite" ? await outbox.digest(targets, bytes, signal) : undefined;
       candidates.forEach((candidate, index) => {
-        if (!here[index] || standings?.[index]?.bytes !== candidate.source.size) missing.add(candidate.versionId);
+        const state = here[index]?.state;
+        const proven = state?.state === "delivered" ? state.receipt.sha256 : null;
+        const same = hashed === undefined || (proven !== null && hashed?.[index]?.sha256 === proven);
+        if (!same || proven === null || standings?.[index]?.bytes !== candidate.source.size) missing.add(candidate.versionId);
       });
     }
     return new Set(candidates.map(({ versionId }) => versionId).filter((id) => !missing.has(id)));
@@ -74,7 +82,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       const facts = await tools.system.facts(source.absolutePath);
       if (facts === null) return await tools.system.followedFacts(job.watchPath) !== null;
       const same = facts.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
-      if (!same) return false;
+      if (!same || !await isInside(source)) return false;
       await tools.system.remove(source.absolutePath);
     } catch (error) {
       const reason = failureRecord(error).message;
@@ -87,6 +95,17 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
     }
     crashPoint("after_source_removed", tools.system);
     tools.tell({ type: "removed_source", job: job.name, path: source.path });
+    return true;
+  }
+
+  /** No folder on the way has become a symlink: what was moved out of the watched folder is not ours to remove. */
+  async function isInside({ path, absolutePath }: SourceFile): Promise<boolean> {
+    const depth = path.split("/").length - 1;
+    let folder = absolutePath;
+    for (let level = 0; level < depth; level++) {
+      folder = dirname(folder);
+      if ((await tools.system.facts(folder))?.kind !== "folder") return false;
+    }
     return true;
   }
 

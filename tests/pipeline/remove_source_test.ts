@@ -80,3 +80,27 @@ Deno.test("sourceRemoval() keeps sources while a destination cannot be asked", a
   await removal(rig).pass(never);
   assertEquals(await isThere(rig), true);
 });
+
+Deno.test("sourceRemoval() keeps a source whose target was given to another file of the same size", async () => {
+  await using rig = await outboxRig({ destination: { onConflict: "overwrite" } });
+  await delivered(rig);
+  const mine = rig.fake.files.get("a.fits")!;
+  rig.fake.files.set("a.fits", { ...mine, bytes: new TextEncoder().encode("other") });
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+  rig.fake.files.set("a.fits", mine);
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), false);
+});
+
+Deno.test("sourceRemoval() leaves alone what was moved elsewhere and is only linked into the watched folder", async () => {
+  await using rig = await outboxRig();
+  await Deno.mkdir(rig.folder.at("data", "night"));
+  await rig.admit("night/a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("night/a.fits") === "delivered", "delivered");
+  await Deno.rename(rig.folder.at("data", "night"), rig.folder.at("archive"));
+  await Deno.symlink(rig.folder.at("archive"), rig.folder.at("data", "night"));
+  await removal(rig).pass(never);
+  assertEquals(await Deno.readTextFile(rig.folder.at("archive", "a.fits")), "alpha");
+});
