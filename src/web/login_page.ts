@@ -33,15 +33,20 @@ ${problem === "" ? "" : `<p role="alert">${problem}</p>`}
 `;
 }
 
+/** In the colours of the page: dim in the dark, no pure white. */
 export const LOGIN_CSS = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: Canvas; color: CanvasText; }
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif;
+  --bg: #f3efe8; --raised: #fffdfa; --line: #b9ad9d; --text: #241e18; --accent: #8a4716; --on-accent: #fff8f0; --bad: #a8261c; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--bg); color: var(--text); }
 main { max-width: 28rem; padding: 1.5rem; }
-h1 { font-size: 1.25rem; margin: 0 0 1rem; }
-pre { padding: .6rem .8rem; border: 1px solid GrayText; border-radius: .4rem; overflow-x: auto; }
+h1 { font-size: 1.4rem; margin: 0 0 1rem; }
+pre { padding: .7rem .9rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--raised); overflow-x: auto; user-select: all; }
 form { display: grid; gap: .5rem; }
-input, button { font: inherit; padding: .5rem .7rem; border-radius: .4rem; border: 1px solid GrayText; }
-button { cursor: pointer; background: CanvasText; color: Canvas; }
-[role=alert] { color: #b3261e; font-weight: 600; }
-@media (prefers-color-scheme: dark) { [role=alert] { color: #ff8a80; } }
+input, button { font: inherit; min-height: 2.6rem; padding: .4rem .8rem; border-radius: .5rem; border: 1px solid var(--line); background: var(--raised); color: inherit; }
+button { cursor: pointer; background: var(--accent); border-color: var(--accent); color: var(--on-accent); font-weight: 600; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+[role=alert] { color: var(--bad); font-weight: 600; }
+@media (prefers-color-scheme: dark) {
+  :root { --bg: #0f0c0b; --raised: #221c19; --line: #5c4e45; --text: #d9c8b9; --accent: #dd9c5c; --on-accent: #1a110a; --bad: #f0796a; }
+}
 `;

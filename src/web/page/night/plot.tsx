@@ -29,6 +29,8 @@ export interface PlotProps {
 
 const COLOURS = 6;
 const DASHES: readonly number[][] = [[], [], [8, 4], [2, 4], [12, 4, 2, 4], [5, 3]];
+/** Seconds; lines closer than that are named with their seconds. */
+const MINUTE = 60;
 const AXIS_REM = 0.75;
 /** Seconds at which a logarithmic scale has a line: parts of a second, minutes, hours, days. */
 const STEPS: readonly number[] = [0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000];
@@ -115,9 +117,12 @@ function options(
     axes: [
       {
         ...axis,
-        size: rem * 2,
+        size: rem * 1.7,
         space: rem * 5,
-        values: (_plot, splits) => splits.map((seconds) => timeText(seconds * 1000, "minute", utc).replace(" UT", "")),
+        values: (_plot, splits) => {
+          const shape = (splits[1] ?? 0) - (splits[0] ?? 0) < MINUTE ? "clock" : "minute";
+          return splits.map((seconds) => timeText(seconds * 1000, shape, utc).replace(" UT", ""));
+        },
       },
       {
         ...axis,
