@@ -133,6 +133,23 @@ Deno.test("architecture: every source file says in its header what it is", () =>
   );
 });
 
+Deno.test("architecture: every test file belongs to a group that `deno task test` knows", () => {
+  const tests = fromFileUrl(new URL("./", import.meta.url));
+  const known = [...Deno.readTextFileSync(join(tests, "run.ts")).matchAll(/(?:paths: \[|^ +)"([\w.]+)"/gm)].map((match) =>
+    match[1]!
+  );
+  const rooms = [...Deno.readDirSync(tests)].filter(({ name, isDirectory }) =>
+    isDirectory ? holdsTests(join(tests, name)) : name.endsWith("_test.ts")
+  );
+  assertEquals(rooms.map(({ name }) => name).filter((name) => !known.includes(name)), []);
+});
+
+function holdsTests(folder: string): boolean {
+  return [...Deno.readDirSync(folder)].some(({ name, isDirectory }) =>
+    isDirectory ? holdsTests(join(folder, name)) : name.endsWith("_test.ts")
+  );
+}
+
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
 }

@@ -20,6 +20,8 @@ const GROUPS: Readonly<
   unit: {
     paths: [
       "architecture_test.ts",
+      "daemon_test.ts",
+      "readme_test.ts",
       "support",
       "domain",
       "formats",
