@@ -1,36 +1,48 @@
 # Starts, stops and shows the image-transfer task of Windows Task Scheduler.
-#   .\manage-daemon.ps1 start|stop|status|logs [-Name ImageTransferDaemon]
+#   .\manage-daemon.ps1 start|stop|restart|status|logs [-Name ImageTransferDaemon]
 [CmdletBinding()]
 param(
     [Parameter(Mandatory = $true, Position = 0)]
     [ValidateSet('start', 'stop', 'restart', 'status', 'logs')]
     [string] $Action,
     [string] $Name = 'ImageTransferDaemon',
-    [string] $Log = (Join-Path $env:USERPROFILE 'logs\image_transfer.log')
+    [string] $Log = ''
 )
 $ErrorActionPreference = 'Stop'
 
 $task = Get-ScheduledTask -TaskName $Name -ErrorAction SilentlyContinue
-if (-not $task -and $Action -ne 'logs') {
-    Write-Error "There is no task '$Name'. Install it first: image-transfer install-service"
-    exit 1
+if (-not $task) {
+    Write-Error "There is no task '$Name'. Install it first: image-transfer install-service" -ErrorAction Continue
+    exit 4
 }
-$program = if ($task) { $task.Actions[0].Execute.Trim('"') } else { 'image-transfer' }
+# What install-service wrote down: program, configuration, log.
+$mark = $task.Documentation -replace '^image-transfer-service: ', '' | ConvertFrom-Json
+if (-not $Log) { $Log = $mark.log }
+
+function Start-Daemon {
+    Enable-ScheduledTask -TaskName $Name | Out-Null
+    Start-ScheduledTask -TaskName $Name
+    Start-Sleep -Seconds 2
+    & $mark.program status --config $mark.config
+}
 
 function Stop-Daemon {
-    # Asks the daemon first, so that what is in flight is finished or parked; then ends the task.
-    & $program stop
-    if ($LASTEXITCODE -ne 0) { Write-Warning 'The daemon did not answer; ending the task.' }
+    # Disabled first: its trigger would start it again within five minutes.
+    Disable-ScheduledTask -TaskName $Name | Out-Null
+    # Asks the daemon, so that what is in flight is finished or parked; then ends the task.
+    & $mark.program stop --config $mark.config
+    if ($LASTEXITCODE -notin 0, 4) { Write-Warning 'The daemon did not answer; ending the task.' }
     Stop-ScheduledTask -TaskName $Name
 }
 
 switch ($Action) {
-    'start' { Start-ScheduledTask -TaskName $Name; Start-Sleep -Seconds 2; & $program status }
+    'start' { Start-Daemon }
     'stop' { Stop-Daemon }
-    'restart' { Stop-Daemon; Start-ScheduledTask -TaskName $Name; Start-Sleep -Seconds 2; & $program status }
+    'restart' { Stop-Daemon; Start-Daemon }
     'status' {
         $task | Get-ScheduledTaskInfo | Format-List TaskName, LastRunTime, LastTaskResult, NextRunTime
-        & $program status
+        & $mark.program status --config $mark.config
     }
-    'logs' { Get-Content -Path $Log -Tail 50 -Wait -Encoding UTF8 }
+    'logs' { Get-Content -LiteralPath $Log -Tail 50 -Wait -Encoding UTF8 }
 }
+exit $LASTEXITCODE

@@ -20,7 +20,8 @@ import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { readInstalled, serviceName } from "./installed_service.ts";
 import { configOption } from "./options.ts";
 import { accountFor, seenFrom } from "./service_account.ts";
-import { checkAsAccount, checkNeeds, type Finding } from "./service_checks.ts";
+import { checkAsAccount, checkNeeds, type Fault } from "./service_checks.ts";
+import { checkDestinations } from "./service_destinations.ts";
 import { nameOption, scopeOption } from "./service_options.ts";
 import { placeOfProgram, placeProgram } from "./service_program.ts";
 import { reportLines, untilItRuns } from "./service_shown.ts";
@@ -86,6 +87,7 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
   if (changed) stderr(`Copied the program to ${request.program}\n`);
   const refused = await checkAsAccount(request.program, settings.file ?? "", account, system, signal);
   mustBeFine(refused === null ? [] : [refused], tools);
+  mustBeFine(await checkDestinations(request.program, settings, account, tools), tools);
 
   const plan = kind.plan({ ...request, copied }, template);
   const isNew = await carryOut(plan, kind, tools);
@@ -128,9 +130,9 @@ function again(input: InstallInput, program: string): string {
 }
 
 /** Tells what was found; throws when something of it is fatal. */
-function mustBeFine(findings: readonly Finding[], { stderr }: Tools): void {
+function mustBeFine(findings: readonly Fault[], { stderr }: Tools): void {
   for (const { fatal, text, hint } of findings) stderr(`${fatal ? "Error" : "Warning"}: ${text}\n  ${hint}\n`);
-  const fatal = findings.filter((finding) => finding.fatal).length;
+  const fatal = findings.filter(({ fatal }) => fatal).length;
   if (fatal === 0) return;
   throw new Failure(
     "configuration",

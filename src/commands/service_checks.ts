@@ -11,7 +11,7 @@ import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 
 /** Something that is not as it should be. */
-export interface Finding {
+export interface Fault {
   /** True when the service could not work with it. */
   readonly fatal: boolean;
   readonly text: string;
@@ -23,9 +23,6 @@ type Door = Pick<
   "platform" | "uid" | "run" | "which" | "facts" | "followedFacts" | "makeFolder" | "createFile" | "remove" | "list" | "read"
 >;
 
-/** What root asks as the account, in one place: later `doctor`, which looks at destinations as well. */
-const ACCOUNT_CHECK: readonly string[] = ["config", "validate"];
-
 /** Everything that is wrong with the folders and programs that the configuration needs; `given` is a folder that others make. */
 export async function checkNeeds(
   settings: Settings,
@@ -33,8 +30,8 @@ export async function checkNeeds(
   given: string | null,
   system: Door,
   signal: AbortSignal,
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+): Promise<Fault[]> {
+  const findings: Fault[] = [];
   const { writable, readable } = needsOf(settings, account.home);
   const own = new Set([settings.stateDirectory, settings.log.directory]);
   const bases = new Set(settings.jobs.flatMap((job) => job.destinations.map(({ basePath }) => basePath)));
@@ -75,8 +72,8 @@ export async function checkAsAccount(
   account: Account,
   system: Door,
   signal: AbortSignal,
-): Promise<Finding | null> {
-  const { code, stderr } = await asAccount([program, ...ACCOUNT_CHECK, "--config", config], account, system, signal) ?? {
+): Promise<Fault | null> {
+  const { code, stderr } = await asAccount([program, "config", "validate", "--config", config], account, system, signal) ?? {
     code: 0,
     stderr: "",
   };
@@ -84,7 +81,7 @@ export async function checkAsAccount(
   return { fatal: true, text: `${account.name} cannot use the configuration: ${stderr.trim()}`, hint: "Put that right first." };
 }
 
-async function checkPrograms(settings: Settings, system: Door): Promise<Finding[]> {
+async function checkPrograms(settings: Settings, system: Door): Promise<Fault[]> {
   const methods = new Set(settings.jobs.flatMap((job) => job.destinations).map(({ method }) => method));
   const wanted = [
     ...(["rsync", "scp", "sftp"] as const).filter((name) => methods.has(name)),
@@ -129,7 +126,12 @@ async function make(path: string, account: Account, system: Door, signal: AbortS
 }
 
 /** Runs something as the account, with an environment as bare as a service's; null when we are that account ourselves. */
-async function asAccount(words: readonly string[], account: Account, system: Door, signal: AbortSignal) {
+export async function asAccount(
+  words: readonly string[],
+  account: Account,
+  system: Pick<System, "platform" | "uid" | "run">,
+  signal: AbortSignal,
+) {
   if (system.uid !== 0 || account.uid === 0 || account.uid === null) return null;
   const bare = ["env", "-i", `HOME=${account.home}`, `USER=${account.name}`, "PATH=/usr/local/bin:/usr/bin:/bin", ...words];
   const [program, args] = system.platform === "darwin"

@@ -114,7 +114,7 @@ mkdir -p '${IMAGES}' .config/image-transfer .ssh arrived
 ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519
 cp .ssh/id_ed25519.pub .ssh/authorized_keys
 systemctl start ssh
-ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null > .ssh/known_hosts
+ssh-keyscan 127.0.0.1 2>/dev/null > .ssh/known_hosts
 echo '${config().replaceAll("'", "'\\''")}' > ${CONFIG}
 chmod 700 .ssh; chmod 600 ${CONFIG}
 chown -R observer: .

@@ -53,6 +53,14 @@ Deno.test({
       assertEquals(await mainPid(), former);
     });
 
+    await step("install tries the destinations as that user, and tells what is wrong", async () => {
+      await sh(`mv ${HOME}/.ssh/known_hosts ${HOME}/.ssh/aside`);
+      const { code, stderr } = await machine.try("SUDO_USER=observer /mnt/it/image-transfer install-service");
+      await sh(`mv ${HOME}/.ssh/aside ${HOME}/.ssh/known_hosts`);
+      assertEquals(code, 0, stderr);
+      assertMatch(stderr, /Warning: .*127\.0\.0\.1.*host key/);
+    });
+
     await step("it delivers to the machine's sshd", async () => {
       await machine.expose(0, 5);
       await machine.allArrived(ARRIVED);
