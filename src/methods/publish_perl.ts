@@ -9,7 +9,7 @@
 
 /** Arguments: `sync -f` or nothing, and from how many files on it is used in place of an fsync for each. */
 export const PUBLISH_PERL = String.raw`
-use strict; use IO::Handle; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use Fcntl;
+use strict; use IO::Handle; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use Fcntl qw(:DEFAULT :flock);
 my ($syncf, $many) = @ARGV;
 binmode STDIN; binmode STDOUT;
 $/ = "\0"; my @field = <STDIN>; chomp @field;
@@ -122,11 +122,16 @@ for my $i (0 .. $#item) {
   my $e = $whole && !$lost ? '' : flush($item[$i][0]);
   $answer[$i] = "fail staged file: $e" if $e;
 }
+# Two that give one name at once would both keep the same former file, and the file of one of them would be lost: by turns,
+# whoever they are. Where a folder cannot be locked, only another computer's publication could come in between.
+my $turn;
+flock $turn, LOCK_EX if open $turn, '<', '.';
 for my $i (0 .. $#item) {
   next if $answer[$i];
   $answer[$i] = place(@{$item[$i]});
   $dirty{parent($item[$i][1])} = 1 unless $answer[$i] =~ /^fail|^exists|^folder/;
 }
+close $turn if $turn;
 if (%dirty) {
   my $e = $whole ? flush_all() : '';
   if (!$whole || $e) { $e = ''; for my $dir (keys %dirty) { $e ||= flush($dir) } }

@@ -20,12 +20,12 @@ import type { ShellTools } from "./shell_tools.ts";
 /** From how many files on one `sync -f` beats an fsync for each; it also waits for what others write there. */
 const MANY = 24;
 
-/** Makes `Session.publish`. */
-export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string) {
+/** Makes `Session.publish`. `place` is the same for all destinations that give names in the same folder. */
+export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string, place: string) {
   return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
     if (items.length === 0) return [];
     const script = tools.perl ? perlScript(items, tools) : shScript(items, tools);
-    const output = await inTurn(where, () => inBase(`publish files below ${where}`, script, signal));
+    const output = await inTurn(place, () => inBase(`publish files below ${where}`, script, signal));
     const lines = output.split("\n");
     return items.map((item, index) => outcomeOf(lines[index] ?? "", item, where));
   };

@@ -67,7 +67,9 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
   }
 
   async function attach(create: boolean, signal: AbortSignal) {
-    const make = `[ -d ${shellQuote(base)} ] || mkdir -p ${shellQuote(base)} 2>&1 || exit ${FAILED}\n`;
+    const { directoryMode } = destination;
+    const mode = directoryMode === null ? "" : ` && chmod ${directoryMode.toString(8)} ${shellQuote(base)} 2>&1`;
+    const make = `[ -d ${shellQuote(base)} ] || { mkdir -p ${shellQuote(base)} 2>&1${mode}; } || exit ${FAILED}\n`;
     // `cd` may be refused where the folder is there: dash does not say why, ls does.
     const look = `[ -e ${shellQuote(base)} ] && [ ! -d ${shellQuote(base)} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
     const script = `${look}${create ? make : ""}cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\ndf -Pk . 2>/dev/null | tail -n 1`;
@@ -103,7 +105,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     prepare,
     survey: shellSurvey(inBase, tools),
     digest: shellDigest(inBase, tools),
-    publish: shellPublish(inBase, tools, where),
+    publish: shellPublish(inBase, tools, where, `${destination.host}\n${destination.port}\n${base}`),
     flush: shellFlush(inBase, tools, where),
     leftovers: async (signal) => {
       const script =
