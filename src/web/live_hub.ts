@@ -30,8 +30,11 @@ export const MOST_CLIENTS = 500;
 /** Bytes that may wait for a client before it is dropped. */
 export const MOST_BUFFERED = 1024 * 1024;
 const MOST_DELIVERIES = 50;
-/** Changes are told this often at most, and more seldom where gathering them takes long. */
-const GAP_MS = { least: 150, most: 5_000, perMsOfWork: 30 } as const;
+/**
+ * Changes are told this often at most, more seldom where gathering them takes long, and once a second while there are more than
+ * anyone can follow.
+ */
+const GAP_MS = { least: 150, most: 5_000, perMsOfWork: 50, bulk: 1_000 } as const;
 const BEAT_MS = 10_000;
 const OPEN = 1;
 /** Close codes (RFC 6455: 1013 try again later). */
@@ -93,6 +96,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     changed.clear();
     if (Object.keys(parts).length === 0 && rows.length === 0 && !more) return;
     send(clients, { type: "change", at: system.now(), state: parts, deliveries: rows, more });
+    if (more) gapMs = Math.max(gapMs, GAP_MS.bulk);
     more = false;
   }
 

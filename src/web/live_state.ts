@@ -22,8 +22,9 @@ export interface LiveStates {
   gather(now: number): Promise<LiveState>;
 }
 
-/** The sums of a long night take a tenth of a second: they are good for fifty times as long. */
-const FRESH_PER_MS_OF_WORK = 50;
+/** The sums of a long night take a tenth of a second: they are good for so many times as long, but not for longer than this. */
+const FRESH_PER_MS_OF_WORK = 200;
+const FRESH_MS = 10_000;
 
 export function liveStates(source: PageSource, clock: Pick<Clock, "monotonic">): LiveStates {
   const begun = new Map<number, number>();
@@ -35,7 +36,7 @@ export function liveStates(source: PageSource, clock: Pick<Clock, "monotonic">):
     if (sums !== null && sums.summary.night === night && start < sums.until) return sums.summary;
     const summary = nightSummary(source, night);
     const end = clock.monotonic();
-    sums = { summary, until: end + FRESH_PER_MS_OF_WORK * (end - start) };
+    sums = { summary, until: end + Math.min(FRESH_PER_MS_OF_WORK * (end - start), FRESH_MS) };
     return summary;
   }
 

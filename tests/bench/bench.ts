@@ -11,6 +11,7 @@ import { backlog } from "./backlog.ts";
 import { latency } from "./latency.ts";
 import { type Cost, median, secs } from "./measure.ts";
 import { longWay } from "./long_way.ts";
+import { pages } from "./pages.ts";
 import { throughput } from "./throughput.ts";
 import { watching } from "./watching.ts";
 
@@ -33,7 +34,7 @@ export interface Line {
 
 export type Scenario = (say: (line: Line) => void, options: BenchOptions) => Promise<void>;
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { throughput, latency, "long-way": longWay, watching, backlog };
+const SCENARIOS: Readonly<Record<string, Scenario>> = { throughput, latency, "long-way": longWay, watching, backlog, pages };
 
 const named = Deno.args.filter((arg) => !arg.startsWith("--"));
 const option = (name: string) => Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
