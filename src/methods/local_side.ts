@@ -97,6 +97,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       if (create && await system.followedFacts(base) === null) {
         try {
           await system.makeFolder(base);
+          if (destination.directoryMode !== null) await system.setMode(base, destination.directoryMode);
           await names.flushUpwards(base);
         } catch (error) {
           throw localFailure(error, `make the folder ${where}`);

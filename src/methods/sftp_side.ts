@@ -181,6 +181,8 @@ export async function openSftpSide(
         ancestors(`${base}/x`).filter((folder) => folder !== "").map((folder) => sftpCommand("mkdir", folder)),
         signal,
       );
+      const { directoryMode } = destination;
+      if (directoryMode !== null) await channels.run([sftpCommand(`chmod ${directoryMode.toString(8)}`, base)], signal);
     }
     return { freeBytes: await free(signal), device: null };
   }

@@ -25,6 +25,20 @@ export const GROUND: readonly Check[] = [
     },
   },
   {
+    name: "attach() gives a base path that it makes the configured mode, and leaves one that was there as it is",
+    onDisk: true,
+    run: async ({ rig, signal }) => {
+      const { method, destination, context, view } = await rig({ settings: { directoryMode: 0o2775 } });
+      await using session = await method.connect(destination, context, signal);
+      await session.attach(true, signal);
+      assertEquals((await view.facts("."))?.mode, 0o2775);
+      const other = { ...destination, directoryMode: 0o700 };
+      await using later = await method.connect(other, context, signal);
+      await later.attach(true, signal);
+      assertEquals((await view.facts("."))?.mode, 0o2775);
+    },
+  },
+  {
     name: "attach() refuses a base path that is a file",
     onDisk: true,
     run: async ({ rig, session, signal }) => {
