@@ -1,12 +1,14 @@
 /**
  * A session with a destination for a command that only asks (`doctor`, `verify`, `report`): staging names and work folder of
- * its own, so that a daemon beside it is not disturbed; both are gone afterwards.
+ * its own, so that a daemon beside it is not disturbed; both are gone afterwards, or, where the command was killed, with the
+ * next one.
  *
  * @module
  */
 import { join } from "@std/path";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
+import { openLedger } from "../ledger/open_ledger.ts";
 import { methodNamed } from "../methods/methods.ts";
 import type { Session } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
@@ -29,8 +31,13 @@ export async function askDestination<T>(
   signal: AbortSignal,
   work: (asking: Asking) => Promise<T>,
 ): Promise<T> {
-  const stagingRoot = `.image-transfer-ask-${system.pid}-${system.monotonic().toString(36).replace(".", "")}`;
-  const workFolder = join(settings.stateDirectory, stagingRoot.slice(1));
+  // The same every time: what a killed command left there is swept, and its connection is ended, by the next.
+  const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory)}-${await keyOf(destination)}`;
+  const asking = join(settings.stateDirectory, "asking");
+  await system.makeFolder(asking, 0o700);
+  await removeFormer(asking, system);
+  const workFolder = join(asking, crypto.randomUUID());
+  await using _lock = await system.lock(`${workFolder}.lock`);
   await system.makeFolder(workFolder, 0o700);
   try {
     const context = { system, stagingRoot, workFolder, tell: () => {} };
@@ -38,5 +45,29 @@ export async function askDestination<T>(
     return await work({ session, stagingRoot });
   } finally {
     await system.removeTree(workFolder);
+    await system.remove(`${workFolder}.lock`);
+  }
+}
+
+function instanceOf(stateDirectory: string): string {
+  using ledger = openLedger(stateDirectory, { readOnly: true });
+  return ledger.instance === "" ? "new" : ledger.instance;
+}
+
+/** Of its own for each destination: two may share a folder. */
+async function keyOf({ job, name }: Destination): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify([job, name])));
+  return [...new Uint8Array(hash).slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Removes the work folders of commands that were killed: nobody holds their locks. */
+async function removeFormer(asking: string, system: System): Promise<void> {
+  const { entries } = await system.list(asking);
+  for (const { name } of entries.filter(({ name }) => name.endsWith(".lock"))) {
+    const lock = await system.lock(join(asking, name));
+    if (lock === null) continue;
+    await system.removeTree(join(asking, name.slice(0, -".lock".length)));
+    await system.remove(join(asking, name));
+    await lock[Symbol.asyncDispose]();
   }
 }

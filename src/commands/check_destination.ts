@@ -91,6 +91,7 @@ async function roundTrip(
     };
     const staged = `${stagingRoot}/doctor/1`;
     const target = `${stagingRoot}/doctor/published/${name}`;
+    await session.sweep(null, signal);
     const [put] = await session.put([{ source, staged }], () => {}, signal);
     if (put && !put.put) throw asFailure(put.failure);
     verify(sent, (await session.digest([staged], signal))[0] ?? null, session.proof, system.now());
