@@ -44,10 +44,11 @@ async function longHistory(): Promise<WebRig> {
   return rig;
 }
 
-/** Seconds of work of the page's main thread since the last call: script, and all. */
+/** Milliseconds of work of the page's main thread since the last call: script, and all. */
 async function meter(page: Page): Promise<() => Promise<{ readonly scriptMs: number; readonly allMs: number }>> {
   const session = await page.context().newCDPSession(page);
-  await session.send("Performance.enable");
+  // The thread's own time: what other programs do meanwhile does not count.
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
   const read = async () => {
     const { metrics } = await session.send("Performance.getMetrics");
     const value = (name: string) => (metrics.find((metric) => metric.name === name)?.value ?? 0) * 1000;
