@@ -44,6 +44,8 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
   let completed = 0;
   let endedAt: number | null = null;
   let lastMs = 0;
+  /** What the last scan that found nothing new took. */
+  let quietMs = 0;
   let beat = { wall: system.now(), monotonic: system.monotonic() };
 
   function dueIn(): number {
@@ -55,7 +57,9 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
       job.rescanIntervalMs,
       Math.max(POLL_MS, Math.min(POLL_FACTOR * lastMs, Math.max(POLL_AT_MOST_MS, lastMs))),
     );
-    const periodMs = wanted ? restMs : how() === "poll" ? pollMs : job.rescanIntervalMs;
+    // Where events tell of changes, a scan for what they missed must cost next to nothing.
+    const rescanMs = Math.max(job.rescanIntervalMs, Math.min(RESCAN_FACTOR * quietMs, RESCAN_AT_MOST_MS));
+    const periodMs = wanted ? restMs : how() === "poll" ? pollMs : rescanMs;
     return endedAt + periodMs - system.monotonic();
   }
 
@@ -74,6 +78,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
         const { files, admitted, milliseconds } = await scan(callers.length > 0, signal);
         completed++;
         lastMs = milliseconds;
+        if (admitted === 0) quietMs = milliseconds;
         tell({ type: "scanned", job: job.name, files, admitted, milliseconds });
       } catch (error) {
         if (signal.aborted) {
@@ -130,6 +135,9 @@ const STOOD_STILL_MS = 10_000;
 const AGAIN_MS = 5_000;
 /** A scan that was asked for waits so many times as long as the last one took. */
 const REST_FACTOR = 5;
+/** Scans on the period take one part in so many of the time; 100,000 files: some ten minutes. */
+const RESCAN_FACTOR = 1_000;
+const RESCAN_AT_MOST_MS = 3_600_000;
 /** Polling takes one part in so many of the time, unless that would make it too slow. */
 const POLL_FACTOR = 20;
 const POLL_MS = 2_000;

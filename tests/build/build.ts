@@ -7,6 +7,7 @@
 import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { createSystem } from "../../src/system/create_system.ts";
 import { buildPage } from "../../src/web/build_page.ts";
+import { V8_FLAGS } from "./v8_flags.ts";
 import { permissionArguments, type Target, TARGETS, thisTarget } from "./permissions.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -50,6 +51,7 @@ export async function build(options: BuildOptions = {}): Promise<string> {
       // Also at run time: Deno would tell of every program in the list that is not installed, at every start.
       "--quiet",
       ...["--no-config", "--no-npm", "--no-remote", "--no-check", "--no-lock", "--unstable-net"],
+      V8_FLAGS,
       ...permissionArguments(target),
       ...includes.flatMap((path) => ["--include", path]),
       ...["--target", target, "--output", output, "bundle/main.js"],

@@ -14,7 +14,7 @@ interface Bench extends AsyncDisposable {
   fails: boolean;
 }
 
-function bench(scanMs = 100, how: Bench["how"] = "events"): Bench {
+function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench {
   const clock = createFakeClock();
   const ending = new AbortController();
   const made: Bench = {
@@ -31,7 +31,7 @@ function bench(scanMs = 100, how: Bench["how"] = "events"): Bench {
         made.begun.push({ at: clock.monotonic(), thorough });
         await clock.sleep(scanMs, signal);
         if (made.fails) throw new Error("the disk is on fire");
-        return { files: 3, admitted: 1, milliseconds: scanMs };
+        return { files: 3, admitted, milliseconds: scanMs };
       },
     }),
     async [Symbol.asyncDispose]() {
@@ -53,6 +53,26 @@ Deno.test("scans() scans at once when asked for the first time, then on the peri
   await rig.clock.advance(2_000);
   assertEquals(times(rig).length, 2);
   assertEquals(rig.told[0], { type: "scanned", job: "spring", files: 3, admitted: 1, milliseconds: 100 });
+});
+
+Deno.test("scans() lists a huge quiet folder for at most one part in a thousand of the time, but once an hour", async () => {
+  await using rig = bench(1_000, "events", 0);
+  rig.scans.ask();
+  await rig.clock.advance(999_000);
+  assertEquals(times(rig), [0]);
+  await rig.clock.advance(5_000);
+  assertEquals(times(rig).length, 2);
+  await using slow = bench(60_000, "events", 0);
+  slow.scans.ask();
+  await slow.clock.advance(3_660_000 + 5_000);
+  assertEquals(times(slow).length, 2);
+});
+
+Deno.test("scans() comes back on the period after a scan that found much that is new", async () => {
+  await using rig = bench(60_000);
+  rig.scans.ask();
+  await rig.clock.advance(60_000 + 300_000 + 5_000);
+  assertEquals(times(rig).length, 2);
 });
 
 Deno.test("scans() waits while the folder is away", async () => {

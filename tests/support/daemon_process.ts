@@ -6,6 +6,7 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { V8_FLAGS } from "../build/v8_flags.ts";
 import { type DeliveryJson, deliveryJson } from "../../src/web/delivery_json.ts";
 
 export interface ProcessResult {
@@ -192,6 +193,7 @@ function theProgram(): { program: string; before: string[] } {
       "run",
       "--quiet",
       "--no-check",
+      V8_FLAGS,
       "--allow-all",
       "--config",
       fromFileUrl(new URL("../../deno.json", import.meta.url)),
