@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { has } from "../support/needs.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
-const SIZE = 16_000_000;
+const SIZE = 12_000_000;
 
 for (const method of ["rsync", "sftp"] as const) {
   Deno.test({

@@ -10,7 +10,7 @@ import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { everyDelivered, makeRig, type Rig, until } from "./rig.ts";
 
-const SIZE = 6_000_000;
+const SIZE = 4_000_000;
 
 const FAULTS: readonly {
   name: string;
@@ -19,13 +19,13 @@ const FAULTS: readonly {
 }[] = [
   {
     name: "changed.fits",
-    becomes: (old) => old.map((byte, at) => at > 3_000_000 && at < 3_000_100 ? byte ^ 255 : byte),
+    becomes: (old) => old.map((byte, at) => at > 2_000_000 && at < 2_000_100 ? byte ^ 255 : byte),
     async strike(_, path) {
       using file = await Deno.open(path, { read: true, write: true });
       const piece = new Uint8Array(99);
-      await file.seek(3_000_001, Deno.SeekMode.Start);
+      await file.seek(2_000_001, Deno.SeekMode.Start);
       await file.read(piece);
-      await file.seek(3_000_001, Deno.SeekMode.Start);
+      await file.seek(2_000_001, Deno.SeekMode.Start);
       await file.write(piece.map((byte) => byte ^ 255));
     },
   },
@@ -61,7 +61,7 @@ for (const method of ["local", "rsync", "sftp"] as const) {
         await rig.expose(name, SIZE);
         const path = join(rig.watched, name);
         const old = await Deno.readFile(path);
-        await until(async () => await rig.staged() > 1_000_000, `a part of ${name} is there`);
+        await until(async () => await rig.staged() > 500_000, `a part of ${name} is there`);
         if (becomes) await rig.expect(name, becomes(old));
         else rig.unexpect(name);
         await strike(rig, path);

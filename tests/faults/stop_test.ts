@@ -12,7 +12,7 @@ import { freePort } from "../support/tcp_proxy.ts";
 import { tempFolder } from "../support/temp.ts";
 import { everyDelivered, makeRig, type Rig, until } from "./rig.ts";
 
-const SIZE = 12_000_000;
+const SIZE = 7_000_000;
 
 for (const method of ["local", "rsync", "sftp"] as const) {
   Deno.test({
@@ -27,7 +27,7 @@ for (const method of ["local", "rsync", "sftp"] as const) {
       await rig.expose("large.fits", SIZE);
       {
         await using daemon = await rig.installation.start();
-        await until(async () => await rig.staged() > 2_000_000, "a part of it is there");
+        await until(async () => await rig.staged() > 1_000_000, "a part of it is there");
         const asked = performance.now();
         assertEquals(await daemon.stop(), 0);
         const seconds = (performance.now() - asked) / 1000;
