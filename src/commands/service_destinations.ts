@@ -7,6 +7,7 @@
 import * as z from "zod";
 import type { Settings } from "../domain/settings.ts";
 import type { Account } from "../services/service.ts";
+import { eitherSignal } from "../domain/either_signal.ts";
 import { checkDestination } from "./check_destination.ts";
 import type { Tools } from "./command.ts";
 import { asAccount, type Fault } from "./service_checks.ts";
@@ -23,7 +24,7 @@ type Findings = z.infer<typeof findings>;
 export async function checkDestinations(program: string, settings: Settings, account: Account, tools: Tools): Promise<Fault[]> {
   const limit = AbortSignal.timeout(PATIENCE_MS);
   try {
-    const all = await find(program, settings, account, { ...tools, signal: AbortSignal.any([tools.signal, limit]) });
+    const all = await find(program, settings, account, { ...tools, signal: eitherSignal(tools.signal, limit) });
     const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));
     return wrong.map(({ what, hint }) => ({ fatal: false, text: what, hint }));
   } catch (error) {
