@@ -64,7 +64,17 @@ export function corridors(tools: CorridorsTools): Corridors {
     const job = running.get(name);
     if (!job) return;
     job.stop.abort();
-    await job.over;
+    const patience = new AbortController();
+    const late = system.sleep((settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, patience.signal).then(() => "late" as const);
+    if (await Promise.race([job.over, late]) === "late") {
+      // A call to a dead network disk never returns and cannot be given up: what it has in hand is found again at the next start.
+      tell({
+        type: "notice",
+        level: "warning",
+        message: `The job ${name} does not end: a disk does not answer. It is left behind`,
+      });
+    }
+    patience.abort();
     running.delete(name);
   }
 
@@ -97,6 +107,9 @@ export function corridors(tools: CorridorsTools): Corridors {
 }
 
 const MOST_BATCH_FILES = 1000;
+
+/** What sweeping and closing may take beyond the time for what is in flight. */
+const TIDYING_MS = 30_000;
 
 /** Settings that every job lives by: a change restarts all. */
 const COMMON = ["maxConcurrentSyncs", "maxFileOperations", "syncQueueSize", "shutdownTimeoutMs"] as const;
