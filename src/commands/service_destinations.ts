@@ -23,8 +23,9 @@ type Findings = z.infer<typeof findings>;
 /** What does not work at the destinations; `program` is where the account can start it. */
 export async function checkDestinations(program: string, settings: Settings, account: Account, tools: Tools): Promise<Fault[]> {
   const limit = AbortSignal.timeout(PATIENCE_MS);
+  using both = eitherSignal(tools.signal, limit);
   try {
-    const all = await find(program, settings, account, { ...tools, signal: eitherSignal(tools.signal, limit) });
+    const all = await find(program, settings, account, { ...tools, signal: both.signal });
     const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));
     return wrong.map(({ what, hint }) => ({ fatal: false, text: what, hint }));
   } catch (error) {
