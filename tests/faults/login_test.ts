@@ -28,9 +28,11 @@ for (const method of ["rsync", "sftp"] as const) {
       const log = await rig.installation.untilLog(/ERROR Destination .* holds: /, logged);
       assertMatch(log.slice(logged), /holds: .*login was refused.*authorized_keys/);
       const tried = await attempts(server.log);
+      // One that finds out, and perhaps those that were just about to begin beside it.
       assert(tried <= 3, `${tried} logins`);
       await new Promise((resolve) => setTimeout(resolve, 4000));
-      assertEquals(await attempts(server.log), tried);
+      const later = await attempts(server.log);
+      assert(later <= 3, `${tried} logins, ${later} after a while`);
       assertEquals((await Array.fromAsync(finalNames(rig.there))).length, 1);
       await server.allowKey();
       assertEquals((await rig.installation.command(["resume"])).code, 0);
@@ -59,8 +61,7 @@ for (const method of ["rsync", "sftp"] as const) {
   });
 }
 
-/** How often a key was offered and refused. */
+/** Logins that were refused: each ends with such a line. */
 async function attempts(log: () => Promise<string>): Promise<number> {
-  return (await log()).split("\n").filter((line) => /Failed publickey|Connection closed by authenticating user/.test(line))
-    .length;
+  return (await log()).split("Connection closed by authenticating user").length - 1;
 }
