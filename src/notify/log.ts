@@ -84,7 +84,8 @@ async function fileSink(
       maxSize: settings.maxBytes,
       maxFiles: settings.backupCount,
       nonBlocking: true,
-      flushInterval: 250,
+      // Each look whether there is something to write wakes the processor: on an idle night nothing else does so often.
+      flushInterval: 1_000,
     });
   } catch (error) {
     trouble(`${cannotWrite(settings, error)}. Set log_directory to a folder that this account may write.`);
