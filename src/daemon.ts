@@ -136,7 +136,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     }
     settings = next;
     await tools.adopt?.(next);
-    if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next.web)]);
+    if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next)]);
     tell({ type: "reloaded" });
     return { ok: true, message: "The configuration was read again" };
   }
@@ -251,7 +251,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       await stopped;
     },
   };
-  await web?.adopt(settings.web);
+  await web?.adopt(settings);
   await openChannel();
   return daemon;
 

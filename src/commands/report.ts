@@ -16,6 +16,7 @@ import { openLedger } from "../ledger/open_ledger.ts";
 import type { Session } from "../methods/method.ts";
 import { type Look, morningReport } from "../web/morning_report.ts";
 import { nightToReport } from "../web/night_to_report.ts";
+import { absence } from "../web/report_schedule.ts";
 import { reportHtml } from "../web/report_html.ts";
 import { reportText } from "../web/report_text.ts";
 import { askDestination } from "./ask_destination.ts";
@@ -86,20 +87,15 @@ async function lookAt(
 
 async function surveyed(session: Session, rows: readonly DeliveryRow[], signal: AbortSignal): Promise<(string | null)[]> {
   const found = await session.survey(rows.map(({ delivery }) => delivery.target), signal);
-  return rows.map(({ delivery: { source } }, index) => {
-    const there = found[index] ?? null;
-    if (there === null) return "it is not there any more";
-    if (there.kind !== "file") return `a ${there.kind} stands in its place`;
-    return there.bytes === source.size ? null : `${source.size} bytes were delivered, ${there.bytes} are there`;
-  });
+  return rows.map(({ delivery: { source } }, index) => absence(source.size, found[index] ?? null));
 }
 
 async function hashed(session: Session, rows: readonly DeliveryRow[], signal: AbortSignal): Promise<(string | null)[]> {
   const found = await session.digest(rows.map(({ delivery }) => delivery.target), signal);
   return rows.map(({ delivery: { source }, sha256 }, index) => {
     const there = found[index] ?? null;
-    if (there === null) return "it is not there any more";
-    if (there.bytes !== source.size) return `${source.size} bytes were delivered, ${there.bytes} are there`;
+    const gone = absence(source.size, there && { ...there, kind: "file" });
+    if (gone !== null || there === null) return gone;
     return sha256 === null || there.sha256 === sha256 ? null : `SHA-256 ${sha256} was delivered, ${there.sha256} is there`;
   });
 }

@@ -31,6 +31,7 @@ export function resolveProgram(root: Section, to: Resolving): { settings: Omit<S
     syncQueueSize: keys.sync_queue_size,
     log,
     web,
+    report: keys.report === false ? null : keys.report,
   };
   const shown = {
     ...root,

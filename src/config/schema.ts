@@ -64,7 +64,7 @@ export const SECTIONS: readonly {
   { title: "When to send, and what else to do", place: "job", shape: reactionKeys },
   { title: "How much at once", place: "program", shape: loadKeys },
   { title: "Log", place: "program", shape: logKeys },
-  { title: "Page and metrics", place: "program", shape: webKeys },
+  { title: "Page, metrics and report", place: "program", shape: webKeys },
   { title: "The daemon", place: "program", shape: daemonKeys },
   { title: "PocketBase", place: "program", shape: pocketbaseKeys },
 ];

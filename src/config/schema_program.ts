@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod";
+import { rolloverMinutes } from "../domain/night.ts";
 import { duration, line, oneOf, size, truth, whole } from "./values.ts";
 
 const DAY = 86_400_000;
@@ -46,13 +47,27 @@ export const webShape = {
   metrics: truth().prefault(true).meta({ description: "Serve `/metrics` for Prometheus" }),
 };
 
-/** The live page and the metrics. */
+/** The keys inside `report`. */
+export const reportShape = {
+  at: z.string("must be a time of day, like 08:00").refine(
+    (text) => rolloverMinutes(text) !== null,
+    "must be a time of day, like 08:00",
+  )
+    .prefault("08:00").meta({ description: "When, by this computer's clock" }),
+  to: z.url({ protocol: /^https?$/, error: "must be the address of a webhook, like https://chat.example/hooks/abc" })
+    .meta({ description: "A webhook: it is sent JSON with `text` and `report`", writeOnly: true }),
+};
+
+/** The live page, the metrics and the report. */
 export const webKeys = {
   web: z.union([
     z.literal(false),
     z.literal(true),
     z.strictObject(webShape),
   ], "must be false, true or a section").prefault({}).meta({ description: "The live page; `web: false` for none" }),
+  report: z.union([z.literal(false), z.strictObject(reportShape)], "must be false or a section").prefault(false).meta({
+    description: 'Send the report of the night every morning: `{ at: "08:00", to: https://… }`',
+  }),
 };
 
 /** The daemon itself. */

@@ -19,6 +19,7 @@ export interface Settings {
   readonly syncQueueSize: number;
   readonly log: LogSettings;
   readonly web: WebSettings | null;
+  readonly report: ReportSettings | null;
 }
 
 export interface LogSettings {
@@ -28,6 +29,14 @@ export interface LogSettings {
   readonly maxBytes: number;
   readonly backupCount: number;
   readonly format: "text" | "json";
+}
+
+/** The report that is sent every morning. */
+export interface ReportSettings {
+  /** `HH:MM` by this computer's clock. */
+  readonly at: string;
+  /** The webhook; its address may be a secret. */
+  readonly to: string;
 }
 
 export interface WebSettings {

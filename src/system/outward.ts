@@ -47,6 +47,11 @@ export interface Serving {
    * followed. Throws a TypeError where nobody answers, the signal's reason when it is aborted.
    */
   askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer>;
+  /**
+   * Asks any HTTP server, through the proxy of the environment where one is set, and reads some 1 MiB of its answer; redirects are not
+   * followed. Throws a TypeError where nobody answers, the signal's reason when it is aborted.
+   */
+  askRemote(url: string, question: Omit<LocalQuestion, "path">, signal: AbortSignal): Promise<LocalAnswer>;
   /** True where the first certificate of this PEM text names the host. */
   certifies(cert: string, host: string): boolean;
   /** Turns a request into a WebSocket; the response must be returned from the handler. */

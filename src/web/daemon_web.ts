@@ -13,6 +13,7 @@ import type { System } from "../system/system.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 import { pageFiles } from "./page_files.ts";
 import type { PageSource } from "./page_source.ts";
+import { reportSchedule } from "./report_schedule.ts";
 import { runningSource } from "./running_source.ts";
 import { type WebPlace, webPlace } from "./web_place.ts";
 
@@ -29,8 +30,13 @@ export interface DaemonWebTools {
   readonly moved: (url: string | null) => void;
 }
 
-/** Counts from now on; listens when it is given settings. */
-export async function daemonWeb(tools: DaemonWebTools): Promise<WebPlace> {
+export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
+  /** Makes these settings the ones in force. */
+  adopt(settings: Pick<Settings, "web" | "report">): Promise<void>;
+}
+
+/** Counts from now on; listens, and sends reports, when it is given settings. */
+export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
   const { system, ledger, events, settings, startedAt, moved } = tools;
   const { tell } = events;
   const source = runningSource(tools.control, ledger, tools.corridors, events.listen);
@@ -52,11 +58,16 @@ export async function daemonWeb(tools: DaemonWebTools): Promise<WebPlace> {
     stateDirectory: settings().stateDirectory,
     onError: (error) => tell({ type: "notice", level: "error", message: "A request of the page failed", error }),
   });
+  const reports = reportSchedule({ source, system, tell });
   return {
-    ...place,
+    server: () => place.server(),
+    async adopt({ web, report }) {
+      reports.adopt(report);
+      await place.adopt(web);
+    },
     async stop() {
       ending.abort();
-      await place.stop();
+      await Promise.all([place.stop(), reports.stop()]);
     },
   };
 }

@@ -36,6 +36,10 @@ export interface DestinationNow {
   readonly state: DestinationState;
   readonly freeBytes: number | null;
   readonly transfers: readonly { readonly delivery: Delivery; readonly bytes: number }[];
+  /** What stands at these targets, in order; null while there is no session. */
+  survey(targets: readonly string[], signal: AbortSignal): Promise<
+    readonly ({ readonly bytes: number; readonly kind: "file" | "folder" | "other" } | null)[] | null
+  >;
 }
 
 export interface PageSource extends Pick<DaemonControl, "status" | "live" | "sync" | "retry" | "pause" | "resume"> {

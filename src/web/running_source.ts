@@ -34,7 +34,14 @@ export function runningSource(
     destinations: () =>
       corridors().flatMap(({ outboxes }) => outboxes).map((box) => {
         const { method, freeBytes } = box.about();
-        return { destination: box.destination, method, state: box.state(), freeBytes, transfers: box.progress() };
+        return {
+          destination: box.destination,
+          method,
+          state: box.state(),
+          freeBytes,
+          transfers: box.progress(),
+          survey: (targets, signal) => box.survey(targets, signal),
+        };
       }),
   };
 }

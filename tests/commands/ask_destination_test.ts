@@ -50,4 +50,5 @@ const SETTINGS = {
   syncQueueSize: 1,
   log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text" },
   web: null,
+  report: null,
 } as const;

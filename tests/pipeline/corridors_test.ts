@@ -45,6 +45,7 @@ Deno.test("stop() comes to an end although a dead network disk never answers", a
     syncQueueSize: 10,
     log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text" },
     web: null,
+    report: null,
   });
   let hangs = false;
   void asked.promise.then(() => hangs = true);

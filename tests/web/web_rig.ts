@@ -8,6 +8,7 @@ import { type Daemon, startDaemon } from "../../src/daemon.ts";
 import type { Settings } from "../../src/domain/settings.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
 import type { LiveMessage } from "../../src/web/api_types.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -31,11 +32,11 @@ export interface WebRig extends AsyncDisposable {
   until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
 }
 
-/** Starts one; keys of the configuration as in `config.yaml`. */
-export async function webRig(config: Record<string, unknown> = {}): Promise<WebRig> {
+/** Starts one; keys of the configuration as in `config.yaml`, and what of the system is to be another. */
+export async function webRig(config: Record<string, unknown> = {}, instead: Partial<System> = {}): Promise<WebRig> {
   const folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
-  const system = createSystem();
+  const system = { ...createSystem(), ...instead };
   const events: TransferEvent[] = [];
   const settings = (changes: Record<string, unknown> = {}) => {
     const all = {
