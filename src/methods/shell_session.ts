@@ -11,6 +11,7 @@ import { type Lot, lotsOf } from "./links.ts";
 import type { MethodContext, Parcel, PutOutcome, Session } from "./method.ts";
 import { type ShellSide, shellSide } from "./shell_side.ts";
 import { aboutTools, probeShell, type ShellTools } from "./shell_tools.ts";
+import { sourceFault } from "./source_fault.ts";
 import { connectSsh, type SshConnection } from "./ssh_connection.ts";
 
 /** What carries one lot. */
@@ -80,7 +81,7 @@ export async function openShellSession(
     method: carrier.method,
     proof: "checksum",
     about: `${carrier.about}; ${aboutTools(tools)}`,
-    put: (parcels, onBytes, signal) => put(parcels, onBytes, signal, carrier, side),
+    put: (parcels, onBytes, signal) => put(parcels, onBytes, signal, carrier, side, context.system),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }
@@ -91,6 +92,7 @@ async function put(
   signal: AbortSignal,
   carrier: Carrier,
   side: ShellSide,
+  system: MethodContext["system"],
 ): Promise<PutOutcome[]> {
   if (parcels.length === 0) return [];
   const outcomes: PutOutcome[] = parcels.map(() => ({ put: true }));
@@ -108,13 +110,17 @@ async function put(
       continue;
     }
     const standing = await side.survey(lot.parcels.map(({ parcel }) => parcel.staged), signal);
-    lot.parcels.forEach(({ parcel, index, name }, at) => {
+    for (const [at, { parcel, index, name }] of lot.parcels.entries()) {
       const found = standing[at] ?? null;
       const said = complaints.get(name);
-      const whole = found?.kind === "file" && found.bytes === parcel.source.size;
-      if (said || !whole) outcomes[index] = { put: false, failure: said ? failureRecord(said) : unexplained(parcel, carrier) };
-      else onBytes(index, found.bytes);
-    });
+      if (said === undefined && found?.kind === "file" && found.bytes === parcel.source.size) {
+        onBytes(index, found.bytes);
+        continue;
+      }
+      // A tool passes over what is no file any more without a word.
+      const known = said ?? await sourceFault(parcel.source.absolutePath, false, system, signal);
+      outcomes[index] = { put: false, failure: known === null ? unexplained(parcel, carrier) : failureRecord(known) };
+    }
   }
   await carrier.finish?.(parcels.filter((_, index) => outcomes[index]?.put), signal);
   return outcomes;
