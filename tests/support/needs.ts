@@ -60,6 +60,7 @@ export const COMPONENTS = {
     packages: ["systemd"],
     tests: "units against systemd's own opinion",
   },
+  openssl: { found: () => Boolean(which("openssl")), packages: ["openssl"], tests: "the page over TLS" },
   promtool: { found: () => Boolean(which("promtool")), packages: ["prometheus"], tests: "metrics as Prometheus reads them" },
   qemu: {
     found: () => Boolean(which("qemu-aarch64")) && exists("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"),

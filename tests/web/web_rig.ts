@@ -113,9 +113,11 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** Sends these bytes as they are: what `fetch` would not send. */
-export async function raw(port: number, lines: readonly string[], body = ""): Promise<RawAnswer> {
-  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+/** Sends these bytes as they are: what `fetch` would not send; over TLS with `caCerts`. */
+export async function raw(port: number, lines: readonly string[], body = "", caCerts?: string[]): Promise<RawAnswer> {
+  const connection = caCerts === undefined
+    ? await Deno.connect({ hostname: "127.0.0.1", port })
+    : await Deno.connectTls({ hostname: "localhost", port, caCerts });
   const request = [...lines, "connection: close", "", body].join("\r\n");
   let text = "";
   try {
