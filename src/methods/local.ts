@@ -10,12 +10,13 @@ import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
 import { faultOf } from "../system/fault.ts";
 import { atMost, turns } from "./at_most.ts";
-import { localSide } from "./local_side.ts";
+import { localSide, SMALL_BYTES } from "./local_side.ts";
 import type { Method, MethodContext, Parcel, PutOutcome, Session } from "./method.ts";
 import { sourceFault } from "./source_fault.ts";
 
-/** Copies at once in one batch: more only make the disk seek. */
-const AT_ONCE = 4;
+/** Copies at once in one batch: more large ones only make the disk seek. */
+const LARGE_AT_ONCE = 4;
+const SMALL_AT_ONCE = 16;
 const COMPARE_BYTES = 1 << 20;
 
 export const local: Method = {
@@ -39,7 +40,8 @@ function openLocal(destination: Destination, context: MethodContext): Session {
         throw await blame(error, `make the temporary folder "${printable(folder)}"`);
       }
     }
-    return await atMost(AT_ONCE, parcels, (parcel, index): Promise<PutOutcome> => {
+    const small = parcels.every(({ source }) => source.size < SMALL_BYTES);
+    return await atMost(small ? SMALL_AT_ONCE : LARGE_AT_ONCE, parcels, (parcel, index): Promise<PutOutcome> => {
       const one = () => putOne(parcel, (bytes) => onBytes(index, bytes), signal);
       // The limit is the destination's, so with one there is one copy at a time, over all lanes of the session.
       return destination.bandwidthLimit === null ? one() : inTurn("copy", one);
@@ -55,6 +57,8 @@ function openLocal(destination: Destination, context: MethodContext): Session {
       const sent = await system.copy(from, to, {
         from: bytes,
         bytesPerSecond: destination.bandwidthLimit,
+        // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
+        flush: false,
         onBytes: (more) => onBytes(bytes += more),
       }, signal);
       await keepTimesAndMode(parcel, to);

@@ -8,6 +8,7 @@ import { join } from "@std/path";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
+import type { Digest } from "../domain/receipt.ts";
 import { faultOf } from "../system/fault.ts";
 import type { Files, PathFacts, System } from "../system/system.ts";
 import { atMost } from "./at_most.ts";
@@ -28,6 +29,11 @@ export interface LocalSide extends Pick<Session, "attach" | "survey" | "digest" 
 
 /** Files of a folder are worked on side by side: flushes of several files share one journal commit. */
 const AT_ONCE = 8;
+/** Short looks: many at once are cheaper than many one by one. */
+const LOOKS_AT_ONCE = 128;
+const LARGE_AT_ONCE = 4;
+/** Files of less than this are small, bytes. */
+export const SMALL_BYTES = 1024 * 1024;
 
 export function localSide(destination: Destination, context: Pick<MethodContext, "system" | "stagingRoot">): LocalSide {
   const { system, stagingRoot } = context;
@@ -88,6 +94,16 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     }
   }
 
+  async function digestOf({ relative, file }: { relative: string; file: string }, signal: AbortSignal): Promise<Digest | null> {
+    try {
+      return await system.hash(file, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (faultOf(error) === "not_found") return null;
+      throw localFailure(error, `read "${printable(relative)}" back from ${where}`);
+    }
+  }
+
   return {
     path,
     checkGround,
@@ -109,24 +125,25 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       return space;
     },
     survey: (paths) =>
-      atMost(AT_ONCE, paths, async (relative) => {
+      atMost(LOOKS_AT_ONCE, paths, async (relative) => {
         const facts = await standing(path(relative), system);
         if (facts === null) return null;
         const kind = facts.kind === "symlink" ? "other" : facts.kind;
         return { bytes: facts.size, kind, ...(facts.identity === "" ? {} : { identity: facts.identity }) };
       }),
-    digest: (paths, signal) =>
-      atMost(4, paths, async (relative) => {
-        const file = path(relative);
-        if ((await standing(file, system))?.kind !== "file") return null;
-        try {
-          return await system.hash(file, signal);
-        } catch (error) {
-          signal.throwIfAborted();
-          if (faultOf(error) === "not_found") return null;
-          throw localFailure(error, `read "${printable(relative)}" back from ${where}`);
-        }
-      }),
+    digest: async (paths, signal) => {
+      const files = paths.map((relative) => ({ relative, file: path(relative) }));
+      const found = await atMost(LOOKS_AT_ONCE, files, ({ file }) => standing(file, system));
+      const digests: (Digest | null)[] = paths.map(() => null);
+      const numbers = [...paths.keys()].filter((index) => found[index]?.kind === "file");
+      const isSmall = (index: number) => (found[index]?.size ?? 0) < SMALL_BYTES;
+      const hash = async (index: number) => {
+        digests[index] = await digestOf(files[index]!, signal);
+      };
+      await atMost(LOOKS_AT_ONCE, numbers.filter(isSmall), hash);
+      await atMost(LARGE_AT_ONCE, numbers.filter((index) => !isSmall(index)), hash);
+      return digests;
+    },
     publish: async (items, signal) => {
       await checkGround();
       const changed = new Set<string>();

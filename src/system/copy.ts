@@ -1,5 +1,5 @@
 /**
- * A hashing copy: reads, hashes and writes in one pass, and has the bytes on the disk before it says so.
+ * A hashing copy: reads, hashes and writes in one pass, and has the bytes on the disk before it says so (unless told not to).
  * Aborted or failed, it leaves its partial file, and can continue behind it.
  *
  * @module
@@ -40,7 +40,7 @@ export async function copy(from: string, to: string, options: CopyOptions, signa
     options.onBytes?.(piece.length);
     await pace?.wait(piece.length, signal);
   }
-  await target.sync();
+  if (options.flush ?? true) await target.sync();
   return { bytes, sha256: sum.digest("hex") };
 }
 

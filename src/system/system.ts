@@ -90,7 +90,7 @@ export interface Files {
   /** SHA-256 over the whole file, with one reused buffer. */
   hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
-   * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed.
+   * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed, unless told not to.
    * Continues behind `options.from` bytes that already stand at `to` (they are hashed from the source; what stands there
    * beyond them is cut off). Without `from`, throws AlreadyExists rather than write into something.
    * Aborted or failed, it leaves what it has written.
@@ -139,6 +139,8 @@ export interface CopyOptions {
   readonly from?: number;
   readonly bytesPerSecond?: number | null;
   readonly onBytes?: (bytes: number) => void;
+  /** False where the caller flushes the copy (true). */
+  readonly flush?: boolean;
 }
 
 /** A hint that something under a watched root may have changed. */

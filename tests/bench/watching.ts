@@ -9,7 +9,9 @@ import { tempFolder } from "../support/temp.ts";
 import { MB, processUse, randomFiles, secs } from "./measure.ts";
 
 const COUNT = 100_000;
-const IDLE_SECONDS = 30;
+const IDLE_SECONDS = 60;
+/** Until the engine has tidied up after the start. */
+const SETTLE_SECONDS = 20;
 
 export const watching: Scenario = async (say) => {
   if (Deno.build.os !== "linux") return say({ what: "reads /proc", value: "left out" });
@@ -33,7 +35,7 @@ export const watching: Scenario = async (say) => {
   while (!/Scanned job .*: 100000 files/.test(daemon.output())) await new Promise((resolve) => setTimeout(resolve, 10));
   const start = (performance.now() - begin) / 1000;
   say({ what: "100,000 files: start to watching and first scan done", value: secs(start), limit: "3 s", kept: start <= 3 });
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_SECONDS * 1000));
   const before = await processUse(daemon.pid);
   await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000));
   const after = await processUse(daemon.pid);

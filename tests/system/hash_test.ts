@@ -1,3 +1,4 @@
+import { CHUNK_BYTES } from "../../src/system/hash.ts";
 import { createHash } from "node:crypto";
 import { assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -48,7 +49,7 @@ Deno.test("hash() stops between pieces when it is aborted", async () => {
     Error,
     "enough",
   );
-  assertEquals(told, MIB);
+  assertEquals(told, CHUNK_BYTES);
 });
 
 Deno.test("hash() throws NotFound as it is", async () => {
