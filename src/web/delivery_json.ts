@@ -24,7 +24,7 @@ export interface DeliveryJson {
   readonly proof: Exclude<ProofLevel, "none"> | null;
   /** Of the bytes that were sent. */
   readonly sha256: string | null;
-  /** How often it failed for a reason of its own. */
+  /** How often it was tried: failures of its own, and the try that succeeded. Outages of the destination do not count. */
   readonly attempts: number;
   readonly queued_at: string;
   readonly delivered_at: string | null;
@@ -45,7 +45,7 @@ export function deliveryJson({ delivery, sha256, deliveredAt }: DeliveryRow): De
     state: state.state,
     proof: state.state === "delivered" && state.receipt.level !== "none" ? state.receipt.level : null,
     sha256,
-    attempts,
+    attempts: attempts + (state.state === "delivered" ? 1 : 0),
     queued_at: new Date(queuedAt).toISOString(),
     delivered_at: deliveredAt === null ? null : new Date(deliveredAt).toISOString(),
     error: errorOf(state),

@@ -53,7 +53,7 @@ Deno.test("history --json has the promised shape", async () => {
     state: "delivered",
     proof: "checksum",
     sha256: HASH,
-    attempts: 0,
+    attempts: 1,
     queued_at: "2024-05-18T02:00:00.000Z",
     delivered_at: "2024-05-18T02:00:01.000Z",
     error: null,
