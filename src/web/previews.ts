@@ -98,37 +98,43 @@ async function whereItIs({ source, target, destination }: PreviewWish, system: P
 /** Asks the Worker, which is started when it is needed; to be called one after the other. */
 function previewMaker(system: PreviewSystem, signal: AbortSignal): (request: PreviewRequest) => Promise<PreviewAnswer> {
   let worker: Worker | null = null;
-  let used = 0;
+  /** Aborted when the time that runs does not matter any more. */
+  let waiting = new AbortController();
   const end = () => {
+    waiting.abort();
     worker?.terminate();
     worker = null;
   };
   signal.addEventListener("abort", end, { once: true });
 
+  /** Does it later, unless something else comes first. */
+  function later(ms: number, act: () => void): void {
+    waiting.abort();
+    const mine = waiting = new AbortController();
+    void system.sleep(ms, mine.signal).then(() => mine.signal.aborted ? undefined : act());
+  }
+
   return async (request) => {
     if (signal.aborted) return { problem: "the daemon stops" };
     const mine = worker ??= new Worker(workerUrl("preview_worker", import.meta.url), { type: "module", name: "preview" });
-    const done = new AbortController();
-    const turn = ++used;
-    const answer = await new Promise<PreviewAnswer>((resolve) => {
-      mine.onmessage = ({ data }: MessageEvent<PreviewAnswer>) => resolve(data);
-      mine.onerror = (event) => {
-        event.preventDefault();
-        end();
-        resolve({ problem: event.message });
-      };
-      signal.addEventListener("abort", () => resolve({ problem: "the daemon stops" }), { signal: done.signal });
-      mine.postMessage(request);
-      system.sleep(LONGEST_MS, done.signal).then(() => {
-        if (done.signal.aborted) return;
-        end();
-        resolve({ problem: "it takes too long to read" });
-      });
+    const { promise, resolve } = Promise.withResolvers<PreviewAnswer>();
+    const stop = () => resolve({ problem: "the daemon stops" });
+    signal.addEventListener("abort", stop, { once: true });
+    mine.onmessage = ({ data }: MessageEvent<PreviewAnswer>) => resolve(data);
+    mine.onerror = (event) => {
+      event.preventDefault();
+      end();
+      resolve({ problem: event.message });
+    };
+    later(LONGEST_MS, () => {
+      end();
+      resolve({ problem: "it takes too long to read" });
     });
-    done.abort();
-    void system.sleep(IDLE_MS, signal).then(() => {
-      if (used === turn) end();
-    });
+    mine.postMessage(request);
+    const answer = await promise;
+    signal.removeEventListener("abort", stop);
+    if (worker === null) waiting.abort();
+    else later(IDLE_MS, end);
     return answer;
   };
 }

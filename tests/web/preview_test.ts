@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
+import type { PathFacts } from "../../src/system/system.ts";
 import type { HeaderReport } from "../../src/web/api_types.ts";
 import { previews } from "../../src/web/previews.ts";
 import { fitsFile } from "../support/fits_maker.ts";
@@ -50,10 +51,9 @@ Deno.test("/api/preview says why there is none", async () => {
 Deno.test("previews() are made once, wait for each other, and are refused beyond a hundred", async () => {
   await using folder = await tempFolder();
   const system = createSystem();
-  const looked: string[] = [];
-  const watched = { ...system, facts: (path: string) => (looked.push(path), system.facts(path)) };
+  const known = new Map<string, PathFacts>();
   const end = new AbortController();
-  const preview = previews(watched, end.signal);
+  const preview = previews({ sleep: system.sleep, facts: (path) => Promise.resolve(known.get(path) ?? null) }, end.signal);
   const wish = async (name: string) => {
     const path = await folder.write(name, fitsFile(30_000));
     const facts = await system.facts(path);
