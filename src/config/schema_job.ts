@@ -39,7 +39,7 @@ export const watchKeys = {
   rescan_interval: duration("seconds", 1000, 7 * DAY).prefault("5m")
     .meta({
       description:
-        "How often everything is listed again, whatever the system told; less often where a listing takes more than a thousandth of that. When polling: the pause between two listings, at most 10 s",
+        "How often everything is listed again, whatever the system told; up to three times as long where a listing takes more than a thousandth of that. When polling: the pause between two listings, at most 10 s",
     }),
 };
 

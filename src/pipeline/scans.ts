@@ -58,7 +58,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
       Math.max(POLL_MS, Math.min(POLL_FACTOR * lastMs, Math.max(POLL_AT_MOST_MS, lastMs))),
     );
     // Where events tell of changes, a scan for what they missed must cost next to nothing.
-    const rescanMs = Math.max(job.rescanIntervalMs, Math.min(RESCAN_FACTOR * quietMs, RESCAN_AT_MOST_MS));
+    const rescanMs = Math.max(job.rescanIntervalMs, Math.min(RESCAN_FACTOR * quietMs, RESCAN_STRETCH * job.rescanIntervalMs));
     const periodMs = wanted ? restMs : how() === "poll" ? pollMs : rescanMs;
     return endedAt + periodMs - system.monotonic();
   }
@@ -137,7 +137,8 @@ const AGAIN_MS = 5_000;
 const REST_FACTOR = 5;
 /** Scans on the period take one part in so many of the time; 100,000 files: some ten minutes. */
 const RESCAN_FACTOR = 1_000;
-const RESCAN_AT_MOST_MS = 3_600_000;
+/** The configured period is never stretched further than so many times. */
+const RESCAN_STRETCH = 3;
 /** Polling takes one part in so many of the time, unless that would make it too slow. */
 const POLL_FACTOR = 20;
 const POLL_MS = 2_000;
