@@ -95,8 +95,11 @@ Deno.test({
       const slow = { remote_host: "observatory", remote_base_path: machine.remote.at("sftp"), transfer_method: "sftp" };
       const own = { ...slow, state_directory: `${USERPROFILE}\\AppData\\Local\\image-transfer\\sftp` };
       await configure(machine, { ...own, bandwidth_limit: "1MB" });
-      await using running = dispose(machine.start(PROGRAM, "run"));
+      await using running = endAfterwards(machine.start(PROGRAM, "run"), machine);
       const status = async () => JSON.parse((await machine.run("status", "--json")).stdout || "{}");
+      // The first program to run brings up Wine's services, which hold its outputs open: that must not be one we read to its end.
+      const control = machine.inProfile("AppData/Local/image-transfer/sftp/control.json");
+      await until("it listens", () => Deno.stat(control).then(() => true, () => false), () => log(machine));
       await until("it runs", async () => (await status()).running === true, () => log(machine));
       for (let n = 0; n < 8; n++) await expose(`night_${n}.fits`, 1_000_000);
       await until("it sends", async () => (await status()).deliveries.sending > 0, () => log(machine));
@@ -135,10 +138,11 @@ async function log(machine: WindowsMachine): Promise<string> {
   return (await Deno.readTextFile(machine.inProfile("logs/image_transfer.log")).catch(String));
 }
 
-function dispose(child: Deno.ChildProcess) {
+function endAfterwards(child: Deno.ChildProcess, machine: WindowsMachine) {
   return {
     child,
     async [Symbol.asyncDispose]() {
+      await machine.windows("taskkill", "/f", "/im", "image-transfer.exe");
       await child.status;
     },
   };
