@@ -16,7 +16,7 @@ import { sourceFault } from "./source_fault.ts";
 
 /** Copies at once in one batch: more large ones only make the disk seek. */
 const LARGE_AT_ONCE = 4;
-const SMALL_AT_ONCE = 16;
+const SMALL_AT_ONCE = 8;
 const COMPARE_BYTES = 1 << 20;
 
 export const local: Method = {

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../domain/receipt.ts";
 
 /** Read at a time: large enough for full speed, small enough for many files side by side. */
-export const CHUNK_BYTES = 256 * 1024;
+export const CHUNK_BYTES = 128 * 1024;
 
 /** Reads and hashes the file; throws the signal's reason when aborted. `onBytes` is told the bytes of each piece. */
 export async function hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest> {
@@ -58,7 +58,7 @@ export async function* pieces(
 
 /** Pairs of buffers that are not in use, kept so that a batch of small files does not allocate a pair for each. */
 const spare: [Uint8Array, Uint8Array][] = [];
-const MOST_SPARE = 24;
+const MOST_SPARE = 8;
 
 function takePair(): [Uint8Array, Uint8Array] {
   return spare.pop() ?? [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)];

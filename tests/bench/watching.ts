@@ -11,7 +11,7 @@ import { MB, processUse, randomFiles, secs } from "./measure.ts";
 const COUNT = 100_000;
 const IDLE_SECONDS = 60;
 /** Until the engine has tidied up after the start. */
-const SETTLE_SECONDS = 20;
+const SETTLE_SECONDS = 40;
 
 export const watching: Scenario = async (say) => {
   if (Deno.build.os !== "linux") return say({ what: "reads /proc", value: "left out" });
