@@ -24,14 +24,28 @@ export function lab(script: string): string | null {
 /** The program that the build made: `IMAGE_TRANSFER_BINARY`, or `image-transfer` in the repository. */
 export const BINARY = Deno.env.get("IMAGE_TRANSFER_BINARY") ?? join(ROOT, "image-transfer");
 
-/** Runs a program to its end. */
+/** Runs a program to its end, for two minutes at most: nothing in a lab may hang for ever. */
 export async function command(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
-  const { code, stdout, stderr } = await new Deno.Command(program, { args: [...args], env, stdin: "null" }).output();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), 120_000);
+  try {
+    const started = new Deno.Command(program, { args: [...args], env, stdin: "null", signal: limit.signal });
+    const { code, stdout, stderr } = await started.output();
+    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits until no other test run on this machine uses the lab, and keeps it until disposed of. */
+export async function holdLab(name: string): Promise<Disposable> {
+  const file = await Deno.open(`/var/tmp/it-${name}.lock`, { write: true, create: true });
+  await file.lock(true);
+  return { [Symbol.dispose]: () => file.close() };
 }
 
 /** Waits until something holds; throws with `tell()` when it does not in time. */

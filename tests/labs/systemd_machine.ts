@@ -6,7 +6,7 @@
  */
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";
-import { type Answer, BINARY, command, until } from "./lab.ts";
+import { type Answer, BINARY, command, holdLab, until } from "./lab.ts";
 
 /** Where things are inside. Hostile on purpose: units have to quote it. */
 export const HOME = "/home/observer";
@@ -35,6 +35,7 @@ export interface Machine extends AsyncDisposable {
 
 /** Makes a fresh machine and starts it. */
 export async function startMachine(script: string): Promise<Machine> {
+  const held = await holdLab("systemd");
   const folder = await tempFolder();
   const call = (...args: string[]) => command("bash", [script, ...args]);
   const must = async (...args: string[]) => {
@@ -91,6 +92,7 @@ export async function startMachine(script: string): Promise<Machine> {
     async [Symbol.asyncDispose]() {
       await call("stop");
       await folder[Symbol.asyncDispose]();
+      held[Symbol.dispose]();
     },
   };
 }

@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { build } from "../build/build.ts";
 import { startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { type Answer, command, lab } from "./lab.ts";
+import { type Answer, command, holdLab, lab } from "./lab.ts";
 
 const LAB = Deno.env.get("WINDOWS_LAB") ?? "/var/tmp/lab-windows";
 const PROFILE = join(LAB, "root/root/.wine/drive_c/users/root");
@@ -32,6 +32,7 @@ export interface WindowsMachine extends AsyncDisposable {
 
 /** Makes the machine ready: a profile without anything of ours, the program built anew. */
 export async function startWindows(script: string): Promise<WindowsMachine> {
+  const held = await holdLab("windows");
   const call = async (...args: string[]) => await command("bash", [script, ...args]);
   const prepared = await call("prepare");
   if (prepared.code !== 0) throw new Error(`The lab cannot be prepared: ${prepared.stderr}`);
@@ -68,6 +69,7 @@ export async function startWindows(script: string): Promise<WindowsMachine> {
       await remote[Symbol.asyncDispose]();
       await clean();
       await Deno.remove(program);
+      held[Symbol.dispose]();
     },
   };
 }
