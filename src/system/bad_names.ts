@@ -5,7 +5,7 @@
  * @module
  */
 import { NOT_UTF8 } from "./not_utf8.ts";
-import { spawn } from "./processes.ts";
+import { processes } from "./processes.ts";
 import type { WalkBatch, WalkOptions } from "./system.ts";
 import { which } from "./which.ts";
 
@@ -25,7 +25,7 @@ export async function findBadNames(root: string, options: WalkOptions, signal: A
     // In the C locale every byte is a character: names with any other than printable ASCII.
     ...["(", "-type", "f", "-o", "-type", "d", ")", "-name", "*[! -~]*", "-print0"],
   ];
-  await using child = await spawn({ program: "find", args, env: { LC_ALL: "C" } }, signal);
+  await using child = await processes.spawn({ program: "find", args, env: { LC_ALL: "C" } }, signal);
   await child.closeStdin();
   const found: { path: string; reason: string }[] = [];
   for await (const name of splitAtNul(child.stdout)) {

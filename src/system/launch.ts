@@ -5,13 +5,15 @@
  */
 import { Failure } from "../domain/failure.ts";
 import { clock } from "./clock.ts";
+import { type ProgramStart, type Start, type Started, startHere } from "./start_here.ts";
+import { workerStart } from "./start_in_worker.ts";
 import type { Command } from "./system.ts";
 import { which } from "./which.ts";
 
 /** A running program with its raw pipes. */
 export interface Launched {
   readonly pid: number;
-  readonly stdin: WritableStreamDefaultWriter<Uint8Array>;
+  readonly stdin: Started["stdin"];
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
   readonly finished: Promise<{ code: number; signal: string | null }>;
@@ -21,47 +23,46 @@ export interface Launched {
 
 const PATIENCE_MS = 2_000;
 
+export type Launch = (command: Command, signal: AbortSignal) => Promise<Launched>;
+
 /** Starts a program; ended when the signal is aborted. @throws {Failure} `tool_missing` when it is not there. */
-export async function launch(command: Command, signal: AbortSignal): Promise<Launched> {
-  signal.throwIfAborted();
-  const program = await which(command.program);
-  if (program === null) throw missing(command.program, "it is not on this computer's PATH");
-  dropLoaderVariables();
-  signal.throwIfAborted();
-  const process = start(program, command);
-  running.add(process);
-  const finished = process.status.then(({ code, signal }) => {
-    running.delete(process);
-    return { code, signal: signal as string | null };
-  });
-  let ending: Promise<void> | null = null;
-  const end = () => ending ??= endGently(process, finished);
-  const abort = () => void end();
-  signal.addEventListener("abort", abort, { once: true });
-  finished.then(() => signal.removeEventListener("abort", abort));
-  return { pid: process.pid, stdin: process.stdin.getWriter(), stdout: process.stdout, stderr: process.stderr, finished, end };
+export const launch: Launch = launchWith(Deno.build.os === "windows" ? workerStart() : startHere);
+
+/** A `launch` that starts programs in this way. */
+export function launchWith(start: Start): Launch {
+  return async ({ program: name, ...rest }, signal) => {
+    signal.throwIfAborted();
+    const program = await which(name);
+    if (program === null) throw missing(name, "it is not on this computer's PATH");
+    dropLoaderVariables();
+    signal.throwIfAborted();
+    const started = await permitted(start, { program, ...rest });
+    running.add(started);
+    const { pid, stdin, stdout, stderr } = started;
+    const finished = started.finished.finally(() => running.delete(started));
+    let ending: Promise<void> | null = null;
+    const end = () => ending ??= endGently(started, finished);
+    const abort = () => void end();
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    finished.then(() => signal.removeEventListener("abort", abort));
+    return { pid, stdin, stdout, stderr, finished, end };
+  };
 }
 
 /** Ends all that runs, by force and at once: for the end of this process. */
 export function endAllChildren(): void {
-  for (const process of running) kill(process, "SIGKILL");
+  for (const started of running) started.kill("SIGKILL");
 }
 
-const running = new Set<Deno.ChildProcess>();
+const running = new Set<Started>();
 
-function start(program: string, { args, cwd, env }: Command): Deno.ChildProcess {
+async function permitted(start: Start, what: ProgramStart): Promise<Started> {
   try {
-    return new Deno.Command(program, {
-      args: [...args],
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(env === undefined ? {} : { env: { ...env } }),
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+    return await start(what);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw missing(program, `this build may not start it (${error.message})`, error);
-    throw error;
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw missing(what.program, `this build may not start it (${error.message})`, error);
   }
 }
 
@@ -97,23 +98,12 @@ export const LOADER_VARIABLES: readonly string[] = [
   "DYLD_FALLBACK_LIBRARY_PATH",
 ];
 
-async function endGently(process: Deno.ChildProcess, finished: Promise<unknown>): Promise<void> {
+async function endGently(started: Started, finished: Promise<unknown>): Promise<void> {
   for (const name of ["SIGTERM", "SIGKILL"] as const) {
-    kill(process, name);
+    started.kill(name);
     const waiting = new AbortController();
     const gone = finished.then(() => waiting.abort());
     await Promise.race([gone, clock.sleep(PATIENCE_MS, waiting.signal)]);
     if (waiting.signal.aborted) return;
-  }
-}
-
-function kill(process: Deno.ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
-  try {
-    process.kill(name);
-  } catch (error) {
-    // It has ended already: Deno says so in different ways.
-    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
-      throw error;
-    }
   }
 }

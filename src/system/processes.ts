@@ -4,14 +4,23 @@
  * @module
  */
 import { clock } from "./clock.ts";
-import { launch, type Launched } from "./launch.ts";
+import { type Launch, launch, type Launched } from "./launch.ts";
 import { createHead, createTail, drainBoth, LAST_WORDS_MS } from "./outputs.ts";
 import { createQueue } from "./queue.ts";
 import type { Child, Command, Finished, Processes } from "./system.ts";
 import { which } from "./which.ts";
 
 /** See `Processes`. */
-export const processes: Processes = { run, spawn, which };
+export const processes: Processes = processesWith(launch);
+
+/** Programs that are launched in this way. */
+export function processesWith(launch: Launch): Processes {
+  return {
+    run: (command, signal, stdin) => run(launch, command, signal, stdin),
+    spawn: (command, signal) => spawn(launch, command, signal),
+    which,
+  };
+}
 
 /** Kept of each output of `run`, and of a child's standard output while nobody reads it. */
 const KEPT_BYTES = 1024 * 1024;
@@ -21,7 +30,7 @@ const KEPT_ERROR_BYTES = 64 * 1024;
 const WAITING_BYTES = 4 * 1024 * 1024;
 
 /** See `Processes.run`. */
-export async function run(command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished> {
+async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished> {
   const launched = await launch(command, signal);
   const stdout = createHead(KEPT_BYTES);
   const stderr = createHead(KEPT_BYTES);
@@ -35,7 +44,7 @@ export async function run(command: Command, signal: AbortSignal, stdin?: string 
 }
 
 /** See `Processes.spawn`. */
-export async function spawn(command: Command, signal: AbortSignal): Promise<Child> {
+async function spawn(launch: Launch, command: Command, signal: AbortSignal): Promise<Child> {
   const launched = await launch(command, signal);
   const pieces = createQueue<Uint8Array>();
   const stderr = createTail(KEPT_ERROR_BYTES);

@@ -13,7 +13,12 @@ import { permissionArguments, type Target, TARGETS, thisTarget } from "./permiss
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
 /** Modules that run in Workers: each is bundled by itself and stands beside the main bundle, see `workerUrl`. */
-const WORKERS: readonly string[] = ["src/system/walk_worker.ts", "src/system/crowd_worker.ts", "src/web/preview_worker.ts"];
+const WORKERS: readonly string[] = [
+  "src/system/walk_worker.ts",
+  "src/system/crowd_worker.ts",
+  "src/system/start_worker.ts",
+  "src/web/preview_worker.ts",
+];
 /** Folders embedded as they are. */
 const EMBEDDED: readonly string[] = ["service"];
 /** Packages of the CommonJS kind call `require`, which a module does not have; for `__held` see {@linkcode bundle}. */

@@ -76,6 +76,22 @@ Deno.test({
       });
     }
 
+    await step("four destinations at a time: as many programs run as would take all threads of the runtime", async () => {
+      const bases = [1, 2, 3, 4].map((n) => machine.remote.at(`nas${n}`));
+      await configure(machine, {
+        destinations: bases.map((base, n) => ({
+          name: `nas${n}`,
+          remote_host: "observatory",
+          remote_base_path: base,
+          transfer_method: "sftp",
+        })),
+        state_directory: `${USERPROFILE}\\AppData\\Local\\image-transfer\\four`,
+      });
+      const { code, stderr } = await machine.run("--once");
+      assertEquals(code, 0, stderr);
+      for (const base of bases) await arrived(base);
+    });
+
     await step("install-service makes a task that Task Scheduler takes", async () => {
       const { stderr } = await machine.run("install-service", "--name", "ImageTransferTest");
       assertStringIncludes(stderr, "Installed the task ImageTransferTest");
@@ -94,16 +110,20 @@ Deno.test({
     await step("what the task starts: status, stop with transfers in flight, and resume", async () => {
       const slow = { remote_host: "observatory", remote_base_path: machine.remote.at("sftp"), transfer_method: "sftp" };
       const own = { ...slow, state_directory: `${USERPROFILE}\\AppData\\Local\\image-transfer\\sftp` };
-      await configure(machine, { ...own, bandwidth_limit: "1MB" });
+      await configure(machine, { ...own, bandwidth_limit: "300kB", shutdown_timeout_seconds: 2 });
       await using running = endAfterwards(machine.start(PROGRAM, "run"), machine);
       const status = async () => JSON.parse((await machine.run("status", "--json")).stdout || "{}");
       // The first program to run brings up Wine's services, which hold its outputs open: that must not be one we read to its end.
       const control = machine.inProfile("AppData/Local/image-transfer/sftp/control.json");
       await until("it listens", () => Deno.stat(control).then(() => true, () => false), () => log(machine));
       await until("it runs", async () => (await status()).running === true, () => log(machine));
-      for (let n = 0; n < 8; n++) await expose(`night_${n}.fits`, 1_000_000);
+      // Two batches at a time, and so as many programs that run long as a small computer has to hold.
+      for (let n = 0; n < 2; n++) await expose(`night_${n}.fits`, 1_000_000);
       await until("it sends", async () => (await status()).deliveries.sending > 0, () => log(machine));
-      assertEquals((await machine.run("stop")).code, 0);
+      for (let n = 2; n < 8; n++) await expose(`night_${n}.fits`, 1_000_000);
+      await until("it sends more", async () => (await status()).deliveries.sending > 2, () => log(machine));
+      const stopped = await machine.run("stop");
+      assertEquals(stopped.code, 0, stopped.stderr);
       await running.child.status;
       const rest = (await status()).deliveries;
       assertEquals([rest.failed, rest.sending, rest.queued + rest.deferred > 0], [0, 0, true], JSON.stringify(rest));

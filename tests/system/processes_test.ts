@@ -1,39 +1,58 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
+import { launchWith } from "../../src/system/launch.ts";
+import { processesWith } from "../../src/system/processes.ts";
+import { startHere } from "../../src/system/start_here.ts";
+import { workerStart } from "../../src/system/start_in_worker.ts";
+import type { System } from "../../src/system/system.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const system = createSystem();
+/** Two programs in a Worker: a third needs another. */
+const fromWorkers = workerStart(2);
+
 const never = new AbortController().signal;
 const sh = (script: string, ...args: string[]) => ({ program: "sh", args: ["-c", script, "sh", ...args] });
 
-Deno.test("run() gives the exit code and both outputs", async () => {
+/** Tests both ways to start programs. Workers outlive a test: they end when they had nothing to do for a while. */
+function test(name: string, act: (system: System) => Promise<void>): void {
+  Deno.test(name, () => act({ ...system, ...processesWith(launchWith(startHere)) }));
+  const sanitize = { sanitizeOps: false, sanitizeResources: false };
+  Deno.test({
+    name: `${name}, from a Worker`,
+    ...sanitize,
+    fn: () => act({ ...system, ...processesWith(launchWith(fromWorkers)) }),
+  });
+}
+
+test("run() gives the exit code and both outputs", async (system) => {
   const finished = await system.run(sh("echo out; echo err >&2; exit 7"), never);
   assertEquals(finished, { code: 7, signal: null, stdout: "out\n", stderr: "err\n" });
 });
 
-Deno.test("run() hands arguments over as they are", async () => {
+test("run() hands arguments over as they are", async (system) => {
   const hostile = ["-rf", "$(touch x)", "a'b\"c", "new\nline", "ü", ""];
   const { stdout } = await system.run(sh('printf "%s\\0" "$@"', ...hostile), never);
   assertEquals(stdout.split("\0").slice(0, -1), hostile);
 });
 
-Deno.test("run() feeds a large input while it drains a large output", async () => {
+test("run() feeds a large input while it drains a large output", async (system) => {
   const input = "0123456789abcdef".repeat(64 * 1024);
   const { stdout } = await system.run({ program: "cat", args: [] }, never, input);
   assertEquals(stdout.length, input.length);
 });
 
-Deno.test("run() cuts each output at 1 MiB and reads on", async () => {
+test("run() cuts each output at 1 MiB and reads on", async (system) => {
   const { code, stdout } = await system.run(sh("head -c 5000000 /dev/zero | tr '\\0' x; exit 3"), never);
   assertEquals([code, stdout.length], [3, 1024 * 1024]);
 });
 
-Deno.test("run() takes a program that does not read its input", async () => {
+test("run() takes a program that does not read its input", async (system) => {
   assertEquals((await system.run({ program: "true", args: [] }, never, "x".repeat(1_000_000))).code, 0);
 });
 
-Deno.test("run() sets the folder and adds to the environment", async () => {
+test("run() sets the folder and adds to the environment", async (system) => {
   await using dir = await tempFolder();
   const { stdout } = await system.run({
     ...sh('pwd; echo $COLOUR; test -n "$PATH" && echo path'),
@@ -43,11 +62,11 @@ Deno.test("run() sets the folder and adds to the environment", async () => {
   assertEquals(stdout, `${dir.path}\nred\npath\n`);
 });
 
-Deno.test("run() tells the signal that ended a program", async () => {
+test("run() tells the signal that ended a program", async (system) => {
   assertEquals((await system.run(sh("kill -9 $$"), never)).signal, "SIGKILL");
 });
 
-Deno.test("run() ends the program and throws the signal's reason when aborted", async () => {
+test("run() ends the program and throws the signal's reason when aborted", async (system) => {
   await using dir = await tempFolder();
   const stop = new AbortController();
   const running = system.run(sh('echo $$ > "$1"; exec sleep 60', dir.at("pid")), stop.signal);
@@ -58,7 +77,7 @@ Deno.test("run() ends the program and throws the signal's reason when aborted", 
   await assertRejects(() => system.run(sh("true"), stop.signal), Error, "no longer wanted");
 });
 
-Deno.test("run() ends by force what does not want to end", async () => {
+test("run() ends by force what does not want to end", async (system) => {
   await using dir = await tempFolder();
   const stop = new AbortController();
   const running = system.run(sh('trap "" TERM; echo $$ > "$1"; while :; do sleep 0.05; done', dir.at("pid")), stop.signal);
@@ -68,14 +87,14 @@ Deno.test("run() ends by force what does not want to end", async () => {
   assertEquals(await isAlive(await dir.read("pid")), false);
 });
 
-Deno.test("run() does not wait for what a program leaves in the background with its outputs", async () => {
+test("run() does not wait for what a program leaves in the background with its outputs", async (system) => {
   const began = system.monotonic();
   const { stdout } = await system.run(sh("sleep 30 & echo $!"), never);
   assertLessOrEqual(system.monotonic() - began, 20_000);
   await system.run({ program: "kill", args: [stdout.trim()] }, never);
 });
 
-Deno.test("run() of a program that is not there is a failure that says what to install", async () => {
+test("run() of a program that is not there is a failure that says what to install", async (system) => {
   for (const program of ["no-such-program", "/no/such/program"]) {
     const failure = await assertRejects(() => system.run({ program, args: [] }, never), Failure);
     assertEquals([failure.code, failure.next], ["tool_missing", "hold"]);
@@ -83,7 +102,7 @@ Deno.test("run() of a program that is not there is a failure that says what to i
   }
 });
 
-Deno.test("spawn() talks with a program over its pipes", async () => {
+test("spawn() talks with a program over its pipes", async (system) => {
   await using child = await system.spawn(sh('read line; echo "got $line"; echo trouble >&2; cat'), never);
   const lines = textOf(child.stdout);
   await child.write("one\n");
@@ -95,13 +114,13 @@ Deno.test("spawn() talks with a program over its pipes", async () => {
   assertEquals(child.stderr(), "trouble\n");
 });
 
-Deno.test("spawn() drains outputs that nobody reads", async () => {
+test("spawn() drains outputs that nobody reads", async (system) => {
   await using child = await system.spawn(sh("head -c 20000000 /dev/zero; head -c 20000000 /dev/zero | tr '\\0' e >&2"), never);
   assertEquals((await child.finished).code, 0);
   assertEquals(child.stderr(), "e".repeat(64 * 1024));
 });
 
-Deno.test("spawn() gives a slow reader every byte", async () => {
+test("spawn() gives a slow reader every byte", async (system) => {
   await using child = await system.spawn(sh("head -c 20000000 /dev/zero"), never);
   let bytes = 0;
   for await (const piece of child.stdout) {
@@ -111,18 +130,36 @@ Deno.test("spawn() gives a slow reader every byte", async () => {
   assertEquals(bytes, 20_000_000);
 });
 
-Deno.test("spawn(): end() ends the program, also when it is called twice or too late", async () => {
+test("spawn(): end() ends the program, also when it is called twice or too late", async (system) => {
   const child = await system.spawn({ program: "sleep", args: ["60"] }, never);
   await Promise.all([child.end(), child.end()]);
   assertEquals((await child.finished).signal, "SIGTERM");
   await child.end();
 });
 
-Deno.test("spawn(): an aborted signal ends the program", async () => {
+test("spawn(): an aborted signal ends the program", async (system) => {
   const stop = new AbortController();
   await using child = await system.spawn({ program: "sleep", args: ["60"] }, stop.signal);
   stop.abort();
   assertEquals((await child.finished).signal, "SIGTERM");
+});
+
+test("spawn() holds many programs at a time", async (system) => {
+  const children = await Promise.all(Array.from({ length: 7 }, () => system.spawn({ program: "cat", args: [] }, never)));
+  for (const [index, child] of children.entries()) {
+    await child.write(`${index}`);
+    await child.closeStdin();
+    assertEquals(await textOf(child.stdout).rest(), `${index}`);
+    await child[Symbol.asyncDispose]();
+  }
+});
+
+test("spawn(): what is written to a program that has ended is refused", async (system) => {
+  await using child = await system.spawn({ program: "true", args: [] }, never);
+  await child.finished;
+  await assertRejects(async () => {
+    while (true) await child.write("x".repeat(100_000));
+  });
 });
 
 Deno.test("which() finds programs on the PATH and takes absolute paths", async () => {

@@ -1,0 +1,57 @@
+/**
+ * Starts a program from this thread, with pipes to all three of its streams.
+ *
+ * @module
+ */
+
+/** What to start; `program` is an absolute path. */
+export interface ProgramStart {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A program that was started, wherever its pipes are held. */
+export interface Started {
+  readonly pid: number;
+  readonly stdin: { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly finished: Promise<{ readonly code: number; readonly signal: string | null }>;
+  /** Sends a signal; says nothing when the program has ended already. */
+  kill(name: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** Starts programs. @throws {Error} one of Deno's, when it cannot. */
+export type Start = (start: ProgramStart) => Promise<Started>;
+
+export const startHere: Start = ({ program, args, cwd, env }) => {
+  const child = new Deno.Command(program, {
+    args: [...args],
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env: { ...env } }),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  return Promise.resolve({
+    pid: child.pid,
+    stdin: child.stdin.getWriter(),
+    stdout: child.stdout,
+    stderr: child.stderr,
+    finished: child.status.then(({ code, signal }) => ({ code, signal })),
+    kill: (name) => kill(child, name),
+  });
+};
+
+function kill(child: Deno.ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
+  try {
+    child.kill(name);
+  } catch (error) {
+    // It has ended already: Deno says so in different ways.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
+      throw error;
+    }
+  }
+}
