@@ -107,6 +107,13 @@ async function filesIn(folder: string): Promise<number> {
 const PER_FOLDER = 500;
 const LOOK_AGAIN_MS = 10;
 
+/** Has a daemon that watches `watched` deliver 1,000 small files to `there`. */
+export async function warmUp(watched: string, there: string): Promise<void> {
+  const folder = "warm-up";
+  await randomFiles(join(watched, folder), 1000, 1000);
+  await visible(join(there, folder), 1000);
+}
+
 /** Writes everything to the disks, so that one contestant does not pay for another's pages. */
 export async function settleDisks(): Promise<void> {
   await byHand("sync", []);
@@ -119,6 +126,13 @@ export async function processUse(pid: number): Promise<{ rssBytes: number; peakB
   const fields = (await Deno.readTextFile(`/proc/${pid}/stat`)).replace(/^.*\) /, "").split(" ").map(Number);
   const ticks = fields[11]! + fields[12]! + fields[13]! + fields[14]!;
   return { rssBytes: kilobytes("VmRSS") * 1024, peakBytes: kilobytes("VmHWM") * 1024, cpuSeconds: ticks / 100 };
+}
+
+/**
+ * Medians of the ratios in each round, of wall and of processor time: what else the machine does weighs on both alike.
+ */
+export function ratios(a: readonly Cost[], b: readonly Cost[]): readonly [wall: number, cpu: number] {
+  return [median(a.map(({ wall }, round) => wall / b[round]!.wall)), median(a.map(({ cpu }, round) => cpu / b[round]!.cpu))];
 }
 
 export const MB = 1e6;

@@ -10,7 +10,7 @@ import { install } from "../support/daemon_process.ts";
 import { has, which } from "../support/needs.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 import { tempFolder } from "../support/temp.ts";
-import { byHand, type Cost, cost, median, randomFiles, secs, settleDisks, times, visible } from "./measure.ts";
+import { byHand, type Cost, cost, median, randomFiles, ratios, secs, settleDisks, times, visible, warmUp } from "./measure.ts";
 
 const LOADS = [
   { key: "small", name: "2,000 × 100 kB", count: 2000, bytes: 100_000 },
@@ -39,18 +39,19 @@ export const throughput: Scenario = async (say, { without, rounds }) => {
       return path;
     };
     const ground: Ground = { source, fresh, server, ssh: `ssh -F ${server.sshConfig}` };
+    const results = new Map<string, Cost[]>();
     const contestants: Record<string, { readonly name: string; readonly run: () => Promise<Cost> }> = {
       hand: { name: "rsync -a, then hash and sync by ssh (the same by hand)", run: () => theSameByHand(ground) },
       bare: { name: "rsync -a alone", run: () => bareRsync(ground) },
       scp: { name: "scp -r", run: () => scpTree(ground) },
       ...(which("lsyncd") ? { lsyncd: { name: "lsyncd", run: () => lsyncd(ground, load.count) } } : {}),
-      rsync: {
-        name: "image-transfer, rsync",
-        run: () => ours(folder.at(`ours-${number++}`), ground, load.count, "rsync"),
+      rsync: { name: "image-transfer, rsync", run: () => ours(folder.at(`ours-${number++}`), ground, load, "rsync") },
+      first: {
+        name: "image-transfer, rsync, its first files after its start",
+        run: () => ours(folder.at(`ours-${number++}`), ground, load, "rsync", false),
       },
-      sftp: { name: "image-transfer, sftp", run: () => ours(folder.at(`ours-${number++}`), ground, load.count, "sftp") },
+      sftp: { name: "image-transfer, sftp", run: () => ours(folder.at(`ours-${number++}`), ground, load, "sftp") },
     };
-    const results = new Map<string, Cost[]>();
     for (let round = 0; round < rounds; round++) {
       for (const [key, { run }] of Object.entries(contestants)) {
         if (without.has(key)) continue;
@@ -71,11 +72,6 @@ export const throughput: Scenario = async (say, { without, rounds }) => {
     if (our && bare) say({ what: `${load.name}: ours / bare rsync -a`, value: times(ratios(our, bare)[0]) });
   }
 };
-
-/** Medians of the ratios in each round: what else the machine does weighs on both alike. */
-function ratios(a: readonly Cost[], b: readonly Cost[]): [wall: number, cpu: number] {
-  return [median(a.map(({ wall }, round) => wall / b[round]!.wall)), median(a.map(({ cpu }, round) => cpu / b[round]!.cpu))];
-}
 
 async function theSameByHand({ source, fresh, server, ssh }: Ground): Promise<Cost> {
   const there = await fresh();
@@ -119,7 +115,17 @@ async function lsyncd({ source, fresh, server, ssh }: Ground, count: number): Pr
   return taken;
 }
 
-async function ours(folder: string, { source, fresh, server }: Ground, count: number, method: string): Promise<Cost> {
+/**
+ * The daemon delivers a few files before it is measured, unless it is not to be `warm`: it runs for months, and only its first
+ * files meet an engine that has compiled nothing yet.
+ */
+async function ours(
+  folder: string,
+  { source, fresh, server }: Ground,
+  load: { readonly count: number },
+  method: string,
+  warm = true,
+): Promise<Cost> {
   const there = await fresh();
   const watched = join(folder, "watched");
   await Deno.mkdir(watched, { recursive: true });
@@ -133,9 +139,11 @@ async function ours(folder: string, { source, fresh, server }: Ground, count: nu
     log_level: "INFO",
   }, server.env);
   await using daemon = await installation.start();
+  if (warm) await warmUp(watched, there);
   await new Promise((resolve) => setTimeout(resolve, 1500));
+  await settleDisks();
   await byHand("cp", ["-al", `${source}/.`, watched]);
-  const taken = await cost(() => visible(there, count));
+  const taken = await cost(() => visible(there, load.count));
   await daemon.stop();
   return taken;
 }
