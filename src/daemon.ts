@@ -12,6 +12,7 @@ import type { TransferEvent } from "./domain/transfer_event.ts";
 import { VERSION } from "./domain/version.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { openLedger } from "./ledger/open_ledger.ts";
+import { localFolders } from "./methods/local_folders.ts";
 import { methodNamed } from "./methods/methods.ts";
 import { type EventStream, eventStream } from "./notify/event_stream.ts";
 import { followRunning } from "./notify/running.ts";
@@ -117,6 +118,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       end("an internal error");
     },
   });
+  system.keepApart(localFolders(settings.jobs, system));
   await all.adopt(settings);
 
   let reloading: Promise<unknown> = Promise.resolve();
@@ -135,6 +137,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       return { ok: false, message };
     }
     settings = next;
+    system.keepApart(localFolders(next.jobs, system));
     await tools.adopt?.(next);
     if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next)]);
     tell({ type: "reloaded" });

@@ -218,7 +218,7 @@ async function standing(path: string, system: Pick<Files, "facts" | "followedFac
 const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name_too_long", "bad_name"]);
 
 /** The base path in this system's notation; relative ones start at home, as on a remote host. */
-function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {
+export function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {
   const absolute = basePath.startsWith("/") || (system.platform === "windows" && /^([A-Za-z]:)?[\\/]/.test(basePath));
   return absolute ? join(basePath) : join(system.home, basePath.replace(/^~(?=\/|$)/, "."));
 }

@@ -38,6 +38,8 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   const folder = job.watchPath;
   let how: "events" | "poll" | null = null;
   let failure: FailureRecord | null = null;
+  let asked: { readonly looking: ReturnType<WatchSystem["followedFacts"]>; readonly at: number } | null = null;
+  let patienceMs = PATIENCE_MS;
 
   const watching = (by: "events" | "poll") => {
     if (how !== by || failure !== null) tell({ type: "watching", job: job.name, folder, how: by });
@@ -104,6 +106,19 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
     }
   }
 
+  /** Each look that is not answered holds a thread, some for ever: asks anew after twice as long each time. */
+  function look(): ReturnType<WatchSystem["followedFacts"]> {
+    const now = system.monotonic();
+    if (asked !== null && now - asked.at < patienceMs) return asked.looking;
+    if (asked !== null) patienceMs *= 2;
+    const looking = system.followedFacts(folder).finally(() => {
+      asked = null;
+      patienceMs = PATIENCE_MS;
+    });
+    asked = { looking, at: now };
+    return looking;
+  }
+
   /**
    * Which folder it is.
    * @throws {Failure} where it is missing, no folder, or does not answer.
@@ -111,7 +126,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   async function rootIdentity(signal: AbortSignal): Promise<string> {
     using end = eitherSignal(signal);
     const patience = system.sleep(PATIENCE_MS, end.signal).then(() => "silent" as const);
-    const looking = system.followedFacts(folder);
+    const looking = look();
     looking.catch(() => undefined); // It may lose the race unheard.
     try {
       const facts = await Promise.race([looking, patience]);

@@ -5,6 +5,7 @@
  */
 import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
+import { createApart } from "./apart.ts";
 import { copy } from "./copy.ts";
 import { createCrowd, SHORT_BYTES } from "./crowd.ts";
 import { hash } from "./hash.ts";
@@ -15,41 +16,42 @@ import { walk } from "./walk.ts";
 import { writeText } from "./write_text.ts";
 
 const crowd = createCrowd();
+const { keepApart, run: at } = createApart();
 
 export const files: Files = {
-  facts: (path) => crowd.facts(path, () => orNull(Deno.lstat(path).then(pathFacts))),
-  followedFacts: (path) => crowd.followedFacts(path, () => orNull(Deno.stat(path).then(pathFacts))),
-  list,
+  keepApart,
+  facts: (path) => crowd.facts(path, () => at(path, () => orNull(Deno.lstat(path).then(pathFacts)))),
+  followedFacts: (path) => crowd.followedFacts(path, () => at(path, () => orNull(Deno.stat(path).then(pathFacts)))),
+  list: (folder) => list(folder),
   walk,
-  read: (path, offset, length) =>
-    length > SHORT_BYTES ? read(path, offset, length) : crowd.read(path, offset, length, () => read(path, offset, length)),
+  read: (path, offset, length) => {
+    const alone = () => at(path, () => read(path, offset, length));
+    return length > SHORT_BYTES ? alone() : crowd.read(path, offset, length, alone);
+  },
   hash: async (path, signal, onBytes) => {
     signal.throwIfAborted();
-    const alone = () => hash(path, signal, onBytes);
+    const alone = () => at(path, () => hash(path, signal, onBytes));
     if (onBytes !== undefined) return await alone();
     const digest = await crowd.hash(path, alone);
     signal.throwIfAborted();
     return digest;
   },
-  copy,
-  sync,
+  copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
+  sync: (path) => at(path, () => sync(path)),
   createFile,
-  rename: (from, to) => Deno.rename(from, to),
-  link: (from, to) => Deno.link(from, to),
-  symlink: (target, path) => Deno.symlink(target, path),
-  remove: (path) => orNothing(Deno.remove(path)),
-  removeTree: (path) => orNothing(Deno.remove(path, { recursive: true })),
-  makeFolder: (path, mode) => Deno.mkdir(path, mode === undefined ? { recursive: true } : { recursive: true, mode }),
-  setTimes: (path, mtimeMs) => Deno.utime(path, new Date(), new Date(mtimeMs)),
+  rename: (from, to) => at(to, () => Deno.rename(from, to)),
+  link: (from, to) => at(to, () => Deno.link(from, to)),
+  symlink: (target, path) => at(path, () => Deno.symlink(target, path)),
+  remove: (path) => at(path, () => orNothing(Deno.remove(path))),
+  removeTree: (path) => at(path, () => orNothing(Deno.remove(path, { recursive: true }))),
+  makeFolder: (path, mode) => at(path, () => Deno.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) })),
+  setTimes: (path, mtimeMs) => at(path, () => Deno.utime(path, new Date(), new Date(mtimeMs))),
   setMode: async (path, mode) => {
-    if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
+    if (Deno.build.os !== "windows") await at(path, () => Deno.chmod(path, mode));
   },
-  readText: (path) => Deno.readTextFile(path),
-  writeText,
-  async space(path) {
-    const [fileSystem, { dev }] = await Promise.all([statfs(path), Deno.stat(path)]);
-    return { freeBytes: fileSystem.bavail * fileSystem.bsize, device: String(dev) };
-  },
+  readText: (path) => at(path, () => Deno.readTextFile(path)),
+  writeText: (path, text, mode) => at(path, () => writeText(path, text, mode)),
+  space: (path) => at(path, () => space(path)),
 };
 
 /** Facts are asked for this many at a time: one by one takes ten times as long, all at once floods the thread pool. */
@@ -57,7 +59,9 @@ const LOOKS_AT_ONCE = 256;
 
 async function list(folder: string): ReturnType<Files["list"]> {
   const names: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  await at(folder, async () => {
+    for await (const { name } of Deno.readDir(folder)) names.push(name);
+  });
   const entries: { name: string; facts: PathFacts }[] = [];
   const unreadable: string[] = [];
   for (let at = 0; at < names.length; at += LOOKS_AT_ONCE) {
@@ -71,6 +75,11 @@ async function list(folder: string): ReturnType<Files["list"]> {
     });
   }
   return { entries, unreadable };
+}
+
+async function space(path: string): ReturnType<Files["space"]> {
+  const [fileSystem, { dev }] = await Promise.all([statfs(path), Deno.stat(path)]);
+  return { freeBytes: fileSystem.bavail * fileSystem.bsize, device: String(dev) };
 }
 
 async function createFile(path: string): Promise<FileWriter> {

@@ -69,6 +69,11 @@ export interface Clock {
 }
 
 export interface Files {
+  /**
+   * Names the folders (absolute) that may lie on disks of their own: one that does not answer any more holds up what
+   * concerns itself, and nothing else.
+   */
+  keepApart(folders: readonly string[]): void;
   /** Facts of a path without following a symlink; null where there is nothing. */
   facts(path: string): Promise<PathFacts | null>;
   /** Facts of what a path leads to, symlinks followed. */

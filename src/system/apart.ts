@@ -1,0 +1,68 @@
+/**
+ * Keeps a disk that does not answer from stopping the work on the others. A call to a dead network drive does not come back
+ * and holds a thread of the runtime all that time; there are 32 (on Windows four for each processor). So at most a share of
+ * them is given to each folder that is named, and whoever wants more waits for that folder alone.
+ *
+ * @module
+ */
+import { SEPARATOR } from "@std/path";
+
+export interface Apart {
+  /** Shares the threads out anew: to these folders (absolute), and to all the rest. What runs goes on. */
+  keepApart(folders: readonly string[]): void;
+  /** Does the work as soon as the folder of this path has a place for it. */
+  run<T>(path: string, work: () => Promise<T>): Promise<T>;
+}
+
+interface Share {
+  running: number;
+  readonly waiting: (() => void)[];
+}
+
+/** The runtime's threads for calls that block (`max_blocking_threads` in Deno's `tokio_util.rs`). */
+const THREADS = Deno.build.os === "windows" ? 4 * navigator.hardwareConcurrency : 32;
+
+export function createApart(threads: number = THREADS): Apart {
+  let folders: readonly string[] = [];
+  let places = threads;
+  const shares = new Map<string, Share>();
+
+  function shareOf(path: string): Share | null {
+    const folder = folders.find((folder) =>
+      path === folder || path.startsWith(folder.endsWith(SEPARATOR) ? folder : folder + SEPARATOR)
+    );
+    if (folder === undefined) return null;
+    const share = shares.get(folder) ?? { running: 0, waiting: [] };
+    shares.set(folder, share);
+    return share;
+  }
+
+  function fill(share: Share): void {
+    while (share.running < places && share.waiting.length > 0) {
+      share.running += 1;
+      share.waiting.shift()!();
+    }
+  }
+
+  return {
+    keepApart(named) {
+      // The longest first: a folder may lie in another.
+      folders = [...new Set(named)].sort((a, b) => b.length - a.length);
+      // A quarter is for all else: the state folder, programs, the page.
+      places = Math.max(2, Math.floor(threads * 3 / 4 / Math.max(1, folders.length)));
+      for (const share of shares.values()) fill(share);
+    },
+    async run(path, work) {
+      const share = shareOf(path);
+      if (share === null) return await work();
+      if (share.running < places) share.running += 1;
+      else await new Promise<void>((resolve) => share.waiting.push(resolve));
+      try {
+        return await work();
+      } finally {
+        share.running -= 1;
+        fill(share);
+      }
+    },
+  };
+}
