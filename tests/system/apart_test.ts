@@ -58,7 +58,8 @@ Deno.test("createApart() knows a folder in another, and takes what is named anew
 
 Deno.test({
   name: "a disk that does not answer leaves the others alone: more calls hang than the runtime has threads",
-  ignore: Deno.build.os === "windows",
+  // Before 2.9, Deno waits in its own thread for somebody to open the other end.
+  ignore: Deno.build.os === "windows" || /^2\.[0-8]\./.test(Deno.version.deno),
   async fn() {
     await using dir = await tempFolder();
     const system = createSystem();
