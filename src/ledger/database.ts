@@ -27,7 +27,7 @@ export class Database implements Disposable {
       if (!readOnly) this.exec("PRAGMA journal_mode = WAL");
       // FULL and fullfsync: what is recorded as delivered survives a power cut, on macOS too.
       this.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON");
-      this.exec("PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF");
+      this.exec("PRAGMA cache_size = -4000; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF");
     } catch (error) {
       this.#db.close();
       throw error;

@@ -5,5 +5,5 @@
  * @module
  */
 
-/** For `--v8-flags`: the young generation at most 3 × 4 MB, the old one at most 50 % more than what is in use. */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=50";
+/** For `--v8-flags`: the young generation at most 3 × 4 MB, the old one at most 30 % more than what is in use. */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=30";
