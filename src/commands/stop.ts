@@ -5,8 +5,10 @@
  */
 import { object } from "@optique/core/constructs";
 import type { Settings } from "../domain/settings.ts";
+import { SERVICES } from "../services/services.ts";
 import type { DaemonClient } from "../web/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { findInstalled, serviceName } from "./installed_service.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
@@ -17,9 +19,22 @@ export const stop = defineCommand({
   async run({ config }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) return sayNoDaemon(tools, settings);
-    return await stopDaemon(daemon, settings, tools) ? EXIT.done : EXIT.notDelivered;
+    if (!await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
+    await tellWhoStartsIt(settings, tools);
+    return EXIT.done;
   },
 });
+
+/** systemd and launchd start a service again that ends by itself; Windows does after a failure only. */
+async function tellWhoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<void> {
+  const { platform } = tools.system;
+  if (platform === "windows") return;
+  const kind = SERVICES[platform];
+  // It has been stopped: what cannot be found out now is no failure.
+  const found = await findInstalled(serviceName(undefined, kind), undefined, kind, tools).catch(() => null);
+  if (found === null || found.mark?.state !== stateDirectory) return;
+  tools.stderr(`${kind.title(found.place)} may start it again in a few seconds. To keep it down: image-transfer service stop\n`);
+}
 
 /** Beyond the time that the daemon gives its transfers, milliseconds. */
 const MARGIN_MS = 15_000;

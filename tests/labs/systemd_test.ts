@@ -154,6 +154,9 @@ Deno.test({
       const rows = JSON.parse(await machine.observer("image-transfer history --json")) as { state: string; path: string }[];
       assertEquals(new Set(rows.map(({ path }) => path)).size, rows.length);
       assertEquals([...new Set(rows.map(({ state }) => state))], ["delivered"]);
+      // systemd undoes this one, so it says what lasts.
+      const stopped = await machine.try("image-transfer stop 2>&1", "observer");
+      assertEquals([stopped.code, /service stop/.test(stopped.stdout)], [0, true], stopped.stdout);
     });
 
     await step("uninstall leaves the state, --purge nothing", async () => {
