@@ -5,7 +5,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import { clock } from "./clock.ts";
-import { type ProgramStart, type Start, type Started, startHere } from "./start_here.ts";
+import { type Start, type Started, startHere } from "./start_here.ts";
 import { workerStart } from "./start_in_worker.ts";
 import type { Command } from "./system.ts";
 import { which } from "./which.ts";
@@ -23,6 +23,7 @@ export interface Launched {
 
 const PATIENCE_MS = 2_000;
 
+/** How {@linkcode launch} is called. */
 export type Launch = (command: Command, signal: AbortSignal) => Promise<Launched>;
 
 /** Starts a program; ended when the signal is aborted. @throws {Failure} `tool_missing` when it is not there. */
@@ -50,19 +51,19 @@ export function launchWith(start: Start): Launch {
   };
 }
 
-/** Ends all that runs, by force and at once: for the end of this process. */
+/** Ends all that runs, by force and at once: for the end of this process. In Workers their pipes may close first, to the same end. */
 export function endAllChildren(): void {
   for (const started of running) started.kill("SIGKILL");
 }
 
 const running = new Set<Started>();
 
-async function permitted(start: Start, what: ProgramStart): Promise<Started> {
+async function permitted(start: Start, command: Command): Promise<Started> {
   try {
-    return await start(what);
+    return await start(command);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    throw missing(what.program, `this build may not start it (${error.message})`, error);
+    throw missing(command.program, `this build may not start it (${error.message})`, error);
   }
 }
 

@@ -3,14 +3,7 @@
  *
  * @module
  */
-
-/** What to start; `program` is an absolute path. */
-export interface ProgramStart {
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
+import type { Command } from "./system.ts";
 
 /** A program that was started, wherever its pipes are held. */
 export interface Started {
@@ -23,8 +16,8 @@ export interface Started {
   kill(name: "SIGTERM" | "SIGKILL"): void;
 }
 
-/** Starts programs. @throws {Error} one of Deno's, when it cannot. */
-export type Start = (start: ProgramStart) => Promise<Started>;
+/** Starts a program, named by its absolute path. @throws {Error} one of Deno's, when it cannot. */
+export type Start = (command: Command) => Promise<Started>;
 
 export const startHere: Start = ({ program, args, cwd, env }) => {
   const child = new Deno.Command(program, {

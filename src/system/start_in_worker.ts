@@ -6,8 +6,9 @@
  * @module
  */
 import { clock } from "./clock.ts";
-import type { ProgramStart, Start, Started } from "./start_here.ts";
+import type { Start, Started } from "./start_here.ts";
 import type { Output, StartAnswer, StartOrder } from "./start_worker.ts";
+import type { Command } from "./system.ts";
 import { type ThrownThere, thrownThere, workerUrl } from "./worker_parts.ts";
 
 /** As many programs as a Worker has threads for: two to read, one to write. */
@@ -27,13 +28,13 @@ interface Listener {
 /** A way to start programs in Workers of its own; they end by themselves. */
 export function workerStart(programsEach: number = PROGRAMS_EACH): Start {
   const hosts: Host[] = [];
-  return async (start) => {
+  return async (command) => {
     let host = hosts.find((host) => host.programs() < programsEach);
     if (host === undefined) {
       const mine: Host = startHost(() => hosts.splice(hosts.indexOf(mine), 1));
       hosts.push(host = mine);
     }
-    return await host.start(start);
+    return await host.start(command);
   };
 }
 
@@ -94,21 +95,21 @@ function startHost(ended: () => void): Host {
 
   return {
     programs: () => listeners.size,
-    start: (start) => {
-      if (broken !== null) throw new Error(`Cannot start "${start.program}": ${broken}`);
+    start: (command) => {
+      if (broken !== null) throw new Error(`Cannot start "${command.program}": ${broken}`);
       const id = ++count;
       const ask = (order: StartOrder) => worker.postMessage(order);
       const forget = () => {
         ask({ do: "forget", id });
         if (listeners.delete(id) && listeners.size === 0) void rest();
       };
-      return startThere(start, id, ask, (listener) => listeners.set(id, listener), forget);
+      return startThere(command, id, ask, (listener) => listeners.set(id, listener), forget);
     },
   };
 }
 
 function startThere(
-  start: ProgramStart,
+  command: Command,
   id: number,
   ask: (order: StartOrder) => void,
   listen: (listener: Listener) => void,
@@ -199,7 +200,7 @@ function startThere(
       over();
     },
   });
-  ask({ do: "start", id, start });
+  ask({ do: "start", id, command });
   return started.promise;
 }
 

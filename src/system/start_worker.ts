@@ -5,12 +5,13 @@
  *
  * @module
  */
-import { type ProgramStart, type Started, startHere } from "./start_here.ts";
+import { type Started, startHere } from "./start_here.ts";
+import type { Command } from "./system.ts";
 import type { ThrownThere } from "./worker_parts.ts";
 
 /** To the Worker. `id` names the program, `to` a piece of its input. */
 export type StartOrder =
-  | { readonly do: "start"; readonly id: number; readonly start: ProgramStart }
+  | { readonly do: "start"; readonly id: number; readonly command: Command }
   | { readonly do: "write"; readonly id: number; readonly to: number; readonly bytes: Uint8Array }
   | { readonly do: "close"; readonly id: number; readonly to: number }
   | { readonly do: "more" | "cancel"; readonly id: number; readonly output: Output }
@@ -58,9 +59,9 @@ async function obey(order: StartOrder): Promise<void> {
   }
 }
 
-async function start({ id, start }: { readonly id: number; readonly start: ProgramStart }): Promise<void> {
+async function start({ id, command }: { readonly id: number; readonly command: Command }): Promise<void> {
   try {
-    const started = await startHere(start);
+    const started = await startHere(command);
     held.set(id, { started, readers: { stdout: started.stdout.getReader(), stderr: started.stderr.getReader() } });
     answer({ is: "started", id, pid: started.pid });
     started.finished.then((end) => answer({ is: "finished", id, ...end }));

@@ -15,16 +15,13 @@ const fromWorkers = workerStart(2);
 const never = new AbortController().signal;
 const sh = (script: string, ...args: string[]) => ({ program: "sh", args: ["-c", script, "sh", ...args] });
 
-/** Tests both ways to start programs. Workers outlive a test: they end when they had nothing to do for a while. */
+/** Tests both ways to start programs; those from Workers last, for a Worker and its clock outlive a test. */
 function test(name: string, act: (system: System) => Promise<void>): void {
   Deno.test(name, () => act({ ...system, ...processesWith(launchWith(startHere)) }));
-  const sanitize = { sanitizeOps: false, sanitizeResources: false };
-  Deno.test({
-    name: `${name}, from a Worker`,
-    ...sanitize,
-    fn: () => act({ ...system, ...processesWith(launchWith(fromWorkers)) }),
-  });
+  const fn = () => act({ ...system, ...processesWith(launchWith(fromWorkers)) });
+  last.push({ name: `${name}, from a Worker`, sanitizeOps: false, sanitizeResources: false, fn });
 }
+const last: Deno.TestDefinition[] = [];
 
 test("run() gives the exit code and both outputs", async (system) => {
   const finished = await system.run(sh("echo out; echo err >&2; exit 7"), never);
@@ -176,6 +173,8 @@ Deno.test("which() takes no relative path, no folder, and nothing that may not b
   assertEquals(await system.which(dir.path), null);
   assertEquals(await system.which(plain), null);
 });
+
+last.forEach((each) => Deno.test(each));
 
 async function isAlive(pid: string): Promise<boolean> {
   const { code } = await system.run(sh('kill -0 "$1"', pid.trim()), never);
