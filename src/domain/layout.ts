@@ -34,6 +34,9 @@ export function targetPath(layout: string, values: LayoutValues): string {
   if (bad !== null) throw badName(values.path, bad);
 
   const target = normalised(withNight(layout.replaceAll("\\", "/"), values.night, wordsOf(values))).join("/");
+  // The layout may have moved a folder named "C:" to the front.
+  const badThere = pathProblem(target);
+  if (badThere !== null) throw badName(values.path, `as "${target}" at the destination ${badThere}`);
   if (target.split("/")[0]!.toLowerCase().startsWith(STAGING_PREFIX)) {
     throw badName(values.path, `names that begin with "${STAGING_PREFIX}" are kept for unfinished files at the destination`);
   }

@@ -45,7 +45,7 @@ export function rolloverMinutes(text: string): number | null {
 
 /** What a clock at the site shows, as if it were UTC. */
 function localTime(atMs: number, rule: NightRule): number {
-  if (rule.siteLongitude !== null) return atMs + rule.siteLongitude * MS_PER_DEGREE;
+  if (rule.siteLongitude !== null) return Math.floor(atMs) + Math.floor(rule.siteLongitude * MS_PER_DEGREE);
   if (rule.timezone === null) return atMs - new Date(atMs).getTimezoneOffset() * MINUTE;
   let clock: Intl.DateTimeFormat;
   try {

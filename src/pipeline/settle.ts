@@ -114,7 +114,7 @@ function unfinished(file: Observation, rules: SettleRules, reason: WaitReason, m
 }
 
 function quietIn(file: Observation, rules: Pick<SettleRules, "minFileAgeMs">): Settlement {
-  const left = Math.max(SECOND_LOOK_MS, rules.minFileAgeMs - file.unchangedMs);
+  const left = Math.min(SELDOM_MS, Math.max(SECOND_LOOK_MS, rules.minFileAgeMs - file.unchangedMs));
   const second = file.looks < 2 && file.ageMs >= rules.minFileAgeMs;
   return { is: "waiting", reason: file.grew ? "growing" : "quiet", againMs: second ? SECOND_LOOK_MS : left };
 }

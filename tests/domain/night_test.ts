@@ -45,6 +45,9 @@ Deno.test("observingNight() follows the mean sun where a longitude is given", ()
   assertEquals(observingNight(at("2024-05-02T16:41:36Z"), chile), "20240502");
   assertEquals(observingNight(at("2024-05-02T00:00:00Z"), { ...chile, siteLongitude: 180 }), "20240502");
   assertEquals(observingNight(at("2024-05-02T00:00:00Z"), { ...chile, siteLongitude: -180 }), "20240501");
+  // Half a millisecond before noon, before 1970 and after.
+  assertEquals(observingNight(at("1970-01-01T12:00:00Z"), { ...chile, siteLongitude: -1 / 480_000 }), "19691231");
+  assertEquals(observingNight(at("1969-12-31T12:00:00Z"), { ...chile, siteLongitude: -1 / 480_000 }), "19691230");
 });
 
 Deno.test("observingNight() takes the computer's zone where none is given", () => {
@@ -74,13 +77,18 @@ Deno.test("observingNight() refuses a rule that is none, and says what to write"
 
 Deno.test("observingNight() gives a whole day of moments one night, but for changes of the clock", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 4e12 }), fc.double({ min: -180, max: 180, noNaN: true }), (moment, siteLongitude) => {
-      const rule: NightRule = { timezone: null, rollover: "12:00", siteLongitude };
-      const night = observingNight(moment, rule);
-      const next = observingNight(moment + 86_400_000, rule);
-      const dateOf = (text: string) => Date.UTC(Number(text.slice(0, 4)), Number(text.slice(4, 6)) - 1, Number(text.slice(6)));
-      assertEquals(dateOf(next) - dateOf(night), 86_400_000);
-    }),
+    fc.property(
+      fc.integer({ min: -4e12, max: 4e12 }),
+      fc.double({ min: -180, max: 180, noNaN: true }),
+      (moment, siteLongitude) => {
+        const rule: NightRule = { timezone: null, rollover: "12:00", siteLongitude };
+        const night = observingNight(moment, rule);
+        const next = observingNight(moment + 86_400_000, rule);
+        const dateOf = (text: string) => Date.UTC(Number(text.slice(0, 4)), Number(text.slice(4, 6)) - 1, Number(text.slice(6)));
+        assertEquals(dateOf(next) - dateOf(night), 86_400_000);
+      },
+    ),
+    { numRuns: 5_000 },
   );
 });
 
