@@ -1,4 +1,5 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { get, type IncomingHttpHeaders } from "node:http";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import { faultOf } from "../../src/system/fault.ts";
 
@@ -43,6 +44,38 @@ Deno.test("listen() tells nothing of a handler's error to the client", async () 
   stop.abort();
   await finished;
 });
+
+Deno.test("listen() compresses what a browser can take compressed", async () => {
+  const stop = new AbortController();
+  const text = "a page ".repeat(1_000);
+  const { port, finished } = await system.listen({
+    host: "127.0.0.1",
+    port: 0,
+    handler: () => new Response(text, { headers: { "content-type": "text/javascript; charset=utf-8", etag: '"a"' } }),
+  }, stop.signal);
+  for (const [asked, bytes] of [["gzip", [1, 1_000]], ["identity", [text.length, text.length]]] as const) {
+    const { headers, body } = await rawGet(port, asked);
+    assertEquals(headers["content-encoding"], asked === "gzip" ? "gzip" : undefined);
+    assert(body.length >= bytes[0] && body.length <= bytes[1], `${asked}: ${body.length}`);
+  }
+  stop.abort();
+  await finished;
+});
+
+/** `fetch` would undo the compression unseen. */
+function rawGet(port: number, encoding: string): Promise<{ headers: IncomingHttpHeaders; body: Uint8Array }> {
+  return new Promise((resolve, reject) => {
+    get({ host: "127.0.0.1", port, headers: { "accept-encoding": encoding } }, (response) => {
+      const pieces: Uint8Array[] = [];
+      response.on("data", (piece) => pieces.push(piece));
+      response.on("end", () => resolve({ headers: response.headers, body: concat(pieces) }));
+    }).on("error", reject);
+  });
+}
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(pieces.flatMap((piece) => [...piece]));
+}
 
 Deno.test("upgradeWebSocket() makes a request a WebSocket", async () => {
   const stop = new AbortController();
