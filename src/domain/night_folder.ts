@@ -14,6 +14,7 @@ export interface InNight {
   readonly path: string;
 }
 
+/** Reads relative paths (`/` between the parts) against one template; made by {@linkcode nightFolder}. */
 export interface NightFolder {
   /** Where a path below the watched folder lies; null where it is in the folder of no night. */
   locate(path: string): InNight | null;

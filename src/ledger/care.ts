@@ -134,6 +134,7 @@ function salvage(aside: string, db: Database, onNotice: OnNotice): void {
   }
 }
 
+/** True for links as well, wherever they lead; errors other than "not found" are thrown as they are. */
 export function existsSync(path: string): boolean {
   try {
     Deno.lstatSync(path);

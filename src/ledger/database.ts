@@ -9,6 +9,8 @@ import { Failure } from "../domain/failure.ts";
 
 /** What SQLite takes and gives in our tables; there are no blobs and no 64-bit integers beyond 2^53. */
 export type Value = string | number | null;
+
+/** One row by column name; `rows.ts` checks each value as it is read. */
 export type Row = Record<string, unknown>;
 
 /** How long a statement waits for another process that writes, milliseconds. */
@@ -39,10 +41,12 @@ export class Database implements Disposable {
     this.#guarded("use", () => this.#db.exec(sql));
   }
 
+  /** All rows of a question; positional `?` take `values` in order. */
   all(sql: string, ...values: Value[]): Row[] {
     return this.#guarded("read", () => this.#prepared(sql).all(...values));
   }
 
+  /** The first row, undefined where there is none. */
   get(sql: string, ...values: Value[]): Row | undefined {
     return this.#guarded("read", () => this.#prepared(sql).get(...values));
   }

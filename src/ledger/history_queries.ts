@@ -13,6 +13,7 @@ type History = Pick<Ledger, "query" | "each" | "count" | "counts" | "oldestWaiti
 /** Rows fetched at a time by `each`. */
 const PAGE = 2_000;
 
+/** The questions of {@linkcode Ledger} about deliveries, over any connection, read-only ones too. */
 export function historyQueries(db: Database): History {
   function query(wanted: DeliveryQuery): DeliveryRow[] {
     const { where, values } = conditions(wanted);

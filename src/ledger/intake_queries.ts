@@ -16,6 +16,7 @@ import { number, text, textOrNull } from "./rows.ts";
 /** How many paths are looked up by one statement: memory stays small, the cost per path too. */
 const CHUNK = 5_000;
 
+/** `unknown` reads one moment; `admit` and `recheck` are one transaction each, durable on return. */
 export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | "recheck"> {
   function unknown(job: string, files: readonly FileFacts[], destinations: readonly string[]) {
     const fresh: FileFacts[] = [];

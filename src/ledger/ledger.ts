@@ -17,14 +17,18 @@ export interface Admission {
   readonly cards?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** How much an attempt takes in hand at once; it gets fewer where fewer are due. */
 export interface ClaimRequest {
   readonly job: string;
   readonly destination: string;
+  /** By the time of last change of the source file. */
   readonly order: "oldest_first" | "newest_first";
   readonly maxFiles: number;
   /** At least one file is claimed whatever its size. */
   readonly maxBytes: number;
+  /** Name of the attempt, stored with each delivery it takes. */
   readonly attempt: string;
+  /** Milliseconds since 1970 UTC; what is deferred beyond it is not due. */
   readonly now: number;
 }
 
@@ -32,15 +36,19 @@ export interface ClaimRequest {
 export interface DeliveryQuery {
   readonly job?: string;
   readonly destination?: string;
+  /** `YYYYMMDD`. */
   readonly night?: string;
   readonly states?: readonly DeliveryState["state"][];
   /** Only failures a person should look at, see `isTrouble`. */
   readonly trouble?: boolean;
   /** Part of the path, any case. */
   readonly search?: string;
+  /** Delivery ids; an empty list finds nothing. */
   readonly ids?: readonly number[];
+  /** `queued_at`, the default, is the order of queueing, which no change of the clock disturbs. */
   readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
   readonly descending?: boolean;
+  /** Most rows; without it all. */
   readonly limit?: number;
   readonly offset?: number;
 }
@@ -50,10 +58,13 @@ export interface DeliveryRow {
   readonly delivery: Delivery;
   /** SHA-256 of the bytes sent, known since they were first read; null before. */
   readonly sha256: string | null;
+  /** Milliseconds since 1970 UTC; null while it is not delivered. */
   readonly deliveredAt: number | null;
+  /** Header cards kept at admission; null where the format has none. */
   readonly cards: Readonly<Record<string, string | number | boolean>> | null;
 }
 
+/** Deliveries by state. */
 export interface Counts {
   readonly queued: number;
   readonly sending: number;
@@ -68,6 +79,7 @@ export interface NightTotals {
   /** File versions. */
   readonly files: number;
   readonly bytes: number;
+  /** One per job and destination, in the order in which they first had a delivery. */
   readonly places: readonly {
     readonly job: string;
     readonly destination: string;
@@ -92,6 +104,12 @@ export interface NightPoint {
   readonly deliveredAt: number | null;
 }
 
+/**
+ * Calls return when the change is durable. Times are milliseconds since 1970 UTC, sizes bytes.
+ *
+ * @throws {Failure} from every call but `backup`: `local_disk_full`, `permission_denied`, `timeout` (held by another program),
+ * `internal` (damaged).
+ */
 export interface Ledger extends Disposable {
   /** Random name of this ledger, part of our staging folders' names. */
   readonly instance: string;
@@ -146,22 +164,30 @@ export interface Ledger extends Disposable {
     destinations: readonly string[],
     limit: number,
   ): { source: SourceFile; receipts: Receipt[]; deliveries: Delivery[]; versionId: number }[];
+  /** Remembers that these sources are gone, so that `removable` names them no more. */
   markRemoved(versionIds: readonly number[], now: number): void;
 
   // Destinations
+  /** What a session called the device of the base path at first contact; null before it, empty where the method cannot tell. */
   deviceOf(job: string, destination: string): string | null;
   rememberDevice(job: string, destination: string, device: string): void;
+  /** Who paused it, as `pause` was told; null where it is not paused. By name alone: over all jobs. */
   pausedBy(destination: string): string | null;
+  /** `by` null lets it go on. */
   setPaused(destination: string, by: string | null): void;
 
   // Questions
+  /** Rows in the order asked for; an empty query is every delivery. */
   query(query: DeliveryQuery): DeliveryRow[];
   /** The same rows in the order of queueing, read page by page: memory stays small however many there are. */
   each(query: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow>;
+  /** How many rows the query has, whatever its `limit` and `offset`. */
   count(query: DeliveryQuery): number;
+  /** Of all jobs and destinations, or of those named. */
   counts(job?: string, destination?: string): Counts;
   /** When the oldest undelivered delivery was queued; null if none. */
   oldestWaiting(job?: string, destination?: string): number | null;
+  /** The nights that have deliveries, `YYYYMMDD`, the first one first. */
   nights(): string[];
   /** The sums of a night, without versions that were replaced before they were sent and files skipped on purpose. */
   nightTotals(night: string): NightTotals;

@@ -10,6 +10,7 @@ import { number, numberOrNull, text } from "./rows.ts";
 
 type Nights = Pick<Ledger, "nightTotals" | "nightPoints">;
 
+/** Both leave out what was superseded or skipped, so the points of a night add up to its totals. */
 export function nightQueries(db: Database): Nights {
   return {
     nightTotals: (night) =>

@@ -17,6 +17,7 @@ import { destinationQueries, removalQueries } from "./removal_queries.ts";
 import { text } from "./rows.ts";
 import { migrate } from "./schema.ts";
 
+/** Who opens the ledger, and who hears of its troubles. */
 export interface LedgerOptions {
   /** For a second process beside the daemon: nothing is written, made or repaired. */
   readonly readOnly?: boolean;

@@ -17,6 +17,7 @@ type Outbox = Pick<
   "claim" | "inFlight" | "record" | "rememberHash" | "hashOf" | "nextDue" | "hurry" | "requeue"
 >;
 
+/** Every change is one transaction, durable on return. */
 export function outboxQueries(db: Database): Outbox {
   function claim(request: ClaimRequest): Delivery[] {
     return db.transaction(() => {

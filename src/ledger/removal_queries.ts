@@ -7,6 +7,7 @@ import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import { number, SELECT_DELIVERY, text, toDelivery, toReceipt, toSource } from "./rows.ts";
 
+/** `removable` is empty for an empty list of destinations: without a destination nothing is proven. */
 export function removalQueries(db: Database): Pick<Ledger, "removable" | "markRemoved"> {
   return {
     removable(job, destinations, limit) {
@@ -33,6 +34,7 @@ export function removalQueries(db: Database): Pick<Ledger, "removable" | "markRe
   };
 }
 
+/** Devices are kept per job and destination, pauses per destination name. */
 export function destinationQueries(db: Database): Pick<Ledger, "deviceOf" | "rememberDevice" | "pausedBy" | "setPaused"> {
   return {
     deviceOf(job, destination) {

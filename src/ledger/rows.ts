@@ -127,22 +127,26 @@ function toFailure(row: Row): FailureRecord {
   };
 }
 
+/** @throws {TypeError} where the column holds no text: a fault of the program, as the schema's checks refuse it. */
 export function text(row: Row, column: string): string {
   const value = row[column];
   if (typeof value !== "string") throw new TypeError(`The ledger has ${typeof value} instead of text in "${column}"`);
   return value;
 }
 
+/** Null for NULL; otherwise as {@linkcode text}. */
 export function textOrNull(row: Row, column: string): string | null {
   return row[column] === null ? null : text(row, column);
 }
 
+/** @throws {TypeError} where the column holds no number. */
 export function number(row: Row, column: string): number {
   const value = row[column];
   if (typeof value !== "number") throw new TypeError(`The ledger has ${typeof value} instead of a number in "${column}"`);
   return value;
 }
 
+/** Null for NULL; otherwise as {@linkcode number}. */
 export function numberOrNull(row: Row, column: string): number | null {
   return row[column] === null ? null : number(row, column);
 }
