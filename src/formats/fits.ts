@@ -6,6 +6,7 @@
 import type { Format, RangeReader, Verdict } from "./format.ts";
 import { walkHdus } from "./fits_walk.ts";
 
+/** `.fits`, `.fit`, `.fts`, `.fz`: a file that begins like FITS is short until its last declared HDU is there. */
 export const fits: Format = {
   name: "FITS",
   claims: (name) => /\.(fits|fit|fts|fz)$/.test(name),

@@ -8,6 +8,7 @@
 /** What a keyword can hold; complex numbers and keywords without value are left out. */
 export type CardValue = string | number | boolean;
 
+/** `value` is undefined for COMMENT, HISTORY, complex numbers and whatever else has none that can be read. */
 export interface Card {
   readonly keyword: string;
   readonly value: CardValue | undefined;

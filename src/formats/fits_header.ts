@@ -15,6 +15,7 @@ export const BLOCK_BYTES = 2880;
 /** A header longer than this is taken for none: the longest real ones have a tenth of it. */
 export const MAX_HEADER_BYTES = 16 * 1024 * 1024;
 
+/** How far the header at an offset could be read. */
 export type HeaderReading =
   /** `bytes` is the length up to and with END, without the blanks that fill the block. */
   | { readonly found: "header"; readonly header: Header; readonly bytes: number }

@@ -5,6 +5,7 @@
  */
 import type { Header } from "./fits_header.ts";
 
+/** An image plane of `width` × `height` pixels, read a row at a time. */
 export interface FitsImage {
   readonly width: number;
   readonly height: number;
@@ -17,6 +18,7 @@ export interface FitsImage {
 /** More pixels a side are no image of a camera. */
 const MOST_SIDE = 1_000_000;
 
+/** Pixels a row, rows, and BITPIX (bits a number, negative for floating point; FITS Standard 4.0, §4.4.1.1). */
 export interface Shape {
   readonly width: number;
   readonly height: number;
@@ -41,6 +43,7 @@ export interface Scale {
   readonly blank: number | null;
 }
 
+/** BZERO, BSCALE and BLANK or ZBLANK (FITS Standard 4.0, §4.4.2.5 and §10.2); without them the stored numbers are the values. */
 export function scaleOf(header: Header, bitpix: number): Scale {
   const numberOr = (keyword: string, otherwise: number) => {
     const value = header.get(keyword);

@@ -19,7 +19,9 @@ export type Verdict =
   /** The content contradicts its own checksums: never deliverable by waiting. */
   | { readonly verdict: "corrupt"; readonly reason: string };
 
+/** One format of the list in `formats.ts`. */
 export interface Format {
+  /** As people write it: `FITS`, `gzip`; shown in reasons and warnings. */
   readonly name: string;
   /** Whether a file of this name may be of this format; `name` is the last part of the path, in lower case. */
   claims(name: string): boolean;

@@ -9,6 +9,7 @@ import { gzip } from "./gzip.ts";
 import { tiff } from "./tiff.ts";
 import { xisf } from "./xisf.ts";
 
+/** In the order in which they are asked; the first that claims a name has it. */
 export const FORMATS: readonly Format[] = [fits, gzip, xisf, tiff];
 
 /** The format of a file by its name (or path), in whatever case; undefined where only the quiet time can tell. */

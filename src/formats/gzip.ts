@@ -9,6 +9,7 @@ import type { Format, RangeReader, Verdict } from "./format.ts";
 import { gzipHeaderLength } from "./gzip_header.ts";
 import { isBlank, windowed, type WindowReader } from "./range_window.ts";
 
+/** `.gz`: the only format whose verdict can be `corrupt`, by its own CRC. */
 export const gzip: Format = {
   name: "gzip",
   claims: (name) => name.endsWith(".gz"),

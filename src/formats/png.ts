@@ -6,6 +6,7 @@
 import { deflateSync } from "node:zlib";
 import type { Preview } from "./preview.ts";
 
+/** The bytes of a whole PNG file; `pixels` are `width` × `height` grey values, the top row first. */
 export function greyPng({ width, height, pixels }: Preview): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);

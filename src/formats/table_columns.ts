@@ -5,6 +5,7 @@
  */
 import type { Header } from "./fits_header.ts";
 
+/** One column; its values begin at `offset` in every row. */
 export interface Column {
   /** From the beginning of a row, bytes. */
   readonly offset: number;

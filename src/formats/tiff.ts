@@ -8,6 +8,7 @@ import type { Format, RangeReader, Verdict } from "./format.ts";
 import { isBlank, windowed } from "./range_window.ts";
 import { readDirectory, type TiffFile, type TiffKind, tiffKind } from "./tiff_directory.ts";
 
+/** `.tif`, `.tiff`: short until the end of all that the directories point to is there. */
 export const tiff: Format = {
   name: "TIFF",
   claims: (name) => /\.tiff?$/.test(name),

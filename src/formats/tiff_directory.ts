@@ -8,12 +8,18 @@ import type { WindowReader } from "./range_window.ts";
 
 /** What the first bytes of a TIFF file say. */
 export interface TiffKind {
+  /** True for `II`, little-endian; false for `MM`. */
   readonly little: boolean;
+  /** True for BigTIFF, whose offsets have 64 bits. */
   readonly big: boolean;
   /** Offset of the first directory; 0 where none is written yet. */
   readonly firstDirectory: number;
 }
 
+/**
+ * What was found at an offset; `next` are the offsets of further directories, 0 for none, and `problem` says why no length can be
+ * told.
+ */
 export type Directory =
   /** `end` is how far the file must reach for all that is known so far. */
   | { readonly found: "directory"; readonly end: number; readonly next: readonly number[] }

@@ -7,6 +7,7 @@
 import type { Format, RangeReader, Verdict } from "./format.ts";
 import { fill, isBlank, latin1 } from "./range_window.ts";
 
+/** `.xisf`: short until header and attached blocks are there; distributed units (`.xish`, `.xisb`) are not known. */
 export const xisf: Format = {
   name: "XISF",
   claims: (name) => name.endsWith(".xisf"),
