@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { constants, gunzipSync } from "node:zlib";
 import type { CardValue } from "./fits_card.ts";
 import { walkHdus } from "./fits_walk.ts";
 import type { RangeReader } from "./format.ts";
-import { fill } from "./range_window.ts";
+import { gunzippedBeginning, isGzip } from "./gunzipped.ts";
 
 /** The keywords that are kept. */
 export const KEPT_CARDS = [
@@ -30,9 +29,8 @@ export const KEPT_CARDS = [
  * images) also those of the first extension. Looks into gzip, at its beginning. What is no FITS file has none.
  */
 export async function readCards(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
-  const [first, second] = await fill(read, 0, Math.min(size, 2));
-  if (first !== 0x1f || second !== 0x8b) return await cardsOf(read, size);
-  const bytes = unzipped(await fill(read, 0, Math.min(size, ZIPPED_BYTES)));
+  if (!await isGzip(read, size)) return await cardsOf(read, size);
+  const bytes = await gunzippedBeginning(read, size);
   return await cardsOf((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
 }
 
@@ -47,19 +45,6 @@ async function cardsOf(read: RangeReader, size: number): Promise<Record<string, 
   }
   return cards;
 }
-
-/** What the beginning of a gzip file holds; nothing where it is damaged. */
-function unzipped(beginning: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH });
-  } catch (error) {
-    if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) return new Uint8Array(0);
-    throw error;
-  }
-}
-
-/** Holds some 2,000 cards, which compress well, and at worst becomes 16 MB. */
-const ZIPPED_BYTES = 16 * 1024;
 
 /** Continued strings can be as long as the header. */
 const MAX_TEXT = 200;

@@ -7,21 +7,30 @@ import { CARD_BYTES, parseCard } from "./fits_card.ts";
 import type { Header } from "./fits_header.ts";
 import { walkHdus } from "./fits_walk.ts";
 import type { RangeReader } from "./format.ts";
+import { gunzippedBeginning, isGzip } from "./gunzipped.ts";
 import { fill, latin1 } from "./range_window.ts";
 
+/** One HDU as text. */
 export interface HeaderCards {
   /** `primary`, `extension 2 (SCI)`. */
   readonly name: string;
   /** `4144 × 2822, 16 bit`; `no data`. */
   readonly data: string;
+  /** In the order of the file, at most 1000; `value` is as written, a text without its quotes and empty where there is none. */
   readonly cards: readonly { readonly keyword: string; readonly value: string; readonly comment: string }[];
 }
 
 const MOST_HDUS = 10;
 const MOST_CARDS = 1000;
 
-/** The headers of the first HDUs; none where it is no FITS file. */
+/** The headers of the first HDUs, of a gzip file those in its beginning; none where it is no FITS file. */
 export async function readHeaderCards(read: RangeReader, size: number): Promise<HeaderCards[]> {
+  if (!await isGzip(read, size)) return await plainHeaderCards(read, size);
+  const bytes = await gunzippedBeginning(read, size);
+  return await plainHeaderCards((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
+}
+
+async function plainHeaderCards(read: RangeReader, size: number): Promise<HeaderCards[]> {
   const found: HeaderCards[] = [];
   for await (const { index, header, offset, headerBytes } of walkHdus(read, size)) {
     const bytes = await fill(read, offset, Math.min(headerBytes, MOST_CARDS * CARD_BYTES));

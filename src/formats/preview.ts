@@ -6,6 +6,7 @@
 import { firstImage } from "./fits_image.ts";
 import type { FitsImage } from "./fits_values.ts";
 import type { RangeReader } from "./format.ts";
+import { gunzipped, isGzip } from "./gunzipped.ts";
 
 /** Grey values, the top row first. */
 export interface Preview {
@@ -28,13 +29,19 @@ const ROWS_PER_BLOCK = 3;
 /** Where the sky's median comes to lie, of 1. */
 const SKY = 0.16;
 
-/** The picture of the first image, at most `mostSide` pixels a side; null where there is no image that can be shown. */
+/** The picture of the first image, at most `mostSide` pixels a side; null where there is no image that can be shown. Looks into gzip. */
 export async function fitsPreview(
   read: RangeReader,
   size: number,
   mostSide: number,
   signal?: AbortSignal,
 ): Promise<Preview | null> {
+  if (!await isGzip(read, size)) return await plainPreview(read, size, mostSide, signal);
+  using inside = gunzipped(read, size);
+  return await plainPreview(inside.read, inside.mostBytes, mostSide, signal);
+}
+
+async function plainPreview(read: RangeReader, size: number, mostSide: number, signal?: AbortSignal): Promise<Preview | null> {
   const image = await firstImage(read, size, signal);
   if (image === null) return null;
   const { width, height, values } = await blocksOf(image, mostSide, signal);

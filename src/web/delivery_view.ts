@@ -20,9 +20,9 @@ export function deliveryView(row: DeliveryRow): DeliveryView {
   };
 }
 
-/** True for names of FITS files. */
+/** True for names of FITS files, gzipped ones among them. */
 export function hasPreview(path: string): boolean {
-  return fits.claims(path.slice(path.lastIndexOf("/") + 1).toLowerCase());
+  return fits.claims(path.slice(path.lastIndexOf("/") + 1).toLowerCase().replace(/\.gz$/, ""));
 }
 
 /** The first of each file, `most` of them: a file that went to three destinations is shown once. */

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { crc32, inflateSync } from "node:zlib";
+import { crc32, gzipSync, inflateSync } from "node:zlib";
 import { firstImage } from "../../src/formats/fits_image.ts";
 import { readHeaderCards } from "../../src/formats/header_cards.ts";
 import { greyPng } from "../../src/formats/png.ts";
@@ -202,6 +202,8 @@ Deno.test("readHeaderCards() gives values as written, comments, and what the dat
   ]);
   const [primary] = await readHeaderCards(over(file), file.length);
   assert(primary);
+  const zipped = gzipSync(file);
+  assertEquals(await readHeaderCards(over(zipped), zipped.length), [primary]);
   assertEquals([primary.name, primary.data], ["primary", "1440 × 1, 16 bit"]);
   assertEquals(primary.cards.filter(({ keyword }) => ["EXPTIME", "OBJECT", "COMMENT"].includes(keyword)), [
     { keyword: "EXPTIME", value: "1.500", comment: "[s] time" },

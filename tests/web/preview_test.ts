@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { PathFacts } from "../../src/system/system.ts";
@@ -34,6 +35,18 @@ Deno.test("/api/cards gives the header as it stands in the file", async () => {
     value: "M31",
     comment: "what it is",
   });
+});
+
+Deno.test("/api/preview and /api/cards look into gzip", async () => {
+  await using rig = await webRig();
+  const image = fitsFile(500_000, 1, ["OBJECT  = 'M31'               / what it is"]);
+  await rig.folder.write("data/m31.fits.gz", new Uint8Array(gzipSync(image)));
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+  const picture = await rig.get("/api/preview/1.png");
+  assertEquals(picture.status, 200);
+  assertEquals([...new Uint8Array(await picture.arrayBuffer(), 0, 4)], PNG);
+  const { hdus, kept } = await rig.json<HeaderReport>("/api/cards/1");
+  assertEquals([kept["OBJECT"], hdus.length, hdus[0]?.data], ["M31", 1, "1440 × 174, 16 bit"]);
 });
 
 Deno.test("/api/preview says why there is none", async () => {
