@@ -7,6 +7,7 @@
  */
 import { SEPARATOR } from "@std/path";
 
+/** A share of the runtime's threads for each named folder; paths absolute, in the system's own notation. */
 export interface Apart {
   /** Shares the threads out anew: to these folders (absolute), and to all the rest. What runs goes on. */
   keepApart(folders: readonly string[]): void;
@@ -22,6 +23,7 @@ interface Share {
 /** The runtime's threads for calls that block (`max_blocking_threads` in Deno's `tokio_util.rs`). */
 const THREADS = Deno.build.os === "windows" ? 4 * navigator.hardwareConcurrency : 32;
 
+/** `threads` is how many calls may block at once before the runtime stops; three quarters of them are shared out. */
 export function createApart(threads: number = THREADS): Apart {
   let folders: readonly string[] = [];
   let places = threads;

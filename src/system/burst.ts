@@ -11,9 +11,11 @@ export interface Burst {
   note(paths: readonly string[]): void;
   /** Something was lost for certain. */
   suspect(): void;
+  /** Stops the timers; nothing is called back any more. */
   end(): void;
 }
 
+/** What makes a burst, and when it is told of; times in milliseconds. */
 export interface BurstLimits {
   /** Events nearer to each other than this belong to one burst. */
   readonly pauseMs: number;
@@ -29,6 +31,7 @@ export interface BurstLimits {
 
 const OWN_QUEUE_DROPS = !/^(2\.(9|\d\d)|[3-9])\b/.test(Deno.version.deno);
 
+/** For this Deno: before 2.9 its own queue of 16 drops events, from then on only the kernel's does. */
 export const LIMITS: BurstLimits = {
   pauseMs: OWN_QUEUE_DROPS ? 50 : 250,
   events: OWN_QUEUE_DROPS ? 16 : 4_000,

@@ -50,6 +50,7 @@ interface Running {
   lastSign: number;
 }
 
+/** Starts nothing yet: the Worker comes with the first 96 looks at once. Errors are the ones that `alone` would throw. */
 export function createCrowd(): Crowd {
   let waiting: Waiting[] = [];
   let running: Running | null = null;

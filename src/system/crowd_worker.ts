@@ -20,6 +20,7 @@ export type Ask =
 /** What was found; null where there is nothing, or where the file is not small. */
 export type Found = PathFacts | Digest | Uint8Array | null;
 
+/** One for each question, in the order of the questions. */
 export type Answer = { readonly found: Found } | { readonly failed: ThrownThere };
 
 /** What is hashed and read here at most, bytes. */

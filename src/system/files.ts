@@ -18,6 +18,7 @@ import { writeText } from "./write_text.ts";
 const crowd = createCrowd();
 const { keepApart, run: at } = createApart();
 
+/** One for the process: all callers share its Worker and its threads. */
 export const files: Files = {
   keepApart,
   facts: (path) => crowd.facts(path, () => at(path, () => orNull(Deno.lstat(path).then(pathFacts)))),

@@ -13,10 +13,13 @@ export interface Listening {
   readonly finished: Promise<void>;
 }
 
+/** What is served, and where. */
 export interface ListenOptions {
+  /** An address of this computer, or a name that leads to one. */
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** `peer` is the address at the other end of the connection. */
   readonly handler: (request: Request, peer: { readonly host: string; readonly port: number }) => Response | Promise<Response>;
   /** Certificate chain and key in PEM; plain HTTP without. */
   readonly tls?: { readonly cert: string; readonly key: string };
@@ -33,12 +36,14 @@ export interface LocalQuestion {
   readonly body?: string;
 }
 
+/** Of any status; `text` is the body as UTF-8. */
 export interface LocalAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
 }
 
+/** HTTP to and from this process, and WebSockets (RFC 6455). */
 export interface Serving {
   /** Serves HTTP until the signal is aborted. Throws (fault `busy`) when the port is taken. */
   listen(options: ListenOptions, signal: AbortSignal): Promise<Listening>;
@@ -58,8 +63,10 @@ export interface Serving {
   upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
 }
 
+/** As `isTerminal` is asked about them. */
 export type StandardStream = "stdin" | "stdout" | "stderr";
 
+/** What a person at a terminal sees and types. */
 export interface Terminal {
   isTerminal(stream: StandardStream): boolean;
   /** Width of the terminal behind stdout or stderr in columns; null where there is none. */
@@ -73,6 +80,7 @@ export interface Terminal {
 /** Signals a daemon reacts to; SIGBREAK is Windows' Ctrl+Break. */
 export type SignalName = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGBREAK" | "SIGUSR1" | "SIGUSR2";
 
+/** What asks the process to end or to reload, and whom it tells. */
 export interface Lifetime {
   /** Calls the handler at these signals (those the system does not have are skipped); the answer takes it back. */
   onSignal(names: readonly SignalName[], handler: (name: SignalName) => void): () => void;

@@ -16,6 +16,7 @@ export interface Queue<T> extends AsyncIterable<T> {
   next(): Promise<T | undefined>;
 }
 
+/** Empty and unbounded: who must not grow without end looks at `length`. */
 export function createQueue<T>(): Queue<T> {
   let items: T[] = [];
   let ended: { readonly error: unknown } | null = null;

@@ -19,6 +19,7 @@ export interface Started {
 /** Starts a program, named by its absolute path. @throws {Error} one of Deno's, when it cannot. */
 export type Start = (command: Command) => Promise<Started>;
 
+/** Where starting blocks nobody for long: all systems but Windows. */
 export const startHere: Start = ({ program, args, cwd, env }) => {
   const child = new Deno.Command(program, {
     args: [...args],

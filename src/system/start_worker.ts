@@ -26,6 +26,7 @@ export type StartAnswer =
   | { readonly is: "piece"; readonly id: number; readonly output: Output; readonly piece: Uint8Array | null }
   | { readonly is: "finished"; readonly id: number; readonly code: number; readonly signal: string | null };
 
+/** The two that a program writes to. */
 export type Output = "stdout" | "stderr";
 
 interface Held {

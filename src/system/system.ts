@@ -12,17 +12,21 @@ import type { Digest } from "../domain/receipt.ts";
 import type { FileFacts } from "../domain/source_file.ts";
 import type { Lifetime, Serving, Terminal } from "./outward.ts";
 
+/** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
 
 /** What a path is; times in milliseconds since 1970 UTC. */
 export interface PathFacts {
   readonly kind: "file" | "folder" | "symlink" | "other";
+  /** Bytes. */
   readonly size: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
+  /** The permission bits (`& 0o7777`); 0 on Windows. */
   readonly mode: number;
   /** `device:inode`, empty where the system gives none. */
   readonly identity: string;
+  /** Number of the device; empty where the system gives none. It may change with a reboot. */
   readonly device: string;
 }
 
@@ -38,6 +42,7 @@ export interface Command {
 /** What became of a program that ran to its end. Output is text, cut at 1 MiB a stream. */
 export interface Finished {
   readonly code: number;
+  /** What ended it, as `SIGTERM`; null where it ended by itself. */
   readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -57,6 +62,7 @@ export interface Child extends AsyncDisposable {
   end(): Promise<void>;
 }
 
+/** Time and chance, so that tests can be handed others. */
 export interface Clock {
   /** Milliseconds since 1970 UTC; may jump. For what is shown and stored. */
   now(): number;
@@ -68,6 +74,7 @@ export interface Clock {
   random(): number;
 }
 
+/** Files and folders. No call blocks the event loop, and none answers for another disk's silence. */
 export interface Files {
   /**
    * Names the folders (absolute) that may lie on disks of their own: one that does not answer any more holds up what
@@ -105,6 +112,7 @@ export interface Files {
   sync(path: string): Promise<void>;
   /** Makes a new file and keeps it open for writing, as a camera does; throws AlreadyExists rather than replace. */
   createFile(path: string): Promise<FileWriter>;
+  /** Replaces what has the name `to`, at once for readers. */
   rename(from: string, to: string): Promise<void>;
   /** Makes a second name for a file; throws AlreadyExists instead of replacing. */
   link(from: string, to: string): Promise<void>;
@@ -115,8 +123,11 @@ export interface Files {
   removeTree(path: string): Promise<void>;
   /** Makes a folder and its parents. */
   makeFolder(path: string, mode?: number): Promise<void>;
+  /** Sets the time of last change, milliseconds since 1970 UTC, and the time of last access to now. */
   setTimes(path: string, mtimeMs: number): Promise<void>;
+  /** Permission bits; does nothing on Windows. */
   setMode(path: string, mode: number): Promise<void>;
+  /** The whole file as UTF-8. */
   readText(path: string): Promise<string>;
   /** Writes by temporary file, fsync and rename, so that readers see the old or the new text. */
   writeText(path: string, text: string, mode?: number): Promise<void>;
@@ -129,20 +140,26 @@ export interface FileWriter extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
 }
 
+/** Which folders are entered, and which names are left out. */
 export interface WalkOptions {
   readonly recursive: boolean;
   /** Skip names that begin with a dot (and Windows' hidden attribute is not looked at). */
   readonly skipHidden: boolean;
 }
 
+/** Some of the files of a walk; no order among them is promised. */
 export interface WalkBatch {
   readonly files: readonly FileFacts[];
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
 }
 
+/** How a file is copied. */
 export interface CopyOptions {
+  /** How many bytes stand there already; 0 or left out makes a new file. */
   readonly from?: number;
+  /** Null is no limit. */
   readonly bytesPerSecond?: number | null;
+  /** Told the bytes of each piece that was written, not their sum. */
   readonly onBytes?: (bytes: number) => void;
   /** False where the caller flushes the copy (true). */
   readonly flush?: boolean;
@@ -150,11 +167,13 @@ export interface CopyOptions {
 
 /** A hint that something under a watched root may have changed. */
 export interface WatchHint {
+  /** `close` comes from Linux only: the last writer may have closed the file. */
   readonly kind: "create" | "write" | "close" | "remove" | "rename" | "chmod" | "other";
   /** Absolute paths; empty when the watcher lost track and everything must be listed again. */
   readonly paths: readonly string[];
 }
 
+/** What changes under a folder, and who still writes there. */
 export interface Watching {
   /**
    * Hints until the signal is aborted; ends when the watch dies: root gone, replaced, mounted over (`device:inode` is
@@ -177,6 +196,7 @@ export interface Watching {
   seesEveryWriter(): Promise<boolean>;
 }
 
+/** Programs of this computer: never a shell, their output never without end. */
 export interface Processes {
   /**
    * Runs a program to its end; killed when the signal is aborted (then throws the signal's reason).
@@ -184,11 +204,16 @@ export interface Processes {
    * background with its outputs open is not waited for.
    */
   run(command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished>;
+  /**
+   * Starts a program that goes on running; ended when the signal is aborted. A program that is not there is a Failure
+   * `tool_missing`.
+   */
   spawn(command: Command, signal: AbortSignal): Promise<Child>;
   /** The absolute path of a program on the PATH (or of an absolute path, itself), or null. */
   which(program: string): Promise<string | null>;
 }
 
+/** Where and as what this process runs. */
 export interface Surroundings {
   readonly platform: Platform;
   readonly pid: number;
@@ -204,6 +229,7 @@ export interface Surroundings {
   readonly compiled: boolean;
   /** What this process uses: resident memory, and processor time since it started (user and system). */
   usage(): { rssBytes: number; cpuSeconds: number };
+  /** A variable of the environment; undefined where it is not set. */
   env(name: string): string | undefined;
   /** The text of a file that is embedded in the binary, such as `service/image-transfer.service`. */
   embedded(path: string): Promise<string>;
@@ -217,6 +243,7 @@ export interface Surroundings {
 
 export type * from "./outward.ts";
 
+/** All of it; ask for the parts you use. */
 export type System = Clock & Files & Watching & Processes & Surroundings & Serving & Terminal & Lifetime;
 
 /** What an error of the operating system means to us. */
