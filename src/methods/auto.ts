@@ -12,6 +12,11 @@ import { rsync } from "./rsync.ts";
 import { scp } from "./scp.ts";
 import { sftp } from "./sftp.ts";
 
+/**
+ * No method of its own: the session it opens names the one that was chosen.
+ *
+ * @throws {Failure} `tool_missing` where none of them can be used; what each of them throws besides.
+ */
 export const auto: Pick<Method, "connect"> = {
   async connect(destination, context, signal) {
     if (isHere(destination)) return await local.connect({ ...destination, method: "local" }, context, signal);

@@ -17,7 +17,7 @@ export interface Links extends AsyncDisposable {
   fill(lot: Lot, below?: string): Promise<void>;
 }
 
-/** A run of parcels that go to the same folder; `first` is the number of its first parcel in the batch. */
+/** Parcels that go to the same folder; `index` is a parcel's place in the batch, `name` that of its link. */
 export interface Lot {
   /** The remote folder, relative to the base path. */
   readonly staging: string;

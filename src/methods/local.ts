@@ -19,6 +19,7 @@ const LARGE_AT_ONCE = 4;
 const SMALL_AT_ONCE = 8;
 const COMPARE_BYTES = 1 << 20;
 
+/** Connecting does nothing yet: the folder is found by `attach`. With a bandwidth limit one file is copied at a time. */
 export const local: Method = {
   name: "local",
   connect: (destination, context) => Promise.resolve(openLocal(destination, context)),

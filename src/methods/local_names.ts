@@ -13,6 +13,7 @@ import { turns } from "./at_most.ts";
 import { formerName } from "../domain/former_name.ts";
 import type { Publication } from "./method.ts";
 
+/** What `publish` of the local method needs; native absolute paths, targets relative with `/`. */
 export interface LocalNames {
   /**
    * Flushes the staged file, makes the folders on the way and gives the final name. Folders whose entries changed are
@@ -38,6 +39,7 @@ export function nameKey(path: string): string {
   return path.normalize().toLowerCase();
 }
 
+/** `base` is the native absolute base path; which folders are flushed is remembered as long as this lives. */
 export function createLocalNames(base: string, system: System): LocalNames {
   /** Folders that were seen to be there and whose own names are flushed, or will be with this batch. */
   const known = new Set<string>([base]);

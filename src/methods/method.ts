@@ -23,6 +23,7 @@ export interface MethodContext {
   readonly workFolder: string;
   /** The same on a disk, for whole files; the work folder where it is not given. */
   readonly spoolFolder?: string;
+  /** A line for the log; the destination's name is put in front of it. */
   readonly tell: (level: "debug" | "info" | "warning", message: string) => void;
 }
 
@@ -71,6 +72,7 @@ export type PublishOutcome =
 
 /** What stands at a path. */
 export interface Standing {
+  /** Its length; meaningless for what is no file. */
   readonly bytes: number;
   readonly kind: "file" | "folder" | "other";
   /** Where the destination is on this computer: the `identity` of what the path leads to, to be compared with the source's. */
@@ -79,7 +81,9 @@ export interface Standing {
 
 /** The destination as found: free space, and which device the base path is on (opaque; compared, never parsed). */
 export interface Ground {
+  /** For this account; null where it cannot be asked. */
   readonly freeBytes: number | null;
+  /** Null where it cannot be asked. */
   readonly device: string | null;
 }
 

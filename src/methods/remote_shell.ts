@@ -17,6 +17,7 @@ export interface Answer {
   readonly output: string;
 }
 
+/** Once lost it stays lost: a new one must be opened. Disposing of it ends the `ssh`, and a script that runs with it. */
 export interface RemoteShell extends AsyncDisposable {
   /** True while a script runs. */
   readonly busy: boolean;

@@ -16,6 +16,11 @@ import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
 import { type Carrier, type CarrierParts, type Complaints, type OnBytes, openShellSession } from "./shell_session.ts";
 import { sshForRsync, toolPath } from "./ssh.ts";
 
+/**
+ * Both ends need rsync 2.6.9 or later, or openrsync.
+ *
+ * @throws {Failure} from `connect`: `tool_missing` where one end has none that fits; what `ssh` says besides.
+ */
 export const rsync: Method = {
   name: "rsync",
   async connect(destination, context, signal) {

@@ -9,6 +9,7 @@ import type { RsyncPair } from "./rsync_version.ts";
 import { shellQuote } from "./shell_quote.ts";
 import { remoteBase, remoteSpec } from "./ssh.ts";
 
+/** What one run depends on. */
 export interface RsyncRun {
   readonly destination: Destination;
   readonly pair: RsyncPair;

@@ -12,25 +12,31 @@ import { untilAborted } from "./until_aborted.ts";
 
 /** What became of a run. */
 export interface RsyncEnd {
+  /** As in rsync's man page under EXIT VALUES: 0 all is there, 23 and 24 some files are not. */
   readonly code: number;
   readonly signal: string | null;
   readonly stderr: string;
 }
 
+/** The runs of one session. Several lots may be sent at a time. */
 export interface RsyncRuns {
   /** Sends a lot once `prepared` resolves; what rsync prints goes to `onText`. */
   send(lot: Lot, prepared: Promise<void>, onText: (text: string) => void, signal: AbortSignal): Promise<RsyncEnd>;
   /** Starts a run ahead if there is none. Never throws. */
   startAhead(): void;
+  /** Ends the runs that wait; to be called when no lot is under way any more. */
   close(): Promise<void>;
 }
 
+/** The local rsync and how it is called. */
 export interface RsyncProgram {
+  /** Absolute. */
   readonly path: string;
   /** False where all must be known at the start. */
   readonly readsNames: boolean;
   /** Runs ahead at most. */
   readonly ahead: number;
+  /** The arguments for a folder relative to the base path; `resumes` where parts lie there already. */
   args(into: string, resumes: boolean): string[];
 }
 
@@ -41,6 +47,7 @@ interface Run extends AsyncDisposable {
   readonly over: boolean;
 }
 
+/** Starts nothing before `send` or `startAhead`; links are made in the context's work folder. */
 export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncRuns {
   const { system, stagingRoot, tell } = context;
   const spares: Run[] = [];

@@ -8,7 +8,7 @@
 export interface RsyncVersion {
   /** `openrsync` is another program with fewer options. */
   readonly kind: "rsync" | "openrsync";
-  /** Of openrsync: of the rsync it says it is compatible with, else 2.6.9. */
+  /** Of openrsync always 2.6.9, the rsync that it follows; its own number says nothing of options. */
   readonly major: number;
   readonly minor: number;
   readonly patch: number;

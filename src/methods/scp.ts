@@ -17,6 +17,11 @@ import { shellWords, wordGroups } from "./shell_quote.ts";
 import type { ShellSide } from "./shell_side.ts";
 import { toolPath } from "./ssh.ts";
 
+/**
+ * The remote hash proves the files, so a shell that can hash is needed there as well.
+ *
+ * @throws {Failure} from `connect`: `tool_missing` without scp and ssh here, or without such a shell there.
+ */
 export const scp: Method = {
   name: "scp",
   async connect(destination, context, signal) {

@@ -6,6 +6,7 @@
 import { shellQuote } from "./shell_quote.ts";
 import { remoteBase, remoteSpec, type Sharing, sshOptions, type SshWay } from "./ssh.ts";
 
+/** Of the programs on this side; the letter and number behind it (`p1`) do not matter. */
 export interface OpenSshVersion {
   readonly major: number;
   readonly minor: number;
@@ -17,11 +18,13 @@ export function openSshVersion(text: string): OpenSshVersion | null {
   return found ? { major: Number(found[1]), minor: Number(found[2]) } : null;
 }
 
+/** What one run depends on. */
 export interface ScpRun {
   readonly way: SshWay;
   readonly sharing: Sharing;
   /** The absolute path of `ssh`: scp would take the one it was built with. */
   readonly ssh: string;
+  /** Null where it is not known: then it is taken for a new one. */
   readonly version: OpenSshVersion | null;
   /** The staging folder, relative to the base path; made of safe characters. */
   readonly staging: string;

@@ -16,6 +16,7 @@ import { remoteBase, sshWay, toolPath } from "./ssh.ts";
 import { connectSsh, type SshConnection } from "./ssh_connection.ts";
 import { socketPlace } from "./ssh_sockets.ts";
 
+/** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
 export const sftp: Method = { name: "sftp", connect };
 
 type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "about"> & {

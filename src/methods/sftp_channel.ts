@@ -16,6 +16,7 @@ export interface Reply {
   readonly errors: string;
 }
 
+/** How long commands may take, and who hears how far they are. */
 export interface Patience {
   /** Longest time without any answer, milliseconds. */
   readonly patienceMs: number;
@@ -25,6 +26,7 @@ export interface Patience {
   readonly onReplies?: (done: number) => void;
 }
 
+/** One at a time may call `run`; once lost it stays lost. */
 export interface SftpChannel extends AsyncDisposable {
   readonly busy: boolean;
   /** Why it can no longer be used; null while it can. */

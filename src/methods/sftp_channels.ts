@@ -11,6 +11,7 @@ import { openSftpChannel } from "./sftp_channel.ts";
 import { hostOf, type Sharing, sshOptions, type SshWay } from "./ssh.ts";
 import { untilAborted } from "./until_aborted.ts";
 
+/** At most two more than `parallel_transfers`, fewer where the server takes fewer. */
 export interface SftpChannels extends AsyncDisposable {
   /** Runs commands on a free channel. @throws {Failure} */
   run(commands: readonly string[], signal: AbortSignal, patience?: Partial<Patience>): Promise<Reply[]>;

@@ -10,11 +10,13 @@ import type { Session } from "./method.ts";
 
 type Item = Lot["parcels"][number];
 
+/** Must be stopped: it looks until then. */
 export interface Growth {
   /** True where a file has grown since this was last asked. */
   moving(): Promise<boolean>;
   /** These are there. */
   done(items: readonly Item[]): void;
+  /** Resolves when no look is under way any more. */
   stop(): Promise<void>;
 }
 

@@ -18,6 +18,10 @@ import { ancestors, type SftpPlace } from "./sftp_place.ts";
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
 
+/**
+ * Not as safe as through a shell: where the server's `rename` never replaces (SFTP 3 without `posix-rename`), the plain name is
+ * away for a moment.
+ */
 export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> {
   const { channels, context, where, key, path, list, checkBase, digest } = place;
   /** Folders that this session has made or seen. */

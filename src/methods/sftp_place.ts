@@ -11,9 +11,11 @@ import type { Listed } from "./sftp_command.ts";
 export interface SftpPlace {
   readonly channels: SftpChannels;
   readonly context: MethodContext;
+  /** Base path and destination, for messages. */
   readonly where: string;
   /** Keeps two publications of one name from each other. */
   readonly key: string;
+  /** What sftp is to be told for a path relative to the base path. */
   path(relative: string): string;
   list(path: string, signal: AbortSignal): Promise<Listed>;
   isFolder(path: string, signal: AbortSignal): Promise<boolean>;

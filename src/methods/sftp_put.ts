@@ -37,6 +37,7 @@ const SPARE_BYTES = 256 * 1024;
 type OnBytes = (index: number, bytes: number) => void;
 type Item = Lot["parcels"][number];
 
+/** Makes `Session.put`. With a bandwidth limit one lot is sent at a time, as each sftp would have the limit for itself. */
 export function sftpPut(
   channels: SftpChannels,
   side: SftpPutSide,

@@ -13,6 +13,7 @@ const DEEPEST = 4;
 /** Names of ours: the listing may have escaped others. */
 const OURS = /^[A-Za-z0-9_.~-]+$/;
 
+/** Descends four folders at most, and touches no name that could not be ours. */
 export function sftpSweep({ channels, context, path, where, isFolder }: SftpPlace): Pick<Session, "leftovers" | "sweep"> {
   const { stagingRoot } = context;
 

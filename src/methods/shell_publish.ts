@@ -43,6 +43,7 @@ function perlScript(items: readonly Publication[], { flush }: ShellTools): strin
   return `${nulList(fields)} | perl -e ${shellQuote(PUBLISH_PERL)} ${shellWords([whole, String(MANY)])}`;
 }
 
+/** The script for where there is no perl: POSIX `sh`, one line for each item, in order: `ok`, `former <number>`, or why not. */
 export function shScript(items: readonly Publication[], { flush, stat }: ShellTools): string {
   const folders = new Set<string>(["."]);
   const calls = items.map((item) => {

@@ -33,6 +33,7 @@ const NO_BASE = 91;
 /** Exit status of a script whose own work failed; what it printed says why. */
 const FAILED = 92;
 
+/** Remembers the device found by `attach`: `prepare` refuses another one with `device_missing`. */
 export function shellSide(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellSide {
   const { destination } = connection;
   const { stagingRoot } = context;

@@ -12,6 +12,7 @@ import type { SshConnection } from "./ssh_connection.ts";
 /** How files get to the disk: file systems as a whole, files and folders one by one, or everything. */
 export type Flush = "sync -f" | "fsync" | "sync";
 
+/** What a shell at the far end can do. */
 export interface ShellTools {
   /** Words of a command that prints `<sha256> *<name>` for each file named behind it, or for its input. */
   readonly hash: readonly string[];
@@ -22,6 +23,7 @@ export interface ShellTools {
   /** How `stat` prints the mode. */
   readonly statRadix: 16 | 8;
   readonly flush: Flush;
+  /** At least 1: so many files are hashed side by side. */
   readonly processors: number;
   /** Path and version of rsync; null where there is none. */
   readonly rsync: { readonly path: string; readonly version: RsyncVersion } | null;

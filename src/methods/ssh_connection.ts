@@ -15,6 +15,7 @@ import { connectSeconds, type Sharing, sshArgs, type SshWay, sshWay, toolPath } 
 import { socketPlace } from "./ssh_sockets.ts";
 import { untilAborted } from "./until_aborted.ts";
 
+/** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {
   readonly destination: Destination;
   readonly way: SshWay;
