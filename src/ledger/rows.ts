@@ -127,7 +127,7 @@ function toFailure(row: Row): FailureRecord {
   };
 }
 
-/** @throws {TypeError} where the column holds no text: a fault of the program, as the schema's checks refuse it. */
+/** The text of a column. @throws {TypeError} where it holds none: a fault of the program, no state of the ledger. */
 export function text(row: Row, column: string): string {
   const value = row[column];
   if (typeof value !== "string") throw new TypeError(`The ledger has ${typeof value} instead of text in "${column}"`);
@@ -139,7 +139,7 @@ export function textOrNull(row: Row, column: string): string | null {
   return row[column] === null ? null : text(row, column);
 }
 
-/** @throws {TypeError} where the column holds no number. */
+/** The number of a column. @throws {TypeError} where it holds none. */
 export function number(row: Row, column: string): number {
   const value = row[column];
   if (typeof value !== "number") throw new TypeError(`The ledger has ${typeof value} instead of a number in "${column}"`);

@@ -27,6 +27,7 @@ export interface MethodContext {
   readonly tell: (level: "debug" | "info" | "warning", message: string) => void;
 }
 
+/** One way to carry files. */
 export interface Method {
   readonly name: Exclude<MethodName, "auto">;
   /**

@@ -98,7 +98,11 @@ export function remoteBase(destination: Destination): string {
   return path.startsWith("/") || path.startsWith("./") ? path : `./${path}`;
 }
 
-/** @throws {Failure} `configuration` without a host, or with one that a program could take for an option. */
+/**
+ * The host as one argument: bare, without user and port.
+ *
+ * @throws {Failure} `configuration` without a host, or with one that a program could take for an option.
+ */
 export function hostOf(destination: Destination): string {
   const { host } = destination;
   if (host !== null && isHostName(host)) return bareHost(host);

@@ -19,6 +19,7 @@ interface AdmissionTools {
   readonly refuse: (candidate: Candidate, failure: FailureRecord) => void;
 }
 
+/** The way from finished to admitted; a file that changed meanwhile stays a candidate, one at fault is refused. */
 export interface Admissions {
   /** Admits finished candidates; returns how many. */
   admitAll(finished: readonly Candidate[], signal: AbortSignal): Promise<number>;
@@ -26,6 +27,7 @@ export interface Admissions {
   compare(candidate: Candidate, signal: AbortSignal): Promise<void>;
 }
 
+/** `absolute` turns a path of the job into the system's own; `refuse` is told of each file that is at fault. */
 export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionTools): Admissions {
   const { job, system, ledger, candidates, tell } = tools;
 

@@ -11,6 +11,7 @@ import type { Clock } from "../system/system.ts";
 /** Parts of smaller files are not worth keeping. */
 const WORTH_KEEPING_BYTES = 4 * 1024 * 1024;
 
+/** Kept in memory only: what a former process left is found by a sweep of the whole staging root. */
 export interface Attempts {
   /** A new attempt's name, made of safe characters, unique. */
   begin(): string;
@@ -41,6 +42,7 @@ export interface Attempts {
   clear(): void;
 }
 
+/** One for each outbox. */
 export function attempts(clock: Pick<Clock, "now" | "random">): Attempts {
   const leftovers = new Map<number, { readonly delivery: Delivery; readonly staged: string }>();
   const doubtful = new Set<string>();

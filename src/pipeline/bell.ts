@@ -5,12 +5,15 @@
  */
 import type { Clock } from "../system/system.ts";
 
+/** For one sleeper; several that wait are woken together. {@linkcode Wakeup} does without the memory. */
 export interface Bell {
+  /** Ends the wait under way, else the next one at once. */
   ring(): void;
   /** Resolves after `ms` (for ever, if Infinity), when rung, or when the signal is aborted. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** One for each loop that sleeps; unrung. */
 export function bell(system: Pick<Clock, "sleep">): Bell {
   let cut = new AbortController();
   return {

@@ -6,6 +6,7 @@
 import type { FileFacts } from "../domain/source_file.ts";
 import { type Candidate, isParked, look, stir, type Waiting, waitingOf } from "./candidate.ts";
 
+/** By path, relative to the watched folder with `/`. Times by the monotonic clock, milliseconds, but for `wall`. */
 export interface Candidates {
   get(path: string): Candidate | undefined;
   /** Notes a look; returns the candidate with whether it is met for the first time. */
@@ -21,11 +22,13 @@ export interface Candidates {
   nextDue(except: (path: string) => boolean): number;
   /** Paths of those that were not looked at since then. */
   notSeenSince(time: number): string[];
+  /** All of them, given up or not, as a person is shown them. */
   waiting(): Waiting[];
   /** Candidates that are neither finished nor given up. */
   unsettled(): number;
 }
 
+/** One for each intake; empty, as a restart finds all of them again. */
 export function candidates(): Candidates {
   const all = new Map<string, Candidate>();
   const closes = new Map<string, boolean>();

@@ -16,6 +16,7 @@ import { type Idleness, type Outbox, outbox } from "./outbox.ts";
 import { type SourceRemoval, sourceRemoval } from "./remove_source.ts";
 import type { Semaphore } from "./semaphore.ts";
 
+/** What a corridor is handed. `methodOf` and `contextOf` are asked once for each destination. */
 export interface CorridorTools {
   readonly system: System;
   readonly ledger: Ledger;
@@ -24,13 +25,19 @@ export interface CorridorTools {
   readonly contextOf: (destination: Destination) => MethodContext;
   /** The gate that all destinations on one host share. */
   readonly gateOf: (destination: Destination) => Gate;
+  /** The places to send, shared by all corridors. */
   readonly slots: Semaphore;
+  /** What is in flight gets so long to end. */
   readonly shutdownTimeoutMs: number;
+  /** Most sources that a lane looks at or hashes at once. */
   readonly fileOperations: number;
+  /** Most deliveries of one batch. */
   readonly batchFiles: number;
+  /** The run ends when all is done. */
   readonly once: boolean;
 }
 
+/** The work of one job; `outboxes` are in the order of its destinations. */
 export interface Corridor {
   readonly job: Job;
   readonly intake: Intake;
@@ -51,6 +58,7 @@ export interface Finish {
   readonly unreached: readonly { readonly destination: string; readonly idleness: Idleness }[];
 }
 
+/** Nothing happens before {@linkcode Corridor.run}. */
 export function corridor(job: Job, tools: CorridorTools): Corridor {
   const { system, ledger, tell } = tools;
   const ending = new AbortController();

@@ -13,6 +13,7 @@ import { type Gate, gate } from "./gate.ts";
 import type { Outbox } from "./outbox.ts";
 import { semaphore } from "./semaphore.ts";
 
+/** What all corridors share. */
 export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "tell" | "methodOf" | "once"> {
   /** Folders on this side, for links and batch files, and on a disk for whole files. */
   readonly workFolder: string;
@@ -21,11 +22,13 @@ export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" 
   readonly broken: () => void;
 }
 
+/** The corridors that run now. */
 export interface Corridors {
   list(): Corridor[];
   outboxes(): Outbox[];
   /** Makes these settings' jobs the running ones. What did not change goes on undisturbed. */
   adopt(settings: Settings): Promise<void>;
+  /** Stops all; one whose disk does not answer is left behind 30 s after the shutdown time-out, with a warning. */
   stop(): Promise<void>;
 }
 
@@ -35,6 +38,7 @@ interface Running {
   readonly over: Promise<void>;
 }
 
+/** None runs before {@linkcode Corridors.adopt}. */
 export function corridors(tools: CorridorsTools): Corridors {
   const { system, tell } = tools;
   const running = new Map<string, Running>();

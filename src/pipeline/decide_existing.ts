@@ -9,6 +9,7 @@ import type { ConflictPolicy } from "../domain/job.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Standing } from "../methods/method.ts";
 
+/** What becomes of a delivery whose target may be taken. */
 export type Decision =
   /** The same bytes are there: nothing to send. */
   | { readonly decision: "adopt"; readonly found: Digest }
@@ -28,6 +29,7 @@ export function worthHashing(standing: Standing | null, bytes: number): boolean 
   return standing !== null && standing.kind === "file" && standing.bytes === bytes;
 }
 
+/** `refuse` carries `exists` (a folder, or `on_conflict: fail`) or `skipped` (`on_conflict: skip`). */
 export function decideExisting(existing: Existing, policy: ConflictPolicy): Decision {
   const { standing, found, sent, target } = existing;
   if (standing === null) return { decision: "send" };

@@ -11,6 +11,7 @@ export type Stir = "create" | "write" | "close" | "remove" | "rename" | "chmod";
 
 /** What is to be done in one folder now. */
 export interface FolderWork {
+  /** Relative to the watched folder with `/`; empty for that folder itself. */
   readonly folder: string;
   /** Names that were hinted at since the last look, with what happened to each. */
   readonly names: ReadonlyMap<string, ReadonlySet<Stir>>;
@@ -29,6 +30,7 @@ interface Dirt {
   listCostMs: number;
 }
 
+/** Folders relative to the watched one with `/`; times by the monotonic clock, milliseconds. */
 export interface DirtyFolders {
   /** Something happened to a name in a folder. */
   stir(folder: string, name: string, how: Stir, now: number): void;

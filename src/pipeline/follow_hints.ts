@@ -19,6 +19,7 @@ import { recentCloses } from "./recent_closes.ts";
 import { absolutePathOf, pathIn, relativePathOf } from "./source_path.ts";
 import type { Unreadables } from "./unreadables.ts";
 
+/** What the follower is handed: the parts of one intake. */
 export interface HintTools {
   readonly job: Job;
   readonly system: Pick<System, "facts" | "list" | "monotonic" | "separator">;
@@ -30,6 +31,7 @@ export interface HintTools {
   readonly tell: Tell;
 }
 
+/** From what a watch says to candidates; `paths` are absolute. */
 export interface HintFollower {
   /** Notes a hint. False where it names something outside the watched folder, so that all must be listed. */
   note(kind: WatchHint["kind"], paths: readonly string[]): boolean;
@@ -37,6 +39,7 @@ export interface HintFollower {
   work(work: FolderWork, signal: AbortSignal): Promise<void>;
 }
 
+/** Holds no more than which files were closed lately. */
 export function hintFollower(tools: HintTools): HintFollower {
   const { job, system, patterns, judge, candidates, dirty, tell } = tools;
   const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);

@@ -9,6 +9,7 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { Clock } from "../system/system.ts";
 import { admitAgain, type Breaker, hurryProbe, mayTry, OPEN, shown, trip } from "./breaker.ts";
 
+/** Closed by failures, opened by one try that succeeds. Times in milliseconds. */
 export interface Gate {
   /** Closes it for a while; `baseMs` is the first delay. */
   trip(failure: FailureRecord, baseMs: number): void;

@@ -9,6 +9,7 @@ import type { Destination } from "../domain/job.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Ground, Session } from "../methods/method.ts";
 
+/** Which place is looked for, and what is known of it. */
 export interface GroundOptions {
   readonly destination: Destination;
   readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;

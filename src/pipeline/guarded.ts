@@ -7,6 +7,7 @@
 import { Failure } from "../domain/failure.ts";
 import type { Clock } from "../system/system.ts";
 
+/** What is guarded, and how long it may be silent. `what` completes the sentence `Cannot …`. */
 export interface GuardOptions {
   /** What is done, for the message: `send 12 files to nas`. */
   readonly what: string;

@@ -27,6 +27,7 @@ import { watchJob, type WatchSystem } from "./watch_job.ts";
 import { writers, type WriterSystem } from "./writers.ts";
 import type { System } from "../system/system.ts";
 
+/** What an intake is handed. */
 export interface IntakeTools {
   readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list" | "random">;
   readonly ledger: Pick<Ledger, "unknown" | "admit" | "recheck">;
@@ -39,6 +40,7 @@ export interface IntakeTools {
   readonly formats?: FormatTools;
 }
 
+/** The intake of one job. */
 export interface Intake {
   /** Watches and admits until the signal is aborted; never throws. */
   run(signal: AbortSignal): Promise<void>;
@@ -52,6 +54,7 @@ export interface Intake {
   settled(): Promise<{ readonly incomplete: readonly Waiting[] }>;
   /** Files that are being waited for, and those that were given up. */
   waiting(): readonly Waiting[];
+  /** True while the folder is watched in whatever way. */
   watching(): boolean;
   /** How the folder is watched; null while it is not. */
   how(): "events" | "poll" | null;
@@ -59,6 +62,7 @@ export interface Intake {
   failure(): FailureRecord | null;
 }
 
+/** Looks at nothing before {@linkcode Intake.run}. */
 export function intake(job: Job, tools: IntakeTools): Intake {
   const { system, tell } = tools;
   const patterns = patternsOf(job);

@@ -20,6 +20,7 @@ import { absolutePathOf, pathIn } from "./source_path.ts";
 import { corrupt, unreadable } from "./source_faults.ts";
 import type { WriterState } from "./writers.ts";
 
+/** The candidates' judge. Paths are relative to the watched folder with `/`. */
 export interface Judge {
   /**
    * Notes files as they were just found. `open` are the paths that are to be judged: those the ledger does not know, but
@@ -38,6 +39,7 @@ export interface Judge {
   idle(): boolean;
 }
 
+/** How files are met. */
 export interface MeetOptions {
   /** Gives those a chance that were refused for a reason that may pass. */
   readonly retry?: boolean;
@@ -45,6 +47,7 @@ export interface MeetOptions {
   readonly news?: (path: string) => "created" | "changed";
 }
 
+/** Keeps nothing but which files it has in hand; the candidates are those of `tools`. */
 export function judgeOf(tools: JudgeTools): Judge {
   const { job, system, candidates, tell, writers } = tools;
   const inHand = new Set<string>();

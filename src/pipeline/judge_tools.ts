@@ -11,11 +11,13 @@ import type { Candidates } from "./candidates.ts";
 import type { FormatTools } from "./inspect_content.ts";
 import type { Writers } from "./writers.ts";
 
+/** The part of the system that judging needs. */
 export type JudgeSystem = Pick<
   System,
   "now" | "monotonic" | "sleep" | "facts" | "read" | "hash" | "separator"
 >;
 
+/** The parts of one intake. */
 export interface JudgeTools {
   readonly job: Job;
   readonly system: JudgeSystem;
@@ -24,6 +26,7 @@ export interface JudgeTools {
   readonly candidates: Candidates;
   readonly writers: Writers;
   readonly tell: Tell;
+  /** The method that `auto` has chosen for a destination; null where it has not, or needs not. */
   readonly methodOf: (destination: string) => string | null;
   /** Told of errors of work in the background. */
   readonly onError: (error: unknown) => void;

@@ -7,6 +7,7 @@
  */
 import { type FileFacts, fingerprint } from "../domain/source_file.ts";
 
+/** Digests only, of the last scan and the one under way; a stretch must have the same files in the same order. */
 export interface KnownFiles {
   /** A scan begins; with `afresh`, nothing is taken for known. */
   scanBegins(afresh: boolean): void;

@@ -9,8 +9,10 @@ import { type FailureRecord, isOutage } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Outcome } from "./way.ts";
 
+/** What the decision depends on besides the outcome. */
 export interface StateRules {
   readonly destination: Pick<Destination, "retryAttempts" | "retryDelayMs">;
+  /** Milliseconds since 1970 UTC. */
   readonly now: number;
   /** A number in [0, 1) for the jitter. */
   readonly random: number;
@@ -18,6 +20,7 @@ export interface StateRules {
   readonly once: boolean;
 }
 
+/** Outages leave `attempts` as they are; `retryAttempts` counts tries, the first one included, and 0 is taken for 1. */
 export function nextState(delivery: Delivery, outcome: Outcome, rules: StateRules): Delivery {
   if ("receipt" in outcome) return deliver(delivery, outcome.receipt);
   const { failure } = outcome;

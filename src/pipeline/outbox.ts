@@ -23,9 +23,11 @@ import { wakeup } from "./wakeup.ts";
 /** Whether all was delivered, or why the outbox gave up waiting. */
 export interface Idleness {
   readonly drained: boolean;
+  /** Null where all was delivered. */
   readonly failure: FailureRecord | null;
 }
 
+/** The sending half for one destination. */
 export interface Outbox {
   readonly destination: Destination;
   /** Works until the signal is aborted; what runs then gets `shutdownTimeoutMs` to end. Never throws. */
@@ -35,6 +37,7 @@ export interface Outbox {
   state(): DestinationState;
   /** What is known of the destination since it was last open. */
   about(): { readonly method: string; readonly freeBytes: number | null; readonly about: string };
+  /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
   pause(by: string): void;
   /** Ends a pause, and probes at once where it holds: a person says that the cause is gone. */
   resume(): void;

@@ -48,6 +48,7 @@ export function asking(way: Pick<Way, "destination" | "system">): GuardOptions {
   return { what: `look at the files at ${way.destination.name}`, timeoutMs: way.destination.timeoutMs, clock: way.system };
 }
 
+/** For messages: `one file`, `12 files`. */
 export function files(count: number): string {
   return count === 1 ? "one file" : `${count} files`;
 }

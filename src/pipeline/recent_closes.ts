@@ -6,11 +6,13 @@
  */
 import type { WatchHint } from "../system/system.ts";
 
+/** Absolute paths, the newest 1000. */
 export interface RecentCloses {
   /** Notes a hint. Returns the new name of a file that was closed before it was renamed; null otherwise. */
   note(kind: WatchHint["kind"], paths: readonly string[]): string | null;
 }
 
+/** One for each watched folder. */
 export function recentCloses(): RecentCloses {
   const closed = new Set<string>();
   return {

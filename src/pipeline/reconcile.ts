@@ -12,6 +12,7 @@ import type { KnownFiles } from "./known_files.ts";
 import { isDeep, type Patterns } from "./patterns.ts";
 import type { Unreadables } from "./unreadables.ts";
 
+/** The parts of one intake that a scan needs. */
 export interface ReconcileTools {
   readonly job: Job;
   readonly system: Pick<System, "walk" | "monotonic" | "sleep">;

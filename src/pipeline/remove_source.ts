@@ -14,12 +14,14 @@ import { crashPoint } from "./crash_point.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutboxSystem } from "./way.ts";
 
+/** What removing needs. */
 export interface RemovalTools {
   readonly system: OutboxSystem;
   readonly ledger: Pick<Ledger, "removable" | "markRemoved">;
   readonly tell: Tell;
 }
 
+/** The removals of one job. */
 export interface SourceRemoval {
   /** Removes what can be removed now; calls that overlap share one pass more. Never throws. */
   pass(signal: AbortSignal): Promise<void>;

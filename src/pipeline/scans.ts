@@ -11,8 +11,10 @@ import type { Clock } from "../system/system.ts";
 import { bell } from "./bell.ts";
 import type { Scan } from "./reconcile.ts";
 
+/** The clock alone: the scan itself is handed in. */
 export type ScanSystem = Pick<Clock, "now" | "monotonic" | "sleep">;
 
+/** The scans of one job. */
 export interface Scans {
   /** Scans until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
@@ -35,6 +37,7 @@ interface ScanTools {
   readonly scan: (thorough: boolean, signal: AbortSignal) => Promise<Scan>;
 }
 
+/** The first scan comes when `run` runs and the folder is watched and asks for one. */
 export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
   const wake = bell(system);
   let wanted = false;

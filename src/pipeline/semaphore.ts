@@ -9,6 +9,7 @@ import { Failure } from "../domain/failure.ts";
 /** Gives a place back; calling it twice does nothing more. */
 export type Release = () => void;
 
+/** Give back what you acquired in a `finally`. */
 export interface Semaphore {
   /**
    * Waits for a place.

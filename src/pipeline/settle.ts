@@ -35,11 +35,13 @@ export interface Observation {
   readonly emptyTail?: boolean;
 }
 
+/** The job's say in it. */
 export type SettleRules = Pick<Job, "completeness" | "minFileAgeMs" | "incompleteAfterMs" | "deliverIncomplete">;
 
 /** What a file is being waited for. */
 export type WaitReason = "growing" | "quiet" | "writer open" | "short" | "marker";
 
+/** What is to be done with the file now. */
 export type Settlement =
   /** To be admitted. `incomplete` says what is missing where `deliver_incomplete` let it through. */
   | { readonly is: "finished"; readonly incomplete: string | null }

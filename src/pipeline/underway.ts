@@ -13,7 +13,9 @@ export interface Transfer {
   readonly bytes: number;
 }
 
+/** The running transfers of one destination. */
 export interface Underway {
+  /** Begins at 0 bytes and tells `sending`. */
   begin(delivery: Delivery): void;
   /** Notes how far it is; listeners hear of it a few times a second. */
   at(delivery: Delivery, bytes: number): void;
@@ -23,6 +25,7 @@ export interface Underway {
 
 const TELL_EVERY_MS = 200;
 
+/** One for each outbox; `progress` is told at most every 200 ms for each delivery. */
 export function underway(clock: Pick<Clock, "monotonic">, tell: Tell): Underway {
   const running = new Map<number, { delivery: Delivery; bytes: number; toldAt: number }>();
   return {

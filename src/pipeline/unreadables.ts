@@ -10,6 +10,7 @@ import type { Waiting } from "./candidate.ts";
 import { lastPart, type Patterns } from "./patterns.ts";
 import { badName, unreadableFolder } from "./source_faults.ts";
 
+/** Kept from scan to scan, in memory. */
 export interface Unreadables {
   /** Notes one; paths relative to the watched folder. What no pattern wants is nobody's trouble. */
   note(path: string, reason: string): void;
@@ -17,9 +18,11 @@ export interface Unreadables {
   scanBegins(): void;
   /** It has ended: what it did not find is forgotten. */
   scanned(): void;
+  /** As refused files of 0 bytes, to stand in one list with the others. */
   waiting(): Waiting[];
 }
 
+/** One for each intake; `tell` hears `refused` once for each path and reason. */
 export function unreadables(
   job: string,
   tools: { patterns: Patterns; tell: Tell; system: { now(): number } },

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../system/system.ts";
 
+/** Without memory: a wake while nobody waits is lost. {@linkcode Bell} keeps it. */
 export interface Wakeup {
   /** Wakes everyone who waits now. */
   wake(): void;
@@ -12,6 +13,7 @@ export interface Wakeup {
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** One for each outbox: its lanes rest on it. */
 export function wakeup(clock: Pick<Clock, "sleep">): Wakeup {
   const resting = new Set<AbortController>();
   return {

@@ -14,6 +14,7 @@ import type { System, WatchHint } from "../system/system.ts";
 import { isDeep } from "./patterns.ts";
 import { isRemoteFolder } from "./remote_folder.ts";
 
+/** The part of the system that watching needs. */
 export type WatchSystem = Pick<System, "watch" | "followedFacts" | "run" | "platform" | "sleep" | "monotonic">;
 
 /** Who listens. */
@@ -24,6 +25,7 @@ export interface WatchListener {
   lost(): void;
 }
 
+/** The watch over one folder. */
 export interface JobWatch {
   /** Watches until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
@@ -33,6 +35,7 @@ export interface JobWatch {
   failure(): FailureRecord | null;
 }
 
+/** Nothing is watched before `run`; then `listener` is called, by events or not at all while the folder is polled. */
 export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, listener: WatchListener): JobWatch {
   const { system, tell } = tools;
   const folder = job.watchPath;

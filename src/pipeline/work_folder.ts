@@ -9,6 +9,7 @@ import { join } from "@std/path";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 
+/** Absolute paths; both folders are removed when it is disposed of. */
 export interface WorkFolder extends AsyncDisposable {
   readonly path: string;
   /** For whole files; made by whoever needs it. */

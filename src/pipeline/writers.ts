@@ -8,8 +8,10 @@ import type { FileFacts } from "../domain/source_file.ts";
 import type { System } from "../system/system.ts";
 import { isRemoteFolder } from "./remote_folder.ts";
 
+/** `gone` is sure: no process of any account has it open, and no other machine can. `unseen` is no answer. */
 export type WriterState = "open" | "gone" | "unseen";
 
+/** What is remembered is which devices are remote, and whether every writer can be seen. */
 export interface Writers {
   /** Whether every writer of this file is on this machine. `folder` is the absolute path of its folder. */
   isLocal(facts: FileFacts, folder: string): Promise<boolean>;
@@ -17,8 +19,10 @@ export interface Writers {
   of(paths: readonly string[], signal: AbortSignal): Promise<(path: string, local: boolean) => WriterState>;
 }
 
+/** The part of the system that the look needs. */
 export type WriterSystem = Pick<System, "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep">;
 
+/** One for each intake; asks nothing before it is asked. */
 export function writers(system: WriterSystem): Writers {
   // File systems mounted below the watched folder are told by their device number.
   const remoteDevices = new Map<string, Promise<boolean>>();
