@@ -28,7 +28,7 @@ export const addressKeys = {
     description: "Port of its ssh server. Not set: as your ssh configuration says",
     examples: [22],
   }),
-  transfer_method: oneOf(["auto", "rsync", "scp", "sftp", "local", "ftp", "ftps", "rclone"]).prefault("auto").meta({
+  transfer_method: oneOf(["auto", "rsync", "scp", "sftp", "local"]).prefault("auto").meta({
     description:
       "`auto`: rsync when both ends have a fit one, else sftp, else scp; local for `localhost` without a user. `local`: a folder of this computer, a mounted drive",
   }),
