@@ -27,6 +27,7 @@ import { daemonWeb } from "./web/daemon_web.ts";
 import { givenUp } from "./web/given_up.ts";
 import { type StatusReport, statusReport } from "./web/status_report.ts";
 
+/** What a daemon is handed; `demo` and tests hand it others. */
 export interface DaemonTools {
   readonly system: System;
   /** Reads the configuration again, for a reload; null where it does not come from a file. */
@@ -37,11 +38,13 @@ export interface DaemonTools {
   readonly adopt?: (settings: Settings) => Promise<void>;
 }
 
+/** How it runs. */
 export interface DaemonOptions {
   /** Deliver what is there, then end: see {@linkcode Daemon.finished}. */
   readonly once?: boolean;
 }
 
+/** A daemon that runs. Disposing of it stops it as `stop` does, and waits for the end. */
 export interface Daemon extends DaemonControl, AsyncDisposable {
   readonly settings: () => Settings;
   readonly ledger: Ledger;

@@ -9,6 +9,7 @@ import { bold, cyan, dim } from "@std/fmt/colors";
 import { printable } from "../domain/printable.ts";
 import type { Running } from "./running.ts";
 
+/** Writes cursor movements (ECMA-48): for a terminal only. */
 export interface Board {
   /** Writes a log line above the bars. */
   line(text: string): void;

@@ -6,8 +6,10 @@
  */
 import type { Happening, Tell, TransferEvent } from "../domain/transfer_event.ts";
 
+/** Called at once, one event after the other; must not take long. */
 export type Listener = (event: TransferEvent) => void;
 
+/** One for the daemon; listeners hear events in the order of `listen`. */
 export interface EventStream {
   readonly tell: Tell;
   /** Hears every event from now on, until the returned function is called. */

@@ -16,12 +16,18 @@ import { jsonLine, prettyLine, textLine } from "./log_text.ts";
 /** Where lines for people go. */
 export interface ConsoleDoor {
   write(text: string): void;
+  /** Colours and bars, for a terminal. */
   readonly pretty: boolean;
 }
 
+/**
+ * One for the process, as LogTape has one configuration: a second one takes the place of the first. Disposing of it writes what
+ * waits.
+ */
 export interface Log extends AsyncDisposable {
   /** Listens to the event stream. */
   listen(event: TransferEvent): void;
+  /** For what is no event. */
   write(line: LogLine): void;
 }
 

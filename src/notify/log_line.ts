@@ -11,6 +11,7 @@ import { isTrouble } from "../domain/failure.ts";
 import { pathField, printable } from "../domain/printable.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 
+/** The least urgent first. */
 export type LogLevel = "trace" | "debug" | "info" | "warning" | "error";
 
 /** One line of the log; `fields` go into JSON lines only. */

@@ -10,6 +10,7 @@ import { metricSet } from "./metric_set.ts";
 /** What gauges show, read at each scrape. Times in milliseconds since 1970 UTC, sizes in bytes. */
 export interface Gauges {
   readonly now: number;
+  /** Processor time since the process started, user and system. */
   readonly usage: { readonly rssBytes: number; readonly cpuSeconds: number };
   readonly jobs: readonly { readonly name: string; readonly watched: boolean; readonly filesWaiting: number }[];
   readonly destinations: readonly {
@@ -25,11 +26,13 @@ export interface Gauges {
   }[];
 }
 
+/** Memory of the process only: counters begin at 0 with each start. */
 export interface Metrics {
   /** Hears the event stream. */
   listen(event: TransferEvent): void;
   /** The text that Prometheus reads, and its media type. */
   text(): Promise<string>;
+  /** Of Prometheus' text exposition format. */
   readonly type: string;
   /** For whoever talks to PocketBase. */
   readonly pocketbase: {
@@ -42,9 +45,14 @@ export interface Metrics {
 }
 
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
+
+/** The label `state` of `image_transfer_destination_state`. */
 export const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused"] as const;
+
+/** The label `state` of `image_transfer_queue_deliveries`. */
 export const DELIVERY_STATES = ["queued", "sending", "deferred", "failed"] as const;
 
+/** What the metrics are made of. */
 export interface MetricsTools {
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;

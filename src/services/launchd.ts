@@ -8,6 +8,7 @@ import { fillTemplate, oneLine, xmlText } from "./fill_template.ts";
 import { writeMark } from "./mark.ts";
 import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, Step } from "./service.ts";
 
+/** launchd.plist(5); a job that is stopped is booted out, one that starts is enabled and bootstrapped. */
 export const launchd: ServiceKind = {
   manager: "launchd",
   usualName: "com.observatory.imagetransfer",

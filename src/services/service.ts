@@ -39,9 +39,11 @@ export interface ServiceRequest extends ServicePlace {
   readonly program: string;
   /** True when install-service put the binary there: uninstall-service takes it away again. */
   readonly copied: boolean;
+  /** Absolute path of the configuration file. */
   readonly config: string;
   readonly needs: Needs;
   readonly stateDirectory: string;
+  /** Absolute; what the service manager catches itself is put beside it. */
   readonly logFile: string;
   /** How long a stop may take before the rest is ended by force. */
   readonly stopSeconds: number;
@@ -51,6 +53,7 @@ export interface ServiceRequest extends ServicePlace {
 export interface PlannedFile {
   readonly path: string;
   readonly text: string;
+  /** Permission bits; not for Windows. */
   readonly mode: number;
   /** Windows' own notation, with a byte order mark; UTF-8 unless given. */
   readonly encoding?: "utf-16le";

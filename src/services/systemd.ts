@@ -10,6 +10,7 @@ import { fillTemplate, oneLine, unitArgument, unitText, unitWord } from "./fill_
 import { writeMark } from "./mark.ts";
 import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, Step } from "./service.ts";
 
+/** systemd.service(5) and systemd.exec(5); a system service's state folder is `/var/lib/<name>`. */
 export const systemd: ServiceKind = {
   manager: "systemd",
   usualName: "image-transfer",

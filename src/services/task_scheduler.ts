@@ -9,6 +9,7 @@ import { fillTemplate, oneLine, windowsArgument, xmlText } from "./fill_template
 import { writeMark } from "./mark.ts";
 import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, Step } from "./service.ts";
 
+/** Task XML as `schtasks /create /xml` reads it; commands never ask for a password. */
 export const taskScheduler: ServiceKind = {
   manager: "Task Scheduler",
   usualName: "ImageTransferDaemon",
