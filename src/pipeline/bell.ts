@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../system/system.ts";
 
-/** For one sleeper; several that wait are woken together. {@linkcode Wakeup} does without the memory. */
+/** For one sleeper; several that wait are woken together. `wakeup.ts` does without the memory. */
 export interface Bell {
   /** Ends the wait under way, else the next one at once. */
   ring(): void;

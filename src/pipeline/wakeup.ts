@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../system/system.ts";
 
-/** Without memory: a wake while nobody waits is lost. {@linkcode Bell} keeps it. */
+/** Without memory: a wake while nobody waits is lost. `bell.ts` keeps it. */
 export interface Wakeup {
   /** Wakes everyone who waits now. */
   wake(): void;

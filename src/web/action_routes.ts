@@ -14,6 +14,7 @@ const retrying = z.strictObject({ ids: z.array(z.int().positive()).max(100_000).
 const placing = z.strictObject({ destination: name.nullable() });
 const scanning = z.strictObject({ job: name.optional() });
 
+/** Adds the POST routes of `Actions` in `api_types.ts`; who may ask is decided before. */
 export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
   action("/api/retry", retrying, ({ ids }) => ({ count: source.retry(ids) }));
   action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));

@@ -17,6 +17,7 @@ import type { PageSource } from "./page_source.ts";
 import { troubleOf } from "./trouble.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
+/** What the questions are answered from. */
 export interface ApiTools {
   readonly source: PageSource;
   readonly nights: NightReports;
@@ -25,6 +26,7 @@ export interface ApiTools {
 
 const MOST_TROUBLE = 500;
 
+/** Adds the GET routes of `api_types.ts`, but for cards, previews and the live stream; who may ask is decided before. */
 export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTools): void {
   const { ledger } = source;
   app.get("/api/status", async (c) => c.json(await source.status()));

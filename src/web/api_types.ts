@@ -17,8 +17,8 @@
  * | `/api/live` | WebSocket | {@linkcode LiveMessage}, from the server only |
  * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` | POST, `content-type: application/json` | {@linkcode Actions} |
  *
- * Every failure is {@linkcode ApiFailure} with status 400 (not understood), 401 (no session: show the login), 403 (foreign page), 404, 409 (the
- * daemon says why not), 413 or 429. The WebSocket closes with code 4401 where the session is over, 1013 where the client was too slow.
+ * Every failure is {@linkcode ApiFailure} with status 400 (not understood), 401 (no session: show the login), 403 (foreign page), 404, 405,
+ * 409 (the daemon says why not), 413, 415, 421 (foreign Host), 426, 429, 500 or 503. The WebSocket closes with code 4401 where the session is over, 1013 where the client was too slow.
  *
  * @module
  */
@@ -135,15 +135,18 @@ export interface DestinationView {
   readonly lastDelivered: number | null;
 }
 
+/** A job as it runs. */
 export interface JobView {
   readonly name: string;
   readonly watchPath: string;
+  /** Null while the folder is not watched. */
   readonly watching: "events" | "poll" | null;
   /** Why it is not watched. */
   readonly failure: Pick<FailureRecord, "code" | "message" | "hint"> | null;
   readonly filesWaiting: number;
 }
 
+/** A delivery that is being sent; `bytes` of `size` are there. */
 export interface TransferView {
   readonly id: number;
   readonly job: string;
@@ -155,6 +158,7 @@ export interface TransferView {
   readonly since: number;
 }
 
+/** A file that has no delivery yet. */
 export interface WaitingView {
   readonly job: string;
   readonly name: string;
@@ -188,12 +192,14 @@ export interface TroubleItem {
     | null;
 }
 
+/** All that a person should look at, worst first. */
 export interface TroubleList {
   readonly items: readonly TroubleItem[];
   /** May be more than `items`, which are at most 500. */
   readonly count: number;
 }
 
+/** Which nights there are, `YYYYMMDD`. */
 export interface NightList {
   /** The night of this moment, `YYYYMMDD`, whether it has files or not. */
   readonly tonight: string;
@@ -210,6 +216,7 @@ export interface NightSummary {
   readonly destinations: readonly NightDestination[];
 }
 
+/** A night at one destination; `expected` is the sum of delivered, waiting and failed. */
 export interface NightDestination {
   readonly job: string;
   readonly name: string;
@@ -224,6 +231,7 @@ export interface NightDestination {
   readonly bytes: number;
 }
 
+/** All of the view Night. */
 export interface NightReport {
   readonly summary: NightSummary;
   readonly series: NightSeries;
@@ -283,6 +291,7 @@ export interface Actions {
   readonly scan: { readonly ask: { readonly job?: string }; readonly answer: { readonly jobs: string[] } };
 }
 
+/** The body of every answer that is none; `hint` may be empty. */
 export interface ApiFailure {
   readonly error: { readonly code: string; readonly message: string; readonly hint: string };
 }

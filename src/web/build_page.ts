@@ -16,6 +16,7 @@ export const PAGE_FILES: Readonly<Record<string, string>> = {
   "icon.svg": "image/svg+xml",
 };
 
+/** The part of the system that making the page needs. */
 export type BuildSystem = Pick<
   System,
   "run" | "list" | "facts" | "readText" | "writeText" | "makeFolder" | "rename" | "executable" | "env" | "pid"

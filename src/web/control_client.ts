@@ -32,6 +32,7 @@ export interface DaemonClient {
   opening(): Promise<Opening | null>;
 }
 
+/** Which daemon is looked for: the one of this state directory. */
 export interface ControlClientOptions {
   readonly stateDirectory: string;
   readonly system: Pick<System, "readText" | "facts" | "lock" | "askLocal" | "sleep" | "monotonic">;

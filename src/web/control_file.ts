@@ -17,6 +17,7 @@ const controlFile = z.object({
   url: z.string().nullable(),
 });
 
+/** `secret` is 64 hex digits; it is another one at each start of a daemon. */
 export type ControlFile = z.infer<typeof controlFile>;
 
 /** Where it lies. */

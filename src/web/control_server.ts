@@ -12,6 +12,7 @@ import type { System } from "../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER } from "./control_file.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
+/** Where `control.json` is written, and what stands in it. */
 export interface ControlServerOptions {
   readonly stateDirectory: string;
   readonly version: string;

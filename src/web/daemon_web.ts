@@ -17,6 +17,7 @@ import { reportSchedule } from "./report_schedule.ts";
 import { runningSource } from "./running_source.ts";
 import { type WebPlace, webPlace } from "./web_place.ts";
 
+/** What a daemon tells its page; functions where the answer may change with a reload. */
 export interface DaemonWebTools {
   readonly system: System;
   readonly ledger: Ledger;
@@ -30,6 +31,7 @@ export interface DaemonWebTools {
   readonly moved: (url: string | null) => void;
 }
 
+/** The page, the metrics and the report of one daemon. */
 export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
   /** Makes these settings the ones in force. */
   adopt(settings: Pick<Settings, "web" | "report">): Promise<void>;

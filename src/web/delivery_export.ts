@@ -8,6 +8,7 @@ import type { System } from "../system/system.ts";
 import { CSV_HEAD, csvLine } from "./delivery_csv.ts";
 import { type DeliveryJson, deliveryJson } from "./delivery_json.ts";
 
+/** Ending and format of the download. */
 export type ExportKind = keyof typeof SHAPES;
 
 interface Shape {

@@ -8,6 +8,7 @@ import type { DeliveryRow } from "../ledger/ledger.ts";
 import type { DeliveryView } from "./api_types.ts";
 import { deliveryJson } from "./delivery_json.ts";
 
+/** Times become ISO 8601; `preview` names a route for every FITS file, also where the file has gone meanwhile. */
 export function deliveryView(row: DeliveryRow): DeliveryView {
   const { id, source, night, state } = row.delivery;
   return {

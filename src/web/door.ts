@@ -10,6 +10,7 @@ import type { Access } from "./token.ts";
 /** What became of a try to get in: `waitMs` until the next one is listened to. */
 export type Try = { readonly in: true } | { readonly in: false; readonly waitMs: number };
 
+/** Decides who is in; wrong tokens count for `peer`, the address that they came from. */
 export interface Door {
   /** Whether the request has a session or the token with it. */
   knows(request: Request, peer: string): Try;
@@ -25,6 +26,7 @@ const TICKET_MS = 120_000;
 const MOST_TICKETS = 100;
 const SESSION_SECONDS = 30 * 24 * 3600;
 
+/** `secure` marks the cookie for https only; `now` is milliseconds since 1970 UTC. */
 export function makeDoor(access: Access, secure: boolean, now: () => number): Door {
   const limit = loginLimit();
   const tickets = new Map<string, number>();

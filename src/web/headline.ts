@@ -6,6 +6,7 @@
 import type { Headline, NightSummary } from "./api_types.ts";
 import type { DestinationNow, JobNow } from "./page_source.ts";
 
+/** What the headline depends on. */
 export interface HeadlineParts {
   readonly jobs: readonly JobNow[];
   readonly destinations: readonly DestinationNow[];

@@ -15,6 +15,7 @@ import type { PageSource } from "./page_source.ts";
 /** The part of a WebSocket that is used. */
 export type Client = Pick<WebSocket, "send" | "close" | "bufferedAmount" | "readyState">;
 
+/** All open pages; no call throws for a page that went away. */
 export interface LiveHub {
   /** False where there are too many already. */
   hasRoom(): boolean;
@@ -40,11 +41,13 @@ const OPEN = 1;
 /** Close codes (RFC 6455: 1013 try again later). */
 const TOO_SLOW = 1013;
 
+/** What the hub needs; `onError` hears of errors while changes are gathered. */
 export interface LiveHubTools {
   readonly system: Pick<System, "now" | "monotonic" | "sleep">;
   readonly onError: (error: unknown) => void;
 }
 
+/** Works until `signal` is aborted, then closes all pages with 1001 (RFC 6455, 7.4.1). */
 export function liveHub(source: PageSource, { system, onError }: LiveHubTools, signal: AbortSignal): LiveHub {
   const clients = new Set<Client>();
   const states = liveStates(source, system);

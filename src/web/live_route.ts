@@ -8,6 +8,7 @@ import type { System } from "../system/system.ts";
 import type { LiveHub } from "./live_hub.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
+/** What the stream needs. */
 export interface LiveTools {
   readonly system: Pick<System, "upgradeWebSocket">;
   readonly hub: LiveHub;
@@ -17,6 +18,7 @@ export interface LiveTools {
 /** Close code (RFC 6455): what came is not what may come. */
 const NOT_ALLOWED = 1008;
 
+/** Adds the route; refuses with 426 what asks for no WebSocket, with 503 one page too many. */
 export function liveRoute(app: Hono<WebEnv>, { system, hub, onError }: LiveTools): void {
   app.get("/api/live", (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {

@@ -16,9 +16,11 @@ import { placeOf, troubleOf } from "./trouble.ts";
 /** Longest lists that are sent. */
 const MOST = { transfers: 50, waiting: 50, newest: 24, trouble: 50 } as const;
 
+/** Remembers since when transfers run and when each destination got its last file. */
 export interface LiveStates {
   /** Hears the event stream. */
   hear(event: TransferEvent): void;
+  /** The state at `now`, milliseconds since 1970 UTC. */
   gather(now: number): Promise<LiveState>;
 }
 
@@ -26,6 +28,7 @@ export interface LiveStates {
 const FRESH_PER_MS_OF_WORK = 200;
 const FRESH_MS = 10_000;
 
+/** The sums of the night may be up to 10 s old; all else is of this moment. */
 export function liveStates(source: PageSource, clock: Pick<Clock, "monotonic">): LiveStates {
   const begun = new Map<number, number>();
   const lastDelivered = new Map<string, number>();

@@ -4,6 +4,7 @@
  * @module
  */
 
+/** Times in milliseconds by whatever clock, the same for both calls. */
 export interface LoginLimit {
   /** Milliseconds until this peer may try again; 0 where it may now. */
   wait(peer: string, now: number): number;
@@ -17,6 +18,7 @@ const WINDOW_MS = 60_000;
 /** More are not remembered; the oldest go first. */
 const MOST_PEERS = 1000;
 
+/** Kept in memory: a restart forgets. */
 export function loginLimit(): LoginLimit {
   const peers = new Map<string, { since: number; failures: number }>();
   return {

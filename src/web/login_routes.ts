@@ -9,6 +9,7 @@ import type { Door, Try } from "./door.ts";
 import { LOGIN_CSS, loginPage } from "./login_page.ts";
 import type { WebEnv } from "./refusal.ts";
 
+/** Adds the routes that need no session. A right token is answered with the cookie and 303, a wrong one with 401 or 429. */
 export function loginRoutes(app: Hono<WebEnv>, door: Door): void {
   app.get("/", async (c, next) => {
     const token = c.req.query("token");

@@ -30,6 +30,7 @@ export interface MorningReport {
   }[];
 }
 
+/** A night at one destination. `bytes` are those delivered. */
 export interface ReportDestination {
   readonly job: string;
   readonly name: string;
@@ -52,16 +53,20 @@ export type Look =
   | { readonly looked: true; readonly hashed: boolean; readonly reasons: readonly (string | null)[] }
   | { readonly looked: false; readonly problem: string };
 
+/** What the report is made of. */
 export interface ReportTools {
   readonly ledger: Pick<Ledger, "each" | "nightTotals">;
   readonly jobs: readonly Job[];
+  /** Milliseconds since 1970 UTC. */
   readonly now: number;
+  /** Asked once for each destination that is configured and has files of the night; never throws. */
   readonly look: (destination: Destination, rows: readonly DeliveryRow[]) => Promise<Look>;
 }
 
 const MOST_SLOWEST = 10;
 const MOST_LISTED = 100;
 
+/** `night` is `YYYYMMDD`. Reads all deliveries of it at once. */
 export async function morningReport(night: string, { ledger, jobs, now, look }: ReportTools): Promise<MorningReport> {
   const rows = [...ledger.each({ night })].filter(({ delivery: { state } }) =>
     state.state !== "failed" || isTrouble(state.failure)

@@ -18,6 +18,7 @@ const MOST_IMAGES = 60;
 const FRESH_MS = 2_000;
 const MOST_KEPT = 20;
 
+/** Answers for `YYYYMMDD`, also for nights that have no files. */
 export type NightReports = (night: string) => Promise<NightReport>;
 
 /** Makes reports; who asks for a night while it is being made gets the same one. */

@@ -7,12 +7,14 @@ import type { Context, Hono } from "hono";
 import type { PageSource } from "./page_source.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
+/** What the open routes show. */
 export interface OpenTools {
   readonly source: PageSource;
   /** The metrics in the text format of Prometheus; null where they are switched off. */
   readonly metrics: { readonly type: string; text(): Promise<string> } | null;
 }
 
+/** Adds the routes; `/health/ready` answers 503 where a folder is not watched. `mayAsk` lets in, others get 401. */
 export function openRoutes(app: Hono<WebEnv>, { source, metrics }: OpenTools, mayAsk: (c: Context<WebEnv>) => boolean): void {
   // Live: it answers. Ready: every job's folder is watched.
   const health = (c: Context<WebEnv>, wantsReady: boolean) => {

@@ -7,6 +7,7 @@ import { fromFileUrl, join } from "@std/path";
 import type { System } from "../system/system.ts";
 import { buildPage, type BuildSystem, isBuilt, PAGE_FILES } from "./build_page.ts";
 
+/** A file as it is served; `type` is its media type. */
 export interface PageFile {
   readonly text: string;
   readonly type: string;
@@ -14,6 +15,7 @@ export interface PageFile {
   readonly tag: string;
 }
 
+/** Null for a name that is none of {@linkcode PAGE_FILES}. */
 export type PageFiles = (name: string) => Promise<PageFile | null>;
 
 /** The files by their names; null for a name that is none of them. Read once. */

@@ -9,6 +9,7 @@ import { loginPage } from "./login_page.ts";
 import type { PageFiles } from "./page_files.ts";
 import type { WebEnv } from "./refusal.ts";
 
+/** Adds the routes; who is not known gets the login form with 401 in place of the page. */
 export function pageRoutes(app: Hono<WebEnv>, files: PageFiles, knows: (c: Context<WebEnv>) => Try): void {
   app.get("/", async (c) => {
     if (!knows(c).in) return c.html(loginPage(), 401);

@@ -42,6 +42,7 @@ export interface DestinationNow {
   >;
 }
 
+/** All of it is of this moment; nothing is kept here. */
 export interface PageSource extends Pick<DaemonControl, "status" | "live" | "sync" | "retry" | "pause" | "resume"> {
   readonly ledger: Pick<
     Ledger,

@@ -11,12 +11,14 @@ import type { PageSource } from "./page_source.ts";
 import type { Previews } from "./previews.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
+/** What pictures and headers are made from. */
 export interface PreviewTools {
   readonly source: PageSource;
   readonly previews: Previews;
   readonly system: Pick<System, "facts" | "read">;
 }
 
+/** Adds the routes; 404 where there is no picture, 503 with `retry-after` where too many are being made. */
 export function previewRoutes(app: Hono<WebEnv>, { source, previews, system }: PreviewTools): void {
   const rowOf = (id: string) => source.ledger.query({ ids: [Number(id)] })[0];
 

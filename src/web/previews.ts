@@ -10,6 +10,7 @@ import type { System } from "../system/system.ts";
 import { workerUrl } from "../system/worker_parts.ts";
 import type { PreviewAnswer, PreviewRequest } from "./preview_worker.ts";
 
+/** Which file, and where a copy of it may stand. */
 export interface PreviewWish {
   readonly source: SourceFile;
   /** Path at the destination, below its base path. */
@@ -21,6 +22,7 @@ export interface PreviewWish {
 /** A picture, or why there is none; `busy` where too many wait, try again later. */
 export type PreviewResult = PreviewAnswer | { readonly busy: true };
 
+/** Asks for the PNG of a file; never throws for what its content is. */
 export type Previews = (wish: PreviewWish) => Promise<PreviewResult>;
 
 const MOST_SIDE = 512;
@@ -32,8 +34,10 @@ const MOST_WAITING = 100;
 const LONGEST_MS = 20_000;
 const IDLE_MS = 20_000;
 
+/** The part of the system that looking for files needs. */
 export type PreviewSystem = Pick<System, "facts" | "sleep">;
 
+/** At most 512 pixels a side and 20 s for each; its Worker ends when `signal` is aborted. */
 export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
   const cache = new Map<string, PreviewAnswer>();
   const pending = new Map<string, Promise<PreviewAnswer>>();

@@ -7,6 +7,7 @@ import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { ApiFailure } from "./api_types.ts";
 
+/** What a route knows of a request besides the request. */
 export interface WebEnv {
   /** The address the request came from. */
   readonly Bindings: { readonly peer: string };

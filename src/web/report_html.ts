@@ -8,6 +8,7 @@ import { printable } from "../domain/printable.ts";
 import type { MorningReport } from "./morning_report.ts";
 import { dated, duration, headlineOf } from "./report_text.ts";
 
+/** A whole document; all text from outside is escaped. */
 export function reportHtml(report: MorningReport): string {
   const { night, all_well, seen, destinations, gaps, slowest, undelivered, made_at } = report;
   return `<!doctype html>

@@ -17,12 +17,15 @@ import type { PageSource } from "./page_source.ts";
 import { headlineOf, reportText } from "./report_text.ts";
 import { reasonOf } from "./status_report.ts";
 
+/** Sends one report a day while it has settings. */
 export interface ReportSchedule {
   /** Makes these settings the ones in force; null for no report. */
   adopt(settings: ReportSettings | null): void;
+  /** Resolves when nothing is being sent any more. */
   stop(): Promise<void>;
 }
 
+/** What is reported, and who hears whether it was sent. */
 export interface ReportScheduleTools {
   readonly source: PageSource;
   readonly system: Pick<System, "now" | "sleep" | "askRemote">;
@@ -36,6 +39,7 @@ const ANSWER_MS = 30_000;
 const PAUSES = [5, 30, 120, 600] as const;
 const AT_ONCE = 500;
 
+/** Sends nothing before it has settings; a time that is past today is left to tomorrow. */
 export function reportSchedule(tools: ReportScheduleTools): ReportSchedule {
   let running: { readonly settings: string; readonly end: AbortController; readonly over: Promise<void> } | null = null;
   return {

@@ -69,6 +69,7 @@ export function dated(night: string): string {
   return night.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3");
 }
 
+/** For people: `4.2 s`, `3 min 12 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;

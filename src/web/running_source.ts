@@ -9,6 +9,7 @@ import type { Corridor } from "../pipeline/corridor.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 import type { PageSource } from "./page_source.ts";
 
+/** Functions, because a reload exchanges corridors and the control. */
 export function runningSource(
   control: () => DaemonControl,
   ledger: Ledger,

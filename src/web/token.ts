@@ -8,6 +8,7 @@ import { join } from "@std/path";
 import * as z from "zod";
 import type { System } from "../system/system.ts";
 
+/** What opens the page; both token and cookie are secrets. */
 export interface Access {
   readonly token: string;
   /** True where the token stands in the configuration: then it is shown to nobody. */

@@ -21,6 +21,7 @@ import { refusal, type WebEnv } from "./refusal.ts";
 
 type Parts = Omit<ApiTools & LiveTools & PreviewTools & OpenTools, "system">;
 
+/** What all routes together need. */
 export interface WebTools extends Parts {
   readonly system: ApiTools["system"] & LiveTools["system"] & PreviewTools["system"];
   readonly door: Door;
@@ -31,6 +32,7 @@ export interface WebTools extends Parts {
 /** Most bytes of a request: fifty thousand ids fit. */
 const MAX_BODY = 512 * 1024;
 
+/** Answers requests, once `env.peer` tells where they come from; what carries a foreign Host gets 421, a foreign Origin 403. */
 export function webApp(tools: WebTools): Hono<WebEnv> {
   const { door, own, onError } = tools;
   const app = new Hono<WebEnv>();

@@ -11,14 +11,17 @@ import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 import { startWebServer, type WebServer, type WebServerTools } from "./web_server.ts";
 
+/** The one web server of a daemon, or none. */
 export interface WebPlace {
   /** Makes these settings the ones in force. */
   adopt(settings: WebSettings | null): Promise<void>;
   /** The server that listens now; null while none does. */
   server(): WebServer | null;
+  /** Resolves when nothing listens any more. */
   stop(): Promise<void>;
 }
 
+/** What a server needs, and who hears where it is. */
 export interface WebPlaceTools extends WebServerTools {
   readonly tell: Tell;
   /** Told where the page is now; null for nowhere. */
@@ -28,6 +31,7 @@ export interface WebPlaceTools extends WebServerTools {
 
 const TRY_AGAIN_MS = 30_000;
 
+/** Listens to nothing before it has settings; tries again every 30 s where it cannot. */
 export function webPlace(tools: WebPlaceTools): WebPlace {
   let settings: WebSettings | null = null;
   let running: { readonly server: WebServer | null; readonly end: AbortController; readonly over: Promise<unknown> } | null =

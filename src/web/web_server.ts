@@ -16,6 +16,7 @@ import { previews } from "./previews.ts";
 import { openAccess } from "./token.ts";
 import { webApp, type WebTools } from "./web_app.ts";
 
+/** What a server needs whatever its settings are. */
 export interface WebServerTools {
   readonly source: PageSource;
   readonly files: PageFiles;
@@ -38,6 +39,7 @@ export interface WebServerTools {
   readonly onError: (error: unknown) => void;
 }
 
+/** A server that listens until the signal it was started with is aborted. */
 export interface WebServer {
   /** Where the page is, for who has a session. */
   readonly url: string;
