@@ -21,6 +21,7 @@ import { TroubleView } from "./trouble/trouble_view.tsx";
 
 const TITLES: Readonly<Record<View, string>> = { now: "Now", night: "Night", history: "History", trouble: "Trouble" };
 
+/** Rendered once; everything else is drawn by the signals of `store/`. */
 export function App(): JSX.Element {
   const { view, query } = route.value;
   const { kind } = link.value;

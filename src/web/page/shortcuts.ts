@@ -8,6 +8,7 @@ import { scan } from "./store/actions.ts";
 import { nextTheme, preferences } from "./store/preferences.ts";
 import { go, route, VIEWS } from "./store/route.ts";
 
+/** As the help shows them; `key` may name several, a blank between. */
 export const SHORTCUTS: readonly { readonly key: string; readonly does: string }[] = [
   { key: "1 2 3 4", does: "Now, Night, History, Trouble" },
   { key: "/", does: "Search in History" },
@@ -17,8 +18,10 @@ export const SHORTCUTS: readonly { readonly key: string; readonly does: string }
   { key: "?", does: "This help" },
 ];
 
+/** Set by whoever opens or closes the help. */
 export const helpIsOpen = signal(false);
 
+/** To be called once. Does nothing while a dialog is open, something is typed, or Ctrl, Alt or Meta is held. */
 export function startShortcuts(): void {
   addEventListener("keydown", (event) => {
     if (!preferences.shortcuts.value || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;

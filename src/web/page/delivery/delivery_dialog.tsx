@@ -21,6 +21,7 @@ import { isLive, onChanges } from "../store/live.ts";
 import { closeShown } from "../store/route.ts";
 import { HeaderCards } from "./header_cards.tsx";
 
+/** `id` is that of the ledger. It follows the delivery while it is open. */
 export function DeliveryDialog({ id }: { readonly id: number }): JSX.Element {
   const [changed, setChanged] = useState(0);
   useEffect(() =>

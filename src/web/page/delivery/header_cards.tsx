@@ -10,6 +10,7 @@ import type { HeaderReport } from "../../api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { useAsk } from "../store/ask.ts";
 
+/** `id` is that of a delivery. Where the file cannot be read any more, the cards that the ledger kept. */
 export function HeaderCards({ id }: { readonly id: number }): JSX.Element {
   const [wanted, want] = useState("");
   const { answer, error } = useAsk<HeaderReport>(`/api/cards/${id}`);

@@ -25,6 +25,7 @@ const STATES: readonly (readonly [string, string])[] = [
   ["trouble", "Needs a person"],
 ];
 
+/** Reads and writes the query of the address; holds nothing itself. */
 export function HistoryFilters(): JSX.Element {
   const { query } = route.value;
   const names = [...new Set((destinations.value ?? []).map(({ name }) => name))];

@@ -9,14 +9,17 @@ import type { DeliveryView } from "../../api_types.ts";
 import { ask, AskError } from "../store/ask.ts";
 import { type Changes, onChanges } from "../store/live.ts";
 
+/** Rows by their place in the whole list, from 0; to be closed when it is no longer shown. */
 export interface HistoryPages {
   /** How many match; null while that is not known. */
   readonly total: Signal<number | null>;
   /** Counts up with every change of the rows. */
   readonly version: Signal<number>;
+  /** Why the last question had no answer; null while all is well. */
   readonly problem: Signal<AskError | null>;
   /** True where there may be rows that are not in the list yet. */
   readonly stale: Signal<boolean>;
+  /** Undefined while it is not here; `need` reads it. */
   row(at: number): DeliveryView | undefined;
   /** Reads these rows where they are not here. */
   need(from: number, to: number): void;

@@ -11,12 +11,14 @@ import { StateWord } from "../parts/state_word.tsx";
 import { Time } from "../parts/time.tsx";
 import { show } from "../store/route.ts";
 
+/** `at` is the place in the whole list, from 0. */
 export interface HistoryRowProps {
   readonly at: number;
   /** Undefined while it is on its way. */
   readonly one: DeliveryView | undefined;
 }
 
+/** Says its place in the whole list, as most rows are not in the document (`aria-rowindex`, WAI-ARIA 1.2). */
 export function HistoryRow({ at, one }: HistoryRowProps): JSX.Element {
   if (one === undefined) {
     return (

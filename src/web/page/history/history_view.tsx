@@ -37,6 +37,7 @@ const COLUMNS: readonly { readonly name: string; readonly class: string; readonl
 const TOP_PX = 20;
 const MOST_DRAWN = 500;
 
+/** Another filter makes another list, from its top. */
 export function HistoryView(): JSX.Element {
   const { query } = route.value;
   const filter = new URLSearchParams(FILTERS.flatMap((name) => {

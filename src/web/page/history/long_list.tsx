@@ -7,6 +7,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
+/** `row` must give an element of the height `--row-px`, keyed by its place. */
 export interface LongListProps {
   readonly count: number;
   readonly label: string;
@@ -31,6 +32,7 @@ interface Sight {
   readonly rowPx: number;
 }
 
+/** Up to 8 million pixels one pixel is one pixel; longer lists are scrolled in proportion. */
 export function LongList({ count, label, row, onSight, top, onScroll }: LongListProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [sight, setSight] = useState<Sight>({ scrollTop: 0, height: 600, rowPx: 44 });

@@ -15,6 +15,7 @@ type Measure = "files" | "bytes";
 /** A logarithmic scale has no zero. */
 const LEAST_SECONDS = 0.01;
 
+/** Both plots share their pointer and the order of their colours. */
 export function NightPlots({ report }: { readonly report: NightReport }): JSX.Element {
   const [measure, setMeasure] = useState<Measure>("files");
   const { series } = report;

@@ -13,6 +13,7 @@ import { placeName } from "./night_plots.tsx";
 /** Rows of the table over time. */
 const MOST_ROWS = 24;
 
+/** The sums, and at most 24 rows over time, the last bin always among them. */
 export function NightTable({ report }: { readonly report: NightReport }): JSX.Element {
   const { summary, series } = report;
   return (

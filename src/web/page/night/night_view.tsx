@@ -19,6 +19,7 @@ import { NightTable } from "./night_table.tsx";
 const tonight = part("tonight");
 const GAP_MS = 5_000;
 
+/** The night of the address, else the one that runs; asked again every 5 s at most while tonight's sums change. */
 export function NightView(): JSX.Element {
   const running = tonight.value?.night ?? "";
   const asked = route.value.query["night"] ?? "";

@@ -9,6 +9,7 @@ import uPlot from "uplot";
 import { timeText } from "../parts/times.ts";
 import { preferences } from "../store/preferences.ts";
 
+/** `values` are as many as the times of the plot; null where there is none. */
 export interface Line {
   readonly name: string;
   readonly values: readonly (number | null)[];
@@ -17,6 +18,7 @@ export interface Line {
   readonly kind: "area" | "line" | "dots" | "faint";
 }
 
+/** What is drawn. A logarithmic plot can show no values of 0 or less. */
 export interface PlotProps {
   /** Seconds since 1970 UTC. */
   readonly times: readonly number[];
@@ -35,6 +37,7 @@ const AXIS_REM = 0.75;
 /** Seconds at which a logarithmic scale has a line: parts of a second, minutes, hours, days. */
 const STEPS: readonly number[] = [0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000];
 
+/** New values go into the plot that is there; other lines, colours or time scale make a new one. */
 export function Plot({ times, lines, format, label, logarithmic = false }: PlotProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);

@@ -19,6 +19,7 @@ const tonight = part("tonight");
 
 type Tone = "good" | "busy" | "warning" | "bad";
 
+/** One card for each destination of each job. */
 export function DestinationCards(): JSX.Element {
   const all = destinations.value ?? [];
   const severalJobs = new Set(all.map(({ job }) => job)).size > 1;

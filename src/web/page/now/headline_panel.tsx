@@ -17,6 +17,7 @@ import { shownHeadline } from "./shown_headline.ts";
 const tonight = part("tonight");
 const destinations = part("destinations");
 
+/** Its buttons act on all destinations, and are there only while the daemon is heard. */
 export function HeadlinePanel(): JSX.Element {
   const { level, text, advice } = shownHeadline.value;
   return (

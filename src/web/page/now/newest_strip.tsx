@@ -12,6 +12,7 @@ import { hrefOf } from "../store/route.ts";
 const newest = part("newest");
 const MOST = 16;
 
+/** At most 16; null while there is none. */
 export function NewestStrip(): JSX.Element | null {
   const all = newest.value ?? [];
   if (all.length === 0) return null;

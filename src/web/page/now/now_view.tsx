@@ -12,6 +12,7 @@ import { QueueList } from "./queue_list.tsx";
 import { TransferList } from "./transfer_list.tsx";
 import { WaitingList } from "./waiting_list.tsx";
 
+/** Only the headline before the first snapshot; marked as stale while the daemon is not heard. */
 export function NowView(): JSX.Element {
   return (
     <>

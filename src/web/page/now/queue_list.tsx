@@ -17,6 +17,7 @@ const status = part("status");
 const MOST = 6;
 const PATH = `/api/deliveries?state=queued,deferred&sort=queued_at&order=asc&limit=${MOST}`;
 
+/** The first 6 of queued and deferred ones, in the order of queueing. */
 export function QueueList(): JSX.Element {
   const { queued = 0, deferred = 0, delivered = 0 } = status.value?.deliveries ?? {};
   const total = queued + deferred;

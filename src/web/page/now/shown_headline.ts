@@ -8,12 +8,14 @@ import type { Headline } from "../../api_types.ts";
 import { timeText } from "../parts/times.ts";
 import { headline, link, toldAt } from "../store/live.ts";
 
+/** `away` is the page's own level: nobody says how it is now. */
 export interface ShownHeadline {
   readonly level: Headline["level"] | "away";
   readonly text: string;
   readonly advice: string;
 }
 
+/** Never null: there is something to say before the first message too. */
 export const shownHeadline: ReadonlySignal<ShownHeadline> = computed(() => {
   const { kind } = link.value;
   const told = headline.value;

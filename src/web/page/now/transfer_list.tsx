@@ -19,6 +19,7 @@ const MOST = 8;
 /** A speed over less time than this means nothing. */
 const MEANINGFUL_MS = 1500;
 
+/** At most 8; speeds are the mean since each began. */
 export function TransferList(): JSX.Element {
   const all = transfers.value ?? [];
   const sending = Math.max(all.length, status.value?.deliveries.sending ?? 0);

@@ -27,6 +27,7 @@ const REASONS: Readonly<Record<string, string>> = {
   refused: "not taken",
 };
 
+/** The watched folders, and at most 8 files. */
 export function WaitingList(): JSX.Element {
   const all = waiting.value ?? [];
   const places = jobs.value ?? [];

@@ -9,6 +9,7 @@ import { shownHeadline } from "../now/shown_headline.ts";
 
 const QUIET_MS = 30_000;
 
+/** A live region (WAI-ARIA 1.2, `status`); the same level is said again after 30 s at the earliest. */
 export function Announcer(): JSX.Element {
   const { level, text, advice } = shownHeadline.value;
   const [said, say] = useState("");

@@ -16,6 +16,7 @@ import { timeText } from "./times.ts";
 
 const NAMES: Readonly<Record<View, string>> = { now: "Now", night: "Night", history: "History", trouble: "Trouble" };
 
+/** Stands above every view; outside Now with the headline in short. */
 export function Bar(): JSX.Element {
   const { view } = route.value;
   return (

@@ -7,6 +7,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { Glyph } from "./glyph.tsx";
 
+/** `onClose` must take the dialog out of the page; it does not close by itself. */
 export interface DialogProps {
   readonly title: ComponentChildren;
   readonly class?: string;
@@ -14,6 +15,7 @@ export interface DialogProps {
   readonly children: ComponentChildren;
 }
 
+/** Modal while it is in the page; gives the focus back to where it was. */
 export function Dialog({ title, class: name = "", onClose, children }: DialogProps): JSX.Element {
   const id = useId();
   const box = useRef<HTMLDialogElement>(null);

@@ -33,8 +33,10 @@ const PATHS = {
   help: "M9 9.200a3 3 0 1 1 4.300 2.700c-.900.500-1.300 1-1.300 2.100m0 3v.1",
 } as const;
 
+/** Levels and views are among the names, so that either can be drawn as it is. */
 export type GlyphName = keyof typeof PATHS;
 
+/** As large as the text around it, in its colour, and hidden from screen readers. */
 export function Glyph({ name }: { readonly name: GlyphName }): JSX.Element {
   return (
     <svg class="glyph" viewBox="0 0 24 24" aria-hidden="true" focusable="false">

@@ -9,6 +9,7 @@ import { live } from "../store/live.ts";
 import { preferences } from "../store/preferences.ts";
 import { Dialog } from "./dialog.tsx";
 
+/** Null while `helpIsOpen` is false. */
 export function HelpDialog(): JSX.Element | null {
   if (!helpIsOpen.value) return null;
   const { shortcuts } = preferences;

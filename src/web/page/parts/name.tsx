@@ -10,6 +10,7 @@ import { printable } from "../../../domain/printable.ts";
 /** Characters at the end that are always shown. */
 const TAIL = 13;
 
+/** `text` is a path with `/` or a name, as it comes from the daemon; the whole of it is the tooltip. */
 export function Name({ text }: { readonly text: string }): JSX.Element {
   const safe = printable(text);
   const slash = safe.lastIndexOf("/") + 1;

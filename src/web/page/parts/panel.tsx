@@ -6,6 +6,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useId } from "preact/hooks";
 
+/** `class` is added to the panel's own. */
 export interface PanelProps {
   readonly title: string;
   /** Beside the heading: a number, a link. */
@@ -14,6 +15,7 @@ export interface PanelProps {
   readonly children: ComponentChildren;
 }
 
+/** A region with the heading as its name. */
 export function Panel({ title, aside, class: name = "", children }: PanelProps): JSX.Element {
   const id = useId();
   return (

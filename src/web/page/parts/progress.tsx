@@ -6,6 +6,7 @@
 import type { JSX } from "preact";
 import { ratio } from "./format.ts";
 
+/** `done` of `all`, in any unit. */
 export interface ProgressProps {
   readonly done: number;
   readonly all: number;
@@ -16,6 +17,7 @@ export interface ProgressProps {
   readonly tone?: "good" | "busy" | "warning" | "bad";
 }
 
+/** Full where `all` is 0 or less than `done`. */
 export function Progress({ done, all, label, text, tone = "busy" }: ProgressProps): JSX.Element {
   const part = ratio(done, all);
   return (

@@ -5,6 +5,7 @@
  */
 import type { JSX } from "preact";
 
+/** Takes the place of the whole page while `link` says `no_session`. */
 export function SessionOver(): JSX.Element {
   return (
     <main class="session-over">

@@ -9,6 +9,7 @@ import { Glyph, type GlyphName } from "./glyph.tsx";
 
 const PROOFS: Readonly<Record<string, string>> = { checksum: "proven", read_back: "read back", size: "size only" };
 
+/** Delivered ones say how they were proven; the message of a failure is the tooltip. */
 export function StateWord({ one }: { readonly one: DeliveryView }): JSX.Element {
   const { glyph, tone, word } = wordOf(one);
   return (

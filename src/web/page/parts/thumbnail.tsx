@@ -13,6 +13,7 @@ import { Glyph } from "./glyph.tsx";
 import { Name } from "./name.tsx";
 import { Time } from "./time.tsx";
 
+/** A sign in place of the picture where there is no preview, or it cannot be loaded. */
 export function Thumbnail({ one }: { readonly one: DeliveryView }): JSX.Element {
   const [broken, setBroken] = useState(false);
   // The same image comes once for every destination: its first address stays.

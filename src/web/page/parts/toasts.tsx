@@ -7,6 +7,7 @@ import type { JSX } from "preact";
 import { dismiss, toasts } from "../store/actions.ts";
 import { Glyph } from "./glyph.tsx";
 
+/** A log (WAI-ARIA 1.2) of the last three. */
 export function Toasts(): JSX.Element {
   return (
     <div class="toasts" role="log" aria-live="polite" aria-label="What was done">

@@ -8,12 +8,14 @@ import type { Actions } from "../../api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { ask, AskError } from "./ask.ts";
 
+/** Something to be said; `id` counts up. */
 export interface Toast {
   readonly id: number;
   readonly level: "good" | "bad";
   readonly text: string;
 }
 
+/** What is said now, the oldest first, at most three. */
 export const toasts = signal<readonly Toast[]>([]);
 /** Longer for a failure: it is to be read. */
 const SHOWN_MS = { good: 5_000, bad: 12_000 } as const;
@@ -26,6 +28,7 @@ export function toast(level: Toast["level"], text: string): void {
   setTimeout(() => dismiss(id), SHOWN_MS[level]);
 }
 
+/** Takes it away before its time; nothing there is fine. */
 export function dismiss(id: number): void {
   toasts.value = toasts.value.filter((one) => one.id !== id);
 }

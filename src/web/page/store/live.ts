@@ -14,7 +14,10 @@ export type Link =
   | { readonly kind: "lost"; readonly retryAt: number }
   | { readonly kind: "no_session" };
 
+/** The state as last heard; null before the first snapshot. Kept while the connection is lost. */
 export const live = signal<LiveState | null>(null);
+
+/** Whether `live` is of this moment. */
 export const link = signal<Link>({ kind: "connecting" });
 /** When the last message came, by the browser's clock; 0 before the first. */
 export const heardAt = signal(0);
@@ -29,7 +32,10 @@ export function part<K extends keyof LiveState>(name: K): ReadonlySignal<LiveSta
   return computed(() => live.value?.[name] ?? null);
 }
 
+/** The daemon's own; `now/shown_headline.ts` has the one to show. */
 export const headline: ReadonlySignal<Headline | null> = part("headline");
+
+/** 0 before the first snapshot. */
 export const troubleCount: ReadonlySignal<number> = computed(() => live.value?.troubleCount ?? 0);
 
 /** Deliveries that changed; `more` where there were others besides. */

@@ -7,8 +7,11 @@ import { effect, type Signal, signal } from "@preact/signals";
 
 /** `red` keeps eyes that are used to the dark. */
 export const THEMES = ["auto", "light", "dark", "red"] as const;
+
+/** One of {@linkcode THEMES}; `auto` follows the browser. */
 export type Theme = typeof THEMES[number];
 
+/** To be read and set as signals. */
 export interface Preferences {
   readonly theme: Signal<Theme>;
   /** Times in UT in place of the browser's own zone. */
@@ -17,6 +20,7 @@ export interface Preferences {
   readonly shortcuts: Signal<boolean>;
 }
 
+/** Each change is kept at once, under `image-transfer <name>` in `localStorage`. */
 export const preferences: Preferences = {
   theme: kept("theme", "auto", (text) => THEMES.find((theme) => theme === text)),
   utc: kept("utc", false, truth),

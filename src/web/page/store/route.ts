@@ -5,18 +5,24 @@
  */
 import { signal } from "@preact/signals";
 
+/** In the order of the tabs and of the keys 1 to 4. */
 export const VIEWS = ["now", "night", "history", "trouble"] as const;
+
+/** A view's name in the address. */
 export type View = typeof VIEWS[number];
 
+/** `query` holds every parameter of the address as text. */
 export interface Route {
   readonly view: View;
   readonly query: Readonly<Record<string, string>>;
 }
 
+/** Where the page is; anything unknown is `now`. To be changed by the functions here only. */
 export const route = signal<Route>(read());
 /** True once a dialog was opened from within the page: going back closes it. */
 let canGoBack = false;
 
+/** To be called once: follows the address. */
 export function startRouting(): void {
   addEventListener("hashchange", () => {
     route.value = read();

@@ -18,6 +18,7 @@ import { show } from "../store/route.ts";
 const first = part("trouble");
 const destinations = part("destinations");
 
+/** The first 50 come with the live state; more are asked for where there are more. */
 export function TroubleView(): JSX.Element {
   const known = first.value ?? [];
   const total = troubleCount.value;
