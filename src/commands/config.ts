@@ -55,6 +55,7 @@ const schemaParser = command("schema", map(object({}), () => ({ what: "schema" a
   brief: plain("Print the JSON Schema, for editors"),
 });
 
+/** Exit code 2 where the configuration has a fault; it names all of them, with line and column. */
 export const config = defineCommand({
   name: "config",
   help: "Check, show and generate configurations: validate, show, generate, schema",

@@ -10,6 +10,7 @@ import { type Log, openLog } from "../notify/log.ts";
 import { followRunning } from "../notify/running.ts";
 import type { Tools } from "./command.ts";
 
+/** The log of one daemon, in its file and on standard error. Disposing of it writes what waits. */
 export interface Console extends AsyncDisposable {
   /** Hears the event stream. */
   readonly listen: (event: TransferEvent) => void;
@@ -19,6 +20,7 @@ export interface Console extends AsyncDisposable {
 
 const DRAW_EVERY_MS = 250;
 
+/** Never throws for a log that cannot be written: that is said on standard error. */
 export async function openConsole(first: LogSettings, { system, stderr }: Tools): Promise<Console> {
   const pretty = system.isTerminal("stderr");
   const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;

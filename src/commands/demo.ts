@@ -22,6 +22,7 @@ import type { System } from "../system/system.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { type Exposure, fakeCamera } from "./fake_camera.ts";
 
+/** What `demo` is told; times as they are written, like `20s` or `2m`, undefined for the usual ones. */
 export interface DemoInput {
   readonly for: string | undefined;
   readonly every: string | undefined;
@@ -29,6 +30,7 @@ export interface DemoInput {
   readonly faults: boolean;
 }
 
+/** Exit code 1 where an image was lost or is not proven. */
 export const demo = defineCommand({
   name: "demo",
   help: "Show it at work: a fake camera, a local destination, nothing to set up",
@@ -50,6 +52,11 @@ export const demo = defineCommand({
 /** Longest time that images may take to arrive after the camera has stopped. */
 const LAST_WAIT_MS = 30_000;
 
+/**
+ * Works in folders of its own, with a configuration and a state of its own.
+ *
+ * @throws {Failure} `configuration` for a folder that is there already, or a time that is none.
+ */
 export async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const { system } = tools;
   const lastsMs = input.for === undefined ? Infinity : duration("--for", input.for);

@@ -18,6 +18,7 @@ import { enroll } from "./enroll.ts";
 import { fault, type Finding, findingText } from "./finding.ts";
 import { configOption, jsonOption } from "./options.ts";
 
+/** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */
 export const doctor = defineCommand({
   name: "doctor",
   help: "Try everything once, and name each fault with its fix",

@@ -17,10 +17,13 @@ export interface Exposure {
   readonly oddity: string | null;
 }
 
+/** How the camera works. */
 export interface CameraOptions {
+  /** Absolute; the folder of the night is made in it. */
   readonly folder: string;
   /** From the begin of one exposure to the next, milliseconds. */
   readonly everyMs: number;
+  /** Write as bad cameras do: pausing in the middle, or under another name first. */
   readonly faults: boolean;
   /** Observing night, the folder the images go to: `YYYYMMDD`. */
   readonly night: string;

@@ -18,10 +18,12 @@ export interface Finding {
   readonly code: string | null;
 }
 
+/** Nothing is to be done. */
 export function ok(about: string, what: string): Finding {
   return { level: "ok", about, what, hint: "", code: null };
 }
 
+/** `hint` says what a person may do about it. */
 export function warning(about: string, what: string, hint: string): Finding {
   return { level: "warning", about, what, hint, code: null };
 }

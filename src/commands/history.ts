@@ -25,6 +25,7 @@ const textOption = (
   help: string,
 ) => optional(option(name, string({ metavar }), { description: plain(help) }));
 
+/** `--json` and `--csv` print the shape of `DeliveryJson`. Exit code 0 also where nothing is found. */
 export const history = defineCommand({
   name: "history",
   help: "Show what was delivered and what was not",

@@ -24,6 +24,7 @@ export interface InitInput {
   readonly format: "yaml" | "toml" | undefined;
 }
 
+/** Exit code 2 where the person asked breaks off: then nothing is written. */
 export const init = defineCommand({
   name: "init",
   help: "Write a commented configuration to begin with (also --create-config)",

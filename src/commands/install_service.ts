@@ -36,6 +36,7 @@ export interface InstallInput {
   readonly dryRun: boolean;
 }
 
+/** Ends with 0 only after the daemon has answered; with `--dry-run` it writes and runs nothing. */
 export const installService = defineCommand({
   name: "install-service",
   help: "Start by itself from now on: systemd, launchd, Task Scheduler",

@@ -10,6 +10,7 @@ import { defineCommand, EXIT, plain } from "./command.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
+/** The address goes to standard output. Exit code 1 without a page, 4 without a daemon. */
 export const open = defineCommand({
   name: "open",
   help: "Open the live page in the browser",

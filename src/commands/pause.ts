@@ -23,6 +23,7 @@ const parser = object({
   ),
 });
 
+/** By the daemon, else in the ledger. Exit code 0 also where it was paused already. */
 export const pause = defineCommand({
   name: "pause",
   help: "Send nothing to a destination, or to all, until it is resumed",
@@ -36,6 +37,7 @@ export const pause = defineCommand({
   },
 });
 
+/** By the daemon, which then tries at once also where it holds or waits; else in the ledger. */
 export const resume = defineCommand({
   name: "resume",
   help: "Send to a paused destination again, or to all",

@@ -8,6 +8,7 @@ import { defineCommand, EXIT } from "./command.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
+/** Exit code 2 where the configuration has a fault, 4 without a daemon. */
 export const reload = defineCommand({
   name: "reload",
   help: "Let the running daemon read its configuration again",

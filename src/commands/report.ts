@@ -23,6 +23,7 @@ import { askDestination } from "./ask_destination.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 
+/** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
 export const report = defineCommand({
   name: "report",
   help: "Tell how a night came out: seen, delivered, proven, still there",

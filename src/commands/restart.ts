@@ -14,6 +14,7 @@ import { stopDaemon } from "./stop.ts";
 /** How long a service manager may take to start it again, milliseconds: systemd and launchd wait ten seconds. */
 const TAKE_OVER_MS = 20_000;
 
+/** Waits 20 s for a service manager to start it again. Exit code 1 where it does not end. */
 export const restart = defineCommand({
   name: "restart",
   help: "End the running daemon and start it again",

@@ -12,6 +12,7 @@ import { defineCommand, EXIT, plain } from "./command.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
+/** By the daemon, else in the ledger. Exit code 1 where none of the named ones can be retried. */
 export const retry = defineCommand({
   name: "retry",
   help: "Try failed deliveries again: by their ids, or all",

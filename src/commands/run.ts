@@ -16,6 +16,10 @@ import { deliverOnce } from "./deliver_once.ts";
 import { type RunInput, runOptions } from "./options.ts";
 import { keepServiceManager } from "./service_manager.ts";
 
+/**
+ * Exit code 3 where another instance has the state directory, 1 after an internal error or, with `--once`, where anything is
+ * left.
+ */
 export const run = defineCommand({
   name: "run",
   help: "Watch and deliver, in the foreground",

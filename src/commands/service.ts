@@ -21,6 +21,10 @@ import { followFile, lastLines } from "./service_log.ts";
 /** How long a daemon is given to park what is in flight. */
 const STOP_MS = 30_000;
 
+/**
+ * The service is found by its name and by the mark that install-service left. Exit code 4 where there is none, or it does not
+ * run.
+ */
 export const service = defineCommand({
   name: "service",
   help: "Control the installed service: start, stop, restart, status, logs",

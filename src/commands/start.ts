@@ -9,6 +9,7 @@ import { defineCommand, plain } from "./command.ts";
 import { runOptions } from "./options.ts";
 import { runDaemon } from "./run.ts";
 
+/** As {@linkcode runDaemon}; `--foreground` changes nothing. */
 export const start = defineCommand({
   name: "start",
   help: "The same as run; install-service starts it in the background",

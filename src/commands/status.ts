@@ -12,6 +12,7 @@ import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./status_text.ts";
 
+/** Exit code 4 without a daemon, also where the ledger could be read. */
 export const status = defineCommand({
   name: "status",
   help: "Show how the daemon and its destinations are",

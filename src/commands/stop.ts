@@ -12,6 +12,7 @@ import { findInstalled, serviceName } from "./installed_service.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
+/** Exit code 1 where it has not ended 15 s after the shutdown time-out, 4 without a daemon. */
 export const stop = defineCommand({
   name: "stop",
   help: "End the running daemon; what is in flight is finished or parked",

@@ -1,5 +1,5 @@
 /**
- * `sync`: lists the watched folders and delivers what is new, now; the only trigger of a job with `schedule: manual`.
+ * `sync`: has the running daemon list the watched folders at once and deliver what is new.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { defineCommand, EXIT, plain } from "./command.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
+/** Asks, and does not wait for the listing. Exit code 4 without a daemon. */
 export const sync = defineCommand({
   name: "sync",
   help: "Look for new files and deliver them now",

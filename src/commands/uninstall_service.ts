@@ -29,6 +29,7 @@ export interface UninstallInput {
 /** How long a daemon is given to park what is in flight. */
 const STOP_MS = 30_000;
 
+/** Exit code 0 also where there is none. Refuses a service that install-service did not make. */
 export const uninstallService = defineCommand({
   name: "uninstall-service",
   help: "No longer start by itself; --purge forgets what was delivered",

@@ -31,6 +31,7 @@ export interface Verified {
   readonly reason: string | null;
 }
 
+/** Exit code 1 for files that are missing, differ or cannot be asked; those of which only the size is known do not count. */
 export const verify = defineCommand({
   name: "verify",
   help: "Hash the delivered files at their destinations again",

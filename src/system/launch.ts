@@ -85,7 +85,7 @@ function dropLoaderVariables(): void {
   }
 }
 
-/** The variables that are dropped for children; the build lists them in `--allow-env`. */
+/** The variables that are dropped for children, where this build may drop them. */
 export const LOADER_VARIABLES: readonly string[] = [
   "LD_LIBRARY_PATH",
   "LD_PRELOAD",
