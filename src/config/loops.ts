@@ -9,7 +9,9 @@ import type { Surroundings } from "./surroundings.ts";
 
 /** A destination (numbers of job and destination) that files would come back from. */
 export interface Loop {
+  /** Place in the list, from 0. */
   readonly job: number;
+  /** Place in its job's list, from 0. */
   readonly destination: number;
   readonly message: string;
 }

@@ -8,6 +8,7 @@
 /** What of the options is passed on, and what is wrong with the others. */
 export interface CheckedOptions {
   readonly kept: readonly string[];
+  /** `index` is the place among the options as they were written, from 0. */
   readonly faults: readonly { readonly index: number; readonly message: string }[];
 }
 

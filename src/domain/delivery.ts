@@ -18,6 +18,7 @@ export type DeliveryState =
 
 /** One file version × one destination. */
 export interface Delivery {
+  /** Of the ledger; given in the order of queueing, never used again. */
   readonly id: number;
   readonly source: SourceFile;
   /** Name of the destination. */
@@ -30,6 +31,7 @@ export interface Delivery {
   readonly night: string;
   /** How often it was tried and failed for a reason of its own; outages of the destination do not count. */
   readonly attempts: number;
+  /** When it was admitted, milliseconds since 1970 UTC. */
   readonly queuedAt: number;
   readonly state: DeliveryState;
 }

@@ -49,7 +49,9 @@ const NEXT_STEP = {
 export interface FailureRecord {
   readonly code: FailureCode;
   readonly next: NextStep;
+  /** One sentence without a full stop; text from outside in it may hold anything. */
   readonly message: string;
+  /** What would help; empty where there is nothing to say. */
   readonly hint: string;
 }
 

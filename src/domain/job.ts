@@ -20,6 +20,7 @@ export interface Destination {
   readonly method: MethodName;
   /** Host name or alias of the user's ssh_config; null with `local`. */
   readonly host: string | null;
+  /** Null leaves it to ssh_config, as does a null `port`. */
   readonly user: string | null;
   readonly port: number | null;
   /** The folder at the destination under which everything goes; absolute, or relative to the remote home. */
@@ -30,9 +31,13 @@ export interface Destination {
   /** Longest time without progress, milliseconds. */
   readonly timeoutMs: number;
   readonly verify: Exclude<ProofLevel, "read_back">;
+  /** Tries of a file in all until it is failed; 0 counts as 1. */
   readonly retryAttempts: number;
+  /** Pause after the first failure; it doubles, see `back_off.ts`. */
   readonly retryDelayMs: number;
+  /** Most batches under way at once. */
   readonly parallelTransfers: number;
+  /** By the time of last change of the source file. */
   readonly order: "oldest_first" | "newest_first";
   readonly onConflict: ConflictPolicy;
   /** Bytes per second; null without limit. */

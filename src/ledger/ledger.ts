@@ -101,6 +101,7 @@ export interface NightPoint {
   readonly destination: string;
   readonly size: number;
   readonly queuedAt: number;
+  /** Null while it is not delivered. */
   readonly deliveredAt: number | null;
 }
 

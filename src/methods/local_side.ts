@@ -35,6 +35,10 @@ const LARGE_AT_ONCE = 4;
 /** Files of less than this are small, bytes. */
 export const SMALL_BYTES = 1024 * 1024;
 
+/**
+ * Remembers the device found by `attach`: from then on another one is `device_missing`. The folders it has flushed are remembered
+ * too.
+ */
 export function localSide(destination: Destination, context: Pick<MethodContext, "system" | "stagingRoot">): LocalSide {
   const { system, stagingRoot } = context;
   const base = nativeBase(destination.basePath, system);

@@ -10,6 +10,7 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 export interface Running {
   readonly destination: string;
   readonly files: number;
+  /** What is there so far, of `total`. */
   readonly bytes: number;
   readonly total: number;
   /** Over the last seconds. */

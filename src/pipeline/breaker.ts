@@ -11,6 +11,7 @@ import type { FailureCode, FailureRecord } from "../domain/failure.ts";
 /** `tripped` is null while files may pass; `streak` counts the failures since something last went well. */
 export interface Breaker {
   readonly streak: number;
+  /** `probeAt` is when the next try may be made, by the monotonic clock, milliseconds. */
   readonly tripped: { readonly failure: FailureRecord; readonly probeAt: number } | null;
 }
 

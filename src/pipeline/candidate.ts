@@ -19,7 +19,9 @@ export interface Candidate {
   /** Since when this version has not changed. */
   readonly changedAt: number;
   readonly lookedAt: number;
+  /** How often this version was looked at. */
   readonly looks: number;
+  /** The former version was the same file, and shorter. */
   readonly grew: boolean;
   /** A close was told and no write after it. */
   readonly closed: boolean;
@@ -52,6 +54,7 @@ export type Standing =
 
 /** What a person is shown of a file that is being waited for. Sizes in bytes. */
 export interface Waiting {
+  /** Relative to the watched folder, `/` between the parts. */
   readonly path: string;
   readonly reason: WaitReason | "incomplete" | "refused";
   /** In words, where there is more to say. */

@@ -29,6 +29,7 @@ export const FORMAT_TOOLS: FormatTools = { formatOf, readCards, verifyFitsChecks
 /** What a look into the content gave. */
 export interface ContentFindings {
   readonly verdict: Verdict;
+  /** Null where the format has none. */
   readonly cards: Cards | null;
 }
 

@@ -42,6 +42,7 @@ export interface Office {
   readonly job: Job;
   readonly destination: Destination;
   readonly tools: OutboxTools;
+  /** The gate of this destination alone. */
   readonly own: Gate;
   readonly attempts: Attempts;
   readonly underway: Underway;
@@ -56,12 +57,15 @@ export interface Office {
   accept: boolean;
   /** Something of ours may be staged there. */
   littered: boolean;
+  /** Of the round that runs; null between rounds. */
   session: Session | null;
+  /** As last told; null where it is not known. */
   freeBytes: number | null;
   /** Rounds that are over and still have batches in hand. */
   readonly draining: Set<Promise<void>>;
   /** Ends the round: no new batches with its session. */
   endRound: () => void;
+  /** Closes the host's gate or the own one, whichever the failure concerns. */
   trip(failure: FailureRecord): void;
   /** Whether the watched folder is missing or on another device than at first: then no file of it is known to be gone. */
   readonly sourceAway: () => Promise<boolean>;

@@ -132,6 +132,7 @@ export interface DestinationView {
   readonly bytesPerSecond: number;
   /** When the oldest that still waits was queued; null if none waits. */
   readonly oldestWaiting: number | null;
+  /** Null where nothing was delivered yet, as far as is known. */
   readonly lastDelivered: number | null;
 }
 

@@ -24,9 +24,13 @@ export interface DaemonClient {
   /** Asks for a clean stop; `false` when it does not end within `waitMs`. */
   stop(waitMs: number): Promise<boolean>;
   reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
+  /** Without a job, all; names those whose folders are listed. */
   sync(job: string | undefined): Promise<readonly string[]>;
+  /** Null for all failed ones that are trouble; says how many are back in the queue. */
   retry(ids: readonly number[] | null): Promise<number>;
+  /** Null for all; names those that are paused now. */
   pause(destination: string | null, by: string): Promise<readonly string[]>;
+  /** Null for all; names those that go on. */
   resume(destination: string | null): Promise<readonly string[]>;
   /** Addresses that open the page; null without a page. */
   opening(): Promise<Opening | null>;

@@ -27,7 +27,9 @@ export interface DeliveryJson {
   /** How often it was tried: failures of its own, and the try that succeeded. Outages of the destination do not count. */
   readonly attempts: number;
   readonly queued_at: string;
+  /** Null while it is not delivered. */
   readonly delivered_at: string | null;
+  /** Why it is deferred or failed; null otherwise. */
   readonly error: Pick<FailureRecord, "code" | "message" | "hint"> | null;
 }
 

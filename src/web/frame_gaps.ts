@@ -9,6 +9,7 @@ export interface FrameGaps {
   readonly job: string;
   /** Folder and name with `#` for the number and `*` for what differs, e.g. `20260115/M31_*_####.fits`. */
   readonly series: string;
+  /** The lowest number that is there; `last` the highest. */
   readonly first: number;
   readonly last: number;
   /** `13`, `20-25`: the numbers without a file, in order. */

@@ -11,6 +11,7 @@ import { files } from "../system/files.ts";
 
 /** Which file, and how big the picture may be. */
 export interface PreviewRequest {
+  /** Absolute; `size` is the file's in bytes, `mostSide` the picture's in pixels. */
   readonly path: string;
   readonly size: number;
   readonly mostSide: number;
