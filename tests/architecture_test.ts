@@ -96,7 +96,7 @@ Deno.test("architecture: only system/ and ledger/ name Deno or node: input and o
   const names = all.filter((source) => !["system", "ledger"].includes(room(source.path)))
     .filter((source) =>
       /\bDeno\.(?!errors\b)/.test(withoutComments(source.text)) ||
-      source.imports.some((specifier) => /^node:(?!zlib$|buffer$)/.test(specifier))
+      source.imports.some((specifier) => /^node:(?!zlib$|buffer$|stream$)/.test(specifier))
     )
     .map((source) => source.path);
   assertEquals(names, []);

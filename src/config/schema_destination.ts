@@ -70,7 +70,7 @@ export const proofKeys = {
     }),
   retry_attempts: whole(0, 1000).prefault(3)
     .meta({
-      description: "How often a file is tried again before it is listed as failed. Outages of the destination do not count",
+      description: "How many tries a file gets before it is listed as failed. Outages of the destination do not count",
     }),
   retry_delay: duration("seconds", 0, DAY).prefault(5).meta({
     description: "Pause before the first further try, in seconds; it grows from try to try",

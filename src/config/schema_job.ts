@@ -33,7 +33,9 @@ export const watchKeys = {
   }),
   watch_events: z.array(oneOf(["create", "write", "remove", "rename", "chmod"]), "must be a list of events")
     .prefault(["create", "write", "remove", "rename"])
-    .meta({ description: "Which changes are logged and reach hooks" }),
+    .meta({
+      description: "Which changes are logged and reach hooks. `chmod` is accepted; rights that change alone are not told",
+    }),
   debounce_ms: duration("milliseconds", 0, 60_000).prefault(1000)
     .meta({ description: "How long changes of one file are gathered before they are told, in milliseconds" }),
   rescan_interval: duration("seconds", 1000, 7 * DAY).prefault("5m")

@@ -12,7 +12,9 @@ const DAY = 86_400_000;
 /** How much it does at once. */
 export const loadKeys = {
   max_concurrent_syncs: whole(1, 256).prefault(4).meta({ description: "How many destinations are sent to at once" }),
-  max_file_operations: whole(1, 10_000).prefault(100).meta({ description: "How many file operations run at once, over all" }),
+  max_file_operations: whole(1, 10_000).prefault(100).meta({
+    description: "How many files of a batch are looked at or read at once",
+  }),
   sync_queue_size: whole(1, 1_000_000).prefault(1000)
     .meta({ description: "How many deliveries are held in memory. The backlog itself is on disk and has no limit" }),
 };

@@ -82,9 +82,9 @@ export function corridors(tools: CorridorsTools): Corridors {
     running.delete(name);
   }
 
-  /** One gate for each host; a local destination has its own. */
-  function gateOf({ job, name, host, port }: Destination): Gate {
-    const key = host === null ? `local ${job}/${name}` : `${host.toLowerCase()}:${port ?? ""}`;
+  /** One gate for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
+  function gateOf({ job, name, host, user, port }: Destination): Gate {
+    const key = host === null ? `local ${job}/${name}` : `${user ?? ""}@${host.toLowerCase()}:${port ?? ""}`;
     const known = hosts.get(key) ?? gate(system);
     hosts.set(key, known);
     return known;

@@ -30,22 +30,25 @@ export async function round(
   soft: AbortSignal,
   hard: AbortSignal,
 ): Promise<void> {
-  const session = await connect(office, CONNECT_MS, soft);
   const over = new AbortController();
   const end = () => over.abort();
+  // A pause may come while the connection is made.
+  office.endRound = end;
+  const session = await connect(office, CONNECT_MS, soft);
   let working: Promise<unknown> = Promise.resolve();
   soft.addEventListener("abort", end, { once: true });
+  if (soft.aborted) end();
   try {
     const way = wayOf(office, session);
     // The host answered, whatever the folder there says.
     office.tools.host.admit();
     let groundAt = await groundNow(office, session, soft);
     office.own.admit();
+    if (over.signal.aborted) return;
     office.session = session;
-    office.endRound = end;
     opened(session);
     await settleFormer(office, way, hard);
-    if (soft.aborted) return;
+    if (over.signal.aborted) return;
     // A former process may have ended between the last record and the removal of its source.
     office.tools.delivered?.();
     office.tools.ledger.hurry(office.job.name, office.destination.name);

@@ -154,6 +154,24 @@ Deno.test("pause() holds new files back, survives a restart of the outbox, and r
   await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
 });
 
+for (const step of ["connect", "attach", "leftovers"] as const) {
+  Deno.test(`pause() during ${step} holds files back all the same, and resume() ends it`, async () => {
+    await using rig = await outboxRig();
+    const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+    rig.fake.before = (at) => at === step ? gone : undefined;
+    await rig.admit("a.fits", "alpha");
+    rig.start();
+    await rig.soon(() => rig.fake.calls[step] === 1, step);
+    rig.outbox.pause("observer");
+    go();
+    await rig.soon(() => rig.fake.calls.connect === 1 && rig.fake.sessions === 0, "closed");
+    await rig.clock.advance(60_000);
+    assertEquals([rig.state("a.fits"), rig.fake.calls.connect], ["queued", 1]);
+    rig.outbox.resume();
+    await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  });
+}
+
 Deno.test("resume() probes at once where the destination holds", async () => {
   await using rig = await outboxRig();
   let refused = true;
