@@ -124,6 +124,11 @@ Deno.test("architecture: signals are joined by eitherSignal(), as Deno 2.7 forge
   assertEquals(all.filter(({ text }) => /\bAbortSignal\.any\(/.test(withoutComments(text))).map(({ path }) => path), []);
 });
 
+Deno.test("architecture: only the ledger reads receipts back; all others come from verify()", () => {
+  const readers = all.filter(({ text }) => /\bstoredReceipt\b/.test(text)).map(({ path }) => path);
+  assertEquals(readers.sort(), ["domain/receipt.ts", "ledger/rows.ts"]);
+});
+
 Deno.test("architecture: every source file says in its header what it is", () => {
   assertEquals(
     all.filter((source) => !/^\/\*\*\n[\s\S]*?@module/.test(source.text.replace(/^\/\/\/.*\n|^\/\*\* @jsx.*\n/gm, ""))).map((

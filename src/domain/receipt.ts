@@ -1,6 +1,6 @@
 /**
- * The proof that a destination holds the bytes that were sent. Only {@linkcode verify} makes one,
- * so "delivered but unproven" cannot be written.
+ * The proof that a destination holds the bytes that were sent. Only {@linkcode verify} makes one, and the ledger reads
+ * back what it stored, so "delivered but unproven" cannot be written.
  *
  * @module
  */
@@ -15,6 +15,7 @@ export interface Digest {
   readonly sha256: string;
 }
 
+/** Only in the types: a literal has no such field, so it is no {@linkcode Receipt}. */
 declare const proven: unique symbol;
 
 /** Proof of one delivery. `sha256` is null where only sizes were compared and nothing was hashed. */
@@ -25,7 +26,7 @@ export interface Receipt {
   readonly level: ProofLevel;
   /** When the proof was made, milliseconds since 1970 UTC. */
   readonly at: number;
-  readonly [proven]?: true;
+  readonly [proven]: true;
 }
 
 /**
@@ -39,16 +40,26 @@ export function verify(
   level: ProofLevel,
   at: number,
 ): Receipt {
-  if (level === "none") return { bytes: sent.bytes, sha256: sent.sha256, algorithm: sent.sha256 ? "sha256" : null, level, at };
+  if (level === "none") return receipt(sent.bytes, sent.sha256, level, at);
   if (found === null) throw new Failure("mismatch", "the file is not there after it was sent", { hint: HINT });
   if (found.bytes !== sent.bytes) {
     throw new Failure("mismatch", `${sent.bytes} bytes were sent, ${found.bytes} are there`, { hint: HINT });
   }
-  if (level === "size") return { bytes: sent.bytes, sha256: null, algorithm: null, level, at };
+  if (level === "size") return receipt(sent.bytes, null, level, at);
   if (sent.sha256 === null || sent.sha256 !== found.sha256) {
     throw new Failure("mismatch", `SHA-256 differs: sent ${sent.sha256}, found ${found.sha256}`, { hint: HINT });
   }
-  return { bytes: sent.bytes, sha256: sent.sha256, algorithm: "sha256", level, at };
+  return receipt(sent.bytes, sent.sha256, level, at);
+}
+
+/** A proof that {@linkcode verify} made once, as the ledger stored it. For the ledger alone. */
+export function storedReceipt(bytes: number, sha256: string | null, level: ProofLevel, at: number): Receipt {
+  return receipt(bytes, sha256, level, at);
+}
+
+function receipt(bytes: number, sha256: string | null, level: ProofLevel, at: number): Receipt {
+  const fields: Omit<Receipt, typeof proven> = { bytes, sha256, algorithm: sha256 === null ? null : "sha256", level, at };
+  return fields as Receipt;
 }
 
 const HINT = "It is sent again. If it happens often, test memory and disks at both ends.";

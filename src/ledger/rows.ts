@@ -6,7 +6,7 @@
  */
 import type { Delivery, DeliveryState } from "../domain/delivery.ts";
 import type { FailureCode, FailureRecord, NextStep } from "../domain/failure.ts";
-import type { ProofLevel, Receipt } from "../domain/receipt.ts";
+import { type ProofLevel, type Receipt, storedReceipt } from "../domain/receipt.ts";
 import type { SourceFile } from "../domain/source_file.ts";
 import type { Row, Value } from "./database.ts";
 import type { DeliveryRow } from "./ledger.ts";
@@ -58,14 +58,12 @@ export function toSource(row: Row): SourceFile {
 
 /** The proof of a row; its columns may have been selected under another name. */
 export function toReceipt(row: Row): Receipt {
-  const sha256 = textOrNull(row, "receipt_sha256");
-  return {
-    bytes: number(row, "receipt_bytes"),
-    sha256,
-    algorithm: sha256 === null ? null : "sha256",
-    level: text(row, "receipt_level") as ProofLevel,
-    at: number(row, "receipt_at"),
-  };
+  return storedReceipt(
+    number(row, "receipt_bytes"),
+    textOrNull(row, "receipt_sha256"),
+    text(row, "receipt_level") as ProofLevel,
+    number(row, "receipt_at"),
+  );
 }
 
 /** The columns that a state sets, in the order of {@linkcode STATE_COLUMNS}. */

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { park, requeue, send } from "../../src/domain/delivery.ts";
+import { verify } from "../../src/domain/receipt.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aClaim, aFailure, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, states } from "./makers.ts";
@@ -108,7 +109,8 @@ Deno.test("record() refuses a delivered state without its proof", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const [delivery] = ledger.admit([anAdmission("a")], NOW);
-  const receipt = { bytes: 1, sha256: null, algorithm: null, level: "surely" as "size", at: NOW };
+  const digest = { bytes: 1, sha256: HASH };
+  const receipt = verify(digest, digest, "surely" as "checksum", NOW);
   assertThrows(() => ledger.record([{ ...delivery!, state: { state: "delivered", receipt } }], NOW), Error, "CHECK");
   assertEquals(states(ledger), ["a → freya queued"]);
 });
