@@ -26,7 +26,7 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
   const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
   const door = { pretty, write: (text: string) => lower ? lower.line(text) : stderr(text) };
   const open = (settings: LogSettings): Promise<Log> =>
-    openLog(settings, door, (path) => system.makeFolder(path), (message) => {
+    openLog(settings, door, system, (message) => {
       const time = new Date(system.now()).toISOString();
       door.write(settings.format === "json" ? `${JSON.stringify({ time, level: "WARNING", message })}\n` : `${message}\n`);
     });

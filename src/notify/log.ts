@@ -10,6 +10,7 @@ import { join } from "@std/path";
 import { reasonOf } from "../domain/reason.ts";
 import type { LogSettings } from "../domain/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
+import type { System } from "../system/system.ts";
 import { type LogLine, logLine } from "./log_line.ts";
 import { jsonLine, prettyLine, textLine } from "./log_text.ts";
 
@@ -31,19 +32,16 @@ export interface Log extends AsyncDisposable {
   write(line: LogLine): void;
 }
 
-/**
- * Opens the log. `makeFolder` makes the log's folder; where that or the file fails, `trouble` is told and the
- * console alone goes on.
- */
+/** Opens the log. Where its folder cannot be made or the file not opened, `trouble` is told and the console alone goes on. */
 export async function openLog(
   settings: LogSettings,
   door: ConsoleDoor | null,
-  makeFolder: (path: string) => Promise<void>,
+  system: Pick<System, "makeFolder" | "sleep">,
   trouble: (message: string) => void,
 ): Promise<Log> {
   const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble) };
   if (door) sinks.console = consoleSink(settings, door);
-  const file = await fileSink(settings, makeFolder, trouble);
+  const file = await fileSink(settings, system, trouble);
   if (file) sinks.file = file;
   await configure({
     reset: true,
@@ -80,23 +78,48 @@ function consoleSink(settings: LogSettings, door: ConsoleDoor): Sink {
 
 async function fileSink(
   settings: LogSettings,
-  makeFolder: (path: string) => Promise<void>,
+  system: Pick<System, "makeFolder" | "sleep">,
   trouble: (message: string) => void,
 ): Promise<Sink | null> {
   try {
-    await makeFolder(settings.directory);
-    return getRotatingFileSink(fileOf(settings), {
+    await system.makeFolder(settings.directory);
+    const sink = getRotatingFileSink(fileOf(settings), {
       formatter: settings.format === "json" ? jsonLine : textLine,
       maxSize: settings.maxBytes,
       maxFiles: settings.backupCount,
       nonBlocking: true,
-      // Each look whether there is something to write wakes the processor: on an idle night nothing else does so often.
-      flushInterval: 1_000,
+      // Writes what it is handed at once, without a timer of its own.
+      bufferSize: 1,
+      flushInterval: 0,
     });
+    return gathered(sink, system);
   } catch (error) {
     trouble(`${cannotWrite(settings, error)}. Set log_directory to a folder that this account may write.`);
     return null;
   }
+}
+
+/** Hands lines on together, a moment after the first of them: every write is flushed. An idle night has no timer that wakes the processor. */
+function gathered(sink: Sink & (Disposable | AsyncDisposable), clock: Pick<System, "sleep">): Sink & AsyncDisposable {
+  let waiting: LogRecord[] = [];
+  const end = new AbortController();
+  const handOn = () => {
+    const records = waiting;
+    waiting = [];
+    records.forEach(sink);
+  };
+  const gather = (record: LogRecord) => {
+    waiting.push(record);
+    if (waiting.length === 1) void clock.sleep(GATHER_MS, end.signal).then(handOn);
+    else if (waiting.length >= MOST_GATHERED) handOn();
+  };
+  return Object.assign(gather, {
+    async [Symbol.asyncDispose]() {
+      await using _sink = sink;
+      end.abort();
+      handOn();
+    },
+  });
 }
 
 /** Hears from LogTape that lines did not reach the file (its disk is full, say): said at once, then now and then. */
@@ -117,4 +140,6 @@ function fileOf(settings: LogSettings): string {
   return join(settings.directory, settings.file);
 }
 
+const GATHER_MS = 500;
+const MOST_GATHERED = 500;
 const TELL_AGAIN_MS = 10 * 60_000;

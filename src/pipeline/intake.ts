@@ -182,7 +182,7 @@ function trouble(job: Job, error: unknown) {
 
 const LOOKS_AT_ONCE = 4;
 const DUE_AT_ONCE = 250;
-const TICK_MS = 2_000;
+const TICK_MS = 5_000;
 const AGAIN_MS = 5_000;
 const TELL_AGAIN_MS = 5 * 60_000;
 const SETTLED_CHECK_MS = 25;

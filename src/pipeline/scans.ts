@@ -52,7 +52,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
   let beat = { wall: system.now(), monotonic: system.monotonic() };
 
   function dueIn(): number {
-    if (how() === null) return TICK_MS;
+    if (how() === null) return AWAY_MS;
     if (urgent.length > 0) return 0;
     if (endedAt === null) return wanted ? 0 : TICK_MS;
     const restMs = Math.min(REST_FACTOR * lastMs, job.rescanIntervalMs);
@@ -133,7 +133,8 @@ function trouble(job: Job, error: unknown): Parameters<Tell>[0] {
   return { type: "notice", level: "warning", message: text, ...(code === "internal" ? { error } : {}) };
 }
 
-const TICK_MS = 2_000;
+const TICK_MS = 5_000;
+const AWAY_MS = 2_000;
 const STOOD_STILL_MS = 10_000;
 const AGAIN_MS = 5_000;
 /** A scan that was asked for waits so many times as long as the last one took. */

@@ -7,6 +7,8 @@ import type { LogSettings } from "../../src/domain/settings.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { openLog } from "../../src/notify/log.ts";
 import { logLine } from "../../src/notify/log_line.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { createFakeClock } from "../support/fake_clock.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const digest = { bytes: 5, sha256: "ab".repeat(32) };
@@ -42,11 +44,11 @@ const failed = (code: "mismatch" | "superseded"): TransferEvent => ({
 function settings(directory: string, more: Partial<LogSettings> = {}): LogSettings {
   return { level: "info", directory, file: "image_transfer.log", maxBytes: 1e7, backupCount: 5, format: "text", ...more };
 }
-const makeFolder = (path: string) => Deno.mkdir(path, { recursive: true });
+const system = createSystem();
 
 async function written(events: readonly TransferEvent[], more: Partial<LogSettings> = {}): Promise<string> {
   await using folder = await tempFolder();
-  await using log = await openLog(settings(folder.path, more), null, makeFolder, (message) => assert(false, message));
+  await using log = await openLog(settings(folder.path, more), null, system, (message) => assert(false, message));
   events.forEach((event) => log.listen(event));
   await log[Symbol.asyncDispose]();
   return await Deno.readTextFile(join(folder.path, "image_transfer.log"));
@@ -110,7 +112,7 @@ Deno.test("the log rotates and keeps as many old files as asked", async () => {
     await using log = await openLog(
       settings(folder.path, { maxBytes: 300, backupCount: 2 }),
       null,
-      makeFolder,
+      system,
       (message) => assert(false, message),
     );
     for (let n = 0; n < 4; n++) log.listen(delivered());
@@ -120,13 +122,35 @@ Deno.test("the log rotates and keeps as many old files as asked", async () => {
   assertEquals(names, ["image_transfer.log", "image_transfer.log.1", "image_transfer.log.2"]);
 });
 
+Deno.test("the log writes its lines half a second after the first, or when there are many, and has no timer while it is idle", async () => {
+  await using folder = await tempFolder();
+  const clock = createFakeClock({ startMs: 0 });
+  await using log = await openLog(
+    settings(folder.path),
+    null,
+    { makeFolder: system.makeFolder, sleep: clock.sleep },
+    (message) => assert(false, message),
+  );
+  const file = join(folder.path, "image_transfer.log");
+  const lines = async () => (await Deno.readTextFile(file)).split("\n").length - 1;
+  log.listen(delivered());
+  log.listen(delivered());
+  await clock.advance(499);
+  assertEquals(await lines(), 0);
+  await clock.advance(1);
+  while (await lines() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals(clock.sleeping, 0);
+  for (let n = 0; n < 500; n++) log.listen(delivered());
+  while (await lines() < 502) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
 Deno.test("openLog() says when the file cannot be written, and the console goes on", async () => {
   await using folder = await tempFolder();
   await Deno.writeTextFile(join(folder.path, "taken"), "");
   const troubles: string[] = [];
   const lines: string[] = [];
   const door = { pretty: false, write: (text: string) => void lines.push(text) };
-  await using log = await openLog(settings(join(folder.path, "taken")), door, makeFolder, (message) => troubles.push(message));
+  await using log = await openLog(settings(join(folder.path, "taken")), door, system, (message) => troubles.push(message));
   log.listen(delivered());
   assertMatch(troubles.join(), /^Cannot write the log file ".*image_transfer\.log": .* Set log_directory/);
   assertMatch(lines.join(), /Successfully transferred \/data\/m31\.fits/);
@@ -140,7 +164,12 @@ Deno.test({
     const lines: string[] = [];
     const door = { pretty: false, write: (text: string) => void lines.push(text) };
     const full = { ...settings("/dev"), file: "full" };
-    await using log = await openLog(full, door, () => Promise.resolve(), (message) => troubles.push(message));
+    await using log = await openLog(
+      full,
+      door,
+      { ...system, makeFolder: () => Promise.resolve() },
+      (message) => troubles.push(message),
+    );
     for (let n = 0; n < 500; n++) log.listen(delivered());
     await log[Symbol.asyncDispose]();
     assertEquals(troubles.length, 1);
