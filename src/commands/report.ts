@@ -14,7 +14,7 @@ import type { Settings } from "../domain/settings.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import type { Session } from "../methods/method.ts";
-import { type Look, morningReport } from "../web/morning_report.ts";
+import { type Delivered, type Look, morningReport } from "../web/morning_report.ts";
 import { nightToReport } from "../web/night_to_report.ts";
 import { absence } from "../web/report_schedule.ts";
 import { reportHtml } from "../web/report_html.ts";
@@ -50,9 +50,10 @@ export const report = defineCommand({
     const now = tools.system.now();
     const made = await morningReport(night === undefined ? nightToReport(ledger, settings.jobs, now) : nightOf(night), {
       ledger,
+      system: tools.system,
       jobs: settings.jobs,
       now,
-      look: (destination, rows) => lookAt(destination, rows, deep, settings, tools),
+      look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),
     });
     const latest = ledger.nights().at(-1);
     if (made.seen.files === 0 && latest !== undefined) tools.stderr(`The last night with images: report --night ${latest}\n`);
@@ -66,7 +67,7 @@ const AT_ONCE = 200;
 
 async function lookAt(
   destination: Destination,
-  rows: readonly DeliveryRow[],
+  delivered: Delivered,
   deep: boolean,
   settings: Settings,
   tools: Tools,
@@ -74,12 +75,10 @@ async function lookAt(
   try {
     return await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
       await session.attach(false, tools.signal);
-      const reasons: (string | null)[] = [];
-      for (let at = 0; at < rows.length; at += AT_ONCE) {
-        const some = rows.slice(at, at + AT_ONCE);
-        reasons.push(...deep ? await hashed(session, some, tools.signal) : await surveyed(session, some, tools.signal));
+      for await (const rows of delivered.pieces(AT_ONCE)) {
+        delivered.found(rows, deep ? await hashed(session, rows, tools.signal) : await surveyed(session, rows, tools.signal));
       }
-      return { looked: true, hashed: deep, reasons };
+      return { looked: true, hashed: deep };
     });
   } catch (error) {
     return { looked: false, problem: failureRecord(error).message };

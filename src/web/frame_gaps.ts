@@ -17,8 +17,22 @@ export interface FrameGaps {
   readonly missingCount: number;
 }
 
+/** Gathers the names of a night, one after the other: there may be hundreds of thousands. */
+export interface FrameNumbers {
+  /** A file of the night, `/` between the parts of its path; the same one may come again, as it does for every destination. */
+  saw(job: string, path: string): void;
+  /** The gaps between all that were seen. */
+  gaps(): FrameGaps[];
+}
+
+interface Folder {
+  readonly job: string;
+  readonly folder: string;
+  /** Null for names without a counter. */
+  readonly names: Map<string, Numbered | null>;
+}
+
 interface Numbered {
-  readonly name: string;
   /** The name with what changes from frame to frame taken out. */
   readonly kin: string;
   readonly number: number;
@@ -31,77 +45,111 @@ const FEWEST = 3;
 const MOST_HOLES_PER_FRAME = 2;
 const MOST_RANGES = 50;
 
-/** Looks at the paths of a night, `/` between their parts. */
-export function frameGaps(files: readonly { readonly job: string; readonly path: string }[]): FrameGaps[] {
-  const folders = new Map<string, { readonly job: string; readonly folder: string; readonly names: Set<string> }>();
-  for (const { job, path } of files) {
-    const folder = path.slice(0, path.lastIndexOf("/") + 1);
+/** Each folder of each job is looked at by itself. */
+export function frameGaps(): FrameNumbers {
+  const folders = new Map<string, Folder>();
+  const kinds = new Map<string, string>();
+
+  function folderOf(job: string, folder: string): Folder {
     const key = `${job}\0${folder}`;
-    const known = folders.get(key) ?? { job, folder, names: new Set<string>() };
-    folders.set(key, known);
-    known.names.add(path.slice(folder.length));
+    let known = folders.get(key);
+    if (known === undefined) folders.set(key, known = { job, folder, names: new Map() });
+    return known;
   }
-  return [...folders.values()].flatMap(({ job, folder, names }) =>
-    seriesOf([...names].map(numbered).filter((name) => name !== null)).flatMap((series) => gapsOf(job, folder, series) ?? [])
-  );
+
+  return {
+    saw(job, path) {
+      const end = path.lastIndexOf("/") + 1;
+      const { names } = folderOf(job, path.slice(0, end));
+      const name = path.slice(end);
+      if (!names.has(name)) names.set(name, numbered(name, kinds));
+    },
+    gaps: () =>
+      [...folders.values()].flatMap(({ job, folder, names }) =>
+        seriesOf([...names.values()].filter((name) => name !== null)).flatMap((series) => gapsOf(job, folder, series))
+      ),
+  };
 }
 
-/** The counter is the last number of the name that is no part of a date, a time or a measured value. */
-function numbered(name: string): Numbered | null {
+/**
+ * The counter is the last number of the name that is no part of a date, a time or a measured value. `kinds` holds each kind once,
+ * so that many names share one.
+ */
+function numbered(name: string, kinds: Map<string, string>): Numbered | null {
   const dot = name.indexOf(".fit") >= 0 ? name.indexOf(".fit") : name.lastIndexOf(".");
   const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
   const plain = stem.replace(CHANGING, (found) => "*".repeat(found.length));
   const match = /(\d{2,6})(?!.*\d)/.exec(plain);
   if (match === null) return null;
   const kin = (plain.slice(0, match.index) + "#" + plain.slice(match.index + match[0].length)).replace(/\*+/g, "*") + ending;
-  return { name, kin, number: Number(match[0]), digits: match[0].length };
+  if (!kinds.has(kin)) kinds.set(kin, kin);
+  return { kin: kinds.get(kin) ?? kin, number: Number(match[0]), digits: match[0].length };
 }
 
 /** Dates, times of day, ISO times, values with a decimal point: they differ from frame to frame by themselves. */
 const CHANGING =
   /\d{4}-\d\d-\d\d|\d\d[-_:]\d\d[-_:]\d\d(?!\d)|[-+]?\d+\.\d+|(?<!\d)(?:\d{8}T?\d{6}|\d{8})(?!\d)|\d{7,}|(?<=[_T-])\d{6}(?=[_-])/g;
 
+/** Numbers that belong together. */
+interface Series {
+  readonly names: readonly Numbered[];
+  /** Each once. */
+  readonly numbers: ReadonlySet<number>;
+  readonly first: number;
+  readonly last: number;
+  /** The fewest that a number is written with. */
+  readonly digits: number;
+}
+
 /** One counter for the whole folder, as many cameras have it through all filters, where no number stands twice; else one for each kind. */
-function seriesOf(all: readonly Numbered[]): Numbered[][] {
-  if (new Set(all.map(({ number }) => number)).size === all.length && isCounter(all)) return [[...all]];
-  return [...Map.groupBy(all, ({ kin }) => kin).values()].filter(isCounter);
+function seriesOf(all: readonly Numbered[]): Series[] {
+  const whole = aSeries(all);
+  if (whole.numbers.size === all.length && isCounter(whole)) return [whole];
+  return [...Map.groupBy(all, ({ kin }) => kin).values()].map(aSeries).filter(isCounter);
 }
 
-function isCounter(series: readonly Numbered[]): boolean {
-  if (series.length < FEWEST) return false;
-  const numbers = series.map(({ number }) => number);
-  const holes = Math.max(...numbers) - Math.min(...numbers) + 1 - new Set(numbers).size;
-  return holes <= MOST_HOLES_PER_FRAME * series.length;
+/** By a loop: a call cannot take a hundred thousand arguments. */
+function aSeries(names: readonly Numbered[]): Series {
+  const numbers = new Set<number>();
+  let [first, last, digits] = [Infinity, -Infinity, Infinity];
+  for (const one of names) {
+    numbers.add(one.number);
+    first = Math.min(first, one.number);
+    last = Math.max(last, one.number);
+    digits = Math.min(digits, one.digits);
+  }
+  return { names, numbers, first, last, digits };
 }
 
-function gapsOf(job: string, folder: string, series: readonly Numbered[]): FrameGaps | null {
-  const present = new Set(series.map(({ number }) => number));
-  const [first, last] = [Math.min(...present), Math.max(...present)];
+function isCounter({ names, numbers, first, last }: Series): boolean {
+  return names.length >= FEWEST && last - first + 1 - numbers.size <= MOST_HOLES_PER_FRAME * names.length;
+}
+
+function gapsOf(job: string, folder: string, { names, numbers, first, last, digits }: Series): FrameGaps[] {
   const ranges: [number, number][] = [];
   let missingCount = 0;
   for (let number = first; number <= last; number++) {
-    if (present.has(number)) continue;
+    if (numbers.has(number)) continue;
     missingCount++;
     const range = ranges.at(-1);
     if (range?.[1] === number - 1) range[1] = number;
     else ranges.push([number, number]);
   }
-  if (missingCount === 0) return null;
-  const digits = Math.min(...series.map(({ digits }) => digits));
+  if (missingCount === 0) return [];
   const shown = (number: number) => String(number).padStart(digits, "0");
-  return {
+  return [{
     job,
-    series: folder + commonOf(series.map(({ kin }) => kin)).replace("#", "#".repeat(digits)),
+    series: folder + commonOf(new Set(names.map(({ kin }) => kin))).replace("#", "#".repeat(digits)),
     first,
     last,
     missing: ranges.slice(0, MOST_RANGES).map(([from, to]) => from === to ? shown(from) : `${shown(from)}-${shown(to)}`),
     missingCount,
-  };
+  }];
 }
 
 /** What all kinds begin and end with, a star between. */
-function commonOf(kinds: readonly string[]): string {
-  const [first = "", ...others] = [...new Set(kinds)];
+function commonOf(kinds: ReadonlySet<string>): string {
+  const [first = "", ...others] = kinds;
   if (others.length === 0) return first;
   const hash = first.indexOf("#");
   let begin = 0;

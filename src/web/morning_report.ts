@@ -1,13 +1,14 @@
 /**
  * The morning report: what a night's images came to. Well is a night only when every image that was seen is delivered, proven, and
- * still there.
+ * still there. It is read in small pieces with pauses: a report of a hundred thousand files holds up no delivery, and needs little memory.
  *
  * @module
  */
 import type { Destination, Job } from "../domain/job.ts";
 import { isTrouble } from "../domain/failure.ts";
-import type { DeliveryRow, Ledger } from "../ledger/ledger.ts";
-import { type FrameGaps, frameGaps } from "./frame_gaps.ts";
+import type { DeliveryRow, Ledger, NightTotals } from "../ledger/ledger.ts";
+import type { System } from "../system/system.ts";
+import { type FrameGaps, frameGaps, type FrameNumbers } from "./frame_gaps.ts";
 
 /** Sizes in bytes, times ISO 8601 in UTC. A shape that scripts may depend on. */
 export interface MorningReport {
@@ -42,98 +43,158 @@ export interface ReportDestination {
   readonly present: number | null;
   /** True where they were hashed again, not only looked at. */
   readonly hashed: boolean;
-  /** Delivered files that are missing or differ; the first hundred. */
+  /** Delivered files that are missing or differ. */
+  readonly wrong_count: number;
+  /** The first hundred of them. */
   readonly wrong: readonly { readonly path: string; readonly target: string; readonly reason: string }[];
   /** Why it cannot be asked. */
   readonly problem: string | null;
 }
 
-/** How a look at a destination came out: for each row, in order, why it is not there as delivered, or null. */
-export type Look =
-  | { readonly looked: true; readonly hashed: boolean; readonly reasons: readonly (string | null)[] }
-  | { readonly looked: false; readonly problem: string };
+/** How a look at a destination came out. */
+export type Look = { readonly looked: true; readonly hashed: boolean } | { readonly looked: false; readonly problem: string };
+
+/** What was delivered to a destination and should stand there now, every target once. */
+export interface Delivered {
+  /** All of it, piece by piece, at most `atOnce` at a time; to be gone through once. */
+  pieces(atOnce: number): AsyncIterable<readonly DeliveryRow[]>;
+  /** Hears for each row of a piece, in order, why it is not there as delivered, or null. */
+  found(rows: readonly DeliveryRow[], reasons: readonly (string | null)[]): void;
+}
 
 /** What the report is made of. */
 export interface ReportTools {
   readonly ledger: Pick<Ledger, "each" | "nightTotals">;
+  readonly system: Pick<System, "sleep">;
   readonly jobs: readonly Job[];
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   /** Asked once for each destination that is configured and has files of the night; never throws. */
-  readonly look: (destination: Destination, rows: readonly DeliveryRow[]) => Promise<Look>;
+  readonly look: (destination: Destination, delivered: Delivered) => Promise<Look>;
 }
 
 const MOST_SLOWEST = 10;
 const MOST_LISTED = 100;
+/** Rows read without a pause. */
+const PIECE = 500;
 
-/** `night` is `YYYYMMDD`. Reads all deliveries of it at once. */
-export async function morningReport(night: string, { ledger, jobs, now, look }: ReportTools): Promise<MorningReport> {
-  const rows = [...ledger.each({ night })].filter(({ delivery: { state } }) =>
-    state.state !== "failed" || isTrouble(state.failure)
-  );
-  const totals = ledger.nightTotals(night);
+/** `night` is `YYYYMMDD`. Goes through its deliveries twice, destination by destination. */
+export async function morningReport(night: string, tools: ReportTools): Promise<MorningReport> {
+  const totals = tools.ledger.nightTotals(night);
+  const frames = frameGaps();
   const destinations: ReportDestination[] = [];
+  const slow: Slow[] = [];
+  const undelivered: DeliveryRow[] = [];
   for (const place of totals.places) {
-    const here = rows.filter(({ delivery }) => delivery.source.job === place.job && delivery.destination === place.destination);
-    const configured = jobs.find(({ name }) => name === place.job)?.destinations.find(({ name }) => name === place.destination);
-    const { destination: name, job, expected, delivered, proven, bytes } = place;
-    destinations.push({ job, name, expected, delivered, proven, bytes, ...await presence(configured, here, look) });
+    const seen = await gather(night, place, frames, tools);
+    slow.push(...seen.slowest);
+    undelivered.push(...seen.undelivered);
+    const { job, destination: name, expected, delivered, proven, bytes } = place;
+    destinations.push({ job, name, expected, delivered, proven, bytes, ...await presence(night, place, seen.replaced, tools) });
   }
-  const undelivered = rows.filter(({ delivery }) => delivery.state.state !== "delivered");
-  const gaps = frameGaps(rows.map(({ delivery: { source: { job, path } } }) => ({ job, path })));
-  const isWell = ({ expected, proven, present, delivered, wrong }: ReportDestination) =>
-    delivered === expected && proven === expected && present !== null && wrong.length === 0;
+  const gaps = frames.gaps();
+  const isWell = ({ expected, proven, present, delivered, wrong_count }: ReportDestination) =>
+    delivered === expected && proven === expected && present !== null && wrong_count === 0;
   return {
     night,
-    made_at: new Date(now).toISOString(),
+    made_at: new Date(tools.now).toISOString(),
     all_well: undelivered.length === 0 && gaps.length === 0 && destinations.every(isWell),
     seen: { files: totals.files, bytes: totals.bytes },
     destinations,
     gaps,
-    slowest: slowestOf(rows),
-    undelivered: undelivered.slice(0, MOST_LISTED).map(({ delivery: { id, source, destination, state } }) => ({
-      id,
-      path: source.absolutePath,
-      destination,
-      state: state.state,
-      message: "failure" in state ? state.failure.message : state.state === "sending" ? "it is being sent" : "it waits",
-      hint: "failure" in state ? state.failure.hint : "",
-    })),
+    slowest: slowestOf(slow),
+    undelivered: undelivered.sort((a, b) => a.delivery.id - b.delivery.id).slice(0, MOST_LISTED).map(({ delivery }) => {
+      const { id, source, destination, state } = delivery;
+      return {
+        id,
+        path: source.absolutePath,
+        destination,
+        state: state.state,
+        message: "failure" in state ? state.failure.message : state.state === "sending" ? "it is being sent" : "it waits",
+        hint: "failure" in state ? state.failure.hint : "",
+      };
+    }),
   };
 }
 
-type Presence = Pick<ReportDestination, "present" | "hashed" | "wrong" | "problem">;
+type Place = NightTotals["places"][number];
+type Slow = MorningReport["slowest"][number];
+
+/** What the rows of a place tell by themselves; `replaced` are those whose target was delivered again later. */
+async function gather(night: string, { job, destination }: Place, frames: FrameNumbers, { ledger, system }: ReportTools) {
+  const latest = new Map<string, { readonly id: number; readonly at: number }>();
+  const replaced = new Set<number>();
+  const undelivered: DeliveryRow[] = [];
+  let slowest: Slow[] = [];
+  for await (const rows of inPieces(ledger.each({ night, job, destination }), PIECE, system)) {
+    const slow = [...slowest];
+    for (const row of rows) {
+      const { delivery: { id, source, target, queuedAt, state }, deliveredAt } = row;
+      if (state.state === "failed" && !isTrouble(state.failure)) continue;
+      frames.saw(source.job, source.path);
+      if (deliveredAt === null) {
+        if (undelivered.length < MOST_LISTED) undelivered.push(row);
+        continue;
+      }
+      const before = latest.get(target);
+      if (before === undefined || deliveredAt >= before.at) latest.set(target, { id, at: deliveredAt });
+      if (before !== undefined) replaced.add(deliveredAt >= before.at ? before.id : id);
+      slow.push({ path: source.absolutePath, destination, seconds: Math.max(0, deliveredAt - queuedAt) / 1000 });
+    }
+    slowest = slowestOf(slow);
+  }
+  return { replaced, undelivered, slowest };
+}
+
+type Presence = Pick<ReportDestination, "present" | "hashed" | "wrong_count" | "wrong" | "problem">;
 
 async function presence(
-  destination: Destination | undefined,
-  rows: readonly DeliveryRow[],
-  look: ReportTools["look"],
+  night: string,
+  { job, destination: name, delivered }: Place,
+  replaced: ReadonlySet<number>,
+  tools: ReportTools,
 ): Promise<Presence> {
-  const delivered = latestOfEachTarget(rows.filter(({ delivery }) => delivery.state.state === "delivered"));
-  const unknown = (problem: string): Presence => ({ present: null, hashed: false, wrong: [], problem });
+  const unknown = (problem: string): Presence => ({ present: null, hashed: false, wrong_count: 0, wrong: [], problem });
+  const destination = tools.jobs.find((one) => one.name === job)?.destinations.find((one) => one.name === name);
   if (destination === undefined) return unknown("it is not configured any more");
-  if (delivered.length === 0) return { present: 0, hashed: false, wrong: [], problem: null };
-  const found = await look(destination, delivered);
-  if (!found.looked) return unknown(found.problem);
-  const wrong = delivered.flatMap(({ delivery: { source, target } }, index) => {
-    const reason = found.reasons[index] ?? null;
-    return reason === null ? [] : [{ path: source.absolutePath, target, reason }];
-  });
-  return { present: delivered.length - wrong.length, hashed: found.hashed, wrong: wrong.slice(0, MOST_LISTED), problem: null };
+  const wrong: ReportDestination["wrong"][number][] = [];
+  let [present, wrongCount] = [0, 0];
+  const seen: Delivered = {
+    async *pieces(atOnce) {
+      const rows = tools.ledger.each({ night, job, destination: name, states: ["delivered"] });
+      for await (const piece of inPieces(rows, atOnce, tools.system)) {
+        const some = piece.filter(({ delivery: { id } }) => !replaced.has(id));
+        if (some.length > 0) yield some;
+      }
+    },
+    found(rows, reasons) {
+      for (const [index, { delivery: { source, target } }] of rows.entries()) {
+        const reason = reasons[index] ?? null;
+        if (reason === null) present++;
+        else if (++wrongCount <= MOST_LISTED) wrong.push({ path: source.absolutePath, target, reason });
+      }
+    },
+  };
+  const look: Look = delivered === 0 ? { looked: true, hashed: false } : await tools.look(destination, seen);
+  return look.looked ? { present, hashed: look.hashed, wrong_count: wrongCount, wrong, problem: null } : unknown(look.problem);
 }
 
-/** A name that was delivered several times shows its newest version; the former ones have names of their own. */
-export function latestOfEachTarget(rows: readonly DeliveryRow[]): DeliveryRow[] {
-  const latest = new Map<string, DeliveryRow>();
+/** Lets others work after each piece. */
+async function* inPieces(
+  rows: Iterable<DeliveryRow>,
+  atOnce: number,
+  system: ReportTools["system"],
+): AsyncGenerator<readonly DeliveryRow[]> {
+  let piece: DeliveryRow[] = [];
   for (const row of rows) {
-    const known = latest.get(row.delivery.target);
-    if (!known || (row.deliveredAt ?? 0) >= (known.deliveredAt ?? 0)) latest.set(row.delivery.target, row);
+    if (piece.push(row) < atOnce) continue;
+    yield piece;
+    piece = [];
+    await system.sleep(0);
   }
-  return [...latest.values()];
+  if (piece.length > 0) yield piece;
 }
 
-function slowestOf(rows: readonly DeliveryRow[]): MorningReport["slowest"] {
-  return rows.flatMap(({ delivery: { source, destination, queuedAt }, deliveredAt }) =>
-    deliveredAt === null ? [] : [{ path: source.absolutePath, destination, seconds: Math.max(0, deliveredAt - queuedAt) / 1000 }]
-  ).sort((a, b) => b.seconds - a.seconds).slice(0, MOST_SLOWEST);
+function slowestOf(slow: Slow[]): Slow[] {
+  return slow.sort((a, b) => b.seconds - a.seconds).slice(0, MOST_SLOWEST);
 }

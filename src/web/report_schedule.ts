@@ -9,9 +9,8 @@ import type { Destination } from "../domain/job.ts";
 import { rolloverMinutes } from "../domain/night.ts";
 import type { ReportSettings } from "../domain/settings.ts";
 import type { Tell } from "../domain/transfer_event.ts";
-import type { DeliveryRow } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
-import { type Look, type MorningReport, morningReport } from "./morning_report.ts";
+import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
 import { nightToReport } from "./night_to_report.ts";
 import type { PageSource } from "./page_source.ts";
 import { headlineOf, reportText } from "./report_text.ts";
@@ -93,9 +92,10 @@ async function reportNow({ source, system }: ReportScheduleTools, signal: AbortS
   const now = system.now();
   return await morningReport(nightToReport(source.ledger, jobs, now), {
     ledger: source.ledger,
+    system,
     jobs,
     now,
-    look: (destination, rows) => look(source, destination, rows, signal),
+    look: (destination, delivered) => look(source, destination, delivered, signal),
   });
 }
 
@@ -103,22 +103,20 @@ async function reportNow({ source, system }: ReportScheduleTools, signal: AbortS
 async function look(
   source: PageSource,
   destination: Destination,
-  rows: readonly DeliveryRow[],
+  delivered: Delivered,
   signal: AbortSignal,
 ): Promise<Look> {
   const at = source.destinations().find(({ destination: { job, name } }) => job === destination.job && name === destination.name);
-  const reasons: (string | null)[] = [];
   try {
-    for (let begin = 0; begin < rows.length; begin += AT_ONCE) {
-      const some = rows.slice(begin, begin + AT_ONCE);
-      const found = await at?.survey(some.map(({ delivery }) => delivery.target), signal) ?? null;
+    for await (const rows of delivered.pieces(AT_ONCE)) {
+      const found = await at?.survey(rows.map(({ delivery }) => delivery.target), signal) ?? null;
       if (found === null) return { looked: false, problem: at && reasonOf(at.state) || "it is not connected" };
-      reasons.push(...some.map(({ delivery: { source: { size } } }, index) => absence(size, found[index] ?? null)));
+      delivered.found(rows, rows.map(({ delivery: { source: { size } } }, index) => absence(size, found[index] ?? null)));
     }
   } catch (error) {
     return { looked: false, problem: failureRecord(error).message };
   }
-  return { looked: true, hashed: false, reasons };
+  return { looked: true, hashed: false };
 }
 
 /** Why what stands at a target is not what was delivered there, or null. */

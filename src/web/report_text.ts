@@ -16,9 +16,10 @@ export function reportText(report: MorningReport): string {
     `${count(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
     ...destinations.map((destination) => destinationLine(destination, destinations)),
   ];
-  for (const { name, wrong } of destinations) {
+  for (const { name, wrong, wrong_count } of destinations) {
     if (wrong.length > 0) lines.push("", `Not as delivered on ${printable(name)}:`);
     for (const { target, reason } of wrong) lines.push(`  ${pathField(target)}: ${printable(reason)}`);
+    if (wrong_count > wrong.length) lines.push(`  … and ${wrong_count - wrong.length} more`);
   }
   if (gaps.length > 0) lines.push("", "Frame numbers without a file:");
   for (const { series, missing, missingCount } of gaps) {
@@ -44,8 +45,8 @@ export function headlineOf({ all_well, seen, destinations, gaps }: MorningReport
   const faults = [
     ...destinations.filter(({ delivered, expected }) => delivered < expected)
       .map(({ name, delivered, expected }) => `${expected - delivered} not on ${printable(name)}`),
-    ...destinations.filter(({ wrong }) => wrong.length > 0)
-      .map(({ name, wrong }) => `${wrong.length} missing or changed on ${printable(name)}`),
+    ...destinations.filter(({ wrong_count }) => wrong_count > 0)
+      .map(({ name, wrong_count }) => `${wrong_count} missing or changed on ${printable(name)}`),
     ...destinations.filter(({ present }) => present === null).map(({ name }) => `${printable(name)} cannot be asked`),
     ...destinations.filter(({ proven, delivered }) => proven < delivered)
       .map(({ name, proven, delivered }) => `${delivered - proven} not proven on ${printable(name)}`),

@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { frameGaps } from "../../src/web/frame_gaps.ts";
 
-const gaps = (...paths: string[]) =>
-  frameGaps(paths.map((path) => ({ job: "a", path }))).map((
-    { series, missing, missingCount },
-  ) => [series, missing.join(" "), missingCount]);
+const gaps = (...paths: string[]) => gapsOf(paths);
+function gapsOf(paths: readonly string[]) {
+  const frames = frameGaps();
+  for (const path of paths) frames.saw("a", path);
+  return frames.gaps().map(({ series, missing, missingCount }) => [series, missing.join(" "), missingCount]);
+}
 const range = (from: number, to: number, name: (number: string) => string) =>
   Array.from({ length: to - from + 1 }, (_, i) => name(String(from + i).padStart(4, "0")));
 
@@ -46,4 +48,16 @@ Deno.test("frameGaps() knows packed names, and lists long gaps as ranges", () =>
     gaps("f_0001.fits.fz", "f_0002.fits.gz", "f_0003.fits.fz", "f_0009.fits.fz", "f_0010.fits.fz").map(([, missing]) => missing),
     ["0004-0008"],
   );
+});
+
+Deno.test("frameGaps() stands a folder of two hundred thousand files", () => {
+  const names = Array.from({ length: 200_000 }, (_, i) => `n/f_${String(i + 1).padStart(6, "0")}.fits`);
+  assertEquals(gapsOf(names), []);
+  assertEquals(gapsOf(names.toSpliced(100_000, 2)).map(([, missing]) => missing), ["100001-100002"]);
+});
+
+Deno.test("frameGaps() counts a file once that comes again with every destination, and keeps jobs apart", () => {
+  const frames = frameGaps();
+  for (const job of ["a", "b", "a"]) for (const path of ["f_0001.fits", "f_0002.fits", "f_0004.fits"]) frames.saw(job, path);
+  assertEquals(frames.gaps().map(({ job, missing }) => [job, ...missing]), [["a", "0003"], ["b", "0003"]]);
 });

@@ -1,0 +1,120 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Job } from "../../src/domain/job.ts";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { type Look, morningReport, type ReportTools } from "../../src/web/morning_report.ts";
+import { reportText } from "../../src/web/report_text.ts";
+import { anAdmission, broken, NOW, proven } from "../ledger/makers.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const NIGHT = "20240517";
+
+async function rig() {
+  const folder = await tempFolder();
+  const ledger = openLedger(folder.path);
+  const destinations = ["freya", "nas"].map((name) => ({ job: "spring", name }));
+  // Only names are asked of jobs.
+  const jobs = [{ name: "spring", destinations }] as unknown as Job[];
+  const pauses: number[] = [];
+  const pieces: number[] = [];
+  const looking = (missing: (target: string) => boolean): ReportTools["look"] => async (_, delivered): Promise<Look> => {
+    for await (const rows of delivered.pieces(300)) {
+      pieces.push(rows.length);
+      delivered.found(rows, rows.map(({ delivery: { target } }) => missing(target) ? "it is not there any more" : null));
+    }
+    return { looked: true, hashed: false };
+  };
+  return {
+    ledger,
+    pauses,
+    pieces,
+    report: (look: ReportTools["look"] = looking(() => false)) =>
+      morningReport(NIGHT, {
+        ledger,
+        jobs,
+        now: NOW,
+        system: { sleep: (ms) => Promise.resolve(void pauses.push(ms)) },
+        look,
+      }),
+    looking,
+    async [Symbol.asyncDispose]() {
+      ledger[Symbol.dispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const named = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => `n/f_${String(from + i).padStart(5, "0")}.fits`);
+
+Deno.test("morningReport() reads a long night in small pieces, pauses in between, and counts every file", async () => {
+  await using night = await rig();
+  const all = night.ledger.admit(named(1, 1200).map((path) => anAdmission(path, {}, ["freya", "nas"])), NOW - 5000);
+  night.ledger.record(all.map((one) => proven(one)), NOW);
+  const report = await night.report();
+  assertEquals(report.all_well, true);
+  assertEquals(report.destinations.map(({ name, delivered, present }) => [name, delivered, present]), [
+    ["freya", 1200, 1200],
+    ["nas", 1200, 1200],
+  ]);
+  assertEquals(report.gaps, []);
+  assertEquals(report.slowest.map(({ seconds }) => seconds), new Array(10).fill(5));
+  assert(night.pauses.length >= 2 * (1200 / 500 - 1) + 2 * (1200 / 300 - 1), `${night.pauses.length} pauses`);
+  assert(Math.max(...night.pieces) <= 300);
+});
+
+Deno.test("morningReport() lists the first hundred of what is wrong, and counts all of it", async () => {
+  await using night = await rig();
+  const all = night.ledger.admit(named(1, 250).map((path) => anAdmission(path)), NOW);
+  night.ledger.record(all.map((one) => proven(one)), NOW);
+  const report = await night.report(night.looking((target) => target !== "n/f_00001.fits"));
+  const [freya] = report.destinations;
+  assertEquals([report.all_well, freya?.present, freya?.wrong.length, freya?.wrong_count], [false, 1, 100, 249]);
+  const text = reportText(report);
+  assert(text.includes("NOT all well: 249 missing or changed on freya"), text);
+  assert(text.includes("… and 149 more"), text);
+});
+
+Deno.test("morningReport() looks for the newest of what was delivered to a target, not for what it replaced", async () => {
+  await using night = await rig();
+  const [first] = night.ledger.admit([anAdmission("a.fits", { size: 5 })], NOW);
+  night.ledger.record([proven(first!)], NOW);
+  const [second] = night.ledger.admit([anAdmission("a.fits", { size: 7, mtimeMs: NOW })], NOW + 1);
+  night.ledger.record([proven(second!)], NOW + 2);
+  const sizes: number[] = [];
+  await night.report(async (_, delivered) => {
+    for await (const rows of delivered.pieces(10)) sizes.push(...rows.map(({ delivery: { source } }) => source.size));
+    return { looked: true, hashed: false };
+  });
+  assertEquals(sizes, [7]);
+});
+
+Deno.test("morningReport() names what is not delivered in the order of queueing, over all destinations, without what was set aside", async () => {
+  await using night = await rig();
+  const [a1, a2, b1, b2] = night.ledger.admit(
+    ["a.fits", "b.fits"].map((path) => anAdmission(path, {}, ["freya", "nas"])),
+    NOW,
+  );
+  const [skipped] = night.ledger.admit([anAdmission("c_0009.fits")], NOW);
+  night.ledger.record([proven(a1!), broken(a2!), broken(b1!), broken(skipped!, "skipped")], NOW);
+  const report = await night.report();
+  assertEquals(report.undelivered.map(({ id, state }) => [id, state]), [[a2!.id, "failed"], [b1!.id, "failed"], [
+    b2!.id,
+    "queued",
+  ]]);
+  assertEquals([report.all_well, report.seen.files, report.destinations.map(({ present }) => present)], [false, 2, [1, 0]]);
+});
+
+Deno.test("morningReport() says why a destination cannot be asked, and counts nothing there", async () => {
+  await using night = await rig();
+  const all = night.ledger.admit(named(1, 2).map((path) => anAdmission(path)), NOW);
+  night.ledger.record(all.map((one) => proven(one)), NOW);
+  const report = await night.report(async (_, delivered) => {
+    for await (const rows of delivered.pieces(1)) {
+      delivered.found(rows, ["it is not there any more"]);
+      break;
+    }
+    return { looked: false, problem: "it went away" };
+  });
+  const [freya] = report.destinations;
+  assertEquals([freya?.present, freya?.wrong_count, freya?.wrong, freya?.problem], [null, 0, [], "it went away"]);
+});
