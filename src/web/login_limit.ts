@@ -44,7 +44,27 @@ export function loginLimit(): LoginLimit {
   };
 }
 
-/** An IPv6 network hands out whole /64s: they count as one peer. */
+/** An IPv6 network hands out whole /64s: they count as one peer, per interface where one is named. */
 function group(peer: string): string {
-  return peer.includes(":") && !peer.startsWith("::") ? peer.split(":").slice(0, 4).join(":") : peer;
+  const [address = "", zone = ""] = peer.toLowerCase().split("%", 2);
+  if (!address.includes(":")) return peer;
+  const words = wordsOf(address);
+  const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff;
+  // An IPv4 address in the clothes of IPv6 is the same peer as without them (RFC 4291, 2.5.5.2).
+  if (isMapped) return words.slice(6).flatMap((word) => [word >> 8, word & 255]).join(".");
+  return `${words.slice(0, 4).map((word) => word.toString(16)).join(":")}%${zone}`;
+}
+
+/** The eight words of an IPv6 address in any of its notations (RFC 4291, 2.2). */
+function wordsOf(address: string): number[] {
+  const [front = [], back] = address.split("::", 2).map((part) => part.split(":").filter((word) => word !== "").flatMap(wordOf));
+  if (back === undefined) return front;
+  return [...front, ...new Array<number>(Math.max(0, 8 - front.length - back.length)).fill(0), ...back];
+}
+
+/** One word, or the two that an IPv4 address at the end stands for. */
+function wordOf(text: string): number[] {
+  if (!text.includes(".")) return [parseInt(text, 16)];
+  const [a = 0, b = 0, c = 0, d = 0] = text.split(".").map(Number);
+  return [a << 8 | b, c << 8 | d];
 }
