@@ -64,12 +64,6 @@ export interface DeliveryAsk {
   readonly offset?: number;
 }
 
-/** What the page makes of an answer of `/api/deliveries`: its rows, and its header `total-count`. */
-export interface DeliveryPage {
-  readonly rows: readonly DeliveryView[];
-  readonly total: number;
-}
-
 /** First a snapshot, then what changes; a beat where nothing changed for ten seconds, so that a dead connection is noticed. */
 export type LiveMessage =
   | { readonly type: "snapshot"; readonly at: number; readonly state: LiveState }

@@ -6,7 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../domain/printable.ts";
 import type { MorningReport } from "./morning_report.ts";
-import { dated, duration, headlineOf } from "./report_text.ts";
+import { dated, duration, verdictOf } from "./report_text.ts";
 
 /** A whole document; all text from outside is escaped. */
 export function reportHtml(report: MorningReport): string {
@@ -21,7 +21,7 @@ export function reportHtml(report: MorningReport): string {
 <style>${STYLE}</style>
 </head>
 <body>
-<h1 class="${all_well ? "well" : "bad"}">Night ${text(dated(night))}: ${text(headlineOf(report))}</h1>
+<h1 class="${all_well ? "well" : "bad"}">Night ${text(dated(night))}: ${text(verdictOf(report))}</h1>
 <p>${seen.files} ${seen.files === 1 ? "image" : "images"} seen, ${formatBytes(seen.bytes)}.</p>
 ${
     table(

@@ -13,7 +13,7 @@ import type { System } from "../system/system.ts";
 import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
 import { nightToReport } from "./night_to_report.ts";
 import type { PageSource } from "./page_source.ts";
-import { headlineOf, reportText } from "./report_text.ts";
+import { reportText, verdictOf } from "./report_text.ts";
 import { reasonOf } from "./status_report.ts";
 
 /** Sends one report a day while it has settings. */
@@ -67,7 +67,7 @@ async function everyMorning({ at, to }: ReportSettings, tools: ReportScheduleToo
     try {
       const report = await reportNow(tools, signal);
       await send(to, report, tools.system, signal);
-      tell({ type: "notice", level: "info", message: `The report was sent: ${headlineOf(report)}` });
+      tell({ type: "notice", level: "info", message: `The report was sent: ${verdictOf(report)}` });
     } catch (error) {
       if (signal.aborted) return;
       // The address is a secret of the webhook's owner.

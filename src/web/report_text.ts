@@ -11,7 +11,7 @@ import type { MorningReport, ReportDestination } from "./morning_report.ts";
 export function reportText(report: MorningReport): string {
   const { night, all_well, seen, destinations, gaps, slowest, undelivered } = report;
   const lines = [
-    `Night ${dated(night)}: ${headlineOf(report)}`,
+    `Night ${dated(night)}: ${verdictOf(report)}`,
     "",
     `${count(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
     ...destinations.map((destination) => destinationLine(destination, destinations)),
@@ -38,7 +38,7 @@ export function reportText(report: MorningReport): string {
 }
 
 /** The whole report in a sentence. */
-export function headlineOf({ all_well, seen, destinations, gaps }: MorningReport): string {
+export function verdictOf({ all_well, seen, destinations, gaps }: MorningReport): string {
   if (seen.files === 0) return "no images";
   const names = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
   if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${names}`;
@@ -72,9 +72,13 @@ export function dated(night: string): string {
 
 /** For people: `4.2 s`, `3 min 12 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round(seconds % 3600 / 60)} min`;
+  const tenths = Math.round(seconds * 10) / 10;
+  if (tenths < 60) return `${tenths.toFixed(1)} s`;
+  // Rounded before it is split: 119.7 s are two minutes.
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function count(number: number, noun: string): string {
