@@ -9,30 +9,30 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/load.ts";
-import { Failure } from "../domain/failure.ts";
 import type { DeliveryQuery, DeliveryRow, Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { CSV_HEAD, csvLine } from "../web/delivery_csv.ts";
 import { deliveryJson } from "../web/delivery_json.ts";
 import { defineCommand, EXIT, plain } from "./command.ts";
-
 import { historyLine } from "./history_text.ts";
+import { checkName } from "./known_name.ts";
+import { emptyNight, nightOf, nightOption } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
 
-const textOption = (
-  name: "--night" | "--job" | "--destination" | "--search",
-  metavar: "NIGHT" | "JOB" | "DEST" | "TEXT",
-  help: string,
-) => optional(option(name, string({ metavar }), { description: plain(help) }));
+const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB" | "DEST" | "TEXT", help: string) =>
+  optional(option(name, string({ metavar }), { description: plain(help) }));
 
-/** `--json` and `--csv` print the shape of `DeliveryJson`. Exit code 0 also where nothing is found. */
+/**
+ * `--json` and `--csv` print the shape of `DeliveryJson`. Exit code 0 also where nothing is found; jobs and destinations may be
+ * those of the past, unknown ones are refused.
+ */
 export const history = defineCommand({
   name: "history",
   help: "Show what was delivered and what was not",
   description: "In the order of queueing, the newest last. Works with and without a running daemon.",
   parser: object({
     config: configOption,
-    night: textOption("--night", "NIGHT", "Only this observing night: YYYYMMDD, or last"),
+    night: nightOption(),
     failed: option("--failed", { description: plain("Only what failed, and why") }),
     job: textOption("--job", "JOB", "Only this job"),
     destination: textOption("--destination", "DEST", "Only this destination"),
@@ -48,10 +48,16 @@ export const history = defineCommand({
       tools.stderr("Say --json or --csv, not both.\n");
       return EXIT.usage;
     }
-    const { stateDirectory } = await loadSettings(input.config, tools.cwd, tools.system);
+    const { stateDirectory, jobs } = await loadSettings(input.config, tools.cwd, tools.system);
     using ledger = openLedger(stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
     const { job, destination, search } = input;
-    const night = input.night === undefined ? undefined : nightOf(input.night, ledger);
+    const places = ledger.places();
+    if (job !== undefined) checkName("job", job, [...jobs.map(({ name }) => name), ...places.map(({ job }) => job)]);
+    if (destination !== undefined) {
+      const configured = jobs.flatMap((job) => job.destinations.map(({ name }) => name));
+      checkName("destination", destination, [...configured, ...places.map(({ destination }) => destination)]);
+    }
+    const night = nightOf(input.night, ledger);
     const query: DeliveryQuery = {
       ...(job === undefined ? {} : { job }),
       ...(destination === undefined ? {} : { destination }),
@@ -61,11 +67,13 @@ export const history = defineCommand({
     };
     const limit = input.limit ?? (input.json || input.csv ? undefined : FOR_PEOPLE);
     const { rows, left } = newest(ledger, query, limit);
+    const empty = night === undefined ? null : emptyNight(night, "history", ledger);
+    if (empty !== null) tools.stderr(empty);
     if (input.json) printJson(rows, tools.stdout);
     else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
     else {
       const printed = printLines([], rows, historyLine, tools.stdout);
-      if (printed === 0) tools.stderr(input.failed ? "Nothing failed.\n" : "Nothing found.\n");
+      if (printed === 0 && empty === null) tools.stderr(input.failed ? "Nothing failed.\n" : "Nothing found.\n");
       else if (left > 0 && input.limit === undefined) tools.stderr(`${left} older ones are not shown: --limit N shows more.\n`);
     }
     return EXIT.done;
@@ -123,12 +131,4 @@ function printLines(
   }
   if (lines.length > 0) print(lines.join(""));
   return count;
-}
-
-/** `20240517`, `2024-05-17`, or the last night there is. */
-function nightOf(given: string, ledger: Ledger): string {
-  if (given === "last") return ledger.nights().at(-1) ?? "";
-  const night = given.replace(/^(\d{4})-(\d\d)-(\d\d)$/, "$1$2$3");
-  if (/^\d{8}$/.test(night)) return night;
-  throw new Failure("configuration", `Cannot understand the night "${given}"`, { hint: "Write it as YYYYMMDD, or last." });
 }

@@ -8,11 +8,11 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { checkName } from "./known_name.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon, whoAsks } from "./seek_daemon.ts";
 
@@ -54,9 +54,7 @@ export const resume = defineCommand({
 /** Without a daemon: in the ledger, where the next one finds it. */
 function setPaused(settings: Settings, destination: string | null, by: string | null, tools: Tools): readonly string[] {
   const known = [...new Set(settings.jobs.flatMap((job) => job.destinations).map(({ name }) => name))];
-  if (destination !== null && !known.includes(destination)) {
-    throw new Failure("configuration", `There is no destination "${destination}"`, { hint: `There are: ${known.join(", ")}.` });
-  }
+  if (destination !== null) checkName("destination", destination, known);
   const names = destination === null ? known : [destination];
   using ledger = openLedger(settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
   for (const name of names) ledger.setPaused(name, by);

@@ -7,12 +7,14 @@ import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
+import { Failure } from "../domain/failure.ts";
+import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
-import { defineCommand, EXIT, plain } from "./command.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
-/** By the daemon, else in the ledger. Exit code 1 where none of the named ones can be retried. */
+/** By the daemon, else in the ledger. Exit code 1 where not all of the named ones can be retried, 2 where one does not exist. */
 export const retry = defineCommand({
   name: "retry",
   help: "Try failed deliveries again: by their ids, or all",
@@ -29,6 +31,7 @@ export const retry = defineCommand({
     }
     const { settings, daemon } = await seekDaemon(config, tools);
     const chosen = all ? null : [...new Set(ids)];
+    if (chosen !== null) checkIds(chosen, settings, tools);
     let count: number;
     if (daemon !== null) count = await daemon.retry(chosen);
     else {
@@ -38,9 +41,18 @@ export const retry = defineCommand({
     const when = daemon === null ? "; no daemon runs, they are tried when one does" : "";
     tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} tried again${count > 0 ? when : ""}.\n`);
     if (chosen === null || count === chosen.length) return EXIT.done;
-    tools.stderr(
-      "The others are delivered already, are being sent, have been replaced by a newer version of their file, or do not exist.\n",
-    );
-    return count === 0 ? EXIT.notDelivered : EXIT.done;
+    tools.stderr("The others are delivered already, are being sent, or have been replaced by a newer version of their file.\n");
+    return EXIT.notDelivered;
   },
 });
+
+/** Nothing is tried where one id is a mistake: the others may be too. */
+function checkIds(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): void {
+  using ledger = openLedger(stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  const there = new Set(ledger.query({ ids }).map(({ delivery }) => delivery.id));
+  const unknown = ids.filter((id) => !there.has(id));
+  if (unknown.length === 0) return;
+  throw new Failure("configuration", `There is no delivery ${unknown.join(", ")}: nothing is tried again`, {
+    hint: "The ids of what failed: image-transfer history --failed",
+  });
+}

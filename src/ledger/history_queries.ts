@@ -8,7 +8,7 @@ import type { Database, Row, Value } from "./database.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, Ledger } from "./ledger.ts";
 import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 
-type History = Pick<Ledger, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights">;
+type History = Pick<Ledger, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced">;
 
 /** Rows fetched at a time by `each`. */
 const PAGE = 2_000;
@@ -63,7 +63,18 @@ export function historyQueries(db: Database): History {
     return db.all(NIGHTS).map((row) => text(row, "night"));
   }
 
-  return { query, each, count, counts, oldestWaiting, nights };
+  function places(): { job: string; destination: string }[] {
+    return db.all("SELECT job, destination FROM totals ORDER BY job, destination").map((row) => ({
+      job: text(row, "job"),
+      destination: text(row, "destination"),
+    }));
+  }
+
+  function replaced(job: string, destination: string): number[] {
+    return db.all(REPLACED, job, destination).map((row) => number(row, "id"));
+  }
+
+  return { query, each, count, counts, oldestWaiting, nights, places, replaced };
 }
 
 const FROM = "FROM deliveries d JOIN versions v ON v.id = d.version_id";
@@ -132,3 +143,9 @@ const NIGHTS = `WITH RECURSIVE n(night) AS (
     SELECT min(night) FROM deliveries
     UNION ALL SELECT (SELECT min(night) FROM deliveries WHERE night > n.night) FROM n WHERE n.night IS NOT NULL
   ) SELECT night FROM n WHERE night IS NOT NULL`;
+
+/** All but the delivery that came last to its target. */
+const REPLACED = `SELECT id FROM (
+    SELECT id, row_number() OVER (PARTITION BY target ORDER BY delivered_at DESC, id DESC) AS place
+    FROM deliveries WHERE job = ? AND destination = ? AND state = 'delivered'
+  ) WHERE place > 1 ORDER BY id`;

@@ -190,6 +190,13 @@ export interface Ledger extends Disposable {
   oldestWaiting(job?: string, destination?: string): number | null;
   /** The nights that have deliveries, `YYYYMMDD`, the first one first. */
   nights(): string[];
+  /** The jobs and destinations that ever had a delivery, also those that are not configured any more. */
+  places(): { readonly job: string; readonly destination: string }[];
+  /**
+   * Ids of what was delivered to a target that another delivery, of any night, was given later: their bytes have another name
+   * there now, or none. Reads every delivery of the destination; few ids come of it.
+   */
+  replaced(job: string, destination: string): number[];
   /** The sums of a night, without versions that were replaced before they were sent and files skipped on purpose. */
   nightTotals(night: string): NightTotals;
   /** The deliveries of a night in the order of queueing, those behind the id `after`, at most `limit`; counted as in the sums. */

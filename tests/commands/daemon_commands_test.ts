@@ -188,6 +188,10 @@ Deno.test("sync names the jobs; an unknown one is told by the daemon", async () 
 
 Deno.test("retry, pause and resume are told to the daemon", async () => {
   await using dir = await observatory();
+  {
+    using ledger = openLedger(dir.at("state"));
+    ledger.admit(["1", "2", "3", "4", "5"].map((name) => anAdmission(name)), NOW);
+  }
   await using daemon = await fakeDaemon(dir.at("state"));
   assertEquals((await image_transfer(dir, "retry", "3", "5", "3")).stderr, "2 deliveries are tried again.\n");
   assertEquals((await image_transfer(dir, "retry", "--all")).stderr, "7 deliveries are tried again.\n");
@@ -205,8 +209,16 @@ Deno.test("retry without a daemon works on the ledger", async () => {
   }
   const { code, stderr } = await image_transfer(dir, "retry", "--all");
   assertEquals([code, stderr], [0, "1 delivery is tried again; no daemon runs, they are tried when one does.\n"]);
-  assertEquals((await image_transfer(dir, "retry", "2", "3")).code, 0);
-  const nothing = await image_transfer(dir, "retry", "3", "99");
+  await assertRejects(
+    () => image_transfer(dir, "retry", "2", "99", "98"),
+    Failure,
+    "There is no delivery 99, 98: nothing is tried",
+  );
+  const some = await image_transfer(dir, "retry", "2", "3");
+  assertEquals(some.code, 1);
+  assertStringIncludes(some.stderr, "1 delivery is tried again");
+  assertStringIncludes(some.stderr, "The others are delivered already");
+  const nothing = await image_transfer(dir, "retry", "3");
   assertEquals(nothing.code, 1);
   assertStringIncludes(nothing.stderr, "0 deliveries are tried again.\n");
   using ledger = openLedger(dir.at("state"), { readOnly: true });

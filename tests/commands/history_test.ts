@@ -73,7 +73,9 @@ const FILTERS: readonly [string[], number[]][] = [
   [["--night", "2024-05-17"], [1, 3, 4]],
   [["--night", "last"], [2]],
   [["--destination", "nas"], [4]],
-  [["--job", "autumn"], []],
+  [["--job", "spring"], [1, 2, 3, 4]],
+  // Of the configuration, without a delivery so far.
+  [["--job", "default"], []],
   [["--search", "M31"], [1]],
   [["--limit", "2"], [3, 4]],
   [["--limit", "600"], [1, 2, 3, 4]],
@@ -115,11 +117,32 @@ Deno.test("history for people escapes what could move a cursor, and says why", a
 Deno.test("history says when there is nothing, and refuses what it does not understand", async () => {
   await using dir = await recorded();
   assertEquals((await history(dir, "--search", "nothing")).stderr, "Nothing found.\n");
-  assertEquals((await history(dir, "--failed", "--job", "autumn")).stderr, "Nothing failed.\n");
+  assertEquals((await history(dir, "--failed", "--job", "default")).stderr, "Nothing failed.\n");
   assertEquals((await history(dir, "--json", "--search", "nothing")).stdout, "[]\n");
   assertEquals((await history(dir, "--json", "--csv")).code, 2);
   assertEquals((await history(dir, "--limit", "0")).code, 2);
   await assertRejects(() => history(dir, "--night", "yesterday"), Failure, 'Cannot understand the night "yesterday"');
+});
+
+Deno.test("history refuses a job or destination that there is not, and names the one that was meant", async () => {
+  await using dir = await recorded();
+  const job = await assertRejects(
+    () => history(dir, "--job", "sprnig"),
+    Failure,
+    'There is no job "sprnig"; did you mean "spring"?',
+  );
+  assertEquals([job.code, job.hint], ["configuration", "There are: default, spring."]);
+  const place = await assertRejects(() => history(dir, "--destination", "tape"), Failure, 'There is no destination "tape"');
+  assertEquals([place.code, place.hint], ["configuration", "There are: freya, nas."]);
+});
+
+Deno.test("history of a night without images says so and names the last one; exit 0", async () => {
+  await using dir = await recorded();
+  const { code, stdout, stderr } = await history(dir, "--night", "2026-01-15");
+  assertEquals([code, stdout], [0, ""]);
+  assertEquals(stderr, "Night 2026-01-15: no images.\nThe last night with images: history --night 20240518\n");
+  assertEquals((await history(dir, "--night", "2026-01-15", "--json")).stdout, "[]\n");
+  assertEquals((await history(dir, "--night", "20240517", "--failed")).stderr, "Nothing failed.\n");
 });
 
 Deno.test("history of many thousands is printed in pieces; people see the newest hundred", async () => {

@@ -108,3 +108,27 @@ Deno.test("oldestWaiting() and nights() answer from what is there", async () => 
   assertEquals(ledger.oldestWaiting(), NOW + 5);
   assertEquals(ledger.nights(), ["20240517", "20240520"]);
 });
+
+Deno.test("places() names every job and destination that had a delivery, and no other", async () => {
+  await using all = await filled();
+  assertEquals(all.ledger.places(), [
+    { job: "autumn", destination: "freya" },
+    { job: "spring", destination: "freya" },
+    { job: "spring", destination: "nas" },
+  ]);
+});
+
+Deno.test("replaced() names what was delivered to a target before the last time, whatever the order of queueing", async () => {
+  await using all = await filled();
+  const [v1, other] = all.ledger.admit([anAdmission("same.fits", { size: 1 }), anAdmission("other.fits")], NOW);
+  const [v2, nas] = all.ledger.admit([{ ...anAdmission("same.fits", { size: 2 }, ["freya", "nas"]), night: "20240518" }], NOW);
+  all.ledger.record([proven(v2!)], NOW + 5);
+  all.ledger.record([proven(other!), proven(nas!)], NOW + 5);
+  assertEquals(all.ledger.replaced("spring", "freya"), []);
+  all.ledger.record([proven(v1!)], NOW + 6);
+  assertEquals(all.ledger.replaced("spring", "freya"), [v2!.id]);
+  all.ledger.record([proven(v2!)], NOW + 6);
+  // In the same millisecond the one queued later counts as the later.
+  assertEquals(all.ledger.replaced("spring", "freya"), [v1!.id]);
+  assertEquals([all.ledger.replaced("spring", "nas"), all.ledger.replaced("autumn", "freya")], [[], []]);
+});

@@ -1,0 +1,199 @@
+/** `verify` of a ledger filled by hand and a local destination, through the command line. */
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../src/commands/commands.ts";
+import { parse } from "../../src/commands/parse.ts";
+import { deliver } from "../../src/domain/delivery.ts";
+import { Failure } from "../../src/domain/failure.ts";
+import { verify as prove } from "../../src/domain/receipt.ts";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import type { System } from "../../src/system/system.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { anAdmission, broken, NOW } from "../ledger/makers.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { type TestTools, testTools } from "../support/tools.ts";
+
+interface Site extends AsyncDisposable {
+  readonly dir: TempFolder;
+  /** Delivers texts: a file name, or `target<source` where they differ. */
+  deliver(night: string, files: Readonly<Record<string, string>>, places?: { job?: string; destination?: string }): Promise<void>;
+  verify(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
+}
+
+async function site(
+  { system = {}, ...changes }: Partial<Omit<TestTools, "system">> & { system?: Partial<System> } = {},
+): Promise<Site> {
+  const dir = await tempFolder();
+  await dir.write(
+    "c.yaml",
+    `state_directory: ${dir.at("state")}
+jobs:
+  - name: spring
+    watch_path: ${dir.at("images")}
+    destinations:
+      - { name: freya, transfer_method: local, remote_base_path: ${dir.at("freya")} }
+      - { name: nas, transfer_method: local, remote_base_path: ${dir.at("nas")} }
+`,
+  );
+  for (const name of ["state", "freya", "nas"]) await Deno.mkdir(dir.at(name));
+  let now = NOW;
+  return {
+    dir,
+    async deliver(night, files, { job = "spring", destination = "freya" } = {}) {
+      using ledger = openLedger(dir.at("state"));
+      for (const [name, text] of Object.entries(files)) {
+        const path = await dir.write(`${destination}/${name}`, text);
+        const sent = await createSystem().hash(path, new AbortController().signal);
+        now += 1;
+        const admission = anAdmission(name, { size: sent.bytes, mtimeMs: now }, [destination], job);
+        const [delivery] = ledger.admit([{ ...admission, night }], now);
+        ledger.record([deliver(delivery!, prove(sent, sent, "checksum", now))], now);
+      }
+    },
+    async verify(...words) {
+      const tools = { ...testTools(dir.path, { system }), ...changes };
+      const parsed = parse(["verify", ...words, "-c", "c.yaml"], COMMANDS, {
+        version: "0",
+        stdout: tools.stdout,
+        stderr: tools.stderr,
+      });
+      const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
+      return { code, ...tools.printed };
+    },
+    [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
+  };
+}
+
+Deno.test("verify refuses a destination that there is not, and names the one that was meant", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "a.fits": "a" });
+  const failure = await assertRejects(
+    () => it.verify("--destination", "fryea"),
+    Failure,
+    'There is no destination "fryea"; did you mean "freya"?',
+  );
+  assertEquals([failure.code, failure.hint], ["configuration", "There are: freya, nas."]);
+});
+
+Deno.test("verify says that a destination with deliveries is not configured any more", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "a.fits": "a" });
+  await it.deliver("20240517", { "b.fits": "b" }, { destination: "old" });
+  const failure = await assertRejects(() => it.verify("--destination", "old"), Failure, "not configured any more");
+  assertEquals(failure.code, "configuration");
+  const { code, stderr } = await it.verify();
+  assertEquals(code, 0);
+  assertStringIncludes(stderr, "1 checked, 1 equal, 0 not\n");
+  assertStringIncludes(stderr, "Not checked: 1 delivery of the job spring to old, which is not configured any more.\n");
+});
+
+Deno.test("verify --night takes a night as report and history do, and last", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "a.fits": "a", "b.fits": "b" });
+  await it.deliver("20240518", { "c.fits": "c" });
+  assertEquals((await it.verify("--night", "20240517")).stderr, "2 checked, 2 equal, 0 not\n");
+  assertEquals((await it.verify("--night", "2024-05-17")).stderr, "2 checked, 2 equal, 0 not\n");
+  assertEquals((await it.verify("--night", "last")).stderr, "1 checked, 1 equal, 0 not\n");
+  for (const word of ["yesterday", "20241301", "2024-02-30", "2024-5-17", ""]) {
+    const failure = await assertRejects(() => it.verify("--night", word), Failure, `Cannot understand the night "${word}"`);
+    assertEquals(failure.code, "configuration");
+  }
+});
+
+Deno.test("verify of a night without images says so, names the last one, and exits 0", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "a.fits": "a" });
+  const { code, stdout, stderr } = await it.verify("--night", "2026-01-15");
+  assertEquals([code, stdout], [0, ""]);
+  assertEquals(stderr, "Night 2026-01-15: no images.\nThe last night with images: verify --night 20240517\n");
+  assertEquals((await it.verify("--night", "2026-01-15", "--json")).stdout, "[]\n");
+});
+
+Deno.test("verify says where nothing is delivered: ever, to a destination, of a night", async () => {
+  await using it = await site();
+  assertStringIncludes((await it.verify("--night", "last")).stderr, "Nothing is delivered yet.\n");
+  const empty = await it.verify();
+  assertEquals(empty.code, 0);
+  assertStringIncludes(empty.stderr, "Nothing is delivered yet.\n");
+  await it.deliver("20240517", { "a.fits": "a" });
+  assertEquals((await it.verify("--destination", "nas")).stderr, "Nothing is delivered to nas yet.\n");
+  {
+    using ledger = openLedger(it.dir.at("state"));
+    const [failed] = ledger.admit([{ ...anAdmission("x.fits"), night: "20240519" }], NOW);
+    ledger.record([broken(failed!)], NOW);
+  }
+  const { code, stderr } = await it.verify("--night", "20240519");
+  assertEquals(code, 0);
+  assertEquals(stderr, "Night 2024-05-19: nothing is delivered. What was seen of it: history --night 20240519\n");
+});
+
+Deno.test("verify holds a name that was delivered several times to its newest bytes, in whichever night", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "same.fits": "first", "a.fits": "a" });
+  await it.deliver("20240518", { "same.fits": "second" });
+  assertEquals((await it.verify()).stderr, "2 checked, 2 equal, 0 not\n");
+  // What stands there is of the next night: that is no fault of the first.
+  assertEquals((await it.verify("--night", "20240517")).stderr, "1 checked, 1 equal, 0 not\n");
+  await Deno.writeTextFile(it.dir.at("freya", "same.fits"), "Second");
+  const { code, stdout } = await it.verify("--night", "20240518");
+  assertEquals(code, 1);
+  assertMatch(stdout, /^differs {2}freya {2}same\.fits: SHA-256 [0-9a-f]{64} was delivered, [0-9a-f]{64} is there\n$/);
+});
+
+Deno.test({
+  name: "verify reads the ledger by pages and prints as it goes: the same lines and JSON for any number",
+  // The Worker that looks at many files at once rests a while before it ends.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const pages: string[] = [];
+    await using it = await site({ stdout: (text) => void pages.push(text) });
+    const files = Object.fromEntries(Array.from({ length: 450 }, (_, k) => [`${k}.fits`, `text ${k}`]));
+    await it.deliver("20240517", files);
+    await it.deliver("20240517", { "n.fits": "n" }, { destination: "nas" });
+    await Deno.remove(it.dir.at("freya", "7.fits"));
+    await Deno.remove(it.dir.at("freya", "449.fits"));
+    const { code, stderr } = await it.verify();
+    assertEquals([code, stderr], [1, "451 checked, 449 equal, 2 not\n"]);
+    assertEquals(pages, [
+      "missing  freya  7.fits: it is not there any more\n",
+      "missing  freya  449.fits: it is not there any more\n",
+    ]);
+    pages.length = 0;
+    await it.verify("--json");
+    const rows: { target: string; verdict: string }[] = JSON.parse(pages.join(""));
+    assertEquals(pages.join(""), `${JSON.stringify(rows, null, 2)}\n`);
+    assertEquals([rows.length, rows[7]?.verdict, rows[449]?.verdict, rows[450]?.target], [451, "missing", "missing", "n.fits"]);
+    assert(pages.length > 3, "printed in one piece");
+  },
+});
+
+Deno.test("verify lists what cannot be asked as unknown, and goes on with the other destinations", async () => {
+  await using it = await site();
+  await it.deliver("20240517", Object.fromEntries(Array.from({ length: 210 }, (_, k) => [`${k}.fits`, "x"])));
+  await it.deliver("20240517", { "n.fits": "n" }, { destination: "nas" });
+  await Deno.rename(it.dir.at("freya"), it.dir.at("away"));
+  const { code, stdout, stderr } = await it.verify();
+  assertEquals([code, stderr], [1, "211 checked, 1 equal, 210 not\n"]);
+  assertEquals(stdout.split("\n").filter((line) => /^unknown {2}freya {2}\d+\.fits: Cannot /.test(line)).length, 210);
+});
+
+Deno.test("verify shows on a terminal how far it is, and clears that before it prints", async () => {
+  await using it = await site({ isTerminal: true });
+  await it.deliver("20240517", { "a.fits": "a", "b.fits": "b" });
+  const { stderr } = await it.verify();
+  assertEquals(stderr, "\rfreya: 2 of 2 \r\x1b[K2 checked, 2 equal, 0 not\n");
+});
+
+Deno.test("verify that is asked to end says that not all was checked, and exits 1", async () => {
+  const ending = new AbortController();
+  const real = createSystem();
+  const hash: typeof real.hash = (path, signal, onBytes) => {
+    ending.abort(new DOMException("asked to end", "AbortError"));
+    return real.hash(path, signal, onBytes);
+  };
+  await using it = await site({ signal: ending.signal, system: { hash } });
+  await it.deliver("20240517", { "a.fits": "a", "b.fits": "b" });
+  const { code, stdout, stderr } = await it.verify("--json");
+  assertEquals([code, stdout], [1, "[]\n"]);
+  assertStringIncludes(stderr, "Stopped: not everything was checked.\n");
+});
