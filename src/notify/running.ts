@@ -1,13 +1,16 @@
 /**
- * What is on its way at this moment, per destination: fed by the event stream, read by the terminal's progress
+ * What is on its way at this moment, per destination of each job: fed by the event stream, read by the terminal's progress
  * bar and by whoever shows running transfers.
  *
  * @module
  */
+import type { Delivery } from "../domain/delivery.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 
 /** Sums over the files that a destination has in hand. Sizes in bytes. */
 export interface Running {
+  /** Destinations of different jobs may share a name. */
+  readonly job: string;
   readonly destination: string;
   readonly files: number;
   /** What is there so far, of `total`. */
@@ -25,6 +28,8 @@ interface InHand {
 }
 
 interface Lane {
+  readonly job: string;
+  readonly destination: string;
   readonly inHand: Map<number, InHand>;
   /** Bytes that moved, by second of their arrival: at most {@linkcode WINDOW} entries. */
   readonly moved: Map<number, number>;
@@ -33,13 +38,14 @@ interface Lane {
 
 const WINDOW = 4;
 
-/** Follows the stream; `running(now)` gives one entry for each destination that has something in hand. */
+/** Follows the stream; `running(now)` gives one entry for each destination of each job that has something in hand. */
 export function followRunning(): { listen(event: TransferEvent): void; running(now: number): Running[] } {
   const lanes = new Map<string, Lane>();
 
-  function lane(destination: string): Lane {
-    let known = lanes.get(destination);
-    if (!known) lanes.set(destination, known = { inHand: new Map(), moved: new Map(), path: "" });
+  function lane({ source: { job }, destination }: Delivery): Lane {
+    const key = `${job}\0${destination}`;
+    let known = lanes.get(key);
+    if (!known) lanes.set(key, known = { job, destination, inHand: new Map(), moved: new Map(), path: "" });
     return known;
   }
 
@@ -56,12 +62,12 @@ export function followRunning(): { listen(event: TransferEvent): void; running(n
     listen(event) {
       switch (event.type) {
         case "sending":
-          lane(event.delivery.destination).inHand.set(event.delivery.id, { size: event.delivery.source.size, bytes: 0 });
+          lane(event.delivery).inHand.set(event.delivery.id, { size: event.delivery.source.size, bytes: 0 });
           return;
         case "progress":
         case "delivered": {
           const { delivery } = event;
-          const of = lane(delivery.destination);
+          const of = lane(delivery);
           move(of, delivery.id, event.type === "progress" ? event.bytes : delivery.source.size, event.at);
           of.path = delivery.source.path;
           if (event.type === "delivered") of.inHand.delete(delivery.id);
@@ -70,16 +76,17 @@ export function followRunning(): { listen(event: TransferEvent): void; running(n
         case "queued":
         case "deferred":
         case "failed":
-          lane(event.delivery.destination).inHand.delete(event.delivery.id);
+          lane(event.delivery).inHand.delete(event.delivery.id);
       }
     },
     running(now) {
       const second = Math.floor(now / 1000);
-      return [...lanes].filter(([, of]) => of.inHand.size > 0).map(([destination, of]) => {
+      return [...lanes.values()].filter(({ inHand }) => inHand.size > 0).map((of) => {
         const items = [...of.inHand.values()];
         const recent = [...of.moved].filter(([at]) => at > second - WINDOW).reduce((sum, [, bytes]) => sum + bytes, 0);
         return {
-          destination,
+          job: of.job,
+          destination: of.destination,
           files: items.length,
           bytes: items.reduce((sum, item) => sum + Math.min(item.bytes, item.size), 0),
           total: items.reduce((sum, item) => sum + item.size, 0),

@@ -80,7 +80,9 @@ export function liveStates(source: PageSource, clock: Pick<Clock, "monotonic">):
         destinations,
         failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST.trouble }),
       );
-      const speeds = new Map(source.live().running.map(({ destination, bytesPerSecond }) => [destination, bytesPerSecond]));
+      const speeds = new Map(
+        source.live().running.map(({ job, destination, bytesPerSecond }) => [placeKey(job, destination), bytesPerSecond]),
+      );
       return {
         status,
         headline: headlineOf({ jobs, destinations, tonight: night, underway: queued + sending + deferred, failed }),
@@ -148,7 +150,7 @@ function destinationView(
     pausedBy: state.state === "paused" ? state.by : null,
     freeBytes,
     counts: ledger.counts(job, name),
-    bytesPerSecond: speeds.get(name) ?? 0,
+    bytesPerSecond: speeds.get(placeKey(job, name)) ?? 0,
     oldestWaiting: ledger.oldestWaiting(job, name),
     lastDelivered: lastDelivered.get(placeKey(job, name)) ?? null,
   };

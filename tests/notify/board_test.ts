@@ -24,7 +24,21 @@ Deno.test("followRunning() sums what a destination has in hand, and its speed", 
   listen({ at: 1000, type: "sending", delivery: aDelivery(1, 100) });
   listen({ at: 1000, type: "sending", delivery: aDelivery(2, 300) });
   listen({ at: 1500, type: "progress", delivery: aDelivery(2, 300), bytes: 200 });
-  assertEquals(running(1600), [{ destination: "nas", files: 2, bytes: 200, total: 400, bytesPerSecond: 50, path: "f2.fits" }]);
+  assertEquals(running(1600), [
+    { job: "j", destination: "nas", files: 2, bytes: 200, total: 400, bytesPerSecond: 50, path: "f2.fits" },
+  ]);
+});
+
+Deno.test("followRunning() keeps jobs apart whose destinations share a name", () => {
+  const { listen, running } = followRunning();
+  const other = aDelivery(2, 300);
+  listen({ at: 1000, type: "sending", delivery: aDelivery(1, 100) });
+  listen({ at: 1000, type: "sending", delivery: { ...other, source: { ...other.source, job: "k" } } });
+  listen({ at: 1500, type: "progress", delivery: aDelivery(1, 100), bytes: 80 });
+  assertEquals(running(1600).map(({ job, destination, bytesPerSecond }) => [job, destination, bytesPerSecond]), [
+    ["j", "nas", 20],
+    ["k", "nas", 0],
+  ]);
 });
 
 Deno.test("followRunning() lets go of what is delivered, deferred or failed", () => {
@@ -46,6 +60,7 @@ Deno.test("followRunning() never counts a progress that goes backwards (a new at
 
 Deno.test("bar() keeps within the width of the terminal and keeps the end of a long path", () => {
   const running = {
+    job: "j",
     destination: "nas",
     files: 1,
     bytes: 47,
@@ -60,7 +75,7 @@ Deno.test("bar() keeps within the width of the terminal and keeps the end of a l
 Deno.test("board() scrolls log lines above the bars", () => {
   const written: string[] = [];
   const { line, draw } = board((text) => written.push(text), () => 80);
-  draw([{ destination: "nas", files: 1, bytes: 1, total: 2, bytesPerSecond: 1, path: "a" }]);
+  draw([{ job: "j", destination: "nas", files: 1, bytes: 1, total: 2, bytesPerSecond: 1, path: "a" }]);
   line("hello\n");
   assert(written[1]!.startsWith("\x1b[1A\x1b[0Jhello\n"), JSON.stringify(written));
   draw([]);

@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { followRunning } from "../../src/notify/running.ts";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { liveStates } from "../../src/web/live_state.ts";
+import type { DestinationNow, PageSource } from "../../src/web/page_source.ts";
+import { statusReport } from "../../src/web/status_report.ts";
+import { anAdmission, NOW, proven } from "../ledger/makers.ts";
+import { createFakeClock } from "../support/fake_clock.ts";
+import { tempFolder } from "../support/temp.ts";
+import { STATUS } from "./fake_daemon.ts";
+
+function aDestination(job: string, name: string): DestinationNow {
+  return {
+    // The state asks where it is, nothing else.
+    destination: { job, name, host: null, user: null, basePath: "/nas" } as DestinationNow["destination"],
+    method: "local",
+    state: { state: "open" },
+    freeBytes: null,
+    transfers: [],
+    survey: () => Promise.resolve(null),
+  };
+}
+
+Deno.test("gather() tells speed and last arrival of two jobs apart whose destinations share a name", async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.path);
+  const running = followRunning();
+  const source: PageSource = {
+    status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
+    live: () => ({ running: running.running(NOW), oldestWaiting: null, givenUp: [] }),
+    sync: () => [],
+    retry: () => 0,
+    pause: () => [],
+    resume: () => [],
+    jobs: () => [],
+    destinations: () => [aDestination("spring", "nas"), aDestination("guide", "nas")],
+    ledger,
+    listen: () => () => {},
+  };
+  const states = liveStates(source, createFakeClock());
+  const [first, second] = ledger.admit([anAdmission("a.fits", {}, ["nas"]), anAdmission("b.fits", {}, ["nas"])], NOW);
+  ledger.record([proven(first!)], NOW);
+  for (const hear of [states.hear, running.listen]) {
+    hear({ type: "delivered", delivery: proven(first!), at: NOW });
+    hear({ type: "sending", delivery: second!, at: NOW });
+    hear({ type: "progress", delivery: second!, bytes: 400, at: NOW });
+  }
+  const { destinations } = await states.gather(NOW);
+  assertEquals(destinations.map(({ job, bytesPerSecond, lastDelivered }) => [job, bytesPerSecond, lastDelivered]), [
+    ["spring", 100, NOW],
+    ["guide", 0, null],
+  ]);
+});
