@@ -55,15 +55,18 @@ function goesOnByItself({ jobs, destinations, underway }: HeadlineParts): Headli
     const text = `${list(names)} ${names.length === 1 ? "is" : "are"} paused by ${paused[0].state.by}${wait}`;
     return { level: "warning", text, advice: "Resume when files may be sent again." };
   }
-  const incomplete = jobs.flatMap(({ waiting }) => waiting).filter(({ reason }) =>
-    reason === "incomplete" || reason === "refused"
-  );
-  if (incomplete.length === 0) return null;
-  return {
-    level: "warning",
-    text: incomplete.length === 1 ? "1 file was not taken: it is incomplete" : `${incomplete.length} files were not taken`,
-    advice: "Trouble names them.",
-  };
+  const givenUp = jobs.flatMap(({ waiting }) => waiting).filter(({ reason }) => reason === "incomplete" || reason === "refused");
+  const incomplete = givenUp.filter(({ reason }) => reason === "incomplete").length;
+  if (givenUp.length === 0) return null;
+  return { level: "warning", text: notTaken(incomplete, givenUp.length - incomplete), advice: "Trouble tells which, and why." };
+}
+
+function notTaken(incomplete: number, refused: number): string {
+  const all = incomplete + refused;
+  const files = all === 1 ? "1 file" : `${all} files`;
+  if (incomplete === 0) return `${files} cannot be taken`;
+  if (refused > 0) return `${files} were not taken`;
+  return all === 1 ? `${files} was not taken: it is incomplete` : `${files} were not taken: they are incomplete`;
 }
 
 function inHand({ tonight, underway }: HeadlineParts): Headline | null {
