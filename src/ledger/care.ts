@@ -7,10 +7,11 @@
 import { backup } from "node:sqlite";
 import { failureRecord } from "../domain/failure.ts";
 import { join } from "@std/path";
-import { Database, isDamage, type Row } from "./database.ts";
+import { Database, isDamage, type Row, sqliteFailure } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import { number, text } from "./rows.ts";
 import { migrate } from "./schema.ts";
+import { changedAt, isThere, move, removeIfThere, writeDurably } from "./state_files.ts";
 
 /** Tells the caller something that a person should know, as one sentence. */
 export type OnNotice = (notice: string) => void;
@@ -32,13 +33,13 @@ export function openSound(folder: string, onNotice: OnNotice): Database {
   const suspect = join(folder, SUSPECT_FILE);
   const markSuspect = () => {
     try {
-      Deno.writeTextFileSync(suspect, "SQLite found damage in ledger.sqlite; the next start checks all of it.\n");
+      writeDurably(suspect, "SQLite found damage in ledger.sqlite; the next start checks all of it.\n");
     } catch (error) {
       onNotice(`Cannot leave a note about the damaged ledger in "${folder}": ${failureRecord(error).message}`);
     }
   };
   try {
-    const db = openChecked(path, markSuspect, existsSync(suspect));
+    const db = openChecked(path, markSuspect, isThere(suspect));
     removeIfThere(suspect);
     return db;
   } catch (error) {
@@ -90,8 +91,14 @@ export function careQueries(db: Database): Pick<Ledger, "integrity" | "backup"> 
     async backup(path) {
       // Rename last: a backup with its plain name is complete.
       const part = `${path}.part`;
-      await backup(db.connection, part);
-      await Deno.rename(part, path);
+      removeIfThere(part);
+      try {
+        await backup(db.connection, part);
+        move(part, path);
+      } catch (error) {
+        removeIfThere(part);
+        throw sqliteFailure(`copy the ledger to "${path}"`, error);
+      }
     },
   };
 }
@@ -104,12 +111,11 @@ function problems(db: Database, check: "quick_check" | "integrity_check", most: 
 function moveAside(folder: string): string {
   const path = join(folder, LEDGER_FILE);
   // When it was last written: that tells more than when the damage was found.
-  const written = Deno.statSync(path).mtime ?? new Date(0);
-  const time = written.toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[:-]/g, "");
+  const time = changedAt(path).toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[:-]/g, "");
   let aside = join(folder, `ledger-damaged-${time}.sqlite`);
-  for (let n = 2; existsSync(aside); n++) aside = join(folder, `ledger-damaged-${time}-${n}.sqlite`);
+  for (let n = 2; isThere(aside); n++) aside = join(folder, `ledger-damaged-${time}-${n}.sqlite`);
   for (const ending of ["-wal", ""]) {
-    if (existsSync(path + ending)) Deno.renameSync(path + ending, aside + ending);
+    if (isThere(path + ending)) move(path + ending, aside + ending);
   }
   removeIfThere(`${path}-shm`);
   return aside;
@@ -132,21 +138,6 @@ function salvage(aside: string, db: Database, onNotice: OnNotice): void {
   } catch (error) {
     onNotice(`Which destinations were paused could not be read from the damaged ledger: ${failureRecord(error).message}`);
   }
-}
-
-/** True for links as well, wherever they lead; errors other than "not found" are thrown as they are. */
-export function existsSync(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-function removeIfThere(path: string): void {
-  if (existsSync(path)) Deno.removeSync(path);
 }
 
 const WRONG_TOTALS = `

@@ -107,7 +107,7 @@ export class Database implements Disposable {
       return work();
     } catch (error) {
       if (isDamage(error)) this.onDamage();
-      throw translated(action, this.path, error);
+      throw sqliteFailure(`${action} the ledger "${this.path}"`, error);
     }
   }
 }
@@ -118,12 +118,12 @@ export function isDamage(error: unknown): boolean {
   return cause instanceof Error && /malformed|not a database|unsupported file format/i.test(cause.message);
 }
 
-/** SQLite's messages as failures a person can act on; anything else as it is. */
-function translated(action: string, path: string, error: unknown): unknown {
+/** SQLite's messages as failures a person can act on, `Cannot <what>: reason`; anything else as it is. */
+export function sqliteFailure(what: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof Failure) return error;
   for (const [pattern, code, reason, hint] of MEANINGS) {
     if (pattern.test(error.message)) {
-      return new Failure(code, `Cannot ${action} the ledger "${path}": ${reason}`, { hint, cause: error });
+      return new Failure(code, `Cannot ${what}: ${reason}`, { hint, cause: error });
     }
   }
   return error;
@@ -152,13 +152,13 @@ const MEANINGS = [
     /readonly|read-only/i,
     "permission_denied",
     "it is read-only for this account",
-    "Check the owner and the mode of the state directory.",
+    "Check the owner and the mode of its folder.",
   ],
   [
     /unable to open/i,
     "permission_denied",
     "it cannot be opened",
-    "Check that the state directory exists and that this account may read and write it.",
+    "Check that its folder exists and that this account may read and write there.",
   ],
   [
     /malformed|not a database|unsupported file format/i,

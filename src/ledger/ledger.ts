@@ -108,7 +108,7 @@ export interface NightPoint {
 /**
  * Calls return when the change is durable. Times are milliseconds since 1970 UTC, sizes bytes.
  *
- * @throws {Failure} from every call but `backup`: `local_disk_full`, `permission_denied`, `timeout` (held by another program),
+ * @throws {Failure} from every call: `local_disk_full`, `permission_denied`, `timeout` (held by another program),
  * `internal` (damaged).
  */
 export interface Ledger extends Disposable {
@@ -205,6 +205,6 @@ export interface Ledger extends Disposable {
   // Care
   /** SQLite's own check; empty when sound. */
   integrity(): string[];
-  /** A consistent copy while in use. */
+  /** A consistent copy while in use, in place of what has that name; where it fails, nothing is left of it. */
   backup(path: string): Promise<void>;
 }

@@ -5,8 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { Failure } from "../domain/failure.ts";
-import { careQueries, existsSync, LEDGER_FILE, type OnNotice, openSound } from "./care.ts";
+import { careQueries, LEDGER_FILE, type OnNotice, openSound } from "./care.ts";
 import { Database } from "./database.ts";
 import { historyQueries } from "./history_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
@@ -16,6 +15,7 @@ import { outboxQueries } from "./outbox_queries.ts";
 import { destinationQueries, removalQueries } from "./removal_queries.ts";
 import { text } from "./rows.ts";
 import { migrate } from "./schema.ts";
+import { isThere, makeFolder, readIfThere, writeDurably } from "./state_files.ts";
 
 /** Who opens the ledger, and who hears of its troubles. */
 export interface LedgerOptions {
@@ -28,8 +28,8 @@ export interface LedgerOptions {
 /**
  * The ledger in this folder, made if there is none; read-only, a missing ledger is an empty one.
  *
- * @throws {Failure} `local_disk_full`, `permission_denied`, `configuration` (written by a newer program), `timeout`, and, when
- * read-only, `internal` (damaged).
+ * @throws {Failure} `local_disk_full`, `read_only`, `permission_denied`, `not_a_folder` (a file is in the way), `configuration`
+ * (written by a newer program), `timeout`, and, when read-only, `internal` (damaged).
  */
 export function openLedger(folder: string, options: LedgerOptions = {}): Ledger {
   const onNotice = options.onNotice ?? (() => {});
@@ -54,21 +54,13 @@ export function openLedger(folder: string, options: LedgerOptions = {}): Ledger 
 }
 
 function openForWriting(folder: string, onNotice: OnNotice): Database {
-  try {
-    Deno.mkdirSync(folder, { recursive: true });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure("permission_denied", `Cannot make the state directory "${folder}": ${reason}`, {
-      hint: "Make the folder, or choose another one with state_directory.",
-      cause,
-    });
-  }
+  makeFolder(folder);
   return openSound(folder, onNotice);
 }
 
 function openForReading(folder: string, onNotice: OnNotice): Database {
   const path = join(folder, LEDGER_FILE);
-  const there = existsSync(path);
+  const there = isThere(path);
   if (!there) onNotice(`There is no ledger in "${folder}" yet: nothing has been recorded.`);
   const db = new Database(there ? path : ":memory:", there);
   try {
@@ -84,7 +76,7 @@ function openForReading(folder: string, onNotice: OnNotice): Database {
 /** Kept in the ledger and in a file beside it; whichever is left restores the other. */
 function instanceOf(db: Database, folder: string, onNotice: OnNotice): string {
   const path = join(folder, "instance");
-  const filed = existsSync(path) ? Deno.readTextFileSync(path).trim() : "";
+  const filed = readIfThere(path)?.trim() ?? "";
   const known = INSTANCE.test(filed) ? filed : null;
   let stored = storedInstance(db);
   if (stored === null) {
@@ -109,12 +101,4 @@ function newInstance(): string {
   // 32 letters, so that a byte's low five bits choose evenly.
   const letters = "abcdefghijkmnpqrstuvwxyz23456789";
   return Array.from(crypto.getRandomValues(new Uint8Array(10)), (byte) => letters[byte % letters.length]).join("");
-}
-
-function writeDurably(path: string, text: string): void {
-  const part = `${path}.part`;
-  using file = Deno.openSync(part, { write: true, create: true, truncate: true });
-  file.writeSync(new TextEncoder().encode(text));
-  file.syncSync();
-  Deno.renameSync(part, path);
 }

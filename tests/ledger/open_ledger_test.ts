@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { SCHEMA_VERSION } from "../../src/ledger/schema.ts";
 import { has } from "../support/needs.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "./makers.ts";
 
@@ -250,4 +251,101 @@ Deno.test("record() is durable: what it returned from is there after kill -9, at
     assertEquals([ledger.count({ ids: promised }), [...states]], [promised.length, ["delivered"]]);
     assertEquals(ledger.count({ states: ["delivered"] }), ledger.counts().delivered);
   }
+});
+
+/** What a person is told of a state directory: code and message. */
+function refusal(work: () => unknown): readonly [string, string] {
+  const { code, message, hint } = assertThrows(work, Failure);
+  assert(hint !== "", message);
+  return [code, message];
+}
+
+Deno.test("openLedger() tells a state directory that a file is in the way of from one that may not be made", async () => {
+  await using dir = await tempFolder();
+  await dir.write("file", "x");
+  for (const folder of [dir.at("file"), dir.at("file", "below")]) {
+    assertEquals(refusal(() => openLedger(folder)), [
+      "not_a_folder",
+      `Cannot make the folder "${folder}": a file stands where a folder is needed`,
+    ]);
+  }
+  const [code, message] = refusal(() => openLedger(dir.at("file"), { readOnly: true }));
+  assertEquals([code, message.includes(dir.at("file", "ledger.sqlite"))], ["not_a_folder", true]);
+});
+
+Deno.test({
+  name: "openLedger() tells of a state directory on a read-only or full disk by that name",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("disk"), 1);
+    const folder = dir.at("disk", "state");
+    await disk.readOnly(true);
+    assertEquals(refusal(() => openLedger(folder)), [
+      "read_only",
+      `Cannot make the folder "${folder}": the file system is read-only`,
+    ]);
+    await disk.readOnly(false);
+    await disk.inodes(1);
+    assertEquals(refusal(() => openLedger(folder)), ["local_disk_full", `Cannot make the folder "${folder}": the disk is full`]);
+  },
+});
+
+Deno.test({
+  name: "openLedger() that cannot write its instance file for a full disk says which file, and why",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("disk"), 4);
+    openLedger(disk.path)[Symbol.dispose]();
+    await Deno.remove(dir.at("disk", "instance"));
+    // The root folder and SQLite's three files.
+    await disk.inodes(4);
+    assertEquals(refusal(() => openLedger(disk.path)), [
+      "local_disk_full",
+      `Cannot write "${dir.at("disk", "instance")}": the disk is full`,
+    ]);
+    await disk.inodes(100);
+    using ledger = openLedger(disk.path);
+    assertEquals((await dir.read("disk/instance")).trim(), ledger.instance);
+  },
+});
+
+Deno.test("openLedger() says so where its instance file is none", async () => {
+  await using dir = await tempFolder();
+  await Deno.mkdir(dir.at("instance"));
+  assertEquals(refusal(() => openLedger(dir.path)), ["exists", `Cannot read "${dir.at("instance")}": a folder has that name`]);
+});
+
+Deno.test("backup() that cannot be made is a Failure that names the copy, and leaves nothing", async () => {
+  await using dir = await tempFolder();
+  await using other = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const missing = other.at("missing", "copy.sqlite");
+  const failure = await assertRejects(
+    () => ledger.backup(missing),
+    Failure,
+    `Cannot copy the ledger to "${missing}": it cannot be opened`,
+  );
+  assertEquals(failure.code, "permission_denied");
+  await Deno.mkdir(other.at("copy.sqlite"));
+  const taken = await assertRejects(() => ledger.backup(other.at("copy.sqlite")), Failure, "a folder has that name");
+  assertEquals(taken.code, "exists");
+  await other.write("old.sqlite.part", "what a killed backup left");
+  await ledger.backup(other.at("old.sqlite"));
+  assertEquals(await names(other), ["copy.sqlite", "old.sqlite"]);
+});
+
+Deno.test({
+  name: "backup() to a full disk is told as such, and frees what it took",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("disk"), 1);
+    fill(dir, 5000);
+    using ledger = openLedger(dir.path);
+    const failure = await assertRejects(() => ledger.backup(dir.at("disk", "copy.sqlite")), Failure, "the disk is full");
+    assertEquals([failure.code, failure.message.includes(dir.at("disk", "copy.sqlite"))], ["local_disk_full", true]);
+    assertEquals(await Array.fromAsync(Deno.readDir(disk.path)), []);
+  },
 });

@@ -8,6 +8,8 @@ export interface SmallDisk extends AsyncDisposable {
   readonly path: string;
   resize(megabytes: number): Promise<void>;
   readOnly(on: boolean): Promise<void>;
+  /** So many files and folders fit on it, its root being the first. */
+  inodes(count: number): Promise<void>;
 }
 
 /** Mounts a tmpfs of so many MiB at a folder that is made for it. */
@@ -18,6 +20,7 @@ export async function mountSmallDisk(path: string, megabytes: number): Promise<S
     path,
     resize: (size) => run("mount", "-o", `remount,size=${size}m`, path),
     readOnly: (on) => run("mount", "-o", on ? "remount,ro" : "remount,rw", path),
+    inodes: (count) => run("mount", "-o", `remount,nr_inodes=${count}`, path),
     // Lazily: a process that is about to end may still have a file of it open.
     [Symbol.asyncDispose]: () => run("umount", "-l", path),
   };

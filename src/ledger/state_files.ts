@@ -1,0 +1,125 @@
+/**
+ * The small files beside the ledger. What the operating system says about them leaves here as a {@linkcode Failure} that
+ * names the file, the reason, and what to do.
+ *
+ * @module
+ */
+import { Failure, type FailureCode } from "../domain/failure.ts";
+import { reasonOf } from "../domain/reason.ts";
+
+/** Makes a folder and those above it; one that is there is fine. @throws {Failure} */
+export function makeFolder(path: string): void {
+  guarded(`make the folder "${path}"`, () => Deno.mkdirSync(path, { recursive: true }));
+}
+
+/** True for links as well, wherever they lead. @throws {Failure} where it cannot be told. */
+export function isThere(path: string): boolean {
+  return guarded(`look at "${path}"`, () => {
+    try {
+      Deno.lstatSync(path);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  });
+}
+
+/** The text of a file; null where there is none. @throws {Failure} */
+export function readIfThere(path: string): string | null {
+  return guarded(`read "${path}"`, () => isThere(path) ? Deno.readTextFileSync(path) : null);
+}
+
+/** Replaces a file whole, so that a power cut leaves the former or the new text. @throws {Failure} */
+export function writeDurably(path: string, text: string): void {
+  guarded(`write "${path}"`, () => {
+    const part = `${path}.part`;
+    {
+      using file = Deno.openSync(part, { write: true, create: true, truncate: true });
+      file.writeSync(new TextEncoder().encode(text));
+      file.syncSync();
+    }
+    Deno.renameSync(part, path);
+  });
+}
+
+/** Gives a file another name, in place of what has it. @throws {Failure} */
+export function move(from: string, to: string): void {
+  guarded(`rename "${from}" to "${to}"`, () => Deno.renameSync(from, to));
+}
+
+/** Nothing there is fine. @throws {Failure} */
+export function removeIfThere(path: string): void {
+  if (isThere(path)) guarded(`remove "${path}"`, () => Deno.removeSync(path));
+}
+
+/** When the file was last changed. @throws {Failure} */
+export function changedAt(path: string): Date {
+  return guarded(`look at "${path}"`, () => Deno.statSync(path).mtime ?? new Date(0));
+}
+
+function guarded<T>(action: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof Failure) throw error;
+    // Every error of the operating system has one; what has none is a fault of the program.
+    const name = "code" in error && typeof error.code === "string" ? error.code : BY_CLASS[error.name];
+    if (name === undefined) throw error;
+    const [code, reason, hint] = MEANING[name] ??
+      ["configuration", reasonOf(error), "Choose another folder with state_directory."];
+    throw new Failure(code, `Cannot ${action}: ${reason}`, { hint, cause: error });
+  }
+}
+
+/** Errors that Deno gives no code, by their class. */
+const BY_CLASS: Readonly<Record<string, string>> = {
+  NotFound: "ENOENT",
+  PermissionDenied: "EACCES",
+  NotCapable: "EACCES",
+  AlreadyExists: "EEXIST",
+  NotADirectory: "ENOTDIR",
+  IsADirectory: "EISDIR",
+  Busy: "EBUSY",
+};
+
+type Meaning = readonly [FailureCode, reason: string, hint: string];
+
+const FULL: Meaning = ["local_disk_full", "the disk is full", "Free some space on that disk; nothing recorded so far is lost."];
+const FORBIDDEN: Meaning = [
+  "permission_denied",
+  "permission denied",
+  "Run it as the account that owns the state directory, or check its owner and mode.",
+];
+const IN_THE_WAY: Meaning = [
+  "not_a_folder",
+  "a file stands where a folder is needed",
+  "Move the file away, or choose another folder with state_directory.",
+];
+const FAULTY: Meaning = [
+  "local_disk_full",
+  "its disk or network drive reports an error",
+  "Look for its errors in the system log; nothing recorded so far is lost.",
+];
+
+const MEANING: Readonly<Record<string, Meaning>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EACCES: FORBIDDEN,
+  EPERM: FORBIDDEN,
+  EROFS: [
+    "read_only",
+    "the file system is read-only",
+    "Mount it for writing, or choose another folder with state_directory; a disk that became read-only by itself needs a check.",
+  ],
+  EEXIST: IN_THE_WAY,
+  ENOTDIR: IN_THE_WAY,
+  EISDIR: ["exists", "a folder has that name", "Move the folder away."],
+  ENOENT: ["device_missing", "its disk or folder is not there", "Mount the disk, or choose another folder with state_directory."],
+  EBUSY: ["timeout", "another program has it open", "Close that program and try again."],
+  EMFILE: ["interrupted", "too many files are open", "Raise the limit of open files (LimitNOFILE, ulimit -n)."],
+  ENFILE: ["interrupted", "too many files are open", "Raise the limit of open files of this computer."],
+  EIO: FAULTY,
+  ENXIO: FAULTY,
+  ESTALE: FAULTY,
+};
