@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ago, bytes, count, duration, latency, plural, rate, ratio } from "../../src/web/page/parts/format.ts";
+import { ago, bytes, count, duration, failedTries, latency, plural, rate, ratio } from "../../src/web/page/parts/format.ts";
 
 /** Units stand behind a space that does not break. */
 const plain = (text: string) => text.replaceAll("\u00a0", " ");
@@ -55,4 +55,9 @@ Deno.test("count(), plural() and ratio() fit together in sentences", () => {
     "images",
   ]);
   assertEquals([ratio(1, 4), ratio(5, 4), ratio(-1, 4), ratio(0, 0)], [0.25, 1, 0, 1]);
+});
+
+Deno.test("failedTries() leaves out the try that succeeded", () => {
+  const of = (state: string, attempts: number) => failedTries({ state, attempts });
+  assertEquals([of("delivered", 1), of("delivered", 3), of("failed", 3), of("deferred", 2), of("queued", 0)], [0, 2, 3, 2, 0]);
 });

@@ -6,7 +6,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { DeliveryView } from "../../api_types.ts";
-import { bytes, count, duration } from "../parts/format.ts";
+import { bytes, count, duration, failedTries } from "../parts/format.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Glyph } from "../parts/glyph.tsx";
 import { Name } from "../parts/name.tsx";
@@ -101,7 +101,7 @@ function Facts({ one }: { readonly one: DeliveryView }): JSX.Element {
         {deliveredAt !== null && (
           <Fact name="Delivered" value={`${bothTimes(deliveredAt)}, ${duration(deliveredAt - queuedAt)} later`} />
         )}
-        {one.attempts > 0 && <Fact name="Failed tries" value={count(one.attempts)} />}
+        {failedTries(one) > 0 && <Fact name="Failed tries" value={count(failedTries(one))} />}
       </dl>
     </div>
   );

@@ -65,3 +65,8 @@ export function ago(ms: number): string {
 export function ratio(done: number, all: number): number {
   return all <= 0 ? 1 : Math.min(1, Math.max(0, done / all));
 }
+
+/** How often a delivery failed: `attempts` counts the try that succeeded as well. */
+export function failedTries({ state, attempts }: { readonly state: string; readonly attempts: number }): number {
+  return state === "delivered" ? Math.max(0, attempts - 1) : attempts;
+}
