@@ -13,6 +13,7 @@ export const KEPT_CARDS = [
   "OBJECT",
   "FILTER",
   "EXPTIME",
+  "EXPOSURE",
   "DATE-OBS",
   "IMAGETYP",
   "INSTRUME",

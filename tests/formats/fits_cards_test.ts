@@ -54,6 +54,11 @@ Deno.test("readCards() takes what the ledger keeps, and nothing else", async () 
   assertEquals(await cardsOf(file), { OBJECT: "M31", EXPTIME: 30, GAIN: 1.5 });
 });
 
+Deno.test("readCards() takes the exposure under either of its names", async () => {
+  assertEquals(await cardsOf(fitsHeader(...flat, card("EXPOSURE", 2.5))), { EXPOSURE: 2.5 });
+  assertEquals(await cardsOf(fitsHeader(...flat, card("EXPOSURE", 2.5), card("EXPTIME", 3))), { EXPTIME: 3, EXPOSURE: 2.5 });
+});
+
 Deno.test("readCards() joins continued strings", async () => {
   const file = fitsHeader(
     ...flat,
