@@ -24,7 +24,7 @@ export interface Answer<T> {
 /**
  * Asks; with a `body`, by POST.
  *
- * @throws {AskError} when there is no answer, or a refusal.
+ * @throws {AskError} when there is no answer, half of one, or a refusal; `AbortError` when `signal` was aborted.
  */
 export async function ask<T>(path: string, signal?: AbortSignal, body?: unknown): Promise<Answer<T>> {
   let response: Response;
@@ -37,13 +37,23 @@ export async function ask<T>(path: string, signal?: AbortSignal, body?: unknown)
         : { ...given, method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
     );
   } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new AskError("The daemon does not answer", "It is asked again when it is back.");
+    throw isAbort(error) ? error : new AskError("The daemon does not answer", "It is asked again when it is back.");
   }
   if (response.status === 401) sessionIsOver();
   if (!response.ok) throw await refusal(response);
   const total = response.headers.get("total-count");
-  return { value: await response.json() as T, total: total === null ? null : Number(total) };
+  try {
+    return { value: await response.json() as T, total: total === null ? null : Number(total) };
+  } catch (error) {
+    throw isAbort(error)
+      ? error
+      : new AskError("The daemon's answer broke off", "What was asked may have been done: look before you try again.");
+  }
+}
+
+/** Nobody waits for the answer any more. */
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }
 
 async function refusal(response: Response): Promise<AskError> {
