@@ -10,7 +10,9 @@ import type { PageSource } from "./page_source.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
 const name = z.string().min(1).max(500);
-const retrying = z.strictObject({ ids: z.array(z.int().positive()).max(100_000).nullable() });
+/** As many ids of nine digits fit into the body that `web_app.ts` lets in. */
+export const MOST_IDS = 50_000;
+const retrying = z.strictObject({ ids: z.array(z.int().positive()).max(MOST_IDS, `at most ${MOST_IDS} ids at once`).nullable() });
 const placing = z.strictObject({ destination: name.nullable() });
 const scanning = z.strictObject({ job: name.optional() });
 
@@ -27,7 +29,15 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
         return refusal(c, 415, "configuration", "The body must be application/json");
       }
       const body = schema.safeParse(await jsonOf(c));
-      if (!body.success) return refusal(c, 400, "configuration", "Cannot understand the request");
+      if (!body.success) {
+        const [issue] = body.error.issues;
+        return refusal(
+          c,
+          400,
+          "configuration",
+          `Cannot understand the request: ${issue?.message ?? "it is not of the right shape"}`,
+        );
+      }
       return c.json(await act(body.data));
     });
     app.all(path, (c) => {

@@ -274,7 +274,7 @@ export interface HeaderReport {
 
 /** Bodies and answers of the actions. */
 export interface Actions {
-  /** Failed or deferred deliveries go back into the queue; `null` means all that are trouble. */
+  /** Failed or deferred deliveries go back into the queue, at most 50,000 at once; `null` means all that are trouble. */
   readonly retry: { readonly ask: { readonly ids: readonly number[] | null }; readonly answer: { readonly count: number } };
   /** `null` means all destinations. */
   readonly pause: { readonly ask: { readonly destination: string | null }; readonly answer: { readonly destinations: string[] } };

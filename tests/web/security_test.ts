@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { MOST_IDS } from "../../src/web/action_routes.ts";
+import type { ApiFailure } from "../../src/web/api_types.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { live, login, raw, webRig } from "./web_rig.ts";
 
@@ -229,6 +231,16 @@ Deno.test("a form of another page cannot act: the body must be JSON, of the righ
   assertEquals(response.status, 413);
   await response.body?.cancel();
   assertEquals(rig.daemon.ledger.pausedBy("nas"), null);
+});
+
+Deno.test("/api/retry takes as many ids as it allows, whatever their length, and says when there are more", async () => {
+  await using rig = await webRig();
+  const ids = (count: number) => ({ ids: Array.from({ length: count }, (_, i) => 999_900_000 + i) });
+  const most = await rig.post("/api/retry", ids(MOST_IDS));
+  assertEquals([most.status, await most.json()], [200, { count: 0 }]);
+  const more = await rig.post("/api/retry", ids(MOST_IDS + 1));
+  assertEquals(more.status, 400);
+  assertStringIncludes((await more.json() as ApiFailure).error.message, "50000");
 });
 
 Deno.test("no path leads to a file", async () => {
