@@ -24,8 +24,14 @@ type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" 
   readonly putSide: SftpPutSide;
 };
 
-/** Logins that were found to give no shell, so that not every connection tries again. */
-const shellless = new Set<string>();
+/**
+ * How long a login that gives no usable shell is not asked for one again, milliseconds. Asking leaves a line in the server's
+ * log, and some servers ban who does so often; but a shell or a hash program may come, and proves much faster.
+ */
+const ASK_AGAIN_MS = 3_600_000;
+
+/** Those logins, with the time of the monotonic clock from which they are asked again. */
+const shellless = new Map<string, number>();
 
 async function connect(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   await using stack = new AsyncDisposableStack();
@@ -56,7 +62,7 @@ async function tryShell(
   signal: AbortSignal,
 ): Promise<Shell | null> {
   const login = `${destination.user ?? ""}@${destination.host}:${destination.port ?? ""}`;
-  if (shellless.has(login)) return null;
+  if (context.system.monotonic() < (shellless.get(login) ?? -Infinity)) return null;
   await using trial = new AsyncDisposableStack();
   try {
     const connection = trial.use(await connectSsh(destination, context, signal));
@@ -65,7 +71,7 @@ async function tryShell(
     return { connection, tools };
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
-    shellless.add(login);
+    shellless.set(login, context.system.monotonic() + ASK_AGAIN_MS);
     return null;
   }
 }

@@ -6,7 +6,7 @@ import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { rejectsWith } from "../conformance/expectations.ts";
 import { aDestination, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
-import { has } from "../support/needs.ts";
+import { has, which } from "../support/needs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -187,5 +187,26 @@ Deno.test({
     await session.put([parcel(file, 1)], ignoreBytes, signal);
     assertEquals(await session.digest([`${STAGING}/a1/1`], signal), [await digestOf(noise(1000))]);
     assertEquals(hashed.map((path) => path.startsWith(it.folder.at("spool"))), [true]);
+  },
+});
+
+Deno.test({
+  name: "sftp asks a login without a usable shell again after an hour, and not before",
+  ignore,
+  fn: async () => {
+    const hashers = ["openssl", "sha256sum", "busybox", "sha256", "shasum"];
+    await using it = await bench({ without: hashers });
+    const real = createSystem();
+    let ahead = 0;
+    const proof = async () => (await it.connect({}, { monotonic: () => real.monotonic() + ahead })).proof;
+    assertEquals(await proof(), "read_back");
+    await Deno.symlink(which("sha256sum")!, it.server.sshConfig.replace(/ssh_config$/, "bin/sha256sum"));
+    assertEquals(await proof(), "read_back");
+    ahead = 59 * 60_000;
+    assertEquals(await proof(), "read_back");
+    ahead = 61 * 60_000;
+    assertEquals(await proof(), "checksum");
+    ahead = 62 * 60_000;
+    assertEquals(await proof(), "checksum");
   },
 });
