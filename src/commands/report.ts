@@ -8,7 +8,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/load.ts";
-import { Failure, failureRecord } from "../domain/failure.ts";
+import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
@@ -21,6 +21,7 @@ import { reportHtml } from "../web/report_html.ts";
 import { reportText } from "../web/report_text.ts";
 import { askDestination } from "./ask_destination.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { nightOf } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
 
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
@@ -33,7 +34,7 @@ export const report = defineCommand({
     config: configOption,
     night: optional(
       option("--night", string({ metavar: "NIGHT" }), {
-        description: plain("This observing night, YYYYMMDD; without, the last"),
+        description: plain("This observing night: YYYYMMDD, or last; without, the one that ended last"),
       }),
     ),
     deep: option("--deep", { description: plain("Hash every file at its destinations again") }),
@@ -48,7 +49,7 @@ export const report = defineCommand({
     const settings = await loadSettings(config, tools.cwd, tools.system);
     using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
     const now = tools.system.now();
-    const made = await morningReport(night === undefined ? nightToReport(ledger, settings.jobs, now) : nightOf(night), {
+    const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, settings.jobs, now), {
       ledger,
       system: tools.system,
       jobs: settings.jobs,
@@ -98,10 +99,4 @@ async function hashed(session: Session, rows: readonly DeliveryRow[], signal: Ab
     if (gone !== null || there === null) return gone;
     return sha256 === null || there.sha256 === sha256 ? null : `SHA-256 ${sha256} was delivered, ${there.sha256} is there`;
   });
-}
-
-function nightOf(given: string): string {
-  const night = given.replace(/^(\d{4})-(\d\d)-(\d\d)$/, "$1$2$3");
-  if (/^\d{8}$/.test(night)) return night;
-  throw new Failure("configuration", `Cannot understand the night "${given}"`, { hint: "Write it as YYYYMMDD." });
 }

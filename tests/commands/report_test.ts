@@ -77,6 +77,7 @@ Deno.test("report of a night without images says so, exits 0, and names the last
   assertStringIncludes(none.stdout, "Night 1999-12-31: no images");
   assertMatch(none.stderr, /The last night with images: report --night \d{8}/);
   assertEquals((await night.program.command(["report", "--night", "yesterday"])).code, 2);
+  assertEquals((await night.json("--night", "last")).report.seen.files, 1);
   assertEquals((await night.program.command(["report", "--json", "--html"])).code, 2);
 });
 
