@@ -59,8 +59,11 @@ export async function build(options: BuildOptions = {}): Promise<string> {
       V8_FLAGS,
       ...permissionArguments(target),
       ...includes.flatMap((path) => ["--include", path]),
-      ...["--target", target, "--output", output, "bundle/main.js"],
+      ...["--target", target, "--output", join(stage, basename(output)), "bundle/main.js"],
     );
+    // A build that fails leaves the former binary; and one that runs cannot be written, but replaced.
+    await Deno.copyFile(join(stage, basename(output)), `${output}.new`);
+    await Deno.rename(`${output}.new`, output);
     return output;
   } finally {
     await Deno.remove(stage, { recursive: true });
