@@ -10,8 +10,9 @@ import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 
 type History = Pick<Ledger, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced">;
 
-/** Rows fetched at a time by `each`. */
-const PAGE = 2_000;
+/** Rows fetched at a time by `each`: more would cost memory. Pages of trouble are larger, for each is sorted anew. */
+const PAGE = 500;
+const TROUBLE_PAGE = 2_000;
 
 /** The questions of {@linkcode Ledger} about deliveries, over any connection, read-only ones too. */
 export function historyQueries(db: Database): History {
@@ -26,7 +27,7 @@ export function historyQueries(db: Database): History {
     const beyond = `${idOf(wanted)} ${wanted.descending ? "<" : ">"} ?`;
     let last = wanted.descending ? Number.MAX_SAFE_INTEGER : 0;
     for (let left = wanted.limit ?? Infinity; left > 0;) {
-      const size = Math.min(left, PAGE);
+      const size = Math.min(left, wanted.trouble ? TROUBLE_PAGE : PAGE);
       const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} AND ${beyond} ORDER BY ${orderOf(wanted)} LIMIT ?`;
       const rows = db.all(sql, ...values, last, size);
       for (const row of rows) yield toDeliveryRow(row);
@@ -89,8 +90,13 @@ function conditions(wanted: DeliveryQuery): { where: string; values: Value[] } {
   if (wanted.job !== undefined) add("d.job = ?", wanted.job);
   if (wanted.destination !== undefined) add("d.destination = ?", wanted.destination);
   if (wanted.night !== undefined) add("d.night = ?", wanted.night);
-  // Literals, so that the partial indices fit.
-  if (wanted.states !== undefined) parts.push(`d.state IN (${wanted.states.map((state) => `'${STATES[state]}'`).join(", ")})`);
+  // Literals, and an equation where the order is that of a state's own index, so that the partial indices fit.
+  const [only, ...others] = wanted.states ?? [];
+  if (only !== undefined && others.length === 0 && (wanted.sort === "changed_at" || wanted.sort === "retry_at")) {
+    parts.push(`d.state = '${STATES[only]}'`);
+  } else if (wanted.states !== undefined) {
+    parts.push(`d.state IN (${wanted.states.map((state) => `'${STATES[state]}'`).join(", ")})`);
+  }
   if (wanted.trouble) parts.push("d.state = 'failed' AND d.failure_code NOT IN ('superseded', 'skipped')");
   if (wanted.ids !== undefined) add("d.id IN (SELECT value FROM json_each(?))", JSON.stringify(wanted.ids));
   if (wanted.search !== undefined && wanted.search !== "") {
@@ -118,7 +124,14 @@ function idOf({ trouble }: DeliveryQuery): string {
 function orderOf(wanted: DeliveryQuery): string {
   const { sort = "queued_at", descending = false } = wanted;
   const direction = descending ? "DESC" : "ASC";
-  const columns = { queued_at: [], delivered_at: ["d.delivered_at"], path: ["v.path"], size: ["v.size"] }[sort];
+  const columns = {
+    queued_at: [],
+    delivered_at: ["d.delivered_at"],
+    path: ["v.path"],
+    size: ["v.size"],
+    changed_at: ["d.sort_ms"],
+    retry_at: ["d.retry_at"],
+  }[sort];
   return [...columns, idOf(wanted)].map((column) => `${column} ${direction}`).join(", ");
 }
 

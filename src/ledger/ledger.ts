@@ -45,8 +45,11 @@ export interface DeliveryQuery {
   readonly search?: string;
   /** Delivery ids; an empty list finds nothing. */
   readonly ids?: readonly number[];
-  /** `queued_at`, the default, is the order of queueing, which no change of the clock disturbs. */
-  readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
+  /**
+   * `queued_at`, the default, is the order of queueing, which no change of the clock disturbs; `changed_at` is the last change of
+   * the source file, by which the outbox goes.
+   */
+  readonly sort?: "queued_at" | "delivered_at" | "path" | "size" | "changed_at" | "retry_at";
   readonly descending?: boolean;
   /** Most rows; without it all. */
   readonly limit?: number;

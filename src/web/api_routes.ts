@@ -12,6 +12,7 @@ import { exportHeaders, exportStream } from "./delivery_export.ts";
 import { deliveryView } from "./delivery_view.ts";
 import type { NightList, TroubleList } from "./api_types.ts";
 import { tonightOf } from "./live_state.ts";
+import { nextUp } from "./next_up.ts";
 import type { NightReports } from "./night_report.ts";
 import type { PageSource } from "./page_source.ts";
 import { troubleOf } from "./trouble.ts";
@@ -25,6 +26,7 @@ export interface ApiTools {
 }
 
 const MOST_TROUBLE = 500;
+const MOST_NEXT = 10;
 
 /** Adds the GET routes of `api_types.ts`, but for cards, previews and the live stream; who may ask is decided before. */
 export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTools): void {
@@ -49,6 +51,7 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     const [row] = ledger.query({ ids: [Number(c.req.param("id"))] });
     return row === undefined ? c.notFound() : c.json(deliveryView(row));
   });
+  app.get("/api/next", (c) => c.json(nextUp(source, MOST_NEXT, system.now()).map(deliveryView)));
   app.get("/api/nights", (c) => {
     const list: NightList = { tonight: tonight(), nights: ledger.nights().toReversed() };
     return c.json(list);

@@ -9,6 +9,7 @@
  * | `/api/deliveries?`{@linkcode DeliveryAsk} | GET | array of {@linkcode DeliveryView}, the header `total-count` tells how many match |
  * | `/api/deliveries.csv?…` `/api/deliveries.json?…` | GET | the same filter, all rows, as a download; JSON as `history --json` |
  * | `/api/deliveries/ID` | GET | {@linkcode DeliveryView} |
+ * | `/api/next` | GET | array of {@linkcode DeliveryView}: the ten that are sent next |
  * | `/api/nights` | GET | {@linkcode NightList} |
  * | `/api/night/YYYYMMDD` (or `/api/night/tonight`) | GET | {@linkcode NightReport} |
  * | `/api/trouble` | GET | {@linkcode TroubleList} |

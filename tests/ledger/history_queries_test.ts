@@ -42,6 +42,7 @@ const CASES: readonly [string, DeliveryQuery, number[]][] = [
   ["ids", { ids: [5, 2, 77] }, [2, 5]],
   ["by size", { sort: "size" }, [5, 4, 3, 2, 1]],
   ["by path, last first", { sort: "path", descending: true }, [5, 4, 2, 1, 3]],
+  ["by last change of the file, last first", { sort: "changed_at", descending: true }, [5, 4, 3, 2, 1]],
   ["by time of delivery", { sort: "delivered_at", states: ["delivered"] }, [2, 1]],
   ["a page", { descending: true, limit: 2, offset: 1 }, [4, 3]],
   ["several conditions", { search: "m31", night: "20240517", states: ["delivered"] }, [1]],

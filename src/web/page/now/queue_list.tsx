@@ -1,5 +1,5 @@
 /**
- * What comes next, oldest first.
+ * What is sent next, as the outboxes take it.
  *
  * @module
  */
@@ -15,14 +15,13 @@ import { hrefOf, show } from "../store/route.ts";
 
 const status = part("status");
 const MOST = 6;
-const PATH = `/api/deliveries?state=queued,deferred&sort=queued_at&order=asc&limit=${MOST}`;
 
-/** The first 6 of queued and deferred ones, in the order of queueing. */
+/** The 6 that are sent next. */
 export function QueueList(): JSX.Element {
   const { queued = 0, deferred = 0, delivered = 0 } = status.value?.deliveries ?? {};
   const total = queued + deferred;
-  const { answer } = useAsk<readonly DeliveryView[]>(total > 0 ? PATH : null, `${queued} ${deferred} ${delivered}`);
-  const rows = total > 0 ? answer?.value ?? [] : [];
+  const { answer } = useAsk<readonly DeliveryView[]>(total > 0 ? "/api/next" : null, `${queued} ${deferred} ${delivered}`);
+  const rows = total > 0 ? answer?.value.slice(0, MOST) ?? [] : [];
   return (
     <Panel title="Queue" aside={total > 0 ? count(total) : undefined} class="queue">
       {total === 0 ? <p class="nothing">Nothing waits</p> : (
