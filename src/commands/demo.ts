@@ -23,7 +23,7 @@ import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { type Exposure, fakeCamera } from "./fake_camera.ts";
 
 /** What `demo` is told; times as they are written, like `20s` or `2m`, undefined for the usual ones. */
-export interface DemoInput {
+interface DemoInput {
   readonly for: string | undefined;
   readonly every: string | undefined;
   readonly folder: string | undefined;
@@ -57,7 +57,7 @@ const LAST_WAIT_MS = 30_000;
  *
  * @throws {Failure} `configuration` for a folder that is there already, or a time that is none.
  */
-export async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
+async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const { system } = tools;
   const lastsMs = input.for === undefined ? Infinity : duration("--for", input.for);
   const everyMs = input.every === undefined ? 2000 : duration("--every", input.every);

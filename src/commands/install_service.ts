@@ -27,7 +27,7 @@ import { placeOfProgram, placeProgram } from "./service_program.ts";
 import { reportLines, untilItRuns } from "./service_shown.ts";
 
 /** What `install-service` is told. */
-export interface InstallInput {
+interface InstallInput {
   readonly name: string | undefined;
   readonly description: string;
   readonly config: string | undefined;

@@ -20,10 +20,10 @@ export const configOption = optional(
 export const jsonOption = option("--json", { description: plain("Print JSON for programs") });
 
 /** The levels of `--log-level`. */
-export const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
+const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
 
 /** `--log-level L`; undefined leaves the configured one. */
-export const logLevelOption = optional(
+const logLevelOption = optional(
   option("--log-level", choice([...LOG_LEVELS, "warn"], { caseInsensitive: true, metavar: "LEVEL" }), {
     description: plain("How much to log: trace, debug, info, warning or error"),
   }),

@@ -10,6 +10,7 @@ import { runParserSync } from "@optique/core/facade";
 import type { Parser } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { type Command, EXIT, plain, type Runnable } from "./command.ts";
+import { SERVICE_PROGRAM } from "./service_program.ts";
 
 /** What came of the command line: something to run, or an answer that was already printed (help, version, a mistake). */
 export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };
@@ -27,8 +28,6 @@ export interface ParseOptions {
 }
 
 const PROGRAM = "image-transfer";
-/** The program's other name, under which it takes `--install` and `--uninstall`, and else is `service`. */
-const SERVICE_PROGRAM = "image-transfer-service";
 
 const USAGE: Usage = [{ type: "literal", value: "[COMMAND] [OPTION...]" }];
 

@@ -11,15 +11,13 @@ import { Failure } from "../domain/failure.ts";
 import type { Mark } from "../services/mark.ts";
 import type { ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
+import { askToStop } from "./ask_to_stop.ts";
 import { commandLine, runSteps } from "./carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { findInstalled, type Installed, serviceName } from "./installed_service.ts";
 import { nameOption, scopeOption } from "./service_options.ts";
-import { daemonOf, reportLines, reportOf, untilItRuns } from "./service_shown.ts";
+import { reportLines, reportOf, untilItRuns } from "./service_shown.ts";
 import { followFile, lastLines } from "./service_log.ts";
-
-/** How long a daemon is given to park what is in flight. */
-const STOP_MS = 30_000;
 
 /**
  * The service is found by its name and by the mark that install-service left. Exit code 4 where there is none, or it does not
@@ -91,11 +89,6 @@ async function stop(found: Installed, mark: Mark, kind: ServiceKind, tools: Tool
   await runSteps(kind.controls(found.place).stop, kind, tools);
   tools.stdout(`${kind.title(found.place)} is stopped\n`);
   return EXIT.done;
-}
-
-/** Where the manager only knows force, the daemon is asked first to park what is in flight. */
-async function askToStop(mark: Mark, tools: Tools): Promise<void> {
-  if (tools.system.platform === "windows") await (await daemonOf(mark.state, tools))?.stop(STOP_MS);
 }
 
 async function status(found: Installed, mark: Mark, kind: ServiceKind, tools: Tools): Promise<number> {

@@ -14,7 +14,7 @@ type Door = Pick<
   "platform" | "executable" | "env" | "facts" | "hash" | "copy" | "setMode" | "rename" | "remove" | "makeFolder" | "symlink"
 >;
 
-/** The name under which the program takes `--install` and `--uninstall`. */
+/** The program's other name, under which it takes `--install` and `--uninstall`, and else is `service`. */
 export const SERVICE_PROGRAM = "image-transfer-service";
 
 /** Where the program of a service lies: where it is, if it stays there; else the system's usual place for programs. */

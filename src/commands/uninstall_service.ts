@@ -11,23 +11,20 @@ import type { Mark } from "../services/mark.ts";
 import type { Scope, ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { faultOf } from "../system/fault.ts";
+import { askToStop } from "./ask_to_stop.ts";
 import { commandLine, runSteps } from "./carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { findInstalled, type Installed, serviceName } from "./installed_service.ts";
 import { nameOption, scopeOption } from "./service_options.ts";
 import { removeProgram } from "./service_program.ts";
-import { daemonOf } from "./service_shown.ts";
 
-/** What `uninstall-service` is told. */
-export interface UninstallInput {
+/** What it is told. */
+interface UninstallInput {
   readonly name: string | undefined;
   readonly scope: Scope | undefined;
   readonly purge: boolean;
   readonly dryRun: boolean;
 }
-
-/** How long a daemon is given to park what is in flight. */
-const STOP_MS = 30_000;
 
 /** Exit code 0 also where there is none. Refuses a service that install-service did not make. */
 export const uninstallService = defineCommand({
@@ -75,8 +72,7 @@ async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
 
 async function stopAndForget({ place }: Installed, mark: Mark, kind: ServiceKind, tools: Tools): Promise<void> {
   const { forget } = kind.controls(place);
-  // Where the manager only knows force, the daemon is asked first.
-  if (tools.system.platform === "windows") await (await daemonOf(mark.state, tools))?.stop(STOP_MS);
+  await askToStop(mark, tools);
   await runSteps(forget.before, kind, tools);
   const where = kind.definition(place);
   if (where.print === undefined) await tools.system.remove(where.file);

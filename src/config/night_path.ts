@@ -8,7 +8,7 @@
 import { withNight } from "../domain/layout.ts";
 
 /** True where the path names the observing night. */
-export function hasNight(path: string): boolean {
+function hasNight(path: string): boolean {
   return withNight(path, "") !== path;
 }
 

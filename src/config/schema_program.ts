@@ -50,7 +50,7 @@ export const webShape = {
 };
 
 /** The keys inside `report`. */
-export const reportShape = {
+const reportShape = {
   at: z.string("must be a time of day, like 08:00").refine(
     (text) => rolloverMinutes(text) !== null,
     "must be a time of day, like 08:00",

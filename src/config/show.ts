@@ -8,7 +8,7 @@ import { secretKeys } from "./json_schema.ts";
 import { isSection } from "./source.ts";
 
 /** What stands in place of a secret. */
-export const HIDDEN = "(hidden)";
+const HIDDEN = "(hidden)";
 
 /** `full` of a resolved configuration as YAML or JSON; it ends with a line break. */
 export function showConfig(full: Readonly<Record<string, unknown>>, format: "yaml" | "json"): string {

@@ -18,7 +18,7 @@ export interface LayoutValues {
 }
 
 /** How our staging folders begin; no target may lie in one. */
-export const STAGING_PREFIX = ".image-transfer-";
+const STAGING_PREFIX = ".image-transfer-";
 
 /**
  * The target path of a file: relative to the base path, `/` between the parts, without empty and `.` parts.

@@ -11,7 +11,8 @@ import type { Delivery } from "../domain/delivery.ts";
 import { type FileFacts, fingerprint } from "../domain/source_file.ts";
 import type { Database, Row } from "./database.ts";
 import type { Admission, Ledger } from "./ledger.ts";
-import { number, text, textOrNull } from "./rows.ts";
+import { number, STATE_COLUMNS, stateValues, text, textOrNull } from "./rows.ts";
+import { SUPERSEDED } from "./superseded.ts";
 
 /** How many paths are looked up by one statement: memory stays small, the cost per path too. */
 const CHUNK = 5_000;
@@ -139,7 +140,11 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       }
     }
     if (version.revision > 1) {
-      for (const { delivery: { destination } } of added) db.run(SUPERSEDE_OLDER, source.job, source.path, destination);
+      for (const { delivery: { destination } } of added) {
+        const { job, path } = source;
+        const superseded = stateValues({ state: "failed", failure: SUPERSEDED }, now);
+        db.run(SUPERSEDE_OLDER, ...superseded, destination, job, path, job, path);
+      }
     }
     return added;
   }
@@ -189,9 +194,7 @@ const DELIVERED_OTHERWISE = `SELECT 1 FROM deliveries
 
 /** Gives up what waits of older versions of a path, where the newer one goes to the same destination. */
 const SUPERSEDE_OLDER = `
-  UPDATE deliveries SET state = 'failed', attempt = NULL, retry_at = NULL, failure_code = 'superseded', failure_next = 'never',
-    failure_message = 'A newer version of this file took its place before this one was sent',
-    failure_hint = 'Nothing to do: the newer version is delivered in its stead.'
-  WHERE state IN ('queued', 'deferred') AND destination = ?3 AND version_id IN (
-    SELECT id FROM versions WHERE job = ?1 AND path = ?2 AND revision < (
-      SELECT max(revision) FROM versions WHERE job = ?1 AND path = ?2))`;
+  UPDATE deliveries SET ${STATE_COLUMNS}
+  WHERE state IN ('queued', 'deferred') AND destination = ? AND version_id IN (
+    SELECT id FROM versions WHERE job = ? AND path = ? AND revision < (
+      SELECT max(revision) FROM versions WHERE job = ? AND path = ?))`;

@@ -7,10 +7,10 @@
  * @module
  */
 import { type Delivery, type DeliveryState, send } from "../domain/delivery.ts";
-import type { FailureRecord } from "../domain/failure.ts";
 import type { Database, Row } from "./database.ts";
 import type { ClaimRequest, Ledger } from "./ledger.ts";
 import { number, numberOrNull, SELECT_DELIVERY, STATE_COLUMNS, stateValues, text, textOrNull, toDelivery } from "./rows.ts";
+import { SUPERSEDED } from "./superseded.ts";
 
 type Outbox = Pick<
   Ledger,
@@ -132,13 +132,6 @@ function within(deliveries: readonly Delivery[], { maxFiles, maxBytes }: ClaimRe
 }
 
 const REMEMBER_HASH = "UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)";
-
-const SUPERSEDED: FailureRecord = {
-  code: "superseded",
-  next: "never",
-  message: "A newer version of this file took its place before this one was sent",
-  hint: "Nothing to do: the newer version is delivered in its stead.",
-};
 
 const SENDING_PATHS = `SELECT v.path FROM deliveries d INDEXED BY deliveries_sending JOIN versions v ON v.id = d.version_id
   WHERE d.job = ? AND d.destination = ? AND d.state = 'sending'`;

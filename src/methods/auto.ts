@@ -32,7 +32,7 @@ export const auto: Pick<Method, "connect"> = {
 };
 
 /** True for this computer itself. A user or a port asks for a login. */
-export function isHere({ host, user, port }: Pick<Destination, "host" | "user" | "port">): boolean {
+function isHere({ host, user, port }: Pick<Destination, "host" | "user" | "port">): boolean {
   return host === null || (host.toLowerCase() === "localhost" && user === null && port === null);
 }
 

@@ -12,7 +12,7 @@ import { scp } from "./scp.ts";
 import { sftp } from "./sftp.ts";
 
 /** All ways to carry files. */
-export const METHODS: readonly Method[] = [local, rsync, scp, sftp];
+const METHODS: readonly Method[] = [local, rsync, scp, sftp];
 
 /** What opens a session: a method, or `auto`, which chooses one. */
 export type Connector = Pick<Method, "connect">;

@@ -33,7 +33,7 @@ export function rsyncVersion(firstLine: string): RsyncVersion | null {
 }
 
 /** True from this version on; never for openrsync. */
-export function atLeast(version: RsyncVersion, major: number, minor: number, patch = 0): boolean {
+function atLeast(version: RsyncVersion, major: number, minor: number, patch = 0): boolean {
   if (version.kind !== "rsync") return false;
   const { major: a, minor: b, patch: c } = version;
   return a !== major ? a > major : b !== minor ? b > minor : c >= patch;

@@ -44,7 +44,7 @@ function perlScript(items: readonly Publication[], { flush }: ShellTools): strin
 }
 
 /** The script for where there is no perl: POSIX `sh`, one line for each item, in order: `ok`, `former <number>`, or why not. */
-export function shScript(items: readonly Publication[], { flush, stat }: ShellTools): string {
+function shScript(items: readonly Publication[], { flush, stat }: ShellTools): string {
   const folders = new Set<string>(["."]);
   const calls = items.map((item) => {
     const { stem, ending } = formerNameParts(item.target);

@@ -36,7 +36,7 @@ export async function probeShell(connection: SshConnection, signal: AbortSignal)
 }
 
 /** Reads the answer of the probe. */
-export function shellTools(output: string, name: string): ShellTools {
+function shellTools(output: string, name: string): ShellTools {
   const said = new Map(
     output.split("\n").map((line) => {
       const space = line.indexOf(" ");

@@ -47,10 +47,10 @@ export interface Metrics {
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
 
 /** The label `state` of `image_transfer_destination_state`. */
-export const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused"] as const;
+const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused"] as const;
 
 /** The label `state` of `image_transfer_queue_deliveries`. */
-export const DELIVERY_STATES = ["queued", "sending", "deferred", "failed"] as const;
+const DELIVERY_STATES = ["queued", "sending", "deferred", "failed"] as const;
 
 /** What the metrics are made of. */
 export interface MetricsTools {

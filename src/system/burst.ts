@@ -32,7 +32,7 @@ export interface BurstLimits {
 const OWN_QUEUE_DROPS = !/^(2\.(9|\d\d)|[3-9])\b/.test(Deno.version.deno);
 
 /** For this Deno: before 2.9 its own queue of 16 drops events, from then on only the kernel's does. */
-export const LIMITS: BurstLimits = {
+const LIMITS: BurstLimits = {
   pauseMs: OWN_QUEUE_DROPS ? 50 : 250,
   events: OWN_QUEUE_DROPS ? 16 : 4_000,
   files: 4,

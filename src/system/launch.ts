@@ -86,7 +86,7 @@ function dropLoaderVariables(): void {
 }
 
 /** The variables that are dropped for children, where this build may drop them. */
-export const LOADER_VARIABLES: readonly string[] = [
+const LOADER_VARIABLES: readonly string[] = [
   "LD_LIBRARY_PATH",
   "LD_PRELOAD",
   "LD_AUDIT",

@@ -16,7 +16,7 @@ export interface OwnAddress {
 }
 
 /** The host that a request was made for, without its port; null where there is none or it cannot be read. */
-export function askedHost(request: Request): string | null {
+function askedHost(request: Request): string | null {
   const host = request.headers.get("host") ?? authority(request.url);
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? "");
   return (match?.[1] ?? match?.[2])?.toLowerCase() ?? null;
