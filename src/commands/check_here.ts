@@ -135,7 +135,7 @@ async function checkJob(job: Job, system: System, signal: AbortSignal): Promise<
 /** A network drive stamps files with its server's clock; ages and nights are told by it. */
 async function clock(job: Job, about: string, system: System): Promise<Finding[]> {
   const { entries } = await system.list(job.watchPath);
-  const newest = Math.max(0, ...entries.map(({ facts }) => facts.mtimeMs));
+  const newest = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0);
   const ahead = newest - system.now();
   if (ahead < CLOCK_DRIFT_MS) return [];
   return [

@@ -81,15 +81,17 @@ export function hintFollower(tools: HintTools): HintFollower {
       if (facts.kind === "folder" && patterns.enters(path) && (stirs.has("create") || stirs.has("rename"))) folders.push(path);
       if (facts.kind !== "file") return;
       if (patterns.wants(path)) found.push({ path, ...facts });
-      if (job.completeness === "marker" && isMarker(name, job.marker)) marked.push(...markedBy(path));
+      if (job.completeness !== "marker" || !isMarker(name, job.marker)) return;
+      // One by one: a marker may speak for a whole folder, and a call cannot take a hundred thousand arguments.
+      for (const waiting of markedBy(path)) marked.push(waiting);
     });
     const news = (path: string) => {
       const stirs = names.get(lastPart(path));
       return stirs?.has("create") || stirs?.has("rename") ? "created" : "changed";
     };
     const { open } = judge.meet(found, { news });
-    if (marked.length > 0) open.push(...await judge.revisit(marked, signal));
-    if (open.length > 0) await judge.judge(open, signal);
+    const all = marked.length > 0 ? [...open, ...await judge.revisit(marked, signal)] : open;
+    if (all.length > 0) await judge.judge(all, signal);
     for (const path of folders) {
       await listWhole(path, true, signal);
       dirty.list(path, system.monotonic(), job.debounceMs, true);
