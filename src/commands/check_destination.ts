@@ -10,6 +10,7 @@ import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { verify } from "../domain/receipt.ts";
 import type { Settings } from "../domain/settings.ts";
+import { notMounted } from "../pipeline/ground.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import type { System } from "../system/system.ts";
 import { askDestination, type Asking } from "./ask_destination.ts";
@@ -47,7 +48,8 @@ async function ground(
   using ledger = openLedger(settings.stateDirectory, { readOnly: true });
   const known = ledger.deviceOf(destination.job, destination.name);
   // Only a place never used before is made: a folder that was there and is not is a disk that is not mounted.
-  const { freeBytes, device } = await session.attach(known === null, signal);
+  const found = await session.attach(known === null, signal);
+  const { freeBytes, device } = found;
   if (known !== null && device !== known) {
     throw new Failure("device_missing", `"${destination.basePath}" is not on the disk it was on: ${known} then, ${device} now`, {
       hint: `Mount the disk. If the change is meant, run "image-transfer resume ${destination.name}".`,
@@ -58,9 +60,11 @@ async function ground(
     "Files are proven by reading them back: the destination has no shell to hash them",
     "It is as safe, and doubles the traffic. With shell access it is not needed.",
   );
-  if (freeBytes === null) return [proof, warning(about, `Folder ${destination.basePath}: free space is not told`, "")];
+  const doubt = notMounted(destination, found);
+  const place = doubt === null ? [proof] : [proof, warning(about, doubt.message, doubt.hint)];
+  if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is not told`, "")];
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
-  if (freeBytes >= destination.minimumFreeBytes) return [proof, ok(about, free)];
+  if (freeBytes >= destination.minimumFreeBytes) return [...place, ok(about, free)];
   throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
     hint: "Free some space there, or lower minimum_free_space_gb.",
   });

@@ -126,7 +126,8 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       await checkGround();
       const space = await system.space(base);
       device = (await system.followedFacts(base))?.device ?? null;
-      return space;
+      if (system.platform === "windows") return space;
+      return { ...space, onSystemDisk: device === (await system.followedFacts("/"))?.device };
     },
     survey: (paths) =>
       atMost(LOOKS_AT_ONCE, paths, async (relative) => {

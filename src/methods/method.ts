@@ -86,6 +86,8 @@ export interface Ground {
   readonly freeBytes: number | null;
   /** Null where it cannot be asked. */
   readonly device: string | null;
+  /** True where it lies on the file system of `/`; not there where that is not known. */
+  readonly onSystemDisk?: boolean;
 }
 
 /** An open way to one destination. Calls may overlap unless said otherwise. Every failure is a {@linkcode Failure}. */

@@ -146,5 +146,5 @@ export function groundOf(line: string): Ground {
   const [, source, free, mount] = found;
   // The server of a network share is part of its identity; a disk's device file may change its name.
   const share = source && /^(\/\/|[^/]+:)/.test(source) ? `${source} on ` : "";
-  return { freeBytes: Math.max(0, Number(free)) * 1024, device: `${share}${mount}` };
+  return { freeBytes: Math.max(0, Number(free)) * 1024, device: `${share}${mount}`, onSystemDisk: mount === "/" };
 }

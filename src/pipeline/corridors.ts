@@ -83,8 +83,8 @@ export function corridors(tools: CorridorsTools): Corridors {
   }
 
   /** One gate for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
-  function gateOf({ job, name, host, user, port }: Destination): Gate {
-    const key = host === null ? `local ${job}/${name}` : `${user ?? ""}@${host.toLowerCase()}:${port ?? ""}`;
+  function gateOf(destination: Destination): Gate {
+    const key = gateKey(destination);
     const known = hosts.get(key) ?? gate(system);
     hosts.set(key, known);
     return known;
@@ -102,6 +102,9 @@ export function corridors(tools: CorridorsTools): Corridors {
         next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),
       );
       await Promise.all([...running.keys()].filter((name) => !kept.has(name)).map(stopOne));
+      // What a gate remembers of an account that is not used any more must not meet it when it comes back.
+      const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
+      for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
       for (const job of next.jobs) if (!kept.has(job.name)) start(job, next);
     },
     async stop() {
@@ -139,4 +142,8 @@ function shortHash(text: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
   return hash.toString(36);
+}
+
+function gateKey({ job, name, host, user, port }: Destination): string {
+  return host === null ? `local ${job}/${name}` : `${user ?? ""}@${host.toLowerCase()}:${port ?? ""}`;
 }

@@ -15,6 +15,8 @@ export interface GroundOptions {
   readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;
   /** A person says that what is there now is right. */
   readonly accept: boolean;
+  /** Told at the first contact where the place does not look like the one that is meant. */
+  readonly warn?: (message: string) => void;
 }
 
 /** How many delivered files are looked for to recognise a place whose device has another name now. */
@@ -30,6 +32,8 @@ export async function findGround(session: Session, options: GroundOptions, signa
   const known = ledger.deviceOf(destination.job, destination.name);
   const ground = await session.attach(known === null || accept, signal);
   const device = ground.device ?? "";
+  const doubt = known === null ? notMounted(destination, ground) : null;
+  if (doubt !== null) options.warn?.(`${doubt.message}. ${doubt.hint}`);
   if (known === null || (accept && known !== device)) ledger.rememberDevice(destination.job, destination.name, device);
   else if (known !== "" && device !== "" && known !== device) {
     // Device numbers can change with a reboot: the files that were delivered tell whether it is the same place.
@@ -39,6 +43,21 @@ export async function findGround(session: Session, options: GroundOptions, signa
   demandSpace(ground, destination);
   return ground;
 }
+
+/** What speaks against a place where drives are mounted, but none is; null where nothing does. */
+export function notMounted(
+  { name, basePath }: Pick<Destination, "name" | "basePath">,
+  { onSystemDisk }: Ground,
+): { readonly message: string; readonly hint: string } | null {
+  if (onSystemDisk !== true || !MOUNTS.test(basePath)) return null;
+  return {
+    message: `The folder of ${name}, ${basePath}, lies on the system disk: is its drive mounted?`,
+    hint: "If one should be there, mount it and look into the folder that it hides. If none is meant, nothing is to be done.",
+  };
+}
+
+/** Where Linux and macOS mount drives (Filesystem Hierarchy Standard 3.0, §3.11 and §3.12). */
+const MOUNTS = /^\/(mnt|media|run\/media|Volumes)\//;
 
 function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: Destination): void {
   if (freeBytes === null || freeBytes >= minimumFreeBytes) return;

@@ -4,7 +4,9 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
+import type { SourceFile } from "../domain/source_file.ts";
 import type { Parcel } from "../methods/method.ts";
 import { hashSources } from "./check_source.ts";
 import { crashPoint } from "./crash_point.ts";
@@ -78,18 +80,16 @@ function keepRoom(pieces: readonly Piece[], way: Way): readonly Piece[] {
       room -= source.size;
       continue;
     }
-    giveUp(
-      piece,
-      new Failure(
-        "disk_full",
-        `Cannot send "${printable(source.path)}" to ${way.destination.name}: it does not fit into the free space`,
-        {
-          hint: "Make room there; the delivery goes on by itself. See minimum_free_space_gb and copy_safety_margin_gb.",
-        },
-      ),
-    );
+    giveUp(piece, doesNotFit(source, way.destination));
   }
   return open(pieces);
+}
+
+/** The file waits for more free space. */
+export function doesNotFit({ path }: Pick<SourceFile, "path">, { name }: Pick<Destination, "name">): Failure {
+  return new Failure("disk_full", `Cannot send "${printable(path)}" to ${name}: it does not fit into the free space`, {
+    hint: "Make room there; the delivery goes on by itself. See minimum_free_space_gb and copy_safety_margin_gb.",
+  });
 }
 
 async function place(places: Way["lanes"], signal: AbortSignal): Promise<Disposable> {

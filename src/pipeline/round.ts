@@ -10,6 +10,7 @@ import { findGround } from "./ground.ts";
 import { guarded } from "./guarded.ts";
 import type { Office } from "./office.ts";
 import { outboxLane, swept, works } from "./outbox_lane.ts";
+import { doesNotFit } from "./put.ts";
 import { recover } from "./recover.ts";
 import type { Way } from "./way.ts";
 
@@ -43,6 +44,7 @@ export async function round(
     // The host answered, whatever the folder there says.
     office.tools.host.admit();
     let groundAt = await groundNow(office, session, soft);
+    demandRoom(office);
     office.own.admit();
     if (over.signal.aborted) return;
     office.session = session;
@@ -134,11 +136,28 @@ async function connect(office: Office, longestMs: number, signal: AbortSignal): 
 async function groundNow(office: Office, session: Session, signal: AbortSignal): Promise<number> {
   const { destination, tools } = office;
   const guard = { what: `find the folder at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: tools.system };
-  const options = { destination, ledger: tools.ledger, accept: office.accept };
+  const warn = (message: string) => tools.tell({ type: "notice", level: "warning", message });
+  const options = { destination, ledger: tools.ledger, accept: office.accept, warn };
   const ground = await guarded(guard, signal, (end) => findGround(session, options, end));
   office.accept = false;
   office.freeBytes = ground.freeBytes;
   return tools.system.monotonic();
+}
+
+/**
+ * A destination that holds for want of room is not said to take files again before one of them fits.
+ *
+ * @throws {Failure} `disk_full`
+ */
+function demandRoom({ job, destination, tools, own, freeBytes }: Office): void {
+  const state = own.state();
+  if (freeBytes === null || state.state !== "on_hold" || state.failure.code !== "disk_full") return;
+  const states = ["queued", "deferred"] as const;
+  const [smallest] = tools.ledger.query({ job: job.name, destination: destination.name, states, sort: "size", limit: 1 });
+  if (smallest === undefined) return;
+  const { source } = smallest.delivery;
+  const room = freeBytes - destination.minimumFreeBytes - destination.copySafetyMarginBytes;
+  if (source.size > room) throw doesNotFit(source, destination);
 }
 
 async function settleFormer(office: Office, way: Way, hard: AbortSignal): Promise<void> {

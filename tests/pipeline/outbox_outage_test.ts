@@ -204,6 +204,11 @@ Deno.test("outbox() sends what fits, and holds for a file that does not", async 
   await rig.admit("small.fits", "alpha");
   rig.start();
   await rig.until(() => rig.state("small.fits") === "delivered", "small delivered");
+  await rig.until(() => rig.outbox.state().state === "on_hold", "on hold");
+  const tries = rig.fake.calls.connect;
+  const told = rig.events.filter(({ type }) => type === "destination").length;
+  await rig.until(() => rig.fake.calls.connect > tries + 1, "tried again");
+  assertEquals(rig.events.filter(({ type }) => type === "destination").length, told, "no false all-clear");
   assertEquals(rig.delivery("big.fits").attempts, 0);
   rig.fake.freeBytes = 20_000;
   await rig.until(() => rig.state("big.fits") === "delivered", "big delivered");
