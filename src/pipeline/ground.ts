@@ -33,7 +33,7 @@ export async function findGround(session: Session, options: GroundOptions, signa
   const ground = await session.attach(known === null || accept, signal);
   const device = ground.device ?? "";
   const doubt = known === null ? notMounted(destination, ground) : null;
-  if (doubt !== null) options.warn?.(`${doubt.message}. ${doubt.hint}`);
+  if (doubt !== null) options.warn?.(`${doubt.message} ${doubt.hint}`);
   if (known === null || (accept && known !== device)) ledger.rememberDevice(destination.job, destination.name, device);
   else if (known !== "" && device !== "" && known !== device) {
     // Device numbers can change with a reboot: the files that were delivered tell whether it is the same place.
