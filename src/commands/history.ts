@@ -32,7 +32,7 @@ export const history = defineCommand({
   description: "In the order of queueing, the newest last. Works with and without a running daemon.",
   parser: object({
     config: configOption,
-    night: nightOption(),
+    night: nightOption,
     failed: option("--failed", { description: plain("Only what failed, and why") }),
     job: textOption("--job", "JOB", "Only this job"),
     destination: textOption("--destination", "DEST", "Only this destination"),

@@ -11,9 +11,9 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { plain } from "./command.ts";
 
 /** `--night NIGHT`; what is given is read by {@linkcode nightOf}. */
-export function nightOption(help = "Only this observing night: YYYYMMDD, or last") {
-  return optional(option("--night", string({ metavar: "NIGHT" }), { description: plain(help) }));
-}
+export const nightOption = optional(
+  option("--night", string({ metavar: "NIGHT" }), { description: plain("Only this observing night: YYYYMMDD, or last") }),
+);
 
 /**
  * `20240517`, `2024-05-17` or `last` as `YYYYMMDD`. Undefined where none is given, and for `last` in a ledger without any.
@@ -23,13 +23,13 @@ export function nightOption(help = "Only this observing night: YYYYMMDD, or last
 export function nightOf(given: string | undefined, ledger: Pick<Ledger, "nights">): string | undefined {
   if (given === undefined) return undefined;
   if (given === "last") return ledger.nights().at(-1);
-  const [, year, month, day] = /^(\d{4})(-?)(\d\d)\2(\d\d)$/.exec(given)?.filter((_, index) => index !== 2) ?? [];
-  const date = new Date(`${year}-${month}-${day}T00:00:00Z`);
-  // February 30 is read as March 1.
-  if (Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day)) {
+  const night = given.replace(/^(\d{4})-(\d\d)-(\d\d)$/, "$1$2$3");
+  const date = /^\d{8}$/.test(night) ? new Date(`${nightText(night)}T00:00:00Z`) : new Date(NaN);
+  // February 30 would be read as March 1.
+  if (Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(night.slice(6))) {
     throw new Failure("configuration", `Cannot understand the night "${given}"`, { hint: "Write it as YYYYMMDD, or last." });
   }
-  return `${year}${month}${day}`;
+  return night;
 }
 
 /** `2024-05-17` of `20240517`. */

@@ -31,7 +31,7 @@ export const verify = defineCommand({
     "Every file that the ledger calls delivered is read and hashed where it stands. Lists what is missing or differs; exit 1 if any.",
   parser: object({
     config: configOption,
-    night: nightOption(),
+    night: nightOption,
     destination: optional(option("--destination", string({ metavar: "DEST" }), { description: plain("Only this destination") })),
     json: jsonOption,
   }),
