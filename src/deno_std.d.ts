@@ -72,4 +72,5 @@ declare module "@std/fmt/colors" {
   export function cyan(text: string): string;
   export function setColorEnabled(value: boolean): void;
   export function getColorEnabled(): boolean;
+  export function stripAnsiCode(text: string): string;
 }

@@ -26,11 +26,12 @@ export function jsonLine(record: LogRecord): string {
   }) + "\n";
 }
 
-/** The text line in colours, the time without its date. */
+/** The text line in colours, the time without its date; of what was delivered also where to. */
 export function prettyLine(record: LogRecord): string {
   const message = messageOf(record);
+  const { destination } = record.properties;
   const text = message.startsWith("Successfully transferred ")
-    ? `${green("✓")} ${message}`
+    ? `${green("✓")} ${message}${typeof destination === "string" ? dim(` → ${printable(destination)}`) : ""}`
     : `${MARKS[record.level]()} ${record.level === "debug" || record.level === "trace" ? dim(message) : message}`;
   return `${dim(localTime(record.timestamp).slice(11))} ${text}\n${stackOf(record)}`;
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { stripAnsiCode } from "@std/fmt/colors";
 import { join } from "@std/path";
 import type { Delivery } from "../../src/domain/delivery.ts";
 import { Failure, failureRecord } from "../../src/domain/failure.ts";
@@ -56,6 +57,15 @@ async function written(events: readonly TransferEvent[], more: Partial<LogSettin
 
 Deno.test("the log ends a success line with the path, as scripts with awk '{print $NF}' expect", async () => {
   assertMatch(await written([delivered()]), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO Successfully transferred \/data\/m31\.fits\n$/);
+});
+
+Deno.test("the log on a terminal says where to as well", async () => {
+  await using folder = await tempFolder();
+  const lines: string[] = [];
+  const door = { pretty: true, write: (text: string) => void lines.push(stripAnsiCode(text)) };
+  await using log = await openLog(settings(folder.path), door, system, (message) => assert(false, message));
+  log.listen(delivered());
+  assertMatch(lines.join(""), /^\d\d:\d\d:\d\d ✓ Successfully transferred \/data\/m31\.fits → freya\n$/);
 });
 
 Deno.test("the log says a final failure once, with reason and hint", async () => {
