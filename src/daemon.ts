@@ -12,6 +12,7 @@ import type { TransferEvent } from "./domain/transfer_event.ts";
 import { VERSION } from "./domain/version.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { openLedger } from "./ledger/open_ledger.ts";
+import { forgetStrays, oldestToSend, strays } from "./ledger/strays.ts";
 import { localFolders } from "./methods/local_folders.ts";
 import { methodNamed } from "./methods/methods.ts";
 import { type EventStream, eventStream } from "./notify/event_stream.ts";
@@ -210,8 +211,9 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     },
     live: () => ({
       running: running.running(system.now()),
-      oldestWaiting: ledger.oldestWaiting(),
+      oldestWaiting: oldestToSend(ledger, settings.jobs),
       givenUp: givenUp(all.list()),
+      strays: strays(ledger, settings.jobs),
     }),
     stop: end,
     async reload() {
@@ -250,6 +252,8 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       for (const box of boxes) box.resume();
       return names(boxes);
     },
+    // Behind a reload: what it takes away is in hand until then.
+    forget: (name) => reloading.then(() => forgetStrays(ledger, settings.jobs, name, system.now())),
     finished: () =>
       Promise.all(all.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(ending.signal) }))),
     async [Symbol.asyncDispose]() {

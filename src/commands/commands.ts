@@ -29,6 +29,7 @@ import type { Command } from "./command.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
+import { forget } from "./forget.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { installService } from "./install_service.ts";
@@ -57,6 +58,7 @@ export const COMMANDS: readonly Command[] = [
   reload,
   sync,
   retry,
+  forget,
   pause,
   resume,
   history,

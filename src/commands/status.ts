@@ -6,6 +6,7 @@
 import { object } from "@optique/core/constructs";
 import { VERSION } from "../domain/version.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
+import { strays } from "../ledger/strays.ts";
 import { restingReport } from "../web/status_report.ts";
 import { defineCommand, EXIT } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -19,14 +20,21 @@ export const status = defineCommand({
   parser: object({ config: configOption, json: jsonOption }),
   async run({ config, json }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
+    const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
+    const print = (text: string) => {
+      tools.stdout(text);
+      return EXIT.done;
+    };
     if (daemon !== null) {
       const report = await daemon.status();
-      tools.stdout(json ? asJson(report) : statusText(report, await daemon.live(), tools.system.now()));
-      return EXIT.done;
+      if (json) return print(asJson(report));
+      const live = await daemon.live();
+      // A daemon of an older version, before it is restarted, tells of none.
+      return print(statusText(report, { ...room, live, strays: live.strays ?? [] }));
     }
     using ledger = openLedger(settings.stateDirectory, { readOnly: true });
     const report = restingReport(VERSION, settings.jobs, ledger.counts(), (name) => ledger.pausedBy(name));
-    tools.stdout(json ? asJson(report) : statusText(report, null, tools.system.now()));
+    print(json ? asJson(report) : statusText(report, { ...room, live: null, strays: strays(ledger, settings.jobs) }));
     return sayNoDaemon(tools, settings);
   },
 });

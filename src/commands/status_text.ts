@@ -5,16 +5,32 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { pathField, printable } from "../domain/printable.ts";
+import { type Stray, waitingOf, withoutStrays } from "../ledger/strays.ts";
+import { shellQuote } from "../methods/shell_quote.ts";
 import type { LiveReport } from "../web/daemon_control.ts";
 import type { StatusReport } from "../web/status_report.ts";
 import { span } from "./span.ts";
+import { wrapped } from "./wrapped.ts";
 
-/** The lines, each with its end. `live` is null where no daemon runs; `now` in milliseconds since 1970 UTC. */
-export function statusText(report: StatusReport, live: LiveReport | null, now: number): string {
+/** What the text says besides the report. */
+export interface StatusAbout {
+  /** Null where no daemon runs. */
+  readonly live: LiveReport | null;
+  readonly strays: readonly Stray[];
+  /** Milliseconds since 1970 UTC. */
+  readonly now: number;
+  /** How many characters a line may have. */
+  readonly columns: number;
+}
+
+/** The lines, each with its end. Its verdict counts only what can be sent: strays have a line of their own. */
+export function statusText(report: StatusReport, about: StatusAbout): string {
+  const { live, strays, now, columns } = about;
+  const toSend: StatusReport = { ...report, deliveries: withoutStrays(report.deliveries, strays) };
   return [
-    verdict(report, live, now),
+    verdict(toSend, live, now),
     "",
-    ...destinationLines(report),
+    ...destinationLines(report, columns),
     "",
     ...jobLines(report),
     ...(live?.running ?? []).map((one) =>
@@ -22,17 +38,18 @@ export function statusText(report: StatusReport, live: LiveReport | null, now: n
         filesOf(one.files)
       }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
     ),
-    ...givenUpLines(live),
-    `  ${countsLine(report)}`,
+    ...givenUpLines(live, columns),
+    `  ${countsLine(toSend)}`,
+    ...strayLines(report, strays, columns),
     "",
-    ...helpLines(report),
+    ...helpLines(toSend),
     ownLine(report, now),
   ].map((line) => `${line}\n`).join("");
 }
 
 function verdict({ running, destinations, deliveries, jobs }: StatusReport, live: LiveReport | null, now: number): string {
-  const { queued, sending, deferred, delivered, failed } = deliveries;
-  const waiting = queued + sending + deferred;
+  const { delivered, failed } = deliveries;
+  const waiting = waitingOf(deliveries);
   if (!running) {
     const left = waiting > 0 ? ` ${filesOf(waiting)} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
     return `NOT RUNNING. Nothing is watched and nothing is sent.${left}`;
@@ -55,16 +72,24 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
 }
 
-function destinationLines({ destinations }: StatusReport): string[] {
+/** One line each; a reason that does not fit stands below it. */
+function destinationLines({ destinations }: StatusReport, columns: number): string[] {
   const width = Math.max(...destinations.map(({ name }) => printable(name).length), 0);
   const method = Math.max(...destinations.map((one) => one.method.length), 0);
-  return destinations.map((one) => {
+  return destinations.flatMap((one) => {
     const free = one.free_bytes === null ? "" : `${formatBytes(one.free_bytes)} free`;
-    const why = one.reason === null ? "" : printable(one.reason);
-    const facts = [STATES[one.state].padEnd(11), why, free].filter((part) => part !== "").join("  ");
-    return `  ${printable(one.name).padEnd(width)}  ${one.method.padEnd(method)}  ${facts}`.trimEnd();
+    const goOn = one.state === "paused" ? `; it goes on with image-transfer resume ${shellQuote(printable(one.name))}` : "";
+    const why = one.reason === null ? "" : `${printable(one.reason)}${goOn}`;
+    const head = `  ${printable(one.name).padEnd(width)}  ${one.method.padEnd(method)}  `;
+    const joined = (...parts: string[]) => `${head}${parts.filter((part) => part !== "").join("  ")}`.trimEnd();
+    const state = STATES[one.state].padEnd(11);
+    const line = joined(state, why, free);
+    if (line.length <= columns) return [line];
+    return [joined(state, free), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING))];
   });
 }
+
+const HANGING = " ".repeat(6);
 
 const STATES = {
   open: "open",
@@ -86,6 +111,30 @@ function countsLine({ deliveries }: StatusReport): string {
   const { queued, sending, deferred, delivered, failed } = deliveries;
   const parts = [`${delivered} delivered`, `${sending} being sent`, `${queued} queued`];
   return [...parts, ...(deferred > 0 ? [`${deferred} tried again later`] : []), `${failed} failed`].join(", ");
+}
+
+/** What waits for destinations that are not there, and the two ways out. */
+function strayLines({ destinations }: StatusReport, strays: readonly Stray[], columns: number): string[] {
+  const [first] = strays;
+  if (first === undefined) return [];
+  const numberOf = ({ counts }: Stray) => waitingOf(counts) + counts.failed;
+  const all = strays.reduce((sum, stray) => sum + numberOf(stray), 0);
+  const isOnly = (stray: Stray) =>
+    !destinations.some(({ name }) => name === stray.destination) &&
+    strays.filter(({ destination }) => destination === stray.destination).length === 1;
+  const names = strays.map((stray) => {
+    const job = isOnly(stray) ? "" : ` of job ${printable(stray.job)}`;
+    const failed = stray.counts.failed > 0 ? `, ${stray.counts.failed} of them failed` : "";
+    return `${printable(stray.destination)}${job} (${numberOf(stray)}${failed})`;
+  });
+  return wrapped(
+    `${all} ${all === 1 ? "waits" : "wait"} for destinations that are not configured any more: ${names.join(", ")}. ` +
+      "Put the destination back into the configuration and they go on, or give them up: " +
+      `image-transfer forget ${shellQuote(printable(first.destination))}`,
+    columns,
+    "  ",
+    HANGING,
+  );
 }
 
 function helpLines({ deliveries }: StatusReport): string[] {
@@ -114,11 +163,13 @@ function givenUpTroubles(live: LiveReport | null): string[] {
   ];
 }
 
-function givenUpLines(live: LiveReport | null): string[] {
+/** The file on a line of its own, below it why, and what to do. */
+function givenUpLines(live: LiveReport | null, columns: number): string[] {
   const all = live?.givenUp ?? [];
-  const lines = all.slice(0, GIVEN_UP_SHOWN).map(({ path, reason, detail }) =>
-    `  NOT SENT (${reason === "incomplete" ? "incomplete" : "cannot be taken"}): ${pathField(path)}: ${printable(detail)}`
-  );
+  const lines = all.slice(0, GIVEN_UP_SHOWN).flatMap(({ path, reason, detail }) => [
+    `  NOT SENT (${reason === "incomplete" ? "incomplete" : "cannot be taken"}): ${pathField(path)}`,
+    ...wrapped(printable(detail), columns, HANGING, HANGING),
+  ]);
   return all.length > GIVEN_UP_SHOWN ? [...lines, "  … and more: the log names them all"] : lines;
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Delivery, DeliveryState } from "../domain/delivery.ts";
+import type { FailureRecord } from "../domain/failure.ts";
 import type { FileFacts, SourceFile } from "../domain/source_file.ts";
 import type { Receipt } from "../domain/receipt.ts";
 
@@ -159,6 +160,11 @@ export interface Ledger extends Disposable {
    * deferred: they are due now. A delivery whose file has a newer version stays failed. Returns how many.
    */
   requeue(ids: readonly number[] | null, now: number): number;
+  /**
+   * Ends all that waits for a destination, is in hand there, or failed there to a person's concern. For a destination
+   * that nobody sends to. Returns how many.
+   */
+  giveUp(job: string, destination: string, failure: FailureRecord, now: number): number;
 
   // Source removal (I4)
   /** Source files whose every delivery is `delivered` at checksum or read_back level, for every one of the destinations, and not removed yet;

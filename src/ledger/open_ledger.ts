@@ -7,6 +7,7 @@
 import { join } from "@std/path";
 import { careQueries, LEDGER_FILE, type OnNotice, openSound } from "./care.ts";
 import { Database } from "./database.ts";
+import { giveUpQueries } from "./give_up_queries.ts";
 import { historyQueries } from "./history_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
 import type { Ledger } from "./ledger.ts";
@@ -40,6 +41,7 @@ export function openLedger(folder: string, options: LedgerOptions = {}): Ledger 
       instance,
       ...intakeQueries(db),
       ...outboxQueries(db),
+      ...giveUpQueries(db),
       ...removalQueries(db),
       ...destinationQueries(db),
       ...historyQueries(db),

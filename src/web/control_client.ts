@@ -7,6 +7,7 @@
 import { join } from "@std/path";
 import { eitherSignal } from "../domain/either_signal.ts";
 import { Failure, type FailureCode } from "../domain/failure.ts";
+import type { Forgotten } from "../ledger/strays.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
@@ -32,6 +33,8 @@ export interface DaemonClient {
   pause(destination: string | null, by: string): Promise<readonly string[]>;
   /** Null for all; names those that go on. */
   resume(destination: string | null): Promise<readonly string[]>;
+  /** Gives up what waits for a destination that is not configured any more. */
+  forget(destination: string): Promise<Forgotten>;
   /** Addresses that open the page; null without a page. */
   opening(): Promise<Opening | null>;
 }
@@ -103,6 +106,7 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     pause: async (destination, by) =>
       (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
     resume: async (destination) => (await must<{ destinations: string[] }>("POST", "/resume", { destination })).destinations,
+    forget: (destination) => must("POST", "/forget", { destination }),
     opening: async () => (await must<{ opening: Opening | null }>("POST", "/opening", {})).opening,
     async stop(waitMs) {
       const { system } = options;

@@ -84,6 +84,7 @@ const ids = z.object({ ids: z.array(z.int().positive()).nullable() });
 const job = z.object({ job: z.string().optional() });
 const pausing = z.object({ destination: z.string().nullable(), by: z.string().min(1).max(200) });
 const resuming = z.object({ destination: z.string().nullable() });
+const forgetting = z.object({ destination: z.string() });
 
 function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: AppOptions): Hono {
   const app = new Hono();
@@ -108,6 +109,7 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
     return c.json({ destinations: control.pause(destination, by) });
   });
   app.post("/resume", async (c) => c.json({ destinations: control.resume((await bodyOf(c, resuming)).destination) }));
+  app.post("/forget", async (c) => c.json(await control.forget((await bodyOf(c, forgetting)).destination)));
   app.onError((error, c) => {
     c.header(PID_HEADER, String(pid));
     if (error instanceof Failure) {

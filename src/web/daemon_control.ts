@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Forgotten, Stray } from "../ledger/strays.ts";
 import type { Running } from "../notify/running.ts";
 import type { StatusReport } from "./status_report.ts";
 
@@ -11,10 +12,12 @@ import type { StatusReport } from "./status_report.ts";
 export interface LiveReport {
   /** One entry for each destination that has files in hand. */
   readonly running: readonly Running[];
-  /** When the oldest delivery that still waits was queued, milliseconds since 1970 UTC; null if none waits. */
+  /** When the oldest delivery that waits and can be sent was queued, milliseconds since 1970 UTC; null if none waits. */
   readonly oldestWaiting: number | null;
   /** The first of the files that are not sent because they are incomplete or cannot be taken. */
   readonly givenUp: readonly GivenUp[];
+  /** What nobody can send: for destinations that are not configured any more. */
+  readonly strays: readonly Stray[];
 }
 
 /** A file that is listed and not sent; `path` is absolute. */
@@ -57,6 +60,11 @@ export interface DaemonControl {
   pause(destination: string | null, by: string): readonly string[];
   /** Takes a pause back, `null` means all; returns the names of those that go on. */
   resume(destination: string | null): readonly string[];
+  /**
+   * Gives up what waits for a destination that is not configured any more; says how many deliveries, of which jobs.
+   * @throws {Failure} `configuration` where it is configured, or nothing waits for it.
+   */
+  forget(destination: string): Promise<Forgotten> | Forgotten;
   /** Addresses that open the page; null without a page. */
   opening(): Opening | null;
 }

@@ -103,10 +103,18 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     ],
     counts: { ...STATUS.counts, failed: 3 },
   });
-  const running = [{ destination: "freya", files: 2, bytes: 5e6, total: 1e7, bytesPerSecond: 1e6, path: "a\u202e.fits" }];
+  const running = [{
+    job: "spring",
+    destination: "freya",
+    files: 2,
+    bytes: 5e6,
+    total: 1e7,
+    bytesPerSecond: 1e6,
+    path: "a\u202e.fits",
+  }];
   await using _daemon = await fakeDaemon(dir.at("state"), {
     status: () => trouble,
-    live: () => ({ running, oldestWaiting: NOW - 125_000, givenUp: [] }),
+    live: () => ({ running, oldestWaiting: NOW - 125_000, givenUp: [], strays: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
   const [first] = stdout.split("\n");
@@ -132,12 +140,62 @@ Deno.test("status names the files that are not sent, and says each destination's
   ] as const;
   await using _daemon = await fakeDaemon(dir.at("state"), {
     status: () => report,
-    live: () => ({ running: [], oldestWaiting: null, givenUp }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp, strays: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
   assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 cannot be taken; freya is paused; 5 files on the way\./);
-  assertStringIncludes(stdout, 'NOT SENT (incomplete): "/data/a b.fits": the primary HDU declares 5 bytes, 3 are there\n');
-  assertStringIncludes(stdout, 'NOT SENT (cannot be taken): /data/c.fits: Cannot read "c.fits": Permission denied\n');
+  assertStringIncludes(
+    stdout,
+    '  NOT SENT (incomplete): "/data/a b.fits"\n      the primary HDU declares 5 bytes, 3 are there\n',
+  );
+  assertStringIncludes(stdout, '  NOT SENT (cannot be taken): /data/c.fits\n      Cannot read "c.fits": Permission denied\n');
+});
+
+Deno.test("status counts what waits for removed destinations apart, with the two ways out", async () => {
+  await using dir = await observatory();
+  const counts = { queued: 3, sending: 0, deferred: 1, delivered: 5, failed: 2 };
+  const report = statusReport({ ...STATUS, counts: { queued: 4, sending: 0, deferred: 1, delivered: 12, failed: 2 } });
+  await using _daemon = await fakeDaemon(dir.at("state"), {
+    status: () => report,
+    live: () => ({
+      running: [],
+      oldestWaiting: null,
+      givenUp: [],
+      strays: [{ job: "spring", destination: "tiny", counts }, {
+        job: "old",
+        destination: "freya",
+        counts: { ...counts, failed: 0 },
+      }],
+    }),
+  });
+  const { stdout } = await image_transfer_with({ columns: () => 100 }, dir, "status");
+  assertMatch(stdout, /^All is well: everything is delivered\.\n/);
+  assertStringIncludes(stdout, "  12 delivered, 0 being sent, 0 queued, 0 failed\n");
+  assertStringIncludes(
+    stdout,
+    `  10 wait for destinations that are not configured any more: tiny (6, 2 of them failed), freya of
+      job old (4). Put the destination back into the configuration and they go on, or give them up:
+      image-transfer forget tiny
+`,
+  );
+});
+
+Deno.test("forget gives up what waits for a removed destination: in the ledger, or by the daemon", async () => {
+  await using dir = await observatory();
+  {
+    using ledger = openLedger(dir.at("state"));
+    ledger.admit([anAdmission("a", {}, ["tiny"]), anAdmission("b", {}, ["tiny", "nas"])], NOW);
+  }
+  assertStringIncludes((await image_transfer(dir, "status")).stdout, "2 wait for destinations that are not configured any more");
+  assertMatch((await image_transfer(dir, "status")).stdout, /^NOT RUNNING\..* 1 file waits/);
+  await assertRejects(() => image_transfer(dir, "forget", "nas"), Failure, 'Cannot forget "nas": it is configured');
+  const forgotten = await image_transfer(dir, "forget", "tiny");
+  assertEquals([forgotten.code, forgotten.stderr], [0, "2 deliveries to tiny are given up.\n"]);
+  await assertRejects(() => image_transfer(dir, "forget", "tiny"), Failure, 'Nothing waits for a destination "tiny"');
+  assert(!(await image_transfer(dir, "status")).stdout.includes("not configured"));
+  await using daemon = await fakeDaemon(dir.at("state"));
+  assertEquals((await image_transfer(dir, "forget", "wrong")).stderr, "6 deliveries to wrong are given up.\n");
+  assertEquals(daemon.told, [["forget", "wrong"]]);
 });
 
 Deno.test('status where somebody holds the state directory and cannot be asked is a failure, not "no daemon"', async () => {

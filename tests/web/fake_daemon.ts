@@ -36,7 +36,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
   const end = new AbortController();
   const control: DaemonControl = {
     status: () => statusReport(STATUS),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [] }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: [] }),
     stop(reason) {
       told.push(["stop", reason]);
       end.abort();
@@ -60,6 +60,10 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
     resume(destination) {
       told.push(["resume", destination]);
       return [destination ?? "freya"];
+    },
+    forget(destination) {
+      told.push(["forget", destination]);
+      return { count: 6, jobs: ["spring"] };
     },
     opening: () => ({ once: `${STATUS.url}?token=once`, shown: `${STATUS.url}?token=shown` }),
     ...instead,

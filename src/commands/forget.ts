@@ -1,0 +1,41 @@
+/**
+ * `forget`: gives up what waits for a destination that is not configured any more; also while no daemon runs.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { argument } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { printable } from "../domain/printable.ts";
+import type { Settings } from "../domain/settings.ts";
+import { openLedger } from "../ledger/open_ledger.ts";
+import { forgetStrays, type Forgotten } from "../ledger/strays.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { configOption } from "./options.ts";
+import { seekDaemon } from "./seek_daemon.ts";
+
+/** By the daemon, else in the ledger. Exit code 2 where the destination is configured, or nothing waits for it. */
+export const forget = defineCommand({
+  name: "forget",
+  help: "Give up what waits for a destination that is not configured any more",
+  description: "status names such destinations. What was delivered there stays in the history; no file is touched anywhere.",
+  parser: object({
+    config: configOption,
+    destination: argument(string({ metavar: "DEST" }), { description: plain("The former destination by its name") }),
+  }),
+  async run({ config, destination }, tools) {
+    const { settings, daemon } = await seekDaemon(config, tools);
+    const { count, jobs } = await daemon?.forget(destination) ?? forgetHere(settings, destination, tools);
+    const elsewhere = settings.jobs.some((job) => job.destinations.some(({ name }) => name === destination));
+    const of = jobs.length > 1 || elsewhere ? ` of job ${jobs.map(printable).join(" and ")}` : "";
+    const deliveries = count === 1 ? "1 delivery" : `${count} deliveries`;
+    tools.stderr(`${deliveries} to ${printable(destination)}${of} ${count === 1 ? "is" : "are"} given up.\n`);
+    return EXIT.done;
+  },
+});
+
+/** Without a daemon: in the ledger. */
+function forgetHere({ stateDirectory, jobs }: Settings, destination: string, tools: Tools): Forgotten {
+  using ledger = openLedger(stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  return forgetStrays(ledger, jobs, destination, tools.system.now());
+}

@@ -1,0 +1,77 @@
+/** What waits for destinations that are not configured any more, and its end. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { Failure } from "../../src/domain/failure.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { forgetStrays, oldestToSend, strays, withoutStrays } from "../../src/ledger/strays.ts";
+import { tempFolder } from "../support/temp.ts";
+import { aClaim, anAdmission, broken, deliveryOf, later, NOW, proven, someFacts, states } from "./makers.ts";
+
+const JOBS = [{ name: "spring", destinations: [{ name: "freya" }] }];
+
+/** Of `spring`: tiny has one of every state, freya one queued; of the removed job `autumn`, freya has one queued. */
+function fill(ledger: Ledger): void {
+  for (const [index, path] of ["queued", "sending", "deferred", "delivered", "failed"].entries()) {
+    ledger.admit([anAdmission(path, {}, ["tiny"])], NOW + index);
+    if (path === "queued") ledger.record([later(deliveryOf(ledger, path, "tiny"), NOW + 1e9)], NOW);
+    if (path === "sending") ledger.claim(aClaim({ destination: "tiny" }));
+    if (path === "deferred") ledger.record([later(deliveryOf(ledger, path, "tiny"), NOW + 1e9)], NOW);
+    if (path === "delivered") ledger.record([proven(deliveryOf(ledger, path, "tiny"))], NOW);
+    if (path === "failed") ledger.record([broken(deliveryOf(ledger, path, "tiny"))], NOW);
+  }
+  ledger.requeue([deliveryOf(ledger, "queued", "tiny").id], NOW);
+  ledger.admit([anAdmission("new")], NOW + 60_000);
+  ledger.admit([anAdmission("old", {}, ["freya"], "autumn")], NOW - 60_000);
+}
+
+Deno.test("strays() names what has no destination any more, and withoutStrays() leaves what can be sent", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.at("state"));
+  fill(ledger);
+  const found = strays(ledger, JOBS);
+  assertEquals(found, [
+    { job: "autumn", destination: "freya", counts: { queued: 1, sending: 0, deferred: 0, delivered: 0, failed: 0 } },
+    { job: "spring", destination: "tiny", counts: { queued: 1, sending: 1, deferred: 1, delivered: 1, failed: 1 } },
+  ]);
+  assertEquals(withoutStrays(ledger.counts(), found), { queued: 1, sending: 0, deferred: 0, delivered: 1, failed: 0 });
+  assertEquals(oldestToSend(ledger, JOBS), NOW + 60_000);
+  assertEquals(oldestToSend(ledger, [...JOBS, { name: "autumn", destinations: [{ name: "freya" }] }]), NOW - 60_000);
+});
+
+Deno.test("forgetStrays() gives up all but the delivered, and putting the destination back brings none of it back", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.at("state"));
+  fill(ledger);
+  assertEquals(forgetStrays(ledger, JOBS, "tiny", NOW), { count: 4, jobs: ["spring"] });
+  assertEquals(states(ledger).filter((line) => line.includes("tiny")), [
+    "queued → tiny failed skipped",
+    "sending → tiny failed skipped",
+    "deferred → tiny failed skipped",
+    "delivered → tiny delivered",
+    "failed → tiny failed skipped",
+  ]);
+  assertEquals(strays(ledger, JOBS).map(({ job }) => job), ["autumn"]);
+  assertEquals(ledger.counts().failed, 0);
+  // As an intake asks when the destination is there again: nothing to admit, nothing to send, nothing that retry --all takes.
+  assertEquals(ledger.unknown("spring", [someFacts("queued"), someFacts("failed")], ["tiny"]), { fresh: [], recheck: [] });
+  assertEquals([ledger.requeue(null, NOW), ledger.nextDue("spring", "tiny")], [0, null]);
+});
+
+Deno.test("forgetStrays() of a name that another job still has gives up that of the removed job only", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.at("state"));
+  fill(ledger);
+  assertEquals(forgetStrays(ledger, JOBS, "freya", NOW), { count: 1, jobs: ["autumn"] });
+  assertEquals(ledger.counts("spring", "freya").queued, 1);
+});
+
+Deno.test("forgetStrays() refuses what is configured and what nothing waits for, and changes nothing", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.at("state"));
+  ledger.admit([anAdmission("a", {}, ["freya", "tiny"])], NOW);
+  const configured = assertThrows(() => forgetStrays(ledger, JOBS, "freya", NOW), Failure, 'Cannot forget "freya"');
+  assertEquals(configured.hint.endsWith("Such destinations: tiny."), true);
+  const unknown = assertThrows(() => forgetStrays(ledger, JOBS, "tinny", NOW), Failure, '"tinny"');
+  assertEquals([unknown.code, unknown.hint], ["configuration", "Such destinations: tiny."]);
+  assertEquals(ledger.counts().queued, 2);
+});
