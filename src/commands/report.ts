@@ -14,6 +14,8 @@ import type { Settings } from "../domain/settings.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import type { Session } from "../methods/method.ts";
+import { findDaemon } from "../web/control_client.ts";
+import { NOBODY, NOT_YET, notTaken, whyOf } from "../web/not_taken.ts";
 import { type Delivered, type Look, morningReport } from "../web/morning_report.ts";
 import { nightToReport } from "../web/night_to_report.ts";
 import { absence } from "../web/report_schedule.ts";
@@ -49,11 +51,15 @@ export const report = defineCommand({
     const settings = await loadSettings(config, tools.cwd, tools.system);
     using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
     const now = tools.system.now();
+    const daemon = await findDaemon({ stateDirectory: settings.stateDirectory, system: tools.system }, tools.signal);
+    const givenUp = daemon === null ? [] : (await daemon.live()).givenUp;
+    const why = whyOf(givenUp, daemon === null ? NOBODY : NOT_YET);
     const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, settings.jobs, now), {
       ledger,
       system: tools.system,
       jobs: settings.jobs,
       now,
+      notTaken: (night, saw) => notTaken(night, { ledger, system: tools.system, jobs: settings.jobs, why, saw }, tools.signal),
       look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),
     });
     const latest = ledger.nights().at(-1);

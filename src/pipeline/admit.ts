@@ -32,15 +32,23 @@ export function admissionOf(
   methodOf: (destination: string) => string | null,
 ): Admission {
   const source: SourceFile = { ...facts, job: job.name, absolutePath };
-  const located = job.nightFolder === undefined ? null : nightFolder(job.nightFolder).locate(facts.path);
-  const night = located?.night ?? observingNight(facts.mtimeMs, job.night);
-  const path = located?.path ?? facts.path;
+  const night = nightOf(job, facts);
+  const path = locate(job, facts)?.path ?? facts.path;
   const targets = job.destinations.map(({ name, layout, method }) => ({
     destination: name,
     target: targetPath(layout, { path, night, job: job.name }),
     method: methodOf(name) ?? method,
   }));
   return { source, night, targets, ...(cards === null || Object.keys(cards).length === 0 ? {} : { cards }) };
+}
+
+/** The observing night of a file, `YYYYMMDD`. */
+export function nightOf(job: Pick<Job, "night" | "nightFolder">, facts: Pick<FileFacts, "path" | "mtimeMs">): string {
+  return locate(job, facts)?.night ?? observingNight(facts.mtimeMs, job.night);
+}
+
+function locate(job: Pick<Job, "nightFolder">, { path }: Pick<FileFacts, "path">) {
+  return job.nightFolder === undefined ? null : nightFolder(job.nightFolder).locate(path);
 }
 
 /** Writes admissions to the ledger, in one transaction, and tells of the files and their deliveries; returns the new deliveries. */

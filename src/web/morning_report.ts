@@ -8,6 +8,7 @@ import type { Destination, Job } from "../domain/job.ts";
 import { isTrouble } from "../domain/failure.ts";
 import type { DeliveryRow, Ledger, NightTotals } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
+import type { NotTaken } from "./not_taken.ts";
 import { type FrameGaps, frameGaps, type FrameNumbers } from "./frame_gaps.ts";
 
 /** Sizes in bytes, times ISO 8601 in UTC. A shape that scripts may depend on. */
@@ -15,7 +16,9 @@ export interface MorningReport {
   readonly night: string;
   readonly made_at: string;
   readonly all_well: boolean;
+  /** What was not taken included. */
   readonly seen: { readonly files: number; readonly bytes: number };
+  readonly not_taken: NotTaken;
   readonly destinations: readonly ReportDestination[];
   readonly gaps: readonly FrameGaps[];
   /** From finished to proven; the ten slowest. */
@@ -39,7 +42,9 @@ export interface ReportDestination {
   readonly delivered: number;
   readonly proven: number;
   readonly bytes: number;
-  /** Delivered files that stand there now; null where the destination cannot be asked. */
+  /** Delivered files that a newer version of the same name took the place of. */
+  readonly replaced: number;
+  /** The other delivered files that stand there now; null where the destination cannot be asked. */
   readonly present: number | null;
   /** True where they were hashed again, not only looked at. */
   readonly hashed: boolean;
@@ -69,6 +74,8 @@ export interface ReportTools {
   readonly jobs: readonly Job[];
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
+  /** The images of the night that the ledger does not know; `saw` hears of each. */
+  readonly notTaken: (night: string, saw: (job: string, path: string) => void) => Promise<NotTaken>;
   /** Asked once for each destination that is configured and has files of the night; never throws. */
   readonly look: (destination: Destination, delivered: Delivered) => Promise<Look>;
 }
@@ -90,16 +97,21 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
     slow.push(...seen.slowest);
     undelivered.push(...seen.undelivered);
     const { job, destination: name, expected, delivered, proven, bytes } = place;
-    destinations.push({ job, name, expected, delivered, proven, bytes, ...await presence(night, place, seen.replaced, tools) });
+    const replaced = seen.replaced.size;
+    const there = await presence(night, place, seen.replaced, tools);
+    destinations.push({ job, name, expected, delivered, proven, replaced, bytes, ...there });
   }
+  const missed = await tools.notTaken(night, frames.saw);
   const gaps = frames.gaps();
   const isWell = ({ expected, proven, present, delivered, wrong_count }: ReportDestination) =>
     delivered === expected && proven === expected && present !== null && wrong_count === 0;
   return {
     night,
     made_at: new Date(tools.now).toISOString(),
-    all_well: undelivered.length === 0 && gaps.length === 0 && destinations.every(isWell),
-    seen: { files: totals.files, bytes: totals.bytes },
+    all_well: undelivered.length === 0 && missed.count + missed.problems.length === 0 && gaps.length === 0 &&
+      destinations.every(isWell),
+    seen: { files: totals.files + missed.count, bytes: totals.bytes + missed.bytes },
+    not_taken: missed,
     destinations,
     gaps,
     slowest: slowestOf(slow),

@@ -46,7 +46,7 @@ export interface DestinationNow {
 export interface PageSource extends Pick<DaemonControl, "status" | "live" | "sync" | "retry" | "pause" | "resume"> {
   readonly ledger: Pick<
     Ledger,
-    "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "nightTotals" | "nightPoints"
+    "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "nightTotals" | "nightPoints" | "unknown"
   >;
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];

@@ -10,7 +10,7 @@ import { dated, duration, verdictOf } from "./report_text.ts";
 
 /** A whole document; all text from outside is escaped. */
 export function reportHtml(report: MorningReport): string {
-  const { night, all_well, seen, destinations, gaps, slowest, undelivered, made_at } = report;
+  const { night, all_well, seen, not_taken, destinations, gaps, slowest, undelivered, made_at } = report;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -27,12 +27,14 @@ ${
     table(
       "Destinations",
       ["Destination", "Expected", "Delivered", "Proven", "Present", "Size"],
-      destinations.map(({ name, expected, delivered, proven, present, hashed, bytes, problem }) => [
+      destinations.map(({ name, expected, delivered, proven, replaced, present, hashed, bytes, problem }) => [
         name,
         expected,
         delivered,
         proven,
-        present === null ? problem ?? "" : `${present}${hashed ? " (hashed again)" : ""}`,
+        present === null
+          ? problem ?? ""
+          : `${present}${hashed ? " (hashed again)" : ""}${replaced > 0 ? `, ${replaced} replaced by newer versions` : ""}`,
         formatBytes(bytes),
       ]),
     )
@@ -42,6 +44,11 @@ ${
       ["Destination", "File", "Why"],
       destinations.flatMap(({ name, wrong }) => wrong.map(({ target, reason }) => [name, target, reason])),
     )
+  }${
+    table("Not taken at the camera", ["File", "Why", "What to do"], [
+      ...not_taken.problems.map((problem) => ["", problem, ""]),
+      ...not_taken.files.map(({ path, message, hint }) => [path, message, hint]),
+    ])
   }${
     table("Frame numbers without a file", ["Series", "Missing"], gaps.map(({ series, missing }) => [series, missing.join(", ")]))
   }${

@@ -4,12 +4,14 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { rolloverMinutes } from "../domain/night.ts";
 import type { ReportSettings } from "../domain/settings.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
+import { NOT_YET, notTaken, whyOf } from "./not_taken.ts";
 import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
 import { nightToReport } from "./night_to_report.ts";
 import type { PageSource } from "./page_source.ts";
@@ -27,7 +29,7 @@ export interface ReportSchedule {
 /** What is reported, and who hears whether it was sent. */
 export interface ReportScheduleTools {
   readonly source: PageSource;
-  readonly system: Pick<System, "now" | "sleep" | "askRemote">;
+  readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
   readonly tell: Tell;
 }
 
@@ -95,6 +97,13 @@ async function reportNow({ source, system }: ReportScheduleTools, signal: AbortS
     system,
     jobs,
     now,
+    notTaken: (night, saw) => {
+      const waiting = source.jobs().flatMap(({ job, waiting }) =>
+        waiting.map((one) => ({ ...one, path: join(job.watchPath, one.path) }))
+          .filter(({ reason }) => reason === "incomplete" || reason === "refused")
+      );
+      return notTaken(night, { ledger: source.ledger, system, jobs, why: whyOf(waiting, NOT_YET), saw }, signal);
+    },
     look: (destination, delivered) => look(source, destination, delivered, signal),
   });
 }

@@ -9,7 +9,7 @@ import type { MorningReport, ReportDestination } from "./morning_report.ts";
 
 /** Ends with a line end. */
 export function reportText(report: MorningReport): string {
-  const { night, all_well, seen, destinations, gaps, slowest, undelivered } = report;
+  const { night, all_well, seen, not_taken, destinations, gaps, slowest, undelivered } = report;
   const lines = [
     `Night ${dated(night)}: ${verdictOf(report)}`,
     "",
@@ -21,6 +21,13 @@ export function reportText(report: MorningReport): string {
     for (const { target, reason } of wrong) lines.push(`  ${pathField(target)}: ${printable(reason)}`);
     if (wrong_count > wrong.length) lines.push(`  … and ${wrong_count - wrong.length} more`);
   }
+  if (not_taken.count + not_taken.problems.length > 0) lines.push("", "Not taken at the camera:");
+  for (const problem of not_taken.problems) lines.push(`  ${printable(problem)}`);
+  for (const { path, message, hint } of not_taken.files) {
+    lines.push(`  ${pathField(path)}: ${printable(message)}`);
+    if (hint !== "") lines.push(`      ${printable(hint)}`);
+  }
+  if (not_taken.count > not_taken.files.length) lines.push(`  … and ${not_taken.count - not_taken.files.length} more`);
   if (gaps.length > 0) lines.push("", "Frame numbers without a file:");
   for (const { series, missing, missingCount } of gaps) {
     lines.push(`  ${pathField(series)}: ${missing.join(", ")} (${missingCount})`);
@@ -38,11 +45,13 @@ export function reportText(report: MorningReport): string {
 }
 
 /** The whole report in a sentence. */
-export function verdictOf({ all_well, seen, destinations, gaps }: MorningReport): string {
-  if (seen.files === 0) return "no images";
+export function verdictOf({ all_well, seen, not_taken, destinations, gaps }: MorningReport): string {
+  if (seen.files === 0 && not_taken.problems.length === 0) return "no images";
   const names = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
   if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${names}`;
   const faults = [
+    ...not_taken.count > 0 ? [`${not_taken.count} not taken at the camera`] : [],
+    ...not_taken.problems.length > 0 ? ["a watched folder cannot be looked into"] : [],
     ...destinations.filter(({ delivered, expected }) => delivered < expected)
       .map(({ name, delivered, expected }) => `${expected - delivered} not on ${printable(name)}`),
     ...destinations.filter(({ wrong_count }) => wrong_count > 0)
@@ -57,10 +66,11 @@ export function verdictOf({ all_well, seen, destinations, gaps }: MorningReport)
 
 function destinationLine(one: ReportDestination, all: readonly ReportDestination[]): string {
   const width = Math.max(...all.map(({ name }) => printable(name).length));
-  const { name, expected, delivered, proven, present, hashed, bytes, problem } = one;
+  const { name, expected, delivered, proven, replaced, present, hashed, bytes, problem } = one;
+  const newer = replaced === 0 ? "" : `, ${replaced} replaced by newer versions`;
   const there = present === null
     ? `not looked at: ${printable(problem ?? "")}`
-    : `${present} present${hashed ? " (hashed again)" : ""}`;
+    : `${present} present${hashed ? " (hashed again)" : ""}${newer}`;
   const part = delivered === expected ? String(delivered) : `${delivered} of ${expected}`;
   return `  ${printable(name).padEnd(width)}  ${part} delivered, ${proven} proven, ${there}, ${formatBytes(bytes)}`;
 }

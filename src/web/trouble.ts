@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { INCOMPLETE_HINT } from "./not_taken.ts";
 import { reasonOf } from "./status_report.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import type { TroubleItem } from "./api_types.ts";
@@ -80,9 +81,7 @@ function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
     what: path,
     where: job.name,
     message: reason === "incomplete" ? `The file is incomplete: ${detail}` : detail,
-    hint: reason === "incomplete"
-      ? "It is sent as soon as it is complete. If the camera has given it up, remove it, or set deliver_incomplete."
-      : "",
+    hint: reason === "incomplete" ? INCOMPLETE_HINT : "",
     since,
     action: { do: "scan", job: job.name },
   }));

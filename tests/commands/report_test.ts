@@ -14,6 +14,7 @@ async function afterANight(names: readonly string[]) {
     minimum_free_space_gb: 0,
     copy_safety_margin_gb: 0,
     min_file_age_seconds: 0.2,
+    incomplete_after: "1s",
   });
   assertEquals((await program.command(["run", "--once"])).code, 0);
   const json = async (...args: string[]) => {
@@ -99,4 +100,29 @@ Deno.test("open prints the page's address with the token; 4 without a daemon, 1 
   assertStringIncludes(daemon.output(), stdout.trim());
   const status = JSON.parse((await night.program.command(["status", "--json"])).stdout);
   assertEquals(status.url, stdout.slice(0, stdout.indexOf("?")));
+});
+
+Deno.test("report calls no night well of which an image is incomplete, damaged or not looked at; exit 1", async () => {
+  await using night = await afterANight(["m_0001.fits"]);
+  const whole = fitsFile(30_000);
+  await night.folder.write("data/half.fits", whole.subarray(0, 9_000));
+  const before = await night.program.command(["report"]);
+  assertEquals(before.code, 1);
+  assertStringIncludes(before.stdout, "NOT all well: 1 not taken at the camera\n\n2 images seen");
+  assertStringIncludes(before.stdout, `${night.folder.at("data/half.fits")}: no daemon runs that could take it`);
+  assertEquals((await night.json("--night", "19991231")).code, 0);
+  await Deno.rename(night.folder.at("data"), night.folder.at("gone"));
+  const blind = await night.program.command(["report"]);
+  assertEquals(blind.code, 1);
+  assertStringIncludes(blind.stdout, `Cannot look into "${night.folder.at("data")}"`);
+});
+
+Deno.test("report tells why the running daemon does not take a file", async () => {
+  await using night = await afterANight(["m_0001.fits"]);
+  await using _daemon = await night.program.start();
+  await night.folder.write("data/half.fits", fitsFile(30_000).subarray(0, 9_000));
+  await night.program.untilLog(/Incomplete, not sent/);
+  const { code, stdout } = await night.program.command(["report"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stdout, `${night.folder.at("data/half.fits")}: it is incomplete: `);
 });

@@ -1,12 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
+import type { NotTaken } from "../../src/web/not_taken.ts";
 import { type Look, morningReport, type ReportTools } from "../../src/web/morning_report.ts";
 import { reportText } from "../../src/web/report_text.ts";
 import { anAdmission, broken, NOW, proven } from "../ledger/makers.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const NIGHT = "20240517";
+const NOTHING: NotTaken = { count: 0, bytes: 0, files: [], problems: [] };
 
 async function rig() {
   const folder = await tempFolder();
@@ -27,13 +29,17 @@ async function rig() {
     ledger,
     pauses,
     pieces,
-    report: (look: ReportTools["look"] = looking(() => false)) =>
+    report: (look: ReportTools["look"] = looking(() => false), missed: NotTaken = NOTHING) =>
       morningReport(NIGHT, {
         ledger,
         jobs,
         now: NOW,
         system: { sleep: (ms) => Promise.resolve(void pauses.push(ms)) },
         look,
+        notTaken: (_night, saw) => {
+          for (const { job, path } of missed.files) saw(job, path.slice("/data/".length));
+          return Promise.resolve(missed);
+        },
       }),
     looking,
     async [Symbol.asyncDispose]() {
@@ -117,4 +123,30 @@ Deno.test("morningReport() says why a destination cannot be asked, and counts no
   });
   const [freya] = report.destinations;
   assertEquals([freya?.present, freya?.wrong_count, freya?.wrong, freya?.problem], [null, 0, [], "it went away"]);
+});
+
+Deno.test("morningReport() calls no night well of which an image was not taken, and misses no frame that is still at the camera", async () => {
+  await using night = await rig();
+  const all = night.ledger.admit(["n/f_00001.fits", "n/f_00003.fits"].map((path) => anAdmission(path)), NOW);
+  night.ledger.record(all.map((one) => proven(one)), NOW);
+  const file = { job: "spring", path: "/data/n/f_00002.fits", size: 7, message: "it is incomplete: short", hint: "Wait." };
+  const report = await night.report(undefined, { count: 1, bytes: 7, files: [file], problems: [] });
+  assertEquals([report.all_well, report.seen.files, report.gaps], [false, 3, []]);
+  const text = reportText(report);
+  assert(text.includes("NOT all well: 1 not taken at the camera\n\n3 images seen"), text);
+  assert(text.includes("Not taken at the camera:\n  /data/n/f_00002.fits: it is incomplete: short\n      Wait.\n"), text);
+  const away = await night.report(undefined, { ...NOTHING, problems: ['Cannot look into "/data": it is not there'] });
+  assertEquals(away.all_well, false);
+  assert(reportText(away).includes("NOT all well: a watched folder cannot be looked into"));
+});
+
+Deno.test("morningReport() says how many a newer version replaced", async () => {
+  await using night = await rig();
+  const [first] = night.ledger.admit([anAdmission("a.fits", { size: 5 })], NOW);
+  night.ledger.record([proven(first!)], NOW);
+  const [second] = night.ledger.admit([anAdmission("a.fits", { size: 7, mtimeMs: NOW })], NOW + 1);
+  night.ledger.record([proven(second!)], NOW + 2);
+  const report = await night.report();
+  assertEquals([report.all_well, report.destinations[0]?.replaced, report.destinations[0]?.present], [true, 1, 1]);
+  assert(reportText(report).includes("2 delivered, 2 proven, 1 present, 1 replaced by newer versions"), reportText(report));
 });

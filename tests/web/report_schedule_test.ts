@@ -31,6 +31,7 @@ async function scheduled(answers: readonly number[]) {
     system: {
       now: clock.now,
       sleep: clock.sleep,
+      walk: createSystem().walk,
       askRemote: (url, { body }) => {
         asked.push({ url, body: JSON.parse(body ?? "") });
         return Promise.resolve({ status: left.shift() ?? 200, headers: new Headers(), text: "" });
