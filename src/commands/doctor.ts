@@ -16,6 +16,7 @@ import { checkHere } from "./check_here.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { enroll } from "./enroll.ts";
 import { fault, type Finding, findingText } from "./finding.ts";
+import { withoutKey } from "./key_missing.ts";
 import { configOption, jsonOption } from "./options.ts";
 
 /** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */
@@ -60,12 +61,14 @@ async function attend(
   input: { readonly enroll: boolean; readonly accept: string | undefined },
   tools: Tools,
 ): Promise<Finding[]> {
-  const first = await checkDestination(destination, settings, tools.system, tools.signal);
+  const check = async () =>
+    await withoutKey(await checkDestination(destination, settings, tools.system, tools.signal), destination, tools);
+  const first = await check();
   if (!input.enroll || !first.some(({ code }) => code === "host_key_unknown")) return first;
   try {
     const enrolled = await enroll(destination, settings, input.accept ?? null, tools);
     if (enrolled.level !== "ok") return [...first, enrolled];
-    return [enrolled, ...await checkDestination(destination, settings, tools.system, tools.signal)];
+    return [enrolled, ...await check()];
   } catch (error) {
     return [...first, fault(`destination ${destination.name} of job ${destination.job}`, error)];
   }

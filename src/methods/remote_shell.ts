@@ -36,7 +36,7 @@ export interface RemoteShell extends AsyncDisposable {
 /** Starts the program (an `ssh` that runs `exec sh`); nothing has been asked of it yet. */
 export async function openShell(
   command: Command,
-  destination: Pick<Destination, "name" | "host" | "port">,
+  destination: Pick<Destination, "name" | "host" | "user" | "port">,
   system: Pick<System, "spawn" | "sleep">,
 ): Promise<RemoteShell> {
   const life = new AbortController();
@@ -74,7 +74,7 @@ class Shell implements RemoteShell {
   constructor(
     readonly child: Child,
     readonly marker: string,
-    readonly destination: Pick<Destination, "name" | "host" | "port">,
+    readonly destination: Pick<Destination, "name" | "host" | "user" | "port">,
     readonly system: Pick<System, "sleep">,
   ) {
     this.#reading = this.#read();

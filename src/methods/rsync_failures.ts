@@ -17,7 +17,7 @@ export const PARTIAL: ReadonlySet<number> = new Set([23, 24]);
 /** What an rsync that ended with neither 0 nor a partial transfer means. */
 export function rsyncFailure(
   finished: Pick<Finished, "code" | "stderr" | "signal">,
-  destination: Pick<Destination, "name" | "host" | "port">,
+  destination: Pick<Destination, "name" | "host" | "user" | "port">,
 ): Failure {
   const { code, stderr, signal } = finished;
   const receiver = stderr.split("\n").filter((line) => !line.includes("[sender]")).join("\n");

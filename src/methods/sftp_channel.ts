@@ -50,7 +50,7 @@ const ERRORS_PATIENCE_MS = 2000;
 /** What the ssh below says of its own accord, of other channels for example: no answer to any command. */
 const NOISE = /^(channel \d+: |mux_|Warning: |debug\d: |Shared connection |\*\* ).*\n?/gm;
 
-type Named = Pick<Destination, "name" | "host" | "port">;
+type Named = Pick<Destination, "name" | "host" | "user" | "port">;
 
 /** Starts the program; nothing has been asked of it yet. */
 export async function openSftpChannel(

@@ -5,10 +5,12 @@
  * @module
  */
 import { Failure, type FailureCode, type NextStep } from "../domain/failure.ts";
+import { bareHost } from "../domain/host_name.ts";
 import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
 import type { Finished } from "../system/system.ts";
 import { meaningOf } from "./os_failures.ts";
+import { shellQuote } from "./shell_quote.ts";
 import type { SshProgram } from "./ssh.ts";
 
 interface Row {
@@ -23,7 +25,7 @@ interface Row {
 export function sshFailure(
   tool: SshProgram | "rsync",
   finished: Pick<Finished, "code" | "stderr"> & { readonly stdout?: string },
-  destination: Pick<Destination, "name" | "host" | "port">,
+  destination: Pick<Destination, "name" | "host" | "user" | "port">,
 ): Failure {
   const text = `${finished.stderr}\n${finished.stdout ?? ""}`;
   const row = TABLE.find(({ pattern }) => pattern.test(text));
@@ -57,10 +59,24 @@ export function isConnectionTrouble(text: string): boolean {
   return TABLE.some(({ pattern }) => pattern.test(text));
 }
 
-function filled(hint: string, destination: Pick<Destination, "host" | "port">): string {
-  const host = destination.host ?? "HOST";
+function filled(hint: string, destination: Pick<Destination, "host" | "user" | "port">): string {
+  const host = bareHost(destination.host ?? "HOST");
   const known = destination.port === null || destination.port === 22 ? host : `'[${host}]:${destination.port}'`;
-  return hint.replaceAll("{known}", known).replaceAll("{host}", host);
+  return hint.replaceAll("{known}", () => known).replaceAll(
+    "{test}",
+    () => loginWords("ssh", destination, ["-o", "BatchMode=yes"], ["true"]),
+  );
+}
+
+/** The command with which a person tries the very login that is configured: `ssh -p 2222 … observer@freya true`. */
+export function loginWords(
+  program: "ssh" | "ssh-copy-id",
+  { host, user, port }: Pick<Destination, "host" | "user" | "port">,
+  options: readonly string[] = [],
+  command: readonly string[] = [],
+): string {
+  const place = shellQuote(printable(`${user === null ? "" : `${user}@`}${bareHost(host ?? "HOST")}`));
+  return [program, ...(port === null ? [] : ["-p", String(port)]), ...options, place, ...command].join(" ");
 }
 
 /** The last line that says something, without control characters, at most 200 characters. */
@@ -103,7 +119,7 @@ const TABLE: readonly Row[] = [
     code: "login_refused",
     reason: "the login was refused",
     hint:
-      "Put the public key of the account that runs image-transfer into ~/.ssh/authorized_keys there; a key with a passphrase needs an agent. Test with `ssh -o BatchMode=yes {host} true`.",
+      "Put the public key of the account that runs image-transfer into ~/.ssh/authorized_keys there; a key with a passphrase needs an agent. Test with `{test}`.",
   },
   {
     pattern:
@@ -111,7 +127,7 @@ const TABLE: readonly Row[] = [
     code: "configuration",
     next: "hold",
     reason: "the ssh configuration of this account cannot be used",
-    hint: "Correct the file that the message names, then test with `ssh {host} true`.",
+    hint: "Correct the file that the message names, then test with `{test}`.",
   },
   {
     pattern: /Unable to negotiate|no matching .* found|no common .*algorithm|Protocol major versions differ/i,

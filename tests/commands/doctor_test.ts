@@ -57,6 +57,20 @@ Deno.test({
 });
 
 Deno.test({
+  name: "doctor says how to make a key where a login is refused and this account has none",
+  ignore: SSH,
+  async fn() {
+    await using folder = await tempFolder();
+    await using server = await startSshd();
+    const { installation } = await over(server, folder);
+    await Deno.remove(server.identityFile);
+    const { code, stdout } = await installation.command(["doctor"], { SSH_AUTH_SOCK: "" });
+    assertEquals(code, 1);
+    assertMatch(stdout, /has no ssh key: make one with `ssh-keygen -t ed25519`.*`ssh-copy-id/);
+  },
+});
+
+Deno.test({
   name: "doctor --enroll adds an unknown host key only when its fingerprint is the accepted one",
   ignore: SSH,
   async fn() {

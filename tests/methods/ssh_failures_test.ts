@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import type { FailureCode, NextStep } from "../../src/domain/failure.ts";
 import { meaningOf } from "../../src/methods/os_failures.ts";
-import { isConnectionTrouble, sshFailure } from "../../src/methods/ssh_failures.ts";
+import { isConnectionTrouble, loginWords, sshFailure } from "../../src/methods/ssh_failures.ts";
 
-const destination = { name: "freya", host: "freya.example.org", port: null };
+const destination = { name: "freya", host: "freya.example.org", user: null, port: null };
 
 /** Messages as OpenSSH 8.1 (Windows), 8.9, 9.2, 9.8 and 10 print them. */
 const MESSAGES: readonly [string, FailureCode, NextStep][] = [
@@ -128,3 +128,20 @@ for (
 }
 
 Deno.test("meaningOf() does not know everything", () => assertEquals(meaningOf("Success"), null));
+
+Deno.test("sshFailure() of a refused login names the command that tries this very login", () => {
+  const refused = { code: 255, stderr: "x@y: Permission denied (publickey)." };
+  const hintAt = (more: { host?: string; user?: string; port?: number }) =>
+    /Test with `(.*)`\.$/.exec(sshFailure("ssh", refused, { ...destination, ...more }).hint)?.[1];
+  assertEquals(hintAt({}), "ssh -o BatchMode=yes freya.example.org true");
+  assertEquals(
+    hintAt({ host: "127.0.0.1", user: "nobodyhere", port: 42622 }),
+    "ssh -p 42622 -o BatchMode=yes nobodyhere@127.0.0.1 true",
+  );
+  assertEquals(hintAt({ host: "[fe80::1%eth0]", user: "a\\b" }), "ssh -o BatchMode=yes 'a\\b@fe80::1%eth0' true");
+});
+
+Deno.test("loginWords() quotes whatever a name holds", () => {
+  const hostile = { host: "$(reboot)", user: "a'b\x1b", port: 22 };
+  assertEquals(loginWords("ssh-copy-id", hostile), `ssh-copy-id -p 22 'a'\\''b\\x1b@$(reboot)'`);
+});
