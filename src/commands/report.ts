@@ -56,6 +56,7 @@ export const report = defineCommand({
     const why = whyOf(givenUp, daemon === null ? NOBODY : NOT_YET);
     const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, settings.jobs, now), {
       ledger,
+      replacedLater: ledger.replaced,
       system: tools.system,
       jobs: settings.jobs,
       now,

@@ -70,6 +70,8 @@ export interface Delivered {
 /** What the report is made of. */
 export interface ReportTools {
   readonly ledger: Pick<Ledger, "each" | "nightTotals">;
+  /** Ids of what nights after this one replaced at a destination; not given where there is no night after it. */
+  readonly replacedLater?: (job: string, destination: string) => readonly number[];
   readonly system: Pick<System, "sleep">;
   readonly jobs: readonly Job[];
   /** Milliseconds since 1970 UTC. */
@@ -133,7 +135,9 @@ type Place = NightTotals["places"][number];
 type Slow = MorningReport["slowest"][number];
 
 /** What the rows of a place tell by themselves; `replaced` are those whose target was delivered again later. */
-async function gather(night: string, { job, destination }: Place, frames: FrameNumbers, { ledger, system }: ReportTools) {
+async function gather(night: string, { job, destination }: Place, frames: FrameNumbers, tools: ReportTools) {
+  const { ledger, system } = tools;
+  const later = new Set(tools.replacedLater?.(job, destination));
   const latest = new Map<string, { readonly id: number; readonly at: number }>();
   const replaced = new Set<number>();
   const undelivered: DeliveryRow[] = [];
@@ -151,6 +155,7 @@ async function gather(night: string, { job, destination }: Place, frames: FrameN
       const before = latest.get(target);
       if (before === undefined || deliveredAt >= before.at) latest.set(target, { id, at: deliveredAt });
       if (before !== undefined) replaced.add(deliveredAt >= before.at ? before.id : id);
+      if (later.has(id)) replaced.add(id);
       slow.push({ path: source.absolutePath, destination, seconds: Math.max(0, deliveredAt - queuedAt) / 1000 });
     }
     slowest = slowestOf(slow);

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { observingNight } from "../../src/domain/night.ts";
 import type { MorningReport } from "../../src/web/morning_report.ts";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
@@ -125,4 +126,17 @@ Deno.test("report tells why the running daemon does not take a file", async () =
   const { code, stdout } = await night.program.command(["report"]);
   assertEquals(code, 1);
   assertStringIncludes(stdout, `${night.folder.at("data/half.fits")}: it is incomplete: `);
+});
+
+Deno.test("report of an older night does not look for what a later night replaced", async () => {
+  await using night = await afterANight(["m_0001.fits", "m_0002.fits"]);
+  const path = night.folder.at("data/m_0001.fits");
+  const before = (await Deno.stat(path)).mtime!;
+  const tomorrow = new Date(before.getTime() + 24 * 3_600_000);
+  await Deno.writeFile(path, fitsFile(9000, 7));
+  await Deno.utime(path, tomorrow, tomorrow);
+  assertEquals((await night.program.command(["run", "--once"])).code, 0);
+  const first = observingNight(before.getTime(), { timezone: null, rollover: "12:00", siteLongitude: null });
+  const { code, report } = await night.json("--deep", "--night", first);
+  assertEquals([code, report.destinations[0]?.replaced, report.destinations[0]?.present], [0, 1, 1]);
 });
