@@ -26,9 +26,11 @@ function needsPerson({ jobs, destinations, failed }: HeadlineParts): Headline | 
   const held = destinations.filter(({ state }) => state.state === "on_hold");
   const first = held[0];
   if (first?.state.state === "on_hold") {
-    const { message, hint } = first.state.failure;
-    const names = unique(held);
-    return { level: "bad", text: `${list(names)} ${names.length === 1 ? "holds" : "hold"}: ${message}`, advice: hint };
+    const { code, message, hint } = first.state.failure;
+    const alike = unique(held.filter(({ state }) => state.state === "on_hold" && state.failure.code === code));
+    const others = unique(held).filter((name) => !alike.includes(name));
+    const rest = others.length === 0 ? "" : `; ${hold(others)} too, and Trouble tells why`;
+    return { level: "bad", text: `${hold(alike)}: ${message}${rest}`, advice: hint };
   }
   const blind = jobs.find(({ failure }) => failure !== null);
   if (blind?.failure) {
@@ -92,6 +94,10 @@ function allAcross({ tonight, destinations }: HeadlineParts): Headline {
     text: files === 1 ? `The one image of tonight is on ${names}` : `All ${files} images of tonight are on ${names}`,
     advice: "",
   };
+}
+
+function hold(names: readonly string[]): string {
+  return `${list(names)} ${names.length === 1 ? "holds" : "hold"}`;
 }
 
 function unique(destinations: readonly DestinationNow[]): string[] {

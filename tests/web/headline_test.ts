@@ -1,19 +1,21 @@
 import { assertEquals } from "@std/assert";
+import { Failure, type FailureCode, failureRecord } from "../../src/domain/failure.ts";
 import { headlineOf, type HeadlineParts } from "../../src/web/headline.ts";
-import type { JobNow } from "../../src/web/page_source.ts";
+import type { DestinationNow, JobNow } from "../../src/web/page_source.ts";
+
+const NOTHING: HeadlineParts = {
+  jobs: [],
+  destinations: [],
+  tonight: { night: "20240517", files: 0, bytes: 0, destinations: [] },
+  underway: 0,
+  failed: 0,
+};
 
 function textFor(...reasons: readonly string[]): string {
   const waiting = reasons.map((reason, i) => ({ path: `${i}.fits`, reason, detail: "", size: 1, declared: null, since: 0 }));
   // Of a job only its failure and its files matter here.
   const jobs = [{ failure: null, waiting }] as unknown as JobNow[];
-  const parts: HeadlineParts = {
-    jobs,
-    destinations: [],
-    tonight: { night: "20240517", files: 0, bytes: 0, destinations: [] },
-    underway: 0,
-    failed: 0,
-  };
-  const { level, text } = headlineOf(parts);
+  const { level, text } = headlineOf({ ...NOTHING, jobs });
   return `${level}: ${text}`;
 }
 
@@ -24,4 +26,22 @@ Deno.test("headlineOf() tells incomplete files from such as cannot be taken", ()
   assertEquals(textFor("refused", "refused"), "warning: 2 files cannot be taken");
   assertEquals(textFor("refused", "incomplete", "refused"), "warning: 3 files were not taken");
   assertEquals(textFor("growing"), "good: No images yet tonight, and nothing waits");
+});
+
+Deno.test("headlineOf() names with a reason only those that hold for it", () => {
+  const held = (name: string, code: FailureCode, message: string) =>
+    ({
+      destination: { name },
+      state: { state: "on_hold", failure: failureRecord(new Failure(code, message)), until: 0 },
+    }) as unknown as DestinationNow;
+  const destinations = [
+    held("tiny", "disk_full", "the disk is full"),
+    held("wrong", "login_refused", "the login was refused"),
+    held("small", "disk_full", "no room"),
+  ];
+  assertEquals(
+    headlineOf({ ...NOTHING, destinations }).text,
+    "tiny and small hold: the disk is full; wrong holds too, and Trouble tells why",
+  );
+  assertEquals(headlineOf({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny holds: the disk is full");
 });
