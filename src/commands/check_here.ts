@@ -26,7 +26,7 @@ export async function checkHere(settings: Settings, system: System, signal: Abor
     await writableFolder("state", settings.stateDirectory, system),
     await writableFolder("log", settings.log.directory, system),
     ledger(settings),
-    ...await limits(system),
+    ...await limits(system, signal),
     ...(await Promise.all(settings.jobs.map((job) => checkJob(job, system, signal)))).flat(),
   ];
 }
@@ -71,22 +71,40 @@ function ledger(settings: Settings): Finding {
   }
 }
 
-async function limits(system: System): Promise<Finding[]> {
+/** Where it cannot be asked there is nothing to say: the daemon itself tells of folders that it has to poll. */
+async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
   if (system.platform !== "linux") return [];
-  try {
-    const most = Number(await system.readText("/proc/sys/fs/inotify/max_user_watches"));
-    if (most >= 8192) return [ok(HERE, `The system watches up to ${most} folders`)];
-    return [
-      warning(
-        HERE,
-        `The system watches no more than ${most} folders at once`,
-        "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then what is over is polled.",
-      ),
-    ];
-  } catch (error) {
-    return [warning(HERE, `Cannot read how many folders the system watches: ${reasonOf(error)}`, "")];
-  }
+  const most = await watchesAllowed(system, signal);
+  if (most === null) return [];
+  if (most >= 8192) return [ok(HERE, `The system watches up to ${most} folders`)];
+  return [
+    warning(
+      HERE,
+      `The system watches no more than ${most} folders at once`,
+      "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then what is over is polled.",
+    ),
+  ];
 }
+
+/** By sysctl, because the compiled program may not read /proc; null where that is not there or does not know. */
+async function watchesAllowed(system: System, signal: AbortSignal): Promise<number | null> {
+  for (const name of SYSCTL) {
+    const program = await system.which(name);
+    if (program === null) continue;
+    try {
+      const { code, stdout } = await system.run({ program, args: ["-n", "fs.inotify.max_user_watches"] }, signal);
+      return code === 0 && /^\d+\n?$/.test(stdout) ? Number(stdout) : null;
+    } catch (error) {
+      signal.throwIfAborted();
+      // It is there and may not be started: perhaps another one may.
+      if (!(error instanceof Failure)) throw error;
+    }
+  }
+  return null;
+}
+
+/** Users have no /sbin on their PATH. */
+const SYSCTL = ["sysctl", "/usr/sbin/sysctl", "/sbin/sysctl"];
 
 async function checkJob(job: Job, system: System, signal: AbortSignal): Promise<Finding[]> {
   const about = `job ${job.name}`;

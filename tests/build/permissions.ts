@@ -26,7 +26,19 @@ const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", r
   everywhere: ["ssh", "scp", "sftp", "ssh-keygen", "ssh-keyscan", "rsync", "curl", "rclone"],
   // find: names that are not UTF-8 and open files.
   // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
-  linux: ["find", "systemctl", "journalctl", "loginctl", "getent", "runuser", "xdg-open"],
+  // sysctl: how many folders the system watches; users have no /sbin on their PATH.
+  linux: [
+    "find",
+    "systemctl",
+    "journalctl",
+    "loginctl",
+    "getent",
+    "runuser",
+    "xdg-open",
+    "sysctl",
+    "/usr/sbin/sysctl",
+    "/sbin/sysctl",
+  ],
   darwin: ["find", "lsof", "launchctl", "id", "sudo", "open", "plutil"],
   windows: ["schtasks", "powershell", "icacls", "explorer"],
 };
