@@ -166,9 +166,10 @@ function givenUpTroubles(live: LiveReport | null): string[] {
 /** The file on a line of its own, below it why, and what to do. */
 function givenUpLines(live: LiveReport | null, columns: number): string[] {
   const all = live?.givenUp ?? [];
-  const lines = all.slice(0, GIVEN_UP_SHOWN).flatMap(({ path, reason, detail }) => [
+  const lines = all.slice(0, GIVEN_UP_SHOWN).flatMap(({ path, reason, detail, hint }) => [
     `  NOT SENT (${reason === "incomplete" ? "incomplete" : "cannot be taken"}): ${pathField(path)}`,
     ...wrapped(printable(detail), columns, HANGING, HANGING),
+    ...(hint ? wrapped(printable(hint), columns, HANGING, HANGING) : []),
   ]);
   return all.length > GIVEN_UP_SHOWN ? [...lines, "  … and more: the log names them all"] : lines;
 }

@@ -59,6 +59,8 @@ export interface Waiting {
   readonly reason: WaitReason | "incomplete" | "refused";
   /** In words, where there is more to say. */
   readonly detail: string;
+  /** What helps, where a person must do something. */
+  readonly hint: string;
   readonly size: number;
   /** The length that the file declares of itself; null while it tells none. */
   readonly declared: number | null;
@@ -131,14 +133,17 @@ export function waitingOf({ facts, sinceWall, declared, standing }: Candidate): 
   const shown = { path: facts.path, size: facts.size, declared, since: sinceWall };
   switch (standing.is) {
     case "new":
-      return { ...shown, reason: "quiet", detail: "" };
+      return { ...shown, reason: "quiet", detail: "", hint: "" };
     case "waiting":
-      return { ...shown, reason: standing.reason, detail: "" };
+      return { ...shown, reason: standing.reason, detail: "", hint: "" };
     case "incomplete":
-      return { ...shown, reason: "incomplete", detail: standing.reason };
+      return { ...shown, reason: "incomplete", detail: standing.reason, hint: INCOMPLETE_HINT };
     case "refused":
-      return { ...shown, reason: "refused", detail: standing.failure.message };
+      return { ...shown, reason: "refused", detail: standing.failure.message, hint: standing.failure.hint };
     default:
       return standing satisfies never;
   }
 }
+
+const INCOMPLETE_HINT =
+  "It is sent as soon as it is complete. If the camera has given it up, remove it, or set deliver_incomplete.";

@@ -44,7 +44,7 @@ export function unreadables(
     },
     waiting: () =>
       [...all].map(([path, { failure, since }]) => (
-        { path, reason: "refused", detail: failure.message, size: 0, declared: null, since }
+        { path, reason: "refused", detail: failure.message, hint: failure.hint, size: 0, declared: null, since }
       )),
   };
 }

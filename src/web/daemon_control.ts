@@ -27,6 +27,8 @@ export interface GivenUp {
   readonly reason: "incomplete" | "refused";
   /** Why, in words. */
   readonly detail: string;
+  /** What helps. */
+  readonly hint: string;
 }
 
 /** Addresses that open the page. */

@@ -17,9 +17,9 @@ export function givenUp(
 ): GivenUp[] {
   const all: GivenUp[] = [];
   for (const { job, intake } of jobs) {
-    for (const { path, reason, detail } of intake.waiting()) {
+    for (const { path, reason, detail, hint } of intake.waiting()) {
       if (reason !== "incomplete" && reason !== "refused") continue;
-      all.push({ job: job.name, path: join(job.watchPath, path), reason, detail });
+      all.push({ job: job.name, path: join(job.watchPath, path), reason, detail, hint });
       if (all.length === MOST) return all;
     }
   }

@@ -85,21 +85,17 @@ async function* unknownOf(job: Job, night: string, { ledger, system }: NotTakenT
 
 /** Says of each file that is listed and not sent why, and of the others `otherwise`. */
 export function whyOf(
-  givenUp: readonly { readonly path: string; readonly reason: string; readonly detail: string }[],
+  givenUp: readonly { readonly path: string; readonly reason: string; readonly detail: string; readonly hint: string }[],
   otherwise: Why,
 ): (absolutePath: string) => Why {
   const known = new Map(givenUp.map((one) => [one.path, one]));
   return (path) => {
     const one = known.get(path);
     if (one === undefined) return otherwise;
-    if (one.reason === "incomplete") return { message: `it is incomplete: ${one.detail}`, hint: INCOMPLETE_HINT };
-    return { message: one.detail, hint: "" };
+    return { message: one.reason === "incomplete" ? `it is incomplete: ${one.detail}` : one.detail, hint: one.hint };
   };
 }
 
-/** What helps an incomplete file. */
-export const INCOMPLETE_HINT =
-  "It is sent as soon as it is complete. If the camera has given it up, remove it, or set deliver_incomplete.";
 /** Where a daemon runs and has not given the file up. */
 export const NOT_YET: Why = { message: "it is not finished yet", hint: "It is sent as soon as it is." };
 /** Where none runs. */

@@ -22,6 +22,7 @@ export interface JobNow {
     readonly path: string;
     readonly reason: string;
     readonly detail: string;
+    readonly hint: string;
     readonly size: number;
     readonly declared: number | null;
     readonly since: number;

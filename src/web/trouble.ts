@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { INCOMPLETE_HINT } from "./not_taken.ts";
 import { reasonOf } from "./status_report.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import type { TroubleItem } from "./api_types.ts";
@@ -73,7 +72,7 @@ function deliveryTrouble({ delivery: { id, source, destination, queuedAt, state 
 
 function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
   return waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused").map((
-    { path, reason, detail, since },
+    { path, reason, detail, hint, since },
   ) => ({
     key: `file ${job.name}/${path}`,
     kind: "file",
@@ -81,7 +80,7 @@ function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
     what: path,
     where: job.name,
     message: reason === "incomplete" ? `The file is incomplete: ${detail}` : detail,
-    hint: reason === "incomplete" ? INCOMPLETE_HINT : "",
+    hint,
     since,
     action: { do: "scan", job: job.name },
   }));

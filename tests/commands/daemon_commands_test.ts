@@ -135,8 +135,14 @@ Deno.test("status names the files that are not sent, and says each destination's
   const paused = { ...STATUS.destinations[0]!, state: { state: "paused", by: "a command" } } as const;
   const report = statusReport({ ...STATUS, destinations: [paused, paused] });
   const givenUp = [
-    { job: "spring", path: "/data/a b.fits", reason: "incomplete", detail: "the primary HDU declares 5 bytes, 3 are there" },
-    { job: "spring", path: "/data/c.fits", reason: "refused", detail: 'Cannot read "c.fits": Permission denied' },
+    {
+      job: "spring",
+      path: "/data/a b.fits",
+      reason: "incomplete",
+      detail: "the primary HDU declares 5 bytes, 3 are there",
+      hint: "Remove it.",
+    },
+    { job: "spring", path: "/data/c.fits", reason: "refused", detail: 'Cannot read "c.fits": Permission denied', hint: "" },
   ] as const;
   await using _daemon = await fakeDaemon(dir.at("state"), {
     status: () => report,
@@ -146,7 +152,7 @@ Deno.test("status names the files that are not sent, and says each destination's
   assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 cannot be taken; freya is paused; 5 files on the way\./);
   assertStringIncludes(
     stdout,
-    '  NOT SENT (incomplete): "/data/a b.fits"\n      the primary HDU declares 5 bytes, 3 are there\n',
+    '  NOT SENT (incomplete): "/data/a b.fits"\n      the primary HDU declares 5 bytes, 3 are there\n      Remove it.\n',
   );
   assertStringIncludes(stdout, '  NOT SENT (cannot be taken): /data/c.fits\n      Cannot read "c.fits": Permission denied\n');
 });
@@ -299,11 +305,19 @@ Deno.test("pause and resume without a daemon are remembered in the ledger", asyn
   await assertRejects(() => image_transfer(dir, "pause", "nowhere"), Failure, 'There is no destination "nowhere"');
 });
 
-Deno.test("restart says who runs again when a service manager took over", async () => {
+/** As a Linux user with a service for this state directory. */
+async function withService(dir: TempFolder): Promise<Partial<System>> {
+  const mark = { program: "/p", copied: false, config: "/c", account: "ann", home: dir.path, state: dir.at("state"), log: "/l" };
+  await dir.write(".config/systemd/user/image-transfer.service", `# image-transfer-service: ${JSON.stringify(mark)}\n`);
+  const answer = { code: 0, signal: null, stdout: `ann:x:1000:1000::${dir.path}:/bin/sh\n`, stderr: "" };
+  return { platform: "linux", uid: 1000, run: () => Promise.resolve(answer) };
+}
+
+Deno.test("restart waits for the service, and says who runs again when it took over", async () => {
   await using dir = await observatory();
   let again: Awaited<ReturnType<typeof fakeDaemon>> | undefined;
   await using first = await fakeDaemon(dir.at("state"));
-  const restarted = image_transfer(dir, "restart");
+  const restarted = image_transfer_with(await withService(dir), dir, "restart");
   while (again === undefined) {
     if (first.told.length > 0) again = await fakeDaemon(dir.at("state")).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -311,5 +325,24 @@ Deno.test("restart says who runs again when a service manager took over", async 
   const { code, stderr } = await restarted;
   await again[Symbol.asyncDispose]();
   assertEquals(code, 0);
-  assertMatch(stderr, /^Stopped \(process \d+\)\.\nStarted again \(process \d+\)\.\n$/);
+  assertMatch(
+    stderr,
+    /^Stopped \(process \d+\)\.\nWaiting for image-transfer\.service to start it again, 20 s at most …\nStarted again \(process \d+\)\.\n$/,
+  );
+});
+
+Deno.test("restart waits for nobody where no service is installed: it runs here at once", async () => {
+  await using dir = await observatory();
+  await using _first = await fakeDaemon(dir.at("state"));
+  const end = new AbortController();
+  const given = testTools(dir.path);
+  const stderr = (text: string) => {
+    given.stderr(text);
+    if (text.includes("runs here now")) end.abort();
+  };
+  const tools = { ...given, stderr, signal: end.signal };
+  const parsed = parse(["restart", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr });
+  assert(parsed.kind === "run");
+  await parsed.run(tools);
+  assertMatch(given.printed.stderr, /^Stopped \(process \d+\)\.\nNo installed service starts it again: it runs here now\.\n/);
 });

@@ -73,9 +73,17 @@ Deno.test("candidates() tells what is due", () => {
 });
 
 Deno.test("waitingOf() shows a refused file with its reason", () => {
-  const failure = { code: "bad_name", next: "never", message: "Cannot send it", hint: "" } as const;
+  const failure = { code: "bad_name", next: "never", message: "Cannot send it", hint: "Rename it." } as const;
   const shown = waitingOf({ ...look(undefined, facts(), 0, 77), standing: { is: "refused", failure } });
-  assertEquals(shown, { path: "a.fits", reason: "refused", detail: "Cannot send it", size: 10, declared: null, since: 77 });
+  assertEquals(shown, {
+    path: "a.fits",
+    reason: "refused",
+    detail: "Cannot send it",
+    hint: "Rename it.",
+    size: 10,
+    declared: null,
+    since: 77,
+  });
 });
 
 Deno.test("admissionOf() freezes night, target and method for each destination", () => {

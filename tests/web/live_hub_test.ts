@@ -41,7 +41,7 @@ async function rig() {
   const listeners = new Set<(event: TransferEvent) => void>();
   const source: PageSource = {
     status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [] }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: [] }),
     sync: () => [],
     retry: () => 0,
     pause: () => [],

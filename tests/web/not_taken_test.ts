@@ -60,10 +60,10 @@ Deno.test("notTaken() says which folder it cannot look into, and looks into the 
 
 Deno.test("whyOf() gives the reason of what was given up, and of others what is said of all", () => {
   const why = whyOf([
-    { path: "/d/a.fits", reason: "incomplete", detail: "5 of 9 bytes" },
-    { path: "/d/b.fits", reason: "refused", detail: "its DATASUM is wrong" },
+    { path: "/d/a.fits", reason: "incomplete", detail: "5 of 9 bytes", hint: "Wait." },
+    { path: "/d/b.fits", reason: "refused", detail: "its DATASUM is wrong", hint: "Write it again." },
   ], NOBODY);
   assertEquals(why("/d/a.fits").message, "it is incomplete: 5 of 9 bytes");
-  assertEquals(why("/d/b.fits").message, "its DATASUM is wrong");
+  assertEquals(why("/d/b.fits"), { message: "its DATASUM is wrong", hint: "Write it again." });
   assertEquals(why("/d/c.fits"), NOBODY);
 });
