@@ -26,15 +26,22 @@ export const stop = defineCommand({
   },
 });
 
-/** systemd and launchd start a service again that ends by itself; Windows does after a failure only. */
-async function tellWhoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<void> {
+async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> {
+  const service = await whoStartsIt(settings, tools);
+  if (service === null) return;
+  tools.stderr(`${service} may start it again in a few seconds. To keep it down: image-transfer service stop\n`);
+}
+
+/**
+ * The installed service that starts a daemon of this state directory again when it has ended by itself: systemd and launchd do,
+ * Windows does after a failure only. Null where there is none, or it cannot be found out.
+ */
+export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<string | null> {
   const { platform } = tools.system;
-  if (platform === "windows") return;
+  if (platform === "windows") return null;
   const kind = SERVICES[platform];
-  // It has been stopped: what cannot be found out now is no failure.
   const found = await findInstalled(serviceName(undefined, kind), undefined, kind, tools).catch(() => null);
-  if (found === null || found.mark?.state !== stateDirectory) return;
-  tools.stderr(`${kind.title(found.place)} may start it again in a few seconds. To keep it down: image-transfer service stop\n`);
+  return found?.mark?.state === stateDirectory ? kind.title(found.place) : null;
 }
 
 /** Beyond the time that the daemon gives its transfers, milliseconds. */
