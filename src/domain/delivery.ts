@@ -60,8 +60,3 @@ export function fail(delivery: Delivery, failure: FailureRecord): Delivery {
 export function park(delivery: Delivery): Delivery {
   return { ...delivery, state: { state: "queued" } };
 }
-
-/** The delivery, back in the queue with its attempts forgotten: what `retry` asks for. */
-export function requeue(delivery: Delivery): Delivery {
-  return { ...delivery, attempts: 0, state: { state: "queued" } };
-}

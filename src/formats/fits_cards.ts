@@ -9,7 +9,7 @@ import type { RangeReader } from "./format.ts";
 import { gunzippedBeginning, isGzip } from "./gunzipped.ts";
 
 /** The keywords that are kept. */
-export const KEPT_CARDS = [
+const KEPT_CARDS = [
   "OBJECT",
   "FILTER",
   "EXPTIME",

@@ -77,7 +77,7 @@ export async function confirmGone(pieces: readonly Piece[], way: Way): Promise<v
 }
 
 /** What an error of the file system means for a source file. */
-export function sourceFailure(error: unknown, source: SourceFile): unknown {
+function sourceFailure(error: unknown, source: SourceFile): unknown {
   if (error instanceof Failure) return error;
   const fault = faultOf(error);
   if (fault === "not_found") return gone(source);

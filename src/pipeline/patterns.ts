@@ -85,7 +85,7 @@ export function lastPart(path: string): string {
 }
 
 /** Whether a folder of this name is one of our staging folders. */
-export function isOurs(name: string): boolean {
+function isOurs(name: string): boolean {
   return name.startsWith(".image-transfer-");
 }
 

@@ -29,7 +29,7 @@ import type { Counts } from "../ledger/ledger.ts";
 import type { DeliveryJson } from "./delivery_json.ts";
 import type { StatusReport } from "./status_report.ts";
 
-export type { Counts, DeliveryJson, StatusReport };
+export type { StatusReport };
 
 /** The values of header cards by keyword. */
 export type CardValues = Readonly<Record<string, string | number | boolean>>;

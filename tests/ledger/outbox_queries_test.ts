@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { park, requeue, send } from "../../src/domain/delivery.ts";
+import { park, send } from "../../src/domain/delivery.ts";
 import { verify } from "../../src/domain/receipt.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -82,7 +82,7 @@ Deno.test("record() stores every state as it is, and the method that did it", as
       claimed,
       proven(claimed),
       proven(claimed, null),
-      requeue(claimed),
+      { ...park(claimed), attempts: 0 },
     ]
   ) {
     ledger.record([delivery], NOW + 7);
