@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import { Failure, failureRecord } from "./domain/failure.ts";
-import { reasonOf } from "./domain/reason.ts";
+import type { Job } from "./domain/job.ts";
 import type { Settings } from "./domain/settings.ts";
 import type { TransferEvent } from "./domain/transfer_event.ts";
 import { VERSION } from "./domain/version.ts";
@@ -17,9 +16,11 @@ import { localFolders } from "./methods/local_folders.ts";
 import { methodNamed } from "./methods/methods.ts";
 import { type EventStream, eventStream } from "./notify/event_stream.ts";
 import { followRunning } from "./notify/running.ts";
+import type { Waiting } from "./pipeline/candidate.ts";
 import type { Finish } from "./pipeline/corridor.ts";
 import { corridors } from "./pipeline/corridors.ts";
 import type { Outbox } from "./pipeline/outbox.ts";
+import { lockState } from "./pipeline/state_lock.ts";
 import { workFolder } from "./pipeline/work_folder.ts";
 import type { System } from "./system/system.ts";
 import { type ControlServer, controlServer } from "./web/control_server.ts";
@@ -58,6 +59,8 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
   broken(): boolean;
   /** Resolves when everything has ended and the lock is free. */
   readonly stopped: Promise<void>;
+  /** The files of each job that are not sent yet, as its intake tells them. */
+  unsettled(): readonly { readonly job: Job; readonly files: readonly Waiting[] }[];
   /** With `once`: how it came out, per job, when nothing is left to do. */
   finished(): Promise<readonly { readonly job: string; readonly finish: Finish }[]>;
 }
@@ -254,6 +257,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     },
     // Behind a reload: what it takes away is in hand until then.
     forget: (name) => reloading.then(() => forgetStrays(ledger, settings.jobs, name, system.now())),
+    unsettled: () => all.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
     finished: () =>
       Promise.all(all.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(ending.signal) }))),
     async [Symbol.asyncDispose]() {
@@ -279,18 +283,6 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       const message = `Cannot listen for commands (status, stop, …): ${failureRecord(error).message}`;
       tell({ type: "notice", level: "warning", message });
     }
-  }
-}
-
-async function lockState(folder: string, system: System): Promise<AsyncDisposable | null> {
-  try {
-    await system.makeFolder(folder, 0o700);
-    return await system.lock(join(folder, "lock"));
-  } catch (cause) {
-    throw new Failure("configuration", `Cannot use the state directory "${folder}": ${reasonOf(cause)}`, {
-      hint: "Make it writable for this account, or choose another one with state_directory.",
-      cause,
-    });
   }
 }
 

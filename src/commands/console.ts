@@ -9,11 +9,14 @@ import { board } from "../notify/board.ts";
 import { type Log, openLog } from "../notify/log.ts";
 import { followRunning } from "../notify/running.ts";
 import type { Tools } from "./command.ts";
+import type { WaitingDoor } from "./waiting_for.ts";
 
 /** The log of one daemon, in its file and on standard error. Disposing of it writes what waits. */
 export interface Console extends AsyncDisposable {
   /** Hears the event stream. */
   readonly listen: (event: TransferEvent) => void;
+  /** What is being waited for: below the bars on a terminal, elsewhere a line for each call. */
+  readonly waiting: WaitingDoor;
   /** Goes on with other settings. */
   adopt(settings: LogSettings): Promise<void>;
 }
@@ -32,6 +35,7 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
     });
   const running = followRunning();
   const closed = new AbortController();
+  let below = "";
   let settings = first;
   let log = await open(first);
   const drawing = draw();
@@ -39,7 +43,8 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
   async function draw(): Promise<void> {
     while (lower && !closed.signal.aborted) {
       await system.sleep(DRAW_EVERY_MS, closed.signal);
-      lower.draw(closed.signal.aborted ? [] : running.running(system.now()));
+      const ends = closed.signal.aborted;
+      lower.draw(ends ? [] : running.running(system.now()), ends ? "" : below);
     }
   }
 
@@ -47,6 +52,13 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
     listen(event) {
       running.listen(event);
       log.listen(event);
+    },
+    waiting: {
+      isLive: pretty,
+      show(line) {
+        if (pretty) below = line ?? "";
+        else if (line !== null) stderr(`${line}\n`);
+      },
     },
     async adopt(next) {
       if (JSON.stringify(next) === JSON.stringify(settings)) return;

@@ -8,16 +8,20 @@ import type { Daemon } from "../daemon.ts";
 import { failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
+import { waitingOf } from "../ledger/strays.ts";
 import { EXIT, type Tools } from "./command.ts";
+import { sayWaiting, type WaitingDoor } from "./waiting_for.ts";
 
 /** Most old failures that are looked after: more of them change nothing. */
 const MOST_FAILURES = 1000;
 
 /** Waits until nothing is left to do, ends the daemon, and returns the exit code. */
-export async function deliverOnce(daemon: Daemon, tools: Pick<Tools, "system" | "stderr">): Promise<number> {
+export async function deliverOnce(daemon: Daemon, door: WaitingDoor, tools: Pick<Tools, "system" | "stderr">): Promise<number> {
   const startedAt = tools.system.now();
   const ended = new Promise<null>((resolve) => daemon.ending.addEventListener("abort", () => resolve(null), { once: true }));
   const missing: string[] = [];
+  const over = new AbortController();
+  const saying = sayWaiting(daemon.unsettled, door, tools.system, over.signal);
   try {
     const finishes = await Promise.race([daemon.finished(), ended]);
     if (finishes === null) missing.push("it was asked to end before everything was delivered");
@@ -26,13 +30,18 @@ export async function deliverOnce(daemon: Daemon, tools: Pick<Tools, "system" | 
         missing.push(`job ${job}: "${printable(path)}" is ${reason}${detail === "" ? "" : `: ${printable(detail)}`}`);
       }
       for (const { destination, idleness } of finish.unreached) {
-        missing.push(`${destination} does not take files: ${idleness.failure?.message ?? "something still waits"}`);
+        const left = waitingOf(daemon.ledger.counts(job, destination));
+        const why = idleness.failure?.message ?? "something still waits";
+        missing.push(`${destination} does not take files: ${why} (${left} ${left === 1 ? "waits" : "wait"})`);
       }
     }
     missing.push(...await failures(daemon, startedAt, tools));
   } catch (error) {
     const { message, hint } = failureRecord(error);
     missing.push(hint === "" ? message : `${message}. ${hint}`);
+  } finally {
+    over.abort();
+    await saying;
   }
   daemon.stop(missing.length === 0 ? "everything is delivered" : "nothing more can be done now");
   await daemon.stopped;

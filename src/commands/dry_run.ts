@@ -8,20 +8,30 @@ import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Admission } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
+import { board } from "../notify/board.ts";
 import { intake } from "../pipeline/intake.ts";
 import { EXIT, type Tools } from "./command.ts";
+import { sayWaiting, type WaitingDoor } from "./waiting_for.ts";
 
 /** Lists the deliveries that a run would begin with; one line a delivery on standard output. */
 export async function dryRun(settings: Settings, tools: Tools): Promise<number> {
   using ledger = openLedger(settings.stateDirectory, { readOnly: true });
+  const lower = tools.system.isTerminal("stderr") ? board(tools.stderr, () => tools.system.columns() ?? 80) : null;
+  const door: WaitingDoor = {
+    isLive: lower !== null,
+    show: (line) => lower ? lower.draw([], line ?? "") : line !== null && tools.stderr(`${line}\n`),
+  };
   let count = 0;
   let incomplete = 0;
+  const line = lower?.line ?? tools.stderr;
   for (const job of settings.jobs) {
     const destinations = new Map(job.destinations.map((destination) => [destination.name, destination]));
     const say = (absolutePath: string, destination: string, target: string) => {
       const to = destinations.get(destination);
       if (!to) return;
       count += 1;
+      // Both may be the same terminal.
+      lower?.draw([]);
       tools.stdout(`${printable(absolutePath)} -> ${printable(place(to, target))}\n`);
     };
     for (const { delivery: { source, destination, target } } of ledger.query({ job: job.name, states: WAITING })) {
@@ -43,19 +53,20 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
       system: tools.system,
       ledger: { unknown: ledger.unknown, admit, recheck: () => [] },
       tell: (event) => {
-        if (event.type === "notice" && (event.level === "warning" || event.level === "error")) tools.stderr(`${event.message}\n`);
+        if (event.type === "notice" && (event.level === "warning" || event.level === "error")) line(`${event.message}\n`);
       },
       admitted: () => {},
     });
     const over = taking.run(stop.signal);
+    const saying = sayWaiting(() => [{ job, files: taking.waiting() }], door, tools.system, stop.signal);
     try {
       for (const { path, reason } of (await taking.settled()).incomplete) {
         incomplete += 1;
-        tools.stderr(`"${printable(path)}" would wait: ${reason}\n`);
+        line(`"${printable(path)}" would wait: ${reason}\n`);
       }
     } finally {
       stop.abort();
-      await over;
+      await Promise.all([over, saying]);
       tools.signal.removeEventListener("abort", end);
     }
   }

@@ -7,7 +7,7 @@
 import { loadSettings, readConfig } from "../config/load.ts";
 import { type Daemon, startDaemon } from "../daemon.ts";
 import type { Settings } from "../domain/settings.ts";
-import { openConsole } from "./console.ts";
+import { type Console, openConsole } from "./console.ts";
 import { autoReload } from "./auto_reload.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { crashGuard } from "./crash_guard.ts";
@@ -55,29 +55,29 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
     }
     hangup.act = () => void daemon.reload();
     if (hangup.early) hangup.act();
-    return await attend(daemon, input, tools);
+    return await attend(daemon, shown, input, tools);
   } finally {
     takeBack();
   }
 }
 
 /** Stays with the daemon until it has ended. */
-async function attend(daemon: Daemon, input: RunInput, tools: Tools): Promise<number> {
+async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.tell, () => daemon.stop("an internal error"));
   const stop = () => daemon.stop("asked to end");
   tools.signal.addEventListener("abort", stop, { once: true });
   if (tools.signal.aborted) stop();
   sayWhereThePageIs(daemon, tools);
   try {
-    return await untilTheEnd(daemon, input, tools);
+    return await untilTheEnd(daemon, shown, input, tools);
   } finally {
     await daemon[Symbol.asyncDispose]();
     tools.signal.removeEventListener("abort", stop);
   }
 }
 
-async function untilTheEnd(daemon: Daemon, input: RunInput, tools: Tools): Promise<number> {
-  if (input.once) return await deliverOnce(daemon, tools);
+async function untilTheEnd(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
+  if (input.once) return await deliverOnce(daemon, shown.waiting, tools);
   const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon)];
   await daemon.stopped;
   await Promise.all(beside);

@@ -13,8 +13,8 @@ import type { Running } from "./running.ts";
 export interface Board {
   /** Writes a log line above the bars. */
   line(text: string): void;
-  /** Draws the bars anew. */
-  draw(running: readonly Running[]): void;
+  /** Draws the bars anew, and `below` them a line, cut to the width; none where it is empty. */
+  draw(running: readonly Running[], below?: string): void;
 }
 
 /** A board on a terminal of `columns()` characters. */
@@ -26,9 +26,12 @@ export function board(write: (text: string) => void, columns: () => number): Boa
     line(text) {
       write(wipe() + text + show());
     },
-    draw(running) {
+    draw(running, below = "") {
       const before = wipe();
-      const lines = running.map((one) => bar(one, columns()));
+      const lines = [
+        ...running.map((one) => bar(one, columns())),
+        ...(below === "" ? [] : [dim(below.length < columns() ? below : `${below.slice(0, Math.max(columns() - 2, 0))}…`)]),
+      ];
       if (lines.join() === drawn.join()) return;
       drawn = lines;
       write(before + show());

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { freePort } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -76,6 +76,19 @@ Deno.test("run --once exits 1 when a file is incomplete", async () => {
   assertStringIncludes(stderr, "short.fits");
 });
 
+Deno.test("run --once and --dry-run say what they wait for", async () => {
+  const { folder, program } = await bench({ incomplete_after: "5s" });
+  await using _folder = folder;
+  const header = ["SIMPLE  =                    T", "BITPIX  =                    8", "NAXIS   =                    1"];
+  const cards = [...header, "NAXIS1  =               100000", "END"];
+  const half = cards.map((card) => card.padEnd(80)).join("").padEnd(2880);
+  for (const [name, how] of [["a.fits", "--once"], ["b.fits", "--dry-run"]] as const) {
+    await folder.write(`data/${name}`, half);
+    const { stderr } = await program.command(["run", how]);
+    assertMatch(stderr, new RegExp(`^Waiting for ${name}: 2880 of 103680 bytes, [0-5] s at most unless more comes$`, "m"));
+  }
+});
+
 Deno.test("run --once gives a destination up that cannot be reached, and exits 1", async () => {
   const { folder, program } = await bench({
     transfer_method: "sftp",
@@ -85,9 +98,10 @@ Deno.test("run --once gives a destination up that cannot be reached, and exits 1
   });
   await using _folder = folder;
   await folder.write("data/a.fits", "alpha");
+  await folder.write("data/b.fits", "beta");
   const { code, stderr } = await program.command(["run", "--once"]);
   assertEquals(code, 1);
-  assertStringIncludes(stderr, "Not delivered: ");
+  assertMatch(stderr, /^Not delivered: 127\.0\.0\.1 does not take files: .* \(2 wait\)$/m);
 });
 
 Deno.test("run --once exits 1 when the watched folder is not there", async () => {

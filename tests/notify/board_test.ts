@@ -81,3 +81,12 @@ Deno.test("board() scrolls log lines above the bars", () => {
   draw([]);
   assertEquals(written[2], "\x1b[1A\x1b[0J");
 });
+
+Deno.test("board() keeps a line below the bars, cut to the width", () => {
+  const written: string[] = [];
+  const { draw } = board((text) => written.push(text), () => 12);
+  draw([], "Waiting for a.fits");
+  draw([], "Waiting for a.fits");
+  draw([], "");
+  assertEquals(written.map(plain), ["Waiting fo…\n", "\x1b[1A\x1b[0J"]);
+});
