@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { dirname } from "@std/path";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
 import { faultOf } from "../system/fault.ts";
 import { atMost, turns } from "./at_most.ts";
-import { localSide, SMALL_BYTES } from "./local_side.ts";
+import { ancestors, localSide, SMALL_BYTES } from "./local_side.ts";
 import type { Method, MethodContext, Parcel, PutOutcome, Session } from "./method.ts";
 import { sourceFault } from "./source_fault.ts";
 
@@ -28,15 +27,15 @@ export const local: Method = {
 function openLocal(destination: Destination, context: MethodContext): Session {
   const { system, tell } = context;
   const side = localSide(destination, context);
-  const { path, checkGround, blame, ...others } = side;
+  const { path, checkGround, makeBelow, blame, ...others } = side;
   const inTurn = turns();
   let refusedOnce = false;
 
   async function put(parcels: readonly Parcel[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal) {
     await checkGround();
-    for (const folder of new Set(parcels.map(({ staged }) => dirname(path(staged))))) {
+    for (const folder of new Set(parcels.flatMap(({ staged }) => ancestors(staged).map(path)))) {
       try {
-        await system.makeFolder(folder, 0o700);
+        await makeBelow(folder, 0o700);
       } catch (error) {
         throw await blame(error, `make the temporary folder "${printable(folder)}"`);
       }

@@ -39,8 +39,11 @@ export function nameKey(path: string): string {
   return path.normalize().toLowerCase();
 }
 
-/** `base` is the native absolute base path; which folders are flushed is remembered as long as this lives. */
-export function createLocalNames(base: string, system: System): LocalNames {
+/**
+ * `base` is the native absolute base path; which folders are flushed is remembered as long as this lives. `makeBelow` makes
+ * one folder below it, see `localSide`.
+ */
+export function createLocalNames(base: string, system: System, makeBelow: (folder: string) => Promise<void>): LocalNames {
   /** Folders that were seen to be there and whose own names are flushed, or will be with this batch. */
   const known = new Set<string>([base]);
 
@@ -56,7 +59,7 @@ export function createLocalNames(base: string, system: System): LocalNames {
       const folder = pathOf(parts.slice(0, depth).join("/"));
       const facts = await system.followedFacts(folder);
       if (facts === null) {
-        await system.makeFolder(folder);
+        await makeBelow(folder);
         if (item.directoryMode !== null) await system.setMode(folder, item.directoryMode);
       } else if (facts.kind !== "folder") {
         throw new Failure("exists", `Cannot write "${printable(item.target)}": "${printable(folder)}" is not a folder`, {

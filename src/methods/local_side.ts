@@ -23,6 +23,13 @@ export interface LocalSide extends Pick<Session, "attach" | "survey" | "digest" 
   path(relative: string): string;
   /** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */
   checkGround(): Promise<void>;
+  /**
+   * Makes one folder below the base path, if it is not there. Never the base path itself, and nothing in an empty mount point
+   * whose disk went away just then.
+   *
+   * @throws {Failure} as {@linkcode LocalSide.checkGround}; else what the system says.
+   */
+  makeBelow(folder: string, mode?: number): Promise<void>;
   /** This error as a Failure, after a look whether the base path is still there. */
   blame(error: unknown, what: string): Promise<Failure>;
 }
@@ -42,7 +49,7 @@ export const SMALL_BYTES = 1024 * 1024;
 export function localSide(destination: Destination, context: Pick<MethodContext, "system" | "stagingRoot">): LocalSide {
   const { system, stagingRoot } = context;
   const base = nativeBase(destination.basePath, system);
-  const names = createLocalNames(base, system);
+  const names = createLocalNames(base, system, makeBelow);
   const where = `"${printable(base)}" (destination ${destination.name})`;
   /** The file system that was found at attach: a base path that is suddenly on another one is a mount that went away. */
   let device: string | null = null;
@@ -74,6 +81,17 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     }
     if (facts.kind !== "folder") {
       throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+    }
+  }
+
+  async function makeBelow(folder: string, mode?: number): Promise<void> {
+    if (!await system.makeInside(folder, mode)) return;
+    try {
+      await checkGround();
+    } catch (lost) {
+      // It may have been made in the disk's stead: an empty folder hidden under the disk when it is back.
+      await system.remove(folder).catch(() => undefined);
+      throw lost;
     }
   }
 
@@ -111,6 +129,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
   return {
     path,
     checkGround,
+    makeBelow,
     blame,
     attach: async (create) => {
       device = null;
@@ -198,8 +217,8 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
   };
 }
 
-/** The folders on the way to a path. */
-function ancestors(relative: string): string[] {
+/** The folders on the way to a relative path, the highest first. */
+export function ancestors(relative: string): string[] {
   const parts = relative.split("/").slice(0, -1);
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }

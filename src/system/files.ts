@@ -46,6 +46,7 @@ export const files: Files = {
   remove: (path) => at(path, () => orNothing(Deno.remove(path))),
   removeTree: (path) => at(path, () => orNothing(Deno.remove(path, { recursive: true }))),
   makeFolder: (path, mode) => at(path, () => Deno.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) })),
+  makeInside: (path, mode) => at(path, () => makeInside(path, mode)),
   setTimes: (path, mtimeMs) => at(path, () => Deno.utime(path, new Date(), new Date(mtimeMs))),
   setMode: async (path, mode) => {
     if (Deno.build.os !== "windows") await at(path, () => Deno.chmod(path, mode));
@@ -81,6 +82,16 @@ async function list(folder: string): ReturnType<Files["list"]> {
 async function space(path: string): ReturnType<Files["space"]> {
   const [fileSystem, { dev }] = await Promise.all([statfs(path), Deno.stat(path)]);
   return { freeBytes: fileSystem.bavail * fileSystem.bsize, device: String(dev) };
+}
+
+async function makeInside(path: string, mode?: number): Promise<boolean> {
+  try {
+    await Deno.mkdir(path, mode === undefined ? {} : { mode });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
 }
 
 async function createFile(path: string): Promise<FileWriter> {

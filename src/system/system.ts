@@ -123,6 +123,8 @@ export interface Files {
   removeTree(path: string): Promise<void>;
   /** Makes a folder and its parents. */
   makeFolder(path: string, mode?: number): Promise<void>;
+  /** Makes one folder; false where the name was there already. Throws NotFound where the folder that it belongs in is not there. */
+  makeInside(path: string, mode?: number): Promise<boolean>;
   /** Sets the time of last change, milliseconds since 1970 UTC, and the time of last access to now. */
   setTimes(path: string, mtimeMs: number): Promise<void>;
   /** Permission bits; does nothing on Windows. */

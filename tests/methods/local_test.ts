@@ -127,6 +127,42 @@ Deno.test("local put() and publish() hold when the base path is suddenly on anot
   assertEquals(codes, ["device_missing", "device_missing"]);
 });
 
+for (const place of ["a folder on the disk", "the mount point"] as const) {
+  Deno.test(`local put() and publish() write nothing in the disk's stead when it goes away just then (base path: ${place})`, async () => {
+    for (const work of ["put", "publish"] as const) {
+      await using folder = await tempFolder();
+      const system = createSystem();
+      let [leaving, device] = [false, "1"];
+      const whenItWent = async (): Promise<void> => {
+        if (!leaving) return;
+        leaving = false;
+        await Deno.rename(folder.at("base"), folder.at("unmounted"));
+        if (place === "the mount point") await Deno.mkdir(folder.at("base"));
+        device = "2";
+      };
+      const session = await opened(folder, {
+        makeFolder: (path, mode) => whenItWent().then(() => system.makeFolder(path, mode)),
+        makeInside: (path, mode) => whenItWent().then(() => system.makeInside(path, mode)),
+        followedFacts: async (path) => {
+          const facts = await system.followedFacts(path);
+          return facts && { ...facts, device };
+        },
+      });
+      const ready = work === "publish" ? await staged(folder, session, "x") : null;
+      leaving = true;
+      const failed = ready === null
+        ? await staged(folder, session, "y").catch((error) => error.code)
+        : await session.publish([publication(ready, "n/m/a.fits")], signal).then(([outcome]) =>
+          outcome?.published === false ? outcome.failure.code : "published"
+        );
+      assertEquals(failed, "device_missing", work);
+      const left = await Array.fromAsync(Deno.readDir(folder.path));
+      assertEquals(left.some(({ name }) => name === "base"), place === "the mount point", work);
+      if (place === "the mount point") assertEquals(await Array.fromAsync(Deno.readDir(folder.at("base"))), [], work);
+    }
+  });
+}
+
 Deno.test("local publish() after a crash between link and remove ends with one file and no former version", async () => {
   await using folder = await tempFolder();
   const session = await opened(folder);

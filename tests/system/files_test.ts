@@ -97,6 +97,16 @@ Deno.test("makeFolder() makes parents and is content with a folder that is there
   assertEquals([facts?.kind, facts?.mode], ["folder", POSIX ? 0o750 : 0]);
 });
 
+Deno.test("makeInside() makes one folder, tells whether it was it, and never makes its parent", async () => {
+  await using dir = await tempFolder();
+  assertEquals(await system.makeInside(dir.at("a"), 0o750), true);
+  assertEquals(await system.makeInside(dir.at("a"), 0o700), false);
+  const facts = await system.facts(dir.at("a"));
+  assertEquals([facts?.kind, facts?.mode], ["folder", POSIX ? 0o750 : 0]);
+  await assertRejects(() => system.makeInside(dir.at("b", "c")), Deno.errors.NotFound);
+  assertEquals(await system.facts(dir.at("b")), null);
+});
+
 Deno.test("writeText() replaces the whole text, keeps to the mode and leaves nothing beside it", async () => {
   await using dir = await tempFolder();
   const path = await dir.write("control.json", "a much longer former text");
