@@ -252,7 +252,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     },
     resume(name) {
       const boxes = chosen(name);
-      for (const box of boxes) box.resume();
+      for (const box of boxes) box.resume(name !== null);
       return names(boxes);
     },
     // Behind a reload: what it takes away is in hand until then.

@@ -39,8 +39,11 @@ export interface Outbox {
   about(): { readonly method: string; readonly freeBytes: number | null; readonly about: string };
   /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
   pause(by: string): void;
-  /** Ends a pause, and probes at once where it holds: a person says that the cause is gone. */
-  resume(): void;
+  /**
+   * Ends a pause, and probes at once where it holds: a person says that the cause is gone. Who names this destination (`byName`)
+   * while it holds for a missing disk says that what is there now is the place: it is not demanded to be the former one.
+   */
+  resume(byName?: boolean): void;
   /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
   idle(signal: AbortSignal): Promise<Idleness>;
   /** What is being sent now. */
@@ -174,10 +177,11 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       office.endRound();
       changed();
     },
-    resume() {
+    resume(byName = false) {
       ledger.setPaused(destination.name, null);
       office.paused = false;
-      office.accept = own.state().state === "on_hold";
+      const state = own.state();
+      office.accept = byName && state.state === "on_hold" && state.failure.code === "device_missing";
       own.hurry();
       tools.host.hurry();
       changed();

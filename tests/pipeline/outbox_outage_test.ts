@@ -172,18 +172,27 @@ for (const step of ["connect", "attach", "leftovers"] as const) {
   });
 }
 
-Deno.test("resume() probes at once where the destination holds", async () => {
+for (const how of ["resume", "probe"] as const) {
+  Deno.test(`${how}() probes at once where the destination holds`, async () => {
+    await using rig = await outboxRig();
+    let refused = true;
+    rig.fake.before = (step) => {
+      if (refused && step === "connect") throw aFailure("host_key_changed");
+    };
+    await rig.admit("a.fits", "alpha");
+    rig.start();
+    await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold");
+    refused = false;
+    rig.outbox[how]();
+    await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  });
+}
+
+Deno.test("probe() ends no pause", async () => {
   await using rig = await outboxRig();
-  let refused = true;
-  rig.fake.before = (step) => {
-    if (refused && step === "connect") throw aFailure("host_key_changed");
-  };
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold");
-  refused = false;
-  rig.outbox.resume();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  rig.outbox.pause("ann");
+  rig.outbox.probe();
+  assertEquals(rig.outbox.state(), { state: "paused", by: "ann" });
 });
 
 Deno.test("outbox() waits where less than minimum_free_space_gb is free, and goes on when there is room", async () => {
@@ -229,6 +238,37 @@ Deno.test("outbox() never fills the mount point of a disk that is not mounted", 
   for (const [path, file] of mounted) rig.fake.files.set(path, file);
   rig.fake.device = "fake:1";
   await rig.until(() => rig.state("b.fits") === "delivered", "delivered");
+});
+
+Deno.test("resume() takes another disk for the right one only where the destination was named, and holds for that", async () => {
+  await using rig = await outboxRig();
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  const looks = async (): Promise<void> => {
+    const before = rig.fake.calls.attach;
+    await rig.soon(() => rig.fake.calls.attach > before && rig.outbox.state().state === "on_hold", "looked at again");
+  };
+  rig.fake.files.clear();
+  rig.fake.device = "root:0";
+  let refused = true;
+  rig.fake.before = (step) => {
+    if (refused && step === "attach") throw aFailure("login_refused");
+  };
+  await rig.clock.advance(10_000);
+  await rig.admit("b.fits", "beta");
+  await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold for the login");
+  // Named, but for a login that was refused: nothing was said of a disk yet.
+  refused = false;
+  rig.outbox.resume(true);
+  await looks();
+  // All destinations at once: that is not said of this one.
+  rig.outbox.resume();
+  await looks();
+  assertEquals([rig.state("b.fits"), rig.fake.texts()], ["queued", {}]);
+  rig.outbox.resume(true);
+  await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
+  assertEquals(rig.ledger.deviceOf("spring", "nas"), "root:0");
 });
 
 Deno.test("outbox() knows the disk again by its files when only the device's name changed", async () => {
