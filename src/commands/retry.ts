@@ -8,8 +8,10 @@ import { multiple } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/printable.ts";
 import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
+import type { StatusReport } from "../web/status_report.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
@@ -33,18 +35,29 @@ export const retry = defineCommand({
     const chosen = all ? null : [...new Set(ids)];
     if (chosen !== null) checkIds(chosen, settings, tools);
     let count: number;
-    if (daemon !== null) count = await daemon.retry(chosen);
-    else {
+    let away: readonly string[] = [];
+    if (daemon !== null) {
+      if (chosen === null) away = namesAway(await daemon.status());
+      count = await daemon.retry(chosen);
+    } else {
       using ledger = openLedger(settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
       count = ledger.requeue(chosen, tools.system.now());
     }
     const when = daemon === null ? "; no daemon runs, they are tried when one does" : "";
     tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} tried again${count > 0 ? when : ""}.\n`);
+    if (away.length > 0) tools.stderr(`Tried again at once, as nothing goes there just now: ${away.join(", ")}.\n`);
     if (chosen === null || count === chosen.length) return EXIT.done;
     tools.stderr("The others are delivered already, are being sent, or have been replaced by a newer version of their file.\n");
     return EXIT.notDelivered;
   },
 });
+
+/** The destinations that hold or are away, each once. */
+function namesAway({ destinations }: StatusReport): string[] {
+  return [...new Set(destinations.filter(({ state }) => AWAY.has(state)).map(({ name }) => printable(name)))];
+}
+
+const AWAY: ReadonlySet<string> = new Set(["on_hold", "backing_off"]);
 
 /** Nothing is tried where one id is a mistake: the others may be too. */
 function checkIds(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): void {

@@ -53,7 +53,10 @@ export interface DaemonControl {
    * @throws {Failure} `configuration` where there is no such job.
    */
   sync(job?: string): Promise<readonly string[]> | readonly string[];
-  /** Puts failed deliveries back into the queue, `null` means all that are trouble; returns how many. */
+  /**
+   * Puts failed deliveries back into the queue, `null` means all that are trouble, and then tries destinations that hold or
+   * are away at once; returns how many deliveries.
+   */
   retry(ids: readonly number[] | null): number;
   /**
    * Stops sending to a destination, `null` means all; returns the names of those paused now.

@@ -5,7 +5,7 @@ import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
-import { statusReport } from "../../src/web/status_report.ts";
+import { type StatusParts, statusReport } from "../../src/web/status_report.ts";
 import { aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
@@ -262,6 +262,31 @@ Deno.test("retry, pause and resume are told to the daemon", async () => {
   assertEquals((await image_transfer(dir, "pause", "nas")).code, 0);
   assertEquals((await image_transfer(dir, "resume")).code, 0);
   assertEquals(daemon.told, [["retry", [3, 5]], ["retry", null], ["pause", "nas", "ann"], ["resume", null]]);
+});
+
+Deno.test("retry --all says that destinations which hold or are away are tried at once", async () => {
+  await using dir = await observatory();
+  const at = (name: string, state: StatusParts["destinations"][number]["state"]) => (
+    { destination: { name, method: "local" }, method: null, state, freeBytes: null } as const
+  );
+  const failure = aFailure("disk_full");
+  await using _daemon = await fakeDaemon(dir.at("state"), {
+    status: () =>
+      statusReport({
+        ...STATUS,
+        destinations: [
+          ...STATUS.destinations,
+          at("nas", { state: "on_hold", failure, until: NOW }),
+          at("tape", { state: "backing_off", failure, until: NOW }),
+          at("usb", { state: "paused", by: "ann" }),
+        ],
+      }),
+    retry: () => 0,
+  });
+  assertEquals(
+    (await image_transfer(dir, "retry", "--all")).stderr,
+    "0 deliveries are tried again.\nTried again at once, as nothing goes there just now: nas, tape.\n",
+  );
 });
 
 Deno.test("retry without a daemon works on the ledger", async () => {
