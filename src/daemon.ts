@@ -243,6 +243,8 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     retry(ids) {
       const count = ledger.requeue(ids, system.now());
       for (const { wake } of all.list()) wake();
+      // Who says that all is to be tried again means the destinations too.
+      if (ids === null) all.outboxes().forEach((box) => box.probe());
       return count;
     },
     pause(name, by) {

@@ -44,6 +44,8 @@ export interface Outbox {
    * while it holds for a missing disk says that what is there now is the place: it is not demanded to be the former one.
    */
   resume(byName?: boolean): void;
+  /** Probes at once where it holds or is away; a pause stays, and so do doubts that only {@linkcode Outbox.resume} ends. */
+  probe(): void;
   /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
   idle(signal: AbortSignal): Promise<Idleness>;
   /** What is being sent now. */
@@ -182,6 +184,11 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       office.paused = false;
       const state = own.state();
       office.accept = byName && state.state === "on_hold" && state.failure.code === "device_missing";
+      own.hurry();
+      tools.host.hurry();
+      changed();
+    },
+    probe() {
       own.hurry();
       tools.host.hurry();
       changed();
