@@ -5,6 +5,7 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { pathField, printable } from "../domain/printable.ts";
+import { withoutName } from "../domain/without_name.ts";
 import { type Stray, waitingOf, withoutStrays } from "../ledger/strays.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
 import type { LiveReport } from "../web/daemon_control.ts";
@@ -168,7 +169,7 @@ function givenUpLines(live: LiveReport | null, columns: number): string[] {
   const all = live?.givenUp ?? [];
   const lines = all.slice(0, GIVEN_UP_SHOWN).flatMap(({ path, reason, detail, hint }) => [
     `  NOT SENT (${reason === "incomplete" ? "incomplete" : "cannot be taken"}): ${pathField(path)}`,
-    ...wrapped(printable(detail), columns, HANGING, HANGING),
+    ...wrapped(printable(withoutName(detail, path)), columns, HANGING, HANGING),
     ...(hint ? wrapped(printable(hint), columns, HANGING, HANGING) : []),
   ]);
   return all.length > GIVEN_UP_SHOWN ? [...lines, "  … and more: the log names them all"] : lines;

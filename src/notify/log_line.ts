@@ -10,6 +10,7 @@ import type { DestinationState } from "../domain/destination_state.ts";
 import { isTrouble } from "../domain/failure.ts";
 import { pathField, printable } from "../domain/printable.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
+import { withoutName } from "../domain/without_name.ts";
 
 /** The least urgent first. */
 export type LogLevel = "trace" | "debug" | "info" | "warning" | "error";
@@ -70,7 +71,12 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "ready":
       return line("debug", `Finished at the source: ${pathField(event.path)}, ${size(event.size)}`, { job: event.job });
     case "refused":
-      return line("error", `Cannot take ${pathField(event.path)} (job ${event.job}): ${withHint(event.failure)}`);
+      return line(
+        "error",
+        `Cannot take ${pathField(event.path)} (job ${event.job}): ${
+          withHint({ ...event.failure, message: withoutName(event.failure.message, event.path) })
+        }`,
+      );
     case "queued":
     case "sending":
       return line(

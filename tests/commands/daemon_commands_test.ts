@@ -154,7 +154,7 @@ Deno.test("status names the files that are not sent, and says each destination's
     stdout,
     '  NOT SENT (incomplete): "/data/a b.fits"\n      the primary HDU declares 5 bytes, 3 are there\n      Remove it.\n',
   );
-  assertStringIncludes(stdout, '  NOT SENT (cannot be taken): /data/c.fits\n      Cannot read "c.fits": Permission denied\n');
+  assertStringIncludes(stdout, "  NOT SENT (cannot be taken): /data/c.fits\n      cannot read it: Permission denied\n");
 });
 
 Deno.test("status counts what waits for removed destinations apart, with the two ways out", async () => {
