@@ -72,7 +72,7 @@ function openChecked(path: string, onDamage: () => void, thorough: boolean): Dat
   }
 }
 
-/** SQLite's own check, and ours: the totals agree with the rows. Empty when sound. */
+/** SQLite's own check, and ours: the totals and the sums of the nights agree with the rows. Empty when sound. */
 export function careQueries(db: Database): Pick<Ledger, "integrity" | "backup"> {
   return {
     integrity() {
@@ -85,6 +85,11 @@ export function careQueries(db: Database): Pick<Ledger, "integrity" | "backup"> 
           `${text(row, "job")} has ${number(row, "counted")} deliveries to ${text(row, "destination")}, its total says ${
             number(row, "total")
           }`
+        ),
+        ...db.all(WRONG_NIGHTS).map((row) =>
+          `night ${text(row, "night")} has ${number(row, "counted")} delivered to ${text(row, "destination")} of job ${
+            text(row, "job")
+          }, its sums say ${number(row, "total")}`
         ),
       ]);
     },
@@ -146,3 +151,10 @@ const WRONG_TOTALS = `
     coalesce(r.n, 0) AS counted, coalesce(t.number, 0) AS total
   FROM real r FULL JOIN totals t ON t.job = r.job AND t.destination = r.destination
   WHERE coalesce(r.n, 0) <> coalesce(t.number, 0)`;
+
+const WRONG_NIGHTS = `
+  WITH real AS (SELECT night, job, destination, sum(state = 'delivered') AS n FROM deliveries GROUP BY 1, 2, 3)
+  SELECT coalesce(r.night, t.night) AS night, coalesce(r.job, t.job) AS job, coalesce(r.destination, t.destination) AS destination,
+    coalesce(r.n, 0) AS counted, coalesce(t.delivered, 0) AS total
+  FROM real r FULL JOIN nights t ON t.night = r.night AND t.job = r.job AND t.destination = r.destination
+  WHERE coalesce(r.n, 0) <> coalesce(t.delivered, 0)`;

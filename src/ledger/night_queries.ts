@@ -1,6 +1,6 @@
 /**
- * Questions about one night: its sums, and its deliveries as bare numbers, page by page, so that a plot of fifty thousand
- * files holds up nothing.
+ * Questions about one night: its sums, which `night_schema.ts` keeps, and its deliveries as bare numbers, page by page, so that a
+ * plot of fifty thousand files holds up nothing.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export function nightQueries(db: Database): Nights {
   return {
     nightTotals: (night) =>
       db.snapshot(() => {
-        const seen = db.get(SEEN, night) ?? {};
+        const seen = db.get(SEEN, night) ?? { files: 0, bytes: 0 };
         const places = db.all(PLACES, night).map((row) => ({
           job: text(row, "job"),
           destination: text(row, "destination"),
@@ -43,16 +43,10 @@ export function nightQueries(db: Database): Nights {
 /** Versions that were replaced before they were sent, and files that were left alone on purpose, are no part of the sums. */
 const COUNTS = "NOT (d.state = 'failed' AND d.failure_code IN ('superseded', 'skipped'))";
 
-const SEEN = `SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM versions
-  WHERE id IN (SELECT d.version_id FROM deliveries d WHERE d.night = ? AND ${COUNTS})`;
+const SEEN = "SELECT files, bytes FROM night_files WHERE night = ?";
 
-const PLACES = `SELECT d.job, d.destination, count(*) AS expected,
-    sum(d.state = 'delivered') AS delivered,
-    sum(d.state = 'delivered' AND d.receipt_level IN ('checksum', 'read_back')) AS proven,
-    sum(d.state = 'failed') AS failed,
-    coalesce(sum(d.receipt_bytes), 0) AS bytes
-  FROM deliveries d WHERE d.night = ? AND ${COUNTS}
-  GROUP BY d.job, d.destination ORDER BY min(d.id)`;
+const PLACES = `SELECT job, destination, expected, delivered, proven, failed, bytes FROM nights
+  WHERE night = ? AND expected > 0 ORDER BY first_id`;
 
 const POINTS = `SELECT d.id, d.version_id, d.job, d.destination, v.size, d.queued_at, d.delivered_at
   FROM deliveries d JOIN versions v ON v.id = d.version_id

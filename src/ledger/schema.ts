@@ -6,6 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Database } from "./database.ts";
+import { NIGHTS_MIGRATION } from "./night_schema.ts";
 
 /** Never change an entry that was released; add one. */
 const MIGRATIONS: readonly string[] = [
@@ -89,6 +90,7 @@ const MIGRATIONS: readonly string[] = [
   -- A pause holds for a destination's name in every job.
   CREATE TABLE pauses (destination TEXT PRIMARY KEY, paused_by TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  NIGHTS_MIGRATION,
 ];
 
 /** The schema that this program writes. */

@@ -50,7 +50,7 @@ export interface LiveHubTools {
 /** Works until `signal` is aborted, then closes all pages with 1001 (RFC 6455, 7.4.1). */
 export function liveHub(source: PageSource, { system, onError }: LiveHubTools, signal: AbortSignal): LiveHub {
   const clients = new Set<Client>();
-  const states = liveStates(source, system);
+  const states = liveStates(source);
   const changed = new Map<number, Delivery>();
   let more = false;
   let last: { readonly state: LiveState; readonly texts: Readonly<Record<string, string>>; readonly at: number } | null = null;

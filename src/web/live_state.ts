@@ -5,7 +5,6 @@
  */
 import { observingNight } from "../domain/night.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
-import type { Clock } from "../system/system.ts";
 import type { DestinationView, LiveState, NightSummary, TransferView } from "./api_types.ts";
 import { eachFileOnce } from "./delivery_view.ts";
 import { headlineOf } from "./headline.ts";
@@ -24,24 +23,10 @@ export interface LiveStates {
   gather(now: number): Promise<LiveState>;
 }
 
-/** The sums of a long night take a tenth of a second: they are good for so many times as long, but not for longer than this. */
-const FRESH_PER_MS_OF_WORK = 200;
-const FRESH_MS = 10_000;
-
-/** The sums of the night may be up to 10 s old; all else is of this moment. */
-export function liveStates(source: PageSource, clock: Pick<Clock, "monotonic">): LiveStates {
+/** All of it is of this moment. */
+export function liveStates(source: PageSource): LiveStates {
   const begun = new Map<number, number>();
   const lastDelivered = new Map<string, number>();
-  let sums: { readonly summary: NightSummary; readonly until: number } | null = null;
-
-  function tonight(night: string): NightSummary {
-    const start = clock.monotonic();
-    if (sums !== null && sums.summary.night === night && start < sums.until) return sums.summary;
-    const summary = nightSummary(source, night);
-    const end = clock.monotonic();
-    sums = { summary, until: end + Math.min(FRESH_PER_MS_OF_WORK * (end - start), FRESH_MS) };
-    return summary;
-  }
 
   return {
     hear(event) {
@@ -74,7 +59,7 @@ export function liveStates(source: PageSource, clock: Pick<Clock, "monotonic">):
         if (deliveredAt !== null && !lastDelivered.has(key)) lastDelivered.set(key, deliveredAt);
       }
       const { queued, sending, deferred, failed } = status.deliveries;
-      const night = tonight(tonightOf(jobs, now));
+      const night = nightSummary(source, tonightOf(jobs, now));
       const trouble = troubleOf(
         jobs,
         destinations,

@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { deliver, type Delivery, park } from "../../src/domain/delivery.ts";
+import { isTrouble } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
-import type { Ledger } from "../../src/ledger/ledger.ts";
+import type { DeliveryRow, Ledger } from "../../src/ledger/ledger.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aClaim, anAdmission, broken, later, NOW, proven } from "./makers.ts";
 
@@ -103,6 +104,36 @@ class Model {
   }
 }
 
+/** The sums of the night are those of its rows. */
+function checkNight(ledger: Ledger, rows: readonly DeliveryRow[]): void {
+  const counted = rows.filter(({ delivery: { state } }) => state.state !== "failed" || isTrouble(state.failure));
+  const points = ledger.nightPoints("20240517", 0, 10_000);
+  assertEquals(points.length, counted.length);
+  const files = new Map(points.map(({ versionId, size }) => [versionId, size]));
+  const totals = ledger.nightTotals("20240517");
+  assertEquals([totals.files, totals.bytes], [files.size, [...files.values()].reduce((sum, size) => sum + size, 0)]);
+  assertEquals(
+    new Set(totals.places.map(({ destination }) => destination)),
+    new Set(counted.map(({ delivery: { destination } }) => destination)),
+  );
+  for (const { destination, expected, delivered, proven, failed, bytes } of totals.places) {
+    const states = counted.map(({ delivery }) => delivery).filter((one) => one.destination === destination).map(({ state }) =>
+      state
+    );
+    const receipts = states.flatMap((state) => state.state === "delivered" ? [state.receipt] : []);
+    assertEquals(
+      { expected, delivered, proven, failed, bytes },
+      {
+        expected: states.length,
+        delivered: receipts.length,
+        proven: receipts.filter(({ level }) => level === "checksum" || level === "read_back").length,
+        failed: states.filter(({ state }) => state === "failed").length,
+        bytes: receipts.reduce((sum, { bytes }) => sum + bytes, 0),
+      },
+    );
+  }
+}
+
 function check(ledger: Ledger, model: Model): void {
   const rows = ledger.query({});
   assertEquals(
@@ -123,6 +154,7 @@ function check(ledger: Ledger, model: Model): void {
       state === "deferred" ? retryAt : 0,
     ]),
   );
+  checkNight(ledger, rows);
   const { failed, ...others } = ledger.counts();
   for (const [state, number] of Object.entries(others)) {
     assertEquals(number, model.entries.filter((entry) => entry.state === state).length, state);

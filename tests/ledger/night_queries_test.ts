@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Database } from "../../src/ledger/database.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
 import { anAdmission, broken, NOW, proven } from "./makers.ts";
@@ -16,6 +17,7 @@ async function filled() {
   ledger.record([proven(a!), { ...proven(b!, null) }], NOW + 2000);
   ledger.record([broken(e!, "skipped")], NOW + 3000);
   return {
+    path: dir.path,
     ledger,
     async [Symbol.asyncDispose]() {
       ledger[Symbol.dispose]();
@@ -34,6 +36,25 @@ Deno.test("nightTotals() counts each file once, and what is proven apart from wh
       { job: "spring", destination: "nas", expected: 2, delivered: 1, proven: 0, failed: 0, bytes: 5 },
     ],
   });
+});
+
+Deno.test("nightTotals() is right from the first moment in a ledger of before these sums were kept", async () => {
+  await using all = await filled();
+  const nights = ["20240517", "20240518"];
+  const before = nights.map((night) => all.ledger.nightTotals(night));
+  {
+    using db = new Database(`${all.path}/ledger.sqlite`, false);
+    const triggers = db.all("SELECT name FROM sqlite_schema WHERE type = 'trigger'").map(({ name }) => `DROP TRIGGER ${name};`);
+    db.exec(`${triggers.join("")} DROP TABLE nights; DROP TABLE night_files; PRAGMA user_version = 1`);
+  }
+  using again = openLedger(all.path);
+  assertEquals(nights.map((night) => again.nightTotals(night)), before);
+  assertEquals(again.integrity(), []);
+  again.requeue([1, 2, 3, 4, 5], NOW + 4000);
+  again.admit([anAdmission("new.fits", { size: 11 }, ["nas"])], NOW + 5000);
+  const { files, bytes, places } = again.nightTotals("20240517");
+  // The skipped one was asked for after all.
+  assertEquals([files, bytes, places.map(({ expected }) => expected)], [4, 123, [3, 3]]);
 });
 
 Deno.test("nightTotals() of a night without files is all zero", async () => {

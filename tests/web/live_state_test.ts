@@ -5,7 +5,6 @@ import { liveStates } from "../../src/web/live_state.ts";
 import type { DestinationNow, PageSource } from "../../src/web/page_source.ts";
 import { statusReport } from "../../src/web/status_report.ts";
 import { anAdmission, NOW, proven } from "../ledger/makers.ts";
-import { createFakeClock } from "../support/fake_clock.ts";
 import { tempFolder } from "../support/temp.ts";
 import { STATUS } from "./fake_daemon.ts";
 
@@ -27,7 +26,7 @@ Deno.test("gather() tells speed and last arrival of two jobs apart whose destina
   const running = followRunning();
   const source: PageSource = {
     status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
-    live: () => ({ running: running.running(NOW), oldestWaiting: null, givenUp: [] }),
+    live: () => ({ running: running.running(NOW), oldestWaiting: null, givenUp: [], strays: [] }),
     sync: () => [],
     retry: () => 0,
     pause: () => [],
@@ -37,7 +36,7 @@ Deno.test("gather() tells speed and last arrival of two jobs apart whose destina
     ledger,
     listen: () => () => {},
   };
-  const states = liveStates(source, createFakeClock());
+  const states = liveStates(source);
   const [first, second] = ledger.admit([anAdmission("a.fits", {}, ["nas"]), anAdmission("b.fits", {}, ["nas"])], NOW);
   ledger.record([proven(first!)], NOW);
   for (const hear of [states.hear, running.listen]) {

@@ -28,9 +28,12 @@ Deno.test("ask() gives the body of an answer", async () => {
 
 Deno.test("ask() has a word for people when an answer breaks off, is none, or is a refusal", async () => {
   const messages = [];
-  for (const text of [answer('{"cou', 100), answer("<html>"), answer("<html>", 6, "502 Bad Gateway"), ""]) {
+  for (const text of [answer('{"cou', 100), answer("<html>"), answer("<html>", 6, "502 Bad Gateway")]) {
     messages.push((await asking(text, (url) => assertRejects(() => ask(url, undefined, {}), AskError))).message);
   }
+  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  closed.close();
+  messages.push((await assertRejects(() => ask(`http://127.0.0.1:${(closed.addr as Deno.NetAddr).port}/`), AskError)).message);
   assertEquals(messages, [
     "The daemon's answer broke off",
     "The daemon's answer broke off",

@@ -1,0 +1,83 @@
+/**
+ * The second migration: the sums of every night, kept by triggers, so that a page that is open all night reads a few rows instead of
+ * a hundred thousand. What was replaced before it was sent, or skipped on purpose, is no part of the sums.
+ *
+ * @module
+ */
+
+/** Whether a row of `deliveries` counts, as 0 or 1. */
+const counts = (row: string) =>
+  `(NOT (${row}.state = 'failed' AND coalesce(${row}.failure_code, '') IN ('superseded', 'skipped')))`;
+const delivered = (row: string) => `(${row}.state = 'delivered')`;
+const proven = (row: string) => `(${row}.state = 'delivered' AND ${row}.receipt_level IN ('checksum', 'read_back'))`;
+const failed = (row: string) => `(${row}.state = 'failed' AND ${counts(row)})`;
+const bytes = (row: string) => `coalesce(${row}.receipt_bytes, 0)`;
+const SUMS = { expected: counts, delivered, proven, failed, bytes } as const;
+
+/** Adds what a row has become, less what it was. */
+const change = (what: (column: (row: string) => string) => string) =>
+  `UPDATE nights SET ${Object.entries(SUMS).map(([name, column]) => `${name} = ${name} + ${what(column)}`).join(", ")}
+    WHERE night = NEW.night AND job = NEW.job AND destination = NEW.destination;`;
+
+/**
+ * No other delivery of the version counts in that night: with this one the file comes or goes. The plus keeps SQLite from reading
+ * the whole night for every delivery.
+ */
+const ALONE = `NOT EXISTS (SELECT 1 FROM deliveries e
+      WHERE e.version_id = NEW.version_id AND +e.night = NEW.night AND e.id <> NEW.id AND ${counts("e")})`;
+const file = (sign: "+" | "-", when = "1") =>
+  `UPDATE night_files SET files = files ${sign} 1, bytes = bytes ${sign} (SELECT size FROM versions WHERE id = NEW.version_id)
+    WHERE night = NEW.night AND ${when} AND ${ALONE};`;
+
+/** Rows of `deliveries` are never deleted, and keep their night, job and destination. */
+export const NIGHTS_MIGRATION = `
+  CREATE TABLE nights (
+    night TEXT NOT NULL,
+    job TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    -- The first delivery, for the order in which they are shown.
+    first_id INTEGER NOT NULL,
+    expected INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
+    proven INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (night, job, destination)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE night_files (
+    night TEXT PRIMARY KEY,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  INSERT INTO nights
+    SELECT night, job, destination, min(id), ${Object.values(SUMS).map((column) => `sum(${column("d")})`).join(", ")}
+    FROM deliveries d GROUP BY night, job, destination;
+  INSERT INTO night_files
+    SELECT n.night, count(v.id), coalesce(sum(v.size), 0)
+    FROM (SELECT DISTINCT night FROM nights) n
+      LEFT JOIN (SELECT DISTINCT night, version_id FROM deliveries d WHERE ${counts("d")}) c ON c.night = n.night
+      LEFT JOIN versions v ON v.id = c.version_id
+    GROUP BY n.night;
+
+  CREATE TRIGGER nights_admit AFTER INSERT ON deliveries BEGIN
+    INSERT INTO nights VALUES (NEW.night, NEW.job, NEW.destination, NEW.id, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
+    INSERT INTO night_files VALUES (NEW.night, 0, 0) ON CONFLICT DO NOTHING;
+    ${change((column) => column("NEW"))}
+    ${file("+", counts("NEW"))}
+  END;
+
+  -- From the queue into somebody's hands and back changes no sum.
+  CREATE TRIGGER nights_record AFTER UPDATE OF state, failure_code, receipt_level, receipt_bytes ON deliveries
+  WHEN OLD.state IN ('delivered', 'failed') OR NEW.state IN ('delivered', 'failed') BEGIN
+    ${change((column) => `${column("NEW")} - ${column("OLD")}`)}
+  END;
+  CREATE TRIGGER nights_file_comes AFTER UPDATE OF state, failure_code ON deliveries
+  WHEN ${counts("NEW")} AND NOT ${counts("OLD")} BEGIN
+    ${file("+")}
+  END;
+  CREATE TRIGGER nights_file_goes AFTER UPDATE OF state, failure_code ON deliveries
+  WHEN ${counts("OLD")} AND NOT ${counts("NEW")} BEGIN
+    ${file("-")}
+  END;
+`;
