@@ -91,9 +91,14 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
 /** One line a destination: what goes where, how. */
 function summary(settings: Settings): string[] {
   return settings.jobs.flatMap((job) =>
-    job.destinations.map(({ name, method, host, user, basePath }) => {
-      const place = host === null ? basePath : `${user === null ? "" : `${user}@`}${host}:${basePath}`;
-      return `${job.name}: ${job.watchPath} → ${name} (${method} ${place})`;
+    job.destinations.map(({ name, method, host, user, basePath, layout }) => {
+      const path = below(basePath, layout.replace(/\/?\{path\}$/, "").replaceAll("{night}", "NIGHT"));
+      const place = host === null ? path : `${user === null ? "" : `${user}@`}${host}:${path}`;
+      return `${job.name}: ${below(job.watchPath, job.nightFolder ?? "")} → ${name} (${method} ${place})`;
     })
   );
+}
+
+function below(folder: string, path: string): string {
+  return path === "" ? folder : `${folder.replace(/\/$/, "")}/${path}`;
 }

@@ -26,6 +26,19 @@ Deno.test("config validate says what goes where", async () => {
   assertEquals([code, stdout], [0, `${file}: valid\n  default: /data → freya (auto observer@freya:/images)\n`]);
 });
 
+Deno.test("config validate shows NIGHT and layouts as part of the place", async () => {
+  await using dir = await tempFolder();
+  const paths = async (base: string, more = "") => {
+    await dir.write("c.yaml", `remote_host: freya\nremote_base_path: ${base}\n${more || "watch_path: /data"}\n`);
+    const { stdout } = await image_transfer(dir.path, "config", "validate", "-c", "c.yaml");
+    return /default: (.*) → freya \(auto freya:(.*)\)/.exec(stdout)?.slice(1);
+  };
+  assertEquals(await paths("/data/NIGHT"), ["/data", "/data/NIGHT"]);
+  assertEquals(await paths("/data/NIGHT/raw", "watch_path: /cam/NIGHT/raw"), ["/cam/NIGHT/raw", "/data/NIGHT/raw"]);
+  assertEquals(await paths("/", 'watch_path: /cam\nlayout: "{night}/{path}"'), ["/cam", "/NIGHT"]);
+  assertEquals(await paths("/d", 'watch_path: /cam\nlayout: "{stem}_x{ext}"'), ["/cam", "/d/{stem}_x{ext}"]);
+});
+
 Deno.test("config validate tells every mistake", async () => {
   await using dir = await tempFolder();
   await dir.write("c.yaml", `${VALID}file_patern: x\nretry_attempts: -1\n`);
