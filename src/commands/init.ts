@@ -12,6 +12,8 @@ import { parseSettings } from "../config/parse_settings.ts";
 import { type Answers, sampleConfig } from "../config/sample.ts";
 import { absolutePath, userConfigFile } from "../config/search_path.ts";
 import { Failure } from "../domain/failure.ts";
+import { pathField, printable } from "../domain/printable.ts";
+import { shellQuote } from "../methods/shell_quote.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { ask, type Question } from "./wizard.ts";
 
@@ -66,20 +68,26 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   const folder = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")));
   if (folder !== "") await system.makeFolder(folder, 0o700);
   await system.writeText(path, sampleConfig(input.format ?? kindOf(path), answers), 0o600);
-  tools.stderr(`Wrote ${path}\n${nextSteps(answers)}`);
+  tools.stderr(`Wrote ${path}\n${nextSteps(answers, path === userConfigFile(system) ? "" : ` -c ${commandWord(path, system)}`)}`);
   return EXIT.done;
 }
 
-function nextSteps(answers: Answers | null): string {
+/** `named` is how a file is named that is not found by itself. */
+function nextSteps(answers: Answers | null, named: string): string {
   const steps = [
-    "image-transfer doctor    checks that everything is reachable",
-    "image-transfer -v        runs it and shows what it does",
+    `image-transfer doctor${named}    checks that everything is reachable`,
+    `image-transfer -v${named}        runs it and shows what it does`,
   ];
   return `Next:\n${
     [...(answers === null ? ["edit the file: what stands in it without a # are examples"] : []), ...steps].map((step) =>
       `  ${step}\n`
     ).join("")
   }`;
+}
+
+/** The path as a word of a command line that a person can copy. */
+function commandWord(path: string, { platform }: Pick<Tools["system"], "platform">): string {
+  return platform === "windows" ? pathField(path) : shellQuote(path);
 }
 
 /** What the wizard asks; each answer is checked as the configuration would check it. */
@@ -95,8 +103,17 @@ function questions(home: string, around: Tools["system"]): readonly Question[] {
       return error.message.split("\n")[0]!.replace(/^:\d+:\d+: /, "");
     }
   };
+  const remark = async (answer: string): Promise<string | null> => {
+    const text = JSON.stringify({ remote_host: "example", remote_base_path: "/elsewhere/for/a/check", watch_path: answer });
+    const folder = parseSettings(text, "", "yaml", around).jobs[0]?.watchPath ?? answer;
+    const facts = await around.followedFacts(folder).catch(() => null);
+    if (facts?.kind === "folder") return null;
+    return facts === null
+      ? `There is no folder "${printable(folder)}" yet: it is watched as soon as it appears.`
+      : `"${printable(folder)}" is no folder: name the one that the images lie in.`;
+  };
   return [
-    { key: "watch_path", text: "Which folder does the camera write to?", suggestion: "~/images", fault },
+    { key: "watch_path", text: "Which folder does the camera write to?", suggestion: "~/images", fault, remark },
     { key: "transfer_method", text: "How shall images go (auto, rsync, scp, sftp, local)?", suggestion: "auto", fault },
     { key: "remote_host", text: "To which computer (name, address or ssh alias)?", suggestion: null, when: remote, fault },
     { key: "remote_user", text: "As which user there (empty: as ssh decides)?", suggestion: "", when: remote, fault },

@@ -15,6 +15,8 @@ export interface Question {
   readonly when?: (answers: Answers) => boolean;
   /** What is wrong with an answer; null when it is fine. */
   readonly fault: (key: string, answer: string, answers: Answers) => string | null;
+  /** What is to be said of an answer that is fine all the same; null where there is nothing. */
+  readonly remark?: (answer: string) => Promise<string | null>;
 }
 
 /** The answers; those left empty are not in it. Null when the input ended before the last question. */
@@ -35,6 +37,8 @@ export async function ask(
       const fault = answer === null ? "This one needs an answer." : question.fault(question.key, answer, answers);
       if (fault === null && answer !== null) {
         answers = { ...answers, [question.key]: answer };
+        const remark = await question.remark?.(answer);
+        if (remark) say(`${remark}\n`);
         break;
       }
       say(`${fault}\n`);

@@ -33,6 +33,34 @@ Deno.test("init leaves a file that is there, unless forced", async () => {
   assertEquals(await dir.read("mine.yaml"), sampleConfig("yaml"));
 });
 
+Deno.test("init names the file in the next steps where it is not found by itself", async () => {
+  await using dir = await tempFolder();
+  const steps = async (output: string | undefined) => {
+    const tools = testTools(dir.path, { system: { platform: "linux" } });
+    await writeConfig({ ...NOTHING, output, yes: true }, tools);
+    return tools.printed.stderr.split("\n").filter((line) => line.startsWith("  image-transfer")).map((line) => line.trim());
+  };
+  assertEquals((await steps(undefined))[0], "image-transfer doctor    checks that everything is reachable");
+  assertEquals(await steps("my gen.toml"), [
+    `image-transfer doctor -c '${dir.at("my gen.toml")}'    checks that everything is reachable`,
+    `image-transfer -v -c '${dir.at("my gen.toml")}'        runs it and shows what it does`,
+  ]);
+});
+
+Deno.test("init says so where the camera's folder is not there, and asks on", async () => {
+  await using dir = await tempFolder();
+  const tools = testTools(dir.path, { answers: ["~/soon", "local", "/mnt/nas"] });
+  assertEquals(await writeConfig(NOTHING, tools), 0);
+  assertStringIncludes(
+    tools.printed.stderr,
+    `There is no folder "${dir.at("soon")}" yet: it is watched as soon as it appears.\n`,
+  );
+  await Deno.mkdir(dir.at("there"));
+  const again = testTools(dir.path, { answers: ["~/there", "local", "/mnt/nas"] });
+  assertEquals(await writeConfig({ ...NOTHING, force: true }, again), 0);
+  assertEquals(again.printed.stderr.includes("no folder"), false);
+});
+
 Deno.test("init never writes over a folder, even when forced", async () => {
   await using dir = await tempFolder();
   await assertRejects(
