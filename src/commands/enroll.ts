@@ -42,7 +42,7 @@ export async function enroll(
         hint: "Compare the fingerprint with the server's administrator.",
       });
     }
-    if (accept === null && !await agreed(tools)) {
+    if (accept === null && !await agreed(fingerprints, tools)) {
       return warning(
         about,
         "The host key was not accepted",
@@ -57,10 +57,12 @@ export async function enroll(
   }
 }
 
-async function agreed(tools: Tools): Promise<boolean> {
+async function agreed(fingerprints: readonly string[], tools: Tools): Promise<boolean> {
   if (!tools.prompt) {
+    const fingerprint = fingerprints.map((line) => /SHA256:\S+/.exec(line)?.[0]).find((one) => one !== undefined) ?? "SHA256:…";
     throw new Failure("host_key_unknown", "Nobody is there to accept the host key", {
-      hint: "Run doctor --enroll at a terminal, or give --accept with the fingerprint.",
+      hint: "Compare the fingerprint with the server's administrator. If it is right, run doctor --enroll at a terminal, or " +
+        `doctor --enroll --accept ${fingerprint}`,
     });
   }
   const answer = await tools.prompt("Is this the right key? Type yes to accept it:");

@@ -27,7 +27,11 @@ export const service = defineCommand({
   name: "service",
   help: "Control the installed service: start, stop, restart, status, logs",
   parser: object({
-    what: argument(choice(["start", "stop", "restart", "status", "logs"], { metavar: "ACTION" })),
+    what: argument(choice(["start", "stop", "restart", "status", "logs"], { metavar: "ACTION" }), {
+      description: plain(
+        "start, stop, restart: as the system's service manager does; status: what it and the daemon say; logs: the last lines",
+      ),
+    }),
     name: nameOption,
     scope: scopeOption,
     lines: withDefault(

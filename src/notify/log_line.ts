@@ -151,7 +151,9 @@ function destinationLine(name: string, now: DestinationState, before: Destinatio
       // Told once an outage, not at each try.
       return line(
         before.state === "backing_off" ? "debug" : "warning",
-        `Destination ${name} cannot be reached: ${withHint(now.failure)}`,
+        `Destination ${name} ${WAY.has(now.failure.code) ? "cannot be reached" : "takes nothing just now"}: ${
+          withHint(now.failure)
+        }`,
       );
     case "on_hold":
       return line(
@@ -164,6 +166,9 @@ function destinationLine(name: string, now: DestinationState, before: Destinatio
       return now satisfies never;
   }
 }
+
+/** What keeps from reaching a destination; all else happened there. */
+const WAY: ReadonlySet<string> = new Set(["unreachable", "interrupted", "timeout", "stopped"]);
 
 function line(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): LogLine {
   return fields ? { level, message, fields } : { level, message };

@@ -84,6 +84,7 @@ Deno.test({
     assertEquals(nobody.code, 1);
     const fingerprint = /SHA256:\S+/.exec(nobody.stderr)?.[0];
     assert(fingerprint, nobody.stderr);
+    assertStringIncludes(nobody.stdout, `doctor --enroll --accept ${fingerprint}`);
     assertEquals(await Deno.readTextFile(server.knownHosts), "");
 
     assertEquals((await installation.command(["doctor", "--enroll", "--accept", "SHA256:wrong"])).code, 1);

@@ -201,3 +201,19 @@ Deno.test("the log tells an incomplete file that is not sent from one that is", 
   assertEquals(logLine(incomplete)?.message, "Incomplete, not sent: a.fits: short");
   assertEquals(logLine({ ...incomplete, sent: true })?.message, "Incomplete, sent all the same: a.fits: short");
 });
+
+Deno.test("the log names a file that cannot be taken once", () => {
+  const failure = failureRecord(new Failure("source_corrupt", 'Cannot send "a/b.fits": damaged', { hint: "Write it again." }));
+  const event = { at: 0, type: "refused", job: "spring", path: "a/b.fits", failure } as const;
+  assertEquals(logLine(event)?.message, "Cannot take a/b.fits (job spring): damaged. Write it again.");
+});
+
+Deno.test("the log calls unreachable only what could not be reached", () => {
+  const says = (code: "timeout" | "internal") => {
+    const failure = failureRecord(new Failure(code, "why"));
+    const now = { state: "backing_off", failure, until: 0 } as const;
+    return logLine({ at: 0, type: "destination", name: "nas", now, before: { state: "open" } })?.message;
+  };
+  assertEquals(says("timeout"), "Destination nas cannot be reached: why");
+  assertEquals(says("internal"), "Destination nas takes nothing just now: why");
+});
