@@ -41,6 +41,8 @@ export const pause = defineCommand({
 export const resume = defineCommand({
   name: "resume",
   help: "Send to a paused destination again, or to all",
+  description:
+    "A destination that is named here while it holds because its disk is missing takes the folder that is there now for the right one.",
   parser,
   async run({ config, destination = null }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
