@@ -40,9 +40,11 @@ export function signalEach(pids: readonly number[], signal: ProcessSignal): void
  * until nothing new turns up, so that nobody forks while we look.
  */
 export async function killTree(root: number, withRoot: boolean): Promise<void> {
-  let tree = await frozen(root);
-  for (let again = await frozen(root); again.length > tree.length; again = await frozen(root)) tree = again;
-  signalEach(withRoot ? tree : tree.slice(1), "SIGKILL");
+  const tree = new Set(await frozen(root));
+  for (let again = await frozen(root); again.some((pid) => !tree.has(pid)); again = await frozen(root)) {
+    for (const pid of again) tree.add(pid);
+  }
+  signalEach([...tree].filter((pid) => withRoot || pid !== root), "SIGKILL");
   if (!withRoot) signalEach([root], "SIGCONT");
 }
 

@@ -20,6 +20,8 @@ export interface SshdOptions {
   readonly maxSessions?: number;
   /** Further lines of sshd_config. */
   readonly config?: readonly string[];
+  /** A program that starts it, with its first arguments: `["setpriv", "--bounding-set=-dac_override"]`. */
+  readonly through?: readonly string[];
 }
 
 export interface Sshd extends AsyncDisposable {
@@ -79,8 +81,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     for (let tries = 1;; tries++) {
       port ||= freePort();
       await Deno.writeTextFile(at("sshd_config"), serverConfig(folder, port, options, path));
-      const child = new Deno.Command(which("sshd") ?? "sshd", {
-        args: ["-D", "-f", at("sshd_config"), "-E", at("log")],
+      const sshd = which("sshd") ?? "sshd";
+      const [program = sshd, ...before] = [...options.through ?? [], sshd];
+      const child = new Deno.Command(program, {
+        args: [...before, "-D", "-f", at("sshd_config"), "-E", at("log")],
         stdin: "null",
         stdout: "null",
         stderr: "null",

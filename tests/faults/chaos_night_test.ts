@@ -1,0 +1,58 @@
+/**
+ * A night in which everything happens at once: writers of every kind, and faults of every kind in combinations that
+ * nobody thought of. `IMAGE_TRANSFER_CHAOS_SEED` gives another night, `IMAGE_TRANSFER_CHAOS_SECONDS` a longer one.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console -- the seed is what a failure is found again with
+import { assertEquals } from "@std/assert";
+import { GROUPS, mendAll, strike } from "../support/chaos_faults.ts";
+import { chaosSite, type Site } from "../support/chaos_site.ts";
+import { verdict } from "../support/chaos_verdict.ts";
+import { write } from "../support/chaos_writers.ts";
+import { has } from "../support/needs.ts";
+import { dice } from "../support/seeded.ts";
+
+const SEED = Number(Deno.env.get("IMAGE_TRANSFER_CHAOS_SEED") ?? 20261121);
+const SECONDS = Number(Deno.env.get("IMAGE_TRANSFER_CHAOS_SECONDS") ?? 20);
+/** A folder for log and ledger of a night that went wrong; every fault is told when it strikes. */
+const LOOK = Deno.env.get("IMAGE_TRANSFER_CHAOS_LOOK");
+
+Deno.test({
+  name: `chaos night, seed ${SEED}: writers and faults of every kind at once; in the end every promise holds`,
+  ignore: !has("sshd", "rsync"),
+  async fn() {
+    const throws = dice(SEED);
+    await using site = await chaosSite(throws.of("site"));
+    const begun = Date.now();
+    const broken: unknown[] = [];
+    const over = () => broken.length > 0 || Date.now() - begun > SECONDS * 1000;
+    const story: string[] = [];
+    const tell = (what: string) => {
+      story.push(`${new Date().toISOString().slice(11, 23)} ${what}`);
+      if (LOOK) console.log(story.at(-1));
+    };
+    await site.daemon.start();
+    const pace = { restMs: Math.min(6000, SECONDS * 150), holdMs: 6000, over, tell };
+    const large = { largeBytes: SECONDS > 60 ? 60_000_000 : 12_000_000, restMs: 700 };
+    const actors = [
+      ...site.cameras.flatMap((camera) => [0, 1].map((at) => write(camera, throws.of(`${camera.job} ${at}`), large, over))),
+      ...GROUPS.map((group, at) => strike(group, site, throws.of(`faults ${at}`), pace)),
+    ];
+    await Promise.all(actors.map((actor) => actor.catch((error) => broken.push(error))));
+    tell("the night is over");
+    try {
+      if (broken.length > 0) throw broken[0];
+      await mendAll(site);
+      assertEquals(await verdict(site, tell), []);
+    } catch (error) {
+      console.log(story.join("\n"));
+      if (LOOK) await keep(site, LOOK);
+      throw error;
+    }
+  },
+});
+
+async function keep(site: Site, folder: string): Promise<void> {
+  await new Deno.Command("cp", { args: ["-r", site.folder.at("logs"), site.folder.at("state"), folder] }).output();
+}
