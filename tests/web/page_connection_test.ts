@@ -24,8 +24,22 @@ async function installed(folder: TempFolder): Promise<{ daemon: Installation; or
     destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
     web: { listen: origin.slice("http://".length) },
   });
-  const address = async () => `${origin}/?token=${JSON.parse(await folder.read("state/web.json")).token}`;
+  const address = async () => {
+    await answers(`${origin}/health/live`);
+    return `${origin}/?token=${JSON.parse(await folder.read("state/web.json")).token}`;
+  };
   return { daemon, origin, address };
+}
+
+/** The folders are watched before the page is there. */
+async function answers(url: string): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    const answer = await fetch(url).catch(() => null);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${url} does not answer`);
 }
 
 Deno.test({
