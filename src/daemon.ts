@@ -247,6 +247,11 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       if (ids === null) all.outboxes().forEach((box) => box.probe());
       return count;
     },
+    sendAgain(ids) {
+      const queued = ledger.sendAgain(ids, system.now());
+      for (const { wake } of all.list()) wake();
+      return queued;
+    },
     pause(name, by) {
       const boxes = chosen(name);
       for (const box of boxes) box.pause(by);

@@ -14,10 +14,12 @@ import type { Destination } from "../domain/job.ts";
 import { pathField, printable } from "../domain/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
+import { shellQuote } from "../methods/shell_quote.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { sendAgain } from "./send_again.ts";
 import { type Verified, verifyDestination } from "./verify_destination.ts";
 
 /**
@@ -28,14 +30,16 @@ export const verify = defineCommand({
   name: "verify",
   help: "Hash the delivered files at their destinations again",
   description:
-    "Every file that the ledger calls delivered is read and hashed where it stands. Lists what is missing or differs; exit 1 if any.",
+    "Every file that the ledger calls delivered is read and hashed where it stands. Lists what is missing or differs; exit 1 if any. " +
+    "With --retry that is sent again; on_conflict decides about a file that differs.",
   parser: object({
     config: configOption,
     night: nightOption,
     destination: optional(option("--destination", string({ metavar: "DEST" }), { description: plain("Only this destination") })),
+    retry: option("--retry", { description: plain("Send again what is missing or differs, where its source is still here") }),
     json: jsonOption,
   }),
-  async run({ config, night: given, destination: name, json }, tools) {
+  async run({ config, night: given, destination: name, json, retry }, tools) {
     const settings = await loadSettings(config, tools.cwd, tools.system);
     using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
     const all = settings.jobs.flatMap((job) => job.destinations);
@@ -43,8 +47,12 @@ export const verify = defineCommand({
     const night = nightOf(given, ledger);
     const sheet = json ? jsonSheet(tools) : textSheet(tools);
     const count = { equal: 0, missing: 0, differs: 0, unproven: 0, unknown: 0 };
+    const lost: number[] = [];
     const tell = (some: readonly Verified[]) => {
-      for (const { verdict } of some) count[verdict]++;
+      for (const { verdict, id } of some) {
+        count[verdict]++;
+        if (verdict === "missing" || verdict === "differs") lost.push(id);
+      }
       sheet.add(some);
     };
     let stopped = false;
@@ -66,9 +74,22 @@ export const verify = defineCommand({
       tools.stderr(`${total} checked, ${equal} equal, ${wrong} not${unproven > 0 ? `, ${unproven} by size only` : ""}\n`);
     }
     if (name === undefined) sayUnchecked(night, all, ledger, tools);
+    if (retry && !stopped && total > 0) await sendAgain(lost, ledger, settings, tools);
+    else if (lost.length > 0 && !json) {
+      tools.stderr(`${again(night, name)} sends them again, where their source is still here.\n`);
+    }
     return wrong === 0 && !stopped ? EXIT.done : EXIT.notDelivered;
   },
 });
+
+/** The command that mends what this one has found. */
+function again(night: string | undefined, destination: string | undefined): string {
+  const which = [
+    ...(night === undefined ? [] : ["--night", night]),
+    ...(destination === undefined ? [] : ["--destination", shellQuote(destination)]),
+  ];
+  return ["image-transfer verify", ...which, "--retry"].join(" ");
+}
 
 function checkDestination(name: string, all: readonly Destination[], ledger: Pick<Ledger, "places">): void {
   const known = all.map((destination) => destination.name);

@@ -161,6 +161,11 @@ export interface Ledger extends Disposable {
    */
   requeue(ids: readonly number[] | null, now: number): number;
   /**
+   * Puts delivered deliveries back into the queue, their proof forgotten. Those whose file has a newer version stay as they are.
+   * Returns the ids of the others.
+   */
+  sendAgain(ids: readonly number[], now: number): number[];
+  /**
    * Ends all that waits for a destination, is in hand there, or failed there to a person's concern. For a destination
    * that nobody sends to. Returns how many.
    */

@@ -16,6 +16,7 @@ import { outboxQueries } from "./outbox_queries.ts";
 import { destinationQueries, removalQueries } from "./removal_queries.ts";
 import { text } from "./rows.ts";
 import { migrate } from "./schema.ts";
+import { sendAgainQueries } from "./send_again_queries.ts";
 import { isThere, makeFolder, readIfThere, writeDurably } from "./state_files.ts";
 
 /** Who opens the ledger, and who hears of its troubles. */
@@ -42,6 +43,7 @@ export function openLedger(folder: string, options: LedgerOptions = {}): Ledger 
       ...intakeQueries(db),
       ...outboxQueries(db),
       ...giveUpQueries(db),
+      ...sendAgainQueries(db),
       ...removalQueries(db),
       ...destinationQueries(db),
       ...historyQueries(db),

@@ -29,6 +29,8 @@ export interface DaemonClient {
   sync(job: string | undefined): Promise<readonly string[]>;
   /** Null for all failed ones that are trouble; says how many are back in the queue. */
   retry(ids: readonly number[] | null): Promise<number>;
+  /** Puts delivered ones back into the queue; says which. */
+  sendAgain(ids: readonly number[]): Promise<readonly number[]>;
   /** Null for all; names those that are paused now. */
   pause(destination: string | null, by: string): Promise<readonly string[]>;
   /** Null for all; names those that go on. */
@@ -103,6 +105,7 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     reload: () => must("POST", "/reload", {}),
     sync: async (job) => (await must<{ jobs: string[] }>("POST", "/sync", { job })).jobs,
     retry: async (ids) => (await must<{ count: number }>("POST", "/retry", { ids })).count,
+    sendAgain: async (ids) => (await must<{ ids: number[] }>("POST", "/send-again", { ids })).ids,
     pause: async (destination, by) =>
       (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
     resume: async (destination) => (await must<{ destinations: string[] }>("POST", "/resume", { destination })).destinations,

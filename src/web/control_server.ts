@@ -81,6 +81,7 @@ interface AppOptions {
 }
 
 const ids = z.object({ ids: z.array(z.int().positive()).nullable() });
+const sendingAgain = z.object({ ids: z.array(z.int().positive()) });
 const job = z.object({ job: z.string().optional() });
 const pausing = z.object({ destination: z.string().nullable(), by: z.string().min(1).max(200) });
 const resuming = z.object({ destination: z.string().nullable() });
@@ -104,6 +105,7 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
   app.post("/reload", async (c) => c.json(await control.reload()));
   app.post("/sync", async (c) => c.json({ jobs: await control.sync((await bodyOf(c, job)).job) }));
   app.post("/retry", async (c) => c.json({ count: control.retry((await bodyOf(c, ids)).ids) }));
+  app.post("/send-again", async (c) => c.json({ ids: control.sendAgain((await bodyOf(c, sendingAgain)).ids) }));
   app.post("/pause", async (c) => {
     const { destination, by } = await bodyOf(c, pausing);
     return c.json({ destinations: control.pause(destination, by) });

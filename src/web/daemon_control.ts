@@ -58,6 +58,8 @@ export interface DaemonControl {
    * are away at once; returns how many deliveries.
    */
   retry(ids: readonly number[] | null): number;
+  /** Puts deliveries that are delivered already back into the queue; returns the ids of those that can be sent again. */
+  sendAgain(ids: readonly number[]): readonly number[];
   /**
    * Stops sending to a destination, `null` means all; returns the names of those paused now.
    * @throws {Failure} `configuration` where there is no such destination.

@@ -10,7 +10,11 @@ import type { System } from "../../src/system/system.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { anAdmission, broken, NOW } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { install } from "../support/daemon_process.ts";
+import { fakeDaemon } from "../web/fake_daemon.ts";
 import { type TestTools, testTools } from "../support/tools.ts";
+
+const HINT = "image-transfer verify --retry sends them again, where their source is still here.\n";
 
 interface Site extends AsyncDisposable {
   readonly dir: TempFolder;
@@ -153,7 +157,7 @@ Deno.test({
     await Deno.remove(it.dir.at("freya", "7.fits"));
     await Deno.remove(it.dir.at("freya", "449.fits"));
     const { code, stderr } = await it.verify();
-    assertEquals([code, stderr], [1, "451 checked, 449 equal, 2 not\n"]);
+    assertEquals([code, stderr], [1, `451 checked, 449 equal, 2 not\n${HINT}`]);
     assertEquals(pages, [
       "missing  freya  7.fits: it is not there any more\n",
       "missing  freya  449.fits: it is not there any more\n",
@@ -196,4 +200,62 @@ Deno.test("verify that is asked to end says that not all was checked, and exits 
   const { code, stdout, stderr } = await it.verify("--json");
   assertEquals([code, stdout], [1, "[]\n"]);
   assertStringIncludes(stderr, "Stopped: not everything was checked.\n");
+});
+
+Deno.test("verify --retry sends again what is missing or differs, and says why the rest is not", async () => {
+  await using dir = await tempFolder();
+  await Deno.mkdir(dir.at("data"));
+  const config = { watch_path: dir.at("data"), transfer_method: "local", remote_base_path: dir.at("nas") };
+  const quick = { minimum_free_space_gb: 0, copy_safety_margin_gb: 0, min_file_age_seconds: 0.1 };
+  const program = await install(dir.path, { ...config, ...quick });
+  for (const name of ["fine", "lost", "broken", "gone", "touched"]) await dir.write(`data/${name}.fits`, name);
+  assertEquals((await program.command(["run", "--once"])).code, 0);
+  await Deno.remove(dir.at("nas/lost.fits"));
+  await Deno.writeTextFile(dir.at("nas/broken.fits"), "rotten");
+  for (const name of ["gone", "touched"]) await Deno.remove(dir.at(`nas/${name}.fits`));
+  await Deno.remove(dir.at("data/gone.fits"));
+  await dir.write("data/touched.fits", "written to since");
+
+  const plain = await program.command(["verify"]);
+  assertEquals(plain.code, 1);
+  assertStringIncludes(plain.stderr, HINT);
+
+  const { code, stdout, stderr } = await program.command(["verify", "--retry"]);
+  assertEquals([code, stdout.trim().split("\n").length], [1, 4]);
+  assertStringIncludes(
+    stderr,
+    `Not sent again: local  gone.fits: its source ${dir.at("data", "gone.fits")} is not there any more\n`,
+  );
+  assertStringIncludes(stderr, `touched.fits: its source ${dir.at("data", "touched.fits")} has changed since\n`);
+  assertStringIncludes(stderr, "2 deliveries are queued again; no daemon runs, they are sent when one does.\n");
+  await program.command(["run", "--once"]);
+  assertEquals([await dir.read("nas/lost.fits"), await dir.read("nas/broken.fits")], ["lost", "broken"]);
+  // As on_conflict: version always does.
+  assertEquals(await dir.read("nas/broken.v1.fits"), "rotten");
+});
+
+Deno.test("verify --retry hands what it found to the daemon that runs", async () => {
+  // The source as it was admitted.
+  const facts = { kind: "file", size: 1, mtimeMs: NOW + 1, ctimeMs: 0, identity: "2049:6", mode: 0, device: "" } as const;
+  const real = createSystem();
+  const system = { facts: (path: string) => path === "/data/a.fits" ? Promise.resolve(facts) : real.facts(path) };
+  await using asked = await site({ system });
+  await asked.deliver("20240517", { "a.fits": "a", "b.fits": "b" });
+  await Deno.remove(asked.dir.at("freya/a.fits"));
+  await using daemon = await fakeDaemon(asked.dir.at("state"));
+  const { code, stderr } = await asked.verify("--retry", "--json");
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "1 delivery is queued again.\n");
+  assertEquals(daemon.told, [["send again", [1]]]);
+});
+
+Deno.test("verify hints at the command that mends the very files it looked at", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "a.fits": "a" });
+  await Deno.remove(it.dir.at("freya/a.fits"));
+  const { stderr } = await it.verify("--night", "20240517", "--destination", "freya");
+  assertStringIncludes(stderr, "image-transfer verify --night 20240517 --destination freya --retry sends them again");
+  const retried = await it.verify("--retry");
+  assertStringIncludes(retried.stderr, "Not sent again: freya  a.fits: its source /data/a.fits is not there any more\n");
+  assertStringIncludes(retried.stderr, "0 deliveries are queued again.\n");
 });

@@ -53,6 +53,10 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
       told.push(["retry", ids]);
       return ids?.length ?? 7;
     },
+    sendAgain(ids) {
+      told.push(["send again", ids]);
+      return ids;
+    },
     pause(destination, by) {
       told.push(["pause", destination, by]);
       return [destination ?? "freya"];
