@@ -19,6 +19,7 @@ import { followRunning } from "./notify/running.ts";
 import type { Waiting } from "./pipeline/candidate.ts";
 import type { Finish } from "./pipeline/corridor.ts";
 import { corridors } from "./pipeline/corridors.ts";
+import { freeSpace } from "./pipeline/free_space.ts";
 import type { Outbox } from "./pipeline/outbox.ts";
 import { lockState } from "./pipeline/state_lock.ts";
 import { workFolder } from "./pipeline/work_folder.ts";
@@ -195,6 +196,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     broken: () => broken,
     stopped,
     status(): StatusReport {
+      const free = freeSpace(all.outboxes(), ledger);
       return statusReport({
         pid: system.pid,
         version: VERSION,
@@ -205,10 +207,9 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
           watching: intake.watching(),
           filesWaiting: intake.waiting().length,
         })),
-        destinations: all.outboxes().map((box) => {
-          const { method, freeBytes } = box.about();
-          return { destination: box.destination, method, state: box.state(), freeBytes };
-        }),
+        destinations: all.outboxes().map((box) => (
+          { destination: box.destination, method: box.about().method, state: box.state(), freeBytes: free(box) }
+        )),
         counts: ledger.counts(),
       });
     },

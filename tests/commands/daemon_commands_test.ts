@@ -149,6 +149,7 @@ Deno.test("status names the files that are not sent, and says each destination's
     live: () => ({ running: [], oldestWaiting: null, givenUp, strays: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
+  assertStringIncludes(stdout, "      paused by a command; it goes on with image-transfer resume freya");
   assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 cannot be taken; freya is paused; 5 files on the way\./);
   assertStringIncludes(
     stdout,

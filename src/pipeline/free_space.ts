@@ -1,0 +1,26 @@
+/**
+ * Free space as it is shown: destinations on one disk measure it at different moments, and shall not contradict each other.
+ *
+ * @module
+ */
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Outbox } from "./outbox.ts";
+
+type Measured = Pick<Outbox, "destination" | "about">;
+
+/** The bytes free at an outbox's destination: the least that any destination on the same disk has measured; null where none has. */
+export function freeSpace(boxes: readonly Measured[], ledger: Pick<Ledger, "deviceOf">): (box: Measured) => number | null {
+  const least = new Map<string, number>();
+  for (const box of boxes) {
+    const { freeBytes } = box.about();
+    const disk = diskOf(box, ledger);
+    if (freeBytes !== null) least.set(disk, Math.min(least.get(disk) ?? Infinity, freeBytes));
+  }
+  return (box) => box.about().freeBytes === null ? null : least.get(diskOf(box, ledger)) ?? null;
+}
+
+/** One name for each disk; a destination whose method cannot tell its disk is alone. */
+function diskOf({ destination: { job, name, host, port } }: Measured, ledger: Pick<Ledger, "deviceOf">): string {
+  const device = ledger.deviceOf(job, name);
+  return JSON.stringify(device ? [host?.toLowerCase() ?? null, port, device] : [job, name]);
+}
