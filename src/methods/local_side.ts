@@ -143,10 +143,14 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
         }
       }
       await checkGround();
-      const space = await system.space(base);
-      device = (await system.followedFacts(base))?.device ?? null;
-      if (system.platform === "windows") return space;
-      return { ...space, onSystemDisk: device === (await system.followedFacts("/"))?.device };
+      try {
+        const space = await system.space(base);
+        device = (await system.followedFacts(base))?.device ?? null;
+        if (system.platform === "windows") return space;
+        return { ...space, onSystemDisk: device === (await system.followedFacts("/"))?.device };
+      } catch (error) {
+        throw await blame(error, `look at the folder ${where}`);
+      }
     },
     survey: (paths) =>
       atMost(LOOKS_AT_ONCE, paths, async (relative) => {

@@ -163,6 +163,15 @@ for (const place of ["a folder on the disk", "the mount point"] as const) {
   });
 }
 
+Deno.test("local attach() says that the folder is missing when its disk goes away just then", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const attached = opened(folder, {
+    space: (path) => Deno.rename(folder.at("base"), folder.at("unmounted")).then(() => system.space(path)),
+  });
+  assertEquals(await attached.then(() => "attached", (error) => error.code), "device_missing");
+});
+
 Deno.test("local publish() after a crash between link and remove ends with one file and no former version", async () => {
   await using folder = await tempFolder();
   const session = await opened(folder);
