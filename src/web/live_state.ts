@@ -5,6 +5,7 @@
  */
 import { observingNight } from "../domain/night.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
+import { waitingOf, withoutStrays } from "../ledger/strays.ts";
 import type { DestinationView, LiveState, NightSummary, TransferView } from "./api_types.ts";
 import { eachFileOnce } from "./delivery_view.ts";
 import { headlineOf } from "./headline.ts";
@@ -58,19 +59,23 @@ export function liveStates(source: PageSource): LiveStates {
         const key = placeKey(job, destination);
         if (deliveredAt !== null && !lastDelivered.has(key)) lastDelivered.set(key, deliveredAt);
       }
-      const { queued, sending, deferred, failed } = status.deliveries;
+      const { running, strays } = source.live();
+      const { failed } = status.deliveries;
       const night = nightSummary(source, tonightOf(jobs, now));
       const trouble = troubleOf(
         jobs,
         destinations,
         failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST.trouble }),
+        strays,
       );
       const speeds = new Map(
-        source.live().running.map(({ job, destination, bytesPerSecond }) => [placeKey(job, destination), bytesPerSecond]),
+        running.map(({ job, destination, bytesPerSecond }) => [placeKey(job, destination), bytesPerSecond]),
       );
+      // What nobody can send is no work in hand.
+      const underway = waitingOf(withoutStrays(status.deliveries, strays));
       return {
         status,
-        headline: headlineOf({ jobs, destinations, tonight: night, underway: queued + sending + deferred, failed }),
+        headline: headlineOf({ jobs, destinations, tonight: night, underway, failed }),
         tonight: night,
         destinations: destinations.map((one) => destinationView(one, source, speeds, lastDelivered)),
         jobs: jobs.map(({ job, how, failure, waiting }) => ({

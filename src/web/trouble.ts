@@ -3,22 +3,26 @@
  *
  * @module
  */
+import { shellQuote } from "../methods/shell_quote.ts";
 import { reasonOf } from "./status_report.ts";
+import { type Stray, waitingOf } from "../ledger/strays.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import type { TroubleItem } from "./api_types.ts";
 import type { DestinationNow, JobNow } from "./page_source.ts";
 
-/** Lists it; `failed` are the failed deliveries that are trouble. */
+/** Lists it; `failed` are the failed deliveries that are trouble, `strays` what waits for destinations that were removed. */
 export function troubleOf(
   jobs: readonly JobNow[],
   destinations: readonly DestinationNow[],
   failed: readonly DeliveryRow[],
+  strays: readonly Stray[],
 ): TroubleItem[] {
   const items = [
     ...jobs.flatMap(jobTrouble),
     ...destinations.flatMap(destinationTrouble),
     ...failed.flatMap(deliveryTrouble),
     ...jobs.flatMap(fileTrouble),
+    ...strays.flatMap(strayTrouble),
   ];
   return [...items.filter(({ severity }) => severity === "bad"), ...items.filter(({ severity }) => severity === "warning")];
 }
@@ -84,6 +88,22 @@ function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
     since,
     action: { do: "scan", job: job.name },
   }));
+}
+
+function strayTrouble({ job, destination, counts }: Stray): TroubleItem[] {
+  const waiting = waitingOf(counts);
+  if (waiting === 0) return [];
+  return [{
+    key: `stray ${job}/${destination}`,
+    kind: "destination",
+    severity: "warning",
+    what: destination,
+    where: `of job ${job}`,
+    message: `${waiting === 1 ? "1 image waits" : `${waiting} images wait`} for a destination that is not configured any more`,
+    hint: `Put it back and they go on, or give them up: image-transfer forget ${shellQuote(destination)}`,
+    since: null,
+    action: null,
+  }];
 }
 
 /** Where a destination is, for people: `observer@freya:/data/images`, or the folder. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { followRunning } from "../../src/notify/running.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { strays } from "../../src/ledger/strays.ts";
 import { liveStates } from "../../src/web/live_state.ts";
 import type { DestinationNow, PageSource } from "../../src/web/page_source.ts";
 import { statusReport } from "../../src/web/status_report.ts";
@@ -49,4 +50,31 @@ Deno.test("gather() tells speed and last arrival of two jobs apart whose destina
     ["spring", 100, NOW],
     ["guide", 0, null],
   ]);
+});
+
+Deno.test("gather() takes what waits for a removed destination for trouble, not for work in hand", async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.path);
+  const jobs = [{ name: "spring", destinations: [{ name: "nas" }] }];
+  const source: PageSource = {
+    status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: strays(ledger, jobs) }),
+    sync: () => [],
+    retry: () => 0,
+    pause: () => [],
+    resume: () => [],
+    jobs: () => [],
+    destinations: () => [aDestination("spring", "nas")],
+    ledger,
+    listen: () => () => {},
+  };
+  const [here] = ledger.admit([anAdmission("a.fits", {}, ["nas", "tiny store"])], NOW);
+  ledger.record([proven(here!)], NOW);
+  const { headline, trouble, troubleCount } = await liveStates(source).gather(NOW);
+  assertEquals([headline.level, troubleCount], ["good", 1]);
+  assertEquals(trouble.map(({ what, message, hint }) => [what, message, hint]), [[
+    "tiny store",
+    "1 image waits for a destination that is not configured any more",
+    "Put it back and they go on, or give them up: image-transfer forget 'tiny store'",
+  ]]);
 });
