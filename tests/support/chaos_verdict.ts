@@ -89,8 +89,8 @@ function missing(site: Site, rows: readonly DeliveryJson[]): Missing[] {
   );
 }
 
-/** Waits until nothing moves any more, and everything that stands is delivered or given up. */
-async function quiet(site: Site, offences: string[]): Promise<DeliveryJson[]> {
+/** Waits until nothing moves any more, and everything that stands is delivered or given up; adds to `offences` what never is. */
+export async function quiet(site: Site, offences: string[]): Promise<DeliveryJson[]> {
   const deadline = Date.now() + QUIET_SECONDS * 1000;
   for (;;) {
     const rows = await site.installation.history();

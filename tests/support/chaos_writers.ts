@@ -57,11 +57,11 @@ function bytesFor(dice: Dice, pace: Pace): number {
 
 /** In pieces with pauses, some longer than the quiet time. */
 async function inPieces(file: Deno.FsFile, content: Bytes, dice: Dice): Promise<void> {
-  const pieces = dice.int(1, 6);
+  const pieces = dice.int(1, 5);
   for (let piece = 0; piece < pieces; piece++) {
     const part = content.subarray(Math.floor(content.length * piece / pieces), Math.floor(content.length * (piece + 1) / pieces));
     for (let done = 0; done < part.length;) done += file.writeSync(part.subarray(done, done + (1 << 20)));
-    await pause(dice.chance(0.3) ? dice.int(400, 1200) : dice.int(0, 60));
+    await pause(dice.chance(0.3) ? dice.int(600, 3500) : dice.int(0, 60));
   }
 }
 
@@ -116,7 +116,8 @@ const FITS_WAYS: readonly Way[] = [slowly, atOnce, preallocated, renamed, reopen
 
 type Act = (camera: Camera, dice: Dice, pace: Pace) => Promise<void>;
 
-const newFile: Act = (camera, dice, pace) =>
+/** A new file, written in one of the ways that cameras have. */
+export const newFile: Act = (camera, dice, pace) =>
   version(camera, newName(dice), fits(dice, bytesFor(dice, pace)), dice.pick(FITS_WAYS), dice);
 
 const otherFormat: Act = (camera, dice) => {
@@ -143,7 +144,7 @@ function oneOf(camera: Camera, dice: Dice): string | null {
 const again: Act = async (camera, dice, pace) => {
   const name = oneOf(camera, dice);
   if (name === null || !name.endsWith(".fits")) return;
-  const ways = camera.job === "moving" ? [renamed] : [slowly, atOnce, renamed, inPlace, preallocated, reopened];
+  const ways = camera.job === "moving" ? [renamed] : [slowly, atOnce, renamed, inPlace, inPlace, inPlace, reopened];
   await version(camera, name, fits(dice, bytesFor(dice, pace)), dice.pick(ways), dice);
 };
 
@@ -212,9 +213,10 @@ const ACTS: readonly Act[] = [
   newFile,
   newFile,
   newFile,
-  newFile,
+  otherFormat,
   otherFormat,
   burst,
+  again,
   again,
   again,
   twice,
