@@ -258,9 +258,9 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       for (const box of boxes) box.pause(by);
       return names(boxes);
     },
-    resume(name) {
+    resume(name, accept = false) {
       const boxes = chosen(name);
-      for (const box of boxes) box.resume(name !== null);
+      for (const box of boxes) box.resume(accept && name !== null);
       return names(boxes);
     },
     // Behind a reload: what it takes away is in hand until then.

@@ -40,10 +40,10 @@ export interface Outbox {
   /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
   pause(by: string): void;
   /**
-   * Ends a pause, and probes at once where it holds: a person says that the cause is gone. Who names this destination (`byName`)
-   * while it holds for a missing disk says that what is there now is the place: it is not demanded to be the former one.
+   * Ends a pause, and probes at once where it holds: a person says that the cause is gone. With `accept`, while it holds for a
+   * missing disk, that what is there now is the place: it is not demanded to be the former one.
    */
-  resume(byName?: boolean): void;
+  resume(accept?: boolean): void;
   /** Probes at once where it holds or is away; a pause stays, and so do doubts that only {@linkcode Outbox.resume} ends. */
   probe(): void;
   /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
@@ -179,11 +179,11 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       office.endRound();
       changed();
     },
-    resume(byName = false) {
+    resume(accept = false) {
       ledger.setPaused(destination.name, null);
       office.paused = false;
       const state = own.state();
-      office.accept = byName && state.state === "on_hold" && state.failure.code === "device_missing";
+      office.accept = accept && state.state === "on_hold" && state.failure.code === "device_missing";
       own.hurry();
       tools.host.hurry();
       changed();

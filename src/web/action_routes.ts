@@ -20,6 +20,7 @@ const scanning = z.strictObject({ job: name.optional() });
 export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
   action("/api/retry", retrying, ({ ids }) => ({ count: source.retry(ids) }));
   action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));
+  // Never that another disk is the right one: too much for a button that says "try again".
   action("/api/resume", placing, ({ destination }) => ({ destinations: source.resume(destination) }));
   action("/api/scan", scanning, async ({ job }) => ({ jobs: await source.sync(job) }));
 

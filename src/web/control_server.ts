@@ -110,7 +110,7 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
     const { destination, by } = await bodyOf(c, pausing);
     return c.json({ destinations: control.pause(destination, by) });
   });
-  app.post("/resume", async (c) => c.json({ destinations: control.resume((await bodyOf(c, resuming)).destination) }));
+  app.post("/resume", async (c) => c.json({ destinations: control.resume((await bodyOf(c, resuming)).destination, true) }));
   app.post("/forget", async (c) => c.json(await control.forget((await bodyOf(c, forgetting)).destination)));
   app.onError((error, c) => {
     c.header(PID_HEADER, String(pid));

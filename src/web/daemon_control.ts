@@ -65,8 +65,11 @@ export interface DaemonControl {
    * @throws {Failure} `configuration` where there is no such destination.
    */
   pause(destination: string | null, by: string): readonly string[];
-  /** Takes a pause back, `null` means all; returns the names of those that go on. */
-  resume(destination: string | null): readonly string[];
+  /**
+   * Takes a pause back, and probes at once where it holds, `null` means all; returns the names of those that go on. With `accept`
+   * what stands in the place of a missing disk is taken for the right one, where the destination is named.
+   */
+  resume(destination: string | null, accept?: boolean): readonly string[];
   /**
    * Gives up what waits for a destination that is not configured any more; says how many deliveries, of which jobs.
    * @throws {Failure} `configuration` where it is configured, or nothing waits for it.

@@ -108,6 +108,25 @@ Deno.test("/api/live tells of a destination that is away, in the headline and wi
   await page.until((message) => message.type === "change" && message.state.headline?.level === "good");
 });
 
+Deno.test("/api/resume never takes an empty mount point for the right disk; the command that names it does", async () => {
+  await using rig = await webRig();
+  await rig.folder.write("data/a.fits", fitsFile(3000));
+  await rig.until(delivered(rig, 1), "delivered");
+  await Deno.rename(rig.folder.at("nas"), rig.folder.at("nas_unmounted"));
+  await rig.folder.write("data/b.fits", fitsFile(3000));
+  await rig.until(() => rig.events.some((event) => event.type === "destination" && event.now.state === "on_hold"), "on hold");
+  for (let tries = 0; tries < 3; tries++) {
+    await rig.post("/api/resume", { destination: "nas" }).then((response) => response.body?.cancel());
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assertEquals(
+      await Array.fromAsync(Deno.readDir(rig.folder.path), ({ name }) => name).then((all) => all.includes("nas")),
+      false,
+    );
+  }
+  rig.daemon.resume("nas", true);
+  await rig.until(delivered(rig, 2), "delivered in the new place");
+});
+
 Deno.test("the actions pause, scan, resume and retry", async () => {
   await using rig = await webRig();
   assertEquals(await (await rig.post("/api/pause", { destination: null })).json(), { destinations: ["nas"] });
