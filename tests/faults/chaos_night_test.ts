@@ -20,7 +20,7 @@ const LOOK = Deno.env.get("IMAGE_TRANSFER_CHAOS_LOOK");
 
 Deno.test({
   name: `chaos night, seed ${SEED}: writers and faults of every kind at once; in the end every promise holds`,
-  ignore: !has("sshd", "rsync"),
+  ignore: !has("root", "sshd", "rsync"),
   async fn() {
     const throws = dice(SEED);
     await using site = await chaosSite(throws.of("site"));
