@@ -10,7 +10,7 @@ import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { verify } from "../domain/receipt.ts";
 import type { Settings } from "../domain/settings.ts";
-import { notMounted } from "../pipeline/ground.ts";
+import { hasWitness, notMounted } from "../pipeline/ground.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import type { System } from "../system/system.ts";
 import { askDestination, type Asking } from "./ask_destination.ts";
@@ -50,7 +50,7 @@ async function ground(
   // Only a place never used before is made: a folder that was there and is not is a disk that is not mounted.
   const found = await session.attach(known === null, signal);
   const { freeBytes, device } = found;
-  if (known !== null && device !== known) {
+  if (known !== null && device !== known && !await hasWitness(session, { destination, ledger }, signal)) {
     throw new Failure("device_missing", `"${destination.basePath}" is not on the disk it was on: ${known} then, ${device} now`, {
       hint: `Mount the disk. If the change is meant, run "image-transfer resume ${destination.name}".`,
     });

@@ -146,7 +146,8 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       try {
         const space = await system.space(base);
         device = (await system.followedFacts(base))?.device ?? null;
-        if (system.platform === "windows") return space;
+        // Asked at the first contact only; this is looked at every few seconds.
+        if (!create || system.platform === "windows") return space;
         return { ...space, onSystemDisk: device === (await system.followedFacts("/"))?.device };
       } catch (error) {
         throw await blame(error, `look at the folder ${where}`);

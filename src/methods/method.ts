@@ -86,7 +86,7 @@ export interface Ground {
   readonly freeBytes: number | null;
   /** Null where it cannot be asked. */
   readonly device: string | null;
-  /** True where it lies on the file system of `/`; not there where that is not known. */
+  /** True where it lies on the file system of `/`; not there where that is not known. Meant for the first contact (`create`). */
   readonly onSystemDisk?: boolean;
 }
 

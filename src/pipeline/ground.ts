@@ -70,7 +70,12 @@ function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: Destinat
   );
 }
 
-async function hasWitness(session: Session, { destination, ledger }: GroundOptions, signal: AbortSignal): Promise<boolean> {
+/** Whether a file that was delivered stands there: the place is the former one, whatever its device is called now. */
+export async function hasWitness(
+  session: Session,
+  { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<Ledger, "query"> },
+  signal: AbortSignal,
+): Promise<boolean> {
   const rows = ledger.query({
     job: destination.job,
     destination: destination.name,

@@ -167,6 +167,12 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     return null;
   }
 
+  function probe(): void {
+    own.hurry();
+    tools.host.hurry();
+    changed();
+  }
+
   return {
     destination,
     run,
@@ -184,15 +190,9 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       office.paused = false;
       const state = own.state();
       office.accept = accept && state.state === "on_hold" && state.failure.code === "device_missing";
-      own.hurry();
-      tools.host.hurry();
-      changed();
+      probe();
     },
-    probe() {
-      own.hurry();
-      tools.host.hurry();
-      changed();
-    },
+    probe,
     async idle(signal) {
       while (!signal.aborted) {
         const end = verdict();

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { rolloverMinutes } from "../domain/night.ts";
@@ -97,13 +96,8 @@ async function reportNow({ source, system }: ReportScheduleTools, signal: AbortS
     system,
     jobs,
     now,
-    notTaken: (night, saw) => {
-      const waiting = source.jobs().flatMap(({ job, waiting }) =>
-        waiting.map((one) => ({ ...one, path: join(job.watchPath, one.path) }))
-          .filter(({ reason }) => reason === "incomplete" || reason === "refused")
-      );
-      return notTaken(night, { ledger: source.ledger, system, jobs, why: whyOf(waiting, NOT_YET), saw }, signal);
-    },
+    notTaken: (night, saw) =>
+      notTaken(night, { ledger: source.ledger, system, jobs, why: whyOf(source.live().givenUp, NOT_YET), saw }, signal),
     look: (destination, delivered) => look(source, destination, delivered, signal),
   });
 }

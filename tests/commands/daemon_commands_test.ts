@@ -8,22 +8,12 @@ import type { System } from "../../src/system/system.ts";
 import { type StatusParts, statusReport } from "../../src/web/status_report.ts";
 import { aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { testTools } from "../support/tools.ts";
+import { springConfig, testTools } from "../support/tools.ts";
 import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
 async function observatory(): Promise<TempFolder> {
   const dir = await tempFolder();
-  await dir.write(
-    "c.yaml",
-    `state_directory: ${dir.at("state")}
-jobs:
-  - name: spring
-    watch_path: ${dir.at("images")}
-    destinations:
-      - { name: freya, transfer_method: local, remote_base_path: ${dir.at("freya")} }
-      - { name: nas, transfer_method: local, remote_base_path: ${dir.at("nas")} }
-`,
-  );
+  await dir.write("c.yaml", springConfig(dir));
   await Deno.mkdir(dir.at("state"));
   return dir;
 }

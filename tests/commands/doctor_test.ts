@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
@@ -176,4 +177,27 @@ Deno.test("verify calls a file whose size alone was recorded unproven, and that 
   const { code, stdout, stderr } = await installation.command(["verify"]);
   assertEquals([code, stderr], [0, "1 checked, 0 equal, 0 not, 1 by size only\n"]);
   assertStringIncludes(stdout, "unproven local  a.txt: no hash was recorded");
+});
+
+Deno.test("doctor knows a disk again by its files where its device has another name after a reboot, and no other disk", async () => {
+  await using folder = await tempFolder();
+  const installation = await install(folder.path, {
+    watch_path: folder.at("camera"),
+    file_patterns: ["*"],
+    destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+  });
+  await folder.write("camera/b.txt", "beta");
+  assertEquals((await installation.command(["run", "--once"])).code, 0);
+  {
+    using ledger = openLedger(installation.stateFolder);
+    ledger.rememberDevice("default", "nas", "before-the-reboot");
+  }
+  const same = await installation.command(["doctor"]);
+  assertEquals(same.code, 0, same.stdout);
+  await Deno.remove(folder.at("nas/b.txt"));
+  const other = await installation.command(["doctor"]);
+  assertEquals(other.code, 1, other.stdout);
+  assertStringIncludes(other.stdout, "is not on the disk it was on");
 });

@@ -12,7 +12,7 @@ import { anAdmission, broken, NOW } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { install } from "../support/daemon_process.ts";
 import { fakeDaemon } from "../web/fake_daemon.ts";
-import { type TestTools, testTools } from "../support/tools.ts";
+import { springConfig, type TestTools, testTools } from "../support/tools.ts";
 
 const HINT = "image-transfer verify --retry sends them again, where their source is still here.\n";
 
@@ -27,17 +27,7 @@ async function site(
   { system = {}, ...changes }: Partial<Omit<TestTools, "system">> & { system?: Partial<System> } = {},
 ): Promise<Site> {
   const dir = await tempFolder();
-  await dir.write(
-    "c.yaml",
-    `state_directory: ${dir.at("state")}
-jobs:
-  - name: spring
-    watch_path: ${dir.at("images")}
-    destinations:
-      - { name: freya, transfer_method: local, remote_base_path: ${dir.at("freya")} }
-      - { name: nas, transfer_method: local, remote_base_path: ${dir.at("nas")} }
-`,
-  );
+  await dir.write("c.yaml", springConfig(dir));
   for (const name of ["state", "freya", "nas"]) await Deno.mkdir(dir.at(name));
   let now = NOW;
   return {

@@ -6,10 +6,23 @@
 import type { Tools } from "../../src/commands/command.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
+import type { TempFolder } from "./temp.ts";
 
 /** Tools, and what was printed so far. */
 export interface TestTools extends Tools {
   readonly printed: { stdout: string; stderr: string };
+}
+
+/** A configuration: the job `spring` with the local destinations `freya` and `nas`, everything below `dir`. */
+export function springConfig(dir: Pick<TempFolder, "at">): string {
+  return `state_directory: ${dir.at("state")}
+jobs:
+  - name: spring
+    watch_path: ${dir.at("images")}
+    destinations:
+      - { name: freya, transfer_method: local, remote_base_path: ${dir.at("freya")} }
+      - { name: nas, transfer_method: local, remote_base_path: ${dir.at("nas")} }
+`;
 }
 
 /** Tools for a command run in `cwd`, which is its home folder too. `answers` make it a terminal with a person. */

@@ -24,7 +24,7 @@ async function scheduled(answers: readonly number[]) {
   const asked: { url: string; body: { text: string; report: MorningReport } }[] = [];
   const left = [...answers];
   const told: string[] = [];
-  const source = { ledger, jobs: () => [], destinations: () => [] } as unknown as PageSource;
+  const source = { ledger, jobs: () => [], destinations: () => [], live: () => ({ givenUp: [] }) } as unknown as PageSource;
   const schedule = reportSchedule({
     source,
     tell: (event) => void (event.type === "notice" && told.push(`${event.level}: ${event.message}`)),
