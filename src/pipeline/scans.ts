@@ -6,10 +6,13 @@
  */
 import { failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { Tell } from "../domain/transfer_event.ts";
+import { faultOf } from "../system/fault.ts";
 import type { Clock } from "../system/system.ts";
 import { bell } from "./bell.ts";
 import type { Scan } from "./reconcile.ts";
+import { unreadableFolder } from "./source_faults.ts";
 
 /** The clock alone: the scan itself is handed in. */
 export type ScanSystem = Pick<Clock, "now" | "monotonic" | "sleep">;
@@ -90,8 +93,8 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
         }
         wanted = true;
         lastMs = Math.max(lastMs, AGAIN_MS / REST_FACTOR);
-        // A folder that is away is told of by the watch.
-        if (how() !== null) tell(trouble(job, error));
+        // A folder that is away is told of by the watch, which notices a moment later where it polls.
+        if (how() !== null && faultOf(error) !== "not_found") tell(trouble(job, error));
       } finally {
         running = false;
         endedAt = system.monotonic();
@@ -127,10 +130,11 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
   };
 }
 
-function trouble(job: Job, error: unknown): Parameters<Tell>[0] {
-  const { code, message, hint } = failureRecord(error);
-  const text = `Job ${job.name}: cannot list "${job.watchPath}": ${message}. ${hint}`.trim();
-  return { type: "notice", level: "warning", message: text, ...(code === "internal" ? { error } : {}) };
+function trouble({ name, watchPath }: Job, error: unknown): Parameters<Tell>[0] {
+  const ours = faultOf(error) === "other";
+  const { message, hint } = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error));
+  const text = `Job ${name}: ${ours ? `cannot list "${watchPath}": ` : ""}${message}. ${hint}`.trim();
+  return { type: "notice", level: "warning", message: text, ...(ours ? { error } : {}) };
 }
 
 const TICK_MS = 5_000;

@@ -11,7 +11,7 @@ interface Bench extends AsyncDisposable {
   readonly begun: { at: number; thorough: boolean }[];
   readonly told: Happening[];
   how: "events" | "poll" | null;
-  fails: boolean;
+  fails: Error | null;
 }
 
 function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench {
@@ -22,7 +22,7 @@ function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench 
     begun: [],
     told: [],
     how,
-    fails: false,
+    fails: null,
     scans: scans(aJob("/data", { rescanIntervalMs: 300_000 }), {
       system: clock,
       tell: (event) => made.told.push(event),
@@ -30,7 +30,7 @@ function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench 
       scan: async (thorough, signal) => {
         made.begun.push({ at: clock.monotonic(), thorough });
         await clock.sleep(scanMs, signal);
-        if (made.fails) throw new Error("the disk is on fire");
+        if (made.fails) throw made.fails;
         return { files: 3, admitted, milliseconds: scanMs };
       },
     }),
@@ -133,12 +133,12 @@ Deno.test("now() of scans() called during a scan waits for the next one", async 
 
 Deno.test("scans() tells of a scan that failed, and tries again", async () => {
   await using rig = bench();
-  rig.fails = true;
+  rig.fails = new Error("the disk is on fire");
   rig.scans.ask();
   await rig.clock.advance(200);
   assertEquals(rig.told.map(({ type }) => type), ["notice"]);
   assertEquals(rig.scans.done(), false);
-  rig.fails = false;
+  rig.fails = null;
   await rig.clock.advance(6_000);
   assertEquals([rig.told.at(-1)?.type, rig.scans.done()], ["scanned", true]);
 });
@@ -161,4 +161,21 @@ Deno.test("noticesSleep() of scans() takes a clock that is set back for no sleep
   await using rig = bench();
   rig.clock.jump(-3_600_000);
   assertEquals(rig.scans.noticesSleep(), false);
+});
+
+Deno.test("scans() leaves a folder that is away to the watch, and calls no trouble of a disk a fault of its own", async () => {
+  await using rig = bench(100, "poll");
+  rig.fails = new Deno.errors.NotFound("No such file or directory (os error 2): readdir '/data'");
+  rig.scans.ask();
+  await rig.clock.advance(200);
+  assertEquals(rig.told, []);
+  rig.fails = new Deno.errors.PermissionDenied("Permission denied (os error 13): readdir '/data'");
+  await rig.clock.advance(10_000);
+  const [told] = rig.told;
+  assertEquals(told, {
+    type: "notice",
+    level: "warning",
+    message: 'Job spring: Cannot look into "/data": Permission denied. ' +
+      "Let the account that runs image-transfer read the folder; it is tried again at the next rescan.",
+  });
 });
