@@ -37,7 +37,7 @@ async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal)
   const digests = hashed.length === 0
     ? []
     : await guarded(hashing(hashed, way), signal, (end) => way.session.digest(hashed.map(targetOf), end));
-  const adopted: { readonly piece: Piece; readonly receipt: Receipt }[] = [];
+  const adopted: Adopted[] = [];
   const foundOf = new Map(hashed.map((piece, index) => [piece, digests[index] ?? null]));
 
   for (const { piece, standing } of there) {
@@ -55,11 +55,42 @@ async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal)
       giveUp(piece, new Failure(code, `${what}: ${message}`, { hint }));
     }
   }
+  await adopt(adopted, way, signal);
+}
+
+interface Adopted {
+  readonly piece: Piece;
+  readonly receipt: Receipt;
+}
+
+async function adopt(adopted: readonly Adopted[], way: Way, signal: AbortSignal): Promise<void> {
   if (adopted.length === 0) return;
   // Nobody knows whether it has reached the disk: whoever named it may have been cut off before.
   const guard = { ...asking(way), what: `flush files at ${way.destination.name}` };
   await guarded(guard, signal, (end) => way.session.flush(adopted.map(({ piece }) => targetOf(piece)), end));
   for (const { piece, receipt } of adopted) piece.outcome = { receipt };
+}
+
+/**
+ * What is gone at its source may have arrived before: its publication's answer was lost, and then somebody removed the source.
+ * The remembered hash tells.
+ */
+export async function adoptGone(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const gone = pieces.filter(({ sha256, outcome }) =>
+    sha256 !== null && outcome !== null && "failure" in outcome && outcome.failure.code === "source_gone"
+  );
+  if (gone.length === 0) return;
+  const standings = await guarded(asking(way), signal, (end) => way.session.survey(gone.map(targetOf), end));
+  const alike = gone.filter((piece, index) => worthHashing(standings[index] ?? null, piece.delivery.source.size));
+  if (alike.length === 0) return;
+  const digests = await guarded(hashing(alike, way), signal, (end) => way.session.digest(alike.map(targetOf), end));
+  const adopted = alike.flatMap((piece, index): Adopted[] => {
+    const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
+    const found = digests[index] ?? null;
+    if (found?.sha256 !== sent.sha256 || found?.bytes !== sent.bytes) return [];
+    return [{ piece, receipt: verify(sent, found, way.session.proof, way.system.now()) }];
+  });
+  await adopt(adopted, way, signal);
 }
 
 /** A second name of the source is no copy: it would go, or be written into, with it. */

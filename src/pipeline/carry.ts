@@ -6,7 +6,7 @@
  */
 import type { Delivery } from "../domain/delivery.ts";
 import { Failure, type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
-import { adoptExisting } from "./adopt.ts";
+import { adoptExisting, adoptGone } from "./adopt.ts";
 import { checkSources } from "./check_source.ts";
 import { crashPoint } from "./crash_point.ts";
 import { guarded } from "./guarded.ts";
@@ -50,6 +50,7 @@ async function pass(
   budget.left -= 1;
   try {
     await checkSources(pieces, way);
+    await adoptGone(pieces, way, signal);
     await adoptExisting(pieces, way, signal);
     await put(open(pieces), way, signal);
     crashPoint("after_put", way.system);

@@ -22,6 +22,23 @@ Deno.test("adoptExisting() takes a found file for delivered only when it is flus
   assertEquals([rig.fake.calls.flush, rig.fake.calls.put], [2, 1]);
 });
 
+Deno.test("adoptGone() finds what had arrived before its source was removed, and nothing else", async () => {
+  await using rig = await outboxRig();
+  rig.fake.after = (step) => {
+    if (step === "publish" && rig.fake.calls.publish === 1) throw aFailure("interrupted");
+  };
+  for (const name of ["arrived.fits", "replaced.fits"]) await rig.admit(name, `content of ${name}`);
+  rig.start();
+  const waits = (name: string) => rig.state(name) === "deferred";
+  await rig.soon(() => waits("arrived.fits") && waits("replaced.fits"), "the answer is lost");
+  const { bytes, ...rest } = rig.fake.files.get("replaced.fits")!;
+  rig.fake.files.set("replaced.fits", { ...rest, bytes: bytes.map((byte) => byte ^ 1) });
+  for (const name of ["arrived.fits", "replaced.fits"]) await Deno.remove(rig.folder.at("data", name));
+  await rig.until(() => rig.state("arrived.fits") === "delivered", "found there");
+  await rig.until(() => rig.state("replaced.fits") === "failed", "given up");
+  assertEquals([rig.fake.calls.flush, rig.fake.calls.put], [1, 1]);
+});
+
 Deno.test("adoptExisting() takes no second name of the source for a copy", async () => {
   await using rig = await outboxRig({ destination: { basePath: "/nowhere" }, tools: { method: local } });
   await Deno.symlink(rig.folder.at("data"), rig.folder.at("back"));
