@@ -17,13 +17,15 @@ import type { Publication } from "./method.ts";
 export interface LocalNames {
   /**
    * Flushes the staged file, makes the folders on the way and gives the final name. Folders whose entries changed are
-   * added to `changed`: durable once they are flushed. `pathOf` gives the native path of a relative one.
+   * added to `changed`: durable once they are flushed. `pathOf` gives the native path of a relative one. Once `signal` is aborted
+   * no name is given any more: whoever gave up waiting may send a newer version meanwhile.
    */
   give(
     staged: string,
     item: Publication,
     pathOf: (relative: string) => string,
     changed: Set<string>,
+    signal: AbortSignal,
   ): Promise<{ former?: string }>;
   /** Flushes the folders that hold `folder`, so that its own name survives a power cut. */
   flushUpwards(folder: string): Promise<void>;
@@ -72,24 +74,37 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
     }
   }
 
-  async function give(staged: string, item: Publication, pathOf: (relative: string) => string, changed: Set<string>) {
+  async function give(
+    staged: string,
+    item: Publication,
+    pathOf: (relative: string) => string,
+    changed: Set<string>,
+    signal: AbortSignal,
+  ) {
     const target = pathOf(item.target);
     if (item.fileMode !== null) await system.setMode(staged, item.fileMode);
     await system.sync(staged);
     try {
       await makeFolders(target, item, pathOf, changed);
       changed.add(dirname(target));
-      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf));
+      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf, signal));
     } catch (error) {
       // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
       if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
       forget();
       await makeFolders(target, item, pathOf, changed);
-      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf));
+      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf, signal));
     }
   }
 
-  async function name(staged: string, target: string, item: Publication, pathOf: (relative: string) => string) {
+  async function name(
+    staged: string,
+    target: string,
+    item: Publication,
+    pathOf: (relative: string) => string,
+    signal: AbortSignal,
+  ) {
+    signal.throwIfAborted();
     if (item.onConflict !== "overwrite" && await claim(staged, target)) {
       await system.remove(staged);
       return {};
@@ -101,6 +116,7 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
       });
     }
     if (there === null || item.onConflict === "overwrite" || await sameContent(staged, target)) {
+      signal.throwIfAborted();
       await replace(staged, target);
       return {};
     }
@@ -109,6 +125,7 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
         hint: "on_conflict: version keeps both, overwrite replaces it.",
       });
     }
+    signal.throwIfAborted();
     const former = await keep(target, item.target, pathOf);
     await replace(staged, target);
     return { former };

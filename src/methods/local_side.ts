@@ -107,10 +107,11 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     return localFailure(error, what);
   }
 
-  async function publishOne(item: Publication, changed: Set<string>): Promise<PublishOutcome> {
+  async function publishOne(item: Publication, changed: Set<string>, signal: AbortSignal): Promise<PublishOutcome> {
     try {
-      return { published: true, ...await names.give(path(item.staged), item, path, changed) };
+      return { published: true, ...await names.give(path(item.staged), item, path, changed, signal) };
     } catch (error) {
+      signal.throwIfAborted();
       const failure = await blame(error, `write "${printable(item.target)}" to ${where}`);
       return { published: false, failure: failureRecord(failure) };
     }
@@ -180,7 +181,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       await atMost(AT_ONCE, byTarget(items), async (indices) => {
         for (const index of indices) {
           signal.throwIfAborted();
-          outcomes[index] = await publishOne(items[index]!, changed);
+          outcomes[index] = await publishOne(items[index]!, changed, signal);
         }
       });
       try {

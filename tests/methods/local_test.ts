@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { local } from "../../src/methods/local.ts";
 import type { Session } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -180,6 +180,32 @@ Deno.test("local publish() after a crash between link and remove ends with one f
   assertEquals(await session.publish([publication(ready, "a.fits")], signal), [{ published: true }]);
   await session.sweep(null, signal);
   assertEquals((await Array.fromAsync(Deno.readDir(folder.at("base")))).map(({ name }) => name), ["a.fits"]);
+});
+
+Deno.test("local publish() gives no name any more once it was given up, whatever it waited for", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const late = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const session = await opened(folder, {
+    async facts(path) {
+      const found = await system.facts(path);
+      if (path.endsWith("a.fits")) {
+        asked.resolve();
+        await late.promise;
+      }
+      return found;
+    },
+  });
+  const patience = new AbortController();
+  const item = { ...publication(await staged(folder, session, "old"), "a.fits"), onConflict: "overwrite" as const };
+  const naming = session.publish([item], patience.signal);
+  await asked.promise;
+  patience.abort(new Error("it took too long"));
+  await folder.write("base/a.fits", "new");
+  late.resolve();
+  await assertRejects(() => naming, Error, "it took too long");
+  assertEquals(await folder.read("base/a.fits"), "new");
 });
 
 Deno.test("local publish() flushes the file, then each changed folder, before it answers", async () => {
