@@ -62,7 +62,17 @@ export async function verdict(site: Site, tell: (what: string) => void): Promise
   offences.push(...await untruths(site, rows), ...inTheLog(await site.installation.log(), rows));
   for (const line of site.daemon.output().split("\n")) if (ERRORS.test(line)) offences.push(`printed: ${line}`);
   offences.push(...await leftProcesses(site));
-  return offences;
+  return offences.map((offence) => offence + storyOf(offence, rows));
+}
+
+/** What the ledger knows of the files that an offence names: only a night that went wrong can tell why it did. */
+function storyOf(offence: string, rows: readonly DeliveryJson[]): string {
+  const of = rows.filter(({ target }) => offence.includes(pathField(target)));
+  return of.map(({ id, destination, state, sha256, queued_at, delivered_at, error }) =>
+    `\n  #${id} ${destination} ${state} ${error?.code ?? ""} ${sha256?.slice(0, 8)} ${queued_at.slice(11)} ${
+      delivered_at?.slice(11)
+    }`
+  ).join("");
 }
 
 interface Missing {
