@@ -141,9 +141,10 @@ export interface Ledger extends Disposable {
   inFlight(job: string, destination: string): Delivery[];
   /**
    * Stores the state, method and attempts of these deliveries in one transaction, and the hashes read for them
-   * (delivery id → SHA-256 of its version's bytes); durable on return.
+   * (delivery id → SHA-256 of its version's bytes); durable on return. True where a receipt is for other bytes than those that
+   * the version was last seen with: the file was rewritten under the same time while it was sent, `unknown` has it for a recheck.
    */
-  record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): void;
+  record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): boolean;
   /** Remembers the hash of a version's bytes. */
   rememberHash(delivery: Delivery, sha256: string): void;
   /** The hash remembered for the delivery's version, or null. */
@@ -172,8 +173,10 @@ export interface Ledger extends Disposable {
   giveUp(job: string, destination: string, failure: FailureRecord, now: number): number;
 
   // Source removal (I4)
-  /** Source files whose every delivery is `delivered` at checksum or read_back level, for every one of the destinations, and not removed yet;
-   * `deliveries` are those, one a destination. */
+  /**
+   * Source files whose every delivery is `delivered` at checksum or read_back level, for every one of the destinations, all of
+   * the same bytes, and not removed yet; `deliveries` are those, one a destination.
+   */
   removable(
     job: string,
     destinations: readonly string[],

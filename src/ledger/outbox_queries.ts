@@ -53,17 +53,20 @@ export function outboxQueries(db: Database): Outbox {
     ).map(toDelivery);
   }
 
-  function record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): void {
-    if (deliveries.length === 0) return;
-    db.transaction(() => {
+  function record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): boolean {
+    if (deliveries.length === 0) return false;
+    return db.transaction(() => {
+      let doubted = false;
       for (const { id, attempts, state, method } of deliveries) {
         const waits = state.state === "queued" || state.state === "deferred";
         const changed = store(id, attempts, waits && hasNewer(id) ? { state: "failed", failure: SUPERSEDED } : state, now);
         if (changed !== 1) throw new Error(`The ledger has no delivery with the id ${id}`);
         db.run("UPDATE deliveries SET method = ? WHERE id = ? AND method <> ?", method, id, method);
         const sha256 = hashes?.get(id);
-        if (sha256 !== undefined) db.run(REMEMBER_HASH, sha256, id);
+        if (state.state === "delivered" && db.run(DOUBT, id, state.receipt.sha256) > 0) doubted = true;
+        else if (sha256 !== undefined) db.run(REMEMBER_HASH, sha256, id);
       }
+      return doubted;
     });
   }
 
@@ -132,6 +135,10 @@ function within(deliveries: readonly Delivery[], { maxFiles, maxBytes }: ClaimRe
 }
 
 const REMEMBER_HASH = "UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)";
+
+/** No file has this ctime, so its content is compared anew. */
+const DOUBT = `UPDATE versions SET ctime_ms = -1
+  WHERE id = (SELECT version_id FROM deliveries WHERE id = ?) AND sha256 <> ?`;
 
 const SENDING_PATHS = `SELECT v.path FROM deliveries d INDEXED BY deliveries_sending JOIN versions v ON v.id = d.version_id
   WHERE d.job = ? AND d.destination = ? AND d.state = 'sending'`;

@@ -60,7 +60,10 @@ export function destinationQueries(db: Database): Pick<Ledger, "deviceOf" | "rem
   };
 }
 
-/** Newest versions that no wanted destination lacks or holds with a weaker proof, and that nobody is sending anywhere. */
+/**
+ * Newest versions that no wanted destination lacks or holds with a weaker proof or with other bytes, and that nobody is sending
+ * anywhere.
+ */
 const REMOVABLE = `
   SELECT v.* FROM versions v INDEXED BY versions_kept
   WHERE v.job = ?1 AND v.removed_at IS NULL
@@ -68,6 +71,7 @@ const REMOVABLE = `
       SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.destination = w.value
         AND d.state = 'delivered' AND d.receipt_level IN ('checksum', 'read_back')))
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.state = 'sending')
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.receipt_sha256 <> v.sha256)
     AND NOT EXISTS (SELECT 1 FROM versions n WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision)
   ORDER BY v.id LIMIT ?3`;
 

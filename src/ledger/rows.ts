@@ -37,7 +37,8 @@ export function toDeliveryRow(row: Row): DeliveryRow {
   const cards = textOrNull(row, "cards");
   return {
     delivery: toDelivery(row),
-    sha256: textOrNull(row, "sha256") ?? textOrNull(row, "receipt_sha256"),
+    // What was proven; where the file was rewritten under the same time, its version may have another hash by now.
+    sha256: textOrNull(row, "receipt_sha256") ?? textOrNull(row, "sha256"),
     deliveredAt: numberOrNull(row, "delivered_at"),
     cards: cards === null ? null : JSON.parse(cards) as NonNullable<DeliveryRow["cards"]>,
   };

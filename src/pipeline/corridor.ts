@@ -77,6 +77,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
       batchFiles: tools.batchFiles,
       once: tools.once,
       delivered: () => void removal.do?.pass(ending.signal),
+      doubted: () => void taking.scanNow(),
     })
   );
   removal.do = sourceRemoval(job, outboxes, { system, ledger, tell });

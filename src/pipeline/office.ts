@@ -35,6 +35,8 @@ export interface OutboxTools {
   readonly once: boolean;
   /** Called after files were recorded as delivered, and when the destination can be asked again. */
   readonly delivered?: () => void;
+  /** Called when a source was rewritten under the same time while it was sent: it must be looked at again. */
+  readonly doubted?: () => void;
 }
 
 /** The outbox as its own parts see it. */

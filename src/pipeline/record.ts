@@ -23,15 +23,16 @@ export async function record(pieces: readonly Piece[], way: Way, signal: AbortSi
   });
   crashPoint("before_record", way.system);
   const hashes = new Map(pieces.flatMap(({ delivery, sha256, hashedNow }) => hashedNow && sha256 ? [[delivery.id, sha256]] : []));
-  await stubbornly(way, signal, () => way.ledger.record(deliveries, way.system.now(), hashes));
+  const doubted = await stubbornly(way, signal, () => way.ledger.record(deliveries, way.system.now(), hashes));
   crashPoint("after_record", way.system);
+  if (doubted) way.doubted();
   for (const delivery of deliveries) {
     if (delivery.state.state !== "sending") way.tell({ type: delivery.state.state, delivery });
   }
 }
 
 /** Repeats a write to the ledger until it works or the daemon ends; at the next start the destination is asked. */
-async function stubbornly(way: Way, signal: AbortSignal, write: () => void): Promise<void> {
+async function stubbornly<T>(way: Way, signal: AbortSignal, write: () => T): Promise<T> {
   for (let told = false;; told = true) {
     try {
       return write();

@@ -228,5 +228,6 @@ function wayOf(office: Office, session: Session): Way {
     once: tools.once,
     roomBytes: () => office.freeBytes === null ? null : office.freeBytes - destination.minimumFreeBytes,
     moved: () => works(office),
+    doubted: () => tools.doubted?.(),
   };
 }

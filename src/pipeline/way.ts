@@ -44,6 +44,8 @@ export interface Way {
   roomBytes(): number | null;
   /** Called when bytes really moved: the destination works. */
   moved(): void;
+  /** Called when a source was rewritten under the same time while it was sent: it must be looked at again. */
+  doubted(): void;
 }
 
 /** A delivery on its way. `outcome` is set when its fate is known; the steps skip it from then on. */

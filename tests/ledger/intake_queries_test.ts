@@ -160,3 +160,20 @@ Deno.test("recheck() admits a new version while one destination holds other byte
   const touched = anAdmission("a.fits", { ctimeMs: NOW }, ["freya", "nas"]);
   assertEquals(ledger.recheck(touched, other, NOW).map(({ destination }) => destination), ["freya", "nas"]);
 });
+
+Deno.test("record() has a file compared anew that was sent as it was before its content was compared", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+  const other = "f".repeat(64);
+  const touched = anAdmission("a.fits", { ctimeMs: NOW });
+  // Nothing is proven yet, so the ledger only learns what stands there now.
+  assertEquals(ledger.recheck(touched, other, NOW), []);
+  assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, HASH]])), true);
+  assertEquals(ledger.unknown("spring", [touched.source], ["freya"]).recheck, [touched.source]);
+  assertEquals(ledger.removable("spring", ["freya"], 10), []);
+  const [again] = ledger.recheck(touched, other, NOW);
+  assertEquals(ledger.record([proven(again!, other)], NOW), false);
+  assertEquals(ledger.unknown("spring", [touched.source], ["freya"]), { fresh: [], recheck: [] });
+  assertEquals(ledger.query({}).map(({ sha256 }) => sha256), [HASH, other]);
+});

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
-import { aClaim, anAdmission, broken, deliveryOf, NOW, proven } from "./makers.ts";
+import { aClaim, anAdmission, broken, deliveryOf, HASH, NOW, proven } from "./makers.ts";
 
 const BOTH = ["freya", "nas"];
 
@@ -33,6 +33,16 @@ Deno.test("removable() never offers without destinations, for one never admitted
   assertEquals(ledger.removable("spring", ["freya", "tape"], 10), []);
   ledger.claim(aClaim({ destination: "nas" }));
   assertEquals(ledger.removable("spring", ["freya"], 10), []);
+});
+
+Deno.test("removable() never offers a file of which a destination has other bytes than stand at the source", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [freya, nas] = ledger.admit([anAdmission("a", {}, BOTH)], NOW);
+  const other = "f".repeat(64);
+  ledger.record([proven(freya!)], NOW, new Map([[freya!.id, HASH]]));
+  ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, other]]));
+  assertEquals(ledger.removable("spring", BOTH, 10), []);
 });
 
 Deno.test("removable() never offers an older version: the file at its path is another one", async () => {

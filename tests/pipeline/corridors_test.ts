@@ -99,3 +99,43 @@ Deno.test("stop() comes to an end although a dead network disk never answers", a
   assert(ended && hangs, `ended: ${ended}, hangs: ${hangs}`);
   await stopping;
 });
+
+Deno.test("a file that is rewritten under the same time while it is sent arrives as it is in the end", async () => {
+  await using folder = await tempFolder();
+  const source = await folder.write("a/a.fits", "alpha");
+  const { mtime } = await Deno.stat(source);
+  using ledger = openLedger(folder.at("state"));
+  const fake = fakeDestination();
+  const proven = Promise.withResolvers<void>();
+  const rewritten = Promise.withResolvers<void>();
+  fake.before = async (step) => {
+    if (step !== "publish") return;
+    proven.resolve();
+    await rewritten.promise;
+  };
+  const all = corridors({
+    system: createSystem(),
+    ledger,
+    tell: () => {},
+    methodOf: () => fake.method,
+    once: false,
+    workFolder: folder.at("work"),
+    spoolFolder: folder.at("work"),
+    broken: () => {},
+  });
+  await all.adopt(settingsOf(folder, [aJob(folder.at("a"), { name: "a", destinations: [aDestination({ job: "a" })] })]));
+  await proven.promise;
+  // Some systems tell the time of the last change in whole seconds.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await Deno.writeTextFile(source, "omega");
+  await Deno.utime(source, mtime!, mtime!);
+  const [corridor] = all.list();
+  while (ledger.query({})[0]?.sha256 === null) {
+    await corridor!.intake.scanNow();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  rewritten.resolve();
+  while (ledger.counts().delivered < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals(fake.texts()["a.fits"], "omega");
+  await all.stop();
+});
