@@ -50,9 +50,9 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       const newest = newestOf(admission);
       if (newest === null || newest.fingerprint !== fingerprint(admission.source)) return admitOne(admission, sha256, now);
       const differs = newest.sha256 !== null && newest.sha256 !== sha256;
-      if (differs || db.get(DELIVERED_OTHERWISE, newest.id, sha256) !== undefined) {
-        return addVersion(admission, newest, sha256, now);
-      }
+      // A hash that was misread, while all that arrived is what stands here, makes no new version.
+      const others = differs ? NOT_THESE_BYTES : DELIVERED_OTHERWISE;
+      if (db.get(others, newest.id, sha256) !== undefined) return addVersion(admission, newest, sha256, now);
       db.run("UPDATE versions SET ctime_ms = ?, sha256 = ? WHERE id = ?", admission.source.ctimeMs, sha256, newest.id);
       return addDeliveries(admission, newest, now);
     });
@@ -191,6 +191,10 @@ const ADD_TO_TOTAL = `INSERT INTO totals (job, destination, number) VALUES (?, ?
 /** A delivery of the version whose proof is for other bytes. */
 const DELIVERED_OTHERWISE = `SELECT 1 FROM deliveries
   WHERE version_id = ? AND state = 'delivered' AND receipt_sha256 <> ? LIMIT 1`;
+
+/** A delivery of the version that is not proven to be of these bytes. */
+const NOT_THESE_BYTES = `SELECT 1 FROM deliveries
+  WHERE version_id = ? AND NOT (state = 'delivered' AND receipt_sha256 IS ?) LIMIT 1`;
 
 /** Gives up what waits of older versions of a path, where the newer one goes to the same destination. */
 const SUPERSEDE_OLDER = `

@@ -177,3 +177,15 @@ Deno.test("record() has a file compared anew that was sent as it was before its 
   assertEquals(ledger.unknown("spring", [touched.source], ["freya"]), { fresh: [], recheck: [] });
   assertEquals(ledger.query({}).map(({ sha256 }) => sha256), [HASH, other]);
 });
+
+Deno.test("recheck() corrects a hash that was misread, where all that arrived is what stands there", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+  ledger.rememberHash(delivery!, "f".repeat(64));
+  assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, HASH]])), true);
+  const { source } = anAdmission("a.fits");
+  assertEquals(ledger.unknown("spring", [source], ["freya"]).recheck, [source]);
+  assertEquals(ledger.recheck(anAdmission("a.fits"), HASH, NOW), []);
+  assertEquals([ledger.hashOf(delivery!), ledger.removable("spring", ["freya"], 10).length], [HASH, 1]);
+});
