@@ -141,9 +141,9 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     }
     if (version.revision > 1) {
       for (const { delivery: { destination } } of added) {
-        const { job, path } = source;
+        const { job, path, absolutePath } = source;
         const superseded = stateValues({ state: "failed", failure: SUPERSEDED }, now);
-        db.run(SUPERSEDE_OLDER, ...superseded, destination, job, path, job, path);
+        db.run(SUPERSEDE_OLDER, ...superseded, destination, job, path, absolutePath, job, path);
       }
     }
     return added;
@@ -200,5 +200,5 @@ const NOT_THESE_BYTES = `SELECT 1 FROM deliveries
 const SUPERSEDE_OLDER = `
   UPDATE deliveries SET ${STATE_COLUMNS}
   WHERE state IN ('queued', 'deferred') AND destination = ? AND version_id IN (
-    SELECT id FROM versions WHERE job = ? AND path = ? AND revision < (
+    SELECT id FROM versions WHERE job = ? AND path = ? AND absolute_path = ? AND revision < (
       SELECT max(revision) FROM versions WHERE job = ? AND path = ?))`;

@@ -161,7 +161,7 @@ const CLAIMABLE = `SELECT 1 FROM deliveries d INDEXED BY deliveries_queued JOIN 
 
 /** A newer version of the same path on its way to the same destination. */
 const NEWER = `SELECT 1 FROM deliveries d JOIN versions v ON v.id = d.version_id
-  JOIN versions n ON n.job = v.job AND n.path = v.path AND n.revision > v.revision
+  JOIN versions n ON n.job = v.job AND n.path = v.path AND n.revision > v.revision AND n.absolute_path = v.absolute_path
   JOIN deliveries e ON e.version_id = n.id AND e.destination = d.destination
   WHERE d.id = ? LIMIT 1`;
 

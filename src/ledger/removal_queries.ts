@@ -70,7 +70,8 @@ const REMOVABLE = `
     AND NOT EXISTS (SELECT 1 FROM json_each(?2) w WHERE NOT EXISTS (
       SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.destination = w.value
         AND d.state = 'delivered' AND d.receipt_level IN ('checksum', 'read_back')))
-    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.state = 'sending')
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id
+      AND d.state <> 'delivered' AND (d.failure_code IS NULL OR d.failure_code NOT IN ('superseded', 'skipped')))
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.receipt_sha256 <> v.sha256)
     AND NOT EXISTS (SELECT 1 FROM versions n WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision)
   ORDER BY v.id LIMIT ?3`;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Failure } from "../domain/failure.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import { type Receipt, verify } from "../domain/receipt.ts";
 import type { Standing } from "../methods/method.ts";
@@ -80,6 +80,16 @@ export async function adoptGone(pieces: readonly Piece[], way: Way, signal: Abor
     sha256 !== null && outcome !== null && "failure" in outcome && outcome.failure.code === "source_gone"
   );
   if (gone.length === 0) return;
+  try {
+    await adoptArrived(gone, way, signal);
+  } catch (error) {
+    // Nobody could be asked: it is not known that they did not arrive.
+    for (const piece of gone) piece.outcome = { failure: failureRecord(error) };
+    throw error;
+  }
+}
+
+async function adoptArrived(gone: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
   const standings = await guarded(asking(way), signal, (end) => way.session.survey(gone.map(targetOf), end));
   const alike = gone.filter((piece, index) => worthHashing(standings[index] ?? null, piece.delivery.source.size));
   if (alike.length === 0) return;

@@ -7,6 +7,7 @@
 import type { Destination, Job } from "../domain/job.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { waitingOf } from "../ledger/strays.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import type { Waiting } from "./candidate.ts";
@@ -101,6 +102,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
     async run(signal) {
       signal.addEventListener("abort", () => ending.abort(), { once: true });
       await Promise.all([taking.run(signal), ...outboxes.map((box) => box.run(signal))]);
+      await removal.do?.pass(ending.signal);
     },
     async finished(signal) {
       using patience = whileWatched(taking, system, signal);
@@ -112,7 +114,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
         // Something may have been admitted while the last files were sent.
         const { incomplete } = await taking.settled();
         const late = idle.some(({ destination, idleness }) =>
-          idleness.drained && ledger.counts(job.name, destination).queued > 0
+          idleness.drained && waitingOf(ledger.counts(job.name, destination)) > 0
         );
         if (late && !signal.aborted) continue;
         await removal.do?.pass(ending.signal);

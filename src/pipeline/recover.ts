@@ -23,10 +23,13 @@ const CHUNK = 500;
  */
 export async function recover(deliveries: readonly Delivery[], way: Way, signal: AbortSignal): Promise<void> {
   const left = new Set(await guarded(asking(way), signal, (end) => way.session.leftovers(end)));
+  // What is not in hand may belong to a publication that still works on over there: it must have nothing left to name.
+  const inHand = new Set(deliveries.map(attemptOf));
+  await sweepStrangers(new Set([...left].filter((attempt) => !inHand.has(attempt))), way, signal);
   for (let start = 0; start < deliveries.length; start += CHUNK) {
     await settle(deliveries.slice(start, start + CHUNK), left, way, signal);
   }
-  await sweepStrangers(left, way, signal);
+  await sweepStrangers(new Set([...left].filter((attempt) => inHand.has(attempt))), way, signal);
 }
 
 async function settle(deliveries: readonly Delivery[], left: ReadonlySet<string>, way: Way, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
 import { fingerprint, type SourceFile } from "../domain/source_file.ts";
 import type { Tell } from "../domain/transfer_event.ts";
+import { faultOf } from "../system/fault.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { Outbox } from "./outbox.ts";
@@ -49,7 +50,9 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       const present = await presentEverywhere(candidates, signal);
       const removed: number[] = [];
       for (const candidate of candidates) {
-        if (present.has(candidate.versionId) && await removeOne(candidate)) removed.push(candidate.versionId);
+        // Whoever comes after this corridor may have other destinations.
+        if (signal.aborted) break;
+        if (present.has(candidate.versionId) && await removeOne(candidate, signal)) removed.push(candidate.versionId);
         else doubtful.add(candidate.versionId);
       }
       if (removed.length > 0) tools.ledger.markRemoved(removed, tools.system.now());
@@ -79,8 +82,10 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
   }
 
   /** True when the source is gone afterwards, by us or by somebody else. */
-  async function removeOne({ source }: Removable): Promise<boolean> {
+  async function removeOne({ source, receipts }: Removable, signal: AbortSignal): Promise<boolean> {
     try {
+      // A ctime in whole seconds does not show what was written in the same second.
+      if (!await isStill(source, receipts, signal)) return false;
       const facts = await tools.system.facts(source.absolutePath);
       if (facts === null) return await tools.system.followedFacts(job.watchPath) !== null;
       const same = facts.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
@@ -98,6 +103,17 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
     crashPoint("after_source_removed", tools.system);
     tools.tell({ type: "removed_source", job: job.name, path: source.path });
     return true;
+  }
+
+  /** Its content is what every destination has; true also where it is gone. */
+  async function isStill({ absolutePath }: SourceFile, receipts: Removable["receipts"], signal: AbortSignal): Promise<boolean> {
+    try {
+      const { sha256 } = await tools.system.hash(absolutePath, signal);
+      return receipts.every((receipt) => receipt.sha256 === sha256);
+    } catch (error) {
+      if (faultOf(error) === "not_found") return true;
+      throw error;
+    }
   }
 
   /** No folder on the way has become a symlink: what was moved out of the watched folder is not ours to remove. */

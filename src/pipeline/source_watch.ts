@@ -16,7 +16,8 @@ export function sourceWatch(folder: string, system: Pick<Files, "followedFacts">
     if (known?.device === facts.device) return false;
     // A disk that was plugged in again may have another number: where it is mounted tells.
     const mount = await mountPoint(folder, facts.device, system);
-    if (known !== null && known.mount !== mount) return true;
+    // Mounted nearer to the folder than before is a disk that was not there yet at the first call.
+    if (known !== null && mount.length < known.mount.length) return true;
     known = { device: facts.device, mount };
     return false;
   };

@@ -82,12 +82,21 @@ export function pieceOf(delivery: Delivery, attempt: string, way: Pick<Way, "sta
     delivery,
     staged: stagedName(way.stagingRoot, attempt, delivery),
     // After a failure of its own the remembered hash may be the culprit: read again.
-    sha256: delivery.attempts === 0 ? way.ledger.hashOf(delivery) : null,
+    sha256: delivery.attempts === 0 ? remembered(delivery, way.ledger) : null,
     hashedNow: false,
     ctimeMs: delivery.source.ctimeMs,
     receipt: null,
     outcome: null,
   };
+}
+
+/** What is in hand must come to its end also while the ledger cannot be read: then the source is. */
+function remembered(delivery: Delivery, ledger: Pick<Ledger, "hashOf">): string | null {
+  try {
+    return ledger.hashOf(delivery);
+  } catch {
+    return null;
+  }
 }
 
 /** `<staging root>/<attempt>/<id>`: found again after a crash by the ledger alone, whatever the file's own name is. */

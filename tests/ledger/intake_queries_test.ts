@@ -189,3 +189,14 @@ Deno.test("recheck() corrects a hash that was misread, where all that arrived is
   assertEquals(ledger.recheck(anAdmission("a.fits"), HASH, NOW), []);
   assertEquals([ledger.hashOf(delivery!), ledger.removable("spring", ["freya"], 10).length], [HASH, 1]);
 });
+
+Deno.test("admit() gives up nothing for a file of the same name in another watched folder", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const before = anAdmission("light_0001.fits", { identity: "1:1" });
+  const after = anAdmission("light_0001.fits", { identity: "1:2" });
+  // nas was away all night; in the evening the job's watch_path is changed to the folder of the new night.
+  ledger.admit([{ ...before, source: { ...before.source, absolutePath: "/data/monday/light_0001.fits" } }], NOW);
+  ledger.admit([{ ...after, source: { ...after.source, absolutePath: "/data/tuesday/light_0001.fits" } }], NOW);
+  assertEquals(states(ledger), ["light_0001.fits → freya queued", "light_0001.fits → freya queued"]);
+});

@@ -69,3 +69,13 @@ Deno.test("rememberDevice() and setPaused() survive a new start", async () => {
   assertEquals([ledger.deviceOf("spring", "nas"), ledger.deviceOf("autumn", "nas")], ["2", null]);
   assertEquals([ledger.pausedBy("nas"), ledger.pausedBy("freya")], ["ann", null]);
 });
+
+Deno.test("removable() never offers what still waits for a destination that is only taken out of the configuration", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  ledger.admit([anAdmission("a", {}, BOTH)], NOW);
+  ledger.record([proven(deliveryOf(ledger, "a", "freya"))], NOW);
+  // nas is commented out: its delivery is shown as waiting "until it is put back, or a person gives it up".
+  assertEquals(ledger.counts("spring", "nas").queued, 1);
+  assertEquals(ledger.removable("spring", ["freya"], 10), []);
+});

@@ -53,3 +53,24 @@ Deno.test("adoptExisting() takes no second name of the source for a copy", async
   assertEquals(state.state === "failed" && state.failure.code, "exists");
   assertEquals(await Deno.readTextFile(rig.folder.at("data", "a.fits")), "the only one");
 });
+
+Deno.test("adoptGone() asks again when the destination was away just when it was asked", async () => {
+  await using rig = await outboxRig();
+  rig.fake.after = (step) => {
+    if (step === "publish" && rig.fake.calls.publish === 1) throw aFailure("interrupted");
+  };
+  let away = false;
+  rig.fake.before = (step) => {
+    if (step === "survey" && away) {
+      away = false;
+      throw aFailure("interrupted");
+    }
+  };
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "deferred", "the answer is lost");
+  await Deno.remove(rig.folder.at("data", "a.fits"));
+  away = true;
+  await rig.until(() => ["failed", "delivered"].includes(rig.state("a.fits")), "an end");
+  assertEquals([rig.state("a.fits"), rig.fake.texts()], ["delivered", { "a.fits": "alpha" }]);
+});

@@ -2,8 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
 import type { Settings } from "../../src/domain/settings.ts";
 import type { Happening } from "../../src/domain/transfer_event.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
-import { corridors } from "../../src/pipeline/corridors.ts";
+import { type Corridors, corridors, type CorridorsTools } from "../../src/pipeline/corridors.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aFailure, fakeDestination } from "../support/fake_method.ts";
@@ -28,6 +29,35 @@ function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
   };
 }
 
+/** The corridors over real files, with destinations in memory. */
+function corridorsOn(
+  folder: TempFolder,
+  ledger: Ledger,
+  methodOf: CorridorsTools["methodOf"],
+  changes: Partial<CorridorsTools> = {},
+): Corridors {
+  return corridors({
+    system: createSystem(),
+    ledger,
+    tell: () => {},
+    methodOf,
+    once: false,
+    workFolder: folder.at("work"),
+    spoolFolder: folder.at("work"),
+    broken: () => {},
+    ...changes,
+  });
+}
+
+/** Lets real time pass until it holds. */
+async function soon(done: () => boolean, what: string): Promise<void> {
+  for (let turn = 0; turn < 4000; turn++) {
+    if (done()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`never came to it: ${what}`);
+}
+
 Deno.test("a login that is refused to one account stops no other account of the same host", async () => {
   await using folder = await tempFolder();
   await folder.write("a/a.fits", "alpha");
@@ -38,23 +68,14 @@ Deno.test("a login that is refused to one account stops no other account of the 
     if (step === "connect") throw aFailure("login_refused");
   };
   const works = fakeDestination();
-  const all = corridors({
-    system: createSystem(),
-    ledger,
-    tell: () => {},
-    methodOf: ({ user }) => (user === "guest" ? refused : works).method,
-    once: false,
-    workFolder: folder.at("work"),
-    spoolFolder: folder.at("work"),
-    broken: () => {},
-  });
+  const all = corridorsOn(folder, ledger, ({ user }) => (user === "guest" ? refused : works).method);
   const job = (name: string, user: string) =>
     aJob(folder.at(name), { name, destinations: [aDestination({ job: name, method: "sftp", host: "nas", user })] });
   await all.adopt(settingsOf(folder, [job("a", "guest")]));
   const isHeld = () => all.outboxes()[0]?.state().state === "on_hold";
-  while (!isHeld()) await new Promise((resolve) => setTimeout(resolve, 5));
+  await soon(isHeld, "it holds");
   await all.adopt(settingsOf(folder, [job("a", "guest"), job("b", "observer")]));
-  while (ledger.counts("b").delivered === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await soon(() => ledger.counts("b").delivered > 0, "delivered");
   assert(isHeld());
   assertEquals(works.texts(), { "b.fits": "beta" });
   await all.stop();
@@ -75,15 +96,9 @@ Deno.test("stop() comes to an end although a dead network disk never answers", a
   };
   using ledger = openLedger(folder.at("state"));
   const events: Happening[] = [];
-  const all = corridors({
+  const all = corridorsOn(folder, ledger, () => fakeDestination().method, {
     system,
-    ledger,
     tell: (happening) => void events.push(happening),
-    methodOf: () => fakeDestination().method,
-    once: false,
-    workFolder: folder.at("work"),
-    spoolFolder: folder.at("work"),
-    broken: () => {},
   });
   await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { watchMode: "poll" })]));
   let hangs = false;
@@ -113,16 +128,7 @@ Deno.test("a file that is rewritten under the same time while it is sent arrives
     proven.resolve();
     await rewritten.promise;
   };
-  const all = corridors({
-    system: createSystem(),
-    ledger,
-    tell: () => {},
-    methodOf: () => fake.method,
-    once: false,
-    workFolder: folder.at("work"),
-    spoolFolder: folder.at("work"),
-    broken: () => {},
-  });
+  const all = corridorsOn(folder, ledger, () => fake.method);
   await all.adopt(settingsOf(folder, [aJob(folder.at("a"), { name: "a", destinations: [aDestination({ job: "a" })] })]));
   await proven.promise;
   // Some systems tell the time of the last change in whole seconds.
@@ -135,7 +141,78 @@ Deno.test("a file that is rewritten under the same time while it is sent arrives
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   rewritten.resolve();
-  while (ledger.counts().delivered < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await soon(() => ledger.counts().delivered === 2, "both versions delivered");
   assertEquals(fake.texts()["a.fits"], "omega");
   await all.stop();
+});
+
+Deno.test("finished() waits for a file that came while the last one was sent, also once it is in hand", async () => {
+  await using folder = await tempFolder();
+  await folder.write("data/a.fits", "alpha");
+  using ledger = openLedger(folder.at("state"));
+  const fake = fakeDestination();
+  const goOn = Promise.withResolvers<void>();
+  fake.before = async (step) => {
+    if (step === "publish" && fake.calls.publish === 1) {
+      await folder.write("data/b.fits", "beta");
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // It is a candidate now, and not quiet long enough.
+    }
+    if (step === "put" && fake.calls.put === 2) await goOn.promise;
+  };
+  const all = corridorsOn(folder, ledger, () => fake.method, { once: true });
+  const waits = { destinations: [aDestination()], minFileAgeMs: 3000, completeness: "quiet" as const };
+  await all.adopt(settingsOf(folder, [aJob(folder.at("data"), waits)]));
+  let finish: unknown = null;
+  const finishing = all.list()[0]!.finished(new AbortController().signal).then((found) => finish = found);
+  await soon(() => fake.calls.put === 2, "the second one is sent");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const tooEarly = finish;
+  goOn.resolve();
+  await finishing;
+  await all.stop();
+  assertEquals(tooEarly, null);
+});
+
+Deno.test("a removal that is under way at a reload removes nothing that a new destination does not have", async () => {
+  await using folder = await tempFolder();
+  await folder.write("data/a.fits", "alpha");
+  await folder.write("data/b.fits", "beta!");
+  using ledger = openLedger(folder.at("state"));
+  const nas = fakeDestination();
+  const freya = fakeDestination();
+  freya.before = (step) => {
+    if (step === "put") throw aFailure("unreachable");
+  };
+  const real = createSystem();
+  const removing = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<void>();
+  const removed: string[] = [];
+  const system = {
+    ...real,
+    async remove(path: string) {
+      if (path.startsWith(folder.at("data"))) {
+        removed.push(path);
+        removing.resolve();
+        await slow.promise;
+      }
+      await real.remove(path);
+    },
+  };
+  const all = corridorsOn(folder, ledger, ({ name }) => (name === "nas" ? nas : freya).method, { system });
+  const one = [aDestination()];
+  const both = [aDestination(), aDestination({ name: "freya" })];
+  // First without removal, so that both files are candidates of one pass.
+  await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: one })]));
+  await soon(() => ledger.counts().delivered === 2, "both delivered");
+  await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: one, deleteSource: true })]));
+  await removing.promise;
+  // The first one is being removed; now a destination is added.
+  const adopting = all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: both, deleteSource: true })]));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  slow.resolve();
+  await adopting;
+  await soon(() => ledger.counts("spring", "freya").queued + ledger.counts("spring", "freya").deferred >= 1, "waits for freya");
+  const left = (await Array.fromAsync(Deno.readDir(folder.at("data")))).map(({ name }) => name);
+  await all.stop();
+  assertEquals([left.length, removed.length], [1, 1]);
 });

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import type { FailureCode } from "../../src/domain/failure.ts";
+import { dirname } from "@std/path";
+import { Failure, type FailureCode } from "../../src/domain/failure.ts";
+import { createSystem } from "../../src/system/create_system.ts";
 import { stagedAttempts } from "./outbox_parts.ts";
 import { aFailure } from "../support/fake_method.ts";
 import { outboxRig } from "./outbox_rig.ts";
@@ -313,4 +315,52 @@ Deno.test("outbox() goes on when the clock was set back by a day", async () => {
   garbled = false;
   rig.clock.jump(-86_400_000);
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+});
+
+Deno.test("outbox() goes on with what it has claimed when the ledger cannot be read for a moment", async () => {
+  await using rig = await outboxRig();
+  await rig.admit("a.fits", "alpha");
+  const books = rig.ledger as { hashOf: typeof rig.ledger.hashOf };
+  const real = books.hashOf;
+  let broken = true;
+  books.hashOf = (delivery) => {
+    if (!broken) return real(delivery);
+    broken = false;
+    throw new Failure("local_disk_full", "Cannot read the ledger: its disk is full or does not work");
+  };
+  rig.start();
+  await rig.until(() => !broken, "read");
+  rig.outbox.probe();
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered after all");
+  assertEquals(rig.fake.texts(), { "a.fits": "alpha" });
+});
+
+Deno.test("outbox() sends once the source's disk is mounted although it began before that", async () => {
+  const real = createSystem();
+  let root = "";
+  let mounted = false;
+  let started = false;
+  await using rig = await outboxRig({
+    system: {
+      async followedFacts(path) {
+        const facts = await real.followedFacts(path);
+        return facts && path === root && mounted ? { ...facts, device: "disk" } : facts;
+      },
+      async facts(path) {
+        // The empty folder below the mount point shows through.
+        return !mounted && dirname(path) === root && started ? null : await real.facts(path);
+      },
+    },
+  });
+  root = rig.folder.at("data");
+  await rig.admit("a.fits", "alpha");
+  started = true;
+  rig.start();
+  await rig.until(() => rig.state("a.fits") === "failed", "not there: the disk is not mounted");
+  mounted = true;
+  // What the intake does when it finds the file (REVIVE).
+  rig.ledger.requeue([rig.delivery("a.fits").id], rig.clock.now());
+  rig.outbox.wake();
+  await rig.until(() => rig.state("a.fits") === "delivered", "the disk is mounted now");
+  assertEquals(rig.fake.texts(), { "a.fits": "alpha" });
 });

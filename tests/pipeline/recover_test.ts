@@ -103,3 +103,23 @@ Deno.test("recover() sends again what only its length speaks for: without a hash
     assertEquals(rig.fake.texts(), { "a.fits": "alpha" }, verify);
   }
 });
+
+Deno.test("recover() publishes nothing while an attempt of the former process could still do so", async () => {
+  await using rig = await outboxRig({ destination: { onConflict: "overwrite" } });
+  // The answer of attempt `doubtful` (version 1) was lost, version 2 was staged, then came kill -9.
+  await interrupted(rig, { "a.fits": { content: "second", staged: "second" } });
+  const doubtful = `${rig.tools.context.stagingRoot}/doubtful/7`;
+  put(rig.fake, doubtful, "first!");
+  rig.fake.after = (step) => {
+    if (step !== "publish") return;
+    // The remote process that the former daemon had given up waiting for goes on: it renames what is still staged.
+    const late = rig.fake.files.get(doubtful);
+    if (late) {
+      rig.fake.files.set("a.fits", late);
+      rig.fake.files.delete(doubtful);
+    }
+  };
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals(rig.fake.texts(), { "a.fits": "second" });
+});

@@ -104,3 +104,20 @@ Deno.test("sourceRemoval() leaves alone what was moved elsewhere and is only lin
   await removal(rig).pass(never);
   assertEquals(await Deno.readTextFile(rig.folder.at("archive", "a.fits")), "alpha");
 });
+
+Deno.test("sourceRemoval() keeps what was rewritten under the same times, within the second that ctime is told in", async () => {
+  await using rig = await outboxRig();
+  // At the beginning of a second.
+  await new Promise((resolve) => setTimeout(resolve, 1010 - Date.now() % 1000));
+  await rig.admit("a.fits", "alpha");
+  const path = rig.folder.at("data", "a.fits");
+  const { mtime } = await Deno.stat(path);
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await Deno.writeTextFile(path, "omega");
+  await Deno.utime(path, mtime!, mtime!);
+  const job = aJob(rig.folder.at("data"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, tell: rig.tools.tell })
+    .pass(new AbortController().signal);
+  assertEquals(await Deno.readTextFile(path).catch(() => "removed, delivered nowhere"), "omega");
+});
