@@ -43,8 +43,11 @@ async function settle(deliveries: readonly Delivery[], left: ReadonlySet<string>
   await prove(open(staged), way, signal);
   for (const piece of staged) forgetMismatch(piece);
   await publish(open(staged), way, signal);
+  // Where one of them came to its end, the former process may have asked for publication: then nothing of the attempt may stay.
+  const doubtful = new Set(pieces.filter(({ outcome }) => outcome !== null).map(({ delivery }) => attemptOf(delivery)));
   for (const piece of open(pieces)) {
-    if (left.has(attemptOf(piece.delivery))) way.attempts.leave(piece.delivery, piece.staged);
+    const attempt = attemptOf(piece.delivery);
+    if (left.has(attempt) && !doubtful.has(attempt)) way.attempts.leave(piece.delivery, piece.staged);
     giveUp(piece, new Failure("stopped", "The attempt was interrupted when image-transfer ended"));
   }
   const outage = pieces.map((piece) => piece.outcome && "failure" in piece.outcome ? piece.outcome.failure : null)

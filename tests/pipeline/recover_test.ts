@@ -123,3 +123,28 @@ Deno.test("recover() publishes nothing while an attempt of the former process co
   await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(rig.fake.texts(), { "a.fits": "second" });
 });
+
+Deno.test("recover() leaves nothing of a former process staged that it could still publish over a newer version", async () => {
+  await using rig = await outboxRig({ destination: { onConflict: "overwrite", parallelTransfers: 1 } });
+  const big = new Uint8Array(5 * 1024 * 1024).fill(3);
+  await interrupted(rig, {
+    "x.fits": { content: "first", staged: "first" },
+    "big.fits": { content: big, staged: big.slice(0, 1000) },
+  });
+  const old = rig.delivery("x.fits");
+  const abandoned = `${rig.tools.context.stagingRoot}/old/${old.id}`;
+  await rig.admit("x.fits", "second version");
+  // Big waits: its part is kept.
+  rig.fake.refuse = (parcel) =>
+    parcel.source.path === "big.fits" ? { code: "mismatch", next: "later", message: "m", hint: "" } : null;
+  const there: boolean[] = [];
+  rig.fake.before = (step) => {
+    if (step === "publish") there.push(rig.fake.files.has(abandoned));
+  };
+  rig.start();
+  await rig.soon(() => rig.fake.texts()["x.fits"] === "second version", "delivered");
+  // What the former process asked for is carried out now.
+  const late = rig.fake.files.get(abandoned);
+  if (late) rig.fake.files.set(old.target, late);
+  assertEquals([there, rig.fake.texts()["x.fits"]], [[false], "second version"]);
+});
