@@ -16,13 +16,19 @@ export function pathFacts(info: Info): PathFacts {
   return {
     kind: info.isSymlink ? "symlink" : info.isFile ? "file" : info.isDirectory ? "folder" : "other",
     size: info.size,
-    mtimeMs: info.mtime?.getTime() ?? 0,
-    ctimeMs: info.ctime?.getTime() ?? 0,
+    mtimeMs: timeOf(info.mtime),
+    ctimeMs: timeOf(info.ctime),
     // Windows has no such rights: what Deno says there is made up.
     mode: Deno.build.os === "windows" ? 0 : (info.mode ?? 0) & 0o7777,
     identity: identityOf(info),
     device: info.dev === null ? "" : String(info.dev),
   };
+}
+
+/** Milliseconds since 1970; 0 where the system gives none, or one that no Date can hold (tmpfs and btrfs keep 64 bits of seconds). */
+export function timeOf(time: Date | null): number {
+  const ms = time?.getTime() ?? 0;
+  return Number.isFinite(ms) ? ms : 0;
 }
 
 /** `device:inode`; empty where the system gives none (some file systems of Windows). */

@@ -9,7 +9,7 @@
 import type { FileFacts } from "../domain/source_file.ts";
 import { DEVICE_NAME, isDeviceName } from "./device_name.ts";
 import { NOT_UTF8 } from "./not_utf8.ts";
-import { identityOf } from "./path_facts.ts";
+import { identityOf, timeOf } from "./path_facts.ts";
 import type { WalkBatch, WalkOptions } from "./system.ts";
 
 /** What the Worker is told: first where to walk, then `more` for every further batch. */
@@ -76,8 +76,8 @@ function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch> {
         files.push({
           path,
           size: info.size,
-          mtimeMs: info.mtime?.getTime() ?? 0,
-          ctimeMs: info.ctime?.getTime() ?? 0,
+          mtimeMs: timeOf(info.mtime),
+          ctimeMs: timeOf(info.ctime),
           identity: identityOf(info),
         });
       } catch (error) {

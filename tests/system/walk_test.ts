@@ -35,6 +35,19 @@ Deno.test("walk() finds every regular file below, with the facts that facts() te
   }
 });
 
+Deno.test({
+  name: "walk() and facts() give 0 for a time that no Date can hold",
+  ignore: system.platform !== "linux",
+  async fn() {
+    // A tmpfs: most other file systems cut such times.
+    await using dir = await tempFolder("/dev/shm");
+    const path = await dir.write("a.fits", "");
+    await system.run({ program: "touch", args: ["-d", "@9000000000000", path] }, never);
+    const [found] = (await walked(dir.path)).files;
+    assertEquals([found?.path, found?.mtimeMs, (await system.facts(path))?.mtimeMs], ["a.fits", 0, 0]);
+  },
+});
+
 Deno.test("walk() of an empty folder, and with a slash behind the root", async () => {
   await using dir = await tempFolder();
   assertEquals((await walked(dir.path)).files, []);
