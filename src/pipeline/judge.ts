@@ -43,6 +43,8 @@ export interface Judge {
 export interface MeetOptions {
   /** Gives those a chance that were refused for a reason that may pass. */
   readonly retry?: boolean;
+  /** When they were found, at the earliest (monotonic): those that were looked at since are open, and stay as they are. */
+  readonly asOf?: number;
   /** What is told of a file that is met for the first time. */
   readonly news?: (path: string) => "created" | "changed";
 }
@@ -57,14 +59,18 @@ export function judgeOf(tools: JudgeTools): Judge {
   const comparing = oneByOne(compareOne, tools.onError);
 
   function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; allKnown: boolean } {
-    const { fresh, recheck } = tools.ledger.unknown(job.name, found, destinations);
+    const { asOf = Infinity } = options;
+    const overtaken = found.filter(({ path }) => (candidates.get(path)?.lookedAt ?? -Infinity) > asOf);
+    const current = overtaken.length === 0 ? found : found.filter((facts) => !overtaken.includes(facts));
+    const { fresh, recheck } = tools.ledger.unknown(job.name, current, destinations);
     const unknown = new Set([...fresh, ...recheck].map(({ path }) => path));
-    for (const { path } of found) if (!unknown.has(path)) candidates.forget(path);
+    for (const { path } of current) if (!unknown.has(path)) candidates.forget(path);
     const open = [
+      ...overtaken,
       ...fresh.filter((facts) => note(facts, false, options)),
       ...recheck.filter((facts) => note(facts, true, options)),
     ];
-    return { open: open.map(({ path }) => path), allKnown: unknown.size === 0 };
+    return { open: open.map(({ path }) => path), allKnown: overtaken.length === 0 && unknown.size === 0 };
   }
 
   /** True where there is something to judge. */

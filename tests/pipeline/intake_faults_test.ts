@@ -198,3 +198,35 @@ Deno.test("run() of intake() ends when told, in the middle of a backlog", async 
   assertEquals([await settling, rig.told("notice")], ["stopped", []]);
   await rig.intake.scanNow();
 });
+
+Deno.test("intake() does not forget a new version for a scan that began before it was written", async () => {
+  const hints: WatchHint[] = [];
+  const gate = Promise.withResolvers<void>();
+  let scans = 0;
+  let walked = false;
+  await using rig = await intakeRig({
+    job: { debounceMs: 3_600_000 },
+    system: {
+      ...deafWatch(hints),
+      async *walk(root, options, signal) {
+        scans++;
+        for await (const batch of real.walk(root, options, signal)) {
+          walked = scans === 2;
+          if (walked) await gate.promise;
+          yield batch;
+        }
+      },
+    },
+  });
+  await rig.write("a.fits", image);
+  rig.start();
+  await rig.until(() => rig.admitted().length === 1, "the first version is admitted");
+  const scanned = rig.intake.scanNow();
+  await rig.until(() => walked, "the second scan has seen the first version");
+  await Deno.writeFile(`${rig.root}/a.fits`, image.subarray(0, 3_000));
+  hints.push({ kind: "close", paths: [`${rig.root}/a.fits`] });
+  await rig.until(() => rig.intake.waiting().length === 1, "the new version is met");
+  gate.resolve();
+  await scanned;
+  assertEquals(rig.intake.waiting().map(({ path, size }) => ({ path, size })), [{ path: "a.fits", size: 3_000 }]);
+});
