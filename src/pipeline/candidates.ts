@@ -4,7 +4,7 @@
  * @module
  */
 import type { FileFacts } from "../domain/source_file.ts";
-import { type Candidate, isParked, look, stir, type Waiting, waitingOf } from "./candidate.ts";
+import { type Candidate, isParked, look, sameVersion, stir, type Waiting, waitingOf } from "./candidate.ts";
 
 /** By path, relative to the watched folder with `/`. Times by the monotonic clock, milliseconds, but for `wall`. */
 export interface Candidates {
@@ -13,7 +13,7 @@ export interface Candidates {
   look(facts: FileFacts, now: number, wall: number, recheck: boolean): { candidate: Candidate; first: boolean };
   /** Notes a hint; one for a file that is no candidate is kept in mind for the next look at it. */
   stir(path: string, closed: boolean): void;
-  /** Replaces a candidate, unless it is gone meanwhile. */
+  /** Notes what was found out of a candidate, unless it changed, was hinted at or went away meanwhile. */
   put(candidate: Candidate): void;
   forget(path: string): void;
   /** Paths that are to be looked at again by now. */
@@ -50,7 +50,9 @@ export function candidates(): Candidates {
       else all.set(path, stir(candidate, closed));
     },
     put(candidate) {
-      if (all.has(candidate.facts.path)) all.set(candidate.facts.path, candidate);
+      const now = all.get(candidate.facts.path);
+      if (now?.stirs !== candidate.stirs || !sameVersion(now.facts, candidate.facts)) return;
+      all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt });
     },
     forget(path) {
       all.delete(path);

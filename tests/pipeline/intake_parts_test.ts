@@ -72,6 +72,19 @@ Deno.test("candidates() tells what is due", () => {
   assertEquals(all.waiting(), []);
 });
 
+Deno.test("candidates() puts no judgement of a former version, or from before a hint, in the place of a newer one", () => {
+  const failure = { code: "source_corrupt", next: "never", message: "DATASUM differs", hint: "" } as const;
+  const all = candidates();
+  const { candidate: former } = all.look(facts(), 0, 0, false);
+  all.look(facts({ size: 20 }), 100, 100, false);
+  all.put({ ...former, standing: { is: "refused", failure } });
+  assertEquals([all.get("a.fits")?.facts.size, all.unsettled()], [20, 1]);
+  const { candidate: calm } = all.look(facts({ size: 20 }), 200, 200, false);
+  all.stir("a.fits", true);
+  all.put({ ...calm, standing: { is: "refused", failure } });
+  assertEquals([all.get("a.fits")?.closed, all.unsettled()], [true, 1]);
+});
+
 Deno.test("waitingOf() shows a refused file with its reason", () => {
   const failure = { code: "bad_name", next: "never", message: "Cannot send it", hint: "Rename it." } as const;
   const shown = waitingOf({ ...look(undefined, facts(), 0, 77), standing: { is: "refused", failure } });
