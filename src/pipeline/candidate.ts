@@ -27,6 +27,8 @@ export interface Candidate {
   readonly closed: boolean;
   /** Goes up with every hint of a change, so that a judgement made meanwhile is known to be out of date. */
   readonly stirs: number;
+  /** How many of them had come by the last look. */
+  readonly seenStirs: number;
   /** Only its ctime differs from what the ledger knows: its content must be compared. */
   readonly recheck: boolean;
   readonly verdict?: Verdict;
@@ -71,7 +73,7 @@ export interface Waiting {
 /** A look at a file: the candidate with the facts found now. */
 export function look(former: Candidate | undefined, facts: FileFacts, now: number, wall: number, recheck = false): Candidate {
   if (former !== undefined && sameVersion(former.facts, facts)) {
-    return { ...former, facts, lookedAt: now, looks: former.looks + 1, recheck };
+    return { ...former, facts, lookedAt: now, looks: former.looks + 1, seenStirs: former.stirs, recheck };
   }
   return {
     facts,
@@ -81,8 +83,10 @@ export function look(former: Candidate | undefined, facts: FileFacts, now: numbe
     lookedAt: now,
     looks: 1,
     grew: former !== undefined && facts.identity === former.facts.identity && facts.size > former.facts.size,
-    closed: former?.closed ?? false,
+    // A change without a hint: some were lost, and with them what came after the close.
+    closed: former !== undefined && former.closed && former.stirs !== former.seenStirs,
     stirs: former?.stirs ?? 0,
+    seenStirs: former?.stirs ?? 0,
     recheck,
     declared: former?.declared ?? null,
     standing: { is: "new" },

@@ -39,7 +39,8 @@ export function candidates(): Candidates {
       const former = all.get(facts.path);
       const met = look(former, facts, now, wall, recheck);
       const hinted = closes.get(facts.path);
-      const candidate = former === undefined && hinted !== undefined ? stir(met, hinted) : met;
+      // The hint came before this look.
+      const candidate = former === undefined && hinted !== undefined ? { ...stir(met, hinted), seenStirs: met.stirs + 1 } : met;
       closes.delete(facts.path);
       all.set(facts.path, candidate);
       return { candidate, first: former === undefined };
@@ -52,7 +53,7 @@ export function candidates(): Candidates {
     put(candidate) {
       const now = all.get(candidate.facts.path);
       if (now?.stirs !== candidate.stirs || !sameVersion(now.facts, candidate.facts)) return;
-      all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt });
+      all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt, seenStirs: now.seenStirs });
     },
     forget(path) {
       all.delete(path);

@@ -62,6 +62,15 @@ Deno.test("candidates() keeps a hint that came before the first look", () => {
   assertEquals(all.get("a.fits")?.closed, false);
 });
 
+Deno.test("candidates() believes a close no longer once the file changed and no hint told so", () => {
+  const all = candidates();
+  const closed = (size: number) => all.look(facts({ size }), 0, 0, false).candidate.closed;
+  all.stir("a.fits", true);
+  assertEquals([closed(10), closed(10), closed(20)], [true, true, false]);
+  all.stir("a.fits", true);
+  assertEquals([closed(30), closed(40)], [true, false]);
+});
+
 Deno.test("candidates() tells what is due", () => {
   const all = candidates();
   const { candidate } = all.look(facts(), 0, 0, false);
