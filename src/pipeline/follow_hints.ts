@@ -90,7 +90,7 @@ export function hintFollower(tools: HintTools): HintFollower {
       return stirs?.has("create") || stirs?.has("rename") ? "created" : "changed";
     };
     const { open } = judge.meet(found, { news });
-    const all = marked.length > 0 ? [...open, ...await judge.revisit(marked, signal)] : open;
+    const all = marked.length > 0 ? [...open, ...await judge.revisit(marked, signal, { retry: true })] : open;
     if (all.length > 0) await judge.judge(all, signal);
     for (const path of folders) {
       await listWhole(path, true, signal);

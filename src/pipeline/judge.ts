@@ -12,11 +12,11 @@ import { type Candidate, isParked, observation, sameVersion } from "./candidate.
 import { inBatches } from "./in_batches.ts";
 import { hasEmptyTail, inspectContent } from "./inspect_content.ts";
 import type { JudgeTools } from "./judge_tools.ts";
-import { isCurrent, markersOf } from "./marker.ts";
+import { isMarked } from "./marker.ts";
 import { folderOf, lastPart } from "./patterns.ts";
 import { oneByOne } from "./one_by_one.ts";
-import { settle, type Settlement } from "./settle.ts";
-import { absolutePathOf, pathIn } from "./source_path.ts";
+import { NO_MARKER, settle, type Settlement } from "./settle.ts";
+import { absolutePathOf } from "./source_path.ts";
 import { corrupt, unreadable } from "./source_faults.ts";
 import type { WriterState } from "./writers.ts";
 
@@ -28,7 +28,7 @@ export interface Judge {
    */
   meet(found: readonly FileFacts[], options?: MeetOptions): { readonly open: string[]; readonly allKnown: boolean };
   /** Looks at these files again, then as {@linkcode Judge.meet}. */
-  revisit(paths: readonly string[], signal: AbortSignal): Promise<string[]>;
+  revisit(paths: readonly string[], signal: AbortSignal, options?: MeetOptions): Promise<string[]>;
   /** Looks at these no sooner than after `againMs`. */
   postpone(paths: readonly string[], againMs: number): void;
   /** Judges candidates and admits what is finished; returns how many were admitted. */
@@ -41,7 +41,7 @@ export interface Judge {
 
 /** How files are met. */
 export interface MeetOptions {
-  /** Gives those a chance that were refused for a reason that may pass. */
+  /** Gives those a chance that were given up for a reason that may pass. */
   readonly retry?: boolean;
   /** When they were found, at the earliest (monotonic): those that were looked at since are open, and stay as they are. */
   readonly asOf?: number;
@@ -78,7 +78,7 @@ export function judgeOf(tools: JudgeTools): Judge {
     const { candidate, first } = candidates.look(facts, system.monotonic(), system.now(), recheck);
     if (first && !recheck) announce(facts.path, news(facts.path));
     if (!isParked(candidate)) return true;
-    if (!retry || candidate.standing.is !== "refused" || candidate.standing.failure.next !== "later") return false;
+    if (!retry || !mayPass(candidate)) return false;
     const { verdict: _, ...again } = candidate;
     candidates.put({ ...again, standing: { is: "new" } });
     return true;
@@ -89,13 +89,13 @@ export function judgeOf(tools: JudgeTools): Judge {
     if (wanted) tell({ type, job: job.name, path });
   }
 
-  async function revisit(paths: readonly string[], signal: AbortSignal): Promise<string[]> {
+  async function revisit(paths: readonly string[], signal: AbortSignal, options: MeetOptions = {}): Promise<string[]> {
     const found: FileFacts[] = [];
     await inBatches(paths, LOOKS_AT_ONCE, signal, async (path) => {
       const facts = await factsOf(path);
       if (facts !== null) found.push(facts);
     });
-    return meet(found).open;
+    return meet(found, options).open;
   }
 
   /** The file as it is now; null, and no candidate any more, where there is none. */
@@ -176,7 +176,8 @@ export function judgeOf(tools: JudgeTools): Judge {
     try {
       const local = await writers.isLocal(start.facts, absolute(folderOf(path)));
       const costly = COSTLY.test(path);
-      const marker = await hasMarker(start.facts);
+      const marker = job.completeness === "marker" &&
+        await isMarked(start.facts, job.marker, (path) => system.facts(absolute(path)));
       const writer = writerOf?.(absolute(path), local);
       let candidate = start;
       while (true) {
@@ -259,15 +260,6 @@ export function judgeOf(tools: JudgeTools): Judge {
     candidates.put({ ...candidate, told, standing: { is: "refused", failure } });
   }
 
-  async function hasMarker(facts: FileFacts): Promise<boolean> {
-    if (job.completeness !== "marker") return false;
-    for (const name of markersOf(lastPart(facts.path), job.marker)) {
-      const marker = await system.facts(absolute(pathIn(folderOf(facts.path), name)));
-      if (marker !== null && isCurrent(marker.mtimeMs, facts.mtimeMs)) return true;
-    }
-    return false;
-  }
-
   function postpone(paths: readonly string[], againMs: number): void {
     for (const path of paths) {
       const candidate = candidates.get(path);
@@ -276,6 +268,13 @@ export function judgeOf(tools: JudgeTools): Judge {
   }
 
   return { meet, revisit, judge, postpone, hasInHand: (path) => inHand.has(path), idle: () => inHand.size === 0 };
+}
+
+/** Whether what it was given up for may pass without any change of the file itself. */
+function mayPass({ standing }: Candidate): boolean {
+  return standing.is === "refused"
+    ? standing.failure.next === "later"
+    : standing.is === "incomplete" && standing.reason === NO_MARKER;
 }
 
 const isArrival = (event: string) => event === "create" || event === "rename";

@@ -6,6 +6,9 @@
  * @module
  */
 import { nameParts } from "../domain/name_parts.ts";
+import type { FileFacts } from "../domain/source_file.ts";
+import { folderOf, lastPart } from "./patterns.ts";
+import { pathIn } from "./source_path.ts";
 
 /** Whether a file of this name is a marker by this template. */
 export function isMarker(name: string, template: string): boolean {
@@ -24,6 +27,19 @@ export function markersOf(name: string, template: string): string[] {
 /** Whether a marker with this time speaks for a file with that time; both in milliseconds since 1970. */
 export function isCurrent(markerMtimeMs: number, fileMtimeMs: number): boolean {
   return markerMtimeMs >= fileMtimeMs - COARSEST_TIMESTAMP_MS;
+}
+
+/** Whether a marker by this template stands beside the file and speaks for it; `look` takes paths as the file's. */
+export async function isMarked(
+  file: FileFacts,
+  template: string,
+  look: (path: string) => Promise<{ readonly mtimeMs: number } | null>,
+): Promise<boolean> {
+  for (const name of markersOf(lastPart(file.path), template)) {
+    const marker = await look(pathIn(folderOf(file.path), name));
+    if (marker !== null && isCurrent(marker.mtimeMs, file.mtimeMs)) return true;
+  }
+  return false;
 }
 
 /** FAT keeps times in steps of two seconds. */

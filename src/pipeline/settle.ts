@@ -136,7 +136,8 @@ function reasonOf(file: Observation): string {
 }
 
 const FINISHED: Settlement = { is: "finished", incomplete: null };
-const NO_MARKER = "its done-marker is missing";
+/** The reason of a file that is given up for nothing but its marker. */
+export const NO_MARKER = "its done-marker is missing";
 const SECOND_LOOK_MS = 20;
 const OFTEN_MS = 1_000;
 const SELDOM_MS = 30_000;

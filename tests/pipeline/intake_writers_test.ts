@@ -166,6 +166,18 @@ Deno.test("intake() takes a file with its marker, and a new version only with a 
   await rig.until(() => rig.admitted().length === 2, "the new version is admitted");
 });
 
+for (const watchMode of ["events", "poll"] as const) {
+  Deno.test(`intake() takes a file whose marker comes after it was given up, by ${watchMode}`, async () => {
+    const job = { completeness: "marker", incompleteAfterMs: 100, watchMode, rescanIntervalMs: 1_000 } as const;
+    await using rig = await runningIntake({ job });
+    await rig.write("a.fits", image);
+    await rig.until(() => rig.told("incomplete", "a.fits").length === 1, "it is given up");
+    await Deno.writeTextFile(`${rig.root}/a.fits.done`, "");
+    await rig.until(() => rig.admitted().length === 1, "the marked file is admitted");
+    assertEquals(rig.told("incomplete").length, 1);
+  });
+}
+
 Deno.test("intake() tells once that a file stays incomplete, and takes it when it is whole after all", async () => {
   await using rig = await runningIntake({ job: { incompleteAfterMs: 400 } });
   rig.whole("half.fits", image);
