@@ -16,7 +16,7 @@ import { isMarked } from "./marker.ts";
 import { folderOf, lastPart } from "./patterns.ts";
 import { oneByOne } from "./one_by_one.ts";
 import { NO_MARKER, settle, type Settlement } from "./settle.ts";
-import { absolutePathOf } from "./source_path.ts";
+import { absolutePathOf, pathIn } from "./source_path.ts";
 import { corrupt, unreadable } from "./source_faults.ts";
 import type { WriterState } from "./writers.ts";
 
@@ -176,8 +176,7 @@ export function judgeOf(tools: JudgeTools): Judge {
     try {
       const local = await writers.isLocal(start.facts, absolute(folderOf(path)));
       const costly = COSTLY.test(path);
-      const marker = job.completeness === "marker" &&
-        await isMarked(start.facts, job.marker, (path) => system.facts(absolute(path)));
+      const marker = job.completeness === "marker" && await hasMarker(start.facts);
       const writer = writerOf?.(absolute(path), local);
       let candidate = start;
       while (true) {
@@ -258,6 +257,11 @@ export function judgeOf(tools: JudgeTools): Judge {
     const told = `refused: ${failure.code}`;
     if (candidate.told !== told) tell({ type: "refused", job: job.name, path: candidate.facts.path, failure });
     candidates.put({ ...candidate, told, standing: { is: "refused", failure } });
+  }
+
+  function hasMarker({ path, mtimeMs }: FileFacts): Promise<boolean> {
+    const look = (name: string) => system.facts(absolute(pathIn(folderOf(path), name)));
+    return isMarked({ name: lastPart(path), mtimeMs }, job.marker, look);
   }
 
   function postpone(paths: readonly string[], againMs: number): void {

@@ -6,9 +6,6 @@
  * @module
  */
 import { nameParts } from "../domain/name_parts.ts";
-import type { FileFacts } from "../domain/source_file.ts";
-import { folderOf, lastPart } from "./patterns.ts";
-import { pathIn } from "./source_path.ts";
 
 /** Whether a file of this name is a marker by this template. */
 export function isMarker(name: string, template: string): boolean {
@@ -29,14 +26,14 @@ export function isCurrent(markerMtimeMs: number, fileMtimeMs: number): boolean {
   return markerMtimeMs >= fileMtimeMs - COARSEST_TIMESTAMP_MS;
 }
 
-/** Whether a marker by this template stands beside the file and speaks for it; `look` takes paths as the file's. */
+/** Whether a marker by this template stands beside the file and speaks for it; `look` is given names in the file's folder. */
 export async function isMarked(
-  file: FileFacts,
+  file: { readonly name: string; readonly mtimeMs: number },
   template: string,
-  look: (path: string) => Promise<{ readonly mtimeMs: number } | null>,
+  look: (name: string) => Promise<{ readonly mtimeMs: number } | null>,
 ): Promise<boolean> {
-  for (const name of markersOf(lastPart(file.path), template)) {
-    const marker = await look(pathIn(folderOf(file.path), name));
+  for (const name of markersOf(file.name, template)) {
+    const marker = await look(name);
     if (marker !== null && isCurrent(marker.mtimeMs, file.mtimeMs)) return true;
   }
   return false;
