@@ -123,7 +123,19 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     } catch (error) {
       signal.throwIfAborted();
       if (faultOf(error) === "not_found") return null;
-      throw localFailure(error, `read "${printable(relative)}" back from ${where}`);
+      const what = `read "${printable(relative)}" back from ${where}`;
+      if (!OF_ONE_FILE.has(faultOf(error))) throw localFailure(error, what);
+      try {
+        await checkGround();
+      } catch (lost) {
+        throw localFailure(lost, what);
+      }
+      // The disk is there: this is the file's own trouble, and must not hold all others.
+      throw new Failure("mismatch", localFailure(error, what).message, {
+        hint:
+          "Give the account that runs image-transfer the right to read it, or move it away; if that is right, check the disk.",
+        cause: error,
+      });
     }
   }
 
@@ -246,6 +258,9 @@ async function standing(path: string, system: Pick<Files, "facts" | "followedFac
   }
 }
 const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name_too_long", "bad_name"]);
+
+/** What keeps one file from being read while others can be. */
+const OF_ONE_FILE: ReadonlySet<string> = new Set(["permission", "busy", "io"]);
 
 /** The base path in this system's notation; relative ones start at home, as on a remote host. */
 export function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {

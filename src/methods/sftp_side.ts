@@ -148,7 +148,12 @@ export async function openSftpSide(
           },
         );
       }
-      throw refused(`read "${printable(relative)}" back from ${destination.name}`, errors);
+      const failure = refused(`read "${printable(relative)}" back from ${destination.name}`, errors);
+      if (failure.code !== "permission_denied") throw failure;
+      // This file's own trouble (servers say "Failure" for a bad sector): it must not hold all others.
+      throw new Failure("mismatch", failure.message, {
+        hint: "Give the remote account the right to read it, or move it away; if that is right, check the disk there.",
+      });
     } finally {
       await system.remove(local);
     }

@@ -77,7 +77,8 @@ function fromHashes(output: string, paths: readonly string[]): (string | null)[]
 }
 
 function unreadable(path: string): Failure {
-  return new Failure("interrupted", `Cannot read "${printable(path)}" back at the destination`, {
-    hint: "Check the rights of the remote account and the health of the disk there.",
+  // A mismatch is this file's own: an outage would hold all others.
+  return new Failure("mismatch", `Cannot read "${printable(path)}" back at the destination, though it is there`, {
+    hint: "Give the remote account the right to read it, or move it away; if that is right, check the disk there.",
   });
 }

@@ -1,13 +1,15 @@
 /**
  * The destination's disk is full, read-only, or not mounted: the destination holds and says why, others go on, nothing
- * is written into an empty mount point, and everything goes on by itself when the disk is as it should be.
+ * is written into an empty mount point, and everything goes on by itself when the disk is as it should be. A file there
+ * that cannot be read is its own trouble only.
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { has } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
+import { finalNames } from "../support/observer.ts";
 import { everyDelivered, makeRig, namesIn, tool, troubled, unmounting, until } from "./rig.ts";
 
 for (const method of ["local", "rsync", "sftp"] as const) {
@@ -77,6 +79,33 @@ for (const method of ["local", "rsync", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
       assertEquals((await namesIn(other)).length, 4);
+    },
+  });
+}
+
+/** Without these even root needs the right to read. */
+const PLAIN_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"];
+
+for (const method of ["rsync", "sftp"] as const) {
+  Deno.test({
+    name: `a file that cannot be read at the destination (${method}): it is listed with what to do, and all others arrive`,
+    ignore: !has("root", "sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method, sshd: { through: PLAIN_RIGHTS, sftpOnly: method === "sftp" } });
+      await rig.expose("a.fits", 20_000);
+      await rig.expose("b.fits", 20_000);
+      // The same name and size: it might be the same file, which only its content tells.
+      const { size } = await Deno.stat(`${rig.watched}/a.fits`);
+      await Deno.writeFile(`${rig.there}/a.fits`, new Uint8Array(size));
+      await Deno.chmod(`${rig.there}/a.fits`, 0);
+      const { stderr } = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
+      assertEquals((await Array.fromAsync(finalNames(rig.there))).sort(), ["a.fits", "b.fits"], stderr);
+      const rows = await rig.installation.history();
+      assertEquals(rows.find(({ target }) => target === "b.fits")?.state, "delivered", stderr);
+      const error = rows.find(({ target }) => target === "a.fits")?.error;
+      assertEquals(error?.code, "mismatch", JSON.stringify(error));
+      assertMatch(error?.message ?? "", /Cannot read "a\.fits" back/);
+      assertMatch(error?.hint ?? "", /right to read it/);
     },
   });
 }

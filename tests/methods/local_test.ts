@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { local } from "../../src/methods/local.ts";
 import type { Session } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
+import { rejectsWith } from "../conformance/expectations.ts";
 import { aDestination, ignoreBytes, parcel, publication, STAGING } from "../conformance/rig.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -223,6 +224,36 @@ Deno.test("local publish() flushes the file, then each changed folder, before it
   await session.publish([publication(ready, "2026/07/a.fits")], signal);
   assertEquals(synced[0], `base/${ready}`);
   assertEquals(synced.slice(1).sort(), ["base", "base/2026", "base/2026/07"]);
+});
+
+for (
+  const [trouble, error] of [
+    ["may not be read", new Deno.errors.PermissionDenied("Permission denied (os error 13)")],
+    ["is on a bad sector", new Error("Input/output error (os error 5)")],
+  ] as const
+) {
+  Deno.test(`local digest() says mismatch of a file that ${trouble}, which holds no other`, async () => {
+    await using folder = await tempFolder();
+    const session = await opened(folder, { hash: () => Promise.reject(error) });
+    await folder.write("base/a.fits", "x");
+    const failure = await rejectsWith(() => session.digest(["a.fits"], signal), ["mismatch"]);
+    assertStringIncludes(failure.message, 'Cannot read "a.fits" back');
+    assertStringIncludes(failure.hint, "right to read it");
+  });
+}
+
+Deno.test("local digest() of a disk that does not answer any more is no file's mismatch", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const dead = () => Promise.reject(new Error("Stale file handle (os error 116)"));
+  let gone = false;
+  const session = await opened(folder, {
+    hash: dead,
+    followedFacts: (path) => gone && path === folder.at("base") ? dead() : system.followedFacts(path),
+  });
+  await folder.write("base/a.fits", "x");
+  gone = true;
+  await rejectsWith(() => session.digest(["a.fits"], signal), ["interrupted"]);
 });
 
 Deno.test("local put() with a bandwidth limit copies one file at a time", async () => {
