@@ -89,14 +89,14 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     system,
     tell,
     how: () => watch.how(),
-    scan: (thorough, signal) => reconcile(shared, thorough, signal),
+    scan: (thorough, signal, walking) => reconcile(shared, thorough, signal, walking),
   });
   const watch = watchJob(job, tools, {
     hint(kind, paths) {
       if (!follower.note(kind, paths)) scanner.ask();
       wakeUp.ring();
     },
-    lost: () => scanner.ask(),
+    lost: (anew) => scanner.ask(anew),
   });
   let ended = false;
   let told = { message: "", at: 0 };

@@ -32,16 +32,21 @@ export interface Scan {
 
 /**
  * Walks once; throws where the watched folder itself cannot be read. `thorough` asks the ledger about every file,
- * also about those that the last scan found known.
+ * also about those that the last scan found known. `walking` ends the walk alone.
  */
-export async function reconcile(tools: ReconcileTools, thorough: boolean, signal: AbortSignal): Promise<Scan> {
+export async function reconcile(
+  tools: ReconcileTools,
+  thorough: boolean,
+  signal: AbortSignal,
+  walking = signal,
+): Promise<Scan> {
   const { job, system, patterns, judge, candidates, known, unreadables } = tools;
   const begun = system.monotonic();
   let files = 0;
   let admitted = 0;
   unreadables.scanBegins();
   known.scanBegins(thorough);
-  for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
+  for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, walking)) {
     const wanted = batch.files.filter(({ path }) => patterns.wants(path));
     for (const { path, reason } of batch.unreadable) unreadables.note(path, reason);
     files += wanted.length;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { eitherSignal } from "../domain/either_signal.ts";
 import { failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
 import { reasonOf } from "../domain/reason.ts";
@@ -21,8 +22,8 @@ export type ScanSystem = Pick<Clock, "now" | "monotonic" | "sleep">;
 export interface Scans {
   /** Scans until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
-  /** A scan is wanted soon. */
-  ask(): void;
+  /** A scan is wanted soon. `anew`: another folder stands there, and the scan under way may hang in the former for ever. */
+  ask(anew?: boolean): void;
   /** Scans at once; resolves when a scan that began after this call is done, or the scans have ended. */
   now(): Promise<void>;
   /** Whether a scan came to its end and none is wanted or running. */
@@ -36,8 +37,8 @@ interface ScanTools {
   readonly tell: Tell;
   /** How the folder is watched; null = it is away, there is nothing to scan. */
   readonly how: () => "events" | "poll" | null;
-  /** `thorough` where somebody asked for it. */
-  readonly scan: (thorough: boolean, signal: AbortSignal) => Promise<Scan>;
+  /** `thorough` where somebody asked for it; `walking` ends the walk alone. */
+  readonly scan: (thorough: boolean, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
 }
 
 /** The first scan comes when `run` runs and the folder is watched and asks for one. */
@@ -46,6 +47,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
   let wanted = false;
   let urgent: (() => void)[] = [];
   let running = false;
+  let anew = new AbortController();
   let ended = false;
   let completed = 0;
   let endedAt: number | null = null;
@@ -80,8 +82,11 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
       urgent = [];
       wanted = false;
       running = true;
+      anew = new AbortController();
+      using walking = eitherSignal(signal, anew.signal);
       try {
-        const { files, admitted, milliseconds } = await scan(callers.length > 0, signal);
+        const scanning = scan(callers.length > 0, signal, walking.signal);
+        const { files, admitted, milliseconds } = await unlessAborted(scanning, anew.signal);
         completed++;
         lastMs = milliseconds;
         if (admitted === 0) quietMs = milliseconds;
@@ -92,6 +97,10 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
           break;
         }
         wanted = true;
+        if (anew.signal.aborted) {
+          urgent.push(...callers);
+          continue;
+        }
         lastMs = Math.max(lastMs, AGAIN_MS / REST_FACTOR);
         // A folder that is away is told of by the watch, which notices a moment later where it polls.
         if (how() !== null && faultOf(error) !== "not_found") tell(trouble(job, error));
@@ -107,8 +116,9 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
 
   return {
     run,
-    ask() {
+    ask(isAnew = false) {
       wanted = true;
+      if (isAnew) anew.abort();
       wake.ring();
     },
     now() {
@@ -128,6 +138,18 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
       return slept;
     },
   };
+}
+
+/** Whatever is still going then is left to itself. */
+async function unlessAborted<T>(going: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const leave = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([going, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }
 
 function trouble({ name, watchPath }: Job, error: unknown): Parameters<Tell>[0] {

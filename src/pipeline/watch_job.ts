@@ -21,8 +21,8 @@ export type WatchSystem = Pick<System, "watch" | "followedFacts" | "run" | "plat
 export interface WatchListener {
   /** Something may have changed at these absolute paths. */
   hint(kind: WatchHint["kind"], paths: readonly string[]): void;
-  /** The watch was just set, or lost track: everything must be listed. */
-  lost(): void;
+  /** The watch was just set, or lost track: everything must be listed. `anew`: another folder stands there now. */
+  lost(anew: boolean): void;
 }
 
 /** The watch over one folder. */
@@ -41,14 +41,17 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   const folder = job.watchPath;
   let how: "events" | "poll" | null = null;
   let failure: FailureRecord | null = null;
+  let watched: string | null = null;
   let asked: { readonly looking: ReturnType<WatchSystem["followedFacts"]>; readonly at: number } | null = null;
   let patienceMs = PATIENCE_MS;
 
-  const watching = (by: "events" | "poll") => {
+  const watching = (by: "events" | "poll", identity: string) => {
     if (how !== by || failure !== null) tell({ type: "watching", job: job.name, folder, how: by });
     how = by;
     failure = null;
-    listener.lost();
+    const anew = watched !== null && watched !== identity;
+    watched = identity;
+    listener.lost(anew);
   };
   const notWatching = (why: FailureRecord) => {
     if (failure?.message !== why.message) tell({ type: "not_watching", job: job.name, folder, failure: why });
@@ -79,8 +82,8 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
     const begun = system.monotonic();
     try {
       for await (const { kind, paths } of system.watch(folder, isDeep(job), signal)) {
-        if (how !== "events") watching("events");
-        else if (paths.length === 0) listener.lost();
+        if (how !== "events") watching("events", identity);
+        else if (paths.length === 0) listener.lost(false);
         if (paths.length > 0) listener.hint(kind, paths);
       }
     } catch (error) {
@@ -102,7 +105,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   /** Polls until the folder is another one, or for so long. The listing itself is done by whoever listens. */
   async function poll(identity: string, forMs: number, signal: AbortSignal): Promise<void> {
     const begun = system.monotonic();
-    watching("poll");
+    watching("poll", identity);
     while (!signal.aborted && system.monotonic() - begun < forMs) {
       await system.sleep(ROOT_CHECK_MS, signal);
       if (await rootIdentity(signal).catch(() => null) !== identity) return;

@@ -12,6 +12,9 @@ interface Bench extends AsyncDisposable {
   readonly told: Happening[];
   how: "events" | "poll" | null;
   fails: Error | null;
+  hangs: boolean;
+  /** Ends the walk of the last scan. */
+  walking: AbortSignal | null;
 }
 
 function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench {
@@ -23,12 +26,16 @@ function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench 
     told: [],
     how,
     fails: null,
+    hangs: false,
+    walking: null,
     scans: scans(aJob("/data", { rescanIntervalMs: 300_000 }), {
       system: clock,
       tell: (event) => made.told.push(event),
       how: () => made.how,
-      scan: async (thorough, signal) => {
+      scan: async (thorough, signal, walking) => {
+        made.walking = walking;
         made.begun.push({ at: clock.monotonic(), thorough });
+        if (made.hangs) await new Promise(() => {});
         await clock.sleep(scanMs, signal);
         if (made.fails) throw made.fails;
         return { files: 3, admitted, milliseconds: scanMs };
@@ -178,4 +185,21 @@ Deno.test("scans() leaves a folder that is away to the watch, and calls no troub
     message: 'Job spring: Cannot look into "/data": Permission denied. ' +
       "Let the account that runs image-transfer read the folder; it is tried again at the next rescan.",
   });
+});
+
+Deno.test("ask() of scans() leaves a scan that hangs to itself only where another folder stands there", async () => {
+  await using rig = bench();
+  rig.hangs = true;
+  let done = false;
+  void rig.scans.now().then(() => done = true);
+  await rig.clock.advance(1_000);
+  const hanging = rig.walking;
+  rig.hangs = false;
+  rig.scans.ask();
+  await rig.clock.advance(600_000);
+  assertEquals([times(rig), hanging?.aborted, rig.scans.done()], [[0], false, false]);
+  rig.scans.ask(true);
+  await rig.clock.advance(1_000);
+  assertEquals([times(rig).length, hanging?.aborted, done, rig.scans.done()], [2, true, true, true]);
+  assertEquals(rig.told.map(({ type }) => type), ["scanned"]);
 });

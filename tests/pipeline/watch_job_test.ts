@@ -40,7 +40,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
   };
   const watch = watchJob(aJob("/data", changes), { system, tell: (event) => told.push(event) }, {
     hint: (kind, paths) => heard.push(`${kind} ${paths}`),
-    lost: () => heard.push("lost"),
+    lost: (anew) => heard.push(anew ? "lost anew" : "lost"),
   });
   const running = watch.run(ending.signal);
   return {
@@ -105,7 +105,7 @@ for (const watchMode of ["events", "poll"] as const) {
     rig.heard.length = 0;
     rig.world.identity = "1:2";
     await rig.clock.advance(5_000);
-    assertEquals(rig.heard, ["lost"]);
+    assertEquals(rig.heard, ["lost anew"]);
   });
 }
 
