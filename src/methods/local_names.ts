@@ -29,6 +29,8 @@ export interface LocalNames {
   ): Promise<{ former?: string }>;
   /** Flushes the folders that hold `folder`, so that its own name survives a power cut. */
   flushUpwards(folder: string): Promise<void>;
+  /** These folders, which `changed` named, are flushed now: files that go there need no flush of the folder's own name any more. */
+  remember(changed: Iterable<string>): void;
   /** Forgets which folders are flushed, after a flush that failed. */
   forget(): void;
 }
@@ -46,16 +48,14 @@ export function nameKey(path: string): string {
  * one folder below it, see `localSide`.
  */
 export function createLocalNames(base: string, system: System, makeBelow: (folder: string) => Promise<void>): LocalNames {
-  /** Folders that were seen to be there and whose own names are flushed, or will be with this batch. */
+  /** Folders that were seen to be there and whose own names are flushed: not before, as another batch may rely on it. */
   const known = new Set<string>([base]);
 
   async function makeFolders(
-    target: string,
     item: Publication,
     pathOf: (relative: string) => string,
     changed: Set<string>,
   ): Promise<void> {
-    if (known.has(dirname(target))) return;
     const parts = item.target.split("/").slice(0, -1);
     for (let depth = 1; depth <= parts.length; depth++) {
       const folder = pathOf(parts.slice(0, depth).join("/"));
@@ -70,7 +70,6 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
       }
       // Also where it was there already: a crash may have come between its making and its flushing.
       changed.add(dirname(folder));
-      known.add(folder);
     }
   }
 
@@ -85,14 +84,15 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
     if (item.fileMode !== null) await system.setMode(staged, item.fileMode);
     await system.sync(staged);
     try {
-      await makeFolders(target, item, pathOf, changed);
+      // What this batch has changed it flushes itself.
+      if (!known.has(dirname(target)) && !changed.has(dirname(target))) await makeFolders(item, pathOf, changed);
       changed.add(dirname(target));
       return await inTurn(nameKey(target), () => name(staged, target, item, pathOf, signal));
     } catch (error) {
       // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
       if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
       forget();
-      await makeFolders(target, item, pathOf, changed);
+      await makeFolders(item, pathOf, changed);
       return await inTurn(nameKey(target), () => name(staged, target, item, pathOf, signal));
     }
   }
@@ -211,6 +211,9 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
   return {
     give,
     forget,
+    remember: (changed) => {
+      for (const folder of changed) known.add(folder);
+    },
     flushUpwards: async (folder) => {
       for (let parent = dirname(folder), child = folder; parent !== child; child = parent, parent = dirname(parent)) {
         await system.sync(parent);

@@ -199,6 +199,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       try {
         // Folders last and once each: a rename is on the disk when its folder is.
         await atMost(AT_ONCE, [...changed], (folder) => system.sync(folder));
+        names.remember(changed);
       } catch (error) {
         names.forget();
         throw await blame(error, `flush folders of ${where} to the disk`);

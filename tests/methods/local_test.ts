@@ -226,6 +226,34 @@ Deno.test("local publish() flushes the file, then each changed folder, before it
   assertEquals(synced.slice(1).sort(), ["base", "base/2026", "base/2026/07"]);
 });
 
+Deno.test("local publish() into a folder that another publish() has just made returns when that folder's own name is flushed", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const flushing = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  let first = true;
+  const synced: string[] = [];
+  const session = await opened(folder, {
+    sync: async (path) => {
+      if (path === folder.at("base") && first) {
+        first = false;
+        flushing.resolve();
+        await released.promise;
+      }
+      await system.sync(path);
+      synced.push(path);
+    },
+  });
+  const ready = [await staged(folder, session, "1"), await staged(folder, session, "2")];
+  const publishing = session.publish([publication(ready[0]!, "night/1.fits")], signal);
+  await flushing.promise;
+  await session.publish([publication(ready[1]!, "night/2.fits")], signal);
+  const flushed = synced.includes(folder.at("base"));
+  released.resolve();
+  await publishing;
+  assert(flushed, `only flushed: ${synced}`);
+});
+
 for (
   const [trouble, error] of [
     ["may not be read", new Deno.errors.PermissionDenied("Permission denied (os error 13)")],
