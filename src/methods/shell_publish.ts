@@ -26,10 +26,19 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string
     if (items.length === 0) return [];
     const script = tools.perl ? perlScript(items, tools) : shScript(items, tools);
     const output = await inTurn(place, () => inBase(`publish files below ${where}`, script, signal));
-    const lines = output.split("\n");
-    return items.map((item, index) => outcomeOf(lines[index] ?? "", item, where));
+    // Something that runs there may print into the answer: a line more would give each file its neighbour's.
+    const lines = output.split("\n").filter((line) => ANSWER.test(line));
+    if (lines.length !== items.length) {
+      throw new Failure("interrupted", `Cannot understand the answer to the publication below ${where}`, {
+        hint: "It is tried again by itself. If it stays so, see that start-up files of the remote shell print nothing.",
+      });
+    }
+    return items.map((item, index) => outcomeOf(lines[index]!, item, where));
   };
 }
+
+/** What the programs say of one file. */
+const ANSWER = /^(?:ok|exists|folder|former \d+|fail .*)$/s;
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
