@@ -6,8 +6,12 @@
  *
  * @module
  */
+import { SYNCED_WHOLE } from "./synced_whole.ts";
 
-/** Arguments: `sync -f` or nothing, and from how many files on it is used in place of an fsync for each. */
+/**
+ * Arguments: `sync -f` or nothing, and from how many files on it is used in place of an fsync for each, where the file system
+ * is one for it.
+ */
 export const PUBLISH_PERL = String.raw`
 use strict; use IO::Handle; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use Fcntl qw(:DEFAULT :flock);
 my ($syncf, $many) = @ARGV;
@@ -15,7 +19,7 @@ binmode STDIN; binmode STDOUT;
 $/ = "\0"; my @field = <STDIN>; chomp @field;
 my (@item, %seen, %dirty, @answer);
 push @item, [splice @field, 0, 7] while @field;
-my $whole = $syncf && @item >= $many;
+my $whole = $syncf && @item >= $many && qx(stat -f -c %t . 2>/dev/null) =~ /^(?:${SYNCED_WHOLE.join("|")})$/;
 
 sub flush {
   my ($path) = @_;

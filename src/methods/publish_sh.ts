@@ -6,6 +6,7 @@
  */
 import type { Flush } from "./shell_tools.ts";
 import { shellWords, wordGroups } from "./shell_quote.ts";
+import { SYNCED_WHOLE } from "./synced_whole.ts";
 
 /** One call: `p staged target policy stem ending fileMode folderMode parent`. Prints the same lines as the perl program. */
 export const PUBLISH_SH = `
@@ -60,6 +61,8 @@ p() {
   if [ -e "$2" ] || [ -L "$2" ]; then
     if [ "$3" != overwrite ] && { [ -L "$2" ] || ! cmp -s "$1" "$2"; }; then
       [ "$3" = version ] || { say exists; return; }
+      # Comparing may take long: who gave this attempt up has removed it, and what has the name now may be newer.
+      [ -f "$1" ] || { say "fail staged file: No such file or directory"; return; }
       keep "$2" "$4" "$5" || { fail "$e"; return; }
       answer="former $n"
     fi
@@ -86,9 +89,14 @@ export function deviceFunction(stat: readonly string[]): string {
 export function flushScript(flush: Flush, paths: readonly string[]): string {
   switch (flush) {
     case "sync -f":
-      return "sync -f . 2>&1 || exit 9\n";
+      // With names, and without -f, it is an fsync of each.
+      return `case "$(stat -f -c %t . 2>/dev/null)" in
+${SYNCED_WHOLE.join("|")}) sync -f . 2>&1 || exit 9 ;;
+*) ${flushEach("sync", paths)} ;;
+esac
+`;
     case "fsync":
-      return FSYNC + wordGroups(paths).map((group) => `flush ${shellWords(group)}\n`).join("");
+      return flushEach("fsync", paths);
     case "sync":
       return "sync\n";
   }
@@ -96,10 +104,13 @@ export function flushScript(flush: Flush, paths: readonly string[]): string {
 }
 
 /** Flushes what is there of the names; one process where all are. */
-const FSYNC = `flush() {
+function flushEach(program: "fsync" | "sync", paths: readonly string[]): string {
+  const define = `flush() {
   for f; do
-    [ -e "$f" ] || { for f; do [ ! -e "$f" ] || fsync "$f" 2>&1 || exit 9; done; return 0; }
+    [ -e "$f" ] || { for f; do [ ! -e "$f" ] || ${program} "$f" 2>&1 || exit 9; done; return 0; }
   done
-  fsync "$@" 2>&1 || exit 9
+  ${program} "$@" 2>&1 || exit 9
 }
 `;
+  return define + wordGroups(paths).map((group) => `flush ${shellWords(group)}\n`).join("");
+}

@@ -31,3 +31,33 @@ Deno.test({
     assertEquals(new Set(found).size, programs * rounds);
   },
 });
+
+Deno.test({
+  name: "PUBLISH_PERL flushes a file system as a whole only where that is known to reach the disk",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const [EXT, FUSE, CIFS, UNKNOWN] = ["ef53", "65735546", "ff534d42", ""];
+    for (const [magic, whole] of [[EXT, true], [FUSE, false], [CIFS, false], [UNKNOWN, false]] as const) {
+      await using folder = await tempFolder();
+      const tools = { stat: `echo ${magic}`, sync: `echo "$@" >> ${folder.at("synced")}` };
+      for (const [name, script] of Object.entries(tools)) {
+        await Deno.chmod(await folder.write(`bin/${name}`, `#!/bin/sh\n${script}\n`), 0o755);
+      }
+      await folder.write("base/.staging/1", "1");
+      const fields = [".staging/1", "m.fits", "version", "m", ".fits", "", ""].map((field) => `${field}\0`).join("");
+      const { stdout } = await createSystem().run(
+        {
+          program: "perl",
+          args: ["-e", PUBLISH_PERL, "sync -f", "1"],
+          cwd: folder.at("base"),
+          env: { PATH: `${folder.at("bin")}:${Deno.env.get("PATH")}` },
+        },
+        new AbortController().signal,
+        fields,
+      );
+      assertEquals(stdout, "ok\n");
+      const names = (await Array.fromAsync(Deno.readDir(folder.path))).map(({ name }) => name);
+      assertEquals(names.includes("synced"), whole, magic);
+    }
+  },
+});
