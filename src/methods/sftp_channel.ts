@@ -119,6 +119,11 @@ class Channel implements SftpChannel {
     }
     this.answered = true;
     const errors = await this.#errors(this.#fences - 1);
+    // Only their end is kept: a command whose error was cut off would look like one that worked.
+    if (this.#at(errors, first) < 0) {
+      this.#lose(new Failure("interrupted", `Lost the answers of sftp for ${this.destination.name}: it printed too many errors`));
+      throw this.lost;
+    }
     const replies = commands.map((_, index) => ({
       // The first line is the echo of the command.
       output: this.#between(this.#text, first + index).replace(/^[^\n]*\n?/, ""),
