@@ -37,10 +37,10 @@ export function nulList(words: readonly string[]): string {
   return `{ ${wordGroups(words).map((group) => `printf '%s\\0' ${shellWords(group)}\n`).join("")}}`;
 }
 
-/** A name that can stand on a line of a tool's output without being changed or split. */
+/** A name that can stand on a line of a tool's output without being changed or split; U+2028 and U+2029 would split ours. */
 export function isPlain(name: string): boolean {
   // deno-lint-ignore no-control-regex
-  return !/[\x00-\x1f\x7f\\]/.test(name);
+  return !/[\x00-\x1f\x7f\\\u2028\u2029]/.test(name);
 }
 
 /** One line a path: `<octal mode> <bytes>`, `-`, or `? <error>`. */

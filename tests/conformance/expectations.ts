@@ -43,6 +43,7 @@ export const HOSTILE_NAMES: readonly string[] = [
   "星雲.fits",
   "🔭.fits",
   "\u202egnp.fits",
+  "line\u2028separator.fits",
   "x".repeat(250) + ".fits",
   "é".repeat(125) + ".fits",
   "new\nline",
