@@ -129,10 +129,12 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
   };
 }
 
-/** Moves the larger of a part and of the hidden one that a killed rsync left beside it. */
+/** Moves the larger of a part and of the hidden one that a killed rsync left beside it, which only its owner may read. */
 const TAKE_OVER = `m() {
   best=$(ls -1S "$1" "\${1%/*}/.\${1##*/}".?????? 2>/dev/null | head -n 1)
-  [ -z "$best" ] || mv -f "$best" "$2" 2>&1 || exit ${FAILED}
+  [ -n "$best" ] || return 0
+  mv -f "$best" "$2" 2>&1 || exit ${FAILED}
+  chmod =rw "$2" 2>/dev/null || :
 }
 `;
 

@@ -1,60 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Destination } from "../../src/domain/job.ts";
-import type { MethodContext, Session } from "../../src/methods/method.ts";
 import { sftp } from "../../src/methods/sftp.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import type { System } from "../../src/system/system.ts";
 import { rejectsWith } from "../conformance/expectations.ts";
-import { aDestination, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
+import { digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
 import { has, which } from "../support/needs.ts";
-import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
+import type { SshdOptions } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { openBench } from "./bench.ts";
 
 const ignore = !has("sshd");
 const signal = new AbortController().signal;
 
-interface Bench extends AsyncDisposable {
-  readonly server: Sshd;
-  readonly folder: TempFolder;
-  connect(settings?: Partial<Destination>, changes?: Partial<System>): Promise<Session>;
-  source(name: string, bytes: Uint8Array): Promise<Parameters<typeof parcel>[0]>;
-}
-
-async function bench(options: SshdOptions = {}): Promise<Bench> {
-  const server = await startSshd(options);
-  const folder = await tempFolder();
-  const sessions: Session[] = [];
-  return {
-    server,
-    folder,
-    connect: async (settings = {}, changes = {}) => {
-      const destination = aDestination({ host: server.host, port: server.port, basePath: folder.at("base"), ...settings });
-      const system = { ...server.configure(createSystem()), ...changes };
-      const context: MethodContext = {
-        system,
-        stagingRoot: STAGING,
-        workFolder: folder.at("work"),
-        spoolFolder: folder.at("spool"),
-        tell: () => {},
-      };
-      const session = await sftp.connect(destination, context, signal);
-      sessions.push(session);
-      await session.attach(true, signal);
-      return session;
-    },
-    source: async (name, bytes) => {
-      const absolutePath = await folder.write(`source/${name}`, bytes);
-      return { job: "job", path: name, absolutePath, size: bytes.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
-    },
-    [Symbol.asyncDispose]: async () => {
-      await server.thaw();
-      for (const session of sessions) await session[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
+const bench = (options: SshdOptions = {}) => openBench(sftp, options);
 
 for (const sftpOnly of [false, true]) {
   const kind = sftpOnly ? "sftp without a shell" : "sftp";

@@ -1,0 +1,57 @@
+/**
+ * A method at work with a private sshd: sessions on a folder that the test looks into from behind.
+ *
+ * @module
+ */
+import type { Destination } from "../../src/domain/job.ts";
+import type { Method, MethodContext, Session } from "../../src/methods/method.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
+import { aDestination, type parcel, STAGING } from "../conformance/rig.ts";
+import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+export interface Bench extends AsyncDisposable {
+  readonly server: Sshd;
+  readonly folder: TempFolder;
+  /** A session that is attached to the folder `base`, made for it. */
+  connect(settings?: Partial<Destination>, changes?: Partial<System>): Promise<Session>;
+  source(name: string, bytes: Uint8Array): Promise<Parameters<typeof parcel>[0]>;
+}
+
+/** Starts the server; everything goes when the test ends. */
+export async function openBench(method: Method, options: SshdOptions = {}): Promise<Bench> {
+  const signal = new AbortController().signal;
+  const server = await startSshd(options);
+  const folder = await tempFolder();
+  const sessions: Session[] = [];
+  return {
+    server,
+    folder,
+    connect: async (settings = {}, changes = {}) => {
+      const destination = aDestination({ host: server.host, port: server.port, basePath: folder.at("base"), ...settings });
+      const system = { ...server.configure(createSystem()), ...changes };
+      const context: MethodContext = {
+        system,
+        stagingRoot: STAGING,
+        workFolder: folder.at("work"),
+        spoolFolder: folder.at("spool"),
+        tell: () => {},
+      };
+      const session = await method.connect(destination, context, signal);
+      sessions.push(session);
+      await session.attach(true, signal);
+      return session;
+    },
+    source: async (name, bytes) => {
+      const absolutePath = await folder.write(`source/${name}`, Uint8Array.from(bytes));
+      return { job: "job", path: name, absolutePath, size: bytes.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server.thaw();
+      for (const session of sessions) await session[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
