@@ -83,6 +83,7 @@ function rsyncCarrier({ destination, context, connection, tools, side }: Carrier
   return Promise.resolve({
     method: "rsync",
     about: pair.about,
+    takesOver: true,
     carry,
     makeReady: runs.startAhead,
     close: runs.close,

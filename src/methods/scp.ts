@@ -86,6 +86,7 @@ function scpCarrier(
   return Promise.resolve({
     method: "scp",
     about: `scp${version ? ` of OpenSSH ${version.major}.${version.minor}` : ""}`,
+    takesOver: false,
     carry,
     finish: (parcels, signal) => setRight(parcels, destination, side, signal),
   });

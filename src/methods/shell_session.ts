@@ -18,6 +18,8 @@ import { connectSsh, type SshConnection } from "./ssh_connection.ts";
 export interface Carrier {
   readonly method: "rsync" | "scp";
   readonly about: string;
+  /** It goes on with what an earlier attempt left. */
+  readonly takesOver: boolean;
   /**
    * Sends a lot once `prepared` says that its staging folder is there. Gives null when all went well, else what the tool
    * said of single files by name; files it said nothing about are looked for at the destination.
@@ -96,7 +98,8 @@ async function put(
 ): Promise<PutOutcome[]> {
   if (parcels.length === 0) return [];
   const outcomes: PutOutcome[] = parcels.map(() => ({ put: true }));
-  const prepared = side.prepare(parcels, signal);
+  // What is not gone on with stays where it is: a server of that attempt may still be writing into it.
+  const prepared = side.prepare(carrier.takesOver ? parcels : parcels.map(({ staged }) => ({ staged })), signal);
   prepared.catch(() => undefined); // Heard by the carrier, when its own preparations are done as well.
   for (const lot of lotsOf(parcels)) {
     const indices = new Map(lot.parcels.map(({ name, index }) => [name, index]));
