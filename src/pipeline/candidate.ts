@@ -8,7 +8,7 @@ import type { FailureRecord } from "../domain/failure.ts";
 import { type FileFacts, fingerprint } from "../domain/source_file.ts";
 import type { Verdict } from "../formats/format.ts";
 import type { Cards } from "./admit.ts";
-import type { Observation, WaitReason } from "./settle.ts";
+import { NO_MARKER, type Observation, type WaitReason } from "./settle.ts";
 
 /** Times by the monotonic clock, milliseconds, unless said otherwise. */
 export interface Candidate {
@@ -110,6 +110,13 @@ export function stir(candidate: Candidate, closed: boolean): Candidate {
 /** Given up until something happens to it. */
 export function isParked({ standing }: Candidate): boolean {
   return standing.is === "incomplete" || standing.is === "refused";
+}
+
+/** Whether what it was given up for may pass without any change of the file itself. */
+export function mayPass({ standing }: Candidate): boolean {
+  return standing.is === "refused"
+    ? standing.failure.next === "later"
+    : standing.is === "incomplete" && standing.reason === NO_MARKER;
 }
 
 /** What is known of it, for {@linkcode settle}. `wall` is the wall clock, `local` whether all its writers are on this machine. */

@@ -8,7 +8,7 @@ import type { Job } from "../domain/job.ts";
 import { reasonOf } from "../domain/reason.ts";
 import type { FileFacts } from "../domain/source_file.ts";
 import type { Tell } from "../domain/transfer_event.ts";
-import type { System, WatchHint } from "../system/system.ts";
+import type { PathFacts, System, WatchHint } from "../system/system.ts";
 import type { Candidates } from "./candidates.ts";
 import type { DirtyFolders, FolderWork, Stir } from "./dirty_folders.ts";
 import { inBatches } from "./in_batches.ts";
@@ -76,7 +76,8 @@ export function hintFollower(tools: HintTools): HintFollower {
     const folders: string[] = [];
     await inBatches([...names], LOOKS_AT_ONCE, signal, async ([name, stirs]) => {
       const path = pathIn(folder, name);
-      const facts = await system.facts(absolute(path));
+      const facts = await factsOf(path);
+      if (facts === undefined) return;
       if (facts === null) return vanished(path, stirs);
       if (facts.kind === "folder" && patterns.enters(path) && (stirs.has("create") || stirs.has("rename"))) folders.push(path);
       if (facts.kind !== "file") return;
@@ -98,6 +99,16 @@ export function hintFollower(tools: HintTools): HintFollower {
     }
   }
 
+  /** Undefined, and listed, where it cannot be looked at. */
+  async function factsOf(path: string): Promise<PathFacts | null | undefined> {
+    try {
+      return await system.facts(absolute(path));
+    } catch (error) {
+      tools.unreadables.note(path, reasonOf(error));
+      return undefined;
+    }
+  }
+
   async function listWhole(top: string, deep: boolean, signal: AbortSignal): Promise<void> {
     const folders = [top];
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -110,7 +121,7 @@ export function hintFollower(tools: HintTools): HintFollower {
         if (facts.kind === "folder" && deep && patterns.enters(path)) folders.push(path);
         if (facts.kind === "file" && patterns.wants(path)) found.push({ path, ...facts });
       }
-      for (const name of listing.unreadable) tools.unreadables.note(pathIn(folder, name), "its name is not valid UTF-8");
+      for (const { name, reason } of listing.unreadable) tools.unreadables.note(pathIn(folder, name), reason);
       dirty.listed(folder, system.monotonic(), system.monotonic() - begun);
       for (let start = 0; start < found.length; start += AT_ONCE) {
         const { open } = judge.meet(found.slice(start, start + AT_ONCE));

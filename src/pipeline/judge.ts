@@ -8,14 +8,14 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { FileFacts } from "../domain/source_file.ts";
 import { faultOf } from "../system/fault.ts";
 import { admissions } from "./admissions.ts";
-import { type Candidate, isParked, observation, sameVersion } from "./candidate.ts";
+import { type Candidate, isParked, mayPass, observation, sameVersion } from "./candidate.ts";
 import { inBatches } from "./in_batches.ts";
 import { hasEmptyTail, inspectContent } from "./inspect_content.ts";
 import type { JudgeTools } from "./judge_tools.ts";
 import { isMarked } from "./marker.ts";
 import { folderOf, lastPart } from "./patterns.ts";
 import { oneByOne } from "./one_by_one.ts";
-import { NO_MARKER, settle, type Settlement } from "./settle.ts";
+import { settle, type Settlement } from "./settle.ts";
 import { absolutePathOf, pathIn } from "./source_path.ts";
 import { corrupt, unreadable } from "./source_faults.ts";
 import type { WriterState } from "./writers.ts";
@@ -191,12 +191,20 @@ export function judgeOf(tools: JudgeTools): Judge {
       }
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (faultOf(error) === "not_found") candidates.forget(path);
+      if (faultOf(error) === "not_found") await whenNotFound(start, error);
       else if (faultOf(error) === "busy") wait(start, { is: "waiting", reason: "writer open", againMs: SHARED_OUT_MS });
       else if (faultOf(error) === "too_many_open_files") lookAgain(start, SHARED_OUT_MS);
       else refuse(start, unreadable(path, error));
       return null;
     }
+  }
+
+  /** Gone, replaced just now, or listed by a disk that cannot find it. */
+  async function whenNotFound(start: Candidate, error: unknown): Promise<void> {
+    const facts = await factsOf(start.facts.path);
+    if (facts === null) return;
+    if (sameVersion(facts, start.facts)) refuse(start, unreadable(facts.path, error));
+    else lookAgain(start, SHARED_OUT_MS);
   }
 
   async function ask(candidate: Candidate, what: "content" | "tail", signal: AbortSignal): Promise<Candidate> {
@@ -272,13 +280,6 @@ export function judgeOf(tools: JudgeTools): Judge {
   }
 
   return { meet, revisit, judge, postpone, hasInHand: (path) => inHand.has(path), idle: () => inHand.size === 0 };
-}
-
-/** Whether what it was given up for may pass without any change of the file itself. */
-function mayPass({ standing }: Candidate): boolean {
-  return standing.is === "refused"
-    ? standing.failure.next === "later"
-    : standing.is === "incomplete" && standing.reason === NO_MARKER;
 }
 
 const isArrival = (event: string) => event === "create" || event === "rename";

@@ -32,7 +32,8 @@ export function unreadables(
   return {
     note(path, reason) {
       const isName = lastPart(path).includes("\uFFFD");
-      if (isName ? !tools.patterns.wants(path) : !tools.patterns.enters(path)) return;
+      // A file, or a folder above some.
+      if (!tools.patterns.wants(path) && (isName || !tools.patterns.enters(path))) return;
       const failure = isName ? badName(path) : unreadableFolder(path, reason);
       const known = all.get(path);
       if (known?.failure.message !== failure.message) tools.tell({ type: "refused", job, path, failure });

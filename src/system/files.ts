@@ -5,10 +5,12 @@
  */
 import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
+import { reasonOf } from "../domain/reason.ts";
 import { createApart } from "./apart.ts";
 import { copy } from "./copy.ts";
 import { createCrowd, SHORT_BYTES } from "./crowd.ts";
 import { hash } from "./hash.ts";
+import { NOT_UTF8 } from "./not_utf8.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync } from "./sync.ts";
 import type { Files, FileWriter, PathFacts } from "./system.ts";
@@ -65,15 +67,16 @@ async function list(folder: string): ReturnType<Files["list"]> {
     for await (const { name } of Deno.readDir(folder)) names.push(name);
   });
   const entries: { name: string; facts: PathFacts }[] = [];
-  const unreadable: string[] = [];
+  const unreadable: { name: string; reason: string }[] = [];
   for (let at = 0; at < names.length; at += LOOKS_AT_ONCE) {
     const some = names.slice(at, at + LOOKS_AT_ONCE);
-    const facts = await Promise.all(some.map((name) => files.facts(join(folder, name))));
+    const looks = await Promise.allSettled(some.map((name) => files.facts(join(folder, name))));
     some.forEach((name, index) => {
-      const found = facts[index];
-      if (found) entries.push({ name, facts: found });
+      const look = looks[index]!;
+      if (look.status === "rejected") unreadable.push({ name, reason: reasonOf(look.reason) });
+      else if (look.value !== null) entries.push({ name, facts: look.value });
       // U+FFFD stands for bytes that are not UTF-8: such a name leads nowhere. Without one, the entry has gone meanwhile.
-      else if (name.includes("\uFFFD")) unreadable.push(name);
+      else if (name.includes("\uFFFD")) unreadable.push({ name, reason: NOT_UTF8 });
     });
   }
   return { entries, unreadable };

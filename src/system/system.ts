@@ -86,10 +86,13 @@ export interface Files {
   /** Facts of what a path leads to, symlinks followed. */
   followedFacts(path: string): Promise<PathFacts | null>;
   /**
-   * The entries of one folder with their facts, symlinks not followed; names that are not UTF-8 in `unreadable`
-   * (Deno before 2.9 does not show them here: only `walk` finds them everywhere).
+   * The entries of one folder with their facts, symlinks not followed; those that cannot be looked at in `unreadable`
+   * (names that are not UTF-8 too; Deno before 2.9 does not show them here: only `walk` finds them everywhere).
    */
-  list(folder: string): Promise<{ entries: { name: string; facts: PathFacts }[]; unreadable: string[] }>;
+  list(folder: string): Promise<{
+    entries: { name: string; facts: PathFacts }[];
+    unreadable: { name: string; reason: string }[];
+  }>;
   /**
    * Every regular file under `root` in batches, never following a symlink, in a Worker that ends with the walk.
    * `path` of the facts is relative with `/`. Folders that cannot be read and names that are not UTF-8 come as `unreadable`,

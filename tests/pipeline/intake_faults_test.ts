@@ -230,3 +230,37 @@ Deno.test("intake() does not forget a new version for a scan that began before i
   await scanned;
   assertEquals(rig.intake.waiting().map(({ path, size }) => ({ path, size })), [{ path: "a.fits", size: 3_000 }]);
 });
+
+Deno.test("intake() lists one file that cannot be looked at, and goes on with those hinted at with it", async () => {
+  const hints: WatchHint[] = [];
+  await using rig = await intakeRig({
+    job: { recursive: false, debounceMs: 3_600_000 },
+    system: {
+      ...deafWatch(hints),
+      facts: (path) =>
+        path.endsWith("bad.fits") ? Promise.reject(new Error("Input/output error (os error 5)")) : real.facts(path),
+    },
+  });
+  rig.start();
+  await rig.until(() => rig.told("scanned").length === 1, "the first scan is done");
+  for (const name of ["bad", "a", "b"]) {
+    await rig.write(`${name}.fits`, image);
+    hints.push({ kind: "close", paths: [`${rig.root}/${name}.fits`] });
+  }
+  await rig.until(() => rig.admitted().length === 2, "the others are admitted");
+  assertEquals(rig.intake.waiting().map(({ path, reason }) => ({ path, reason })), [{ path: "bad.fits", reason: "refused" }]);
+});
+
+Deno.test("intake() lists a file that its disk shows but does not find", async () => {
+  await using rig = await runningIntake({
+    system: {
+      read: (path, offset, length) =>
+        path.endsWith("odd.fits")
+          ? Promise.reject(new Deno.errors.NotFound("No such file or directory (os error 2)"))
+          : real.read(path, offset, length),
+    },
+  });
+  await rig.write("odd.fits", image);
+  await rig.until(() => rig.told("refused", "odd.fits").length === 1, "it is told");
+  assertEquals(rig.intake.waiting().map(({ path }) => path), ["odd.fits"]);
+});

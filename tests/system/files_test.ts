@@ -56,6 +56,24 @@ Deno.test("list() gives all entries of a folder with their facts", async () => {
   assertEquals(entries.find(({ name }) => name === "f6.fits")?.facts.size, 6);
 });
 
+Deno.test({
+  name: "list() goes on after an entry that cannot be looked at",
+  ignore: system.platform !== "linux",
+  async fn() {
+    await using dir = await tempFolder();
+    // Nobody may look at a path of more than 4095 bytes.
+    const script = `import os,sys
+os.chdir(sys.argv[1])
+for level in range(16):
+  os.mkdir('d' * 250); os.chdir('d' * 250)
+for name in ['a', 'b' * 100]: open(name, 'w').close()`;
+    await system.run({ program: "python3", args: ["-c", script, dir.path] }, new AbortController().signal);
+    const { entries, unreadable } = await system.list(dir.at(...Array(16).fill("d".repeat(250))));
+    assertEquals(entries.map(({ name }) => name), ["a"]);
+    assertEquals(unreadable, [{ name: "b".repeat(100), reason: "File name too long" }]);
+  },
+});
+
 Deno.test("read() gives a part of a file, and less at its end", async () => {
   await using dir = await tempFolder();
   const path = await dir.write("a", "0123456789");
