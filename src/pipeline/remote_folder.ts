@@ -6,18 +6,30 @@
  */
 import type { System } from "../system/system.ts";
 
-/** True for NFS, SMB, FUSE and their like, and where the file system does not answer; never throws. */
-export async function isRemoteFolder(folder: string, system: Pick<System, "run" | "platform" | "sleep">): Promise<boolean> {
-  if (system.platform === "windows") return /^[\\/]{2}(?![?.][\\/])|^\\\\\?\\UNC\\/i.test(folder);
+/** Whether other machines write there; `unknown` where it could not be told this time. */
+export type Remoteness = "remote" | "local" | "unknown";
+
+type Asked = Pick<System, "run" | "platform" | "sleep">;
+
+/** Remote are NFS, SMB, FUSE and their like, and a file system that does not answer; never throws. */
+export async function remotenessOf(folder: string, system: Asked): Promise<Remoteness> {
+  if (system.platform === "windows") return /^[\\/]{2}(?![?.][\\/])|^\\\\\?\\UNC\\/i.test(folder) ? "remote" : "local";
   // A dead file server lets every call hang: then it is one.
   const given = new AbortController();
   const answer = fileSystemOf(folder, system, given.signal).catch(() => "");
   const end = new AbortController();
   const kind = await Promise.race([answer, system.sleep(PATIENCE_MS, end.signal).then(() => null)]);
   end.abort();
-  if (kind !== null) return isRemoteKind(kind);
-  given.abort();
-  return true;
+  if (kind === null) {
+    given.abort();
+    return "remote";
+  }
+  return kind === "" ? "unknown" : isRemoteKind(kind) ? "remote" : "local";
+}
+
+/** Whether it is remote for all that is known. */
+export async function isRemoteFolder(folder: string, system: Asked): Promise<boolean> {
+  return await remotenessOf(folder, system) === "remote";
 }
 
 /** Whether this name of a file system type, as mount tables give it, stands for one that others write to. */
@@ -26,6 +38,7 @@ export function isRemoteKind(kind: string): boolean {
   return REMOTE.has(name) || name.startsWith("fuse.") || name.startsWith("nfs");
 }
 
+/** Empty where it is not told: where the folder is gone, for example. */
 async function fileSystemOf(folder: string, system: Pick<System, "run" | "platform">, signal: AbortSignal): Promise<string> {
   if (system.platform === "linux") {
     const { code, stdout } = await system.run(
@@ -38,7 +51,7 @@ async function fileSystemOf(folder: string, system: Pick<System, "run" | "platfo
     { program: "find", args: ["-H", folder, "-maxdepth", "0", "-fstype", "local"] },
     signal,
   );
-  return code === 0 && stdout.trim() === "" ? "nfs" : "";
+  return code !== 0 ? "" : stdout.trim() === "" ? "nfs" : "local";
 }
 
 const PATIENCE_MS = 5_000;

@@ -6,7 +6,7 @@
  */
 import type { FileFacts } from "../domain/source_file.ts";
 import type { System } from "../system/system.ts";
-import { isRemoteFolder } from "./remote_folder.ts";
+import { type Remoteness, remotenessOf } from "./remote_folder.ts";
 
 /** `gone` is sure: no process of any account has it open, and no other machine can. `unseen` is no answer. */
 export type WriterState = "open" | "gone" | "unseen";
@@ -20,20 +20,23 @@ export interface Writers {
 }
 
 /** The part of the system that the look needs. */
-export type WriterSystem = Pick<System, "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep">;
+export type WriterSystem = Pick<System, "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep" | "monotonic">;
 
 /** One for each intake; asks nothing before it is asked. */
 export function writers(system: WriterSystem): Writers {
   // File systems mounted below the watched folder are told by their device number.
-  const remoteDevices = new Map<string, Promise<boolean>>();
+  const devices = new Map<string, { readonly answer: Promise<Remoteness>; readonly at: number }>();
   let seesAll: Promise<boolean> | undefined;
 
   return {
     async isLocal(facts, folder) {
       const device = facts.identity.split(":")[0] ?? "";
-      let remote = remoteDevices.get(device);
-      if (remote === undefined) remoteDevices.set(device, remote = isRemoteFolder(folder, system));
-      return !(await remote);
+      const now = system.monotonic();
+      let known = devices.get(device);
+      if (known === undefined || (now - known.at >= AGAIN_MS && await known.answer === "unknown")) {
+        devices.set(device, known = { answer: remotenessOf(folder, system), at: now });
+      }
+      return await known.answer === "local";
     },
     async of(paths, signal) {
       if (paths.length === 0) return () => "unseen";
@@ -43,3 +46,6 @@ export function writers(system: WriterSystem): Writers {
     },
   };
 }
+
+/** An answer that was not had is asked for again after so long. */
+const AGAIN_MS = 5_000;

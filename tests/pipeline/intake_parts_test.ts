@@ -11,6 +11,7 @@ import { lane } from "../../src/pipeline/lane.ts";
 import { recentCloses } from "../../src/pipeline/recent_closes.ts";
 import { isRemoteFolder, isRemoteKind } from "../../src/pipeline/remote_folder.ts";
 import { absolutePathOf, relativePathOf } from "../../src/pipeline/source_path.ts";
+import { writers } from "../../src/pipeline/writers.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aDestination, aJob } from "./outbox_rig.ts";
 
@@ -249,4 +250,21 @@ Deno.test("absolutePathOf() and relativePathOf() are each other's inverse", () =
     assertEquals([absolutePathOf(root, path, separator), relativePathOf(root, absolute, separator)], [absolute, path]);
   }
   assertEquals([relativePathOf("/data", "/database/a", "/"), relativePathOf("/data", "/data", "/")], [null, ""]);
+});
+
+Deno.test("isLocal() of writers() believes in a local disk only once told so, and asks again", async () => {
+  const clock = createFakeClock();
+  const answers = [{ code: 1, stdout: "", stderr: "Stale file handle" }, { code: 0, stdout: "ext4", stderr: "" }];
+  let asked = 0;
+  const made = writers({
+    ...clock,
+    platform: "linux",
+    run: () => Promise.resolve({ signal: null, ...answers[asked++]! }),
+    seesEveryWriter: () => Promise.resolve(true),
+    openForWriting: () => Promise.resolve(new Set<string>()),
+  });
+  const local = () => made.isLocal(facts(), "/data");
+  assertEquals([await local(), await local(), asked], [false, false, 1]);
+  await clock.advance(5_000);
+  assertEquals([await local(), await local(), asked], [true, true, 2]);
 });
