@@ -29,7 +29,7 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
 
 async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdict> {
   const { size, signal } = file;
-  if (kind.firstDirectory === 0) return short(null, "its directory is not written yet");
+  if (kind.firstDirectory === 0) return short(null, UNWRITTEN);
   const waiting = [kind.firstDirectory];
   const seen = new Set(waiting);
   let end = 0;
@@ -39,6 +39,7 @@ async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdic
     const directory = await readDirectory(kind, offset, file);
     if (directory.found === "strange") return { verdict: "undeclared", warning: directory.problem };
     end = Math.max(end, directory.end);
+    if (directory.found === "cut" && directory.end <= size) return short(null, UNWRITTEN);
     if (directory.found === "cut") return short(end, `it declares at least ${end} bytes, ${size} are there`);
     for (const next of directory.next) {
       if (next === 0 || seen.has(next)) continue;
@@ -57,6 +58,7 @@ function short(declaredBytes: number | null, reason: string): Verdict {
   return { verdict: "short", declaredBytes, reason };
 }
 
+const UNWRITTEN = "its directory is not written yet";
 const WINDOW_BYTES = 64 * 1024;
 const MAX_DIRECTORIES = 65_536;
 const MAX_VALUES = 4_000_000;

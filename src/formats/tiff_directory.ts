@@ -58,6 +58,8 @@ export async function readDirectory(kind: TiffKind, offset: number, file: TiffFi
   const head = await bytesAt(file, offset, sizes.count);
   if (head === null) return { found: "cut", end: offset + sizes.count };
   const entryCount = kind.big ? number64(head, 0, kind) : head.getUint16(0, kind.little);
+  // A directory has entries (TIFF 6.0 §2): without one, the first is space that was set aside. Others are found empty in the wild.
+  if (entryCount === 0 && offset === kind.firstDirectory) return { found: "cut", end: offset + sizes.count };
   if (entryCount > MAX_ENTRIES) return { found: "strange", problem: `a directory has ${entryCount} entries` };
 
   const entriesAt = offset + sizes.count;

@@ -62,14 +62,18 @@ export async function checkSums(
   return sums.ok ? null : { verdict: "corrupt", reason: sums.reason };
 }
 
-/** Whether the end of a file is nothing but zeros, as space is that was set aside and not written yet. */
+/** Whether the end of a file, or of what it declares, is nothing but zeros, as space is that was set aside and not written yet. */
 export async function hasEmptyTail(system: Pick<Files, "read">, path: string, size: number, verdict: Verdict): Promise<boolean> {
-  // What is declared may end before the file does.
+  // The file may end after what it declares so far: there the next part may come.
   const end = verdict.verdict === "reached" ? Math.min(size, verdict.declaredBytes) : size;
-  const length = Math.min(end, TAIL);
-  if (length === 0) return false;
-  const tail = await system.read(path, end - length, length);
-  return tail.every((byte) => byte === 0);
+  return await isEmpty(0, end) || (size - end >= FITS_BLOCK && await isEmpty(end, size));
+
+  async function isEmpty(from: number, to: number): Promise<boolean> {
+    const length = Math.min(to - from, TAIL);
+    if (length === 0) return false;
+    const tail = await system.read(path, to - length, length);
+    return tail.every((byte) => byte === 0);
+  }
 }
 
 /** Reads ranges of a file and remembers the last piece, so that a header read in small steps, or twice, is one read. */
@@ -88,5 +92,7 @@ function rangeReader(system: Pick<Files, "read">, path: string): RangeReader {
 
 const PIECE = 32 * 1024;
 const LONG = 1024 * 1024;
+/** The least that a further part of a FITS file takes; fewer zeros are padding. */
+const FITS_BLOCK = 2880;
 /** More than the padding of a FITS block. */
 const TAIL = 16 * 1024;

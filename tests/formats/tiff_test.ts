@@ -116,6 +116,7 @@ const VERDICTS: [about: string, file: Uint8Array, verdict: Verdict["verdict"], t
   ["an empty file", new Uint8Array(0), "short", /empty/],
   ["zeros", new Uint8Array(500), "short", /zeros/],
   ["a directory that is not written yet", joined(opening(le, 0), new Uint8Array(500)), "short", /not written yet/],
+  ["a directory of zeros", joined(opening(le, 8), new Uint8Array(500)), "short", /not written yet/],
   ["one letter", joined("I"), "short", /not complete/],
   ["something else", joined("PK\x03\x04........"), "undeclared", /does not begin as TIFF/],
   ["a wrong version", joined("II\x2c\0abcdefgh"), "undeclared", /does not begin as TIFF/],

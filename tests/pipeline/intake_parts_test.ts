@@ -6,6 +6,7 @@ import { admissionOf } from "../../src/pipeline/admit.ts";
 import { bell } from "../../src/pipeline/bell.ts";
 import { look, observation, stir, waitingOf } from "../../src/pipeline/candidate.ts";
 import { candidates } from "../../src/pipeline/candidates.ts";
+import { hasEmptyTail } from "../../src/pipeline/inspect_content.ts";
 import { knownFiles } from "../../src/pipeline/known_files.ts";
 import { lane } from "../../src/pipeline/lane.ts";
 import { recentCloses } from "../../src/pipeline/recent_closes.ts";
@@ -267,4 +268,18 @@ Deno.test("isLocal() of writers() believes in a local disk only once told so, an
   assertEquals([await local(), await local(), asked], [false, false, 1]);
   await clock.advance(5_000);
   assertEquals([await local(), await local(), asked], [true, true, 2]);
+});
+
+Deno.test("hasEmptyTail() sees space that was set aside, within what is declared and behind it", async () => {
+  const looksSetAside = (declaredBytes: number, ...stretches: [length: number, byte: number][]) => {
+    const bytes = new Uint8Array(stretches.flatMap(([length, byte]) => Array<number>(length).fill(byte)));
+    const read = (_path: string, offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length));
+    return hasEmptyTail({ read }, "a.fits", bytes.length, { verdict: "reached", declaredBytes });
+  };
+  assertEquals(await looksSetAside(80_000, [60_000, 1], [20_000, 0]), true);
+  assertEquals(await looksSetAside(60_000, [40_000, 1], [40_000, 0]), true);
+  assertEquals(await looksSetAside(60_000, [60_000, 1], [2_880, 0]), true);
+  assertEquals(await looksSetAside(60_000, [60_000, 1], [100, 0]), false);
+  assertEquals(await looksSetAside(60_000, [60_000, 1], [20_000, 2]), false);
+  assertEquals(await looksSetAside(0), false);
 });
