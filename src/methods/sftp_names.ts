@@ -1,55 +1,89 @@
 /**
- * Gives staged files their final names by SFTP: `rename -l` never replaces, plain `rename` replaces at once where the
- * server can. Folders cannot be flushed through SFTP: a small flushed file follows each batch, which makes journalling
+ * Gives staged files their final names by SFTP: `rename -l` never replaces (where it does, what has the name is asked for
+ * first), plain `rename` replaces at once where the server can. Folders cannot be flushed through SFTP: a small flushed file follows each batch, which makes journalling
  * file systems write the renames before it.
  *
  * @module
  */
-import { join } from "@std/path";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import { turns } from "./at_most.ts";
 import { formerName } from "../domain/former_name.ts";
 import type { Publication, PublishOutcome, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
-import { sftpCommand } from "./sftp_command.ts";
-import { ancestors, type SftpPlace } from "./sftp_place.ts";
+import type { Reply } from "./sftp_channel.ts";
+import { listed, sftpCommand } from "./sftp_command.ts";
+import { ancestors, emptyFile, type SftpPlace } from "./sftp_place.ts";
+import { sftpReplaces } from "./sftp_replaces.ts";
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
 
+/** A staged file on its way to its name. */
+interface Claim {
+  readonly index: number;
+  readonly rename: string;
+  /** Asks what has the name. */
+  readonly look: string;
+  readonly chmod: string | null;
+}
+
 /**
  * Not as safe as through a shell: where the server's `rename` never replaces (SFTP 3 without `posix-rename`), the plain name is
- * away for a moment.
+ * away for a moment; where its `rename -l` replaces, another program could take the name between question and rename.
  */
 export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> {
   const { channels, context, where, key, path, list, checkBase, digest } = place;
   /** Folders that this session has made or seen. */
   const known = new Set<string>();
+  const replaces = sftpReplaces(place);
+  /** Failures that leave open whether something was done. */
+  const doubtful = new WeakSet<object>();
 
   async function publish(items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> {
     if (items.length === 0) return [];
     await checkBase(signal);
     const outcomes: (PublishOutcome | null)[] = items.map(() => null);
-    const claims: { index: number; command: string; chmod: string | null }[] = [];
+    const claims: Claim[] = [];
     await makeFolders(items, signal);
     items.forEach((item, index) => {
       try {
         const rename = item.onConflict === "overwrite" ? "rename" : "rename -l";
         const chmod = item.fileMode === null ? null : sftpCommand(`chmod ${item.fileMode.toString(8)}`, path(item.staged));
-        claims.push({ index, command: sftpCommand(rename, path(item.staged), path(item.target)), chmod });
+        const look = sftpCommand("ls -ln", path(item.target));
+        claims.push({ index, rename: sftpCommand(rename, path(item.staged), path(item.target)), look, chmod });
       } catch (error) {
         outcomes[index] = { published: false, failure: failureRecord(error) };
       }
     });
     await channels.run(claims.flatMap(({ chmod }) => chmod ?? []), signal);
-    const replies = await channels.run(claims.map(({ command }) => command), signal);
-    for (const [at, { index }] of claims.entries()) {
-      const { errors } = replies[at]!;
-      outcomes[index] = errors === "" ? { published: true } : await settled(items[index]!, errors, signal);
-    }
+    const careful = items.some(({ onConflict }) => onConflict !== "overwrite") && await replaces(items[0]!.staged, signal);
+    const give = async () => {
+      const free = careful ? await freeOf(items, claims, signal) : claims;
+      const replies = await channels.run(free.map(({ rename }) => rename), signal);
+      const errors = new Map(free.map(({ index }, at) => [index, replies[at]!.errors]));
+      for (const { index } of claims) {
+        const said = errors.get(index) ?? "the name is taken";
+        outcomes[index] = said === "" ? { published: true } : await settled(items[index]!, said, signal);
+      }
+    };
+    // Between question and rename nobody else of ours may take a name.
+    await (careful ? inTurn(key, give) : give());
     await flush(items[0]!.staged, signal);
     return outcomes.map((outcome) => outcome!);
+  }
+
+  /** Those whose names nothing has; of several for one name, the first. */
+  async function freeOf(items: readonly Publication[], claims: readonly Claim[], signal: AbortSignal): Promise<Claim[]> {
+    const looks = await channels.run(claims.map(({ look }) => look), signal);
+    const taken = new Set<string>();
+    return claims.filter(({ index }, at) => {
+      const { target, onConflict } = items[index]!;
+      const name = path(target).toLowerCase();
+      const free = listed(path(target), looks[at]!)?.kind === "nothing" && !taken.has(name);
+      taken.add(name);
+      return free || onConflict === "overwrite";
+    });
   }
 
   async function makeFolders(items: readonly Publication[], signal: AbortSignal): Promise<void> {
@@ -85,8 +119,18 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
       };
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof Failure)) throw error;
+      if (!(error instanceof Failure) || doubtful.has(error)) throw error;
       return { published: false, failure: failureRecord(error) };
+    }
+  }
+
+  /** Runs commands that change something. Without their answers the server may still carry them out: that is the attempt's trouble. */
+  async function change(commands: readonly string[], signal: AbortSignal): Promise<Reply[]> {
+    try {
+      return await channels.run(commands, signal);
+    } catch (error) {
+      if (error instanceof Failure) doubtful.add(error);
+      throw error;
     }
   }
 
@@ -113,7 +157,7 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
   async function again(item: Publication, errors: string, signal: AbortSignal): Promise<{ former?: string }> {
     known.clear();
     await makeFolders([item], signal);
-    const [renamed] = await channels.run([sftpCommand("rename -l", path(item.staged), path(item.target))], signal);
+    const [renamed] = await change([sftpCommand("rename -l", path(item.staged), path(item.target))], signal);
     return renamed?.errors === "" ? {} : await explain(item, renamed?.errors ?? errors, signal);
   }
 
@@ -143,10 +187,10 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
     const target = path(item.target);
     for (let number = 1;; number++) {
       const former = formerName(item.target, number);
-      const [linked] = await channels.run([sftpCommand("ln", target, path(former))], signal);
+      const [linked] = await change([sftpCommand("ln", target, path(former))], signal);
       if (linked?.errors === "") return former;
       if ((await list(path(former), signal)).kind !== "nothing") continue;
-      const [renamed] = await channels.run([sftpCommand("rename -l", target, path(former))], signal);
+      const [renamed] = await change([sftpCommand("rename -l", target, path(former))], signal);
       if (renamed?.errors === "") return former;
       throw failed(
         item,
@@ -159,23 +203,23 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
 
   async function replace(item: Publication, signal: AbortSignal): Promise<void> {
     const [staged, target] = [path(item.staged), path(item.target)];
-    const [renamed] = await channels.run([sftpCommand("rename", staged, target)], signal);
+    const [renamed] = await change([sftpCommand("rename", staged, target)], signal);
     if (renamed?.errors === "") {
       // Two names of one file: POSIX renames nothing then.
-      await channels.run([sftpCommand("rm", staged)], signal);
+      await change([sftpCommand("rm", staged)], signal);
       return;
     }
     // A server whose rename never replaces: the former file goes out of the way for a moment.
     const aside = `${staged}.former`;
-    const [, done] = await channels.run(
+    const [, done] = await change(
       [sftpCommand("rename -l", target, aside), sftpCommand("rename -l", staged, target)],
       signal,
     );
     if (done?.errors !== "") {
-      await channels.run([sftpCommand("rename -l", aside, target)], signal);
+      await change([sftpCommand("rename -l", aside, target)], signal);
       return await explain(item, renamed?.errors ?? "", signal);
     }
-    await channels.run([sftpCommand("rm", aside)], signal);
+    await change([sftpCommand("rm", aside)], signal);
   }
 
   async function sameContent(item: Publication, signal: AbortSignal): Promise<boolean> {
@@ -184,15 +228,8 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
   }
 
   async function flush(staged: string, signal: AbortSignal): Promise<void> {
-    const { system, workFolder } = context;
-    const empty = join(workFolder, "flush");
-    if (await system.facts(empty) === null) {
-      await system.makeFolder(workFolder, 0o700);
-      await system.writeText(empty, "");
-    }
     const remote = `${path(staged)}.flush`;
-    const local = system.platform === "windows" ? empty.replaceAll("\\", "/") : empty;
-    await channels.run([sftpCommand("put -f", local, remote), sftpCommand("rm", remote)], signal);
+    await channels.run([sftpCommand("put -f", await emptyFile(context), remote), sftpCommand("rm", remote)], signal);
   }
 
   function failed(item: Publication, code: Failure["code"], reason: string, hint: string): Failure {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import type { MethodContext, Session } from "./method.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { Listed } from "./sftp_command.ts";
@@ -21,6 +22,17 @@ export interface SftpPlace {
   isFolder(path: string, signal: AbortSignal): Promise<boolean>;
   checkBase(signal: AbortSignal): Promise<void>;
   digest: Session["digest"];
+}
+
+/** An empty file on this side, as sftp is to be told. */
+export async function emptyFile({ system, workFolder }: MethodContext): Promise<string> {
+  const empty = join(workFolder, "flush");
+  if (await system.facts(empty) === null) {
+    await system.makeFolder(workFolder, 0o700);
+    await system.writeText(empty, "");
+  }
+  // sftp takes a slash on every system; a backslash would be an escape.
+  return system.platform === "windows" ? empty.replaceAll("\\", "/") : empty;
 }
 
 /** The folders on the way to a path, outermost first. */

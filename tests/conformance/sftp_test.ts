@@ -1,5 +1,6 @@
 import { sftp } from "../../src/methods/sftp.ts";
 import { has } from "../support/needs.ts";
+import { forceReplacing, sftpServer } from "../support/replacing_sftp.ts";
 import { conformance } from "./conformance.ts";
 import { overSshd } from "./over_sshd.ts";
 
@@ -34,4 +35,12 @@ conformance({
   onDisk: true,
   printableNamesOnly: true,
   start: () => overSshd(sftp, { sftpOnly: true, maxSessions: 1 }),
+});
+
+conformance({
+  name: "sftp where the server's plain rename replaces",
+  ignore: !has("sshd") || sftpServer() === null,
+  onDisk: true,
+  printableNamesOnly: true,
+  start: () => overSshd(sftp, { config: [forceReplacing()] }),
 });
