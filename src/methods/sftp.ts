@@ -131,6 +131,8 @@ async function withoutShell(
     channels,
     putSide: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
     proof: "read_back",
-    about: "sftp without a shell; files are fetched back to prove them; folders are flushed by a small file after each batch",
+    about:
+      "sftp without a shell; files are fetched back to prove them, and flushed only where the server has fsync@openssh.com; " +
+      "renames are flushed as far as its file system does so with the small file after each batch",
   };
 }
