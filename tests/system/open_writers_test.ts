@@ -17,6 +17,9 @@ async function holding(script: string, path: string): Promise<Child> {
   return child;
 }
 
+/** Python's own mapping keeps a duplicate of the descriptor: closes it, as C programs do. */
+const CLOSED = "for fd in range(3, 20):\n  try: os.close(fd)\n  except OSError: pass";
+
 async function open(...paths: string[]): Promise<string[] | undefined> {
   return (await system.openForWriting(paths, never))?.values().toArray().sort();
 }
@@ -45,10 +48,8 @@ Deno.test({
       await dir.write("copied.fits", "x".repeat(8192)),
     ];
     const map = (access: string) => `f = open(p, 'r+b')\nm = mmap.mmap(f.fileno(), 0, access=mmap.${access})\nf.close()`;
-    // Python's own mapping keeps a duplicate of the descriptor: close it, as C programs do.
-    const closed = "for fd in range(3, 20):\n  try: os.close(fd)\n  except OSError: pass";
-    await using _one = await holding(`${map("ACCESS_WRITE")}\n${closed}`, shared);
-    await using _other = await holding(`${map("ACCESS_COPY")}\n${closed}`, copied);
+    await using _one = await holding(`${map("ACCESS_WRITE")}\n${CLOSED}`, shared);
+    await using _other = await holding(`${map("ACCESS_COPY")}\n${CLOSED}`, copied);
     assertEquals(await open(shared, copied), [shared]);
   },
 });
@@ -63,6 +64,38 @@ Deno.test({
     await using _holder = await holding("f = open(p, 'a')", path);
     await system.rename(path, dir.at("real", "a.fits"));
     assertEquals(await open(dir.at("link", "a.fits"), path), [dir.at("link", "a.fits")]);
+  },
+});
+
+Deno.test({
+  name: "openForWriting() finds a writer by another name of the file, open or mapped",
+  ignore: !LINUX,
+  async fn() {
+    await using dir = await tempFolder();
+    const names = ["open", "mapped", "moved", "nobody"];
+    const first = await Promise.all(names.map((name) => dir.write(`${name}.tmp`, "x".repeat(8192))));
+    const finals = names.map((name) => dir.at(`${name}.fits`));
+    await Promise.all(finals.map((path, index) => system.link(first[index]!, path)));
+    await using _open = await holding("f = open(p, 'a')", first[0]!);
+    await using _mapped = await holding(`f = open(p, 'r+b')\nm = mmap.mmap(f.fileno(), 0)\nf.close()\n${CLOSED}`, first[1]!);
+    await using _moved = await holding("f = open(p, 'a')\nos.remove(p)", first[2]!);
+    assertEquals(await open(...finals), finals.slice(0, 3).sort());
+  },
+});
+
+Deno.test({
+  name: "openForWriting() finds a writer through another mount",
+  ignore: !has("root") || !LINUX,
+  async fn() {
+    await using dir = await tempFolder();
+    const path = await dir.write("data/a.fits", "x");
+    await system.makeFolder(dir.at("camera"));
+    // A mount namespace of its own, as a container has.
+    const script = 'mount --bind "$1" "$2" && exec 3>>"$2/a.fits" && echo ready && read _';
+    const args = ["-m", "sh", "-c", script, "sh", dir.at("data"), dir.at("camera")];
+    await using holder = await system.spawn({ program: "unshare", args }, never);
+    for await (const _ of holder.stdout) break;
+    assertEquals(await open(path), [path]);
   },
 });
 
