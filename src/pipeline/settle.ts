@@ -141,8 +141,11 @@ export const NO_MARKER = "its done-marker is missing";
 const SECOND_LOOK_MS = 20;
 const OFTEN_MS = 1_000;
 const SELDOM_MS = 30_000;
-/** A file server's clock may differ from ours by this much. */
-const CLOCKS_DIFFER_MS = 10 * 60_000;
+/**
+ * A clock may differ from ours by this much: by two time zones at the most (UTC−12 to UTC+14) where it was set to local time, as those
+ * of camera computers are. What has not changed for longer was old before anybody looked.
+ */
+const CLOCKS_DIFFER_MS = 26 * 3_600_000;
 /** How long a file with nothing but zeros at its end must rest where its writer cannot be seen. */
 const SET_ASIDE_MS = 30_000;
 const SET_ASIDE_FACTOR = 10;

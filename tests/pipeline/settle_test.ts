@@ -73,14 +73,20 @@ const TABLE: [promise: string, file: Partial<Observation>, rules: Partial<Settle
     "waiting quiet",
   ],
   [
+    "distrusts file times of a day, as clocks are set to other time zones, where no writer can be seen",
+    { verdict: REACHED, emptyTail: false, writer: "unseen", ageMs: 26 * HOUR - 1, looks: 2 },
+    {},
+    "waiting quiet",
+  ],
+  [
     "takes an old file of a backlog at the second look",
-    { verdict: REACHED, emptyTail: false, writer: "unseen", ageMs: HOUR, looks: 2 },
+    { verdict: REACHED, emptyTail: false, writer: "unseen", ageMs: 26 * HOUR, looks: 2 },
     {},
     "finished",
   ],
   [
     "does not take an old file at the first look",
-    { verdict: REACHED, emptyTail: false, writer: "unseen", ageMs: HOUR },
+    { verdict: REACHED, emptyTail: false, writer: "unseen", ageMs: 26 * HOUR },
     {},
     "waiting quiet",
   ],
