@@ -33,10 +33,16 @@ async function looksEverywhere(): Promise<boolean> {
   if (Deno.build.os === "windows") return true;
   if (Deno.build.os === "darwin") return Deno.uid() === 0 && await which("lsof") !== null;
   if (await which("find") === null) return false;
+  const { signal } = new AbortController();
+  const { stdout: space } = await processes.run({ program: "readlink", args: ["/proc/self/ns/pid"] }, signal);
+  if (space.trim() !== FIRST_PID_NAMESPACE) return false;
   const args = ["/proc/1", "/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/ "];
-  const { stderr } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, new AbortController().signal);
+  const { stderr } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, signal);
   return !hidesProcesses(stderr);
 }
+
+/** The machine's own, PROC_PID_INIT_INO of linux/proc_ns.h: from any other, a container's for example, its processes are not seen. */
+const FIRST_PID_NAMESPACE = "pid:[4026531836]";
 
 /**
  * What find complains about tells whether some process hides its files: "Permission denied" at any but the first (init writes no

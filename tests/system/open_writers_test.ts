@@ -111,6 +111,18 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "seesEveryWriter() is false in a container, from which the processes of its host are not seen",
+  ignore: !has("root") || !LINUX,
+  async fn() {
+    const module = new URL("../../src/system/open_writers.ts", import.meta.url);
+    const script = `import { seesEveryWriter } from "${module}"; console.log(await seesEveryWriter());`;
+    const args = ["-fp", "--mount-proc", Deno.execPath(), "eval", script];
+    const { stdout } = await system.run({ program: "unshare", args }, never);
+    assertEquals(stdout, "false\n");
+  },
+});
+
 Deno.test("hidesProcesses(): complaints about others' files, or no first process, mean that some writers are not seen", () => {
   assertEquals(hidesProcesses(""), false);
   assertEquals(hidesProcesses("find: '/proc/812/fd/3': No such file or directory\n"), false);
