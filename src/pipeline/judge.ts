@@ -10,10 +10,11 @@ import { faultOf } from "../system/fault.ts";
 import { admissions } from "./admissions.ts";
 import { type Candidate, isParked, mayPass, observation, sameVersion } from "./candidate.ts";
 import { inBatches } from "./in_batches.ts";
-import { hasEmptyTail, inspectContent } from "./inspect_content.ts";
 import type { JudgeTools } from "./judge_tools.ts";
+import { lookInto } from "./look_into.ts";
 import { isMarked } from "./marker.ts";
 import { folderOf, lastPart } from "./patterns.ts";
+import { isDoneWithin } from "./is_done_within.ts";
 import { oneByOne } from "./one_by_one.ts";
 import { settle, type Settlement } from "./settle.ts";
 import { absolutePathOf, pathIn } from "./source_path.ts";
@@ -118,7 +119,7 @@ export function judgeOf(tools: JudgeTools): Judge {
     let againMs = FAILED_AGAIN_MS;
     const later = new Set<string>();
     try {
-      const finished = await settleAll(mine, signal);
+      const finished = await settleAll(mine, later, signal);
       for (const candidate of finished.filter(({ recheck }) => recheck)) {
         later.add(candidate.facts.path);
         comparing.add(candidate, signal);
@@ -147,14 +148,14 @@ export function judgeOf(tools: JudgeTools): Judge {
     if (candidate && (candidate.stirs !== stirs || candidate.standing.is === "new")) lookAgain(candidate, againMs);
   }
 
-  /** Returns the candidates that are finished. */
-  async function settleAll(paths: readonly string[], signal: AbortSignal): Promise<Candidate[]> {
+  /** Returns the candidates that are finished; puts into `later` those that keep us waiting. */
+  async function settleAll(paths: readonly string[], later: Set<string>, signal: AbortSignal): Promise<Candidate[]> {
     const finished: Candidate[] = [];
     const round = async (these: readonly string[], writerOf: WriterOf | null) => {
       const askers: string[] = [];
       const atOnce = these.some((path) => COSTLY.test(path)) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
       await inBatches(these, atOnce, signal, async (path) => {
-        const outcome = await progress(path, writerOf, signal);
+        const outcome = await orLater(path, progress(path, writerOf, signal), later, signal);
         if (outcome === "ask writer") askers.push(path);
         else if (outcome !== null) finished.push(outcome);
       });
@@ -163,6 +164,15 @@ export function judgeOf(tools: JudgeTools): Judge {
     const askers = await round(paths, null);
     if (askers.length > 0) await round(askers, await writers.of(askers.map(absolute), signal));
     return finished;
+  }
+
+  /** What keeps us waiting is put down when it is done: an open can take minutes. Null then. */
+  async function orLater<T>(path: string, going: Promise<T>, later: Set<string>, signal: AbortSignal): Promise<T | null> {
+    const stirs = candidates.get(path)?.stirs;
+    if (COSTLY.test(path) || await isDoneWithin(PATIENCE_MS, going, system)) return await going;
+    later.add(path);
+    going.catch((error) => signal.aborted || tools.onError(error)).finally(() => putDown(path, stirs, 0));
+    return null;
   }
 
   /** Takes one candidate as far as it goes: finished, in want of an answer about its writer, or neither (null). */
@@ -184,7 +194,7 @@ export function judgeOf(tools: JudgeTools): Judge {
         const settlement = settle(observation(candidate, at), job);
         if (settlement.is !== "undecided") return conclude(candidate, settlement);
         if (settlement.ask === "writer") return "ask writer";
-        candidate = await ask(candidate, settlement.ask, signal);
+        candidate = await lookInto(candidate, settlement.ask, absolute(path), tools, signal);
         const now = candidates.get(path);
         if (now === undefined || now.stirs !== start.stirs || !sameVersion(now.facts, start.facts)) return null;
         candidates.put(candidate);
@@ -205,22 +215,6 @@ export function judgeOf(tools: JudgeTools): Judge {
     if (facts === null) return;
     if (sameVersion(facts, start.facts)) refuse(start, unreadable(facts.path, error));
     else lookAgain(start, SHARED_OUT_MS);
-  }
-
-  async function ask(candidate: Candidate, what: "content" | "tail", signal: AbortSignal): Promise<Candidate> {
-    const { path, size } = candidate.facts;
-    const file = { absolutePath: absolute(path), name: lastPart(path).toLowerCase(), size };
-    if (what === "tail") {
-      const emptyTail = await hasEmptyTail(system, file.absolutePath, size, candidate.verdict ?? { verdict: "undeclared" });
-      return { ...candidate, emptyTail };
-    }
-    const findings = await inspectContent(file, tools, signal);
-    const declared = "declaredBytes" in findings.verdict ? findings.verdict.declaredBytes : null;
-    if ("warning" in findings.verdict && candidate.told !== findings.verdict.warning) {
-      tell({ type: "notice", level: "warning", message: `"${path}": ${findings.verdict.warning}` });
-      return { ...candidate, ...findings, declared, told: findings.verdict.warning ?? "" };
-    }
-    return { ...candidate, ...findings, declared };
   }
 
   /** The candidate, if it is finished. */
@@ -291,6 +285,8 @@ const COSTLY = /\.gz$/i;
 const COSTLY_AT_ONCE = 8;
 /** Short looks: many at once are cheaper than many one by one. */
 const LOOKS_AT_ONCE = 128;
+/** A file that another machine has leased opens after 45 s, one that must be fetched from a tape after hours. */
+const PATIENCE_MS = 5_000;
 const SHARED_OUT_MS = 1_000;
 /** After an error that is not the file's, the ledger's for example. */
 const FAILED_AGAIN_MS = 5_000;

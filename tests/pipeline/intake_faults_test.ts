@@ -264,3 +264,22 @@ Deno.test("intake() lists a file that its disk shows but does not find", async (
   await rig.until(() => rig.told("refused", "odd.fits").length === 1, "it is told");
   assertEquals(rig.intake.waiting().map(({ path }) => path), ["odd.fits"]);
 });
+
+Deno.test("intake() lets a file that cannot be opened for long hold up no other", async () => {
+  const lease = Promise.withResolvers<void>();
+  await using rig = await intakeRig({
+    system: {
+      sleep: (ms, signal) => real.sleep(Math.min(ms, 500), signal),
+      read: async (path, offset, length) => {
+        if (path.endsWith("leased.fits")) await lease.promise;
+        return await real.read(path, offset, length);
+      },
+    },
+  });
+  for (const name of ["a", "b", "leased"]) await rig.write(`${name}.fits`, image);
+  rig.start();
+  await rig.until(() => rig.admitted().length === 2, "the others are admitted");
+  assertEquals(rig.intake.waiting().map(({ path }) => path), ["leased.fits"]);
+  lease.resolve();
+  await rig.until(() => rig.admitted().length === 3, "it is admitted after all");
+});
