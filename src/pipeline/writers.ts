@@ -6,6 +6,7 @@
  */
 import type { FileFacts } from "../domain/source_file.ts";
 import type { System } from "../system/system.ts";
+import { nfsExports } from "./nfs_exports.ts";
 import { type Remoteness, remotenessOf } from "./remote_folder.ts";
 
 /** `gone` is sure: no process of any account has it open, and no other machine can. `unseen` is no answer. */
@@ -20,12 +21,16 @@ export interface Writers {
 }
 
 /** The part of the system that the look needs. */
-export type WriterSystem = Pick<System, "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep" | "monotonic">;
+export type WriterSystem = Pick<
+  System,
+  "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep" | "monotonic" | "readText"
+>;
 
 /** One for each intake; asks nothing before it is asked. */
 export function writers(system: WriterSystem): Writers {
   // File systems mounted below the watched folder are told by their device number.
   const devices = new Map<string, { readonly answer: Promise<Remoteness>; readonly at: number }>();
+  const exported = nfsExports(system);
   let seesAll: Promise<boolean> | undefined;
 
   return {
@@ -36,7 +41,7 @@ export function writers(system: WriterSystem): Writers {
       if (known === undefined || (now - known.at >= AGAIN_MS && await known.answer === "unknown")) {
         devices.set(device, known = { answer: remotenessOf(folder, system), at: now });
       }
-      return await known.answer === "local";
+      return await known.answer === "local" && !await exported.has(folder);
     },
     async of(paths, signal) {
       if (paths.length === 0) return () => "unseen";

@@ -9,6 +9,7 @@ import { candidates } from "../../src/pipeline/candidates.ts";
 import { hasEmptyTail } from "../../src/pipeline/inspect_content.ts";
 import { knownFiles } from "../../src/pipeline/known_files.ts";
 import { lane } from "../../src/pipeline/lane.ts";
+import { nfsExports } from "../../src/pipeline/nfs_exports.ts";
 import { recentCloses } from "../../src/pipeline/recent_closes.ts";
 import { isRemoteFolder, isRemoteKind } from "../../src/pipeline/remote_folder.ts";
 import { absolutePathOf, relativePathOf } from "../../src/pipeline/source_path.ts";
@@ -253,14 +254,20 @@ Deno.test("absolutePathOf() and relativePathOf() are each other's inverse", () =
   assertEquals([relativePathOf("/data", "/database/a", "/"), relativePathOf("/data", "/data", "/")], [null, ""]);
 });
 
-Deno.test("isLocal() of writers() believes in a local disk only once told so, and asks again", async () => {
+Deno.test("isLocal() of writers() believes in a local disk only once told so, and while it is not exported", async () => {
   const clock = createFakeClock();
-  const answers = [{ code: 1, stdout: "", stderr: "Stale file handle" }, { code: 0, stdout: "ext4", stderr: "" }];
+  const answers = [
+    { code: 1, stdout: "", stderr: "Stale file handle" },
+    { code: 0, stdout: "ext4", stderr: "" },
+    { code: 0, stdout: "/data\n", stderr: "" },
+  ];
   let asked = 0;
+  let exported = "";
   const made = writers({
     ...clock,
     platform: "linux",
     run: () => Promise.resolve({ signal: null, ...answers[asked++]! }),
+    readText: () => Promise.resolve(exported),
     seesEveryWriter: () => Promise.resolve(true),
     openForWriting: () => Promise.resolve(new Set<string>()),
   });
@@ -268,6 +275,9 @@ Deno.test("isLocal() of writers() believes in a local disk only once told so, an
   assertEquals([await local(), await local(), asked], [false, false, 1]);
   await clock.advance(5_000);
   assertEquals([await local(), await local(), asked], [true, true, 2]);
+  exported = "/data\t*(rw,sync)\n";
+  await clock.advance(5_000);
+  assertEquals([await local(), await local(), asked], [false, false, 3]);
 });
 
 Deno.test("hasEmptyTail() sees space that was set aside, within what is declared and behind it", async () => {
@@ -282,4 +292,19 @@ Deno.test("hasEmptyTail() sees space that was set aside, within what is declared
   assertEquals(await looksSetAside(60_000, [60_000, 1], [100, 0]), false);
   assertEquals(await looksSetAside(60_000, [60_000, 1], [20_000, 2]), false);
   assertEquals(await looksSetAside(0), false);
+});
+
+Deno.test("has() of nfsExports() knows folders that other machines may write to, through symlinks too", async () => {
+  const etab = "/srv/data\t192.168.0.0/24(rw,sync,wdelay)\n/srv/night\\040sky\t*(sync,rw)\n/srv/shown\t*(ro,sync,no_rw_here)\n";
+  const exported = nfsExports({
+    ...createFakeClock(),
+    platform: "linux",
+    readText: () => Promise.resolve(etab),
+    run: ({ args = [] }) => {
+      const stdout = `${args.at(-1)?.replace("/watched", "/srv/data")}\n`;
+      return Promise.resolve({ code: 0, signal: null, stdout, stderr: "" });
+    },
+  });
+  const folders = ["/srv/data", "/srv/data/n", "/watched/n", "/srv/night sky", "/srv/database", "/srv/shown", "/srv"];
+  assertEquals(await Promise.all(folders.map(exported.has)), [true, true, true, true, false, false, false]);
 });
