@@ -7,6 +7,7 @@
 import { dirname } from "@std/path";
 import { failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
+import { reasonOf } from "../domain/reason.ts";
 import { fingerprint, type SourceFile } from "../domain/source_file.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
@@ -92,11 +93,11 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       if (!same || !await isInside(source)) return false;
       await tools.system.remove(source.absolutePath);
     } catch (error) {
-      const reason = failureRecord(error).message;
+      if (signal.aborted) return false;
       tools.tell({
         type: "notice",
         level: "warning",
-        message: `Cannot remove the delivered source "${source.absolutePath}": ${reason}`,
+        message: `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`,
       });
       return false;
     }

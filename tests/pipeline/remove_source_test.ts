@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
 import { sourceRemoval } from "../../src/pipeline/remove_source.ts";
+import { createSystem } from "../../src/system/create_system.ts";
 import { aDestination, aJob, type OutboxRig, outboxRig } from "./outbox_rig.ts";
 
 const never = new AbortController().signal;
@@ -120,4 +121,22 @@ Deno.test("sourceRemoval() keeps what was rewritten under the same times, within
   await sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, tell: rig.tools.tell })
     .pass(new AbortController().signal);
   assertEquals(await Deno.readTextFile(path).catch(() => "removed, delivered nowhere"), "omega");
+});
+
+Deno.test("sourceRemoval() says nothing of a file that it was reading when the job was stopped", async () => {
+  const stopping = new AbortController();
+  const real = createSystem();
+  await using rig = await outboxRig({
+    system: {
+      async hash(path, signal) {
+        if (signal === stopping.signal) stopping.abort();
+        return await real.hash(path, signal);
+      },
+    },
+  });
+  await delivered(rig);
+  const job = aJob(rig.folder.at("data"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], rig.tools).pass(stopping.signal);
+  const notices = rig.events.filter(({ type }) => type === "notice");
+  assertEquals([stopping.signal.aborted, notices, await rig.folder.read("data/a.fits")], [true, [], "alpha"]);
 });
