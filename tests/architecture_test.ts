@@ -6,6 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join, normalize } from "@std/path";
+import { PROGRAMS } from "./build/permissions.ts";
 
 const SRC = fromFileUrl(new URL("../src/", import.meta.url));
 const FLOORS: Readonly<Record<string, number>> = {
@@ -158,3 +159,10 @@ function holdsTests(folder: string): boolean {
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
 }
+
+Deno.test("architecture: what is started by name, the compiled program may start", () => {
+  const allowed = new Set(Object.values(PROGRAMS).flat());
+  const started = all.flatMap(({ text }) => [...text.matchAll(/\bprogram: "([a-z-]+)"(?! \|)/g)].map(([, name]) => name!));
+  assertEquals(started.includes("find"), true);
+  assertEquals(started.filter((name) => !allowed.has(name)), []);
+});

@@ -34,8 +34,9 @@ async function looksEverywhere(): Promise<boolean> {
   if (Deno.build.os === "darwin") return Deno.uid() === 0 && await which("lsof") !== null;
   if (await which("find") === null) return false;
   const { signal } = new AbortController();
-  const { stdout: space } = await processes.run({ program: "readlink", args: ["/proc/self/ns/pid"] }, signal);
-  if (space.trim() !== FIRST_PID_NAMESPACE) return false;
+  const look = ["/proc/self/ns/pid", "-maxdepth", "0", "-printf", "%l"];
+  const { stdout: space } = await processes.run({ program: "find", args: look }, signal);
+  if (space !== FIRST_PID_NAMESPACE) return false;
   const args = ["/proc/1", "/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/ "];
   const { stderr } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, signal);
   return !hidesProcesses(stderr);
@@ -103,6 +104,8 @@ async function heldInProc(paths: readonly string[], signal: AbortSignal): Promis
 
 /** `device:inode` of what these lead to; null where a file system does not answer. */
 async function identitiesOf(handles: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  if (handles.length === 0) return new Set();
+  if (await which("stat") === null) return null;
   using limit = eitherSignal(signal);
   const late = setTimeout(() => limit.abort(), PATIENCE_MS);
   const found = new Set<string>();

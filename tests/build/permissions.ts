@@ -22,13 +22,15 @@ export function thisTarget(): Target {
 }
 
 /** Programs of the system that may be started, found on the PATH when the program starts; one that is missing is no error. */
-const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", readonly string[]>> = {
+export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", readonly string[]>> = {
   everywhere: ["ssh", "scp", "sftp", "ssh-keygen", "ssh-keyscan", "rsync", "curl", "rclone"],
-  // find: names that are not UTF-8 and open files.
+  // find, stat: names that are not UTF-8 and open files; readlink: whether a folder is exported by NFS.
   // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
   // sysctl: how many folders the system watches; users have no /sbin on their PATH.
   linux: [
     "find",
+    "stat",
+    "readlink",
     "systemctl",
     "journalctl",
     "loginctl",
