@@ -14,8 +14,8 @@ import type { JudgeTools } from "./judge_tools.ts";
 import { lookInto } from "./look_into.ts";
 import { isMarked } from "./marker.ts";
 import { folderOf, lastPart } from "./patterns.ts";
-import { isDoneWithin } from "./is_done_within.ts";
 import { oneByOne } from "./one_by_one.ts";
+import { type Patience, patience } from "./patience.ts";
 import { settle, type Settlement } from "./settle.ts";
 import { absolutePathOf, pathIn } from "./source_path.ts";
 import { corrupt, unreadable } from "./source_faults.ts";
@@ -151,11 +151,12 @@ export function judgeOf(tools: JudgeTools): Judge {
   /** Returns the candidates that are finished; puts into `later` those that keep us waiting. */
   async function settleAll(paths: readonly string[], later: Set<string>, signal: AbortSignal): Promise<Candidate[]> {
     const finished: Candidate[] = [];
+    using patient = patience(PATIENCE_MS, system);
     const round = async (these: readonly string[], writerOf: WriterOf | null) => {
       const askers: string[] = [];
       const atOnce = these.some((path) => COSTLY.test(path)) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
       await inBatches(these, atOnce, signal, async (path) => {
-        const outcome = await orLater(path, progress(path, writerOf, signal), later, signal);
+        const outcome = await orLater(path, progress(path, writerOf, signal), patient, later, signal);
         if (outcome === "ask writer") askers.push(path);
         else if (outcome !== null) finished.push(outcome);
       });
@@ -167,9 +168,15 @@ export function judgeOf(tools: JudgeTools): Judge {
   }
 
   /** What keeps us waiting is put down when it is done: an open can take minutes. Null then. */
-  async function orLater<T>(path: string, going: Promise<T>, later: Set<string>, signal: AbortSignal): Promise<T | null> {
+  async function orLater<T>(
+    path: string,
+    going: Promise<T>,
+    patient: Patience,
+    later: Set<string>,
+    signal: AbortSignal,
+  ): Promise<T | null> {
     const stirs = candidates.get(path)?.stirs;
-    if (COSTLY.test(path) || await isDoneWithin(PATIENCE_MS, going, system)) return await going;
+    if (COSTLY.test(path) || await patient.isDone(going)) return await going;
     later.add(path);
     going.catch((error) => signal.aborted || tools.onError(error)).finally(() => putDown(path, stirs, 0));
     return null;

@@ -36,8 +36,10 @@ Deno.test("binary: what the system needs works within the permission lists", asy
 
   await test.step("open writers are found", async () => {
     const path = await dir.write("open.fits", "");
+    // Of the same last name: only its number tells that it is another file.
+    const other = await dir.write("tree/open.fits", "");
     using _held = await Deno.open(path, { write: true });
-    assertEquals(JSON.parse(await act("writers", path, dir.at("tree", "a.fits"))), [path]);
+    assertEquals(JSON.parse(await act("writers", path, other)), [path]);
   });
 
   await test.step("free space, usage, host name, home and the service templates", async () => {
