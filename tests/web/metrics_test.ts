@@ -9,6 +9,7 @@ function values(text: string): Map<string, number> {
 
 Deno.test("/metrics and /health need no token on this computer, and metrics: false takes the first away", async () => {
   await using rig = await webRig();
+  await rig.until(async () => (await rig.daemon.status()).jobs.every(({ watching }) => watching), "it watches");
   const metrics = await fetch(`${rig.origin}/metrics`);
   assertEquals(metrics.status, 200);
   assertStringIncludes(metrics.headers.get("content-type") ?? "", "text/plain; version=0.0.4");
