@@ -94,11 +94,13 @@ async function adoptArrived(gone: readonly Piece[], way: Way, signal: AbortSigna
   const alike = gone.filter((piece, index) => worthHashing(standings[index] ?? null, piece.delivery.source.size));
   if (alike.length === 0) return;
   const digests = await guarded(hashing(alike, way), signal, (end) => way.session.digest(alike.map(targetOf), end));
+  const { onConflict } = way.destination;
   const adopted = alike.flatMap((piece, index): Adopted[] => {
     const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
-    const found = digests[index] ?? null;
-    if (found?.sha256 !== sent.sha256 || found?.bytes !== sent.bytes) return [];
-    return [{ piece, receipt: verify(sent, found, way.session.proof, way.system.now()) }];
+    const standing = { bytes: sent.bytes, kind: "file" as const };
+    const decision = decideExisting({ target: targetOf(piece), standing, found: digests[index] ?? null, sent }, onConflict);
+    if (decision.decision !== "adopt") return [];
+    return [{ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) }];
   });
   await adopt(adopted, way, signal);
 }

@@ -85,15 +85,14 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
   /** True when the source is gone afterwards, by us or by somebody else. */
   async function removeOne({ source, receipts }: Removable, signal: AbortSignal): Promise<boolean> {
     try {
-      // A ctime in whole seconds does not show what was written in the same second.
-      if (!await isStill(source, receipts, signal)) return false;
-      const facts = await tools.system.facts(source.absolutePath);
-      if (facts === null) return await tools.system.followedFacts(job.watchPath) !== null;
-      const same = facts.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
-      if (!same || !await isInside(source)) return false;
+      if (await tools.system.facts(source.absolutePath) === null) {
+        return await tools.system.followedFacts(job.watchPath) !== null;
+      }
+      // A ctime in whole seconds does not show what was written in the same second: so its bytes are read, which takes time.
+      if (!await isStill(source) || !await isProven(source, receipts, signal) || !await isStill(source)) return false;
       await tools.system.remove(source.absolutePath);
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted || faultOf(error) === "not_found") return false;
       tools.tell({
         type: "notice",
         level: "warning",
@@ -106,15 +105,17 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
     return true;
   }
 
-  /** Its content is what every destination has; true also where it is gone. */
-  async function isStill({ absolutePath }: SourceFile, receipts: Removable["receipts"], signal: AbortSignal): Promise<boolean> {
-    try {
-      const { sha256 } = await tools.system.hash(absolutePath, signal);
-      return receipts.every((receipt) => receipt.sha256 === sha256);
-    } catch (error) {
-      if (faultOf(error) === "not_found") return true;
-      throw error;
-    }
+  /** For all that its facts tell, it is the version that was delivered. */
+  async function isStill(source: SourceFile): Promise<boolean> {
+    const facts = await tools.system.facts(source.absolutePath);
+    const same = facts?.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
+    return same && await isInside(source);
+  }
+
+  /** Its bytes are what every destination has. */
+  async function isProven({ absolutePath }: SourceFile, receipts: Removable["receipts"], signal: AbortSignal): Promise<boolean> {
+    const { sha256 } = await tools.system.hash(absolutePath, signal);
+    return receipts.every((receipt) => receipt.sha256 === sha256);
   }
 
   /** No folder on the way has become a symlink: what was moved out of the watched folder is not ours to remove. */
