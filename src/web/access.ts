@@ -37,13 +37,15 @@ export function isOwnHost(request: Request, own: OwnAddress): boolean {
 /** A request that a page of another origin makes a browser send is not ours; what is no browser sends neither header. */
 export function isOwnPage(request: Request): boolean {
   const origin = request.headers.get("origin");
+  const site = request.headers.get("sec-fetch-site");
+  // Forms of a page that keeps its address to itself send "null", as sandboxed frames do; no page can set the other header.
+  if (origin === "null") return site === "same-origin";
   if (origin !== null) {
     if (!URL.canParse(origin)) return false;
     const { protocol, host } = new URL(origin);
     const asked = request.headers.get("host") ?? authority(request.url);
     return protocol === new URL(request.url).protocol.replace("ws", "http") && host === asked?.toLowerCase();
   }
-  const site = request.headers.get("sec-fetch-site");
   if (site === null || site === "same-origin" || site === "none") return true;
   // Following a link to the page shows it, and does nothing else.
   return request.method === "GET" && request.headers.get("sec-fetch-mode") === "navigate" &&

@@ -1,5 +1,6 @@
 /**
- * What is shown to who has no session: how to get one, and a field for the token. Plain HTML, its style in a file of its own.
+ * What is shown to who has no session: how to get one, and a field for the token. Plain HTML, its style in a file of its own. Its
+ * referrer policy lets the form name its origin, which browsers otherwise hide (Fetch, "append a request Origin header").
  *
  * @module
  */
@@ -12,19 +13,22 @@ export function loginPage(problem = ""): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="referrer" content="same-origin">
 <title>image-transfer: log in</title>
 <link rel="stylesheet" href="/assets/login.css">
 </head>
 <body>
 <main>
 <h1>image-transfer</h1>
-<p>This page shows and steers the daemon, so it wants to know that you may. On the computer where the daemon runs, this opens it:</p>
+<p>This page controls the daemon, so it needs a token. On the computer where the daemon runs, this command opens the page without asking for it:</p>
 <pre>image-transfer open</pre>
-<p>Or give the token, from the start-up line or the configuration:</p>
-${problem === "" ? "" : `<p role="alert">${problem}</p>`}
+<p>Or enter the token, from the configuration (<code>web.token</code>) or from the line that the daemon prints when it starts:</p>
+${problem === "" ? "" : `<p role="alert" id="problem">${problem}</p>`}
 <form method="post" action="/login">
 <label for="token">Token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
+<input id="token" name="token" type="password" autocomplete="current-password" required autofocus${
+    problem === "" ? "" : ' aria-invalid="true" aria-describedby="problem"'
+  }>
 <button>Log in</button>
 </form>
 </main>

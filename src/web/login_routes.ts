@@ -19,7 +19,9 @@ export function loginRoutes(app: Hono<WebEnv>, door: Door): void {
   app.get("/assets/login.css", (c) => c.body(LOGIN_CSS, 200, { "content-type": "text/css; charset=utf-8" }));
   app.post("/login", async (c) => {
     const type = c.req.header("content-type") ?? "";
-    if (!type.startsWith("application/x-www-form-urlencoded")) return c.html(loginPage("That was no login form."), 415);
+    if (!type.startsWith("application/x-www-form-urlencoded")) {
+      return c.html(loginPage("This was not sent by the login form. Enter the token here."), 415);
+    }
     const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
     return answer(c, door.login(token.trim(), c.env.peer));
   });
@@ -29,9 +31,11 @@ export function loginRoutes(app: Hono<WebEnv>, door: Door): void {
       c.header("set-cookie", door.setCookie);
       return c.redirect("/", 303);
     }
-    if (tried.waitMs === 0) return c.html(loginPage("That token is not the right one, or was used already."), 401);
+    if (tried.waitMs === 0) {
+      return c.html(loginPage("Wrong token, or a link that was used already. Check the token and try again."), 401);
+    }
     const seconds = Math.ceil(tried.waitMs / 1000);
     c.header("retry-after", String(seconds));
-    return c.html(loginPage(`Too many wrong tokens came from there. Try again in ${seconds} seconds.`), 429);
+    return c.html(loginPage(`Too many wrong tokens came from this address. Try again in ${seconds} seconds.`), 429);
   }
 }

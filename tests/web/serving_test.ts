@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { selfSigned } from "../support/certificate.ts";
 import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { login, raw, webRig } from "./web_rig.ts";
@@ -26,41 +27,15 @@ Deno.test({
   ignore: !has("openssl"),
   async fn() {
     await using folder = await tempFolder();
-    const names = "subjectAltName=DNS:camera.example,DNS:localhost,IP:127.0.0.1";
-    const { success, stderr } = await new Deno.Command("openssl", {
-      args: [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=camera.example",
-      ]
-        .concat([
-          "-addext",
-          "basicConstraints=critical,CA:FALSE",
-          "-addext",
-          names,
-          "-keyout",
-          folder.at("key.pem"),
-          "-out",
-          folder.at("cert.pem"),
-        ]),
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
-    const cert = await folder.read("cert.pem");
+    const files = await selfSigned(folder, "DNS:camera.example,DNS:localhost,IP:127.0.0.1");
+    const cert = await Deno.readTextFile(files.cert);
     using client = Deno.createHttpClient({ caCerts: [cert], http2: false });
     await using rig = await webRig();
     const web = {
       listen: "0.0.0.0:0",
       token: "a token of more than sixteen",
-      tls_cert: folder.at("cert.pem"),
-      tls_key: folder.at("key.pem"),
+      tls_cert: files.cert,
+      tls_key: files.key,
     };
     rig.next = () => rig.settings({ web });
     assertEquals((await rig.daemon.reload()).ok, true);
