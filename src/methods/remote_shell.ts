@@ -6,9 +6,8 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
 import type { Child, Command, System } from "../system/system.ts";
-import { sshFailure } from "./ssh_failures.ts";
+import { type Login, sshFailure } from "./ssh_failures.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** What a script printed on its standard output, and its exit status. */
@@ -36,7 +35,7 @@ export interface RemoteShell extends AsyncDisposable {
 /** Starts the program (an `ssh` that runs `exec sh`); nothing has been asked of it yet. */
 export async function openShell(
   command: Command,
-  destination: Pick<Destination, "name" | "host" | "user" | "port">,
+  destination: Login,
   system: Pick<System, "spawn" | "sleep">,
 ): Promise<RemoteShell> {
   const life = new AbortController();
@@ -74,7 +73,7 @@ class Shell implements RemoteShell {
   constructor(
     readonly child: Child,
     readonly marker: string,
-    readonly destination: Pick<Destination, "name" | "host" | "user" | "port">,
+    readonly destination: Login,
     readonly system: Pick<System, "sleep">,
   ) {
     this.#reading = this.#read();

@@ -5,11 +5,10 @@
  * @module
  */
 import { Failure, type FailureCode, type NextStep } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
 import type { Finished } from "../system/system.ts";
 import { meaningOf } from "./os_failures.ts";
-import { isConnectionTrouble, sshFailure } from "./ssh_failures.ts";
+import { isConnectionTrouble, type Login, sshFailure } from "./ssh_failures.ts";
 
 /** Exit codes after which each file must be looked at: some were sent. */
 export const PARTIAL: ReadonlySet<number> = new Set([23, 24]);
@@ -17,7 +16,7 @@ export const PARTIAL: ReadonlySet<number> = new Set([23, 24]);
 /** What an rsync that ended with neither 0 nor a partial transfer means. */
 export function rsyncFailure(
   finished: Pick<Finished, "code" | "stderr" | "signal">,
-  destination: Pick<Destination, "name" | "host" | "user" | "port">,
+  destination: Login,
 ): Failure {
   const { code, stderr, signal } = finished;
   const receiver = stderr.split("\n").filter((line) => !line.includes("[sender]")).join("\n");

@@ -5,9 +5,8 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
 import type { Child, Command, System } from "../system/system.ts";
-import { sshFailure } from "./ssh_failures.ts";
+import { type Login, sshFailure } from "./ssh_failures.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** What sftp printed for one command; `errors` is empty where it worked. */
@@ -50,12 +49,10 @@ const ERRORS_PATIENCE_MS = 2000;
 /** What the ssh below says of its own accord, of other channels for example: no answer to any command. */
 const NOISE = /^(channel \d+: |mux_|Warning: |debug\d: |Shared connection |\*\* ).*\n?/gm;
 
-type Named = Pick<Destination, "name" | "host" | "user" | "port">;
-
 /** Starts the program; nothing has been asked of it yet. */
 export async function openSftpChannel(
   command: Command,
-  destination: Named,
+  destination: Login,
   system: Pick<System, "spawn" | "sleep" | "monotonic">,
 ): Promise<SftpChannel> {
   const life = new AbortController();
@@ -74,7 +71,7 @@ class Channel implements SftpChannel {
 
   constructor(
     readonly child: Child,
-    readonly destination: Named,
+    readonly destination: Login,
     readonly system: Pick<System, "sleep" | "monotonic">,
   ) {
     this.#reading = this.#read();
@@ -193,7 +190,9 @@ class Channel implements SftpChannel {
 
   async #end(): Promise<void> {
     const { code } = await this.child.finished;
-    this.#lose(sshFailure("sftp", { code, stderr: this.child.stderr() }, this.destination));
+    // What it says to a fence is no reason.
+    const said = this.child.stderr().split("\n").filter((line) => !line.includes(this.#marker)).join("\n");
+    this.#lose(sshFailure("sftp", { code, stderr: said }, this.destination));
   }
 
   #lose(failure: Failure): void {

@@ -62,7 +62,7 @@ export function sshOptions(way: SshWay, sharing: Sharing): string[] {
 }
 
 /** Seconds that a connection may take until the key exchange is done. */
-export function connectSeconds(destination: Destination): number {
+export function connectSeconds(destination: Pick<Destination, "timeoutMs">): number {
   return Math.min(20, Math.max(2, Math.ceil(destination.timeoutMs / 1000)));
 }
 

@@ -11,7 +11,10 @@ import { printable } from "../domain/printable.ts";
 import type { Finished } from "../system/system.ts";
 import { meaningOf } from "./os_failures.ts";
 import { shellQuote } from "./shell_quote.ts";
-import type { SshProgram } from "./ssh.ts";
+import { connectSeconds, type SshProgram } from "./ssh.ts";
+
+/** What is needed of a destination to explain why a connection to it failed. */
+export type Login = Pick<Destination, "name" | "host" | "user" | "port" | "timeoutMs">;
 
 interface Row {
   readonly pattern: RegExp;
@@ -25,14 +28,15 @@ interface Row {
 export function sshFailure(
   tool: SshProgram | "rsync",
   finished: Pick<Finished, "code" | "stderr"> & { readonly stdout?: string },
-  destination: Pick<Destination, "name" | "host" | "user" | "port">,
+  destination: Login,
 ): Failure {
-  const text = `${finished.stderr}\n${finished.stdout ?? ""}`;
+  const text = `${finished.stderr}\n${finished.stdout ?? ""}`.replaceAll("\r\n", "\n");
   const row = TABLE.find(({ pattern }) => pattern.test(text));
   const told = lastLine(finished.stderr) || lastLine(finished.stdout ?? "");
   if (row) {
-    return new Failure(row.code, `Cannot reach ${destination.name}: ${row.reason}${told ? ` (${told})` : ""}`, {
-      hint: filled(row.hint, destination),
+    const reason = filled(row.reason, text, destination);
+    return new Failure(row.code, `Cannot reach ${destination.name}: ${reason}${told ? ` (${told})` : ""}`, {
+      hint: filled(row.hint, text, destination),
       ...(row.next ? { next: row.next } : {}),
     });
   }
@@ -59,13 +63,35 @@ export function isConnectionTrouble(text: string): boolean {
   return TABLE.some(({ pattern }) => pattern.test(text));
 }
 
-function filled(hint: string, destination: Pick<Destination, "host" | "user" | "port">): string {
-  const host = bareHost(destination.host ?? "HOST");
-  const known = destination.port === null || destination.port === 22 ? host : `'[${host}]:${destination.port}'`;
-  return hint.replaceAll("{known}", () => known).replaceAll(
-    "{test}",
-    () => loginWords("ssh", destination, ["-o", "BatchMode=yes"], ["true"]),
-  );
+/** A reason or a hint with what ssh named: the account, the key file, its own remedy for a changed host key. */
+function filled(sentence: string, text: string, destination: Login): string {
+  const words: Readonly<Record<string, () => string>> = {
+    who: () => {
+      const user = /^(?:\S+: )?(\S+)@[^\s@]+: Permission denied/m.exec(text)?.[1] ?? destination.user;
+      return user === null ? "" : ` as ${printable(user)}`;
+    },
+    key: () => keyFile(text) ?? "",
+    chmod: () => `chmod 600 ${shellQuote(keyFile(text) ?? "FILE")}`,
+    forget: () => forgetHostKey(text, destination),
+    seconds: () => String(connectSeconds(destination)),
+    test: () => loginWords("ssh", destination, ["-o", "BatchMode=yes"], ["true"]),
+  };
+  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => words[name]?.() ?? whole);
+}
+
+function keyFile(text: string): string | null {
+  const file = /Permissions \d+ for '(.+)' are too open|Load key "(.+)": /.exec(text);
+  return file && printable(file[1] ?? file[2] ?? "");
+}
+
+/** The command that ssh itself prints (Debian's does), or the same made of what every ssh prints. */
+function forgetHostKey(text: string, { host, port }: Login): string {
+  const own = /^\s*(ssh-keygen .*-R .+)$/m.exec(text)?.[1];
+  if (own !== undefined) return printable(own);
+  const file = /Offending (?:\S+ )?key (?:for \S+ )?in (.+):\d+$/m.exec(text)?.[1];
+  const bare = bareHost(host ?? "HOST");
+  const known = /Host key for (\S+) has changed/.exec(text)?.[1] ?? (port === null || port === 22 ? bare : `[${bare}]:${port}`);
+  return `ssh-keygen ${file === undefined ? "" : `-f ${shellQuote(printable(file))} `}-R ${shellQuote(printable(known))}`;
 }
 
 /** The command with which a person tries the very login that is configured: `ssh -p 2222 … observer@freya true`. */
@@ -99,7 +125,7 @@ const TABLE: readonly Row[] = [
     code: "host_key_changed",
     reason: "the host key is not the one that is known",
     hint:
-      `Find out why first: somebody may stand in between. If the host was set up anew, remove the old key with \`ssh-keygen -R {known}\`; then ${ENROLL}`,
+      `Find out why first: somebody may stand in between. If the host was set up anew, remove the old key with \`{forget}\`; then ${ENROLL}`,
   },
   {
     pattern: /No .*host key is known for|Host key verification failed|authenticity of host .* can't be established/i,
@@ -108,18 +134,24 @@ const TABLE: readonly Row[] = [
     hint: ENROLL,
   },
   {
-    pattern: /UNPROTECTED PRIVATE KEY FILE|bad permissions: ignore key|Load key .*: (bad permissions|Permission denied)/i,
+    pattern: /UNPROTECTED PRIVATE KEY FILE|bad permissions: ignore key|Load key .*: bad permissions/i,
     code: "login_refused",
-    reason: "the private key file can be read by others or not at all, so ssh does not use it",
-    hint: "Run `chmod 600` on the key file that the message names, as the account that runs image-transfer.",
+    reason: 'ssh does not use the private key "{key}" because other accounts may read it',
+    hint: "Run `{chmod}` as the account that runs image-transfer.",
+  },
+  {
+    pattern: /Load key .*: Permission denied/i,
+    code: "login_refused",
+    reason: 'this account may not read the private key "{key}"',
+    hint: "Make the account that runs image-transfer the owner of that file (`chown`), with mode 600.",
   },
   {
     pattern:
       /Permission denied(, please try again| \([a-z, -]*\))|Too many authentication failures|No supported authentication methods|Authentication failed|account has expired|password has expired|Password change required|sign_and_send_pubkey: (signing failed|no mutual)/i,
     code: "login_refused",
-    reason: "the login was refused",
+    reason: "the login{who} was refused",
     hint:
-      "Put the public key of the account that runs image-transfer into ~/.ssh/authorized_keys there; a key with a passphrase needs an agent. Test with `{test}`.",
+      "Check remote_user. Put the public key of the account that runs image-transfer into ~/.ssh/authorized_keys there; a key with a passphrase needs an agent. Test with `{test}`.",
   },
   {
     pattern:
@@ -141,6 +173,12 @@ const TABLE: readonly Row[] = [
     code: "unreachable",
     reason: "the host name is not known",
     hint: `Check remote_host, and that this computer can look up names. ${SELF}`,
+  },
+  {
+    pattern: /timed out during banner exchange/i,
+    code: "unreachable",
+    reason: "the ssh server did not answer in {seconds} s",
+    hint: `Check remote_port: something listens there, but it does not speak as an ssh server does, or it is overloaded. ${SELF}`,
   },
   {
     pattern:

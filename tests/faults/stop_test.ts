@@ -65,7 +65,7 @@ const STATES: readonly State[] = [
     what: "the login is refused",
     prepare: async (rig) => [await rig.expose("a.fits"), await rig.server!.revokeKey()],
     code: 1,
-    says: /login was refused/,
+    says: /login as \S+ was refused/,
   },
   {
     what: "the host key changed",

@@ -7,7 +7,7 @@ import { rsyncComplaints, rsyncProgress } from "../../src/methods/rsync_output.t
 import { rsyncPair, rsyncVersion } from "../../src/methods/rsync_version.ts";
 import { aDestination } from "../conformance/rig.ts";
 
-const nas = { name: "nas", host: "nas", user: null, port: null };
+const nas = { name: "nas", host: "nas", user: null, port: null, timeoutMs: 300_000 };
 
 /** Exit code, standard error, what it means. */
 const ENDS: readonly [number, string, FailureCode, NextStep][] = [

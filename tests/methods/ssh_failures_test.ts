@@ -3,7 +3,7 @@ import type { FailureCode, NextStep } from "../../src/domain/failure.ts";
 import { meaningOf } from "../../src/methods/os_failures.ts";
 import { isConnectionTrouble, loginWords, sshFailure } from "../../src/methods/ssh_failures.ts";
 
-const destination = { name: "freya", host: "freya.example.org", user: null, port: null };
+const destination = { name: "freya", host: "freya.example.org", user: null, port: null, timeoutMs: 300_000 };
 
 /** Messages as OpenSSH 8.1 (Windows), 8.9, 9.2, 9.8 and 10 print them. */
 const MESSAGES: readonly [string, FailureCode, NextStep][] = [
@@ -71,6 +71,11 @@ const MESSAGES: readonly [string, FailureCode, NextStep][] = [
     "unreachable",
     "hold",
   ],
+  [
+    'Load key "/home/o/.ssh/id_ed25519": Permission denied\r\no@freya: Permission denied (publickey).',
+    "login_refused",
+    "hold",
+  ],
   ["Bad owner or permissions on /home/o/.ssh/config\r\n", "configuration", "hold"],
   [
     "/home/o/.ssh/config: line 3: Bad configuration option: hostnmae\r\n/home/o/.ssh/config: terminating, 1 bad configuration options",
@@ -95,9 +100,14 @@ for (const [stderr, code, next] of MESSAGES) {
   });
 }
 
-Deno.test("sshFailure() names the host of a port of its own in the advice as ssh-keygen wants it", () => {
-  const failure = sshFailure("ssh", { code: 255, stderr: "Host key for [a]:2222 has changed" }, { ...destination, port: 2222 });
-  assertMatch(failure.hint, /ssh-keygen -R '\[freya\.example\.org\]:2222'/);
+Deno.test("sshFailure() makes the remedy for a changed host key where ssh prints none", () => {
+  const hintOf = (stderr: string) => sshFailure("ssh", { code: 255, stderr }, { ...destination, port: 2222 }).hint;
+  const offending = "Offending ED25519 key in /Users/o/.ssh/known hosts:3\r\n";
+  assertMatch(
+    hintOf(`${offending}Host key for [alias]:2200 has changed and you have requested strict checking.\r\n`),
+    /`ssh-keygen -f '\/Users\/o\/\.ssh\/known hosts' -R '\[alias\]:2200'`/,
+  );
+  assertMatch(hintOf("REMOTE HOST IDENTIFICATION HAS CHANGED!"), /`ssh-keygen -R '\[freya\.example\.org\]:2222'`/);
 });
 
 Deno.test("sshFailure() finds an SFTP-only login by what it prints", () => {
