@@ -6,6 +6,8 @@
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/reason.ts";
 import type { Settings } from "../domain/settings.ts";
+import { ConfigError } from "./config_error.ts";
+import { decode } from "./decode.ts";
 import { type ConfigKind, parseConfig } from "./parse_settings.ts";
 import type { Resolved } from "./resolve.ts";
 import { findConfigFile } from "./search_path.ts";
@@ -30,18 +32,20 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(
   path: string,
-  system: Surroundings & Pick<ConfigFiles, "readText"> & Partial<Pick<ConfigFiles, "followedFacts">>,
+  system: Surroundings & Pick<ConfigFiles, "readBytes"> & Partial<Pick<ConfigFiles, "followedFacts">>,
 ): Promise<Resolved> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await system.readText(path);
+    bytes = await system.readBytes(path);
   } catch (cause) {
     throw new Failure("configuration", `Cannot read the configuration "${path}": ${reasonOf(cause)}`, {
       hint: "Check that the file is there and that this user may read it.",
       cause,
     });
   }
-  return parseConfig(text, path, kindOf(path), await besideTheService(system));
+  const decoded = decode(bytes);
+  if ("fault" in decoded) throw new ConfigError(path, [{ ...decoded.fault, key: "" }]);
+  return parseConfig(decoded.text, path, kindOf(path), await besideTheService(system));
 }
 
 /** Where `install-service` lets systemd keep the state of the computer's service. */

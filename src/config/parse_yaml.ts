@@ -4,17 +4,21 @@
  * @module
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
-import type { Path, Position, Source } from "./source.ts";
+import { type Path, type Position, setTwice, type Source } from "./source.ts";
 
 /** Parses YAML. Never throws: what is wrong with it is among the faults. */
 export function parseYaml(text: string): Source {
   const lines = new LineCounter();
-  const document = parseDocument(text.replace(/^\uFEFF/, ""), { lineCounter: lines, merge: true, prettyErrors: false });
+  const clean = text.replace(/^\uFEFF/, "");
+  const document = parseDocument(clean, { lineCounter: lines, merge: true, prettyErrors: false });
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const faults = document.errors.map((error) => ({ ...at(error.pos[0]), message: yamlFault(error.code, error.message) }));
+  const faults = document.errors.map(({ code, message, pos: [offset] }) => ({
+    ...at(offset),
+    message: code === "DUPLICATE_KEY" ? setTwice(clean, offset) : yamlFault(code, message),
+  }));
   // 0664 is meant in octal, but YAML 1.2 reads a decimal number: keep it as it was written.
   visit(document, {
     Scalar(_, scalar) {
@@ -56,7 +60,6 @@ function positionOf(root: Node | null, path: Path, follow: (node: Node) => Node 
 }
 
 function yamlFault(code: string, message: string): string {
-  if (code === "DUPLICATE_KEY") return "the same key stands here twice; keep one";
   if (code === "TAB_AS_INDENT") return "tabs cannot indent YAML; use blanks";
   if (code === "MULTIPLE_DOCS") return "a second document begins here; a configuration is one";
   if (code === "BAD_DQ_ESCAPE") return "\\ has a meaning of its own in double quotes; write C:/… or use single quotes";

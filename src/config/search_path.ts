@@ -34,7 +34,7 @@ export function usualConfigFiles(around: Pick<Surroundings, "home" | "platform">
 export async function findConfigFile(
   named: string | undefined,
   cwd: string,
-  system: Omit<ConfigFiles, "readText">,
+  system: Omit<ConfigFiles, "readBytes">,
 ): Promise<string> {
   const fromVariable = system.env(CONFIG_VARIABLE);
   if (named !== undefined) return await mustBeThere(named, "-c", cwd, system);
@@ -48,7 +48,7 @@ export async function findConfigFile(
   });
 }
 
-async function mustBeThere(named: string, by: string, cwd: string, system: Omit<ConfigFiles, "readText">): Promise<string> {
+async function mustBeThere(named: string, by: string, cwd: string, system: Omit<ConfigFiles, "readBytes">): Promise<string> {
   const path = absolutePath(named, cwd, system);
   const facts = await system.followedFacts(path);
   if (facts?.kind === "file" || facts?.kind === "other") return path;

@@ -27,6 +27,12 @@ export function keyText(path: Path): string {
   return path.map((part, index) => typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`).join("");
 }
 
+/** What to say of the key at `offset` of a text where it is set again. */
+export function setTwice(text: string, offset: number): string {
+  const written = /^(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s:=,\]}])+/.exec(text.slice(offset))?.[0] ?? "";
+  return `"${written.replace(/^(["'])(.*)\1$/, "$2")}" is set twice; keep one`;
+}
+
 /** True for what was written as keys and values. */
 export function isSection(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&

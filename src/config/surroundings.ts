@@ -15,5 +15,5 @@ export interface Surroundings {
 /** What finding and reading a file takes besides. */
 export interface ConfigFiles extends Surroundings {
   followedFacts(path: string): Promise<{ readonly kind: "file" | "folder" | "symlink" | "other" } | null>;
-  readText(path: string): Promise<string>;
+  readBytes(path: string): Promise<Uint8Array>;
 }

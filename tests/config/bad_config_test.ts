@@ -110,7 +110,7 @@ const ROWS: readonly Row[] = [
     name: "a key twice",
     text: `${BASE}remote_host: nas\n`,
     errors: [
-      "config.yaml:4:1: the same key stands here twice; keep one",
+      'config.yaml:4:1: "remote_host" is set twice; keep one',
     ],
   },
   {
@@ -162,7 +162,23 @@ const ROWS: readonly Row[] = [
     kind: "toml",
     text: `watch_path = "/data"\nwatch_path = "/data2"\n`,
     errors: [
-      "config.toml:2:1: this is no TOML: trying to redefine an already defined table or value",
+      'config.toml:2:1: "watch_path" is set twice; keep one',
+    ],
+  },
+  {
+    name: "a TOML table twice",
+    kind: "toml",
+    text: `watch_path = "/data"\n[web]\nlisten = 1\n[web]\ntoken = "x"\n`,
+    errors: [
+      'config.toml:4:2: "web" is set twice; keep one',
+    ],
+  },
+  {
+    name: "a quoted key twice in a TOML inline table",
+    kind: "toml",
+    text: `web = { "listen" = 1, "listen" = 2 }\n`,
+    errors: [
+      'config.toml:1:23: "listen" is set twice; keep one',
     ],
   },
   {

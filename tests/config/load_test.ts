@@ -101,3 +101,44 @@ Deno.test("absolutePath() begins relative names at the working folder", () => {
   assertEquals(absolutePath("../a.yaml", "/home/me/x/", aComputer()), "/home/me/a.yaml");
   assertEquals(absolutePath("a$b.yaml", "/home/me", aComputer()), "/home/me/a$b.yaml");
 });
+
+/** What is said of a configuration of these bytes, without its path; the settings' first watched folder where all is well. */
+async function loaded(bytes: Uint8Array): Promise<string> {
+  await using dir = await tempFolder();
+  await Deno.writeFile(dir.at("c.yaml"), bytes);
+  try {
+    return (await loadSettings("c.yaml", dir.path, computer(dir.path))).jobs[0]!.watchPath;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.replace(dir.at("c.yaml"), "c.yaml");
+  }
+}
+
+const UMLAUTS = VALID.replace("/data", "/Größe");
+
+function utf16(text: string, littleEndian = true): Uint8Array {
+  const view = new DataView(new ArrayBuffer(text.length * 2));
+  for (let index = 0; index < text.length; index++) view.setUint16(index * 2, text.charCodeAt(index), littleEndian);
+  return new Uint8Array(view.buffer);
+}
+
+Deno.test("loadSettings() reads UTF-8 and UTF-16 with a byte order mark, as Windows PowerShell writes it", async () => {
+  assertEquals(await loaded(new TextEncoder().encode(UMLAUTS)), "/Größe");
+  assertEquals(await loaded(new TextEncoder().encode(`\uFEFF${UMLAUTS}`)), "/Größe");
+  assertEquals(await loaded(utf16(`\uFEFF${UMLAUTS.replaceAll("\n", "\r\n")}`)), "/Größe");
+  assertEquals(await loaded(utf16(`\uFEFF${UMLAUTS}`, false)), "/Größe");
+});
+
+Deno.test("loadSettings() refuses a Latin-1 file with the line, rather than make a folder of another name", async () => {
+  const latin1 = Uint8Array.from(`# Groesse\n${UMLAUTS}`, (character) => character.charCodeAt(0));
+  const refusal = "c.yaml:2:16: this is not valid UTF-8; the file may be saved as Latin-1 or Windows-1252: save it as UTF-8";
+  assertEquals(await loaded(latin1), refusal);
+  assertEquals(await loaded(latin1.subarray(0, latin1.indexOf(0xdf) + 1)), refusal, "in the last line, which does not end");
+});
+
+Deno.test("loadSettings() tells of UTF-16 that it cannot know for sure or that is cut", async () => {
+  const without = "c.yaml:1:1: this file holds zero bytes, as UTF-16 without a byte order mark does; save it as UTF-8";
+  assertEquals(await loaded(utf16(VALID)), without);
+  const cut = "c.yaml:1:1: this file is damaged: it begins as UTF-16, but is not UTF-16 to its end";
+  assertEquals(await loaded(utf16(`\uFEFF${VALID}`).subarray(0, 41)), cut);
+});
