@@ -206,6 +206,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
           job,
           watching: intake.watching(),
           filesWaiting: intake.waiting().length,
+          unmatched: intake.unmatched(),
         })),
         destinations: all.outboxes().map((box) => (
           { destination: box.destination, method: box.about().method, state: box.state(), freeBytes: free(box) }

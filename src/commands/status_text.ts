@@ -8,6 +8,7 @@ import { pathField, printable } from "../domain/printable.ts";
 import { withoutName } from "../domain/without_name.ts";
 import { type Stray, waitingOf, withoutStrays } from "../ledger/strays.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
+import type { Unmatched } from "../pipeline/unmatched.ts";
 import type { LiveReport } from "../web/daemon_control.ts";
 import type { StatusReport } from "../web/status_report.ts";
 import { span } from "./span.ts";
@@ -33,7 +34,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
     "",
     ...destinationLines(report, columns),
     "",
-    ...jobLines(report),
+    ...jobLines(report, columns),
     ...(live?.running ?? []).map((one) =>
       `  sending to ${printable(one.destination)}: ${formatBytes(one.bytes)} of ${formatBytes(one.total)} in ${
         filesOf(one.files)
@@ -70,6 +71,8 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   if (troubles.length > 0) return `TROUBLE: ${[...troubles, ...rest].filter((part) => part !== "").join("; ")}.`;
   if (paused.length > 0) return `PAUSED: ${rest.filter((part) => part !== "").join("; ")}.`;
   if (waiting > 0) return `All is well: ${wait}.`;
+  const idle = jobs.filter(({ unmatched }) => unmatched != null).map(({ name }) => printable(name));
+  if (idle.length > 0) return `CHECK THE PATTERNS: no file of ${idle.join(", ")} matches.`;
   return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
 }
 
@@ -100,12 +103,21 @@ const STATES = {
   unknown: "",
 } as const satisfies Record<StatusReport["destinations"][number]["state"], string>;
 
-function jobLines({ jobs, running }: StatusReport): string[] {
-  return jobs.map(({ name, watch_path, watching, files_waiting }) => {
+function jobLines({ jobs, running }: StatusReport, columns: number): string[] {
+  return jobs.flatMap(({ name, watch_path, watching, files_waiting, unmatched }) => {
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     const waits = files_waiting > 0 ? `  (${filesOf(files_waiting)} not finished yet)` : "";
-    return `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`;
+    return [
+      `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`,
+      // A daemon of an older version, before it is restarted, says nothing of it.
+      ...(unmatched == null ? [] : wrapped(unmatchedHere(unmatched), columns, HANGING, HANGING)),
+    ];
   });
+}
+
+function unmatchedHere({ files, example }: Unmatched): string {
+  const which = files === 1 ? "the only file there does not match" : `none of the ${files} files there matches`;
+  return `${which} the patterns of this job, for example "${printable(example)}": check file_patterns`;
 }
 
 function countsLine({ deliveries }: StatusReport): string {

@@ -22,6 +22,7 @@ import { lane } from "./lane.ts";
 import { patternsOf } from "./patterns.ts";
 import { reconcile } from "./reconcile.ts";
 import { scans, type ScanSystem } from "./scans.ts";
+import { patternWatch, type Unmatched } from "./unmatched.ts";
 import { unreadables } from "./unreadables.ts";
 import { watchJob, type WatchSystem } from "./watch_job.ts";
 import { writers, type WriterSystem } from "./writers.ts";
@@ -54,6 +55,8 @@ export interface Intake {
   settled(): Promise<{ readonly incomplete: readonly Waiting[] }>;
   /** Files that are being waited for, and those that were given up. */
   waiting(): readonly Waiting[];
+  /** The files that are there where no pattern has wanted any so far; null otherwise. */
+  unmatched(): Unmatched | null;
   /** True while the folder is watched in whatever way. */
   watching(): boolean;
   /** How the folder is watched; null while it is not. */
@@ -70,6 +73,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
   const dirty = dirtyFolders(job.debounceMs);
   const unread = unreadables(job.name, { patterns, tell, system });
   const wakeUp = bell(system);
+  const matches = patternWatch(job, tell);
   const judge = judgeOf({
     job,
     system,
@@ -80,7 +84,10 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     tell,
     methodOf: tools.chosenMethod ?? (() => null),
     onError,
-    admitted: tools.admitted,
+    admitted() {
+      matches.matched();
+      tools.admitted();
+    },
   });
   const known = knownFiles(system.random);
   const shared = { job, system, patterns, judge, candidates: waiting, known, unreadables: unread, tell, dirty };
@@ -89,7 +96,11 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     system,
     tell,
     how: () => watch.how(),
-    scan: (thorough, signal, walking) => reconcile(shared, thorough, signal, walking),
+    async scan(thorough, signal, walking) {
+      const found = await reconcile(shared, thorough, signal, walking);
+      matches.scanned(found);
+      return found;
+    },
   });
   const watch = watchJob(job, tools, {
     hint(kind, paths) {
@@ -164,6 +175,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     settled,
     scanNow: () => scanner.now(),
     waiting: () => [...waiting.waiting(), ...unread.waiting()],
+    unmatched: matches.unmatched,
     watching: () => watch.how() !== null,
     how: watch.how,
     failure: watch.failure,

@@ -10,6 +10,7 @@ import type { Candidates } from "./candidates.ts";
 import type { Judge } from "./judge.ts";
 import type { KnownFiles } from "./known_files.ts";
 import { isDeep, type Patterns } from "./patterns.ts";
+import { matching, type Unmatched } from "./unmatched.ts";
 import type { Unreadables } from "./unreadables.ts";
 
 /** The parts of one intake that a scan needs. */
@@ -26,6 +27,7 @@ export interface ReconcileTools {
 /** What a scan came to; `files` are those that the patterns want. */
 export interface Scan {
   readonly files: number;
+  readonly unmatched: Unmatched | null;
   readonly admitted: number;
   readonly milliseconds: number;
 }
@@ -42,14 +44,14 @@ export async function reconcile(
 ): Promise<Scan> {
   const { job, system, patterns, judge, candidates, known, unreadables } = tools;
   const begun = system.monotonic();
-  let files = 0;
+  const found = matching();
   let admitted = 0;
   unreadables.scanBegins();
   known.scanBegins(thorough);
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, walking)) {
     const wanted = batch.files.filter(({ path }) => patterns.wants(path));
     for (const { path, reason } of batch.unreadable) unreadables.note(path, reason);
-    files += wanted.length;
+    found.count(batch.files, wanted.length);
     for (let start = 0; start < wanted.length; start += AT_ONCE) {
       const stretch = wanted.slice(start, start + AT_ONCE);
       if (known.includes(stretch)) continue;
@@ -62,7 +64,7 @@ export async function reconcile(
   }
   unreadables.scanned();
   await judge.judge(await judge.revisit(candidates.notSeenSince(begun), signal), signal);
-  return { files, admitted, milliseconds: Math.round(system.monotonic() - begun) };
+  return { files: found.wanted, unmatched: found.unmatched, admitted, milliseconds: Math.round(system.monotonic() - begun) };
 }
 
 /** Files that the ledger is asked about at once: a few milliseconds, so that events get their turn. */

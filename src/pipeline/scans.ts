@@ -38,7 +38,7 @@ interface ScanTools {
   /** How the folder is watched; null = it is away, there is nothing to scan. */
   readonly how: () => "events" | "poll" | null;
   /** `thorough` where somebody asked for it; `walking` ends the walk alone. */
-  readonly scan: (thorough: boolean, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
+  readonly scan: (thorough: boolean, signal: AbortSignal, walking: AbortSignal) => Promise<Omit<Scan, "unmatched">>;
 }
 
 /** The first scan comes when `run` runs and the folder is watched and asks for one. */

@@ -5,6 +5,7 @@
  */
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { Destination, Job } from "../domain/job.ts";
+import type { Unmatched } from "../pipeline/unmatched.ts";
 import type { Counts } from "../ledger/ledger.ts";
 
 /** Times ISO 8601 in UTC, sizes in bytes. Where no daemon runs, what only it knows is null. */
@@ -21,6 +22,8 @@ export interface StatusReport {
     readonly watching: boolean;
     /** Files seen that are not finished yet. */
     readonly files_waiting: number;
+    /** The files that are there where the patterns have wanted none so far; null otherwise, and where no daemon runs. */
+    readonly unmatched: Unmatched | null;
   }[];
   readonly destinations: readonly {
     readonly name: string;
@@ -44,6 +47,7 @@ export interface StatusParts {
     readonly job: Pick<Job, "name" | "watchPath">;
     readonly watching: boolean;
     readonly filesWaiting: number;
+    readonly unmatched: Unmatched | null;
   }[];
   readonly destinations: readonly {
     readonly destination: Pick<Destination, "name" | "method">;
@@ -63,11 +67,12 @@ export function statusReport(parts: StatusParts): StatusReport {
     version: parts.version,
     started_at: new Date(parts.startedAt).toISOString(),
     url: parts.url,
-    jobs: parts.jobs.map(({ job, watching, filesWaiting }) => ({
+    jobs: parts.jobs.map(({ job, watching, filesWaiting, unmatched }) => ({
       name: job.name,
       watch_path: job.watchPath,
       watching,
       files_waiting: filesWaiting,
+      unmatched,
     })),
     destinations: parts.destinations.map(({ destination, method, state, freeBytes }) => ({
       name: destination.name,
@@ -93,7 +98,7 @@ export function restingReport(
     version,
     started_at: null,
     url: null,
-    jobs: jobs.map((job) => ({ name: job.name, watch_path: job.watchPath, watching: false, files_waiting: 0 })),
+    jobs: jobs.map((job) => ({ name: job.name, watch_path: job.watchPath, watching: false, files_waiting: 0, unmatched: null })),
     destinations: jobs.flatMap((job) => job.destinations).map(({ name, method }) => {
       const by = pausedBy(name);
       const reason = by === null ? null : reasonOf({ state: "paused", by });

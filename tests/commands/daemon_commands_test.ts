@@ -41,7 +41,7 @@ Deno.test("status prints what the daemon says, as JSON in the promised shape", a
     version: "0.1.0",
     started_at: "2024-05-18T01:02:03.000Z",
     url: "http://127.0.0.1:9090/",
-    jobs: [{ name: "spring", watch_path: "/data/images", watching: true, files_waiting: 2 }],
+    jobs: [{ name: "spring", watch_path: "/data/images", watching: true, files_waiting: 2, unmatched: null }],
     destinations: [{ name: "freya", method: "rsync", state: "open", reason: null, free_bytes: 5e12 }],
     deliveries: { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 },
   });
@@ -81,7 +81,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   const failure = aFailure("disk_full");
   const trouble = statusReport({
     ...STATUS,
-    jobs: [{ job: { name: "spring", watchPath: "/data/\x1b[31mred" }, watching: false, filesWaiting: 0 }],
+    jobs: [{ job: { name: "spring", watchPath: "/data/\x1b[31mred" }, watching: false, filesWaiting: 0, unmatched: null }],
     destinations: [
       ...STATUS.destinations,
       {
@@ -118,6 +118,23 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   assertStringIncludes(stdout, "image-transfer retry --all");
   // deno-lint-ignore no-control-regex -- that none is printed is the promise
   assert(!/[\x00-\x09\x0b-\x1f\x7f\u202e]/.test(stdout));
+});
+
+Deno.test("status says where no file matches the patterns of a job", async () => {
+  await using dir = await observatory();
+  const idle = statusReport({
+    ...STATUS,
+    jobs: STATUS.jobs.map((one) => ({ ...one, filesWaiting: 0, unmatched: { files: 12, example: "m31/a\u202e.nef" } })),
+    counts: { queued: 0, sending: 0, deferred: 0, delivered: 0, failed: 0 },
+  });
+  await using _daemon = await fakeDaemon(dir.at("state"), { status: () => idle });
+  const { stdout } = await image_transfer(dir, "status");
+  assertEquals(stdout.split("\n")[0], "CHECK THE PATTERNS: no file of spring matches.");
+  assertStringIncludes(
+    stdout.replaceAll(/\n {6}/g, " "),
+    'spring watches /data/images none of the 12 files there matches the patterns of this job, for example "m31/a\\u202e.nef": ' +
+      "check file_patterns",
+  );
 });
 
 Deno.test("status names the files that are not sent, and says each destination's name once", async () => {

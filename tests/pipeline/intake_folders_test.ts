@@ -294,3 +294,31 @@ async function shell(cwd: string, script: string): Promise<void> {
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
+
+Deno.test("intake() says once that no file matches, until one does", async () => {
+  await using rig = await intakeRig({ job: { filePatterns: ["*.fits", "*.fit"] } });
+  await rig.folder.write("data/a.nef", "x");
+  await rig.folder.write("data/sub/b.nef", "x");
+  rig.start();
+  await rig.until(() => rig.told("notice").length > 0, "it is said");
+  await rig.intake.scanNow();
+  const { message, level } = rig.told("notice")[0] as { message: string; level: string };
+  assertEquals([rig.told("notice").length, level], [1, "warning"]);
+  assertEquals(
+    message.replace(/"(a|sub\/b)\.nef"/, '"FILE"').replace(rig.root, "/data"),
+    'Job spring: None of the 2 files in "/data" matches file_patterns (*.fits *.fit), for example "FILE". ' +
+      "If the camera writes such files, add a pattern for them to file_patterns.",
+  );
+  assertEquals(rig.intake.unmatched()?.files, 2);
+  await rig.write("c.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "a file is wanted");
+  assertEquals(rig.intake.unmatched(), null);
+  await Deno.remove(`${rig.root}/c.fits`);
+  await rig.intake.scanNow();
+  assertEquals([rig.intake.unmatched(), rig.told("notice").length], [null, 1]);
+});
+
+Deno.test("intake() says nothing of patterns where the folder is empty", async () => {
+  await using rig = await runningIntake();
+  assertEquals([rig.intake.unmatched(), rig.told("notice")], [null, []]);
+});

@@ -14,7 +14,7 @@ export const STATUS: StatusParts = {
   version: "0.1.0",
   startedAt: Date.UTC(2024, 4, 18, 1, 2, 3),
   url: "http://127.0.0.1:9090/",
-  jobs: [{ job: { name: "spring", watchPath: "/data/images" }, watching: true, filesWaiting: 2 }],
+  jobs: [{ job: { name: "spring", watchPath: "/data/images" }, watching: true, filesWaiting: 2, unmatched: null }],
   destinations: [{ destination: { name: "freya", method: "auto" }, method: "rsync", state: { state: "open" }, freeBytes: 5e12 }],
   counts: { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 },
 };
