@@ -29,6 +29,23 @@ export function liveStates(source: PageSource): LiveStates {
   const begun = new Map<number, number>();
   const lastDelivered = new Map<string, number>();
 
+  /** What was delivered before this start is looked up once: reading back to a destination that got nothing for long takes time. */
+  function lastDeliveredTo(job: string, destination: string, delivered: number): number | null {
+    const key = placeKey(job, destination);
+    const known = lastDelivered.get(key) ?? null;
+    if (known !== null || delivered === 0) return known;
+    const [row] = source.ledger.query({
+      job,
+      destination,
+      states: ["delivered"],
+      sort: "delivered_at",
+      descending: true,
+      limit: 1,
+    });
+    if (row?.deliveredAt != null) lastDelivered.set(key, row.deliveredAt);
+    return row?.deliveredAt ?? null;
+  }
+
   return {
     hear(event) {
       switch (event.type) {
@@ -55,10 +72,6 @@ export function liveStates(source: PageSource): LiveStates {
         descending: true,
         limit: MOST.newest * Math.max(1, destinations.length),
       });
-      for (const { delivery: { source: { job }, destination }, deliveredAt } of newest) {
-        const key = placeKey(job, destination);
-        if (deliveredAt !== null && !lastDelivered.has(key)) lastDelivered.set(key, deliveredAt);
-      }
       const { running, strays } = source.live();
       const { failed } = status.deliveries;
       const night = nightSummary(source, tonightOf(jobs, now));
@@ -77,7 +90,7 @@ export function liveStates(source: PageSource): LiveStates {
         status,
         headline: headlineOf({ jobs, destinations, tonight: night, underway, failed }),
         tonight: night,
-        destinations: destinations.map((one) => destinationView(one, source, speeds, lastDelivered)),
+        destinations: destinations.map((one) => destinationView(one, source, speeds, lastDeliveredTo)),
         jobs: jobs.map(({ job, how, failure, waiting }) => ({
           name: job.name,
           watchPath: job.watchPath,
@@ -125,9 +138,10 @@ function destinationView(
   { destination, method, state, freeBytes }: DestinationNow,
   { ledger }: PageSource,
   speeds: ReadonlyMap<string, number>,
-  lastDelivered: ReadonlyMap<string, number>,
+  lastDeliveredTo: (job: string, destination: string, delivered: number) => number | null,
 ): DestinationView {
   const { job, name } = destination;
+  const counts = ledger.counts(job, name);
   const failure = state.state === "on_hold" || state.state === "backing_off" ? state.failure : null;
   return {
     job,
@@ -139,10 +153,10 @@ function destinationView(
     failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
     pausedBy: state.state === "paused" ? state.by : null,
     freeBytes,
-    counts: ledger.counts(job, name),
+    counts,
     bytesPerSecond: speeds.get(placeKey(job, name)) ?? 0,
     oldestWaiting: ledger.oldestWaiting(job, name),
-    lastDelivered: lastDelivered.get(placeKey(job, name)) ?? null,
+    lastDelivered: lastDeliveredTo(job, name, counts.delivered),
   };
 }
 

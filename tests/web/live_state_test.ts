@@ -78,3 +78,33 @@ Deno.test("gather() takes what waits for a removed destination for trouble, not 
     "Put it back and they go on, or give them up: image-transfer forget 'tiny store'",
   ]]);
 });
+
+Deno.test("gather() tells the last arrival after a restart, also of a destination that got nothing for long", async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.path);
+  const destinations = ["nas", "attic", "new"];
+  const source: PageSource = {
+    status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: [] }),
+    sync: () => [],
+    retry: () => 0,
+    pause: () => [],
+    resume: () => [],
+    jobs: () => [],
+    destinations: () => destinations.map((name) => aDestination("spring", name)),
+    ledger,
+    listen: () => () => {},
+  };
+  const arrive = (path: string, destination: string, at: number) => {
+    const queued = ledger.admit([anAdmission(path, { identity: `1:${at}` }, [destination])], at);
+    ledger.record(queued.map((one) => proven(one, undefined, at)), at);
+  };
+  arrive("first.fits", "attic", NOW - 9e6);
+  for (let at = 0; at < 100; at++) arrive(`${at}.fits`, "nas", NOW - 100 + at);
+  const state = await liveStates(source).gather(NOW);
+  assertEquals(state.destinations.map(({ name, lastDelivered }) => [name, lastDelivered]), [
+    ["nas", NOW - 1],
+    ["attic", NOW - 9e6],
+    ["new", null],
+  ]);
+});
