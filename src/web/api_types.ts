@@ -60,7 +60,7 @@ export interface DeliveryAsk {
   readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
   /** `desc` (the default: newest first) or `asc`. */
   readonly order?: "asc" | "desc";
-  /** 100 unless given, at most 500. */
+  /** 100 unless given; more than 500 is refused, `offset` reads on. */
   readonly limit?: number;
   readonly offset?: number;
 }

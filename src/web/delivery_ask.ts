@@ -8,6 +8,8 @@ import { Failure } from "../domain/failure.ts";
 import type { DeliveryQuery } from "../ledger/ledger.ts";
 
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
+/** Rows of one answer. */
+const MOST_ROWS = 500;
 const number = z.string().regex(/^\d{1,12}$/, "must be a number").transform(Number);
 const name = z.string().max(500);
 
@@ -22,7 +24,7 @@ const ask = z.strictObject({
   search: name.optional(),
   sort: z.enum(["queued_at", "delivered_at", "path", "size"]).default("queued_at"),
   order: z.enum(["asc", "desc"]).default("desc"),
-  limit: number.transform((limit) => Math.min(limit, 500)).default(100),
+  limit: number.refine((limit) => limit <= MOST_ROWS, `must be at most ${MOST_ROWS}; offset reads on from there`).default(100),
   offset: number.default(0),
 });
 

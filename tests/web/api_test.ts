@@ -38,9 +38,16 @@ Deno.test("/api/deliveries filters, sorts and pages; what it does not understand
   assertEquals(await names("sort=path&limit=1&offset=1"), ["b.fits"]);
   assertEquals(await names("search=B.F"), ["b.fits"]);
   assertEquals(await names("state=failed,queued"), []);
-  assertEquals(await names("job=default&destination=nas&state=delivered&limit=9999&sort=path"), ["c.fits", "b.fits", "a.fits"]);
+  assertEquals(await names("job=default&destination=nas&state=delivered&limit=500&sort=path"), ["c.fits", "b.fits", "a.fits"]);
   for (
-    const [query, word] of [["limit=-1", "limit"], ["state=lost", "state"], ["night=tonight", "night"], ["colour=red", "colour"]]
+    const [query, word] of [
+      ["limit=-1", "limit"],
+      ["limit=501", "at most 500"],
+      ["limit=9999", "at most 500"],
+      ["state=lost", "state"],
+      ["night=tonight", "night"],
+      ["colour=red", "colour"],
+    ]
   ) {
     const refused = await rig.get(`/api/deliveries?${query}`);
     assertEquals(refused.status, 400);
