@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { startBrowser } from "../support/browser.ts";
+import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { anAdmission, proven } from "../ledger/makers.ts";
 import { type WebRig, webRig } from "./web_rig.ts";
@@ -155,5 +156,25 @@ Deno.test({
     assertEquals(await row.textContent(), before);
     await page.getByRole("button", { name: "Show what is new" }).click();
     await page.locator(".found", { hasText: "50,001 deliveries" }).waitFor();
+  },
+});
+
+Deno.test({
+  name: "page: an empty History tells a daemon that has seen no image from filters that match none",
+  ignore,
+  async fn() {
+    await using rig = await webRig();
+    await using browser = await startBrowser();
+    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
+    const nothing = page.locator(".history .nothing");
+    await nothing.getByText("No images yet.").waitFor();
+    await page.getByRole("searchbox").fill("m31");
+    await page.locator(".found", { hasText: "0 deliveries" }).waitFor();
+    await nothing.getByText("No images yet.").waitFor();
+    await rig.folder.write("data/m42.fits", fitsFile(5_000));
+    await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+    await nothing.getByText("No deliveries match these filters.").waitFor();
+    await page.getByRole("button", { name: "Clear" }).click();
+    await page.locator(".long-list .name", { hasText: "m42.fits" }).waitFor();
   },
 });

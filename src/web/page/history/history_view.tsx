@@ -8,6 +8,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { DeliveryAsk, DeliveryView } from "../../api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
+import { part } from "../store/live.ts";
 import { route, setQuery } from "../store/route.ts";
 import { HistoryFilters } from "./history_filters.tsx";
 import { type HistoryPages, historyPages } from "./history_pages.ts";
@@ -33,6 +34,7 @@ const COLUMNS: readonly { readonly name: string; readonly class: string; readonl
   { name: "Finished", class: "col-queued", sort: "queued_at" },
   { name: "Delivered", class: "col-delivered", sort: "delivered_at" },
 ];
+const status = part("status");
 /** Above this many pixels, new rows may come in by themselves. */
 const TOP_PX = 20;
 const MOST_DRAWN = 500;
@@ -75,7 +77,7 @@ export function HistoryView(): JSX.Element {
         {total === 0
           ? (
             <p class="nothing is-large" role="row">
-              <span role="cell">Nothing matches.</span>
+              <span role="cell">{nothing(exported(filter) !== "")}</span>
             </p>
           )
           : (
@@ -96,6 +98,15 @@ export function HistoryView(): JSX.Element {
       </div>
     </>
   );
+}
+
+/** Why the list is empty: there are no deliveries at all, or none that match. */
+function nothing(isFiltered: boolean): string {
+  const counts = status.value?.deliveries;
+  const isNew = counts !== undefined && Object.values(counts).every((number) => number === 0);
+  return isFiltered && !isNew
+    ? "No deliveries match these filters."
+    : "No images yet. Each image appears here as soon as it is finished.";
 }
 
 /** Keeps what is drawn already: the same element twice is not looked at again. */
