@@ -3,30 +3,27 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
-import type { Job } from "../domain/job.ts";
 import { Failure } from "../domain/failure.ts";
-import { observingNight } from "../domain/night.ts";
 import { reasonOf } from "../domain/reason.ts";
 import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
-import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
-import { fault, type Finding, ok, warning } from "./finding.ts";
-
-const HERE = "this computer";
-/** Clocks further apart than this make nights and ages doubtful, milliseconds. */
-const CLOCK_DRIFT_MS = 5_000;
+import { checkJob } from "./check_job.ts";
+import { checkPage } from "./check_page.ts";
+import { counted, fault, type Finding, HERE, ok, warning } from "./finding.ts";
 
 /** Everything on this computer that the daemon needs. */
 export async function checkHere(settings: Settings, system: System, signal: AbortSignal): Promise<Finding[]> {
   return [
-    ok(HERE, `Configuration ${settings.file ?? "without a file"}: ${count(settings.jobs.length, "job")}`),
+    ok(HERE, `Configuration ${settings.file ?? "without a file"}: ${counted(settings.jobs.length, "job")}`),
     await writableFolder("state", settings.stateDirectory, system),
     await writableFolder("log", settings.log.directory, system),
     ledger(settings),
     ...await limits(system, signal),
+    ...await checkPage(settings, system, signal),
+    ...await pidFile(settings, system),
     ...(await Promise.all(settings.jobs.map((job) => checkJob(job, system, signal)))).flat(),
   ];
 }
@@ -52,6 +49,21 @@ async function writableFolder(what: string, folder: string, system: System): Pro
       HERE,
       new Failure("permission_denied", `Cannot write to the folder for the ${what} "${folder}": ${reasonOf(error)}`, { hint }),
     );
+  }
+}
+
+/** Its folder is not made: it is the service manager's as a rule. */
+async function pidFile({ pidFile: path }: Settings, system: System): Promise<Finding[]> {
+  if (path === null) return [];
+  const probe = join(dirname(path), `.image-transfer-doctor-${system.pid}`);
+  try {
+    if ((await system.followedFacts(path))?.kind === "folder") throw new Error("it is a folder");
+    await (await system.createFile(probe))[Symbol.asyncDispose]();
+    await system.remove(probe);
+    return [ok(HERE, `pid_file ${path} can be written`)];
+  } catch (error) {
+    const hint = "Make its folder writable for this account, or take pid_file out of the configuration: nothing else needs it.";
+    return [warning(HERE, `Cannot write pid_file "${path}": ${reasonOf(error)}`, hint)];
   }
 }
 
@@ -105,81 +117,3 @@ async function watchesAllowed(system: System, signal: AbortSignal): Promise<numb
 
 /** Users have no /sbin on their PATH. */
 const SYSCTL = ["sysctl", "/usr/sbin/sysctl", "/sbin/sysctl"];
-
-async function checkJob(job: Job, system: System, signal: AbortSignal): Promise<Finding[]> {
-  const about = `job ${job.name}`;
-  const night = ok(about, `Tonight is night ${observingNight(system.now(), job.night)}`);
-  try {
-    const facts = await system.followedFacts(job.watchPath);
-    if (facts === null) {
-      return [
-        warning(
-          about,
-          `The watched folder ${job.watchPath} is not there`,
-          "Correct watch_path, or make the folder; it is watched as soon as it appears.",
-        ),
-        night,
-      ];
-    }
-    if (facts.kind !== "folder") {
-      throw new Failure("not_a_folder", `watch_path "${job.watchPath}" is no folder`, {
-        hint: "Name the folder that the camera writes to.",
-      });
-    }
-    const { entries } = await system.list(job.watchPath);
-    return [
-      ok(about, `Watches ${job.watchPath} (${count(entries.length, "entry", "entries")} at the top)`),
-      night,
-      ...await clock(job, about, system),
-      ...await removal(job, about, system),
-    ];
-  } catch (error) {
-    signal.throwIfAborted();
-    const denied = faultOf(error) === "permission";
-    return [
-      fault(
-        about,
-        denied
-          ? new Failure("source_unreadable", `This account may not read "${job.watchPath}"`, {
-            hint: "Give it the right to list the folder and read its files.",
-          })
-          : error,
-      ),
-      night,
-    ];
-  }
-}
-
-/** A network drive stamps files with its server's clock; ages and nights are told by it. */
-async function clock(job: Job, about: string, system: System): Promise<Finding[]> {
-  const { entries } = await system.list(job.watchPath);
-  const newest = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0);
-  const ahead = newest - system.now();
-  if (ahead < CLOCK_DRIFT_MS) return [];
-  return [
-    warning(
-      about,
-      `Something in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
-      "Set the clocks of the camera and of this computer by NTP.",
-    ),
-  ];
-}
-
-async function removal(job: Job, about: string, system: System): Promise<Finding[]> {
-  if (!job.deleteSource) return [];
-  const probe = join(job.watchPath, `.image-transfer-doctor-${system.pid}`);
-  try {
-    await using _file = await system.createFile(probe);
-  } catch (error) {
-    const hint = "delete_source needs the right to write in the watched folder.";
-    return [
-      fault(about, new Failure("permission_denied", `Cannot remove files in "${job.watchPath}": ${reasonOf(error)}`, { hint })),
-    ];
-  }
-  await system.remove(probe);
-  return [ok(about, "Files may be removed here after they are proven everywhere (delete_source)")];
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
-}

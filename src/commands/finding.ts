@@ -18,6 +18,9 @@ export interface Finding {
   readonly code: string | null;
 }
 
+/** What is looked at that belongs to no job. */
+export const HERE = "this computer";
+
 /** Nothing is to be done. */
 export function ok(about: string, what: string): Finding {
   return { level: "ok", about, what, hint: "", code: null };
@@ -43,4 +46,9 @@ export function findingText({ level, what, hint }: Finding): string {
 
 function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n    ");
+}
+
+/** `1 file`, `2 files`. */
+export function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { failureRecord } from "../domain/failure.ts";
 import type { WebSettings } from "../domain/settings.ts";
 import type { Tell } from "../domain/transfer_event.ts";
-import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
+import { listenFailure, placeOf } from "./listen_failure.ts";
 import { startWebServer, type WebServer, type WebServerTools } from "./web_server.ts";
 
 /** The one web server of a daemon, or none. */
@@ -95,11 +94,7 @@ export function webPlace(tools: WebPlaceTools): WebPlace {
   return { adopt, server: () => running?.server ?? null, stop };
 }
 
-function reasonOf({ host, port }: WebSettings, error: unknown): string {
-  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  if (faultOf(error) === "busy") {
-    return `Cannot show the page at ${place}: another program has this port. Deliveries go on. Choose another one with web.listen; ` +
-      "port 0 takes any free one.";
-  }
-  return `Cannot show the page at ${place}: ${failureRecord(error).message.replace(/^Internal error: /, "")}. Deliveries go on.`;
+function reasonOf(settings: WebSettings, error: unknown): string {
+  const { message, hint } = listenFailure(settings, error);
+  return `Cannot show the page at ${placeOf(settings)}: ${message}. Delivery continues. ${hint}`.trim();
 }

@@ -8,6 +8,7 @@ import type { System } from "../system/system.ts";
 import { isLoopback } from "./access.ts";
 import type { Opening } from "./daemon_control.ts";
 import { makeDoor } from "./door.ts";
+import { readTls } from "./listen_failure.ts";
 import { liveHub } from "./live_hub.ts";
 import { nightReports } from "./night_report.ts";
 import type { PageFiles } from "./page_files.ts";
@@ -54,15 +55,12 @@ export interface WebServer {
 /**
  * Listens.
  *
- * @throws what keeps it from listening (errors of the operating system; fault `busy` when the port is taken).
+ * @throws what keeps it from listening; {@linkcode listenFailure} says it in words.
  */
 export async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal): Promise<WebServer> {
   const { system, source, onError } = tools;
   const access = await openAccess(tools.stateDirectory, settings.token, system);
-  const { tlsCert, tlsKey } = settings;
-  const tls = tlsCert === null || tlsKey === null
-    ? null
-    : { cert: await system.readText(tlsCert), key: await system.readText(tlsKey) };
+  const tls = await readTls(settings, system);
   const door = makeDoor(access, tls !== null, () => system.now());
   const app = webApp({
     source,

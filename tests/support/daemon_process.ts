@@ -30,8 +30,12 @@ export interface Installation {
       readonly through?: readonly string[];
     },
   ): Promise<RunningDaemon>;
-  /** Runs one command to its end. */
-  command(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<ProcessResult>;
+  /** Runs one command to its end; `through` as for `start`. */
+  command(
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    through?: readonly string[],
+  ): Promise<ProcessResult>;
   history(): Promise<DeliveryJson[]>;
   /** Waits until `done` holds for the history; throws with the last history and the log when it does not in time. */
   until(done: (rows: readonly DeliveryJson[]) => boolean, seconds?: number): Promise<DeliveryJson[]>;
@@ -79,8 +83,12 @@ export async function install(
     }).spawn();
   }
 
-  async function command(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<ProcessResult> {
-    const { code, stdout, stderr } = await spawn(args, more).output();
+  async function command(
+    args: readonly string[],
+    more: Readonly<Record<string, string>> = {},
+    through: readonly string[] = [],
+  ): Promise<ProcessResult> {
+    const { code, stdout, stderr } = await spawn(args, more, through).output();
     return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
   }
 
