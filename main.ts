@@ -8,13 +8,11 @@ import { setColorEnabled } from "@std/fmt/colors";
 import about from "./deno.json" with { type: "json" };
 import type { Tools } from "./src/commands/command.ts";
 import { COMMANDS } from "./src/commands/commands.ts";
-import { failureText } from "./src/commands/failure_text.ts";
+import { failureText, INTERRUPTED } from "./src/commands/failure_text.ts";
 import { parse } from "./src/commands/parse.ts";
 import { createSystem } from "./src/system/create_system.ts";
 import type { System } from "./src/system/system.ts";
 
-/** Exit code after a second Ctrl+C, as shells have it. */
-const INTERRUPTED = 130;
 /** Below so many columns help is not wrapped to the terminal. */
 const NARROWEST = 60;
 
@@ -34,9 +32,13 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   });
   if (parsed.kind === "done") return parsed.code;
   const isTerminal = system.isTerminal("stdin") && system.isTerminal("stderr");
+  const signal = endSignal(system);
+  const interrupted = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
   const prompt = async (question: string) => {
     stderr(`${question} `);
-    return await system.readLine();
+    const answer = await Promise.race([system.readLine(), interrupted]);
+    if (signal.aborted) stderr("\n");
+    return answer;
   };
   const tools: Tools = {
     system,
@@ -45,12 +47,12 @@ async function main(argv: readonly string[], system: System): Promise<number> {
     stderr,
     isTerminal,
     ...(isTerminal ? { prompt } : {}),
-    signal: endSignal(system),
+    signal,
   };
   try {
     return await parsed.run(tools);
   } catch (thrown) {
-    const { text, code } = failureText(thrown);
+    const { text, code } = failureText(thrown, signal);
     stderr(text);
     return code;
   }

@@ -21,6 +21,7 @@ import type { Finish } from "./pipeline/corridor.ts";
 import { corridors } from "./pipeline/corridors.ts";
 import { freeSpace } from "./pipeline/free_space.ts";
 import type { Outbox } from "./pipeline/outbox.ts";
+import { pidFile } from "./pipeline/pid_file.ts";
 import { lockState } from "./pipeline/state_lock.ts";
 import { workFolder } from "./pipeline/work_folder.ts";
 import type { System } from "./system/system.ts";
@@ -93,9 +94,9 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     onNotice: (message) => tell({ type: "notice", level: "warning", message }),
   });
   opening.use(ledger);
-  const work = await workFolder(settings.stateDirectory, ledger.instance, system);
-  opening.use(work);
-  if (settings.pidFile !== null) await system.writeText(settings.pidFile, `${system.pid}\n`);
+  const work = opening.use(await workFolder(settings.stateDirectory, ledger.instance, system));
+  const pid = opening.use(pidFile(system, tell));
+  await pid.adopt(settings.pidFile);
   // From here on the daemon itself closes them when it stops.
   opening.move();
 
@@ -146,7 +147,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     }
     settings = next;
     system.keepApart(localFolders(next.jobs, system));
-    await tools.adopt?.(next);
+    await Promise.all([tools.adopt?.(next), pid.adopt(next.pidFile)]);
     if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next)]);
     tell({ type: "reloaded" });
     return { ok: true, message: "The configuration was read again" };
@@ -172,8 +173,8 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
 
   async function tidyUp(): Promise<void> {
     try {
+      await pid[Symbol.asyncDispose]();
       await work[Symbol.asyncDispose]();
-      if (settings.pidFile !== null) await system.remove(settings.pidFile);
     } catch (error) {
       tell({ type: "notice", level: "warning", message: `Cannot tidy up: ${failureRecord(error).message}` });
     }

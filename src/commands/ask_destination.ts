@@ -5,12 +5,13 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { methodNamed } from "../methods/methods.ts";
 import type { Session } from "../methods/method.ts";
+import { unusableState } from "../pipeline/state_lock.ts";
 import type { System } from "../system/system.ts";
 
 /** An open session, and where it may stage something. */
@@ -33,12 +34,8 @@ export async function askDestination<T>(
 ): Promise<T> {
   // The same every time: what a killed command left there is swept, and its connection is ended, by the next.
   const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory)}-${await keyOf(destination)}`;
-  const asking = join(settings.stateDirectory, "asking");
-  await system.makeFolder(asking, 0o700);
-  await removeFormer(asking, system);
-  const workFolder = join(asking, crypto.randomUUID());
-  await using _lock = await system.lock(`${workFolder}.lock`);
-  await system.makeFolder(workFolder, 0o700);
+  const workFolder = join(settings.stateDirectory, "asking", crypto.randomUUID());
+  await using _lock = await makeWorkFolder(workFolder, settings, system);
   try {
     const context = { system, stagingRoot, workFolder, tell: () => {} };
     await using session = await methodNamed(destination.method).connect(destination, context, signal);
@@ -46,6 +43,24 @@ export async function askDestination<T>(
   } finally {
     await system.removeTree(workFolder);
     await system.remove(`${workFolder}.lock`);
+  }
+}
+
+/** Makes it and locks it. */
+async function makeWorkFolder(
+  workFolder: string,
+  { stateDirectory }: Pick<Settings, "stateDirectory">,
+  system: System,
+): Promise<AsyncDisposable | null> {
+  try {
+    const asking = dirname(workFolder);
+    await system.makeFolder(asking, 0o700);
+    await removeFormer(asking, system);
+    const lock = await system.lock(`${workFolder}.lock`);
+    await system.makeFolder(workFolder, 0o700);
+    return lock;
+  } catch (cause) {
+    throw unusableState(stateDirectory, cause);
   }
 }
 

@@ -13,10 +13,12 @@ import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import ms, { type StringValue } from "ms";
 import { parseSettings } from "../config/parse_settings.ts";
+import { absolutePath } from "../config/search_path.ts";
 import { type Daemon, startDaemon } from "../daemon.ts";
 import { Failure } from "../domain/failure.ts";
 import { observingNight } from "../domain/night.ts";
 import { printable } from "../domain/printable.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
@@ -61,15 +63,24 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const { system } = tools;
   const lastsMs = input.for === undefined ? Infinity : duration("--for", input.for);
   const everyMs = input.every === undefined ? 2000 : duration("--every", input.every);
-  const folder = input.folder ?? join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${system.pid}`);
+  const folder = input.folder !== undefined
+    ? absolutePath(input.folder, tools.cwd, system)
+    : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${system.pid}`);
   const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
   if (await system.facts(folder) !== null) {
     throw new Failure("configuration", `Cannot work in "${folder}": it is there already`, {
       hint: "Name a folder that is not there yet.",
     });
   }
-  await system.makeFolder(places.camera);
-  await system.makeFolder(places.archive);
+  try {
+    await system.makeFolder(places.camera);
+    await system.makeFolder(places.archive);
+  } catch (cause) {
+    throw new Failure("configuration", `Cannot work in "${folder}": ${reasonOf(cause)}`, {
+      hint: "Name a folder that this account can make with --folder DIR.",
+      cause,
+    });
+  }
 
   const closedAt = new Map<string, number>();
   const daemon = await start(places, folder, tools, (path) => closedAt.get(path));

@@ -70,6 +70,7 @@ async function attend(
     if (enrolled.level !== "ok") return [...first, enrolled];
     return [enrolled, ...await check()];
   } catch (error) {
+    tools.signal.throwIfAborted();
     return [...first, fault(`destination ${destination.name} of job ${destination.job}`, error)];
   }
 }

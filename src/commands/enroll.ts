@@ -66,6 +66,7 @@ async function agreed(fingerprints: readonly string[], tools: Tools): Promise<bo
     });
   }
   const answer = await tools.prompt("Is this the right key? Type yes to accept it:");
+  tools.signal.throwIfAborted();
   return answer?.trim().toLowerCase() === "yes";
 }
 

@@ -12,8 +12,10 @@ import { parseSettings } from "../config/parse_settings.ts";
 import { type Answers, sampleConfig } from "../config/sample.ts";
 import { absolutePath, userConfigFile } from "../config/search_path.ts";
 import { Failure } from "../domain/failure.ts";
+import { reasonOf } from "../domain/reason.ts";
 import { pathField, printable } from "../domain/printable.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
+import { faultOf } from "../system/fault.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { ask, type Question } from "./wizard.ts";
 
@@ -50,14 +52,13 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   const named = input.output ?? input.config;
   const usual = userConfigFile(system).replace(/yaml$/, input.format ?? "yaml");
   const path = named === undefined ? usual : absolutePath(named, tools.cwd, system);
-  const there = await system.followedFacts(path);
-  if (there?.kind === "folder") {
-    throw new Failure("configuration", `Cannot write the configuration "${path}": it is a folder`, { hint: "Name a file." });
-  }
+  const there = await system.followedFacts(path).catch((cause) => {
+    throw cannotWrite(path, reasonOf(cause), "Choose another place with --output FILE.", cause);
+  });
+  if (there?.kind === "folder") throw cannotWrite(path, "it is a folder", "Name a file.");
+  if (there?.kind === "other") throw cannotWrite(path, "it is a device or a pipe", "config generate prints to standard output.");
   if (there !== null && !input.force) {
-    throw new Failure("configuration", `Cannot write the configuration "${path}": it is there already`, {
-      hint: "--force replaces it; --output FILE writes another.",
-    });
+    throw cannotWrite(path, "it is there already", "--force replaces it; --output FILE writes another.");
   }
   const prompt = tools.isTerminal && !input.yes ? tools.prompt : undefined;
   const answers = prompt === undefined ? null : await ask(questions(system.home, system), prompt, tools.stderr);
@@ -66,10 +67,20 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
     return EXIT.usage;
   }
   const folder = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")));
-  if (folder !== "") await system.makeFolder(folder, 0o700);
-  await system.writeText(path, sampleConfig(input.format ?? kindOf(path), answers), 0o600);
+  try {
+    if (folder !== "") await system.makeFolder(folder, 0o700);
+    await system.writeText(path, sampleConfig(input.format ?? kindOf(path), answers), 0o600);
+  } catch (cause) {
+    const inTheWay = ["exists", "not_a_folder"].includes(faultOf(cause));
+    const reason = inTheWay ? `a file stands where "${folder}" needs a folder` : reasonOf(cause);
+    throw cannotWrite(path, reason, "Choose another place with --output FILE.", cause);
+  }
   tools.stderr(`Wrote ${path}\n${nextSteps(answers, path === userConfigFile(system) ? "" : ` -c ${commandWord(path, system)}`)}`);
   return EXIT.done;
+}
+
+function cannotWrite(path: string, reason: string, hint: string, cause?: unknown): Failure {
+  return new Failure("configuration", `Cannot write the configuration "${path}": ${reason}`, { hint, cause });
 }
 
 /** `named` is how a file is named that is not found by itself. */

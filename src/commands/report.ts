@@ -89,6 +89,7 @@ async function lookAt(
       return { looked: true, hashed: deep };
     });
   } catch (error) {
+    tools.signal.throwIfAborted();
     return { looked: false, problem: failureRecord(error).message };
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
+import { reasonOf } from "../domain/reason.ts";
 import { wholePath } from "./expand_path.ts";
 import type { ConfigFiles, Surroundings } from "./surroundings.ts";
 
@@ -41,7 +42,7 @@ export async function findConfigFile(
   if (fromVariable) return await mustBeThere(fromVariable, CONFIG_VARIABLE, cwd, system);
   const usual = usualConfigFiles(system);
   for (const path of usual) {
-    if (await system.followedFacts(path) !== null) return path;
+    if (await factsOf(path, `"${path}"`, system) !== null) return path;
   }
   throw new Failure("configuration", `Cannot find a configuration, looked for ${usual.join(", ")}`, {
     hint: "image-transfer init writes one to begin with; -c FILE names another.",
@@ -50,12 +51,24 @@ export async function findConfigFile(
 
 async function mustBeThere(named: string, by: string, cwd: string, system: Omit<ConfigFiles, "readBytes">): Promise<string> {
   const path = absolutePath(named, cwd, system);
-  const facts = await system.followedFacts(path);
+  const facts = await factsOf(path, `"${named}" (named by ${by})`, system);
   if (facts?.kind === "file" || facts?.kind === "other") return path;
   const [reason, hint] = facts === null
     ? ["there is no such file", `image-transfer init --output "${named}" writes one to begin with.`]
     : ["it is a folder", "Name the file in it."];
   throw new Failure("configuration", `Cannot read the configuration "${named}" (named by ${by}): ${reason}`, { hint });
+}
+
+/** What stands there; null for nothing. @throws {Failure} `configuration` where that cannot be told. */
+async function factsOf(path: string, shown: string, system: Pick<ConfigFiles, "followedFacts">) {
+  try {
+    return await system.followedFacts(path);
+  } catch (cause) {
+    throw new Failure("configuration", `Cannot read the configuration ${shown}: ${reasonOf(cause)}`, {
+      hint: "Check the path, and that this user may read it.",
+      cause,
+    });
+  }
 }
 
 /** A path of the command line made whole: `~` is the home folder, relative ones begin at `cwd`; the shell has done the rest. */

@@ -14,9 +14,14 @@ export async function lockState(folder: string, system: Pick<System, "makeFolder
     await system.makeFolder(folder, 0o700);
     return await system.lock(join(folder, "lock"));
   } catch (cause) {
-    throw new Failure("configuration", `Cannot use the state directory "${folder}": ${reasonOf(cause)}`, {
-      hint: "Make it writable for this account, or choose another one with state_directory.",
-      cause,
-    });
+    throw unusableState(folder, cause);
   }
+}
+
+/** What a person is told where the state directory cannot be written to. */
+export function unusableState(folder: string, cause: unknown): Failure {
+  return new Failure("configuration", `Cannot use the state directory "${folder}": ${reasonOf(cause)}`, {
+    hint: "Make it writable for this account, or choose another one with state_directory.",
+    cause,
+  });
 }

@@ -8,6 +8,7 @@
 import { join } from "@std/path";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
+import { unusableState } from "./state_lock.ts";
 
 /** Absolute paths; both folders are removed when it is disposed of. */
 export interface WorkFolder extends AsyncDisposable {
@@ -24,13 +25,17 @@ const MEMORY = "/dev/shm";
 /**
  * Makes the folder, empty (the one for whole files is not made, it may be the same), and removes what a former process left. `instance` is the ledger's name: only one process has it.
  *
- * @throws what the operating system says where not even the state directory can be used.
+ * @throws {Failure} `configuration` where not even the state directory can be used.
  */
 export async function workFolder(stateDirectory: string, instance: string, system: WorkSystem): Promise<WorkFolder> {
   const spoolPath = join(stateDirectory, "work");
-  await system.removeTree(spoolPath);
   const path = await inMemory(instance, system) ?? spoolPath;
-  if (path === spoolPath) await system.makeFolder(spoolPath, 0o700);
+  try {
+    await system.removeTree(spoolPath);
+    if (path === spoolPath) await system.makeFolder(spoolPath, 0o700);
+  } catch (cause) {
+    throw unusableState(stateDirectory, cause);
+  }
   return {
     path,
     spoolPath,

@@ -36,6 +36,8 @@ export interface Installation {
     env?: Readonly<Record<string, string>>,
     through?: readonly string[],
   ): Promise<ProcessResult>;
+  /** Starts a command that is not waited for. */
+  launch: (...args: Parameters<Installation["command"]>) => RunningCommand;
   history(): Promise<DeliveryJson[]>;
   /** Waits until `done` holds for the history; throws with the last history and the log when it does not in time. */
   until(done: (rows: readonly DeliveryJson[]) => boolean, seconds?: number): Promise<DeliveryJson[]>;
@@ -43,6 +45,11 @@ export interface Installation {
   log(): Promise<string>;
   /** Waits until the log (all of it, or from `from` characters on) holds this; gives the log. */
   untilLog(pattern: RegExp, from?: number, seconds?: number): Promise<string>;
+}
+
+export interface RunningCommand extends AsyncDisposable {
+  kill(signal: Deno.Signal): void;
+  readonly ended: Promise<ProcessResult>;
 }
 
 export interface RunningDaemon extends AsyncDisposable {
@@ -83,14 +90,31 @@ export async function install(
     }).spawn();
   }
 
-  async function command(
+  function launch(
     args: readonly string[],
     more: Readonly<Record<string, string>> = {},
     through: readonly string[] = [],
-  ): Promise<ProcessResult> {
-    const { code, stdout, stderr } = await spawn(args, more, through).output();
-    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  ): RunningCommand {
+    const child = spawn(args, more, through);
+    let over = false;
+    const ended = child.output().then(({ code, stdout, stderr }) => {
+      over = true;
+      return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+    });
+    const kill = (signal: Deno.Signal) => {
+      if (!over) child.kill(signal);
+    };
+    return {
+      kill,
+      ended,
+      async [Symbol.asyncDispose]() {
+        kill("SIGKILL");
+        await ended;
+      },
+    };
   }
+
+  const command: Installation["command"] = (...args) => launch(...args).ended;
 
   async function log(): Promise<string> {
     try {
@@ -113,6 +137,7 @@ export async function install(
     stateFolder,
     logFile: join(logFolder, "image_transfer.log"),
     command,
+    launch,
     history,
     log,
     async untilLog(pattern, from = 0, seconds = 30) {
@@ -191,7 +216,8 @@ function packageCache(): string {
     : join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "deno");
 }
 
-function theProgram(): { program: string; before: string[] } {
+/** How the program is called: the compiled one where it is named, else its source. */
+export function theProgram(): { program: string; before: string[] } {
   const binary = Deno.env.get("IMAGE_TRANSFER_BINARY");
   if (binary) return { program: binary, before: [] };
   const main = fromFileUrl(new URL("../../main.ts", import.meta.url));

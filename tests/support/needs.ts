@@ -67,6 +67,11 @@ export const COMPONENTS = {
     packages: ["qemu-user", "libc6-arm64-cross", "libgcc-s1-arm64-cross"],
     tests: "the arm64 program",
   },
+  terminal: {
+    found: () => succeeds("script", ["--quiet", "--return", "--command", "true", "/dev/null"]),
+    packages: ["bsdutils"],
+    tests: "questions to a person at a terminal",
+  },
   root: {
     found: () => Deno.build.os === "linux" && Deno.uid() === 0,
     packages: [],
