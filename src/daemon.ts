@@ -19,7 +19,6 @@ import { followRunning } from "./notify/running.ts";
 import type { Waiting } from "./pipeline/candidate.ts";
 import type { Finish } from "./pipeline/corridor.ts";
 import { corridors } from "./pipeline/corridors.ts";
-import { freeSpace } from "./pipeline/free_space.ts";
 import type { Outbox } from "./pipeline/outbox.ts";
 import { pidFile } from "./pipeline/pid_file.ts";
 import { lockState } from "./pipeline/state_lock.ts";
@@ -29,7 +28,7 @@ import { type ControlServer, controlServer } from "./web/control_server.ts";
 import type { DaemonControl } from "./web/daemon_control.ts";
 import { daemonWeb } from "./web/daemon_web.ts";
 import { givenUp } from "./web/given_up.ts";
-import { type StatusReport, statusReport } from "./web/status_report.ts";
+import { runningReport } from "./web/running_report.ts";
 
 /** What a daemon is handed; `demo` and tests hand it others. */
 export interface DaemonTools {
@@ -196,25 +195,8 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     ending: ending.signal,
     broken: () => broken,
     stopped,
-    status(): StatusReport {
-      const free = freeSpace(all.outboxes(), ledger);
-      return statusReport({
-        pid: system.pid,
-        version: VERSION,
-        startedAt,
-        url: web?.server()?.url ?? null,
-        jobs: all.list().map(({ job, intake }) => ({
-          job,
-          watching: intake.watching(),
-          filesWaiting: intake.waiting().length,
-          unmatched: intake.unmatched(),
-        })),
-        destinations: all.outboxes().map((box) => (
-          { destination: box.destination, method: box.about().method, state: box.state(), freeBytes: free(box) }
-        )),
-        counts: ledger.counts(),
-      });
-    },
+    status: () =>
+      runningReport({ pid: system.pid, version: VERSION, startedAt, url: web?.server()?.url ?? null }, all.list(), ledger),
     live: () => ({
       running: running.running(system.now()),
       oldestWaiting: oldestToSend(ledger, settings.jobs),

@@ -1,0 +1,32 @@
+/**
+ * What `status` tells of a running daemon, gathered from its corridors.
+ *
+ * @module
+ */
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Corridor } from "../pipeline/corridor.ts";
+import { freeSpace } from "../pipeline/free_space.ts";
+import { type StatusParts, type StatusReport, statusReport } from "./status_report.ts";
+
+/** The report of this moment. */
+export function runningReport(
+  about: Pick<StatusParts, "pid" | "version" | "startedAt" | "url">,
+  corridors: readonly Corridor[],
+  ledger: Pick<Ledger, "counts" | "deviceOf">,
+): StatusReport {
+  const outboxes = corridors.flatMap((corridor) => corridor.outboxes);
+  const free = freeSpace(outboxes, ledger);
+  return statusReport({
+    ...about,
+    jobs: corridors.map(({ job, intake }) => ({
+      job,
+      watching: intake.watching(),
+      filesWaiting: intake.waiting().length,
+      unmatched: intake.unmatched(),
+    })),
+    destinations: outboxes.map((box) => (
+      { destination: box.destination, method: box.about().method, state: box.state(), freeBytes: free(box) }
+    )),
+    counts: ledger.counts(),
+  });
+}
