@@ -35,6 +35,11 @@ export const COMPONENTS = {
     packages: ["libcfitsio-bin"],
     tests: "tile-compressed FITS files",
   },
+  fitsverify: {
+    found: () => Boolean(which("fitsverify")),
+    packages: ["fitsverify"],
+    tests: "checksums of FITS files against fitsverify's opinion",
+  },
   bigfits: {
     found: () => exists("/usr/share/astrometry/index-tycho2-09.littleendian.fits"),
     packages: ["astrometry-data-tycho2-09-littleendian"],
