@@ -106,6 +106,10 @@ export function corridors(tools: CorridorsTools): Corridors {
       const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
       for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
       for (const job of next.jobs) if (!kept.has(job.name)) start(job, next);
+      // A map keeps the order of insertion: jobs are listed as the configuration has them, whichever were exchanged.
+      const ordered = next.jobs.flatMap(({ name }) => running.get(name) ?? []);
+      running.clear();
+      for (const one of ordered) running.set(one.corridor.job.name, one);
     },
     async stop() {
       await Promise.all([...running.keys()].map(stopOne));

@@ -7,6 +7,7 @@ import { observingNight } from "../domain/night.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { waitingOf, withoutStrays } from "../ledger/strays.ts";
 import type { DestinationView, LiveState, NightSummary, TransferView } from "./api_types.ts";
+import { configuredOrder } from "./configured_order.ts";
 import { eachFileOnce } from "./delivery_view.ts";
 import { headlineOf } from "./headline.ts";
 import type { DestinationNow, JobNow, PageSource } from "./page_source.ts";
@@ -114,14 +115,15 @@ export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): st
   return observingNight(now, jobs[0]?.job.night ?? { timezone: null, rollover: "12:00", siteLongitude: null });
 }
 
-/** The sums of a night, for the places that are configured or have files of it. */
-export function nightSummary(source: Pick<PageSource, "ledger">, night: string): NightSummary {
+/** The sums of a night, for the places that have files of it. */
+export function nightSummary(source: Pick<PageSource, "ledger" | "jobs">, night: string): NightSummary {
   const { files, bytes, places } = source.ledger.nightTotals(night);
+  const order = configuredOrder<typeof places[number]>(source.jobs().map(({ job }) => job), (place) => place);
   return {
     night,
     files,
     bytes,
-    destinations: places.map(({ job, destination, expected, delivered, proven, failed, bytes }) => ({
+    destinations: places.toSorted(order).map(({ job, destination, expected, delivered, proven, failed, bytes }) => ({
       job,
       name: destination,
       expected,

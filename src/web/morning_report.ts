@@ -8,6 +8,7 @@ import type { Destination, Job } from "../domain/job.ts";
 import { isTrouble } from "../domain/failure.ts";
 import type { DeliveryRow, Ledger, NightTotals } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
+import { configuredOrder } from "./configured_order.ts";
 import type { NotTaken } from "./not_taken.ts";
 import { type FrameGaps, frameGaps, type FrameNumbers } from "./frame_gaps.ts";
 
@@ -94,7 +95,8 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
   const destinations: ReportDestination[] = [];
   const slow: Slow[] = [];
   const undelivered: DeliveryRow[] = [];
-  for (const place of totals.places) {
+  const order = configuredOrder<Place>(tools.jobs, (place) => place);
+  for (const place of totals.places.toSorted(order)) {
     const seen = await gather(night, place, frames, tools);
     slow.push(...seen.slowest);
     undelivered.push(...seen.undelivered);

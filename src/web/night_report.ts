@@ -22,7 +22,10 @@ const MOST_KEPT = 20;
 export type NightReports = (night: string) => Promise<NightReport>;
 
 /** Makes reports; who asks for a night while it is being made gets the same one. */
-export function nightReports(source: Pick<PageSource, "ledger">, system: Pick<System, "monotonic" | "sleep">): NightReports {
+export function nightReports(
+  source: Pick<PageSource, "ledger" | "jobs">,
+  system: Pick<System, "monotonic" | "sleep">,
+): NightReports {
   const kept = new Map<string, { readonly until: number; readonly report: Promise<NightReport> }>();
 
   async function make(night: string): Promise<NightReport> {
@@ -41,7 +44,7 @@ export function nightReports(source: Pick<PageSource, "ledger">, system: Pick<Sy
       descending: true,
       limit: MOST_IMAGES * Math.max(1, summary.destinations.length),
     });
-    return { summary, series: nightSeries(points), images: eachFileOnce(newest, MOST_IMAGES) };
+    return { summary, series: nightSeries(points, summary.destinations), images: eachFileOnce(newest, MOST_IMAGES) };
   }
 
   return async (night) => {

@@ -25,8 +25,11 @@ interface Place {
   readonly latencies: number[][];
 }
 
-/** Sums up; the points may come in any order. */
-export function nightSeries(points: readonly NightPoint[]): NightSeries {
+/** Sums up; the points may come in any order. `order` lists the destinations that come first. */
+export function nightSeries(
+  points: readonly NightPoint[],
+  order: readonly { readonly job: string; readonly name: string }[] = [],
+): NightSeries {
   let [first, end] = [Infinity, -Infinity];
   for (const { queuedAt, deliveredAt } of points) {
     first = Math.min(first, queuedAt);
@@ -44,6 +47,14 @@ export function nightSeries(points: readonly NightPoint[]): NightSeries {
   const [seenFiles, seenBytes] = [zeros(), zeros()];
   const versions = new Set<number>();
   const places = new Map<string, Place>();
+  const placeOf = (job: string, name: string): Place => {
+    const key = `${job}\0${name}`;
+    const known = places.get(key) ??
+      { job, name, files: zeros(), bytes: zeros(), latencies: Array.from({ length: bins }, () => []) };
+    places.set(key, known);
+    return known;
+  };
+  for (const { job, name } of order) placeOf(job, name);
   for (const { versionId, job, destination, size, queuedAt, deliveredAt } of points) {
     if (!versions.has(versionId)) {
       versions.add(versionId);
@@ -51,12 +62,7 @@ export function nightSeries(points: readonly NightPoint[]): NightSeries {
       seenFiles[bin]! += 1;
       seenBytes[bin]! += size;
     }
-    const key = `${job}\0${destination}`;
-    let place = places.get(key);
-    if (place === undefined) {
-      place = { job, name: destination, files: zeros(), bytes: zeros(), latencies: Array.from({ length: bins }, () => []) };
-      places.set(key, place);
-    }
+    const place = placeOf(job, destination);
     // A clock that was set back must not put a delivery before its beginning.
     if (deliveredAt === null) continue;
     const bin = binOf(Math.max(deliveredAt, queuedAt));

@@ -184,3 +184,34 @@ Deno.test("a port that is taken is a warning, and deliveries go on", async () =>
   await first.folder.write("data/a.fits", fitsFile(3000));
   await first.until(delivered(first, 1), "delivered without a page");
 });
+
+Deno.test("destinations are shown in the order of the configuration, also after a reload that exchanged a job", async () => {
+  await using rig = await webRig();
+  const job = (name: string, destinations: string[], changes = {}) => ({
+    name,
+    watch_path: rig.folder.at(name),
+    destinations: destinations.map((one) => ({ name: one, transfer_method: "local", remote_base_path: rig.folder.at(one) })),
+    ...changes,
+  });
+  const reload = async (...jobs: unknown[]) => {
+    rig.next = () => rig.settings({ watch_path: undefined, destinations: undefined, jobs });
+    assertEquals((await rig.daemon.reload()).ok, true);
+  };
+  for (const name of ["spring", "guide"]) await Deno.mkdir(rig.folder.at(name));
+  await reload(job("spring", ["z", "a"]), job("guide", ["m"]));
+  await rig.folder.write("guide/1.fits", fitsFile(3000));
+  await rig.until(delivered(rig, 1), "the first arrived at m");
+  await rig.folder.write("spring/2.fits", fitsFile(3000));
+  await rig.until(delivered(rig, 3), "the second arrived at both");
+  await reload(job("spring", ["z", "a"], { order: "newest_first" }), job("guide", ["m"]));
+  const inOrder = ["z", "a", "m"];
+  const names = (all: readonly { name: string }[]) => all.map(({ name }) => name);
+  assertEquals(names((await rig.json<StatusReport>("/api/status")).destinations), inOrder);
+  const { summary, series } = await rig.json<NightReport>("/api/night/tonight");
+  assertEquals([names(summary.destinations), names(series.destinations)], [inOrder, inOrder]);
+  await using page = await live(rig);
+  const snapshot = await page.until(({ type }) => type === "snapshot");
+  assert(snapshot.type === "snapshot");
+  assertEquals([names(snapshot.state.destinations), names(snapshot.state.tonight.destinations)], [inOrder, inOrder]);
+  assertEquals(names(snapshot.state.jobs), ["spring", "guide"]);
+});
