@@ -150,6 +150,14 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "removing what is not compared at one of two destinations",
+    text: `watch_path: /data\ndelete_source: true\ndestinations:\n  - { remote_host: freya, remote_base_path: /a }\n` +
+      `  - { remote_host: nas, remote_base_path: /a, verify_transfer: false }\n`,
+    errors: [
+      'config.yaml:2:1: "delete_source" needs verify_transfer: true at every destination; "nas" has none',
+    ],
+  },
+  {
     name: "broken TOML",
     kind: "toml",
     text: `watch_path = "/data"\nremote_host = freya\n`,

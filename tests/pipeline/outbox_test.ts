@@ -66,6 +66,27 @@ Deno.test("outbox() claims no more than was compared: verify size and none", asy
   }
 });
 
+Deno.test("outbox() claims read_back where the bytes were fetched back, also for what was there already", async () => {
+  await using rig = await outboxRig();
+  rig.fake.proof = "read_back";
+  rig.fake.files.set("there.fits", { bytes: new TextEncoder().encode("before"), mtimeMs: 0, mode: null });
+  await rig.admit("there.fits", "before");
+  await rig.admit("sent.fits", "alpha");
+  // Its answer is lost, and then its source is removed.
+  rig.fake.after = (step) => {
+    if (step === "publish" && rig.fake.calls.publish === 1) throw aFailure("interrupted");
+  };
+  await rig.admit("gone.fits", "beta");
+  rig.start();
+  await rig.soon(() => rig.state("gone.fits") === "deferred", "the answer is lost");
+  await Deno.remove(rig.folder.at("data", "gone.fits"));
+  await rig.until(() => rig.ledger.counts().delivered === 3, "delivered");
+  for (const name of ["there.fits", "sent.fits", "gone.fits"]) {
+    const { state } = rig.delivery(name);
+    assertEquals(state.state === "delivered" && state.receipt.level, "read_back", name);
+  }
+});
+
 Deno.test("outbox() never publishes what arrived garbled; it sends it again", async () => {
   await using rig = await outboxRig();
   let garbled = 0;

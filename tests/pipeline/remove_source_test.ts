@@ -51,6 +51,33 @@ Deno.test("sourceRemoval() never removes what was only compared by size, or not 
   }
 });
 
+Deno.test("sourceRemoval() keeps everything while one destination is not to be proven, whatever was proven before", async () => {
+  for (const verify of ["size", "none"] as const) {
+    await using rig = await outboxRig();
+    await delivered(rig);
+    await removal(rig, { destinations: [aDestination({ verify })] }).pass(never);
+    assertEquals(await isThere(rig), true, verify);
+  }
+});
+
+Deno.test("sourceRemoval() keeps a source that is written again while its bytes are read", async () => {
+  const real = createSystem();
+  let removing = false;
+  await using rig = await outboxRig({
+    system: {
+      async hash(path, signal) {
+        const digest = await real.hash(path, signal);
+        if (removing) await Deno.writeTextFile(path, "omega");
+        return digest;
+      },
+    },
+  });
+  await delivered(rig);
+  removing = true;
+  await removal(rig).pass(never);
+  assertEquals([await isThere(rig), await rig.folder.read("data/a.fits")], [true, "omega"]);
+});
+
 Deno.test("sourceRemoval() waits for every destination", async () => {
   await using rig = await outboxRig();
   await delivered(rig);

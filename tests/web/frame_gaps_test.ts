@@ -50,6 +50,21 @@ Deno.test("frameGaps() knows packed names, and lists long gaps as ranges", () =>
   );
 });
 
+Deno.test("frameGaps() takes three frames for a series, two holes for each frame for gaps, and no more", () => {
+  assertEquals(gaps("f_0001.fits", "f_0003.fits"), []);
+  assertEquals(gaps("f_0001.fits", "f_0002.fits", "f_0004.fits"), [["f_####.fits", "0003", 1]]);
+  assertEquals(gaps("f_0001.fits", "f_0002.fits", "f_0009.fits"), [["f_####.fits", "0003-0008", 6]]);
+  assertEquals(gaps("f_0001.fits", "f_0002.fits", "f_0010.fits"), []);
+});
+
+Deno.test("frameGaps() lists the first fifty ranges, and counts what is missing in all", () => {
+  const every = (step: number, count: number) => Array.from({ length: count }, (_, i) => `f_${1000 + step * i}.fits`);
+  const [[, fifty, count]] = gapsOf(every(2, 51)) as [[string, string, number]];
+  assertEquals([fifty.split(" ").length, fifty.split(" ").at(-1), count], [50, "1099", 50]);
+  const [[, some, all]] = gapsOf(every(2, 52)) as [[string, string, number]];
+  assertEquals([some.split(" ").length, some.split(" ").at(-1), all], [50, "1099", 51]);
+});
+
 Deno.test("frameGaps() stands a folder of two hundred thousand files", () => {
   const names = Array.from({ length: 200_000 }, (_, i) => `n/f_${String(i + 1).padStart(6, "0")}.fits`);
   assertEquals(gapsOf(names), []);

@@ -68,6 +68,16 @@ Deno.test("morningReport() reads a long night in small pieces, pauses in between
   assert(Math.max(...night.pieces) <= 300);
 });
 
+Deno.test("morningReport() calls no night well in which a file was delivered without a proof of its bytes", async () => {
+  await using night = await rig();
+  const all = night.ledger.admit(named(1, 3).map((path) => anAdmission(path)), NOW);
+  night.ledger.record(all.map((one, index) => proven(one, index === 1 ? null : undefined)), NOW);
+  const report = await night.report();
+  const [freya] = report.destinations;
+  assertEquals([freya?.expected, freya?.delivered, freya?.proven, freya?.present, freya?.wrong_count], [3, 3, 2, 3, 0]);
+  assertEquals([report.all_well, report.gaps, report.undelivered], [false, [], []]);
+});
+
 Deno.test("morningReport() lists the first hundred of what is wrong, and counts all of it", async () => {
   await using night = await rig();
   const all = night.ledger.admit(named(1, 250).map((path) => anAdmission(path)), NOW);
