@@ -25,7 +25,7 @@ const WITNESSES = 20;
 /**
  * The ground under the base path. It is made at the first contact only.
  *
- * @throws {Failure} `device_missing`, `disk_full` (less than `minimum_free_space_gb`), or what the session throws.
+ * @throws {Failure} `device_missing`, or what the session throws.
  */
 export async function findGround(session: Session, options: GroundOptions, signal: AbortSignal): Promise<Ground> {
   const { destination, ledger, accept } = options;
@@ -40,7 +40,6 @@ export async function findGround(session: Session, options: GroundOptions, signa
     if (!await hasWitness(session, options, signal)) throw otherDevice(destination);
     ledger.rememberDevice(destination.job, destination.name, device);
   }
-  demandSpace(ground, destination);
   return ground;
 }
 
@@ -59,7 +58,12 @@ export function notMounted(
 /** Where Linux and macOS mount drives (Filesystem Hierarchy Standard 3.0, §3.11 and §3.12). */
 const MOUNTS = /^\/(mnt|media|run\/media|Volumes)\//;
 
-function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: Destination): void {
+/**
+ * Holds a destination whose disk is nearly full.
+ *
+ * @throws {Failure} `disk_full` where less than `minimum_free_space_gb` is free.
+ */
+export function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: Destination): void {
   if (freeBytes === null || freeBytes >= minimumFreeBytes) return;
   throw new Failure(
     "disk_full",

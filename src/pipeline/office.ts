@@ -61,7 +61,7 @@ export interface Office {
   littered: boolean;
   /** Of the round that runs; null between rounds. */
   session: Session | null;
-  /** As last told; null where it is not known. */
+  /** As last measured at the right place; null where that cannot be reached now. */
   freeBytes: number | null;
   /** Rounds that are over and still have batches in hand. */
   readonly draining: Set<Promise<void>>;

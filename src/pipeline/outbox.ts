@@ -81,7 +81,11 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     draining: new Set(),
     endRound: () => {},
     sourceAway: sourceWatch(job.watchPath, system),
-    trip: (failure) => (concernsHost(failure) ? tools.host : own).trip(failure, destination.retryDelayMs),
+    trip(failure) {
+      // Of a disk that is full it is known how full it is; of a place that is away nothing is.
+      if (failure.code !== "disk_full") office.freeBytes = null;
+      (concernsHost(failure) ? tools.host : own).trip(failure, destination.retryDelayMs);
+    },
   };
 
   const state = (): DestinationState => {

@@ -6,7 +6,7 @@
  */
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Session } from "../methods/method.ts";
-import { findGround } from "./ground.ts";
+import { demandSpace, findGround } from "./ground.ts";
 import { guarded } from "./guarded.ts";
 import type { Office } from "./office.ts";
 import { outboxLane, swept, works } from "./outbox_lane.ts";
@@ -141,6 +141,7 @@ async function groundNow(office: Office, session: Session, signal: AbortSignal):
   const ground = await guarded(guard, signal, (end) => findGround(session, options, end));
   office.accept = false;
   office.freeBytes = ground.freeBytes;
+  demandSpace(ground, destination);
   return tools.system.monotonic();
 }
 

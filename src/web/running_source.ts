@@ -6,6 +6,7 @@
 import type { Ledger } from "../ledger/ledger.ts";
 import type { EventStream } from "../notify/event_stream.ts";
 import type { Corridor } from "../pipeline/corridor.ts";
+import { freeSpace } from "../pipeline/free_space.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 import type { PageSource } from "./page_source.ts";
 
@@ -32,17 +33,17 @@ export function runningSource(
         failure: intake.failure(),
         waiting: intake.waiting(),
       })),
-    destinations: () =>
-      corridors().flatMap(({ outboxes }) => outboxes).map((box) => {
-        const { method, freeBytes } = box.about();
-        return {
-          destination: box.destination,
-          method,
-          state: box.state(),
-          freeBytes,
-          transfers: box.progress(),
-          survey: (targets, signal) => box.survey(targets, signal),
-        };
-      }),
+    destinations() {
+      const boxes = corridors().flatMap(({ outboxes }) => outboxes);
+      const free = freeSpace(boxes, ledger);
+      return boxes.map((box) => ({
+        destination: box.destination,
+        method: box.about().method,
+        state: box.state(),
+        freeBytes: free(box),
+        transfers: box.progress(),
+        survey: (targets, signal) => box.survey(targets, signal),
+      }));
+    },
   };
 }

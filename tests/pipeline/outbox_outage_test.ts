@@ -208,6 +208,34 @@ Deno.test("outbox() waits where less than minimum_free_space_gb is free, and goe
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
 });
 
+Deno.test("about() tells the free space of the right disk, nothing while that is away, and how full a full one is", async () => {
+  await using rig = await outboxRig({ destination: { minimumFreeBytes: 1e9 } });
+  const free = () => rig.outbox.about().freeBytes;
+  rig.fake.freeBytes = 7e9;
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals(free(), 7e9);
+  const mounted = new Map(rig.fake.files);
+  rig.fake.files.clear();
+  [rig.fake.device, rig.fake.freeBytes] = ["root:0", 6e8];
+  await rig.until(() => rig.outbox.state().state === "on_hold", "holds for the missing disk");
+  assertEquals(free(), null);
+  for (const [path, file] of mounted) rig.fake.files.set(path, file);
+  [rig.fake.device, rig.fake.freeBytes] = ["fake:1", 5e8];
+  await rig.until(() => free() !== null, "the disk is back, and full");
+  assertEquals([free(), rig.outbox.state().state], [5e8, "on_hold"]);
+  rig.fake.freeBytes = 8e9;
+  await rig.until(() => rig.outbox.state().state === "open", "there is room");
+  assertEquals(free(), 8e9);
+  rig.fake.before = () => {
+    throw aFailure("unreachable");
+  };
+  await rig.admit("b.fits", "beta");
+  await rig.until(() => rig.outbox.state().state === "backing_off", "unreachable");
+  assertEquals(free(), null);
+});
+
 Deno.test("outbox() sends what fits, and holds for a file that does not", async () => {
   await using rig = await outboxRig({ destination: { minimumFreeBytes: 1000 } });
   rig.fake.freeBytes = 2000;
