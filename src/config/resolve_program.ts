@@ -26,7 +26,7 @@ export function resolveProgram(root: Section, to: Resolving): { settings: Omit<S
     pidFile,
     autoReload: keys.auto_reload,
     shutdownTimeoutMs: keys.shutdown_timeout_seconds,
-    maxConcurrentSyncs: keys.max_concurrent_syncs,
+    maxConcurrentSyncs: keys.max_concurrent_syncs ?? null,
     maxFileOperations: keys.max_file_operations,
     syncQueueSize: keys.sync_queue_size,
     log,

@@ -11,7 +11,12 @@ const DAY = 86_400_000;
 
 /** How much it does at once. */
 export const loadKeys = {
-  max_concurrent_syncs: whole(1, 256).prefault(4).meta({ description: "How many destinations are sent to at once" }),
+  max_concurrent_syncs: whole(1, 256).optional().meta({
+    description:
+      "How many destinations are sent to at once; when more have files waiting, they take turns, and one that is slow " +
+      "holds up the others. Not set: all of them, each for itself",
+    examples: [4],
+  }),
   max_file_operations: whole(1, 10_000).prefault(100).meta({
     description: "How many files of a batch are looked at or read at once",
   }),

@@ -17,8 +17,8 @@ export interface Settings {
   /** Take over changes of the file without being asked. */
   readonly autoReload: boolean;
   readonly shutdownTimeoutMs: number;
-  /** Most destinations' lanes that carry files at once, over all jobs. */
-  readonly maxConcurrentSyncs: number;
+  /** Most destinations that are sent to at once, over all jobs; null is no bound. */
+  readonly maxConcurrentSyncs: number | null;
   /** Most sources that a lane looks at or hashes at once. */
   readonly maxFileOperations: number;
   /** Most deliveries that a lane holds in memory at once; the ledger keeps the rest. */

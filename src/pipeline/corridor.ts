@@ -26,8 +26,8 @@ export interface CorridorTools {
   readonly contextOf: (destination: Destination) => MethodContext;
   /** The gate that all destinations on one host share. */
   readonly gateOf: (destination: Destination) => Gate;
-  /** The places to send, shared by all corridors. */
-  readonly slots: Semaphore;
+  /** Makes the places to send of one destination, out of those that all destinations share. */
+  readonly slotsOf: () => Semaphore;
   /** What is in flight gets so long to end. */
   readonly shutdownTimeoutMs: number;
   /** Most sources that a lane looks at or hashes at once. */
@@ -72,7 +72,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
       method: tools.methodOf(destination),
       context: tools.contextOf(destination),
       host: tools.gateOf(destination),
-      slots: tools.slots,
+      slots: tools.slotsOf(),
       shutdownTimeoutMs: tools.shutdownTimeoutMs,
       fileOperations: tools.fileOperations,
       batchFiles: tools.batchFiles,

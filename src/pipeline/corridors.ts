@@ -1,6 +1,6 @@
 /**
  * The corridors of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
- * on one host share a gate, all destinations share the places to send.
+ * on one host share a gate; where `max_concurrent_syncs` is set, all destinations share so many places to send.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { MethodContext } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { type Gate, gate } from "./gate.ts";
 import type { Outbox } from "./outbox.ts";
-import { semaphore } from "./semaphore.ts";
+import { groupPlaces } from "./semaphore.ts";
 
 /** What all corridors share. */
 export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "tell" | "methodOf" | "once"> {
@@ -43,7 +43,7 @@ export function corridors(tools: CorridorsTools): Corridors {
   const { system, tell } = tools;
   const running = new Map<string, Running>();
   const hosts = new Map<string, Gate>();
-  let slots = semaphore(1);
+  let slotsOf = groupPlaces(Infinity);
   let settings: Settings | null = null;
 
   function start(job: Job, now: Settings): void {
@@ -52,7 +52,7 @@ export function corridors(tools: CorridorsTools): Corridors {
       ...tools,
       contextOf: (destination) => contextOf(destination, tools),
       gateOf,
-      slots,
+      slotsOf,
       shutdownTimeoutMs: now.shutdownTimeoutMs,
       fileOperations: now.maxFileOperations,
       batchFiles: Math.min(now.syncQueueSize, MOST_BATCH_FILES),
@@ -96,7 +96,7 @@ export function corridors(tools: CorridorsTools): Corridors {
     async adopt(next) {
       const before = settings;
       const common = before !== null && COMMON.every((key) => before[key] === next[key]);
-      if (!common) slots = semaphore(next.maxConcurrentSyncs);
+      if (!common) slotsOf = groupPlaces(next.maxConcurrentSyncs ?? Infinity);
       settings = next;
       const kept = new Set(
         next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),

@@ -24,7 +24,7 @@ export interface OutboxTools {
   readonly tell: Tell;
   /** The gate of the destination's host, shared by all destinations there. */
   readonly host: Gate;
-  /** Places to send, over all destinations. */
+  /** Whether this destination may send: bounded only where `max_concurrent_syncs` is set. */
   readonly slots: Semaphore;
   readonly shutdownTimeoutMs: number;
   /** Most file operations at once. */

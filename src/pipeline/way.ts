@@ -33,8 +33,9 @@ export interface Way {
   readonly stagingRoot: string;
   readonly attempts: Attempts;
   readonly underway: Underway;
-  /** Places to send at this destination, and over all destinations. */
+  /** Places to send at this destination. */
   readonly lanes: Semaphore;
+  /** This destination's place among those that are sent to at once. */
   readonly slots: Semaphore;
   /** Most file operations at once. */
   readonly fileOperations: number;

@@ -27,7 +27,7 @@ for (const kind of KINDS) {
 
   Deno.test(`sampleConfig() in ${kind} shows the defaults: with every # taken away only examples differ`, () => {
     const examples = 'remote_port: 22\nfile_mode: "0664"\ndirectory_mode: "0775"\nnight_timezone: Europe/Berlin\n' +
-      "site_longitude: -70.4\npid_file: /run/image-transfer.pid\n";
+      "site_longitude: -70.4\nmax_concurrent_syncs: 4\npid_file: /run/image-transfer.pid\n";
     const [first, ...rest] = sampleConfig(kind).split(/^(?=# ──)/m);
     const text = (first ?? "").replace(/^#.*$/gm, "") +
       rest.join("").replace(/^#(?=(?: {2})?[a-z_]+(?:: | = )|[a-z_]+:$|\[)/gm, "");

@@ -20,7 +20,7 @@ function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
     pidFile: null,
     autoReload: false,
     shutdownTimeoutMs: 20_000,
-    maxConcurrentSyncs: 4,
+    maxConcurrentSyncs: null,
     maxFileOperations: 8,
     syncQueueSize: 10,
     log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text" },

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
-import { semaphore } from "../../src/pipeline/semaphore.ts";
+import { groupPlaces, semaphore } from "../../src/pipeline/semaphore.ts";
 
 const never = new AbortController().signal;
 
@@ -41,4 +41,58 @@ Deno.test("semaphore() forgets who went away while waiting", async () => {
   await assertRejects(() => left, Failure);
   first();
   (await next)();
+});
+
+Deno.test("groupPlaces() gives a group one place, however many of it are at work", async () => {
+  const group = groupPlaces(2);
+  const [a, b, c] = [group(), group(), group()];
+  const held = [await a.acquire(never), await a.acquire(never), await b.acquire(never), await b.acquire(never)];
+  let entered = false;
+  const third = c.acquire(never).then((release) => {
+    entered = true;
+    return release;
+  });
+  held[0]!();
+  await Promise.resolve();
+  assertEquals(entered, false);
+  held[1]!();
+  (await third)();
+});
+
+Deno.test("groupPlaces() lets no more of a group in while another group waits, so that each gets its turn", async () => {
+  const group = groupPlaces(1);
+  const [a, b] = [group(), group()];
+  const order: string[] = [];
+  const member = async (name: string, of: ReturnType<typeof group>) => {
+    const release = await of.acquire(never);
+    order.push(name);
+    release();
+  };
+  const first = await a.acquire(never);
+  const others = [member("b1", b), member("a2", a), member("b2", b), member("a3", a)];
+  await Promise.resolve();
+  assertEquals(order, []);
+  first();
+  await Promise.all(others);
+  assertEquals(order, ["b1", "b2", "a2", "a3"]);
+});
+
+Deno.test("groupPlaces() forgets who went away while waiting", async () => {
+  const group = groupPlaces(1);
+  const [a, b] = [group(), group()];
+  const first = await a.acquire(never);
+  const end = new AbortController();
+  const left = b.acquire(end.signal);
+  const joining = a.acquire(never);
+  end.abort();
+  await assertRejects(() => left, Failure, "stopping");
+  const second = await joining;
+  first();
+  second();
+  (await b.acquire(never))();
+});
+
+Deno.test("groupPlaces(Infinity) holds nobody up", async () => {
+  const group = groupPlaces(Infinity);
+  for (let count = 0; count < 100; count++) await group().acquire(never);
 });
