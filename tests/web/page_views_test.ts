@@ -86,6 +86,53 @@ Deno.test({
 });
 
 Deno.test({
+  name: "page: names that are written from right to left keep the order of their words, and of their folders",
+  ignore,
+  async fn() {
+    await using rig = await webRig();
+    const [night, lights, first, second] = ["לילה", "צילומים", "ערפילית", "אוריון"];
+    await rig.folder.write(`data/${night}/${lights}/${first}_${second}_0001.fits`, fitsFile(5_000));
+    await rig.folder.write("data/étoile_🌙_012345.fits", fitsFile(5_000, 2));
+    await rig.until(() => rig.daemon.ledger.counts().delivered === 2, "both arrived");
+    await using browser = await startBrowser();
+    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
+    await page.locator(".long-list .name").nth(1).waitFor();
+    const middles = (selector: string) =>
+      page.evaluate(
+        `(${middleOf})(${JSON.stringify(selector)}, ${JSON.stringify([night, lights, first, second, "0001"])})`,
+      ) as Promise<number[]>;
+    for (const selector of [".long-list .name", "dialog dd.mono"]) {
+      if (selector.startsWith("dialog")) await page.locator(".long-list .name", { hasText: second }).click();
+      await page.locator(selector, { hasText: second }).first().waitFor();
+      const [atNight, atLights, atFirst, atSecond, atNumber] = await middles(selector);
+      assert(atNight! < atLights! && atLights! < atSecond!, `${selector}: folders from left to right`);
+      assert(atNumber! < atSecond! && atSecond! < atFirst!, `${selector}: words from right to left`);
+    }
+    // No character is torn where the name is cut in two.
+    const pieces = await page.locator(".long-list .name", { hasText: "toile" }).locator("> *").allTextContents();
+    assertEquals(pieces, ["étoile_", "🌙_012345.fits"]);
+  },
+});
+
+/** In the page: where the middle of each word stands, in pixels from the left. */
+function middleOf(selector: string, words: readonly string[]): number[] {
+  const place = [...document.querySelectorAll(selector)].find((one) => one.textContent.includes(words[3]!))!;
+  return words.map((word) => {
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+      const at = node.textContent!.indexOf(word);
+      if (at < 0) continue;
+      const range = document.createRange();
+      range.setStart(node, at);
+      range.setEnd(node, at + word.length);
+      const { left, right } = range.getBoundingClientRect();
+      return (left + right) / 2;
+    }
+    return NaN;
+  });
+}
+
+Deno.test({
   name: "page: everything can be reached without a mouse, and letters spare the way",
   ignore,
   async fn() {

@@ -9,11 +9,10 @@ import type { DeliveryView } from "../../api_types.ts";
 import { bytes, count, duration, failedTries } from "../parts/format.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Glyph } from "../parts/glyph.tsx";
-import { Name } from "../parts/name.tsx";
+import { Name, PathText } from "../parts/name.tsx";
 import { StateWord } from "../parts/state_word.tsx";
 import { cardSummary } from "../parts/thumbnail.tsx";
 import { bothTimes } from "../parts/times.ts";
-import { printable } from "../../../domain/printable.ts";
 import { retry } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -113,7 +112,9 @@ function Fact(
   return (
     <div>
       <dt>{name}</dt>
-      <dd class={mono ? "mono" : ""}>{printable(value)}</dd>
+      <dd class={mono ? "mono" : ""}>
+        <PathText text={value} />
+      </dd>
     </div>
   );
 }

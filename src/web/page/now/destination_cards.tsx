@@ -7,6 +7,7 @@ import type { JSX } from "preact";
 import type { DestinationView } from "../../api_types.ts";
 import { ago, bytes, count, duration, rate } from "../parts/format.ts";
 import { Glyph, type GlyphName } from "../parts/glyph.tsx";
+import { PathText } from "../parts/name.tsx";
 import { Progress } from "../parts/progress.tsx";
 import { Time } from "../parts/time.tsx";
 import { pause, resume } from "../store/actions.ts";
@@ -47,7 +48,10 @@ function Card({ one, severalJobs }: { readonly one: DestinationView; readonly se
       </header>
       <p class="card-place">
         {severalJobs && <span class="job">{one.job}</span>}
-        <span class="mono">{one.place}</span> <span class="method">{one.method}</span>
+        <span class="mono">
+          <PathText text={one.place} />
+        </span>{" "}
+        <span class="method">{one.method}</span>
       </p>
       <Why one={one} />
       {sum !== undefined && sum.expected > 0 && (

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import type { JobView, WaitingView } from "../../api_types.ts";
 import { bytes, count, duration } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { Name } from "../parts/name.tsx";
+import { Name, PathText } from "../parts/name.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { Progress } from "../parts/progress.tsx";
 import { now } from "../store/clock.ts";
@@ -53,7 +53,9 @@ function Place({ job }: { readonly job: JobView }): JSX.Element {
   return (
     <li class={job.failure === null ? "place" : "place tone-bad"}>
       {job.failure !== null && <Glyph name="bad" />}
-      <span class="mono">{job.watchPath}</span>
+      <span class="mono">
+        <PathText text={job.watchPath} />
+      </span>
       <span class="dim">{watched(job)}</span>
       {job.failure !== null && <span class="why-hint">{`${job.failure.message}. ${job.failure.hint}`}</span>}
     </li>

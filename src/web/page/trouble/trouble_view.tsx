@@ -8,7 +8,7 @@ import { useState } from "preact/hooks";
 import type { TroubleItem, TroubleList } from "../../api_types.ts";
 import { count, duration, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { Name } from "../parts/name.tsx";
+import { Name, PathText } from "../parts/name.tsx";
 import { resume, retry, scan } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -68,7 +68,10 @@ function Item({ one }: { readonly one: TroubleItem }): JSX.Element {
           <Name text={one.what} />
         </h2>
         <p class="trouble-where">
-          {WHERE[one.kind]} <span class="mono">{one.where}</span>
+          {WHERE[one.kind]}{" "}
+          <span class="mono">
+            <PathText text={one.where} />
+          </span>
           {one.since !== null && <span class="dim">, for {duration(now.value - one.since)}</span>}
         </p>
         <p class="trouble-message">{one.message}</p>
