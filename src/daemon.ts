@@ -196,7 +196,11 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     broken: () => broken,
     stopped,
     status: () =>
-      runningReport({ pid: system.pid, version: VERSION, startedAt, url: web?.server()?.url ?? null }, all.list(), ledger),
+      runningReport(
+        { pid: system.pid, version: VERSION, startedAt, url: web?.server()?.url ?? null, configuration: settings.file },
+        all.list(),
+        ledger,
+      ),
     live: () => ({
       running: running.running(system.now()),
       oldestWaiting: oldestToSend(ledger, settings.jobs),

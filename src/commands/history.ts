@@ -13,10 +13,12 @@ import type { DeliveryQuery, DeliveryRow, Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { CSV_HEAD, csvLine } from "../web/delivery_csv.ts";
 import { deliveryJson } from "../web/delivery_json.ts";
-import { defineCommand, EXIT, plain } from "./command.ts";
+import type { NotSent } from "../web/status_report.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { historyLine } from "./history_text.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption } from "./night.ts";
+import { notSentLines, notSentNow } from "./not_sent.ts";
 import { configOption, jsonOption } from "./options.ts";
 
 const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB" | "DEST" | "TEXT", help: string) =>
@@ -65,20 +67,37 @@ export const history = defineCommand({
       ...(night === undefined ? {} : { night }),
       ...(input.failed ? { trouble: true } : {}),
     };
-    const limit = input.limit ?? (input.json || input.csv ? undefined : FOR_PEOPLE);
+    const isData = input.json || input.csv;
+    const limit = input.limit ?? (isData ? undefined : FOR_PEOPLE);
     const { rows, left } = newest(ledger, query, limit);
     const empty = night === undefined ? null : emptyNight(night, "history", ledger);
     if (empty !== null) tools.stderr(empty);
+    const notSent = input.failed ? await notSentNow(query, stateDirectory, tools) : [];
     if (input.json) printJson(rows, tools.stdout);
     else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
     else {
       const printed = printLines([], rows, historyLine, tools.stdout);
-      if (printed === 0 && empty === null) tools.stderr(input.failed ? "Nothing failed.\n" : "Nothing found.\n");
-      else if (left > 0 && input.limit === undefined) tools.stderr(`${left} older ones are not shown: --limit N shows more.\n`);
+      if (left > 0 && input.limit === undefined) tools.stderr(`${left} older ones are not shown: --limit N shows more.\n`);
+      if (printed === 0 && empty === null && !notSent?.length) {
+        tools.stderr(input.failed ? "Nothing failed.\n" : "Nothing found.\n");
+      }
     }
+    sayNotSent(notSent, isData, tools);
     return EXIT.done;
   },
 });
+
+/** What was not even taken is no delivery, whatever the night or the destination. Data stay in the shape that programs know. */
+function sayNotSent(files: readonly NotSent[] | null, isData: boolean, tools: Tools): void {
+  if (files === null && !isData) {
+    tools.stderr("No daemon is running, so files that are incomplete or would be rejected are not listed.\n");
+  }
+  if (files === null || files.length === 0) return;
+  const count = files.length === 1 ? "1 file is" : `${files.length} files are`;
+  tools.stderr(`${count} not sent, incomplete or rejected${isData ? ": image-transfer status --json names them" : ""}.\n`);
+  const columns = tools.system.columns() ?? 80;
+  if (!isData) tools.stdout(notSentLines(files, columns, FOR_PEOPLE).map((line) => `${line}\n`).join(""));
+}
 
 /** Rows that fit a person's patience. */
 const FOR_PEOPLE = 100;

@@ -4,37 +4,42 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
+import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { strays } from "../ledger/strays.ts";
-import { restingReport } from "../web/status_report.ts";
-import { defineCommand, EXIT } from "./command.ts";
+import { atRest, restingReport } from "../web/status_report.ts";
+import { defineCommand, EXIT, plain } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./status_text.ts";
 
-/** Exit code 4 without a daemon, also where the ledger could be read. */
+/** Exit code 4 without a daemon, also where the ledger could be read; with `--check` 1 where one runs and not all is well. */
 export const status = defineCommand({
   name: "status",
   help: "Show how the daemon and its destinations are",
-  parser: object({ config: configOption, json: jsonOption }),
-  async run({ config, json }, tools) {
+  parser: object({
+    config: configOption,
+    json: jsonOption,
+    check: option("--check", { description: plain("For monitoring: exit with 1 unless all is well, with 4 if no daemon runs") }),
+  }),
+  async run({ config, json, check }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
     const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
-    const print = (text: string) => {
-      tools.stdout(text);
-      return EXIT.done;
-    };
     if (daemon !== null) {
       const report = await daemon.status();
-      if (json) return print(asJson(report));
-      const live = await daemon.live();
-      // A daemon of an older version, before it is restarted, tells of none.
-      return print(statusText(report, { ...room, live, strays: live.strays ?? [] }));
+      if (json) tools.stdout(asJson(report));
+      else {
+        const live = await daemon.live();
+        // A daemon of an older version, before it is restarted, tells of none.
+        tools.stdout(statusText(report, { ...room, live, strays: live.strays ?? [] }));
+      }
+      return check && !report.all_well ? EXIT.notDelivered : EXIT.done;
     }
     using ledger = openLedger(settings.stateDirectory, { readOnly: true });
-    const report = restingReport(VERSION, settings.jobs, ledger.counts(), (name) => ledger.pausedBy(name));
-    print(json ? asJson(report) : statusText(report, { ...room, live: null, strays: strays(ledger, settings.jobs) }));
+    const report = restingReport(VERSION, settings, ledger);
+    const left = strays(ledger, settings.jobs).map((stray) => ({ ...stray, counts: atRest(stray.counts) }));
+    tools.stdout(json ? asJson(report) : statusText(report, { ...room, live: null, strays: left }));
     return sayNoDaemon(tools, settings);
   },
 });

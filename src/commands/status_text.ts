@@ -4,13 +4,13 @@
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import { pathField, printable } from "../domain/printable.ts";
-import { withoutName } from "../domain/without_name.ts";
+import { printable } from "../domain/printable.ts";
 import { type Stray, waitingOf, withoutStrays } from "../ledger/strays.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
 import type { Unmatched } from "../pipeline/unmatched.ts";
 import type { LiveReport } from "../web/daemon_control.ts";
 import type { StatusReport } from "../web/status_report.ts";
+import { notSentLines } from "./not_sent.ts";
 import { span } from "./span.ts";
 import { wrapped } from "./wrapped.ts";
 
@@ -40,7 +40,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
         filesOf(one.files)
       }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
     ),
-    ...givenUpLines(live, columns),
+    ...notSentLines(report.jobs.flatMap(({ not_sent }) => not_sent ?? []), columns, NOT_SENT_SHOWN),
     `  ${countsLine(toSend)}`,
     ...strayLines(report, strays, columns),
     "",
@@ -62,7 +62,7 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
   const troubles = [
     ...(failed > 0 ? [`${filesOf(failed)} failed`] : []),
-    ...givenUpTroubles(live),
+    ...givenUpTroubles(jobs),
     ...(closed.length > 0 ? [`${closed.join(", ")} ${closed.length === 1 ? "takes" : "take"} nothing`] : []),
     ...(blind.length > 0 ? [`${blind.join(", ")} ${blind.length === 1 ? "is" : "are"} not watched`] : []),
   ];
@@ -70,9 +70,9 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   const rest = [...(paused.length > 0 ? [`${paused.join(", ")} ${paused.length === 1 ? "is" : "are"} paused`] : []), wait];
   if (troubles.length > 0) return `TROUBLE: ${[...troubles, ...rest].filter((part) => part !== "").join("; ")}.`;
   if (paused.length > 0) return `PAUSED: ${rest.filter((part) => part !== "").join("; ")}.`;
-  if (waiting > 0) return `All is well: ${wait}.`;
   const idle = jobs.filter(({ unmatched }) => unmatched != null).map(({ name }) => printable(name));
-  if (idle.length > 0) return `CHECK THE PATTERNS: no file of ${idle.join(", ")} matches.`;
+  if (idle.length > 0) return `CHECK THE PATTERNS: no file of ${idle.join(", ")} matches${wait === "" ? "" : `; ${wait}`}.`;
+  if (waiting > 0) return `All is well: ${wait}.`;
   return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
 }
 
@@ -85,11 +85,13 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
     const goOn = one.state === "paused" ? `; it goes on with image-transfer resume ${shellQuote(printable(one.name))}` : "";
     const why = one.reason === null ? "" : `${printable(one.reason)}${goOn}`;
     const head = `  ${printable(one.name).padEnd(width)}  ${one.method.padEnd(method)}  `;
+    const left = waitingOf(one);
+    const queue = left > 0 ? `${left} waiting` : "";
     const joined = (...parts: string[]) => `${head}${parts.filter((part) => part !== "").join("  ")}`.trimEnd();
     const state = STATES[one.state].padEnd(11);
-    const line = joined(state, why, free);
+    const line = joined(state, why, queue, free);
     if (line.length <= columns) return [line];
-    return [joined(state, free), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING))];
+    return [joined(state, queue, free), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING))];
   });
 }
 
@@ -166,28 +168,18 @@ function namesOf(destinations: StatusReport["destinations"]): string[] {
   return [...new Set(destinations.map(({ name }) => printable(name)))];
 }
 
-function givenUpTroubles(live: LiveReport | null): string[] {
-  const all = live?.givenUp ?? [];
-  const incomplete = all.filter(({ reason }) => reason === "incomplete").length;
-  const refused = all.length - incomplete;
+function givenUpTroubles(jobs: StatusReport["jobs"]): string[] {
+  // A daemon of an older version, before it is restarted, counts none.
+  const incomplete = jobs.reduce((sum, job) => sum + (job.incomplete ?? 0), 0);
+  const rejected = jobs.reduce((sum, job) => sum + (job.rejected ?? 0), 0);
   return [
     ...(incomplete > 0 ? [`${filesOf(incomplete)} ${incomplete === 1 ? "is" : "are"} incomplete`] : []),
-    ...(refused > 0 ? [`${refused} cannot be taken`] : []),
+    ...(rejected > 0 ? [`${filesOf(rejected)} ${rejected === 1 ? "was" : "were"} rejected`] : []),
   ];
 }
 
-/** The file on a line of its own, below it why, and what to do. */
-function givenUpLines(live: LiveReport | null, columns: number): string[] {
-  const all = live?.givenUp ?? [];
-  const lines = all.slice(0, GIVEN_UP_SHOWN).flatMap(({ path, reason, detail, hint }) => [
-    `  NOT SENT (${reason === "incomplete" ? "incomplete" : "cannot be taken"}): ${pathField(path)}`,
-    ...wrapped(printable(withoutName(detail, path)), columns, HANGING, HANGING),
-    ...(hint ? wrapped(printable(hint), columns, HANGING, HANGING) : []),
-  ]);
-  return all.length > GIVEN_UP_SHOWN ? [...lines, "  … and more: the log names them all"] : lines;
-}
-
-const GIVEN_UP_SHOWN = 10;
+/** Files named; status --json and the log have more. */
+const NOT_SENT_SHOWN = 10;
 
 function filesOf(count: number): string {
   return count === 1 ? "1 file" : `${count} files`;

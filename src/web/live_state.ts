@@ -88,7 +88,8 @@ export function liveStates(source: PageSource): LiveStates {
       // What nobody can send is no work in hand.
       const underway = waitingOf(withoutStrays(status.deliveries, strays));
       return {
-        status,
+        // What is not sent is in `waiting` and in `trouble` already.
+        status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) },
         headline: headlineOf({ jobs, destinations, tonight: night, underway, failed }),
         tonight: night,
         destinations: destinations.map((one) => destinationView(one, source, speeds, lastDeliveredTo)),

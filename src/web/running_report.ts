@@ -10,7 +10,7 @@ import { type StatusParts, type StatusReport, statusReport } from "./status_repo
 
 /** The report of this moment. */
 export function runningReport(
-  about: Pick<StatusParts, "pid" | "version" | "startedAt" | "url">,
+  about: Pick<StatusParts, "pid" | "version" | "startedAt" | "url" | "configuration">,
   corridors: readonly Corridor[],
   ledger: Pick<Ledger, "counts" | "deviceOf">,
 ): StatusReport {
@@ -18,15 +18,23 @@ export function runningReport(
   const free = freeSpace(outboxes, ledger);
   return statusReport({
     ...about,
-    jobs: corridors.map(({ job, intake }) => ({
-      job,
-      watching: intake.watching(),
-      filesWaiting: intake.waiting().length,
-      unmatched: intake.unmatched(),
+    jobs: corridors.map(({ job, intake }) => {
+      const waiting = intake.waiting();
+      return {
+        job,
+        watching: intake.watching(),
+        filesWaiting: waiting.length,
+        givenUp: waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused"),
+        unmatched: intake.unmatched(),
+      };
+    }),
+    destinations: outboxes.map((box) => ({
+      destination: box.destination,
+      method: box.about().method,
+      state: box.state(),
+      freeBytes: free(box),
+      counts: ledger.counts(box.destination.job, box.destination.name),
     })),
-    destinations: outboxes.map((box) => (
-      { destination: box.destination, method: box.about().method, state: box.state(), freeBytes: free(box) }
-    )),
     counts: ledger.counts(),
   });
 }

@@ -130,16 +130,18 @@ Deno.test("exit codes: 0 done, 1 not delivered, 2 configuration, 3 another runs,
     await silent(2, "pause", "no-such-destination");
     await silent(0, "reload");
     const status = JSON.parse((await program.command(["status", "--json"])).stdout);
-    assertEquals(Object.keys(status), "running pid version started_at url jobs destinations deliveries".split(" "));
+    assertEquals(
+      Object.keys(status),
+      "running all_well pid version started_at url configuration jobs destinations deliveries".split(" "),
+    );
     assertEquals([status.running, status.pid], [true, daemon.pid]);
-    assertEquals(status.jobs, [{
-      name: "default",
-      watch_path: folder.at("data"),
-      watching: true,
-      files_waiting: 0,
-      unmatched: null,
-    }]);
-    assertEquals(Object.keys(status.destinations[0]), "name method state reason free_bytes".split(" "));
+    assertEquals([status.all_well, status.configuration], [true, program.configFile]);
+    const none = { files_waiting: 0, incomplete: 0, rejected: 0, not_sent: [], unmatched: null };
+    assertEquals(status.jobs, [{ name: "default", watch_path: folder.at("data"), watching: true, ...none }]);
+    assertEquals(
+      Object.keys(status.destinations[0]),
+      "name job method state reason free_bytes queued sending deferred delivered failed".split(" "),
+    );
     assertEquals(status.deliveries, { queued: 0, sending: 0, deferred: 0, delivered: 1, failed: 0 });
     await silent(0, "stop");
     assertEquals(await daemon.ended, 0);

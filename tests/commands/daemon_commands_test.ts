@@ -6,7 +6,7 @@ import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
 import { type StatusParts, statusReport } from "../../src/web/status_report.ts";
-import { aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
+import { aClaim, aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { springConfig, testTools } from "../support/tools.ts";
 import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
@@ -37,14 +37,94 @@ Deno.test("status prints what the daemon says, as JSON in the promised shape", a
   assertEquals([code, stderr], [0, ""]);
   assertEquals(JSON.parse(stdout), {
     running: true,
+    all_well: true,
     pid: Deno.pid,
     version: "0.1.0",
     started_at: "2024-05-18T01:02:03.000Z",
     url: "http://127.0.0.1:9090/",
-    jobs: [{ name: "spring", watch_path: "/data/images", watching: true, files_waiting: 2, unmatched: null }],
-    destinations: [{ name: "freya", method: "rsync", state: "open", reason: null, free_bytes: 5e12 }],
+    configuration: "/home/ann/config.yaml",
+    jobs: [{
+      name: "spring",
+      watch_path: "/data/images",
+      watching: true,
+      files_waiting: 2,
+      incomplete: 0,
+      rejected: 0,
+      not_sent: [],
+      unmatched: null,
+    }],
+    destinations: [{
+      name: "freya",
+      job: "spring",
+      method: "rsync",
+      state: "open",
+      reason: null,
+      free_bytes: 5e12,
+      queued: 4,
+      sending: 1,
+      deferred: 0,
+      delivered: 12,
+      failed: 0,
+    }],
     deliveries: { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 },
   });
+});
+
+const [SPRING] = STATUS.jobs;
+const [FREYA] = STATUS.destinations;
+const HELD = { reason: "incomplete", path: "a.fits", size: 3, detail: "3 of 5 bytes written", hint: "" } as const;
+
+for (
+  const [what, changes] of [
+    ["nothing", {}],
+    ["a folder that is not watched", { jobs: [{ ...SPRING!, watching: false }] }],
+    ["an incomplete file", { jobs: [{ ...SPRING!, givenUp: [HELD] }] }],
+    ["a rejected file", { jobs: [{ ...SPRING!, givenUp: [{ ...HELD, reason: "refused" }] }] }],
+    ["patterns that match nothing", { jobs: [{ ...SPRING!, unmatched: { files: 1, example: "a.nef" } }] }],
+    ["a destination on hold", {
+      destinations: [{ ...FREYA!, state: { state: "on_hold", failure: aFailure("disk_full"), until: 0 } }],
+    }],
+    ["a destination that is away", {
+      destinations: [{ ...FREYA!, state: { state: "backing_off", failure: aFailure("unreachable"), until: 0 } }],
+    }],
+    ["a paused destination", { destinations: [{ ...FREYA!, state: { state: "paused", by: "ann" } }] }],
+    ["a failed delivery", {
+      destinations: [{ ...FREYA!, counts: { ...STATUS.counts, failed: 1 } }],
+      counts: { ...STATUS.counts, failed: 1 },
+    }],
+  ] as readonly (readonly [string, Partial<StatusParts>])[]
+) {
+  const isWell = what === "nothing";
+  Deno.test(`status --check exits ${isWell ? 0 : 1} for ${what}, and the first line agrees`, async () => {
+    await using dir = await observatory();
+    await using _daemon = await fakeDaemon(dir.at("state"), { status: () => statusReport({ ...STATUS, ...changes }) });
+    const { code, stdout } = await image_transfer(dir, "status", "--check");
+    assertEquals([code, stdout.startsWith("All is well")], [isWell ? 0 : 1, isWell]);
+    assertEquals((await image_transfer(dir, "status")).code, 0);
+    const json = await image_transfer(dir, "status", "--check", "--json");
+    assertEquals([json.code, JSON.parse(json.stdout).all_well], [isWell ? 0 : 1, isWell]);
+  });
+}
+
+Deno.test("status without a daemon calls nothing sent that a killed one had in hand; --check exits 4", async () => {
+  await using dir = await observatory();
+  {
+    using ledger = openLedger(dir.at("state"));
+    ledger.admit([anAdmission("a"), anAdmission("b"), anAdmission("c", {}, ["tiny"])], NOW);
+    ledger.claim(aClaim({ maxFiles: 1 }));
+    ledger.claim(aClaim({ destination: "tiny" }));
+  }
+  const { code, stdout } = await image_transfer(dir, "status", "--json", "--check");
+  assertEquals(code, 4);
+  const report = JSON.parse(stdout);
+  assertEquals(report.deliveries, { queued: 3, sending: 0, deferred: 0, delivered: 0, failed: 0 });
+  assertEquals(report.jobs[0].rejected, null);
+  const [freya, nas] = report.destinations;
+  assertEquals([freya.name, freya.job, freya.queued, freya.sending, nas.queued], ["freya", "spring", 2, 0, 0]);
+  const text = (await image_transfer(dir, "status")).stdout;
+  assertStringIncludes(text, "2 files wait to be delivered");
+  assertStringIncludes(text, "0 delivered, 0 being sent, 2 queued, 0 failed\n");
+  assertMatch(text, /freya .* 2 waiting/);
 });
 
 Deno.test("status without a daemon is honest: exit 4, what the ledger knows, and running false", async () => {
@@ -81,14 +161,21 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   const failure = aFailure("disk_full");
   const trouble = statusReport({
     ...STATUS,
-    jobs: [{ job: { name: "spring", watchPath: "/data/\x1b[31mred" }, watching: false, filesWaiting: 0, unmatched: null }],
+    jobs: [{
+      job: { name: "spring", watchPath: "/data/\x1b[31mred" },
+      watching: false,
+      filesWaiting: 0,
+      givenUp: [],
+      unmatched: null,
+    }],
     destinations: [
       ...STATUS.destinations,
       {
-        destination: { name: "n\nas", method: "local" },
+        destination: { name: "n\nas", job: "spring", method: "local" },
         method: null,
         state: { state: "on_hold", failure, until: NOW },
         freeBytes: 0,
+        counts: { queued: 2, sending: 0, deferred: 1, delivered: 0, failed: 3 },
       },
     ],
     counts: { ...STATUS.counts, failed: 3 },
@@ -137,32 +224,45 @@ Deno.test("status says where no file matches the patterns of a job", async () =>
   );
 });
 
-Deno.test("status names the files that are not sent, and says each destination's name once", async () => {
+Deno.test("status names the files that are not sent, in its JSON too, and says each destination's name once", async () => {
   await using dir = await observatory();
   const paused = { ...STATUS.destinations[0]!, state: { state: "paused", by: "a command" } } as const;
-  const report = statusReport({ ...STATUS, destinations: [paused, paused] });
-  const givenUp = [
-    {
-      job: "spring",
-      path: "/data/a b.fits",
-      reason: "incomplete",
-      detail: "the primary HDU declares 5 bytes, 3 are there",
-      hint: "Remove it.",
-    },
-    { job: "spring", path: "/data/c.fits", reason: "refused", detail: 'Cannot read "c.fits": Permission denied', hint: "" },
-  ] as const;
-  await using _daemon = await fakeDaemon(dir.at("state"), {
-    status: () => report,
-    live: () => ({ running: [], oldestWaiting: null, givenUp, strays: [] }),
+  const report = statusReport({
+    ...STATUS,
+    destinations: [paused, paused],
+    jobs: [{
+      ...STATUS.jobs[0]!,
+      job: { name: "spring", watchPath: dir.path },
+      givenUp: [
+        {
+          path: "a b.fits",
+          reason: "incomplete",
+          size: 3,
+          detail: "the primary HDU declares 5 bytes, 3 are there",
+          hint: "Remove it.",
+        },
+        { path: "c.fits", reason: "refused", size: 9, detail: 'Cannot read "c.fits": Permission denied', hint: "" },
+      ],
+    }],
   });
-  const { stdout } = await image_transfer(dir, "status");
-  assertStringIncludes(stdout, "      paused by a command; it goes on with image-transfer resume freya");
-  assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 cannot be taken; freya is paused; 5 files on the way\./);
+  await using _daemon = await fakeDaemon(dir.at("state"), { status: () => report });
+  const { stdout } = await image_transfer_with({ columns: () => 200 }, dir, "status");
+  assertStringIncludes(stdout, "paused by a command; it goes on with image-transfer resume freya");
+  assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 file was rejected; freya is paused; 5 files on the way\./);
   assertStringIncludes(
     stdout,
-    '  NOT SENT (incomplete): "/data/a b.fits"\n      the primary HDU declares 5 bytes, 3 are there\n      Remove it.\n',
+    `  NOT SENT (incomplete): "${dir.at("a b.fits")}"\n      the primary HDU declares 5 bytes, 3 are there\n      Remove it.\n`,
   );
-  assertStringIncludes(stdout, "  NOT SENT (cannot be taken): /data/c.fits\n      cannot read it: Permission denied\n");
+  assertStringIncludes(stdout, `  NOT SENT (rejected): ${dir.at("c.fits")}\n      cannot read it: Permission denied\n`);
+  const [job] = JSON.parse((await image_transfer(dir, "status", "--json")).stdout).jobs;
+  assertEquals([job.incomplete, job.rejected], [1, 1]);
+  assertEquals(job.not_sent[1], {
+    path: dir.at("c.fits"),
+    reason: "rejected",
+    size: 9,
+    message: 'Cannot read "c.fits": Permission denied',
+    hint: "",
+  });
 });
 
 Deno.test("status counts what waits for removed destinations apart, with the two ways out", async () => {
@@ -275,7 +375,7 @@ Deno.test("retry, pause and resume are told to the daemon", async () => {
 Deno.test("retry --all says that destinations which hold or are away are tried at once", async () => {
   await using dir = await observatory();
   const at = (name: string, state: StatusParts["destinations"][number]["state"]) => (
-    { destination: { name, method: "local" }, method: null, state, freeBytes: null } as const
+    { ...STATUS.destinations[0]!, destination: { name, job: "spring", method: "local" }, method: null, state } as const
   );
   const failure = aFailure("disk_full");
   await using _daemon = await fakeDaemon(dir.at("state"), {

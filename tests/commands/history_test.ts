@@ -7,8 +7,12 @@ import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { anAdmission, broken, HASH, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
+import { statusReport } from "../../src/web/status_report.ts";
+import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
 const HOSTILE = '=cmd|"x"\n\x1b[31m,\u202e.fits';
+
+const NO_DAEMON = "No daemon is running, so files that are incomplete or would be rejected are not listed.\n";
 
 async function recorded(): Promise<TempFolder> {
   const dir = await tempFolder();
@@ -117,7 +121,7 @@ Deno.test("history for people escapes what could move a cursor, and says why", a
 Deno.test("history says when there is nothing, and refuses what it does not understand", async () => {
   await using dir = await recorded();
   assertEquals((await history(dir, "--search", "nothing")).stderr, "Nothing found.\n");
-  assertEquals((await history(dir, "--failed", "--job", "default")).stderr, "Nothing failed.\n");
+  assertEquals((await history(dir, "--failed", "--job", "default")).stderr, `Nothing failed.\n${NO_DAEMON}`);
   assertEquals((await history(dir, "--json", "--search", "nothing")).stdout, "[]\n");
   assertEquals((await history(dir, "--json", "--csv")).code, 2);
   assertEquals((await history(dir, "--limit", "0")).code, 2);
@@ -142,7 +146,32 @@ Deno.test("history of a night without images says so and names the last one; exi
   assertEquals([code, stdout], [0, ""]);
   assertEquals(stderr, "Night 2026-01-15: no images.\nThe last night with images: history --night 20240518\n");
   assertEquals((await history(dir, "--night", "2026-01-15", "--json")).stdout, "[]\n");
-  assertEquals((await history(dir, "--night", "20240517", "--failed")).stderr, "Nothing failed.\n");
+  assertEquals((await history(dir, "--night", "20240517", "--failed")).stderr, `Nothing failed.\n${NO_DAEMON}`);
+});
+
+Deno.test("history --failed names what the daemon did not even take, and tells programs where that is listed", async () => {
+  await using dir = await recorded();
+  const one = { reason: "refused", size: 5, detail: "it cannot be read: Permission denied", hint: "" } as const;
+  const [spring] = STATUS.jobs;
+  const jobs = [{
+    ...spring!,
+    job: { name: "default", watchPath: dir.path },
+    givenUp: [{ ...one, path: "x1.fits" }, { ...one, path: "x2.fits", reason: "incomplete", detail: "3 of 5 bytes" } as const],
+  }];
+  await using _daemon = await fakeDaemon(dir.at("state"), { status: () => statusReport({ ...STATUS, jobs }) });
+  const both = await history(dir, "--failed", "--job", "default");
+  assertEquals(both.stderr, "2 files are not sent, incomplete or rejected.\n");
+  assertStringIncludes(both.stdout, `  NOT SENT (rejected): ${dir.at("x1.fits")}\n      it cannot be read: Permission denied\n`);
+  assertStringIncludes(both.stdout, `  NOT SENT (incomplete): ${dir.at("x2.fits")}\n      3 of 5 bytes\n`);
+  assertStringIncludes((await history(dir, "--failed")).stdout, "bad_name");
+  const some = await history(dir, "--failed", "--search", "X2");
+  assertEquals([some.stderr, some.stdout.includes("x1.fits")], ["1 file is not sent, incomplete or rejected.\n", false]);
+  const json = await history(dir, "--failed", "--json", "--job", "default");
+  assertEquals([json.stdout, json.stderr], [
+    "[]\n",
+    "2 files are not sent, incomplete or rejected: image-transfer status --json names them.\n",
+  ]);
+  assertEquals((await history(dir)).stderr, "");
 });
 
 Deno.test("history of many thousands is printed in pieces; people see the newest hundred", async () => {

@@ -9,14 +9,23 @@ import type { DaemonControl } from "../../src/web/daemon_control.ts";
 import { type StatusParts, statusReport } from "../../src/web/status_report.ts";
 import { join } from "@std/path";
 
+const COUNTS = { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 };
+
 export const STATUS: StatusParts = {
   pid: Deno.pid,
   version: "0.1.0",
   startedAt: Date.UTC(2024, 4, 18, 1, 2, 3),
   url: "http://127.0.0.1:9090/",
-  jobs: [{ job: { name: "spring", watchPath: "/data/images" }, watching: true, filesWaiting: 2, unmatched: null }],
-  destinations: [{ destination: { name: "freya", method: "auto" }, method: "rsync", state: { state: "open" }, freeBytes: 5e12 }],
-  counts: { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 },
+  configuration: "/home/ann/config.yaml",
+  jobs: [{ job: { name: "spring", watchPath: "/data/images" }, watching: true, filesWaiting: 2, givenUp: [], unmatched: null }],
+  destinations: [{
+    destination: { name: "freya", job: "spring", method: "auto" },
+    method: "rsync",
+    state: { state: "open" },
+    freeBytes: 5e12,
+    counts: COUNTS,
+  }],
+  counts: COUNTS,
 };
 
 export interface FakeDaemon extends AsyncDisposable {
