@@ -23,10 +23,18 @@ export interface MorningReport {
   readonly destinations: readonly ReportDestination[];
   readonly gaps: readonly FrameGaps[];
   /** From finished to proven; the ten slowest. */
-  readonly slowest: readonly { readonly path: string; readonly destination: string; readonly seconds: number }[];
-  /** What is not delivered, and why; the first hundred. */
+  readonly slowest: readonly {
+    readonly job: string;
+    readonly path: string;
+    readonly destination: string;
+    readonly seconds: number;
+  }[];
+  /** Deliveries that are not done. */
+  readonly undelivered_count: number;
+  /** The first hundred of them, and why. */
   readonly undelivered: readonly {
     readonly id: number;
+    readonly job: string;
     readonly path: string;
     readonly destination: string;
     readonly state: string;
@@ -119,10 +127,12 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
     destinations,
     gaps,
     slowest: slowestOf(slow),
+    undelivered_count: destinations.reduce((sum, { expected, delivered }) => sum + expected - delivered, 0),
     undelivered: undelivered.sort((a, b) => a.delivery.id - b.delivery.id).slice(0, MOST_LISTED).map(({ delivery }) => {
       const { id, source, destination, state } = delivery;
       return {
         id,
+        job: source.job,
         path: source.absolutePath,
         destination,
         state: state.state,
@@ -158,7 +168,7 @@ async function gather(night: string, { job, destination }: Place, frames: FrameN
       if (before === undefined || deliveredAt >= before.at) latest.set(target, { id, at: deliveredAt });
       if (before !== undefined) replaced.add(deliveredAt >= before.at ? before.id : id);
       if (later.has(id)) replaced.add(id);
-      slow.push({ path: source.absolutePath, destination, seconds: Math.max(0, deliveredAt - queuedAt) / 1000 });
+      slow.push({ job, path: source.absolutePath, destination, seconds: Math.max(0, deliveredAt - queuedAt) / 1000 });
     }
     slowest = slowestOf(slow);
   }

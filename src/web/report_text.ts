@@ -9,17 +9,20 @@ import type { MorningReport, ReportDestination } from "./morning_report.ts";
 
 /** Ends with a line end. */
 export function reportText(report: MorningReport): string {
-  const { night, all_well, seen, not_taken, destinations, gaps, slowest, undelivered } = report;
+  const { night, all_well, seen, not_taken, destinations, gaps, slowest, undelivered, undelivered_count } = report;
+  const called = names(report);
+  const more = (count: number) => count > 0 ? [`  … and ${count} more`] : [];
   const lines = [
     `Night ${dated(night)}: ${verdictOf(report)}`,
     "",
     `${count(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
-    ...destinations.map((destination) => destinationLine(destination, destinations)),
+    ...destinations.map((destination) => destinationLine(destination, destinations.map(called), called)),
   ];
-  for (const { name, wrong, wrong_count } of destinations) {
-    if (wrong.length > 0) lines.push("", `Not as delivered on ${printable(name)}:`);
+  for (const destination of destinations) {
+    const { wrong, wrong_count } = destination;
+    if (wrong.length > 0) lines.push("", `Not as delivered on ${called(destination)}:`);
     for (const { target, reason } of wrong) lines.push(`  ${pathField(target)}: ${printable(reason)}`);
-    if (wrong_count > wrong.length) lines.push(`  … and ${wrong_count - wrong.length} more`);
+    lines.push(...more(wrong_count - wrong.length));
   }
   if (not_taken.count + not_taken.problems.length > 0) lines.push("", "Not taken at the camera:");
   for (const problem of not_taken.problems) lines.push(`  ${printable(problem)}`);
@@ -27,52 +30,63 @@ export function reportText(report: MorningReport): string {
     lines.push(`  ${pathField(path)}: ${printable(message)}`);
     if (hint !== "") lines.push(`      ${printable(hint)}`);
   }
-  if (not_taken.count > not_taken.files.length) lines.push(`  … and ${not_taken.count - not_taken.files.length} more`);
+  lines.push(...more(not_taken.count - not_taken.files.length));
   if (gaps.length > 0) lines.push("", "Frame numbers without a file:");
   for (const { series, missing, missingCount } of gaps) {
     lines.push(`  ${pathField(series)}: ${missing.join(", ")} (${missingCount})`);
   }
   if (undelivered.length > 0) lines.push("", "Not delivered:");
-  for (const { id, path, destination, state, message, hint } of undelivered) {
-    lines.push(`  ${id}  ${state} to ${printable(destination)}: ${pathField(path)}`, `      ${printable(message)}`);
+  for (const { id, job, path, destination: name, state, message, hint } of undelivered) {
+    lines.push(`  ${id}  ${state} to ${called({ job, name })}: ${pathField(path)}`, `      ${printable(message)}`);
     if (hint !== "") lines.push(`      ${printable(hint)}`);
   }
+  lines.push(...more(undelivered_count - undelivered.length));
   if (slowest.length > 0) lines.push("", "Slowest, from finished to proven:");
-  for (const { path, destination, seconds } of slowest.slice(0, all_well ? 3 : 10)) {
-    lines.push(`  ${duration(seconds).padStart(8)}  ${printable(destination)}  ${pathField(path)}`);
+  for (const { job, path, destination: name, seconds } of slowest.slice(0, all_well ? 3 : 10)) {
+    lines.push(`  ${duration(seconds).padStart(8)}  ${called({ job, name })}  ${pathField(path)}`);
   }
   return `${lines.join("\n")}\n`;
 }
 
 /** The whole report in a sentence. */
-export function verdictOf({ all_well, seen, not_taken, destinations, gaps }: MorningReport): string {
+export function verdictOf(report: MorningReport): string {
+  const { all_well, seen, not_taken, destinations, gaps } = report;
   if (seen.files === 0 && not_taken.problems.length === 0) return "no images";
-  const names = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
-  if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${names}`;
+  const called = names(report);
+  const all = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
+  if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${all}`;
   const faults = [
     ...not_taken.count > 0 ? [`${not_taken.count} not taken at the camera`] : [],
     ...not_taken.problems.length > 0 ? ["a watched folder cannot be looked into"] : [],
     ...destinations.filter(({ delivered, expected }) => delivered < expected)
-      .map(({ name, delivered, expected }) => `${expected - delivered} not on ${printable(name)}`),
+      .map((one) => `${one.expected - one.delivered} not on ${called(one)}`),
     ...destinations.filter(({ wrong_count }) => wrong_count > 0)
-      .map(({ name, wrong_count }) => `${wrong_count} missing or changed on ${printable(name)}`),
-    ...destinations.filter(({ present }) => present === null).map(({ name }) => `${printable(name)} cannot be asked`),
+      .map((one) => `${one.wrong_count} missing or changed on ${called(one)}`),
+    ...destinations.filter(({ present }) => present === null).map((one) => `${called(one)} cannot be asked`),
     ...destinations.filter(({ proven, delivered }) => proven < delivered)
-      .map(({ name, proven, delivered }) => `${delivered - proven} not proven on ${printable(name)}`),
+      .map((one) => `${one.delivered - one.proven} not proven on ${called(one)}`),
     ...gaps.length === 0 ? [] : [`${gaps.reduce((sum, { missingCount }) => sum + missingCount, 0)} frame numbers missing`],
   ];
   return `NOT all well: ${faults.join(", ")}`;
 }
 
-function destinationLine(one: ReportDestination, all: readonly ReportDestination[]): string {
-  const width = Math.max(...all.map(({ name }) => printable(name).length));
-  const { name, expected, delivered, proven, replaced, present, hashed, bytes, problem } = one;
+/** What the destinations of a report are called: with their job where two jobs have one of the same name. */
+function names({ destinations }: MorningReport): (one: { readonly job: string; readonly name: string }) => string {
+  return ({ job, name }) => {
+    const isShared = destinations.some((other) => other.name === name && other.job !== job);
+    return isShared ? `${printable(name)} (${printable(job)})` : printable(name);
+  };
+}
+
+function destinationLine(one: ReportDestination, all: readonly string[], called: ReturnType<typeof names>): string {
+  const width = Math.max(...all.map((name) => name.length));
+  const { expected, delivered, proven, replaced, present, hashed, bytes, problem } = one;
   const newer = replaced === 0 ? "" : `, ${replaced} replaced by newer versions`;
   const there = present === null
     ? `not looked at: ${printable(problem ?? "")}`
     : `${present} present${hashed ? " (hashed again)" : ""}${newer}`;
   const part = delivered === expected ? String(delivered) : `${delivered} of ${expected}`;
-  return `  ${printable(name).padEnd(width)}  ${part} delivered, ${proven} proven, ${there}, ${formatBytes(bytes)}`;
+  return `  ${called(one).padEnd(width)}  ${part} delivered, ${proven} proven, ${there}, ${formatBytes(bytes)}`;
 }
 
 /** `20260115` as `2026-01-15`. */

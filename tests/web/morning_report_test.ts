@@ -117,6 +117,7 @@ Deno.test("morningReport() names what is not delivered in the order of queueing,
     b2!.id,
     "queued",
   ]]);
+  assertEquals(report.undelivered_count, 3);
   assertEquals([report.all_well, report.seen.files, report.destinations.map(({ present }) => present)], [false, 2, [1, 0]]);
 });
 

@@ -4,11 +4,10 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import axe from "axe-core";
-import type { Page } from "playwright-core";
 import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
+import { seriousFaults } from "./axe_faults.ts";
 import { type WebRig, webRig } from "./web_rig.ts";
 
 const ignore = !has("chromium");
@@ -26,15 +25,6 @@ async function busyRig(): Promise<WebRig> {
   return rig;
 }
 
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate("axe.run(document)") as {
-    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-  };
-  return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)}\n${failureSummary}`));
-}
-
 for (const theme of ["light", "dark", "red"]) {
   Deno.test({
     name: `page: axe finds nothing serious in any view (${theme})`,
@@ -42,7 +32,6 @@ for (const theme of ["light", "dark", "red"]) {
     async fn() {
       await using rig = await busyRig();
       await using browser = await startBrowser();
-      // axe is put into the page by the debugger, which no CSP stops.
       const page = await browser.open(rig.daemon.opening()?.once ?? "");
       await page.evaluate(`localStorage.setItem("image-transfer theme", "${theme}")`);
       await page.emulateMedia({ reducedMotion: "reduce" });
