@@ -9,6 +9,7 @@ import { diskTrouble } from "./disk_trouble.ts";
 import type { Lot } from "./links.ts";
 import type { Method, MethodContext } from "./method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
+import { noisyShell } from "./noisy_shell.ts";
 import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncComplaints, rsyncProgress } from "./rsync_output.ts";
 import { rsyncRuns } from "./rsync_runs.ts";
@@ -26,7 +27,12 @@ export const rsync: Method = {
   async connect(destination, context, signal) {
     // First on this side: without an rsync here no login is needed to know.
     const here = await localRsync(context, signal);
-    return await openShellSession({ ...destination, method: "rsync" }, context, signal, (parts) => rsyncCarrier(parts, here));
+    return await openShellSession(
+      { ...destination, method: "rsync" },
+      context,
+      signal,
+      (parts) => rsyncCarrier(parts, here, signal),
+    );
   },
 };
 
@@ -45,7 +51,11 @@ async function localRsync({ system }: MethodContext, signal: AbortSignal): Promi
   });
 }
 
-function rsyncCarrier({ destination, context, connection, tools, side }: CarrierParts, here: LocalRsync): Promise<Carrier> {
+async function rsyncCarrier(
+  { destination, context, connection, tools, side }: CarrierParts,
+  here: LocalRsync,
+  signal: AbortSignal,
+): Promise<Carrier> {
   const there = tools.rsync;
   if (there === null) {
     throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: it is not installed there`, {
@@ -58,6 +68,7 @@ function rsyncCarrier({ destination, context, connection, tools, side }: Carrier
       hint: "Update rsync there, or set transfer_method to sftp or auto.",
     });
   }
+  if (connection.noise !== "") throw await noisyShell(connection, signal);
   const shell = sshForRsync(connection.ssh, connection.way, connection.sharing);
   const runs = rsyncRuns({
     path: here.path,
@@ -80,14 +91,14 @@ function rsyncCarrier({ destination, context, connection, tools, side }: Carrier
     return rsyncComplaints(end.stderr, lot, destination);
   }
 
-  return Promise.resolve({
+  return {
     method: "rsync",
     about: pair.about,
     takesOver: true,
     carry,
     makeReady: runs.startAhead,
     close: runs.close,
-  });
+  };
 }
 
 /** Exit codes for a far end that went away; what it said may not have come through. */

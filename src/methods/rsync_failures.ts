@@ -7,6 +7,7 @@
 import { Failure, type FailureCode, type NextStep } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import type { Finished } from "../system/system.ts";
+import { QUIET_SHELL } from "./noisy_shell.ts";
 import { meaningOf } from "./os_failures.ts";
 import { isConnectionTrouble, type Login, sshFailure } from "./ssh_failures.ts";
 
@@ -60,8 +61,8 @@ const TABLE: Readonly<Record<number, readonly [FailureCode, string, string, Next
   1: ["configuration", "rsync does not understand its options", OPTIONS, "hold"],
   2: [
     "tool_missing",
-    "both rsyncs do not understand each other",
-    "Start-up files of the remote shell must print nothing; very old versions need an update, or transfer_method sftp.",
+    "what answered there is not an rsync, or a login shell printed something before it",
+    `${QUIET_SHELL} Very old versions of rsync need an update, or transfer_method sftp.`,
   ],
   3: [
     "not_a_folder",

@@ -10,7 +10,7 @@ import type { Method, MethodContext, Session } from "./method.ts";
 import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
 import { sftpPut, type SftpPutSide } from "./sftp_put.ts";
 import { openSftpSide } from "./sftp_side.ts";
-import { groundOf, type ShellSide, shellSide } from "./shell_side.ts";
+import { ASK_FOR_SPACE, groundOf, type ShellSide, shellSide } from "./shell_side.ts";
 import { aboutTools, probeShell, type ShellTools } from "./shell_tools.ts";
 import { remoteBase, sshWay, toolPath } from "./ssh.ts";
 import { connectSsh, type SshConnection } from "./ssh_connection.ts";
@@ -94,8 +94,7 @@ function withShell(program: string, { connection, tools }: Shell, context: Metho
     putSide: {
       prepare: side.prepare,
       survey,
-      free: async (signal) =>
-        groundOf(await side.inBase("ask for free space", "df -Pk . 2>/dev/null | tail -n 1", signal)).freeBytes,
+      free: async (signal) => groundOf(await side.inBase("ask for free space", ASK_FOR_SPACE, signal)).freeBytes,
       tryToWrite: (signal) => tryToWrite(side, context.stagingRoot, signal),
       path: (relative) => `${base}/${relative}`,
     },

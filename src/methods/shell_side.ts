@@ -73,7 +73,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     const make = `[ -d ${shellQuote(base)} ] || { mkdir -p ${shellQuote(base)} 2>&1${mode}; } || exit ${FAILED}\n`;
     // `cd` may be refused where the folder is there: dash does not say why, ls does.
     const look = `[ -e ${shellQuote(base)} ] && [ ! -d ${shellQuote(base)} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
-    const script = `${look}${create ? make : ""}cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\ndf -Pk . 2>/dev/null | tail -n 1`;
+    const script = `${look}${create ? make : ""}cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\n${ASK_FOR_SPACE}`;
     const answer = await connection.run(script, signal);
     if (answer.status === NO_BASE) throw noBase(answer);
     if (answer.status !== 0) throw failed(`make the folder ${where}`, answer);
@@ -86,13 +86,13 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     const folders = [...new Set(parcels.map(({ staged }) => staged.slice(0, staged.lastIndexOf("/"))))];
     const moves = parcels.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
     const script = [
-      device === null ? "" : `df -Pk . 2>/dev/null | tail -n 1\n`,
+      device === null ? "" : `${ASK_FOR_SPACE}\necho ${DONE}\n`,
       `(umask 077; mkdir -p ${shellWords(folders)} 2>&1) || exit ${FAILED}\n`,
       moves.length === 0 ? "" : TAKE_OVER,
       ...moves.map(({ leftover, staged }) => `m ${shellWords([leftover ?? "", staged])}\n`),
     ].join("");
     const output = await inBase(`make the temporary folder below ${where}`, script, signal);
-    if (device !== null && groundOf(output.split("\n")[0] ?? "").device !== device) {
+    if (device !== null && groundOf(output.slice(0, output.indexOf(DONE))).device !== device) {
       throw new Failure("device_missing", `Cannot find the disk of ${where}: its mount went away`, {
         hint: "Mount the disk or network drive there again.",
       });
@@ -101,7 +101,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
 
   return {
     inBase,
-    look: async (signal) => groundOf(await inBase(`look at ${where}`, "df -Pk . 2>/dev/null | tail -n 1", signal)),
+    look: async (signal) => groundOf(await inBase(`look at ${where}`, ASK_FOR_SPACE, signal)),
     attach,
     prepare,
     survey: shellSurvey(inBase, tools),
@@ -130,20 +130,29 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
 }
 
 /** Moves the larger of a part and of the hidden one that a killed rsync left beside it, which only its owner may read. */
-const TAKE_OVER = `m() {
-  best=$(ls -1S "$1" "\${1%/*}/.\${1##*/}".?????? 2>/dev/null | head -n 1)
+const TAKE_OVER = `nl='
+'
+m() {
+  best=$(ls -1S "$1" "\${1%/*}/.\${1##*/}".?????? 2>/dev/null)
+  best=\${best%%"$nl"*}
   [ -n "$best" ] || return 0
   mv -f "$best" "$2" 2>&1 || exit ${FAILED}
   chmod =rw "$2" 2>/dev/null || :
 }
 `;
 
+/** Prints what {@linkcode groundOf} reads, nothing where there is no df. */
+export const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";
+/** Behind it, where more follows. */
+const DONE = "== space ==";
+
 /**
- * Reads a line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and
+ * Reads the last line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and
  * it changes when a disk that should be there is not mounted.
  */
-export function groundOf(line: string): Ground {
-  const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/.exec(line.trim());
+export function groundOf(output: string): Ground {
+  const line = output.trim().split("\n").at(-1) ?? "";
+  const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/.exec(line);
   if (!found) return { freeBytes: null, device: null };
   const [, source, free, mount] = found;
   // The server of a network share is part of its identity; a disk's device file may change its name.

@@ -97,6 +97,6 @@ fi
 echo "processors $(getconf _NPROCESSORS_ONLN 2>/dev/null)"
 if p=$(command -v rsync); then
   echo "rsync-path $p"
-  echo "rsync-version $(rsync --version 2>&1 </dev/null | head -n 1)"
+  rsync --version 2>&1 </dev/null | { IFS= read -r version; echo "rsync-version $version"; }
 fi
 :`;

@@ -23,6 +23,8 @@ export interface SshConnection extends AsyncDisposable {
   readonly ssh: string;
   /** How other programs share this connection. */
   readonly sharing: Sharing;
+  /** What the login shell printed of its own accord. */
+  readonly noise: string;
   /**
    * Runs a script in the next free shell. `patienceMs` defaults to several times the destination's time-out, since a
    * busy disk may need long to flush.
@@ -57,6 +59,7 @@ export async function connectSsh(destination: Destination, context: MethodContex
     way,
     ssh,
     sharing,
+    noise: first.noise,
     run: (script, signal, patienceMs) => pool.run(script, patienceMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

@@ -9,6 +9,7 @@ import { bareHost } from "../domain/host_name.ts";
 import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
 import type { Finished } from "../system/system.ts";
+import { QUIET_SHELL } from "./noisy_shell.ts";
 import { meaningOf } from "./os_failures.ts";
 import { shellQuote } from "./shell_quote.ts";
 import { connectSeconds, type SshProgram } from "./ssh.ts";
@@ -208,12 +209,17 @@ const TABLE: readonly Row[] = [
     hint: `Check that it runs and that the network between is up. ${SELF}`,
   },
   {
+    pattern: /Received message too long/i,
+    code: "tool_missing",
+    reason: "the login shell there prints text where the SFTP server should answer",
+    hint: QUIET_SHELL,
+  },
+  {
     pattern:
-      /allows sftp connections only|account is currently not available|(shell|exec|subsystem) request failed|request failed on channel|Received message too long/i,
+      /allows sftp connections only|account is currently not available|(shell|exec|subsystem) request failed|request failed on channel/i,
     code: "tool_missing",
     reason: "the server does not offer this service to the login",
-    hint:
-      "Without a shell use transfer_method sftp, without SFTP use rsync; auto finds out by itself. Texts printed by start-up files of the remote shell also disturb scp and sftp.",
+    hint: "Without a shell use transfer_method sftp, without SFTP use rsync; auto finds out by itself.",
   },
   {
     pattern: /Session open refused by peer|administratively prohibited|open failed|mux_client_\w+: .*(refused|failed)/i,

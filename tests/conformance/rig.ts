@@ -101,11 +101,12 @@ export async function openBench(candidate: Candidate, ground: Ground): Promise<B
   };
 }
 
-async function makeSource(
+/** Writes a file and gives its facts. */
+export async function makeSource(
   root: string,
   name: string,
   content: Uint8Array | string,
-  { mtimeMs = 1_783_281_600_000, mode = 0o640 }: { mtimeMs?: number; mode?: number },
+  { mtimeMs = 1_783_281_600_000, mode = 0o640 }: { mtimeMs?: number; mode?: number } = {},
 ): Promise<SourceFile> {
   await Deno.mkdir(root, { recursive: true });
   const absolutePath = join(root, name);

@@ -5,13 +5,14 @@
  * @module
  */
 import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { Failure } from "../../src/domain/failure.ts";
+import { Failure, isOutage } from "../../src/domain/failure.ts";
 import type { Destination } from "../../src/domain/job.ts";
-import type { Method } from "../../src/methods/method.ts";
+import type { Method, Session } from "../../src/methods/method.ts";
 import { rsync } from "../../src/methods/rsync.ts";
 import { sftp } from "../../src/methods/sftp.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { aDestination, STAGING } from "../conformance/rig.ts";
+import { auto } from "../../src/methods/auto.ts";
+import { aDestination, ignoreBytes, makeSource, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
 import { has } from "../support/needs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
@@ -27,13 +28,18 @@ interface Place {
   refused(settings?: Partial<Destination>): Promise<Failure>;
 }
 
-function withServer(name: string, method: Method, options: SshdOptions, run: (place: Place) => Promise<void>) {
+/** Text of a start-up file of the login shell; `{file}` in the options is its path. */
+const NOISE = 'echo "Welcome to nas"\n';
+
+function withServer(name: string, method: Pick<Method, "connect">, options: SshdOptions, run: (place: Place) => Promise<void>) {
   Deno.test({
     name,
     ignore: !has("sshd", "rsync"),
     fn: async () => {
-      await using server = await startSshd(options);
       await using folder = await tempFolder("/tmp");
+      const startUpFile = await folder.write("profile of bash", NOISE);
+      const config = options.config?.map((line) => line.replace("{file}", startUpFile));
+      await using server = await startSshd({ ...options, ...(config ? { config } : {}) });
       const system = { ...server.configure(createSystem()), runtimeFolder: () => Promise.resolve(folder.path) };
       const context = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
       const connect = (settings: Partial<Destination> = {}) =>
@@ -110,3 +116,57 @@ withServer(
     assertNotMatch(failure.message, /change local directory|-\d+"/);
   },
 );
+
+/** As if ~/.bashrc printed: bash reads this file for every command that comes through ssh. SFTP is served without a shell. */
+const NOISY: SshdOptions = { config: ['SetEnv SHLVL=1 "BASH_ENV={file}"'] };
+
+async function deliver({ folder }: Place, session: Session): Promise<void> {
+  await session.attach(true, signal);
+  const file = await makeSource(folder.at("source"), "a.fits", noise(1000));
+  assertEquals(await session.put([parcel(file, 1)], ignoreBytes, signal), [{ put: true }]);
+  assertEquals(await session.publish([publication(parcel(file, 1).staged, "a.fits")], signal), [{ published: true }]);
+}
+
+withServer(
+  "rsync.connect() explains a noisy login shell: what it prints, which file does, and how to mend it",
+  rsync,
+  NOISY,
+  async ({ refused, folder }) => {
+    const failure = await refused();
+    assertEquals([failure.code, failure.next], ["tool_missing", "hold"]);
+    assertStringIncludes(failure.message, 'prints "Welcome to nas"');
+    assertStringIncludes(failure.hint, `"${folder.at("profile of bash")}"`);
+    assertStringIncludes(failure.hint, "[ -t 1 ] &&");
+  },
+);
+
+withServer("auto falls back to sftp where the login shell is noisy", auto, NOISY, async (place) => {
+  await using session = await place.connect();
+  assertEquals(session.method, "sftp");
+  await deliver(place, session);
+});
+
+const NO_RSYNC_AFTER_ALL = '#!/bin/sh\n[ "$1" = --version ] && exec /usr/bin/rsync --version\necho hello\n';
+withServer("auto goes on with the next method where one connects but cannot carry", auto, {
+  instead: { rsync: NO_RSYNC_AFTER_ALL },
+}, async (place) => {
+  await using first = await place.connect();
+  assertEquals(first.method, "rsync");
+  const failure = await assertRejects(() => deliver(place, first), Failure);
+  assertEquals([failure.code, failure.next, isOutage(failure)], ["interrupted", "later", true]);
+  assertMatch(failure.message, /next .* sftp/);
+  await using second = await place.connect();
+  assertEquals(second.method, "sftp");
+  await deliver(place, second);
+});
+
+for (
+  const [without, found] of [[["tail", "head"], ["number", "string"]], [["tail", "head", "df"], ["object", "object"]]] as const
+) {
+  withServer(`a destination can be used without ${without.join(", ")}`, rsync, { without }, async (place) => {
+    await using session = await place.connect();
+    const { freeBytes, device } = await session.attach(true, signal);
+    assertEquals<string[]>([typeof freeBytes, typeof device], [...found]);
+    await deliver(place, session);
+  });
+}
