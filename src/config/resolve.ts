@@ -35,8 +35,10 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
   for (const { job, destination, message } of findLoops(jobs.map(({ job }) => job), to.around.platform)) {
     to.report(to.placeOf(jobs[job]!.places[destination]!, "remote_base_path"), message);
   }
+  const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
+  const settings = { ...program.settings, log: { ...program.settings.log, namesDestinations } };
   return {
-    settings: { file, jobs: jobs.map(({ job }) => job), ...program.settings },
+    settings: { file, jobs: jobs.map(({ job }) => job), ...settings },
     full: { jobs: jobs.map(({ full }) => full), ...program.full },
   };
 }

@@ -14,7 +14,10 @@ import type { Path } from "./source.ts";
 type ProgramKeys = ReturnType<typeof programSchema.parse>;
 
 /** Resolves the keys at the top of the file. */
-export function resolveProgram(root: Section, to: Resolving): { settings: Omit<Settings, "file" | "jobs">; full: Section } {
+export function resolveProgram(root: Section, to: Resolving): {
+  settings: Omit<Settings, "file" | "jobs" | "log"> & { log: Omit<LogSettings, "namesDestinations"> };
+  full: Section;
+} {
   const keys = programSchema.parse(root);
   const path = (key: string, written: string) => resolved(key, expandPath(written, to.around), [key], to);
   const log = logSettings(keys, path);
@@ -48,7 +51,7 @@ export function resolveProgram(root: Section, to: Resolving): { settings: Omit<S
   return { settings, full };
 }
 
-function logSettings(keys: ProgramKeys, path: (key: string, written: string) => string): LogSettings {
+function logSettings(keys: ProgramKeys, path: (key: string, written: string) => string): Omit<LogSettings, "namesDestinations"> {
   const whole = /[/\\]/.test(keys.log_file) ? path("log_file", keys.log_file) : null;
   const end = whole === null ? -1 : Math.max(whole.lastIndexOf("/"), whole.lastIndexOf("\\"));
   return {

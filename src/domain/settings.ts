@@ -41,6 +41,8 @@ export interface LogSettings {
   /** How many of those put aside are kept. */
   readonly backupCount: number;
   readonly format: "text" | "json";
+  /** The lines of deliveries begin with their destination: there are several, in one job or in all. */
+  readonly namesDestinations: boolean;
 }
 
 /** The report that is sent every morning. */

@@ -72,8 +72,12 @@ export async function openLog(
 }
 
 function consoleSink(settings: LogSettings, door: ConsoleDoor): Sink {
-  const format = settings.format === "json" ? jsonLine : door.pretty ? prettyLine : textLine;
+  const format = settings.format === "json" ? jsonLine : door.pretty ? prettyLine : textOf(settings);
   return (record: LogRecord) => door.write(format(record));
+}
+
+function textOf({ namesDestinations }: LogSettings): (record: LogRecord) => string {
+  return (record) => textLine(record, namesDestinations);
 }
 
 async function fileSink(
@@ -84,7 +88,7 @@ async function fileSink(
   try {
     await system.makeFolder(settings.directory);
     const sink = getRotatingFileSink(fileOf(settings), {
-      formatter: settings.format === "json" ? jsonLine : textLine,
+      formatter: settings.format === "json" ? jsonLine : textOf(settings),
       maxSize: settings.maxBytes,
       maxFiles: settings.backupCount,
       nonBlocking: true,

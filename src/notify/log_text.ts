@@ -8,9 +8,16 @@ import { type LogRecord, sanitizeControlSequences } from "@logtape/logtape";
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { printable } from "../domain/printable.ts";
 
-/** `2026-11-21 04:12:07 INFO Successfully transferred /data/a.fits` */
-export function textLine(record: LogRecord): string {
-  return `${localTime(record.timestamp)} ${LEVELS[record.level]} ${messageOf(record)}\n${stackOf(record)}`;
+/**
+ * `2026-11-21 04:12:07 INFO Successfully transferred /data/a.fits`; where the destination is named, before the phrase:
+ * `… INFO [freya] Successfully transferred /data/a.fits`. Scripts read the last field as the path.
+ */
+export function textLine(record: LogRecord, namesDestinations: boolean): string {
+  const { destination } = record.properties;
+  const message = messageOf(record);
+  const named = namesDestinations && typeof destination === "string" && PHRASE.test(message);
+  const name = named ? `[${printable(destination)}] ` : "";
+  return `${localTime(record.timestamp)} ${LEVELS[record.level]} ${name}${message}\n${stackOf(record)}`;
 }
 
 /** One JSON object: `time` (ISO 8601, UTC), `level`, `message`, and the fields of the event. */
@@ -55,6 +62,7 @@ function stackOf(record: LogRecord): string {
   return `${(error.stack ?? error.message).split("\n").map((line) => `    ${sanitizeControlSequences(line)}`).join("\n")}\n`;
 }
 
+const PHRASE = /^(?:Successfully transferred|Failed to transfer) /;
 const LEVELS: Readonly<Record<LogRecord["level"], string>> = {
   trace: "TRACE",
   debug: "DEBUG",

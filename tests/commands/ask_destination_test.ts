@@ -48,7 +48,7 @@ const SETTINGS = {
   maxConcurrentSyncs: 1,
   maxFileOperations: 1,
   syncQueueSize: 1,
-  log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text" },
+  log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text", namesDestinations: false },
   web: null,
   report: null,
 } as const;

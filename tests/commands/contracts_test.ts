@@ -63,6 +63,34 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "log: the same recipes with two destinations, whose lines can be told from each other",
+  ignore: isWindows,
+  async fn() {
+    const folder = await tempFolder();
+    await using _folder = folder;
+    const file = await folder.write("data/a.txt", "a");
+    const there = (name: string) => ({ name, transfer_method: "local", remote_base_path: folder.at(name) });
+    const program = await install(folder.path, {
+      watch_path: folder.at("data"),
+      file_patterns: ["*.txt"],
+      minimum_free_space_gb: 0,
+      copy_safety_margin_gb: 0,
+      min_file_age_seconds: 0.2,
+      on_conflict: "fail",
+      destinations: [there("nas"), there("freya"), there("full")],
+    });
+    await folder.write("full/a.txt", "older");
+    assertEquals((await program.command(["run", "--once"])).code, 1);
+    const env = { LOG: program.logFile };
+    assertEquals(await shell('grep -c "Successfully transferred" "$LOG"', env), "2");
+    assertEquals(await shell(`grep "Successfully transferred" "$LOG" | grep "$(date +%Y-%m-%d)" | wc -l | tr -d " "`, env), "2");
+    assertEquals(await shell(`grep "Successfully transferred" "$LOG" | awk '{print $NF}'`, env), `${file}\n${file}`);
+    assertEquals(await shell(`grep -o "[[].*[]] Successfully" "$LOG" | sort`, env), "[freya] Successfully\n[nas] Successfully");
+    assertMatch(await shell('grep "Failed to transfer" "$LOG"', env), / ERROR \[full\] Failed to transfer \S+\/a\.txt: /);
+  },
+});
+
 Deno.test("log: with log_format json every line is one object, on the console and in the file", async () => {
   const { folder, program } = await installed({ log_format: "json" });
   await using _folder = folder;

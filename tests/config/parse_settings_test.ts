@@ -156,6 +156,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
     file: "image_transfer.log",
     maxBytes: 10_000_000,
     backupCount: 5,
+    namesDestinations: false,
     format: "text",
   });
   assertEquals(settings.web, { host: "127.0.0.1", port: 9090, token: null, tlsCert: null, tlsKey: null, metrics: true });
@@ -392,6 +393,17 @@ for (const [platform, home, env, folder] of STATE) {
     assertEquals(settingsOf(text, "yaml", aComputer({ platform, home, env })).stateDirectory, folder);
   });
 }
+
+Deno.test("parseSettings() has the log name destinations where there are several, in one job or in all", () => {
+  const destinations = (count: number) =>
+    `destinations:\n${
+      Array.from({ length: count }, (_, n) => `  - {name: d${n}, transfer_method: local, remote_base_path: /d${n}}\n`).join("")
+    }`;
+  const names = (text: string) => settingsOf(text).log.namesDestinations;
+  const job = (name: string) => `  - {name: ${name}, watch_path: /${name}}\n`;
+  assertEquals([names(`watch_path: /w\n${destinations(1)}`), names(`watch_path: /w\n${destinations(2)}`)], [false, true]);
+  assertEquals(names(`${destinations(1)}jobs:\n${job("a")}${job("b")}`), true);
+});
 
 Deno.test("parseSettings() takes a log file with its folder", () => {
   const { log } = settingsOf(`${BASE}log_file: ~/elsewhere/it.log\n`);

@@ -43,7 +43,16 @@ const failed = (code: "mismatch" | "superseded"): TransferEvent => ({
 });
 
 function settings(directory: string, more: Partial<LogSettings> = {}): LogSettings {
-  return { level: "info", directory, file: "image_transfer.log", maxBytes: 1e7, backupCount: 5, format: "text", ...more };
+  return {
+    level: "info",
+    directory,
+    file: "image_transfer.log",
+    maxBytes: 1e7,
+    backupCount: 5,
+    format: "text",
+    namesDestinations: false,
+    ...more,
+  };
 }
 const system = createSystem();
 
@@ -57,6 +66,15 @@ async function written(events: readonly TransferEvent[], more: Partial<LogSettin
 
 Deno.test("the log ends a success line with the path, as scripts with awk '{print $NF}' expect", async () => {
   assertMatch(await written([delivered()]), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO Successfully transferred \/data\/m31\.fits\n$/);
+});
+
+Deno.test("the log names the destination before the phrase where there are several, so that the path stays last", async () => {
+  const text = await written([delivered(), failed("mismatch")], { namesDestinations: true });
+  const [success = "", failure = ""] = text.split("\n");
+  assertMatch(success, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO \[freya\] Successfully transferred \/data\/m31\.fits$/);
+  assertMatch(failure, / ERROR \[freya\] Failed to transfer \/data\/m31\.fits: bytes differ/);
+  const row = JSON.parse(await written([delivered()], { namesDestinations: true, format: "json" }));
+  assertEquals([row.message, row.destination], ["Successfully transferred /data/m31.fits", "freya"]);
 });
 
 Deno.test("the log on a terminal says where to as well", async () => {

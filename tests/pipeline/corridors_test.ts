@@ -23,7 +23,7 @@ function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
     maxConcurrentSyncs: null,
     maxFileOperations: 8,
     syncQueueSize: 10,
-    log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text" },
+    log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text", namesDestinations: false },
     web: null,
     report: null,
   };
