@@ -7,16 +7,23 @@
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import { shellQuote } from "./shell_quote.ts";
-import type { SshConnection } from "./ssh_connection.ts";
 
 /** What helps where it is not known which file prints. */
 export const QUIET_SHELL =
   "Let the start-up files of that account (~/.bashrc, ~/.zshenv, ~/.cshrc, ~/.ssh/rc) print only on a terminal: put `[ -t 1 ] &&` in front of the line that prints.";
 
+/** The part of a connection that is needed to find out. */
+export interface NoisyConnection {
+  readonly destination: { readonly name: string };
+  readonly noise: string;
+  run(script: string, signal: AbortSignal): Promise<{ readonly output: string }>;
+}
+
 /** Why rsync cannot be used there: `tool_missing`, so that `auto` takes another method. */
-export async function noisyShell({ destination, noise, run }: SshConnection, signal: AbortSignal): Promise<Failure> {
+export async function noisyShell(connection: NoisyConnection, signal: AbortSignal): Promise<Failure> {
+  const { destination, noise } = connection;
   const line = noise.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? "";
-  const { output } = await run(`noise=${shellQuote(line)}\n${WHICH_FILE}`, signal);
+  const { output } = await connection.run(`noise=${shellQuote(line)}\n${WHICH_FILE}`, signal);
   const file = printable(output.trim());
   const shown = printable(line).slice(0, 100);
   return new Failure("tool_missing", `Cannot use rsync with ${destination.name}: the login shell there prints "${shown}"`, {
