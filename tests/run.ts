@@ -3,7 +3,7 @@
  * The test command: finds out which real components are here, installs what it can (root on Debian), runs the
  * groups of tests, says which parts were left out and why, and ends with `N passed, N failed, N skipped`.
  *
- *     deno task test              every group but `binary` and the labs, which need what `.ci/run` makes first
+ *     deno task test              every group but `binary` and the labs, which are run by name only
  *     deno task test faults       one group
  *
  * With `IMAGE_TRANSFER_TEST_REQUIRE=all` a missing component, and any skipped test, is a failure.
@@ -13,9 +13,9 @@
  */
 import { type Component, COMPONENTS, which } from "./support/needs.ts";
 
-/** A group of tests: where they are, and whether its files may run side by side. */
+/** A group of tests: where they are, whether its files may run side by side, and what it needs where it is run by name only. */
 const GROUPS: Readonly<
-  Record<string, { readonly paths: readonly string[]; readonly parallel: boolean; readonly asked?: boolean }>
+  Record<string, { readonly paths: readonly string[]; readonly parallel: boolean; readonly byName?: string }>
 > = {
   unit: {
     paths: [
@@ -39,19 +39,23 @@ const GROUPS: Readonly<
   conformance: { paths: ["conformance"], parallel: false },
   faults: { paths: ["faults"], parallel: false },
   web: { paths: ["web"], parallel: false },
-  binary: { paths: ["binary"], parallel: false, asked: true },
-  labs: { paths: ["labs"], parallel: false, asked: true },
+  binary: { paths: ["binary"], parallel: false, byName: "it builds programs, which takes minutes" },
+  labs: { paths: ["labs"], parallel: false, byName: "it needs the built program, and machines with systemd and Windows" },
 };
 
-interface Tally {
+/** How tests came out; `names` are those of the skipped ones. */
+export interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  readonly names: readonly string[];
 }
+
+const NONE: Tally = { passed: 0, failed: 0, skipped: 0, names: [] };
 
 async function main(): Promise<number> {
   const strict = Deno.env.get("IMAGE_TRANSFER_TEST_REQUIRE") === "all";
-  const asked = Deno.args.length > 0 ? Deno.args : Object.keys(GROUPS).filter((name) => !GROUPS[name]!.asked);
+  const asked = Deno.args.length > 0 ? Deno.args : Object.keys(GROUPS).filter((name) => !GROUPS[name]!.byName);
   const unknown = asked.filter((name) => !(name in GROUPS));
   if (unknown.length > 0) {
     console.error(`No group of tests "${unknown.join(" ")}"; there are: ${Object.keys(GROUPS).join(" ")}`);
@@ -63,15 +67,34 @@ async function main(): Promise<number> {
     console.log(`\n=== ${name}`);
     sum = add(sum, await runGroup(name));
   }
-  for (const component of missing) {
-    console.log(`Left out: ${component.tests} (not found: ${component.packages.join(", ") || "root rights"})`);
-  }
-  if (strict && missing.length > 0) sum = add(sum, { passed: 0, failed: missing.length, skipped: 0 });
+  if (strict) sum = add(sum, { ...NONE, failed: missing.length });
   const tally = Deno.env.get("IMAGE_TRANSFER_TEST_TALLY");
   if (tally) await Deno.writeTextFile(tally, JSON.stringify(sum));
-  if (strict && sum.skipped > 0) console.log("Skipped tests count as failures with IMAGE_TRANSFER_TEST_REQUIRE=all.");
-  console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
-  return sum.failed > 0 || (strict && sum.skipped > 0) ? 1 : 0;
+  const { lines, code } = closing(sum, { missing, groups: Deno.args.length > 0 ? [] : byName(), strict });
+  for (const line of lines) console.log(line);
+  return code;
+}
+
+/** What is said in the end, and the exit code: what was left out and why, then the counts. `groups` are those not run. */
+export function closing(
+  sum: Tally,
+  left: { readonly missing: readonly Component[]; readonly groups: readonly string[]; readonly strict: boolean },
+): { readonly lines: readonly string[]; readonly code: number } {
+  const required = left.strict ? " With IMAGE_TRANSFER_TEST_REQUIRE=all this is a failure." : "";
+  const lines = [
+    "",
+    ...left.groups.map((name) => `Not run: the group ${name} (${GROUPS[name]?.byName}); run it with: deno task test ${name}`),
+    ...left.missing.map(({ tests, packages, lacks }) =>
+      `Left out: ${tests} (not found: ${lacks ?? packages.join(", ")}).${required}`
+    ),
+    ...sum.names.map((name) => `Skipped: ${name}.${required}`),
+    `${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`,
+  ];
+  return { lines, code: sum.failed > 0 || (left.strict && sum.skipped + left.missing.length > 0) ? 1 : 0 };
+}
+
+function byName(): string[] {
+  return Object.keys(GROUPS).filter((name) => GROUPS[name]!.byName);
 }
 
 /** Installs what is missing where that is possible; returns what is still missing. */
@@ -95,7 +118,7 @@ async function install(): Promise<Component[]> {
 async function runGroup(name: string): Promise<Tally> {
   const group = GROUPS[name]!;
   const paths = group.paths.map((path) => new URL(path, import.meta.url).pathname).filter(exists);
-  if (paths.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  if (paths.length === 0) return NONE;
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const args = [
     "test",
@@ -113,23 +136,36 @@ async function runGroup(name: string): Promise<Tally> {
   return success || counts.failed > 0 ? counts : { ...counts, failed: 1 };
 }
 
-/** Reads the totals of a JUnit report. */
-function count(xml: string): Tally {
+/** Reads the totals of a JUnit report, and which tests were skipped. */
+export function count(xml: string): Tally {
   const total = (name: string) =>
     [...xml.matchAll(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`, "g"))].reduce((sum, match) => sum + Number(match[1]), 0);
   const failed = total("failures") + total("errors");
   const skipped = total("disabled") + total("skipped");
-  return { passed: total("tests") - failed - skipped, failed, skipped };
+  const names = [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<skipped\b/g)].map((match) => plain(match[1]!));
+  return { passed: total("tests") - failed - skipped, failed, skipped, names };
 }
+
+/** Without the entities of XML. */
+function plain(text: string): string {
+  return text.replace(/&(lt|gt|quot|apos|amp);/g, (_, name: string) => ENTITIES[name] ?? "");
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
 
 async function earlier(): Promise<Tally> {
   const file = Deno.env.get("IMAGE_TRANSFER_TEST_TALLY");
-  if (!file || !exists(file)) return { passed: 0, failed: 0, skipped: 0 };
+  if (!file || !exists(file)) return NONE;
   return JSON.parse(await Deno.readTextFile(file));
 }
 
 function add(a: Tally, b: Tally): Tally {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    skipped: a.skipped + b.skipped,
+    names: [...a.names, ...b.names],
+  };
 }
 
 function exists(path: string): boolean {

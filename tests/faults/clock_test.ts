@@ -50,7 +50,9 @@ Deno.test("the clock is set back by a day during an outage, then forward by a ye
   // The destination is away, with something waiting for a time that is now a day off.
   await Deno.rename(there, `${there}-away`);
   await write("b.fits", 2);
-  await until(() => events.some(({ type }) => type === "deferred"), "it waits");
+  const waits = (event: TransferEvent) =>
+    event.type === "deferred" || (event.type === "destination" && event.now.state !== "open");
+  await until(() => events.some(waits), "it waits");
   offset = -DAY;
   await Deno.rename(`${there}-away`, there);
   await delivered(2);

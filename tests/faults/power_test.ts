@@ -15,7 +15,7 @@ import { makeRig, successLines, tool, unmounting, until } from "./rig.ts";
 for (const method of ["local", "rsync", "sftp"] as const) {
   Deno.test({
     name: `power cut right after "delivered" (${method}): every delivered file is whole on the disk, and the ledger knows it`,
-    ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
+    ignore: !has("root", "loop") || (method !== "local" && !has("sshd", "rsync")),
     async fn() {
       await using folder = await tempFolder();
       const [image, mount, after] = [folder.at("disk.img"), folder.at("disk"), folder.at("after")];

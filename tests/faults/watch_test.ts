@@ -100,7 +100,7 @@ Deno.test({
 
 Deno.test({
   name: "no inotify watch left for this account: the folder is polled, and that is said",
-  ignore: !has("root"),
+  ignore: !has("userNamespaces"),
   async fn() {
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2 } });
     await rig.expose("n/before.fits");

@@ -11,12 +11,14 @@ export interface Component {
   readonly found: () => boolean;
   readonly packages: readonly string[];
   readonly tests: string;
+  /** What is missing where no package can bring it. */
+  readonly lacks?: string;
 }
 
 export const COMPONENTS = {
   sshd: {
-    found: () => Boolean(which("sshd") && which("ssh")),
-    packages: ["openssh-server", "openssh-client"],
+    found: () => Boolean(which("sshd") && which("ssh") && which("ps")),
+    packages: ["openssh-server", "openssh-client", "procps"],
     tests: "remote methods against a real sshd",
   },
   rsync: { found: () => Boolean(which("rsync")), packages: ["rsync"], tests: "the rsync method" },
@@ -76,15 +78,49 @@ export const COMPONENTS = {
     found: () => succeeds("script", ["--quiet", "--return", "--command", "true", "/dev/null"]),
     packages: ["bsdutils"],
     tests: "questions to a person at a terminal",
+    lacks: "script (bsdutils), or pseudo-terminals (/dev/ptmx and /dev/pts)",
   },
   root: {
-    found: () => Deno.build.os === "linux" && Deno.uid() === 0,
+    found: () => isRoot() && succeeds("sh", ["-c", MOUNTS]),
     packages: [],
     tests: "full disks, read-only mounts, small file systems",
+    lacks: "the right to mount file systems: run as root, not in an unprivileged container",
+  },
+  loop: {
+    found: () => isRoot() && succeeds("losetup", ["--find"]),
+    packages: [],
+    tests: "power cuts",
+    lacks: "loop devices (/dev/loop*)",
+  },
+  namespaces: {
+    found: () => isRoot() && NAMESPACES.every((args) => succeeds("unshare", [...args, "true"])),
+    packages: [],
+    tests: "writers in containers and on other mounts",
+    lacks: "the right to make mount and PID namespaces",
+  },
+  userNamespaces: {
+    found: () => isRoot() && succeeds("unshare", ["--user", "--map-root-user", "true"]),
+    packages: [],
+    tests: "a system that gives no more file watches",
+    lacks: "the right to make user namespaces",
+  },
+  memory: {
+    found: () => Deno.build.os === "linux" && succeeds("sh", ["-c", '[ "$(stat -f -c %T /dev/shm)" = tmpfs ]']),
+    packages: [],
+    tests: "file times that only a file system in memory can hold",
+    lacks: "a tmpfs at /dev/shm",
   },
 } as const satisfies Record<string, Component>;
 
 export type ComponentName = keyof typeof COMPONENTS;
+
+/** Mounts something for a moment. */
+const MOUNTS = 'folder=$(mktemp -d) && mount -t tmpfs tmpfs "$folder" && umount "$folder" && rmdir "$folder"';
+const NAMESPACES = [["--mount"], ["--pid", "--fork", "--mount-proc"]];
+
+function isRoot(): boolean {
+  return Deno.build.os === "linux" && Deno.uid() === 0;
+}
 
 /** True when all of these are here. */
 export function has(...names: ComponentName[]): boolean {

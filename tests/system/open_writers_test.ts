@@ -85,7 +85,7 @@ Deno.test({
 
 Deno.test({
   name: "openForWriting() finds a writer through another mount",
-  ignore: !has("root") || !LINUX,
+  ignore: !has("namespaces"),
   async fn() {
     await using dir = await tempFolder();
     const path = await dir.write("data/a.fits", "x");
@@ -114,7 +114,7 @@ Deno.test({
 
 Deno.test({
   name: "seesEveryWriter() is false in a container, from which the processes of its host are not seen",
-  ignore: !has("root") || !LINUX,
+  ignore: !has("namespaces"),
   async fn() {
     const module = new URL("../../src/system/open_writers.ts", import.meta.url);
     const script = `import { seesEveryWriter } from "${module}"; console.log(await seesEveryWriter());`;
