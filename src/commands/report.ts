@@ -15,7 +15,7 @@ import type { DeliveryRow } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import type { Session } from "../methods/method.ts";
 import { findDaemon } from "../web/control_client.ts";
-import { NOBODY, NOT_YET, notTaken, whyOf } from "../web/not_taken.ts";
+import { NOBODY, NOT_YET, notTaken, whyNothingGoes, whyOf } from "../web/not_taken.ts";
 import { type Delivered, type Look, morningReport } from "../web/morning_report.ts";
 import { nightToReport } from "../web/night_to_report.ts";
 import { absence } from "../web/report_schedule.ts";
@@ -54,6 +54,7 @@ export const report = defineCommand({
     const daemon = await findDaemon({ stateDirectory: settings.stateDirectory, system: tools.system }, tools.signal);
     const givenUp = daemon === null ? [] : (await daemon.live()).givenUp;
     const why = whyOf(givenUp, daemon === null ? NOBODY : NOT_YET);
+    const destinations = (await daemon?.status())?.destinations;
     const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, settings.jobs, now), {
       ledger,
       replacedLater: ledger.replaced,
@@ -61,6 +62,7 @@ export const report = defineCommand({
       jobs: settings.jobs,
       now,
       notTaken: (night, saw) => notTaken(night, { ledger, system: tools.system, jobs: settings.jobs, why, saw }, tools.signal),
+      whyWaiting: destinations === undefined ? () => NOBODY_SENDS : whyNothingGoes(destinations),
       look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),
     });
     const latest = ledger.nights().at(-1);
@@ -69,6 +71,9 @@ export const report = defineCommand({
     return made.all_well ? EXIT.done : EXIT.notDelivered;
   },
 });
+
+/** Why a delivery waits where no daemon runs. */
+const NOBODY_SENDS = { ...NOBODY, message: "no daemon runs that could send it" };
 
 /** Files asked for in one question to a destination. */
 const AT_ONCE = 200;

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import type { Delivery } from "../domain/delivery.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import { isTrouble } from "../domain/failure.ts";
 import type { DeliveryRow, Ledger, NightTotals } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
 import { configuredOrder } from "./configured_order.ts";
-import type { NotTaken } from "./not_taken.ts";
+import type { NotTaken, Why } from "./not_taken.ts";
 import { type FrameGaps, frameGaps, type FrameNumbers } from "./frame_gaps.ts";
 
 /** Sizes in bytes, times ISO 8601 in UTC. A shape that scripts may depend on. */
@@ -87,6 +88,8 @@ export interface ReportTools {
   readonly now: number;
   /** The images of the night that the ledger does not know; `saw` hears of each. */
   readonly notTaken: (night: string, saw: (job: string, path: string) => void) => Promise<NotTaken>;
+  /** Why nothing is sent to a destination of a job at this moment; null where something is. */
+  readonly whyWaiting: (job: string, destination: string) => Why | null;
   /** Asked once for each destination that is configured and has files of the night; never throws. */
   readonly look: (destination: Destination, delivered: Delivered) => Promise<Look>;
 }
@@ -136,11 +139,17 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
         path: source.absolutePath,
         destination,
         state: state.state,
-        message: "failure" in state ? state.failure.message : state.state === "sending" ? "it is being sent" : "it waits",
-        hint: "failure" in state ? state.failure.hint : "",
+        ...whyUndelivered(delivery, tools.whyWaiting),
       };
     }),
   };
+}
+
+function whyUndelivered({ source, destination, state }: Delivery, whyWaiting: ReportTools["whyWaiting"]): Why {
+  if ("failure" in state) return { message: state.failure.message, hint: state.failure.hint };
+  const why = whyWaiting(source.job, destination);
+  if (why !== null) return { message: `it waits: ${why.message}`, hint: why.hint };
+  return { message: state.state === "sending" ? "it is being sent" : "it waits for its turn", hint: "" };
 }
 
 type Place = NightTotals["places"][number];

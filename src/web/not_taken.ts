@@ -96,6 +96,17 @@ export function whyOf(
   };
 }
 
+/** Why what waits for a destination is not sent: what keeps it from being open, or that it is there no more; null where it is. */
+export function whyNothingGoes(
+  destinations: readonly { readonly job: string; readonly name: string; readonly reason: string | null }[],
+): (job: string, destination: string) => Why | null {
+  return (job, destination) => {
+    const one = destinations.find((one) => one.name === destination && one.job === job);
+    if (one === undefined) return { message: `${destination} is not configured any more`, hint: "" };
+    return one.reason === null ? null : { message: one.reason, hint: "" };
+  };
+}
+
 /** Where a daemon runs and has not given the file up. */
 export const NOT_YET: Why = { message: "it is not finished yet", hint: "It is sent as soon as it is." };
 /** Where none runs. */

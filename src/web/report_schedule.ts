@@ -10,7 +10,7 @@ import { rolloverMinutes } from "../domain/night.ts";
 import type { ReportSettings } from "../domain/settings.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
-import { NOT_YET, notTaken, whyOf } from "./not_taken.ts";
+import { NOT_YET, notTaken, whyNothingGoes, whyOf } from "./not_taken.ts";
 import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
 import { nightToReport } from "./night_to_report.ts";
 import type { PageSource } from "./page_source.ts";
@@ -98,6 +98,9 @@ async function reportNow({ source, system }: ReportScheduleTools, signal: AbortS
     now,
     notTaken: (night, saw) =>
       notTaken(night, { ledger: source.ledger, system, jobs, why: whyOf(source.live().givenUp, NOT_YET), saw }, signal),
+    whyWaiting: whyNothingGoes(
+      source.destinations().map(({ destination: { job, name }, state }) => ({ job, name, reason: reasonOf(state) })),
+    ),
     look: (destination, delivered) => look(source, destination, delivered, signal),
   });
 }

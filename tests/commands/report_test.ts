@@ -118,14 +118,40 @@ Deno.test("report calls no night well of which an image is incomplete, damaged o
   assertStringIncludes(blind.stdout, `Cannot look into "${night.folder.at("data")}"`);
 });
 
-Deno.test("report tells why the running daemon does not take a file", async () => {
+Deno.test("report, status and history --failed tell why the running daemon does not take a file", async () => {
   await using night = await afterANight(["m_0001.fits"]);
+  const [half, bad] = [night.folder.at("data/half.fits"), night.folder.at("data/bad.fits.gz")];
   await using _daemon = await night.program.start();
   await night.folder.write("data/half.fits", fitsFile(30_000).subarray(0, 9_000));
+  await night.folder.write("data/bad.fits.gz", new Uint8Array(400).fill(7).with(0, 0x1f).with(1, 0x8b).with(2, 8).with(3, 0));
+  await night.program.untilLog(/ERROR .*bad\.fits\.gz/);
   await night.program.untilLog(/Incomplete, not sent/);
   const { code, stdout } = await night.program.command(["report"]);
   assertEquals(code, 1);
-  assertStringIncludes(stdout, `${night.folder.at("data/half.fits")}: it is incomplete: `);
+  assertStringIncludes(stdout, `${half}: it is incomplete: `);
+
+  const checked = await night.program.command(["status", "--json", "--check"]);
+  const { all_well, jobs: [job] } = JSON.parse(checked.stdout);
+  assertEquals([checked.code, all_well, job.incomplete + job.rejected], [1, false, 2]);
+  assertEquals(job.not_sent.map(({ path }: { path: string }) => path).sort(), [bad, half]);
+  const failed = await night.program.command(["history", "--failed"]);
+  for (const path of [half, bad]) assertStringIncludes(failed.stdout, `): ${path}\n`);
+  assertEquals(failed.stderr.includes("Nothing failed"), false);
+});
+
+Deno.test("report says why a delivery waits: paused by whom, or that no daemon runs", async () => {
+  await using night = await afterANight(["m_0001.fits"]);
+  {
+    await using daemon = await night.program.start();
+    assertEquals((await night.program.command(["pause"], { USER: "ann", SUDO_USER: "" })).code, 0);
+    await night.folder.write("data/m_0002.fits", fitsFile(3000, 9));
+    await night.program.until((rows) => rows.length === 2);
+    const { stdout } = await night.program.command(["report"]);
+    assertStringIncludes(stdout, "      it waits: paused by ann\n");
+    daemon.kill("SIGKILL");
+    await daemon.ended;
+  }
+  assertStringIncludes((await night.program.command(["report"])).stdout, "      it waits: no daemon runs that could send it\n");
 });
 
 Deno.test("report of an older night does not look for what a later night replaced", async () => {

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
-import type { NotTaken } from "../../src/web/not_taken.ts";
+import { type NotTaken, whyNothingGoes } from "../../src/web/not_taken.ts";
 import { type Look, morningReport, type ReportTools } from "../../src/web/morning_report.ts";
 import { reportText } from "../../src/web/report_text.ts";
-import { anAdmission, broken, NOW, proven } from "../ledger/makers.ts";
+import { aClaim, anAdmission, broken, NOW, proven } from "../ledger/makers.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const NIGHT = "20240517";
@@ -36,6 +36,10 @@ async function rig() {
         now: NOW,
         system: { sleep: (ms) => Promise.resolve(void pauses.push(ms)) },
         look,
+        whyWaiting: whyNothingGoes([
+          { job: "spring", name: "freya", reason: null },
+          { job: "spring", name: "nas", reason: "paused by ann" },
+        ]),
         notTaken: (_night, saw) => {
           for (const { job, path } of missed.files) saw(job, path.slice("/data/".length));
           return Promise.resolve(missed);
@@ -119,6 +123,19 @@ Deno.test("morningReport() names what is not delivered in the order of queueing,
   ]]);
   assertEquals(report.undelivered_count, 3);
   assertEquals([report.all_well, report.seen.files, report.destinations.map(({ present }) => present)], [false, 2, [1, 0]]);
+});
+
+Deno.test("morningReport() says why something waits: what keeps its destination from being open, or that it is gone", async () => {
+  await using night = await rig();
+  night.ledger.admit([anAdmission("a.fits", {}, ["freya", "nas", "tape"]), anAdmission("b.fits")], NOW);
+  night.ledger.claim(aClaim({ maxFiles: 1 }));
+  const { undelivered } = await night.report();
+  assertEquals(undelivered.map(({ destination, message }) => [destination, message]), [
+    ["freya", "it is being sent"],
+    ["nas", "it waits: paused by ann"],
+    ["tape", "it waits: tape is not configured any more"],
+    ["freya", "it waits for its turn"],
+  ]);
 });
 
 Deno.test("morningReport() says why a destination cannot be asked, and counts nothing there", async () => {
