@@ -10,6 +10,7 @@ import type { Tools } from "./src/commands/command.ts";
 import { COMMANDS } from "./src/commands/commands.ts";
 import { failureText, INTERRUPTED } from "./src/commands/failure_text.ts";
 import { parse } from "./src/commands/parse.ts";
+import { fitted } from "./src/domain/wrapped.ts";
 import { createSystem } from "./src/system/create_system.ts";
 import type { System } from "./src/system/system.ts";
 
@@ -18,7 +19,7 @@ const NARROWEST = 60;
 
 async function main(argv: readonly string[], system: System): Promise<number> {
   const stdout = (text: string) => system.print("stdout", text);
-  const stderr = (text: string) => system.print("stderr", text);
+  const stderr = (text: string) => system.print("stderr", forEyes(text, system));
   const columns = system.columns();
   const colors = system.isTerminal("stdout") && system.isTerminal("stderr") && !Deno.noColor;
   setColorEnabled(colors);
@@ -26,7 +27,8 @@ async function main(argv: readonly string[], system: System): Promise<number> {
     version: about.version,
     calledAs: process.argv0,
     stdout,
-    stderr,
+    // What the parser says is wrapped already.
+    stderr: (text) => system.print("stderr", text),
     colors,
     ...(columns === null ? {} : { width: Math.max(columns, NARROWEST) }),
   });
@@ -35,7 +37,7 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   const signal = endSignal(system);
   const interrupted = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
   const prompt = async (question: string) => {
-    stderr(`${question} `);
+    system.print("stderr", `${question} `);
     const answer = await Promise.race([system.readLine(), interrupted]);
     if (signal.aborted) stderr("\n");
     return answer;
@@ -57,6 +59,15 @@ async function main(argv: readonly string[], system: System): Promise<number> {
     return code;
   }
 }
+
+/** Wrapped between words where a person reads it; what moves the cursor knows the width itself. */
+function forEyes(text: string, system: System): string {
+  const columns = system.isTerminal("stderr") ? system.columns() : null;
+  return columns === null || MOVES.test(text) ? text : fitted(text, columns);
+}
+
+// deno-lint-ignore no-control-regex -- ECMA-48 begins with one
+const MOVES = /\r|\x1b\[\d*[A-K]/;
 
 /** Aborted by the first request to end; a second one ends the program at once. */
 function endSignal(system: System): AbortSignal {

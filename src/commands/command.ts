@@ -8,6 +8,7 @@ import { map } from "@optique/core/modifiers";
 import { type Message, message, text } from "@optique/core/message";
 import type { Parser } from "@optique/core/parser";
 import { command } from "@optique/core/primitives";
+import { fitted } from "../domain/wrapped.ts";
 import type { System } from "../system/system.ts";
 
 /** What a command may use, handed over by `main.ts`. */
@@ -25,6 +26,16 @@ export interface Tools {
   readonly prompt?: (question: string) => Promise<string | null>;
   /** Aborted when the program is asked to end (Ctrl+C, SIGTERM). */
   readonly signal: AbortSignal;
+}
+
+/** How long a line on standard output may be: what is no terminal gets whole lines, as other programs want them. */
+export function columnsOf({ system }: Pick<Tools, "system">): number {
+  return (system.isTerminal("stdout") ? system.columns() : null) ?? Infinity;
+}
+
+/** Prints text for people, wrapped on a terminal. */
+export function say(text: string, tools: Pick<Tools, "system" | "stdout">): void {
+  tools.stdout(fitted(text, columnsOf(tools)));
 }
 
 /** Exit codes of every command. */

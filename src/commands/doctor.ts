@@ -13,9 +13,9 @@ import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import { checkDestination } from "./check_destination.ts";
 import { checkHere } from "./check_here.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { enroll } from "./enroll.ts";
-import { fault, type Finding, findingText } from "./finding.ts";
+import { counted, fault, type Finding, findingText } from "./finding.ts";
 import { withoutKey } from "./key_missing.ts";
 import { configOption, jsonOption } from "./options.ts";
 
@@ -50,7 +50,10 @@ export const doctor = defineCommand({
     const faults = findings.filter(({ level }) => level === "fault").length;
     const warnings = findings.filter(({ level }) => level === "warning").length;
     if (input.json) tools.stdout(`${JSON.stringify(findings, null, 2)}\n`);
-    else tools.stdout(faults + warnings === 0 ? "\nAll is well.\n" : `\n${faults} to mend, ${warnings} to know.\n`);
+    else {say(
+        faults + warnings === 0 ? "\nAll is well.\n" : `\n${counted(faults, "error")}, ${counted(warnings, "warning")}.\n`,
+        tools,
+      );}
     return faults === 0 ? EXIT.done : EXIT.notDelivered;
   },
 });
@@ -78,8 +81,8 @@ async function attend(
 function show(findings: readonly Finding[], last: string | null, tools: Tools): void {
   let about = last;
   for (const finding of findings) {
-    if (finding.about !== about) tools.stdout(`${about === null ? "" : "\n"}${bold(finding.about)}\n`);
+    if (finding.about !== about) say(`${about === null ? "" : "\n"}${bold(finding.about)}\n`, tools);
     about = finding.about;
-    tools.stdout(findingText(finding));
+    say(findingText(finding), tools);
   }
 }

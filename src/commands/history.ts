@@ -14,7 +14,7 @@ import { openLedger } from "../ledger/open_ledger.ts";
 import { CSV_HEAD, csvLine } from "../web/delivery_csv.ts";
 import { deliveryJson } from "../web/delivery_json.ts";
 import type { NotSent } from "../web/status_report.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { columnsOf, defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { historyLine } from "./history_text.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption } from "./night.ts";
@@ -76,7 +76,8 @@ export const history = defineCommand({
     if (input.json) printJson(rows, tools.stdout);
     else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
     else {
-      const printed = printLines([], rows, historyLine, tools.stdout);
+      const columns = columnsOf(tools);
+      const printed = printLines([], rows, (delivery) => historyLine(delivery, columns), tools.stdout);
       if (left > 0 && input.limit === undefined) tools.stderr(`${left} older ones are not shown: --limit N shows more.\n`);
       if (printed === 0 && empty === null && !notSent?.length) {
         tools.stderr(input.failed ? "Nothing failed.\n" : "Nothing found.\n");
@@ -95,7 +96,7 @@ function sayNotSent(files: readonly NotSent[] | null, isData: boolean, tools: To
   if (files === null || files.length === 0) return;
   const count = files.length === 1 ? "1 file is" : `${files.length} files are`;
   tools.stderr(`${count} not sent, incomplete or rejected${isData ? ": image-transfer status --json names them" : ""}.\n`);
-  const columns = tools.system.columns() ?? 80;
+  const columns = columnsOf(tools);
   if (!isData) tools.stdout(notSentLines(files, columns, FOR_PEOPLE).map((line) => `${line}\n`).join(""));
 }
 

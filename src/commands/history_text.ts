@@ -5,11 +5,12 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { pathField, printable } from "../domain/printable.ts";
+import { wrapped } from "../domain/wrapped.ts";
 import { localTime } from "../notify/log_text.ts";
 import type { DeliveryJson } from "../web/delivery_json.ts";
 
-/** The line, with its end; the path comes last. */
-export function historyLine(delivery: DeliveryJson): string {
+/** The line, with its end; the path comes last. Longer than `columns`, it is wrapped. */
+export function historyLine(delivery: DeliveryJson, columns = Infinity): string {
   const { id, state, proof, size, destination, path, error } = delivery;
   const time = localTime(Date.parse(delivery.delivered_at ?? delivery.queued_at));
   const proven = state === "delivered" ? proof ?? "unproven" : "";
@@ -22,8 +23,10 @@ export function historyLine(delivery: DeliveryJson): string {
     printable(destination),
     pathField(path),
   ];
-  const why = error === null
-    ? ""
-    : `        ${printable([error.message, error.hint].filter((part) => part !== "").join(". "))}\n`;
-  return `${fields.join("  ")}\n${why}`;
+  const lines = wrapped(fields.join("  "), columns, "", HANGING);
+  const why = error === null ? "" : printable([error.message, error.hint].filter((part) => part !== "").join(". "));
+  if (why !== "") lines.push(...wrapped(why, columns, HANGING, HANGING));
+  return lines.map((line) => `${line}\n`).join("");
 }
+
+const HANGING = " ".repeat(8);

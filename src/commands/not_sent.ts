@@ -8,7 +8,7 @@ import { withoutName } from "../domain/without_name.ts";
 import type { NotSent } from "../web/status_report.ts";
 import type { Tools } from "./command.ts";
 import { reportOf } from "./service_shown.ts";
-import { wrapped } from "./wrapped.ts";
+import { wrapped } from "../domain/wrapped.ts";
 
 /** Which of them are asked for. */
 export interface NotSentAsk {

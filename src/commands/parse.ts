@@ -38,14 +38,15 @@ const SHELLS = { bash, zsh, fish, powershell: pwsh };
 export function parse(argv: readonly string[], commands: readonly Command[], options: ParseOptions): Parsed {
   const parsers = commands.map((command) => command.parser);
   const unnamed = commands.find((command) => command.name === "run")?.unnamed;
-  const all: Parser<"sync", Runnable, unknown> = or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
   const words = asService(options.calledAs) ? serviceWays(argv) : argv.length === 0 ? ["run"] : seedOneWays(argv, commands);
-  const isNamed = commands.some((command) => command.name === words[0]);
+  // The options of `run` are not those of a command that is named.
+  const named = commands.find((command) => command.name === words[0])?.parser;
+  const all: Parser<"sync", Runnable, unknown> = named ?? or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
   const onShow = (code: number): Parsed => ({ kind: "done", code });
   const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
   const parsed = runParserSync<typeof all, Parsed, Parsed>(all, PROGRAM, words, {
     brief: plain("Gets every finished image, whole and proven, to its destinations"),
-    ...(isNamed
+    ...(named !== undefined
       ? {}
       : { footer: plain("Without a command it runs in the foreground, as `run` does. `--create-config` is `init`.") }),
     help: { command: { names: ["help"] }, option: { names: ["-h", "--help"] }, onShow },

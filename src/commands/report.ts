@@ -22,7 +22,7 @@ import { absence } from "../web/report_schedule.ts";
 import { reportHtml } from "../web/report_html.ts";
 import { reportText } from "../web/report_text.ts";
 import { askDestination } from "./ask_destination.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { nightOf } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
 
@@ -67,7 +67,8 @@ export const report = defineCommand({
     });
     const latest = ledger.nights().at(-1);
     if (made.seen.files === 0 && latest !== undefined) tools.stderr(`The last night with images: report --night ${latest}\n`);
-    tools.stdout(json ? `${JSON.stringify(made, null, 2)}\n` : html ? reportHtml(made) : reportText(made));
+    if (json || html) tools.stdout(json ? `${JSON.stringify(made, null, 2)}\n` : reportHtml(made));
+    else say(reportText(made), tools);
     return made.all_well ? EXIT.done : EXIT.notDelivered;
   },
 });

@@ -9,7 +9,7 @@ import { VERSION } from "../domain/version.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { strays } from "../ledger/strays.ts";
 import { atRest, restingReport } from "../web/status_report.ts";
-import { defineCommand, EXIT, plain } from "./command.ts";
+import { defineCommand, EXIT, plain, say } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./status_text.ts";
@@ -32,14 +32,15 @@ export const status = defineCommand({
       else {
         const live = await daemon.live();
         // A daemon of an older version, before it is restarted, tells of none.
-        tools.stdout(statusText(report, { ...room, live, strays: live.strays ?? [] }));
+        say(statusText(report, { ...room, live, strays: live.strays ?? [] }), tools);
       }
       return check && !report.all_well ? EXIT.notDelivered : EXIT.done;
     }
     using ledger = openLedger(settings.stateDirectory, { readOnly: true });
     const report = restingReport(VERSION, settings, ledger);
     const left = strays(ledger, settings.jobs).map((stray) => ({ ...stray, counts: atRest(stray.counts) }));
-    tools.stdout(json ? asJson(report) : statusText(report, { ...room, live: null, strays: left }));
+    if (json) tools.stdout(asJson(report));
+    else say(statusText(report, { ...room, live: null, strays: left }), tools);
     return sayNoDaemon(tools, settings);
   },
 });

@@ -5,6 +5,7 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../domain/printable.ts";
+import { wrapped } from "../domain/wrapped.ts";
 import { type Stray, waitingOf, withoutStrays } from "../ledger/strays.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
 import type { Unmatched } from "../pipeline/unmatched.ts";
@@ -12,7 +13,6 @@ import type { LiveReport } from "../web/daemon_control.ts";
 import type { StatusReport } from "../web/status_report.ts";
 import { notSentLines } from "./not_sent.ts";
 import { span } from "./span.ts";
-import { wrapped } from "./wrapped.ts";
 
 /** What the text says besides the report. */
 export interface StatusAbout {

@@ -15,7 +15,7 @@ import { pathField, printable } from "../domain/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -129,15 +129,15 @@ interface Sheet {
   end(): void;
 }
 
-function textSheet({ stdout, stderr, isTerminal }: Tools): Sheet {
+function textSheet(tools: Tools): Sheet {
   return {
     add(some) {
       const notable = some.filter(({ verdict }) => verdict !== "equal");
       if (notable.length === 0) return;
       // The line that tells how far it is.
-      if (isTerminal) stderr("\r\x1b[K");
+      if (tools.isTerminal) tools.stderr("\r\x1b[K");
       for (const one of notable) {
-        stdout(`${one.verdict.padEnd(8)} ${one.destination}  ${pathField(one.target)}: ${one.reason}\n`);
+        say(`${one.verdict.padEnd(8)} ${one.destination}  ${pathField(one.target)}: ${one.reason}\n`, tools);
       }
     },
     end() {},

@@ -7,11 +7,12 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, cyan, dim } from "@std/fmt/colors";
 import { printable } from "../domain/printable.ts";
+import { fitted } from "../domain/wrapped.ts";
 import type { Running } from "./running.ts";
 
 /** Writes cursor movements (ECMA-48): for a terminal only. */
 export interface Board {
-  /** Writes a log line above the bars. */
+  /** Writes a log line above the bars, wrapped to the width. */
   line(text: string): void;
   /** Draws the bars anew, and `below` them a line, cut to the width; none where it is empty. */
   draw(running: readonly Running[], below?: string): void;
@@ -24,7 +25,7 @@ export function board(write: (text: string) => void, columns: () => number): Boa
   const show = (): string => drawn.map((line) => `${line}\n`).join("");
   return {
     line(text) {
-      write(wipe() + text + show());
+      write(wipe() + fitted(text, columns()) + show());
     },
     draw(running, below = "") {
       const before = wipe();

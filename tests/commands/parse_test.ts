@@ -78,7 +78,9 @@ const BAD: readonly (readonly [string, string, string])[] = [
   ["config", "No matching command", 'Try "image-transfer config --help".'],
   ["--log-level loud", '"loud"', 'Try "image-transfer --help".'],
   ["-c", "-c", 'Try "image-transfer --help".'],
-  ["sync a b", "`b`", 'Try "image-transfer sync --help".'],
+  ["status --confg f.yaml", "Did you mean `--config`?", 'Try "image-transfer status --help".'],
+  ["status --dry-run -c f.yaml", 'Unexpected option or argument: "--dry-run".', 'Try "image-transfer status --help".'],
+  ["sync a b", '"b"', 'Try "image-transfer sync --help".'],
 ];
 for (const [line, reason, hint] of BAD) {
   Deno.test(`parse() refuses "image-transfer ${line}" with exit code 2`, async () => {

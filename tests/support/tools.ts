@@ -37,7 +37,7 @@ export function testTools(
     return Promise.resolve(left.shift() ?? null);
   };
   return {
-    system: { ...createSystem(), home: cwd, env: () => undefined, ...system },
+    system: { ...createSystem(), home: cwd, env: () => undefined, isTerminal: () => false, columns: () => null, ...system },
     cwd,
     stdout: (text) => void (printed.stdout += text),
     stderr: (text) => void (printed.stderr += text),
