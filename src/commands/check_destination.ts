@@ -10,7 +10,8 @@ import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { verify } from "../domain/receipt.ts";
 import type { Settings } from "../domain/settings.ts";
-import { hasWitness, notMounted } from "../pipeline/ground.ts";
+import { hasWitness, madeNow, notMounted } from "../pipeline/ground.ts";
+import { type LoopGuard, loopGuard } from "../pipeline/loop_guard.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import type { System } from "../system/system.ts";
 import { askDestination, type Asking } from "./ask_destination.ts";
@@ -28,7 +29,7 @@ export async function checkDestination(
   try {
     await askDestination(destination, settings, system, signal, async (asking) => {
       findings.push(ok(about, `Connected by ${asking.session.method}: ${asking.session.about}`));
-      findings.push(...await ground(destination, about, settings, asking, signal));
+      findings.push(...await ground(destination, about, settings, asking, system, signal));
       findings.push(await roundTrip(destination, about, settings, asking, system, signal));
     });
   } catch (error) {
@@ -42,13 +43,20 @@ async function ground(
   destination: Destination,
   about: string,
   settings: Settings,
-  { session }: Asking,
+  { session, stagingRoot }: Asking,
+  system: System,
   signal: AbortSignal,
 ): Promise<Finding[]> {
   using ledger = openLedger(settings.stateDirectory, { readOnly: true });
   const known = ledger.deviceOf(destination.job, destination.name);
+  const probe = `doctor-${crypto.randomUUID().slice(0, 8)}`;
   // Only a place never used before is made: a folder that was there and is not is a disk that is not mounted.
-  const found = await session.attach(known === null, signal);
+  const found = await session.attach(known === null, signal, probe);
+  try {
+    await loopsOf(settings, system).check(destination, { stagingRoot, name: probe }, signal);
+  } finally {
+    await session.sweep(null, signal);
+  }
   const { freeBytes, device } = found;
   if (known !== null && device !== known && !await hasWitness(session, { destination, ledger }, signal)) {
     throw new Failure("device_missing", `"${destination.basePath}" is not on the disk it was on: ${known} then, ${device} now`, {
@@ -61,7 +69,8 @@ async function ground(
     "It is as safe, and doubles the traffic. With shell access it is not needed.",
   );
   const doubt = notMounted(destination, found);
-  const place = doubt === null ? [proof] : [proof, warning(about, doubt.message, doubt.hint)];
+  const made = found.made ? [warning(about, ...madeNow(destination))] : [];
+  const place = [proof, ...made, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
   if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is not told`, "")];
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
   if (freeBytes >= destination.minimumFreeBytes) return [...place, ok(about, free)];
@@ -69,6 +78,14 @@ async function ground(
     hint: "Free some space there, or lower minimum_free_space_gb.",
   });
 }
+
+/** One for all destinations of a configuration: files may come back by way of another job. */
+function loopsOf(settings: Settings, system: System): LoopGuard {
+  const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
+  guards.set(settings, guard);
+  return guard;
+}
+const guards = new WeakMap<Settings, LoopGuard>();
 
 async function roundTrip(
   destination: Destination,

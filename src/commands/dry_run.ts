@@ -51,7 +51,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     tools.signal.addEventListener("abort", end, { once: true });
     const taking = intake(job, {
       system: tools.system,
-      ledger: { unknown: ledger.unknown, admit, recheck: () => [] },
+      ledger: { unknown: ledger.unknown, admit, admittedAt: ledger.admittedAt, recheck: () => [] },
       tell: (event) => {
         if (event.type === "notice" && (event.level === "warning" || event.level === "error")) line(`${event.message}\n`);
       },

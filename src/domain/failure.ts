@@ -34,6 +34,7 @@ const NEXT_STEP = {
   device_missing: "hold",
   tool_missing: "hold",
   not_a_folder: "hold",
+  loop: "hold",
   // The file at its destination
   mismatch: "later",
   exists: "never",

@@ -18,7 +18,7 @@ import { SUPERSEDED } from "./superseded.ts";
 const CHUNK = 5_000;
 
 /** `unknown` reads one moment; `admit` and `recheck` are one transaction each, durable on return. */
-export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | "recheck"> {
+export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | "admittedAt" | "recheck"> {
   function unknown(job: string, files: readonly FileFacts[], destinations: readonly string[]) {
     const fresh: FileFacts[] = [];
     const recheck: FileFacts[] = [];
@@ -43,6 +43,16 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
 
   function admit(admissions: readonly Admission[], now: number): Delivery[] {
     return counted(() => admissions.flatMap((admission) => admitOne(admission, null, now)));
+  }
+
+  function admittedAt(job: string, path: string, size: number): number | null {
+    const row = db.get(
+      "SELECT admitted_at FROM versions WHERE job = ? AND path = ? AND size = ? ORDER BY revision DESC LIMIT 1",
+      job,
+      path,
+      size,
+    );
+    return row === undefined ? null : number(row, "admitted_at");
   }
 
   function recheck(admission: Admission, sha256: string, now: number): Delivery[] {
@@ -149,7 +159,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     return added;
   }
 
-  return { unknown, admit, recheck };
+  return { unknown, admit, admittedAt, recheck };
 }
 
 interface Added {

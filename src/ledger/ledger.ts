@@ -131,6 +131,8 @@ export interface Ledger extends Disposable {
    * deliveries of older versions of the same path. Returns the deliveries that are new.
    */
   admit(admissions: readonly Admission[], now: number): Delivery[];
+  /** When the newest version of a path that is so long was admitted; null where there is none. */
+  admittedAt(job: string, path: string, size: number): number | null;
   /** Settles a changed ctime: the same content is remembered with the new ctime, other content is admitted as a new version. */
   recheck(admission: Admission, sha256: string, now: number): Delivery[];
 

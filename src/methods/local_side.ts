@@ -95,6 +95,16 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     }
   }
 
+  /** Where nothing can be written no probe is needed: no file will be written there either. */
+  async function leaveProbe(probe: string): Promise<void> {
+    try {
+      await makeBelow(path(stagingRoot), 0o700);
+      await makeBelow(path(`${stagingRoot}/${probe}`), 0o700);
+    } catch (error) {
+      if (error instanceof Failure || !UNWRITABLE.has(faultOf(error))) throw error;
+    }
+  }
+
   async function blame(error: unknown, what: string): Promise<Failure> {
     if (error instanceof Failure) return error;
     if (faultOf(error) === "not_found") {
@@ -144,9 +154,10 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     checkGround,
     makeBelow,
     blame,
-    attach: async (create) => {
+    attach: async (create, _signal, probe) => {
       device = null;
-      if (create && await system.followedFacts(base) === null) {
+      const made = create && await system.followedFacts(base) === null;
+      if (made) {
         try {
           await system.makeFolder(base);
           if (destination.directoryMode !== null) await system.setMode(base, destination.directoryMode);
@@ -159,9 +170,11 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       try {
         const space = await system.space(base);
         device = (await system.followedFacts(base))?.device ?? null;
+        if (probe !== undefined) await leaveProbe(probe);
+        const ground = made ? { ...space, made } : space;
         // Asked at the first contact only; this is looked at every few seconds.
-        if (!create || system.platform === "windows") return space;
-        return { ...space, onSystemDisk: device === (await system.followedFacts("/"))?.device };
+        if (!create || system.platform === "windows") return ground;
+        return { ...ground, onSystemDisk: device === (await system.followedFacts("/"))?.device };
       } catch (error) {
         throw await blame(error, `look at the folder ${where}`);
       }
@@ -259,6 +272,8 @@ async function standing(path: string, system: Pick<Files, "facts" | "followedFac
   }
 }
 const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name_too_long", "bad_name"]);
+
+const UNWRITABLE: ReadonlySet<string> = new Set(["permission", "read_only", "no_space"]);
 
 /** What keeps one file from being read while others can be. */
 const OF_ONE_FILE: ReadonlySet<string> = new Set(["permission", "busy", "io"]);

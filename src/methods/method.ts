@@ -88,6 +88,8 @@ export interface Ground {
   readonly device: string | null;
   /** True where it lies on the file system of `/`; not there where that is not known. Meant for the first contact (`create`). */
   readonly onSystemDisk?: boolean;
+  /** True where the folder was not there and `create` has made it. */
+  readonly made?: boolean;
 }
 
 /** An open way to one destination. Calls may overlap unless said otherwise. Every failure is a {@linkcode Failure}. */
@@ -99,10 +101,11 @@ export interface Session extends AsyncDisposable {
   /** For status and doctor: tools, versions, hash program. */
   readonly about: string;
   /**
-   * Finds the base path and tells its device; with `create`, makes it (once, at first contact).
+   * Finds the base path and tells its device; with `create`, makes it (once, at first contact). With `probe`, also leaves an empty
+   * folder of that name below our staging folder, where it can be made; `sweep` takes it away again like an attempt.
    * @throws {Failure} `device_missing` where the base path is not there and `create` is false.
    */
-  attach(create: boolean, signal: AbortSignal): Promise<Ground>;
+  attach(create: boolean, signal: AbortSignal, probe?: string): Promise<Ground>;
   /** What stands at these paths, in order; null = nothing. Cheap: no content is read. */
   survey(paths: readonly string[], signal: AbortSignal): Promise<(Standing | null)[]>;
   /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */

@@ -180,8 +180,9 @@ export async function openSftpSide(
     await channels.run([...making, ...moves], signal);
   }
 
-  async function attach(create: boolean, signal: AbortSignal) {
-    if (create && !await isFolder(base, signal)) {
+  async function attach(create: boolean, signal: AbortSignal, probe?: string) {
+    const make = create && !await isFolder(base, signal);
+    if (make) {
       await channels.run(
         ancestors(`${base}/x`).filter((folder) => folder !== "").map((folder) => sftpCommand("mkdir", folder)),
         signal,
@@ -189,7 +190,11 @@ export async function openSftpSide(
       const { directoryMode } = destination;
       if (directoryMode !== null) await channels.run([sftpCommand(`chmod ${directoryMode.toString(8)}`, base)], signal);
     }
-    return { freeBytes: await free(signal), device: null };
+    const freeNow = await free(signal);
+    if (probe !== undefined) {
+      await channels.run([stagingRoot, `${stagingRoot}/${probe}`].map((folder) => sftpCommand("mkdir", path(folder))), signal);
+    }
+    return { freeBytes: freeNow, device: null, ...(make ? { made: true } : {}) };
   }
 
   async function tryToWrite(signal: AbortSignal): Promise<void> {

@@ -70,8 +70,8 @@ export async function openShellSession(
     flush,
     leftovers,
     sweep,
-    async attach(create, signal) {
-      const ground = await side.attach(create, signal);
+    async attach(create, signal, probe) {
+      const ground = await side.attach(create, signal, probe);
       carrier.makeReady?.();
       return ground;
     },

@@ -32,6 +32,8 @@ export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" 
 const NO_BASE = 91;
 /** Exit status of a script whose own work failed; what it printed says why. */
 const FAILED = 92;
+/** Printed where the base path was made. */
+const MADE = "image-transfer: made";
 
 /** Remembers the device found by `attach`: `prepare` refuses another one with `device_missing`. */
 export function shellSide(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellSide {
@@ -67,19 +69,22 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     return new Failure("interrupted", `Cannot ${what}: ${last || `status ${status}`}`, { hint: "It is tried again by itself." });
   }
 
-  async function attach(create: boolean, signal: AbortSignal) {
+  async function attach(create: boolean, signal: AbortSignal, probe?: string) {
     const { directoryMode } = destination;
     const mode = directoryMode === null ? "" : ` && chmod ${directoryMode.toString(8)} ${shellQuote(base)} 2>&1`;
-    const make = `[ -d ${shellQuote(base)} ] || { mkdir -p ${shellQuote(base)} 2>&1${mode}; } || exit ${FAILED}\n`;
+    const make = `[ -d ${shellQuote(base)} ] || { mkdir -p ${
+      shellQuote(base)
+    } 2>&1${mode} && echo '${MADE}'; } || exit ${FAILED}\n`;
     // `cd` may be refused where the folder is there: dash does not say why, ls does.
     const look = `[ -e ${shellQuote(base)} ] && [ ! -d ${shellQuote(base)} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
-    const script = `${look}${create ? make : ""}cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\n${ASK_FOR_SPACE}`;
+    const leave = probe === undefined ? "" : `(umask 077; mkdir -p ${shellQuote(`${stagingRoot}/${probe}`)}) 2>/dev/null\n`;
+    const script = `${look}${create ? make : ""}cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\n${leave}${ASK_FOR_SPACE}`;
     const answer = await connection.run(script, signal);
     if (answer.status === NO_BASE) throw noBase(answer);
     if (answer.status !== 0) throw failed(`make the folder ${where}`, answer);
     const ground = groundOf(answer.output);
     device = ground.device;
-    return ground;
+    return answer.output.split("\n").includes(MADE) ? { ...ground, made: true } : ground;
   }
 
   async function prepare(parcels: Parameters<ShellSide["prepare"]>[0], signal: AbortSignal): Promise<void> {

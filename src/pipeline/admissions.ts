@@ -5,6 +5,7 @@
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { repetitions } from "../domain/repetition.ts";
 import type { Admission } from "../ledger/ledger.ts";
 import { admissionOf, admit } from "./admit.ts";
 import { type Candidate, sameVersion } from "./candidate.ts";
@@ -12,7 +13,7 @@ import { inBatches } from "./in_batches.ts";
 import { checkSums } from "./inspect_content.ts";
 import type { JudgeTools } from "./judge_tools.ts";
 import { lastPart } from "./patterns.ts";
-import { corrupt, unreadable } from "./source_faults.ts";
+import { cameBack, corrupt, unreadable } from "./source_faults.ts";
 
 interface AdmissionTools {
   readonly absolute: (path: string) => string;
@@ -75,6 +76,13 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
     const { path, size } = candidate.facts;
     const absolutePath = absolute(path);
     const admission = admissionOf(job, candidate.facts, absolutePath, candidate.cards ?? null, tools.methodOf);
+    const former = formerRound(candidate);
+    if (former !== null) {
+      const failure = cameBack(path, former);
+      refuse(candidate, failure);
+      tools.loops({ ...failure, next: "hold" });
+      return null;
+    }
     if (job.verifySource) {
       const bad = await checkSums({ absolutePath, name: lastPart(path), size }, tools, signal);
       if (bad !== null) {
@@ -83,6 +91,21 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
       }
     }
     return await isStill(candidate) ? admission : null;
+  }
+
+  /**
+   * The same file one repetition of its folders shorter, if this one came back from there: it was made after the first of them
+   * was taken, and all of them were. Trees that were made in another way are just deep.
+   */
+  function formerRound({ facts: { path, size, ctimeMs } }: Candidate): string | null {
+    for (const { shorter } of repetitions(path)) {
+      const admitted = shorter.map((former) => ledger.admittedAt(job.name, former, size));
+      const [first = null] = admitted;
+      if (first === null || admitted.includes(null)) continue;
+      // Some systems tell it in whole seconds.
+      if (first <= ctimeMs + 999) return shorter.at(-1) ?? null;
+    }
+    return null;
   }
 
   async function isStill(candidate: Candidate): Promise<boolean> {

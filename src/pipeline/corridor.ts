@@ -13,6 +13,7 @@ import type { System } from "../system/system.ts";
 import type { Waiting } from "./candidate.ts";
 import type { Gate } from "./gate.ts";
 import { type Intake, intake } from "./intake.ts";
+import type { LoopGuard } from "./loop_guard.ts";
 import { type Idleness, type Outbox, outbox } from "./outbox.ts";
 import { type SourceRemoval, sourceRemoval } from "./remove_source.ts";
 import type { Semaphore } from "./semaphore.ts";
@@ -26,6 +27,8 @@ export interface CorridorTools {
   readonly contextOf: (destination: Destination) => MethodContext;
   /** The gate that all destinations on one host share. */
   readonly gateOf: (destination: Destination) => Gate;
+  /** Looks whether files come back, over all corridors. */
+  readonly loops: LoopGuard;
   /** Makes the places to send of one destination, out of those that all destinations share. */
   readonly slotsOf: () => Semaphore;
   /** What is in flight gets so long to end. */
@@ -72,6 +75,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
       method: tools.methodOf(destination),
       context: tools.contextOf(destination),
       host: tools.gateOf(destination),
+      loops: tools.loops,
       slots: tools.slotsOf(),
       shutdownTimeoutMs: tools.shutdownTimeoutMs,
       fileOperations: tools.fileOperations,
@@ -88,6 +92,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
     ledger,
     tell,
     admitted: wake,
+    loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
     chosenMethod: (name) => {
       const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
       return method === undefined || method === "auto" ? null : method;

@@ -10,6 +10,7 @@ import type { Settings } from "../domain/settings.ts";
 import type { MethodContext } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { type Gate, gate } from "./gate.ts";
+import { loopGuard } from "./loop_guard.ts";
 import type { Outbox } from "./outbox.ts";
 import { groupPlaces } from "./semaphore.ts";
 
@@ -45,13 +46,16 @@ export function corridors(tools: CorridorsTools): Corridors {
   const hosts = new Map<string, Gate>();
   let slotsOf = groupPlaces(Infinity);
   let settings: Settings | null = null;
+  const loops = loopGuard(() => settings?.jobs ?? [], system);
 
   function start(job: Job, now: Settings): void {
     const stop = new AbortController();
+    loops.forget(job.name);
     const made = corridor(job, {
       ...tools,
       contextOf: (destination) => contextOf(destination, tools),
       gateOf,
+      loops,
       slotsOf,
       shutdownTimeoutMs: now.shutdownTimeoutMs,
       fileOperations: now.maxFileOperations,
@@ -105,7 +109,15 @@ export function corridors(tools: CorridorsTools): Corridors {
       // What a gate remembers of an account that is not used any more must not meet it when it comes back.
       const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
       for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
-      for (const job of next.jobs) if (!kept.has(job.name)) start(job, next);
+      const sameFolders = before !== null && watchedFolders(before) === watchedFolders(next);
+      for (const job of next.jobs) {
+        if (!kept.has(job.name)) start(job, next);
+        else if (!sameFolders) {
+          // A destination that led nowhere may lead to a folder that is watched now.
+          loops.forget(job.name);
+          for (const box of running.get(job.name)?.corridor.outboxes ?? []) box.attachAgain();
+        }
+      }
       // A map keeps the order of insertion: jobs are listed as the configuration has them, whichever were exchanged.
       const ordered = next.jobs.flatMap(({ name }) => running.get(name) ?? []);
       running.clear();
@@ -124,6 +136,10 @@ const TIDYING_MS = 30_000;
 
 /** Settings that every job lives by: a change restarts all. */
 const COMMON = ["maxConcurrentSyncs", "maxFileOperations", "syncQueueSize", "shutdownTimeoutMs"] as const;
+
+function watchedFolders({ jobs }: Settings): string {
+  return JSON.stringify(jobs.map(({ name, watchPath }) => [name, watchPath]));
+}
 
 function same(a: Job, b: Job | undefined): boolean {
   return b !== undefined && JSON.stringify(a) === JSON.stringify(b);

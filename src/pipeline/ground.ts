@@ -6,6 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
+import { printable } from "../domain/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Ground, Session } from "../methods/method.ts";
 
@@ -15,8 +16,10 @@ export interface GroundOptions {
   readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;
   /** A person says that what is there now is right. */
   readonly accept: boolean;
-  /** Told at the first contact where the place does not look like the one that is meant. */
-  readonly warn?: (message: string) => void;
+  /** Told at the first contact where the place does not look like the one that is meant, or had to be made. */
+  readonly tell?: (level: "info" | "warning", message: string) => void;
+  /** Left there, see {@linkcode Session.attach}. */
+  readonly probe?: string;
 }
 
 /** How many delivered files are looked for to recognise a place whose device has another name now. */
@@ -30,10 +33,11 @@ const WITNESSES = 20;
 export async function findGround(session: Session, options: GroundOptions, signal: AbortSignal): Promise<Ground> {
   const { destination, ledger, accept } = options;
   const known = ledger.deviceOf(destination.job, destination.name);
-  const ground = await session.attach(known === null || accept, signal);
+  const ground = await session.attach(known === null || accept, signal, options.probe);
   const device = ground.device ?? "";
   const doubt = known === null ? notMounted(destination, ground) : null;
-  if (doubt !== null) options.warn?.(`${doubt.message} ${doubt.hint}`);
+  if (doubt !== null) options.tell?.("warning", `${doubt.message} ${doubt.hint}`);
+  if (ground.made) options.tell?.("info", madeNow(destination).join(" "));
   if (known === null || (accept && known !== device)) ledger.rememberDevice(destination.job, destination.name, device);
   else if (known !== "" && device !== "" && known !== device) {
     // Device numbers can change with a reboot: the files that were delivered tell whether it is the same place.
@@ -53,6 +57,14 @@ export function notMounted(
     message: `The folder of ${name}, ${basePath}, lies on the system disk: is its drive mounted?`,
     hint: "If one should be there, mount it and look into the folder that it hides. If none is meant, nothing is to be done.",
   };
+}
+
+/** What is said of a folder that was not there at the first contact, and what to do if that is a mistake. */
+export function madeNow({ name, basePath }: Pick<Destination, "name" | "basePath">): readonly [message: string, hint: string] {
+  return [
+    `The folder of ${name}, "${printable(basePath)}", was not there: made now.`,
+    "If that is a mistake, correct remote_base_path and remove the folder.",
+  ];
 }
 
 /** Where Linux and macOS mount drives (Filesystem Hierarchy Standard 3.0, §3.11 and §3.12). */

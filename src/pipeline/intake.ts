@@ -31,10 +31,12 @@ import type { System } from "../system/system.ts";
 /** What an intake is handed. */
 export interface IntakeTools {
   readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list" | "random">;
-  readonly ledger: Pick<Ledger, "unknown" | "admit" | "recheck">;
+  readonly ledger: Pick<Ledger, "unknown" | "admit" | "admittedAt" | "recheck">;
   readonly tell: Tell;
   /** Called after something was admitted: wakes the outbox. */
   readonly admitted: () => void;
+  /** Called where images come back into the watched folder: the job must send nothing more. */
+  readonly loops?: (failure: FailureRecord) => void;
   /** The method of a destination where `auto` has chosen one already; null otherwise. */
   readonly chosenMethod?: (destination: string) => string | null;
   /** Other formats than ours, for tests. */
@@ -88,6 +90,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
       matches.matched();
       tools.admitted();
     },
+    loops: tools.loops ?? (() => {}),
   });
   const known = knownFiles(system.random);
   const shared = { job, system, patterns, judge, candidates: waiting, known, unreadables: unread, tell, dirty };

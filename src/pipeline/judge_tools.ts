@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FailureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -21,7 +22,7 @@ export type JudgeSystem = Pick<
 export interface JudgeTools {
   readonly job: Job;
   readonly system: JudgeSystem;
-  readonly ledger: Pick<Ledger, "unknown" | "admit" | "recheck">;
+  readonly ledger: Pick<Ledger, "unknown" | "admit" | "admittedAt" | "recheck">;
   readonly formats: FormatTools;
   readonly candidates: Candidates;
   readonly writers: Writers;
@@ -32,4 +33,6 @@ export interface JudgeTools {
   readonly onError: (error: unknown) => void;
   /** Called after something was admitted. */
   readonly admitted: () => void;
+  /** Called where images come back into the watched folder: the job must send nothing more. */
+  readonly loops: (failure: FailureRecord) => void;
 }

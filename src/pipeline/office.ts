@@ -10,6 +10,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Method, MethodContext, Session } from "../methods/method.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Gate } from "./gate.ts";
+import type { LoopGuard } from "./loop_guard.ts";
 import type { Semaphore } from "./semaphore.ts";
 import type { Underway } from "./underway.ts";
 import type { Wakeup } from "./wakeup.ts";
@@ -24,6 +25,8 @@ export interface OutboxTools {
   readonly tell: Tell;
   /** The gate of the destination's host, shared by all destinations there. */
   readonly host: Gate;
+  /** Looks whether files come back from the destination. */
+  readonly loops: Pick<LoopGuard, "check" | "doubts">;
   /** Whether this destination may send: bounded only where `max_concurrent_syncs` is set. */
   readonly slots: Semaphore;
   readonly shutdownTimeoutMs: number;
@@ -57,6 +60,8 @@ export interface Office {
   recovered: boolean;
   /** A person said that the place is right as it is. */
   accept: boolean;
+  /** Why nothing may be sent before a person says that the cause is gone. */
+  held: FailureRecord | null;
   /** Something of ours may be staged there. */
   littered: boolean;
   /** Of the round that runs; null between rounds. */

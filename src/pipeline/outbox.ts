@@ -46,6 +46,10 @@ export interface Outbox {
   resume(accept?: boolean): void;
   /** Probes at once where it holds or is away; a pause stays, and so do doubts that only {@linkcode Outbox.resume} ends. */
   probe(): void;
+  /** Holds until {@linkcode Outbox.resume}, with this reason. */
+  hold(failure: FailureRecord): void;
+  /** Begins again with a new session: the destination is looked at anew. What is under way goes on to its end. */
+  attachAgain(): void;
   /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
   idle(signal: AbortSignal): Promise<Idleness>;
   /** What is being sent now. */
@@ -74,6 +78,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     paused: ledger.pausedBy(destination.name) !== null,
     recovered: false,
     accept: false,
+    held: null,
     // A former process may have left something, even if this one ends before it has looked.
     littered: ledger.deviceOf(job.name, destination.name) !== null,
     session: null,
@@ -91,6 +96,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
   const state = (): DestinationState => {
     const by = office.paused ? ledger.pausedBy(destination.name) : null;
     if (by !== null) return { state: "paused", by };
+    if (office.held !== null) return { state: "on_hold", failure: office.held, until: system.now() };
     if (own.state().state !== "open") return own.state();
     return office.session ? { state: "open" } : tools.host.state();
   };
@@ -128,7 +134,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
 
   /** Waits until a try makes sense, and has one round with a session. */
   async function attend(soft: AbortSignal, hard: AbortSignal): Promise<void> {
-    if (office.paused) return await office.wakeup.wait(MINUTE, soft);
+    if (office.paused || office.held !== null) return await office.wakeup.wait(MINUTE, soft);
     const waitMs = Math.max(own.wait(), tools.host.wait());
     if (waitMs > 0) return await office.wakeup.wait(Math.min(waitMs, MINUTE), soft);
     const leaveHost = tools.host.enter();
@@ -192,11 +198,18 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     resume(accept = false) {
       ledger.setPaused(destination.name, null);
       office.paused = false;
+      office.held = null;
       const state = own.state();
       office.accept = accept && state.state === "on_hold" && state.failure.code === "device_missing";
       probe();
     },
     probe,
+    hold(failure) {
+      office.held = failure;
+      office.endRound();
+      changed();
+    },
+    attachAgain: () => office.endRound(),
     async idle(signal) {
       while (!signal.aborted) {
         const end = verdict();

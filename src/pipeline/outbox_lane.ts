@@ -100,7 +100,7 @@ export function works(office: Office): void {
 }
 
 /** Sweeps ended attempts beside the way of the batches, one call at a time. */
-function sweepSoon(office: Office, session: Session, signal: AbortSignal): void {
+export function sweepSoon(office: Office, session: Session, signal: AbortSignal): void {
   const former = sweeping.get(session) ?? Promise.resolve();
   const guard = {
     what: `sweep at ${office.destination.name}`,

@@ -9,7 +9,7 @@ import type { Session } from "../methods/method.ts";
 import { demandSpace, findGround } from "./ground.ts";
 import { guarded } from "./guarded.ts";
 import type { Office } from "./office.ts";
-import { outboxLane, swept, works } from "./outbox_lane.ts";
+import { outboxLane, sweepSoon, swept, works } from "./outbox_lane.ts";
 import { doesNotFit } from "./put.ts";
 import { recover } from "./recover.ts";
 import type { Way } from "./way.ts";
@@ -43,7 +43,8 @@ export async function round(
     const way = wayOf(office, session);
     // The host answered, whatever the folder there says.
     office.tools.host.admit();
-    let groundAt = await groundNow(office, session, soft);
+    const place = await findPlace(office, session, soft, hard);
+    let { groundAt } = place;
     demandRoom(office);
     office.own.admit();
     if (over.signal.aborted) return;
@@ -59,6 +60,7 @@ export async function round(
       if (!over.signal.aborted) office.trip(failure);
       over.abort();
     };
+    place.looking.catch((error) => fail(failureRecord(error)));
     const lookAround = async () => {
       if (office.tools.system.monotonic() - groundAt < GROUND_FRESH_MS) return;
       groundAt = await groundNow(office, session, hard);
@@ -133,11 +135,48 @@ async function connect(office: Office, longestMs: number, signal: AbortSignal): 
   }
 }
 
-async function groundNow(office: Office, session: Session, signal: AbortSignal): Promise<number> {
+/**
+ * The ground, and the search for a way from there back to a watched folder. Where the last search found none it goes on beside the
+ * transfers: `looking` fails with `loop`.
+ *
+ * @throws {Failure} what keeps the destination from being used.
+ */
+async function findPlace(office: Office, session: Session, soft: AbortSignal, hard: AbortSignal) {
+  const { destination, tools, attempts } = office;
+  // Named like an attempt, and swept like one.
+  const probe = attempts.begin();
+  try {
+    const groundAt = await groundNow(office, session, soft, probe);
+    const looking = tools.loops.check(destination, { stagingRoot: tools.context.stagingRoot, name: probe }, hard).finally(() => {
+      attempts.end(probe);
+      sweepSoon(office, session, hard);
+    });
+    looking.catch(() => undefined); // Heard by whoever asked.
+    if (tools.loops.doubts(destination)) {
+      await looking.finally(() => swept(session)).catch(async (error) => {
+        // Nothing goes there, and nobody would look for it in the watched folder.
+        if (failureRecord(error).code === "loop" && office.draining.size === 0) await sweepWith(office, session);
+        throw error;
+      });
+    }
+    return { groundAt, looking };
+  } catch (error) {
+    attempts.end(probe);
+    throw error;
+  }
+}
+
+async function groundNow(office: Office, session: Session, signal: AbortSignal, probe?: string): Promise<number> {
   const { destination, tools } = office;
   const guard = { what: `find the folder at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: tools.system };
-  const warn = (message: string) => tools.tell({ type: "notice", level: "warning", message });
-  const options = { destination, ledger: tools.ledger, accept: office.accept, warn };
+  const tell = (level: "info" | "warning", message: string) => tools.tell({ type: "notice", level, message });
+  const options = {
+    destination,
+    ledger: tools.ledger,
+    accept: office.accept,
+    tell,
+    ...(probe === undefined ? {} : { probe }),
+  };
   const ground = await guarded(guard, signal, (end) => findGround(session, options, end));
   office.accept = false;
   office.freeBytes = ground.freeBytes;

@@ -28,6 +28,17 @@ export function corrupt(path: string, reason: string): FailureRecord {
   );
 }
 
+/** A file that was delivered, and came back one folder deeper. */
+export function cameBack(path: string, former: string): FailureRecord {
+  return failureRecord(
+    new Failure("loop", `Cannot send "${path}": it is "${former}" that came back, so every image would be sent again and again`, {
+      next: "later",
+      hint:
+        "Some destination leads back to this folder, perhaps by way of another computer. Correct that, remove the copies here, then resume.",
+    }),
+  );
+}
+
 /** A name that cannot be carried on, because its bytes are not UTF-8. */
 export function badName(path: string): FailureRecord {
   return failureRecord(

@@ -25,6 +25,7 @@ export const files: Files = {
   keepApart,
   facts: (path) => crowd.facts(path, () => at(path, () => orNull(Deno.lstat(path).then(pathFacts)))),
   followedFacts: (path) => crowd.followedFacts(path, () => at(path, () => orNull(Deno.stat(path).then(pathFacts)))),
+  realPath: (path) => at(path, () => orNull(Deno.realPath(path))),
   list: (folder) => list(folder),
   walk,
   read: (path, offset, length) => {
@@ -124,7 +125,7 @@ async function read(path: string, offset: number, length: number): Promise<Uint8
   return buffer.subarray(0, filled);
 }
 
-async function orNull(looking: Promise<PathFacts>): Promise<PathFacts | null> {
+async function orNull<T>(looking: Promise<T>): Promise<T | null> {
   try {
     return await looking;
   } catch (error) {

@@ -85,6 +85,8 @@ export interface Files {
   facts(path: string): Promise<PathFacts | null>;
   /** Facts of what a path leads to, symlinks followed. */
   followedFacts(path: string): Promise<PathFacts | null>;
+  /** The path with every symlink on the way resolved; null where there is nothing. */
+  realPath(path: string): Promise<string | null>;
   /**
    * The entries of one folder with their facts, symlinks not followed; those that cannot be looked at in `unreadable`
    * (names that are not UTF-8 too; Deno before 2.9 does not show them here: only `walk` finds them everywhere).
@@ -152,6 +154,8 @@ export interface WalkOptions {
   readonly recursive: boolean;
   /** Skip names that begin with a dot (and Windows' hidden attribute is not looked at). */
   readonly skipHidden: boolean;
+  /** Tells the folders of this name, hidden or not, in place of the files: no file is looked at, which is much faster. */
+  readonly foldersNamed?: string;
 }
 
 /** Some of the files of a walk; no order among them is promised. */

@@ -22,7 +22,7 @@ export async function* walk(root: string, options: WalkOptions, signal: AbortSig
     stop.abort(signal.reason);
   };
   signal.addEventListener("abort", abort, { once: true });
-  const badNames = findBadNames(root, options, stop.signal);
+  const badNames = options.foldersNamed === undefined ? findBadNames(root, options, stop.signal) : Promise.resolve([]);
   // Awaited below: until then, its rejection is not unseen.
   badNames.catch(() => undefined);
   const worker = new Worker(workerUrl("walk_worker"), { type: "module", name: "walk" });

@@ -22,6 +22,7 @@ export type WalkAnswer =
   | { readonly kind: "failed"; readonly name: string; readonly message: string; readonly code: string };
 
 const BATCH = 2_000;
+const NO_FACTS = { size: 0, mtimeMs: 0, ctimeMs: 0, identity: "" };
 
 let batches: Iterator<WalkBatch> | null = null;
 
@@ -59,6 +60,7 @@ function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch> {
       continue;
     }
     for (const { name, isDirectory, isFile } of entries) {
+      if (isDirectory && name === options.foldersNamed) files.push({ path: folder + name, ...NO_FACTS });
       if (options.skipHidden && name.startsWith(".")) continue;
       const path = folder + name;
       if (separator === "\\" && isDeviceName(name)) {
@@ -69,7 +71,7 @@ function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch> {
         if (options.recursive) folders.push(path + "/");
         continue;
       }
-      if (!isFile) continue;
+      if (!isFile || options.foldersNamed !== undefined) continue;
       try {
         const info = Deno.lstatSync(base + path);
         if (!info.isFile) continue;

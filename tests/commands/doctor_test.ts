@@ -35,7 +35,9 @@ Deno.test({
     const { code, stdout, stderr } = await installation.command(["doctor"]);
     assertEquals(code, 0, stdout + stderr);
     assertStringIncludes(stdout, "A small file was written, flushed, hashed, renamed, read and removed there");
-    assertStringIncludes(stdout, "All is well.");
+    assertStringIncludes(stdout, `"${there}", was not there: made now.`);
+    const again = await installation.command(["doctor"]);
+    assertStringIncludes(again.stdout, "All is well.");
     assertEquals(await Array.fromAsync(Deno.readDir(there)), []);
     assertEquals(await stagingRemains(there), []);
   },

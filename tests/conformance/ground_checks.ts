@@ -25,6 +25,22 @@ export const GROUND: readonly Check[] = [
     },
   },
   {
+    name: "attach() says that it made the base path, and leaves a probe that sweep() takes away",
+    onDisk: true,
+    run: async ({ rig, signal }) => {
+      const { method, destination, context, view } = await rig();
+      await using session = await method.connect(destination, context, signal);
+      assertEquals((await session.attach(true, signal, "p1")).made, true);
+      assert(await view.facts(`${STAGING}/p1`) !== null, "no probe");
+      assertEquals((await session.attach(true, signal, "p2")).made, undefined);
+      assertEquals((await session.leftovers(signal)).sort(), ["p1", "p2"]);
+      await session.sweep(["p1", "p2"], signal);
+      assertEquals(await session.leftovers(signal), []);
+      await session.sweep(null, signal);
+      assertEquals(await view.facts(STAGING), null);
+    },
+  },
+  {
     name: "attach() gives a base path that it makes the configured mode, and leaves one that was there as it is",
     onDisk: true,
     run: async ({ rig, signal }) => {

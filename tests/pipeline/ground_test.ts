@@ -34,7 +34,12 @@ Deno.test("findGround() warns of a drive that is not mounted at the first contac
   };
   const session = { attach: () => Promise.resolve(SYSTEM) } as Pick<Session, "attach"> as Session;
   const warnings: string[] = [];
-  const options = { destination: aDestination(), ledger, accept: false, warn: (message: string) => void warnings.push(message) };
+  const options = {
+    destination: aDestination(),
+    ledger,
+    accept: false,
+    tell: (_: string, message: string) => void warnings.push(message),
+  };
   await findGround(session, options, new AbortController().signal);
   await findGround(session, options, new AbortController().signal);
   assertEquals(warnings.length, 1);

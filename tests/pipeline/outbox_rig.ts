@@ -67,6 +67,7 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     context: { system, stagingRoot: `.image-transfer-${ledger.instance}`, workFolder: folder.at("work"), tell: () => {} },
     tell: (happening) => void events.push(happening),
     host: gate(clock),
+    loops: { check: () => Promise.resolve(), doubts: () => false },
     slots: semaphore(4),
     shutdownTimeoutMs: 20_000,
     fileOperations: 8,
