@@ -17,6 +17,8 @@ export interface Console extends AsyncDisposable {
   readonly listen: (event: TransferEvent) => void;
   /** What is being waited for: below the bars on a terminal, elsewhere a line for each call. */
   readonly waiting: WaitingDoor;
+  /** Says what is no event, in the format of the log. */
+  readonly say: (message: string, level?: "INFO" | "WARNING" | "ERROR") => void;
   /** Goes on with other settings. */
   adopt(settings: LogSettings): Promise<void>;
 }
@@ -29,10 +31,11 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
   const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
   const door = { pretty, write: (text: string) => lower ? lower.line(text) : stderr(text) };
   const open = (settings: LogSettings): Promise<Log> =>
-    openLog(settings, door, system, (message) => {
-      const time = new Date(system.now()).toISOString();
-      door.write(settings.format === "json" ? `${JSON.stringify({ time, level: "WARNING", message })}\n` : `${message}\n`);
-    });
+    openLog(settings, door, system, (message) => write(settings.format, message, "WARNING"));
+  const write = (format: LogSettings["format"], message: string, level: "INFO" | "WARNING" | "ERROR") => {
+    const time = new Date(system.now()).toISOString();
+    door.write(format === "json" ? `${JSON.stringify({ time, level, message })}\n` : `${message}\n`);
+  };
   const running = followRunning();
   const closed = new AbortController();
   let below = "";
@@ -57,9 +60,10 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
       isLive: pretty,
       show(line) {
         if (pretty) below = line ?? "";
-        else if (line !== null) stderr(`${line}\n`);
+        else if (line !== null) write(settings.format, line, "INFO");
       },
     },
+    say: (message, level = "INFO") => write(settings.format, message, level),
     async adopt(next) {
       if (JSON.stringify(next) === JSON.stringify(settings)) return;
       settings = next;

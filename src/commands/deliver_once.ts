@@ -10,18 +10,23 @@ import { printable } from "../domain/printable.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import { waitingOf } from "../ledger/strays.ts";
 import { EXIT, type Tools } from "./command.ts";
-import { sayWaiting, type WaitingDoor } from "./waiting_for.ts";
+import type { Console } from "./console.ts";
+import { sayWaiting } from "./waiting_for.ts";
 
 /** Most old failures that are looked after: more of them change nothing. */
 const MOST_FAILURES = 1000;
 
 /** Waits until nothing is left to do, ends the daemon, and returns the exit code. */
-export async function deliverOnce(daemon: Daemon, door: WaitingDoor, tools: Pick<Tools, "system" | "stderr">): Promise<number> {
+export async function deliverOnce(
+  daemon: Daemon,
+  { waiting, say }: Pick<Console, "waiting" | "say">,
+  tools: Pick<Tools, "system">,
+): Promise<number> {
   const startedAt = tools.system.now();
   const ended = new Promise<null>((resolve) => daemon.ending.addEventListener("abort", () => resolve(null), { once: true }));
   const missing: string[] = [];
   const over = new AbortController();
-  const saying = sayWaiting(daemon.unsettled, door, tools.system, over.signal);
+  const saying = sayWaiting(daemon.unsettled, waiting, tools.system, over.signal);
   try {
     const finishes = await Promise.race([daemon.finished(), ended]);
     if (finishes === null) missing.push("it was asked to end before everything was delivered");
@@ -45,8 +50,8 @@ export async function deliverOnce(daemon: Daemon, door: WaitingDoor, tools: Pick
   }
   daemon.stop(missing.length === 0 ? "everything is delivered" : "nothing more can be done now");
   await daemon.stopped;
-  for (const line of missing.slice(0, LINES)) tools.stderr(`Not delivered: ${line}\n`);
-  if (missing.length > LINES) tools.stderr(`… and ${missing.length - LINES} more: image-transfer history --failed\n`);
+  for (const line of missing.slice(0, LINES)) say(`Not delivered: ${line}`, "ERROR");
+  if (missing.length > LINES) say(`… and ${missing.length - LINES} more: image-transfer history --failed`, "ERROR");
   return missing.length === 0 ? EXIT.done : EXIT.notDelivered;
 }
 

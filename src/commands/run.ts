@@ -77,7 +77,7 @@ async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: To
 }
 
 async function untilTheEnd(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
-  if (input.once) return await deliverOnce(daemon, shown.waiting, tools);
+  if (input.once) return await deliverOnce(daemon, shown, tools);
   const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon)];
   await daemon.stopped;
   await Promise.all(beside);

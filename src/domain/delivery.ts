@@ -36,6 +36,11 @@ export interface Delivery {
   readonly state: DeliveryState;
 }
 
+/** How often it was tried, the time that succeeded included. */
+export function triesOf({ state, attempts }: Pick<Delivery, "state" | "attempts">): number {
+  return state.state === "delivered" ? attempts + 1 : attempts;
+}
+
 /** The delivery, taken in hand by an attempt. */
 export function send(delivery: Delivery, attempt: string): Delivery {
   return { ...delivery, state: { state: "sending", attempt } };

@@ -5,7 +5,7 @@
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import type { Delivery } from "../domain/delivery.ts";
+import { type Delivery, triesOf } from "../domain/delivery.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import { isTrouble } from "../domain/failure.ts";
 import { pathField, printable } from "../domain/printable.ts";
@@ -179,9 +179,10 @@ function pathOf(delivery: Delivery): string {
 }
 
 function fieldsOf(delivery: Delivery): Readonly<Record<string, unknown>> {
-  const { id, source, destination, method, target, attempts, state } = delivery;
+  const { id, source, destination, method, target, state } = delivery;
   const proof = state.state === "delivered" ? { proof: state.receipt.level, sha256: state.receipt.sha256 } : {};
-  return { id, job: source.job, path: source.absolutePath, size: source.size, destination, method, target, attempts, ...proof };
+  const { job, absolutePath: path, size } = source;
+  return { id, job, path, size, destination, method, target, attempts: triesOf(delivery), ...proof };
 }
 
 function withHint(failure: { readonly message: string; readonly hint: string }): string {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeliveryState } from "../domain/delivery.ts";
+import { type DeliveryState, triesOf } from "../domain/delivery.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { ProofLevel } from "../domain/receipt.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
@@ -35,7 +35,7 @@ export interface DeliveryJson {
 
 /** A row of the ledger as JSON. */
 export function deliveryJson({ delivery, sha256, deliveredAt }: DeliveryRow): DeliveryJson {
-  const { id, source, destination, method, target, state, attempts, queuedAt } = delivery;
+  const { id, source, destination, method, target, state, queuedAt } = delivery;
   return {
     id,
     job: source.job,
@@ -47,7 +47,7 @@ export function deliveryJson({ delivery, sha256, deliveredAt }: DeliveryRow): De
     state: state.state,
     proof: state.state === "delivered" && state.receipt.level !== "none" ? state.receipt.level : null,
     sha256,
-    attempts: attempts + (state.state === "delivered" ? 1 : 0),
+    attempts: triesOf(delivery),
     queued_at: new Date(queuedAt).toISOString(),
     delivered_at: deliveredAt === null ? null : new Date(deliveredAt).toISOString(),
     error: errorOf(state),

@@ -89,6 +89,19 @@ Deno.test("run --once and --dry-run say what they wait for", async () => {
   }
 });
 
+Deno.test("run --once with log_format json prints nothing but JSON lines", async () => {
+  const { folder, program } = await bench({ incomplete_after: "5s", log_format: "json" });
+  await using _folder = folder;
+  const cards = ["SIMPLE  =                    T", "BITPIX  =                    8", "NAXIS   =                    1"];
+  const half = [...cards, "NAXIS1  =               100000", "END"].map((card) => card.padEnd(80)).join("").padEnd(2880);
+  await folder.write("data/a.fits", half);
+  const { code, stdout, stderr } = await program.command(["run", "--once"]);
+  assertEquals([code, stdout], [1, ""]);
+  const lines = stderr.trim().split("\n").map((line) => JSON.parse(line));
+  const said = (begin: string) => lines.filter(({ message }) => message.startsWith(begin)).map(({ level }) => level);
+  assertEquals([said("Waiting for a.fits"), said("Not delivered: ")], [["INFO"], ["ERROR"]], stderr);
+});
+
 Deno.test("run --once gives a destination up that cannot be reached, and exits 1", async () => {
   const { folder, program } = await bench({
     transfer_method: "sftp",

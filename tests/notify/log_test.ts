@@ -114,6 +114,7 @@ Deno.test("the log lets no file name forge a line or fill a placeholder", async 
 
 Deno.test("the log writes JSON lines with the fields of the delivery", async () => {
   const row = JSON.parse(await written([delivered()], { format: "json" }));
+  assertEquals(row.attempts, 1, "as history counts");
   assertEquals([row.level, row.message, row.path, row.destination, row.proof, row.sha256], [
     "INFO",
     "Successfully transferred /data/m31.fits",
