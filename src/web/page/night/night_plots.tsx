@@ -8,16 +8,18 @@ import { useMemo, useState } from "preact/hooks";
 import type { NightReport } from "../../api_types.ts";
 import { bytes, count, latency } from "../parts/format.ts";
 import { Panel } from "../parts/panel.tsx";
-import { type Line, Plot } from "./plot.tsx";
+import { brokenAtPauses } from "./pauses.ts";
+import { type Line, Plot, type Zoom } from "./plot.tsx";
 
 type Measure = "files" | "bytes";
 
 /** A logarithmic scale has no zero. */
 const LEAST_SECONDS = 0.01;
 
-/** Both plots share their pointer and the order of their colours. */
+/** Both plots share their pointer, the stretch of the night that is zoomed into, and the order of their colours. */
 export function NightPlots({ report }: { readonly report: NightReport }): JSX.Element {
   const [measure, setMeasure] = useState<Measure>("files");
+  const [zoom, setZoom] = useState<Zoom | null>(null);
   const { series } = report;
   const amounts = useMemo(() => amountLines(report, measure), [series, measure]);
   const delays = useMemo(() => delayLines(report), [series]);
@@ -27,24 +29,42 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
       <Panel
         title={measure === "files" ? "Images over the night" : "Data over the night"}
         aside={
-          <div class="choice" role="group" aria-label="Measure">
-            {(["files", "bytes"] as const).map((one) => (
-              <button
-                key={one}
-                type="button"
-                aria-pressed={one === measure}
-                onClick={() => setMeasure(one)}
-              >
-                {one === "files" ? "Images" : "Bytes"}
-              </button>
-            ))}
+          <div class="plot-tools">
+            {zoom !== null && <button type="button" class="button" onClick={() => setZoom(null)}>Whole night</button>}
+            <div class="choice" role="group" aria-label="Measure">
+              {(["files", "bytes"] as const).map((one) => (
+                <button
+                  key={one}
+                  type="button"
+                  aria-pressed={one === measure}
+                  onClick={() => setMeasure(one)}
+                >
+                  {one === "files" ? "Images" : "Bytes"}
+                </button>
+              ))}
+            </div>
           </div>
         }
       >
-        <Plot times={series.times} lines={amounts} format={format} label={amountSummary(report)} />
+        <Plot
+          times={series.times}
+          lines={amounts}
+          format={format}
+          label={amountSummary(report)}
+          zoom={zoom}
+          onZoom={setZoom}
+        />
       </Panel>
       <Panel title="From finished to proven" aside={<span class="dim">thin: the slowest</span>}>
-        <Plot times={series.times} lines={delays} format={latency} label={delaySummary(report)} logarithmic />
+        <Plot
+          times={series.times}
+          lines={delays}
+          format={latency}
+          label={delaySummary(report)}
+          zoom={zoom}
+          onZoom={setZoom}
+          logarithmic
+        />
       </Panel>
     </div>
   );
@@ -67,7 +87,7 @@ function delayLines({ series }: NightReport): Line[] {
   return series.destinations.flatMap((one, at): Line[] => {
     const name = placeName(series.destinations, one);
     const positive = (values: readonly (number | null)[]) =>
-      values.map((value) => value === null ? null : Math.max(value, LEAST_SECONDS));
+      brokenAtPauses(values.map((value) => value === null ? null : Math.max(value, LEAST_SECONDS)));
     return [
       { name, values: positive(one.latency), tone: at + 1, kind: "dots" },
       { name: `${name}, slowest`, values: positive(one.worst), tone: at + 1, kind: "faint" },

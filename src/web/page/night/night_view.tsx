@@ -50,7 +50,7 @@ function Report({ report, isTonight }: { readonly report: NightReport; readonly 
   return (
     <>
       <Sums summary={summary} />
-      <NightPlots report={report} />
+      <NightPlots key={summary.night} report={report} />
       <NightTable report={report} />
       <Panel
         title="Newest images"

@@ -9,10 +9,16 @@ import uPlot from "uplot";
 import { timeText } from "../parts/times.ts";
 import { preferences } from "../store/preferences.ts";
 
-/** `values` are as many as the times of the plot; null where there is none. */
+/** A stretch of time, seconds since 1970 UTC. */
+export interface Zoom {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** `values` are as many as the times of the plot; null where there is none and the line breaks, undefined where it goes on. */
 export interface Line {
   readonly name: string;
-  readonly values: readonly (number | null)[];
+  readonly values: readonly (number | null | undefined)[];
   /** Which colour and dash; 0 is the quiet one. */
   readonly tone: number;
   readonly kind: "area" | "line" | "dots" | "faint";
@@ -26,6 +32,10 @@ export interface PlotProps {
   readonly format: (value: number) => string;
   /** What it shows, for who cannot see it. */
   readonly label: string;
+  /** What of the time is shown; null for all of it. */
+  readonly zoom: Zoom | null;
+  /** Told when somebody zooms with the mouse. */
+  readonly onZoom: (zoom: Zoom | null) => void;
   readonly logarithmic?: boolean;
 }
 
@@ -34,13 +44,28 @@ const DASHES: readonly number[][] = [[], [], [8, 4], [2, 4], [12, 4, 2, 4], [5, 
 /** Seconds; lines closer than that are named with their seconds. */
 const MINUTE = 60;
 const AXIS_REM = 0.75;
-/** Seconds at which a logarithmic scale has a line: parts of a second, minutes, hours, days. */
-const STEPS: readonly number[] = [0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000];
+/** Between the labels and the plot. */
+const AXIS_GAP_PX = 10;
+/** Seconds at which a logarithmic scale has a line, and their names. */
+const STEPS: ReadonlyMap<number, string> = new Map([
+  [0.01, "0.01 s"],
+  [0.1, "0.1 s"],
+  [1, "1 s"],
+  [10, "10 s"],
+  [60, "1 min"],
+  [600, "10 min"],
+  [3600, "1 h"],
+  [36_000, "10 h"],
+  [86_400, "1 d"],
+  [864_000, "10 d"],
+]);
 
 /** New values go into the plot that is there; other lines, colours or time scale make a new one. */
-export function Plot({ times, lines, format, label, logarithmic = false }: PlotProps): JSX.Element {
+export function Plot({ times, lines, format, label, zoom, onZoom, logarithmic = false }: PlotProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const zoomed = useRef(zoom);
+  zoomed.current = zoom;
   const [at, setAt] = useState<number | null>(null);
   const scheme = useScheme();
   const utc = preferences.utc.value;
@@ -52,7 +77,7 @@ export function Plot({ times, lines, format, label, logarithmic = false }: PlotP
     if (place === null) return;
     const size = () => ({ width: Math.max(200, place.clientWidth), height: place.clientHeight });
     const made = new uPlot(
-      { ...options(place, lines, format, logarithmic, utc, setAt), ...size() },
+      { ...options({ place, lines, format, logarithmic, utc, onPoint: setAt, zoomed, onZoom }), ...size() },
       dataOf(times, lines),
       place,
     );
@@ -65,14 +90,17 @@ export function Plot({ times, lines, format, label, logarithmic = false }: PlotP
       plot.current = null;
     };
   }, [shape]);
-  useEffect(() => plot.current?.setData(dataOf(times, lines)), [times, lines]);
+  useEffect(() => {
+    plot.current?.setData(dataOf(times, lines), zoom === null);
+    if (zoom !== null) plot.current?.setScale("x", zoom);
+  }, [times, lines, zoom, shape]);
 
   const shown = at ?? times.length - 1;
   return (
     <>
       <ul class="legend">
         {lines.filter(({ kind }) => kind !== "faint").map(({ name, values, tone, kind }) => {
-          const value = at === null ? values.findLast((one) => one !== null) : values[shown];
+          const value = at === null ? values.findLast((one) => one !== null && one !== undefined) : values[shown];
           return (
             <li key={name} class={`line-${tone % COLOURS} line-${kind}`}>
               <span class="legend-mark" />
@@ -91,13 +119,16 @@ function dataOf(times: readonly number[], lines: readonly Line[]): uPlot.Aligned
   return [[...times], ...lines.map(({ values }) => [...values])];
 }
 
+interface Drawing extends Pick<PlotProps, "lines" | "format" | "onZoom"> {
+  readonly place: HTMLElement;
+  readonly logarithmic: boolean;
+  readonly utc: boolean;
+  readonly zoomed: { readonly current: Zoom | null };
+  readonly onPoint: (at: number | null) => void;
+}
+
 function options(
-  place: HTMLElement,
-  lines: readonly Line[],
-  format: (value: number) => string,
-  logarithmic: boolean,
-  utc: boolean,
-  onPoint: (at: number | null) => void,
+  { place, lines, format, logarithmic, utc, zoomed, onPoint, onZoom }: Drawing,
 ): Omit<uPlot.Options, "width" | "height"> {
   const style = getComputedStyle(place);
   const colour = (name: string) => style.getPropertyValue(name).trim();
@@ -112,7 +143,7 @@ function options(
     ...(utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") } : {}),
     legend: { show: false },
     cursor: { sync: { key: "night" }, drag: { x: true, y: false }, points: { size: 7 }, y: false },
-    padding: [rem, rem, 0, 0],
+    padding: [rem, rem * 1.5, 0, 0],
     scales: {
       x: { time: true },
       y: logarithmic ? { distr: 3 } : { range: (_plot, _least, most) => [0, Math.max(1, most * 1.05)] },
@@ -129,25 +160,50 @@ function options(
       },
       {
         ...axis,
-        size: rem * 3.8,
+        size: (plot, values) => widest(plot, values ?? [], axis.font) + AXIS_GAP_PX,
         space: rem * 2.2,
         ...(logarithmic
           ? {
             filter: (_plot, splits) => splits,
-            splits: (_plot, _axis, least, most) => STEPS.filter((step) => step >= least && step <= most),
+            splits: (_plot, _axis, least, most) => [...STEPS.keys()].filter((step) => step >= least && step <= most),
           }
           : {}),
-        values: (_plot, splits) => splits.map((value) => value === null ? "" : format(value)),
+        values: (_plot, splits) =>
+          splits.map((value) => value === null ? "" : logarithmic ? STEPS.get(value) ?? "" : format(value)),
       },
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, colour(`--line-${line.tone % COLOURS}`)))],
-    hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
+    hooks: {
+      setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
+      setScale: [(plot, key) => {
+        const zoom = key === "x" ? zoomOf(plot) : zoomed.current;
+        if (zoom?.min !== zoomed.current?.min || zoom?.max !== zoomed.current?.max) onZoom(zoom);
+      }],
+    },
   };
 }
 
+/** Null while all of the time is shown. */
+function zoomOf({ scales, data: [times] }: uPlot): Zoom | null {
+  const { min, max } = scales["x"] ?? {};
+  const [first, last] = [times[0], times.at(-1)];
+  if (min == null || max == null || first === undefined || last === undefined) return null;
+  return min > first || max < last ? { min, max } : null;
+}
+
+/** Pixels that the longest of the labels takes. */
+function widest({ ctx }: uPlot, labels: readonly string[], font: string): number {
+  ctx.save();
+  ctx.font = font;
+  const width = Math.max(0, ...labels.map((label) => ctx.measureText(label).width));
+  ctx.restore();
+  return Math.ceil(width);
+}
+
 function seriesOf({ kind, tone }: Line, stroke: string): uPlot.Series {
-  const points = { show: kind === "dots", size: 5, stroke, fill: stroke };
-  const common = { stroke, points, spanGaps: true, dash: DASHES[tone % DASHES.length]! };
+  // A value between two pauses has no line.
+  const points = { show: kind === "dots" || kind === "faint", size: kind === "dots" ? 5 : 3, stroke, fill: stroke };
+  const common = { stroke, points, spanGaps: false, dash: DASHES[tone % DASHES.length]! };
   switch (kind) {
     case "area":
       return { ...common, width: 1.5, fill: `color-mix(in srgb, ${stroke} 14%, transparent)` };
