@@ -51,7 +51,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     tools.signal.addEventListener("abort", end, { once: true });
     const taking = intake(job, {
       system: tools.system,
-      ledger: { unknown: ledger.unknown, admit, admittedAt: ledger.admittedAt, recheck: () => [] },
+      ledger: { unknown: ledger.unknown, admit, admittedAt: ledger.admittedAt, recheck: () => [], ...NO_REREADS },
       tell: (event) => {
         if (event.type === "notice" && (event.level === "warning" || event.level === "error")) line(`${event.message}\n`);
       },
@@ -77,6 +77,9 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
   );
   return EXIT.done;
 }
+
+/** Whoever touches nothing reads nothing again either. */
+const NO_REREADS = { rereads: () => [], nextReread: () => null, reread: () => [], askReread: () => {} };
 
 const WAITING = ["queued", "sending", "deferred"] as const;
 

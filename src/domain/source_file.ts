@@ -27,3 +27,28 @@ export interface SourceFile extends FileFacts {
 export function fingerprint(file: Pick<FileFacts, "identity" | "size" | "mtimeMs">): string {
   return `${file.identity}/${file.size}/${Math.trunc(file.mtimeMs)}`;
 }
+
+/**
+ * For so long after its last change a file is *racy*: it can be rewritten and none of its facts shows it, as times are told in units.
+ * Whatever was read of it before must be read again. Milliseconds.
+ */
+export function racyMs({ mtimeMs, ctimeMs }: Pick<FileFacts, "mtimeMs" | "ctimeMs">): number {
+  const changedMs = changeOf({ mtimeMs, ctimeMs });
+  const inUnits = (unit: number) => mtimeMs % unit === 0 && changedMs % unit === 0;
+  // FAT tells times in units of two seconds, a runtime ctimes in whole seconds.
+  const unit = inUnits(2_000) ? 2_000 : changedMs % 1_000 === 0 ? 1_000 : 0;
+  return unit + CLOCK_TICK_MS;
+}
+
+/** When a file stops being racy, by the clock that its file system tells times by. */
+export function racyUntil(facts: Pick<FileFacts, "mtimeMs" | "ctimeMs">): number {
+  return changeOf(facts) + racyMs(facts);
+}
+
+/** A mtime can be set to anything: it tells only where there is no ctime. */
+function changeOf({ mtimeMs, ctimeMs }: Pick<FileFacts, "mtimeMs" | "ctimeMs">): number {
+  return Math.trunc(ctimeMs === 0 ? mtimeMs : ctimeMs);
+}
+
+/** File systems take their times from a clock that ticks so seldom. */
+const CLOCK_TICK_MS = 20;

@@ -63,7 +63,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       // A hash that was misread, while all that arrived is what stands here, makes no new version.
       const others = differs ? NOT_THESE_BYTES : DELIVERED_OTHERWISE;
       if (db.get(others, newest.id, sha256) !== undefined) return addVersion(admission, newest, sha256, now);
-      db.run("UPDATE versions SET ctime_ms = ?, sha256 = ? WHERE id = ?", admission.source.ctimeMs, sha256, newest.id);
+      db.run(SAME_BYTES, admission.source.ctimeMs, sha256, rereadAt(admission), newest.id);
       return addDeliveries(admission, newest, now);
     });
   }
@@ -109,7 +109,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     const revision = (former?.revision ?? 0) + 1;
     const id = db.insert(
       `INSERT INTO versions (job, path, revision, absolute_path, size, mtime_ms, ctime_ms, identity, fingerprint, sha256,
-         night, cards, admitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         night, cards, admitted_at, reread_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       source.job,
       source.path,
       revision,
@@ -123,7 +123,10 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       night,
       cards === undefined ? null : JSON.stringify(cards),
       Math.trunc(now),
+      rereadAt(admission),
     );
+    // The former bytes are gone.
+    if (former !== null) db.run("UPDATE versions SET reread_at = NULL WHERE id = ?", former.id);
     return addDeliveries(admission, { id, revision }, now);
   }
 
@@ -162,6 +165,10 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
   return { unknown, admit, admittedAt, recheck };
 }
 
+function rereadAt({ racyUntil }: Admission): number | null {
+  return racyUntil === undefined ? null : Math.ceil(racyUntil);
+}
+
 interface Added {
   readonly delivery: Delivery;
   /** False for one that was there and is tried again. */
@@ -174,6 +181,8 @@ interface Newest {
   readonly fingerprint: string;
   readonly sha256: string | null;
 }
+
+const SAME_BYTES = "UPDATE versions SET ctime_ms = ?, sha256 = ?, reread_at = ? WHERE id = ?";
 
 /** The newest version of each path of a list, with how many of the wanted destinations it is admitted for. */
 const NEWEST = `

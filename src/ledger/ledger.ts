@@ -16,6 +16,28 @@ export interface Admission {
   readonly targets: readonly { readonly destination: string; readonly target: string; readonly method: string }[];
   /** Header cards worth keeping (OBJECT, FILTER, …), if the format has any. */
   readonly cards?: Readonly<Record<string, string | number | boolean>>;
+  /** Until then the file can be rewritten without a trace in its facts; left out where it cannot. */
+  readonly racyUntil?: number;
+}
+
+/** A version whose bytes must be read again. */
+export interface Reread {
+  readonly versionId: number;
+  readonly facts: FileFacts;
+  /** False where nobody has read them so far: there is nothing to compare with. */
+  readonly wasRead: boolean;
+  /** When it was due. */
+  readonly at: number;
+}
+
+/** What came of it: what its bytes are now, that nothing can have been missed, or that it must be judged anew. */
+export type Reading = { readonly is: "read"; readonly sha256: string } | { readonly is: "certain" } | { readonly is: "doubtful" };
+
+/** Bytes of a version that were read while it was sent; `at` is when that began. */
+export interface BytesRead {
+  readonly at: number;
+  /** Null where they were not hashed. */
+  readonly sha256: string | null;
 }
 
 /** How much an attempt takes in hand at once; it gets fewer where fewer are due. */
@@ -135,6 +157,14 @@ export interface Ledger extends Disposable {
   admittedAt(job: string, path: string, size: number): number | null;
   /** Settles a changed ctime: the same content is remembered with the new ctime, other content is admitted as a new version. */
   recheck(admission: Admission, sha256: string, now: number): Delivery[];
+  /** Versions whose bytes are to be read again by now, but for those whose first reader is still at work. */
+  rereads(job: string, now: number, limit: number): Reread[];
+  /** When the next of them is due; null if none. */
+  nextReread(job: string): number | null;
+  /** Stores what came of them; returns the paths of those that `unknown` has for a recheck now. */
+  reread(readings: readonly (Reread & { readonly found: Reading })[]): string[];
+  /** A writer was heard of after these files may have been read: their bytes are to be read again. */
+  askReread(job: string, paths: readonly string[], now: number): void;
 
   // Outbox
   /** Takes due deliveries in hand, state `sending`. */
@@ -142,11 +172,11 @@ export interface Ledger extends Disposable {
   /** What an earlier process had in hand when it ended. */
   inFlight(job: string, destination: string): Delivery[];
   /**
-   * Stores the state, method and attempts of these deliveries in one transaction, and the hashes read for them
-   * (delivery id → SHA-256 of its version's bytes); durable on return. True where a receipt is for other bytes than those that
+   * Stores the state, method and attempts of these deliveries in one transaction, and what was read for them
+   * (by delivery id); durable on return. True where a receipt is for other bytes than those that
    * the version was last seen with: the file was rewritten under the same time while it was sent, `unknown` has it for a recheck.
    */
-  record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): boolean;
+  record(deliveries: readonly Delivery[], now: number, reads?: ReadonlyMap<number, BytesRead>): boolean;
   /** Remembers the hash of a version's bytes. */
   rememberHash(delivery: Delivery, sha256: string): void;
   /** The hash remembered for the delivery's version, or null. */
@@ -177,7 +207,7 @@ export interface Ledger extends Disposable {
   // Source removal (I4)
   /**
    * Source files whose every delivery is `delivered` at checksum or read_back level, for every one of the destinations, all of
-   * the same bytes, and not removed yet; `deliveries` are those, one a destination.
+   * the same bytes, certain, and not removed yet; `deliveries` are those, one a destination.
    */
   removable(
     job: string,

@@ -14,6 +14,7 @@ import type { Ledger } from "./ledger.ts";
 import { nightQueries } from "./night_queries.ts";
 import { outboxQueries } from "./outbox_queries.ts";
 import { destinationQueries, removalQueries } from "./removal_queries.ts";
+import { rereadQueries } from "./reread_queries.ts";
 import { text } from "./rows.ts";
 import { migrate } from "./schema.ts";
 import { sendAgainQueries } from "./send_again_queries.ts";
@@ -41,6 +42,7 @@ export function openLedger(folder: string, options: LedgerOptions = {}): Ledger 
     return {
       instance,
       ...intakeQueries(db),
+      ...rereadQueries(db),
       ...outboxQueries(db),
       ...giveUpQueries(db),
       ...sendAgainQueries(db),

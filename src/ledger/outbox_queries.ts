@@ -8,7 +8,7 @@
  */
 import { type Delivery, type DeliveryState, send } from "../domain/delivery.ts";
 import type { Database, Row } from "./database.ts";
-import type { ClaimRequest, Ledger } from "./ledger.ts";
+import type { BytesRead, ClaimRequest, Ledger } from "./ledger.ts";
 import { number, numberOrNull, SELECT_DELIVERY, STATE_COLUMNS, stateValues, text, textOrNull, toDelivery } from "./rows.ts";
 import { SUPERSEDED } from "./superseded.ts";
 
@@ -53,7 +53,7 @@ export function outboxQueries(db: Database): Outbox {
     ).map(toDelivery);
   }
 
-  function record(deliveries: readonly Delivery[], now: number, hashes?: ReadonlyMap<number, string>): boolean {
+  function record(deliveries: readonly Delivery[], now: number, reads?: ReadonlyMap<number, BytesRead>): boolean {
     if (deliveries.length === 0) return false;
     return db.transaction(() => {
       let doubted = false;
@@ -62,9 +62,12 @@ export function outboxQueries(db: Database): Outbox {
         const changed = store(id, attempts, waits && hasNewer(id) ? { state: "failed", failure: SUPERSEDED } : state, now);
         if (changed !== 1) throw new Error(`The ledger has no delivery with the id ${id}`);
         db.run("UPDATE deliveries SET method = ? WHERE id = ? AND method <> ?", method, id, method);
-        const sha256 = hashes?.get(id);
+        const read = reads?.get(id);
         if (state.state === "delivered" && db.run(DOUBT, id, state.receipt.sha256) > 0) doubted = true;
-        else if (sha256 !== undefined) db.run(REMEMBER_HASH, sha256, id);
+        else if (read !== undefined) {
+          db.run(REMEMBER_READ, read.sha256, Math.trunc(read.at), id);
+          if (db.run(DOUBT_OTHERS, id, read.sha256) > 0) doubted = true;
+        }
       }
       return doubted;
     });
@@ -133,6 +136,14 @@ function within(deliveries: readonly Delivery[], { maxFiles, maxBytes }: ClaimRe
   });
   return end < 0 ? [...deliveries] : deliveries.slice(0, end);
 }
+
+/** Other bytes than those read now have arrived somewhere: the file was rewritten in between. */
+const DOUBT_OTHERS = `UPDATE versions SET ctime_ms = -1 WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)
+  AND EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = versions.id AND d.receipt_sha256 <> ?)`;
+
+/** What was read when a rewrite had to show needs no second reading. */
+const REMEMBER_READ = `UPDATE versions SET sha256 = coalesce(?, sha256), reread_at = CASE WHEN reread_at > ? THEN reread_at END
+  WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)`;
 
 const REMEMBER_HASH = "UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)";
 

@@ -62,11 +62,11 @@ export function destinationQueries(db: Database): Pick<Ledger, "deviceOf" | "rem
 
 /**
  * Newest versions that no wanted destination lacks or holds with a weaker proof or with other bytes, and that nobody is sending
- * anywhere.
+ * anywhere; none whose bytes may have changed since without a trace.
  */
 const REMOVABLE = `
   SELECT v.* FROM versions v INDEXED BY versions_kept
-  WHERE v.job = ?1 AND v.removed_at IS NULL
+  WHERE v.job = ?1 AND v.removed_at IS NULL AND v.reread_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM json_each(?2) w WHERE NOT EXISTS (
       SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.destination = w.value
         AND d.state = 'delivered' AND d.receipt_level IN ('checksum', 'read_back')))

@@ -91,6 +91,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE pauses (destination TEXT PRIMARY KEY, paused_by TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   NIGHTS_MIGRATION,
+  `
+  -- When the bytes of a version must be read again, as nothing else would tell that they were rewritten; NULL where facts tell.
+  ALTER TABLE versions ADD COLUMN reread_at INTEGER;
+  CREATE INDEX versions_reread ON versions (job, reread_at) WHERE reread_at IS NOT NULL;
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -6,14 +6,22 @@
  */
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { repetitions } from "../domain/repetition.ts";
+import { racyMs, racyUntil } from "../domain/source_file.ts";
 import type { Admission } from "../ledger/ledger.ts";
 import { admissionOf, admit } from "./admit.ts";
 import { type Candidate, sameVersion } from "./candidate.ts";
 import { inBatches } from "./in_batches.ts";
 import { checkSums } from "./inspect_content.ts";
 import type { JudgeTools } from "./judge_tools.ts";
-import { lastPart } from "./patterns.ts";
+import { folderOf, lastPart } from "./patterns.ts";
+import { CLOCKS_DIFFER_MS } from "./settle.ts";
 import { cameBack, corrupt, unreadable } from "./source_faults.ts";
+
+/** One moment, by both clocks, milliseconds. */
+interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
+}
 
 interface AdmissionTools {
   readonly absolute: (path: string) => string;
@@ -75,6 +83,7 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
   async function lastLook(candidate: Candidate, signal: AbortSignal): Promise<Admission | null> {
     const { path, size } = candidate.facts;
     const absolutePath = absolute(path);
+    const before = { wall: system.now(), monotonic: system.monotonic() };
     const admission = admissionOf(job, candidate.facts, absolutePath, candidate.cards ?? null, tools.methodOf);
     const former = formerRound(candidate);
     if (former !== null) {
@@ -90,7 +99,16 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
         return null;
       }
     }
-    return await isStill(candidate) ? admission : null;
+    return await isStill(candidate) ? { ...admission, ...await race(candidate, before) } : null;
+  }
+
+  /** Until when the file is racy, `before` its bytes were read; empty where it was not. */
+  async function race({ facts, changedAt }: Candidate, before: Moment): Promise<Pick<Admission, "racyUntil">> {
+    const isLocal = await tools.writers.isLocal(facts, absolute(folderOf(facts.path)));
+    // Where another computer's clock may tell the times, only how long we have seen the file like this counts, or a great age.
+    const seenMs = before.wall - facts.ctimeMs > CLOCKS_DIFFER_MS ? Infinity : before.monotonic - changedAt;
+    const until = isLocal ? racyUntil(facts) : before.wall + racyMs(facts) - seenMs;
+    return until > before.wall ? { racyUntil: until } : {};
   }
 
   /**

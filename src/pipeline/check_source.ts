@@ -5,7 +5,7 @@
  */
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
-import { fingerprint, type SourceFile } from "../domain/source_file.ts";
+import { fingerprint, racyMs, racyUntil, type SourceFile } from "../domain/source_file.ts";
 import { faultOf } from "../system/fault.ts";
 import type { PathFacts } from "../system/system.ts";
 import { inBatches } from "./in_batches.ts";
@@ -53,17 +53,29 @@ export async function hashSources(pieces: readonly Piece[], way: Way, signal: Ab
 async function hashSource(piece: Piece, way: Way, signal: AbortSignal): Promise<void> {
   const { source } = piece.delivery;
   try {
+    if (source.size >= LONG_READ_BYTES) await outlastRacy([piece], way, signal);
+    const readAt = way.system.now();
     const digest = await way.system.hash(source.absolutePath, signal);
     if (digest.bytes !== source.size) throw changed(source);
     piece.sha256 = digest.sha256;
-    piece.hashedNow = true;
+    piece.readAt = readAt;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     giveUp(piece, sourceFailure(error, source));
   }
 }
 
+/** Waits until a rewrite of any of these sources would show in its facts. For one that comes from the future it would show now. */
+export async function outlastRacy(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const now = way.system.now();
+  const waits = pieces.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
+  const longest = waits.reduce((most, ms) => Math.max(most, ms), 0);
+  if (longest > 0) await way.system.sleep(longest, signal);
+}
+
 const SMALL_BYTES = 1024 * 1024;
+/** Reading so much twice costs more than to begin a second later, beside the sending. */
+const LONG_READ_BYTES = 1024 * 1024 * 1024;
 
 /** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
 export async function confirmGone(pieces: readonly Piece[], way: Way): Promise<void> {

@@ -93,6 +93,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
     tell,
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
+    certain: () => void removal.do?.pass(ending.signal),
     chosenMethod: (name) => {
       const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
       return method === undefined || method === "auto" ? null : method;

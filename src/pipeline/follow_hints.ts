@@ -16,6 +16,7 @@ import type { Judge } from "./judge.ts";
 import { isMarker, markersOf } from "./marker.ts";
 import { folderOf, lastPart, type Patterns } from "./patterns.ts";
 import { recentCloses } from "./recent_closes.ts";
+import type { Rereads } from "./rereads.ts";
 import { absolutePathOf, pathIn, relativePathOf } from "./source_path.ts";
 import type { Unreadables } from "./unreadables.ts";
 
@@ -29,6 +30,7 @@ export interface HintTools {
   readonly dirty: DirtyFolders;
   readonly unreadables: Unreadables;
   readonly tell: Tell;
+  readonly rereads: Pick<Rereads, "ask">;
 }
 
 /** From what a watch says to candidates; `paths` are absolute. */
@@ -90,7 +92,9 @@ export function hintFollower(tools: HintTools): HintFollower {
       const stirs = names.get(lastPart(path));
       return stirs?.has("create") || stirs?.has("rename") ? "created" : "changed";
     };
-    const { open } = judge.meet(found, { news });
+    const { open, known } = judge.meet(found, { news });
+    // Heard of after its bytes may have been read. Only Linux tells of closes, the others of writes alone.
+    tools.rereads.ask(known.filter((path) => names.get(lastPart(path))?.has("close") || names.get(lastPart(path))?.has("write")));
     const all = marked.length > 0 ? [...open, ...await judge.revisit(marked, signal, { retry: true })] : open;
     if (all.length > 0) await judge.judge(all, signal);
     for (const path of folders) {

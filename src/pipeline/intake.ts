@@ -8,7 +8,6 @@ import type { FailureRecord } from "../domain/failure.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
 import type { Tell } from "../domain/transfer_event.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import { bell } from "./bell.ts";
 import type { Waiting } from "./candidate.ts";
 import { candidates } from "./candidates.ts";
@@ -16,11 +15,12 @@ import { dirtyFolders } from "./dirty_folders.ts";
 import { hintFollower } from "./follow_hints.ts";
 import { FORMAT_TOOLS, type FormatTools } from "./inspect_content.ts";
 import { judgeOf } from "./judge.ts";
-import type { JudgeSystem } from "./judge_tools.ts";
+import type { JudgeSystem, JudgeTools } from "./judge_tools.ts";
 import { knownFiles } from "./known_files.ts";
 import { lane } from "./lane.ts";
 import { patternsOf } from "./patterns.ts";
 import { reconcile } from "./reconcile.ts";
+import { rereads, type RereadTools } from "./rereads.ts";
 import { scans, type ScanSystem } from "./scans.ts";
 import { patternWatch, type Unmatched } from "./unmatched.ts";
 import { unreadables } from "./unreadables.ts";
@@ -31,10 +31,12 @@ import type { System } from "../system/system.ts";
 /** What an intake is handed. */
 export interface IntakeTools {
   readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list" | "random">;
-  readonly ledger: Pick<Ledger, "unknown" | "admit" | "admittedAt" | "recheck">;
+  readonly ledger: JudgeTools["ledger"] & RereadTools["ledger"];
   readonly tell: Tell;
   /** Called after something was admitted: wakes the outbox. */
   readonly admitted: () => void;
+  /** Called when the bytes of delivered files have turned out to be certain: they may be removed. */
+  readonly certain?: () => void;
   /** Called where images come back into the watched folder: the job must send nothing more. */
   readonly loops?: (failure: FailureRecord) => void;
   /** The method of a destination where `auto` has chosen one already; null otherwise. */
@@ -89,11 +91,19 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     admitted() {
       matches.matched();
       tools.admitted();
+      reading.wake();
     },
     loops: tools.loops ?? (() => {}),
   });
+  const reading = rereads(job, {
+    system,
+    ledger: tools.ledger,
+    judge: async (paths, signal) => void await judge.judge(await judge.revisit(paths, signal), signal),
+    certain: () => tools.certain?.(),
+    onError,
+  });
   const known = knownFiles(system.random);
-  const shared = { job, system, patterns, judge, candidates: waiting, known, unreadables: unread, tell, dirty };
+  const shared = { job, system, patterns, judge, candidates: waiting, known, unreadables: unread, tell, dirty, rereads: reading };
   const follower = hintFollower(shared);
   const scanner = scans(job, {
     system,
@@ -126,7 +136,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    await Promise.all([watch.run(signal), scanner.run(signal), lookOnAndOn(signal)]);
+    await Promise.all([watch.run(signal), scanner.run(signal), lookOnAndOn(signal), reading.run(signal)]);
     ended = true;
   }
 
@@ -168,7 +178,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
       const failure = watch.failure();
       if (failure !== null) throw new Failure(failure.code, failure.message, failure);
       const quiet = scanner.done() && judge.idle() && looks.idle() && !dirty.pending() && waiting.unsettled() === 0;
-      if (quiet) return { incomplete: givenUp() };
+      if (quiet && reading.idle()) return { incomplete: givenUp() };
       await system.sleep(SETTLED_CHECK_MS);
     }
   }

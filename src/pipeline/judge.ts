@@ -25,9 +25,9 @@ import type { WriterState } from "./writers.ts";
 export interface Judge {
   /**
    * Notes files as they were just found. `open` are the paths that are to be judged: those the ledger does not know, but
-   * for those given up; `allKnown` says that the ledger knows them all.
+   * for those given up; `known` are those that it knows as they are.
    */
-  meet(found: readonly FileFacts[], options?: MeetOptions): { readonly open: string[]; readonly allKnown: boolean };
+  meet(found: readonly FileFacts[], options?: MeetOptions): { readonly open: string[]; readonly known: string[] };
   /** Looks at these files again, then as {@linkcode Judge.meet}. */
   revisit(paths: readonly string[], signal: AbortSignal, options?: MeetOptions): Promise<string[]>;
   /** Looks at these no sooner than after `againMs`. */
@@ -59,19 +59,20 @@ export function judgeOf(tools: JudgeTools): Judge {
   const { admitAll, compare } = admissions(tools, { absolute, refuse });
   const comparing = oneByOne(compareOne, tools.onError);
 
-  function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; allKnown: boolean } {
+  function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; known: string[] } {
     const { asOf = Infinity } = options;
     const overtaken = found.filter(({ path }) => (candidates.get(path)?.lookedAt ?? -Infinity) > asOf);
     const current = overtaken.length === 0 ? found : found.filter((facts) => !overtaken.includes(facts));
     const { fresh, recheck } = tools.ledger.unknown(job.name, current, destinations);
     const unknown = new Set([...fresh, ...recheck].map(({ path }) => path));
-    for (const { path } of current) if (!unknown.has(path)) candidates.forget(path);
+    const known = current.map(({ path }) => path).filter((path) => !unknown.has(path));
+    known.forEach(candidates.forget);
     const open = [
       ...overtaken,
       ...fresh.filter((facts) => note(facts, false, options)),
       ...recheck.filter((facts) => note(facts, true, options)),
     ];
-    return { open: open.map(({ path }) => path), allKnown: overtaken.length === 0 && unknown.size === 0 };
+    return { open: open.map(({ path }) => path), known };
   }
 
   /** True where there is something to judge. */
@@ -86,8 +87,9 @@ export function judgeOf(tools: JudgeTools): Judge {
   }
 
   function announce(path: string, type: "created" | "changed"): void {
-    const wanted = type === "created" ? job.watchEvents.some(isArrival) : job.watchEvents.includes("write");
-    if (wanted) tell({ type, job: job.name, path });
+    if (type === "created" ? job.watchEvents.some(isArrival) : job.watchEvents.includes("write")) {
+      tell({ type, job: job.name, path });
+    }
   }
 
   async function revisit(paths: readonly string[], signal: AbortSignal, options: MeetOptions = {}): Promise<string[]> {

@@ -8,7 +8,7 @@ import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/printable.ts";
 import type { SourceFile } from "../domain/source_file.ts";
 import type { Parcel } from "../methods/method.ts";
-import { hashSources } from "./check_source.ts";
+import { hashSources, outlastRacy } from "./check_source.ts";
 import { crashPoint } from "./crash_point.ts";
 import { guarded } from "./guarded.ts";
 import { files } from "./prove.ts";
@@ -21,6 +21,8 @@ const TELLING_BYTES = 1024 * 1024;
 export async function put(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
   const fitting = keepRoom(pieces, way);
   if (fitting.length === 0) return;
+  // Without a hash nothing but their facts tells of a rewrite.
+  if (way.destination.verify !== "checksum") await outlastRacy(fitting, way, signal);
   using _lane = await place(way.lanes, signal);
   using _slot = await place(way.slots, signal);
   const end = new AbortController();
@@ -49,7 +51,10 @@ async function send(pieces: readonly Piece[], way: Way, signal: AbortSignal): Pr
     clock: way.system,
     ask: async (end: AbortSignal) => (await way.session.survey(paths, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0),
   };
-  for (const piece of pieces) way.underway.begin(piece.delivery);
+  for (const piece of pieces) {
+    way.underway.begin(piece.delivery);
+    if (way.destination.verify !== "checksum") piece.readAt = way.system.now();
+  }
   try {
     const outcomes = await guarded(guard, signal, (end, alive) =>
       way.session.put(parcels, (index, bytes) => {

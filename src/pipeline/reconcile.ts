@@ -56,8 +56,8 @@ export async function reconcile(
       const stretch = wanted.slice(start, start + AT_ONCE);
       if (known.includes(stretch)) continue;
       if (start > 0) await system.sleep(0);
-      const { open, allKnown } = judge.meet(stretch, { retry: true, asOf: begun });
-      if (allKnown) known.add(stretch);
+      const { open, known: asTheyAre } = judge.meet(stretch, { retry: true, asOf: begun });
+      if (asTheyAre.length === stretch.length) known.add(stretch);
       // The walk's look was the first; the second, just before it is judged, shows whether the file rests.
       if (open.length > 0) admitted += await judge.judge(await judge.revisit(open, signal), signal);
     }

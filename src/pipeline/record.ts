@@ -22,8 +22,10 @@ export async function record(pieces: readonly Piece[], way: Way, signal: AbortSi
     return nextState({ ...piece.delivery, method: way.session.method }, outcome, rules);
   });
   crashPoint("before_record", way.system);
-  const hashes = new Map(pieces.flatMap(({ delivery, sha256, hashedNow }) => hashedNow && sha256 ? [[delivery.id, sha256]] : []));
-  const doubted = await stubbornly(way, signal, () => way.ledger.record(deliveries, way.system.now(), hashes));
+  const reads = new Map(
+    pieces.flatMap(({ delivery, sha256, readAt }) => readAt === null ? [] : [[delivery.id, { at: readAt, sha256 }]]),
+  );
+  const doubted = await stubbornly(way, signal, () => way.ledger.record(deliveries, way.system.now(), reads));
   crashPoint("after_record", way.system);
   if (doubted) way.doubted();
   for (const delivery of deliveries) {

@@ -145,7 +145,7 @@ const SELDOM_MS = 30_000;
  * A clock may differ from ours by this much: by two time zones at the most (UTC−12 to UTC+14) where it was set to local time, as those
  * of camera computers are. What has not changed for longer was old before anybody looked.
  */
-const CLOCKS_DIFFER_MS = 26 * 3_600_000;
+export const CLOCKS_DIFFER_MS = 26 * 3_600_000;
 /** How long a file with nothing but zeros at its end must rest where its writer cannot be seen. */
 const SET_ASIDE_MS = 30_000;
 const SET_ASIDE_FACTOR = 10;

@@ -56,8 +56,8 @@ export interface Piece {
   staged: string;
   /** SHA-256 of the source's bytes, once known. */
   sha256: string | null;
-  /** Whether that was read in this attempt, not remembered from another. */
-  hashedNow: boolean;
+  /** When its bytes were begun to be read in this attempt, milliseconds since 1970 UTC; null while nobody has. */
+  readAt: number | null;
   /** The source's ctime when the attempt began. */
   ctimeMs: number;
   receipt: Receipt | null;
@@ -84,7 +84,7 @@ export function pieceOf(delivery: Delivery, attempt: string, way: Pick<Way, "sta
     staged: stagedName(way.stagingRoot, attempt, delivery),
     // After a failure of its own the remembered hash may be the culprit: read again.
     sha256: delivery.attempts === 0 ? remembered(delivery, way.ledger) : null,
-    hashedNow: false,
+    readAt: null,
     ctimeMs: delivery.source.ctimeMs,
     receipt: null,
     outcome: null,

@@ -29,7 +29,11 @@ async function recorded(): Promise<TempFolder> {
     anAdmission("c.fits"),
     anAdmission("d.fits", {}, ["nas"]),
   ], NOW);
-  ledger.record([proven(a!), broken(b!), later(c!, NOW + 1), broken(d!, "skipped")], NOW + 1000, new Map([[a!.id, HASH]]));
+  ledger.record(
+    [proven(a!), broken(b!), later(c!, NOW + 1), broken(d!, "skipped")],
+    NOW + 1000,
+    new Map([[a!.id, { at: NOW, sha256: HASH }]]),
+  );
   return dir;
 }
 

@@ -102,4 +102,41 @@ for (const method of ["local", "rsync", "sftp"] as const) {
       assertEquals(there, hashes);
     },
   });
+
+  Deno.test({
+    name: `rewritten within the second under the same times (${method}): both versions arrive, as of any other rewrite`,
+    ignore: method !== "local" && !has("sshd", "rsync"),
+    async fn() {
+      await using rig = await makeRig({ method });
+      await using daemon = await rig.installation.start();
+      const hashes: [string, string][] = [];
+      while (hashes.length === 0) {
+        const name = `image${Date.now()}.fits`;
+        const path = join(rig.watched, name);
+        await new Promise((resolve) => setTimeout(resolve, 1_030 - Date.now() % 1_000));
+        const first = await rig.expose(name, 30_000);
+        const { mtime, ctime } = await Deno.stat(path);
+        await until(() => exists(join(rig.there, name)), `${name} arrives`);
+        const content = fitsFile(30_000, Date.now());
+        const second = await rig.expect(name, content);
+        {
+          using file = await Deno.open(path, { write: true });
+          await file.write(content);
+          await file.utime(mtime!, mtime!);
+        }
+        // On a machine that is too slow for it its ctime tells.
+        if ((await Deno.stat(path)).ctime!.getTime() === ctime!.getTime()) hashes.push([first, second]);
+        await rig.installation.until((rows) => rows.some(({ sha256, state }) => sha256 === second && state === "delivered"));
+        const former = join(rig.there, name.replace(".fits", ".v1.fits"));
+        assertEquals(await sha256(await Deno.readFile(former)), first);
+      }
+      const rows = await rig.installation.history();
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+    },
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }

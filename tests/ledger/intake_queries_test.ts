@@ -154,9 +154,9 @@ Deno.test("recheck() admits a new version while one destination holds other byte
   using ledger = openLedger(dir.path);
   const [freya, nas] = ledger.admit([anAdmission("a.fits", {}, ["freya", "nas"])], NOW);
   const other = "f".repeat(64);
-  ledger.record([proven(freya!)], NOW, new Map([[freya!.id, HASH]]));
+  ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]]));
   // Rewritten under the same time, and sent like that to the second destination.
-  ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, other]]));
+  ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, { at: NOW, sha256: other }]]));
   const touched = anAdmission("a.fits", { ctimeMs: NOW }, ["freya", "nas"]);
   assertEquals(ledger.recheck(touched, other, NOW).map(({ destination }) => destination), ["freya", "nas"]);
 });
@@ -169,7 +169,7 @@ Deno.test("record() has a file compared anew that was sent as it was before its 
   const touched = anAdmission("a.fits", { ctimeMs: NOW });
   // Nothing is proven yet, so the ledger only learns what stands there now.
   assertEquals(ledger.recheck(touched, other, NOW), []);
-  assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, HASH]])), true);
+  assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, { at: NOW, sha256: HASH }]])), true);
   assertEquals(ledger.unknown("spring", [touched.source], ["freya"]).recheck, [touched.source]);
   assertEquals(ledger.removable("spring", ["freya"], 10), []);
   const [again] = ledger.recheck(touched, other, NOW);
@@ -183,7 +183,7 @@ Deno.test("recheck() corrects a hash that was misread, where all that arrived is
   using ledger = openLedger(dir.path);
   const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
   ledger.rememberHash(delivery!, "f".repeat(64));
-  assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, HASH]])), true);
+  assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, { at: NOW, sha256: HASH }]])), true);
   const { source } = anAdmission("a.fits");
   assertEquals(ledger.unknown("spring", [source], ["freya"]).recheck, [source]);
   assertEquals(ledger.recheck(anAdmission("a.fits"), HASH, NOW), []);

@@ -134,7 +134,7 @@ Deno.test("record() stores the hashes read meanwhile", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
-  ledger.record([later(a!, NOW + 1), later(b!, NOW + 1)], NOW, new Map([[a!.id, HASH]]));
+  ledger.record([later(a!, NOW + 1), later(b!, NOW + 1)], NOW, new Map([[a!.id, { at: NOW, sha256: HASH }]]));
   assertEquals([ledger.hashOf(a!), ledger.hashOf(b!)], [HASH, null]);
 });
 

@@ -40,8 +40,8 @@ Deno.test("removable() never offers a file of which a destination has other byte
   using ledger = openLedger(dir.path);
   const [freya, nas] = ledger.admit([anAdmission("a", {}, BOTH)], NOW);
   const other = "f".repeat(64);
-  ledger.record([proven(freya!)], NOW, new Map([[freya!.id, HASH]]));
-  ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, other]]));
+  ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]]));
+  ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, { at: NOW, sha256: other }]]));
   assertEquals(ledger.removable("spring", BOTH, 10), []);
 });
 

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { racyUntil } from "../../src/domain/source_file.ts";
 import { aFailure } from "../support/fake_method.ts";
 import { stagedAttempts } from "./outbox_parts.ts";
 import { outboxRig } from "./outbox_rig.ts";
@@ -35,6 +36,16 @@ Deno.test("carry() does not take a file without a hash whose ctime moved while i
   rig.start();
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(puts.length, 2);
+});
+
+Deno.test("carry() sends a file without a hash no sooner than a rewrite would show in its facts", async () => {
+  await using rig = await outboxRig({ destination: { verify: "size" } });
+  let sentAt = 0;
+  rig.fake.before = (step) => void (step === "put" && (sentAt = rig.clock.now()));
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals(sentAt >= racyUntil(rig.delivery("a.fits").source), true);
 });
 
 Deno.test("carry() publishes nothing while an attempt with an unknown end could still do so", async () => {

@@ -145,6 +145,7 @@ Deno.test("intake() outlives a ledger that refuses for a while, and loses nothin
   let refuses = true;
   await using rig = await intakeRig({
     ledger: (ledger) => ({
+      ...ledger,
       unknown: ledger.unknown,
       admittedAt: ledger.admittedAt,
       recheck: ledger.recheck,

@@ -34,6 +34,8 @@ export interface IntakeRig extends AsyncDisposable {
   until(done: () => boolean, what: string): Promise<void>;
   start(): void;
   stop(): Promise<void>;
+  /** A new intake over the same folder and ledger, as after a restart. */
+  again(): void;
 }
 
 export interface IntakeRigOptions {
@@ -59,20 +61,24 @@ export async function intakeRig(options: IntakeRigOptions = {}): Promise<IntakeR
     const seen = hashOf(Deno.readFileSync(absolutePath));
     if (!wholes.get(path)?.has(seen)) halves.push(path);
   };
-  const made = intake(job, {
-    system: { ...createSystem(), ...options.system },
-    ledger: options.ledger?.(ledger) ?? ledger,
-    tell,
-    admitted: () => {},
-  });
-  const ending = new AbortController();
+  const make = () =>
+    intake(job, {
+      system: { ...createSystem(), ...options.system },
+      ledger: options.ledger?.(ledger) ?? ledger,
+      tell,
+      admitted: () => {},
+    });
+  let made = make();
+  let ending = new AbortController();
   let running: Promise<void> = Promise.resolve();
 
   const rig: IntakeRig = {
     folder,
     root,
     ledger,
-    intake: made,
+    get intake() {
+      return made;
+    },
     events,
     whole(path, content) {
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -98,6 +104,11 @@ export async function intakeRig(options: IntakeRigOptions = {}): Promise<IntakeR
     async stop() {
       ending.abort();
       await running;
+    },
+    again() {
+      made = make();
+      ending = new AbortController();
+      rig.start();
     },
     async [Symbol.asyncDispose]() {
       await rig.stop();

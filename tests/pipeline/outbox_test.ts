@@ -51,7 +51,7 @@ Deno.test("outbox() never takes a file of the same size for the same file, even 
   rig.fake.files.set("a.fits", { bytes: new TextEncoder().encode("other"), mtimeMs: 0, mode: null });
   await rig.admit("a.fits", "alpha");
   rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(rig.fake.texts(), { "a.fits": "alpha", "a.v1.fits": "other" });
 });
 
@@ -60,7 +60,7 @@ Deno.test("outbox() claims no more than was compared: verify size and none", asy
     await using rig = await outboxRig({ destination: { verify } });
     await rig.admit("a.fits", "alpha");
     rig.start();
-    await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+    await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
     const { state } = rig.delivery("a.fits");
     assertEquals(state.state === "delivered" && [state.receipt.level, state.receipt.sha256], [verify, null]);
   }

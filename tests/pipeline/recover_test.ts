@@ -99,7 +99,7 @@ Deno.test("recover() sends again what only its length speaks for: without a hash
     await using rig = await outboxRig({ destination: { verify } });
     await interrupted(rig, { "a.fits": { content: "alpha", staged: "al\0ha" } });
     rig.start();
-    await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+    await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
     assertEquals(rig.fake.texts(), { "a.fits": "alpha" }, verify);
   }
 });

@@ -9,7 +9,7 @@ const never = new AbortController().signal;
 async function delivered(rig: OutboxRig): Promise<void> {
   await rig.admit("a.fits", "alpha");
   rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
 }
 
 function removal(rig: OutboxRig, changes: Partial<Job> = {}) {

@@ -188,12 +188,12 @@ const folderRenamed: Act = async (camera, dice) => {
   });
 };
 
-/** Other bytes of the same length, and the time set back: only the ctime tells. */
+/** Other bytes of the same length, and the time set back: only the ctime tells, within the same second not even that. */
 const secretly: Act = async (camera, dice) => {
   const name = newName(dice);
   const bytes = dice.int(3_000, 600_000);
   await version(camera, name, fits(dice, bytes), atOnce, dice);
-  await pause(dice.int(2100, 3500));
+  await pause(dice.chance(0.5) ? dice.int(2100, 3500) : dice.int(0, 700));
   // Somebody may have removed it meanwhile, or have it in hand.
   if (camera.job === "moving" || camera.busy.has(name) || !camera.standing.has(name)) return;
   const mtime = await camera.here((path) => camera.standing.has(name) ? Deno.statSync(path(name)).mtime : null);
