@@ -11,11 +11,10 @@ import type { System } from "../system/system.ts";
 import { bell } from "./bell.ts";
 import { sameVersion } from "./candidate.ts";
 import { absolutePathOf } from "./source_path.ts";
-import { sourceWatch } from "./source_watch.ts";
 
 /** What reading again needs. */
 export interface RereadTools {
-  readonly system: Pick<System, "now" | "sleep" | "facts" | "followedFacts" | "hash" | "separator">;
+  readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "separator">;
   readonly ledger: Pick<Ledger, "rereads" | "nextReread" | "reread" | "askReread">;
   /** Judges files whose bytes may be others by now. */
   readonly judge: (paths: readonly string[], signal: AbortSignal) => Promise<void>;
@@ -40,7 +39,6 @@ export interface Rereads {
 export function rereads(job: Job, tools: RereadTools): Rereads {
   const { system, ledger } = tools;
   const wakeUp = bell(system);
-  const sourceAway = sourceWatch(job.watchPath, system);
   let busy = false;
 
   const dueIn = () => (ledger.nextReread(job.name) ?? Infinity) - system.now();
@@ -51,22 +49,20 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
       try {
         const dueMs = dueIn();
         if (dueMs > 0) waitMs = Math.min(dueMs, TICK_MS);
-        else if (await pass(signal)) continue;
+        // Whoever stops the job does not wait for a disk that does not answer.
+        else if (!busy) void pass(signal).catch((error) => signal.aborted || tools.onError(error));
       } catch (error) {
-        if (!signal.aborted) tools.onError(error);
+        tools.onError(error);
       }
       await wakeUp.wait(waitMs, signal);
     }
   }
 
-  /** False where nothing could be done now. */
-  async function pass(signal: AbortSignal): Promise<boolean> {
+  async function pass(signal: AbortSignal): Promise<void> {
     busy = true;
     try {
-      // What cannot be found is not known to be gone.
-      if (await sourceAway()) return false;
       const due = ledger.rereads(job.name, system.now(), AT_ONCE);
-      if (due.length === 0) return false;
+      if (due.length === 0) return;
       const readings: (Reread & { found: Reading })[] = [];
       for (const one of due) {
         readings.push({ ...one, found: one.wasRead ? await read(one.facts, signal) : CERTAIN });
@@ -75,7 +71,7 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
       const doubtful = ledger.reread(readings);
       if (doubtful.length > 0) await tools.judge(doubtful, signal);
       if (doubtful.length < due.length) tools.certain();
-      return true;
+      wakeUp.ring();
     } finally {
       busy = false;
     }
@@ -85,12 +81,11 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
     const path = absolutePathOf(job.watchPath, known.path, system.separator);
     const isStill = async () => {
       const facts = await system.facts(path);
-      return facts && (facts.kind === "file" && sameVersion(known, { path: known.path, ...facts }));
+      return facts?.kind === "file" && sameVersion(known, { path: known.path, ...facts });
     };
     try {
-      const before = await isStill();
-      if (before === null) return CERTAIN;
-      if (!before) return DOUBTFUL;
+      // What is gone may come back as it was: when its disk is mounted again.
+      if (!await isStill()) return DOUBTFUL;
       const { sha256 } = await system.hash(path, signal);
       return await isStill() ? { is: "read", sha256 } : DOUBTFUL;
     } catch (error) {
