@@ -57,7 +57,10 @@ export function judgeOf(tools: JudgeTools): Judge {
   const destinations = job.destinations.map(({ name }) => name);
   const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);
   const { admitAll, compare } = admissions(tools, { absolute, refuse });
-  const comparing = oneByOne(compareOne, tools.onError);
+  // Whole files are read for a mere ctime: one at a time, beside everything else.
+  const comparing = oneByOne(async (candidate: Candidate, signal) => {
+    await compare(candidate, signal).finally(() => putDown(candidate.facts.path, candidate.stirs, FAILED_AGAIN_MS));
+  }, tools.onError);
 
   function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; known: string[] } {
     const { asOf = Infinity } = options;
@@ -131,15 +134,6 @@ export function judgeOf(tools: JudgeTools): Judge {
       return admitted;
     } finally {
       for (const path of mine) if (!later.has(path)) putDown(path, stirs.get(path), againMs);
-    }
-  }
-
-  /** Whole files are read for a mere ctime: one at a time, beside everything else. */
-  async function compareOne(candidate: Candidate, signal: AbortSignal): Promise<void> {
-    try {
-      await compare(candidate, signal);
-    } finally {
-      putDown(candidate.facts.path, candidate.stirs, FAILED_AGAIN_MS);
     }
   }
 

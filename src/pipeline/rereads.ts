@@ -1,6 +1,6 @@
 /**
  * Reads files again that were read when a rewrite could leave no trace in their facts, or before a writer was heard of. The ledger
- * knows which (`Ledger.rereads`); what has other bytes by now is judged anew. One file at a time, beside everything else.
+ * knows which (`Ledger.rereads`); what has other bytes by now is judged anew. A few files at a time, beside everything else.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import type { Ledger, Reading, Reread } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
 import { bell } from "./bell.ts";
 import { sameVersion } from "./candidate.ts";
+import { inBatches } from "./in_batches.ts";
 import { absolutePathOf } from "./source_path.ts";
 
 /** What reading again needs. */
@@ -64,10 +65,9 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
       const due = ledger.rereads(job.name, system.now(), AT_ONCE);
       if (due.length === 0) return;
       const readings: (Reread & { found: Reading })[] = [];
-      for (const one of due) {
+      await inBatches(due, READS_AT_ONCE, signal, async (one) => {
         readings.push({ ...one, found: one.wasRead ? await read(one.facts, signal) : CERTAIN });
-        signal.throwIfAborted();
-      }
+      });
       const doubtful = ledger.reread(readings);
       if (doubtful.length > 0) await tools.judge(doubtful, signal);
       if (doubtful.length < due.length) tools.certain();
@@ -112,6 +112,7 @@ const CERTAIN: Reading = { is: "certain" };
 const DOUBTFUL: Reading = { is: "doubtful" };
 /** Files of one transaction; a few hundred milliseconds of reading. */
 const AT_ONCE = 100;
+const READS_AT_ONCE = 4;
 const AGAIN_MS = 1_000;
 const TICK_MS = 5_000;
 /** No file is racy for longer. */
