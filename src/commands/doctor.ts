@@ -11,6 +11,7 @@ import { string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/load.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
+import { askingLine } from "./asking_line.ts";
 import { checkDestination } from "./check_destination.ts";
 import { checkHere } from "./check_here.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
@@ -64,8 +65,10 @@ async function attend(
   input: { readonly enroll: boolean; readonly accept: string | undefined },
   tools: Tools,
 ): Promise<Finding[]> {
-  const check = async () =>
-    await withoutKey(await checkDestination(destination, settings, tools.system, tools.signal), destination, tools);
+  const check = async () => {
+    await using _line = askingLine(destination.name, tools);
+    return await withoutKey(await checkDestination(destination, settings, tools.system, tools.signal), destination, tools);
+  };
   const first = await check();
   if (!input.enroll || !first.some(({ code }) => code === "host_key_unknown")) return first;
   try {

@@ -21,6 +21,7 @@ import { nightToReport } from "../web/night_to_report.ts";
 import { absence } from "../web/report_schedule.ts";
 import { reportHtml } from "../web/report_html.ts";
 import { reportText } from "../web/report_text.ts";
+import { askingLine } from "./asking_line.ts";
 import { askDestination } from "./ask_destination.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { nightOf } from "./night.ts";
@@ -86,11 +87,16 @@ async function lookAt(
   settings: Settings,
   tools: Tools,
 ): Promise<Look> {
+  await using line = askingLine(destination.name, tools);
   try {
     return await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
       await session.attach(false, tools.signal);
+      let done = 0;
+      line.heard("connected");
       for await (const rows of delivered.pieces(AT_ONCE)) {
         delivered.found(rows, deep ? await hashed(session, rows, tools.signal) : await surveyed(session, rows, tools.signal));
+        done += rows.length;
+        line.heard(`${done} checked`);
       }
       return { looked: true, hashed: deep };
     });

@@ -15,6 +15,7 @@ import { pathField, printable } from "../domain/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
+import { WIPE } from "./asking_line.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./night.ts";
@@ -134,8 +135,8 @@ function textSheet(tools: Tools): Sheet {
     add(some) {
       const notable = some.filter(({ verdict }) => verdict !== "equal");
       if (notable.length === 0) return;
-      // The line that tells how far it is.
-      if (tools.isTerminal) tools.stderr("\r\x1b[K");
+      // The line that tells how far it is: it comes again.
+      if (tools.system.isTerminal("stderr")) tools.stderr(WIPE);
       for (const one of notable) {
         say(`${one.verdict.padEnd(8)} ${one.destination}  ${pathField(one.target)}: ${one.reason}\n`, tools);
       }

@@ -11,6 +11,7 @@ import type { Digest } from "../domain/receipt.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { DeliveryRow, Ledger } from "../ledger/ledger.ts";
 import { askDestination } from "./ask_destination.ts";
+import { askingLine } from "./asking_line.ts";
 import type { Tools } from "./command.ts";
 
 /** What became of one delivered file. */
@@ -55,17 +56,20 @@ export async function verifyDestination(
   };
   let inHand = next();
   if (inHand.length === 0) return;
-  const total = tools.isTerminal ? ledger.count(query) - ledger.count({ ...query, ids: replaced }) : 0;
+  const isShown = tools.system.isTerminal("stderr");
+  const total = isShown ? ledger.count(query) - ledger.count({ ...query, ids: replaced }) : 0;
   let done = 0;
+  await using line = askingLine(name, tools);
   try {
     await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
       await session.attach(false, tools.signal);
+      line.heard(`0 of ${total} checked`);
       while (inHand.length > 0) {
         const digests = await session.digest(inHand.map(({ delivery }) => delivery.target), tools.signal);
         tell(inHand.map((row, index) => compared(row, digests[index] ?? null)));
         done += inHand.length;
         inHand = [];
-        if (tools.isTerminal) tools.stderr(`\r${name}: ${done} of ${total} `);
+        line.heard(`${done} of ${total} checked`);
         inHand = next();
       }
     });
@@ -73,8 +77,6 @@ export async function verifyDestination(
     if (reading || tools.signal.aborted) throw error;
     const reason = printable(failureRecord(error).message);
     for (; inHand.length > 0; inHand = next()) tell(inHand.map((row) => verdict(row, "unknown", reason)));
-  } finally {
-    if (tools.isTerminal && done > 0) tools.stderr("\r\x1b[K");
   }
 }
 

@@ -144,10 +144,26 @@ Deno.test("verify lists what cannot be asked as unknown, and goes on with the ot
 });
 
 Deno.test("verify shows on a terminal how far it is, and clears that before it prints", async () => {
-  await using it = await site({ isTerminal: true });
+  const real = createSystem();
+  const drawn = Promise.withResolvers<void>();
+  let shown = "";
+  const stderr = (text: string) => {
+    shown += text;
+    if (text.includes("0 of 2 checked")) drawn.resolve();
+  };
+  const system: Partial<System> = {
+    isTerminal: (stream) => stream === "stderr",
+    columns: () => 80,
+    sleep: (ms, signal) => real.sleep(ms === 1_000 ? 1 : ms, signal),
+    // The host answers when the line has been seen.
+    hash: (...asked) => drawn.promise.then(() => real.hash(...asked)),
+  };
+  await using it = await site({ stderr, system });
   await it.deliver("20240517", { "a.fits": "a", "b.fits": "b" });
-  const { stderr } = await it.verify();
-  assertEquals(stderr, "\rfreya: 2 of 2 \r\x1b[K2 checked, 2 equal, 0 not\n");
+  await it.verify();
+  const lines = shown.split("\r\x1b[K");
+  assert(lines.includes("freya: 0 of 2 checked"), shown);
+  assertEquals(lines.at(-1), "2 checked, 2 equal, 0 not\n");
 });
 
 Deno.test("verify that is asked to end says that not all was checked, and exits 1", async () => {
