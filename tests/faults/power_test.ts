@@ -12,7 +12,7 @@ import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { makeRig, successLines, tool, unmounting, until } from "./rig.ts";
 
-for (const method of ["local", "rsync", "sftp"] as const) {
+for (const method of ["local", "rsync", "scp", "sftp"] as const) {
   Deno.test({
     name: `power cut right after "delivered" (${method}): every delivered file is whole on the disk, and the ledger knows it`,
     ignore: !has("root", "loop") || (method !== "local" && !has("sshd", "rsync")),

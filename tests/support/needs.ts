@@ -21,6 +21,11 @@ export const COMPONENTS = {
     packages: ["openssh-server", "openssh-client", "procps"],
     tests: "remote methods against a real sshd",
   },
+  strace: {
+    found: () => succeeds("strace", ["-qq", "-o", "/dev/null", "true"]),
+    packages: ["strace"],
+    tests: "the order of flushes and renames",
+  },
   rsync: { found: () => Boolean(which("rsync")), packages: ["rsync"], tests: "the rsync method" },
   astropy: {
     found: () => succeeds("/usr/bin/python3", ["-c", "import astropy.io.fits"]),

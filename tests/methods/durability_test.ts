@@ -1,0 +1,79 @@
+/**
+ * I2 by the system calls of each method: bytes are flushed before they are named, and names before they are told; for few files,
+ * and for so many that the file system is flushed as a whole; by perl, by sh, by SFTP alone.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { local } from "../../src/methods/local.ts";
+import type { Method, MethodContext } from "../../src/methods/method.ts";
+import { rsync } from "../../src/methods/rsync.ts";
+import { scp } from "../../src/methods/scp.ts";
+import { sftp } from "../../src/methods/sftp.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { aDestination, ignoreBytes, makeSource, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
+import { has } from "../support/needs.ts";
+import { type SshdOptions, startSshd } from "../support/sshd.ts";
+import { durabilityFaults, straceArgs, traceThisProcess } from "../support/syscalls.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const signal = new AbortController().signal;
+
+interface Case {
+  readonly name: string;
+  readonly method: Method;
+  /** Null for the disks of this computer. */
+  readonly sshd: SshdOptions | null;
+}
+
+const CASES: readonly Case[] = [
+  { name: "local", method: local, sshd: null },
+  { name: "rsync", method: rsync, sshd: {} },
+  { name: "rsync without perl there", method: rsync, sshd: { without: ["perl"] } },
+  { name: "scp", method: scp, sshd: {} },
+  { name: "sftp", method: sftp, sshd: {} },
+  { name: "sftp without a shell there", method: sftp, sshd: { sftpOnly: true } },
+];
+
+for (const { name, method, sshd } of CASES) {
+  for (const count of [3, 30]) {
+    Deno.test({
+      name: `${name}: ${count} files are flushed before they are named, and their names before publish() returns`,
+      ignore: !has("strace", "root") || (sshd !== null && !has("sshd", "rsync")),
+      fn: async () => {
+        await using folder = await tempFolder();
+        await using stack = new AsyncDisposableStack();
+        const trace = folder.at("trace");
+        const server = sshd && stack.use(await startSshd({ ...sshd, through: ["strace", ...straceArgs(trace)] }));
+        if (server === null) stack.use(await traceThisProcess(trace));
+        const system = server?.configure(createSystem()) ?? createSystem();
+        const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+        const base = folder.at("base");
+        const place = server ? { host: "127.0.0.1", port: server.port } : {};
+        const session = stack.use(await method.connect(aDestination({ ...place, basePath: base }), context, signal));
+        await session.attach(true, signal);
+        const files = Array.from({ length: count }, (_, index) => `f${index}.fits`);
+        const sources = await Promise.all(
+          files.map((file, index) => makeSource(folder.at("source"), file, noise(2000, index + 1))),
+        );
+        const parcels = sources.map((source, index) => parcel(source, index));
+        await session.put(parcels, ignoreBytes, signal);
+        const items = parcels.map(({ staged }, index) => publication(staged, `new/night/${files[index]}`));
+        assertEquals((await session.publish(items, signal)).filter(({ published }) => !published), []);
+        // As it is now: what comes later comes too late.
+        const seen = await Deno.readTextFile(trace);
+        const byFile = sshd?.sftpOnly ?? false;
+        const { faults, names } = durabilityFaults(seen, { base, stagingRoot: STAGING, foldersByLaterFile: byFile });
+        assertEquals([faults, names], [[], count]);
+        // What is found there is flushed with the folders above it.
+        const before = seen.length;
+        await session.flush(items.map(({ target }) => target), signal);
+        const later = (await Deno.readTextFile(trace)).slice(before);
+        const { wasFlushed } = durabilityFaults(later, { base, stagingRoot: STAGING });
+        const expected = byFile ? [`${STAGING}/adopted.flush`] : [...items.map(({ target }) => target), "new/night", "new", "."];
+        assertEquals(expected.filter((path) => !wasFlushed(path)), []);
+        assert(later !== "");
+      },
+    });
+  }
+}
