@@ -11,7 +11,7 @@ const CALLS = "fsync,fdatasync,syncfs,sync,rename,renameat,renameat2,link,linkat
 
 /** Arguments of strace. Every flush takes a little longer than it needs, so that one that is not awaited comes too late for sure. */
 export function straceArgs(file: string): string[] {
-  const slow = ["fsync", "fdatasync", "syncfs"].flatMap((call) => ["-e", `inject=${call}:delay_exit=20000`]);
+  const slow = ["fsync", "fdatasync", "syncfs"].flatMap((call) => ["-e", `inject=${call}:delay_enter=50000`]);
   return ["-f", "-qq", "-y", "-s", "4096", "-e", "signal=none", "-e", `trace=${CALLS}`, ...slow, "-o", file];
 }
 
