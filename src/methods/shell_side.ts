@@ -8,6 +8,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import type { Ground, MethodContext, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
+import { flushScript } from "./publish_sh.ts";
 import type { Answer } from "./remote_shell.ts";
 import { shellDigest } from "./shell_digest.ts";
 import { shellFlush } from "./shell_flush.ts";
@@ -74,11 +75,15 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     const mode = directoryMode === null ? "" : ` && chmod ${directoryMode.toString(8)} ${shellQuote(base)} 2>&1`;
     const make = `[ -d ${shellQuote(base)} ] || { mkdir -p ${
       shellQuote(base)
-    } 2>&1${mode} && echo '${MADE}'; } || exit ${FAILED}\n`;
+    } 2>&1${mode} && made=1 && echo '${MADE}'; } || exit ${FAILED}\n`;
+    // A power cut must not take the folder itself away with all that is delivered into it. Folders above that may not be read are not ours.
+    const above = base.split("/").map((_, depth) => Array.from({ length: depth + 1 }, () => "..").join("/"));
+    const keep = `[ -z "$made" ] || (\n${flushScript(tools.flush, above)}) >/dev/null 2>&1\n`;
     // `cd` may be refused where the folder is there: dash does not say why, ls does.
     const look = `[ -e ${shellQuote(base)} ] && [ ! -d ${shellQuote(base)} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
     const leave = probe === undefined ? "" : `(umask 077; mkdir -p ${shellQuote(`${stagingRoot}/${probe}`)}) 2>/dev/null\n`;
-    const script = `${look}${create ? make : ""}cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\n${leave}${ASK_FOR_SPACE}`;
+    const enter = `cd ${shellQuote(base)} 2>&1 || exit ${NO_BASE}\n`;
+    const script = `made=\n${look}${create ? make : ""}${enter}${create ? keep : ""}${leave}${ASK_FOR_SPACE}`;
     const answer = await connection.run(script, signal);
     if (answer.status === NO_BASE) throw noBase(answer);
     if (answer.status !== 0) throw failed(`make the folder ${where}`, answer);

@@ -52,6 +52,9 @@ for (const { name, method, sshd } of CASES) {
         const place = server ? { host: "127.0.0.1", port: server.port } : {};
         const session = stack.use(await method.connect(aDestination({ ...place, basePath: base }), context, signal));
         await session.attach(true, signal);
+        // By SFTP alone it comes with the first file.
+        const above = durabilityFaults(await Deno.readTextFile(trace), { base, stagingRoot: STAGING }).wasFlushed("..");
+        assertEquals(above, !sshd?.sftpOnly);
         const files = Array.from({ length: count }, (_, index) => `f${index}.fits`);
         const sources = await Promise.all(
           files.map((file, index) => makeSource(folder.at("source"), file, noise(2000, index + 1))),
