@@ -3,7 +3,7 @@ import { park, send } from "../../src/domain/delivery.ts";
 import { verify } from "../../src/domain/receipt.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
-import { aClaim, aFailure, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, states } from "./makers.ts";
+import { aClaim, aFailure, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, someFacts, states } from "./makers.ts";
 
 const paths = (deliveries: readonly { source: { path: string } }[]) => deliveries.map(({ source }) => source.path);
 
@@ -136,6 +136,15 @@ Deno.test("record() stores the hashes read meanwhile", async () => {
   const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
   ledger.record([later(a!, NOW + 1), later(b!, NOW + 1)], NOW, new Map([[a!.id, { at: NOW, sha256: HASH }]]));
   assertEquals([ledger.hashOf(a!), ledger.hashOf(b!)], [HASH, null]);
+});
+
+Deno.test("record() puts a file up for another look where other bytes arrived than it was last seen with, and says so", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [freya, nas] = ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
+  const open = () => ledger.unknown("spring", [someFacts("a")], ["freya", "nas"]).recheck.length;
+  assertEquals([ledger.record([proven(freya!)], NOW, new Map([[freya!.id, HASH]])), open()], [false, 0]);
+  assertEquals([ledger.record([proven(nas!, "f".repeat(64))], NOW), open()], [true, 1]);
 });
 
 Deno.test("rememberHash() keeps one hash a version, for all its destinations", async () => {

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import type { System } from "../../src/system/system.ts";
+import type { System, WatchHint } from "../../src/system/system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
@@ -133,6 +133,35 @@ Deno.test({
     await Deno.writeFile(`${rig.root}/linked/through.fits`, image);
     await rig.write("own.fits", image);
     await rig.until(() => rig.admitted().length > 0, "the own file is admitted");
+    await rig.intake.scanNow();
+    assertEquals(rig.admitted(), ["own.fits"]);
+  },
+});
+
+Deno.test({
+  name: "intake() does not follow a hint through a symlink",
+  ignore: !posix,
+  fn: async () => {
+    // As watches of some systems give it, which follow symlinks themselves.
+    const hints: WatchHint[] = [{ kind: "other", paths: [] }];
+    await using rig = await intakeRig({
+      system: {
+        async *watch(root, _recursive, signal) {
+          while (!signal.aborted) {
+            const paths = ["linked/secret.fits", "own.fits"].map((name) => `${root}/${name}`);
+            if (hints.length === 0 && rig.told("scanned").length > 0) hints.push({ kind: "close", paths });
+            yield* hints.splice(0);
+            await new Promise((resolve) => setTimeout(resolve, 5));
+          }
+        },
+      },
+    });
+    await rig.folder.write("outside/secret.fits", image);
+    await Deno.symlink(rig.folder.at("outside"), `${rig.root}/linked`);
+    rig.start();
+    await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
+    await rig.write("own.fits", image);
+    await rig.until(() => rig.admitted().length > 0, "a file is admitted");
     await rig.intake.scanNow();
     assertEquals(rig.admitted(), ["own.fits"]);
   },

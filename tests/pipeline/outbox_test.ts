@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { failureRecord } from "../../src/domain/failure.ts";
+import { createSystem } from "../../src/system/create_system.ts";
 import { aFailure } from "../support/fake_method.ts";
 import { outboxRig } from "./outbox_rig.ts";
 
@@ -100,6 +101,34 @@ Deno.test("outbox() never publishes what arrived garbled; it sends it again", as
   assertEquals(rig.delivery("a.fits").attempts, 1);
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(rig.fake.texts(), { "a.fits": "alpha" });
+});
+
+Deno.test("outbox() reads a source again that did not match: what was remembered may be misread", async () => {
+  const real = createSystem();
+  let reads = 0;
+  await using rig = await outboxRig({
+    system: {
+      async hash(path, signal) {
+        const digest = await real.hash(path, signal);
+        return reads++ === 0 ? { ...digest, sha256: "0".repeat(64) } : digest;
+      },
+    },
+  });
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals([rig.fake.texts(), reads, rig.fake.calls.put], [{ "a.fits": "alpha" }, 2, 2]);
+});
+
+Deno.test("outbox() sends together no more than fits into the free space there", async () => {
+  await using rig = await outboxRig();
+  rig.fake.freeBytes = 10;
+  for (const name of ["a.fits", "b.fits"]) await rig.admit(name, "six by");
+  rig.start();
+  await rig.soon(() => rig.state("b.fits") === "deferred", "no room");
+  assertEquals([rig.state("a.fits"), rig.fake.texts()], ["delivered", { "a.fits": "six by" }]);
+  const { state } = rig.delivery("b.fits");
+  assertEquals(state.state === "deferred" && state.failure.code, "disk_full");
 });
 
 Deno.test("outbox() gives a file up after retry_attempts failures of its own", async () => {

@@ -78,6 +78,29 @@ Deno.test("sourceRemoval() keeps a source that is written again while its bytes 
   assertEquals([await isThere(rig), await rig.folder.read("data/a.fits")], [true, "omega"]);
 });
 
+Deno.test("sourceRemoval() takes nothing for removed while the watched folder is away", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await Deno.rename(rig.folder.at("data"), rig.folder.at("away"));
+  await removal(rig).pass(never);
+  assertEquals(rig.ledger.removable("spring", ["nas"], 10).length, 1);
+  await Deno.rename(rig.folder.at("away"), rig.folder.at("data"));
+  await removal(rig).pass(never);
+  assertEquals([await isThere(rig), rig.ledger.removable("spring", ["nas"], 10)], [false, []]);
+});
+
+Deno.test("sourceRemoval() removes nothing more once its job is stopped", async () => {
+  const stopping = new AbortController();
+  await using rig = await outboxRig();
+  await rig.admit("b.fits", "beta");
+  await delivered(rig);
+  await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
+  const tell = () => stopping.abort();
+  const job = aJob(rig.folder.at("data"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], { ...rig.tools, tell }).pass(stopping.signal);
+  assertEquals([await isThere(rig, "a.fits"), await isThere(rig, "b.fits")].toSorted(), [false, true]);
+});
+
 Deno.test("sourceRemoval() waits for every destination", async () => {
   await using rig = await outboxRig();
   await delivered(rig);
