@@ -31,6 +31,7 @@ function bench() {
       hash: () => disk.hash(),
     },
     ledger: {
+      admittedAt: () => null,
       unknown: () => ({ fresh: [], recheck: [] }),
       admit: (found) => (written.push(...found.map(({ source }) => source.path)), []),
       recheck: ({ source }) => (written.push(source.path), []),

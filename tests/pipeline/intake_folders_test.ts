@@ -162,8 +162,9 @@ Deno.test({
     await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
     await rig.write("own.fits", image);
     await rig.until(() => rig.admitted().length > 0, "a file is admitted");
-    await rig.intake.scanNow();
-    assertEquals(rig.admitted(), ["own.fits"]);
+    assertEquals([rig.admitted(), rig.told("changed").map((event) => "path" in event && event.path)], [["own.fits"], [
+      "own.fits",
+    ]]);
   },
 });
 
