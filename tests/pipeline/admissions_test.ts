@@ -41,6 +41,7 @@ function bench() {
     writers: { isLocal: () => Promise.resolve(true), of: () => Promise.resolve(() => "gone") },
     tell: () => {},
     methodOf: () => null,
+    loops: () => {},
     onError: (error) => {
       throw error;
     },
