@@ -143,7 +143,7 @@ Deno.test("record() puts a file up for another look where other bytes arrived th
   using ledger = openLedger(dir.path);
   const [freya, nas] = ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
   const open = () => ledger.unknown("spring", [someFacts("a")], ["freya", "nas"]).recheck.length;
-  assertEquals([ledger.record([proven(freya!)], NOW, new Map([[freya!.id, HASH]])), open()], [false, 0]);
+  assertEquals([ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]])), open()], [false, 0]);
   assertEquals([ledger.record([proven(nas!, "f".repeat(64))], NOW), open()], [true, 1]);
 });
 
