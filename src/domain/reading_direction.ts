@@ -10,9 +10,9 @@ export function isRightToLeft(text: string): boolean {
   return LETTERS.test(text);
 }
 
-/** A path cut behind each of its slashes. */
+/** The names in a path, and the slashes between them. */
 export function pathParts(path: string): string[] {
-  return path.split(/(?<=\/)/);
+  return path.split(/(\/)/).filter((part) => part !== "");
 }
 
 /** The blocks of Unicode that are kept for such scripts (UAX #9, DerivedBidiClass). */

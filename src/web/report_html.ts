@@ -103,8 +103,9 @@ ${rows.map((row) => `<tr>${row.map(cell).join("")}</tr>`).join("\n")}${last}
 function cell(value: Cell): string {
   if (typeof value === "number") return `<td class="number">${value}</td>`;
   if (typeof value === "string") return `<td>${text(value)}</td>`;
-  const parts = isRightToLeft(value.path) ? pathParts(value.path).map((part) => `<bdi>${text(part)}</bdi>`) : [text(value.path)];
-  return `<td class="path">${parts.join("")}</td>`;
+  const parts = isRightToLeft(value.path) ? pathParts(value.path) : null;
+  const shown = parts?.map((part) => part === "/" ? part : `<bdi>${text(part)}</bdi>`).join("") ?? text(value.path);
+  return `<td class="path">${shown}</td>`;
 }
 
 /** Names from disks may hold anything. */

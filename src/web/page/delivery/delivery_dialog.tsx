@@ -92,7 +92,7 @@ function Facts({ one }: { readonly one: DeliveryView }): JSX.Element {
       )}
       <dl>
         <Fact name="File" value={one.path} mono />
-        <Fact name="Went to" value={`${one.destination}: ${one.target}`} mono />
+        <Fact name="Destination" value={`${one.destination}: ${one.target}`} mono />
         <Fact name="Method" value={one.method} />
         <Fact name="Size" value={`${bytes(one.size)} (${count(one.size)} bytes)`} />
         {one.sha256 !== null && <Fact name="SHA-256" value={one.sha256} mono />}

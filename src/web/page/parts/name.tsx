@@ -25,7 +25,7 @@ export function Name({ text }: { readonly text: string }): JSX.Element {
           <PathText text={safe.slice(0, slash)} />
         </span>
       )}
-      <bdi class="name-head">{safe.slice(slash, cut)}</bdi>
+      {cut > slash && <bdi class="name-head">{safe.slice(slash, cut)}</bdi>}
       {cut < safe.length && <span class="name-tail">{safe.slice(cut)}</span>}
     </span>
   );
@@ -34,7 +34,7 @@ export function Name({ text }: { readonly text: string }): JSX.Element {
 /** A path as running text; its folders stay in their order, whatever script they are written in. */
 export function PathText({ text }: { readonly text: string }): JSX.Element {
   const safe = printable(text);
-  return <>{isRightToLeft(safe) ? pathParts(safe).map((part, at) => <bdi key={at}>{part}</bdi>) : safe}</>;
+  return <>{isRightToLeft(safe) ? pathParts(safe).map((part, at) => part === "/" ? part : <bdi key={at}>{part}</bdi>) : safe}</>;
 }
 
 /** Where the tail begins: never within a character. */
