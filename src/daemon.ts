@@ -49,7 +49,6 @@ export interface DaemonOptions {
 
 /** A daemon that runs. Disposing of it stops it as `stop` does, and waits for the end. */
 export interface Daemon extends DaemonControl, AsyncDisposable {
-  readonly settings: () => Settings;
   readonly ledger: Ledger;
   readonly events: EventStream;
   /** The address of the page with its token, for the start-up line; null without a page. Without the token where it is configured. */

@@ -24,7 +24,11 @@ export const forget = defineCommand({
     destination: argument(string({ metavar: "DEST" }), { description: plain("The former destination by its name") }),
   }),
   async run({ config, destination }, tools) {
-    const { settings, daemon } = await seekDaemon(config, tools);
+    const { settings, daemon, fault } = await seekDaemon(config, tools);
+    if (daemon === null && fault !== null) {
+      tools.stderr("Nothing is given up: what is configured cannot be told.\n");
+      return EXIT.usage;
+    }
     const { count, jobs } = await daemon?.forget(destination) ?? forgetHere(settings, destination, tools);
     const elsewhere = settings.jobs.some((job) => job.destinations.some(({ name }) => name === destination));
     const of = jobs.length > 1 || elsewhere ? ` of job ${jobs.map(printable).join(" and ")}` : "";

@@ -8,13 +8,14 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
-import { loadSettings } from "../config/load.ts";
+import { glanceSettings } from "../config/glance.ts";
 import type { DeliveryQuery, DeliveryRow, Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { CSV_HEAD, csvLine } from "../web/delivery_csv.ts";
 import { deliveryJson } from "../web/delivery_json.ts";
 import type { NotSent } from "../web/status_report.ts";
 import { columnsOf, defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { failureText } from "./failure_text.ts";
 import { historyLine } from "./history_text.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption } from "./night.ts";
@@ -50,7 +51,8 @@ export const history = defineCommand({
       tools.stderr("Say --json or --csv, not both.\n");
       return EXIT.usage;
     }
-    const { stateDirectory, jobs } = await loadSettings(input.config, tools.cwd, tools.system);
+    const { settings: { stateDirectory, jobs }, fault } = await glanceSettings(input.config, tools.cwd, tools.system);
+    if (fault !== null) tools.stderr(`Warning: ${failureText(fault).text}\n`);
     using ledger = openLedger(stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
     const { job, destination, search } = input;
     const places = ledger.places();

@@ -8,13 +8,13 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
+import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
-import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { checkName } from "./known_name.ts";
 import { configOption } from "./options.ts";
-import { seekDaemon, whoAsks } from "./seek_daemon.ts";
+import { seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 
 const parser = object({
   config: configOption,
@@ -29,9 +29,9 @@ export const pause = defineCommand({
   help: "Send nothing to a destination, or to all, until it is resumed",
   parser,
   async run({ config, destination = null }, tools) {
-    const { settings, daemon } = await seekDaemon(config, tools);
+    const sought = await seekDaemon(config, tools);
     const by = whoAsks(tools);
-    const names = await daemon?.pause(destination, by) ?? setPaused(settings, destination, by, tools);
+    const names = await sought.daemon?.pause(destination, by) ?? setPaused(sought, destination, by, tools);
     tools.stderr(`Paused: ${names.map(printable).join(", ")}. Files are still collected; resume sends them.\n`);
     return EXIT.done;
   },
@@ -45,20 +45,30 @@ export const resume = defineCommand({
     "A destination that is named here while it holds because its disk is missing takes the folder that is there now for the right one.",
   parser,
   async run({ config, destination = null }, tools) {
-    const { settings, daemon } = await seekDaemon(config, tools);
-    const names = await daemon?.resume(destination) ?? setPaused(settings, destination, null, tools);
-    const when = daemon === null ? " No daemon runs: files are sent when one does." : "";
+    const sought = await seekDaemon(config, tools);
+    const names = await sought.daemon?.resume(destination) ?? setPaused(sought, destination, null, tools);
+    const when = sought.daemon === null ? " No daemon runs: files are sent when one does." : "";
     tools.stderr(`Resumed: ${names.map(printable).join(", ")}.${when}\n`);
     return EXIT.done;
   },
 });
 
 /** Without a daemon: in the ledger, where the next one finds it. */
-function setPaused(settings: Settings, destination: string | null, by: string | null, tools: Tools): readonly string[] {
-  const known = [...new Set(settings.jobs.flatMap((job) => job.destinations).map(({ name }) => name))];
+function setPaused(sought: Sought, destination: string | null, by: string | null, tools: Tools): readonly string[] {
+  const known = destinationsOf(sought);
   if (destination !== null) checkName("destination", destination, known);
   const names = destination === null ? known : [destination];
-  using ledger = openLedger(settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  using ledger = openLedger(sought.settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
   for (const name of names) ledger.setPaused(name, by);
   return names;
+}
+
+/** Their names; what cannot be read of a configuration with a fault is known from what was sent. */
+function destinationsOf({ settings: { jobs, stateDirectory }, fault }: Sought): readonly string[] {
+  const configured = jobs.flatMap((job) => job.destinations).map(({ name }) => name);
+  if (fault === null) return [...new Set(configured)];
+  using ledger = openLedger(stateDirectory, { readOnly: true });
+  const known = [...new Set([...configured, ...ledger.places().map((place) => place.destination)])];
+  if (known.length > 0) return known;
+  throw new Failure("configuration", "No destination is known", { hint: "Mend the configuration first." });
 }

@@ -5,8 +5,9 @@
  */
 import { object } from "@optique/core/constructs";
 import { defineCommand, EXIT } from "./command.ts";
+import { failureText } from "./failure_text.ts";
 import { configOption } from "./options.ts";
-import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
+import { sayNoDaemon, seekQuietly } from "./seek_daemon.ts";
 
 /** Exit code 2 where the configuration has a fault, 4 without a daemon. */
 export const reload = defineCommand({
@@ -14,12 +15,16 @@ export const reload = defineCommand({
   help: "Let the running daemon read its configuration again",
   parser: object({ config: configOption }),
   async run({ config }, tools) {
-    // A configuration with a mistake is told from here, line by line; the daemon is left as it is.
-    const { settings, daemon } = await seekDaemon(config, tools);
-    if (daemon === null) return sayNoDaemon(tools, settings);
+    // What is wrong with the configuration is told once, by the daemon that cannot use it.
+    const { settings, daemon, fault } = await seekQuietly(config, tools);
+    if (daemon === null) {
+      if (fault !== null) tools.stderr(failureText(fault).text);
+      return sayNoDaemon(tools, settings);
+    }
     const { ok, message } = await daemon.reload();
     // Not made printable: messages about a configuration have several lines and are safe already.
     tools.stderr(`${message}\n`);
+    if (!ok) tools.stderr("The daemon is keeping its current configuration.\n");
     return ok ? EXIT.done : EXIT.usage;
   },
 });

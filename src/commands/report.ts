@@ -7,14 +7,12 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { loadSettings } from "../config/load.ts";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open_ledger.ts";
 import type { Session } from "../methods/method.ts";
-import { findDaemon } from "../web/control_client.ts";
 import { NOBODY, NOT_YET, notTaken, whyNothingGoes, whyOf } from "../web/not_taken.ts";
 import { type Delivered, type Look, morningReport } from "../web/morning_report.ts";
 import { nightToReport } from "../web/night_to_report.ts";
@@ -26,6 +24,7 @@ import { askDestination } from "./ask_destination.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { nightOf } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { seekDaemon } from "./seek_daemon.ts";
 
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
 export const report = defineCommand({
@@ -49,20 +48,26 @@ export const report = defineCommand({
       tools.stderr("Say --json or --html, not both.\n");
       return EXIT.usage;
     }
-    const settings = await loadSettings(config, tools.cwd, tools.system);
+    const { settings, daemon, fault } = await seekDaemon(config, tools);
     using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
     const now = tools.system.now();
-    const daemon = await findDaemon({ stateDirectory: settings.stateDirectory, system: tools.system }, tools.signal);
+    // What could be made out of a faulty file may lack a destination, or a pattern: nothing is called well by that.
+    const isWhole = fault === null || daemon !== null;
+    const jobs = isWhole ? settings.jobs : [];
     const givenUp = daemon === null ? [] : (await daemon.live()).givenUp;
     const why = whyOf(givenUp, daemon === null ? NOBODY : NOT_YET);
     const destinations = (await daemon?.status())?.destinations;
-    const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, settings.jobs, now), {
+    const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, jobs, now), {
       ledger,
       replacedLater: ledger.replaced,
       system: tools.system,
-      jobs: settings.jobs,
+      jobs,
+      ...(isWhole ? {} : { notAmongJobs: UNUSABLE }),
       now,
-      notTaken: (night, saw) => notTaken(night, { ledger, system: tools.system, jobs: settings.jobs, why, saw }, tools.signal),
+      notTaken: async (night, saw) => {
+        if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot look into the watched folders: ${UNUSABLE}`] };
+        return await notTaken(night, { ledger, system: tools.system, jobs, why, saw }, tools.signal);
+      },
       whyWaiting: destinations === undefined ? () => NOBODY_SENDS : whyNothingGoes(destinations),
       look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),
     });
@@ -73,6 +78,8 @@ export const report = defineCommand({
     return made.all_well ? EXIT.done : EXIT.notDelivered;
   },
 });
+
+const UNUSABLE = "the configuration cannot be used";
 
 /** Why a delivery waits where no daemon runs. */
 const NOBODY_SENDS = { ...NOBODY, message: "no daemon runs that could send it" };

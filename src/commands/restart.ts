@@ -15,7 +15,8 @@ import { stopDaemon, whoStartsIt } from "./stop.ts";
 /** How long a service manager may take to start it again, milliseconds: systemd and launchd wait ten seconds. */
 const TAKE_OVER_MS = 20_000;
 
-/** Waits 20 s for an installed service to start it again; without one it runs here at once. Exit code 1 where it does not end. */
+/** Waits 20 s for an installed service to start it again; without one it runs here at once. Exit code 1 where it does not end, 2 where
+ * it could not start again: then it is left running. */
 export const restart = defineCommand({
   name: "restart",
   help: "End the running daemon and start it again",
@@ -23,7 +24,11 @@ export const restart = defineCommand({
     "Where a service manager looks after the daemon, it starts it again; otherwise the daemon runs here, in the foreground.",
   parser: object({ config: configOption }),
   async run({ config }, tools) {
-    const { settings, daemon } = await seekDaemon(config, tools);
+    const { settings, daemon, fault } = await seekDaemon(config, tools);
+    if (fault !== null) {
+      tools.stderr("Not restarted: it could not start again.\n");
+      return EXIT.usage;
+    }
     if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
     const service = daemon === null ? null : await whoStartsIt(settings, tools);
     if (service !== null && await startedAgain(service, settings, tools)) return EXIT.done;

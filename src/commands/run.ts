@@ -4,8 +4,11 @@
  *
  * @module
  */
-import { loadSettings, readConfig } from "../config/load.ts";
+import { withoutFile } from "../config/glance.ts";
+import { loadSettings, readConfig, surroundingsOf } from "../config/load.ts";
+import { rememberPlace } from "../config/remembered.ts";
 import { type Daemon, startDaemon } from "../daemon.ts";
+import { reasonOf } from "../domain/reason.ts";
 import type { Settings } from "../domain/settings.ts";
 import { type Console, openConsole } from "./console.ts";
 import { autoReload } from "./auto_reload.ts";
@@ -53,11 +56,22 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
       );
       return EXIT.otherInstance;
     }
+    await rememberPlaceOf(daemon, system);
     hangup.act = () => void daemon.reload();
     if (hangup.early) hangup.act();
     return await attend(daemon, shown, input, tools);
   } finally {
     takeBack();
+  }
+}
+
+/** So that commands find it, and its ledger, when its file cannot tell where they are. */
+async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise<void> {
+  try {
+    await rememberPlace(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
+  } catch (error) {
+    const message = `Cannot note where the state directory of this configuration is: ${reasonOf(error)}`;
+    daemon.events.tell({ type: "notice", level: "debug", message });
   }
 }
 

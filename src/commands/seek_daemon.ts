@@ -1,21 +1,72 @@
 /**
- * What the commands that talk to a daemon begin with: the settings, and the daemon that runs with them.
+ * What the commands that talk to a daemon begin with: the settings, and the daemon that runs with them. A configuration that has
+ * been spoilt or deleted is a warning to them: a running daemon is asked what it goes by.
  *
  * @module
  */
-import { loadSettings } from "../config/load.ts";
+import { glanceSettings } from "../config/glance.ts";
+import { Failure } from "../domain/failure.ts";
 import type { Settings } from "../domain/settings.ts";
 import { type DaemonClient, findDaemon } from "../web/control_client.ts";
 import { EXIT, type Tools } from "./command.ts";
+import { failureText } from "./failure_text.ts";
 
-/** The settings of this configuration and the running daemon, null where none runs. */
-export async function seekDaemon(
-  config: string | undefined,
-  tools: Tools,
-): Promise<{ readonly settings: Settings; readonly daemon: DaemonClient | null }> {
-  const settings = await loadSettings(config, tools.cwd, tools.system);
+/** The settings and the daemon that runs with them. */
+export interface Sought {
+  /** Of the configuration; where that has a fault, those the daemon goes by, or without a daemon what could be made out. */
+  readonly settings: Settings;
+  /** Null where none runs. */
+  readonly daemon: DaemonClient | null;
+  /** Why the configuration cannot be used; null where it can. */
+  readonly fault: Failure | null;
+}
+
+/**
+ * Finds both; a fault of the configuration is printed as a warning.
+ *
+ * @throws {Failure} what `glanceSettings()` and `findDaemon()` throw, and `configuration` where another daemon may be meant.
+ */
+export async function seekDaemon(config: string | undefined, tools: Tools): Promise<Sought> {
+  const sought = await seekQuietly(config, tools);
+  if (sought.fault !== null) tools.stderr(warning(sought, sought.fault));
+  return sought;
+}
+
+/** As {@linkcode seekDaemon}, for a command that tells the fault itself. */
+export async function seekQuietly(config: string | undefined, tools: Tools): Promise<Sought> {
+  const { system, signal } = tools;
+  const { settings, fault, guessed, former } = await glanceSettings(config, tools.cwd, system);
   const { stateDirectory } = settings;
-  return { settings, daemon: await findDaemon({ stateDirectory, system: tools.system }, tools.signal) };
+  const daemon = await findDaemon({ stateDirectory, system }, signal);
+  if (fault === null) {
+    return daemon === null && former !== null ? await seekFormer(settings, former, tools) : { settings, daemon, fault };
+  }
+  if (daemon === null) return { settings, daemon, fault };
+  const { hasPage, ...inForce } = await daemon.settings();
+  if (guessed && settings.file !== null && inForce.file !== settings.file) {
+    tools.stderr(failureText(fault).text);
+    throw new Failure("configuration", `Cannot tell the state directory of "${settings.file}"`, {
+      hint: `The daemon of "${stateDirectory}" runs with another configuration: -c ${inForce.file}`,
+    });
+  }
+  return { settings: { ...settings, ...inForce, web: hasPage ? settings.web : null }, daemon, fault };
+}
+
+/** A daemon that was started before its state_directory was changed is still the daemon of this file. */
+async function seekFormer(settings: Settings, former: string, tools: Tools): Promise<Sought> {
+  const daemon = await findDaemon({ stateDirectory: former, system: tools.system }, tools.signal);
+  if (daemon === null || (await daemon.settings()).file !== settings.file) return { settings, daemon: null, fault: null };
+  tools.stderr(
+    `Warning: state_directory has been changed. The running daemon still uses "${former}"; restart it to use the new one.\n`,
+  );
+  return { settings: { ...settings, stateDirectory: former }, daemon, fault: null };
+}
+
+function warning({ daemon, settings }: Sought, fault: Failure): string {
+  const consequence = daemon === null
+    ? `No daemon can start with this configuration. What follows is from the state directory "${settings.stateDirectory}".`
+    : `The running daemon is keeping its current configuration${settings.file === null ? "" : ` ("${settings.file}")`}.`;
+  return `Warning: ${failureText(fault).text}${consequence}\n\n`;
 }
 
 /** Says that none runs, and what would help; returns the exit code for it. */

@@ -14,7 +14,7 @@ import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./status_text.ts";
 
-/** Exit code 4 without a daemon, also where the ledger could be read; with `--check` 1 where one runs and not all is well. */
+/** Exit code 4 without a daemon, also where the ledger could be read; with `--check` 1 where one runs and not all is well, its configuration included. */
 export const status = defineCommand({
   name: "status",
   help: "Show how the daemon and its destinations are",
@@ -24,7 +24,7 @@ export const status = defineCommand({
     check: option("--check", { description: plain("For monitoring: exit with 1 unless all is well, with 4 if no daemon runs") }),
   }),
   async run({ config, json, check }, tools) {
-    const { settings, daemon } = await seekDaemon(config, tools);
+    const { settings, daemon, fault } = await seekDaemon(config, tools);
     const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
     if (daemon !== null) {
       const report = await daemon.status();
@@ -34,11 +34,15 @@ export const status = defineCommand({
         // A daemon of an older version, before it is restarted, tells of none.
         say(statusText(report, { ...room, live, strays: live.strays ?? [] }), tools);
       }
-      return check && !report.all_well ? EXIT.notDelivered : EXIT.done;
+      return check && (fault !== null || !report.all_well) ? EXIT.notDelivered : EXIT.done;
     }
     using ledger = openLedger(settings.stateDirectory, { readOnly: true });
     const report = restingReport(VERSION, settings, ledger);
-    const left = strays(ledger, settings.jobs).map((stray) => ({ ...stray, counts: atRest(stray.counts) }));
+    // With a fault in it nobody can say what is not configured any more.
+    const left = (fault === null ? strays(ledger, settings.jobs) : []).map((stray) => ({
+      ...stray,
+      counts: atRest(stray.counts),
+    }));
     if (json) tools.stdout(asJson(report));
     else say(statusText(report, { ...room, live: null, strays: left }), tools);
     return sayNoDaemon(tools, settings);

@@ -6,9 +6,8 @@
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/reason.ts";
 import type { Settings } from "../domain/settings.ts";
-import { ConfigError } from "./config_error.ts";
 import { decode } from "./decode.ts";
-import { type ConfigKind, parseConfig } from "./parse_settings.ts";
+import { type ConfigKind, notUnderstood, understand, type Understood } from "./parse_settings.ts";
 import type { Resolved } from "./resolve.ts";
 import { findConfigFile } from "./search_path.ts";
 import type { ConfigFiles, Surroundings } from "./surroundings.ts";
@@ -29,11 +28,18 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
   return await readConfig(await findConfigFile(named, cwd, system), system);
 }
 
+/** What reading a file at a known path takes. */
+type Reading = Surroundings & Pick<ConfigFiles, "readBytes"> & Partial<Pick<ConfigFiles, "followedFacts">>;
+
 /** Reads one file, for a reload: the path is absolute and known. */
-export async function readConfig(
-  path: string,
-  system: Surroundings & Pick<ConfigFiles, "readBytes"> & Partial<Pick<ConfigFiles, "followedFacts">>,
-): Promise<Resolved> {
+export async function readConfig(path: string, system: Reading): Promise<Resolved> {
+  const { resolved, fault } = await understandFile(path, system);
+  if (fault !== null) throw fault;
+  return resolved;
+}
+
+/** As {@linkcode readConfig}, but what is wrong with the file is part of the answer. @throws {Failure} where it cannot be read. */
+export async function understandFile(path: string, system: Reading): Promise<Understood> {
   let bytes: Uint8Array;
   try {
     bytes = await system.readBytes(path);
@@ -43,19 +49,22 @@ export async function readConfig(
       cause,
     });
   }
+  const around = await surroundingsOf(system);
   const decoded = decode(bytes);
-  if ("fault" in decoded) throw new ConfigError(path, [{ ...decoded.fault, key: "" }]);
-  return parseConfig(decoded.text, path, kindOf(path), await besideTheService(system));
+  if ("text" in decoded) return understand(decoded.text, path, kindOf(path), around);
+  return notUnderstood(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
 }
 
 /** Where `install-service` lets systemd keep the state of the computer's service. */
-const SERVICE_STATE = "/var/lib/image-transfer";
+export const SERVICE_STATE = "/var/lib/image-transfer";
 
 /**
  * Commands typed in a shell mean the state of the installed service, when this account is the one that runs it (nobody else
  * sees into that folder).
  */
-async function besideTheService(system: Surroundings & Partial<Pick<ConfigFiles, "followedFacts">>): Promise<Surroundings> {
+export async function surroundingsOf(
+  system: Surroundings & Partial<Pick<ConfigFiles, "followedFacts">>,
+): Promise<Surroundings> {
   if (system.platform !== "linux" || system.env("STATE_DIRECTORY") || system.followedFacts === undefined) return system;
   const lock = await system.followedFacts(`${SERVICE_STATE}/lock`).catch(() => null);
   if (lock === null) return system;

@@ -29,26 +29,61 @@ export function parseSettings(text: string, fileName: string, kind: ConfigKind, 
 
 /** As {@linkcode parseSettings}, and the whole in the notation of a configuration file. */
 export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Resolved {
+  const { resolved, fault } = understand(text, fileName, kind, around);
+  if (fault !== null) throw fault;
+  return resolved;
+}
+
+/** A text as far as it can be understood. */
+export interface Understood {
+  /** Where there is a fault: what could be made out, with defaults for the rest. */
+  readonly resolved: Resolved;
+  /** The state directory that the text names; null where it names none, or it cannot be made out. */
+  readonly stateDirectory: string | null;
+  /** Everything that is wrong; null where nothing is. */
+  readonly fault: ConfigError | null;
+}
+
+/** As {@linkcode parseConfig}, but what is wrong is part of the answer. */
+export function understand(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Understood {
   const source = kind === "toml" ? parseToml(text) : parseYaml(text);
-  if (source.faults.length > 0) throw new ConfigError(fileName, source.faults.map((fault) => ({ ...fault, key: "" })));
-  const found: { path: Path; message: string }[] = [];
-  const report = (path: Path, message: string) => found.push({ path, message });
+  if (source.faults.length > 0) return notUnderstood(text, fileName, kind, around, source.faults);
   if (!isSection(source.value)) {
     const empty = source.value === null || source.value === undefined;
-    report(
-      [],
-      empty
-        ? 'the configuration is empty; "image-transfer init" writes one to begin with'
-        : "a configuration is a list of keys and values, like watch_path: ~/images",
-    );
-    throw new ConfigError(fileName, problems(found, source, new Origins()));
+    const message = empty
+      ? 'the configuration is empty; "image-transfer init" writes one to begin with'
+      : "a configuration is a list of keys and values, like watch_path: ~/images";
+    return notUnderstood(text, fileName, kind, around, [{ ...source.locate([]), message }]);
   }
+  const found: { path: Path; message: string }[] = [];
+  const report = (path: Path, message: string) => found.push({ path, message });
   const tree: Tree = isSeed2(source.value) ? fromSeed2(source.value, report) : { root: source.value, origins: new Origins() };
   tidy(tree, report);
   const wrong = check(tree.root, report);
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
-  if (found.length > 0) throw new ConfigError(fileName, problems(found, source, tree.origins));
-  return resolved;
+  const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree.origins));
+  // What is wrong was taken out of the tree, or has come to nothing.
+  const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
+  return { resolved, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
+}
+
+/** Of a text with faults in its notation: all defaults, no jobs, and the state directory, where a line of its own names it. */
+export function notUnderstood(
+  text: string,
+  fileName: string,
+  kind: ConfigKind,
+  around: Surroundings,
+  faults: Source["faults"],
+): Understood {
+  const fault = new ConfigError(fileName, faults.map((fault) => ({ ...fault, key: "" })));
+  const line = /^[ \t]*(["']?state_directory["']?[ \t]*[:=].*?)[ \t]*,?[ \t]*$/m.exec(text)?.[1] ?? "";
+  const { value } = kind === "toml" ? parseToml(line) : parseYaml(line);
+  const written = isSection(value) ? value["state_directory"] : undefined;
+  // Bytes that are no text: the folder would be another.
+  const root = typeof written === "string" && !written.includes("\uFFFD") ? { jobs: [], state_directory: written } : { jobs: [] };
+  const resolved = resolve(root, fileName, { around, report: () => {}, wrong: new Set(), placeOf: (path) => path });
+  const { stateDirectory } = resolved.settings;
+  return { resolved, stateDirectory: "state_directory" in root && stateDirectory !== "" ? stateDirectory : null, fault };
 }
 
 /** Each problem with its line, in the order of lines; told once. */

@@ -11,7 +11,7 @@ import type { Forgotten } from "../ledger/strays.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
-import type { LiveReport, Opening } from "./daemon_control.ts";
+import type { InForce, LiveReport, Opening } from "./daemon_control.ts";
 import type { StatusReport } from "./status_report.ts";
 
 /** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */
@@ -20,6 +20,8 @@ export interface DaemonClient {
   readonly version: string;
   /** Where its page is; null without one. */
   readonly url: string | null;
+  /** What it goes by, whatever its file says now. */
+  settings(): Promise<InForce>;
   status(): Promise<StatusReport>;
   live(): Promise<LiveReport>;
   /** Asks for a clean stop; `false` when it does not end within `waitMs`. */
@@ -100,6 +102,7 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     pid: file.pid,
     version: file.version,
     url: file.url,
+    settings: () => must("GET", "/settings"),
     status: () => must("GET", "/status"),
     live: () => must("GET", "/live"),
     reload: () => must("POST", "/reload", {}),
@@ -140,6 +143,7 @@ function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientO
     try {
       const answer = await system.askLocal(file.port, question, either.signal);
       if (answer.headers.get(PID_HEADER) !== String(file.pid)) return null;
+      if (answer.status === 404) throw otherVersion(file.version);
       const content: unknown = JSON.parse(answer.text);
       if (answer.status === 200) return content;
       throw failureOf(content);
@@ -173,6 +177,12 @@ function notAllowed(path: string, cause: unknown): unknown {
 function hangs(pid: number, ms: number): Failure {
   return new Failure("timeout", `The daemon (process ${pid}) has not answered for ${ms / 1000} s: it hangs, or is very busy`, {
     hint: "Try again; if it stays so, end that process and start it again: nothing is lost by that.",
+  });
+}
+
+function otherVersion(version: string): Failure {
+  return new Failure("configuration", `The running daemon, version ${version}, does not know this request`, {
+    hint: "Restart it: it is of another version than this command.",
   });
 }
 

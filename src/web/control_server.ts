@@ -8,9 +8,10 @@ import { type Context, Hono } from "hono";
 import * as z from "zod";
 import { eitherSignal } from "../domain/either_signal.ts";
 import { Failure } from "../domain/failure.ts";
+import type { Settings } from "../domain/settings.ts";
 import type { System } from "../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER } from "./control_file.ts";
-import type { DaemonControl } from "./daemon_control.ts";
+import type { DaemonControl, InForce } from "./daemon_control.ts";
 
 /** Where `control.json` is written, and what stands in it. */
 export interface ControlServerOptions {
@@ -95,6 +96,7 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
     c.header(PID_HEADER, String(pid));
   });
   app.get("/status", async (c) => c.json(await control.status()));
+  app.get("/settings", (c) => c.json(inForce(control.settings())));
   app.get("/live", (c) => c.json(control.live()));
   app.post("/opening", (c) => c.json({ opening: control.opening() }));
   app.post("/stop", (c) => {
@@ -121,6 +123,10 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
     return c.json({ error: { code: "internal", message: "Internal error: see the daemon's log", hint: "" } }, 500);
   });
   return app;
+}
+
+function inForce({ file, stateDirectory, jobs, shutdownTimeoutMs, web }: Settings): InForce {
+  return { file, stateDirectory, jobs, shutdownTimeoutMs, hasPage: web !== null };
 }
 
 async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {

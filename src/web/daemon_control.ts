@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Settings } from "../domain/settings.ts";
 import type { Forgotten, Stray } from "../ledger/strays.ts";
 import type { Running } from "../notify/running.ts";
 import type { StatusReport } from "./status_report.ts";
@@ -39,8 +40,15 @@ export interface Opening {
   readonly shown: string;
 }
 
+/** What a running daemon goes by; of its configuration nothing that is secret. */
+export interface InForce extends Pick<Settings, "file" | "stateDirectory" | "jobs" | "shutdownTimeoutMs"> {
+  readonly hasPage: boolean;
+}
+
 /** Every call may throw a `Failure`: the asker sees its message and hint. */
 export interface DaemonControl {
+  /** The settings in force. */
+  settings(): Settings;
   status(): StatusReport | Promise<StatusReport>;
   live(): LiveReport;
   /** Asks for a clean stop and comes back at once; the daemon ends within its `shutdown_timeout_seconds`. */

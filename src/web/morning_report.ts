@@ -84,6 +84,8 @@ export interface ReportTools {
   readonly replacedLater?: (job: string, destination: string) => readonly number[];
   readonly system: Pick<System, "sleep">;
   readonly jobs: readonly Job[];
+  /** Why a destination that no job has cannot be asked: that it is not configured any more, unless given. */
+  readonly notAmongJobs?: string;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   /** The images of the night that the ledger does not know; `saw` hears of each. */
@@ -194,7 +196,7 @@ async function presence(
 ): Promise<Presence> {
   const unknown = (problem: string): Presence => ({ present: null, hashed: false, wrong_count: 0, wrong: [], problem });
   const destination = tools.jobs.find((one) => one.name === job)?.destinations.find((one) => one.name === name);
-  if (destination === undefined) return unknown("it is not configured any more");
+  if (destination === undefined) return unknown(tools.notAmongJobs ?? "it is not configured any more");
   const wrong: ReportDestination["wrong"][number][] = [];
   let [present, wrongCount] = [0, 0];
   const seen: Delivered = {

@@ -347,7 +347,7 @@ Deno.test("reload passes on what the daemon says; a refused configuration exits 
   assertEquals((await image_transfer(dir, "reload")).code, 0);
   ok = false;
   const { code, stderr } = await image_transfer(dir, "reload");
-  assertEquals([code, stderr], [2, 'c.yaml:3:1: unknown key "x"\n']);
+  assertEquals([code, stderr], [2, 'c.yaml:3:1: unknown key "x"\nThe daemon is keeping its current configuration.\n']);
 });
 
 Deno.test("sync names the jobs; an unknown one is told by the daemon", async () => {

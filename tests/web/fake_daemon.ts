@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withoutFile } from "../../src/config/glance.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { controlServer } from "../../src/web/control_server.ts";
 import type { DaemonControl } from "../../src/web/daemon_control.ts";
@@ -44,6 +45,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
   const errors: unknown[] = [];
   const end = new AbortController();
   const control: DaemonControl = {
+    settings: () => ({ ...withoutFile({ platform: "linux", home: "/", env: () => undefined }), stateDirectory }),
     status: () => statusReport(STATUS),
     live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: [] }),
     stop(reason) {
