@@ -29,18 +29,22 @@ function needsPerson({ jobs, destinations, failed }: HeadlineParts): Headline | 
     const { code, message, hint } = first.state.failure;
     const alike = unique(held.filter(({ state }) => state.state === "on_hold" && state.failure.code === code));
     const others = unique(held).filter((name) => !alike.includes(name));
-    const rest = others.length === 0 ? "" : `; ${hold(others)} too, and Trouble tells why`;
-    return { level: "bad", text: `${hold(alike)}: ${message}${rest}`, advice: hint };
+    const rest = others.length === 0 ? "" : `; ${onHold(others)} too: see Trouble`;
+    return { level: "bad", text: `${onHold(alike)}: ${message}${rest}`, advice: hint };
   }
   const blind = jobs.find(({ failure }) => failure !== null);
   if (blind?.failure) {
-    return { level: "bad", text: `${blind.job.watchPath} is not watched: ${blind.failure.message}`, advice: blind.failure.hint };
+    return {
+      level: "bad",
+      text: `${blind.job.watchPath} cannot be watched: ${blind.failure.message}`,
+      advice: blind.failure.hint,
+    };
   }
   if (failed === 0) return null;
   return {
     level: "bad",
     text: failed === 1 ? "1 image could not be delivered" : `${failed} images could not be delivered`,
-    advice: "Trouble tells why, and what to do.",
+    advice: "See Trouble for the reasons and what to do.",
   };
 }
 
@@ -49,26 +53,37 @@ function goesOnByItself({ jobs, destinations, underway }: HeadlineParts): Headli
   const wait = underway === 0 ? "" : `; ${underway} ${underway === 1 ? "delivery waits" : "deliveries wait"}`;
   if (away[0]?.state.state === "backing_off") {
     const text = `${list(unique(away))} cannot be reached${wait}`;
-    return { level: "warning", text, advice: `${away[0].state.failure.message}. It is tried again by itself.` };
+    return { level: "warning", text, advice: `${away[0].state.failure.message}. image-transfer retries automatically.` };
   }
   const paused = destinations.filter(({ state }) => state.state === "paused");
   if (paused[0]?.state.state === "paused") {
     const names = unique(paused);
     const text = `${list(names)} ${names.length === 1 ? "is" : "are"} paused by ${paused[0].state.by}${wait}`;
-    return { level: "warning", text, advice: "Resume when files may be sent again." };
+    return { level: "warning", text, advice: "Resume it when files may be sent again." };
   }
   const givenUp = jobs.flatMap(({ waiting }) => waiting).filter(({ reason }) => reason === "incomplete" || reason === "refused");
   const incomplete = givenUp.filter(({ reason }) => reason === "incomplete").length;
-  if (givenUp.length === 0) return null;
-  return { level: "warning", text: notTaken(incomplete, givenUp.length - incomplete), advice: "Trouble tells which, and why." };
+  const unmatched = jobs.filter(({ unmatched }) => unmatched !== null).map(({ job }) => job.watchPath);
+  if (givenUp.length === 0) {
+    return unmatched.length === 0 ? null : {
+      level: "warning",
+      text: `None of the files in ${list(unmatched)} matches the patterns`,
+      advice: "Nothing is sent from there. See Trouble for an example.",
+    };
+  }
+  return {
+    level: "warning",
+    text: notTaken(incomplete, givenUp.length - incomplete),
+    advice: "See Trouble for the files and the reasons.",
+  };
 }
 
 function notTaken(incomplete: number, refused: number): string {
   const all = incomplete + refused;
   const files = all === 1 ? "1 file" : `${all} files`;
-  if (incomplete === 0) return `${files} cannot be taken`;
-  if (refused > 0) return `${files} were not taken`;
-  return all === 1 ? `${files} was not taken: it is incomplete` : `${files} were not taken: they are incomplete`;
+  if (incomplete === 0) return `${files} ${all === 1 ? "was" : "were"} rejected`;
+  if (refused === 0) return `${files} ${all === 1 ? "is" : "are"} incomplete`;
+  return `${files} were not sent: ${incomplete} incomplete, ${refused} rejected`;
 }
 
 function inHand({ tonight, underway }: HeadlineParts): Headline | null {
@@ -96,8 +111,8 @@ function allAcross({ tonight, destinations }: HeadlineParts): Headline {
   };
 }
 
-function hold(names: readonly string[]): string {
-  return `${list(names)} ${names.length === 1 ? "holds" : "hold"}`;
+function onHold(names: readonly string[]): string {
+  return `${list(names)} ${names.length === 1 ? "is" : "are"} on hold`;
 }
 
 function unique(destinations: readonly DestinationNow[]): string[] {

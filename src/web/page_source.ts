@@ -9,6 +9,7 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { Unmatched } from "../pipeline/unmatched.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
 /** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
@@ -17,6 +18,8 @@ export interface JobNow {
   /** How it is watched; null while it is not. */
   readonly how: "events" | "poll" | null;
   readonly failure: FailureRecord | null;
+  /** The files that are there where the patterns have wanted none so far; null otherwise. */
+  readonly unmatched: Unmatched | null;
   /** Files that are not finished, or were given up. */
   readonly waiting: readonly {
     readonly path: string;

@@ -31,6 +31,7 @@ export function runningSource(
         job,
         how: intake.how(),
         failure: intake.failure(),
+        unmatched: intake.unmatched(),
         waiting: intake.waiting(),
       })),
     destinations() {

@@ -5,6 +5,7 @@
  */
 import { shellQuote } from "../methods/shell_quote.ts";
 import { reasonOf } from "./status_report.ts";
+import { unmatchedText } from "../pipeline/unmatched.ts";
 import { type Stray, waitingOf } from "../ledger/strays.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import type { TroubleItem } from "./api_types.ts";
@@ -22,6 +23,7 @@ export function troubleOf(
     ...destinations.flatMap(destinationTrouble),
     ...failed.flatMap(deliveryTrouble),
     ...jobs.flatMap(fileTrouble),
+    ...jobs.flatMap(patternTrouble),
     ...strays.flatMap(strayTrouble),
   ];
   return [...items.filter(({ severity }) => severity === "bad"), ...items.filter(({ severity }) => severity === "warning")];
@@ -53,7 +55,12 @@ function destinationTrouble({ destination, state }: DestinationNow): TroubleItem
     action: { do: "resume" as const, destination: destination.name },
   };
   if (state.state === "paused") {
-    return [{ ...common, severity: "warning", message: reasonOf(state) ?? "", hint: "Resume it when it may take files again." }];
+    return [{
+      ...common,
+      severity: "warning",
+      message: `Paused by ${state.by}`,
+      hint: "Resume it when files may be sent again.",
+    }];
   }
   const { message, hint } = state.failure;
   return [{ ...common, severity: state.state === "on_hold" ? "bad" : "warning", message, hint }];
@@ -88,6 +95,20 @@ function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
     since,
     action: { do: "scan", job: job.name },
   }));
+}
+
+function patternTrouble({ job, unmatched }: JobNow): TroubleItem[] {
+  if (unmatched === null) return [];
+  return [{
+    key: `patterns ${job.name}`,
+    kind: "job",
+    severity: "warning",
+    what: job.name,
+    where: job.watchPath,
+    ...unmatchedText(job, unmatched),
+    since: null,
+    action: null,
+  }];
 }
 
 function strayTrouble({ job, destination, counts }: Stray): TroubleItem[] {

@@ -104,7 +104,7 @@ Deno.test("/api/live tells of a destination that is away, in the headline and wi
   await rig.folder.write("data/b.fits", fitsFile(3000));
   const bad = await page.until((message) => message.type === "change" && message.state.headline?.level === "bad");
   assert(bad.type === "change");
-  assertStringIncludes(bad.state.headline?.text ?? "", "nas holds");
+  assertStringIncludes(bad.state.headline?.text ?? "", "nas is on hold");
   assert((bad.state.headline?.advice ?? "").length > 10);
   const trouble = await rig.json<TroubleList>("/api/trouble");
   assertEquals(trouble.items.map(({ kind, what }) => [kind, what]), [["destination", "nas"]]);
@@ -214,4 +214,24 @@ Deno.test("destinations are shown in the order of the configuration, also after 
   assert(snapshot.type === "snapshot");
   assertEquals([names(snapshot.state.destinations), names(snapshot.state.tonight.destinations)], [inOrder, inOrder]);
   assertEquals(names(snapshot.state.jobs), ["spring", "guide"]);
+});
+
+Deno.test("files that no pattern wants are trouble, and the headline, until one is wanted", async () => {
+  await using rig = await webRig();
+  await rig.folder.write("data/m31.nef", "a raw image");
+  await rig.post("/api/scan", {}).then((response) => response.body?.cancel());
+  await using page = await live(rig);
+  const told = (level: string) =>
+    page.until((message) => message.type !== "beat" && message.state.headline?.level === level).then((message) => {
+      assert(message.type !== "beat");
+      return message.state.headline?.text ?? "";
+    });
+  await rig.until(async () => (await rig.json<TroubleList>("/api/trouble")).count === 1, "it is trouble");
+  const { items: [item] } = await rig.json<TroubleList>("/api/trouble");
+  assertEquals([item?.kind, item?.severity, item?.what], ["job", "warning", "default"]);
+  assertStringIncludes(item?.message ?? "", "m31.nef");
+  assertStringIncludes(await told("warning"), `None of the files in ${rig.folder.at("data")} matches the patterns`);
+  await rig.folder.write("data/m31.fits", fitsFile(3000));
+  await rig.until(delivered(rig, 1), "delivered");
+  assertEquals((await rig.json<TroubleList>("/api/trouble")).count, 0);
 });

@@ -14,21 +14,21 @@ const NOTHING: HeadlineParts = {
 function textFor(...reasons: readonly string[]): string {
   const waiting = reasons.map((reason, i) => ({ path: `${i}.fits`, reason, detail: "", size: 1, declared: null, since: 0 }));
   // Of a job only its failure and its files matter here.
-  const jobs = [{ failure: null, waiting }] as unknown as JobNow[];
+  const jobs = [{ failure: null, unmatched: null, waiting }] as unknown as JobNow[];
   const { level, text } = headlineOf({ ...NOTHING, jobs });
   return `${level}: ${text}`;
 }
 
-Deno.test("headlineOf() tells incomplete files from such as cannot be taken", () => {
-  assertEquals(textFor("incomplete"), "warning: 1 file was not taken: it is incomplete");
-  assertEquals(textFor("refused", "growing"), "warning: 1 file cannot be taken");
-  assertEquals(textFor("incomplete", "incomplete"), "warning: 2 files were not taken: they are incomplete");
-  assertEquals(textFor("refused", "refused"), "warning: 2 files cannot be taken");
-  assertEquals(textFor("refused", "incomplete", "refused"), "warning: 3 files were not taken");
+Deno.test("headlineOf() tells incomplete files from rejected ones", () => {
+  assertEquals(textFor("incomplete"), "warning: 1 file is incomplete");
+  assertEquals(textFor("refused", "growing"), "warning: 1 file was rejected");
+  assertEquals(textFor("incomplete", "incomplete"), "warning: 2 files are incomplete");
+  assertEquals(textFor("refused", "refused"), "warning: 2 files were rejected");
+  assertEquals(textFor("refused", "incomplete", "refused"), "warning: 3 files were not sent: 1 incomplete, 2 rejected");
   assertEquals(textFor("growing"), "good: No images yet tonight, and nothing waits");
 });
 
-Deno.test("headlineOf() names with a reason only those that hold for it", () => {
+Deno.test("headlineOf() names with a reason only those that are on hold for it", () => {
   const held = (name: string, code: FailureCode, message: string) =>
     ({
       destination: { name },
@@ -41,7 +41,7 @@ Deno.test("headlineOf() names with a reason only those that hold for it", () => 
   ];
   assertEquals(
     headlineOf({ ...NOTHING, destinations }).text,
-    "tiny and small hold: the disk is full; wrong holds too, and Trouble tells why",
+    "tiny and small are on hold: the disk is full; wrong is on hold too: see Trouble",
   );
-  assertEquals(headlineOf({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny holds: the disk is full");
+  assertEquals(headlineOf({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny is on hold: the disk is full");
 });

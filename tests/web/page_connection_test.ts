@@ -55,9 +55,9 @@ Deno.test({
     await page.evaluate("globalThis.notReloaded = true");
 
     await first.stop();
-    await page.locator(".headline h1", { hasText: "The daemon is not heard just now" }).waitFor();
+    await page.locator(".headline h1", { hasText: "The daemon is not responding" }).waitFor();
     await page.locator(".advice", { hasText: /At \d\d:\d\d:\d\d it said: No images yet tonight/ }).waitFor();
-    await page.locator(".connection.is-lost", { hasText: /Heard .* (ago|now)/ }).waitFor();
+    await page.locator(".connection.is-lost", { hasText: /Last heard .* (ago|now)/ }).waitFor();
     assertEquals(await page.locator(".is-live").count(), 0);
     assertEquals(await page.getByRole("button", { name: "Pause nas" }).count(), 0);
 
@@ -83,7 +83,7 @@ Deno.test({
     await first.stop();
     await Deno.remove(folder.at("state/web.json"));
     await using _second = await daemon.start();
-    await page.getByRole("heading", { name: "This session is over" }).waitFor();
+    await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
     await page.getByText("image-transfer open", { exact: true }).waitFor();
 
     const other = await page.context().newPage();

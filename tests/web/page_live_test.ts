@@ -69,10 +69,10 @@ Deno.test({
 
     await Deno.rename(rig.folder.at("nas"), rig.folder.at("nas-away"));
     await rig.folder.write("data/b.fits", fitsFile(5_000, 2));
-    await headline(page).getByText("nas holds").waitFor();
+    await headline(page).getByText("nas is on hold").waitFor();
     const advice = await page.locator(".headline .advice").innerText();
     assert(advice.length > 10, advice);
-    await page.locator(".card").getByText("Holds").waitFor();
+    await page.locator(".card").getByText("On hold").waitFor();
 
     await page.getByRole("link", { name: /^Trouble/ }).click();
     await page.getByText("What to do:").first().waitFor();

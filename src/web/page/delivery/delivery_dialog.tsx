@@ -87,7 +87,7 @@ function Facts({ one }: { readonly one: DeliveryView }): JSX.Element {
         <div class={one.state === "failed" ? "why tone-bad" : "why tone-warning"}>
           <p class="why-message">{one.error.message}</p>
           {one.error.hint !== "" && <p class="why-hint">{one.error.hint}</p>}
-          {one.retry_at !== null && <p class="dim">Tried again in {duration(Date.parse(one.retry_at) - now.value)}</p>}
+          {one.retry_at !== null && <p class="dim">Retrying in {duration(Date.parse(one.retry_at) - now.value)}</p>}
         </div>
       )}
       <dl>

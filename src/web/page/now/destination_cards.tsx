@@ -78,9 +78,9 @@ function Card({ one, severalJobs }: { readonly one: DestinationView; readonly se
 function conditionOf({ state, counts, bytesPerSecond }: DestinationView): { tone: Tone; glyph: GlyphName; word: string } {
   switch (state) {
     case "on_hold":
-      return { tone: "bad", glyph: "bad", word: "Holds" };
+      return { tone: "bad", glyph: "bad", word: "On hold" };
     case "backing_off":
-      return { tone: "warning", glyph: "warning", word: "Away" };
+      return { tone: "warning", glyph: "warning", word: "Unavailable" };
     case "paused":
       return { tone: "warning", glyph: "pause", word: "Paused" };
     case "open":
@@ -93,16 +93,14 @@ function conditionOf({ state, counts, bytesPerSecond }: DestinationView): { tone
 }
 
 function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
-  if (one.pausedBy !== null) return <p class="why">Paused by {one.pausedBy}. Nothing is lost; images wait in the queue.</p>;
+  if (one.pausedBy !== null) return <p class="why">Paused by {one.pausedBy}. Nothing is lost: images wait in the queue.</p>;
   if (one.failure === null) return null;
   const leftMs = one.until === null ? null : one.until - now.value;
   return (
     <div class="why">
       <p class="why-message">{one.failure.message}</p>
       {one.failure.hint !== "" && <p class="why-hint">{one.failure.hint}</p>}
-      {leftMs !== null && isLive.value && (
-        <p class="dim">{leftMs < 1000 ? "Tried again now" : `Tried again in ${duration(leftMs)}`}</p>
-      )}
+      {leftMs !== null && isLive.value && <p class="dim">{leftMs < 1000 ? "Retrying now" : `Retrying in ${duration(leftMs)}`}</p>}
     </div>
   );
 }

@@ -24,7 +24,7 @@ export function QueueList(): JSX.Element {
   const rows = total > 0 ? answer?.value.slice(0, MOST) ?? [] : [];
   return (
     <Panel title="Queue" aside={total > 0 ? count(total) : undefined} class="queue">
-      {total === 0 ? <p class="nothing">Nothing waits</p> : (
+      {total === 0 ? <p class="nothing">The queue is empty</p> : (
         <ul class="rows">
           {rows.map((one) => <Row key={one.id} one={one} />)}
         </ul>
@@ -51,10 +51,10 @@ function Row({ one }: { readonly one: DeliveryView }): JSX.Element {
           <span>{bytes(one.size)}</span>
           <span>
             {retryMs === null
-              ? `waits ${duration(now.value - Date.parse(one.queued_at))}`
+              ? `waiting for ${duration(now.value - Date.parse(one.queued_at))}`
               : retryMs < 1000
-              ? "tried again now"
-              : `tried again in ${duration(retryMs)}`}
+              ? "retrying now"
+              : `retrying in ${duration(retryMs)}`}
           </span>
         </span>
         {one.error !== null && <span class="row-note tone-text-warning">{one.error.message}</span>}

@@ -19,15 +19,15 @@ export interface ShownHeadline {
 export const shownHeadline: ReadonlySignal<ShownHeadline> = computed(() => {
   const { kind } = link.value;
   const told = headline.value;
-  if (kind === "no_session") return { level: "away", text: "This session is over", advice: "" };
+  if (kind === "no_session") return { level: "away", text: "Your session has ended", advice: "" };
   if (kind === "live" && told !== null) return told;
   if (told === null) {
     if (kind === "connecting") return { level: "away", text: "Connecting to the daemon…", advice: "" };
-    return { level: "away", text: "The daemon does not answer", advice: "It is tried again until it does." };
+    return { level: "away", text: "The daemon is not responding", advice: "This page keeps trying to connect." };
   }
   return {
     level: "away",
-    text: "The daemon is not heard just now",
-    advice: `At ${timeText(toldAt.value, "clock")} it said: ${told.text}. What stands here may be out of date.`,
+    text: "The daemon is not responding",
+    advice: `At ${timeText(toldAt.value, "clock")} it said: ${told.text}. What is shown here may be out of date.`,
   };
 });

@@ -19,12 +19,12 @@ const MOST = 8;
 
 const REASONS: Readonly<Record<string, string>> = {
   growing: "growing",
-  quiet: "waiting until it rests",
+  quiet: "waiting until it stops changing",
   "writer open": "still being written",
   short: "not complete yet",
   marker: "waiting for its marker",
   incomplete: "incomplete",
-  refused: "not taken",
+  refused: "rejected",
 };
 
 /** The watched folders, and at most 8 files. */
@@ -64,7 +64,7 @@ function Place({ job }: { readonly job: JobView }): JSX.Element {
 
 function watched({ watching, failure }: JobView): string {
   if (failure !== null) return "not watched";
-  return watching === null ? "starting" : watching === "events" ? "watched" : "looked at now and then";
+  return watching === null ? "starting" : watching === "events" ? "watched" : "checked periodically";
 }
 
 function Row({ one }: { readonly one: WaitingView }): JSX.Element {

@@ -69,7 +69,7 @@ function Connection(): JSX.Element {
   return (
     <p class="connection is-lost" title={`What is shown is of ${timeText(toldAt.value, "full")}`}>
       <Glyph name="away" />
-      <span>Heard {now.value && ago(Date.now() - heardAt.value)}</span>
+      <span>Last heard {now.value && ago(Date.now() - heardAt.value)}</span>
     </p>
   );
 }

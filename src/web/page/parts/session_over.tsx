@@ -10,12 +10,12 @@ export function SessionOver(): JSX.Element {
   return (
     <main class="session-over">
       <img src="/assets/icon.svg" alt="" width="56" height="56" />
-      <h1>This session is over</h1>
-      <p>On the computer where the daemon runs, this opens the page anew:</p>
+      <h1>Your session has ended</h1>
+      <p>On the computer where the daemon runs, this command opens the page again:</p>
       <pre>image-transfer open</pre>
       <p>
         Or{" "}
-        <a href="/">log in with the token</a>. Deliveries go on meanwhile; once there is a session, this page goes on by itself.
+        <a href="/">log in with the token</a>. Delivery continues meanwhile, and this page resumes as soon as you are logged in.
       </p>
     </main>
   );

@@ -27,7 +27,7 @@ function wordOf({ state, proof, error }: DeliveryView): { glyph: GlyphName; tone
     case "sending":
       return { glyph: "busy", tone: "busy", word: "sending" };
     case "deferred":
-      return { glyph: "warning", tone: "warning", word: "tried again" };
+      return { glyph: "warning", tone: "warning", word: "retrying" };
     case "delivered":
       return { glyph: "good", tone: "good", word: proof === null ? "delivered, not proven" : PROOFS[proof] ?? proof };
     case "failed":

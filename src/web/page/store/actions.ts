@@ -36,7 +36,7 @@ export function dismiss(id: number): void {
 /** Back into the queue; null for all that are trouble. */
 export function retry(ids: readonly number[] | null): Promise<void> {
   return act("retry", { ids }, ({ count: n }) => {
-    return n === 0 ? "Nothing to retry: it was taken up already" : `${count(n)} ${plural(n, "delivery")} back in the queue`;
+    return n === 0 ? "Nothing to retry: it is in the queue already" : `${count(n)} ${plural(n, "delivery")} back in the queue`;
   });
 }
 
@@ -47,7 +47,7 @@ export function pause(destination: string | null): Promise<void> {
 
 /** Ends a pause, or a wait: it is tried at once. */
 export function resume(destination: string | null): Promise<void> {
-  return act("resume", { destination }, ({ destinations }) => `Goes on: ${destinations.join(", ")}`);
+  return act("resume", { destination }, ({ destinations }) => `Resumed: ${destinations.join(", ")}`);
 }
 
 /** Without a job, all. */

@@ -37,7 +37,7 @@ export async function ask<T>(path: string, signal?: AbortSignal, body?: unknown)
         : { ...given, method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
     );
   } catch (error) {
-    throw isAbort(error) ? error : new AskError("The daemon does not answer", "It is asked again when it is back.");
+    throw isAbort(error) ? error : new AskError("The daemon is not responding", "This page asks again when it is back.");
   }
   if (response.status === 401) sessionIsOver();
   if (!response.ok) throw await refusal(response);

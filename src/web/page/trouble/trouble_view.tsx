@@ -46,7 +46,7 @@ function Nothing(): JSX.Element {
   return (
     <div class="all-well">
       <Glyph name={isLive.value ? "good" : "away"} />
-      <p>{isLive.value ? "Nothing needs you." : "Nothing was wrong when the daemon was last heard."}</p>
+      <p>{isLive.value ? "Nothing needs you." : "Nothing needed you when the daemon was last heard."}</p>
     </div>
   );
 }
