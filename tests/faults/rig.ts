@@ -37,7 +37,7 @@ export interface Rig extends AsyncDisposable {
    */
   allIsWell(
     rows: readonly DeliveryJson[],
-    options?: { readonly crashed?: boolean; readonly listed?: readonly string[] },
+    options?: { readonly crashed?: boolean; readonly listed?: readonly string[]; readonly proof?: string },
   ): Promise<void>;
 }
 
@@ -102,14 +102,14 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
     },
     unexpect: (name) => void latest.delete(name),
     staged: () => stagedBytes(there),
-    async allIsWell(rows, { crashed = false, listed = [] } = {}) {
+    async allIsWell(rows, { crashed = false, listed = [], proof = "checksum" } = {}) {
       const delivered = rows.filter(({ state }) => state === "delivered");
       const others = rows.filter(({ state, error }) => state !== "delivered" && error?.code !== "superseded");
       assertEquals(others.map(({ target }) => target).sort(), [...listed].sort(), JSON.stringify(others, null, 1));
       for (const { error, target } of others) assertEquals([typeof error?.message, error?.hint !== ""], ["string", true], target);
       for (const [name, hash] of latest) {
         assertEquals(await sha256(await Deno.readFile(join(there, name))), hash, name);
-        assertEquals(delivered.some((row) => row.target === name && row.sha256 === hash && row.proof === "checksum"), true, name);
+        assertEquals(delivered.some((row) => row.target === name && row.sha256 === hash && row.proof === proof), true, name);
       }
       assertEquals(await observer.stop(), []);
       assertEquals(await stagingRemains(there), []);
