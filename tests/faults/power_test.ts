@@ -56,9 +56,15 @@ for (const { what, method, sshd, ledgerThere = false } of CASES) {
       // One file alone, some together, and more than what is flushed file by file.
       for (const [round, count] of [1, 5, 30].entries()) {
         const before = hashes.size;
+        // All in one batch: they wait for it together.
+        if (!ledgerThere) await rig.installation.command(["pause"]);
         for (let i = 0; i < count; i++) {
           const name = `new${round}/below/p${i}.fits`;
           hashes.set(name, await rig.expose(name, round === 0 ? 2_000_000 : 200_000));
+        }
+        if (!ledgerThere) {
+          await rig.installation.until((rows) => rows.length === hashes.size);
+          await rig.installation.command(["resume"]);
         }
         const snapshot = folder.at(`cut${round}.img`);
         const all = async () => (await promised()).length === hashes.size;
