@@ -13,6 +13,8 @@ export interface Candidates {
   look(facts: FileFacts, now: number, wall: number, recheck: boolean): { candidate: Candidate; first: boolean };
   /** Notes a hint; one for a file that is no candidate is kept in mind for the next look at it. */
   stir(path: string, closed: boolean): void;
+  /** Whether it is a candidate, or a hint for it is kept in mind. */
+  isHeardOf(path: string): boolean;
   /** Notes what was found out of a candidate, unless it changed, was hinted at or went away meanwhile. */
   put(candidate: Candidate): void;
   forget(path: string): void;
@@ -50,6 +52,7 @@ export function candidates(): Candidates {
       if (candidate === undefined) closes.set(path, closed);
       else all.set(path, stir(candidate, closed));
     },
+    isHeardOf: (path) => all.has(path) || closes.has(path),
     put(candidate) {
       const now = all.get(candidate.facts.path);
       if (now?.stirs !== candidate.stirs || !sameVersion(now.facts, candidate.facts)) return;

@@ -23,6 +23,8 @@ import { reconcile } from "./reconcile.ts";
 import { rereads, type RereadTools } from "./rereads.ts";
 import { scans, type ScanSystem } from "./scans.ts";
 import { patternWatch, type Unmatched } from "./unmatched.ts";
+import { relativePathOf } from "./source_path.ts";
+import { unannounced } from "./unannounced.ts";
 import { unreadables } from "./unreadables.ts";
 import { watchJob, type WatchSystem } from "./watch_job.ts";
 import { writers, type WriterSystem } from "./writers.ts";
@@ -78,13 +80,16 @@ export function intake(job: Job, tools: IntakeTools): Intake {
   const unread = unreadables(job.name, { patterns, tell, system });
   const wakeUp = bell(system);
   const matches = patternWatch(job, tell);
+  const asked = writers(system);
+  const unheard = unannounced(system);
   const judge = judgeOf({
     job,
     system,
     ledger: tools.ledger,
     formats: tools.formats ?? FORMAT_TOOLS,
     candidates: waiting,
-    writers: writers(system),
+    // Where others write without an event, their open files are not seen either.
+    writers: { ...asked, isLocal: async (facts, folder) => !watch.silent() && await asked.isLocal(facts, folder) },
     tell,
     methodOf: tools.chosenMethod ?? (() => null),
     onError,
@@ -103,7 +108,19 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     onError,
   });
   const known = knownFiles(system.random);
-  const shared = { job, system, patterns, judge, candidates: waiting, known, unreadables: unread, tell, dirty, rereads: reading };
+  const shared = {
+    job,
+    system,
+    patterns,
+    judge,
+    candidates: waiting,
+    known,
+    unreadables: unread,
+    tell,
+    dirty,
+    rereads: reading,
+    unannounced: unheard,
+  };
   const follower = hintFollower(shared);
   const scanner = scans(job, {
     system,
@@ -117,10 +134,14 @@ export function intake(job: Job, tools: IntakeTools): Intake {
   });
   const watch = watchJob(job, tools, {
     hint(kind, paths) {
+      for (const path of paths) unheard.told(relativePathOf(job.watchPath, path, system.separator) ?? "");
       if (!follower.note(kind, paths)) scanner.ask();
       wakeUp.ring();
     },
-    lost: (anew) => scanner.ask(anew),
+    lost(anew) {
+      unheard.lost();
+      scanner.ask(anew);
+    },
   });
   let ended = false;
   let told = { message: "", at: 0 };
@@ -151,7 +172,12 @@ export function intake(job: Job, tools: IntakeTools): Intake {
       for (let start = 0; start < due.length; start += DUE_AT_ONCE) {
         await looks.run(() => judgeAgain(due.slice(start, start + DUE_AT_ONCE), signal), signal);
       }
-      if (scanner.noticesSleep()) scanner.ask();
+      if (scanner.noticesSleep()) {
+        unheard.lost();
+        scanner.ask();
+      }
+      const silent = unheard.overdue();
+      if (silent !== null) watch.distrust(silent);
       const next = Math.min(dirty.due(), waiting.nextDue(judge.hasInHand)) - system.monotonic();
       await wakeUp.wait(Math.min(TICK_MS, Math.max(1, next)), signal);
     }

@@ -11,6 +11,7 @@ import type { Judge } from "./judge.ts";
 import type { KnownFiles } from "./known_files.ts";
 import { isDeep, type Patterns } from "./patterns.ts";
 import { matching, type Unmatched } from "./unmatched.ts";
+import type { Unannounced } from "./unannounced.ts";
 import type { Unreadables } from "./unreadables.ts";
 
 /** The parts of one intake that a scan needs. */
@@ -22,6 +23,7 @@ export interface ReconcileTools {
   readonly candidates: Candidates;
   readonly known: KnownFiles;
   readonly unreadables: Unreadables;
+  readonly unannounced: Unannounced;
 }
 
 /** What a scan came to; `files` are those that the patterns want. */
@@ -42,11 +44,12 @@ export async function reconcile(
   signal: AbortSignal,
   walking = signal,
 ): Promise<Scan> {
-  const { job, system, patterns, judge, candidates, known, unreadables } = tools;
+  const { job, system, patterns, judge, candidates, known, unreadables, unannounced } = tools;
   const begun = system.monotonic();
   const found = matching();
   let admitted = 0;
   unreadables.scanBegins();
+  unannounced.scanBegins();
   known.scanBegins(thorough);
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, walking)) {
     const wanted = batch.files.filter(({ path }) => patterns.wants(path));
@@ -56,13 +59,17 @@ export async function reconcile(
       const stretch = wanted.slice(start, start + AT_ONCE);
       if (known.includes(stretch)) continue;
       if (start > 0) await system.sleep(0);
+      const unheard = stretch.filter(({ path }) => !candidates.isHeardOf(path));
       const { open, known: asTheyAre } = judge.meet(stretch, { retry: true, asOf: begun });
       if (asTheyAre.length === stretch.length) known.add(stretch);
+      // Changed rights alone are not told.
+      unannounced.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
       // The walk's look was the first; the second, just before it is judged, shows whether the file rests.
       if (open.length > 0) admitted += await judge.judge(await judge.revisit(open, signal), signal);
     }
   }
   unreadables.scanned();
+  unannounced.scanned();
   await judge.judge(await judge.revisit(candidates.notSeenSince(begun), signal), signal);
   return { files: found.wanted, unmatched: found.unmatched, admitted, milliseconds: Math.round(system.monotonic() - begun) };
 }

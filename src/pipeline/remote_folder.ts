@@ -9,11 +9,11 @@ import type { System } from "../system/system.ts";
 /** Whether other machines write there; `unknown` where it could not be told this time. */
 export type Remoteness = "remote" | "local" | "unknown";
 
-type Asked = Pick<System, "run" | "platform" | "sleep">;
+type Asked = Pick<System, "run" | "platform" | "sleep" | "realPath">;
 
 /** Remote are NFS, SMB, FUSE and their like, and a file system that does not answer; never throws. */
 export async function remotenessOf(folder: string, system: Asked): Promise<Remoteness> {
-  if (system.platform === "windows") return /^[\\/]{2}(?![?.][\\/])|^\\\\\?\\UNC\\/i.test(folder) ? "remote" : "local";
+  if (system.platform === "windows" && isShare(folder)) return "remote";
   // A dead file server lets every call hang: then it is one.
   const given = new AbortController();
   const answer = fileSystemOf(folder, system, given.signal).catch(() => "");
@@ -39,7 +39,12 @@ export function isRemoteKind(kind: string): boolean {
 }
 
 /** Empty where it is not told: where the folder is gone, for example. */
-async function fileSystemOf(folder: string, system: Pick<System, "run" | "platform">, signal: AbortSignal): Promise<string> {
+async function fileSystemOf(folder: string, system: Asked, signal: AbortSignal): Promise<string> {
+  if (system.platform === "windows") {
+    // A drive letter may stand for a share: the real path is that of the share then.
+    const real = await system.realPath(folder);
+    return real === null ? "" : isShare(real) ? "smb" : "local";
+  }
   if (system.platform === "linux") {
     const { code, stdout } = await system.run(
       { program: "find", args: ["-H", folder, "-maxdepth", "0", "-printf", "%F"] },
@@ -52,6 +57,11 @@ async function fileSystemOf(folder: string, system: Pick<System, "run" | "platfo
     signal,
   );
   return code !== 0 ? "" : stdout.trim() === "" ? "nfs" : "local";
+}
+
+/** Whether a path of Windows begins with a server's name. */
+function isShare(path: string): boolean {
+  return /^[\\/]{2}(?![?.][\\/])|^\\\\\?\\UNC\\/i.test(path);
 }
 
 const PATIENCE_MS = 5_000;

@@ -8,6 +8,7 @@ import { eitherSignal } from "../domain/either_signal.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
 import { reasonOf } from "../domain/reason.ts";
+import { printable } from "../domain/printable.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System, WatchHint } from "../system/system.ts";
@@ -15,7 +16,10 @@ import { isDeep } from "./patterns.ts";
 import { isRemoteFolder } from "./remote_folder.ts";
 
 /** The part of the system that watching needs. */
-export type WatchSystem = Pick<System, "watch" | "followedFacts" | "run" | "platform" | "sleep" | "monotonic">;
+export type WatchSystem = Pick<
+  System,
+  "watch" | "followedFacts" | "realPath" | "run" | "platform" | "sleep" | "monotonic"
+>;
 
 /** Who listens. */
 export interface WatchListener {
@@ -33,6 +37,10 @@ export interface JobWatch {
   how(): "events" | "poll" | null;
   /** Why the folder cannot be watched; null while it is. */
   failure(): FailureRecord | null;
+  /** Something came, this path for example, that no event told of: where `watch_mode` is `auto`, the folder is polled from now on. */
+  distrust(path: string): void;
+  /** Whether events are known not to tell of all that happens here. */
+  silent(): boolean;
 }
 
 /** Nothing is watched before `run`; then `listener` is called, by events or not at all while the folder is polled. */
@@ -44,6 +52,10 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   let watched: string | null = null;
   let asked: { readonly looking: ReturnType<WatchSystem["followedFacts"]>; readonly at: number } | null = null;
   let patienceMs = PATIENCE_MS;
+  /** The folder whose events are not trusted. */
+  let distrusted: string | null = null;
+  let following = new AbortController();
+  let polledFor = "";
 
   const watching = (by: "events" | "poll", identity: string) => {
     if (how !== by || failure !== null) tell({ type: "watching", job: job.name, folder, how: by });
@@ -70,7 +82,9 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
         await system.sleep(ROOT_AGAIN_MS, signal);
         continue;
       }
-      if (job.watchMode === "poll" || (job.watchMode === "auto" && await isRemoteFolder(folder, system))) {
+      if (
+        job.watchMode === "poll" || distrusted === identity || (job.watchMode === "auto" && await isRemoteFolder(folder, system))
+      ) {
         await poll(identity, Infinity, signal);
       } else {
         await followEvents(identity, signal);
@@ -80,8 +94,10 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
 
   async function followEvents(identity: string, signal: AbortSignal): Promise<void> {
     const begun = system.monotonic();
+    following = new AbortController();
+    using end = eitherSignal(signal, following.signal);
     try {
-      for await (const { kind, paths } of system.watch(folder, isDeep(job), signal)) {
+      for await (const { kind, paths } of system.watch(folder, isDeep(job), end.signal)) {
         if (how !== "events") watching("events", identity);
         else if (paths.length === 0) listener.lost(false);
         if (paths.length > 0) listener.hint(kind, paths);
@@ -90,15 +106,18 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
       if (signal.aborted) return;
       if (faultOf(error) !== "not_found") return await pollInstead(identity, error, signal);
     }
+    if (distrusted === identity) return;
     how = null;
     // A watch that ends as soon as it is set must not become a busy loop.
     if (system.monotonic() - begun < ROOT_AGAIN_MS) await system.sleep(ROOT_AGAIN_MS, signal);
   }
 
   async function pollInstead(identity: string, error: unknown, signal: AbortSignal): Promise<void> {
-    how = null;
     const { message, hint } = failureRecord(error instanceof Failure ? error : cannotWatch(folder, error));
-    tell({ type: "notice", level: "warning", message: `${message}. The folder is polled instead. ${hint}`.trim() });
+    const text = `${message}. The folder is polled instead. ${hint}`.trim();
+    // Events are tried again every now and then: said once while the reason stays.
+    if (how !== "poll" || text !== polledFor) tell({ type: "notice", level: "warning", message: text });
+    polledFor = text;
     await poll(identity, EVENTS_AGAIN_MS, signal);
   }
 
@@ -110,6 +129,13 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
       await system.sleep(ROOT_CHECK_MS, signal);
       if (await rootIdentity(signal).catch(() => null) !== identity) return;
     }
+  }
+
+  function distrust(path: string): void {
+    if (job.watchMode !== "auto" || how !== "events" || watched === null) return;
+    distrusted = watched;
+    tell({ type: "notice", level: "warning", message: silentFolder(folder, path) });
+    following.abort();
   }
 
   /** Each look that is not answered holds a thread, some for ever: asks anew after twice as long each time. */
@@ -147,7 +173,14 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
     }
   }
 
-  return { run, how: () => how, failure: () => failure };
+  return { run, how: () => how, failure: () => failure, distrust, silent: () => distrusted !== null && distrusted === watched };
+}
+
+function silentFolder(folder: string, path: string): string {
+  return `"${
+    printable(path)
+  }" came into "${folder}" without an event: the file system does not report what others write there. ` +
+    "The folder is polled instead; watch_mode: poll does so from the start.";
 }
 
 function missing(folder: string): Failure {

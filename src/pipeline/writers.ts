@@ -23,7 +23,7 @@ export interface Writers {
 /** The part of the system that the look needs. */
 export type WriterSystem = Pick<
   System,
-  "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep" | "monotonic" | "readText"
+  "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep" | "monotonic" | "readText" | "realPath"
 >;
 
 /** One for each intake; asks nothing before it is asked. */

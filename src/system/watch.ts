@@ -62,15 +62,18 @@ function open(root: string, recursive: boolean): Deno.FsWatcher {
   try {
     return Deno.watchFs(root, { recursive });
   } catch (error) {
-    if (error instanceof Error && /os file watch limit|too many open files|no space left/i.test(error.message)) {
-      throw new Failure("configuration", `Cannot watch "${root}": the system gives no more file watches (${error.message})`, {
-        hint: "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances (sysctl), or set watch_mode: poll.",
-        next: "later",
-        cause: error,
-      });
-    }
-    throw error;
+    throw inWords(error, root);
   }
+}
+
+/** Watches run out when the watch is set, or later, when folders are made. */
+function inWords(error: unknown, root: string): unknown {
+  if (!(error instanceof Error && /os file watch limit|too many open files|no space left/i.test(error.message))) return error;
+  return new Failure("configuration", `Cannot watch "${root}": the system gives no more file watches (${error.message})`, {
+    hint: "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances (sysctl), or set watch_mode: poll.",
+    next: "later",
+    cause: error,
+  });
 }
 
 /** Asks for one event after the other: a loop over the watcher would die of the first name that is not UTF-8. */
@@ -91,7 +94,7 @@ async function drain(
       put(value.flag === "rescan" ? LOST_TRACK : { kind: KINDS[value.kind], paths });
       if (value.kind === "remove" && paths.includes(root)) return;
     } catch (error) {
-      if (!(error instanceof TypeError && /utf-?8/i.test(error.message))) throw error;
+      if (!(error instanceof TypeError && /utf-?8/i.test(error.message))) throw inWords(error, root);
       // Which file it was is not said; a walk finds it.
       burst.suspect();
     }

@@ -116,3 +116,54 @@ Deno.test({
     await rig.allIsWell(rows);
   },
 });
+
+Deno.test({
+  name: "a folder that looks local and gives no events (files come in below an overlay): it is polled, and that is said",
+  ignore: !has("root"),
+  async fn() {
+    await using folder = await tempFolder();
+    // As a camera's computer sees a container's folder: whoever writes there is seen in listings, and never announced.
+    await using disk = await mountSmallDisk(folder.at("layers"), 64);
+    const [lower, upper, work, merged] = ["lower", "upper", "work", "merged"].map((name) => `${disk.path}/${name}`);
+    for (const path of [lower!, upper!, work!, merged!]) await Deno.mkdir(path);
+    await tool("mount", "-t", "overlay", "overlay", "-o", `lowerdir=${lower},upperdir=${upper},workdir=${work}`, merged!);
+    await using _merged = unmounting(merged!);
+    const config = { watch_path: merged, min_file_age_seconds: 0.2, rescan_interval: "5s" };
+    await using rig = await makeRig({ method: "local", folder, config });
+    await using daemon = await rig.installation.start();
+    await rig.installation.untilLog(/by events.* Scanned job /s);
+    const expose = async (name: string) => {
+      const content = fitsFile(300_000, 7);
+      await rig.expect(name, content);
+      await Deno.writeFile(`${upper}/${name}`, content);
+    };
+    await expose("first.fits");
+    await rig.installation.untilLog(/WARNING .*first\.fits.* without an event.*by polling/s, 0, 60);
+    await expose("second.fits");
+    const rows = await rig.installation.until(everyDelivered(2));
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(rows);
+  },
+});
+
+Deno.test({
+  name: "file watches run out when folders are made later: the folder is polled, and the reason is said",
+  ignore: !has("userNamespaces"),
+  async fn() {
+    await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2, rescan_interval: "1h" } });
+    await rig.expose("n0/before.fits");
+    const limited = 'echo 4 > /proc/sys/user/max_inotify_watches; exec "$@"';
+    await using daemon = await rig.installation.start({
+      through: ["unshare", "--user", "--map-root-user", "sh", "-c", limited, "sh"],
+    });
+    await rig.installation.untilLog(/by events/);
+    for (let n = 1; n < 8; n++) await Deno.mkdir(`${rig.watched}/n${n}`);
+    await rig.installation.untilLog(/by polling/);
+    for (let n = 1; n < 8; n++) await rig.expose(`n${n}/after.fits`);
+    const rows = await rig.installation.until(everyDelivered(8));
+    assertEquals(await daemon.stop(), 0);
+    const log = await rig.installation.log();
+    assert(/WARNING .*no more file watches.*polled instead.*max_user_watches/.test(log), log);
+    await rig.allIsWell(rows);
+  },
+});

@@ -11,14 +11,17 @@ import { knownFiles } from "../../src/pipeline/known_files.ts";
 import { lane } from "../../src/pipeline/lane.ts";
 import { nfsExports } from "../../src/pipeline/nfs_exports.ts";
 import { recentCloses } from "../../src/pipeline/recent_closes.ts";
-import { isRemoteFolder, isRemoteKind } from "../../src/pipeline/remote_folder.ts";
+import { isRemoteFolder, isRemoteKind, remotenessOf } from "../../src/pipeline/remote_folder.ts";
 import { absolutePathOf, relativePathOf } from "../../src/pipeline/source_path.ts";
+import type { System } from "../../src/system/system.ts";
 import { writers } from "../../src/pipeline/writers.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aDestination, aJob } from "./outbox_rig.ts";
 
 const NIGHT = { timezone: "UTC", rollover: "12:00", siteLongitude: null };
 const never = new AbortController().signal;
+
+const asGiven = (path: string) => Promise.resolve(path);
 
 function facts(changes: Partial<FileFacts> = {}): FileFacts {
   return { path: "a.fits", size: 10, mtimeMs: Date.UTC(2026, 0, 2, 3), ctimeMs: 0, identity: "1:2", ...changes };
@@ -227,15 +230,39 @@ Deno.test("isRemoteKind() tells network file systems from local ones", () => {
 });
 
 Deno.test("isRemoteFolder() knows UNC paths on Windows", async () => {
-  const windows = { ...createFakeClock(), platform: "windows" as const, run: () => Promise.reject(new Error("not here")) };
+  const windows = onWindows(asGiven);
   const paths = ["\\\\nas\\images", "//nas/images", "C:\\images", "\\\\?\\C:\\images", "\\\\?\\UNC\\nas\\images"];
   const answers = await Promise.all(paths.map((path) => isRemoteFolder(path, windows)));
   assertEquals(answers, [true, true, false, false, true]);
 });
 
+Deno.test("isRemoteFolder() knows a drive letter, or a link, that stands for a share on Windows", async () => {
+  const real: Record<string, string | null> = {
+    "Z:\\images": "\\\\nas\\images",
+    "Y:\\images": "\\\\?\\UNC\\nas\\images",
+    "S:\\images": "C:\\Users\\observer\\images",
+    "M:\\images": null,
+  };
+  const windows = onWindows((path) => Promise.resolve(real[path] ?? null));
+  const answers = await Promise.all(Object.keys(real).map((path) => remotenessOf(path, windows)));
+  assertEquals(answers, ["remote", "remote", "local", "unknown"]);
+});
+
+Deno.test("isRemoteFolder() takes a drive of Windows that does not answer for a remote one", async () => {
+  const clock = createFakeClock();
+  const answer = isRemoteFolder("Z:\\images", { ...onWindows(() => new Promise(() => {})), ...clock });
+  await clock.advance(6_000);
+  assertEquals(await answer, true);
+});
+
+function onWindows(realPath: System["realPath"]) {
+  const run = () => Promise.reject(new Error("not here"));
+  return { ...createFakeClock(), platform: "windows" as const, run, realPath };
+}
+
 Deno.test("isRemoteFolder() takes a file system that does not answer for a remote one", async () => {
   const clock = createFakeClock();
-  const answer = isRemoteFolder("/mnt", { ...clock, platform: "linux", run: () => new Promise(() => {}) });
+  const answer = isRemoteFolder("/mnt", { ...clock, platform: "linux", run: () => new Promise(() => {}), realPath: asGiven });
   await clock.advance(6_000);
   assertEquals(await answer, true);
 });
@@ -266,6 +293,7 @@ Deno.test("isLocal() of writers() believes in a local disk only once told so, an
   const made = writers({
     ...clock,
     platform: "linux",
+    realPath: asGiven,
     run: () => Promise.resolve({ signal: null, ...answers[asked++]! }),
     readText: () => Promise.resolve(exported),
     seesEveryWriter: () => Promise.resolve(true),

@@ -26,6 +26,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
       if (world.identity === "silent") return new Promise(() => {});
       return Promise.resolve(world.identity === null ? null : aFolder(world.identity));
     },
+    realPath: (path) => Promise.resolve(path),
     run: () => Promise.resolve({ code: 0, signal: null, stdout: fileSystem, stderr: "" }),
     async *watch(_root, _recursive, signal) {
       world.watches++;
@@ -87,6 +88,39 @@ Deno.test("watchJob() polls and says why where a watch cannot be set, and tries 
   rig.world.watchFails = null;
   await rig.clock.advance(65_000);
   assertEquals(rig.watch.how(), "events");
+});
+
+Deno.test("watchJob() says once why it polls while the reason stays, however often events are tried again", async () => {
+  await using rig = bench();
+  rig.world.watchFails = new Failure("configuration", 'Cannot watch "/data": no more watches', { hint: "Raise the limit." });
+  await rig.clock.advance(600_000);
+  assertEquals([rig.world.watches > 5, rig.watch.how(), rig.types()], [true, "poll", ["notice", "watching"]]);
+  rig.world.watchFails = new Error("the disk is ill");
+  await rig.clock.advance(120_000);
+  assertEquals(rig.types(), ["notice", "watching", "notice"]);
+});
+
+Deno.test("watchJob() polls from the moment that events are not to be trusted, until another folder stands there", async () => {
+  await using rig = bench();
+  await rig.clock.advance(100);
+  rig.watch.distrust("night/a.fits");
+  await rig.clock.advance(600_000);
+  assertEquals([rig.watch.how(), rig.watch.silent(), rig.world.watches], ["poll", true, 1]);
+  assertEquals([rig.types(), rig.heard], [["watching", "notice", "watching"], ["lost", "lost"]]);
+  const notice = rig.told[1];
+  assertEquals(notice?.type === "notice" && /night\/a\.fits.*"\/data".*polled instead/.test(notice.message), true);
+  rig.watch.distrust("night/b.fits");
+  rig.world.identity = "1:2";
+  await rig.clock.advance(10_000);
+  assertEquals([rig.watch.how(), rig.watch.silent(), rig.types().length], ["events", false, 4]);
+});
+
+Deno.test("watchJob() keeps to events where they are configured", async () => {
+  await using rig = bench({ watchMode: "events" });
+  await rig.clock.advance(100);
+  rig.watch.distrust("a.fits");
+  await rig.clock.advance(10_000);
+  assertEquals([rig.watch.how(), rig.watch.silent(), rig.types()], ["events", false, ["watching"]]);
 });
 
 Deno.test("watchJob() tells once that the folder is missing, and goes on when it is there", async () => {
