@@ -24,9 +24,14 @@ export function wholePath(text: string, written: string, around: Pick<Surroundin
     if (!/^[A-Za-z]:[\\/]|^[\\/]{2}[^\\/]/.test(whole)) return { fault: notAbsolute(written) };
     return { path: withoutEnd(normalizeWindows(whole)) };
   }
-  if (/^[A-Za-z]:[\\/]/.test(whole)) return { path: whole };
+  if (isWindowsPath(whole)) return { path: whole };
   if (!whole.startsWith("/")) return { fault: notAbsolute(written) };
   return { path: withoutEnd(normalizePosix(whole)) };
+}
+
+/** Whether a path begins with a drive, as it does on Windows only. */
+export function isWindowsPath(path: string): boolean {
+  return /^[A-Za-z]:[\\/]/.test(path);
 }
 
 /** Puts the values of environment variables in; leaves `~` as it is. */

@@ -5,7 +5,7 @@
  */
 import { bareHost, isHostName, isUserName } from "../domain/host_name.ts";
 import type { Destination, MethodName } from "../domain/job.ts";
-import { expandPath, expandVariables } from "./expand_path.ts";
+import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
 import { splitNight } from "./night_path.ts";
 import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import { checkRsyncOptions } from "./rsync_options.ts";
@@ -116,7 +116,16 @@ function basePath(written: string | undefined, remote: boolean, path: Path, at: 
     }
     return "";
   }
-  if (!remote) return resolved("remote_base_path", expandPath(written, to.around), at, to);
+  if (!remote) {
+    const path = resolved("remote_base_path", expandPath(written, to.around), at, to);
+    if (to.around.platform !== "windows" && isWindowsPath(path)) {
+      to.report(
+        at,
+        `"remote_base_path" is a Windows path, "${written}", which is no folder of this computer; write the path as it is here, or set remote_host`,
+      );
+    }
+    return path;
+  }
   // The home folder is that of the other side, where a relative path begins.
   const text = resolved(
     "remote_base_path",

@@ -11,7 +11,7 @@ import { reasonOf } from "../domain/reason.ts";
 import { printable } from "../domain/printable.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
-import type { System, WatchHint } from "../system/system.ts";
+import type { Platform, System, WatchHint } from "../system/system.ts";
 import { isDeep } from "./patterns.ts";
 import { isRemoteFolder } from "./remote_folder.ts";
 
@@ -163,7 +163,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
     try {
       const facts = await Promise.race([looking, patience]);
       if (facts === "silent") throw silent(folder);
-      if (facts === null) throw missing(folder);
+      if (facts === null) throw missing(folder, system.platform);
       if (facts.kind !== "folder") throw notAFolder(folder);
       return facts.identity;
     } catch (error) {
@@ -183,7 +183,13 @@ function silentFolder(folder: string, path: string): string {
     "The folder is polled instead; watch_mode: poll does so from the start.";
 }
 
-function missing(folder: string): Failure {
+function missing(folder: string, platform: Platform): Failure {
+  if (platform !== "windows" && /^[A-Za-z]:[\\/]/.test(folder)) {
+    return new Failure("source_gone", `Cannot watch "${folder}": it is a Windows path, and this computer does not run Windows`, {
+      next: "later",
+      hint: "Correct watch_path.",
+    });
+  }
   return new Failure("source_gone", `Cannot watch "${folder}": the folder is not there`, {
     next: "later",
     hint: "Make the folder, mount its disk, or correct watch_path. Watching begins by itself as soon as it is there.",

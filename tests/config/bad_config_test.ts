@@ -534,6 +534,13 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "a folder of Windows as a local destination of another system",
+    text: "watch_path: /data\ntransfer_method: local\nremote_base_path: D:\\images\n",
+    errors: [
+      'config.yaml:3:1: "remote_base_path" is a Windows path, "D:\\images", which is no folder of this computer; write the path as it is here, or set remote_host',
+    ],
+  },
+  {
     name: "the destination in the watched folder",
     text: `watch_path: /data\ntransfer_method: local\nremote_base_path: /data/sent\n`,
     errors: [
