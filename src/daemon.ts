@@ -245,10 +245,20 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       for (const box of boxes) box.pause(by);
       return names(boxes);
     },
-    resume(name, accept = false) {
+    markGone: (ids, reason) => ledger.markGone(ids, reason, system.now()),
+    async resume(name, former) {
       const boxes = chosen(name);
-      for (const box of boxes) box.resume(accept && name !== null);
-      return names(boxes);
+      const undecided: { destination: string; images: number }[] = [];
+      for (const box of boxes) {
+        const other = name === null ? null : box.otherDisk();
+        if (former === "ask" && other !== null && other.images > 0) {
+          undecided.push({ destination: box.destination.name, images: other.images });
+        }
+        const decided = former === "ask" ? other?.images === 0 ? "keep" : undefined : former;
+        await box.resume(name === null ? undefined : decided);
+      }
+      for (const { wake } of all.list()) wake();
+      return { names: names(boxes), undecided };
     },
     // Behind a reload: what it takes away is in hand until then.
     forget: (name) => reloading.then(() => forgetStrays(ledger, settings.jobs, name, system.now())),

@@ -156,7 +156,7 @@ Deno.test("pause(), resume(), sync() and status() answer for destinations and jo
     "paused",
     "paused by observer",
   ]);
-  assertEquals(b.daemon.resume(null), ["local"]);
+  assertEquals(await b.daemon.resume(null), { names: ["local"], undecided: [] });
   assertEquals(await b.daemon.sync(), ["default"]);
   for (const ask of [() => b.daemon.pause("nobody", "me"), () => b.daemon.sync("nothing")]) {
     let message = "";

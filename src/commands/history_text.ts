@@ -17,7 +17,7 @@ export function historyLine(delivery: DeliveryJson, columns = Infinity): string 
   const fields = [
     String(id).padStart(6),
     time,
-    state.padEnd(9),
+    (error?.code === "gone" ? "gone" : state).padEnd(9),
     proven.padEnd(9),
     formatBytes(size).padStart(9),
     printable(destination),

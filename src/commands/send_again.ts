@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Failure } from "../domain/failure.ts";
 import { pathField, printable } from "../domain/printable.ts";
 import type { Settings } from "../domain/settings.ts";
 import { fingerprint, type SourceFile } from "../domain/source_file.ts";
@@ -42,6 +43,22 @@ export async function sendAgain(
   const when = daemon === null && count > 0 ? "; no daemon runs, they are sent when one does" : "";
   tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} queued again${when}.\n`);
 }
+
+/** By the running daemon, else in the ledger: what was looked for in vain is not shown as delivered any more. */
+export async function markGone(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): Promise<void> {
+  if (ids.length === 0) return;
+  try {
+    const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
+    if (daemon !== null) return await daemon.markGone(ids, NOT_FOUND);
+    using ledger = openLedger(stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    ledger.markGone(ids, NOT_FOUND, tools.system.now());
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    tools.stderr(`The missing files are still listed as delivered: ${printable(error.message)}\n`);
+  }
+}
+
+const NOT_FOUND = "It is not there any more: verify did not find it";
 
 async function queue(
   ids: readonly number[],

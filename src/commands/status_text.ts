@@ -50,7 +50,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
 }
 
 function verdict({ running, destinations, deliveries, jobs }: StatusReport, live: LiveReport | null, now: number): string {
-  const { delivered, failed } = deliveries;
+  const { delivered, failed, gone = 0 } = deliveries;
   const waiting = waitingOf(deliveries);
   if (!running) {
     const left = waiting > 0 ? ` ${filesOf(waiting)} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
@@ -73,6 +73,7 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   const idle = jobs.filter(({ unmatched }) => unmatched != null).map(({ name }) => printable(name));
   if (idle.length > 0) return `CHECK THE PATTERNS: no file of ${idle.join(", ")} matches${wait === "" ? "" : `; ${wait}`}.`;
   if (waiting > 0) return `All is well: ${wait}.`;
+  if (gone > 0) return `SOME ARE GONE: ${filesOf(gone)} delivered once ${gone === 1 ? "is" : "are"} known to be there no more.`;
   return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
 }
 
@@ -123,9 +124,15 @@ function unmatchedHere({ files, example }: Unmatched): string {
 }
 
 function countsLine({ deliveries }: StatusReport): string {
-  const { queued, sending, deferred, delivered, failed } = deliveries;
+  const { queued, sending, deferred, delivered, failed, gone = 0 } = deliveries;
   const parts = [`${delivered} delivered`, `${sending} being sent`, `${queued} queued`];
-  return [...parts, ...(deferred > 0 ? [`${deferred} tried again later`] : []), `${failed} failed`].join(", ");
+  return [
+    ...parts,
+    ...(deferred > 0 ? [`${deferred} tried again later`] : []),
+    `${failed} failed`,
+    ...(gone > 0 ? [`${gone} known to be gone`] : []),
+  ]
+    .join(", ");
 }
 
 /** What waits for destinations that are not there, and the two ways out. */

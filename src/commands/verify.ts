@@ -20,7 +20,7 @@ import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
-import { sendAgain } from "./send_again.ts";
+import { markGone, sendAgain } from "./send_again.ts";
 import { type Verified, verifyDestination } from "./verify_destination.ts";
 
 /**
@@ -32,6 +32,7 @@ export const verify = defineCommand({
   help: "Hash the delivered files at their destinations again",
   description:
     "Every file that the ledger calls delivered is read and hashed where it stands. Lists what is missing or differs; exit 1 if any. " +
+    "What is missing is listed as gone from then on. " +
     "With --retry that is sent again; on_conflict decides about a file that differs.",
   parser: object({
     config: configOption,
@@ -49,9 +50,11 @@ export const verify = defineCommand({
     const sheet = json ? jsonSheet(tools) : textSheet(tools);
     const count = { equal: 0, missing: 0, differs: 0, unproven: 0, unknown: 0 };
     const lost: number[] = [];
+    const missing: number[] = [];
     const tell = (some: readonly Verified[]) => {
       for (const { verdict, id } of some) {
         count[verdict]++;
+        if (verdict === "missing") missing.push(id);
         if (verdict === "missing" || verdict === "differs") lost.push(id);
       }
       sheet.add(some);
@@ -75,6 +78,7 @@ export const verify = defineCommand({
       tools.stderr(`${total} checked, ${equal} equal, ${wrong} not${unproven > 0 ? `, ${unproven} by size only` : ""}\n`);
     }
     if (name === undefined) sayUnchecked(night, all, ledger, tools);
+    await markGone(missing, settings, tools);
     if (retry && !stopped && total > 0) await sendAgain(lost, ledger, settings, tools);
     else if (lost.length > 0 && !json) {
       tools.stderr(`${again(night, name)} sends them again, where their source is still here.\n`);

@@ -54,6 +54,10 @@ export async function verifyDestination(
     reading = false;
     return some;
   };
+  for (const row of ledger.each({ ...query, states: ["failed"], gone: true })) {
+    const { state } = row.delivery;
+    if (state.state === "failed") tell([verdict(row, "missing", state.failure.message)]);
+  }
   let inHand = next();
   if (inHand.length === 0) return;
   const isShown = tools.system.isTerminal("stderr");

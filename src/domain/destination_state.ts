@@ -11,3 +11,6 @@ export type DestinationState =
   | { readonly state: "backing_off"; readonly until: number; readonly failure: FailureRecord }
   | { readonly state: "on_hold"; readonly failure: FailureRecord; readonly until: number }
   | { readonly state: "paused"; readonly by: string };
+
+/** What is to become of the files that were delivered to a former disk: they are sent again, or stay on that disk only. */
+export type FormerFiles = "send_again" | "keep";

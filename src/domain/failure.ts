@@ -39,6 +39,7 @@ const NEXT_STEP = {
   mismatch: "later",
   exists: "never",
   skipped: "never",
+  gone: "never",
   name_refused: "never",
   // This side
   local_disk_full: "hold",
@@ -97,10 +98,10 @@ export function isOutage(failure: FailureRecord): boolean {
 
 /**
  * True where a person should look. A file that was replaced by a newer version before it could be sent, or that
- * `on_conflict: skip` left alone, is listed but is no trouble.
+ * `on_conflict: skip` left alone, is listed but is no trouble; nor is one that was delivered and that a person knows to be gone.
  */
 export function isTrouble(failure: FailureRecord): boolean {
-  return failure.code !== "superseded" && failure.code !== "skipped";
+  return failure.code !== "superseded" && failure.code !== "skipped" && failure.code !== "gone";
 }
 
 const OUTAGES: ReadonlySet<FailureCode> = new Set(["unreachable", "interrupted", "timeout", "stopped"]);

@@ -6,6 +6,7 @@
 import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import { STATE_COLUMNS, stateValues } from "./rows.ts";
+import { NO_TROUBLE } from "./superseded.ts";
 
 /** One transaction, durable on return. */
 export function giveUpQueries(db: Database): Pick<Ledger, "giveUp"> {
@@ -21,7 +22,7 @@ export function giveUpQueries(db: Database): Pick<Ledger, "giveUp"> {
 /** All that is not at its end, or at one that a person should look at. The indices are named, as in the outbox. */
 const GIVE_UP = [
   ...["queued", "sending", "deferred"].map((state) => ({ state, which: `state = '${state}'` })),
-  { state: "failed", which: "state = 'failed' AND failure_code NOT IN ('superseded', 'skipped')" },
+  { state: "failed", which: `state = 'failed' AND failure_code NOT IN ${NO_TROUBLE}` },
 ].map(({ state, which }) =>
   `UPDATE deliveries INDEXED BY deliveries_${state} SET ${STATE_COLUMNS} WHERE job = ? AND destination = ? AND ${which}`
 );

@@ -7,6 +7,7 @@
 import type { Database, Row, Value } from "./database.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, Ledger } from "./ledger.ts";
 import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
+import { NO_TROUBLE } from "./superseded.ts";
 
 type History = Pick<Ledger, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced">;
 
@@ -48,9 +49,10 @@ export function historyQueries(db: Database): History {
       const { where, values } = place(job, destination);
       const numberOf = (sql: string) => number(db.get(`${sql} AND ${where}`, ...values) as Row, "n");
       const [queued, sending, deferred] = WAITING.map(numberOf) as [number, number, number];
-      const [failed, setAside] = [numberOf(FAILED), numberOf(SET_ASIDE)];
+      const [failed, setAside, gone] = [numberOf(FAILED), numberOf(SET_ASIDE), numberOf(GONE)] as const;
       const total = numberOf("SELECT coalesce(sum(number), 0) AS n FROM totals d WHERE 1");
-      return { queued, sending, deferred, delivered: total - queued - sending - deferred - failed - setAside, failed };
+      const delivered = total - queued - sending - deferred - failed - setAside;
+      return { queued, sending, deferred, delivered, failed, ...(gone > 0 ? { gone } : {}) };
     });
   }
 
@@ -97,7 +99,8 @@ function conditions(wanted: DeliveryQuery): { where: string; values: Value[] } {
   } else if (wanted.states !== undefined) {
     parts.push(`d.state IN (${wanted.states.map((state) => `'${STATES[state]}'`).join(", ")})`);
   }
-  if (wanted.trouble) parts.push("d.state = 'failed' AND d.failure_code NOT IN ('superseded', 'skipped')");
+  if (wanted.trouble) parts.push(`d.state = 'failed' AND d.failure_code NOT IN ${NO_TROUBLE}`);
+  if (wanted.gone) parts.push("d.state = 'failed' AND d.failure_code = 'gone'");
   if (wanted.ids !== undefined) add("d.id IN (SELECT value FROM json_each(?))", JSON.stringify(wanted.ids));
   if (wanted.search !== undefined && wanted.search !== "") {
     // LIKE ignores case for ASCII only; the other letters are tried both ways.
@@ -145,8 +148,10 @@ const WAITING = ["queued", "sending", "deferred"].map((state) =>
   `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_${state} WHERE d.state = '${state}'`
 );
 const SET_ASIDE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
-  WHERE d.state = 'failed' AND d.failure_code IN ('superseded', 'skipped')`;
+  WHERE d.state = 'failed' AND d.failure_code IN ${NO_TROUBLE}`;
 const FAILED = SET_ASIDE.replace("IN (", "NOT IN (");
+const GONE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
+  WHERE d.state = 'failed' AND d.failure_code = 'gone'`;
 
 const OLDEST = `SELECT d.queued_at FROM deliveries d INDEXED BY deliveries_waiting
   WHERE d.state IN ('queued', 'sending', 'deferred')`;

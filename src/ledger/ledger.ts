@@ -64,6 +64,8 @@ export interface DeliveryQuery {
   readonly states?: readonly DeliveryState["state"][];
   /** Only failures a person should look at, see `isTrouble`. */
   readonly trouble?: boolean;
+  /** Only those that were delivered and are known to be gone. */
+  readonly gone?: boolean;
   /** Part of the path, any case. */
   readonly search?: string;
   /** Delivery ids; an empty list finds nothing. */
@@ -96,8 +98,10 @@ export interface Counts {
   readonly sending: number;
   readonly deferred: number;
   readonly delivered: number;
-  /** Without `superseded` and `skipped`, which are no trouble. */
+  /** Without `superseded`, `skipped` and `gone`, which are no trouble. */
   readonly failed: number;
+  /** Delivered once and known to be gone from the destination; not there where there are none. */
+  readonly gone?: number;
 }
 
 /** Sizes in bytes. */
@@ -194,8 +198,13 @@ export interface Ledger extends Disposable {
    */
   requeue(ids: readonly number[] | null, now: number): number;
   /**
-   * Puts delivered deliveries back into the queue, their proof forgotten. Those whose file has a newer version stay as they are.
-   * Returns the ids of the others.
+   * Of these, the delivered ones are known to be gone from the destination: failed with the code `gone`, their proof forgotten but
+   * for its time. `reason` is a sentence without a full stop. Returns how many.
+   */
+  markGone(ids: readonly number[], reason: string, now: number): number;
+  /**
+   * Puts deliveries that are delivered, or known to be gone, back into the queue, their proof forgotten. Those whose file has a
+   * newer version stay as they are. Returns the ids of the others.
    */
   sendAgain(ids: readonly number[], now: number): number[];
   /**

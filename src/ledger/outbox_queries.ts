@@ -10,7 +10,7 @@ import { type Delivery, type DeliveryState, send } from "../domain/delivery.ts";
 import type { Database, Row } from "./database.ts";
 import type { BytesRead, ClaimRequest, Ledger } from "./ledger.ts";
 import { number, numberOrNull, SELECT_DELIVERY, STATE_COLUMNS, stateValues, text, textOrNull, toDelivery } from "./rows.ts";
-import { SUPERSEDED } from "./superseded.ts";
+import { NO_TROUBLE, SUPERSEDED } from "./superseded.ts";
 
 type Outbox = Pick<
   Ledger,
@@ -177,7 +177,7 @@ const NEWER = `SELECT 1 FROM deliveries d JOIN versions v ON v.id = d.version_id
   WHERE d.id = ? LIMIT 1`;
 
 const ALL_TROUBLE = `SELECT id FROM deliveries INDEXED BY deliveries_failed
-  WHERE state = 'failed' AND failure_code NOT IN ('superseded', 'skipped')`;
+  WHERE state = 'failed' AND failure_code NOT IN ${NO_TROUBLE}`;
 
 /** What a person names may also be waiting for its next try: then it is tried now. */
 const CHOSEN = "SELECT id FROM deliveries WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('failed', 'deferred')";

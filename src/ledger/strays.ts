@@ -37,13 +37,15 @@ export function strays(ledger: Books, jobs: Configured): Stray[] {
 
 /** The counts of what can be sent, and what was: without what waits for, or failed at, destinations that are not there. */
 export function withoutStrays(all: Counts, without: readonly Stray[]): Counts {
-  const less = (key: keyof Counts) => Math.max(0, all[key] - without.reduce((sum, { counts }) => sum + counts[key], 0));
+  const less = (key: Exclude<keyof Counts, "gone">) =>
+    Math.max(0, all[key] - without.reduce((sum, { counts }) => sum + counts[key], 0));
   return {
     queued: less("queued"),
     sending: less("sending"),
     deferred: less("deferred"),
     delivered: all.delivered,
     failed: less("failed"),
+    ...(all.gone === undefined ? {} : { gone: all.gone }),
   };
 }
 

@@ -14,7 +14,7 @@ import type { Ground, Session } from "../methods/method.ts";
 export interface GroundOptions {
   readonly destination: Destination;
   readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;
-  /** A person says that what is there now is right. */
+  /** A person says that what is there now is right; whoever asks remembers the device once it is known what is there. */
   readonly accept: boolean;
   /** Told at the first contact where the place does not look like the one that is meant, or had to be made. */
   readonly tell?: (level: "info" | "warning", message: string) => void;
@@ -38,8 +38,8 @@ export async function findGround(session: Session, options: GroundOptions, signa
   const doubt = known === null ? notMounted(destination, ground) : null;
   if (doubt !== null) options.tell?.("warning", `${doubt.message} ${doubt.hint}`);
   if (ground.made) options.tell?.("info", madeNow(destination).join(" "));
-  if (known === null || (accept && known !== device)) ledger.rememberDevice(destination.job, destination.name, device);
-  else if (known !== "" && device !== "" && known !== device) {
+  if (known === null) ledger.rememberDevice(destination.job, destination.name, device);
+  else if (!accept && known !== "" && device !== "" && known !== device) {
     // Device numbers can change with a reboot: the files that were delivered tell whether it is the same place.
     if (!await hasWitness(session, options, signal)) throw otherDevice(destination);
     ledger.rememberDevice(destination.job, destination.name, device);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FailureRecord } from "../domain/failure.ts";
+import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -58,8 +59,8 @@ export interface Office {
   paused: boolean;
   /** What an earlier process had in hand is settled. */
   recovered: boolean;
-  /** A person said that the place is right as it is. */
-  accept: boolean;
+  /** A person said that the place is right as it is, and what is to become of the files of the former one. */
+  accept: FormerFiles | null;
   /** Why nothing may be sent before a person says that the cause is gone. */
   held: FailureRecord | null;
   /** Something of ours may be staged there. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DestinationState } from "../domain/destination_state.ts";
+import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import type { Digest } from "../domain/receipt.ts";
@@ -17,6 +17,7 @@ import type { Office, OutboxTools } from "./office.ts";
 import { round, sweepAll } from "./round.ts";
 import { semaphore } from "./semaphore.ts";
 import { sourceWatch } from "./source_watch.ts";
+import { sendAgain } from "./take_stock.ts";
 import { type Transfer, underway } from "./underway.ts";
 import { wakeup } from "./wakeup.ts";
 
@@ -40,10 +41,13 @@ export interface Outbox {
   /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
   pause(by: string): void;
   /**
-   * Ends a pause, and probes at once where it holds: a person says that the cause is gone. With `accept`, while it holds for a
-   * missing disk, that what is there now is the place: it is not demanded to be the former one.
+   * Ends a pause, and probes at once where it holds: a person says that the cause is gone. With `former`, while it holds for a
+   * missing disk, also that what is there now is the place, and what becomes of the files of the former one; else what is known to
+   * be gone is sent again where that is asked for.
    */
-  resume(accept?: boolean): void;
+  resume(former?: FormerFiles): Promise<void>;
+  /** Whether it holds because its disk is missing or another one; how many delivered files that one has. */
+  otherDisk(): { readonly images: number } | null;
   /** Probes at once where it holds or is away; a pause stays, and so do doubts that only {@linkcode Outbox.resume} ends. */
   probe(): void;
   /** Holds until {@linkcode Outbox.resume}, with this reason. */
@@ -77,7 +81,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     busy: 0,
     paused: ledger.pausedBy(destination.name) !== null,
     recovered: false,
-    accept: false,
+    accept: null,
     held: null,
     // A former process may have left something, even if this one ends before it has looked.
     littered: ledger.deviceOf(job.name, destination.name) !== null,
@@ -177,6 +181,12 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     return null;
   }
 
+  function otherDisk(): { images: number } | null {
+    const held = own.state();
+    if (held.state !== "on_hold" || held.failure.code !== "device_missing") return null;
+    return { images: ledger.counts(job.name, destination.name).delivered };
+  }
+
   function probe(): void {
     own.hurry();
     tools.host.hurry();
@@ -195,14 +205,15 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       office.endRound();
       changed();
     },
-    resume(accept = false) {
+    async resume(former) {
       ledger.setPaused(destination.name, null);
       office.paused = false;
       office.held = null;
-      const state = own.state();
-      office.accept = accept && state.state === "on_hold" && state.failure.code === "device_missing";
+      if (former !== undefined && otherDisk() !== null) office.accept = former;
+      else if (former === "send_again") await sendAgain(office);
       probe();
     },
+    otherDisk,
     probe,
     hold(failure) {
       office.held = failure;

@@ -12,6 +12,7 @@ import type { Office } from "./office.ts";
 import { outboxLane, sweepSoon, swept, works } from "./outbox_lane.ts";
 import { doesNotFit } from "./put.ts";
 import { recover } from "./recover.ts";
+import { takeStock } from "./take_stock.ts";
 import type { Way } from "./way.ts";
 
 const GROUND_FRESH_MS = 5_000;
@@ -173,12 +174,16 @@ async function groundNow(office: Office, session: Session, signal: AbortSignal, 
   const options = {
     destination,
     ledger: tools.ledger,
-    accept: office.accept,
+    accept: office.accept !== null,
     tell,
     ...(probe === undefined ? {} : { probe }),
   };
   const ground = await guarded(guard, signal, (end) => findGround(session, options, end));
-  office.accept = false;
+  if (office.accept !== null) {
+    await takeStock(office, session, office.accept, signal);
+    tools.ledger.rememberDevice(destination.job, destination.name, ground.device ?? "");
+    office.accept = null;
+  }
   office.freeBytes = ground.freeBytes;
   demandSpace(ground, destination);
   return tools.system.monotonic();

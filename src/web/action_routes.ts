@@ -21,7 +21,7 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
   action("/api/retry", retrying, ({ ids }) => ({ count: source.retry(ids) }));
   action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));
   // Never that another disk is the right one: too much for a button that says "try again".
-  action("/api/resume", placing, ({ destination }) => ({ destinations: source.resume(destination) }));
+  action("/api/resume", placing, async ({ destination }) => ({ destinations: (await source.resume(destination)).names }));
   action("/api/scan", scanning, async ({ job }) => ({ jobs: await source.sync(job) }));
 
   function action<T>(path: string, schema: z.ZodType<T>, act: (body: T) => object | Promise<object>): void {

@@ -6,12 +6,13 @@
  */
 import { join } from "@std/path";
 import { eitherSignal } from "../domain/either_signal.ts";
+import type { FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureCode } from "../domain/failure.ts";
 import type { Forgotten } from "../ledger/strays.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
-import type { InForce, LiveReport, Opening } from "./daemon_control.ts";
+import type { InForce, LiveReport, Opening, Resumed } from "./daemon_control.ts";
 import type { StatusReport } from "./status_report.ts";
 
 /** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */
@@ -35,8 +36,10 @@ export interface DaemonClient {
   sendAgain(ids: readonly number[]): Promise<readonly number[]>;
   /** Null for all; names those that are paused now. */
   pause(destination: string | null, by: string): Promise<readonly string[]>;
-  /** Null for all; names those that go on. */
-  resume(destination: string | null): Promise<readonly string[]>;
+  /** Marks delivered ones as known to be gone from their destination. */
+  markGone(ids: readonly number[], reason: string): Promise<void>;
+  /** Null for all; see `DaemonControl.resume`. */
+  resume(destination: string | null, former: FormerFiles | "ask"): Promise<Resumed>;
   /** Gives up what waits for a destination that is not configured any more. */
   forget(destination: string): Promise<Forgotten>;
   /** Addresses that open the page; null without a page. */
@@ -111,7 +114,14 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     sendAgain: async (ids) => (await must<{ ids: number[] }>("POST", "/send-again", { ids })).ids,
     pause: async (destination, by) =>
       (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
-    resume: async (destination) => (await must<{ destinations: string[] }>("POST", "/resume", { destination })).destinations,
+    markGone: async (ids, reason) => void await must("POST", "/mark-gone", { ids, reason }),
+    resume: async (destination, former) => {
+      const answer = await must<{ destinations: string[]; undecided?: Resumed["undecided"] }>("POST", "/resume", {
+        destination,
+        former,
+      });
+      return { names: answer.destinations, undecided: answer.undecided ?? [] };
+    },
     forget: (destination) => must("POST", "/forget", { destination }),
     opening: async () => (await must<{ opening: Opening | null }>("POST", "/opening", {})).opening,
     async stop(waitMs) {

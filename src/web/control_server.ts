@@ -85,7 +85,8 @@ const ids = z.object({ ids: z.array(z.int().positive()).nullable() });
 const sendingAgain = z.object({ ids: z.array(z.int().positive()) });
 const job = z.object({ job: z.string().optional() });
 const pausing = z.object({ destination: z.string().nullable(), by: z.string().min(1).max(200) });
-const resuming = z.object({ destination: z.string().nullable() });
+const resuming = z.object({ destination: z.string().nullable(), former: z.enum(["ask", "send_again", "keep"]).default("ask") });
+const marking = z.object({ ids: z.array(z.int().positive()), reason: z.string().min(1).max(1000) });
 const forgetting = z.object({ destination: z.string() });
 
 function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: AppOptions): Hono {
@@ -112,7 +113,15 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
     const { destination, by } = await bodyOf(c, pausing);
     return c.json({ destinations: control.pause(destination, by) });
   });
-  app.post("/resume", async (c) => c.json({ destinations: control.resume((await bodyOf(c, resuming)).destination, true) }));
+  app.post("/resume", async (c) => {
+    const { destination, former } = await bodyOf(c, resuming);
+    const { names, undecided } = await control.resume(destination, former);
+    return c.json({ destinations: names, undecided });
+  });
+  app.post("/mark-gone", async (c) => {
+    const { ids, reason } = await bodyOf(c, marking);
+    return c.json({ count: control.markGone(ids, reason) });
+  });
   app.post("/forget", async (c) => c.json(await control.forget((await bodyOf(c, forgetting)).destination)));
   app.onError((error, c) => {
     c.header(PID_HEADER, String(pid));

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Forgotten, Stray } from "../ledger/strays.ts";
 import type { Running } from "../notify/running.ts";
@@ -30,6 +31,14 @@ export interface GivenUp {
   readonly detail: string;
   /** What helps. */
   readonly hint: string;
+}
+
+/** What became of `resume`. */
+export interface Resumed {
+  /** Those that go on. */
+  readonly names: readonly string[];
+  /** Of those, the ones that hold until somebody says what becomes of `images` files on a former disk. */
+  readonly undecided: readonly { readonly destination: string; readonly images: number }[];
 }
 
 /** Addresses that open the page. */
@@ -73,11 +82,14 @@ export interface DaemonControl {
    * @throws {Failure} `configuration` where there is no such destination.
    */
   pause(destination: string | null, by: string): readonly string[];
+  /** Marks delivered deliveries as known to be gone from their destination, for this reason; returns how many. */
+  markGone(ids: readonly number[], reason: string): number;
   /**
-   * Takes a pause back, and probes at once where it holds, `null` means all; returns the names of those that go on. With `accept`
-   * what stands in the place of a missing disk is taken for the right one, where the destination is named.
+   * Takes a pause back, and probes at once where it holds, `null` means all. Another disk in the place of a missing one is accepted
+   * only where the destination is named and a person says what becomes of the files of the former one (`"ask"`: only where there
+   * are none). With `send_again`, what is known to be gone from the destination is queued.
    */
-  resume(destination: string | null, accept?: boolean): readonly string[];
+  resume(destination: string | null, former?: FormerFiles | "ask"): Promise<Resumed> | Resumed;
   /**
    * Gives up what waits for a destination that is not configured any more; says how many deliveries, of which jobs.
    * @throws {Failure} `configuration` where it is configured, or nothing waits for it.

@@ -103,6 +103,16 @@ function inHand({ tonight, underway }: HeadlineParts): Headline | null {
 function allAcross({ tonight, destinations }: HeadlineParts): Headline {
   const names = list(unique(destinations));
   const { files } = tonight;
+  // What needs a person comes before: these were delivered and are known to be gone.
+  const missing = tonight.destinations.filter(({ failed }) => failed > 0);
+  if (missing.length > 0) {
+    const parts = missing.map(({ name, expected, failed }) => `${failed} of ${expected} from ${name}`);
+    return {
+      level: "warning",
+      text: `Tonight's images are known to be gone: ${list(parts)}`,
+      advice: "History tells which, and why.",
+    };
+  }
   if (files === 0) return { level: "good", text: "No images yet tonight, and nothing waits", advice: "" };
   return {
     level: "good",

@@ -169,7 +169,7 @@ async function gather(night: string, { job, destination }: Place, frames: FrameN
     const slow = [...slowest];
     for (const row of rows) {
       const { delivery: { id, source, target, queuedAt, state }, deliveredAt } = row;
-      if (state.state === "failed" && !isTrouble(state.failure)) continue;
+      if (state.state === "failed" && !isTrouble(state.failure) && state.failure.code !== "gone") continue;
       frames.saw(source.job, source.path);
       if (deliveredAt === null) {
         if (undelivered.length < MOST_LISTED) undelivered.push(row);

@@ -369,7 +369,7 @@ Deno.test("retry, pause and resume are told to the daemon", async () => {
   assertEquals((await image_transfer(dir, "retry", "--all")).stderr, "7 deliveries are tried again.\n");
   assertEquals((await image_transfer(dir, "pause", "nas")).code, 0);
   assertEquals((await image_transfer(dir, "resume")).code, 0);
-  assertEquals(daemon.told, [["retry", [3, 5]], ["retry", null], ["pause", "nas", "ann"], ["resume", null]]);
+  assertEquals(daemon.told, [["retry", [3, 5]], ["retry", null], ["pause", "nas", "ann"], ["resume", null, "ask"]]);
 });
 
 Deno.test("retry --all says that destinations which hold or are away are tried at once", async () => {
@@ -479,3 +479,28 @@ Deno.test("restart waits for nobody where no service is installed: it runs here 
   await parsed.run(tools);
   assertMatch(given.printed.stderr, /^Stopped \(process \d+\)\.\nNo installed service starts it again: it runs here now\.\n/);
 });
+
+for (
+  const { says, code, told } of [
+    { says: ["yes"], code: 0, told: "send_again" },
+    { says: ["no"], code: 0, told: "keep" },
+    { says: [""], code: 2, told: null },
+    { says: null, code: 2, told: null },
+  ]
+) {
+  Deno.test(`resume asks what becomes of the files of a former disk: ${says === null ? "nobody is there" : `"${says[0]}"`}`, async () => {
+    await using dir = await observatory();
+    await using daemon = await fakeDaemon(dir.at("state"), {
+      resume(destination, former) {
+        daemon.told.push([destination, former]);
+        return { names: ["nas"], undecided: former === "ask" ? [{ destination: "nas", images: 220 }] : [] };
+      },
+    });
+    const tools = testTools(dir.path, says === null ? {} : { answers: says });
+    const parsed = parse(["resume", "nas", "-c", "c.yaml"], COMMANDS, { version: "0", ...tools });
+    assertEquals(parsed.kind === "run" && await parsed.run(tools), code);
+    assertStringIncludes(tools.printed.stderr, "220 images were delivered to the former disk of nas");
+    assertEquals(daemon.told, [["nas", "ask"], ...told === null ? [] : [["nas", told]]]);
+    if (told === null) assertStringIncludes(tools.printed.stderr, "image-transfer resume nas --keep");
+  });
+}

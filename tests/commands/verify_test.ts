@@ -224,7 +224,8 @@ Deno.test("verify --retry hands what it found to the daemon that runs", async ()
   const { code, stderr } = await asked.verify("--retry", "--json");
   assertEquals(code, 1);
   assertStringIncludes(stderr, "1 delivery is queued again.\n");
-  assertEquals(daemon.told, [["send again", [1]]]);
+  const reason = "It is not there any more: verify did not find it";
+  assertEquals(daemon.told, [["mark gone", [1], reason], ["send again", [1]]]);
 });
 
 Deno.test("verify hints at the command that mends the very files it looked at", async () => {
@@ -261,7 +262,25 @@ Deno.test({
     await it.verify("--json");
     const rows: { target: string; verdict: string }[] = JSON.parse(pages.join(""));
     assertEquals(pages.join(""), `${JSON.stringify(rows, null, 2)}\n`);
-    assertEquals([rows.length, rows[7]?.verdict, rows[449]?.verdict, rows[450]?.target], [451, "missing", "missing", "n.fits"]);
+    // What is known to be gone comes first.
+    assertEquals([rows.length, rows[0]?.target, rows[1]?.target, rows[450]?.target], [451, "7.fits", "449.fits", "n.fits"]);
+    assertEquals(rows.map(({ verdict }) => verdict).indexOf("equal"), 2);
     assert(pages.length > 3, "printed in one piece");
   },
+});
+
+Deno.test("verify lists what is missing as gone from then on, in history, status and report, until it is sent again", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "a.fits": "alpha", "b.fits": "beta" });
+  await Deno.remove(it.dir.at("freya/b.fits"));
+  assertEquals((await it.verify()).code, 1);
+  using ledger = openLedger(it.dir.at("state"), { readOnly: true });
+  const [gone] = ledger.query({ gone: true });
+  assertEquals([gone?.delivery.target, ledger.counts().delivered], ["b.fits", 1]);
+  const again = await it.verify();
+  assertEquals(again.code, 1);
+  assertMatch(
+    again.stdout,
+    /^missing +freya {2}b\.fits: It is not there any more: verify did not find it\. It was delivered on /,
+  );
 });

@@ -29,3 +29,26 @@ Deno.test("sendAgain() never sends an old version after a newer one", async () =
   ledger.admit([anAdmission("a", { size: 2000 })], NOW + 1);
   assertEquals(ledger.sendAgain(old.map(({ id }) => id), NOW + 2), [old[1]!.id]);
 });
+
+Deno.test("markGone() keeps of delivered ones only when they were, counts them apart, and sendAgain() queues them", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.at("state"));
+  ledger.admit(["a", "b", "c"].map((path) => anAdmission(path)), NOW);
+  ledger.record([proven(deliveryOf(ledger, "a")), broken(deliveryOf(ledger, "b"))], NOW);
+  const ids = ["a", "b", "c"].map((path) => deliveryOf(ledger, path).id);
+  assertEquals(ledger.markGone(ids, "It is not there", NOW + 1), 1);
+  assertEquals(states(ledger), ["a → freya failed gone", "b → freya failed bad_name", "c → freya queued"]);
+  const [gone] = ledger.query({ gone: true });
+  const state = gone?.delivery.state;
+  assertEquals(
+    state?.state === "failed" && state.failure.message,
+    `It is not there. It was delivered on ${new Date(NOW).toISOString().slice(0, 16).replace("T", " ")} UTC`,
+  );
+  assertEquals(ledger.counts(), { queued: 1, sending: 0, deferred: 0, delivered: 0, failed: 1, gone: 1 });
+  assertEquals(ledger.query({ trouble: true }).map(({ delivery }) => delivery.source.path), ["b"]);
+  const [night] = ledger.nightTotals("20240517").places;
+  assertEquals([night?.expected, night?.delivered], [3, 0]);
+  assertEquals(ledger.requeue(null, NOW + 2), 1);
+  assertEquals(ledger.sendAgain(ids, NOW + 2), [ids[0]]);
+  assertEquals(ledger.counts(), { queued: 3, sending: 0, deferred: 0, delivered: 0, failed: 0 });
+});

@@ -290,13 +290,13 @@ Deno.test("resume() takes another disk for the right one only where the destinat
   await rig.soon(() => rig.outbox.state().state === "on_hold", "on hold for the login");
   // Named, but for a login that was refused: nothing was said of a disk yet.
   refused = false;
-  rig.outbox.resume(true);
+  await rig.outbox.resume("keep");
   await looks();
   // All destinations at once: that is not said of this one.
-  rig.outbox.resume();
+  await rig.outbox.resume();
   await looks();
   assertEquals([rig.state("b.fits"), rig.fake.texts()], ["queued", {}]);
-  rig.outbox.resume(true);
+  await rig.outbox.resume("keep");
   await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
   assertEquals(rig.ledger.deviceOf("spring", "nas"), "root:0");
 });

@@ -130,7 +130,7 @@ Deno.test("/api/resume never takes an empty mount point for the right disk; the 
       false,
     );
   }
-  rig.daemon.resume("nas", true);
+  await rig.daemon.resume("nas", "send_again");
   await rig.until(delivered(rig, 2), "delivered in the new place");
 });
 

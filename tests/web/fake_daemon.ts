@@ -72,9 +72,13 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
       told.push(["pause", destination, by]);
       return [destination ?? "freya"];
     },
-    resume(destination) {
-      told.push(["resume", destination]);
-      return [destination ?? "freya"];
+    markGone(ids, reason) {
+      told.push(["mark gone", ids, reason]);
+      return ids.length;
+    },
+    resume(destination, former) {
+      told.push(["resume", destination, former]);
+      return { names: [destination ?? "freya"], undecided: [] };
     },
     forget(destination) {
       told.push(["forget", destination]);

@@ -45,3 +45,10 @@ Deno.test("headlineOf() names with a reason only those that are on hold for it",
   );
   assertEquals(headlineOf({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny is on hold: the disk is full");
 });
+
+Deno.test("headlineOf() does not call across what is known to be gone", () => {
+  const nas = { job: "spring", name: "nas", expected: 181, delivered: 20, proven: 20, waiting: 0, failed: 161, bytes: 0 };
+  const tonight = { night: "20240517", files: 181, bytes: 0, destinations: [nas] };
+  const { level, text } = headlineOf({ ...NOTHING, tonight });
+  assertEquals([level, text], ["warning", "Tonight's images are known to be gone: 161 of 181 from nas"]);
+});

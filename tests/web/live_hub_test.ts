@@ -45,7 +45,7 @@ async function rig() {
     sync: () => [],
     retry: () => 0,
     pause: () => [],
-    resume: () => [],
+    resume: () => ({ names: [], undecided: [] }),
     jobs: () => [],
     destinations: () => [],
     ledger,

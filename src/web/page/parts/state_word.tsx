@@ -34,6 +34,7 @@ function wordOf({ state, proof, error }: DeliveryView): { glyph: GlyphName; tone
       // Left alone on purpose, and listed for the record.
       if (error?.code === "superseded") return { glyph: "next", tone: "dim", word: "replaced" };
       if (error?.code === "skipped") return { glyph: "next", tone: "dim", word: "skipped" };
+      if (error?.code === "gone") return { glyph: "warning", tone: "warning", word: "gone" };
       return { glyph: "bad", tone: "bad", word: "failed" };
     default:
       return state satisfies never;

@@ -1,0 +1,78 @@
+/**
+ * Another disk is mounted in the place of the one that has the delivered files: nothing is accepted silently, a person says what
+ * becomes of them, and what is not on the new disk is not shown as there.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { MorningReport } from "../../src/web/morning_report.ts";
+import { has } from "../support/needs.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
+import { tempFolder } from "../support/temp.ts";
+import { everyDelivered, makeRig, namesIn } from "./rig.ts";
+
+for (const method of ["local", "rsync"] as const) {
+  for (const choice of ["--send-again", "--keep"] as const) {
+    Deno.test({
+      name: `resume ${choice} after another disk was mounted (${method}): history, status and report say what is there`,
+      ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
+      async fn() {
+        await using folder = await tempFolder();
+        const mount = folder.at("mount");
+        await using _first = await mountSmallDisk(mount, 16);
+        // A mount point of another file system has another device for rsync, too.
+        const there = `${mount}/archive`;
+        await using rig = await makeRig({ method, folder, there });
+        const { installation } = rig;
+        await using daemon = await installation.start();
+        for (const name of ["a.fits", "b.fits", "c.fits"]) await rig.expose(name, 20_000);
+        await installation.until(everyDelivered(3));
+        await Deno.remove(`${rig.watched}/c.fits`);
+
+        await using _second = await mountSmallDisk(mount, 16);
+        if (method === "local") await Deno.mkdir(there);
+        await rig.observer.stop();
+        const destination = JSON.parse((await installation.command(["status", "--json"])).stdout).destinations[0].name;
+        const from = (await installation.log()).length;
+        await rig.expose("d.fits", 20_000);
+        await installation.untilLog(/holds: /, from);
+
+        const asked = await installation.command(["resume", destination]);
+        assertEquals(asked.code, 2, asked.stderr);
+        assertMatch(asked.stderr, /3 images were delivered to the former disk .*--send-again .*--keep /s);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        assertEquals(await fits(there), []);
+
+        assertEquals((await installation.command(["resume", destination, choice])).code, 0);
+        const again = choice === "--send-again" ? ["a.fits", "b.fits"] : [];
+        const rows = await installation.until((rows) =>
+          ["d.fits", ...again].every((name) => rows.some(({ target, state }) => target === name && state === "delivered"))
+        );
+        const gone = ["a.fits", "b.fits", "c.fits"].filter((name) => !again.includes(name));
+        assertEquals(rows.filter(({ error }) => error?.code === "gone").map(({ target }) => target).sort(), gone);
+        assertEquals(rows.filter(({ state }) => state === "delivered").map(({ target }) => target).sort(), [...again, "d.fits"]);
+        assertEquals(await fits(there), [...again, "d.fits"]);
+
+        const status = await installation.command(["status"]);
+        assertMatch(status.stdout, new RegExp(`${gone.length} known to be gone`));
+        assert(!/All is well/.test(status.stdout), status.stdout);
+        const history = await installation.command(["history"]);
+        assertMatch(history.stdout, /gone .*c\.fits\n +It is not there any more: another disk was accepted/);
+        const report = await installation.command(["report", "--json", "--night", "last"]);
+        assertEquals(report.code, 1);
+        const { undelivered } = JSON.parse(report.stdout) as MorningReport;
+        assertEquals(undelivered.map(({ path }) => path.split("/").at(-1)).sort(), gone);
+        assertEquals(await daemon.stop(), 0);
+      },
+    });
+  }
+}
+
+async function fits(folder: string): Promise<string[]> {
+  try {
+    return (await namesIn(folder)).filter((name) => name.endsWith(".fits"));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
