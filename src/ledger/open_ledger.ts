@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { join, toFileUrl } from "@std/path";
+import { Failure } from "../domain/failure.ts";
 import { careQueries, LEDGER_FILE, type OnNotice, openSound } from "./care.ts";
 import { Database } from "./database.ts";
 import { giveUpQueries } from "./give_up_queries.ts";
@@ -68,10 +69,25 @@ function openForReading(folder: string, onNotice: OnNotice): Database {
   const path = join(folder, LEDGER_FILE);
   const there = isThere(path);
   if (!there) onNotice(`There is no ledger in "${folder}" yet: nothing has been recorded.`);
-  const db = new Database(there ? path : ":memory:", there);
+  if (there) return openAsItStands(path);
+  const db = migrated(new Database(":memory:", false));
+  db.exec("PRAGMA query_only = ON");
+  return db;
+}
+
+/** A ledger at rest is read where SQLite cannot make its own files beside it, too: on a read-only disk, or in another account's folder. */
+function openAsItStands(path: string): Database {
+  try {
+    return migrated(new Database(path, true));
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "permission_denied" || isThere(`${path}-wal`)) throw error;
+    return migrated(new Database(`${toFileUrl(path)}?immutable=1`, true));
+  }
+}
+
+function migrated(db: Database): Database {
   try {
     migrate(db);
-    if (!there) db.exec("PRAGMA query_only = ON");
     return db;
   } catch (error) {
     db[Symbol.dispose]();

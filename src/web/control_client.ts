@@ -91,6 +91,8 @@ async function isFree({ stateDirectory, system }: ControlClientOptions): Promise
     await lock?.[Symbol.asyncDispose]();
     return lock !== null;
   } catch (cause) {
+    // On a disk that became read-only no daemon can start, and one that runs has left its control.json.
+    if (faultOf(cause) === "read_only") return true;
     throw notAllowed(path, cause);
   }
 }

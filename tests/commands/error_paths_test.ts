@@ -10,6 +10,7 @@ import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "../ledger/makers.ts";
 import { install, theProgram } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
 import { startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { springConfig, testTools } from "../support/tools.ts";
@@ -114,6 +115,39 @@ for (const state of ["file", "file/state", "/proc/state"]) {
     },
   });
 }
+
+Deno.test({
+  name: "status, history and report still read a state directory that became read-only; what would write says so",
+  ignore: !has("root"),
+  async fn() {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("state"), 8);
+    await Deno.mkdir(dir.at("images"));
+    await dir.write("c.yaml", springConfig(dir));
+    {
+      using ledger = openLedger(dir.at("state"));
+      ledger.admit([anAdmission("a", {}, ["nas"])], NOW);
+    }
+    await dir.write("state/lock", "");
+    await disk.readOnly(true);
+    for (
+      const [code, ...words] of [
+        [4, "status"],
+        [0, "history"],
+        [1, "report", "--night", "20240517"],
+        [0, "verify"],
+        [4, "stop"],
+        [2, "run", "--once"],
+        [1, "pause"],
+        [1, "retry", "--all"],
+      ] as const
+    ) {
+      const result = await image_transfer(dir, ...words, "-c", "c.yaml");
+      assertEquals([words.join(" "), result.code], [words.join(" "), code], result.text);
+      assert(!result.text.includes("Internal error"), result.text);
+    }
+  },
+});
 
 Deno.test("doctor names a state directory that cannot be written to in its findings, not an internal error", async () => {
   await using dir = await tempFolder();

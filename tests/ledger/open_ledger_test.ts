@@ -291,6 +291,31 @@ Deno.test({
   },
 });
 
+for (const [what, killed] of [["at rest", false], ["of a killed daemon", true]] as const) {
+  Deno.test({
+    name: `openLedger() reads a ledger ${what} on a disk that became read-only`,
+    ignore: !has("root"),
+    fn: async () => {
+      await using dir = await tempFolder();
+      await using disk = await mountSmallDisk(dir.at("a ?#% disk"), 8);
+      const copy = dir.at("copy");
+      {
+        using ledger = openLedger(disk.path);
+        ledger.admit([anAdmission("a.fits")], NOW);
+        // What a kill -9 leaves: SQLite's files as they are while it is open.
+        await Deno.mkdir(copy);
+        for (const { name } of [...Deno.readDirSync(disk.path)]) await Deno.copyFile(`${disk.path}/${name}`, `${copy}/${name}`);
+      }
+      if (killed) {
+        for (const { name } of [...Deno.readDirSync(copy)]) await Deno.copyFile(`${copy}/${name}`, `${disk.path}/${name}`);
+      }
+      await disk.readOnly(true);
+      using ledger = openLedger(disk.path, { readOnly: true });
+      assertEquals(ledger.counts().queued, 1);
+    },
+  });
+}
+
 Deno.test({
   name: "openLedger() that cannot write its instance file for a full disk says which file, and why",
   ignore: !has("root"),
