@@ -10,7 +10,7 @@ import { type Burst, createBurst } from "./burst.ts";
 import { clock } from "./clock.ts";
 import { identityOf } from "./path_facts.ts";
 import { createQueue } from "./queue.ts";
-import type { WatchHint } from "./system.ts";
+import type { Clock, WatchHint } from "./system.ts";
 
 /** Hints that may wait; with more, all of them become one "list everything again". */
 const MOST_WAITING = 8_192;
@@ -120,12 +120,18 @@ async function namedAsGiven(root: string): Promise<(path: string) => string> {
 }
 
 /** Returns when the root is no longer the folder that the watcher was set on: a watcher says nothing of that. */
-async function guard(root: string, identity: string, burst: Burst, signal: AbortSignal): Promise<void> {
+export async function guard(
+  root: string,
+  identity: string,
+  burst: Pick<Burst, "suspect">,
+  signal: AbortSignal,
+  time: Pick<Clock, "now" | "monotonic" | "sleep"> = clock,
+): Promise<void> {
   while (!signal.aborted) {
-    const [at, time] = [clock.monotonic(), clock.now()];
-    await clock.sleep(ROOT_CHECK_MS, signal);
+    const [at, wall] = [time.monotonic(), time.now()];
+    await time.sleep(ROOT_CHECK_MS, signal);
     // This process, or the whole computer, stood still: nobody emptied the kernel's queue.
-    if (Math.max(clock.monotonic() - at, clock.now() - time) > 2 * ROOT_CHECK_MS) burst.suspect();
+    if (Math.max(time.monotonic() - at, time.now() - wall) > 2 * ROOT_CHECK_MS) burst.suspect();
     if (!signal.aborted && await rootIdentity(root) !== identity) return;
   }
 }
