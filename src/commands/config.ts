@@ -6,7 +6,7 @@
 import { object, or } from "@optique/core/constructs";
 import { map, optional } from "@optique/core/modifiers";
 import { command, option } from "@optique/core/primitives";
-import { choice, string } from "@optique/core/valueparser";
+import { choice } from "@optique/core/valueparser";
 import { configSchema } from "../config/json_schema.ts";
 import { loadConfig } from "../config/load.ts";
 import { sampleConfig } from "../config/sample.ts";
@@ -14,10 +14,10 @@ import { showConfig } from "../config/show.ts";
 import type { Settings } from "../domain/settings.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { writeConfig } from "./init.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { configOption, jsonOption, pathValue } from "./options.ts";
 
 const outputOption = optional(
-  option("-o", "--output", string({ metavar: "FILE" }), { description: plain("Write to this file instead of standard output") }),
+  option("-o", "--output", pathValue("FILE"), { description: plain("Write to this file instead of standard output") }),
 );
 
 const validateParser = command(

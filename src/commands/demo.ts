@@ -23,6 +23,7 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { type Exposure, fakeCamera } from "./fake_camera.ts";
+import { pathValue } from "./options.ts";
 
 /** What `demo` is told; times as they are written, like `20s` or `2m`, undefined for the usual ones. */
 interface DemoInput {
@@ -41,7 +42,7 @@ export const demo = defineCommand({
   parser: object({
     for: optional(option("--for", string({ metavar: "TIME" }), { description: plain("End by itself after e.g. 20s or 2m") })),
     every: optional(option("--every", string({ metavar: "TIME" }), { description: plain("Time between exposures (2s)") })),
-    folder: optional(option("--folder", string({ metavar: "DIR" }), {
+    folder: optional(option("--folder", pathValue("DIR"), {
       description: plain("Work in this new folder and keep it; without, a temporary one that goes in the end"),
     })),
     faults: option("--faults", {

@@ -6,7 +6,7 @@
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { choice, string } from "@optique/core/valueparser";
+import { choice } from "@optique/core/valueparser";
 import { kindOf } from "../config/load.ts";
 import { parseSettings } from "../config/parse_settings.ts";
 import { type Answers, sampleConfig } from "../config/sample.ts";
@@ -17,6 +17,7 @@ import { pathField, printable } from "../domain/printable.ts";
 import { shellQuote } from "../methods/shell_quote.ts";
 import { faultOf } from "../system/fault.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { pathValue } from "./options.ts";
 import { ask, type Question } from "./wizard.ts";
 
 /** Where and how the configuration is written. */
@@ -33,10 +34,10 @@ export const init = defineCommand({
   name: "init",
   help: "Write a commented configuration to begin with (also --create-config)",
   parser: object({
-    output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
+    output: optional(option("-o", "--output", pathValue("FILE"), {
       description: plain("Where to write it, instead of the user's own place"),
     })),
-    config: optional(option("-c", "--config", string({ metavar: "FILE" }), { description: plain("The same as --output") })),
+    config: optional(option("-c", "--config", pathValue("FILE"), { description: plain("The same as --output") })),
     force: option("--force", { description: plain("Replace a file that is there") }),
     yes: option("-y", "--yes", { description: plain("Ask nothing, write examples") }),
     format: optional(

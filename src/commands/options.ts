@@ -6,12 +6,27 @@
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { choice, string } from "@optique/core/valueparser";
+import { choice, string, type ValueParser } from "@optique/core/valueparser";
 import { plain } from "./command.ts";
+
+/** A path of this computer, which shells complete. */
+export function pathValue(metavar: "FILE" | "DIR"): ValueParser<"sync", string> {
+  return {
+    ...string({ metavar }),
+    *suggest(prefix) {
+      yield {
+        kind: "file",
+        type: metavar === "DIR" ? "directory" : "file",
+        pattern: prefix,
+        includeHidden: prefix.includes("/."),
+      };
+    },
+  };
+}
 
 /** `-c FILE`, `--config FILE`; undefined when not given: the usual places are searched then. */
 export const configOption = optional(
-  option("-c", "--config", string({ metavar: "FILE" }), {
+  option("-c", "--config", pathValue("FILE"), {
     description: plain("The configuration to use, instead of the first found in the usual places"),
   }),
 );

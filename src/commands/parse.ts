@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { bash, fish, pwsh, zsh } from "@optique/core/completion";
 import { or } from "@optique/core/constructs";
 import { runParserSync } from "@optique/core/facade";
 import type { Parser } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
+import { completions, SHELLS } from "./completions.ts";
 import { type Command, EXIT, plain, type Runnable } from "./command.ts";
 import { SERVICE_PROGRAM } from "./service_program.ts";
 
@@ -31,17 +31,20 @@ const PROGRAM = "image-transfer";
 
 const USAGE: Usage = [{ type: "literal", value: "[COMMAND] [OPTION...]" }];
 
-/** Shells by the names of `completions SHELL`. */
-const SHELLS = { bash, zsh, fish, powershell: pwsh };
-
 /** Parses a command line (without the program's own name). Never throws for what a user wrote. */
 export function parse(argv: readonly string[], commands: readonly Command[], options: ParseOptions): Parsed {
-  const parsers = commands.map((command) => command.parser);
-  const unnamed = commands.find((command) => command.name === "run")?.unnamed;
+  const offered = completions(argv, {
+    commands,
+    ordered: (words) => seedOneWays(words, commands),
+    parserOf: (words) => parserOf(words, commands),
+  });
+  if (offered !== null) {
+    options.stdout(offered);
+    return { kind: "done", code: EXIT.done };
+  }
   const words = asService(options.calledAs) ? serviceWays(argv) : argv.length === 0 ? ["run"] : seedOneWays(argv, commands);
-  // The options of `run` are not those of a command that is named.
-  const named = commands.find((command) => command.name === words[0])?.parser;
-  const all: Parser<"sync", Runnable, unknown> = named ?? or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
+  const named = commandOf(words, commands);
+  const all = parserOf(words, commands);
   const onShow = (code: number): Parsed => ({ kind: "done", code });
   const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
   const parsed = runParserSync<typeof all, Parsed, Parsed>(all, PROGRAM, words, {
@@ -59,13 +62,23 @@ export function parse(argv: readonly string[], commands: readonly Command[], opt
     stderr: print(options.stderr),
     colors: options.colors ?? false,
     onError: () => {
-      const name = commands.find((command) => command.name === words[0])?.name;
-      options.stderr(`Try "${[PROGRAM, name, "--help"].filter(Boolean).join(" ")}".\n`);
+      options.stderr(`Try "${[PROGRAM, named?.name, "--help"].filter(Boolean).join(" ")}".\n`);
       return { kind: "done", code: EXIT.usage };
     },
     ...(options.width === undefined ? {} : { maxWidth: options.width }),
   }) as Runnable | Parsed;
   return typeof parsed === "function" ? { kind: "run", run: parsed } : parsed;
+}
+
+function commandOf([name]: readonly string[], commands: readonly Command[]): Command | undefined {
+  return commands.find((command) => command.name === name);
+}
+
+/** Of the command that is named alone: the options of `run` are not its. */
+function parserOf(words: readonly string[], commands: readonly Command[]): Parser<"sync", Runnable, unknown> {
+  const unnamed = commandOf(["run"], commands)?.unnamed;
+  const parsers = commands.map((command) => command.parser);
+  return commandOf(words, commands)?.parser ?? or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
 }
 
 function asService(calledAs = ""): boolean {

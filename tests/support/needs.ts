@@ -72,6 +72,8 @@ export const COMPONENTS = {
     packages: ["systemd"],
     tests: "units against systemd's own opinion",
   },
+  zsh: { found: () => Boolean(which("zsh")), packages: ["zsh"], tests: "completions in a real zsh" },
+  fish: { found: () => Boolean(which("fish")), packages: ["fish"], tests: "completions in a real fish" },
   openssl: { found: () => Boolean(which("openssl")), packages: ["openssl"], tests: "the page over TLS" },
   promtool: { found: () => Boolean(which("promtool")), packages: ["prometheus"], tests: "metrics as Prometheus reads them" },
   qemu: {
