@@ -35,7 +35,7 @@ const CASES: readonly Case[] = [
 for (const { what, method, sshd, ledgerThere = false } of CASES) {
   Deno.test({
     name: `power cut right after "delivered" (${what}): every delivered file is whole on the disk, and the ledger knows it`,
-    ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
+    ignore: !has("root", "loop") || (method !== "local" && !has("sshd", "rsync")),
     async fn() {
       await using folder = await tempFolder();
       const [image, mount, after] = [folder.at("disk.img"), folder.at("disk"), folder.at("after")];
