@@ -9,6 +9,7 @@ import { startBrowser } from "../support/browser.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
+import { seriousFaults } from "./axe_faults.ts";
 import { raw, webRig } from "./web_rig.ts";
 
 const ignore = !has("chromium");
@@ -23,6 +24,10 @@ async function twoTries(page: Page, enter: () => Promise<void>): Promise<void> {
   await field.fill("not the token");
   await enter();
   await page.getByRole("alert").getByText("Wrong token").waitFor();
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    assertEquals(await seriousFaults(page), [], colorScheme);
+  }
   assertEquals(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, "scrolls sideways");
   await field.fill(TOKEN);
   await enter();

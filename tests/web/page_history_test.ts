@@ -9,6 +9,7 @@ import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { anAdmission, proven } from "../ledger/makers.ts";
+import { seriousFaults } from "./axe_faults.ts";
 import { type WebRig, webRig } from "./web_rig.ts";
 
 const ignore = !has("chromium");
@@ -168,6 +169,7 @@ Deno.test({
     const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
     const nothing = page.locator(".history .nothing");
     await nothing.getByText("No images yet.").waitFor();
+    assertEquals(await seriousFaults(page), []);
     await page.getByRole("searchbox").fill("m31");
     await page.locator(".found", { hasText: "0 deliveries" }).waitFor();
     await nothing.getByText("No images yet.").waitFor();

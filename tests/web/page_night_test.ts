@@ -10,6 +10,7 @@ import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { anAdmission, proven } from "../ledger/makers.ts";
+import { seriousFaults } from "./axe_faults.ts";
 import { type WebRig, webRig } from "./web_rig.ts";
 
 const ignore = !has("chromium");
@@ -146,6 +147,7 @@ Deno.test({
     await page.mouse.up();
     const back = page.getByRole("button", { name: "Whole night" });
     await back.waitFor();
+    assertEquals(await seriousFaults(page), []);
     const near = [await timeAt(page, 0), await timeAt(page, 1)];
     assert(near[0]! > whole[0]! && near[1]! < whole[1]!, `${near} within ${whole}`);
 

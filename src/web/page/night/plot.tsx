@@ -108,7 +108,7 @@ export function Plot({ times, lines, format, label, zoom, onZoom, logarithmic = 
             </li>
           );
         })}
-        {at !== null && times[at] !== undefined && <li class="dim">{timeText(times[at] * 1000, "minute")}</li>}
+        <li class={at === null ? "dim is-idle" : "dim"}>{timeText((times[shown] ?? 0) * 1000, "minute")}</li>
       </ul>
       <div class="plot" ref={box} role="img" aria-label={label} />
     </>
