@@ -1,5 +1,5 @@
 /**
- * `history` for people: one line a delivery, and below it why it is not delivered.
+ * `history` for people: one line a delivery, and below it why it is not delivered, and what is wrong with the file.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { DeliveryJson } from "../web/delivery_json.ts";
 
 /** The line, with its end; the path comes last. Longer than `columns`, it is wrapped. */
 export function historyLine(delivery: DeliveryJson, columns = Infinity): string {
-  const { id, state, proof, size, destination, path, error } = delivery;
+  const { id, state, proof, size, destination, path, error, warning } = delivery;
   const time = localTime(Date.parse(delivery.delivered_at ?? delivery.queued_at));
   const proven = state === "delivered" ? proof ?? "unproven" : "";
   const fields = [
@@ -26,6 +26,7 @@ export function historyLine(delivery: DeliveryJson, columns = Infinity): string 
   const lines = wrapped(fields.join("  "), columns, "", HANGING);
   const why = error === null ? "" : printable([error.message, error.hint].filter((part) => part !== "").join(". "));
   if (why !== "") lines.push(...wrapped(why, columns, HANGING, HANGING));
+  if (warning !== null) lines.push(...wrapped(`Warning: ${printable(warning)}`, columns, HANGING, HANGING));
   return lines.map((line) => `${line}\n`).join("");
 }
 

@@ -61,11 +61,13 @@ export const finishedKeys = {
   incomplete_after: duration("seconds", 1000, 30 * DAY).prefault("10m")
     .meta({ description: "A FITS file that is shorter than its headers declare for so long is listed as incomplete" }),
   deliver_incomplete: truth().prefault(false).meta({
-    description: "Deliver such a file all the same, with a warning in the log",
+    description: "Deliver such a file all the same, with a warning",
   }),
-  verify_source: truth().prefault(true).meta({
-    description: "Check DATASUM and CHECKSUM of FITS files before they are sent, where present",
-  }),
+  verify_source: z.union([truth(), oneOf(["warn", "refuse"])], "must be warn, refuse, true or false")
+    .transform((value) => value === true ? "warn" : value).prefault("warn").meta({
+      description:
+        "A file that is damaged or was edited, as its DATASUM, CHECKSUM or gzip CRC tells: `warn` (or true) sends it as it is, with a warning; `refuse` holds it back; `false` does not check",
+    }),
   growing_files: z.union([
     z.literal(false),
     z.literal(true),

@@ -75,8 +75,8 @@ export interface Job {
   readonly minFileAgeMs: number;
   readonly incompleteAfterMs: number;
   readonly deliverIncomplete: boolean;
-  /** Check DATASUM and CHECKSUM of FITS files before they are sent. */
-  readonly verifySource: boolean;
+  /** What becomes of files that contradict their own checksums; false does not look. */
+  readonly verifySource: "warn" | "refuse" | false;
   readonly deleteSource: boolean;
   readonly night: NightRule;
   readonly destinations: readonly Destination[];

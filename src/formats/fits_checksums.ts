@@ -21,14 +21,16 @@ export async function verifyFitsChecksums(read: RangeReader, size: number, signa
     const data = await sumOf(hdu.dataOffset, hdu.end, hdu.header.get("XTENSION") === "TABLE" ? BLANK : 0);
     if (wanted.data !== null) {
       if (!sameSum(data, wanted.data)) {
-        return { ok: false, reason: `${nameOf(hdu)}: DATASUM is ${wanted.data}, the data's is ${data}` };
+        return { ok: false, reason: `${nameOf(hdu)} is damaged or was edited: its DATASUM does not match its data` };
       }
       checked++;
     }
     if (wanted.whole) {
       const whole = fold(data + await sumOf(hdu.offset, hdu.dataOffset, BLANK));
       // All ones is the ones' complement's other zero.
-      if (!sameSum(whole, 0)) return { ok: false, reason: `${nameOf(hdu)}: CHECKSUM does not fit header and data` };
+      if (!sameSum(whole, 0)) {
+        return { ok: false, reason: `${nameOf(hdu)} is damaged or was edited: its CHECKSUM does not match it` };
+      }
       checked++;
     }
   }
@@ -83,7 +85,7 @@ function sameSum(a: number, b: number): boolean {
 }
 
 function nameOf({ index }: Hdu): string {
-  return index === 0 ? "primary HDU" : `extension ${index}`;
+  return index === 0 ? "the primary HDU" : `extension ${index}`;
 }
 
 const ALL_ONES = 0xFFFF_FFFF;

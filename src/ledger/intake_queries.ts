@@ -109,7 +109,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
     const revision = (former?.revision ?? 0) + 1;
     const id = db.insert(
       `INSERT INTO versions (job, path, revision, absolute_path, size, mtime_ms, ctime_ms, identity, fingerprint, sha256,
-         night, cards, admitted_at, reread_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         night, cards, admitted_at, reread_at, warning) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       source.job,
       source.path,
       revision,
@@ -124,6 +124,7 @@ export function intakeQueries(db: Database): Pick<Ledger, "unknown" | "admit" | 
       cards === undefined ? null : JSON.stringify(cards),
       Math.trunc(now),
       rereadAt(admission),
+      admission.warning ?? null,
     );
     // The former bytes are gone.
     if (former !== null) db.run("UPDATE versions SET reread_at = NULL WHERE id = ?", former.id);

@@ -18,6 +18,8 @@ export interface Admission {
   readonly cards?: Readonly<Record<string, string | number | boolean>>;
   /** Until then the file can be rewritten without a trace in its facts; left out where it cannot. */
   readonly racyUntil?: number;
+  /** What is wrong with the file, which is sent as it is all the same. */
+  readonly warning?: string;
 }
 
 /** A version whose bytes must be read again. */
@@ -90,6 +92,15 @@ export interface DeliveryRow {
   readonly deliveredAt: number | null;
   /** Header cards kept at admission; null where the format has none. */
   readonly cards: Readonly<Record<string, string | number | boolean>> | null;
+  /** What was wrong with the file at its source; null where nothing was. */
+  readonly warning: string | null;
+}
+
+/** The files of a night that were taken with a warning. */
+export interface Flagged {
+  readonly count: number;
+  /** The first of them. */
+  readonly files: readonly { readonly source: SourceFile; readonly warning: string }[];
 }
 
 /** Deliveries by state. */
@@ -259,6 +270,8 @@ export interface Ledger extends Disposable {
   nightTotals(night: string): NightTotals;
   /** The deliveries of a night in the order of queueing, those behind the id `after`, at most `limit`; counted as in the sums. */
   nightPoints(night: string, after: number, limit: number): NightPoint[];
+  /** The file versions of a night that were taken with a warning; `files` are at most `limit`. */
+  flagged(night: string, limit: number): Flagged;
 
   // Care
   /** SQLite's own check; empty when sound. */

@@ -6,11 +6,11 @@
  */
 import type { Database } from "./database.ts";
 import type { Ledger, NightPoint } from "./ledger.ts";
-import { number, numberOrNull, text } from "./rows.ts";
+import { number, numberOrNull, text, toSource } from "./rows.ts";
 
-type Nights = Pick<Ledger, "nightTotals" | "nightPoints">;
+type Nights = Pick<Ledger, "nightTotals" | "nightPoints" | "flagged">;
 
-/** Both leave out what was superseded or skipped, so the points of a night add up to its totals. */
+/** The first two leave out what was superseded or skipped, so the points of a night add up to its totals. */
 export function nightQueries(db: Database): Nights {
   return {
     nightTotals: (night) =>
@@ -37,6 +37,11 @@ export function nightQueries(db: Database): Nights {
         queuedAt: number(row, "queued_at"),
         deliveredAt: numberOrNull(row, "delivered_at"),
       })),
+    flagged: (night, limit) =>
+      db.snapshot(() => ({
+        count: number(db.get(COUNT_FLAGGED, night) ?? {}, "count"),
+        files: db.all(FLAGGED, night, limit).map((row) => ({ source: toSource(row), warning: text(row, "warning") })),
+      })),
   };
 }
 
@@ -51,3 +56,8 @@ const PLACES = `SELECT job, destination, expected, delivered, proven, failed, by
 const POINTS = `SELECT d.id, d.version_id, d.job, d.destination, v.size, d.queued_at, d.delivered_at
   FROM deliveries d JOIN versions v ON v.id = d.version_id
   WHERE d.night = ? AND d.id > ? AND ${COUNTS} ORDER BY d.id LIMIT ?`;
+
+const COUNT_FLAGGED =
+  "SELECT count(*) AS count FROM versions INDEXED BY versions_flagged WHERE night = ? AND warning IS NOT NULL";
+
+const FLAGGED = "SELECT * FROM versions INDEXED BY versions_flagged WHERE night = ? AND warning IS NOT NULL ORDER BY id LIMIT ?";

@@ -15,7 +15,7 @@ import type { DeliveryRow } from "./ledger.ts";
 export const SELECT_DELIVERY = `SELECT d.id, d.destination, d.method, d.target, d.state, d.attempt, d.attempts, d.retry_at,
   d.failure_code, d.failure_next, d.failure_message, d.failure_hint,
   d.receipt_bytes, d.receipt_sha256, d.receipt_level, d.receipt_at, d.queued_at, d.delivered_at, d.night, d.sort_ms,
-  v.job, v.path, v.absolute_path, v.size, v.mtime_ms, v.ctime_ms, v.identity, v.sha256, v.cards`;
+  v.job, v.path, v.absolute_path, v.size, v.mtime_ms, v.ctime_ms, v.identity, v.sha256, v.cards, v.warning`;
 
 /** A stored delivery. */
 export function toDelivery(row: Row): Delivery {
@@ -41,6 +41,7 @@ export function toDeliveryRow(row: Row): DeliveryRow {
     sha256: textOrNull(row, "receipt_sha256") ?? textOrNull(row, "sha256"),
     deliveredAt: numberOrNull(row, "delivered_at"),
     cards: cards === null ? null : JSON.parse(cards) as NonNullable<DeliveryRow["cards"]>,
+    warning: textOrNull(row, "warning"),
   };
 }
 

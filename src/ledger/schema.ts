@@ -96,6 +96,11 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE versions ADD COLUMN reread_at INTEGER;
   CREATE INDEX versions_reread ON versions (job, reread_at) WHERE reread_at IS NOT NULL;
   `,
+  `
+  -- What was wrong with a file that was taken all the same.
+  ALTER TABLE versions ADD COLUMN warning TEXT;
+  CREATE INDEX versions_flagged ON versions (night) WHERE warning IS NOT NULL;
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -46,7 +46,7 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
     const sound: { candidate: Candidate; admission: Admission }[] = [];
     await inBatches(
       finished,
-      job.verifySource ? READS_AT_ONCE : LOOKS_AT_ONCE,
+      job.verifySource === false ? LOOKS_AT_ONCE : READS_AT_ONCE,
       signal,
       (candidate) =>
         orRefuse(candidate, signal, async () => {
@@ -62,6 +62,7 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
       // While others were looked at, something may have happened to this one.
       const still = sound.slice(start, start + BATCH).filter(({ candidate }) => isUntouched(candidate));
       queued += admit(still.map(({ admission }) => admission), tools).length;
+      for (const { candidate, admission } of still) tellWarning(candidate, admission);
       count += still.length;
       for (const { candidate } of still) candidates.forget(candidate.facts.path);
     }
@@ -92,14 +93,27 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
       tools.loops({ ...failure, next: "hold" });
       return null;
     }
-    if (job.verifySource) {
-      const bad = await checkSums({ absolutePath, name: lastPart(path), size }, tools, signal);
-      if (bad !== null) {
-        refuse(candidate, corrupt(path, bad.verdict === "corrupt" ? bad.reason : ""));
-        return null;
-      }
+    const sums = job.verifySource === false ? null : await checkSums({ absolutePath, name: lastPart(path), size }, tools, signal);
+    if (sums !== null && job.verifySource === "refuse") {
+      refuse(candidate, corrupt(path, sums));
+      return null;
     }
-    return await isStill(candidate) ? { ...admission, ...await race(candidate, before) } : null;
+    const warning = sums ?? warningOf(candidate);
+    if (!await isStill(candidate)) return null;
+    return { ...admission, ...(warning === null ? {} : { warning }), ...await race(candidate, before) };
+  }
+
+  /** What is wrong with a file that is sent all the same. */
+  function warningOf({ verdict, incomplete }: Candidate): string | null {
+    if (incomplete !== undefined) return `it is incomplete: ${incomplete}`;
+    if (verdict?.verdict === "corrupt") return job.verifySource === false ? null : verdict.reason;
+    return verdict !== undefined && "warning" in verdict ? verdict.warning ?? null : null;
+  }
+
+  /** Listeners know already of what is sent although it is incomplete. */
+  function tellWarning({ facts: { path }, incomplete }: Candidate, { warning }: Admission): void {
+    if (warning === undefined || incomplete !== undefined) return;
+    tell({ type: "notice", level: "warning", message: `"${path}" is sent as it is: ${warning}` });
   }
 
   /** Until when the file is racy, `before` its bytes were read; empty where it was not. */
@@ -145,6 +159,7 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
       if (!await isStill(candidate)) return;
       const deliveries = ledger.recheck(admission, sha256, system.now());
       candidates.forget(candidate.facts.path);
+      if (deliveries.length > 0) tellWarning(candidate, admission);
       for (const delivery of deliveries) tell({ type: "queued", delivery });
       if (deliveries.length > 0) tools.admitted();
     });

@@ -35,6 +35,8 @@ export interface Candidate {
   readonly emptyTail?: boolean;
   /** Header cards, known with the verdict. */
   readonly cards?: Cards | null;
+  /** What is missing, where it is sent all the same. */
+  readonly incomplete?: string;
   /** The bytes the file declares, remembered while it grows. */
   readonly declared: number | null;
   readonly standing: Standing;

@@ -50,16 +50,16 @@ export async function inspectContent(
   return { verdict, cards: verdict.verdict === "reached" ? await tools.formats.readCards(read, file.size) : null };
 }
 
-/** Whether the content agrees with its own checksums; a file without any does. */
+/** How the content contradicts its own checksums; null where it does not, or has none. */
 export async function checkSums(
   file: { readonly absolutePath: string; readonly name: string; readonly size: number },
   tools: { system: Pick<Files, "read">; formats: FormatTools },
   signal: AbortSignal,
-): Promise<Verdict | null> {
+): Promise<string | null> {
   if (!/\.(fits|fit|fts|fz)$/i.test(file.name)) return null;
   const read: RangeReader = (offset, length) => tools.system.read(file.absolutePath, offset, length);
   const sums = await tools.formats.verifyFitsChecksums(read, file.size, signal);
-  return sums.ok ? null : { verdict: "corrupt", reason: sums.reason };
+  return sums.ok ? null : sums.reason;
 }
 
 /** Whether the end of a file, or of what it declares, is nothing but zeros, as space is that was set aside and not written yet. */

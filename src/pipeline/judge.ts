@@ -225,10 +225,9 @@ export function judgeOf(tools: JudgeTools): Judge {
     const { path } = candidate.facts;
     switch (settlement.is) {
       case "finished":
-        if (settlement.incomplete !== null) {
-          tell({ type: "incomplete", job: job.name, path, reason: settlement.incomplete, sent: true });
-        }
-        return candidate;
+        if (settlement.incomplete === null) return candidate;
+        tell({ type: "incomplete", job: job.name, path, reason: settlement.incomplete, sent: true });
+        return { ...candidate, incomplete: settlement.incomplete };
       case "waiting":
         wait(candidate, settlement);
         return null;

@@ -8,12 +8,12 @@ import { hasEmptyTail, inspectContent } from "./inspect_content.ts";
 import type { JudgeTools } from "./judge_tools.ts";
 import { lastPart } from "./patterns.ts";
 
-/** The candidate with what was found; tells a warning of the format once. Errors of reading pass through. */
+/** The candidate with what was found. Errors of reading pass through. */
 export async function lookInto(
   candidate: Candidate,
   what: "content" | "tail",
   absolutePath: string,
-  tools: Pick<JudgeTools, "system" | "formats" | "tell">,
+  tools: Pick<JudgeTools, "system" | "formats">,
   signal: AbortSignal,
 ): Promise<Candidate> {
   const { path, size } = candidate.facts;
@@ -23,9 +23,5 @@ export async function lookInto(
   }
   const findings = await inspectContent({ absolutePath, name: lastPart(path).toLowerCase(), size }, tools, signal);
   const declared = "declaredBytes" in findings.verdict ? findings.verdict.declaredBytes : null;
-  if ("warning" in findings.verdict && candidate.told !== findings.verdict.warning) {
-    tools.tell({ type: "notice", level: "warning", message: `"${path}": ${findings.verdict.warning}` });
-    return { ...candidate, ...findings, declared, told: findings.verdict.warning ?? "" };
-  }
   return { ...candidate, ...findings, declared };
 }

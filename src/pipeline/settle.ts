@@ -36,7 +36,7 @@ export interface Observation {
 }
 
 /** The job's say in it. */
-export type SettleRules = Pick<Job, "completeness" | "minFileAgeMs" | "incompleteAfterMs" | "deliverIncomplete">;
+export type SettleRules = Pick<Job, "completeness" | "minFileAgeMs" | "incompleteAfterMs" | "deliverIncomplete" | "verifySource">;
 
 /** What a file is being waited for. */
 export type WaitReason = "growing" | "quiet" | "writer open" | "short" | "marker";
@@ -61,7 +61,9 @@ export function settle(file: Observation, rules: SettleRules): Settlement {
     case "short":
       return unfinished(file, rules, file.grew ? "growing" : "short", file.verdict.reason);
     case "corrupt":
-      return whenWriterGone(file, rules, () => ({ is: "corrupt", reason: reasonOf(file) }));
+      if (rules.verifySource === "refuse") return whenWriterGone(file, rules, () => ({ is: "corrupt", reason: reasonOf(file) }));
+      // Damaged, or written in an order of its own: it tells no length that could be relied on.
+      return file.emptyTail === undefined ? ask("tail") : whenQuiet(file, rules, file.emptyTail);
     case "reached":
       return whenWriterGone(file, rules, () => FINISHED);
     case "undeclared":

@@ -23,7 +23,7 @@ export function unreadable(path: string, error: unknown): FailureRecord {
 export function corrupt(path: string, reason: string): FailureRecord {
   return failureRecord(
     new Failure("source_corrupt", `Cannot send "${path}": ${reason}`, {
-      hint: "The file is damaged at its source. Write it again, or set verify_source: false to send it as it is.",
+      hint: "Write the file again, or set verify_source: warn to send it as it is.",
     }),
   );
 }

@@ -22,12 +22,12 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof DeliveryJson)[];
 
 /** The first line. Lines end with CR LF. */
-export const CSV_HEAD = `${[...COLUMNS, "error_code", "error_message", "error_hint"].join(",")}\r\n`;
+export const CSV_HEAD = `${[...COLUMNS, "error_code", "error_message", "error_hint", "warning"].join(",")}\r\n`;
 
 /** One line a delivery. */
 export function csvLine(delivery: DeliveryJson): string {
   const { error } = delivery;
-  const cells = [...COLUMNS.map((column) => delivery[column]), error?.code, error?.message, error?.hint];
+  const cells = [...COLUMNS.map((column) => delivery[column]), error?.code, error?.message, error?.hint, delivery.warning];
   return `${cells.map(cell).join(",")}\r\n`;
 }
 

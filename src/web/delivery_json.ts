@@ -31,10 +31,12 @@ export interface DeliveryJson {
   readonly delivered_at: string | null;
   /** Why it is deferred or failed; null otherwise. */
   readonly error: Pick<FailureRecord, "code" | "message" | "hint"> | null;
+  /** What was wrong with the file at its source, which is sent as it is; null where nothing was. */
+  readonly warning: string | null;
 }
 
 /** A row of the ledger as JSON. */
-export function deliveryJson({ delivery, sha256, deliveredAt }: DeliveryRow): DeliveryJson {
+export function deliveryJson({ delivery, sha256, deliveredAt, warning }: DeliveryRow): DeliveryJson {
   const { id, source, destination, method, target, state, queuedAt } = delivery;
   return {
     id,
@@ -51,6 +53,7 @@ export function deliveryJson({ delivery, sha256, deliveredAt }: DeliveryRow): De
     queued_at: new Date(queuedAt).toISOString(),
     delivered_at: deliveredAt === null ? null : new Date(deliveredAt).toISOString(),
     error: errorOf(state),
+    warning,
   };
 }
 

@@ -21,6 +21,11 @@ export interface MorningReport {
   /** What was not taken included. */
   readonly seen: { readonly files: number; readonly bytes: number };
   readonly not_taken: NotTaken;
+  /** Files that were sent as they are although something is wrong with them; the first hundred. They spoil no night. */
+  readonly flagged: {
+    readonly count: number;
+    readonly files: readonly { readonly job: string; readonly path: string; readonly message: string }[];
+  };
   readonly destinations: readonly ReportDestination[];
   readonly gaps: readonly FrameGaps[];
   /** From finished to proven; the ten slowest. */
@@ -79,7 +84,7 @@ export interface Delivered {
 
 /** What the report is made of. */
 export interface ReportTools {
-  readonly ledger: Pick<Ledger, "each" | "nightTotals">;
+  readonly ledger: Pick<Ledger, "each" | "flagged" | "nightTotals">;
   /** Ids of what nights after this one replaced at a destination; not given where there is no night after it. */
   readonly replacedLater?: (job: string, destination: string) => readonly number[];
   readonly system: Pick<System, "sleep">;
@@ -120,6 +125,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
   }
   const missed = await tools.notTaken(night, frames.saw);
   const gaps = frames.gaps();
+  const flagged = tools.ledger.flagged(night, MOST_LISTED);
   const isWell = ({ expected, proven, present, delivered, wrong_count }: ReportDestination) =>
     delivered === expected && proven === expected && present !== null && wrong_count === 0;
   return {
@@ -129,6 +135,10 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
       destinations.every(isWell),
     seen: { files: totals.files + missed.count, bytes: totals.bytes + missed.bytes },
     not_taken: missed,
+    flagged: {
+      count: flagged.count,
+      files: flagged.files.map(({ source, warning }) => ({ job: source.job, path: source.absolutePath, message: warning })),
+    },
     destinations,
     gaps,
     slowest: slowestOf(slow),

@@ -50,7 +50,7 @@ export interface DestinationNow {
 export interface PageSource extends Pick<DaemonControl, "status" | "live" | "sync" | "retry" | "pause" | "resume"> {
   readonly ledger: Pick<
     Ledger,
-    "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "nightTotals" | "nightPoints" | "unknown"
+    "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "nightTotals" | "nightPoints" | "flagged" | "unknown"
   >;
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];

@@ -33,7 +33,7 @@ ${tables(report)}<p class="small">Made by image-transfer at ${text(made_at)}.</p
 `;
 }
 
-function tables({ destinations, not_taken, gaps, undelivered, undelivered_count, slowest }: MorningReport): string {
+function tables({ destinations, not_taken, flagged, gaps, undelivered, undelivered_count, slowest }: MorningReport): string {
   const wrong = destinations.flatMap(({ job, name, wrong }) =>
     wrong.map(({ target, reason }) => [job, name, { path: target }, reason])
   );
@@ -72,6 +72,12 @@ function tables({ destinations, not_taken, gaps, undelivered, undelivered_count,
       ["Number", "Job", "Destination", "File", "Why", "What to do"],
       undelivered.map(({ id, job, destination, path, message, hint }) => [id, job, destination, { path }, message, hint]),
       undelivered_count,
+    ),
+    table(
+      "Sent as they are, with a warning",
+      ["Job", "File", "Warning"],
+      flagged.files.map(({ job, path, message }) => [job, { path }, message]),
+      flagged.count,
     ),
     table(
       "Slowest, from finished to proven",

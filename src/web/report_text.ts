@@ -9,7 +9,7 @@ import type { MorningReport, ReportDestination } from "./morning_report.ts";
 
 /** Ends with a line end. */
 export function reportText(report: MorningReport): string {
-  const { night, all_well, seen, not_taken, destinations, gaps, slowest, undelivered, undelivered_count } = report;
+  const { night, all_well, seen, not_taken, flagged, destinations, gaps, slowest, undelivered, undelivered_count } = report;
   const called = names(report);
   const more = (count: number) => count > 0 ? [`  … and ${count} more`] : [];
   const lines = [
@@ -41,6 +41,9 @@ export function reportText(report: MorningReport): string {
     if (hint !== "") lines.push(`      ${printable(hint)}`);
   }
   lines.push(...more(undelivered_count - undelivered.length));
+  if (flagged.count > 0) lines.push("", "Sent as they are, with a warning:");
+  for (const { path, message } of flagged.files) lines.push(`  ${pathField(path)}: ${printable(message)}`);
+  lines.push(...more(flagged.count - flagged.files.length));
   if (slowest.length > 0) lines.push("", "Slowest, from finished to proven:");
   for (const { job, path, destination: name, seconds } of slowest.slice(0, all_well ? 3 : 10)) {
     lines.push(`  ${duration(seconds).padStart(8)}  ${called({ job, name })}  ${pathField(path)}`);
@@ -50,11 +53,12 @@ export function reportText(report: MorningReport): string {
 
 /** The whole report in a sentence. */
 export function verdictOf(report: MorningReport): string {
-  const { all_well, seen, not_taken, destinations, gaps } = report;
+  const { all_well, seen, not_taken, flagged, destinations, gaps } = report;
   if (seen.files === 0 && not_taken.problems.length === 0) return "no images";
   const called = names(report);
   const all = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
-  if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${all}`;
+  const warned = flagged.count === 0 ? "" : `, ${flagged.count} with a warning`;
+  if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${all}${warned}`;
   const faults = [
     ...not_taken.count > 0 ? [`${not_taken.count} not taken at the camera`] : [],
     ...not_taken.problems.length > 0 ? ["a watched folder cannot be looked into"] : [],

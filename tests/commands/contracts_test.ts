@@ -116,7 +116,8 @@ Deno.test("history --json and --csv: stable keys in their order, alone on standa
   const json = await program.command(["history", "--json"]);
   assertEquals([json.code, json.stderr], [0, ""]);
   const rows = JSON.parse(json.stdout);
-  const keys = "id job path size destination method target state proof sha256 attempts queued_at delivered_at error".split(" ");
+  const keys = "id job path size destination method target state proof sha256 attempts queued_at delivered_at error warning"
+    .split(" ");
   assertEquals(rows.map(Object.keys), [keys, keys]);
   const [delivered, failed] = ["delivered", "failed"].map((state) => rows.find((row: { state: string }) => row.state === state));
   assertEquals(
@@ -130,7 +131,7 @@ Deno.test("history --json and --csv: stable keys in their order, alone on standa
 
   const csv = await program.command(["history", "--csv", "--failed"]);
   const [head, ...lines] = csv.stdout.trim().split(/\r?\n/);
-  assertEquals(head, [...keys.slice(0, -1), "error_code", "error_message", "error_hint"].join(","));
+  assertEquals(head, [...keys.slice(0, -2), "error_code", "error_message", "error_hint", "warning"].join(","));
   assertEquals([lines.length, csv.stderr], [1, ""]);
 });
 

@@ -24,7 +24,7 @@ async function recorded(): Promise<TempFolder> {
   );
   using ledger = openLedger(dir.at("state"));
   const [a, b, c, d] = ledger.admit([
-    anAdmission("m31.fits", { size: 48_900_000 }),
+    { ...anAdmission("m31.fits", { size: 48_900_000 }), warning: "its DATASUM is\nwrong" },
     { ...anAdmission(HOSTILE), night: "20240518" },
     anAdmission("c.fits"),
     anAdmission("d.fits", {}, ["nas"]),
@@ -65,6 +65,7 @@ Deno.test("history --json has the promised shape", async () => {
     queued_at: "2024-05-18T02:00:00.000Z",
     delivered_at: "2024-05-18T02:00:01.000Z",
     error: null,
+    warning: "its DATASUM is\nwrong",
   });
   assertEquals([rows[1].path, rows[1].error], [`/data/${HOSTILE}`, {
     code: "bad_name",
@@ -103,7 +104,7 @@ Deno.test("history --csv is RFC 4180, and no cell is a formula", async () => {
   const [head, ...lines] = stdout.split("\r\n");
   assertEquals(
     head,
-    "id,job,path,size,destination,method,target,state,proof,sha256,attempts,queued_at,delivered_at,error_code,error_message,error_hint",
+    "id,job,path,size,destination,method,target,state,proof,sha256,attempts,queued_at,delivered_at,error_code,error_message,error_hint,warning",
   );
   assertEquals(lines.length, 5);
   assertEquals(lines.at(-1), "");
@@ -120,6 +121,7 @@ Deno.test("history for people escapes what could move a cursor, and says why", a
   assertStringIncludes(stdout, '"/data/=cmd|\\"x\\"\\n\\x1b[31m,\\u202e.fits"\n');
   assertStringIncludes(stdout, '\n        Cannot send "a.fits" to freya: bad_name. Do something.\n');
   assertEquals(stdout.split("\n").filter((line) => line.includes("delivered  checksum")).length, 1);
+  assertStringIncludes(stdout, "m31.fits\n        Warning: its DATASUM is\\nwrong\n");
 });
 
 Deno.test("history says when there is nothing, and refuses what it does not understand", async () => {

@@ -120,7 +120,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
     minFileAgeMs: 2000,
     incompleteAfterMs: 600_000,
     deliverIncomplete: false,
-    verifySource: true,
+    verifySource: "warn",
     deleteSource: false,
     night: { timezone: null, rollover: "12:00", siteLongitude: null },
   });

@@ -48,6 +48,7 @@ Deno.test("nightTotals() is right from the first moment in a ledger of before th
     db.exec(`${triggers.join("")} DROP TABLE nights; DROP TABLE night_files; PRAGMA user_version = 1`);
     // What later versions added.
     db.exec("DROP INDEX versions_reread; ALTER TABLE versions DROP COLUMN reread_at");
+    db.exec("DROP INDEX versions_flagged; ALTER TABLE versions DROP COLUMN warning");
   }
   using again = openLedger(all.path);
   assertEquals(nights.map((night) => again.nightTotals(night)), before);
@@ -74,4 +75,18 @@ Deno.test("nightPoints() gives the night's deliveries page by page, without thos
   ]]);
   assertEquals(all.ledger.nightPoints("20240517", 3, 3).map(({ id }) => id), [4]);
   assertEquals(all.ledger.nightPoints("20240517", 5, 3), []);
+});
+
+Deno.test("flagged() names the files of a night that were taken with a warning, once however many destinations they have", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const flagged = (path: string) => ({ ...anAdmission(path, {}, ["freya", "nas"]), warning: `${path} is damaged` });
+  ledger.admit([flagged("a"), anAdmission("b"), flagged("c"), { ...flagged("d"), night: "20240518" }], NOW);
+  const { count, files } = ledger.flagged("20240517", 1);
+  assertEquals([count, files.map(({ source, warning }) => [source.path, warning])], [2, [["a", "a is damaged"]]]);
+  assertEquals(ledger.query({ destination: "nas" }).map(({ warning }) => warning), [
+    "a is damaged",
+    "c is damaged",
+    "d is damaged",
+  ]);
 });

@@ -1,11 +1,12 @@
 /** Folders as they are in the field: bursts, new folders, a root that comes and goes, names from hell. */
-import { assertEquals } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System, WatchHint } from "../../src/system/system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
-import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
+import { type IntakeRig, intakeRig, pause, runningIntake } from "./intake_rig.ts";
 
 const image = fitsFile(6_000, 3);
 const posix = Deno.build.os !== "windows";
@@ -252,10 +253,40 @@ Deno.test("intake() tells what is removed", async () => {
   await rig.until(() => rig.told("removed", "a.fits").length === 1, "it is told");
 });
 
+const WRONG_SUM = fitsFile(6_000, 3, ["DATASUM = '1         '"]);
+const flagOf = (rig: IntakeRig) => rig.ledger.query({})[0]?.warning;
+
+for (
+  const [name, content, warning] of [
+    ["a.fits", WRONG_SUM, "the primary HDU is damaged or was edited: its DATASUM does not match its data"],
+    ["a.fits", image.subarray(2880), 'it does not begin with "SIMPLE  =": this is no FITS file'],
+    ["a.fits.gz", gzipSync(image).fill(0, 5_000, 5_100), /^the (CRC of the )?compressed data is (wrong|damaged)/],
+    ["a.fits", image, null],
+  ] as const
+) {
+  Deno.test(`intake() takes ${name} as it is and flags it: ${warning}`, async () => {
+    await using rig = await runningIntake({ job: { filePatterns: ["*.fits", "*.gz"] } });
+    await rig.write(name, content);
+    await rig.until(() => rig.admitted().length === 1, "it is admitted");
+    await rig.intake.scanNow();
+    const flag = flagOf(rig) ?? null;
+    if (warning instanceof RegExp) assertMatch(flag ?? "", warning);
+    else assertEquals(flag, warning);
+    const said = rig.told("notice").map((notice) => notice.type === "notice" && notice.message);
+    assertEquals(said, flag === null ? [] : [`"${name}" is sent as it is: ${flag}`]);
+  });
+}
+
+Deno.test("intake() does not look whether a file is damaged with verify_source: false", async () => {
+  await using rig = await runningIntake({ job: { verifySource: false } });
+  await rig.write("a.fits", WRONG_SUM);
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
+  assertEquals([flagOf(rig), rig.told("notice")], [null, []]);
+});
+
 Deno.test("intake() refuses a file that contradicts its checksums, and takes it when it is mended", async () => {
-  await using rig = await runningIntake();
-  const wrong = fitsFile(6_000, 3, ["DATASUM = '1         '"]);
-  await rig.write("a.fits", wrong);
+  await using rig = await runningIntake({ job: { verifySource: "refuse" } });
+  await rig.write("a.fits", WRONG_SUM);
   await rig.until(() => rig.told("refused", "a.fits").length === 1, "it is refused");
   const [refused] = rig.told("refused");
   assertEquals(refused?.type === "refused" && refused.failure.code, "source_corrupt");

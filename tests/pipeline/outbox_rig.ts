@@ -183,7 +183,7 @@ export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
     minFileAgeMs: 2000,
     incompleteAfterMs: 600_000,
     deliverIncomplete: false,
-    verifySource: true,
+    verifySource: "warn",
     deleteSource: false,
     night: { timezone: "UTC", rollover: "12:00", siteLongitude: null },
     destinations: [aDestination()],

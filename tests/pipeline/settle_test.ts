@@ -2,7 +2,13 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type Observation, settle, type Settlement, type SettleRules } from "../../src/pipeline/settle.ts";
 
-const RULES: SettleRules = { completeness: "auto", minFileAgeMs: 2_000, incompleteAfterMs: 600_000, deliverIncomplete: false };
+const RULES: SettleRules = {
+  completeness: "auto",
+  minFileAgeMs: 2_000,
+  incompleteAfterMs: 600_000,
+  deliverIncomplete: false,
+  verifySource: "refuse",
+};
 const REACHED = { verdict: "reached", declaredBytes: 2880 } as const;
 const SHORT = { verdict: "short", declaredBytes: 5760, reason: "2880 of 5760 bytes" } as const;
 const UNDECLARED = { verdict: "undeclared" } as const;
@@ -168,6 +174,18 @@ const TABLE: [promise: string, file: Partial<Observation>, rules: Partial<Settle
     "finished",
   ],
 
+  [
+    "takes corrupt content as it is once it rests",
+    { verdict: CORRUPT, emptyTail: false, writer: "gone", unchangedMs: 2_000 },
+    { verifySource: "warn" },
+    "finished",
+  ],
+  [
+    "does not take corrupt content at once",
+    { verdict: CORRUPT, emptyTail: false, writer: "gone", closed: true },
+    { verifySource: "warn" },
+    "waiting quiet",
+  ],
   ["refuses corrupt content once no writer is left", { verdict: CORRUPT, emptyTail: false, writer: "gone" }, {}, "corrupt"],
   [
     "does not call a file corrupt that is being written",
@@ -239,6 +257,7 @@ const modes = fc.record({
   minFileAgeMs: fc.nat({ max: 60_000 }),
   incompleteAfterMs: fc.nat({ max: HOUR }),
   deliverIncomplete: fc.boolean(),
+  verifySource: fc.constantFrom<SettleRules["verifySource"][]>("warn", "refuse", false),
 });
 
 Deno.test("settle() never finishes a file with an open writer", () => {

@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { type NotTaken, whyNothingGoes } from "../../src/web/not_taken.ts";
 import { type Look, morningReport, type ReportTools } from "../../src/web/morning_report.ts";
+import { reportHtml } from "../../src/web/report_html.ts";
 import { reportText } from "../../src/web/report_text.ts";
 import { aClaim, anAdmission, broken, NOW, proven } from "../ledger/makers.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -177,4 +178,21 @@ Deno.test("morningReport() says how many a newer version replaced", async () => 
   const report = await night.report();
   assertEquals([report.all_well, report.destinations[0]?.replaced, report.destinations[0]?.present], [true, 1, 1]);
   assert(reportText(report).includes("2 delivered, 2 proven, 1 present, 1 replaced by newer versions"), reportText(report));
+});
+
+Deno.test("morningReport() lists what was sent with a warning, and calls the night well all the same", async () => {
+  await using night = await rig();
+  const [first] = night.ledger.admit([{ ...anAdmission("a.fits"), warning: "its DATASUM does not match <its> data" }], NOW);
+  night.ledger.record([proven(first!)], NOW);
+  const report = await night.report();
+  const message = "its DATASUM does not match <its> data";
+  assertEquals([report.all_well, report.flagged], [true, {
+    count: 1,
+    files: [{ job: "spring", path: "/data/a.fits", message }],
+  }]);
+  assertMatch(
+    reportText(report),
+    /: all well, the one image is on freya, 1 with a warning\n[^]*Sent as they are, with a warning:\n {2}\/data\/a.fits: its DATASUM/,
+  );
+  assertMatch(reportHtml(report), /<h2>Sent as they are, with a warning<\/h2>[^]*does not match &lt;its&gt; data/);
 });

@@ -207,3 +207,31 @@ Deno.test({
     assert((await dialog.locator("tbody tr").innerText()).includes("SEED"));
   },
 });
+
+Deno.test({
+  name: "page: a file that is sent as it is although something is wrong with it is flagged wherever it is shown",
+  ignore,
+  async fn() {
+    await using rig = await webRig();
+    await rig.folder.write("data/random.fits", crypto.getRandomValues(new Uint8Array(5_000)));
+    await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+    await using browser = await startBrowser();
+    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const view of ["history", "night", "history?show=1"]) {
+        await page.goto(`${rig.origin}/#${view}`);
+        await page.reload();
+        const flag = view === "night"
+          ? ".thumbnail .tone-text-warning"
+          : "main .state.tone-text-warning, dialog .why.tone-warning";
+        await page.locator(flag).first().waitFor();
+        assertEquals(await page.locator(".tone-text-good", { hasText: "proven" }).count(), 0, view);
+        assertEquals(await seriousFaults(page), [], `${view} at ${width}`);
+        assertEquals(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, `${view} at ${width}`);
+      }
+    }
+    await page.locator("dialog .why", { hasText: 'it does not begin with "SIMPLE  ="' }).waitFor();
+  },
+});

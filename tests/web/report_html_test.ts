@@ -27,6 +27,10 @@ const REPORT: MorningReport = {
     })),
     problems: ['Cannot list "/data/guide": permission denied'],
   },
+  flagged: {
+    count: 117,
+    files: hundred.map((path) => ({ job: "spring", path, message: "its DATASUM does not match its data" })),
+  },
   destinations: ["spring", "guide"].map((job) => ({
     job,
     name: "nas",
@@ -57,13 +61,14 @@ const REPORT: MorningReport = {
 
 Deno.test("reportHtml() and reportText() say how many more there are than they list", () => {
   const html = reportHtml(REPORT);
-  assertEquals([...html.matchAll(/… and (\d+) more/g)].map(([, more]) => more), ["122", "3", "105"]);
+  assertEquals([...html.matchAll(/… and (\d+) more/g)].map(([, more]) => more), ["122", "3", "105", "17"]);
   assertEquals([...html.matchAll(/<h2>(.*? \(\d+\))<\/h2>/g)].map(([, title]) => title), [
     "Not as delivered (322)",
     "Not taken at the camera (103)",
     "Not delivered (205)",
+    "Sent as they are, with a warning (117)",
   ]);
-  assertEquals([...reportText(REPORT).matchAll(/… and (\d+) more/g)].map(([, more]) => more), ["61", "61", "3", "105"]);
+  assertEquals([...reportText(REPORT).matchAll(/… and (\d+) more/g)].map(([, more]) => more), ["61", "61", "3", "105", "17"]);
 });
 
 Deno.test("reportHtml() names the job of every row, reportText() where two jobs have a destination of one name", () => {

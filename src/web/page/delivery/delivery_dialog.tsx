@@ -90,6 +90,11 @@ function Facts({ one }: { readonly one: DeliveryView }): JSX.Element {
           {one.retry_at !== null && <p class="dim">Retrying in {duration(Date.parse(one.retry_at) - now.value)}</p>}
         </div>
       )}
+      {one.warning !== null && (
+        <div class="why tone-warning">
+          <p class="why-message">Sent as it is: {one.warning}</p>
+        </div>
+      )}
       <dl>
         <Fact name="File" value={one.path} mono />
         <Fact name="Destination" value={`${one.destination}: ${one.target}`} mono />

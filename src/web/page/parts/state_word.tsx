@@ -9,18 +9,18 @@ import { Glyph, type GlyphName } from "./glyph.tsx";
 
 const PROOFS: Readonly<Record<string, string>> = { checksum: "proven", read_back: "read back", size: "size only" };
 
-/** Delivered ones say how they were proven; the message of a failure is the tooltip. */
+/** Delivered ones say how they were proven; the message of a failure, or what is wrong with the file, is the tooltip. */
 export function StateWord({ one }: { readonly one: DeliveryView }): JSX.Element {
   const { glyph, tone, word } = wordOf(one);
   return (
-    <span class={`state tone-text-${tone}`} title={one.error?.message}>
+    <span class={`state tone-text-${tone}`} title={one.error?.message ?? one.warning ?? undefined}>
       <Glyph name={glyph} />
       {word}
     </span>
   );
 }
 
-function wordOf({ state, proof, error }: DeliveryView): { glyph: GlyphName; tone: string; word: string } {
+function wordOf({ state, proof, error, warning }: DeliveryView): { glyph: GlyphName; tone: string; word: string } {
   switch (state) {
     case "queued":
       return { glyph: "warning", tone: "dim", word: "queued" };
@@ -28,8 +28,11 @@ function wordOf({ state, proof, error }: DeliveryView): { glyph: GlyphName; tone
       return { glyph: "busy", tone: "busy", word: "sending" };
     case "deferred":
       return { glyph: "warning", tone: "warning", word: "retrying" };
-    case "delivered":
-      return { glyph: "good", tone: "good", word: proof === null ? "delivered, not proven" : PROOFS[proof] ?? proof };
+    case "delivered": {
+      const word = proof === null ? "delivered, not proven" : PROOFS[proof] ?? proof;
+      if (warning !== null) return { glyph: "trouble", tone: "warning", word: `${word}, with a warning` };
+      return { glyph: "good", tone: "good", word };
+    }
     case "failed":
       // Left alone on purpose, and listed for the record.
       if (error?.code === "superseded") return { glyph: "next", tone: "dim", word: "replaced" };

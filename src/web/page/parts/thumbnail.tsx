@@ -30,6 +30,13 @@ export function Thumbnail({ one }: { readonly one: DeliveryView }): JSX.Element 
         <span class="thumbnail-name">
           <Name text={one.name.slice(one.name.lastIndexOf("/") + 1)} />
         </span>
+        {one.warning !== null && (
+          <span class="thumbnail-note" title={one.warning}>
+            <span class="tone-text-warning">
+              <Glyph name="trouble" /> with a warning
+            </span>
+          </span>
+        )}
         <span class="thumbnail-note">
           <span>{summary === "" ? bytes(one.size) : summary}</span>
           {one.delivered_at !== null && <Time at={Date.parse(one.delivered_at)} shape="minute" />}
