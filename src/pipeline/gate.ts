@@ -14,11 +14,11 @@ export interface Gate {
   /** Closes it for a while; `baseMs` is the first delay. */
   trip(failure: FailureRecord, baseMs: number): void;
   /**
-   * Takes the right to try: null while it is closed or somebody else is probing. The function gives the right back
-   * where the try ends without a verdict.
+   * Takes the right to try: null while it is closed, or somebody else is trying; servers drop connections where several log in
+   * at once (MaxStartups, PerSourcePenalties). The function gives the right back where the try ends without a verdict.
    */
   enter(): (() => void) | null;
-  /** The try went well so far: others may pass too. */
+  /** The try went well so far: the next may try. */
   admit(): void;
   /** Something was really done: the failures in a row are forgotten, unless it was closed meanwhile. */
   prove(): void;
@@ -49,7 +49,6 @@ export function gate(clock: Pick<Clock, "now" | "monotonic" | "random">): Gate {
     trip: (failure, baseMs) =>
       become(trip(breaker, failure, { baseMs, random: clock.random(), monotonic: clock.monotonic() }), null),
     enter() {
-      if (breaker.tripped === null) return () => {};
       if (probing !== null || !mayTry(breaker, clock.monotonic())) return null;
       const mine = Symbol("probe");
       probing = mine;
@@ -61,7 +60,7 @@ export function gate(clock: Pick<Clock, "now" | "monotonic" | "random">): Gate {
     },
     hurry: () => become(hurryProbe(breaker, clock.monotonic()), probing),
     streak: () => breaker.streak,
-    wait: () => breaker.tripped === null ? 0 : probing !== null ? 1000 : Math.max(0, breaker.tripped.probeAt - clock.monotonic()),
+    wait: () => probing !== null ? 1000 : breaker.tripped === null ? 0 : Math.max(0, breaker.tripped.probeAt - clock.monotonic()),
     state: () => shown(breaker, clock.now(), clock.monotonic()),
     listen(listener) {
       listeners.add(listener);

@@ -16,14 +16,28 @@ Deno.test("gate() lets one prober through at a time", async () => {
   assert(door.enter());
 });
 
-Deno.test("gate() lets everyone through after a prober was admitted", async () => {
+Deno.test("gate() lets one at a time try where it is open, too: servers drop those that log in at once", () => {
+  const door = gate(createFakeClock());
+  const leave = door.enter();
+  assert(leave);
+  assertEquals([door.enter(), door.wait() > 0], [null, true]);
+  let heard = 0;
+  door.listen(() => heard++);
+  leave();
+  assertEquals([heard, door.wait()], [1, 0]);
+  assert(door.enter());
+});
+
+Deno.test("gate() lets the next one through after a prober was admitted", async () => {
   const clock = createFakeClock();
   const door = gate(clock);
   door.trip(aFailure("unreachable"), 5000);
   await clock.advance(2000);
   door.enter();
   door.admit();
-  assert(door.enter() && door.enter());
+  assert(door.enter());
+  door.admit();
+  assert(door.enter());
   assertEquals([door.state().state, door.streak()], ["open", 1]);
   door.prove();
   assertEquals(door.streak(), 0);

@@ -14,7 +14,7 @@ export interface ProxyOptions {
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** Bytes so far: `up` towards the server, `down` towards the client. */
-  readonly counters: { readonly up: number; readonly down: number; readonly connections: number };
+  readonly counters: { readonly up: number; readonly down: number; readonly connections: number; readonly refused: number };
   /** Breaks every connection now; new ones work. */
   cut(): void;
   /** Breaks every connection as soon as this many more bytes went up. */
@@ -37,7 +37,7 @@ export function freePort(): number {
 export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
   const open = new Set<Deno.TcpConn>();
   const carrying = new Set<Promise<void>>();
-  const counters = { up: 0, down: 0, connections: 0 };
+  const counters = { up: 0, down: 0, connections: 0, refused: 0 };
   let hole = false;
   let refusing = false;
   let cutAt = Infinity;
@@ -53,7 +53,10 @@ export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
 
   async function carry(client: Deno.TcpConn): Promise<void> {
     open.add(client);
-    if (refusing) return close(client);
+    if (refusing) {
+      counters.refused++;
+      return close(client);
+    }
     counters.connections++;
     const server = await Deno.connect({ hostname: "127.0.0.1", port });
     open.add(server);
