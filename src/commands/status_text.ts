@@ -107,9 +107,11 @@ const STATES = {
 } as const satisfies Record<StatusReport["destinations"][number]["state"], string>;
 
 function jobLines({ jobs, running }: StatusReport, columns: number): string[] {
-  return jobs.flatMap(({ name, watch_path, watching, files_waiting, unmatched }) => {
+  return jobs.flatMap(({ name, watch_path, watching, files_waiting, incomplete, rejected, unmatched }) => {
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
-    const waits = files_waiting > 0 ? `  (${filesOf(files_waiting)} not finished yet)` : "";
+    // Those that are given up stand below, each with its reason.
+    const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
+    const waits = unfinished > 0 ? `  (${filesOf(unfinished)} not finished yet)` : "";
     return [
       `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`,
       // A daemon of an older version, before it is restarted, says nothing of it.

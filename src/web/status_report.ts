@@ -27,9 +27,9 @@ export interface StatusReport {
     readonly name: string;
     readonly watch_path: string;
     readonly watching: boolean;
-    /** Files seen that are not finished yet. */
+    /** Files that were seen and have no delivery yet: not finished, incomplete or rejected. */
     readonly files_waiting: number;
-    /** Of those, how many are given up as incomplete until they change, and how many were rejected. */
+    /** How many of those are given up as incomplete until they change, and how many were rejected. */
     readonly incomplete: number | null;
     readonly rejected: number | null;
     /** The first hundred of those two. */
