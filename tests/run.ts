@@ -104,15 +104,18 @@ async function install(): Promise<Component[]> {
   const packages = missing.flatMap((component) => component.packages);
   if (packages.length === 0 || !which("apt-get") || Deno.uid() !== 0) return missing;
   console.log(`Installing ${packages.join(" ")} …`);
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await new Deno.Command("apt-get", { args: ["update", "-qq"], env, stdout: "null", stderr: "inherit" }).output();
-  await new Deno.Command("apt-get", {
-    args: ["install", "-y", "-qq", "--no-install-recommends", ...packages],
-    env,
-    stdout: "null",
-    stderr: "null",
-  }).output();
+  await apt("update", "-qq");
+  const install = ["install", "-y", "-qq", "--no-install-recommends"];
+  if (!await apt(...install, ...packages)) {
+    // One package that this system does not have must not keep all others out.
+    for (const component of missing) if (component.packages.length > 0) await apt(...install, ...component.packages);
+  }
   return all.filter((component) => !component.found());
+}
+
+async function apt(...args: string[]): Promise<boolean> {
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  return (await new Deno.Command("apt-get", { args, env, stdout: "null", stderr: "inherit" }).output()).success;
 }
 
 async function runGroup(name: string): Promise<Tally> {
