@@ -310,7 +310,8 @@ Deno.test({
 /** Runs it in a terminal of its own and presses Ctrl+C when the question is asked. */
 async function atTerminal(words: readonly string[], cwd: string, env: Readonly<Record<string, string>>, question: string) {
   const { program, before } = theProgram();
-  const line = [program, ...before, ...words].map((word) => `'${word}'`).join(" ");
+  // In the shell's place: a shell that waits for it would be hit by Ctrl+C, too, and say 130 in its stead.
+  const line = `exec ${[program, ...before, ...words].map((word) => `'${word}'`).join(" ")}`;
   const child = new Deno.Command("script", {
     args: ["--quiet", "--return", "--flush", "--command", line, "/dev/null"],
     cwd,
