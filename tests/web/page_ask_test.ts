@@ -38,7 +38,7 @@ Deno.test("ask() has a word for people when an answer breaks off, is none, or is
     "The daemon's answer broke off",
     "The daemon's answer broke off",
     "The daemon answered with status 502",
-    "The daemon does not answer",
+    "The daemon is not responding",
   ]);
 });
 
