@@ -43,7 +43,7 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
     });
     app.all(path, (c) => {
       c.header("allow", "POST");
-      return refusal(c, 405, "configuration", "That needs POST");
+      return refusal(c, 405, "configuration", "This needs POST");
     });
   }
 }

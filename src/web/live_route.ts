@@ -22,7 +22,7 @@ const NOT_ALLOWED = 1008;
 export function liveRoute(app: Hono<WebEnv>, { system, hub, onError }: LiveTools): void {
   app.get("/api/live", (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
-      return refusal(c, 426, "configuration", "This is a WebSocket");
+      return refusal(c, 426, "configuration", "This address is for WebSockets");
     }
     if (!hub.hasRoom()) return refusal(c, 503, "configuration", "Too many pages are open");
     const { socket, response } = system.upgradeWebSocket(c.req.raw);

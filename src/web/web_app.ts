@@ -32,20 +32,25 @@ export interface WebTools extends Parts {
 /** Most bytes of a request: fifty thousand ids fit. */
 const MAX_BODY = 512 * 1024;
 
+const OWN_NAMES = "Use localhost, the computer's name, its address in digits, or a name in its certificate (web.tls_cert).";
+const LOGIN = "Open the page with: image-transfer open. Scripts send the token: Authorization: Bearer TOKEN.";
+
 /** Answers requests, once `env.peer` tells where they come from; what carries a foreign Host gets 421, a foreign Origin 403. */
 export function webApp(tools: WebTools): Hono<WebEnv> {
   const { door, own, onError } = tools;
   const app = new Hono<WebEnv>();
 
   app.use(async (c, next) => {
-    if (!isOwnHost(c.req.raw, own)) c.res = refusal(c, 421, "configuration", "This computer does not answer to that name here");
-    else if (!isOwnPage(c.req.raw)) c.res = refusal(c, 403, "permission_denied", "Another page may not ask this");
-    else await next();
+    if (!isOwnHost(c.req.raw, own)) {
+      c.res = refusal(c, 421, "configuration", "This server does not answer to that host name", OWN_NAMES);
+    } else if (!isOwnPage(c.req.raw)) {
+      c.res = refusal(c, 403, "permission_denied", "Requests from pages of other sites are refused");
+    } else await next();
     // The answer that opens a WebSocket must go out as it is.
     if (c.res.status === 101) return;
     for (const [name, value] of Object.entries(ANSWER_HEADERS)) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
   });
-  app.use(bodyLimit({ maxSize: MAX_BODY, onError: (c) => refusal(c, 413, "configuration", "That is too much at once") }));
+  app.use(bodyLimit({ maxSize: MAX_BODY, onError: (c) => refusal(c, 413, "configuration", "The request is too large") }));
 
   openRoutes(app, tools, (c) => isLoopback(c.env.peer) || door.knows(c.req.raw, c.env.peer).in);
   loginRoutes(app, door);
@@ -54,9 +59,9 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
     if (known.in) return await next();
     if (known.waitMs > 0) {
       c.header("retry-after", String(Math.ceil(known.waitMs / 1000)));
-      return refusal(c, 429, "login_refused", "Too many wrong tokens came from there", "Wait a minute, then try the right one.");
+      return refusal(c, 429, "login_refused", "Too many wrong tokens from this address", "Wait a minute, then try again.");
     }
-    return refusal(c, 401, "login_refused", "No session", "Open the page with: image-transfer open");
+    return refusal(c, 401, "login_refused", "Not logged in", LOGIN);
   });
   liveRoute(app, tools);
   actionRoutes(app, tools.source);
@@ -64,7 +69,7 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
   previewRoutes(app, tools);
   pageRoutes(app, tools.files, (c) => door.knows(c.req.raw, c.env.peer));
 
-  app.notFound((c) => refusal(c, 404, "configuration", "There is nothing here"));
+  app.notFound((c) => refusal(c, 404, "configuration", "Not found"));
   app.onError((error, c) => {
     if (error instanceof Failure) return refusal(c, error.code === "internal" ? 500 : 409, error.code, error.message, error.hint);
     onError(error);
