@@ -139,6 +139,35 @@ Deno.test({
   },
 });
 
+Deno.test("intake() polls a folder whose files come without events, and believes no longer that it sees their writers", async () => {
+  const real = createSystem();
+  await using rig = await intakeRig({
+    job: { minFileAgeMs: 3_600_000 },
+    system: {
+      async *watch(_root, _recursive, signal) {
+        yield { kind: "other", paths: [] };
+        await real.sleep(3_600_000, signal);
+      },
+      seesEveryWriter: () => Promise.resolve(true),
+      // Ten times as fast. And ctimes are told in whole seconds: all is listed before the second in which the files come.
+      monotonic: () => real.monotonic() * 10,
+      sleep: (ms, signal) => real.sleep(ms / 10, signal),
+      now: () => real.now() - 2_000,
+    },
+  });
+  rig.start();
+  await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
+  await rig.write("first.fits", image);
+  await rig.intake.scanNow();
+  assertEquals([rig.admitted(), rig.intake.how()], [["first.fits"], "events"]);
+  await rig.until(() => rig.intake.how() === "poll", "it is polled");
+  await rig.write("second.fits", image);
+  await rig.until(() => rig.intake.waiting().length > 0, "the second is found");
+  await rig.intake.scanNow();
+  assertEquals(rig.intake.waiting().map(({ path, reason }) => [path, reason]), [["second.fits", "quiet"]]);
+  assertEquals(rig.told("notice").length, 1);
+});
+
 Deno.test({
   name: "intake() does not follow a hint through a symlink",
   ignore: !posix,
