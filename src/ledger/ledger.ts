@@ -35,11 +35,10 @@ export interface Reread {
 /** What came of it: what its bytes are now, that nothing can have been missed, or that it must be judged anew. */
 export type Reading = { readonly is: "read"; readonly sha256: string } | { readonly is: "certain" } | { readonly is: "doubtful" };
 
-/** Bytes of a version that were read while it was sent; `at` is when that began. */
+/** The hash of a version's bytes, read for a delivery; `at` is when that began. */
 export interface BytesRead {
   readonly at: number;
-  /** Null where they were not hashed. */
-  readonly sha256: string | null;
+  readonly sha256: string;
 }
 
 /** How much an attempt takes in hand at once; it gets fewer where fewer are due. */

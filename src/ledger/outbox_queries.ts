@@ -142,7 +142,7 @@ const DOUBT_OTHERS = `UPDATE versions SET ctime_ms = -1 WHERE id = (SELECT versi
   AND EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = versions.id AND d.receipt_sha256 <> ?)`;
 
 /** What was read when a rewrite had to show needs no second reading. */
-const REMEMBER_READ = `UPDATE versions SET sha256 = coalesce(?, sha256), reread_at = CASE WHEN reread_at > ? THEN reread_at END
+const REMEMBER_READ = `UPDATE versions SET sha256 = ?, reread_at = CASE WHEN reread_at > ? THEN reread_at END
   WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)`;
 
 const REMEMBER_HASH = "UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)";

@@ -51,10 +51,7 @@ async function send(pieces: readonly Piece[], way: Way, signal: AbortSignal): Pr
     clock: way.system,
     ask: async (end: AbortSignal) => (await way.session.survey(paths, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0),
   };
-  for (const piece of pieces) {
-    way.underway.begin(piece.delivery);
-    if (way.destination.verify !== "checksum") piece.readAt = way.system.now();
-  }
+  for (const piece of pieces) way.underway.begin(piece.delivery);
   try {
     const outcomes = await guarded(guard, signal, (end, alive) =>
       way.session.put(parcels, (index, bytes) => {

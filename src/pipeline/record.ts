@@ -23,7 +23,9 @@ export async function record(pieces: readonly Piece[], way: Way, signal: AbortSi
   });
   crashPoint("before_record", way.system);
   const reads = new Map(
-    pieces.flatMap(({ delivery, sha256, readAt }) => readAt === null ? [] : [[delivery.id, { at: readAt, sha256 }]]),
+    pieces.flatMap(({ delivery, sha256, readAt }) =>
+      readAt === null || sha256 === null ? [] : [[delivery.id, { at: readAt, sha256 }]]
+    ),
   );
   const doubted = await stubbornly(way, signal, () => way.ledger.record(deliveries, way.system.now(), reads));
   crashPoint("after_record", way.system);

@@ -56,7 +56,7 @@ export interface Piece {
   staged: string;
   /** SHA-256 of the source's bytes, once known. */
   sha256: string | null;
-  /** When its bytes were begun to be read in this attempt, milliseconds since 1970 UTC; null while nobody has. */
+  /** When that was begun to be read in this attempt, milliseconds since 1970 UTC; null where it was not, or is remembered. */
   readAt: number | null;
   /** The source's ctime when the attempt began. */
   ctimeMs: number;

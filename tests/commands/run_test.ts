@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { basename } from "@std/path";
 import { install, type Installation } from "../support/daemon_process.ts";
+import { has } from "../support/needs.ts";
+import { realFiles } from "../support/readers.ts";
 import { freePort } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -209,4 +212,24 @@ Deno.test("run watches the folders of all nights where watch_path has NIGHT in i
     `${folder.at("nas")}/20261120/a.fits 4`,
     `${folder.at("nas")}/20261121/a.fits 5`,
   ]);
+});
+
+Deno.test({
+  name: "run --once delivers every FITS file that astropy ships for its tests, and flags those whose checksum is stale",
+  ignore: !has("astropy"),
+  async fn() {
+    const { folder, program } = await bench();
+    await using _folder = folder;
+    const names = (await realFiles()).map((path) => basename(path));
+    for (const path of await realFiles()) await Deno.copyFile(path, folder.at("data", basename(path)));
+    const { code, stderr } = await program.command(["run", "--once"]);
+    assertEquals(code, 0, stderr);
+    const rows = await program.history();
+    assertEquals(rows.filter(({ state, proof }) => state === "delivered" && proof === "checksum").length, new Set(names).size);
+    const stale = rows.filter(({ warning }) => warning?.includes("its DATASUM does not match its data"));
+    assert(stale.some(({ path }) => path.endsWith("/checksum_false.fits")), JSON.stringify(stale));
+    for (const { path, warning } of stale) {
+      assertStringIncludes(stderr, `WARNING "${basename(path)}" is sent as it is: ${warning}`);
+    }
+  },
 });

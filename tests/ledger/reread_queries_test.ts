@@ -72,6 +72,15 @@ Deno.test("record() needs no second reading of what was read when it was not rac
   assertEquals(paths(ledger), ["early"]);
 });
 
+Deno.test("record() of a delivery whose sizes alone were compared makes nobody's bytes certain", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const [freya, nas] = ledger.admit([{ ...anAdmission("a", {}, ["freya", "nas"]), ...RACY }], NOW);
+  ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]]));
+  ledger.record([proven(nas!, null)], DUE);
+  assertEquals(due(ledger).map(({ wasRead }) => wasRead), [true]);
+});
+
 Deno.test("rereads() waits for the first reader of a file, and says of one that nobody has read that it is so", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
