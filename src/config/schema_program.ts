@@ -48,7 +48,7 @@ export const webShape = {
   listen: z.union([z.string(), z.number()], "must be an address and a port, like 127.0.0.1:9090").prefault("127.0.0.1:9090")
     .meta({ description: "Address and port. Port 0 is any free one" }),
   token: line("text of at least 16 characters").optional()
-    .meta({ description: "What a browser must know. Needed when others than this computer may connect", writeOnly: true }),
+    .meta({ description: "Access token of the page. Required when other computers may connect", writeOnly: true }),
   tls_cert: line("a file").optional().meta({ description: "Certificate file, for https" }),
   tls_key: line("a file").optional().meta({ description: "Key file, for https" }),
   metrics: truth().prefault(true).meta({ description: "Serve `/metrics` for Prometheus" }),

@@ -58,7 +58,7 @@ export interface WebSettings {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
-  /** What a browser must know; null has one made at the first start and kept in the state directory. */
+  /** The page's access token; null has one made at the first start and kept in the state directory. */
   readonly token: string | null;
   /** Absolute paths of PEM files, both or neither; null serves plain HTTP. */
   readonly tlsCert: string | null;

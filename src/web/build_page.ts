@@ -48,7 +48,10 @@ export async function buildPage(root: string, to: string, system: BuildSystem, s
 /** True where the result is there and no source is newer. */
 export async function isBuilt(root: string, to: string, system: Pick<System, "list" | "facts">): Promise<boolean> {
   const made = await system.facts(join(to, "page.js"));
-  return made !== null && await newest(join(root, "src", "web", "page"), system) <= made.mtimeMs;
+  if (made === null) return false;
+  // The page is made of these two.
+  const sources = await Promise.all([["web", "page"], ["domain"]].map((path) => newest(join(root, "src", ...path), system)));
+  return Math.max(...sources) <= made.mtimeMs;
 }
 
 async function newest(folder: string, system: Pick<System, "list">): Promise<number> {
