@@ -39,7 +39,9 @@ export function rsyncFailure(
   }
   const row = TABLE[code];
   if (!row) {
-    return new Failure("interrupted", `${cannot}: rsync ended with ${signal ?? `code ${code}`} (${told})`, { hint: AGAIN });
+    return new Failure("interrupted", `${cannot}: rsync ended with ${signal ?? `code ${code}`}${told ? ` (${told})` : ""}`, {
+      hint: AGAIN,
+    });
   }
   const [failureCode, reason, hint, next] = row;
   return new Failure(failureCode, `${cannot}: ${reason}${told ? ` (${told})` : ""}`, { hint, ...(next ? { next } : {}) });
@@ -48,7 +50,9 @@ export function rsyncFailure(
 function lastWords(stderr: string): string {
   const lines = stderr.split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "");
   const telling = lines.filter((line) => !line.startsWith("rsync error:"));
-  return printable(telling.at(-1) ?? lines.at(-1) ?? "").slice(0, 200);
+  // "unexplained error (code 255)" adds nothing to the row of the code.
+  const summary = lines.at(-1)?.includes("unexplained error") ? "" : lines.at(-1);
+  return printable(telling.at(-1) ?? summary ?? "").slice(0, 200);
 }
 
 const AGAIN = "It is tried again by itself.";
@@ -90,5 +94,9 @@ const TABLE: Readonly<Record<number, readonly [FailureCode, string, string, Next
   125: ["interrupted", "the remote shell was ended", LOOK],
   126: ["tool_missing", "the rsync there cannot be run", NO_RSYNC],
   127: ["tool_missing", "there is no rsync there", NO_RSYNC],
-  255: ["interrupted", "ssh ended", AGAIN],
+  // Ended by a signal, as a shell says it: 128 and its number.
+  130: ["interrupted", "rsync was interrupted", AGAIN],
+  141: ["interrupted", "the connection ended", AGAIN],
+  143: ["interrupted", "rsync was asked to end", AGAIN],
+  255: ["interrupted", "the connection ended", AGAIN],
 };

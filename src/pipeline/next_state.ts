@@ -18,6 +18,8 @@ export interface StateRules {
   readonly random: number;
   /** The run ends when all is done: a source that keeps changing is left to the next run. */
   readonly once: boolean;
+  /** The daemon is asked to end: connections end with it, sometimes because their programs were asked as well. */
+  readonly stopping: boolean;
 }
 
 /** Outages leave `attempts` as they are; `retryAttempts` counts tries, the first one included, and 0 is taken for 1. */
@@ -25,7 +27,7 @@ export function nextState(delivery: Delivery, outcome: Outcome, rules: StateRule
   if ("receipt" in outcome) return deliver(delivery, outcome.receipt);
   const { failure } = outcome;
   const { retryAttempts, retryDelayMs } = rules.destination;
-  if (failure.code === "stopped") return park(delivery);
+  if (failure.code === "stopped" || (rules.stopping && isOutage(failure) && failure.next !== "hold")) return park(delivery);
   if (failure.next === "never") return fail(delivery, failure);
   if (isOutage(failure) || outcome.counts === false) {
     return defer(delivery, failure, rules.now + backOff(3, retryDelayMs, rules.random), false);

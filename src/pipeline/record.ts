@@ -16,7 +16,13 @@ const RETRY_MS = 5_000;
 /** Records all pieces. While the ledger cannot be written (its disk is full), it waits and tries again. */
 export async function record(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
   await confirmGone(pieces, way);
-  const rules = { destination: way.destination, now: way.system.now(), random: way.system.random(), once: way.once };
+  const rules = {
+    destination: way.destination,
+    now: way.system.now(),
+    random: way.system.random(),
+    once: way.once,
+    stopping: way.stopping(),
+  };
   const deliveries = pieces.map((piece): Delivery => {
     const outcome = piece.outcome ?? { failure: failureRecord(new Error("the corridor ended without an outcome")) };
     return nextState({ ...piece.delivery, method: way.session.method }, outcome, rules);

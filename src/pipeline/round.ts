@@ -41,7 +41,7 @@ export async function round(
   soft.addEventListener("abort", end, { once: true });
   if (soft.aborted) end();
   try {
-    const way = wayOf(office, session);
+    const way = wayOf(office, session, soft);
     // The host answered, whatever the folder there says.
     office.tools.host.admit();
     const place = await findPlace(office, session, soft, hard);
@@ -255,7 +255,7 @@ async function close(office: Office, session: Session): Promise<void> {
   }
 }
 
-function wayOf(office: Office, session: Session): Way {
+function wayOf(office: Office, session: Session, soft: AbortSignal): Way {
   const { tools, destination } = office;
   return {
     destination,
@@ -271,6 +271,7 @@ function wayOf(office: Office, session: Session): Way {
     slots: tools.slots,
     fileOperations: tools.fileOperations,
     once: tools.once,
+    stopping: () => soft.aborted,
     roomBytes: () => office.freeBytes === null ? null : office.freeBytes - destination.minimumFreeBytes,
     moved: () => works(office),
     doubted: () => tools.doubted?.(),

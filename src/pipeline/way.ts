@@ -41,6 +41,8 @@ export interface Way {
   readonly fileOperations: number;
   /** The run ends when all is done: what cannot be settled is given up instead of kept for later. */
   readonly once: boolean;
+  /** Whether the outbox has been asked to end. */
+  stopping(): boolean;
   /** Bytes that may still be sent before too little stays free there; null = not known. */
   roomBytes(): number | null;
   /** Called when bytes really moved: the destination works. */

@@ -6,7 +6,7 @@ import { nextState } from "../../src/pipeline/next_state.ts";
 import { aFailure } from "../support/fake_method.ts";
 
 const NOW = Date.UTC(2026, 0, 15);
-const rules = { destination: { retryAttempts: 3, retryDelayMs: 5000 }, now: NOW, random: 0.5, once: false };
+const rules = { destination: { retryAttempts: 3, retryDelayMs: 5000 }, now: NOW, random: 0.5, once: false, stopping: false };
 
 function aDelivery(attempts = 0): Delivery {
   const source = { job: "spring", absolutePath: "/d/a.fits", path: "a.fits", size: 5, mtimeMs: 0, ctimeMs: 0, identity: "1:1" };
@@ -50,6 +50,14 @@ Deno.test("nextState() defers an outage however often it comes, without using up
     assertEquals([state.state, attempts], ["deferred", 2], code);
     assert(state.state === "deferred" && state.retryAt > NOW);
   }
+});
+
+Deno.test("nextState() parks what a stop has cut off, whatever the tools called it", () => {
+  for (const code of ["interrupted", "unreachable", "timeout"] as const) {
+    assertEquals(after(code, 1, { stopping: true }).state, { state: "queued" });
+  }
+  assertEquals(after("login_refused", 1, { stopping: true }).state.state, "deferred");
+  assertEquals(after("mismatch", 0, { stopping: true }).state.state, "deferred");
 });
 
 Deno.test("nextState() counts the file's own failures, waits longer each time, and gives up at retry_attempts", () => {
