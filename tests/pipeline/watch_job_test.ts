@@ -16,6 +16,8 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
   const world = {
     identity,
     watchFails: null as Error | null,
+    /** The watch that is set fails with this. */
+    watchBreaks: null as Error | null,
     hints: [] as WatchHint[],
     watches: 0,
   };
@@ -35,6 +37,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
       yield { kind: "other", paths: [] };
       while (!signal.aborted && world.identity === mine) {
         yield* world.hints.splice(0);
+        if (world.watchBreaks) throw world.watchBreaks;
         await clock.sleep(1_000, signal);
       }
     },
@@ -88,6 +91,21 @@ Deno.test("watchJob() polls and says why where a watch cannot be set, and tries 
   rig.world.watchFails = null;
   await rig.clock.advance(65_000);
   assertEquals(rig.watch.how(), "events");
+});
+
+Deno.test("watchJob() polls, has everything listed and says why where a watch breaks later, and tries events again", async () => {
+  await using rig = bench();
+  await rig.clock.advance(30_000);
+  rig.world.hints.push({ kind: "close", paths: ["/data/last.fits"] });
+  rig.world.watchBreaks = new Error("Input/output error");
+  await rig.clock.advance(1_000);
+  assertEquals([rig.watch.how(), rig.heard], ["poll", ["lost", "close /data/last.fits", "lost"]]);
+  assertEquals(rig.types(), ["watching", "notice", "watching"]);
+  const notice = rig.told[1];
+  assertEquals(notice?.type === "notice" && /Input\/output error.*polled instead/.test(notice.message), true);
+  rig.world.watchBreaks = null;
+  await rig.clock.advance(65_000);
+  assertEquals([rig.watch.how(), rig.heard.at(-1), rig.types().length], ["events", "lost", 4]);
 });
 
 Deno.test("watchJob() says once why it polls while the reason stays, however often events are tried again", async () => {
