@@ -104,11 +104,17 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
     pathOf: (relative: string) => string,
     signal: AbortSignal,
   ) {
-    signal.throwIfAborted();
-    if (item.onConflict !== "overwrite" && await claim(staged, target)) {
+    const claimed = async () => {
+      if (item.onConflict === "overwrite" || !await claim(staged, target)) return false;
       await system.remove(staged);
-      return {};
-    }
+      return true;
+    };
+    signal.throwIfAborted();
+    if (await claimed()) return {};
+    // Another installation could keep the same former version, and then replace what this one has put there.
+    await using _turn = await system.lockFolder(base, signal);
+    // The name may have become free meanwhile.
+    if (await claimed()) return {};
     const there = await system.facts(target);
     if (there?.kind === "folder") {
       throw new Failure("exists", `Cannot write "${printable(item.target)}": a folder has that name at the destination`, {

@@ -77,6 +77,8 @@ p() {
 }
 seen=
 here=$(device .)
+# Others that give names here wait until this shell ends: two would keep the same former file, and one version would be lost.
+if command -v flock >/dev/null 2>&1 && [ -r . ]; then exec 9<.; flock 9 2>/dev/null || :; fi
 `;
 
 /** The function `device` for the stat that is there. */

@@ -9,12 +9,14 @@ import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/printable.ts";
 import { turns } from "./at_most.ts";
 import { formerName } from "../domain/former_name.ts";
+import { nameKey } from "./local_names.ts";
 import type { Publication, PublishOutcome, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import type { Reply } from "./sftp_channel.ts";
 import { listed, sftpCommand } from "./sftp_command.ts";
 import { ancestors, emptyFile, type SftpPlace } from "./sftp_place.ts";
 import { sftpReplaces } from "./sftp_replaces.ts";
+import { sftpTurn } from "./sftp_turn.ts";
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
@@ -37,6 +39,7 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
   /** Folders that this session has made or seen. */
   const known = new Set<string>();
   const replaces = sftpReplaces(place);
+  const turn = sftpTurn(place);
   /** Failures that leave open whether something was done. */
   const doubtful = new WeakSet<object>();
 
@@ -64,11 +67,11 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
       const errors = new Map(free.map(({ index }, at) => [index, replies[at]!.errors]));
       for (const { index } of claims) {
         const said = errors.get(index) ?? "the name is taken";
-        outcomes[index] = said === "" ? { published: true } : await settled(items[index]!, said, signal);
+        outcomes[index] = said === "" ? { published: true } : await settled(items[index]!, said, careful, signal);
       }
     };
     // Between question and rename nobody else of ours may take a name.
-    await (careful ? inTurn(key, give) : give());
+    await (careful ? inTurn(key, () => turn(signal, give)) : give());
     await flush(items[0]!.staged, signal);
     return outcomes.map((outcome) => outcome!);
   }
@@ -79,7 +82,7 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
     const taken = new Set<string>();
     return claims.filter(({ index }, at) => {
       const { target, onConflict } = items[index]!;
-      const name = path(target).toLowerCase();
+      const name = nameKey(path(target));
       const free = listed(path(target), looks[at]!)?.kind === "nothing" && !taken.has(name);
       taken.add(name);
       return free || onConflict === "overwrite";
@@ -111,12 +114,12 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
     }
   }
 
-  async function settled(item: Publication, errors: string, signal: AbortSignal): Promise<PublishOutcome> {
+  /** `mine` where it is the turn of this installation already. */
+  async function settled(item: Publication, errors: string, mine: boolean, signal: AbortSignal): Promise<PublishOutcome> {
+    const act = () => settle(item, errors, signal);
+    const alone = mine || item.onConflict !== "version" ? act : () => turn(signal, act);
     try {
-      return {
-        published: true,
-        ...await inTurn(`${key}\n${path(item.target).toLowerCase()}`, () => settle(item, errors, signal)),
-      };
+      return { published: true, ...await inTurn(`${key}\n${nameKey(path(item.target))}`, alone) };
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Failure) || doubtful.has(error)) throw error;

@@ -10,6 +10,7 @@ import { createApart } from "./apart.ts";
 import { copy } from "./copy.ts";
 import { createCrowd, SHORT_BYTES } from "./crowd.ts";
 import { hash } from "./hash.ts";
+import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./not_utf8.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync } from "./sync.ts";
@@ -45,6 +46,7 @@ export const files: Files = {
   createFile,
   rename: (from, to) => at(to, () => Deno.rename(from, to)),
   link: (from, to) => at(to, () => Deno.link(from, to)),
+  lockFolder,
   symlink: (target, path) => at(path, () => Deno.symlink(target, path)),
   remove: (path) => at(path, () => orNothing(Deno.remove(path))),
   removeTree: (path) => at(path, () => orNothing(Deno.remove(path, { recursive: true }))),

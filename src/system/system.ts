@@ -121,6 +121,11 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   /** Makes a second name for a file; throws AlreadyExists instead of replacing. */
   link(from: string, to: string): Promise<void>;
+  /**
+   * Waits until no other process of this kind holds the folder, and holds it until disposed of; where the system has no such locks,
+   * at once. The signal ends the wait.
+   */
+  lockFolder(path: string, signal: AbortSignal): Promise<AsyncDisposable>;
   symlink(target: string, path: string): Promise<void>;
   /** Removes a file or an empty folder; nothing there is fine. */
   remove(path: string): Promise<void>;
