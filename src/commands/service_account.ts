@@ -49,7 +49,7 @@ export async function callingAccount(system: Around, signal: AbortSignal): Promi
 export function seenFrom(
   account: Account,
   stateFolder: string | null,
-  system: Pick<System, "platform" | "env" | "followedFacts" | "readBytes">,
+  system: Pick<System, "platform" | "env" | "followedFacts" | "read">,
 ) {
   if (system.platform === "windows") return { ...system, home: account.home };
   const env: Readonly<Record<string, string | undefined>> = {

@@ -29,7 +29,7 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 }
 
 /** What reading a file at a known path takes. */
-type Reading = Surroundings & Pick<ConfigFiles, "readBytes"> & Partial<Pick<ConfigFiles, "followedFacts">>;
+type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts">>;
 
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(path: string, system: Reading): Promise<Resolved> {
@@ -42,11 +42,16 @@ export async function readConfig(path: string, system: Reading): Promise<Resolve
 export async function understandFile(path: string, system: Reading): Promise<Understood> {
   let bytes: Uint8Array;
   try {
-    bytes = await system.readBytes(path);
+    bytes = await system.read(path, 0, MOST_BYTES + 1);
   } catch (cause) {
     throw new Failure("configuration", `Cannot read the configuration "${path}": ${reasonOf(cause)}`, {
       hint: "Check that the file is there and that this user may read it.",
       cause,
+    });
+  }
+  if (bytes.length > MOST_BYTES) {
+    throw new Failure("configuration", `Cannot read the configuration "${path}": it is larger than 1 MB`, {
+      hint: "Name the configuration, not an image or a device.",
     });
   }
   const around = await surroundingsOf(system);
@@ -54,6 +59,9 @@ export async function understandFile(path: string, system: Reading): Promise<Und
   if ("text" in decoded) return understand(decoded.text, path, kindOf(path), around);
   return notUnderstood(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
 }
+
+/** More is no configuration, and may have no end: a device. */
+const MOST_BYTES = 1_048_576;
 
 /** Where `install-service` lets systemd keep the state of the computer's service. */
 export const SERVICE_STATE = "/var/lib/image-transfer";

@@ -30,16 +30,18 @@ export async function rememberPlace(
 export async function rememberedPlace(
   file: string,
   folders: readonly string[],
-  system: Pick<ConfigFiles, "readBytes">,
+  system: Pick<ConfigFiles, "read">,
 ): Promise<string | null> {
   const name = await nameOf(file);
   for (const folder of folders) {
-    const note = await system.readBytes(join(folder, FOLDER, name)).then(parsed, () => null);
+    const note = await system.read(join(folder, FOLDER, name), 0, MOST_BYTES).then(parsed, () => null);
     if (note?.configuration === file) return note.stateDirectory;
   }
   return null;
 }
 
+/** Two paths, each of 4,096 bytes at most on every system, and more where JSON escapes them. */
+const MOST_BYTES = 65_536;
 const FOLDER = "configurations";
 
 /** Paths are too long and too odd to be names. */

@@ -35,7 +35,7 @@ export function usualConfigFiles(around: Pick<Surroundings, "home" | "platform">
 export async function findConfigFile(
   named: string | undefined,
   cwd: string,
-  system: Omit<ConfigFiles, "readBytes">,
+  system: Omit<ConfigFiles, "read">,
 ): Promise<string> {
   const fromVariable = system.env(CONFIG_VARIABLE);
   if (named !== undefined) return await mustBeThere(named, "-c", cwd, system);
@@ -49,7 +49,7 @@ export async function findConfigFile(
   });
 }
 
-async function mustBeThere(named: string, by: string, cwd: string, system: Omit<ConfigFiles, "readBytes">): Promise<string> {
+async function mustBeThere(named: string, by: string, cwd: string, system: Omit<ConfigFiles, "read">): Promise<string> {
   const path = absolutePath(named, cwd, system);
   const facts = await factsOf(path, `"${named}" (named by ${by})`, system);
   if (facts?.kind === "file" || facts?.kind === "other") return path;

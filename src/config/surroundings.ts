@@ -15,5 +15,6 @@ export interface Surroundings {
 /** What finding and reading a file takes besides. */
 export interface ConfigFiles extends Surroundings {
   followedFacts(path: string): Promise<{ readonly kind: "file" | "folder" | "symlink" | "other" } | null>;
-  readBytes(path: string): Promise<Uint8Array>;
+  /** At most so many bytes from there on. */
+  read(path: string, offset: number, length: number): Promise<Uint8Array>;
 }

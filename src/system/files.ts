@@ -56,7 +56,6 @@ export const files: Files = {
   setMode: async (path, mode) => {
     if (Deno.build.os !== "windows") await at(path, () => Deno.chmod(path, mode));
   },
-  readBytes: (path) => at(path, () => Deno.readFile(path)),
   readText: (path) => at(path, () => Deno.readTextFile(path)),
   writeText: (path, text, mode) => at(path, () => writeText(path, text, mode)),
   space: (path) => at(path, () => space(path)),

@@ -139,8 +139,6 @@ export interface Files {
   setTimes(path: string, mtimeMs: number): Promise<void>;
   /** Permission bits; does nothing on Windows. */
   setMode(path: string, mode: number): Promise<void>;
-  /** The whole file; also of what has no length, as a pipe. */
-  readBytes(path: string): Promise<Uint8Array>;
   /** The whole file as UTF-8. */
   readText(path: string): Promise<string>;
   /** Writes by temporary file, fsync and rename, so that readers see the old or the new text. */

@@ -61,7 +61,7 @@ for (
   }
 }
 
-for (const place of [TOO_LONG, "loop", "file/c.yaml", ".", "/proc/self/mem", ""]) {
+for (const place of [TOO_LONG, "loop", "file/c.yaml", ".", "/proc/self/mem", "/dev/zero", ""]) {
   Deno.test({
     name: `-c ${place === TOO_LONG ? "xxx…" : JSON.stringify(place)} says why it cannot be read: exit 2`,
     ignore: !isLinux,
