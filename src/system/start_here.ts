@@ -19,7 +19,11 @@ export interface Started {
 /** Starts a program, named by its absolute path. @throws {Error} one of Deno's, when it cannot. */
 export type Start = (command: Command) => Promise<Started>;
 
-/** Where starting blocks nobody for long: all systems but Windows. */
+/**
+ * Where starting blocks nobody for long: all systems but Windows. The program is in a process group of its own: Ctrl+C in a
+ * terminal is meant for the daemon, which decides what becomes of a running transfer. (On Windows it would be in no job of the
+ * daemon's then, and outlive it.)
+ */
 export const startHere: Start = ({ program, args, cwd, env }) => {
   const child = new Deno.Command(program, {
     args: [...args],
@@ -28,6 +32,7 @@ export const startHere: Start = ({ program, args, cwd, env }) => {
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
+    detached: Deno.build.os !== "windows",
   }).spawn();
   return Promise.resolve({
     pid: child.pid,
