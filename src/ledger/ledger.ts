@@ -186,11 +186,18 @@ export interface Ledger extends Disposable {
   /** What an earlier process had in hand when it ended. */
   inFlight(job: string, destination: string): Delivery[];
   /**
-   * Stores the state, method and attempts of these deliveries in one transaction, and what was read for them
-   * (by delivery id); durable on return. True where a receipt is for other bytes than those that
+   * Stores the state, method and attempts of these deliveries in one transaction, what was read for them (by delivery id),
+   * and where parts of them were left (delivery id → staged name; of the others there is none any more); durable on return. True where a receipt is for other bytes than those that
    * the version was last seen with: the file was rewritten under the same time while it was sent, `unknown` has it for a recheck.
    */
-  record(deliveries: readonly Delivery[], now: number, reads?: ReadonlyMap<number, BytesRead>): boolean;
+  record(
+    deliveries: readonly Delivery[],
+    now: number,
+    reads?: ReadonlyMap<number, BytesRead>,
+    parts?: ReadonlyMap<number, string>,
+  ): boolean;
+  /** The parts that were left of deliveries that are not settled, with their staged names. */
+  parts(job: string, destination: string): { readonly delivery: Delivery; readonly staged: string }[];
   /** Remembers the hash of a version's bytes. */
   rememberHash(delivery: Delivery, sha256: string): void;
   /** The hash remembered for the delivery's version, or null. */

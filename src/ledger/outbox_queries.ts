@@ -14,7 +14,7 @@ import { NO_TROUBLE, SUPERSEDED } from "./superseded.ts";
 
 type Outbox = Pick<
   Ledger,
-  "claim" | "inFlight" | "record" | "rememberHash" | "hashOf" | "nextDue" | "hurry" | "requeue"
+  "claim" | "inFlight" | "record" | "parts" | "rememberHash" | "hashOf" | "nextDue" | "hurry" | "requeue"
 >;
 
 /** Every change is one transaction, durable on return. */
@@ -53,7 +53,12 @@ export function outboxQueries(db: Database): Outbox {
     ).map(toDelivery);
   }
 
-  function record(deliveries: readonly Delivery[], now: number, reads?: ReadonlyMap<number, BytesRead>): boolean {
+  function record(
+    deliveries: readonly Delivery[],
+    now: number,
+    reads?: ReadonlyMap<number, BytesRead>,
+    parts?: ReadonlyMap<number, string>,
+  ): boolean {
     if (deliveries.length === 0) return false;
     return db.transaction(() => {
       let doubted = false;
@@ -69,8 +74,14 @@ export function outboxQueries(db: Database): Outbox {
           if (db.run(DOUBT_OTHERS, id, read.sha256) > 0) doubted = true;
         }
       }
+      db.run(FORGET_PARTS, JSON.stringify(deliveries.map(({ id }) => id)));
+      for (const [id, staged] of parts ?? []) db.run("INSERT INTO parts (delivery_id, staged) VALUES (?, ?)", id, staged);
       return doubted;
     });
+  }
+
+  function parts(job: string, destination: string): { delivery: Delivery; staged: string }[] {
+    return db.all(PARTS, job, destination).map((row) => ({ delivery: toDelivery(row), staged: text(row, "staged") }));
   }
 
   function rememberHash(delivery: Delivery, sha256: string): void {
@@ -124,7 +135,7 @@ export function outboxQueries(db: Database): Outbox {
     return db.get(NEWER, id) !== undefined;
   }
 
-  return { claim, inFlight, record, rememberHash, hashOf, nextDue, hurry, requeue };
+  return { claim, inFlight, record, parts, rememberHash, hashOf, nextDue, hurry, requeue };
 }
 
 /** As many as the request allows; the first whatever its size. */
@@ -144,6 +155,13 @@ const DOUBT_OTHERS = `UPDATE versions SET ctime_ms = -1 WHERE id = (SELECT versi
 /** What was read when a rewrite had to show needs no second reading. */
 const REMEMBER_READ = `UPDATE versions SET sha256 = ?, reread_at = CASE WHEN reread_at > ? THEN reread_at END
   WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)`;
+
+const FORGET_PARTS = "DELETE FROM parts WHERE delivery_id IN (SELECT value FROM json_each(?))";
+
+// There are few parts: the planner must not begin with the backlog.
+const PARTS = `${SELECT_DELIVERY}, p.staged FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
+  CROSS JOIN versions v ON v.id = d.version_id
+  WHERE d.job = ? AND d.destination = ? AND d.state IN ('queued', 'sending', 'deferred') ORDER BY d.id`;
 
 const REMEMBER_HASH = "UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)";
 

@@ -101,6 +101,10 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE versions ADD COLUMN warning TEXT;
   CREATE INDEX versions_flagged ON versions (night) WHERE warning IS NOT NULL;
   `,
+  `
+  -- What an attempt left of a large file at its destination, for the next one to go on with.
+  CREATE TABLE parts (delivery_id INTEGER PRIMARY KEY REFERENCES deliveries (id), staged TEXT NOT NULL) STRICT;
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -122,6 +122,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     ...others,
     method: "local",
     proof: "checksum",
+    resumes: true,
     about: "local copy, SHA-256 of the bytes read again",
     put,
     [Symbol.asyncDispose]: () => Promise.resolve(),

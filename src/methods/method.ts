@@ -96,6 +96,8 @@ export interface Ground {
 export interface Session extends AsyncDisposable {
   /** The best proof that {@linkcode digest} gives here. */
   readonly proof: Extract<ProofLevel, "checksum" | "read_back">;
+  /** It goes on with a part that an earlier attempt left. Where it cannot, a part is of no use. */
+  readonly resumes: boolean;
   /** The method at work after `auto` has chosen. */
   readonly method: Exclude<MethodName, "auto">;
   /** For status and doctor: tools, versions, hash program. */

@@ -81,6 +81,7 @@ export async function openShellSession(
       return outcomes;
     },
     method: carrier.method,
+    resumes: carrier.takesOver,
     proof: "checksum",
     about: `${carrier.about}; ${aboutTools(tools)}`,
     put: (parcels, onBytes, signal) => put(parcels, onBytes, signal, carrier, side, context.system),

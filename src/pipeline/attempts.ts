@@ -11,7 +11,7 @@ import type { Clock } from "../system/system.ts";
 /** Parts of smaller files are not worth keeping. */
 const WORTH_KEEPING_BYTES = 4 * 1024 * 1024;
 
-/** Kept in memory only: what a former process left is found by a sweep of the whole staging root. */
+/** The folders that ended attempts left are known in memory only: the next process finds them by looking into the staging root. */
 export interface Attempts {
   /** A new attempt's name, made of safe characters, unique. */
   begin(): string;
@@ -42,9 +42,15 @@ export interface Attempts {
   clear(): void;
 }
 
-/** One for each outbox. */
-export function attempts(clock: Pick<Clock, "now" | "random">): Attempts {
-  const leftovers = new Map<number, { readonly delivery: Delivery; readonly staged: string }>();
+/** A part of a delivery, under a staging name of an earlier attempt. */
+export interface Leftover {
+  readonly delivery: Delivery;
+  readonly staged: string;
+}
+
+/** One for each outbox; `left` are the parts that former ones left. */
+export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Leftover[] = []): Attempts {
+  const leftovers = new Map<number, Leftover>(left.map((part) => [part.delivery.id, part]));
   const doubtful = new Set<string>();
   const running = new Set<string>();
   let ended = new Set<string>();

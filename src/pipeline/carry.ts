@@ -118,6 +118,9 @@ const OWN_IF_OTHERS_ARRIVE: ReadonlySet<string> = new Set(["permission_denied", 
 
 function keepOrForget(piece: Piece, way: Way): void {
   const { outcome } = piece;
+  const mismatch = outcome && "failure" in outcome && outcome.failure.code === "mismatch";
+  // The part that it went on with was wrong. Without it the next attempt sends the whole: the file itself is not at fault.
+  if (mismatch && way.attempts.leftover(piece.delivery) !== undefined) piece.outcome = { ...outcome, counts: false };
   if (outcome && "failure" in outcome && isOutage(outcome.failure)) way.attempts.leave(piece.delivery, piece.staged);
   else way.attempts.forget(piece.delivery);
 }

@@ -68,9 +68,12 @@ export function corridors(tools: CorridorsTools): Corridors {
     running.set(job.name, { corridor: made, stop, over });
   }
 
-  async function stopOne(name: string): Promise<void> {
+  /** `next` is what comes after; null where the program ends. */
+  async function stopOne(name: string, next: Settings | null): Promise<void> {
     const job = running.get(name);
     if (!job) return;
+    const stay = next === null ? null : new Set(next.jobs.flatMap(({ destinations }) => destinations.map(placeKey)));
+    for (const box of job.corridor.outboxes) if (stay?.has(placeKey(box.destination)) === false) box.abandonParts();
     job.stop.abort();
     const patience = new AbortController();
     const late = system.sleep((settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, patience.signal).then(() => "late" as const);
@@ -105,7 +108,10 @@ export function corridors(tools: CorridorsTools): Corridors {
       const kept = new Set(
         next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),
       );
-      await Promise.all([...running.keys()].filter((name) => !kept.has(name)).map(stopOne));
+      await Promise.all(
+        [...running.keys()].filter((name) => !kept.has(name))
+          .map((name) => stopOne(name, next)),
+      );
       // What a gate remembers of an account that is not used any more must not meet it when it comes back.
       const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
       for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
@@ -124,7 +130,7 @@ export function corridors(tools: CorridorsTools): Corridors {
       for (const one of ordered) running.set(one.corridor.job.name, one);
     },
     async stop() {
-      await Promise.all([...running.keys()].map(stopOne));
+      await Promise.all([...running.keys()].map((name) => stopOne(name, null)));
     },
   };
 }
@@ -162,6 +168,11 @@ function shortHash(text: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
   return hash.toString(36);
+}
+
+/** The same for a destination that only changed how it is sent to: what lies there in part is gone on with. */
+function placeKey({ job, name, host, user, port, basePath }: Destination): string {
+  return JSON.stringify([job, name, host, user, port, basePath]);
 }
 
 function gateKey({ job, name, host, user, port }: Destination): string {

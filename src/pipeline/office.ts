@@ -65,6 +65,8 @@ export interface Office {
   held: FailureRecord | null;
   /** Something of ours may be staged there. */
   littered: boolean;
+  /** Parts of large files stay at the end, for the next start to go on with. */
+  keepsParts: boolean;
   /** Of the round that runs; null between rounds. */
   session: Session | null;
   /** As last measured at the right place; null where that cannot be reached now. */

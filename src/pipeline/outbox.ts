@@ -48,6 +48,8 @@ export interface Outbox {
   resume(former?: FormerFiles): Promise<void>;
   /** Whether it holds because its disk is missing or another one; how many delivered files that one has. */
   otherDisk(): { readonly images: number } | null;
+  /** Nothing will go on with what is left of large files there, so the end sweeps it as well: the destination is not used any more. */
+  abandonParts(): void;
   /** Probes at once where it holds or is away; a pause stays, and so do doubts that only {@linkcode Outbox.resume} ends. */
   probe(): void;
   /** Holds until {@linkcode Outbox.resume}, with this reason. */
@@ -74,7 +76,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     destination,
     tools,
     own,
-    attempts: attempts(system),
+    attempts: attempts(system, ledger.parts(job.name, destination.name)),
     underway: underway(system, tools.tell),
     lanes: semaphore(destination.parallelTransfers),
     wakeup: wakeup(system),
@@ -85,6 +87,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     held: null,
     // A former process may have left something, even if this one ends before it has looked.
     littered: ledger.deviceOf(job.name, destination.name) !== null,
+    keepsParts: true,
     session: null,
     freeBytes: null,
     draining: new Set(),
@@ -129,7 +132,9 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       while (!signal.aborted) await attend(signal, hard.signal);
       await Promise.all(office.draining);
       // A destination that is away cannot be swept: the next start does it.
-      if (office.littered && [own, tools.host].every((door) => door.state().state === "open")) await sweepAll(office);
+      if (office.littered && [own, tools.host].every((door) => door.state().state === "open")) {
+        await sweepAll(office);
+      }
     } finally {
       over.abort();
       for (const stop of deaf) stop();
@@ -214,6 +219,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       probe();
     },
     otherDisk,
+    abandonParts: () => void (office.keepsParts = false),
     probe,
     hold(failure) {
       office.held = failure;

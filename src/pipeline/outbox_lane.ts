@@ -115,7 +115,7 @@ export function sweepSoon(office: Office, session: Session, signal: AbortSignal)
 }
 
 /** A delivery whose part was left may have been settled without another attempt: by a newer version, or by a person. */
-function forgetSettled({ attempts, tools }: Office): void {
+export function forgetSettled({ attempts, tools }: Office): void {
   const left = attempts.left();
   if (left.length === 0) return;
   const rows = tools.ledger.query({ ids: left.map(({ id }) => id), states: ["queued", "sending", "deferred"] });

@@ -33,7 +33,11 @@ export async function record(pieces: readonly Piece[], way: Way, signal: AbortSi
       readAt === null || sha256 === null ? [] : [[delivery.id, { at: readAt, sha256 }]]
     ),
   );
-  const doubted = await stubbornly(way, signal, () => way.ledger.record(deliveries, way.system.now(), reads));
+  const parts = new Map(pieces.flatMap(({ delivery }) => {
+    const staged = way.session.resumes ? way.attempts.leftover(delivery) : undefined;
+    return staged === undefined ? [] : [[delivery.id, staged]];
+  }));
+  const doubted = await stubbornly(way, signal, () => way.ledger.record(deliveries, way.system.now(), reads, parts));
   crashPoint("after_record", way.system);
   if (doubted) way.doubted();
   for (const delivery of deliveries) {

@@ -6,6 +6,7 @@
  */
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Session } from "../methods/method.ts";
+import { finalSweep, SWEEP_MS } from "./final_sweep.ts";
 import { demandSpace, findGround } from "./ground.ts";
 import { guarded } from "./guarded.ts";
 import type { Office } from "./office.ts";
@@ -19,7 +20,6 @@ const GROUND_FRESH_MS = 5_000;
 const GROUND_EVERY_MS = 30_000;
 const CONNECT_MS = 60_000;
 const CLOSE_MS = 5_000;
-const SWEEP_MS = 10_000;
 
 /**
  * One round with a session. `opened` is called when the destination is ready for files.
@@ -90,7 +90,7 @@ async function drain(office: Office, session: Session, working: Promise<unknown>
   try {
     await working;
     await swept(session);
-    if (soft.aborted && office.draining.size <= 1) await sweepWith(office, session);
+    if (soft.aborted && office.draining.size <= 1) await finalSweep(office, session);
   } catch (error) {
     office.tools.tell({ type: "notice", level: "debug", message: failureRecord(error).message });
   } finally {
@@ -103,12 +103,12 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
-/** Removes all that is ours at the destination, with a session of its own if none is open: a clean stop leaves nothing. */
+/** Tidies up at the destination with a session of its own, if none is open: a clean stop leaves nothing but what it goes on with. */
 export async function sweepAll(office: Office): Promise<void> {
   try {
     const session = await connect(office, SWEEP_MS, new AbortController().signal);
     try {
-      await sweepWith(office, session);
+      await finalSweep(office, session);
     } finally {
       await close(office, session);
     }
@@ -156,7 +156,7 @@ async function findPlace(office: Office, session: Session, soft: AbortSignal, ha
     if (tools.loops.doubts(destination)) {
       await looking.finally(() => swept(session)).catch(async (error) => {
         // Nothing goes there, and nobody would look for it in the watched folder.
-        if (failureRecord(error).code === "loop" && office.draining.size === 0) await sweepWith(office, session);
+        if (failureRecord(error).code === "loop" && office.draining.size === 0) await finalSweep(office, session);
         throw error;
       });
     }
@@ -230,13 +230,6 @@ async function watchGround(
       fail(failureRecord(error));
     }
   }
-}
-
-async function sweepWith(office: Office, session: Session): Promise<void> {
-  const guard = { what: `sweep at ${office.destination.name}`, timeoutMs: SWEEP_MS, clock: office.tools.system };
-  await guarded(guard, new AbortController().signal, (end) => session.sweep(null, end));
-  office.attempts.clear();
-  office.littered = false;
 }
 
 function tellUnswept(office: Office, error: unknown): void {

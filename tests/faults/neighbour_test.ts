@@ -72,7 +72,6 @@ const CASES: readonly Impaired[] = [
     slow: ({ proxy }) => ({ ...overSsh(proxy?.port), ...crawling, retry_delay: 0.1 }),
     impair: ({ proxy }) => {
       proxy?.refuse();
-      proxy?.cut();
       return Promise.resolve();
     },
     remote: true,

@@ -40,6 +40,7 @@ export interface FakeDestination {
   freeBytes: number | null;
   device: string | null;
   proof: Session["proof"];
+  resumes: boolean;
   /** Called at the beginning of every step; throws to make it fail, or waits. */
   before: (step: Step, signal: AbortSignal) => void | Promise<void>;
   /** Called after a step has done its work and before it answers: a lost answer. */
@@ -80,6 +81,7 @@ export function fakeDestination(): FakeDestination {
     freeBytes: null,
     device: "fake:1",
     proof: "checksum",
+    resumes: true,
     before: () => {},
     after: () => {},
     refuse: () => null,
@@ -117,6 +119,7 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
   let open = true;
   return {
     proof: fake.proof,
+    resumes: fake.resumes,
     method: "local",
     about: "a destination in memory",
     attach: (create, signal) =>
