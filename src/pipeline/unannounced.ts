@@ -32,7 +32,8 @@ export function unannounced(clock: Pick<Clock, "now" | "monotonic">): Unannounce
   let expected = new Map<string, number>();
 
   return {
-    scanBegins: () => void (begunAt = clock.now()),
+    // ctimes are told in whole seconds. What is from the same second and was there already is listed by this scan.
+    scanBegins: () => void (begunAt = Math.floor(clock.now() / 1000) * 1000),
     found(files) {
       for (const { path, ctimeMs, mtimeMs } of files) {
         if (expected.size >= MOST || listedAt === null) return;

@@ -148,7 +148,8 @@ Deno.test({
 
 Deno.test({
   name: "file watches run out when folders are made later: the folder is polled, and the reason is said",
-  ignore: !has("userNamespaces"),
+  // Deno before 2.9 does not tell; there the files that come without an event do.
+  ignore: !has("userNamespaces") || /^2\.[0-8]\./.test(Deno.version.deno),
   async fn() {
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2, rescan_interval: "1h" } });
     await rig.expose("n0/before.fits");

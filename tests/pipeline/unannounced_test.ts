@@ -24,6 +24,16 @@ Deno.test("unannounced() names a new file that a scan found and no event told of
   assertEquals([watch.overdue(), watch.overdue()], ["n/a.fits", null]);
 });
 
+Deno.test("unannounced() goes by whole seconds, as ctimes do", async () => {
+  const clock = createFakeClock({ startMs: 1_000_900 });
+  const watch = unannounced(clock);
+  watch.scanBegins();
+  watch.scanned();
+  watch.found([{ path: "a.fits", size: 1, mtimeMs: 0, ctimeMs: 1_000_000, identity: "1:1" }]);
+  await clock.advance(10_000);
+  assertEquals(watch.overdue(), "a.fits");
+});
+
 Deno.test("unannounced() takes an event that comes late, for the file or for a folder above it", async () => {
   for (const told of ["a/b/c.fits", "a/b", "a"]) {
     const { clock, watch, file } = await listed();
