@@ -202,6 +202,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       ),
     live: () => ({
       running: running.running(system.now()),
+      ending: running.running(system.now()).filter(({ job }) => all.ending().includes(job)),
       oldestWaiting: oldestToSend(ledger, settings.jobs),
       givenUp: givenUp(all.list()),
       strays: strays(ledger, settings.jobs),

@@ -4,7 +4,11 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { defineCommand, EXIT } from "./command.ts";
+import { format as formatBytes } from "@std/fmt/bytes";
+import type { Running } from "../notify/running.ts";
+import type { DaemonClient } from "../web/control_client.ts";
+import { askingLine } from "./asking_line.ts";
+import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { failureText } from "./failure_text.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekQuietly } from "./seek_daemon.ts";
@@ -21,10 +25,49 @@ export const reload = defineCommand({
       if (fault !== null) tools.stderr(failureText(fault).text);
       return sayNoDaemon(tools, settings);
     }
-    const { ok, message } = await daemon.reload();
+    const { ok, message } = await whileSaying(daemon, tools, () => daemon.reload());
     // Not made printable: messages about a configuration have several lines and are safe already.
     tools.stderr(`${message}\n`);
     if (!ok) tools.stderr("The daemon is keeping its current configuration.\n");
     return ok ? EXIT.done : EXIT.usage;
   },
 });
+
+/** Says what the daemon waits for while it works: transfers of jobs that change get their time to end. */
+async function whileSaying<T>(daemon: Pick<DaemonClient, "live">, tools: Tools, work: () => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const saying = sayWaiting(daemon, tools, over.signal);
+  try {
+    return await work();
+  } finally {
+    over.abort();
+    await saying;
+  }
+}
+
+async function sayWaiting(daemon: Pick<DaemonClient, "live">, tools: Tools, over: AbortSignal): Promise<void> {
+  await using line = askingLine("Reloading", tools);
+  line.heard("the daemon reads the configuration");
+  for (let told = false;;) {
+    await tools.system.sleep(LOOK_MS, over);
+    if (over.aborted) return;
+    // A daemon that cannot be asked is told by the reload itself.
+    const live = await daemon.live().catch(() => null);
+    const text = waitingText(live?.ending ?? []);
+    if (text === null || over.aborted) continue;
+    line.heard(text);
+    if (!told && !tools.system.isTerminal("stderr")) tools.stderr(`Reloading: ${text}\n`);
+    told = true;
+  }
+}
+
+function waitingText(ending: readonly Running[]): string | null {
+  const [files, bytes, total] = ending.reduce(
+    ([files, bytes, total], one) => [files + one.files, bytes + one.bytes, total + one.total],
+    [0, 0, 0],
+  );
+  if (files === 0) return null;
+  return `waiting for ${files === 1 ? "1 file" : `${files} files`} being sent, ${formatBytes(bytes)} of ${formatBytes(total)}`;
+}
+
+const LOOK_MS = 500;

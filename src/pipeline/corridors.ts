@@ -27,6 +27,8 @@ export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" 
 export interface Corridors {
   list(): Corridor[];
   outboxes(): Outbox[];
+  /** The jobs that were asked to end and have not yet. */
+  ending(): readonly string[];
   /** Makes these settings' jobs the running ones. What did not change goes on undisturbed. */
   adopt(settings: Settings): Promise<void>;
   /** Stops all; one whose disk does not answer is left behind 30 s after the shutdown time-out, with a warning. */
@@ -89,6 +91,18 @@ export function corridors(tools: CorridorsTools): Corridors {
     running.delete(name);
   }
 
+  /** A reload may take as long as the transfers under way are given: that must not look like a daemon that hangs. */
+  function tellWaiting(names: readonly string[]): void {
+    const transfers = names.flatMap((name) => running.get(name)?.corridor.outboxes ?? []).flatMap((box) => box.progress());
+    if (transfers.length === 0) return;
+    const [files, these] = transfers.length === 1 ? ["1 file", "it is"] : [`${transfers.length} files`, "they are"];
+    const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);
+    const message = `Reloading: ${files} of ${
+      names.join(", ")
+    } may take up to ${most} s until ${these} sent; the rest goes on afterwards`;
+    tell({ type: "notice", level: "info", message });
+  }
+
   /** One gate for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
   function gateOf(destination: Destination): Gate {
     const key = gateKey(destination);
@@ -100,6 +114,7 @@ export function corridors(tools: CorridorsTools): Corridors {
   return {
     list: () => [...running.values()].map(({ corridor }) => corridor),
     outboxes: () => [...running.values()].flatMap(({ corridor }) => [...corridor.outboxes]),
+    ending: () => [...running].filter(([, { stop }]) => stop.signal.aborted).map(([name]) => name),
     async adopt(next) {
       const before = settings;
       const common = before !== null && COMMON.every((key) => before[key] === next[key]);
@@ -108,10 +123,9 @@ export function corridors(tools: CorridorsTools): Corridors {
       const kept = new Set(
         next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),
       );
-      await Promise.all(
-        [...running.keys()].filter((name) => !kept.has(name))
-          .map((name) => stopOne(name, next)),
-      );
+      const exchanged = [...running.keys()].filter((name) => !kept.has(name));
+      tellWaiting(exchanged);
+      await Promise.all(exchanged.map((name) => stopOne(name, next)));
       // What a gate remembers of an account that is not used any more must not meet it when it comes back.
       const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
       for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);

@@ -20,6 +20,8 @@ export interface LiveReport {
   readonly givenUp: readonly GivenUp[];
   /** What nobody can send: for destinations that are not configured any more. */
   readonly strays: readonly Stray[];
+  /** Of those that run, what a reload waits for; a daemon of an older version does not tell. */
+  readonly ending?: readonly Running[];
 }
 
 /** A file that is listed and not sent; `path` is absolute. */

@@ -353,6 +353,35 @@ Deno.test("reload passes on what the daemon says; a refused configuration exits 
   assertEquals([code, stderr], [2, 'c.yaml:3:1: unknown key "x"\nThe daemon is keeping its current configuration.\n']);
 });
 
+Deno.test("reload says what the daemon waits for", async () => {
+  await using dir = await observatory();
+  const asked = Promise.withResolvers<void>();
+  const spring = {
+    job: "spring",
+    destination: "freya",
+    files: 3,
+    bytes: 12_000_000,
+    total: 150_000_000,
+    bytesPerSecond: 1,
+    path: "a",
+  };
+  await using _daemon = await fakeDaemon(dir.at("state"), {
+    reload: async () => {
+      await asked.promise;
+      return { ok: true, message: "The configuration was read again" };
+    },
+    live: () => {
+      setTimeout(asked.resolve, 700);
+      return { running: [spring], ending: [spring], oldestWaiting: null, givenUp: [], strays: [] };
+    },
+  });
+  const { code, stderr } = await image_transfer(dir, "reload");
+  assertEquals([code, stderr], [
+    0,
+    "Reloading: waiting for 3 files being sent, 12 MB of 150 MB\nThe configuration was read again\n",
+  ]);
+});
+
 Deno.test("sync names the jobs; an unknown one is told by the daemon", async () => {
   await using dir = await observatory();
   await using daemon = await fakeDaemon(dir.at("state"));

@@ -1,0 +1,27 @@
+/**
+ * A reload in the middle of a transfer: what is under way gets its time, and nobody wonders why it takes so long.
+ *
+ * @module
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import { everyDelivered, makeRig, until } from "./rig.ts";
+
+Deno.test("reload while a large file is sent: says what it waits for, and the file goes on under the new configuration", async () => {
+  await using rig = await makeRig({
+    method: "local",
+    config: { bandwidth_limit: "2 MB/s", shutdown_timeout_seconds: 3, auto_reload: false },
+  });
+  const { installation } = rig;
+  await rig.expose("large.fits", 20_000_000);
+  await using daemon = await installation.start();
+  await until(async () => await rig.staged() > 1_000_000, "a part of it is there");
+  const config = JSON.parse(await Deno.readTextFile(installation.configFile));
+  await Deno.writeTextFile(installation.configFile, JSON.stringify({ ...config, bandwidth_limit: "100 MB/s" }));
+  const { code, stderr } = await installation.command(["reload"]);
+  assertEquals(code, 0, stderr);
+  assertMatch(stderr, /Reloading: waiting for 1 file being sent, \S+ MB of 20 MB/);
+  assertMatch(await installation.log(), / INFO Reloading: 1 file of default may take up to 3 s until it is sent/);
+  const rows = await installation.until(everyDelivered(1));
+  assertEquals(await daemon.stop(), 0);
+  await rig.allIsWell(rows);
+});
