@@ -181,6 +181,16 @@ Deno.test("outbox() fails a file whose source is gone, and defers one that chang
   assertEquals(rig.fake.texts(), {});
 });
 
+Deno.test("outbox() takes no file for gone that is there, whatever the method says", async () => {
+  await using rig = await outboxRig();
+  rig.fake.refuse = () => rig.fake.calls.put === 1 ? failureRecord(aFailure("source_gone")) : null;
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "deferred", "it waits");
+  assertEquals(rig.delivery("a.fits").attempts, 0);
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+});
+
 Deno.test("outbox() begins nothing while the watched folder is away, and takes no file for gone", async () => {
   await using rig = await outboxRig();
   await rig.admit("a.fits", "alpha");
