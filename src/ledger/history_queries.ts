@@ -4,12 +4,16 @@
  *
  * @module
  */
+import { nameKey } from "../domain/name_key.ts";
 import type { Database, Row, Value } from "./database.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, Ledger } from "./ledger.ts";
 import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 import { NO_TROUBLE } from "./superseded.ts";
 
-type History = Pick<Ledger, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced">;
+type History = Pick<
+  Ledger,
+  "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced" | "namesakes"
+>;
 
 /** Rows fetched at a time by `each`: more would cost memory. Pages of trouble are larger, for each is sorted anew. */
 const PAGE = 500;
@@ -77,7 +81,14 @@ export function historyQueries(db: Database): History {
     return db.all(REPLACED, job, destination).map((row) => number(row, "id"));
   }
 
-  return { query, each, count, counts, oldestWaiting, nights, places, replaced };
+  function namesakes(job: string, destination: string, target: string): string[] {
+    // LIKE knows no case of ASCII letters; whatever else may differ is any text, a letter before a combining accent included.
+    const pattern = target.replaceAll(/[!%_]/g, "!$&").replaceAll(/.?[^\x00-\x7f]+/gs, "%");
+    return db.all(NAMESAKES, job, destination, pattern).map((row) => text(row, "target"))
+      .filter((other) => other !== target && nameKey(other) === nameKey(target));
+  }
+
+  return { query, each, count, counts, oldestWaiting, nights, places, replaced, namesakes };
 }
 
 const FROM = "FROM deliveries d JOIN versions v ON v.id = d.version_id";
@@ -161,6 +172,9 @@ const NIGHTS = `WITH RECURSIVE n(night) AS (
     SELECT min(night) FROM deliveries
     UNION ALL SELECT (SELECT min(night) FROM deliveries WHERE night > n.night) FROM n WHERE n.night IS NOT NULL
   ) SELECT night FROM n WHERE night IS NOT NULL`;
+
+const NAMESAKES = `SELECT DISTINCT target FROM deliveries
+  WHERE job = ? AND destination = ? AND state = 'delivered' AND target LIKE ? ESCAPE '!'`;
 
 /** All but the delivery that came last to its target. */
 const REPLACED = `SELECT id FROM (

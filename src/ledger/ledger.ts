@@ -272,6 +272,8 @@ export interface Ledger extends Disposable {
    * there now, or none. Reads every delivery of the destination; few ids come of it.
    */
   replaced(job: string, destination: string): number[];
+  /** Targets of delivered files that some file systems take for this one, though they are spelled in another way. */
+  namesakes(job: string, destination: string, target: string): string[];
   /** The sums of a night, without versions that were replaced before they were sent and files skipped on purpose. */
   nightTotals(night: string): NightTotals;
   /** The deliveries of a night in the order of queueing, those behind the id `after`, at most `limit`; counted as in the sums. */

@@ -6,6 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { Failure } from "../domain/failure.ts";
+import { nameKey } from "../domain/name_key.ts";
 import { printable } from "../domain/printable.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
@@ -37,11 +38,6 @@ export interface LocalNames {
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
-
-/** The same for names that some file system takes for one: case and composition of accents may not matter there. */
-export function nameKey(path: string): string {
-  return path.normalize().toLowerCase();
-}
 
 /**
  * `base` is the native absolute base path; which folders are flushed is remembered as long as this lives. `makeBelow` makes

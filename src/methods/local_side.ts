@@ -7,12 +7,13 @@
 import { join } from "@std/path";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
+import { nameKey } from "../domain/name_key.ts";
 import { printable } from "../domain/printable.ts";
 import type { Digest } from "../domain/receipt.ts";
 import { faultOf } from "../system/fault.ts";
 import type { Files, PathFacts, System } from "../system/system.ts";
 import { atMost } from "./at_most.ts";
-import { createLocalNames, nameKey } from "./local_names.ts";
+import { createLocalNames } from "./local_names.ts";
 import { localFailure } from "./local_failures.ts";
 import type { MethodContext, Publication, PublishOutcome, Session } from "./method.ts";
 import { refusedByWindows } from "./windows_names.ts";

@@ -6,10 +6,10 @@
  * @module
  */
 import { Failure, failureRecord } from "../domain/failure.ts";
+import { nameKey } from "../domain/name_key.ts";
 import { printable } from "../domain/printable.ts";
 import { turns } from "./at_most.ts";
 import { formerName } from "../domain/former_name.ts";
-import { nameKey } from "./local_names.ts";
 import type { Publication, PublishOutcome, Session } from "./method.ts";
 import { meaningOf } from "./os_failures.ts";
 import type { Reply } from "./sftp_channel.ts";

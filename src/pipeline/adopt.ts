@@ -10,6 +10,7 @@ import { type Receipt, verify } from "../domain/receipt.ts";
 import type { Standing } from "../methods/method.ts";
 import { hashSources } from "./check_source.ts";
 import { decideExisting, worthHashing } from "./decide_existing.ts";
+import { refuseNamesakes } from "./folded_names.ts";
 import { guarded } from "./guarded.ts";
 import { asking, hashing } from "./prove.ts";
 import { giveUp, open, type Piece, type Way } from "./way.ts";
@@ -55,6 +56,8 @@ async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal)
       giveUp(piece, new Failure(code, `${what}: ${message}`, { hint }));
     }
   }
+  const same = new Set(adopted.map(({ piece }) => piece));
+  await refuseNamesakes(there.filter(({ piece }) => !same.has(piece)), way, signal);
   await adopt(adopted, way, signal);
 }
 

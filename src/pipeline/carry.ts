@@ -9,6 +9,7 @@ import { Failure, type FailureRecord, failureRecord, isOutage } from "../domain/
 import { adoptExisting, adoptGone } from "./adopt.ts";
 import { checkSources } from "./check_source.ts";
 import { crashPoint } from "./crash_point.ts";
+import { takeNames } from "./folded_names.ts";
 import { guarded } from "./guarded.ts";
 import { asking, prove } from "./prove.ts";
 import { publish } from "./publish.ts";
@@ -31,6 +32,7 @@ export async function carry(
   signal: AbortSignal,
 ): Promise<FailureRecord | null> {
   const pieces = deliveries.map((delivery) => pieceOf(delivery, attempt, way));
+  using _names = takeNames(pieces, way);
   await pass(pieces, attempt, { left: MOST_PASSES }, way, signal);
   const trouble = troubleOf(pieces);
   for (const piece of pieces) keepOrForget(piece, way);

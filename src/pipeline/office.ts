@@ -54,6 +54,8 @@ export interface Office {
   readonly underway: Underway;
   readonly lanes: Semaphore;
   readonly wakeup: Wakeup;
+  /** See {@linkcode Way.names}. */
+  readonly names: Map<string, string>;
   /** Batches in hand. */
   busy: number;
   paused: boolean;

@@ -80,6 +80,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     underway: underway(system, tools.tell),
     lanes: semaphore(destination.parallelTransfers),
     wakeup: wakeup(system),
+    names: new Map(),
     busy: 0,
     paused: ledger.pausedBy(destination.name) !== null,
     recovered: false,

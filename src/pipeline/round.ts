@@ -262,6 +262,7 @@ function wayOf(office: Office, session: Session, soft: AbortSignal): Way {
     underway: office.underway,
     lanes: office.lanes,
     slots: tools.slots,
+    names: office.names,
     fileOperations: tools.fileOperations,
     once: tools.once,
     stopping: () => soft.aborted,

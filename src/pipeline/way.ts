@@ -37,6 +37,8 @@ export interface Way {
   readonly lanes: Semaphore;
   /** This destination's place among those that are sent to at once. */
   readonly slots: Semaphore;
+  /** Names that batches in hand are to give, by their `nameKey`; kept with `on_conflict: overwrite` only. */
+  readonly names: Map<string, string>;
   /** Most file operations at once. */
   readonly fileOperations: number;
   /** The run ends when all is done: what cannot be settled is given up instead of kept for later. */

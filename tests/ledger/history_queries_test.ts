@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { DeliveryQuery } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
-import { aClaim, anAdmission, broken, later, NOW, proven } from "./makers.ts";
+import { aClaim, anAdmission, broken, deliveryOf, later, NOW, proven } from "./makers.ts";
 
 async function filled() {
   const dir = await tempFolder();
@@ -132,4 +132,17 @@ Deno.test("replaced() names what was delivered to a target before the last time,
   // In the same millisecond the one queued later counts as the later.
   assertEquals(all.ledger.replaced("spring", "freya"), [v1!.id]);
   assertEquals([all.ledger.replaced("spring", "nas"), all.ledger.replaced("autumn", "freya")], [[], []]);
+});
+
+Deno.test("namesakes() finds delivered names that differ in case or in the form of accents only", async () => {
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.at("state"));
+  const names = ["M31.fits", "m31.fits", "m31.fit", "n/Caf\u00e9_1%.fits", "n/cafe\u0301_1%.fits", "n/cafx_1%.fits"];
+  ledger.admit(names.map((name) => anAdmission(name)), NOW);
+  ledger.record(names.map((name) => proven(deliveryOf(ledger, name))), NOW);
+  const of = (target: string) => ledger.namesakes("spring", "freya", target);
+  assertEquals(of("m31.FITS"), ["M31.fits", "m31.fits"]);
+  assertEquals(of("M31.fits"), ["m31.fits"]);
+  assertEquals(of("n/CAFE\u0301_1%.fits"), ["n/Caf\u00e9_1%.fits", "n/cafe\u0301_1%.fits"]);
+  assertEquals(of("alone.fits"), []);
 });

@@ -93,6 +93,12 @@ export const COMPONENTS = {
     tests: "full disks, read-only mounts, small file systems",
     lacks: "the right to mount file systems: run as root, not in an unprivileged container",
   },
+  fuse: {
+    found: () => succeeds("test", ["-c", "/dev/fuse"]) && succeeds("/usr/bin/python3", ["-c", "import fusepy"]),
+    packages: ["python3-fusepy"],
+    tests: "destinations that take names for one which differ in case or accents only",
+    lacks: "/dev/fuse",
+  },
   loop: {
     found: () => isRoot() && succeeds("losetup", ["--find"]),
     packages: [],
