@@ -148,7 +148,7 @@ function CardActions({ one }: { readonly one: DestinationView }): JSX.Element {
         <button
           type="button"
           class="button is-primary"
-          aria-label={`Try ${name} again now`}
+          aria-label={`Try again now: ${name}`}
           onClick={() => resume(name)}
         >
           <Glyph name="retry" />Try again now

@@ -125,15 +125,23 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
           </button>
         </div>
       );
-    case "resume":
+    case "resume": {
+      const word = isPaused(action.destination) ? "Resume" : "Try again";
       return (
         <div class="trouble-actions">
-          <button type="button" class="button is-primary" disabled={off} onClick={() => act(resume(action.destination))}>
+          <button
+            type="button"
+            class="button is-primary"
+            disabled={off}
+            aria-label={`${word}: ${action.destination}`}
+            onClick={() => act(resume(action.destination))}
+          >
             <Glyph name="retry" />
-            {isPaused(action.destination) ? `Resume ${action.destination}` : `Try ${action.destination} again`}
+            {word}
           </button>
         </div>
       );
+    }
     case "scan":
       return (
         <div class="trouble-actions">
