@@ -7,7 +7,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Child, Command, System } from "../system/system.ts";
-import { type Login, sshFailure } from "./ssh_failures.ts";
+import { hostNamed, type Login, sshFailure } from "./ssh_failures.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** What a script printed on its standard output, and its exit status. */
@@ -179,7 +179,7 @@ class Shell implements RemoteShell {
 
   #noAnswer(patienceMs: number): Failure {
     const seconds = Math.round(patienceMs / 1000);
-    return new Failure("timeout", `No answer from ${this.destination.name} for ${seconds} seconds`, {
+    return new Failure("timeout", `No answer from ${hostNamed(this.destination)} for ${seconds} seconds`, {
       hint: "It is tried again by itself. If it stays so, look at the load and the disks of that computer.",
     });
   }

@@ -9,7 +9,7 @@ import { printable } from "../domain/printable.ts";
 import type { Finished } from "../system/system.ts";
 import { QUIET_SHELL } from "./noisy_shell.ts";
 import { meaningOf } from "./os_failures.ts";
-import { isConnectionTrouble, type Login, sshFailure } from "./ssh_failures.ts";
+import { hostNamed, isConnectionTrouble, type Login, sshFailure } from "./ssh_failures.ts";
 
 /** Exit codes after which each file must be looked at: some were sent. */
 export const PARTIAL: ReadonlySet<number> = new Set([23, 24]);
@@ -24,6 +24,7 @@ export function rsyncFailure(
   const meaning = meaningOf(receiver);
   const told = lastWords(stderr);
   const cannot = `Cannot send to ${destination.name}`;
+  const cut = `Cannot send to ${hostNamed(destination)}`;
   // What the file system there said comes before the end of the connection, which is only its consequence.
   const lost = isConnectionTrouble(stderr) ? sshFailure("rsync", finished, destination) : null;
   if (lost && lost.code !== "interrupted") return lost;
@@ -39,12 +40,13 @@ export function rsyncFailure(
   }
   const row = TABLE[code];
   if (!row) {
-    return new Failure("interrupted", `${cannot}: rsync ended with ${signal ?? `code ${code}`}${told ? ` (${told})` : ""}`, {
+    return new Failure("interrupted", `${cut}: rsync ended with ${signal ?? `code ${code}`}${told ? ` (${told})` : ""}`, {
       hint: AGAIN,
     });
   }
   const [failureCode, reason, hint, next] = row;
-  return new Failure(failureCode, `${cannot}: ${reason}${told ? ` (${told})` : ""}`, { hint, ...(next ? { next } : {}) });
+  const what = failureCode === "interrupted" || failureCode === "timeout" ? cut : cannot;
+  return new Failure(failureCode, `${what}: ${reason}${told ? ` (${told})` : ""}`, { hint, ...(next ? { next } : {}) });
 }
 
 function lastWords(stderr: string): string {

@@ -6,7 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Child, Command, System } from "../system/system.ts";
-import { type Login, sshFailure } from "./ssh_failures.ts";
+import { hostNamed, type Login, sshFailure } from "./ssh_failures.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** What sftp printed for one command; `errors` is empty where it worked. */
@@ -170,7 +170,7 @@ class Channel implements SftpChannel {
       const what = await Promise.race([changed, this.system.sleep(patienceMs, clock.signal)]);
       clock.abort();
       if (what === "changed" || this.#text.length > seen || this.lost || await moving?.()) continue;
-      throw new Failure("timeout", `No answer from ${this.destination.name} for ${Math.round(patienceMs / 1000)} seconds`, {
+      throw new Failure("timeout", `No answer from ${hostNamed(this.destination)} for ${Math.round(patienceMs / 1000)} seconds`, {
         hint: "It is tried again by itself. If it stays so, look at the load and the disks of that computer.",
       });
     }

@@ -36,7 +36,7 @@ export function sshFailure(
   const told = lastLine(finished.stderr) || lastLine(finished.stdout ?? "");
   if (row) {
     const reason = filled(row.reason, text, destination);
-    return new Failure(row.code, `Cannot reach ${destination.name}: ${reason}${told ? ` (${told})` : ""}`, {
+    return new Failure(row.code, `Cannot reach ${hostNamed(destination)}: ${reason}${told ? ` (${told})` : ""}`, {
       hint: filled(row.hint, text, destination),
       ...(row.next ? { next: row.next } : {}),
     });
@@ -52,11 +52,16 @@ export function sshFailure(
   }
   return new Failure(
     "interrupted",
-    `Lost ${destination.name}: ${tool} ended with code ${finished.code}${told ? ` (${told})` : ""}`,
+    `Lost ${hostNamed(destination)}: ${tool} ended with code ${finished.code}${told ? ` (${told})` : ""}`,
     {
       hint: "It is tried again by itself. `image-transfer doctor` tests the connection step by step.",
     },
   );
+}
+
+/** The host as messages call it: what concerns it is said of all destinations there, so none of their names fits. */
+export function hostNamed({ host, name }: Pick<Login, "host" | "name">): string {
+  return host === null ? name : printable(bareHost(host));
 }
 
 /** True where the text shows that the connection as a whole was lost or never made. */
