@@ -2,7 +2,8 @@
  * Many short looks at files at a time are done together, in a Worker: each by itself costs a switch to a thread of the
  * runtime and back, some 20 µs of processor time and several times that on a busy machine. A few go the plain way.
  *
- * The Worker (13 MB) ends soon after the last crowd. While it does not answer (a dead disk), nobody else waits for it.
+ * The Worker (13 MB) ends soon after the last crowd. While it does not answer (a dead disk), nobody else waits for it, and who
+ * waits already is served the plain way.
  *
  * @module
  */
@@ -34,6 +35,8 @@ const AT_ONCE = 500;
 const REST_MS = 1_000;
 /** When it has not answered for so long, the plain way is taken. */
 const SILENCE_MS = 250;
+/** When it has not answered for so long, what it was asked already goes the plain way as well: it may hash 500 small files in that time. */
+const LONG_SILENCE_MS = 2_000;
 
 interface Waiting {
   readonly ask: Ask;
@@ -48,10 +51,12 @@ interface Running {
   /** What it was asked and has not answered yet, oldest first. */
   readonly asked: (readonly Waiting[])[];
   lastSign: number;
+  /** Aborted when all is answered. */
+  answered: AbortController;
 }
 
 /** Starts nothing yet: the Worker comes with the first 96 looks at once. Errors are the ones that `alone` would throw. */
-export function createCrowd(): Crowd {
+export function createCrowd(longSilenceMs: number = LONG_SILENCE_MS): Crowd {
   let waiting: Waiting[] = [];
   let running: Running | null = null;
   /** It could not be started, or broke: never again. */
@@ -72,8 +77,8 @@ export function createCrowd(): Crowd {
     if (worker === null) return all.forEach(plainly);
     for (let start = 0; start < all.length; start += AT_ONCE) {
       const batch = all.slice(start, start + AT_ONCE);
-      if (worker.asked.length === 0) worker.lastSign = clock.monotonic();
       worker.asked.push(batch);
+      if (worker.asked.length === 1) void watch(worker);
       worker.worker.postMessage(batch.map(({ ask }) => ask));
     }
   }
@@ -87,19 +92,38 @@ export function createCrowd(): Crowd {
 
   function start(): Running {
     const worker = new Worker(workerUrl("crowd_worker"), { type: "module", name: "crowd" });
-    const mine: Running = { worker, asked: [], lastSign: clock.monotonic() };
+    const mine: Running = { worker, asked: [], lastSign: clock.monotonic(), answered: new AbortController() };
     worker.onmessage = ({ data }: MessageEvent<readonly Answer[]>) => {
       mine.lastSign = clock.monotonic();
       settle(mine.asked.shift() ?? [], data);
-      if (mine.asked.length === 0) void rest(mine);
+      if (mine.asked.length > 0) return;
+      mine.answered.abort();
+      void rest(mine);
     };
     worker.onerror = (event) => {
       event.preventDefault();
       broken = true;
+      mine.answered.abort();
       end(mine);
       mine.asked.splice(0).flat().forEach(plainly);
     };
     return mine;
+  }
+
+  /** Serves the plain way what has waited too long. What the Worker says of it later comes too late, and does no harm. */
+  async function watch(mine: Running): Promise<void> {
+    mine.lastSign = clock.monotonic();
+    mine.answered = new AbortController();
+    const { signal } = mine.answered;
+    const served = new Set<readonly Waiting[]>();
+    while (!signal.aborted) {
+      await clock.sleep(longSilenceMs - (clock.monotonic() - mine.lastSign) % longSilenceMs, signal);
+      if (signal.aborted || clock.monotonic() - mine.lastSign < longSilenceMs) continue;
+      for (const batch of mine.asked.filter((batch) => !served.has(batch))) {
+        served.add(batch);
+        batch.forEach(plainly);
+      }
+    }
   }
 
   async function rest(mine: Running): Promise<void> {

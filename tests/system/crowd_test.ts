@@ -83,3 +83,23 @@ Deno.test("crowd: files.hash() tells an aborted caller so, many or few", keeps, 
   const ends = await Promise.allSettled(paths.map((path) => files.hash(path, signal)));
   assert(ends.every((end) => end.status === "rejected" && end.reason === reason));
 });
+
+Deno.test({
+  name: "crowd: what was asked together with a dead disk is found all the same",
+  ignore: Deno.build.os === "windows",
+  ...keeps,
+  async fn() {
+    await using folder = await tempFolder();
+    const paths = await filesOf(folder, MANY);
+    // To open a pipe that nobody writes to lasts as long as a call to a dead network drive: for ever.
+    const pipe = folder.at("pipe");
+    assert((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+    const crowd = createCrowd(50);
+    let answered = false;
+    const dead = crowd.read(pipe, 0, 1, () => new Promise(() => {})).finally(() => answered = true);
+    const found = await Promise.all(paths.map((path) => crowd.facts(path, () => files.facts(path))));
+    assertEquals([found.every((facts) => facts?.kind === "file"), answered], [true, false]);
+    await Deno.writeTextFile(pipe, "x");
+    assertEquals(await dead, new TextEncoder().encode("x"));
+  },
+});
