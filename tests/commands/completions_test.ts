@@ -79,7 +79,7 @@ Deno.test("bash offers commands, options, words and files where they belong", as
 
 Deno.test({
   name: "zsh offers commands, options, words and files where they belong",
-  ignore: !has("zsh"),
+  ignore: !has("zsh", "terminal"),
   async fn() {
     await using folder = await place("zsh");
     // In a terminal of its own: what compadd is handed is noted, then it is told that the key has been dealt with.
