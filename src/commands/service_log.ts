@@ -4,7 +4,7 @@
  * @module
  */
 import { faultOf } from "../system/fault.ts";
-import type { System } from "../system/system.ts";
+import type { PathFacts, System } from "../system/system.ts";
 import type { Tools } from "./command.ts";
 
 /** Read from the end of the file: enough for the lines that are asked for. */
@@ -27,22 +27,25 @@ export async function lastLines(path: string, lines: number, system: Pick<System
 export async function followFile(path: string, tools: Tools): Promise<void> {
   const { system, signal, stdout } = tools;
   const decoder = new TextDecoder();
-  let at = (await sizeOf(path, system)) ?? 0;
+  const first = await lookAt(path, system);
+  let [at, identity] = [first?.size ?? 0, first?.identity];
   while (!signal.aborted) {
     await system.sleep(LOOK_EVERY_MS, signal);
-    const size = await sizeOf(path, system);
-    if (size === null) continue;
-    if (size < at) at = 0;
-    if (size === at) continue;
-    const bytes = await system.read(path, at, size - at);
+    const now = await lookAt(path, system);
+    if (now === null) continue;
+    // After a rotation the new file may be longer than the former one was.
+    if (now.size < at || now.identity !== identity) at = 0;
+    identity = now.identity;
+    if (now.size === at) continue;
+    const bytes = await system.read(path, at, now.size - at);
     at += bytes.length;
     stdout(decoder.decode(bytes, { stream: true }));
   }
 }
 
-async function sizeOf(path: string, system: Pick<System, "followedFacts">): Promise<number | null> {
+async function lookAt(path: string, system: Pick<System, "followedFacts">): Promise<PathFacts | null> {
   try {
-    return (await system.followedFacts(path))?.size ?? null;
+    return await system.followedFacts(path);
   } catch (error) {
     if (faultOf(error) === "other") throw error;
     return null;
