@@ -78,7 +78,7 @@ Deno.test({
     await page.getByText("What to do:").first().waitFor();
     assertEquals(await page.locator(".tab .badge").innerText().then((text) => text.trim().split(/\s/)[0]), "1");
     await Deno.rename(rig.folder.at("nas-away"), rig.folder.at("nas"));
-    await page.getByRole("button", { name: "Try nas again" }).click();
+    await page.getByRole("button", { name: "Try again: nas" }).click();
     await page.getByText("Nothing needs you.").waitFor();
     await page.getByRole("link", { name: "All 2 images of tonight are on nas" }).waitFor();
   },

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import type { StatusReport } from "../../src/web/api_types.ts";
 import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
@@ -25,12 +26,28 @@ async function busyRig(): Promise<WebRig> {
   return rig;
 }
 
+/** The same with destinations that are on hold, unavailable and paused. */
+async function troubledRig(): Promise<WebRig> {
+  const rig = await busyRig();
+  const local = (name: string) => ({ name, transfer_method: "local", remote_base_path: rig.folder.at(name) });
+  const away = { name: "away", transfer_method: "sftp", remote_host: "127.0.0.1", remote_port: 1, remote_base_path: "/data" };
+  rig.next = () => rig.settings({ destinations: [local("nas"), local("held"), away, local("usb-stick")] });
+  assertEquals((await rig.daemon.reload()).ok, true);
+  rig.daemon.pause("usb-stick", "the test");
+  await rig.until(() => rig.daemon.ledger.counts("default", "held").delivered > 0, "it arrived");
+  await Deno.rename(rig.folder.at("held"), rig.folder.at("gone"));
+  await rig.folder.write("data/waits.fits", fitsFile(5_000, 8));
+  const states = () => rig.daemon.status() as StatusReport;
+  await rig.until(() => states().destinations.map(({ state }) => state).join() === "open,on_hold,backing_off,paused", "trouble");
+  return rig;
+}
+
 for (const theme of ["light", "dark", "red"]) {
   Deno.test({
     name: `page: axe finds nothing serious in any view (${theme})`,
     ignore,
     async fn() {
-      await using rig = await busyRig();
+      await using rig = await troubledRig();
       await using browser = await startBrowser();
       const page = await browser.open(rig.daemon.opening()?.once ?? "");
       await page.evaluate(`localStorage.setItem("image-transfer theme", "${theme}")`);
