@@ -26,7 +26,7 @@ export const restart = defineCommand({
   async run({ config }, tools) {
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     if (fault !== null) {
-      tools.stderr("Not restarted: it could not start again.\n");
+      tools.stderr("Not restarted: with this configuration it could not start again. Correct it first.\n");
       return EXIT.usage;
     }
     if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;

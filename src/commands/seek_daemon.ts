@@ -52,6 +52,20 @@ export async function seekQuietly(config: string | undefined, tools: Tools): Pro
   return { settings: { ...settings, ...inForce, web: hasPage ? settings.web : null }, daemon, fault };
 }
 
+/**
+ * All settings, for a command that needs more than a daemon: those of the configuration, or, where it has a fault, of the daemon.
+ *
+ * @throws {Failure} the fault, where no daemon runs.
+ */
+export async function wholeSettings(config: string | undefined, tools: Tools): Promise<Settings> {
+  const { settings, fault } = await glanceSettings(config, tools.cwd, tools.system);
+  if (fault === null) return settings;
+  const sought = await seekQuietly(config, tools);
+  if (sought.daemon === null) throw fault;
+  tools.stderr(warning(sought, fault));
+  return sought.settings;
+}
+
 /** A daemon that was started before its state_directory was changed is still the daemon of this file. */
 async function seekFormer(settings: Settings, former: string, tools: Tools): Promise<Sought> {
   const daemon = await findDaemon({ stateDirectory: former, system: tools.system }, tools.signal);

@@ -8,7 +8,6 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { loadSettings } from "../config/load.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { pathField, printable } from "../domain/printable.ts";
@@ -20,6 +19,7 @@ import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { checkName } from "./known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./night.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { wholeSettings } from "./seek_daemon.ts";
 import { markGone, sendAgain } from "./send_again.ts";
 import { type Verified, verifyDestination } from "./verify_destination.ts";
 
@@ -42,7 +42,7 @@ export const verify = defineCommand({
     json: jsonOption,
   }),
   async run({ config, night: given, destination: name, json, retry }, tools) {
-    const settings = await loadSettings(config, tools.cwd, tools.system);
+    const settings = await wholeSettings(config, tools);
     using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
     const all = settings.jobs.flatMap((job) => job.destinations);
     if (name !== undefined) checkDestination(name, all, ledger);

@@ -145,21 +145,22 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
     undelivered_count: destinations.reduce((sum, { expected, delivered }) => sum + expected - delivered, 0),
     undelivered: undelivered.sort((a, b) => a.delivery.id - b.delivery.id).slice(0, MOST_LISTED).map(({ delivery }) => {
       const { id, source, destination, state } = delivery;
+      const why = "failure" in state ? null : tools.whyWaiting(source.job, destination);
       return {
         id,
         job: source.job,
         path: source.absolutePath,
         destination,
-        state: state.state,
-        ...whyUndelivered(delivery, tools.whyWaiting),
+        // What a killed daemon had in hand is not being sent.
+        state: why === null ? state.state : "queued",
+        ...whyUndelivered(delivery, why),
       };
     }),
   };
 }
 
-function whyUndelivered({ source, destination, state }: Delivery, whyWaiting: ReportTools["whyWaiting"]): Why {
+function whyUndelivered({ state }: Delivery, why: Why | null): Why {
   if ("failure" in state) return { message: state.failure.message, hint: state.failure.hint };
-  const why = whyWaiting(source.job, destination);
   if (why !== null) return { message: `it waits: ${why.message}`, hint: why.hint };
   return { message: state.state === "sending" ? "it is being sent" : "it waits for its turn", hint: "" };
 }

@@ -5,7 +5,7 @@ import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";
 
-async function afterANight(names: readonly string[]) {
+async function afterANight(names: readonly string[], changes: Readonly<Record<string, unknown>> = {}) {
   const folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
   for (const [i, name] of names.entries()) await folder.write(`data/${name}`, fitsFile(3000 * (i + 1), i + 1));
@@ -16,6 +16,7 @@ async function afterANight(names: readonly string[]) {
     copy_safety_margin_gb: 0,
     min_file_age_seconds: 0.2,
     incomplete_after: "1s",
+    ...changes,
   });
   assertEquals((await program.command(["run", "--once"])).code, 0);
   const json = async (...args: string[]) => {
@@ -119,7 +120,7 @@ Deno.test("report calls no night well of which an image is incomplete, damaged o
 });
 
 Deno.test("report, status and history --failed tell why the running daemon does not take a file", async () => {
-  await using night = await afterANight(["m_0001.fits"]);
+  await using night = await afterANight(["m_0001.fits"], { verify_source: "refuse" });
   const [half, bad] = [night.folder.at("data/half.fits"), night.folder.at("data/bad.fits.gz")];
   await using _daemon = await night.program.start();
   await night.folder.write("data/half.fits", fitsFile(30_000).subarray(0, 9_000));

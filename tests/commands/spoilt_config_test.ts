@@ -45,6 +45,7 @@ for (const [what, spoil] of Object.entries(SPOILS)) {
     assertEquals((await answers(1, "status", "--check")).stdout.startsWith("All is well"), true);
     assertStringIncludes((await answers(0, "history")).stdout, folder.at("data", "a.txt"));
     assertStringIncludes((await answers(0, "report")).stdout, "all well, the one image is on nas");
+    assertStringIncludes((await answers(0, "verify")).stderr, "1 checked, 1 equal, 0 not");
     await answers(0, "pause", "nas");
     await answers(0, "resume");
     await answers(0, "sync");
@@ -63,6 +64,7 @@ for (const [what, spoil] of Object.entries(SPOILS)) {
     assertStringIncludes(report.stdout, "the configuration cannot be used");
     await answers(0, "pause");
     await answers(2, "forget", "nas");
+    await answers(2, "verify");
     await answers(2, "run", "--once");
   });
 }
