@@ -192,3 +192,17 @@ Deno.test("delete_source removes what is proven", async () => {
   await b.until(async () => await b.system.facts(b.folder.at("data", "a.fits")) === null, "source removed");
   assertEquals(await b.folder.read("nas/a.fits"), "alpha");
 });
+
+Deno.test("the folder of a destination that was not there is said to be made: in the log, in status, and once only", async () => {
+  await using b = await bench();
+  const status = async () => (await b.daemon.status()).destinations[0];
+  await b.until(async () => (await status())?.folder_made === true, "made");
+  const told = () => b.events.filter((event) => event.type === "notice" && /, was not there: made now\./.test(event.message));
+  assertEquals(told().length, 1);
+  await b.daemon[Symbol.asyncDispose]();
+  const again = await startDaemon(b.settings(), { system: b.system, readSettings: null, listeners: [] });
+  assert(again);
+  await using _stopped = again;
+  await b.until(async () => (await again.status()).destinations[0]?.state === "open", "open");
+  assertEquals((await again.status()).destinations[0]?.folder_made, undefined);
+});

@@ -91,12 +91,14 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
     const joined = (...parts: string[]) => `${head}${parts.filter((part) => part !== "").join("  ")}`.trimEnd();
     const state = STATES[one.state].padEnd(11);
     const line = joined(state, why, queue, free);
-    if (line.length <= columns) return [line];
-    return [joined(state, queue, free), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING))];
+    const made = one.folder_made ? wrapped(MADE_NOW, columns, HANGING, HANGING) : [];
+    if (line.length <= columns) return [line, ...made];
+    return [joined(state, queue, free), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)), ...made];
   });
 }
 
 const HANGING = " ".repeat(6);
+const MADE_NOW = "its folder was not there and has been made; if that is a mistake, correct remote_base_path";
 
 const STATES = {
   open: "open",

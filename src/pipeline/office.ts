@@ -73,6 +73,8 @@ export interface Office {
   session: Session | null;
   /** As last measured at the right place; null where that cannot be reached now. */
   freeBytes: number | null;
+  /** The base path was not there and was made since the start. */
+  made: boolean;
   /** Rounds that are over and still have batches in hand. */
   readonly draining: Set<Promise<void>>;
   /** Ends the round: no new batches with its session. */

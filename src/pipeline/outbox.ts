@@ -37,7 +37,7 @@ export interface Outbox {
   wake(): void;
   state(): DestinationState;
   /** What is known of the destination since it was last open. */
-  about(): { readonly method: string; readonly freeBytes: number | null; readonly about: string };
+  about(): { readonly method: string; readonly freeBytes: number | null; readonly about: string; readonly made: boolean };
   /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
   pause(by: string): void;
   /**
@@ -91,6 +91,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     keepsParts: true,
     session: null,
     freeBytes: null,
+    made: false,
     draining: new Set(),
     endRound: () => {},
     sourceAway: sourceWatch(job.watchPath, system),
@@ -204,7 +205,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     run,
     wake: () => office.wakeup.wake(),
     state,
-    about: () => ({ ...known, freeBytes: office.freeBytes }),
+    about: () => ({ ...known, freeBytes: office.freeBytes, made: office.made }),
     pause(by) {
       ledger.setPaused(destination.name, by);
       office.paused = true;

@@ -185,6 +185,7 @@ async function groundNow(office: Office, session: Session, signal: AbortSignal, 
     office.accept = null;
   }
   office.freeBytes = ground.freeBytes;
+  if (ground.made) office.made = true;
   demandSpace(ground, destination);
   return tools.system.monotonic();
 }

@@ -33,6 +33,7 @@ export function runningReport(
       method: box.about().method,
       state: box.state(),
       freeBytes: free(box),
+      made: box.about().made,
       counts: ledger.counts(box.destination.job, box.destination.name),
     })),
     counts: ledger.counts(),

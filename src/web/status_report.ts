@@ -46,6 +46,8 @@ export interface StatusReport {
     /** Why it is not open; null where it is. */
     readonly reason: string | null;
     readonly free_bytes: number | null;
+    /** There where its folder was not, and was made since the start. */
+    readonly folder_made?: true;
   })[];
   readonly deliveries: Counts;
 }
@@ -80,6 +82,7 @@ export interface StatusParts {
     readonly method: string | null;
     readonly state: DestinationState;
     readonly freeBytes: number | null;
+    readonly made?: boolean;
     readonly counts: Counts;
   }[];
   readonly counts: Counts;
@@ -119,13 +122,14 @@ export function statusReport(parts: StatusParts): StatusReport {
         unmatched,
       };
     }),
-    destinations: parts.destinations.map(({ destination, method, state, freeBytes, counts }) => ({
+    destinations: parts.destinations.map(({ destination, method, state, freeBytes, made, counts }) => ({
       name: destination.name,
       job: destination.job,
       method: method ?? destination.method,
       state: state.state,
       reason: reasonOf(state),
       free_bytes: freeBytes,
+      ...(made ? { folder_made: true as const } : {}),
       ...counts,
     })),
     deliveries: parts.counts,

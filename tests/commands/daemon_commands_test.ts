@@ -536,3 +536,15 @@ for (
     if (told === null) assertStringIncludes(tools.printed.stderr, "image-transfer resume nas --keep");
   });
 }
+
+Deno.test("status says where the folder of a destination was made", async () => {
+  await using dir = await observatory();
+  const [freya] = STATUS.destinations;
+  const report = statusReport({ ...STATUS, destinations: [{ ...freya!, made: true }] });
+  await using _daemon = await fakeDaemon(dir.at("state"), { status: () => report });
+  const { stdout } = await image_transfer(dir, "status");
+  assertStringIncludes(
+    stdout,
+    "\n      its folder was not there and has been made; if that is a mistake, correct remote_base_path\n",
+  );
+});

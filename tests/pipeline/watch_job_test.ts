@@ -150,6 +150,12 @@ Deno.test("watchJob() tells once that the folder is missing, and goes on when it
   assertEquals([rig.watch.how(), rig.watch.failure(), rig.types()], ["events", null, ["not_watching", "watching"]]);
 });
 
+Deno.test("watchJob() names a Windows path on another system as what it is", async () => {
+  await using rig = bench({ watchPath: "C:/Users/Observer/images" }, "ext4", null);
+  await rig.clock.advance(10_000);
+  assertEquals(rig.watch.failure()?.hint, "Correct watch_path.");
+});
+
 for (const watchMode of ["events", "poll"] as const) {
   Deno.test(`watchJob() notices within seconds that the folder was made anew, by ${watchMode}`, async () => {
     await using rig = bench({ watchMode });
