@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { park, send } from "../../src/domain/delivery.ts";
 import { verify } from "../../src/domain/receipt.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aClaim, aFailure, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, someFacts, states } from "./makers.ts";
@@ -177,4 +178,24 @@ Deno.test("requeue() leaves a delivery whose file has a newer version", async ()
   assertEquals([ledger.requeue(null, NOW), ledger.requeue([older!.id], NOW)], [0, 0]);
   assertEquals(states(ledger), ["a → freya failed bad_name", "a → freya queued"]);
   assertEquals(aFailure("bad_name").next, "never");
+});
+
+Deno.test("parts() tells what was left of deliveries that are not settled, until they are recorded without", async () => {
+  await using dir = await tempFolder();
+  const left = (ledger: Ledger) => ledger.parts("spring", "freya").map(({ delivery, staged }) => [delivery.source.path, staged]);
+  const all = ["a", "b", "c", "d"] as const;
+  {
+    using ledger = openLedger(dir.path);
+    ledger.admit([...all.map((path) => anAdmission(path)), anAdmission("a", {}, ["nas"], "other")], NOW);
+    const [a, b, c, d] = ledger.claim(aClaim());
+    const names = new Map([a!, b!, c!, d!].map(({ id, source }) => [id, `.image-transfer-x/a1/${source.path}`]));
+    ledger.record([park(a!), later(b!, NOW + 9), park(c!), park(d!)], NOW, new Map(), names);
+    ledger.claim(aClaim({ maxFiles: 1 }));
+  }
+  using ledger = openLedger(dir.path);
+  assertEquals(left(ledger), all.map((path) => [path, `.image-transfer-x/a1/${path}`]));
+  ledger.admit([anAdmission("d", { size: 2 })], NOW);
+  ledger.record([proven(deliveryOf(ledger, "b"))], NOW);
+  ledger.record([park(deliveryOf(ledger, "c"))], NOW);
+  assertEquals(left(ledger), [["a", ".image-transfer-x/a1/a"]]);
 });
