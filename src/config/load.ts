@@ -8,6 +8,7 @@ import { reasonOf } from "../domain/reason.ts";
 import type { Settings } from "../domain/settings.ts";
 import { decode } from "./decode.ts";
 import { type ConfigKind, notUnderstood, understand, type Understood } from "./parse_settings.ts";
+import { rememberedPlace } from "./remembered.ts";
 import type { Resolved } from "./resolve.ts";
 import { findConfigFile } from "./search_path.ts";
 import type { ConfigFiles, Surroundings } from "./surroundings.ts";
@@ -29,7 +30,7 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 }
 
 /** What reading a file at a known path takes. */
-type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts">>;
+type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts" | "list">>;
 
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(path: string, system: Reading): Promise<Resolved> {
@@ -54,7 +55,7 @@ export async function understandFile(path: string, system: Reading): Promise<Und
       hint: "Name the configuration, not an image or a device.",
     });
   }
-  const around = await surroundingsOf(system);
+  const around = await surroundingsOf(system, path);
   const decoded = decode(bytes);
   if ("text" in decoded) return understand(decoded.text, path, kindOf(path), around);
   return notUnderstood(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
@@ -63,20 +64,32 @@ export async function understandFile(path: string, system: Reading): Promise<Und
 /** More is no configuration, and may have no end: a device. */
 const MOST_BYTES = 1_048_576;
 
-/** Where `install-service` lets systemd keep the state of the computer's service. */
-export const SERVICE_STATE = "/var/lib/image-transfer";
+/** Where systemd keeps the state of services, each in a folder of its name. */
+const SERVICE_STATES = "/var/lib";
+/** That of the service with the usual name. */
+export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
 
 /**
  * Commands typed in a shell mean the state of the installed service, when this account is the one that runs it (nobody else
- * sees into that folder).
+ * sees into that folder): the service that was last started with this file, else the one with the usual name.
  */
-export async function surroundingsOf(
-  system: Surroundings & Partial<Pick<ConfigFiles, "followedFacts">>,
-): Promise<Surroundings> {
-  if (system.platform !== "linux" || system.env("STATE_DIRECTORY") || system.followedFacts === undefined) return system;
-  const lock = await system.followedFacts(`${SERVICE_STATE}/lock`).catch(() => null);
+export async function surroundingsOf(system: Reading, file?: string): Promise<Surroundings> {
+  if (system.platform !== "linux" || system.env("STATE_DIRECTORY")) return system;
+  const state = await ownService(system, file) ?? SERVICE_STATE;
+  const lock = await system.followedFacts?.(`${state}/lock`).catch(() => null) ?? null;
   if (lock === null) return system;
-  return { ...system, env: (name) => name === "STATE_DIRECTORY" ? SERVICE_STATE : system.env(name) };
+  return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
+}
+
+/** The state of the service that runs with this file; null where none is known to. */
+async function ownService(system: Reading, file: string | undefined): Promise<string | null> {
+  if (file === undefined || system.list === undefined) return null;
+  const { entries } = await system.list(SERVICE_STATES).catch(() => ({ entries: [] }));
+  for (const { name } of entries) {
+    const state = `${SERVICE_STATES}/${name}`;
+    if (await rememberedPlace(file, [state], system) === state) return state;
+  }
+  return null;
 }
 
 /** TOML where the name ends in `.toml`, else YAML. */

@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConfigError } from "../../src/config/config_error.ts";
 import { loadSettings } from "../../src/config/load.ts";
+import { rememberPlace } from "../../src/config/remembered.ts";
 import { absolutePath, findConfigFile, usualConfigFiles } from "../../src/config/search_path.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -141,4 +142,29 @@ Deno.test("loadSettings() tells of UTF-16 that it cannot know for sure or that i
   assertEquals(await loaded(utf16(VALID)), without);
   const cut = "c.yaml:1:1: this file is damaged: it begins as UTF-16, but is not UTF-16 to its end";
   assertEquals(await loaded(utf16(`\uFEFF${VALID}`).subarray(0, 41)), cut);
+});
+
+Deno.test("loadSettings() means the state of the service that was started with this file, not that of another", async () => {
+  await using dir = await tempFolder();
+  const [a, b] = [await dir.write("a.yaml", VALID), await dir.write("b.yaml", VALID)];
+  const real = computer(dir.path);
+  // What is below /var/lib on this computer.
+  const there = (path: string) => path.startsWith("/var/lib") ? dir.at(path.slice(1)) : path;
+  const services: Partial<typeof real> = {
+    list: (path) => real.list(there(path)),
+    read: (path, offset, length) => real.read(there(path), offset, length),
+    followedFacts: (path) => real.followedFacts(there(path)),
+  };
+  const system = { ...real, ...services };
+  const states =
+    async () => [(await loadSettings(a, "/", system)).stateDirectory, (await loadSettings(b, "/", system)).stateDirectory];
+  const usual = dir.at(".local/state/image-transfer");
+  assertEquals(await states(), [usual, usual], "no service");
+  await dir.write("var/lib/image-transfer/lock", "");
+  assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "one with the usual name");
+  for (const [name, file] of [["camera-a", a], ["image-transfer", b]] as const) {
+    await dir.write(`var/lib/${name}/lock`, "");
+    await rememberPlace({ file, stateDirectory: `/var/lib/${name}` }, dir.at(`var/lib/${name}`), real);
+  }
+  assertEquals(await states(), ["/var/lib/camera-a", "/var/lib/image-transfer"], "one of its own");
 });

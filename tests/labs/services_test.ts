@@ -14,7 +14,7 @@ Deno.test({
   ignore: script === null,
   async fn(t) {
     await using machine = await startMachine(script!);
-    const { sh } = machine;
+    const { sh, observer } = machine;
     const pidOf = async (name: Name) => (await sh(`systemctl show -p MainPID --value ${name}.service`)).trim();
     const before = await machine.files();
     const step = async (name: string, act: () => Promise<void>) => {
@@ -64,6 +64,13 @@ Deno.test({
       assertEquals([await pidOf("camera-a"), await pidOf("camera-b")], ["0", other]);
       await sh("/mnt/it/image-transfer service start --name camera-a");
       assertMatch(await sh("/mnt/it/image-transfer service status --name camera-a"), /The daemon runs: process/);
+    });
+
+    await step("status with a configuration asks the service that has it", async () => {
+      for (const name of NAMES) {
+        const { pid } = JSON.parse(await observer(`/mnt/it/image-transfer status --json -c ${at(name, "config.yaml")}`));
+        assertEquals(String(pid), await pidOf(name));
+      }
     });
 
     await step("uninstalling one leaves the other as it is, and nothing of itself", async () => {
