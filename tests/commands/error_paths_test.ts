@@ -321,6 +321,8 @@ async function atTerminal(words: readonly string[], cwd: string, env: Readonly<R
     stderr: "null",
   }).spawn();
   const keyboard = child.stdin.getWriter();
+  // One that does not end is a failure, not a test without an end.
+  const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
     const before = output.includes(question);
@@ -329,5 +331,6 @@ async function atTerminal(words: readonly string[], cwd: string, env: Readonly<R
   }
   await keyboard.close();
   const { code } = await child.status;
+  clearTimeout(late);
   return { code, output };
 }
