@@ -55,15 +55,20 @@ for (const [what, spoil] of Object.entries(SPOILS)) {
     assertStringIncludes(stderr, "The daemon is keeping its current configuration.");
     assertEquals(new Set(stderr.split("\n")).size, stderr.split("\n").length, `told twice: ${stderr}`);
     assertStringIncludes((await answers(2, "restart")).stderr, "Not restarted");
+    await answers(0, "pause", "nas");
+    await folder.write("data/b.txt", "beta");
+    await program.until((rows) => rows.length === 2);
     await answers(0, "stop");
     assertEquals(await daemon.ended, 0);
 
     assertEquals(JSON.parse((await answers(4, "status", "--json")).stdout).deliveries.delivered, 1);
-    assertEquals((await answers(0, "history", "--csv")).stdout.trim().split("\n").length, 2);
+    assertEquals((await answers(0, "history", "--csv")).stdout.trim().split("\n").length, 3);
     const report = await answers(1, "report");
     assertStringIncludes(report.stdout, "the configuration cannot be used");
     await answers(0, "pause");
+    // Whether nas is configured cannot be told: nothing that waits for it is given up.
     await answers(2, "forget", "nas");
+    assertEquals((await program.history()).map(({ state }) => state), ["delivered", "queued"]);
     await answers(2, "verify");
     await answers(2, "run", "--once");
   });
