@@ -125,14 +125,19 @@ export function corridors(tools: CorridorsTools): Corridors {
       );
       const exchanged = [...running.keys()].filter((name) => !kept.has(name));
       tellWaiting(exchanged);
-      await Promise.all(exchanged.map((name) => stopOne(name, next)));
+      await Promise.all(exchanged.map(async (name) => {
+        await stopOne(name, next);
+        // At once: a job whose transfers are slow to end holds up no other.
+        const job = next.jobs.find((job) => job.name === name);
+        if (job !== undefined) start(job, next);
+      }));
       // What a gate remembers of an account that is not used any more must not meet it when it comes back.
       const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
       for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
       const sameFolders = before !== null && watchedFolders(before) === watchedFolders(next);
       for (const job of next.jobs) {
-        if (!kept.has(job.name)) start(job, next);
-        else if (!sameFolders) {
+        if (!running.has(job.name)) start(job, next);
+        else if (kept.has(job.name) && !sameFolders) {
           // A destination that led nowhere may lead to a folder that is watched now.
           loops.forget(job.name);
           for (const box of running.get(job.name)?.corridor.outboxes ?? []) box.attachAgain();

@@ -216,3 +216,33 @@ Deno.test("a removal that is under way at a reload removes nothing that a new de
   await all.stop();
   assertEquals([left.length, removed.length], [1, 1]);
 });
+
+Deno.test("adopt() starts a changed job anew while another one has not ended yet", async () => {
+  await using folder = await tempFolder();
+  await folder.write("slow/a.fits", "alpha");
+  await Deno.mkdir(folder.at("quick"));
+  using ledger = openLedger(folder.at("state"));
+  const [slow, quick] = [fakeDestination(), fakeDestination()];
+  const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  slow.before = async (step) => {
+    if (step !== "put") return;
+    begun.resolve();
+    await goOn.promise;
+  };
+  const all = corridorsOn(folder, ledger, ({ job }) => (job === "slow" ? slow : quick).method);
+  const jobs = (retryDelayMs: number) =>
+    ["slow", "quick"].map((name) =>
+      aJob(folder.at(name), { name, destinations: [aDestination({ job: name, retryDelayMs })], minFileAgeMs: 0 })
+    );
+  const settings = (retryDelayMs: number) => ({ ...settingsOf(folder, jobs(retryDelayMs)), shutdownTimeoutMs: 600_000 });
+  await all.adopt(settings(1000));
+  await begun.promise;
+  const adopting = all.adopt(settings(2000));
+  await folder.write("quick/b.fits", "beta");
+  await soon(() => ledger.counts("quick").delivered === 1, "the quick one delivers");
+  assertEquals(ledger.counts("slow").delivered, 0);
+  goOn.resolve();
+  await adopting;
+  await soon(() => ledger.counts("slow").delivered === 1, "the slow one delivers");
+  await all.stop();
+});
