@@ -8,7 +8,7 @@ import { setColorEnabled } from "@std/fmt/colors";
 import about from "./deno.json" with { type: "json" };
 import type { Tools } from "./src/commands/command.ts";
 import { COMMANDS } from "./src/commands/commands.ts";
-import { failureText, INTERRUPTED } from "./src/commands/failure_text.ts";
+import { failureText, INTERRUPTED } from "./src/commands/text/failure_text.ts";
 import { parse } from "./src/commands/parse.ts";
 import { fitted } from "./src/domain/wrapped.ts";
 import { createSystem } from "./src/system/create_system.ts";

@@ -27,7 +27,7 @@
  */
 import type { Command } from "./command.ts";
 import { config } from "./config.ts";
-import { demo } from "./demo.ts";
+import { demo } from "./demo/demo.ts";
 import { doctor } from "./doctor.ts";
 import { forget } from "./forget.ts";
 import { history } from "./history.ts";

@@ -8,16 +8,16 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { loadSettings } from "../config/load.ts";
+import { loadSettings } from "../config/read/load.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
-import { askingLine } from "./asking_line.ts";
-import { checkDestination } from "./check_destination.ts";
-import { checkHere } from "./check_here.ts";
+import { askingLine } from "./text/asking_line.ts";
+import { checkDestination } from "./doctor/check_destination.ts";
+import { checkHere } from "./doctor/check_here.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
-import { enroll } from "./enroll.ts";
-import { counted, fault, type Finding, findingText } from "./finding.ts";
-import { withoutKey } from "./key_missing.ts";
+import { enroll } from "./doctor/enroll.ts";
+import { counted, fault, type Finding, findingText } from "./doctor/finding.ts";
+import { withoutKey } from "./doctor/key_missing.ts";
 import { configOption, jsonOption } from "./options.ts";
 
 /** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */

@@ -6,9 +6,9 @@
 import { object } from "@optique/core/constructs";
 import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { printable } from "../domain/printable.ts";
+import { printable } from "../domain/names/printable.ts";
 import type { Settings } from "../domain/settings.ts";
-import { openLedger } from "../ledger/open_ledger.ts";
+import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import { forgetStrays, type Forgotten } from "../ledger/strays.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";

@@ -8,18 +8,18 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
-import { glanceSettings } from "../config/glance.ts";
+import { glanceSettings } from "../config/read/glance.ts";
 import type { DeliveryQuery, DeliveryRow, Ledger } from "../ledger/ledger.ts";
-import { openLedger } from "../ledger/open_ledger.ts";
-import { CSV_HEAD, csvLine } from "../web/delivery_csv.ts";
-import { deliveryJson } from "../web/delivery_json.ts";
-import type { NotSent } from "../web/status_report.ts";
+import { openLedger } from "../ledger/sqlite/open_ledger.ts";
+import { CSV_HEAD, csvLine } from "../reports/delivery_csv.ts";
+import { deliveryJson } from "../reports/delivery_json.ts";
+import type { NotSent } from "../reports/status_report.ts";
 import { columnsOf, defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { failureText } from "./failure_text.ts";
-import { historyLine } from "./history_text.ts";
-import { checkName } from "./known_name.ts";
-import { emptyNight, nightOf, nightOption } from "./night.ts";
-import { notSentLines, notSentNow } from "./not_sent.ts";
+import { failureText } from "./text/failure_text.ts";
+import { historyLine } from "./text/history_text.ts";
+import { checkName } from "./text/known_name.ts";
+import { emptyNight, nightOf, nightOption } from "./text/night.ts";
+import { notSentLines, notSentNow } from "./text/not_sent.ts";
 import { configOption, jsonOption } from "./options.ts";
 
 const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB" | "DEST" | "TEXT", help: string) =>

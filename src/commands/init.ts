@@ -7,18 +7,18 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
-import { kindOf } from "../config/load.ts";
-import { parseSettings } from "../config/parse_settings.ts";
-import { type Answers, sampleConfig } from "../config/sample.ts";
-import { absolutePath, userConfigFile } from "../config/search_path.ts";
+import { kindOf } from "../config/read/load.ts";
+import { parseSettings } from "../config/read/parse_settings.ts";
+import { type Answers, sampleConfig } from "../config/show/sample.ts";
+import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
-import { reasonOf } from "../domain/reason.ts";
-import { pathField, printable } from "../domain/printable.ts";
-import { shellQuote } from "../methods/shell_quote.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+import { pathField, printable } from "../domain/names/printable.ts";
+import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { faultOf } from "../system/fault.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { pathValue } from "./options.ts";
-import { ask, type Question } from "./wizard.ts";
+import { ask, type Question } from "./text/wizard.ts";
 
 /** Where and how the configuration is written. */
 export interface InitInput {

@@ -8,23 +8,23 @@ import { object } from "@optique/core/constructs";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { loadSettings } from "../config/load.ts";
-import { CONFIG_VARIABLE } from "../config/search_path.ts";
+import { loadSettings } from "../config/read/load.ts";
+import { CONFIG_VARIABLE } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Settings } from "../domain/settings.ts";
 import { needsOf } from "../services/needs.ts";
 import type { Scope, ServiceKind, ServicePlan, ServiceRequest } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
-import { commandLine, runSteps, writePlanned } from "./carry_out.ts";
+import { commandLine, runSteps, writePlanned } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { readInstalled, serviceName } from "./installed_service.ts";
+import { readInstalled, serviceName } from "./service/installed_service.ts";
 import { configOption } from "./options.ts";
-import { accountFor, seenFrom } from "./service_account.ts";
-import { checkAsAccount, checkNeeds, type Fault } from "./service_checks.ts";
-import { checkDestinations } from "./service_destinations.ts";
-import { nameOption, scopeOption } from "./service_options.ts";
-import { placeOfProgram, placeProgram } from "./service_program.ts";
-import { reportLines, untilItRuns } from "./service_shown.ts";
+import { accountFor, seenFrom } from "../services/service_account.ts";
+import { checkAsAccount, checkNeeds, type Fault } from "../services/service_checks.ts";
+import { checkDestinations } from "./service/service_destinations.ts";
+import { nameOption, scopeOption } from "./service/service_options.ts";
+import { placeOfProgram, placeProgram } from "../services/service_program.ts";
+import { reportLines, untilItRuns } from "./service/service_shown.ts";
 
 /** What `install-service` is told. */
 interface InstallInput {

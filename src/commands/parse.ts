@@ -10,7 +10,7 @@ import type { Parser } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { completions, SHELLS } from "./completions.ts";
 import { type Command, EXIT, plain, type Runnable } from "./command.ts";
-import { SERVICE_PROGRAM } from "./service_program.ts";
+import { SERVICE_PROGRAM } from "../services/service_program.ts";
 
 /** What came of the command line: something to run, or an answer that was already printed (help, version, a mistake). */
 export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };

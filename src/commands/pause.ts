@@ -10,11 +10,11 @@ import { argument, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { Failure } from "../domain/failure.ts";
-import { printable } from "../domain/printable.ts";
-import { openLedger } from "../ledger/open_ledger.ts";
-import { shellQuote } from "../methods/shell_quote.ts";
+import { printable } from "../domain/names/printable.ts";
+import { openLedger } from "../ledger/sqlite/open_ledger.ts";
+import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { checkName } from "./known_name.ts";
+import { checkName } from "./text/known_name.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 

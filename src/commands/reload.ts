@@ -5,11 +5,11 @@
  */
 import { object } from "@optique/core/constructs";
 import { format as formatBytes } from "@std/fmt/bytes";
-import type { Running } from "../notify/running.ts";
-import type { DaemonClient } from "../web/control_client.ts";
-import { askingLine } from "./asking_line.ts";
+import type { Running } from "../events/running.ts";
+import type { DaemonClient } from "../daemon/control/control_client.ts";
+import { askingLine } from "./text/asking_line.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
-import { failureText } from "./failure_text.ts";
+import { failureText } from "./text/failure_text.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekQuietly } from "./seek_daemon.ts";
 

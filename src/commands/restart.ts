@@ -5,7 +5,7 @@
  */
 import { object } from "@optique/core/constructs";
 import type { Settings } from "../domain/settings.ts";
-import { findDaemon } from "../web/control_client.ts";
+import { findDaemon } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { runDaemon } from "./run.ts";

@@ -4,20 +4,20 @@
  *
  * @module
  */
-import { withoutFile } from "../config/glance.ts";
-import { loadSettings, readConfig, surroundingsOf } from "../config/load.ts";
-import { rememberPlace } from "../config/remembered.ts";
-import { type Daemon, startDaemon } from "../daemon.ts";
-import { reasonOf } from "../domain/reason.ts";
+import { withoutFile } from "../config/read/glance.ts";
+import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts";
+import { rememberPlace } from "../config/read/remembered.ts";
+import { type Daemon, startDaemon } from "../daemon/daemon.ts";
+import { reasonOf } from "../domain/names/reason.ts";
 import type { Settings } from "../domain/settings.ts";
-import { type Console, openConsole } from "./console.ts";
-import { autoReload } from "./auto_reload.ts";
+import { type Console, openConsole } from "./run/console.ts";
+import { autoReload } from "./run/auto_reload.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
-import { crashGuard } from "./crash_guard.ts";
-import { dryRun } from "./dry_run.ts";
-import { deliverOnce } from "./deliver_once.ts";
+import { crashGuard } from "./run/crash_guard.ts";
+import { dryRun } from "./run/dry_run.ts";
+import { deliverOnce } from "./run/deliver_once.ts";
 import { type RunInput, runOptions } from "./options.ts";
-import { keepServiceManager } from "./service_manager.ts";
+import { keepServiceManager } from "./run/service_manager.ts";
 
 /**
  * Exit code 3 where another instance has the state directory, 1 after an internal error or, with `--once`, where anything is

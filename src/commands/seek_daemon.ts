@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { glanceSettings } from "../config/glance.ts";
+import { glanceSettings } from "../config/read/glance.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Settings } from "../domain/settings.ts";
-import { type DaemonClient, findDaemon } from "../web/control_client.ts";
+import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
 import { EXIT, type Tools } from "./command.ts";
-import { failureText } from "./failure_text.ts";
+import { failureText } from "./text/failure_text.ts";
 
 /** The settings and the daemon that runs with them. */
 export interface Sought {

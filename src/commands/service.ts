@@ -11,13 +11,13 @@ import { Failure } from "../domain/failure.ts";
 import type { Mark } from "../services/mark.ts";
 import type { ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
-import { askToStop } from "./ask_to_stop.ts";
-import { commandLine, runSteps } from "./carry_out.ts";
+import { askToStop } from "./service/ask_to_stop.ts";
+import { commandLine, runSteps } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { findInstalled, type Installed, serviceName } from "./installed_service.ts";
-import { nameOption, scopeOption } from "./service_options.ts";
-import { reportLines, reportOf, untilItRuns } from "./service_shown.ts";
-import { followFile, lastLines } from "./service_log.ts";
+import { findInstalled, type Installed, serviceName } from "./service/installed_service.ts";
+import { nameOption, scopeOption } from "./service/service_options.ts";
+import { reportLines, reportOf, untilItRuns } from "./service/service_shown.ts";
+import { followFile, lastLines } from "./service/service_log.ts";
 
 /**
  * The service is found by its name and by the mark that install-service left. Exit code 4 where there is none, or it does not

@@ -6,13 +6,13 @@
 import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
-import { openLedger } from "../ledger/open_ledger.ts";
+import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import { strays } from "../ledger/strays.ts";
-import { atRest, restingReport } from "../web/status_report.ts";
+import { atRest, restingReport } from "../reports/status_report.ts";
 import { defineCommand, EXIT, plain, say } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
-import { statusText } from "./status_text.ts";
+import { statusText } from "./text/status_text.ts";
 
 /** Exit code 4 without a daemon, also where the ledger could be read; with `--check` 1 where one runs and not all is well, its configuration included. */
 export const status = defineCommand({

@@ -6,9 +6,9 @@
 import { object } from "@optique/core/constructs";
 import type { Settings } from "../domain/settings.ts";
 import { SERVICES } from "../services/services.ts";
-import type { DaemonClient } from "../web/control_client.ts";
+import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
-import { findInstalled, serviceName } from "./installed_service.ts";
+import { findInstalled, serviceName } from "./service/installed_service.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 

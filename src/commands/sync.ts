@@ -7,7 +7,7 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { printable } from "../domain/printable.ts";
+import { printable } from "../domain/names/printable.ts";
 import { defineCommand, EXIT, plain } from "./command.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";

@@ -11,12 +11,12 @@ import type { Mark } from "../services/mark.ts";
 import type { Scope, ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { faultOf } from "../system/fault.ts";
-import { askToStop } from "./ask_to_stop.ts";
-import { commandLine, runSteps } from "./carry_out.ts";
+import { askToStop } from "./service/ask_to_stop.ts";
+import { commandLine, runSteps } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { findInstalled, type Installed, serviceName } from "./installed_service.ts";
-import { nameOption, scopeOption } from "./service_options.ts";
-import { removeProgram } from "./service_program.ts";
+import { findInstalled, type Installed, serviceName } from "./service/installed_service.ts";
+import { nameOption, scopeOption } from "./service/service_options.ts";
+import { removeProgram } from "../services/service_program.ts";
 
 /** What it is told. */
 interface UninstallInput {

@@ -10,18 +10,18 @@ import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
-import { pathField, printable } from "../domain/printable.ts";
+import { pathField, printable } from "../domain/names/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { openLedger } from "../ledger/open_ledger.ts";
-import { shellQuote } from "../methods/shell_quote.ts";
-import { WIPE } from "./asking_line.ts";
+import { openLedger } from "../ledger/sqlite/open_ledger.ts";
+import { shellQuote } from "../methods/shell/shell_quote.ts";
+import { WIPE } from "./text/asking_line.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
-import { checkName } from "./known_name.ts";
-import { emptyNight, nightOf, nightOption, nightText } from "./night.ts";
+import { checkName } from "./text/known_name.ts";
+import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { wholeSettings } from "./seek_daemon.ts";
-import { markGone, sendAgain } from "./send_again.ts";
-import { type Verified, verifyDestination } from "./verify_destination.ts";
+import { markGone, sendAgain } from "./verify/send_again.ts";
+import { type Verified, verifyDestination } from "./verify/verify_destination.ts";
 
 /**
  * Exit code 1 for files that are missing, differ or cannot be asked; those of which only the size is known do not count.

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { fits } from "./fits.ts";
+import { fits } from "./fits/fits.ts";
 import type { Format } from "./format.ts";
-import { gzip } from "./gzip.ts";
-import { tiff } from "./tiff.ts";
+import { gzip } from "./gzip/gzip.ts";
+import { tiff } from "./tiff/tiff.ts";
 import { xisf } from "./xisf.ts";
 
 /** In the order in which they are asked; the first that claims a name has it. */

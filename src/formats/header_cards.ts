@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { CARD_BYTES, parseCard } from "./fits_card.ts";
-import type { Header } from "./fits_header.ts";
-import { walkHdus } from "./fits_walk.ts";
+import { CARD_BYTES, parseCard } from "./fits/fits_card.ts";
+import type { Header } from "./fits/fits_header.ts";
+import { walkHdus } from "./fits/fits_walk.ts";
 import type { RangeReader } from "./format.ts";
-import { gunzippedBeginning, isGzip } from "./gunzipped.ts";
+import { gunzippedBeginning, isGzip } from "./gzip/gunzipped.ts";
 import { fill, latin1 } from "./range_window.ts";
 
 /** One HDU as text. */

@@ -7,11 +7,11 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
-import { local } from "./local.ts";
+import { local } from "./local/local.ts";
 import type { Method, Session } from "./method.ts";
-import { rsync } from "./rsync.ts";
-import { scp } from "./scp.ts";
-import { sftp } from "./sftp.ts";
+import { rsync } from "./rsync/rsync.ts";
+import { scp } from "./scp/scp.ts";
+import { sftp } from "./sftp/sftp.ts";
 
 /**
  * No method of its own: the session it opens names the one that was chosen.

@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import { Failure } from "../domain/failure.ts";
 import { faultOf } from "../system/fault.ts";
-import { atMost } from "./at_most.ts";
+import { atMost } from "../async/at_most.ts";
 import type { MethodContext, Parcel } from "./method.ts";
 
 /** A folder of our own for links; gone when disposed of. */

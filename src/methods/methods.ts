@@ -5,11 +5,11 @@
  */
 import type { MethodName } from "../domain/job.ts";
 import { auto } from "./auto.ts";
-import { local } from "./local.ts";
+import { local } from "./local/local.ts";
 import type { Method } from "./method.ts";
-import { rsync } from "./rsync.ts";
-import { scp } from "./scp.ts";
-import { sftp } from "./sftp.ts";
+import { rsync } from "./rsync/rsync.ts";
+import { scp } from "./scp/scp.ts";
+import { sftp } from "./sftp/sftp.ts";
 
 /** All ways to carry files. */
 const METHODS: readonly Method[] = [local, rsync, scp, sftp];

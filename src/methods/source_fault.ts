@@ -5,9 +5,9 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import { printable } from "../domain/printable.ts";
+import { printable } from "../domain/names/printable.ts";
 import type { Files } from "../system/system.ts";
-import { sourceFailure } from "./local_failures.ts";
+import { sourceFailure } from "./local/local_failures.ts";
 
 /** A Failure where the source cannot be read; null where it can. `whole` reads all of it, as after an error of a disk. */
 export async function sourceFault(

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { clock } from "./clock.ts";
-import { files } from "./files.ts";
-import { lifetime } from "./lifetime.ts";
-import { processes } from "./processes.ts";
-import { serving } from "./serving.ts";
-import { createSurroundings } from "./surroundings.ts";
+import { clock } from "./host/clock.ts";
+import { files } from "./files/files.ts";
+import { lifetime } from "./host/lifetime.ts";
+import { processes } from "./processes/processes.ts";
+import { serving } from "./host/serving.ts";
+import { createSurroundings } from "./host/surroundings.ts";
 import type { System } from "./system.ts";
-import { terminal } from "./terminal.ts";
-import { watching } from "./watching.ts";
+import { terminal } from "./host/terminal.ts";
+import { watching } from "./watching/watching.ts";
 
 /** Everything the daemon needs of the operating system. */
 export function createSystem(): System {

@@ -10,7 +10,7 @@
  */
 import type { Digest } from "../domain/receipt.ts";
 import type { FileFacts } from "../domain/source_file.ts";
-import type { Lifetime, Serving, Terminal } from "./outward.ts";
+import type { Lifetime, Serving, Terminal } from "./host/outward.ts";
 
 /** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
@@ -255,7 +255,7 @@ export interface Surroundings {
   lock(path: string): Promise<AsyncDisposable | null>;
 }
 
-export type * from "./outward.ts";
+export type * from "./host/outward.ts";
 
 /** All of it; ask for the parts you use. */
 export type System = Clock & Files & Watching & Processes & Surroundings & Serving & Terminal & Lifetime;

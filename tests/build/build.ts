@@ -6,18 +6,18 @@
  */
 import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { createSystem } from "../../src/system/create_system.ts";
-import { buildPage } from "../../src/web/build_page.ts";
+import { buildPage } from "../../src/web/server/build_page.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 import { permissionArguments, type Target, TARGETS, thisTarget } from "./permissions.ts";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** Modules that run in Workers: each is bundled by itself and stands beside the main bundle, see `workerUrl`. */
 const WORKERS: readonly string[] = [
-  "src/system/walk_worker.ts",
-  "src/system/crowd_worker.ts",
-  "src/system/start_worker.ts",
-  "src/web/preview_worker.ts",
+  "src/system/files/walk_worker.ts",
+  "src/system/files/crowd_worker.ts",
+  "src/system/processes/start_worker.ts",
+  "src/web/api/preview_worker.ts",
 ];
 /** Folders embedded as they are. */
 const EMBEDDED: readonly string[] = ["service"];

@@ -14,7 +14,7 @@ import { build } from "./build.ts";
 import { type Target, TARGETS, thisTarget } from "./permissions.ts";
 import { type Graph, type Lock, sbom } from "./sbom.ts";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 const SCRIPTS = ["install.sh", "install.ps1"] as const;
 

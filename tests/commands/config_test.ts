@@ -1,11 +1,11 @@
 /** `config` and the errors of commands, through the command line. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/commands/commands.ts";
-import { failureText } from "../../src/commands/failure_text.ts";
+import { failureText } from "../../src/commands/text/failure_text.ts";
 import { parse } from "../../src/commands/parse.ts";
-import { ConfigError } from "../../src/config/config_error.ts";
-import { configSchema } from "../../src/config/json_schema.ts";
-import { sampleConfig } from "../../src/config/sample.ts";
+import { ConfigError } from "../../src/config/read/config_error.ts";
+import { configSchema } from "../../src/config/schema/json_schema.ts";
+import { sampleConfig } from "../../src/config/show/sample.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";

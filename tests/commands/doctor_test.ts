@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";

@@ -4,9 +4,9 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/commands/commands.ts";
-import { failureText } from "../../src/commands/failure_text.ts";
+import { failureText } from "../../src/commands/text/failure_text.ts";
 import { parse } from "../../src/commands/parse.ts";
-import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "../ledger/makers.ts";
 import { install, theProgram } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";

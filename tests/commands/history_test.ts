@@ -3,11 +3,11 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
-import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, broken, HASH, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
-import { statusReport } from "../../src/web/status_report.ts";
+import { statusReport } from "../../src/reports/status_report.ts";
 import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
 const HOSTILE = '=cmd|"x"\n\x1b[31m,\u202e.fits';

@@ -1,8 +1,8 @@
 /** `init`: the first configuration, on real folders. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type InitInput, writeConfig } from "../../src/commands/init.ts";
-import { parseSettings } from "../../src/config/parse_settings.ts";
-import { sampleConfig } from "../../src/config/sample.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import { sampleConfig } from "../../src/config/show/sample.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";

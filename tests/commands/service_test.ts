@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
-import { commandLine, writePlanned } from "../../src/commands/carry_out.ts";
-import { accountFor, seenFrom } from "../../src/commands/service_account.ts";
-import { lastLines } from "../../src/commands/service_log.ts";
-import { placeOfProgram, placeProgram, removeProgram } from "../../src/commands/service_program.ts";
+import { commandLine, writePlanned } from "../../src/commands/service/carry_out.ts";
+import { accountFor, seenFrom } from "../../src/services/service_account.ts";
+import { lastLines } from "../../src/commands/service/service_log.ts";
+import { placeOfProgram, placeProgram, removeProgram } from "../../src/services/service_program.ts";
 import { defineCommand } from "../../src/commands/command.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";

@@ -5,7 +5,7 @@ import { parse } from "../../src/commands/parse.ts";
 import { deliver } from "../../src/domain/delivery.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { verify as prove } from "../../src/domain/receipt.ts";
-import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { anAdmission, broken, NOW } from "../ledger/makers.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConfigError, problemLine } from "../../src/config/config_error.ts";
-import { parseSettings } from "../../src/config/parse_settings.ts";
+import { ConfigError, problemLine } from "../../src/config/read/config_error.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { aComputer } from "./a_computer.ts";
 
 interface Row {

@@ -1,10 +1,10 @@
 /** What is made of the schema, word for word. */
 import { assertEquals } from "@std/assert";
-import { configSchema } from "../../src/config/json_schema.ts";
-import { optionsTable } from "../../src/config/options_table.ts";
-import { type ConfigKind, parseConfig, parseSettings } from "../../src/config/parse_settings.ts";
-import { sampleConfig } from "../../src/config/sample.ts";
-import { showConfig } from "../../src/config/show.ts";
+import { configSchema } from "../../src/config/schema/json_schema.ts";
+import { optionsTable } from "../../src/config/show/options_table.ts";
+import { type ConfigKind, parseConfig, parseSettings } from "../../src/config/read/parse_settings.ts";
+import { sampleConfig } from "../../src/config/show/sample.ts";
+import { showConfig } from "../../src/config/show/show.ts";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import { assertGolden } from "../support/golden.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseSettings } from "../../src/config/parse_settings.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 
 const settingsOf = (report: string) =>

@@ -5,7 +5,7 @@
  */
 import { assert, fail } from "@std/assert";
 import { Failure, type FailureCode } from "../../src/domain/failure.ts";
-import { printable } from "../../src/domain/printable.ts";
+import { printable } from "../../src/domain/names/printable.ts";
 import type { PublishOutcome, PutOutcome } from "../../src/methods/method.ts";
 
 /** Names that a file may have and that tools trip over. */

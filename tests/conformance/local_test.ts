@@ -1,5 +1,5 @@
 import { createSystem } from "../../src/system/create_system.ts";
-import { local } from "../../src/methods/local.ts";
+import { local } from "../../src/methods/local/local.ts";
 import { conformance } from "./conformance.ts";
 import { aDestination, diskView, STAGING } from "./rig.ts";
 

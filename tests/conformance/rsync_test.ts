@@ -1,4 +1,4 @@
-import { rsync } from "../../src/methods/rsync.ts";
+import { rsync } from "../../src/methods/rsync/rsync.ts";
 import { has } from "../support/needs.ts";
 import { conformance } from "./conformance.ts";
 import { overSshd } from "./over_sshd.ts";

@@ -1,4 +1,4 @@
-import { scp } from "../../src/methods/scp.ts";
+import { scp } from "../../src/methods/scp/scp.ts";
 import { has } from "../support/needs.ts";
 import { conformance } from "./conformance.ts";
 import { overSshd } from "./over_sshd.ts";

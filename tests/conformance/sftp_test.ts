@@ -1,4 +1,4 @@
-import { sftp } from "../../src/methods/sftp.ts";
+import { sftp } from "../../src/methods/sftp/sftp.ts";
 import { has } from "../support/needs.ts";
 import { forceReplacing, sftpServer } from "../support/replacing_sftp.ts";
 import { conformance } from "./conformance.ts";

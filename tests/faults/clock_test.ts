@@ -4,8 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { parseSettings } from "../../src/config/parse_settings.ts";
-import { startDaemon } from "../../src/daemon.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import { startDaemon } from "../../src/daemon/daemon.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";

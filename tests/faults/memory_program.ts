@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { parseSettings } from "../../src/config/parse_settings.ts";
-import { startDaemon } from "../../src/daemon.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import { startDaemon } from "../../src/daemon/daemon.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 
 declare const gc: () => void;

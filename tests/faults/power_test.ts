@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { sha256 } from "../support/fits_maker.ts";
 import type { SshdOptions } from "../support/sshd.ts";
 import { has } from "../support/needs.ts";

@@ -5,8 +5,8 @@
  */
 import { assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { pathField } from "../../src/domain/printable.ts";
-import type { DeliveryJson } from "../../src/web/delivery_json.ts";
+import { pathField } from "../../src/domain/names/printable.ts";
+import type { DeliveryJson } from "../../src/reports/delivery_json.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { observe, type Observer, stagingRemains } from "../support/observer.ts";

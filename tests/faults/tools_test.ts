@@ -9,7 +9,7 @@ import type { FailureCode } from "../../src/domain/failure.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import type { MethodContext } from "../../src/methods/method.ts";
 import { methodNamed } from "../../src/methods/methods.ts";
-import { parseSettings } from "../../src/config/parse_settings.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has, which } from "../support/needs.ts";

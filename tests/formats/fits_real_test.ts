@@ -1,9 +1,9 @@
 /** FITS files that no one here wrote, judged by astropy, fitsverify and cfitsio. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { fits } from "../../src/formats/fits.ts";
-import { readCards } from "../../src/formats/fits_cards.ts";
-import { verifyFitsChecksums } from "../../src/formats/fits_checksums.ts";
-import { gzip } from "../../src/formats/gzip.ts";
+import { fits } from "../../src/formats/fits/fits.ts";
+import { readCards } from "../../src/formats/fits/fits_cards.ts";
+import { verifyFitsChecksums } from "../../src/formats/fits/fits_checksums.ts";
+import { gzip } from "../../src/formats/gzip/gzip.ts";
 import { has } from "../support/needs.ts";
 import { inspect, over, python, realFiles } from "../support/readers.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -13,7 +13,7 @@ export interface Answer {
   readonly stderr: string;
 }
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 const LABS = join(ROOT, "..", "shared", "labs");
 
 /** The path of a lab's script; null where it is not there, or we are not root. */

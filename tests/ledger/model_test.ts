@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { deliver, type Delivery, park } from "../../src/domain/delivery.ts";
 import { isTrouble } from "../../src/domain/failure.ts";
-import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { DeliveryRow, Ledger } from "../../src/ledger/ledger.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aClaim, anAdmission, broken, later, NOW, proven } from "./makers.ts";

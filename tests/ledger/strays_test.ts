@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import { openLedger } from "../../src/ledger/open_ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { forgetStrays, oldestToSend, strays, withoutStrays } from "../../src/ledger/strays.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aClaim, anAdmission, broken, deliveryOf, later, NOW, proven, someFacts, states } from "./makers.ts";

@@ -5,11 +5,11 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { local } from "../../src/methods/local.ts";
+import { local } from "../../src/methods/local/local.ts";
 import type { Method, MethodContext } from "../../src/methods/method.ts";
-import { rsync } from "../../src/methods/rsync.ts";
-import { scp } from "../../src/methods/scp.ts";
-import { sftp } from "../../src/methods/sftp.ts";
+import { rsync } from "../../src/methods/rsync/rsync.ts";
+import { scp } from "../../src/methods/scp/scp.ts";
+import { sftp } from "../../src/methods/sftp/sftp.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { aDestination, ignoreBytes, makeSource, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
 import { has } from "../support/needs.ts";

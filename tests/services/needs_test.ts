@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseSettings } from "../../src/config/parse_settings.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { needsOf } from "../../src/services/needs.ts";
 
 function needs(yaml: string) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { CrashPoint } from "../../src/pipeline/crash_point.ts";
+import type { CrashPoint } from "../../src/delivery/crash_point.ts";
 import type { Installation, RunningDaemon } from "./daemon_process.ts";
 import { treeOf } from "./process_tree.ts";
 

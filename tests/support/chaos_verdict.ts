@@ -5,8 +5,8 @@
  * @module
  */
 import { join } from "@std/path";
-import { pathField } from "../../src/domain/printable.ts";
-import type { DeliveryJson } from "../../src/web/delivery_json.ts";
+import { pathField } from "../../src/domain/names/printable.ts";
+import type { DeliveryJson } from "../../src/reports/delivery_json.ts";
 import type { Camera } from "./chaos_camera.ts";
 import { command } from "./chaos_faults.ts";
 import { DESTINATIONS, type Site } from "./chaos_site.ts";

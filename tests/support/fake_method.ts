@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
-import { formerName } from "../../src/domain/former_name.ts";
+import { formerName } from "../../src/domain/names/former_name.ts";
 import type {
   Ground,
   Method,

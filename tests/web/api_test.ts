@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { DeliveryView, NightList, NightReport, StatusReport, TroubleList } from "../../src/web/api_types.ts";
+import type { DeliveryView, NightList, NightReport, StatusReport, TroubleList } from "../../src/reports/api_types.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { live, login, webRig } from "./web_rig.ts";
 

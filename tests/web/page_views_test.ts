@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { StatusReport } from "../../src/web/api_types.ts";
+import type { StatusReport } from "../../src/reports/api_types.ts";
 import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { MOST_IDS } from "../../src/web/action_routes.ts";
-import type { ApiFailure } from "../../src/web/api_types.ts";
+import { MOST_IDS } from "../../src/web/api/action_routes.ts";
+import type { ApiFailure } from "../../src/reports/api_types.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { live, login, raw, webRig } from "./web_rig.ts";
 

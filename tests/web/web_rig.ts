@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { parseSettings } from "../../src/config/parse_settings.ts";
-import { type Daemon, startDaemon } from "../../src/daemon.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
 import type { Settings } from "../../src/domain/settings.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
-import type { LiveMessage } from "../../src/web/api_types.ts";
+import type { LiveMessage } from "../../src/reports/api_types.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
 export interface WebRig extends AsyncDisposable {

@@ -5,7 +5,7 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { DeliveryView } from "../../api_types.ts";
+import type { DeliveryView } from "../../../reports/api_types.ts";
 import { bytes, count, duration, failedTries } from "../parts/format.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Glyph } from "../parts/glyph.tsx";

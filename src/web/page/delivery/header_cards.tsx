@@ -5,8 +5,8 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { printable } from "../../../domain/printable.ts";
-import type { HeaderReport } from "../../api_types.ts";
+import { printable } from "../../../domain/names/printable.ts";
+import type { HeaderReport } from "../../../reports/api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { useAsk } from "../store/ask.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { NightList } from "../../api_types.ts";
+import type { NightList } from "../../../reports/api_types.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { nightName } from "../parts/times.ts";
 import { useAsk } from "../store/ask.ts";

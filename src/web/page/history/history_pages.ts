@@ -5,7 +5,7 @@
  * @module
  */
 import { type Signal, signal } from "@preact/signals";
-import type { DeliveryView } from "../../api_types.ts";
+import type { DeliveryView } from "../../../reports/api_types.ts";
 import { ask, AskError } from "../store/ask.ts";
 import { type Changes, onChanges } from "../store/live.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { DeliveryAsk, DeliveryView } from "../../api_types.ts";
+import type { DeliveryAsk, DeliveryView } from "../../../reports/api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { part } from "../store/live.ts";

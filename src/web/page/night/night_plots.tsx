@@ -5,7 +5,7 @@
  */
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import type { NightReport } from "../../api_types.ts";
+import type { NightReport } from "../../../reports/api_types.ts";
 import { bytes, count, latency } from "../parts/format.ts";
 import { Panel } from "../parts/panel.tsx";
 import { brokenAtPauses } from "./pauses.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { NightReport, NightSeries } from "../../api_types.ts";
+import type { NightReport, NightSeries } from "../../../reports/api_types.ts";
 import { bytes, count, latency } from "../parts/format.ts";
 import { Panel } from "../parts/panel.tsx";
 import { Time } from "../parts/time.tsx";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { NightList, NightReport, NightSummary } from "../../api_types.ts";
+import type { NightList, NightReport, NightSummary } from "../../../reports/api_types.ts";
 import { bytes, count, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { Panel } from "../parts/panel.tsx";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { DestinationView } from "../../api_types.ts";
+import type { DestinationView } from "../../../reports/api_types.ts";
 import { ago, bytes, count, duration, rate } from "../parts/format.ts";
 import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";

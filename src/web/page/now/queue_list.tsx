@@ -4,7 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { DeliveryView } from "../../api_types.ts";
+import type { DeliveryView } from "../../../reports/api_types.ts";
 import { bytes, count, duration } from "../parts/format.ts";
 import { Name } from "../parts/name.tsx";
 import { Panel } from "../parts/panel.tsx";

@@ -4,7 +4,7 @@
  * @module
  */
 import { computed, type ReadonlySignal } from "@preact/signals";
-import type { Headline } from "../../api_types.ts";
+import type { Headline } from "../../../reports/api_types.ts";
 import { timeText } from "../parts/times.ts";
 import { headline, link, toldAt } from "../store/live.ts";
 

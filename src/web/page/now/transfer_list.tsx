@@ -4,7 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { TransferView } from "../../api_types.ts";
+import type { TransferView } from "../../../reports/api_types.ts";
 import { bytes, count, duration, rate } from "../parts/format.ts";
 import { Name } from "../parts/name.tsx";
 import { Panel } from "../parts/panel.tsx";

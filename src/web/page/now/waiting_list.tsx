@@ -4,7 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { JobView, WaitingView } from "../../api_types.ts";
+import type { JobView, WaitingView } from "../../../reports/api_types.ts";
 import { bytes, count, duration } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import { printable } from "../../../domain/printable.ts";
+import { printable } from "../../../domain/names/printable.ts";
 import { isRightToLeft, pathParts } from "../../../domain/reading_direction.ts";
 
 /** Characters at the end that are always shown. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { DeliveryView } from "../../api_types.ts";
+import type { DeliveryView } from "../../../reports/api_types.ts";
 import { Glyph, type GlyphName } from "./glyph.tsx";
 
 const PROOFS: Readonly<Record<string, string>> = { checksum: "proven", read_back: "read back", size: "size only" };

@@ -5,8 +5,8 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { printable } from "../../../domain/printable.ts";
-import type { CardValues, DeliveryView } from "../../api_types.ts";
+import { printable } from "../../../domain/names/printable.ts";
+import type { CardValues, DeliveryView } from "../../../reports/api_types.ts";
 import { show } from "../store/route.ts";
 import { bytes } from "./format.ts";
 import { Glyph } from "./glyph.tsx";

@@ -4,7 +4,7 @@
  * @module
  */
 import { signal } from "@preact/signals";
-import type { Actions } from "../../api_types.ts";
+import type { Actions } from "../../../reports/api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { ask, AskError } from "./ask.ts";
 

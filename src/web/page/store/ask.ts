@@ -4,7 +4,7 @@
  * @module
  */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ApiFailure } from "../../api_types.ts";
+import type { ApiFailure } from "../../../reports/api_types.ts";
 import { sessionIsOver } from "./connection.ts";
 
 /** Why there is no answer, for people. */

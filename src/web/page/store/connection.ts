@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { LiveMessage } from "../../api_types.ts";
+import type { LiveMessage } from "../../../reports/api_types.ts";
 import { startClock } from "./clock.ts";
 import { hear, heardAt, link } from "./live.ts";
 

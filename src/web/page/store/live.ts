@@ -4,7 +4,7 @@
  * @module
  */
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { DeliveryView, Headline, LiveMessage, LiveState } from "../../api_types.ts";
+import type { DeliveryView, Headline, LiveMessage, LiveState } from "../../../reports/api_types.ts";
 import { setClock } from "./clock.ts";
 
 /** The connection. `retryAt` is when it is tried again (browser's clock). */

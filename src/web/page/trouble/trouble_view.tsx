@@ -5,7 +5,7 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { TroubleItem, TroubleList } from "../../api_types.ts";
+import type { TroubleItem, TroubleList } from "../../../reports/api_types.ts";
 import { count, duration, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";

@@ -1,0 +1,219 @@
+/**
+ * `demo`: a fake camera writes FITS files, the real daemon delivers them to a folder, and in the end everything is
+ * compared once more, byte by byte, by someone who does not ask the daemon.
+ *
+ * @module
+ */
+import { format as formatBytes } from "@std/fmt/bytes";
+import { cyan, dim, green, yellow } from "@std/fmt/colors";
+import { join } from "@std/path";
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import ms, { type StringValue } from "ms";
+import { parseSettings } from "../../config/read/parse_settings.ts";
+import { absolutePath } from "../../config/read/search_path.ts";
+import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
+import { Failure } from "../../domain/failure.ts";
+import { observingNight } from "../../domain/night/night.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import type { TransferEvent } from "../../domain/transfer_event.ts";
+import type { System } from "../../system/system.ts";
+import { defineCommand, EXIT, plain, type Tools } from "../command.ts";
+import { type Exposure, fakeCamera } from "./fake_camera.ts";
+import { pathValue } from "../options.ts";
+
+/** What `demo` is told; times as they are written, like `20s` or `2m`, undefined for the usual ones. */
+interface DemoInput {
+  readonly for: string | undefined;
+  readonly every: string | undefined;
+  readonly folder: string | undefined;
+  readonly faults: boolean;
+}
+
+/** Exit code 1 where an image was lost or is not proven. */
+export const demo = defineCommand({
+  name: "demo",
+  help: "Show it at work: a fake camera, a local destination, nothing to set up",
+  description: "A fake camera writes a FITS image every two seconds; each is delivered to a folder, proven, and shown here. " +
+    "Ctrl+C, or the end of --for, ends it with a comparison of every byte. Exit code 0 only if nothing was lost.",
+  parser: object({
+    for: optional(option("--for", string({ metavar: "TIME" }), { description: plain("End by itself after e.g. 20s or 2m") })),
+    every: optional(option("--every", string({ metavar: "TIME" }), { description: plain("Time between exposures (2s)") })),
+    folder: optional(option("--folder", pathValue("DIR"), {
+      description: plain("Work in this new folder and keep it; without, a temporary one that goes in the end"),
+    })),
+    faults: option("--faults", {
+      description: plain("Make trouble on purpose: a camera that pauses and renames, a destination that goes away"),
+    }),
+  }),
+  run: runDemo,
+});
+
+/** Longest time that images may take to arrive after the camera has stopped. */
+const LAST_WAIT_MS = 30_000;
+
+/**
+ * Works in folders of its own, with a configuration and a state of its own.
+ *
+ * @throws {Failure} `configuration` for a folder that is there already, or a time that is none.
+ */
+async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
+  const { system } = tools;
+  const lastsMs = input.for === undefined ? Infinity : duration("--for", input.for);
+  const everyMs = input.every === undefined ? 2000 : duration("--every", input.every);
+  const folder = input.folder !== undefined
+    ? absolutePath(input.folder, tools.cwd, system)
+    : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${system.pid}`);
+  const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
+  if (await system.facts(folder) !== null) {
+    throw new Failure("configuration", `Cannot work in "${folder}": it is there already`, {
+      hint: "Name a folder that is not there yet.",
+    });
+  }
+  try {
+    await system.makeFolder(places.camera);
+    await system.makeFolder(places.archive);
+  } catch (cause) {
+    throw new Failure("configuration", `Cannot work in "${folder}": ${reasonOf(cause)}`, {
+      hint: "Name a folder that this account can make with --folder DIR.",
+      cause,
+    });
+  }
+
+  const closedAt = new Map<string, number>();
+  const daemon = await start(places, folder, tools, (path) => closedAt.get(path));
+  const closing = new AbortController();
+  const close = () => closing.abort();
+  tools.signal.addEventListener("abort", close, { once: true });
+  let proven = 0;
+  const exposures: Exposure[] = [];
+  try {
+    tell(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
+    const url = daemon.startUrl();
+    if (url !== null) tell(tools, `Watch it live at   ${cyan(url)}`);
+    tell(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends by itself after ${input.for}.`), "");
+    if (Number.isFinite(lastsMs)) void system.sleep(lastsMs, closing.signal).then(close);
+    const trouble = input.faults ? takeArchiveAway(places.archive, tools, closing.signal) : Promise.resolve();
+    const night = observingNight(system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
+    for await (
+      const exposure of fakeCamera({ folder: places.camera, everyMs, faults: input.faults, night }, system, closing.signal)
+    ) {
+      closedAt.set(exposure.path, system.now());
+      exposures.push(exposure);
+      if (exposure.oddity !== null) tell(tools, dim(`  camera: ${exposure.path} ${exposure.oddity}`));
+    }
+    await trouble;
+    await everythingArrives(daemon, exposures.length, system);
+    proven = daemon.ledger.query({ states: ["delivered"] }).filter(({ delivery: { state } }) =>
+      state.state === "delivered" && state.receipt.level === "checksum"
+    ).length;
+  } finally {
+    tools.signal.removeEventListener("abort", close);
+    await daemon[Symbol.asyncDispose]();
+  }
+
+  const delivered = await countEqual(exposures, places, system);
+  const lost = exposures.length - delivered;
+  if (input.folder === undefined) await system.removeTree(folder);
+  else tell(tools, "", `Everything is kept in ${folder}`);
+  tools.stdout(`written ${exposures.length}, delivered ${delivered}, proven ${proven}, lost ${lost}\n`);
+  return lost === 0 && proven >= exposures.length ? EXIT.done : EXIT.notDelivered;
+}
+
+interface Places {
+  readonly camera: string;
+  readonly archive: string;
+  readonly state: string;
+}
+
+async function start(
+  places: Places,
+  folder: string,
+  tools: Tools,
+  closedAt: (path: string) => number | undefined,
+): Promise<Daemon> {
+  const config = {
+    watch_path: places.camera,
+    transfer_method: "local",
+    remote_base_path: places.archive,
+    state_directory: places.state,
+    web: { listen: "127.0.0.1:0" },
+  };
+  const settings = parseSettings(JSON.stringify(config), "demo", "yaml", tools.system);
+  const show = (event: TransferEvent) => {
+    const line = lineOf(event, closedAt);
+    if (line !== null) tell(tools, line);
+  };
+  const daemon = await startDaemon(settings, { system: tools.system, readSettings: null, listeners: [show] });
+  if (daemon === null) throw new Failure("configuration", `Cannot work in "${folder}": another demo does`);
+  return daemon;
+}
+
+/** What the demo says of an event; the log of `run` says more. */
+function lineOf(event: TransferEvent, closedAt: (path: string) => number | undefined): string | null {
+  switch (event.type) {
+    case "delivered": {
+      const { source, state } = event.delivery;
+      const closed = closedAt(source.path);
+      const late = closed === undefined
+        ? "at once"
+        : `${((event.at - closed) / 1000).toFixed(2)} s after the shutter's last byte`;
+      const hash = state.state === "delivered" ? state.receipt.sha256?.slice(0, 12) ?? "" : "";
+      return `${green("✓")} ${printable(source.path)}  ${formatBytes(source.size)}  proven ${late}  ${dim(`sha256 ${hash}…`)}`;
+    }
+    case "destination":
+      if (event.now.state === "open") return `${green("•")} the destination is back`;
+      return "failure" in event.now ? `${yellow("!")} the destination holds: ${printable(event.now.failure.message)}` : null;
+    case "failed":
+      return event.delivery.state.state === "failed" ? `${yellow("✗")} ${printable(event.delivery.state.failure.message)}` : null;
+    default:
+      return null;
+  }
+}
+
+/** Halfway through, the destination is not there for some seconds, as a network drive that drops out. */
+async function takeArchiveAway(archive: string, tools: Tools, signal: AbortSignal): Promise<void> {
+  const { system } = tools;
+  await system.sleep(5000, signal);
+  tell(tools, dim("  fault: the destination folder goes away for 4 s"));
+  await system.rename(archive, `${archive}-away`);
+  await system.sleep(4000, signal);
+  await system.rename(`${archive}-away`, archive);
+  tell(tools, dim("  fault: the destination folder is there again"));
+}
+
+async function everythingArrives(daemon: Daemon, count: number, system: Pick<System, "monotonic" | "sleep">): Promise<void> {
+  const until = system.monotonic() + LAST_WAIT_MS;
+  while (daemon.ledger.counts().delivered < count && system.monotonic() < until) await system.sleep(100);
+}
+
+/** Compares source and archive without asking the daemon. */
+async function countEqual(exposures: readonly Exposure[], places: Places, system: Pick<System, "hash">): Promise<number> {
+  const never = new AbortController().signal;
+  let equal = 0;
+  for (const { path } of exposures) {
+    try {
+      const [sent, there] = [
+        await system.hash(join(places.camera, path), never),
+        await system.hash(join(places.archive, path), never),
+      ];
+      if (sent.sha256 === there.sha256) equal++;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return equal;
+}
+
+function duration(option: string, words: string): number {
+  const milliseconds = ms(words as StringValue);
+  if (typeof milliseconds === "number" && milliseconds > 0) return milliseconds;
+  throw new Failure("configuration", `Cannot take ${option} "${words}"`, { hint: "Give a time such as 20s or 2m." });
+}
+
+function tell(tools: Tools, ...lines: string[]): void {
+  tools.stderr(lines.map((line) => `${line}\n`).join(""));
+}

@@ -1,0 +1,88 @@
+/**
+ * A session with a destination for a command that only asks (`doctor`, `verify`, `report`): staging names and work folder of
+ * its own, so that a daemon beside it is not disturbed; both are gone afterwards, or, where the command was killed, with the
+ * next one.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import type { Destination } from "../../domain/job.ts";
+import type { Settings } from "../../domain/settings.ts";
+import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
+import { methodNamed } from "../../methods/methods.ts";
+import type { Session } from "../../methods/method.ts";
+import { unusableState } from "../../system/files/state_lock.ts";
+import type { System } from "../../system/system.ts";
+
+/** An open session, and where it may stage something. */
+export interface Asking {
+  readonly session: Session;
+  readonly stagingRoot: string;
+}
+
+/**
+ * Opens a session, does `work` with it, and clears up.
+ *
+ * @throws {Failure} what keeps the destination from being used.
+ */
+export async function askDestination<T>(
+  destination: Destination,
+  settings: Pick<Settings, "stateDirectory">,
+  system: System,
+  signal: AbortSignal,
+  work: (asking: Asking) => Promise<T>,
+): Promise<T> {
+  // The same every time: what a killed command left there is swept, and its connection is ended, by the next.
+  const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory)}-${await keyOf(destination)}`;
+  const workFolder = join(settings.stateDirectory, "asking", crypto.randomUUID());
+  await using _lock = await makeWorkFolder(workFolder, settings, system);
+  try {
+    const context = { system, stagingRoot, workFolder, tell: () => {} };
+    await using session = await methodNamed(destination.method).connect(destination, context, signal);
+    return await work({ session, stagingRoot });
+  } finally {
+    await system.removeTree(workFolder);
+    await system.remove(`${workFolder}.lock`);
+  }
+}
+
+/** Makes it and locks it. */
+async function makeWorkFolder(
+  workFolder: string,
+  { stateDirectory }: Pick<Settings, "stateDirectory">,
+  system: System,
+): Promise<AsyncDisposable | null> {
+  try {
+    const asking = dirname(workFolder);
+    await system.makeFolder(asking, 0o700);
+    await removeFormer(asking, system);
+    const lock = await system.lock(`${workFolder}.lock`);
+    await system.makeFolder(workFolder, 0o700);
+    return lock;
+  } catch (cause) {
+    throw unusableState(stateDirectory, cause);
+  }
+}
+
+function instanceOf(stateDirectory: string): string {
+  using ledger = openLedger(stateDirectory, { readOnly: true });
+  return ledger.instance === "" ? "new" : ledger.instance;
+}
+
+/** Of its own for each destination: two may share a folder. */
+async function keyOf({ job, name }: Destination): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify([job, name])));
+  return [...new Uint8Array(hash).slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Removes the work folders of commands that were killed: nobody holds their locks. */
+async function removeFormer(asking: string, system: System): Promise<void> {
+  const { entries } = await system.list(asking);
+  for (const { name } of entries.filter(({ name }) => name.endsWith(".lock"))) {
+    const lock = await system.lock(join(asking, name));
+    if (lock === null) continue;
+    await system.removeTree(join(asking, name.slice(0, -".lock".length)));
+    await system.remove(join(asking, name));
+    await lock[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What `doctor` tries at a destination: connect, find the folder, and the whole way of a small file: stage, hash,
+ * publish, read back. Nothing is left there, and no final name is made outside of our own staging folder.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { format as formatBytes } from "@std/fmt/bytes";
+import { Failure } from "../../domain/failure.ts";
+import type { Destination } from "../../domain/job.ts";
+import { verify } from "../../domain/receipt.ts";
+import type { Settings } from "../../domain/settings.ts";
+import { hasWitness, madeNow, notMounted } from "../../delivery/ground.ts";
+import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
+import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
+import type { System } from "../../system/system.ts";
+import { askDestination, type Asking } from "./ask_destination.ts";
+import { fault, type Finding, ok, warning } from "./finding.ts";
+
+/** Tries a destination; the first thing that fails ends the try. */
+export async function checkDestination(
+  destination: Destination,
+  settings: Settings,
+  system: System,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const about = `destination ${destination.name} of job ${destination.job}`;
+  const findings: Finding[] = [];
+  try {
+    await askDestination(destination, settings, system, signal, async (asking) => {
+      findings.push(ok(about, `Connected by ${asking.session.method}: ${asking.session.about}`));
+      findings.push(...await ground(destination, about, settings, asking, system, signal));
+      findings.push(await roundTrip(destination, about, settings, asking, system, signal));
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    findings.push(fault(about, error));
+  }
+  return findings;
+}
+
+async function ground(
+  destination: Destination,
+  about: string,
+  settings: Settings,
+  { session, stagingRoot }: Asking,
+  system: System,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  using ledger = openLedger(settings.stateDirectory, { readOnly: true });
+  const known = ledger.deviceOf(destination.job, destination.name);
+  const probe = `doctor-${crypto.randomUUID().slice(0, 8)}`;
+  // Only a place never used before is made: a folder that was there and is not is a disk that is not mounted.
+  const found = await session.attach(known === null, signal, probe);
+  try {
+    await loopsOf(settings, system).check(destination, { stagingRoot, name: probe }, signal);
+  } finally {
+    await session.sweep(null, signal);
+  }
+  const { freeBytes, device } = found;
+  if (known !== null && device !== known && !await hasWitness(session, { destination, ledger }, signal)) {
+    throw new Failure("device_missing", `"${destination.basePath}" is not on the disk it was on: ${known} then, ${device} now`, {
+      hint: `Mount the disk. If the change is meant, run "image-transfer resume ${destination.name}".`,
+    });
+  }
+  const proof = session.proof === "checksum" ? ok(about, "Files are proven by the hash that the destination computes") : warning(
+    about,
+    "Files are proven by reading them back: the destination has no shell to hash them",
+    "It is as safe, and doubles the traffic. With shell access it is not needed.",
+  );
+  const doubt = notMounted(destination, found);
+  const made = found.made ? [warning(about, ...madeNow(destination))] : [];
+  const place = [proof, ...made, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
+  if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is not told`, "")];
+  const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
+  if (freeBytes >= destination.minimumFreeBytes) return [...place, ok(about, free)];
+  throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
+    hint: "Free some space there, or lower minimum_free_space_gb.",
+  });
+}
+
+/** One for all destinations of a configuration: files may come back by way of another job. */
+function loopsOf(settings: Settings, system: System): LoopGuard {
+  const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
+  guards.set(settings, guard);
+  return guard;
+}
+const guards = new WeakMap<Settings, LoopGuard>();
+
+async function roundTrip(
+  destination: Destination,
+  about: string,
+  settings: Settings,
+  { session, stagingRoot }: Asking,
+  system: System,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const name = `doctor-${system.pid}.txt`;
+  const path = join(settings.stateDirectory, name);
+  await system.writeText(path, `image-transfer doctor, ${new Date(system.now()).toISOString()}\n`);
+  try {
+    const facts = await system.facts(path);
+    const sent = await system.hash(path, signal);
+    const source = {
+      job: destination.job,
+      path: name,
+      absolutePath: path,
+      size: sent.bytes,
+      mtimeMs: facts?.mtimeMs ?? 0,
+      ctimeMs: 0,
+      identity: "",
+    };
+    const staged = `${stagingRoot}/doctor/1`;
+    const target = `${stagingRoot}/doctor/published/${name}`;
+    await session.sweep(null, signal);
+    const [put] = await session.put([{ source, staged }], () => {}, signal);
+    if (put && !put.put) throw asFailure(put.failure);
+    verify(sent, (await session.digest([staged], signal))[0] ?? null, session.proof, system.now());
+    const { fileMode, directoryMode } = destination;
+    const [published] = await session.publish([{ staged, target, onConflict: "fail", fileMode, directoryMode }], signal);
+    if (published && !published.published) throw asFailure(published.failure);
+    verify(sent, (await session.digest([target], signal))[0] ?? null, session.proof, system.now());
+  } finally {
+    await session.sweep(null, signal);
+    await system.remove(path);
+  }
+  return ok(about, "A small file was written, flushed, hashed, renamed, read and removed there");
+}
+
+function asFailure(
+  { code, message, hint, next }: {
+    readonly code: Failure["code"];
+    readonly message: string;
+    readonly hint: string;
+    readonly next: Failure["next"];
+  },
+): Failure {
+  return new Failure(code, message, { hint, next });
+}

@@ -1,0 +1,119 @@
+/**
+ * What `doctor` looks at on this computer: folders, ledger, limits, the watched folders.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { format as formatBytes } from "@std/fmt/bytes";
+import { Failure } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import type { Settings } from "../../domain/settings.ts";
+import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
+import type { System } from "../../system/system.ts";
+import { checkJob } from "./check_job.ts";
+import { checkPage } from "./check_page.ts";
+import { counted, fault, type Finding, HERE, ok, warning } from "./finding.ts";
+
+/** Everything on this computer that the daemon needs. */
+export async function checkHere(settings: Settings, system: System, signal: AbortSignal): Promise<Finding[]> {
+  return [
+    ok(HERE, `Configuration ${settings.file ?? "without a file"}: ${counted(settings.jobs.length, "job")}`),
+    await writableFolder("state", settings.stateDirectory, system),
+    await writableFolder("log", settings.log.directory, system),
+    ledger(settings),
+    ...await limits(system, signal),
+    ...await checkPage(settings, system, signal),
+    ...await pidFile(settings, system),
+    ...(await Promise.all(settings.jobs.map((job) => checkJob(job, system, signal)))).flat(),
+  ];
+}
+
+async function writableFolder(what: string, folder: string, system: System): Promise<Finding> {
+  const probe = join(folder, `.image-transfer-doctor-${system.pid}`);
+  try {
+    await system.makeFolder(folder, 0o700);
+    await system.writeText(probe, "doctor\n");
+    await system.remove(probe);
+    const { freeBytes } = await system.space(folder);
+    if (freeBytes < 100e6) {
+      return warning(
+        HERE,
+        `Folder for the ${what} ${folder}: only ${formatBytes(freeBytes)} free`,
+        "Free some space on this disk.",
+      );
+    }
+    return ok(HERE, `Folder for the ${what} ${folder}, ${formatBytes(freeBytes)} free`);
+  } catch (error) {
+    const hint = `Make it writable for this account, or set ${what}_directory to another folder.`;
+    return fault(
+      HERE,
+      new Failure("permission_denied", `Cannot write to the folder for the ${what} "${folder}": ${reasonOf(error)}`, { hint }),
+    );
+  }
+}
+
+/** Its folder is not made: it is the service manager's as a rule. */
+async function pidFile({ pidFile: path }: Settings, system: System): Promise<Finding[]> {
+  if (path === null) return [];
+  const probe = join(dirname(path), `.image-transfer-doctor-${system.pid}`);
+  try {
+    if ((await system.followedFacts(path))?.kind === "folder") throw new Error("it is a folder");
+    await (await system.createFile(probe))[Symbol.asyncDispose]();
+    await system.remove(probe);
+    return [ok(HERE, `pid_file ${path} can be written`)];
+  } catch (error) {
+    const hint = "Make its folder writable for this account, or take pid_file out of the configuration: nothing else needs it.";
+    return [warning(HERE, `Cannot write pid_file "${path}": ${reasonOf(error)}`, hint)];
+  }
+}
+
+function ledger(settings: Settings): Finding {
+  try {
+    using opened = openLedger(settings.stateDirectory, { readOnly: true });
+    const damage = opened.integrity();
+    const { queued, sending, deferred, delivered, failed } = opened.counts();
+    if (damage.length === 0) {
+      return ok(HERE, `Ledger is sound: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
+    }
+    throw new Failure("internal", `The ledger is damaged: ${damage[0]}`, {
+      hint: "The next start moves it aside and begins a new one; what is delivered is recognised at the destinations.",
+    });
+  } catch (error) {
+    return fault(HERE, error);
+  }
+}
+
+/** Where it cannot be asked there is nothing to say: the daemon itself tells of folders that it has to poll. */
+async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
+  if (system.platform !== "linux") return [];
+  const most = await watchesAllowed(system, signal);
+  if (most === null) return [];
+  if (most >= 8192) return [ok(HERE, `The system watches up to ${most} folders`)];
+  return [
+    warning(
+      HERE,
+      `The system watches no more than ${most} folders at once`,
+      "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then what is over is polled.",
+    ),
+  ];
+}
+
+/** By sysctl, because the compiled program may not read /proc; null where that is not there or does not know. */
+async function watchesAllowed(system: System, signal: AbortSignal): Promise<number | null> {
+  for (const name of SYSCTL) {
+    const program = await system.which(name);
+    if (program === null) continue;
+    try {
+      const { code, stdout } = await system.run({ program, args: ["-n", "fs.inotify.max_user_watches"] }, signal);
+      return code === 0 && /^\d+\n?$/.test(stdout) ? Number(stdout) : null;
+    } catch (error) {
+      signal.throwIfAborted();
+      // It is there and may not be started: perhaps another one may.
+      if (!(error instanceof Failure)) throw error;
+    }
+  }
+  return null;
+}
+
+/** Users have no /sbin on their PATH. */
+const SYSCTL = ["sysctl", "/usr/sbin/sysctl", "/sbin/sysctl"];

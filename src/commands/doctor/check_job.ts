@@ -1,0 +1,131 @@
+/**
+ * What `doctor` looks at in a watched folder: whether it is there, what the patterns want of it, and what cannot be read.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Job } from "../../domain/job.ts";
+import { Failure } from "../../domain/failure.ts";
+import { observingNight } from "../../domain/night/night.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import { isDeep, patternsOf } from "../../intake/patterns.ts";
+import { matching, unmatchedText } from "../../intake/watch/unmatched.ts";
+import { unreadables } from "../../intake/watch/unreadables.ts";
+import { faultOf } from "../../system/fault.ts";
+import type { System } from "../../system/system.ts";
+import { counted, fault, type Finding, ok, warning } from "./finding.ts";
+
+/** Clocks further apart than this make nights and ages doubtful, milliseconds. */
+const CLOCK_DRIFT_MS = 5_000;
+/** Most folders and files that cannot be read that are named. */
+const MOST_NAMED = 5;
+
+/** One job, without its destinations. */
+export async function checkJob(job: Job, system: System, signal: AbortSignal): Promise<Finding[]> {
+  const about = `job ${job.name}`;
+  const night = ok(about, `Tonight is night ${observingNight(system.now(), job.night)}`);
+  try {
+    const facts = await system.followedFacts(job.watchPath);
+    if (facts === null) {
+      return [
+        warning(
+          about,
+          `The watched folder ${job.watchPath} is not there`,
+          "Correct watch_path, or make the folder; it is watched as soon as it appears.",
+        ),
+        night,
+      ];
+    }
+    if (facts.kind !== "folder") {
+      throw new Failure("not_a_folder", `watch_path "${job.watchPath}" is not a folder`, {
+        hint: "Name the folder that the camera writes to.",
+      });
+    }
+    return [
+      ...await content(job, about, system, signal),
+      night,
+      ...await clock(job, about, system),
+      ...await removal(job, about, system),
+    ];
+  } catch (error) {
+    signal.throwIfAborted();
+    const denied = faultOf(error) === "permission";
+    return [
+      fault(
+        about,
+        denied
+          ? new Failure("source_unreadable", `This account may not read "${job.watchPath}"`, {
+            hint: "Give it the right to list the folder and read its files.",
+          })
+          : error,
+      ),
+      night,
+    ];
+  }
+}
+
+/** Looks at everything, as the daemon does at its start. */
+async function content(job: Job, about: string, system: System, signal: AbortSignal): Promise<Finding[]> {
+  const patterns = patternsOf(job);
+  const files = matching();
+  const unread = unreadables(job.name, { patterns, tell: () => {}, system });
+  for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
+    files.count(batch.files, batch.files.filter(({ path }) => patterns.wants(path)).length);
+    for (const { path, reason } of batch.unreadable) unread.note(path, reason);
+  }
+  const found = files.all === 0
+    ? "it is empty so far"
+    : `${files.wanted} of ${counted(files.all, "file")} ${files.wanted === 1 ? "matches" : "match"}`;
+  const watches = ok(about, `Watches ${job.watchPath}: ${found}`);
+  return [
+    files.unmatched === null ? watches : nothingMatches(job, about, files.unmatched),
+    ...unreadable(unread.waiting(), about),
+  ];
+}
+
+function nothingMatches(job: Job, about: string, unmatched: Parameters<typeof unmatchedText>[1]): Finding {
+  const { message, hint } = unmatchedText(job, unmatched);
+  return warning(about, message, hint);
+}
+
+function unreadable(found: readonly { readonly detail: string; readonly hint: string }[], about: string): Finding[] {
+  const named = found.slice(0, MOST_NAMED).map(({ detail, hint }) =>
+    fault(about, new Failure("source_unreadable", detail, { hint }))
+  );
+  const left = found.length - named.length;
+  if (left === 0) return named;
+  return [
+    ...named,
+    fault(about, new Failure("source_unreadable", `${left} more cannot be read; the daemon's log names them all`)),
+  ];
+}
+
+/** A network drive stamps files with its server's clock; ages and nights are told by it. */
+async function clock(job: Job, about: string, system: System): Promise<Finding[]> {
+  const { entries } = await system.list(job.watchPath);
+  const newest = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0);
+  const ahead = newest - system.now();
+  if (ahead < CLOCK_DRIFT_MS) return [];
+  return [
+    warning(
+      about,
+      `Something in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
+      "Set the clocks of the camera and of this computer by NTP.",
+    ),
+  ];
+}
+
+async function removal(job: Job, about: string, system: System): Promise<Finding[]> {
+  if (!job.deleteSource) return [];
+  const probe = join(job.watchPath, `.image-transfer-doctor-${system.pid}`);
+  try {
+    await using _file = await system.createFile(probe);
+  } catch (error) {
+    const hint = "delete_source needs the right to write in the watched folder.";
+    return [
+      fault(about, new Failure("permission_denied", `Cannot remove files in "${job.watchPath}": ${reasonOf(error)}`, { hint })),
+    ];
+  }
+  await system.remove(probe);
+  return [ok(about, "Files may be removed here after they are proven everywhere (delete_source)")];
+}

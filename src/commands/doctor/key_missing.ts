@@ -1,0 +1,37 @@
+/**
+ * A login that is refused because this account has no key to show: what to do then begins with making one.
+ *
+ * @module
+ */
+import type { Destination } from "../../domain/job.ts";
+import { loginWords } from "../../methods/ssh/ssh_failures.ts";
+import { hostOf, sshOptions, sshWay, toolPath } from "../../methods/ssh/ssh.ts";
+import type { Tools } from "../command.ts";
+import type { Finding } from "./finding.ts";
+
+/** The findings; where a login was refused and there is no key, its hint says how to make one and bring it there. */
+export async function withoutKey(
+  findings: readonly Finding[],
+  destination: Destination,
+  tools: Pick<Tools, "system" | "signal">,
+): Promise<Finding[]> {
+  const isRefused = ({ code }: Finding) => code === "login_refused";
+  if (!findings.some(isRefused) || await mayHaveKey(destination, tools)) return [...findings];
+  const hint =
+    "This account has no ssh key: make one with `ssh-keygen -t ed25519` (without a passphrase, as nobody is there at " +
+    `night to type it), then bring it there with \`${loginWords("ssh-copy-id", destination)}\`.`;
+  return findings.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
+}
+
+/** True unless there is surely none: no agent, and none of the files that ssh itself names is there. */
+async function mayHaveKey(destination: Destination, { system, signal }: Pick<Tools, "system" | "signal">): Promise<boolean> {
+  if (system.env("SSH_AUTH_SOCK")) return true;
+  const args = ["-G", ...sshOptions(sshWay(destination, system), null), "--", hostOf(destination)];
+  const { code, stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
+  if (code !== 0 || /^(identityagent (?!none)|pkcs11provider (?!none))/m.test(stdout)) return true;
+  for (const [, file = ""] of stdout.matchAll(/^identityfile (.+)$/gm)) {
+    // What cannot be looked at may be one.
+    if (await system.facts(file.replace(/^~(?=[/\\])/, system.home)).catch(() => "unknown") !== null) return true;
+  }
+  return false;
+}

@@ -1,0 +1,42 @@
+/**
+ * Reads the configuration again when its file changes. The file is looked at every two seconds, so that editors that
+ * write a new file, symlinks and network drives are all the same.
+ *
+ * @module
+ */
+import type { Daemon } from "../../daemon/daemon.ts";
+import type { System } from "../../system/system.ts";
+
+const LOOK_EVERY_MS = 2_000;
+
+/** Looks until the daemon ends. A change counts once the file has kept still for one look. */
+export async function autoReload(
+  system: Pick<System, "sleep" | "followedFacts">,
+  daemon: Pick<Daemon, "settings" | "reload" | "ending">,
+): Promise<void> {
+  let known = await look();
+  let before = known;
+  while (!daemon.ending.aborted) {
+    await system.sleep(LOOK_EVERY_MS, daemon.ending);
+    if (daemon.ending.aborted) return;
+    const now = await look();
+    const still = now !== "" && now === before;
+    before = now;
+    if (!still || now === known) continue;
+    known = now;
+    if (daemon.settings().autoReload) await daemon.reload();
+  }
+
+  /** What tells one state of the file from another; empty while it is not there. */
+  async function look(): Promise<string> {
+    const { file } = daemon.settings();
+    if (file === null) return "";
+    try {
+      const facts = await system.followedFacts(file);
+      return facts === null ? "" : `${facts.identity}/${facts.size}/${facts.mtimeMs}`;
+    } catch (error) {
+      // It cannot be read just now; a reload would say so, a glance need not.
+      return error instanceof Error ? "" : "";
+    }
+  }
+}

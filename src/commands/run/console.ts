@@ -1,0 +1,79 @@
+/**
+ * What a running daemon shows: its log, in the file and on the console, and on a terminal a progress bar below it.
+ *
+ * @module
+ */
+import type { LogSettings } from "../../domain/settings.ts";
+import type { TransferEvent } from "../../domain/transfer_event.ts";
+import { board } from "../../events/board.ts";
+import { type Log, openLog } from "../../events/log.ts";
+import { followRunning } from "../../events/running.ts";
+import type { Tools } from "../command.ts";
+import type { WaitingDoor } from "../text/waiting_for.ts";
+
+/** The log of one daemon, in its file and on standard error. Disposing of it writes what waits. */
+export interface Console extends AsyncDisposable {
+  /** Hears the event stream. */
+  readonly listen: (event: TransferEvent) => void;
+  /** What is being waited for: below the bars on a terminal, elsewhere a line for each call. */
+  readonly waiting: WaitingDoor;
+  /** Says what is no event, in the format of the log. */
+  readonly say: (message: string, level?: "INFO" | "WARNING" | "ERROR") => void;
+  /** Goes on with other settings. */
+  adopt(settings: LogSettings): Promise<void>;
+}
+
+const DRAW_EVERY_MS = 250;
+
+/** Never throws for a log that cannot be written: that is said on standard error. */
+export async function openConsole(first: LogSettings, { system, stderr }: Tools): Promise<Console> {
+  const pretty = system.isTerminal("stderr");
+  const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
+  const door = { pretty, write: (text: string) => lower ? lower.line(text) : stderr(text) };
+  const open = (settings: LogSettings): Promise<Log> =>
+    openLog(settings, door, system, (message) => write(settings.format, message, "WARNING"));
+  const write = (format: LogSettings["format"], message: string, level: "INFO" | "WARNING" | "ERROR") => {
+    const time = new Date(system.now()).toISOString();
+    door.write(format === "json" ? `${JSON.stringify({ time, level, message })}\n` : `${message}\n`);
+  };
+  const running = followRunning();
+  const closed = new AbortController();
+  let below = "";
+  let settings = first;
+  let log = await open(first);
+  const drawing = draw();
+
+  async function draw(): Promise<void> {
+    while (lower && !closed.signal.aborted) {
+      await system.sleep(DRAW_EVERY_MS, closed.signal);
+      const ends = closed.signal.aborted;
+      lower.draw(ends ? [] : running.running(system.now()), ends ? "" : below);
+    }
+  }
+
+  return {
+    listen(event) {
+      running.listen(event);
+      log.listen(event);
+    },
+    waiting: {
+      isLive: pretty,
+      show(line) {
+        if (pretty) below = line ?? "";
+        else if (line !== null) write(settings.format, line, "INFO");
+      },
+    },
+    say: (message, level = "INFO") => write(settings.format, message, level),
+    async adopt(next) {
+      if (JSON.stringify(next) === JSON.stringify(settings)) return;
+      settings = next;
+      await log[Symbol.asyncDispose]();
+      log = await open(next);
+    },
+    async [Symbol.asyncDispose]() {
+      closed.abort();
+      await drawing;
+      await log[Symbol.asyncDispose]();
+    },
+  };
+}

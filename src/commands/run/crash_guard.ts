@@ -1,0 +1,29 @@
+/**
+ * Catches what nobody awaited: it is logged with its stack, and where the program cannot be trusted any more it stops
+ * cleanly, so that a service manager starts it again.
+ *
+ * @module
+ */
+import type { Tell } from "../../domain/transfer_event.ts";
+
+/** Watches over the process until disposed of; `stop` is called after an uncaught error. */
+export function crashGuard(tell: Tell, stop: () => void): Disposable {
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    // Known: a refused connection inside node's net surfaces here although it was handled where it was awaited.
+    tell({ type: "notice", level: "error", message: "An error that nobody awaited", error: event.reason });
+  };
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    tell({ type: "notice", level: "error", message: "An uncaught error", error: event.error });
+    stop();
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  return {
+    [Symbol.dispose]() {
+      globalThis.removeEventListener("unhandledrejection", onRejection);
+      globalThis.removeEventListener("error", onError);
+    },
+  };
+}

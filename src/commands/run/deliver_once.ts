@@ -1,0 +1,85 @@
+/**
+ * `run --once`: delivers what is there, files about to be finished included, and says by its exit code whether
+ * anything is missing.
+ *
+ * @module
+ */
+import type { Daemon } from "../../daemon/daemon.ts";
+import { failureRecord } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { DeliveryRow } from "../../ledger/ledger.ts";
+import { waitingOf } from "../../ledger/strays.ts";
+import { EXIT, type Tools } from "../command.ts";
+import type { Console } from "./console.ts";
+import { sayWaiting } from "../text/waiting_for.ts";
+
+/** Most old failures that are looked after: more of them change nothing. */
+const MOST_FAILURES = 1000;
+
+/** Waits until nothing is left to do, ends the daemon, and returns the exit code. */
+export async function deliverOnce(
+  daemon: Daemon,
+  { waiting, say }: Pick<Console, "waiting" | "say">,
+  tools: Pick<Tools, "system">,
+): Promise<number> {
+  const startedAt = tools.system.now();
+  const ended = new Promise<null>((resolve) => daemon.ending.addEventListener("abort", () => resolve(null), { once: true }));
+  const missing: string[] = [];
+  const over = new AbortController();
+  const saying = sayWaiting(daemon.unsettled, waiting, tools.system, over.signal);
+  try {
+    const finishes = await Promise.race([daemon.finished(), ended]);
+    if (finishes === null) missing.push("it was asked to end before everything was delivered");
+    for (const { job, finish } of finishes ?? []) {
+      for (const { path, reason, detail } of finish.incomplete) {
+        missing.push(`job ${job}: "${printable(path)}" is ${reason}${detail === "" ? "" : `: ${printable(detail)}`}`);
+      }
+      for (const { destination, idleness } of finish.unreached) {
+        const left = waitingOf(daemon.ledger.counts(job, destination));
+        const why = idleness.failure?.message ?? "something still waits";
+        missing.push(`${destination} does not take files: ${why} (${left} ${left === 1 ? "waits" : "wait"})`);
+      }
+    }
+    missing.push(...await failures(daemon, startedAt, tools));
+  } catch (error) {
+    const { message, hint } = failureRecord(error);
+    missing.push(hint === "" ? message : `${message}. ${hint}`);
+  } finally {
+    over.abort();
+    await saying;
+  }
+  daemon.stop(missing.length === 0 ? "everything is delivered" : "nothing more can be done now");
+  await daemon.stopped;
+  for (const line of missing.slice(0, LINES)) say(`Not delivered: ${line}`, "ERROR");
+  if (missing.length > LINES) say(`… and ${missing.length - LINES} more: image-transfer history --failed`, "ERROR");
+  return missing.length === 0 ? EXIT.done : EXIT.notDelivered;
+}
+
+const LINES = 20;
+
+/** Failures of the configured jobs that this run met, or whose source still waits to be delivered. */
+async function failures(daemon: Daemon, startedAt: number, { system }: Pick<Tools, "system">): Promise<string[]> {
+  const jobs = new Map(daemon.settings().jobs.map((job) => [job.name, new Set(job.destinations.map(({ name }) => name))]));
+  const rows = daemon.ledger.query({ trouble: true, states: ["failed"], descending: true, limit: MOST_FAILURES });
+  const lines: string[] = [];
+  for (const { delivery } of rows) {
+    if (!jobs.get(delivery.source.job)?.has(delivery.destination)) continue;
+    const isNew = delivery.queuedAt >= startedAt;
+    if (isNew || await isThere(delivery, system)) lines.push(describe(delivery));
+  }
+  return lines;
+}
+
+async function isThere({ source }: DeliveryRow["delivery"], system: Tools["system"]): Promise<boolean> {
+  try {
+    return await system.facts(source.absolutePath) !== null;
+  } catch (error) {
+    // A file that cannot be looked at is not known to be gone.
+    return error instanceof Error;
+  }
+}
+
+function describe({ source, destination, state }: DeliveryRow["delivery"]): string {
+  const reason = state.state === "failed" ? state.failure.message : state.state;
+  return `"${printable(source.absolutePath)}" to ${destination}: ${reason}`;
+}

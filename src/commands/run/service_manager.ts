@@ -1,0 +1,24 @@
+/**
+ * Tells systemd that the daemon is ready, alive, and stopping. Elsewhere nobody listens, and nothing happens.
+ *
+ * @module
+ */
+import type { Daemon } from "../../daemon/daemon.ts";
+import type { System } from "../../system/system.ts";
+
+/** Keeps the service manager informed until the daemon has begun to end. */
+export async function keepServiceManager(
+  system: Pick<System, "notifyServiceManager" | "env" | "sleep">,
+  daemon: Pick<Daemon, "ending">,
+): Promise<void> {
+  await system.notifyServiceManager("READY=1");
+  const watchdogMs = Number(system.env("WATCHDOG_USEC") ?? "0") / 1000;
+  const restMs = watchdogMs > 0 ? watchdogMs / 3 : DAY_MS;
+  while (!daemon.ending.aborted) {
+    await system.sleep(restMs, daemon.ending);
+    if (watchdogMs > 0) await system.notifyServiceManager("WATCHDOG=1");
+  }
+  await system.notifyServiceManager("STOPPING=1");
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,0 +1,60 @@
+/**
+ * Finds an installed service again, by its definition: for `service`, for uninstalling, and for installing anew.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { type Mark, readMark } from "../../services/mark.ts";
+import type { Account, Scope, ServiceKind, ServicePlace } from "../../services/service.ts";
+import { readIfThere } from "./carry_out.ts";
+import type { Tools } from "../command.ts";
+import { callingAccount } from "../../services/service_account.ts";
+
+/** A service that is there. */
+export interface Installed {
+  readonly place: ServicePlace;
+  /** What its definition says; null when it is not one of ours. */
+  readonly mark: Mark | null;
+}
+
+/** The service of that name, in this scope or, where none is given, where the caller would look first; null when there is none. */
+export async function findInstalled(
+  name: string,
+  scope: Scope | undefined,
+  kind: ServiceKind,
+  tools: Tools,
+): Promise<Installed | null> {
+  const account = await callingAccount(tools.system, tools.signal);
+  for (const each of scope === undefined ? usualScopes(account) : [scope]) {
+    const found = await readInstalled({ name, scope: each, account }, kind, tools);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** The service at a place; null when there is none. */
+export async function readInstalled(place: ServicePlace, kind: ServiceKind, tools: Tools): Promise<Installed | null> {
+  const where = kind.definition(place);
+  let text: string | null;
+  if (where.print === undefined) text = await readIfThere(where.file, tools.system);
+  else {
+    const { code, stdout } = await tools.system.run(where.print, tools.signal);
+    text = code === 0 && stdout.trim() !== "" ? stdout : null;
+  }
+  return text === null ? null : { place, mark: readMark(text) };
+}
+
+/** The name as the manager has it. @throws {Failure} when it is none. */
+export function serviceName(written: string | undefined, kind: ServiceKind): string {
+  const name = kind.nameOf(written ?? kind.usualName);
+  if (name !== null) return name;
+  throw new Failure("configuration", `Cannot use "${written}" as the name of a service`, {
+    hint: "Letters, digits, dots, hyphens and underscores.",
+  });
+}
+
+/** Root looks at the computer's services; others at their own first. Windows knows no difference. */
+function usualScopes({ uid }: Account): readonly Scope[] {
+  if (uid === null) return ["user"];
+  return uid === 0 ? ["system", "user"] : ["user", "system"];
+}

@@ -1,0 +1,53 @@
+/**
+ * Shows the daemon's log file where the service manager keeps no log of its own.
+ *
+ * @module
+ */
+import { faultOf } from "../../system/fault.ts";
+import type { PathFacts, System } from "../../system/system.ts";
+import type { Tools } from "../command.ts";
+
+/** Read from the end of the file: enough for the lines that are asked for. */
+const MOST_BYTES_A_LINE = 400;
+const LOOK_EVERY_MS = 500;
+
+/** The last lines of a file; empty when it is not there. */
+export async function lastLines(path: string, lines: number, system: Pick<System, "followedFacts" | "read">): Promise<string> {
+  const facts = await system.followedFacts(path);
+  if (facts === null) return "";
+  const length = Math.min(facts.size, lines * MOST_BYTES_A_LINE);
+  const bytes = await system.read(path, facts.size - length, length);
+  const all = new TextDecoder().decode(bytes).split("\n");
+  // The first one is most likely only the end of a line.
+  const whole = length < facts.size ? all.slice(1) : all;
+  return whole.slice(-lines - 1).join("\n");
+}
+
+/** Goes on printing what is added, until asked to end; a file that is rotated is begun anew. */
+export async function followFile(path: string, tools: Tools): Promise<void> {
+  const { system, signal, stdout } = tools;
+  const decoder = new TextDecoder();
+  const first = await lookAt(path, system);
+  let [at, identity] = [first?.size ?? 0, first?.identity];
+  while (!signal.aborted) {
+    await system.sleep(LOOK_EVERY_MS, signal);
+    const now = await lookAt(path, system);
+    if (now === null) continue;
+    // After a rotation the new file may be longer than the former one was.
+    if (now.size < at || now.identity !== identity) at = 0;
+    identity = now.identity;
+    if (now.size === at) continue;
+    const bytes = await system.read(path, at, now.size - at);
+    at += bytes.length;
+    stdout(decoder.decode(bytes, { stream: true }));
+  }
+}
+
+async function lookAt(path: string, system: Pick<System, "followedFacts">): Promise<PathFacts | null> {
+  try {
+    return await system.followedFacts(path);
+  } catch (error) {
+    if (faultOf(error) === "other") throw error;
+    return null;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Options of install-service, uninstall-service and service, each declared once.
+ *
+ * @module
+ */
+import { object, or } from "@optique/core/constructs";
+import { map, optional, withDefault } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import type { Scope } from "../../services/service.ts";
+import { plain } from "../command.ts";
+
+/** `--name N`; undefined is the usual name. */
+export const nameOption = optional(
+  option("--name", "--service-name", string({ metavar: "NAME" }), {
+    description: plain("The service's name: image-transfer, com.observatory.imagetransfer or ImageTransferDaemon if not given"),
+  }),
+);
+
+/** `--system` or `--user`; undefined leaves it to who calls. */
+export const scopeOption = withDefault(
+  or(
+    map(
+      object({
+        system: option("--system", {
+          description: plain("For the computer, from boot on, with nobody logged on (not given: what root installs)"),
+        }),
+      }),
+      ({ system }): Scope | undefined => system ? "system" : undefined,
+    ),
+    map(
+      object({ user: option("--user", { description: plain("For the calling user (not given: what anyone else installs)") }) }),
+      ({ user }): Scope | undefined => user ? "user" : undefined,
+    ),
+  ),
+  undefined,
+);

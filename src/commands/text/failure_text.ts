@@ -1,0 +1,51 @@
+/**
+ * What a person is told when a command ends with an error, and the exit code for it.
+ *
+ * @module
+ */
+import { ConfigError } from "../../config/read/config_error.ts";
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { faultOf } from "../../system/fault.ts";
+import { EXIT } from "../command.ts";
+
+/** Exit code of a command that a person interrupted, as shells have it. */
+export const INTERRUPTED = 130;
+
+/** The lines for standard error (they end with a line break) and the exit code. */
+export interface FailureText {
+  readonly text: string;
+  readonly code: number;
+}
+
+/**
+ * A `Failure` in its own words, and so is what the operating system refuses; anything else is a fault of ours and keeps its stack.
+ * Once `signal` is aborted, what ends because of that is no error.
+ */
+export function failureText(thrown: unknown, signal?: AbortSignal): FailureText {
+  const fault = faultOf(thrown);
+  if (signal?.aborted && fault === "aborted") return { text: "Interrupted.\n", code: INTERRUPTED };
+  if (thrown instanceof ConfigError) return { text: `${thrown.message}\n`, code: EXIT.usage };
+  if (thrown instanceof Failure) {
+    const hint = thrown.hint === "" ? "" : `${printable(thrown.hint)}\n`;
+    return {
+      text: `${printable(thrown.message)}\n${hint}`,
+      code: thrown.code === "configuration" ? EXIT.usage : EXIT.notDelivered,
+    };
+  }
+  if (thrown instanceof Error && fault !== "other" && fault !== "aborted") {
+    return { text: `${printable(refusal(thrown.message))}\n`, code: EXIT.notDelivered };
+  }
+  const stack = thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
+  return { text: `Internal error, please report it:\n${stack}\n`, code: EXIT.notDelivered };
+}
+
+/** `Cannot open "/data": Permission denied` of `Permission denied (os error 13): open '/data'`. */
+function refusal(message: string): string {
+  const [, reason, call, path] = /^(.*?)\.? \(os error \d+\)(?:: (\w+) '(.*)')?$/s.exec(message) ?? [];
+  if (call === undefined) return `The operating system refused: ${reason ?? message}`;
+  return `Cannot ${CALLS[call] ?? call} "${path}": ${reason}`;
+}
+
+/** Calls whose names are no words. */
+const CALLS: Readonly<Record<string, string>> = { stat: "look at", lstat: "look at", readdir: "list", mkdir: "make the folder" };

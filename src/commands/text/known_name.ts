@@ -1,0 +1,16 @@
+/**
+ * Names of jobs and destinations on the command line: one that there is not is a mistake, never an empty answer.
+ *
+ * @module
+ */
+import { nearestKey } from "../../config/read/nearest_key.ts";
+import { Failure } from "../../domain/failure.ts";
+
+/** @throws {Failure} `configuration` with the nearest of the known names, and all of them, where this is none of them. */
+export function checkName(what: "job" | "destination", given: string, known: readonly string[]): void {
+  if (known.includes(given)) return;
+  const names = [...new Set(known)];
+  const nearest = nearestKey(given, names);
+  const meant = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+  throw new Failure("configuration", `There is no ${what} "${given}"${meant}`, { hint: `There are: ${names.join(", ")}.` });
+}

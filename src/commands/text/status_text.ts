@@ -1,0 +1,197 @@
+/**
+ * `status` for a tired observer: first whether all is well, then each destination, then what moves.
+ *
+ * @module
+ */
+import { format as formatBytes } from "@std/fmt/bytes";
+import { printable } from "../../domain/names/printable.ts";
+import { wrapped } from "../../domain/wrapped.ts";
+import { type Stray, waitingOf, withoutStrays } from "../../ledger/strays.ts";
+import { shellQuote } from "../../methods/shell/shell_quote.ts";
+import type { Unmatched } from "../../intake/watch/unmatched.ts";
+import type { LiveReport } from "../../reports/daemon_control.ts";
+import type { StatusReport } from "../../reports/status_report.ts";
+import { notSentLines } from "./not_sent.ts";
+import { span } from "./span.ts";
+
+/** What the text says besides the report. */
+export interface StatusAbout {
+  /** Null where no daemon runs. */
+  readonly live: LiveReport | null;
+  readonly strays: readonly Stray[];
+  /** Milliseconds since 1970 UTC. */
+  readonly now: number;
+  /** How many characters a line may have. */
+  readonly columns: number;
+}
+
+/** The lines, each with its end. Its verdict counts only what can be sent: strays have a line of their own. */
+export function statusText(report: StatusReport, about: StatusAbout): string {
+  const { live, strays, now, columns } = about;
+  const toSend: StatusReport = { ...report, deliveries: withoutStrays(report.deliveries, strays) };
+  return [
+    verdict(toSend, live, now),
+    "",
+    ...destinationLines(report, columns),
+    "",
+    ...jobLines(report, columns),
+    ...(live?.running ?? []).map((one) =>
+      `  sending to ${printable(one.destination)}: ${formatBytes(one.bytes)} of ${formatBytes(one.total)} in ${
+        filesOf(one.files)
+      }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
+    ),
+    ...notSentLines(report.jobs.flatMap(({ not_sent }) => not_sent ?? []), columns, NOT_SENT_SHOWN),
+    `  ${countsLine(toSend)}`,
+    ...strayLines(report, strays, columns),
+    "",
+    ...helpLines(toSend),
+    ownLine(report, now),
+  ].map((line) => `${line}\n`).join("");
+}
+
+function verdict({ running, destinations, deliveries, jobs }: StatusReport, live: LiveReport | null, now: number): string {
+  const { delivered, failed, gone = 0 } = deliveries;
+  const waiting = waitingOf(deliveries);
+  if (!running) {
+    const left = waiting > 0 ? ` ${filesOf(waiting)} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
+    return `NOT RUNNING. Nothing is watched and nothing is sent.${left}`;
+  }
+  const paused = namesOf(destinations.filter(({ state }) => state === "paused"));
+  const closed = namesOf(destinations.filter(({ state }) => state !== "open" && state !== "paused"));
+  const blind = jobs.filter(({ watching }) => !watching).map(({ name }) => printable(name));
+  const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
+  const troubles = [
+    ...(failed > 0 ? [`${filesOf(failed)} failed`] : []),
+    ...givenUpTroubles(jobs),
+    ...(closed.length > 0 ? [`${closed.join(", ")} ${closed.length === 1 ? "takes" : "take"} nothing`] : []),
+    ...(blind.length > 0 ? [`${blind.join(", ")} ${blind.length === 1 ? "is" : "are"} not watched`] : []),
+  ];
+  const wait = waiting > 0 ? `${filesOf(waiting)} on the way${age}` : "";
+  const rest = [...(paused.length > 0 ? [`${paused.join(", ")} ${paused.length === 1 ? "is" : "are"} paused`] : []), wait];
+  if (troubles.length > 0) return `TROUBLE: ${[...troubles, ...rest].filter((part) => part !== "").join("; ")}.`;
+  if (paused.length > 0) return `PAUSED: ${rest.filter((part) => part !== "").join("; ")}.`;
+  const idle = jobs.filter(({ unmatched }) => unmatched != null).map(({ name }) => printable(name));
+  if (idle.length > 0) return `CHECK THE PATTERNS: no file of ${idle.join(", ")} matches${wait === "" ? "" : `; ${wait}`}.`;
+  if (waiting > 0) return `All is well: ${wait}.`;
+  if (gone > 0) return `SOME ARE GONE: ${filesOf(gone)} delivered once ${gone === 1 ? "is" : "are"} known to be there no more.`;
+  return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
+}
+
+/** One line each; a reason that does not fit stands below it. */
+function destinationLines({ destinations }: StatusReport, columns: number): string[] {
+  const width = Math.max(...destinations.map(({ name }) => printable(name).length), 0);
+  const method = Math.max(...destinations.map((one) => one.method.length), 0);
+  return destinations.flatMap((one) => {
+    const free = one.free_bytes === null ? "" : `${formatBytes(one.free_bytes)} free`;
+    const goOn = one.state === "paused" ? `; it goes on with image-transfer resume ${shellQuote(printable(one.name))}` : "";
+    const why = one.reason === null ? "" : `${printable(one.reason)}${goOn}`;
+    const head = `  ${printable(one.name).padEnd(width)}  ${one.method.padEnd(method)}  `;
+    const left = waitingOf(one);
+    const queue = left > 0 ? `${left} waiting` : "";
+    const joined = (...parts: string[]) => `${head}${parts.filter((part) => part !== "").join("  ")}`.trimEnd();
+    const state = STATES[one.state].padEnd(11);
+    const line = joined(state, why, queue, free);
+    const made = one.folder_made ? wrapped(MADE_NOW, columns, HANGING, HANGING) : [];
+    if (line.length <= columns) return [line, ...made];
+    return [joined(state, queue, free), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)), ...made];
+  });
+}
+
+const HANGING = " ".repeat(6);
+const MADE_NOW = "its folder was not there and has been made; if that is a mistake, correct remote_base_path";
+
+const STATES = {
+  open: "open",
+  backing_off: "AWAY",
+  on_hold: "ON HOLD",
+  paused: "PAUSED",
+  unknown: "",
+} as const satisfies Record<StatusReport["destinations"][number]["state"], string>;
+
+function jobLines({ jobs, running }: StatusReport, columns: number): string[] {
+  return jobs.flatMap(({ name, watch_path, watching, files_waiting, incomplete, rejected, unmatched }) => {
+    const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
+    // Those that are given up stand below, each with its reason.
+    const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
+    const waits = unfinished > 0 ? `  (${filesOf(unfinished)} not finished yet)` : "";
+    return [
+      `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`,
+      // A daemon of an older version, before it is restarted, says nothing of it.
+      ...(unmatched == null ? [] : wrapped(unmatchedHere(unmatched), columns, HANGING, HANGING)),
+    ];
+  });
+}
+
+function unmatchedHere({ files, example }: Unmatched): string {
+  const which = files === 1 ? "the only file there does not match" : `none of the ${files} files there matches`;
+  return `${which} the patterns of this job, for example "${printable(example)}": check file_patterns`;
+}
+
+function countsLine({ deliveries }: StatusReport): string {
+  const { queued, sending, deferred, delivered, failed, gone = 0 } = deliveries;
+  const parts = [`${delivered} delivered`, `${sending} being sent`, `${queued} queued`];
+  return [
+    ...parts,
+    ...(deferred > 0 ? [`${deferred} tried again later`] : []),
+    `${failed} failed`,
+    ...(gone > 0 ? [`${gone} known to be gone`] : []),
+  ]
+    .join(", ");
+}
+
+/** What waits for destinations that are not there, and the two ways out. */
+function strayLines({ destinations }: StatusReport, strays: readonly Stray[], columns: number): string[] {
+  const [first] = strays;
+  if (first === undefined) return [];
+  const numberOf = ({ counts }: Stray) => waitingOf(counts) + counts.failed;
+  const all = strays.reduce((sum, stray) => sum + numberOf(stray), 0);
+  const isOnly = (stray: Stray) =>
+    !destinations.some(({ name }) => name === stray.destination) &&
+    strays.filter(({ destination }) => destination === stray.destination).length === 1;
+  const names = strays.map((stray) => {
+    const job = isOnly(stray) ? "" : ` of job ${printable(stray.job)}`;
+    const failed = stray.counts.failed > 0 ? `, ${stray.counts.failed} of them failed` : "";
+    return `${printable(stray.destination)}${job} (${numberOf(stray)}${failed})`;
+  });
+  return wrapped(
+    `${all} ${all === 1 ? "waits" : "wait"} for destinations that are not configured any more: ${names.join(", ")}. ` +
+      "Put the destination back into the configuration and they go on, or give them up: " +
+      `image-transfer forget ${shellQuote(printable(first.destination))}`,
+    columns,
+    "  ",
+    HANGING,
+  );
+}
+
+function helpLines({ deliveries }: StatusReport): string[] {
+  if (deliveries.failed === 0) return [];
+  return ["  Why they failed: image-transfer history --failed      Try again: image-transfer retry --all", ""];
+}
+
+function ownLine({ running, pid, version, started_at, url }: StatusReport, now: number): string {
+  if (!running) return `  image-transfer ${version}: start it with image-transfer run`;
+  const since = started_at === null ? "" : `, up for ${span(now - Date.parse(started_at))}`;
+  return `  image-transfer ${version}, process ${pid}${since}${url === null ? "" : `  ${url}`}`;
+}
+
+/** Each once: destinations of different jobs may share a name. */
+function namesOf(destinations: StatusReport["destinations"]): string[] {
+  return [...new Set(destinations.map(({ name }) => printable(name)))];
+}
+
+function givenUpTroubles(jobs: StatusReport["jobs"]): string[] {
+  // A daemon of an older version, before it is restarted, counts none.
+  const incomplete = jobs.reduce((sum, job) => sum + (job.incomplete ?? 0), 0);
+  const rejected = jobs.reduce((sum, job) => sum + (job.rejected ?? 0), 0);
+  return [
+    ...(incomplete > 0 ? [`${filesOf(incomplete)} ${incomplete === 1 ? "is" : "are"} incomplete`] : []),
+    ...(rejected > 0 ? [`${filesOf(rejected)} ${rejected === 1 ? "was" : "were"} rejected`] : []),
+  ];
+}
+
+/** Files named; status --json and the log have more. */
+const NOT_SENT_SHOWN = 10;
+
+function filesOf(count: number): string {
+  return count === 1 ? "1 file" : `${count} files`;
+}

@@ -1,0 +1,99 @@
+/**
+ * What a run that ends by itself is waiting for: files that are not finished yet. Said as soon as it takes longer than files
+ * usually do: on a terminal always anew, elsewhere once in a while.
+ *
+ * @module
+ */
+import type { Job } from "../../domain/job.ts";
+import { pathField } from "../../domain/names/printable.ts";
+import type { Waiting } from "../../intake/settle/candidate.ts";
+import { absolutePathOf } from "../../intake/source_path.ts";
+import type { System } from "../../system/system.ts";
+import { span } from "./span.ts";
+
+/** The files of a job that are not sent yet, as its intake tells them. */
+export interface Unsettled {
+  readonly job: Pick<Job, "watchPath" | "incompleteAfterMs">;
+  readonly files: readonly Waiting[];
+}
+
+/** Where it is said. */
+export interface WaitingDoor {
+  /** True where {@linkcode WaitingDoor.show} replaces what it showed before: a terminal. */
+  readonly isLive: boolean;
+  /** One line without an end; null where nothing is waited for. */
+  readonly show: (line: string | null) => void;
+}
+
+/** Looks at `unsettled()` until the signal is aborted, and says what is waited for. */
+export async function sayWaiting(
+  unsettled: () => readonly Unsettled[],
+  door: WaitingDoor,
+  system: Pick<System, "facts" | "now" | "monotonic" | "sleep" | "separator">,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = -Infinity;
+  while (!signal.aborted) {
+    const text = await waitingText(unsettled(), system);
+    const isDue = door.isLive || (text !== null && system.monotonic() - told >= AGAIN_MS);
+    if (isDue && !signal.aborted) {
+      door.show(text);
+      told = system.monotonic();
+    }
+    await system.sleep(LOOK_MS, signal);
+  }
+  if (door.isLive) door.show(null);
+}
+
+/** `Waiting for half.fits: 200000 of 529920 bytes, 3 min at most`; null where nothing has been waited for long. */
+export async function waitingText(
+  all: readonly Unsettled[],
+  system: Pick<System, "facts" | "now" | "separator">,
+): Promise<string | null> {
+  const now = system.now();
+  const long = all.flatMap(({ job, files }) => files.map((file) => ({ job, file })))
+    .filter(({ file }) => file.reason !== "incomplete" && file.reason !== "refused" && now - file.since >= LONG_MS)
+    .sort((a, b) => a.file.since - b.file.since);
+  const [first] = long;
+  if (first === undefined) return null;
+  const more = long.length > 1 ? `; and for ${long.length - 1} more` : "";
+  return `Waiting for ${pathField(first.file.path)}: ${await describe(first.file, first.job, system)}${more}`;
+}
+
+async function describe(
+  { path, reason, size, declared }: Waiting,
+  job: Unsettled["job"],
+  system: Pick<System, "facts" | "now" | "separator">,
+): Promise<string> {
+  switch (reason) {
+    case "writer open":
+      return "a program is still writing it";
+    case "marker":
+      return `its done-marker is missing${await atMost(path, job, system)}`;
+    case "short":
+    case "growing":
+      return `${declared === null ? `${size} bytes so far` : `${size} of ${declared} bytes`}${await atMost(path, job, system)}`;
+    default:
+      return "it may still change";
+  }
+}
+
+/** How long it is given before it is called incomplete; nothing where the file cannot be looked at. */
+async function atMost(
+  path: string,
+  { watchPath, incompleteAfterMs }: Unsettled["job"],
+  system: Pick<System, "facts" | "now" | "separator">,
+): Promise<string> {
+  const facts = await system.facts(absolutePathOf(watchPath, path, system.separator)).catch(() => null);
+  if (facts === null) return "";
+  const left = incompleteAfterMs - (system.now() - Math.max(facts.mtimeMs, facts.ctimeMs));
+  // A clock that is ahead or was set back must not make a promise.
+  const ms = Math.min(incompleteAfterMs, Math.max(0, left));
+  return `, ${span(Math.ceil(ms / 1000) * 1000)} at most unless more comes`;
+}
+
+/** Most files are finished before: they are not worth a line. */
+const LONG_MS = 3_000;
+const LOOK_MS = 1_000;
+/** Where a line stays for ever, as in a log. */
+const AGAIN_MS = 60_000;

@@ -1,0 +1,48 @@
+/**
+ * Asks a person some questions, one after the other, each until its answer holds.
+ *
+ * @module
+ */
+import type { Answers } from "../../config/show/sample.ts";
+
+/** One question and what becomes of its answer. */
+export interface Question {
+  readonly key: string;
+  readonly text: string;
+  /** Taken for an empty answer; null where one must be given, "" where none is fine. */
+  readonly suggestion: string | null;
+  /** Asked only when this holds for the answers so far. */
+  readonly when?: (answers: Answers) => boolean;
+  /** What is wrong with an answer; null when it is fine. */
+  readonly fault: (key: string, answer: string, answers: Answers) => string | null;
+  /** What is to be said of an answer that is fine all the same; null where there is nothing. */
+  readonly remark?: (answer: string) => Promise<string | null>;
+}
+
+/** The answers; those left empty are not in it. Null when the input ended before the last question. */
+export async function ask(
+  questions: readonly Question[],
+  prompt: (question: string) => Promise<string | null>,
+  say: (text: string) => void,
+): Promise<Answers | null> {
+  let answers: Answers = {};
+  for (const question of questions) {
+    if (question.when && !question.when(answers)) continue;
+    for (;;) {
+      const shown = question.suggestion ? `${question.text} [${question.suggestion}]` : question.text;
+      const given = await prompt(shown);
+      if (given === null) return null;
+      const answer = given.trim() || question.suggestion;
+      if (answer === "") break;
+      const fault = answer === null ? "This one needs an answer." : question.fault(question.key, answer, answers);
+      if (fault === null && answer !== null) {
+        answers = { ...answers, [question.key]: answer };
+        const remark = await question.remark?.(answer);
+        if (remark) say(`${remark}\n`);
+        break;
+      }
+      say(`${fault}\n`);
+    }
+  }
+  return answers;
+}

@@ -1,0 +1,87 @@
+/**
+ * `verify --retry`: what is missing or differs at a destination is queued again, where its source is still the file that was
+ * delivered; of the rest it says why not.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { pathField, printable } from "../../domain/names/printable.ts";
+import type { Settings } from "../../domain/settings.ts";
+import { fingerprint, type SourceFile } from "../../domain/source_file.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
+import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
+import type { Tools } from "../command.ts";
+
+/** Ids looked after at a time. */
+const AT_ONCE = 1_000;
+
+/** By the running daemon, else in the ledger. Says on standard error how many are sent again, and names each that is not. */
+export async function sendAgain(
+  ids: readonly number[],
+  ledger: Pick<Ledger, "query">,
+  { stateDirectory }: Settings,
+  tools: Tools,
+): Promise<void> {
+  const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
+  let count = 0;
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    const some = ledger.query({ ids: ids.slice(start, start + AT_ONCE) }).map(({ delivery }) => delivery);
+    const reasons = new Map<number, string>();
+    for (const { id, source } of some) {
+      const reason = await whyNot(source, tools);
+      if (reason !== null) reasons.set(id, reason);
+    }
+    const wanted = some.map(({ id }) => id).filter((id) => !reasons.has(id));
+    const queued = new Set(await queue(wanted, daemon, stateDirectory, tools));
+    count += queued.size;
+    for (const { id, destination, target } of some.filter(({ id }) => !queued.has(id))) {
+      const reason = reasons.get(id) ?? "a newer version of the file has been seen, which goes in its place";
+      tools.stderr(`Not sent again: ${printable(destination)}  ${pathField(target)}: ${reason}\n`);
+    }
+  }
+  const when = daemon === null && count > 0 ? "; no daemon runs, they are sent when one does" : "";
+  tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} queued again${when}.\n`);
+}
+
+/** By the running daemon, else in the ledger: what was looked for in vain is not shown as delivered any more. */
+export async function markGone(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): Promise<void> {
+  if (ids.length === 0) return;
+  try {
+    const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
+    if (daemon !== null) return await daemon.markGone(ids, NOT_FOUND);
+    using ledger = openLedger(stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    ledger.markGone(ids, NOT_FOUND, tools.system.now());
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    tools.stderr(`The missing files are still listed as delivered: ${printable(error.message)}\n`);
+  }
+}
+
+const NOT_FOUND = "It is not there any more: verify did not find it";
+
+async function queue(
+  ids: readonly number[],
+  daemon: DaemonClient | null,
+  stateDirectory: string,
+  tools: Tools,
+): Promise<readonly number[]> {
+  if (ids.length === 0) return [];
+  if (daemon !== null) return await daemon.sendAgain(ids);
+  using ledger = openLedger(stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  return ledger.sendAgain(ids, tools.system.now());
+}
+
+/** Why the source cannot be sent again; null where it can. */
+async function whyNot(source: SourceFile, { system }: Tools): Promise<string | null> {
+  const path = pathField(source.absolutePath);
+  try {
+    const facts = await system.facts(source.absolutePath);
+    if (facts === null) return `its source ${path} is not there any more`;
+    if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) return `its source ${path} has changed since`;
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return `its source ${path} cannot be looked at: ${printable(error.message)}`;
+  }
+}

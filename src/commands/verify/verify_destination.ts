@@ -1,0 +1,121 @@
+/**
+ * What `verify` does at one destination: hashes there what was delivered, page by page, so that memory stays small
+ * however much that is.
+ *
+ * @module
+ */
+import { failureRecord } from "../../domain/failure.ts";
+import type { Destination } from "../../domain/job.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Digest } from "../../domain/receipt.ts";
+import type { Settings } from "../../domain/settings.ts";
+import type { DeliveryRow, Ledger } from "../../ledger/ledger.ts";
+import { askDestination } from "../doctor/ask_destination.ts";
+import { askingLine } from "../text/asking_line.ts";
+import type { Tools } from "../command.ts";
+
+/** What became of one delivered file. */
+export interface Verified {
+  readonly id: number;
+  readonly path: string;
+  readonly destination: string;
+  readonly target: string;
+  /** `unproven`: only its size was recorded (`verify_transfer: size` or `none`), and that agrees; `unknown`: it could not be asked. */
+  readonly verdict: "equal" | "missing" | "differs" | "unproven" | "unknown";
+  /** Why it is not equal; null when it is. */
+  readonly reason: string | null;
+}
+
+/** Files hashed in one question to a destination. */
+const AT_ONCE = 200;
+
+/**
+ * Tells `tell` of the files in the order of queueing, some at a time, also of those that cannot be asked.
+ *
+ * @throws {Failure} what keeps the ledger from being read; and whatever is thrown once the command shall end.
+ */
+export async function verifyDestination(
+  destination: Destination,
+  night: string | undefined,
+  ledger: Pick<Ledger, "each" | "count" | "replaced">,
+  settings: Settings,
+  tools: Tools,
+  tell: (some: readonly Verified[]) => void,
+): Promise<void> {
+  const { job, name } = destination;
+  const query = { job, destination: name, states: ["delivered" as const], ...(night === undefined ? {} : { night }) };
+  // A name that was delivered several times shows its newest version; the former ones have names of their own.
+  const replaced = ledger.replaced(job, name);
+  const rows = without(new Set(replaced), ledger.each(query));
+  let reading = false;
+  const next = () => {
+    reading = true;
+    const some = take(AT_ONCE, rows);
+    reading = false;
+    return some;
+  };
+  for (const row of ledger.each({ ...query, states: ["failed"], gone: true })) {
+    const { state } = row.delivery;
+    if (state.state === "failed") tell([verdict(row, "missing", state.failure.message)]);
+  }
+  let inHand = next();
+  if (inHand.length === 0) return;
+  const isShown = tools.system.isTerminal("stderr");
+  const total = isShown ? ledger.count(query) - ledger.count({ ...query, ids: replaced }) : 0;
+  let done = 0;
+  await using line = askingLine(name, tools);
+  try {
+    await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
+      await session.attach(false, tools.signal);
+      line.heard(`0 of ${total} checked`);
+      while (inHand.length > 0) {
+        const digests = await session.digest(inHand.map(({ delivery }) => delivery.target), tools.signal);
+        tell(inHand.map((row, index) => compared(row, digests[index] ?? null)));
+        done += inHand.length;
+        inHand = [];
+        line.heard(`${done} of ${total} checked`);
+        inHand = next();
+      }
+    });
+  } catch (error) {
+    if (reading || tools.signal.aborted) throw error;
+    const reason = printable(failureRecord(error).message);
+    for (; inHand.length > 0; inHand = next()) tell(inHand.map((row) => verdict(row, "unknown", reason)));
+  }
+}
+
+function* without(ids: ReadonlySet<number>, rows: Iterable<DeliveryRow>): Generator<DeliveryRow> {
+  for (const row of rows) if (!ids.has(row.delivery.id)) yield row;
+}
+
+function take<T>(count: number, items: Iterator<T>): T[] {
+  const taken: T[] = [];
+  while (taken.length < count) {
+    const item = items.next();
+    if (item.done) break;
+    taken.push(item.value);
+  }
+  return taken;
+}
+
+function compared(row: DeliveryRow, found: Digest | null): Verified {
+  const { size } = row.delivery.source;
+  if (found === null) return verdict(row, "missing", "it is not there any more");
+  if (found.bytes !== size) return verdict(row, "differs", `${size} bytes were delivered, ${found.bytes} are there`);
+  if (row.sha256 === null) return verdict(row, "unproven", "no hash was recorded when it was delivered; the size agrees");
+  if (found.sha256 !== row.sha256) {
+    return verdict(row, "differs", `SHA-256 ${row.sha256} was delivered, ${found.sha256} is there`);
+  }
+  return verdict(row, "equal", null);
+}
+
+function verdict({ delivery }: DeliveryRow, verdict: Verified["verdict"], reason: string | null): Verified {
+  return {
+    id: delivery.id,
+    path: delivery.source.absolutePath,
+    destination: delivery.destination,
+    target: delivery.target,
+    verdict,
+    reason,
+  };
+}

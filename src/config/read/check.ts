@@ -1,0 +1,138 @@
+/**
+ * Checks a tree against the schema, tells every mistake, and takes what is wrong out, so that the rest can be
+ * looked at as well.
+ *
+ * @module
+ */
+import type * as z from "zod";
+import { nearestKey } from "./nearest_key.ts";
+import { fileSchema } from "../schema/schema.ts";
+import { jobShape } from "../schema/schema_job.ts";
+import { isSection, type Path } from "./source.ts";
+import { inWords } from "../schema/values.ts";
+import { ALIASES } from "./tidy.ts";
+import type { Report } from "./tree.ts";
+
+/** Checks in place; returns the names of keys that were wrong somewhere. */
+export function check(root: Record<string, unknown>, report: Report): Set<string> {
+  const wrong = new Set<string>();
+  const result = fileSchema.safeParse(root);
+  for (const issue of result.success ? [] : result.error.issues.flatMap((issue) => unfold(issue, root))) {
+    const path = issue.path.filter((part) => typeof part !== "symbol");
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) report([...path, key], misplaced(key, path) ?? unknownKey(key, knownKeys(path)));
+    } else {
+      const value = valueAt(root, path);
+      report(
+        path,
+        value === undefined ? `"${subject(path)}" is missing; it ${issue.message}` : wrongValue(path, issue.message, value),
+      );
+      wrong.add(String(path[keyIndex(path)] ?? path[0]));
+    }
+  }
+  if (!result.success) { for (const issue of result.error.issues) takeOut(root, issue); }
+  return wrong;
+}
+
+/** `unknown key "file_patern"; did you mean "file_patterns"?` */
+export function unknownKey(key: string, known: readonly string[]): string {
+  const nearest = nearestKey(key, known);
+  if (nearest !== undefined) return `unknown key "${key}"; did you mean "${nearest}"?`;
+  return known.length > 0 && known.length <= 12
+    ? `unknown key "${key}"; known here are ${inWords(known).replace(/ or (?=[^ ]*$)/, " and ")}`
+    : `unknown key "${key}"; "image-transfer config schema" lists all that are known`;
+}
+
+/** A key that is known, but elsewhere. */
+function misplaced(key: string, path: Path): string | null {
+  if (path.length === 0 || !Object.hasOwn(fileSchema.shape, key)) return null;
+  const place = typeof path.at(-1) === "number" ? `a ${path.at(-2) === "jobs" ? "job" : "destination"}` : `"${path.at(-1)}"`;
+  return `"${key}" cannot stand in ${place}; it belongs ${
+    Object.hasOwn(jobShape, key) ? "in its job" : "at the top of the file"
+  }`;
+}
+
+/** Of a value that could have several forms, the mistakes inside the form that was meant. */
+function unfold(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union" || !isSection(valueAt(root, issue.path))) return [issue];
+  const inside = issue.errors.find((errors) =>
+    errors.some((error) => error.path.length > 0 || error.code === "unrecognized_keys")
+  );
+  return inside?.map((error) => ({ ...error, path: [...issue.path, ...error.path] })) ?? [issue];
+}
+
+function wrongValue(path: Path, message: string, value: unknown): string {
+  if (!message.startsWith("must")) return `"${subject(path)}" is wrong: ${message}`;
+  const word = typeof value === "string"
+    ? nearestKey(value, [...message.matchAll(/"([^"]+)"/g)].map((match) => match[1]!))
+    : undefined;
+  const not = Array.isArray(value) && !message.includes("section") ? "" : `, not ${shown(value)}`;
+  return `"${subject(path)}" ${message}${not}${word === undefined || word === value ? "" : `; did you mean "${word}"?`}`;
+}
+
+/** The key as the user wrote it, without the jobs and destinations around it. */
+function subject(path: Path): string {
+  const own = path.slice(keyIndex(path));
+  if (own.length === 0) return String(path.at(-2) ?? "configuration");
+  return own.map((part, index) => typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`).join("");
+}
+
+/** Where in the path the own key begins, after jobs[n] and destinations[n]. */
+function keyIndex(path: Path): number {
+  let at = 0;
+  while ((path[at] === "jobs" || path[at] === "destinations") && typeof path[at + 1] === "number") at += 2;
+  return at;
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (isSection(value)) return "a section";
+  if (typeof value === "string") return `"${value.length > 60 ? `${value.slice(0, 60)}…` : value}"`;
+  return String(value);
+}
+
+function knownKeys(path: Path): string[] {
+  let type: z.ZodType = fileSchema;
+  for (const part of path) {
+    const inner = unwrap(type);
+    const next = typeof part === "number" ? elementOf(inner) : shapeOf(inner)[part];
+    if (!next) return [];
+    type = next;
+  }
+  const keys = Object.keys(shapeOf(unwrap(type)));
+  return keyIndex(path) === path.length ? [...keys, ...Object.keys(ALIASES)] : keys;
+}
+
+/** What is inside optional values, defaults and lists of forms: there the form with keys. */
+function unwrap(type: z.ZodType): z.ZodType {
+  const def = type.def as { innerType?: z.ZodType; options?: readonly z.ZodType[]; in?: z.ZodType };
+  if (def.innerType) return unwrap(def.innerType);
+  const form = def.options?.map(unwrap).find((option) => Object.keys(shapeOf(option)).length > 0);
+  return form ?? type;
+}
+
+function shapeOf(type: z.ZodType): Record<string, z.ZodType> {
+  return (type as { shape?: Record<string, z.ZodType> }).shape ?? {};
+}
+
+function elementOf(type: z.ZodType): z.ZodType | undefined {
+  return (type as { element?: z.ZodType }).element;
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, part) => (value as Record<PropertyKey, unknown> | undefined | null)?.[part], root);
+}
+
+/** Removes the whole key that the issue lies in, or the unknown keys themselves. */
+function takeOut(root: Record<string, unknown>, issue: z.core.$ZodIssue): void {
+  const path = issue.path.filter((part) => typeof part !== "symbol");
+  const index = keyIndex(path);
+  const section = valueAt(root, path.slice(0, index));
+  const key = path[index];
+  if (isSection(section) && key !== undefined) delete section[key];
+  else if (isSection(section) && issue.code === "unrecognized_keys") {
+    for (const unknown of issue.keys) {
+      delete section[unknown];
+    }
+  }
+}

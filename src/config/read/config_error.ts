@@ -1,0 +1,28 @@
+/**
+ * All that is wrong with a configuration, each with file, line and key.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+
+/** One thing that is wrong; line and column count from 1. */
+export interface Problem {
+  readonly line: number;
+  readonly column: number;
+  /** The whole key, e.g. `jobs[0].destinations[1].remote_host`; empty where it concerns the file. */
+  readonly key: string;
+  readonly message: string;
+}
+
+/** Thrown for a configuration that cannot be used; the message has one line a problem, as `file:line:column: …`. */
+export class ConfigError extends Failure {
+  constructor(readonly file: string, readonly problems: readonly Problem[]) {
+    super("configuration", problems.map((problem) => problemLine(file, problem)).join("\n"));
+  }
+}
+
+/** `config.yaml:9:1: unknown key "file_patern"; did you mean "file_patterns"?` */
+export function problemLine(file: string, problem: Problem): string {
+  return `${printable(file)}:${problem.line}:${problem.column}: ${printable(problem.message)}`;
+}

@@ -1,0 +1,60 @@
+/**
+ * A configuration as far as it can be read: for commands that only talk to a daemon or read its ledger. A file that was spoilt or
+ * deleted while the daemon runs must not keep its owner from them.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import type { Settings } from "../../domain/settings.ts";
+import { SERVICE_STATE, surroundingsOf, understandFile } from "./load.ts";
+import { notUnderstood } from "./parse_settings.ts";
+import { rememberedPlace } from "./remembered.ts";
+import { absolutePath, CONFIG_VARIABLE, findConfigFile, usualConfigFiles } from "./search_path.ts";
+import type { ConfigFiles, Surroundings } from "../resolve/surroundings.ts";
+
+/** What could be read. */
+export interface Glance {
+  /** Whole where nothing is wrong. Else the state directory is to be relied on, and the rest is what could be made out. */
+  readonly settings: Settings;
+  /** Why it cannot be used; null where it can. */
+  readonly fault: Failure | null;
+  /** True where nothing tells the state directory, and the usual one is taken for it. */
+  readonly guessed: boolean;
+  /** Where a daemon with this file last kept its state, if that is not what the file says now. */
+  readonly former: string | null;
+}
+
+/**
+ * As `loadSettings()`, but of a file with faults, or one that is gone, gives what is known of it.
+ *
+ * @throws {Failure} `configuration` for a named file that cannot be read and that no daemon ever ran with.
+ */
+export async function glanceSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Glance> {
+  const around = await surroundingsOf(system);
+  const defaults = withoutFile(around);
+  const remembered = (file: string) => rememberedPlace(file, [defaults.stateDirectory, SERVICE_STATE], system);
+  try {
+    const file = await findConfigFile(named, cwd, system);
+    const { resolved: { settings }, stateDirectory, fault } = await understandFile(file, system);
+    const last = await remembered(file);
+    if (fault === null) return { settings, fault, guessed: false, former: last === settings.stateDirectory ? null : last };
+    const known = stateDirectory ?? last;
+    const believed = { ...settings, stateDirectory: known ?? defaults.stateDirectory };
+    return { settings: believed, fault, guessed: known === null, former: null };
+  } catch (fault) {
+    if (!(fault instanceof Failure)) throw fault;
+    const given = named ?? (system.env(CONFIG_VARIABLE) || undefined);
+    for (const file of given === undefined ? usualConfigFiles(system) : [absolutePath(given, cwd, system)]) {
+      const last = await remembered(file);
+      if (last === null) continue;
+      return { settings: { ...defaults, file, stateDirectory: last }, fault, guessed: false, former: null };
+    }
+    if (given !== undefined) throw fault;
+    return { settings: defaults, fault, guessed: true, former: null };
+  }
+}
+
+/** All defaults, and no jobs: what is known without a file. */
+export function withoutFile(around: Surroundings): Settings {
+  return { ...notUnderstood("", "", "yaml", around, []).resolved.settings, file: null };
+}

@@ -1,0 +1,98 @@
+/**
+ * Finds the configuration, reads it, and makes settings of it.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import type { Settings } from "../../domain/settings.ts";
+import { decode } from "./decode.ts";
+import { type ConfigKind, notUnderstood, understand, type Understood } from "./parse_settings.ts";
+import { rememberedPlace } from "./remembered.ts";
+import type { Resolved } from "../resolve/resolve.ts";
+import { findConfigFile } from "./search_path.ts";
+import type { ConfigFiles, Surroundings } from "../resolve/surroundings.ts";
+
+/**
+ * The settings of the configuration named by `-c`, or of the first found in the usual places.
+ *
+ * @param cwd where relative names begin
+ * @throws {ConfigError} with everything that is wrong with the file
+ * @throws {Failure} `configuration` when there is none, or it cannot be read
+ */
+export async function loadSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Settings> {
+  return (await loadConfig(named, cwd, system)).settings;
+}
+
+/** As {@linkcode loadSettings}, and the whole in the notation of a configuration file. */
+export async function loadConfig(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Resolved> {
+  return await readConfig(await findConfigFile(named, cwd, system), system);
+}
+
+/** What reading a file at a known path takes. */
+type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts" | "list">>;
+
+/** Reads one file, for a reload: the path is absolute and known. */
+export async function readConfig(path: string, system: Reading): Promise<Resolved> {
+  const { resolved, fault } = await understandFile(path, system);
+  if (fault !== null) throw fault;
+  return resolved;
+}
+
+/** As {@linkcode readConfig}, but what is wrong with the file is part of the answer. @throws {Failure} where it cannot be read. */
+export async function understandFile(path: string, system: Reading): Promise<Understood> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await system.read(path, 0, MOST_BYTES + 1);
+  } catch (cause) {
+    throw new Failure("configuration", `Cannot read the configuration "${path}": ${reasonOf(cause)}`, {
+      hint: "Check that the file is there and that this user may read it.",
+      cause,
+    });
+  }
+  if (bytes.length > MOST_BYTES) {
+    throw new Failure("configuration", `Cannot read the configuration "${path}": it is larger than 1 MB`, {
+      hint: "Name the configuration, not an image or a device.",
+    });
+  }
+  const around = await surroundingsOf(system, path);
+  const decoded = decode(bytes);
+  if ("text" in decoded) return understand(decoded.text, path, kindOf(path), around);
+  return notUnderstood(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
+}
+
+/** More is no configuration, and may have no end: a device. */
+const MOST_BYTES = 1_048_576;
+
+/** Where systemd keeps the state of services, each in a folder of its name. */
+const SERVICE_STATES = "/var/lib";
+/** That of the service with the usual name. */
+export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
+
+/**
+ * Commands typed in a shell mean the state of the installed service, when this account is the one that runs it (nobody else
+ * sees into that folder): the service that was last started with this file, else the one with the usual name.
+ */
+export async function surroundingsOf(system: Reading, file?: string): Promise<Surroundings> {
+  if (system.platform !== "linux" || system.env("STATE_DIRECTORY")) return system;
+  const state = await ownService(system, file) ?? SERVICE_STATE;
+  const lock = await system.followedFacts?.(`${state}/lock`).catch(() => null) ?? null;
+  if (lock === null) return system;
+  return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
+}
+
+/** The state of the service that runs with this file; null where none is known to. */
+async function ownService(system: Reading, file: string | undefined): Promise<string | null> {
+  if (file === undefined || system.list === undefined) return null;
+  const { entries } = await system.list(SERVICE_STATES).catch(() => ({ entries: [] }));
+  for (const { name } of entries) {
+    const state = `${SERVICE_STATES}/${name}`;
+    if (await rememberedPlace(file, [state], system) === state) return state;
+  }
+  return null;
+}
+
+/** TOML where the name ends in `.toml`, else YAML. */
+export function kindOf(path: string): ConfigKind {
+  return path.toLowerCase().endsWith(".toml") ? "toml" : "yaml";
+}

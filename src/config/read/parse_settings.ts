@@ -1,0 +1,116 @@
+/**
+ * The pure heart of loading: from the text of a configuration to settings, or to everything that is wrong with it.
+ *
+ * @module
+ */
+import type { Settings } from "../../domain/settings.ts";
+import { check } from "./check.ts";
+import { ConfigError, type Problem } from "./config_error.ts";
+import { parseToml } from "./parse_toml.ts";
+import { parseYaml } from "./parse_yaml.ts";
+import { resolve, type Resolved } from "../resolve/resolve.ts";
+import { fromSeed2, isSeed2 } from "./seed2.ts";
+import { isSection, keyText, type Path, type Position, type Source } from "./source.ts";
+import type { Surroundings } from "../resolve/surroundings.ts";
+import { tidy } from "./tidy.ts";
+import { Origins, type Tree } from "./tree.ts";
+
+/** How a configuration is written. */
+export type ConfigKind = "yaml" | "toml";
+
+/**
+ * The settings that a text means. `fileName` is what errors call the file, and `Settings.file`.
+ *
+ * @throws {ConfigError} with everything that is wrong, in the order of the lines.
+ */
+export function parseSettings(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Settings {
+  return parseConfig(text, fileName, kind, around).settings;
+}
+
+/** As {@linkcode parseSettings}, and the whole in the notation of a configuration file. */
+export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Resolved {
+  const { resolved, fault } = understand(text, fileName, kind, around);
+  if (fault !== null) throw fault;
+  return resolved;
+}
+
+/** A text as far as it can be understood. */
+export interface Understood {
+  /** Where there is a fault: what could be made out, with defaults for the rest. */
+  readonly resolved: Resolved;
+  /** The state directory that the text names; null where it names none, or it cannot be made out. */
+  readonly stateDirectory: string | null;
+  /** Everything that is wrong; null where nothing is. */
+  readonly fault: ConfigError | null;
+}
+
+/** As {@linkcode parseConfig}, but what is wrong is part of the answer. */
+export function understand(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Understood {
+  const source = kind === "toml" ? parseToml(text) : parseYaml(text);
+  if (source.faults.length > 0) return notUnderstood(text, fileName, kind, around, source.faults);
+  if (!isSection(source.value)) {
+    const empty = source.value === null || source.value === undefined;
+    const message = empty
+      ? 'the configuration is empty; "image-transfer init" writes one to begin with'
+      : "a configuration is a list of keys and values, like watch_path: ~/images";
+    return notUnderstood(text, fileName, kind, around, [{ ...source.locate([]), message }]);
+  }
+  const found: { path: Path; message: string }[] = [];
+  const report = (path: Path, message: string) => found.push({ path, message });
+  const tree: Tree = isSeed2(source.value) ? fromSeed2(source.value, report) : { root: source.value, origins: new Origins() };
+  tidy(tree, report);
+  const wrong = check(tree.root, report);
+  const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
+  const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree.origins));
+  // What is wrong was taken out of the tree, or has come to nothing.
+  const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
+  return { resolved, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
+}
+
+/** Of a text with faults in its notation: all defaults, no jobs, and the state directory, where a line of its own names it. */
+export function notUnderstood(
+  text: string,
+  fileName: string,
+  kind: ConfigKind,
+  around: Surroundings,
+  faults: Source["faults"],
+): Understood {
+  const fault = new ConfigError(fileName, faults.map((fault) => ({ ...fault, key: "" })));
+  const line = /^[ \t]*(["']?state_directory["']?[ \t]*[:=].*?)[ \t]*,?[ \t]*$/m.exec(text)?.[1] ?? "";
+  const { value } = kind === "toml" ? parseToml(line) : parseYaml(line);
+  const written = isSection(value) ? value["state_directory"] : undefined;
+  // Bytes that are no text: the folder would be another.
+  const root = typeof written === "string" && !written.includes("\uFFFD") ? { jobs: [], state_directory: written } : { jobs: [] };
+  const resolved = resolve(root, fileName, { around, report: () => {}, wrong: new Set(), placeOf: (path) => path });
+  const { stateDirectory } = resolved.settings;
+  return { resolved, stateDirectory: "state_directory" in root && stateDirectory !== "" ? stateDirectory : null, fault };
+}
+
+/** Each problem with its line, in the order of lines; told once. */
+function problems(found: readonly { path: Path; message: string }[], source: Source, origins: Origins): Problem[] {
+  const placed = found.map(({ path, message }): Problem & Position => {
+    const origin = origins.of(path);
+    return { ...source.locate(origin), key: keyText(origin), message: inTheirWords(message, path, origin) };
+  });
+  const once = new Map(placed.map((problem) => [JSON.stringify(problem), problem]));
+  return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** A key that was written under another name is called by that. */
+function inTheirWords(message: string, path: Path, origin: Path): string {
+  const index = path.findLastIndex((part) => typeof part === "string");
+  const theirs = origin.at(index - path.length);
+  return typeof theirs === "string" ? message.replace(`"${path[index]}`, `"${theirs}`) : message;
+}
+
+/** Where the value of a key comes from: the section itself, its job, or the top; the section where nowhere. */
+function placeOf(root: Record<string, unknown>, path: Path, key: string): Path {
+  for (let length = path.length; length >= 0; length -= 2) {
+    const section = path.slice(0, length).reduce<unknown>(
+      (value, part) => (value as Record<string | number, unknown>)[part],
+      root,
+    );
+    if (isSection(section) && Object.hasOwn(section, key)) return [...path.slice(0, length), key];
+  }
+  return path;
+}

@@ -1,0 +1,80 @@
+/**
+ * Where a configuration is looked for: `-c`, `IMAGE_TRANSFER_CONFIG`, the user's folder, `/etc`.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import { wholePath } from "../resolve/expand_path.ts";
+import type { ConfigFiles, Surroundings } from "../resolve/surroundings.ts";
+
+/** The variable that names a configuration. */
+export const CONFIG_VARIABLE = "IMAGE_TRANSFER_CONFIG";
+
+/** The user's own configuration, where `init` writes it. */
+export function userConfigFile(around: Pick<Surroundings, "home" | "platform">): string {
+  const parts = [around.home.replace(/[\\/]+$/, ""), ".config", "image-transfer", "config.yaml"];
+  return parts.join(around.platform === "windows" ? "\\" : "/");
+}
+
+/** Where it is looked for when none is named, in this order. */
+export function usualConfigFiles(around: Pick<Surroundings, "home" | "platform">): string[] {
+  const yaml = around.platform === "windows"
+    ? [userConfigFile(around)]
+    : [userConfigFile(around), "/etc/image-transfer/config.yaml"];
+  return yaml.flatMap((path) => [path, path.replace(/\.yaml$/, ".toml")]);
+}
+
+/**
+ * The absolute path of the configuration to use. A named one must be there: it is never replaced by another.
+ *
+ * @param named what `-c` says
+ * @param cwd where relative names begin
+ * @throws {Failure} `configuration` when there is none
+ */
+export async function findConfigFile(
+  named: string | undefined,
+  cwd: string,
+  system: Omit<ConfigFiles, "read">,
+): Promise<string> {
+  const fromVariable = system.env(CONFIG_VARIABLE);
+  if (named !== undefined) return await mustBeThere(named, "-c", cwd, system);
+  if (fromVariable) return await mustBeThere(fromVariable, CONFIG_VARIABLE, cwd, system);
+  const usual = usualConfigFiles(system);
+  for (const path of usual) {
+    if (await factsOf(path, `"${path}"`, system) !== null) return path;
+  }
+  throw new Failure("configuration", `Cannot find a configuration, looked for ${usual.join(", ")}`, {
+    hint: "image-transfer init writes one to begin with; -c FILE names another.",
+  });
+}
+
+async function mustBeThere(named: string, by: string, cwd: string, system: Omit<ConfigFiles, "read">): Promise<string> {
+  const path = absolutePath(named, cwd, system);
+  const facts = await factsOf(path, `"${named}" (named by ${by})`, system);
+  if (facts?.kind === "file" || facts?.kind === "other") return path;
+  const [reason, hint] = facts === null
+    ? ["there is no such file", `image-transfer init --output "${named}" writes one to begin with.`]
+    : ["it is a folder", "Name the file in it."];
+  throw new Failure("configuration", `Cannot read the configuration "${named}" (named by ${by}): ${reason}`, { hint });
+}
+
+/** What stands there; null for nothing. @throws {Failure} `configuration` where that cannot be told. */
+async function factsOf(path: string, shown: string, system: Pick<ConfigFiles, "followedFacts">) {
+  try {
+    return await system.followedFacts(path);
+  } catch (cause) {
+    throw new Failure("configuration", `Cannot read the configuration ${shown}: ${reasonOf(cause)}`, {
+      hint: "Check the path, and that this user may read it.",
+      cause,
+    });
+  }
+}
+
+/** A path of the command line made whole: `~` is the home folder, relative ones begin at `cwd`; the shell has done the rest. */
+export function absolutePath(named: string, cwd: string, around: Pick<Surroundings, "home" | "platform">): string {
+  const whole = wholePath(named, named, around);
+  if (whole.fault === undefined) return whole.path;
+  const joined = wholePath(`${cwd.replace(/[\\/]+$/, "")}/${named}`, named, around);
+  return joined.fault === undefined ? joined.path : named;
+}

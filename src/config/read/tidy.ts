@@ -1,0 +1,62 @@
+/**
+ * Before the check: other names of keys become ours, keys without a value and features not built yet are reported
+ * and taken out, so that each mistake is told once.
+ *
+ * @module
+ */
+import { isSection, type Path } from "./source.ts";
+import { NOT_YET } from "../schema/not_yet.ts";
+import { type Report, sections, type Tree } from "./tree.ts";
+
+/** Other names that keys are known by. */
+export const ALIASES: Readonly<Record<string, string>> = {
+  filters: "exclude_patterns",
+  verify: "verify_transfer",
+  comparison_method: "verify_transfer",
+};
+
+/** Tidies the tree in place. */
+export function tidy(tree: Tree, report: Report): void {
+  for (const { section, path } of sections(tree.root)) {
+    renameAliases(section, path, tree, report);
+    refuseNotYet(section, path, report);
+  }
+  dropEmpty(tree.root, [], report);
+}
+
+function renameAliases(section: Record<string, unknown>, path: Path, tree: Tree, report: Report): void {
+  for (const [alias, key] of Object.entries(ALIASES)) {
+    if (!Object.hasOwn(section, alias)) continue;
+    if (Object.hasOwn(section, key)) {
+      report([...path, alias], `"${alias}" is another name of "${key}", which stands here as well; keep one`);
+    } else {
+      section[key] = section[alias];
+      tree.origins.moved([...path, alias], [...path, key]);
+    }
+    delete section[alias];
+  }
+}
+
+function refuseNotYet(section: Record<string, unknown>, path: Path, report: Report): void {
+  for (const [key, { asked }] of Object.entries(NOT_YET)) {
+    if (!Object.hasOwn(section, key) || section[key] === null) continue;
+    const feature = asked(section[key]);
+    if (feature !== null) {
+      report([...path, key], `${feature} is not available yet`);
+      delete section[key];
+    } else if (section[key] === false && key !== "delete_destination_files" && key !== "bandwidth_limit") {
+      delete section[key]; // `false` turns off what has another notation for off.
+    }
+  }
+}
+
+function dropEmpty(section: Record<string, unknown>, path: Path, report: Report): void {
+  for (const [key, value] of Object.entries(section)) {
+    const at = [...path, key];
+    if (value === null || value === undefined) {
+      report(at, `"${key}" has no value; give it one or take the line out`);
+      delete section[key];
+    } else if (isSection(value)) dropEmpty(value, at, report);
+    else if (Array.isArray(value)) value.forEach((item, index) => isSection(item) && dropEmpty(item, [...at, index], report));
+  }
+}

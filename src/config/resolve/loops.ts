@@ -1,0 +1,42 @@
+/**
+ * Finds destinations whose files would be taken for new ones: in the watched folder of their own job, or in a ring of jobs.
+ *
+ * @module
+ */
+import type { Destination, Job } from "../../domain/job.ts";
+import { isWithin } from "./expand_path.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** A destination (numbers of job and destination) that files would come back from. */
+export interface Loop {
+  /** Place in the list, from 0. */
+  readonly job: number;
+  /** Place in its job's list, from 0. */
+  readonly destination: number;
+  readonly message: string;
+}
+
+/** Every destination of this computer that closes a ring. */
+export function findLoops(jobs: readonly Job[], platform: Surroundings["platform"]): Loop[] {
+  const feeds = (destination: Destination, job: Job) =>
+    destination.method === "local" && destination.basePath !== "" && job.watchPath !== "" &&
+    (isWithin(destination.basePath, job.watchPath, platform) || isWithin(job.watchPath, destination.basePath, platform));
+  const leadsTo = (from: Job, goal: Job, seen: ReadonlySet<Job>): boolean =>
+    !seen.has(from) &&
+    jobs.some((next) =>
+      from.destinations.some((destination) => feeds(destination, next)) &&
+      (next === goal || leadsTo(next, goal, new Set([...seen, from])))
+    );
+  return jobs.flatMap((job, index) =>
+    job.destinations.flatMap((destination, number): Loop[] => {
+      const loop = (message: string) => [{ job: index, destination: number, message }];
+      if (feeds(destination, job)) {
+        return loop(
+          `the destination ${destination.basePath} and the watched folder ${job.watchPath} lie in each other: files would be sent round in a ring`,
+        );
+      }
+      const next = jobs.find((other) => other !== job && feeds(destination, other) && leadsTo(other, job, new Set()));
+      return next ? loop(`files would go round in a ring: from the job "${job.name}" to "${next.name}" and back`) : [];
+    })
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * From a checked tree to the settings: what stands above becomes the default of what stands below, every default is
+ * filled in, every path is made whole, and what cannot be true together is reported.
+ *
+ * @module
+ */
+import type { Job } from "../../domain/job.ts";
+import type { Settings } from "../../domain/settings.ts";
+import { findLoops } from "./loops.ts";
+import { expandPath } from "./expand_path.ts";
+import { splitWatched } from "./night_path.ts";
+import { resolveDestination } from "./resolve_destination.ts";
+import { resolveProgram } from "./resolve_program.ts";
+import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
+import { jobSchema } from "../schema/schema.ts";
+import { jobShape } from "../schema/schema_job.ts";
+import type { Path } from "../read/source.ts";
+import { listOf } from "../read/tree.ts";
+
+/** The settings, and the same in the notation of a configuration file, in full form. */
+export interface Resolved {
+  readonly settings: Settings;
+  /** For `config show`: jobs with their destinations, every key with its value, secrets in clear. */
+  readonly full: Section;
+}
+
+/** Resolves a checked tree; what is wrong goes to `to.report`, and the result is then worth nothing. */
+export function resolve(root: Section, file: string | null, to: Resolving): Resolved {
+  const program = resolveProgram(root, to);
+  const written: [Path, Section][] = root["jobs"] === undefined
+    ? [[[], { name: "default" }]]
+    : listOf(root["jobs"]).map(([index, job]) => [["jobs", index], job]);
+  const jobs = written.map(([path, section]) => resolveJob(section, path, root, to));
+  refuseSameNames(jobs.map(({ job }) => job.name), (index) => [...written[index]![0], "name"], "job", to);
+  for (const { job, destination, message } of findLoops(jobs.map(({ job }) => job), to.around.platform)) {
+    to.report(to.placeOf(jobs[job]!.places[destination]!, "remote_base_path"), message);
+  }
+  const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
+  const settings = { ...program.settings, log: { ...program.settings.log, namesDestinations } };
+  return {
+    settings: { file, jobs: jobs.map(({ job }) => job), ...settings },
+    full: { jobs: jobs.map(({ full }) => full), ...program.full },
+  };
+}
+
+function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {
+  const merged = { ...root, ...section };
+  const keys = jobSchema.parse(merged);
+  const name = String(section["name"] ?? "");
+  const written = watchedFolder(keys.watch_path, path, to);
+  const watched = splitWatched(written);
+  const list = listOf(merged["destinations"]);
+  const listPath: Path = section["destinations"] === undefined ? [] : path;
+  const places: [Path, Section][] = list.length > 0
+    ? list.map(([index, destination]) => [[...listPath, "destinations", index], destination])
+    : [[path, {}]];
+  const above = { ...merged };
+  delete above["name"];
+  const made = places.map(([at, own]) => resolveDestination({ ...above, ...own }, at, name, to));
+  const destinations = made.map(({ destination }) => destination);
+  refuseSameNames(
+    destinations.map((destination) => destination.name),
+    (index) => [...places[index]![0], "name"],
+    "destination",
+    to,
+  );
+  refuseSamePlaces(
+    destinations.map(({ host, basePath, layout }) => JSON.stringify([host, basePath, layout])),
+    places.map(([at]) => at),
+    to,
+  );
+  const unproven = destinations.find(({ verify }) => verify !== "checksum");
+  if (keys.delete_source && unproven !== undefined) {
+    to.report(
+      to.placeOf(path, "delete_source"),
+      `"delete_source" needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`,
+    );
+  }
+  const job: Job = {
+    name,
+    watchPath: watched.folder,
+    ...(watched.below === null ? {} : { nightFolder: watched.below }),
+    filePatterns: keys.file_patterns,
+    excludePatterns: keys.exclude_patterns,
+    recursive: keys.recursive,
+    ignoreHiddenFiles: keys.ignore_hidden_files,
+    watchEvents: keys.watch_events,
+    watchMode: keys.watch_mode,
+    debounceMs: keys.debounce_ms,
+    rescanIntervalMs: keys.rescan_interval,
+    completeness: keys.completeness,
+    marker: keys.marker,
+    minFileAgeMs: keys.min_file_age_seconds,
+    incompleteAfterMs: keys.incomplete_after,
+    deliverIncomplete: keys.deliver_incomplete,
+    verifySource: keys.verify_source,
+    deleteSource: keys.delete_source,
+    night: { timezone: keys.night_timezone ?? null, rollover: keys.night_rollover, siteLongitude: keys.site_longitude ?? null },
+    destinations,
+  };
+  const full = { name, ...withDefaults(jobShape, merged), watch_path: written, destinations: made.map((one) => one.full) };
+  return { job, full, places: places.map(([at]) => at) };
+}
+
+function watchedFolder(written: string | undefined, path: Path, to: Resolving): string {
+  if (written === undefined) {
+    if (!to.wrong.has("watch_path")) to.report(path, '"watch_path" is missing: the folder that the camera writes to');
+    return "";
+  }
+  const at = to.placeOf(path, "watch_path");
+  return resolved("watch_path", expandPath(written, to.around), at, to);
+}
+
+function refuseSameNames(names: readonly string[], pathOf: (index: number) => Path, what: string, to: Resolving): void {
+  names.forEach((name, index) => {
+    const first = names.findIndex((other) => other.toLowerCase() === name.toLowerCase());
+    if (first < index && name !== "") to.report(pathOf(index), `a ${what} named "${name}" stands here twice; names must differ`);
+  });
+}
+
+function refuseSamePlaces(places: readonly string[], paths: readonly Path[], to: Resolving): void {
+  places.forEach((place, index) => {
+    if (places.indexOf(place) < index) to.report(paths[index]!, "this destination is the same folder as another of the same job");
+  });
+}

@@ -1,0 +1,27 @@
+/**
+ * The resolved configuration for people and programs, without its secrets.
+ *
+ * @module
+ */
+import { stringify } from "yaml";
+import { secretKeys } from "../schema/json_schema.ts";
+import { isSection } from "../read/source.ts";
+
+/** What stands in place of a secret. */
+const HIDDEN = "(hidden)";
+
+/** `full` of a resolved configuration as YAML or JSON; it ends with a line break. */
+export function showConfig(full: Readonly<Record<string, unknown>>, format: "yaml" | "json"): string {
+  const hidden = hide(full, secretKeys());
+  return format === "json" ? `${JSON.stringify(hidden, null, 2)}\n` : stringify(hidden, { lineWidth: 0 });
+}
+
+function hide(value: unknown, secrets: ReadonlySet<string>): unknown {
+  if (Array.isArray(value)) return value.map((item) => hide(item, secrets));
+  if (!isSection(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map((
+      [key, inner],
+    ) => [key, secrets.has(key) && typeof inner === "string" ? HIDDEN : hide(inner, secrets)]),
+  );
+}

@@ -1,0 +1,38 @@
+/**
+ * Values and help of the schema as text: for the sample file and the README's table.
+ *
+ * @module
+ */
+import { stringify } from "yaml";
+import type * as z from "zod";
+import { notYetNote } from "../schema/not_yet.ts";
+import { defaultOf, type Shape } from "../schema/schema.ts";
+
+/** The help of a key, with what of it is not there yet. */
+export function helpOf(key: string, type: z.ZodType): string {
+  return `${type.meta()?.description ?? ""}${notYetNote(key)}`;
+}
+
+/** A value to show: the default, else an example. */
+export function sampleValue(type: z.ZodType): unknown {
+  const examples = type.meta()?.["examples"];
+  return defaultOf(type) ?? (Array.isArray(examples) ? examples[0] : undefined);
+}
+
+/** The keys inside a key that is a section by default (`web`); null for others. */
+export function innerShape(type: z.ZodType): Shape | null {
+  const fallback = defaultOf(type);
+  if (typeof fallback !== "object" || fallback === null || Array.isArray(fallback)) return null;
+  const options = (type.def as { innerType?: { options?: readonly { shape?: Shape }[] } }).innerType?.options ?? [];
+  return options.find((option) => option.shape)?.shape ?? null;
+}
+
+/** A value on one line of YAML. */
+export function yamlValue(value: unknown): string {
+  return stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
+}
+
+/** A value on one line of TOML, which for these kinds is JSON. */
+export function tomlValue(value: unknown): string {
+  return Array.isArray(value) ? `[${value.map(tomlValue).join(", ")}]` : JSON.stringify(value);
+}

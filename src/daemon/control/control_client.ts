@@ -1,0 +1,204 @@
+/**
+ * The commands' end of the control channel: finds the running daemon by `control.json` and asks it. A file left behind by a
+ * daemon that was killed is seen through; one that hangs is told from one that is not there.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { eitherSignal } from "../../async/either_signal.ts";
+import type { FormerFiles } from "../../domain/destination_state.ts";
+import { Failure, type FailureCode } from "../../domain/failure.ts";
+import type { Forgotten } from "../../ledger/strays.ts";
+import { faultOf } from "../../system/fault.ts";
+import type { System } from "../../system/system.ts";
+import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
+import type { InForce, LiveReport, Opening, Resumed } from "../../reports/daemon_control.ts";
+import type { StatusReport } from "../../reports/status_report.ts";
+
+/** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */
+export interface DaemonClient {
+  readonly pid: number;
+  readonly version: string;
+  /** Where its page is; null without one. */
+  readonly url: string | null;
+  /** What it goes by, whatever its file says now. */
+  settings(): Promise<InForce>;
+  status(): Promise<StatusReport>;
+  live(): Promise<LiveReport>;
+  /** Asks for a clean stop; `false` when it does not end within `waitMs`. */
+  stop(waitMs: number): Promise<boolean>;
+  reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
+  /** Without a job, all; names those whose folders are listed. */
+  sync(job: string | undefined): Promise<readonly string[]>;
+  /** Null for all failed ones that are trouble; says how many are back in the queue. */
+  retry(ids: readonly number[] | null): Promise<number>;
+  /** Puts delivered ones back into the queue; says which. */
+  sendAgain(ids: readonly number[]): Promise<readonly number[]>;
+  /** Null for all; names those that are paused now. */
+  pause(destination: string | null, by: string): Promise<readonly string[]>;
+  /** Marks delivered ones as known to be gone from their destination. */
+  markGone(ids: readonly number[], reason: string): Promise<void>;
+  /** Null for all; see `DaemonControl.resume`. */
+  resume(destination: string | null, former: FormerFiles | "ask"): Promise<Resumed>;
+  /** Gives up what waits for a destination that is not configured any more. */
+  forget(destination: string): Promise<Forgotten>;
+  /** Addresses that open the page; null without a page. */
+  opening(): Promise<Opening | null>;
+}
+
+/** Which daemon is looked for: the one of this state directory. */
+export interface ControlClientOptions {
+  readonly stateDirectory: string;
+  readonly system: Pick<System, "readText" | "facts" | "lock" | "askLocal" | "sleep" | "monotonic">;
+  /** How long an answer may take, milliseconds; what makes the daemon work gets six times as long. */
+  readonly timeoutMs?: number;
+}
+
+/** How long a daemon that holds the lock, but does not listen, is waited for: it starts or ends. Milliseconds. */
+const SETTLE_MS = 3_000;
+
+/**
+ * The daemon that runs with this state directory; null when none does.
+ *
+ * @throws {Failure} `permission_denied` when its `control.json` belongs to another account, `timeout` when it hangs,
+ * `unreachable` when somebody holds the state directory who cannot be asked.
+ */
+export async function findDaemon(options: ControlClientOptions, signal: AbortSignal): Promise<DaemonClient | null> {
+  const { system, stateDirectory } = options;
+  const start = system.monotonic();
+  for (;;) {
+    const file = await readControlFile(options);
+    const ask = file === null ? null : asker(file, options, signal);
+    // Nobody there, or another program has the port since: the file is what a killed daemon left.
+    if (file !== null && ask !== null && await ask("GET", "/status") !== null) return client(file, ask, options, signal);
+    if (await isFree(options)) return null;
+    if (system.monotonic() - start > SETTLE_MS) {
+      throw new Failure("unreachable", `A daemon runs with "${stateDirectory}", but it cannot be asked`, {
+        hint: "It is starting, ending, or was started with --once. Try again in a moment.",
+      });
+    }
+    signal.throwIfAborted();
+    await system.sleep(100, signal);
+  }
+}
+
+/** True when no process holds the state directory: the lock ends with its process, however that ends. */
+async function isFree({ stateDirectory, system }: ControlClientOptions): Promise<boolean> {
+  const path = join(stateDirectory, "lock");
+  try {
+    if (await system.facts(path) === null) return true;
+    const lock = await system.lock(path);
+    await lock?.[Symbol.asyncDispose]();
+    return lock !== null;
+  } catch (cause) {
+    // On a disk that became read-only no daemon can start, and one that runs has left its control.json.
+    if (faultOf(cause) === "read_only") return true;
+    throw notAllowed(path, cause);
+  }
+}
+
+function client(file: ControlFile, ask: Ask, options: ControlClientOptions, signal: AbortSignal): DaemonClient {
+  const must = async <T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> => {
+    const answer = await ask(method, path, body);
+    if (answer === null) throw new Failure("unreachable", `The daemon (process ${file.pid}) has ended meanwhile`);
+    return answer as T;
+  };
+  return {
+    pid: file.pid,
+    version: file.version,
+    url: file.url,
+    settings: () => must("GET", "/settings"),
+    status: () => must("GET", "/status"),
+    live: () => must("GET", "/live"),
+    reload: () => must("POST", "/reload", {}),
+    sync: async (job) => (await must<{ jobs: string[] }>("POST", "/sync", { job })).jobs,
+    retry: async (ids) => (await must<{ count: number }>("POST", "/retry", { ids })).count,
+    sendAgain: async (ids) => (await must<{ ids: number[] }>("POST", "/send-again", { ids })).ids,
+    pause: async (destination, by) =>
+      (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
+    markGone: async (ids, reason) => void await must("POST", "/mark-gone", { ids, reason }),
+    resume: async (destination, former) => {
+      const answer = await must<{ destinations: string[]; undecided?: Resumed["undecided"] }>("POST", "/resume", {
+        destination,
+        former,
+      });
+      return { names: answer.destinations, undecided: answer.undecided ?? [] };
+    },
+    forget: (destination) => must("POST", "/forget", { destination }),
+    opening: async () => (await must<{ opening: Opening | null }>("POST", "/opening", {})).opening,
+    async stop(waitMs) {
+      const { system } = options;
+      const start = system.monotonic();
+      await ask("POST", "/stop", {});
+      // The lock goes last; it may be taken by a new daemon at once, which has another secret.
+      while (!await isFree(options)) {
+        const now = await readControlFile(options);
+        if (now !== null && now.secret !== file.secret) return true;
+        if (signal.aborted || system.monotonic() - start >= waitMs) return false;
+        await system.sleep(100, signal);
+      }
+      return true;
+    },
+  };
+}
+
+/** Asks once; null where this daemon is not there any more. */
+type Ask = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unknown>;
+
+function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientOptions, signal: AbortSignal): Ask {
+  return async (method, path, body) => {
+    const patience = method === "GET" ? timeoutMs : 6 * timeoutMs;
+    const limit = AbortSignal.timeout(patience);
+    using either = eitherSignal(signal, limit);
+    const headers = { authorization: `Bearer ${file.secret}`, "content-type": "application/json" };
+    const question = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    try {
+      const answer = await system.askLocal(file.port, question, either.signal);
+      if (answer.headers.get(PID_HEADER) !== String(file.pid)) return null;
+      if (answer.status === 404) throw otherVersion(file.version);
+      const content: unknown = JSON.parse(answer.text);
+      if (answer.status === 200) return content;
+      throw failureOf(content);
+    } catch (error) {
+      if (limit.aborted && !signal.aborted) throw hangs(file.pid, patience);
+      if (error instanceof TypeError) return null;
+      throw error;
+    }
+  };
+}
+
+async function readControlFile({ stateDirectory, system }: ControlClientOptions): Promise<ControlFile | null> {
+  const path = controlPath(stateDirectory);
+  try {
+    return parseControlFile(await system.readText(path));
+  } catch (cause) {
+    const fault = faultOf(cause);
+    if (fault === "not_found" || fault === "not_a_folder") return null;
+    throw notAllowed(path, cause);
+  }
+}
+
+function notAllowed(path: string, cause: unknown): unknown {
+  if (faultOf(cause) !== "permission") return cause;
+  return new Failure("permission_denied", `Cannot use "${path}": it belongs to another account`, {
+    hint: "Run this command as the account that runs the daemon, or with sudo.",
+    cause,
+  });
+}
+
+function hangs(pid: number, ms: number): Failure {
+  return new Failure("timeout", `The daemon (process ${pid}) has not answered for ${ms / 1000} s: it hangs, or is very busy`, {
+    hint: "Try again; if it stays so, end that process and start it again: nothing is lost by that.",
+  });
+}
+
+function otherVersion(version: string): Failure {
+  return new Failure("configuration", `The running daemon, version ${version}, does not know this request`, {
+    hint: "Restart it: it is of another version than this command.",
+  });
+}
+
+function failureOf(content: unknown): Failure {
+  const { code, message, hint } = (content as { error: SentFailure }).error;
+  return new Failure(code satisfies FailureCode, message, { hint });
+}

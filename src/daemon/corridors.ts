@@ -1,0 +1,199 @@
+/**
+ * The corridors of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
+ * on one host share a gate; where `max_concurrent_syncs` is set, all destinations share so many places to send.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Destination, Job } from "../domain/job.ts";
+import type { Settings } from "../domain/settings.ts";
+import type { MethodContext } from "../methods/method.ts";
+import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
+import { type Gate, gate } from "../delivery/gate.ts";
+import { loopGuard } from "./loop_guard.ts";
+import type { Outbox } from "../delivery/outbox.ts";
+import { groupPlaces } from "../async/semaphore.ts";
+
+/** What all corridors share. */
+export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "tell" | "methodOf" | "once"> {
+  /** Folders on this side, for links and batch files, and on a disk for whole files. */
+  readonly workFolder: string;
+  readonly spoolFolder: string;
+  /** Called when a corridor ended by an error of ours. */
+  readonly broken: () => void;
+}
+
+/** The corridors that run now. */
+export interface Corridors {
+  list(): Corridor[];
+  outboxes(): Outbox[];
+  /** The jobs that were asked to end and have not yet. */
+  ending(): readonly string[];
+  /** Makes these settings' jobs the running ones. What did not change goes on undisturbed. */
+  adopt(settings: Settings): Promise<void>;
+  /** Stops all; one whose disk does not answer is left behind 30 s after the shutdown time-out, with a warning. */
+  stop(): Promise<void>;
+}
+
+interface Running {
+  readonly corridor: Corridor;
+  readonly stop: AbortController;
+  readonly over: Promise<void>;
+}
+
+/** None runs before {@linkcode Corridors.adopt}. */
+export function corridors(tools: CorridorsTools): Corridors {
+  const { system, tell } = tools;
+  const running = new Map<string, Running>();
+  const hosts = new Map<string, Gate>();
+  let slotsOf = groupPlaces(Infinity);
+  let settings: Settings | null = null;
+  const loops = loopGuard(() => settings?.jobs ?? [], system);
+
+  function start(job: Job, now: Settings): void {
+    const stop = new AbortController();
+    loops.forget(job.name);
+    const made = corridor(job, {
+      ...tools,
+      contextOf: (destination) => contextOf(destination, tools),
+      gateOf,
+      loops,
+      slotsOf,
+      shutdownTimeoutMs: now.shutdownTimeoutMs,
+      fileOperations: now.maxFileOperations,
+      batchFiles: Math.min(now.syncQueueSize, MOST_BATCH_FILES),
+    });
+    const over = made.run(stop.signal).catch((error) => {
+      tell({ type: "notice", level: "error", message: `The job ${job.name} ended by an internal error`, error });
+      tools.broken();
+    });
+    running.set(job.name, { corridor: made, stop, over });
+  }
+
+  /** `next` is what comes after; null where the program ends. */
+  async function stopOne(name: string, next: Settings | null): Promise<void> {
+    const job = running.get(name);
+    if (!job) return;
+    const stay = next === null ? null : new Set(next.jobs.flatMap(({ destinations }) => destinations.map(placeKey)));
+    for (const box of job.corridor.outboxes) if (stay?.has(placeKey(box.destination)) === false) box.abandonParts();
+    job.stop.abort();
+    const patience = new AbortController();
+    const late = system.sleep((settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, patience.signal).then(() => "late" as const);
+    if (await Promise.race([job.over, late]) === "late") {
+      // A call to a dead network disk never returns and cannot be given up: what it has in hand is found again at the next start.
+      tell({
+        type: "notice",
+        level: "warning",
+        message: `The job ${name} does not end: a disk does not answer. It is left behind`,
+      });
+    }
+    patience.abort();
+    running.delete(name);
+  }
+
+  /** A reload may take as long as the transfers under way are given: that must not look like a daemon that hangs. */
+  function tellWaiting(names: readonly string[]): void {
+    const transfers = names.flatMap((name) => running.get(name)?.corridor.outboxes ?? []).flatMap((box) => box.progress());
+    if (transfers.length === 0) return;
+    const [files, these] = transfers.length === 1 ? ["1 file", "it is"] : [`${transfers.length} files`, "they are"];
+    const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);
+    const message = `Reloading: ${files} of ${
+      names.join(", ")
+    } may take up to ${most} s until ${these} sent; the rest goes on afterwards`;
+    tell({ type: "notice", level: "info", message });
+  }
+
+  /** One gate for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
+  function gateOf(destination: Destination): Gate {
+    const key = gateKey(destination);
+    const known = hosts.get(key) ?? gate(system);
+    hosts.set(key, known);
+    return known;
+  }
+
+  return {
+    list: () => [...running.values()].map(({ corridor }) => corridor),
+    outboxes: () => [...running.values()].flatMap(({ corridor }) => [...corridor.outboxes]),
+    ending: () => [...running].filter(([, { stop }]) => stop.signal.aborted).map(([name]) => name),
+    async adopt(next) {
+      const before = settings;
+      const common = before !== null && COMMON.every((key) => before[key] === next[key]);
+      if (!common) slotsOf = groupPlaces(next.maxConcurrentSyncs ?? Infinity);
+      settings = next;
+      const kept = new Set(
+        next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),
+      );
+      const exchanged = [...running.keys()].filter((name) => !kept.has(name));
+      tellWaiting(exchanged);
+      await Promise.all(exchanged.map(async (name) => {
+        await stopOne(name, next);
+        // At once: a job whose transfers are slow to end holds up no other.
+        const job = next.jobs.find((job) => job.name === name);
+        if (job !== undefined) start(job, next);
+      }));
+      // What a gate remembers of an account that is not used any more must not meet it when it comes back.
+      const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
+      for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
+      const sameFolders = before !== null && watchedFolders(before) === watchedFolders(next);
+      for (const job of next.jobs) {
+        if (!running.has(job.name)) start(job, next);
+        else if (kept.has(job.name) && !sameFolders) {
+          // A destination that led nowhere may lead to a folder that is watched now.
+          loops.forget(job.name);
+          for (const box of running.get(job.name)?.corridor.outboxes ?? []) box.attachAgain();
+        }
+      }
+      // A map keeps the order of insertion: jobs are listed as the configuration has them, whichever were exchanged.
+      const ordered = next.jobs.flatMap(({ name }) => running.get(name) ?? []);
+      running.clear();
+      for (const one of ordered) running.set(one.corridor.job.name, one);
+    },
+    async stop() {
+      await Promise.all([...running.keys()].map((name) => stopOne(name, null)));
+    },
+  };
+}
+
+const MOST_BATCH_FILES = 1000;
+
+/** What sweeping and closing may take beyond the time for what is in flight. */
+const TIDYING_MS = 30_000;
+
+/** Settings that every job lives by: a change restarts all. */
+const COMMON = ["maxConcurrentSyncs", "maxFileOperations", "syncQueueSize", "shutdownTimeoutMs"] as const;
+
+function watchedFolders({ jobs }: Settings): string {
+  return JSON.stringify(jobs.map(({ name, watchPath }) => [name, watchPath]));
+}
+
+function same(a: Job, b: Job | undefined): boolean {
+  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
+function contextOf(destination: Destination, tools: CorridorsTools): MethodContext {
+  const key = shortHash(`${destination.job}\0${destination.name}`);
+  return {
+    system: tools.system,
+    // Of its own for each destination: two that share a folder must not sweep each other's files.
+    stagingRoot: `.image-transfer-${tools.ledger.instance}-${key}`,
+    workFolder: join(tools.workFolder, key),
+    spoolFolder: join(tools.spoolFolder, key),
+    tell: (level, message) => tools.tell({ type: "notice", level, message: `${destination.name}: ${message}` }),
+  };
+}
+
+/** FNV-1a, 32 bits, in base 36: tells destinations apart, nothing more. */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash.toString(36);
+}
+
+/** The same for a destination that only changed how it is sent to: what lies there in part is gone on with. */
+function placeKey({ job, name, host, user, port, basePath }: Destination): string {
+  return JSON.stringify([job, name, host, user, port, basePath]);
+}
+
+function gateKey({ job, name, host, user, port }: Destination): string {
+  return host === null ? `local ${job}/${name}` : `${user ?? ""}@${host.toLowerCase()}:${port ?? ""}`;
+}

@@ -1,0 +1,91 @@
+/**
+ * The page and the metrics of a running daemon, put together.
+ *
+ * @module
+ */
+import type { Settings } from "../domain/settings.ts";
+import { VERSION } from "../domain/version.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { EventStream } from "../events/event_stream.ts";
+import { type Gauges, metrics } from "../events/metrics.ts";
+import type { Corridor } from "./corridor.ts";
+import type { System } from "../system/system.ts";
+import type { DaemonControl } from "../reports/daemon_control.ts";
+import { pageFiles } from "../web/server/page_files.ts";
+import type { PageSource } from "../reports/page_source.ts";
+import { reportSchedule } from "../reports/report_schedule.ts";
+import { runningSource } from "./running_source.ts";
+import { type WebPlace, webPlace } from "../web/server/web_place.ts";
+
+/** What a daemon tells its page; functions where the answer may change with a reload. */
+export interface DaemonWebTools {
+  readonly system: System;
+  readonly ledger: Ledger;
+  readonly events: EventStream;
+  readonly settings: () => Settings;
+  readonly control: () => DaemonControl;
+  readonly corridors: () => readonly Corridor[];
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number;
+  /** Told where the page is now; null for nowhere. */
+  readonly moved: (url: string | null) => void;
+}
+
+/** The page, the metrics and the report of one daemon. */
+export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
+  /** Makes these settings the ones in force. */
+  adopt(settings: Pick<Settings, "web" | "report">): Promise<void>;
+}
+
+/** Counts from now on; listens, and sends reports, when it is given settings. */
+export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
+  const { system, ledger, events, settings, startedAt, moved } = tools;
+  const { tell } = events;
+  const source = runningSource(tools.control, ledger, tools.corridors, events.listen);
+  const counted = await metrics({
+    startedAt,
+    version: VERSION,
+    read: () => gaugesOf(source, system),
+    logLevel: () => settings().log.level,
+  });
+  events.listen(counted.listen);
+  const ending = new AbortController();
+  const place = webPlace({
+    source,
+    system,
+    tell,
+    moved,
+    files: pageFiles(system, ending.signal),
+    metrics: counted,
+    stateDirectory: settings().stateDirectory,
+    onError: (error) => tell({ type: "notice", level: "error", message: "A request of the page failed", error }),
+  });
+  const reports = reportSchedule({ source, system, tell });
+  return {
+    server: () => place.server(),
+    async adopt({ web, report }) {
+      reports.adopt(report);
+      await place.adopt(web);
+    },
+    async stop() {
+      ending.abort();
+      await Promise.all([place.stop(), reports.stop()]);
+    },
+  };
+}
+
+function gaugesOf(source: PageSource, system: Pick<System, "now" | "usage">): Gauges {
+  return {
+    now: system.now(),
+    usage: system.usage(),
+    jobs: source.jobs().map(({ job, how, waiting }) => ({ name: job.name, watched: how !== null, filesWaiting: waiting.length })),
+    destinations: source.destinations().map(({ destination: { job, name }, state, freeBytes }) => ({
+      job,
+      name,
+      state: state.state,
+      freeBytes,
+      ...source.ledger.counts(job, name),
+      oldestWaiting: source.ledger.oldestWaiting(job, name),
+    })),
+  };
+}

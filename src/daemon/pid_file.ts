@@ -1,0 +1,48 @@
+/**
+ * The file with the process number, for scripts that look for one. The daemon runs without it where it cannot be written.
+ *
+ * @module
+ */
+import { reasonOf } from "../domain/names/reason.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { System } from "../system/system.ts";
+
+/** Removed when it is disposed of. */
+export interface PidFile extends AsyncDisposable {
+  /** Writes this one in place of the former; null for none. Never throws: what keeps it from being written is a warning. */
+  adopt(path: string | null): Promise<void>;
+}
+
+/** Nothing is written before {@linkcode PidFile.adopt}. */
+export function pidFile(system: Pick<System, "pid" | "writeText" | "remove">, tell: Tell): PidFile {
+  let written: string | null = null;
+  let wanted: string | null = null;
+  const warn = (message: string) => tell({ type: "notice", level: "warning", message });
+
+  async function remove(): Promise<void> {
+    const path = written;
+    written = null;
+    if (path === null) return;
+    try {
+      await system.remove(path);
+    } catch (error) {
+      warn(`Cannot remove pid_file "${path}": ${reasonOf(error)}`);
+    }
+  }
+
+  return {
+    async adopt(path) {
+      if (path === wanted) return;
+      wanted = path;
+      await remove();
+      if (path === null) return;
+      try {
+        await system.writeText(path, `${system.pid}\n`);
+        written = path;
+      } catch (error) {
+        warn(`Cannot write pid_file "${path}": ${reasonOf(error)}. Delivery is not affected; choose another place for the file`);
+      }
+    },
+    [Symbol.asyncDispose]: remove,
+  };
+}

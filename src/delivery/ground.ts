@@ -1,0 +1,120 @@
+/**
+ * Finds the base path of a destination and makes sure that it is the place it was before: a mount point whose disk
+ * is not mounted must not be filled in its stead.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import { printable } from "../domain/names/printable.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Ground, Session } from "../methods/method.ts";
+
+/** Which place is looked for, and what is known of it. */
+export interface GroundOptions {
+  readonly destination: Destination;
+  readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;
+  /** A person says that what is there now is right; whoever asks remembers the device once it is known what is there. */
+  readonly accept: boolean;
+  /** Told at the first contact where the place does not look like the one that is meant, or had to be made. */
+  readonly tell?: (level: "info" | "warning", message: string) => void;
+  /** Left there, see {@linkcode Session.attach}. */
+  readonly probe?: string;
+}
+
+/** How many delivered files are looked for to recognise a place whose device has another name now. */
+const WITNESSES = 20;
+
+/**
+ * The ground under the base path. It is made at the first contact only.
+ *
+ * @throws {Failure} `device_missing`, or what the session throws.
+ */
+export async function findGround(session: Session, options: GroundOptions, signal: AbortSignal): Promise<Ground> {
+  const { destination, ledger, accept } = options;
+  const known = ledger.deviceOf(destination.job, destination.name);
+  const ground = await session.attach(known === null || accept, signal, options.probe);
+  const device = ground.device ?? "";
+  const doubt = known === null ? notMounted(destination, ground) : null;
+  if (doubt !== null) options.tell?.("warning", `${doubt.message} ${doubt.hint}`);
+  if (ground.made) options.tell?.("info", madeNow(destination).join(" "));
+  if (known === null) ledger.rememberDevice(destination.job, destination.name, device);
+  else if (!accept && known !== "" && device !== "" && known !== device) {
+    // Device numbers can change with a reboot: the files that were delivered tell whether it is the same place.
+    if (!await hasWitness(session, options, signal)) throw otherDevice(destination);
+    ledger.rememberDevice(destination.job, destination.name, device);
+  }
+  return ground;
+}
+
+/** What speaks against a place where drives are mounted, but none is; null where nothing does. */
+export function notMounted(
+  { name, basePath }: Pick<Destination, "name" | "basePath">,
+  { onSystemDisk }: Ground,
+): { readonly message: string; readonly hint: string } | null {
+  if (onSystemDisk !== true || !MOUNTS.test(basePath)) return null;
+  return {
+    message: `The folder of ${name}, ${basePath}, lies on the system disk: is its drive mounted?`,
+    hint: "If one should be there, mount it and look into the folder that it hides. If none is meant, nothing is to be done.",
+  };
+}
+
+/** What is said of a folder that was not there at the first contact, and what to do if that is a mistake. */
+export function madeNow({ name, basePath }: Pick<Destination, "name" | "basePath">): readonly [message: string, hint: string] {
+  return [
+    `The folder of ${name}, "${printable(basePath)}", was not there: made now.`,
+    "If that is a mistake, correct remote_base_path and remove the folder.",
+  ];
+}
+
+/** Where Linux and macOS mount drives (Filesystem Hierarchy Standard 3.0, §3.11 and §3.12). */
+const MOUNTS = /^\/(mnt|media|run\/media|Volumes)\//;
+
+/**
+ * Holds a destination whose disk is nearly full.
+ *
+ * @throws {Failure} `disk_full` where less than `minimum_free_space_gb` is free.
+ */
+export function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: Destination): void {
+  if (freeBytes === null || freeBytes >= minimumFreeBytes) return;
+  throw new Failure(
+    "disk_full",
+    `Cannot send to ${name}: ${gb(freeBytes)} GB are free there, ${gb(minimumFreeBytes)} GB must stay free`,
+    {
+      hint: "Make room there; the delivery goes on by itself. See minimum_free_space_gb.",
+    },
+  );
+}
+
+/** Whether a file that was delivered stands there: the place is the former one, whatever its device is called now. */
+export async function hasWitness(
+  session: Session,
+  { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<Ledger, "query"> },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const rows = ledger.query({
+    job: destination.job,
+    destination: destination.name,
+    states: ["delivered"],
+    sort: "delivered_at",
+    descending: true,
+    limit: WITNESSES,
+  });
+  if (rows.length === 0) return false;
+  const standings = await session.survey(rows.map(({ delivery }) => delivery.target), signal);
+  return rows.some(({ delivery }, index) => standings[index]?.bytes === delivery.source.size);
+}
+
+function otherDevice({ name, basePath }: Destination): Failure {
+  return new Failure(
+    "device_missing",
+    `Cannot send to ${name}: "${basePath}" is on another disk than before, and none of the delivered files is there`,
+    {
+      hint: `Mount the disk; the delivery goes on by itself. If the new disk is meant, run: image-transfer resume ${name}`,
+    },
+  );
+}
+
+function gb(bytes: number): string {
+  return (bytes / 1e9).toFixed(1);
+}

@@ -1,0 +1,158 @@
+/**
+ * Removes source files that are proven at all their destinations (I4, only where `delete_source` asks for it): the
+ * source is looked at again, and so is every destination, just before.
+ *
+ * @module
+ */
+import { dirname } from "@std/path";
+import { failureRecord } from "../domain/failure.ts";
+import type { Job } from "../domain/job.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+import { fingerprint, type SourceFile } from "../domain/source_file.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import { faultOf } from "../system/fault.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { crashPoint } from "./crash_point.ts";
+import type { Outbox } from "./outbox.ts";
+import type { OutboxSystem } from "./way.ts";
+
+/** What removing needs. */
+export interface RemovalTools {
+  readonly system: OutboxSystem;
+  readonly ledger: Pick<Ledger, "removable" | "markRemoved">;
+  readonly tell: Tell;
+}
+
+/** The removals of one job. */
+export interface SourceRemoval {
+  /** Removes what can be removed now; calls that overlap share one pass more. Never throws. */
+  pass(signal: AbortSignal): Promise<void>;
+}
+
+type Removable = ReturnType<Ledger["removable"]>[number];
+
+const AT_ONCE = 500;
+
+/** Source removal of one job; does nothing unless the job asks for it and every destination proves what it has. */
+export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools): SourceRemoval {
+  const names = job.destinations.map(({ name }) => name);
+  const allowed = job.deleteSource && job.destinations.length > 0 &&
+    job.destinations.every(({ verify }) => verify === "checksum");
+  let running: Promise<void> | null = null;
+  let again = false;
+
+  async function work(signal: AbortSignal): Promise<void> {
+    // Not asked about again in this pass.
+    const doubtful = new Set<number>();
+    while (!signal.aborted) {
+      const limit = AT_ONCE + doubtful.size;
+      const candidates = tools.ledger.removable(job.name, names, limit).filter(({ versionId }) => !doubtful.has(versionId));
+      if (candidates.length === 0) return;
+      const present = await presentEverywhere(candidates, signal);
+      const removed: number[] = [];
+      for (const candidate of candidates) {
+        // Whoever comes after this corridor may have other destinations.
+        if (signal.aborted) break;
+        if (present.has(candidate.versionId) && await removeOne(candidate, signal)) removed.push(candidate.versionId);
+        else doubtful.add(candidate.versionId);
+      }
+      if (removed.length > 0) tools.ledger.markRemoved(removed, tools.system.now());
+    }
+  }
+
+  /** Those of the candidates that every destination still has: by a cheap look, and by their hash where others may replace them. */
+  async function presentEverywhere(candidates: readonly Removable[], signal: AbortSignal): Promise<Set<number>> {
+    const missing = new Set<number>();
+    for (const outbox of outboxes) {
+      const here = candidates.map(({ deliveries }) =>
+        deliveries.find(({ destination }) => destination === outbox.destination.name)
+      );
+      const targets = here.map((delivery) => delivery?.target ?? "");
+      const standings = await outbox.survey(targets, signal);
+      const bytes = candidates.reduce((sum, { source }) => sum + source.size, 0);
+      // Images of one camera are all of one size: another file that was given this name would not be told by that.
+      const hashed = outbox.destination.onConflict === "overwrite" ? await outbox.digest(targets, bytes, signal) : undefined;
+      candidates.forEach((candidate, index) => {
+        const state = here[index]?.state;
+        const proven = state?.state === "delivered" ? state.receipt.sha256 : null;
+        const same = hashed === undefined || (proven !== null && hashed?.[index]?.sha256 === proven);
+        if (!same || proven === null || standings?.[index]?.bytes !== candidate.source.size) missing.add(candidate.versionId);
+      });
+    }
+    return new Set(candidates.map(({ versionId }) => versionId).filter((id) => !missing.has(id)));
+  }
+
+  /** True when the source is gone afterwards, by us or by somebody else. */
+  async function removeOne({ source, receipts }: Removable, signal: AbortSignal): Promise<boolean> {
+    try {
+      if (await tools.system.facts(source.absolutePath) === null) {
+        return await tools.system.followedFacts(job.watchPath) !== null;
+      }
+      // A ctime in whole seconds does not show what was written in the same second: so its bytes are read, which takes time.
+      if (!await isStill(source) || !await isProven(source, receipts, signal) || !await isStill(source)) return false;
+      await tools.system.remove(source.absolutePath);
+    } catch (error) {
+      if (signal.aborted || faultOf(error) === "not_found") return false;
+      tools.tell({
+        type: "notice",
+        level: "warning",
+        message: `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`,
+      });
+      return false;
+    }
+    crashPoint("after_source_removed", tools.system);
+    tools.tell({ type: "removed_source", job: job.name, path: source.path });
+    return true;
+  }
+
+  /** For all that its facts tell, it is the version that was delivered. */
+  async function isStill(source: SourceFile): Promise<boolean> {
+    const facts = await tools.system.facts(source.absolutePath);
+    const same = facts?.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
+    return same && await isInside(source);
+  }
+
+  /** Its bytes are what every destination has. */
+  async function isProven({ absolutePath }: SourceFile, receipts: Removable["receipts"], signal: AbortSignal): Promise<boolean> {
+    const { sha256 } = await tools.system.hash(absolutePath, signal);
+    return receipts.every((receipt) => receipt.sha256 === sha256);
+  }
+
+  /** No folder on the way has become a symlink: what was moved out of the watched folder is not ours to remove. */
+  async function isInside({ path, absolutePath }: SourceFile): Promise<boolean> {
+    const depth = path.split("/").length - 1;
+    let folder = absolutePath;
+    for (let level = 0; level < depth; level++) {
+      folder = dirname(folder);
+      if ((await tools.system.facts(folder))?.kind !== "folder") return false;
+    }
+    return true;
+  }
+
+  async function passes(signal: AbortSignal): Promise<void> {
+    do {
+      again = false;
+      try {
+        await work(signal);
+      } catch (error) {
+        tools.tell({
+          type: "notice",
+          level: "warning",
+          message: `Cannot remove delivered sources: ${failureRecord(error).message}`,
+        });
+      }
+    } while (again && !signal.aborted);
+  }
+
+  return {
+    async pass(signal) {
+      if (!allowed) return;
+      if (running) {
+        again = true;
+        return await running;
+      }
+      running = passes(signal).finally(() => running = null);
+      await running;
+    },
+  };
+}

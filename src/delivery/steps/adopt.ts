@@ -1,0 +1,121 @@
+/**
+ * Finds out what stands at the targets already. What is proven equal to its source is taken for delivered without
+ * being sent: after a crash, a lost answer, or a lost ledger.
+ *
+ * @module
+ */
+import { Failure, failureRecord } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { type Receipt, verify } from "../../domain/receipt.ts";
+import type { Standing } from "../../methods/method.ts";
+import { hashSources } from "./check_source.ts";
+import { decideExisting, worthHashing } from "./decide_existing.ts";
+import { refuseNamesakes } from "./folded_names.ts";
+import { guarded } from "../guarded.ts";
+import { asking, hashing } from "./prove.ts";
+import { giveUp, open, type Piece, type Way } from "../way.ts";
+
+/** One round for all targets, a second one only where a file of the same size is there. */
+export async function adoptExisting(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const asked = open(pieces);
+  if (asked.length === 0) return;
+  const standings = await guarded(asking(way), signal, (end) => way.session.survey(asked.map(targetOf), end));
+  const there = asked.map((piece, index) => ({ piece, standing: standings[index] ?? null })).filter(({ standing }) => standing);
+  if (there.length > 0) await decide(there, way, signal);
+}
+
+interface Occupied {
+  readonly piece: Piece;
+  readonly standing: Standing | null;
+}
+
+async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal): Promise<void> {
+  const alike = there.filter(({ piece, standing }) => worthHashing(standing, piece.delivery.source.size)).map(({ piece }) =>
+    piece
+  );
+  await hashSources(alike, way, signal);
+  const hashed = alike.filter((piece) => piece.sha256 !== null);
+  const digests = hashed.length === 0
+    ? []
+    : await guarded(hashing(hashed, way), signal, (end) => way.session.digest(hashed.map(targetOf), end));
+  const adopted: Adopted[] = [];
+  const foundOf = new Map(hashed.map((piece, index) => [piece, digests[index] ?? null]));
+
+  for (const { piece, standing } of there) {
+    if (piece.outcome !== null) continue;
+    const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
+    const target = printable(targetOf(piece));
+    const decision = decideExisting({ target, standing, found: foundOf.get(piece) ?? null, sent }, way.destination.onConflict);
+    if (standing?.identity !== undefined && standing.identity === piece.delivery.source.identity) {
+      giveUp(piece, itself(piece, way));
+    } else if (decision.decision === "adopt") {
+      adopted.push({ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) });
+    } else if (decision.decision === "refuse") {
+      const { code, message, hint } = decision.failure;
+      const what = `Cannot send "${printable(piece.delivery.source.path)}" to ${way.destination.name}`;
+      giveUp(piece, new Failure(code, `${what}: ${message}`, { hint }));
+    }
+  }
+  const same = new Set(adopted.map(({ piece }) => piece));
+  await refuseNamesakes(there.filter(({ piece }) => !same.has(piece)), way, signal);
+  await adopt(adopted, way, signal);
+}
+
+interface Adopted {
+  readonly piece: Piece;
+  readonly receipt: Receipt;
+}
+
+async function adopt(adopted: readonly Adopted[], way: Way, signal: AbortSignal): Promise<void> {
+  if (adopted.length === 0) return;
+  // Nobody knows whether it has reached the disk: whoever named it may have been cut off before.
+  const guard = { ...asking(way), what: `flush files at ${way.destination.name}` };
+  await guarded(guard, signal, (end) => way.session.flush(adopted.map(({ piece }) => targetOf(piece)), end));
+  for (const { piece, receipt } of adopted) piece.outcome = { receipt };
+}
+
+/**
+ * What is gone at its source may have arrived before: its publication's answer was lost, and then somebody removed the source.
+ * The remembered hash tells.
+ */
+export async function adoptGone(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const gone = pieces.filter(({ sha256, outcome }) =>
+    sha256 !== null && outcome !== null && "failure" in outcome && outcome.failure.code === "source_gone"
+  );
+  if (gone.length === 0) return;
+  try {
+    await adoptArrived(gone, way, signal);
+  } catch (error) {
+    // Nobody could be asked: it is not known that they did not arrive.
+    for (const piece of gone) piece.outcome = { failure: failureRecord(error) };
+    throw error;
+  }
+}
+
+async function adoptArrived(gone: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const standings = await guarded(asking(way), signal, (end) => way.session.survey(gone.map(targetOf), end));
+  const alike = gone.filter((piece, index) => worthHashing(standings[index] ?? null, piece.delivery.source.size));
+  if (alike.length === 0) return;
+  const digests = await guarded(hashing(alike, way), signal, (end) => way.session.digest(alike.map(targetOf), end));
+  const { onConflict } = way.destination;
+  const adopted = alike.flatMap((piece, index): Adopted[] => {
+    const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
+    const standing = { bytes: sent.bytes, kind: "file" as const };
+    const decision = decideExisting({ target: targetOf(piece), standing, found: digests[index] ?? null, sent }, onConflict);
+    if (decision.decision !== "adopt") return [];
+    return [{ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) }];
+  });
+  await adopt(adopted, way, signal);
+}
+
+/** A second name of the source is no copy: it would go, or be written into, with it. */
+function itself({ delivery }: Piece, way: Way): Failure {
+  const what = `Cannot send "${printable(delivery.source.path)}" to ${way.destination.name}`;
+  return new Failure("exists", `${what}: what has the name "${printable(delivery.target)}" there is the very same file`, {
+    hint: "Is remote_base_path another way into watch_path, or was a link made by hand? Correct the path, or remove the link.",
+  });
+}
+
+function targetOf(piece: Piece): string {
+  return piece.delivery.target;
+}

@@ -1,0 +1,157 @@
+/**
+ * Looks whether the sources of a batch are still the versions that were admitted, and reads their hashes.
+ *
+ * @module
+ */
+import { Failure, failureRecord } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { fingerprint, racyMs, racyUntil, type SourceFile } from "../../domain/source_file.ts";
+import { faultOf } from "../../system/fault.ts";
+import type { PathFacts } from "../../system/system.ts";
+import { inBatches } from "../../async/in_batches.ts";
+import { giveUp, open, type Piece, type Way } from "../way.ts";
+
+/** Checks the sources before anything is sent; those that are gone or changed are given up. */
+export async function checkSources(pieces: readonly Piece[], way: Way): Promise<void> {
+  await each(pieces, way, async (piece) => {
+    const facts = await factsOf(piece, way);
+    if (facts) piece.ctimeMs = facts.ctimeMs;
+  });
+}
+
+/**
+ * Checks the sources again after they were sent: the version must not have changed meanwhile. A changed ctime
+ * alone may only be a permission or another link: then the content decides.
+ */
+export async function recheckSources(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const doubtful: Piece[] = [];
+  await each(pieces, way, async (piece) => {
+    const facts = await factsOf(piece, way);
+    if (facts && facts.ctimeMs !== piece.ctimeMs) doubtful.push(piece);
+  });
+  for (const piece of open(doubtful)) {
+    try {
+      // Without a hash nothing tells whether only its rights changed: the next attempt finds it at rest.
+      if (piece.sha256 === null) throw changed(piece.delivery.source);
+      const again = await way.system.hash(piece.delivery.source.absolutePath, signal);
+      if (again.sha256 !== piece.sha256) throw changed(piece.delivery.source);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      giveUp(piece, sourceFailure(error, piece.delivery.source));
+    }
+  }
+}
+
+/** Reads the hashes of those sources that have none yet, and remembers them: small files side by side, large ones alone. */
+export async function hashSources(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const wanted = open(pieces).filter(({ sha256 }) => sha256 === null);
+  const isSmall = ({ delivery }: Piece) => delivery.source.size < SMALL_BYTES;
+  await inBatches(wanted.filter(isSmall), way.fileOperations, signal, (piece) => hashSource(piece, way, signal));
+  for (const piece of wanted) if (!isSmall(piece)) await hashSource(piece, way, signal);
+}
+
+async function hashSource(piece: Piece, way: Way, signal: AbortSignal): Promise<void> {
+  const { source } = piece.delivery;
+  try {
+    if (source.size >= LONG_READ_BYTES) await outlastRacy([piece], way, signal);
+    const readAt = way.system.now();
+    const digest = await way.system.hash(source.absolutePath, signal);
+    if (digest.bytes !== source.size) throw changed(source);
+    piece.sha256 = digest.sha256;
+    piece.readAt = readAt;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    giveUp(piece, sourceFailure(error, source));
+  }
+}
+
+/** Waits until a rewrite of any of these sources would show in its facts. For one that comes from the future it would show now. */
+export async function outlastRacy(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+  const now = way.system.now();
+  const waits = pieces.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
+  const longest = waits.reduce((most, ms) => Math.max(most, ms), 0);
+  if (longest > 0) await way.system.sleep(longest, signal);
+}
+
+const SMALL_BYTES = 1024 * 1024;
+/** Reading so much twice costs more than to begin a second later, beside the sending. */
+const LONG_READ_BYTES = 1024 * 1024 * 1024;
+
+/** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
+export async function confirmGone(pieces: readonly Piece[], way: Way): Promise<void> {
+  for (const piece of pieces) {
+    if (!piece.outcome || !("failure" in piece.outcome) || piece.outcome.failure.code !== "source_gone") continue;
+    const { source } = piece.delivery;
+    const isThere = async () => await way.sourceAway() || await way.system.facts(source.absolutePath) !== null;
+    // What cannot be looked at now is not known to be gone.
+    if (await isThere().catch(() => true)) piece.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
+  }
+}
+
+/** What an error of the file system means for a source file. */
+function sourceFailure(error: unknown, source: SourceFile): unknown {
+  if (error instanceof Failure) return error;
+  const fault = faultOf(error);
+  if (fault === "not_found") return gone(source);
+  if (fault === "other") return error;
+  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: ${REASONS[fault] ?? fault}`, {
+    hint: "Check the rights of the file and the health of the disk; it is tried again.",
+    cause: error,
+  });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  permission: "permission denied",
+  busy: "another program holds it",
+  io: "the disk reports an error",
+  too_many_open_files: "too many files are open",
+};
+
+async function factsOf(piece: Piece, way: Way): Promise<PathFacts | null> {
+  const { source } = piece.delivery;
+  const facts = await way.system.facts(source.absolutePath);
+  if (facts === null) {
+    if (!await way.sourceAway()) throw gone(source);
+    // The folder is at fault, not the file: wait for it without using up attempts.
+    piece.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
+    return null;
+  }
+  if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) throw changed(source);
+  return facts;
+}
+
+async function each(pieces: readonly Piece[], way: Way, check: (piece: Piece) => Promise<void>): Promise<void> {
+  const waiting = open(pieces);
+  const worker = async () => {
+    for (let piece = waiting.shift(); piece; piece = waiting.shift()) {
+      try {
+        await check(piece);
+      } catch (error) {
+        giveUp(piece, sourceFailure(error, piece.delivery.source));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(way.fileOperations, waiting.length) }, worker));
+}
+
+function folderMissing(source: SourceFile): Failure {
+  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: the watched folder is not there`, {
+    hint: "Bring the folder back (is its disk mounted?); the delivery goes on by itself.",
+  });
+}
+
+function gone(source: SourceFile): Failure {
+  return new Failure("source_gone", `Cannot send ${quoted(source)}: it is not there any more`, {
+    hint: "If it was moved or deleted on purpose, nothing is to be done; put it back and it is delivered.",
+  });
+}
+
+function changed(source: SourceFile): Failure {
+  return new Failure("source_changed", `Cannot send ${quoted(source)}: it changed after it was finished`, {
+    hint: "The new version is delivered when it is finished.",
+  });
+}
+
+function quoted(source: SourceFile): string {
+  return `"${printable(source.absolutePath)}"`;
+}

@@ -1,0 +1,66 @@
+/**
+ * What becomes of the delivered files of a destination when a person accepts another disk in place of the former one: what does not
+ * stand there is known to be gone, and is sent again where that was asked for.
+ *
+ * @module
+ */
+import type { Delivery } from "../domain/delivery.ts";
+import type { FormerFiles } from "../domain/destination_state.ts";
+import { fingerprint } from "../domain/source_file.ts";
+import type { Session } from "../methods/method.ts";
+import { guarded } from "./guarded.ts";
+import type { Office } from "./office.ts";
+import { asking } from "./steps/prove.ts";
+
+const AT_ONCE = 500;
+
+/** Looks for every delivered file, by its size. @throws {Failure} where the destination cannot be asked: then it is to be done again. */
+export async function takeStock(office: Office, session: Session, former: FormerFiles, signal: AbortSignal): Promise<void> {
+  const { job, destination, tools } = office;
+  const { ledger, system, tell } = tools;
+  const rows = ledger.each({ job: job.name, destination: destination.name, states: ["delivered"] });
+  const count = { delivered: 0, gone: 0, again: 0 };
+  for (;;) {
+    const some = take(AT_ONCE, rows);
+    if (some.length === 0) break;
+    const targets = some.map(({ target }) => target);
+    const guard = asking({ destination, system });
+    const standings = await guarded(guard, signal, (end) => session.survey(targets, end));
+    const gone = some.filter(({ source }, index) => standings[index]?.bytes !== source.size);
+    ledger.markGone(gone.map(({ id }) => id), ANOTHER_DISK, system.now());
+    count.delivered += some.length;
+    count.gone += gone.length;
+  }
+  if (former === "send_again") count.again = await sendAgain(office);
+  if (count.gone === 0 && count.again === 0) return;
+  const what = former === "send_again" ? `${count.again} are sent again` : "they are not sent again";
+  const message = `Another disk was accepted for ${destination.name}: ` +
+    `${count.gone} of ${count.delivered} delivered files are not on it; ${what}`;
+  tell({ type: "notice", level: "warning", message });
+}
+
+/** Queues what is known to be gone, where its source is still the file that was delivered; returns how many. */
+export async function sendAgain({ job, destination, tools, sourceAway }: Office): Promise<number> {
+  const { ledger, system } = tools;
+  const gone = ledger.query({ job: job.name, destination: destination.name, gone: true }).map(({ delivery }) => delivery);
+  // Where the folder is away nothing is known of its files.
+  const away = await sourceAway();
+  const chosen: number[] = [];
+  for (const { id, source } of gone) {
+    const facts = away ? null : await system.facts(source.absolutePath);
+    if (away || (facts?.kind === "file" && fingerprint(facts) === fingerprint(source))) chosen.push(id);
+  }
+  return ledger.sendAgain(chosen, system.now()).length;
+}
+
+function take(most: number, rows: Iterator<{ readonly delivery: Delivery }>): Delivery[] {
+  const taken: Delivery[] = [];
+  while (taken.length < most) {
+    const row = rows.next();
+    if (row.done) break;
+    taken.push(row.value.delivery);
+  }
+  return taken;
+}
+
+const ANOTHER_DISK = "It is not there any more: another disk was accepted in place of the one that has it";

@@ -1,0 +1,110 @@
+/**
+ * What a batch needs on its way through the corridor, and what is known of each file on that way.
+ *
+ * @module
+ */
+import type { Delivery } from "../domain/delivery.ts";
+import { type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Receipt } from "../domain/receipt.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Session } from "../methods/method.ts";
+import type { System } from "../system/system.ts";
+import type { Attempts } from "./attempts.ts";
+import type { Semaphore } from "../async/semaphore.ts";
+import type { Underway } from "./underway.ts";
+
+/** The parts of the system that the outbox uses. */
+export type OutboxSystem = Pick<
+  System,
+  "now" | "monotonic" | "sleep" | "random" | "facts" | "followedFacts" | "hash" | "remove" | "env" | "crash"
+>;
+
+/** An open session with all that belongs to it. */
+export interface Way {
+  readonly destination: Destination;
+  /** Whether the watched folder is away: files are only gone if it is there. */
+  readonly sourceAway: () => Promise<boolean>;
+  readonly session: Session;
+  readonly system: OutboxSystem;
+  readonly ledger: Ledger;
+  readonly tell: Tell;
+  readonly stagingRoot: string;
+  readonly attempts: Attempts;
+  readonly underway: Underway;
+  /** Places to send at this destination. */
+  readonly lanes: Semaphore;
+  /** This destination's place among those that are sent to at once. */
+  readonly slots: Semaphore;
+  /** Names that batches in hand are to give, by their `nameKey`; kept with `on_conflict: overwrite` only. */
+  readonly names: Map<string, string>;
+  /** Most file operations at once. */
+  readonly fileOperations: number;
+  /** The run ends when all is done: what cannot be settled is given up instead of kept for later. */
+  readonly once: boolean;
+  /** Whether the outbox has been asked to end. */
+  stopping(): boolean;
+  /** Bytes that may still be sent before too little stays free there; null = not known. */
+  roomBytes(): number | null;
+  /** Called when bytes really moved: the destination works. */
+  moved(): void;
+  /** Called when a source was rewritten under the same time while it was sent: it must be looked at again. */
+  doubted(): void;
+}
+
+/** A delivery on its way. `outcome` is set when its fate is known; the steps skip it from then on. */
+export interface Piece {
+  readonly delivery: Delivery;
+  /** Its staging name. */
+  staged: string;
+  /** SHA-256 of the source's bytes, once known. */
+  sha256: string | null;
+  /** When that was begun to be read in this attempt, milliseconds since 1970 UTC; null where it was not, or is remembered. */
+  readAt: number | null;
+  /** The source's ctime when the attempt began. */
+  ctimeMs: number;
+  receipt: Receipt | null;
+  outcome: Outcome | null;
+}
+
+/** `counts: false` where neither the file nor the destination is at fault: no attempt is used up. */
+export type Outcome = { readonly receipt: Receipt } | { readonly failure: FailureRecord; readonly counts?: false };
+
+/** The pieces whose fate is open. */
+export function open(pieces: readonly Piece[]): Piece[] {
+  return pieces.filter((piece) => piece.outcome === null);
+}
+
+/** Settles a piece's fate as failed; nothing happens if its fate is known already. */
+export function giveUp(piece: Piece, thrown: unknown): void {
+  piece.outcome ??= { failure: failureRecord(thrown) };
+}
+
+/** A delivery at the beginning of its way. */
+export function pieceOf(delivery: Delivery, attempt: string, way: Pick<Way, "stagingRoot" | "ledger">): Piece {
+  return {
+    delivery,
+    staged: stagedName(way.stagingRoot, attempt, delivery),
+    // After a failure of its own the remembered hash may be the culprit: read again.
+    sha256: delivery.attempts === 0 ? remembered(delivery, way.ledger) : null,
+    readAt: null,
+    ctimeMs: delivery.source.ctimeMs,
+    receipt: null,
+    outcome: null,
+  };
+}
+
+/** What is in hand must come to its end also while the ledger cannot be read: then the source is. */
+function remembered(delivery: Delivery, ledger: Pick<Ledger, "hashOf">): string | null {
+  try {
+    return ledger.hashOf(delivery);
+  } catch {
+    return null;
+  }
+}
+
+/** `<staging root>/<attempt>/<id>`: found again after a crash by the ledger alone, whatever the file's own name is. */
+export function stagedName(stagingRoot: string, attempt: string, delivery: Pick<Delivery, "id">): string {
+  return `${stagingRoot}/${attempt}/${delivery.id}`;
+}

@@ -1,0 +1,66 @@
+/**
+ * The folders on this side for links and batch files, and for whole files. The former in memory where the system offers
+ * that: a batch makes a link for every file, and on a disk that is being flushed each of them waits. The latter on the disk
+ * of the state directory: memory is too small for images.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { faultOf } from "../system/fault.ts";
+import type { System } from "../system/system.ts";
+import { unusableState } from "../system/files/state_lock.ts";
+
+/** Absolute paths; both folders are removed when it is disposed of. */
+export interface WorkFolder extends AsyncDisposable {
+  readonly path: string;
+  /** For whole files; made by whoever needs it. */
+  readonly spoolPath: string;
+}
+
+type WorkSystem = Pick<System, "platform" | "followedFacts" | "list" | "removeTree" | "makeFolder" | "random">;
+
+/** Where Linux keeps files in memory, for every account. */
+const MEMORY = "/dev/shm";
+
+/**
+ * Makes the folder, empty (the one for whole files is not made, it may be the same), and removes what a former process left. `instance` is the ledger's name: only one process has it.
+ *
+ * @throws {Failure} `configuration` where not even the state directory can be used.
+ */
+export async function workFolder(stateDirectory: string, instance: string, system: WorkSystem): Promise<WorkFolder> {
+  const spoolPath = join(stateDirectory, "work");
+  const path = await inMemory(instance, system) ?? spoolPath;
+  try {
+    await system.removeTree(spoolPath);
+    if (path === spoolPath) await system.makeFolder(spoolPath, 0o700);
+  } catch (cause) {
+    throw unusableState(stateDirectory, cause);
+  }
+  return {
+    path,
+    spoolPath,
+    async [Symbol.asyncDispose]() {
+      await system.removeTree(path);
+      await system.removeTree(spoolPath);
+    },
+  };
+}
+
+async function inMemory(instance: string, system: WorkSystem): Promise<string | null> {
+  if (system.platform !== "linux") return null;
+  const prefix = `image-transfer-${instance}-`;
+  try {
+    if ((await system.followedFacts(MEMORY))?.kind !== "folder") return null;
+    const { entries } = await system.list(MEMORY);
+    for (const { name } of entries) if (name.startsWith(prefix)) await system.removeTree(`${MEMORY}/${name}`);
+    // Everybody may write there: a name that nobody can guess belongs to us.
+    const chance = Array.from({ length: 3 }, () => Math.floor(system.random() * 2 ** 32).toString(36)).join("");
+    const path = `${MEMORY}/${prefix}${chance}`;
+    await system.makeFolder(path, 0o700);
+    return path;
+  } catch (error) {
+    // Forbidden, read-only, full: the state directory does as well.
+    if (faultOf(error) === "other") throw error;
+    return null;
+  }
+}

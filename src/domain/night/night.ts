@@ -1,0 +1,101 @@
+/**
+ * The observing night that a moment belongs to. A night has the date of its evening: it begins at the
+ * rollover (local noon unless configured) and lasts until the next one.
+ *
+ * @module
+ */
+import { Failure } from "../failure.ts";
+import type { NightRule } from "../job.ts";
+
+/**
+ * The night of a moment (milliseconds since 1970 UTC) as `YYYYMMDD`. Moments outside the years 1 to 9999, and what is
+ * no number, are taken as the nearest end, so that a broken file time never stops a file.
+ *
+ * @throws {Failure} `configuration` when the rule's time zone or rollover is none.
+ */
+export function observingNight(atMs: number, rule: NightRule): string {
+  const rollover = rolloverMinutes(rule.rollover);
+  if (rollover === null) {
+    throw new Failure("configuration", `Cannot tell the night: "${rule.rollover}" is no time of day`, {
+      hint: "Write night_rollover as HH:MM, for example 12:00.",
+    });
+  }
+  const local = localTime(clamp(atMs), rule);
+  // Setting the clock's reading back, not the moment: so the change to and from summer time does no harm.
+  const evening = new Date(Math.max(local - rollover * MINUTE, EARLIEST));
+  const digits = (value: number, width: number) => String(value).padStart(width, "0");
+  return digits(evening.getUTCFullYear(), 4) + digits(evening.getUTCMonth() + 1, 2) + digits(evening.getUTCDate(), 2);
+}
+
+/** True where `Intl` knows the time zone, e.g. `Europe/Berlin`. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return clockOf(name) !== undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+/** Minutes after midnight of `HH:MM` (24 hours); null where it is no time of day. */
+export function rolloverMinutes(text: string): number | null {
+  const match = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(text);
+  return match ? Number(match[1]) * 60 + Number(match[2]) : null;
+}
+
+/** What a clock at the site shows, as if it were UTC. */
+function localTime(atMs: number, rule: NightRule): number {
+  if (rule.siteLongitude !== null) return Math.floor(atMs) + Math.floor(rule.siteLongitude * MS_PER_DEGREE);
+  if (rule.timezone === null) return atMs - new Date(atMs).getTimezoneOffset() * MINUTE;
+  let clock: Intl.DateTimeFormat;
+  try {
+    clock = clockOf(rule.timezone);
+  } catch (cause) {
+    throw new Failure("configuration", `Cannot tell the night: "${rule.timezone}" is no time zone known here`, {
+      hint: "Write night_timezone as a name of the IANA list, for example Europe/Berlin or Pacific/Honolulu.",
+      cause,
+    });
+  }
+  const parts = new Map(clock.formatToParts(atMs).map((part) => [part.type, Number(part.value)]));
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? 0;
+  const shown = new Date(0);
+  shown.setUTCFullYear(part("year"), part("month") - 1, part("day"));
+  shown.setUTCHours(part("hour"), part("minute"), part("second"));
+  return shown.getTime();
+}
+
+// Making one takes far longer than asking it, and a backlog asks a hundred thousand times.
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+function clockOf(timeZone: string): Intl.DateTimeFormat {
+  let clock = clocks.get(timeZone);
+  if (clock === undefined) {
+    clock = new Intl.DateTimeFormat("en-US", {
+      timeZone,
+      calendar: "gregory",
+      numberingSystem: "latn",
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
+    clocks.set(timeZone, clock);
+  }
+  return clock;
+}
+
+function clamp(atMs: number): number {
+  // Two days inside the ends, so that no time zone leads out of them.
+  if (Number.isNaN(atMs)) return EARLIEST + 2 * DAY;
+  return Math.min(Math.max(atMs, EARLIEST + 2 * DAY), LATEST - 2 * DAY);
+}
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+/** The sun moves 15 degrees an hour: four minutes a degree. */
+const MS_PER_DEGREE = 4 * MINUTE;
+const EARLIEST = Date.parse("0001-01-01T00:00:00Z");
+const LATEST = Date.parse("9999-12-31T23:59:59Z");

@@ -1,0 +1,149 @@
+/**
+ * The log: one stream of events and notices to a rotating file and the console. A log that cannot be written is
+ * said on the console, once in a while, and never stops a delivery.
+ *
+ * @module
+ */
+import { getRotatingFileSink } from "@logtape/file";
+import { configure, dispose, getLogger, type LogRecord, type Sink } from "@logtape/logtape";
+import { join } from "@std/path";
+import { reasonOf } from "../domain/names/reason.ts";
+import type { LogSettings } from "../domain/settings.ts";
+import type { TransferEvent } from "../domain/transfer_event.ts";
+import type { System } from "../system/system.ts";
+import { type LogLine, logLine } from "./log_line.ts";
+import { jsonLine, prettyLine, textLine } from "./log_text.ts";
+
+/** Where lines for people go. */
+export interface ConsoleDoor {
+  write(text: string): void;
+  /** Colours and bars, for a terminal. */
+  readonly pretty: boolean;
+}
+
+/**
+ * One for the process, as LogTape has one configuration: a second one takes the place of the first. Disposing of it writes what
+ * waits.
+ */
+export interface Log extends AsyncDisposable {
+  /** Listens to the event stream. */
+  listen(event: TransferEvent): void;
+  /** For what is no event. */
+  write(line: LogLine): void;
+}
+
+/** Opens the log. Where its folder cannot be made or the file not opened, `trouble` is told and the console alone goes on. */
+export async function openLog(
+  settings: LogSettings,
+  door: ConsoleDoor | null,
+  system: Pick<System, "makeFolder" | "sleep">,
+  trouble: (message: string) => void,
+): Promise<Log> {
+  const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble) };
+  if (door) sinks.console = consoleSink(settings, door);
+  const file = await fileSink(settings, system, trouble);
+  if (file) sinks.file = file;
+  await configure({
+    reset: true,
+    sinks,
+    loggers: [
+      {
+        category: ["image-transfer"],
+        sinks: Object.keys(sinks).filter((name) => name !== "trouble"),
+        lowestLevel: settings.level,
+      },
+      { category: ["logtape", "meta"], sinks: ["trouble"], lowestLevel: "warning" },
+    ],
+  });
+  const logger = getLogger(["image-transfer"]);
+  const write = (line: LogLine): void => {
+    // LogTape reads braces in a message as placeholders; names may hold any.
+    const message = line.message.replaceAll("{", "{{").replaceAll("}", "}}");
+    logger[line.level](message, { ...line.fields, ...(line.error === undefined ? {} : { error: line.error }) });
+  };
+  return {
+    write,
+    listen(event) {
+      const line = logLine(event);
+      if (line) write(line);
+    },
+    [Symbol.asyncDispose]: () => dispose(),
+  };
+}
+
+function consoleSink(settings: LogSettings, door: ConsoleDoor): Sink {
+  const format = settings.format === "json" ? jsonLine : door.pretty ? prettyLine : textOf(settings);
+  return (record: LogRecord) => door.write(format(record));
+}
+
+function textOf({ namesDestinations }: LogSettings): (record: LogRecord) => string {
+  return (record) => textLine(record, namesDestinations);
+}
+
+async function fileSink(
+  settings: LogSettings,
+  system: Pick<System, "makeFolder" | "sleep">,
+  trouble: (message: string) => void,
+): Promise<Sink | null> {
+  try {
+    await system.makeFolder(settings.directory);
+    const sink = getRotatingFileSink(fileOf(settings), {
+      formatter: settings.format === "json" ? jsonLine : textOf(settings),
+      maxSize: settings.maxBytes,
+      maxFiles: settings.backupCount,
+      nonBlocking: true,
+      // Writes what it is handed at once, without a timer of its own.
+      bufferSize: 1,
+      flushInterval: 0,
+    });
+    return gathered(sink, system);
+  } catch (error) {
+    trouble(`${cannotWrite(settings, error)}. Set log_directory to a folder that this account may write.`);
+    return null;
+  }
+}
+
+/** Hands lines on together, a moment after the first of them: every write is flushed. An idle night has no timer that wakes the processor. */
+function gathered(sink: Sink & (Disposable | AsyncDisposable), clock: Pick<System, "sleep">): Sink & AsyncDisposable {
+  let waiting: LogRecord[] = [];
+  const end = new AbortController();
+  const handOn = () => {
+    const records = waiting;
+    waiting = [];
+    records.forEach(sink);
+  };
+  const gather = (record: LogRecord) => {
+    waiting.push(record);
+    if (waiting.length === 1) void clock.sleep(GATHER_MS, end.signal).then(handOn);
+    else if (waiting.length >= MOST_GATHERED) handOn();
+  };
+  return Object.assign(gather, {
+    async [Symbol.asyncDispose]() {
+      await using _sink = sink;
+      end.abort();
+      handOn();
+    },
+  });
+}
+
+/** Hears from LogTape that lines did not reach the file (its disk is full, say): said at once, then now and then. */
+function troubleSink(settings: LogSettings, trouble: (message: string) => void): Sink {
+  let toldAt = -Infinity;
+  return ({ timestamp, properties }) => {
+    if (timestamp - toldAt < TELL_AGAIN_MS) return;
+    toldAt = timestamp;
+    trouble(`${cannotWrite(settings, properties["error"])}. Delivery goes on; image-transfer history knows what the log lacks.`);
+  };
+}
+
+function cannotWrite(settings: LogSettings, error: unknown): string {
+  return `Cannot write the log file "${fileOf(settings)}": ${reasonOf(error)}`;
+}
+
+function fileOf(settings: LogSettings): string {
+  return join(settings.directory, settings.file);
+}
+
+const GATHER_MS = 500;
+const MOST_GATHERED = 500;
+const TELL_AGAIN_MS = 10 * 60_000;

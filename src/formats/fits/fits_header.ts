@@ -1,0 +1,80 @@
+/**
+ * Reads a FITS header up to its END card, whatever else its bytes are, in bounded memory.
+ *
+ * @module
+ */
+import { CARD_BYTES, type CardValue, parseCard } from "./fits_card.ts";
+import { latin1, type WindowReader } from "../range_window.ts";
+
+/** The keywords of a header with their values; of a keyword that stands twice, the first, as astropy and cfitsio take it. */
+export type Header = ReadonlyMap<string, CardValue>;
+
+/** Everything in FITS comes in blocks of this many bytes. */
+export const BLOCK_BYTES = 2880;
+
+/** A header longer than this is taken for none: the longest real ones have a tenth of it. */
+export const MAX_HEADER_BYTES = 16 * 1024 * 1024;
+
+/** How far the header at an offset could be read. */
+export type HeaderReading =
+  /** `bytes` is the length up to and with END, without the blanks that fill the block. */
+  | { readonly found: "header"; readonly header: Header; readonly bytes: number }
+  /** The file ends, or has unwritten bytes, before END. */
+  | { readonly found: "cut" }
+  /** No END within {@linkcode MAX_HEADER_BYTES}. */
+  | { readonly found: "endless" };
+
+/** Reads the header that begins at `offset`. */
+export async function readHeader(window: WindowReader, offset: number): Promise<HeaderReading> {
+  const header = new Map<string, CardValue>();
+  let continued: string | null = null;
+  for (let at = 0; at < MAX_HEADER_BYTES; at += BLOCK_BYTES) {
+    const block = (await window(offset + at, BLOCK_BYTES)).subarray(0, BLOCK_BYTES);
+    for (let line = 0; line < BLOCK_BYTES; line += CARD_BYTES) {
+      // Less than a card: the file ends here. A zero is no character of a header: reserved and not yet written.
+      if (line + CARD_BYTES > block.length || block[line] === 0) return { found: "cut" };
+      const text = latin1(block.subarray(line, line + CARD_BYTES));
+      if (END.test(text)) return { found: "header", header: readable(header), bytes: at + line + CARD_BYTES };
+      const { keyword, value } = parseCard(text);
+      if (keyword === "CONTINUE") {
+        continued = extend(header, continued, value);
+      } else if (value !== undefined && !header.has(keyword)) {
+        header.set(keyword, value);
+        continued = keyword;
+      } else {
+        continued = null;
+      }
+    }
+  }
+  return { found: "endless" };
+}
+
+/** Appends to a string that ends in `&` (§4.2.1.2); answers the keyword that may go on. */
+function extend(header: Map<string, CardValue>, keyword: string | null, more: CardValue | undefined): string | null {
+  const before = keyword === null ? undefined : header.get(keyword);
+  if (keyword === null || typeof before !== "string" || !before.endsWith("&") || typeof more !== "string") return null;
+  if (before.length > MAX_STRING) return null;
+  header.set(keyword, before.slice(0, -1) + more);
+  return keyword;
+}
+
+/** FITS knows ASCII only; programs write UTF-8 all the same, and some Latin-1. */
+function readable(header: Map<string, CardValue>): Header {
+  for (const [keyword, value] of header) {
+    if (typeof value !== "string" || !/[\x80-\xff]/.test(value)) continue;
+    header.set(keyword, fromUtf8(value) ?? value);
+  }
+  return header;
+}
+
+function fromUtf8(text: string): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+  } catch {
+    return null;
+  }
+}
+
+/** Nobody reads on; and joining without end takes time that grows with its square. */
+const MAX_STRING = 65_536;
+const END = /^END {77}$/;

@@ -1,0 +1,140 @@
+/**
+ * gzip (RFC 1952): finished when every member decompresses to its end with length and CRC right. Reads the
+ * whole file, holding some hundred kilobytes. What is inside is not looked at: the end of the gzip is the end.
+ *
+ * @module
+ */
+import { crc32, createInflateRaw } from "node:zlib";
+import type { Format, RangeReader, Verdict } from "../format.ts";
+import { gzipHeaderLength } from "./gzip_header.ts";
+import { isBlank, windowed, type WindowReader } from "../range_window.ts";
+
+/** `.gz`: the only format whose verdict can be `corrupt`, by its own CRC. */
+export const gzip: Format = {
+  name: "gzip",
+  claims: (name) => name.endsWith(".gz"),
+  inspect: decompress,
+};
+
+async function decompress(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
+  const window = windowed(read, size, WINDOW_BYTES);
+  const opening = (await window(0, 2)).subarray(0, WINDOW_BYTES);
+  if (size === 0) return short("the file is empty");
+  if (isBlank(opening)) return short("the file begins with zeros: nothing is written yet");
+  if (!beginsMember(opening)) return { verdict: "undeclared", warning: "it does not begin as gzip does" };
+
+  let offset = 0;
+  while (true) {
+    const member = await readMember(window, offset, size, signal);
+    if (member.found === "cut") return short("the compressed data ends early");
+    if (member.found === "corrupt") {
+      return await endIsBlank(read, size) ? short("the end is not written yet") : corrupt(member.reason);
+    }
+    offset = member.end;
+    if (offset === size) return { verdict: "reached", declaredBytes: offset };
+    if (beginsMember(await window(offset, 2))) continue;
+    // Zeros behind the last member fill up tape blocks and sectors: gzip itself allows them.
+    if (await restIsBlank(window, offset, size, signal)) return { verdict: "reached", declaredBytes: offset };
+    return { verdict: "reached", declaredBytes: offset, warning: `${size - offset} bytes follow the compressed data` };
+  }
+}
+
+type Member =
+  | { readonly found: "member"; readonly end: number }
+  | { readonly found: "cut" }
+  | { readonly found: "corrupt"; readonly reason: string };
+
+async function readMember(window: WindowReader, offset: number, size: number, signal: AbortSignal): Promise<Member> {
+  const header = await gzipHeaderLength(window, offset, size);
+  if (typeof header !== "number") return header;
+  const data = await inflate(window, offset + header, size, signal);
+  if (data.found !== "data") return data;
+  const trailer = await window(data.end, 8);
+  if (trailer.length < 8) return { found: "cut" };
+  const view = new DataView(trailer.buffer, trailer.byteOffset, 8);
+  if (view.getUint32(0, true) !== data.crc) return { found: "corrupt", reason: "the CRC of the compressed data is wrong" };
+  if (view.getUint32(4, true) !== data.bytes % 0x1_0000_0000) {
+    return { found: "corrupt", reason: "the compressed data has the wrong length" };
+  }
+  return { found: "member", end: data.end + 8 };
+}
+
+type Inflated = Exclude<Member, { found: "member" }> | {
+  readonly found: "data";
+  readonly end: number;
+  readonly crc: number;
+  readonly bytes: number;
+};
+
+/** Decompresses from `start` until the deflate stream says that it ends; the output is counted and dropped. */
+async function inflate(window: WindowReader, start: number, size: number, signal: AbortSignal): Promise<Inflated> {
+  const inflater = createInflateRaw({ chunkSize: PIECE_BYTES });
+  let crc = 0;
+  let bytes = 0;
+  let over: "end" | { code?: string; message: string } | null = null;
+  const ended = new Promise<void>((resolve) => {
+    const finish = (how: typeof over) => {
+      over ??= how;
+      resolve();
+    };
+    inflater.on("end", () => finish("end"));
+    inflater.on("error", finish);
+  });
+  inflater.on("data", (piece: Uint8Array) => {
+    crc = crc32(piece, crc);
+    bytes += piece.length;
+  });
+  const state = () => over;
+  try {
+    let offset = start;
+    while (state() === null && offset < size) {
+      signal.throwIfAborted();
+      const piece = (await window(offset, 1)).slice(0, PIECE_BYTES);
+      if (piece.length === 0) break;
+      offset += piece.length;
+      // After its end the stream takes nothing more and never calls back.
+      await Promise.race([new Promise((resolve) => inflater.write(piece, resolve)), ended]);
+    }
+    inflater.end();
+    await ended;
+  } finally {
+    inflater.destroy();
+  }
+  const outcome = state();
+  if (outcome === "end") return { found: "data", end: start + inflater.bytesWritten, crc, bytes };
+  if (outcome?.code === "Z_BUF_ERROR") return { found: "cut" };
+  return { found: "corrupt", reason: `the compressed data is damaged (${outcome?.message ?? "unknown"})` };
+}
+
+function beginsMember(bytes: Uint8Array): boolean {
+  // One byte alone: the second is still to come.
+  return bytes[0] === 0x1f && (bytes.length === 1 || bytes[1] === 0x8b);
+}
+
+/** True where the file was made long in advance and its end is still empty. */
+async function endIsBlank(read: RangeReader, size: number): Promise<boolean> {
+  const length = Math.min(16, size);
+  return isBlank(await read(size - length, length));
+}
+
+async function restIsBlank(window: WindowReader, from: number, size: number, signal: AbortSignal): Promise<boolean> {
+  for (let offset = from; offset < size;) {
+    signal.throwIfAborted();
+    const piece = await window(offset, 1);
+    if (piece.length === 0) return true;
+    if (!isBlank(piece)) return false;
+    offset += piece.length;
+  }
+  return true;
+}
+
+function short(reason: string): Verdict {
+  return { verdict: "short", declaredBytes: null, reason };
+}
+
+function corrupt(reason: string): Verdict {
+  return { verdict: "corrupt", reason };
+}
+
+const WINDOW_BYTES = 256 * 1024;
+const PIECE_BYTES = 64 * 1024;

@@ -1,0 +1,64 @@
+/**
+ * TIFF 6.0 and BigTIFF: the end of the last directory, value, strip or tile that the directories tell of.
+ * Programs write the directory last or first; either way the length is declared once it is there.
+ *
+ * @module
+ */
+import type { Format, RangeReader, Verdict } from "../format.ts";
+import { isBlank, windowed } from "../range_window.ts";
+import { readDirectory, type TiffFile, type TiffKind, tiffKind } from "./tiff_directory.ts";
+
+/** `.tif`, `.tiff`: short until the end of all that the directories point to is there. */
+export const tiff: Format = {
+  name: "TIFF",
+  claims: (name) => /\.tiff?$/.test(name),
+  inspect: declaredLength,
+};
+
+async function declaredLength(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
+  const window = windowed(read, size, WINDOW_BYTES);
+  const opening = (await window(0, 16)).slice(0, 16);
+  if (isBlank(opening)) {
+    return short(null, size === 0 ? "the file is empty" : "the file begins with zeros: its header is not written yet");
+  }
+  const kind = tiffKind(opening);
+  if (kind === "cut") return short(null, "the header is not complete");
+  if (kind === null) return { verdict: "undeclared", warning: "it does not begin as TIFF does" };
+  return await followDirectories(kind, { window, size, signal, budget: { valuesLeft: MAX_VALUES } });
+}
+
+async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdict> {
+  const { size, signal } = file;
+  if (kind.firstDirectory === 0) return short(null, UNWRITTEN);
+  const waiting = [kind.firstDirectory];
+  const seen = new Set(waiting);
+  let end = 0;
+  while (waiting.length > 0) {
+    const offset = waiting.pop()!;
+    signal.throwIfAborted();
+    const directory = await readDirectory(kind, offset, file);
+    if (directory.found === "strange") return { verdict: "undeclared", warning: directory.problem };
+    end = Math.max(end, directory.end);
+    if (directory.found === "cut" && directory.end <= size) return short(null, UNWRITTEN);
+    if (directory.found === "cut") return short(end, `it declares at least ${end} bytes, ${size} are there`);
+    for (const next of directory.next) {
+      if (next === 0 || seen.has(next)) continue;
+      if (seen.size >= MAX_DIRECTORIES) {
+        return { verdict: "undeclared", warning: `it has more than ${MAX_DIRECTORIES} directories` };
+      }
+      seen.add(next);
+      waiting.push(next);
+    }
+  }
+  if (size < end) return short(end, `it declares ${end} bytes, ${size} are there`);
+  return { verdict: "reached", declaredBytes: end };
+}
+
+function short(declaredBytes: number | null, reason: string): Verdict {
+  return { verdict: "short", declaredBytes, reason };
+}
+
+const UNWRITTEN = "its directory is not written yet";
+const WINDOW_BYTES = 64 * 1024;
+const MAX_DIRECTORIES = 65_536;
+const MAX_VALUES = 4_000_000;

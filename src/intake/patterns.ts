@@ -1,0 +1,104 @@
+/**
+ * Which files of a watched folder count. Case does not matter. A pattern without a slash is held against the
+ * name (an exclude pattern also against every folder on the way), one with a slash against the path from the
+ * watched folder. Our own `.image-transfer-*` folders never count.
+ *
+ * @module
+ */
+import picomatch from "picomatch";
+import type { Job } from "../domain/job.ts";
+import { nightFolder } from "../domain/night/night_folder.ts";
+import { isMarker } from "./settle/marker.ts";
+
+/** Paths are relative to the watched folder, `/` between the parts. */
+export interface Patterns {
+  /** Whether a file with this path is to be delivered. */
+  wants(path: string): boolean;
+  /** Whether anything below this folder may be wanted; `""` is the watched folder itself. */
+  enters(folder: string): boolean;
+}
+
+type Wanting = Pick<
+  Job,
+  "filePatterns" | "excludePatterns" | "ignoreHiddenFiles" | "recursive" | "completeness" | "marker" | "nightFolder"
+>;
+
+/** The patterns of a job, compiled. */
+export function patternsOf(job: Wanting): Patterns {
+  const patterns = patternsBelow(job);
+  if (job.nightFolder === undefined) return patterns;
+  const nights = nightFolder(job.nightFolder);
+  return {
+    wants(path) {
+      const found = nights.locate(path);
+      return found !== null && patterns.wants(found.path);
+    },
+    enters(folder) {
+      if (nights.leadsThere(folder)) return true;
+      const found = nights.locate(`${folder}/.`);
+      return found !== null && patterns.enters(folderOf(found.path));
+    },
+  };
+}
+
+/** How deep a job's folder must be listed. */
+export function isDeep({ recursive, nightFolder }: Pick<Job, "recursive" | "nightFolder">): boolean {
+  return recursive || nightFolder !== undefined;
+}
+
+function patternsBelow(job: Wanting): Patterns {
+  const included = matcher(job.filePatterns);
+  const excluded = matcher(job.excludePatterns);
+  const entered = new Map<string, boolean>();
+
+  const passes = (path: string) =>
+    !isOurs(lastPart(path)) && !(job.ignoreHiddenFiles && lastPart(path).startsWith(".")) && !excluded(path);
+
+  const enters = (folder: string): boolean => {
+    if (folder === "") return true;
+    if (!job.recursive) return false;
+    const known = entered.get(folder);
+    if (known !== undefined) return known;
+    if (entered.size >= MOST_FOLDERS) entered.clear();
+    const answer = passes(folder) && !excluded(folder + "/") && enters(folderOf(folder));
+    entered.set(folder, answer);
+    return answer;
+  };
+
+  return {
+    enters,
+    wants: (path) =>
+      included(path) && passes(path) && !(job.completeness === "marker" && isMarker(lastPart(path), job.marker)) &&
+      enters(folderOf(path)),
+  };
+}
+
+/** The folder part of a relative path; `""` where there is none. */
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : path.slice(0, slash);
+}
+
+/** The last part of a relative path. */
+export function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Whether a folder of this name is one of our staging folders. */
+function isOurs(name: string): boolean {
+  return name.startsWith(".image-transfer-");
+}
+
+function matcher(patterns: readonly string[]): (path: string) => boolean {
+  const byName = compiled(patterns.filter((pattern) => !pattern.includes("/")));
+  const byPath = compiled(patterns.filter((pattern) => pattern.includes("/")).map((pattern) => pattern.replace(/^\.?\//, "")));
+  return (path) => byName(lastPart(path)) || byPath(path);
+}
+
+function compiled(patterns: readonly string[]): (text: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  return picomatch([...patterns], { nocase: true, dot: true, windows: false });
+}
+
+/** Answers for folders are remembered for this many, so that a huge tree costs no memory. */
+const MOST_FOLDERS = 10_000;

@@ -1,0 +1,162 @@
+/**
+ * A file that is not settled yet, as it was seen so far. Each look makes a new candidate from the former one;
+ * what was learnt of the content and of the writer holds for one version only and goes with it.
+ *
+ * @module
+ */
+import type { FailureRecord } from "../../domain/failure.ts";
+import { type FileFacts, fingerprint } from "../../domain/source_file.ts";
+import type { Verdict } from "../../formats/format.ts";
+import type { Cards } from "../admit/admit.ts";
+import { NO_MARKER, type Observation, type WaitReason } from "./settle.ts";
+
+/** Times by the monotonic clock, milliseconds, unless said otherwise. */
+export interface Candidate {
+  readonly facts: FileFacts;
+  /** First seen, and when that was by the wall clock. */
+  readonly since: number;
+  readonly sinceWall: number;
+  /** Since when this version has not changed. */
+  readonly changedAt: number;
+  readonly lookedAt: number;
+  /** How often this version was looked at. */
+  readonly looks: number;
+  /** The former version was the same file, and shorter. */
+  readonly grew: boolean;
+  /** A close was told and no write after it. */
+  readonly closed: boolean;
+  /** Goes up with every hint of a change, so that a judgement made meanwhile is known to be out of date. */
+  readonly stirs: number;
+  /** How many of them had come by the last look. */
+  readonly seenStirs: number;
+  /** Only its ctime differs from what the ledger knows: its content must be compared. */
+  readonly recheck: boolean;
+  readonly verdict?: Verdict;
+  readonly emptyTail?: boolean;
+  /** Header cards, known with the verdict. */
+  readonly cards?: Cards | null;
+  /** What is missing, where it is sent all the same. */
+  readonly incomplete?: string;
+  /** The bytes the file declares, remembered while it grows. */
+  readonly declared: number | null;
+  readonly standing: Standing;
+  /** What listeners were told of this version already, so that they are told once. */
+  readonly told: string;
+  /** The size that listeners were told last, and when. */
+  readonly toldSize: number;
+  readonly toldAt: number;
+}
+
+/** What is said of a candidate, and when it is looked at again. */
+export type Standing =
+  | { readonly is: "new" }
+  | { readonly is: "waiting"; readonly reason: WaitReason; readonly again: number }
+  /** Left alone until it changes. */
+  | { readonly is: "incomplete"; readonly reason: string }
+  /** Left alone until it changes, or until the next scan where that may help. */
+  | { readonly is: "refused"; readonly failure: FailureRecord };
+
+/** What a person is shown of a file that is being waited for. Sizes in bytes. */
+export interface Waiting {
+  /** Relative to the watched folder, `/` between the parts. */
+  readonly path: string;
+  readonly reason: WaitReason | "incomplete" | "refused";
+  /** In words, where there is more to say. */
+  readonly detail: string;
+  /** What helps, where a person must do something. */
+  readonly hint: string;
+  readonly size: number;
+  /** The length that the file declares of itself; null while it tells none. */
+  readonly declared: number | null;
+  /** First seen, milliseconds since 1970 UTC. */
+  readonly since: number;
+}
+
+/** A look at a file: the candidate with the facts found now. */
+export function look(former: Candidate | undefined, facts: FileFacts, now: number, wall: number, recheck = false): Candidate {
+  if (former !== undefined && sameVersion(former.facts, facts)) {
+    return { ...former, facts, lookedAt: now, looks: former.looks + 1, seenStirs: former.stirs, recheck };
+  }
+  return {
+    facts,
+    since: former?.since ?? now,
+    sinceWall: former?.sinceWall ?? wall,
+    changedAt: now,
+    lookedAt: now,
+    looks: 1,
+    grew: former !== undefined && facts.identity === former.facts.identity && facts.size > former.facts.size,
+    // A change without a hint: some were lost, and with them what came after the close.
+    closed: former !== undefined && former.closed && former.stirs !== former.seenStirs,
+    stirs: former?.stirs ?? 0,
+    seenStirs: former?.stirs ?? 0,
+    recheck,
+    declared: former?.declared ?? null,
+    standing: { is: "new" },
+    told: "",
+    toldSize: former?.toldSize ?? facts.size,
+    toldAt: former?.toldAt ?? now,
+  };
+}
+
+/** Two looks found the same version; a changed ctime counts as a change here, for metadata is written by writers too. */
+export function sameVersion(a: FileFacts, b: FileFacts): boolean {
+  return fingerprint(a) === fingerprint(b) && Math.trunc(a.ctimeMs) === Math.trunc(b.ctimeMs);
+}
+
+/** A hint came for it: `close` says that no writer is left, everything else that there may be one. */
+export function stir(candidate: Candidate, closed: boolean): Candidate {
+  const standing = isParked(candidate) ? { is: "new" } as const : candidate.standing;
+  return { ...candidate, closed, standing, stirs: candidate.stirs + 1 };
+}
+
+/** Given up until something happens to it. */
+export function isParked({ standing }: Candidate): boolean {
+  return standing.is === "incomplete" || standing.is === "refused";
+}
+
+/** Whether what it was given up for may pass without any change of the file itself. */
+export function mayPass({ standing }: Candidate): boolean {
+  return standing.is === "refused"
+    ? standing.failure.next === "later"
+    : standing.is === "incomplete" && standing.reason === NO_MARKER;
+}
+
+/** What is known of it, for {@linkcode settle}. `wall` is the wall clock, `local` whether all its writers are on this machine. */
+export function observation(
+  candidate: Candidate,
+  at: { now: number; wall: number; local: boolean; costly: boolean; marker: boolean; writer?: "open" | "gone" | "unseen" },
+): Observation {
+  const { facts, verdict, emptyTail } = candidate;
+  return {
+    unchangedMs: at.now - candidate.changedAt,
+    ageMs: at.wall - Math.max(facts.mtimeMs, facts.ctimeMs),
+    looks: candidate.looks,
+    grew: candidate.grew,
+    closed: candidate.closed && at.local,
+    costly: at.costly,
+    marker: at.marker,
+    ...(at.writer === undefined ? {} : { writer: at.writer }),
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(emptyTail === undefined ? {} : { emptyTail }),
+  };
+}
+
+/** The candidate as it is shown; null where there is nothing to show yet. */
+export function waitingOf({ facts, sinceWall, declared, standing }: Candidate): Waiting {
+  const shown = { path: facts.path, size: facts.size, declared, since: sinceWall };
+  switch (standing.is) {
+    case "new":
+      return { ...shown, reason: "quiet", detail: "", hint: "" };
+    case "waiting":
+      return { ...shown, reason: standing.reason, detail: "", hint: "" };
+    case "incomplete":
+      return { ...shown, reason: "incomplete", detail: standing.reason, hint: INCOMPLETE_HINT };
+    case "refused":
+      return { ...shown, reason: "refused", detail: standing.failure.message, hint: standing.failure.hint };
+    default:
+      return standing satisfies never;
+  }
+}
+
+const INCOMPLETE_HINT =
+  "It is sent as soon as it is complete. If the camera has given it up, remove it, or set deliver_incomplete.";

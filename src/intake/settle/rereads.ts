@@ -1,0 +1,119 @@
+/**
+ * Reads files again that were read when a rewrite could leave no trace in their facts, or before a writer was heard of. The ledger
+ * knows which (`Ledger.rereads`); what has other bytes by now is judged anew. A few files at a time, beside everything else.
+ *
+ * @module
+ */
+import type { Job } from "../../domain/job.ts";
+import type { FileFacts } from "../../domain/source_file.ts";
+import type { Ledger, Reading, Reread } from "../../ledger/ledger.ts";
+import type { System } from "../../system/system.ts";
+import { bell } from "../../async/bell.ts";
+import { sameVersion } from "./candidate.ts";
+import { inBatches } from "../../async/in_batches.ts";
+import { absolutePathOf } from "../source_path.ts";
+
+/** What reading again needs. */
+export interface RereadTools {
+  readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "separator">;
+  readonly ledger: Pick<Ledger, "rereads" | "nextReread" | "reread" | "askReread">;
+  /** Judges files whose bytes may be others by now. */
+  readonly judge: (paths: readonly string[], signal: AbortSignal) => Promise<void>;
+  /** Called when bytes have turned out to be certain. */
+  readonly certain: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The rereads of one job. */
+export interface Rereads {
+  /** Reads what is due, for ever. */
+  run(signal: AbortSignal): Promise<void>;
+  /** A writer of these known files was heard of: what was read of them may be out of date. */
+  ask(paths: readonly string[]): void;
+  /** The ledger may have another one. */
+  wake(): void;
+  /** Whether none is under way, and none will be due in the next seconds. */
+  idle(): boolean;
+}
+
+/** Nothing is read before {@linkcode Rereads.run}; nothing is kept in memory. */
+export function rereads(job: Job, tools: RereadTools): Rereads {
+  const { system, ledger } = tools;
+  const wakeUp = bell(system);
+  let busy = false;
+
+  const dueIn = () => (ledger.nextReread(job.name) ?? Infinity) - system.now();
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let waitMs = AGAIN_MS;
+      try {
+        const dueMs = dueIn();
+        if (dueMs > 0) waitMs = Math.min(dueMs, TICK_MS);
+        // Whoever stops the job does not wait for a disk that does not answer.
+        else if (!busy) void pass(signal).catch((error) => signal.aborted || tools.onError(error));
+      } catch (error) {
+        tools.onError(error);
+      }
+      await wakeUp.wait(waitMs, signal);
+    }
+  }
+
+  async function pass(signal: AbortSignal): Promise<void> {
+    busy = true;
+    try {
+      const due = ledger.rereads(job.name, system.now(), AT_ONCE);
+      if (due.length === 0) return;
+      const readings: (Reread & { found: Reading })[] = [];
+      await inBatches(due, READS_AT_ONCE, signal, async (one) => {
+        readings.push({ ...one, found: one.wasRead ? await read(one.facts, signal) : CERTAIN });
+      });
+      const doubtful = ledger.reread(readings);
+      if (doubtful.length > 0) await tools.judge(doubtful, signal);
+      if (doubtful.length < due.length) tools.certain();
+      wakeUp.ring();
+    } finally {
+      busy = false;
+    }
+  }
+
+  async function read(known: FileFacts, signal: AbortSignal): Promise<Reading> {
+    const path = absolutePathOf(job.watchPath, known.path, system.separator);
+    const isStill = async () => {
+      const facts = await system.facts(path);
+      return facts?.kind === "file" && sameVersion(known, { path: known.path, ...facts });
+    };
+    try {
+      // What is gone may come back as it was: when its disk is mounted again.
+      if (!await isStill()) return DOUBTFUL;
+      const { sha256 } = await system.hash(path, signal);
+      return await isStill() ? { is: "read", sha256 } : DOUBTFUL;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // Whoever judges it says why it cannot be read, and tries again.
+      return DOUBTFUL;
+    }
+  }
+
+  return {
+    run,
+    ask(paths) {
+      if (paths.length === 0) return;
+      ledger.askReread(job.name, paths, system.now());
+      wakeUp.ring();
+    },
+    wake: () => wakeUp.ring(),
+    // What comes from the future is not racy now, and nobody waits for a clock that was set wrong.
+    idle: () => !busy && dueIn() > LONGEST_RACE_MS,
+  };
+}
+
+const CERTAIN: Reading = { is: "certain" };
+const DOUBTFUL: Reading = { is: "doubtful" };
+/** Files of one transaction; a few hundred milliseconds of reading. */
+const AT_ONCE = 100;
+const READS_AT_ONCE = 4;
+const AGAIN_MS = 1_000;
+const TICK_MS = 5_000;
+/** No file is racy for longer. */
+const LONGEST_RACE_MS = 2_500;

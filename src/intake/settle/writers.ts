@@ -1,0 +1,56 @@
+/**
+ * Who may still be writing: asks the system which files are open for writing, and knows where its answer is
+ * worth nothing, because other machines write there too.
+ *
+ * @module
+ */
+import type { FileFacts } from "../../domain/source_file.ts";
+import type { System } from "../../system/system.ts";
+import { nfsExports } from "../watch/nfs_exports.ts";
+import { type Remoteness, remotenessOf } from "../watch/remote_folder.ts";
+
+/** `gone` is sure: no process of any account has it open, and no other machine can. `unseen` is no answer. */
+export type WriterState = "open" | "gone" | "unseen";
+
+/** What is remembered is which devices are remote, and whether every writer can be seen. */
+export interface Writers {
+  /** Whether every writer of this file is on this machine. `folder` is the absolute path of its folder. */
+  isLocal(facts: FileFacts, folder: string): Promise<boolean>;
+  /** What is known of the writers of these files (absolute paths); one look for all. */
+  of(paths: readonly string[], signal: AbortSignal): Promise<(path: string, local: boolean) => WriterState>;
+}
+
+/** The part of the system that the look needs. */
+export type WriterSystem = Pick<
+  System,
+  "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep" | "monotonic" | "readText" | "realPath"
+>;
+
+/** One for each intake; asks nothing before it is asked. */
+export function writers(system: WriterSystem): Writers {
+  // File systems mounted below the watched folder are told by their device number.
+  const devices = new Map<string, { readonly answer: Promise<Remoteness>; readonly at: number }>();
+  const exported = nfsExports(system);
+  let seesAll: Promise<boolean> | undefined;
+
+  return {
+    async isLocal(facts, folder) {
+      const device = facts.identity.split(":")[0] ?? "";
+      const now = system.monotonic();
+      let known = devices.get(device);
+      if (known === undefined || (now - known.at >= AGAIN_MS && await known.answer === "unknown")) {
+        devices.set(device, known = { answer: remotenessOf(folder, system), at: now });
+      }
+      return await known.answer === "local" && !await exported.has(folder);
+    },
+    async of(paths, signal) {
+      if (paths.length === 0) return () => "unseen";
+      const open = await system.openForWriting(paths, signal);
+      const everyone = await (seesAll ??= system.seesEveryWriter());
+      return (path, local) => open?.has(path) ? "open" : open !== null && everyone && local ? "gone" : "unseen";
+    },
+  };
+}
+
+/** An answer that was not had is asked for again after so long. */
+const AGAIN_MS = 5_000;

@@ -1,0 +1,58 @@
+/**
+ * What is wrong with a source file, in words a person can act on.
+ *
+ * @module
+ */
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+import { faultOf } from "../system/fault.ts";
+
+/** What an error met while reading a file means for it. */
+export function unreadable(path: string, error: unknown): FailureRecord {
+  if (error instanceof Failure) return failureRecord(error);
+  const fault = faultOf(error);
+  if (fault === "other" && !(error instanceof Error && "code" in error)) return failureRecord(error);
+  const reason = reasonOf(error);
+  const hint = fault === "permission"
+    ? "Let the account that runs image-transfer read the file; it is tried again at the next rescan."
+    : "It is tried again at the next rescan. If it stays, check the disk.";
+  return failureRecord(new Failure("source_unreadable", `Cannot read "${path}": ${reason}`, { hint }));
+}
+
+/** A file that contradicts itself. */
+export function corrupt(path: string, reason: string): FailureRecord {
+  return failureRecord(
+    new Failure("source_corrupt", `Cannot send "${path}": ${reason}`, {
+      hint: "Write the file again, or set verify_source: warn to send it as it is.",
+    }),
+  );
+}
+
+/** A file that was delivered, and came back one folder deeper. */
+export function cameBack(path: string, former: string): FailureRecord {
+  return failureRecord(
+    new Failure("loop", `Cannot send "${path}": it is "${former}" that came back, so every image would be sent again and again`, {
+      next: "later",
+      hint:
+        "Some destination leads back to this folder, perhaps by way of another computer. Correct that, remove the copies here, then resume.",
+    }),
+  );
+}
+
+/** A name that cannot be carried on, because its bytes are not UTF-8. */
+export function badName(path: string): FailureRecord {
+  return failureRecord(
+    new Failure("bad_name", `Cannot send "${path}": its name is not valid UTF-8`, {
+      hint: "Rename the file; it is then sent under its new name.",
+    }),
+  );
+}
+
+/** A folder that cannot be looked into. */
+export function unreadableFolder(path: string, reason: string): FailureRecord {
+  return failureRecord(
+    new Failure("source_unreadable", `Cannot look into "${path}": ${reason}`, {
+      hint: "Let the account that runs image-transfer read the folder; it is tried again at the next rescan.",
+    }),
+  );
+}

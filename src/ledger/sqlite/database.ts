@@ -1,0 +1,169 @@
+/**
+ * One SQLite connection with its prepared statements. Everything that SQLite throws leaves here as a
+ * {@linkcode Failure} when a person can act on it: disk full, read-only, held by another program, damaged.
+ *
+ * @module
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { Failure } from "../../domain/failure.ts";
+
+/** What SQLite takes and gives in our tables; there are no blobs and no 64-bit integers beyond 2^53. */
+export type Value = string | number | null;
+
+/** One row by column name; `rows.ts` checks each value as it is read. */
+export type Row = Record<string, unknown>;
+
+/** How long a statement waits for another process that writes, milliseconds. */
+const BUSY_MS = 10_000;
+
+/** An open SQLite file. Close it with `using`. */
+export class Database implements Disposable {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** @param onDamage called once, before the failure is thrown, when SQLite finds the file damaged. */
+  constructor(readonly path: string, readonly readOnly: boolean, readonly onDamage: () => void = () => {}) {
+    this.#db = this.#guarded("open", () => new DatabaseSync(path, { readOnly }));
+    try {
+      this.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+      if (!readOnly) this.exec("PRAGMA journal_mode = WAL");
+      // FULL and fullfsync: what is recorded as delivered survives a power cut, on macOS too.
+      this.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON");
+      this.exec("PRAGMA cache_size = -4000; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF");
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  /** Runs statements without parameters or results. */
+  exec(sql: string): void {
+    this.#guarded("use", () => this.#db.exec(sql));
+  }
+
+  /** All rows of a question; positional `?` take `values` in order. */
+  all(sql: string, ...values: Value[]): Row[] {
+    return this.#guarded("read", () => this.#prepared(sql).all(...values));
+  }
+
+  /** The first row, undefined where there is none. */
+  get(sql: string, ...values: Value[]): Row | undefined {
+    return this.#guarded("read", () => this.#prepared(sql).get(...values));
+  }
+
+  /** Runs one change; returns the number of rows changed. */
+  run(sql: string, ...values: Value[]): number {
+    return this.#guarded("write", () => Number(this.#prepared(sql).run(...values).changes));
+  }
+
+  /** Adds one row; returns its id. */
+  insert(sql: string, ...values: Value[]): number {
+    return this.#guarded("write", () => Number(this.#prepared(sql).run(...values).lastInsertRowid));
+  }
+
+  /** All or nothing, durable on return. */
+  transaction<T>(work: () => T): T {
+    this.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // A full disk has already rolled back.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Many reads of one moment. Nests in a transaction. */
+  snapshot<T>(work: () => T): T {
+    if (this.#db.isTransaction) return work();
+    this.exec("BEGIN");
+    try {
+      return work();
+    } finally {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+    }
+  }
+
+  /** The connection itself, for SQLite's own backup. */
+  get connection(): DatabaseSync {
+    return this.#db;
+  }
+
+  [Symbol.dispose](): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, statement = this.#db.prepare(sql));
+    return statement;
+  }
+
+  #guarded<T>(action: "open" | "use" | "read" | "write", work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (isDamage(error)) this.onDamage();
+      throw sqliteFailure(`${action} the ledger "${this.path}"`, error);
+    }
+  }
+}
+
+/** True when SQLite says that the file is no sound database. */
+export function isDamage(error: unknown): boolean {
+  const cause = error instanceof Failure ? error.cause : error;
+  return cause instanceof Error && /malformed|not a database|unsupported file format/i.test(cause.message);
+}
+
+/** SQLite's messages as failures a person can act on, `Cannot <what>: reason`; anything else as it is. */
+export function sqliteFailure(what: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof Failure) return error;
+  for (const [pattern, code, reason, hint] of MEANINGS) {
+    if (pattern.test(error.message)) {
+      return new Failure(code, `Cannot ${what}: ${reason}`, { hint, cause: error });
+    }
+  }
+  return error;
+}
+
+const MEANINGS = [
+  [
+    /disk is full|No space left/i,
+    "local_disk_full",
+    "the disk is full",
+    "Free some space on that disk; nothing recorded so far is lost.",
+  ],
+  [
+    /disk I\/O error/i,
+    "local_disk_full",
+    "its disk is full or does not work",
+    "Free some space on that disk, or look for its errors in the system log; nothing recorded so far is lost.",
+  ],
+  [
+    /locked|busy/i,
+    "timeout",
+    "another program has held it for too long",
+    "Close programs that have the ledger open; it is tried again.",
+  ],
+  [
+    /readonly|read-only/i,
+    "permission_denied",
+    "it is read-only for this account",
+    "Check the owner and the mode of its folder.",
+  ],
+  [
+    /unable to open/i,
+    "permission_denied",
+    "it cannot be opened",
+    "Check that its folder exists and that this account may read and write there.",
+  ],
+  [
+    /malformed|not a database|unsupported file format/i,
+    "internal",
+    "it is damaged",
+    "Restart image-transfer: the damaged ledger is moved aside and a new one is filled from the destinations.",
+  ],
+] as const;

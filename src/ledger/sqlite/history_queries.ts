@@ -1,0 +1,183 @@
+/**
+ * Questions about what was and what is: history, counts, nights. Everything is answered from indices or from the
+ * totals, so that a million rows are no burden; {@linkcode Ledger.each} goes through them page by page.
+ *
+ * @module
+ */
+import { nameKey } from "../../domain/names/name_key.ts";
+import type { Database, Row, Value } from "./database.ts";
+import type { Counts, DeliveryQuery, DeliveryRow, Ledger } from "../ledger.ts";
+import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
+import { NO_TROUBLE } from "../superseded.ts";
+
+type History = Pick<
+  Ledger,
+  "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced" | "namesakes"
+>;
+
+/** Rows fetched at a time by `each`: more would cost memory. Pages of trouble are larger, for each is sorted anew. */
+const PAGE = 500;
+const TROUBLE_PAGE = 2_000;
+
+/** The questions of {@linkcode Ledger} about deliveries, over any connection, read-only ones too. */
+export function historyQueries(db: Database): History {
+  function query(wanted: DeliveryQuery): DeliveryRow[] {
+    const { where, values } = conditions(wanted);
+    const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} ORDER BY ${orderOf(wanted)} LIMIT ? OFFSET ?`;
+    return db.all(sql, ...values, wanted.limit ?? -1, wanted.offset ?? 0).map(toDeliveryRow);
+  }
+
+  function* each(wanted: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow> {
+    const { where, values } = conditions(wanted);
+    const beyond = `${idOf(wanted)} ${wanted.descending ? "<" : ">"} ?`;
+    let last = wanted.descending ? Number.MAX_SAFE_INTEGER : 0;
+    for (let left = wanted.limit ?? Infinity; left > 0;) {
+      const size = Math.min(left, wanted.trouble ? TROUBLE_PAGE : PAGE);
+      const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} AND ${beyond} ORDER BY ${orderOf(wanted)} LIMIT ?`;
+      const rows = db.all(sql, ...values, last, size);
+      for (const row of rows) yield toDeliveryRow(row);
+      if (rows.length < size) return;
+      last = number(rows.at(-1) as Row, "id");
+      left -= rows.length;
+    }
+  }
+
+  function count(wanted: DeliveryQuery): number {
+    const { where, values } = conditions(wanted);
+    const from = wanted.search === undefined ? "FROM deliveries d" : FROM;
+    return number(db.get(`SELECT count(*) AS n ${from} WHERE ${where}`, ...values) as Row, "n");
+  }
+
+  function counts(job?: string, destination?: string): Counts {
+    return db.snapshot(() => {
+      const { where, values } = place(job, destination);
+      const numberOf = (sql: string) => number(db.get(`${sql} AND ${where}`, ...values) as Row, "n");
+      const [queued, sending, deferred] = WAITING.map(numberOf) as [number, number, number];
+      const [failed, setAside, gone] = [numberOf(FAILED), numberOf(SET_ASIDE), numberOf(GONE)] as const;
+      const total = numberOf("SELECT coalesce(sum(number), 0) AS n FROM totals d WHERE 1");
+      const delivered = total - queued - sending - deferred - failed - setAside;
+      return { queued, sending, deferred, delivered, failed, ...(gone > 0 ? { gone } : {}) };
+    });
+  }
+
+  function oldestWaiting(job?: string, destination?: string): number | null {
+    const { where, values } = place(job, destination);
+    const row = db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values);
+    return row === undefined ? null : number(row, "queued_at");
+  }
+
+  function nights(): string[] {
+    return db.all(NIGHTS).map((row) => text(row, "night"));
+  }
+
+  function places(): { job: string; destination: string }[] {
+    return db.all("SELECT job, destination FROM totals ORDER BY job, destination").map((row) => ({
+      job: text(row, "job"),
+      destination: text(row, "destination"),
+    }));
+  }
+
+  function replaced(job: string, destination: string): number[] {
+    return db.all(REPLACED, job, destination).map((row) => number(row, "id"));
+  }
+
+  function namesakes(job: string, destination: string, target: string): string[] {
+    // LIKE knows no case of ASCII letters; whatever else may differ is any text, a letter before a combining accent included.
+    const pattern = target.replaceAll(/[!%_]/g, "!$&").replaceAll(/.?\P{ASCII}+/gsu, "%");
+    return db.all(NAMESAKES, job, destination, pattern).map((row) => text(row, "target"))
+      .filter((other) => other !== target && nameKey(other) === nameKey(target));
+  }
+
+  return { query, each, count, counts, oldestWaiting, nights, places, replaced, namesakes };
+}
+
+const FROM = "FROM deliveries d JOIN versions v ON v.id = d.version_id";
+
+function conditions(wanted: DeliveryQuery): { where: string; values: Value[] } {
+  const parts: string[] = ["1"];
+  const values: Value[] = [];
+  const add = (sql: string, ...more: Value[]) => {
+    parts.push(sql);
+    values.push(...more);
+  };
+  if (wanted.job !== undefined) add("d.job = ?", wanted.job);
+  if (wanted.destination !== undefined) add("d.destination = ?", wanted.destination);
+  if (wanted.night !== undefined) add("d.night = ?", wanted.night);
+  // Literals, and an equation where the order is that of a state's own index, so that the partial indices fit.
+  const [only, ...others] = wanted.states ?? [];
+  if (only !== undefined && others.length === 0 && (wanted.sort === "changed_at" || wanted.sort === "retry_at")) {
+    parts.push(`d.state = '${STATES[only]}'`);
+  } else if (wanted.states !== undefined) {
+    parts.push(`d.state IN (${wanted.states.map((state) => `'${STATES[state]}'`).join(", ")})`);
+  }
+  if (wanted.trouble) parts.push(`d.state = 'failed' AND d.failure_code NOT IN ${NO_TROUBLE}`);
+  if (wanted.gone) parts.push("d.state = 'failed' AND d.failure_code = 'gone'");
+  if (wanted.ids !== undefined) add("d.id IN (SELECT value FROM json_each(?))", JSON.stringify(wanted.ids));
+  if (wanted.search !== undefined && wanted.search !== "") {
+    // LIKE ignores case for ASCII only; the other letters are tried both ways.
+    const spellings = [...new Set([wanted.search, wanted.search.toLowerCase(), wanted.search.toUpperCase()])].map(likePattern);
+    const tests = spellings.map(() => "v.absolute_path LIKE ? ESCAPE '!' OR v.path LIKE ? ESCAPE '!'");
+    add(`(${tests.join(" OR ")})`, ...spellings.flatMap((pattern) => [pattern, pattern]));
+  }
+  return { where: parts.join(" AND "), values };
+}
+
+/** Only these words reach the SQL text, whatever a caller was handed. */
+const STATES = { queued: "queued", sending: "sending", deferred: "deferred", delivered: "delivered", failed: "failed" } as const;
+
+function likePattern(search: string): string {
+  return `%${search.replaceAll(/[!%_]/g, "!$&")}%`;
+}
+
+/** The plus keeps SQLite from reading a million rows in order of id to find the few that failed. */
+function idOf({ trouble }: DeliveryQuery): string {
+  return trouble ? "+d.id" : "d.id";
+}
+
+/** Ids are given in the order of queueing; unlike the clock they never jump. */
+function orderOf(wanted: DeliveryQuery): string {
+  const { sort = "queued_at", descending = false } = wanted;
+  const direction = descending ? "DESC" : "ASC";
+  const columns = {
+    queued_at: [],
+    delivered_at: ["d.delivered_at"],
+    path: ["v.path"],
+    size: ["v.size"],
+    changed_at: ["d.sort_ms"],
+    retry_at: ["d.retry_at"],
+  }[sort];
+  return [...columns, idOf(wanted)].map((column) => `${column} ${direction}`).join(", ");
+}
+
+function place(job?: string, destination?: string): { where: string; values: Value[] } {
+  const given = [["d.job = ?", job], ["d.destination = ?", destination]] as const;
+  const set = given.filter(([, value]) => value !== undefined);
+  return { where: ["1", ...set.map(([sql]) => sql)].join(" AND "), values: set.map(([, value]) => value as string) };
+}
+
+const WAITING = ["queued", "sending", "deferred"].map((state) =>
+  `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_${state} WHERE d.state = '${state}'`
+);
+const SET_ASIDE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
+  WHERE d.state = 'failed' AND d.failure_code IN ${NO_TROUBLE}`;
+const FAILED = SET_ASIDE.replace("IN (", "NOT IN (");
+const GONE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
+  WHERE d.state = 'failed' AND d.failure_code = 'gone'`;
+
+const OLDEST = `SELECT d.queued_at FROM deliveries d INDEXED BY deliveries_waiting
+  WHERE d.state IN ('queued', 'sending', 'deferred')`;
+
+/** Jumps from night to night along the index instead of reading every row. */
+const NIGHTS = `WITH RECURSIVE n(night) AS (
+    SELECT min(night) FROM deliveries
+    UNION ALL SELECT (SELECT min(night) FROM deliveries WHERE night > n.night) FROM n WHERE n.night IS NOT NULL
+  ) SELECT night FROM n WHERE night IS NOT NULL`;
+
+const NAMESAKES = `SELECT DISTINCT target FROM deliveries
+  WHERE job = ? AND destination = ? AND state = 'delivered' AND target LIKE ? ESCAPE '!'`;
+
+/** All but the delivery that came last to its target. */
+const REPLACED = `SELECT id FROM (
+    SELECT id, row_number() OVER (PARTITION BY target ORDER BY delivered_at DESC, id DESC) AS place
+    FROM deliveries WHERE job = ? AND destination = ? AND state = 'delivered'
+  ) WHERE place > 1 ORDER BY id`;

@@ -1,0 +1,34 @@
+/**
+ * Asks the destination's disk itself when a tool broke off without a reason: SFTP only says "Failure" when a disk is full,
+ * and what an rsync there said of it may be lost with the connection that it closed.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import type { Lot } from "../links.ts";
+import { meaningOf } from "./os_failures.ts";
+import { shellQuote } from "../shell/shell_quote.ts";
+import type { ShellSide } from "../shell/shell_side.ts";
+
+/** What is wrong with the disk there, or `told`, the failure so far, where nothing is or nothing can be learned. */
+export async function diskTrouble(
+  told: Failure,
+  { parcels, staging }: Lot,
+  side: ShellSide,
+  signal: AbortSignal,
+): Promise<Failure> {
+  const probe = shellQuote(`${staging}/.probe`);
+  const write = `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || { rm -f ${probe}; exit 92; }\nrm -f ${probe}`;
+  try {
+    await side.inBase("write below the base path", write, signal);
+    const standing = await side.survey(parcels.map(({ parcel }) => parcel.staged), signal);
+    const missing = parcels.map(({ parcel }, index) => parcel.source.size - (standing[index]?.bytes ?? 0));
+    const { freeBytes } = await side.look(signal);
+    if (freeBytes === null || freeBytes >= Math.max(0, ...missing)) return told;
+    const full = meaningOf("No space left on device");
+    return new Failure("disk_full", `${told.message}: ${full?.reason}`, { hint: full?.hint ?? "", cause: told });
+  } catch (error) {
+    signal.throwIfAborted();
+    return error instanceof Failure && error.next === "hold" ? error : told;
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The method for disks of this computer, network drives included: a hashing copy into staging on the destination's own
+ * file system, flushed, read again for its digest, and named last.
+ *
+ * @module
+ */
+import { failureRecord } from "../../domain/failure.ts";
+import type { Destination } from "../../domain/job.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { faultOf } from "../../system/fault.ts";
+import { atMost, turns } from "../../async/at_most.ts";
+import { ancestors, localSide, SMALL_BYTES } from "./local_side.ts";
+import type { Method, MethodContext, Parcel, PutOutcome, Session } from "../method.ts";
+import { sourceFault } from "../source_fault.ts";
+
+/** Copies at once in one batch: more large ones only make the disk seek. */
+const LARGE_AT_ONCE = 4;
+const SMALL_AT_ONCE = 8;
+const COMPARE_BYTES = 1 << 20;
+
+/** Connecting does nothing yet: the folder is found by `attach`. With a bandwidth limit one file is copied at a time. */
+export const local: Method = {
+  name: "local",
+  connect: (destination, context) => Promise.resolve(openLocal(destination, context)),
+};
+
+function openLocal(destination: Destination, context: MethodContext): Session {
+  const { system, tell } = context;
+  const side = localSide(destination, context);
+  const { path, checkGround, makeBelow, blame, ...others } = side;
+  const inTurn = turns();
+  let refusedOnce = false;
+
+  async function put(parcels: readonly Parcel[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal) {
+    await checkGround();
+    for (const folder of new Set(parcels.flatMap(({ staged }) => ancestors(staged).map(path)))) {
+      try {
+        await makeBelow(folder, 0o700);
+      } catch (error) {
+        throw await blame(error, `make the temporary folder "${printable(folder)}"`);
+      }
+    }
+    const small = parcels.every(({ source }) => source.size < SMALL_BYTES);
+    return await atMost(small ? SMALL_AT_ONCE : LARGE_AT_ONCE, parcels, (parcel, index): Promise<PutOutcome> => {
+      const one = () => putOne(parcel, (bytes) => onBytes(index, bytes), signal);
+      // The limit is the destination's, so with one there is one copy at a time, over all lanes of the session.
+      return destination.bandwidthLimit === null ? one() : inTurn("copy", one);
+    });
+  }
+
+  async function putOne(parcel: Parcel, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<PutOutcome> {
+    const to = path(parcel.staged);
+    const from = parcel.source.absolutePath;
+    try {
+      let bytes = await takeOver(parcel, to, signal);
+      if (bytes > 0) onBytes(bytes);
+      const sent = await system.copy(from, to, {
+        from: bytes,
+        bytesPerSecond: destination.bandwidthLimit,
+        // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
+        flush: false,
+        onBytes: (more) => onBytes(bytes += more),
+      }, signal);
+      await keepTimesAndMode(parcel, to);
+      return { put: true, sent };
+    } catch (error) {
+      signal.throwIfAborted();
+      const told = faultOf(error);
+      const fault = BY_DESTINATION.has(told) ? null : await sourceFault(from, told === "io", system, signal);
+      if (fault) return { put: false, failure: failureRecord(fault) };
+      const failure = await blame(error, `copy "${printable(from)}" to ${destination.name}`);
+      // A hold is the destination's, not this file's: no use in trying the others.
+      if (failure.next === "hold") throw failure;
+      return { put: false, failure: failureRecord(failure) };
+    }
+  }
+
+  /** Takes an earlier attempt's part as the beginning, where it is one; gives its length. */
+  async function takeOver(parcel: Parcel, to: string, signal: AbortSignal): Promise<number> {
+    if (parcel.leftover === undefined) return 0;
+    const left = path(parcel.leftover);
+    const facts = await system.facts(left);
+    if (facts === null) return 0;
+    if (left !== to) await system.rename(left, to);
+    // An empty one is no beginning: the copy makes its file itself.
+    const fits = facts.kind === "file" && facts.size > 0 && facts.size <= parcel.source.size;
+    if (fits && await isPrefix(to, facts.size, parcel, signal)) return facts.size;
+    await system.removeTree(to);
+    return 0;
+  }
+
+  async function isPrefix(staged: string, size: number, parcel: Parcel, signal: AbortSignal): Promise<boolean> {
+    for (let at = 0; at < size; at += COMPARE_BYTES) {
+      signal.throwIfAborted();
+      const length = Math.min(COMPARE_BYTES, size - at);
+      const [there, here] = await Promise.all([
+        system.read(staged, at, length),
+        system.read(parcel.source.absolutePath, at, length),
+      ]);
+      if (there.length !== here.length || there.some((byte, index) => byte !== here[index])) return false;
+    }
+    return true;
+  }
+
+  /** Some file systems keep neither (FAT, network drives of others): the bytes count, so that is only told. */
+  async function keepTimesAndMode(parcel: Parcel, to: string): Promise<void> {
+    try {
+      if (destination.preservePermissions && system.platform !== "windows") {
+        const mode = (await system.followedFacts(parcel.source.absolutePath))?.mode;
+        if (mode !== undefined) await system.setMode(to, mode & 0o777);
+      }
+      if (destination.preserveTimestamps) await system.setTimes(to, parcel.source.mtimeMs);
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault !== "permission" && fault !== "unsupported") throw error;
+      if (!refusedOnce) tell("warning", `${destination.name}: the file system there does not keep times or modes`);
+      refusedOnce = true;
+    }
+  }
+
+  return {
+    ...others,
+    method: "local",
+    proof: "checksum",
+    resumes: true,
+    about: "local copy, SHA-256 of the bytes read again",
+    put,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** Only the written side can say these. */
+const BY_DESTINATION: ReadonlySet<string> = new Set(["no_space", "read_only", "exists", "cross_device"]);

@@ -1,0 +1,105 @@
+/**
+ * The method rsync: a batch is one run of rsync from a folder of links into staging, over the connection of the session.
+ * rsync never writes a final name, and what it reports is never taken for proof: the remote hash is.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { diskTrouble } from "../local/disk_trouble.ts";
+import type { Lot } from "../links.ts";
+import type { Method, MethodContext } from "../method.ts";
+import { rsyncArgs } from "./rsync_args.ts";
+import { noisyShell } from "../shell/noisy_shell.ts";
+import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
+import { rsyncComplaints, rsyncProgress } from "./rsync_output.ts";
+import { rsyncRuns } from "./rsync_runs.ts";
+import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
+import { type Carrier, type CarrierParts, type Complaints, type OnBytes, openShellSession } from "../shell/shell_session.ts";
+import { sshForRsync, toolPath } from "../ssh/ssh.ts";
+
+/**
+ * Both ends need rsync 2.6.9 or later, or openrsync.
+ *
+ * @throws {Failure} from `connect`: `tool_missing` where one end has none that fits; what `ssh` says besides.
+ */
+export const rsync: Method = {
+  name: "rsync",
+  async connect(destination, context, signal) {
+    // First on this side: without an rsync here no login is needed to know.
+    const here = await localRsync(context, signal);
+    return await openShellSession(
+      { ...destination, method: "rsync" },
+      context,
+      signal,
+      (parts) => rsyncCarrier(parts, here, signal),
+    );
+  },
+};
+
+interface LocalRsync {
+  readonly path: string;
+  readonly version: RsyncVersion;
+}
+
+async function localRsync({ system }: MethodContext, signal: AbortSignal): Promise<LocalRsync> {
+  const path = await toolPath("rsync", system);
+  const { stdout, stderr } = await system.run({ program: path, args: ["--version"] }, signal);
+  const version = rsyncVersion(stdout.split("\n")[0] ?? "") ?? rsyncVersion(stderr.split("\n")[0] ?? "");
+  if (version) return { path, version };
+  throw new Failure("tool_missing", `Cannot use "${path}": it does not tell its version`, {
+    hint: "Install rsync 3, or use sftp.",
+  });
+}
+
+async function rsyncCarrier(
+  { destination, context, connection, tools, side }: CarrierParts,
+  here: LocalRsync,
+  signal: AbortSignal,
+): Promise<Carrier> {
+  const there = tools.rsync;
+  if (there === null) {
+    throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: it is not installed there`, {
+      hint: "Install rsync there, or set transfer_method to sftp or auto.",
+    });
+  }
+  const pair = rsyncPair(here.version, there.version);
+  if (pair === null) {
+    throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: one end is older than 2.6.9`, {
+      hint: "Update rsync there, or set transfer_method to sftp or auto.",
+    });
+  }
+  if (connection.noise !== "") throw await noisyShell(connection, signal);
+  const shell = sshForRsync(connection.ssh, connection.way, connection.sharing);
+  const runs = rsyncRuns({
+    path: here.path,
+    readsNames: pair.readsNames,
+    // Without a shared connection each would be a login of its own.
+    ahead: connection.sharing === null ? 0 : Math.min(2, destination.parallelTransfers),
+    args: (into, resumes) => rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes }),
+  }, context);
+
+  async function carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
+    const progress = rsyncProgress(new Set(lot.parcels.map(({ name }) => name)), onBytes);
+    const end = await runs.send(lot, prepared, progress, signal);
+    if (end.code === 0) return null;
+    if (!PARTIAL.has(end.code)) {
+      const failure = rsyncFailure(end, destination);
+      throw BY_OTHER_END.has(end.code) && failure.code === "interrupted"
+        ? await diskTrouble(failure, lot, side, signal)
+        : failure;
+    }
+    return rsyncComplaints(end.stderr, lot, destination);
+  }
+
+  return {
+    method: "rsync",
+    about: pair.about,
+    takesOver: true,
+    carry,
+    makeReady: runs.startAhead,
+    close: runs.close,
+  };
+}
+
+/** Exit codes for a far end that went away; what it said may not have come through. */
+const BY_OTHER_END: ReadonlySet<number> = new Set([10, 11, 12, 13]);

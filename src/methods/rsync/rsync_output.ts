@@ -1,0 +1,87 @@
+/**
+ * Reads what rsync prints: names and progress on its standard output, and on its standard error what it says of single
+ * files. Names are the safe names of links, so a line is never ambiguous.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Lot } from "../links.ts";
+import { meaningOf } from "../local/os_failures.ts";
+import type { Complaints, OnBytes } from "../shell/shell_session.ts";
+
+/** Takes output piece by piece and tells how far which file is. */
+export function rsyncProgress(names: ReadonlySet<string>, onBytes: OnBytes): (text: string) => void {
+  let rest = "";
+  let current: string | null = null;
+  return (text) => {
+    const lines = (rest + text).split(/[\r\n]/);
+    rest = (lines.pop() ?? "").slice(-4096);
+    for (const line of lines) {
+      const bytes = /^\s*([\d,.]+)\s+\d+%/.exec(line)?.[1];
+      if (bytes !== undefined && current !== null) onBytes(current, Number(bytes.replace(/\D/g, "")));
+      else if (names.has(nameOf(line))) current = nameOf(line);
+    }
+  };
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/**
+ * What standard error says of single sources, by the name of their links.
+ *
+ * @throws {Failure} where a line tells of the destination as a whole (disk full, read-only…).
+ */
+export function rsyncComplaints(stderr: string, lot: Lot, destination: { readonly name: string }): Complaints {
+  const parcels = new Map(lot.parcels.map(({ name, parcel }) => [name, parcel]));
+  const complaints = new Map<string, Failure>();
+  for (const line of stderr.split(/\r?\n/)) {
+    const [, quoted, reason = ""] = /"([^"]+)"(.*)$/.exec(line) ?? [];
+    const parcel = quoted === undefined ? undefined : parcels.get(nameOf(quoted));
+    if (parcel && quoted && isSource(line)) {
+      complaints.set(nameOf(quoted), sourceFailure(parcel.source.path, line, reason));
+      continue;
+    }
+    const meaning = meaningOf(line);
+    if (meaning && !isSource(line)) {
+      throw new Failure(
+        meaning.code,
+        `Cannot send to ${destination.name}: ${meaning.reason} (${printable(line).slice(0, 200)})`,
+        {
+          hint: meaning.hint,
+        },
+      );
+    }
+  }
+  return complaints;
+}
+
+function isSource(line: string): boolean {
+  return /\[sender\]|has vanished|no referent|send_files failed|link_stat|readlink_stat|read errors mapping|non-regular file/
+    .test(line);
+}
+
+/** Why a source was not sent. */
+export function sourceFailure(path: string, line: string, reason = line): Failure {
+  const cannot = `Cannot send "${printable(path)}"`;
+  if (/vanished|no referent|No such file/.test(line)) {
+    return new Failure("source_gone", `${cannot}: it is gone`, { hint: "It was removed or renamed before it was sent." });
+  }
+  if (/non-regular|not a regular file|Is a directory/i.test(line)) {
+    return new Failure("source_changed", `${cannot}: it is no regular file any more`, { hint: "It is looked at again." });
+  }
+  if (/Permission denied|Operation not permitted/.test(line)) {
+    return new Failure("source_unreadable", `${cannot}: it may not be read`, {
+      hint: "Give the account that runs image-transfer the right to read it.",
+    });
+  }
+  return new Failure(
+    "source_unreadable",
+    `${cannot}: it cannot be read (${printable(reason.replace(/^\W+/, "")).slice(0, 200)})`,
+    {
+      hint: "Check the disk that it is on.",
+    },
+  );
+}

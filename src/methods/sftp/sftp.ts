@@ -1,0 +1,139 @@
+/**
+ * The method that works with every SSH server: the system's `sftp`, kept open. Where the server gives a shell, that hashes,
+ * flushes and names; where it does not, SFTP does all of it, and files are proven by fetching them back.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import type { Destination } from "../../domain/job.ts";
+import type { Method, MethodContext, Session } from "../method.ts";
+import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
+import { sftpPut, type SftpPutSide } from "./sftp_put.ts";
+import { openSftpSide } from "./sftp_side.ts";
+import { ASK_FOR_SPACE, groundOf, type ShellSide, shellSide } from "../shell/shell_side.ts";
+import { aboutTools, probeShell, type ShellTools } from "../shell/shell_tools.ts";
+import { remoteBase, sshWay, toolPath } from "../ssh/ssh.ts";
+import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
+import { socketPlace } from "../ssh/ssh_sockets.ts";
+
+/** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
+export const sftp: Method = { name: "sftp", connect };
+
+type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "about"> & {
+  readonly channels: SftpChannels;
+  readonly putSide: SftpPutSide;
+};
+
+/**
+ * How long a login that gives no usable shell is not asked for one again, milliseconds. Asking leaves a line in the server's
+ * log, and some servers ban who does so often; but a shell or a hash program may come, and proves much faster.
+ */
+const ASK_AGAIN_MS = 3_600_000;
+
+/** Those logins, with the time of the monotonic clock from which they are asked again. */
+const shellless = new Map<string, number>();
+
+async function connect(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<Session> {
+  await using stack = new AsyncDisposableStack();
+  const program = await toolPath("sftp", context.system);
+  const shell = await tryShell(destination, context, stack, signal);
+  const { channels, putSide, ...parts } = shell
+    ? withShell(program, shell, context, stack)
+    : await withoutShell(program, destination, context, stack, signal);
+  const rest = stack.move();
+  return {
+    ...parts,
+    method: "sftp",
+    // sftp trusts a part: only a hash of the whole finds out that it was wrong.
+    resumes: destination.verify === "checksum",
+    put: sftpPut(channels, putSide, destination, context),
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
+}
+
+interface Shell {
+  readonly connection: SshConnection;
+  readonly tools: ShellTools;
+}
+
+/** A connection with a shell that can do what is needed; null where there is none. */
+async function tryShell(
+  destination: Destination,
+  context: MethodContext,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Shell | null> {
+  const login = `${destination.user ?? ""}@${destination.host}:${destination.port ?? ""}`;
+  if (context.system.monotonic() < (shellless.get(login) ?? -Infinity)) return null;
+  await using trial = new AsyncDisposableStack();
+  try {
+    const connection = trial.use(await connectSsh(destination, context, signal));
+    const tools = await probeShell(connection, signal);
+    stack.use(trial.move());
+    return { connection, tools };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
+    shellless.set(login, context.system.monotonic() + ASK_AGAIN_MS);
+    return null;
+  }
+}
+
+function withShell(program: string, { connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
+  const { way, sharing } = connection;
+  const side = shellSide(connection, tools, context);
+  const channels = stack.use(createSftpChannels(program, way, sharing, sharing, context.system));
+  const base = remoteBase(way.destination);
+  const { attach, survey, digest, publish, flush, leftovers, sweep } = side;
+  return {
+    attach,
+    survey,
+    digest,
+    publish,
+    flush,
+    leftovers,
+    sweep,
+    channels,
+    putSide: {
+      prepare: side.prepare,
+      survey,
+      free: async (signal) => groundOf(await side.inBase("ask for free space", ASK_FOR_SPACE, signal)).freeBytes,
+      tryToWrite: (signal) => tryToWrite(side, context.stagingRoot, signal),
+      path: (relative) => `${base}/${relative}`,
+    },
+    proof: "checksum",
+    about: `sftp; ${aboutTools(tools)}`,
+  };
+}
+
+async function tryToWrite(side: ShellSide, stagingRoot: string, signal: AbortSignal): Promise<void> {
+  const probe = `${stagingRoot}/probe`;
+  await side.inBase("write at the destination", `{ mkdir -p ${stagingRoot} && : > ${probe} && rm -f ${probe}; } 2>&1`, signal);
+}
+
+async function withoutShell(
+  program: string,
+  destination: Destination,
+  context: MethodContext,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Parts> {
+  const way = sshWay(destination, context.system);
+  const { path } = stack.use(await socketPlace(way, await toolPath("ssh", context.system), context, signal));
+  const channels = stack.use(createSftpChannels(
+    program,
+    way,
+    path === null ? null : { role: "master", path },
+    path === null ? null : { role: "client", path },
+    context.system,
+  ));
+  const { prepare, free, tryToWrite, path: pathOf, ...calls } = await openSftpSide(channels, way, context, signal);
+  return {
+    ...calls,
+    channels,
+    putSide: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
+    proof: "read_back",
+    about:
+      "sftp without a shell; files are fetched back to prove them, and flushed only where the server has fsync@openssh.com; " +
+      "renames are flushed as far as its file system does so with the small file after each batch",
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * The sftp channels of one session: opened as needed, through a shared connection where there is one, used by turns.
+ *
+ * @module
+ */
+import type { Failure } from "../../domain/failure.ts";
+import type { Destination } from "../../domain/job.ts";
+import type { System } from "../../system/system.ts";
+import type { Patience, Reply, SftpChannel } from "./sftp_channel.ts";
+import { openSftpChannel } from "./sftp_channel.ts";
+import { hostOf, type Sharing, sshOptions, type SshWay } from "../ssh/ssh.ts";
+import { untilAborted } from "../../async/until_aborted.ts";
+
+/** At most two more than `parallel_transfers`, fewer where the server takes fewer. */
+export interface SftpChannels extends AsyncDisposable {
+  /** Runs commands on a free channel. @throws {Failure} */
+  run(commands: readonly string[], signal: AbortSignal, patience?: Partial<Patience>): Promise<Reply[]>;
+}
+
+/**
+ * Channels to a destination. `first` is how the first one connects (as master, say), `sharing` the others.
+ * Nothing is started before the first `run`.
+ */
+export function createSftpChannels(
+  sftp: string,
+  way: SshWay,
+  first: Sharing,
+  sharing: Sharing,
+  system: Pick<System, "spawn" | "sleep" | "monotonic">,
+): SftpChannels {
+  const { destination } = way;
+  return new Channels(
+    (opened) => {
+      const { bandwidthLimit } = destination;
+      // sftp counts in 1024 bits a second.
+      const limit = bandwidthLimit === null ? [] : ["-l", String(Math.max(1, Math.floor(bandwidthLimit * 8 / 1024)))];
+      const args = [...sshOptions(way, opened === 0 ? first : sharing), ...limit, "-b", "-", "--", hostOf(destination)];
+      return openSftpChannel({ program: sftp, args }, destination, system);
+    },
+    first?.role === "master",
+    destination,
+  );
+}
+
+class Channels implements SftpChannels {
+  readonly #channels: SftpChannel[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #most: number;
+  #opened = 0;
+  #opening = 0;
+  #over: Failure | null = null;
+  #closed = false;
+
+  constructor(
+    readonly open: (opened: number) => Promise<SftpChannel>,
+    /** The first carries the others: when it is lost, all are. */
+    readonly firstCarries: boolean,
+    readonly destination: Destination,
+  ) {
+    this.#most = destination.parallelTransfers + 2;
+  }
+
+  async run(commands: readonly string[], signal: AbortSignal, patience: Partial<Patience> = {}): Promise<Reply[]> {
+    if (commands.length === 0) return [];
+    const patient = { patienceMs: Math.max(60_000, this.destination.timeoutMs), ...patience };
+    for (;;) {
+      const channel = await this.#take(signal);
+      try {
+        return await channel.run(commands, patient, signal);
+      } catch (error) {
+        // The server takes no more sessions: what is open must do.
+        if (channel.answered || signal.aborted || this.#channels.length < 2) throw error;
+        this.#most = Math.max(1, this.#channels.length - 1);
+      } finally {
+        this.#reserved.delete(channel);
+        if (channel.lost) await this.#drop(channel, channel.lost);
+        this.#wake();
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#channels.toReversed().map((channel) => channel[Symbol.asyncDispose]()));
+  }
+
+  readonly #reserved = new Set<SftpChannel>();
+
+  async #take(signal: AbortSignal): Promise<SftpChannel> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#over) throw this.#over;
+      // The last first, so that the one that carries the others is the least often stopped in the middle.
+      const free = this.#channels.findLast((channel) => !this.#reserved.has(channel) && channel.lost === null);
+      if (free) {
+        this.#reserved.add(free);
+        return free;
+      }
+      if (this.#channels.length + this.#opening < this.#most) return await this.#add();
+      await untilAborted(new Promise<void>((wake) => this.#waiting.push(wake)), signal);
+    }
+  }
+
+  async #add(): Promise<SftpChannel> {
+    this.#opening++;
+    try {
+      const channel = await this.open(this.#opened++);
+      if (this.#closed) await channel[Symbol.asyncDispose]();
+      this.#channels.push(channel);
+      this.#reserved.add(channel);
+      return channel;
+    } finally {
+      this.#opening--;
+    }
+  }
+
+  async #drop(channel: SftpChannel, failure: Failure): Promise<void> {
+    const index = this.#channels.indexOf(channel);
+    if (index === 0 && this.firstCarries) this.#over = failure;
+    if (index >= 0) this.#channels.splice(index, 1);
+    await channel[Symbol.asyncDispose]();
+  }
+
+  /** All look again: the first to come finds the free channel, the others wait on. */
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}

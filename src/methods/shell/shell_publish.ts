@@ -1,0 +1,101 @@
+/**
+ * Gives staged files their final names through a remote shell, durably: flush, name, flush the folders. One perl for the
+ * whole batch; where there is none, sh with `ln` and `mv`.
+ *
+ * @module
+ */
+import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { turns } from "../../async/at_most.ts";
+import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
+import type { Publication, PublishOutcome } from "../method.ts";
+import { meaningOf } from "../local/os_failures.ts";
+import { PUBLISH_PERL } from "./publish_perl.ts";
+import { deviceFunction, flushScript, PUBLISH_SH } from "./publish_sh.ts";
+import { shellQuote, shellWords } from "./shell_quote.ts";
+import type { RunInBase } from "./run_in_base.ts";
+import { nulList } from "./shell_survey.ts";
+import type { ShellTools } from "./shell_tools.ts";
+
+/** From how many files on one `sync -f` beats an fsync for each; it also waits for what others write there. */
+const MANY = 24;
+
+/** Makes `Session.publish`. `place` is the same for all destinations that give names in the same folder. */
+export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string, place: string) {
+  return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
+    if (items.length === 0) return [];
+    const script = tools.perl ? perlScript(items, tools) : shScript(items, tools);
+    const output = await inTurn(place, () => inBase(`publish files below ${where}`, script, signal));
+    // Something that runs there may print into the answer: a line more would give each file its neighbour's.
+    const lines = output.split("\n").filter((line) => ANSWER.test(line));
+    if (lines.length !== items.length) {
+      throw new Failure("interrupted", `Cannot understand the answer to the publication below ${where}`, {
+        hint: "It is tried again by itself. If it stays so, see that start-up files of the remote shell print nothing.",
+      });
+    }
+    return items.map((item, index) => outcomeOf(lines[index]!, item, where));
+  };
+}
+
+/** What the programs say of one file. */
+const ANSWER = /^(?:ok|exists|folder|former \d+|fail .*)$/s;
+
+/** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
+const inTurn = turns();
+
+function perlScript(items: readonly Publication[], { flush }: ShellTools): string {
+  const fields = items.flatMap((item) => {
+    const { stem, ending } = formerNameParts(item.target);
+    return [item.staged, item.target, item.onConflict, stem, ending, octal(item.fileMode), octal(item.directoryMode)];
+  });
+  const whole = flush === "sync -f" ? flush : "";
+  return `${nulList(fields)} | perl -e ${shellQuote(PUBLISH_PERL)} ${shellWords([whole, String(MANY)])}`;
+}
+
+/** The script for where there is no perl: POSIX `sh`, one line for each item, in order: `ok`, `former <number>`, or why not. */
+function shScript(items: readonly Publication[], { flush, stat }: ShellTools): string {
+  const folders = new Set<string>(["."]);
+  const calls = items.map((item) => {
+    const { stem, ending } = formerNameParts(item.target);
+    const parts = item.target.split("/").slice(0, -1);
+    const parent = [".", ...parts].join("/");
+    parts.forEach((_, depth) => folders.add([".", ...parts.slice(0, depth + 1)].join("/")));
+    const words = [`./${item.staged}`, `./${item.target}`, item.onConflict, `./${stem}`, ending];
+    return `p ${shellWords([...words, octal(item.fileMode), octal(item.directoryMode), parent])}\n`;
+  });
+  const modes = items.filter(({ fileMode }) => fileMode !== null)
+    .map(({ staged, fileMode }) => `chmod ${octal(fileMode)} ./${staged} 2>/dev/null\n`);
+  return [
+    deviceFunction(stat),
+    PUBLISH_SH,
+    ...modes,
+    flushScript(flush, items.map(({ staged }) => `./${staged}`)),
+    ...calls,
+    flushScript(flush, [...folders]),
+  ].join("");
+}
+
+function octal(mode: number | null): string {
+  return mode === null ? "" : mode.toString(8);
+}
+
+function outcomeOf(line: string, item: Publication, where: string): PublishOutcome {
+  if (line === "ok") return { published: true };
+  const number = /^former (\d+)$/.exec(line)?.[1];
+  if (number) return { published: true, former: formerName(item.target, Number(number)) };
+  return { published: false, failure: refusal(line, item, where) };
+}
+
+function refusal(line: string, item: Publication, where: string): FailureRecord {
+  const cannot = `Cannot write "${printable(item.target)}" below ${where}`;
+  const say = (code: Failure["code"], reason: string, hint: string) =>
+    failureRecord(new Failure(code, `${cannot}: ${reason}`, { hint }));
+  if (line === "exists") return say("exists", "a different file has that name", "Move it away, or set on_conflict: version.");
+  if (line === "folder") return say("exists", "a folder has that name", "Move the folder away, or change the layout.");
+  const reason = printable(line.replace(/^fail /, "")) || "no answer";
+  if (/^staged file: No such file/.test(reason)) {
+    return say("interrupted", "its temporary file is gone", "Something else removed it; the file is sent again.");
+  }
+  const meaning = meaningOf(line);
+  return meaning ? say(meaning.code, meaning.reason, meaning.hint) : say("interrupted", reason, "It is tried again by itself.");
+}

@@ -1,0 +1,94 @@
+/**
+ * What stands at many paths, found with one remote process: a perl, or a `stat` for all names that can stand on a line.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Standing } from "../method.ts";
+import { meaningOf } from "../local/os_failures.ts";
+import { shellWords, wordGroups } from "./shell_quote.ts";
+import type { RunInBase } from "./run_in_base.ts";
+import type { ShellTools } from "./shell_tools.ts";
+
+/** Makes `Session.survey`. Symlinks are followed; one that leads nowhere is `other`. */
+export function shellSurvey(inBase: RunInBase, tools: ShellTools) {
+  return async (paths: readonly string[], signal: AbortSignal): Promise<(Standing | null)[]> => {
+    if (paths.length === 0) return [];
+    const output = await inBase("look at files at the destination", lookScript(paths, tools), signal);
+    return standings(output, paths, tools);
+  };
+}
+
+/** Looks at the paths; what it prints is for {@linkcode standings}. */
+export function lookScript(paths: readonly string[], tools: ShellTools): string {
+  return tools.perl ? `${nulList(paths)} | perl -e ${LOOK}\n` : statScript(paths, tools);
+}
+
+/** What the look showed, in the order of the paths. @throws {Failure} where one could not be looked at. */
+export function standings(output: string, paths: readonly string[], tools: ShellTools): (Standing | null)[] {
+  if (!tools.perl) return fromStat(output, paths, tools.statRadix);
+  const lines = output.split("\n");
+  return paths.map((path, index) => standingOf(lines[index] ?? "? no answer", path));
+}
+
+/** Prints the words with a NUL behind each, by a shell that may limit the length of a command line. */
+export function nulList(words: readonly string[]): string {
+  return `{ ${wordGroups(words).map((group) => `printf '%s\\0' ${shellWords(group)}\n`).join("")}}`;
+}
+
+/** A name that can stand on a line of a tool's output without being changed or split; U+2028 and U+2029 would split ours. */
+export function isPlain(name: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return !/[\x00-\x1f\x7f\\\u2028\u2029]/.test(name);
+}
+
+/** One line a path: `<octal mode> <bytes>`, `-`, or `? <error>`. */
+const LOOK =
+  `'binmode STDIN; $/="\\0"; while (defined($_ = <STDIN>)) { chomp; my @s = stat; @s = lstat unless @s; printf "%s\\n", @s ? sprintf("%o %s", $s[2], $s[7]) : $!{ENOENT} || $!{ENOTDIR} || $!{ENAMETOOLONG} || $!{ELOOP} || $!{EINVAL} || $!{EILSEQ} ? "-" : "? $!" }'`;
+
+function standingOf(line: string, path: string): Standing | null {
+  if (line === "-") return null;
+  if (line.startsWith("?")) {
+    const meaning = meaningOf(line);
+    throw new Failure(meaning?.code ?? "interrupted", `Cannot look at "${printable(path)}": ${line.slice(2)}`, {
+      hint: meaning?.hint ?? "It is tried again by itself.",
+    });
+  }
+  const [mode = "", bytes = ""] = line.split(" ");
+  return standing(parseInt(mode, 8), Number(bytes));
+}
+
+function standing(mode: number, bytes: number): Standing {
+  const type = mode & 0o170000;
+  return { bytes, kind: type === 0o100000 ? "file" : type === 0o040000 ? "folder" : "other" };
+}
+
+/** All plain names at once, the others one by one with their number in place of the name. */
+function statScript(paths: readonly string[], { stat, statRadix }: ShellTools): string {
+  const plain = paths.filter(isPlain).map((path) => `./${path}`);
+  const symlink = (0o120000).toString(statRadix);
+  // A symlink that leads nowhere is no file, but it is in the way.
+  const define = `s() {
+  ${shellWords(stat)} "$@" 2>/dev/null
+  for f; do [ -L "$f" ] && [ ! -e "$f" ] && printf '${symlink} 0 %s\\n' "$f"; done
+}
+`;
+  const lines = [define, ...wordGroups(plain).map((group) => `s ${shellWords(group)}\n`)];
+  paths.forEach((path, index) => {
+    if (isPlain(path)) return;
+    const [format = "", ...before] = [...stat].reverse();
+    const words = [...before.reverse(), format.replace("%n", String(index)).replace("%N", String(index)), `./${path}`];
+    lines.push(`${shellWords(words)} 2>/dev/null\n`);
+  });
+  return `${lines.join("")}:\n`;
+}
+
+function fromStat(output: string, paths: readonly string[], radix: 16 | 8): (Standing | null)[] {
+  const found = new Map<string, Standing>();
+  for (const line of output.split("\n")) {
+    const parts = /^([0-9a-f]+) (\d+) (.*)$/.exec(line);
+    if (parts) found.set(parts[3]!, standing(parseInt(parts[1]!, radix), Number(parts[2])));
+  }
+  return paths.map((path, index) => found.get(isPlain(path) ? `./${path}` : String(index)) ?? null);
+}

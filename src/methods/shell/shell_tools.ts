@@ -1,0 +1,102 @@
+/**
+ * Which programs a remote shell has, asked once per session in one round: the fastest that hashes, perl or `stat` to look
+ * at many files with one process, what flushes to the disk, rsync and its version.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { type RsyncVersion, rsyncVersion } from "../rsync/rsync_version.ts";
+import type { SshConnection } from "../ssh/ssh_connection.ts";
+
+/** How files get to the disk: file systems as a whole, files and folders one by one, or everything. */
+export type Flush = "sync -f" | "fsync" | "sync";
+
+/** What a shell at the far end can do. */
+export interface ShellTools {
+  /** Words of a command that prints `<sha256> *<name>` for each file named behind it, or for its input. */
+  readonly hash: readonly string[];
+  /** True where a perl with its core modules works. */
+  readonly perl: boolean;
+  /** Words of a command that prints `<mode> <size> <name>` for what each name leads to. */
+  readonly stat: readonly string[];
+  /** How `stat` prints the mode. */
+  readonly statRadix: 16 | 8;
+  readonly flush: Flush;
+  /** At least 1: so many files are hashed side by side. */
+  readonly processors: number;
+  /** Path and version of rsync; null where there is none. */
+  readonly rsync: { readonly path: string; readonly version: RsyncVersion } | null;
+}
+
+/** Asks. @throws {Failure} `tool_missing` where nothing there can hash, or look at files. */
+export async function probeShell(connection: SshConnection, signal: AbortSignal): Promise<ShellTools> {
+  const { output } = await connection.run(PROBE, signal);
+  return shellTools(output, connection.destination.name);
+}
+
+/** Reads the answer of the probe. */
+function shellTools(output: string, name: string): ShellTools {
+  const said = new Map(
+    output.split("\n").map((line) => {
+      const space = line.indexOf(" ");
+      return space < 0 ? [line, ""] : [line.slice(0, space), line.slice(space + 1).trim()];
+    }),
+  );
+  const hash = said.get("hash")?.split(" ");
+  const perl = said.get("perl") === "works";
+  const stat = said.get("stat");
+  if (!hash) throw missing(name, "hash files with SHA-256", "Install openssl, or coreutils with sha256sum, there");
+  if (!perl && stat === undefined) throw missing(name, "look at many files", "Install perl, or a stat command, there");
+  const version = rsyncVersion(said.get("rsync-version") ?? "");
+  const path = said.get("rsync-path");
+  return {
+    hash,
+    perl,
+    stat: stat === "bsd" ? ["stat", "-L", "-f", "%p %z %N"] : ["stat", "-L", "-c", "%f %s %n"],
+    statRadix: stat === "bsd" ? 8 : 16,
+    flush: said.get("flush") === "sync -f" ? "sync -f" : said.get("flush") === "fsync" ? "fsync" : "sync",
+    processors: Math.max(1, Number(said.get("processors")) || 1),
+    rsync: path && version ? { path, version } : null,
+  };
+}
+
+/** What `doctor` and `status` show of them. */
+export function aboutTools(tools: ShellTools): string {
+  const { hash, perl, flush } = tools;
+  return `hashes with ${printable(hash.join(" "))}, names with ${perl ? "perl" : "sh"}, flushes with ${
+    perl && flush !== "sync -f" ? "perl" : flush
+  }`;
+}
+
+function missing(name: string, what: string, hint: string): Failure {
+  return new Failure("tool_missing", `Cannot use the shell of ${name}: nothing there can ${what}`, {
+    hint: `${hint}, or set transfer_method to sftp.`,
+  });
+}
+
+/** SHA-256 of nothing. */
+const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Each row is one word that names it, then what was found. A tool counts when it was seen to work. */
+const PROBE = `
+h() {
+  case "$("$@" /dev/null 2>/dev/null)" in ${NOTHING}*) echo "hash $*"; return 0 ;; esac
+  return 1
+}
+h openssl dgst -sha256 -r || h sha256sum || h busybox sha256sum || h sha256 -r || h shasum -a 256
+[ "$(perl -MIO::Handle -MErrno -MFcntl -e 'print "works"' 2>/dev/null)" = works ] && echo "perl works"
+case "$(stat -L -c '%f %s %n' / 2>/dev/null)" in 4*" /") echo "stat gnu" ;; *)
+  case "$(stat -L -f '%p %z %N' / 2>/dev/null)" in 4*" /") echo "stat bsd" ;; esac ;;
+esac
+if [ "$(uname -s)" = Linux ]; then
+  case "$(sync --help 2>&1)" in *-f*) echo "flush sync -f" ;; *) command -v fsync >/dev/null && echo "flush fsync" ;; esac
+else
+  command -v fsync >/dev/null && echo "flush fsync"
+fi
+echo "processors $(getconf _NPROCESSORS_ONLN 2>/dev/null)"
+if p=$(command -v rsync); then
+  echo "rsync-path $p"
+  rsync --version 2>&1 </dev/null | { IFS= read -r version; echo "rsync-version $version"; }
+fi
+:`;

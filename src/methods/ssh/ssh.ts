@@ -1,0 +1,131 @@
+/**
+ * Builds every OpenSSH command line: one set of options for `ssh`, `scp`, `sftp` and the `-e` of rsync. The user's own
+ * ssh_config and known_hosts are used (or the file that `IMAGE_TRANSFER_SSH_CONFIG` names); what would make a daemon
+ * wait for a person, trust an unknown host or hang for ever is overridden.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { bareHost, isHostName } from "../../domain/names/host_name.ts";
+import type { Destination } from "../../domain/job.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { System } from "../../system/system.ts";
+
+/** How a connection is shared. `path` is a socket of ours; null makes a connection of its own. */
+export type Sharing = { readonly role: "master" | "client"; readonly path: string } | null;
+
+/** The programs of OpenSSH that are used. */
+export type SshProgram = "ssh" | "scp" | "sftp";
+
+/** What is needed to build a command line. */
+export interface SshWay {
+  readonly destination: Destination;
+  /** A file in place of the user's ssh_config; null = the user's own. */
+  readonly configFile: string | null;
+}
+
+/** The way to a destination as this surrounding has it. */
+export function sshWay(destination: Destination, system: Pick<System, "env">): SshWay {
+  return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null };
+}
+
+/** Options that `ssh`, `scp` and `sftp` understand alike. */
+export function sshOptions(way: SshWay, sharing: Sharing): string[] {
+  const { destination } = way;
+  const alive = Math.min(15, Math.max(1, Math.floor(destination.timeoutMs / 4000)));
+  const options: Record<string, string> = {
+    BatchMode: "yes",
+    StrictHostKeyChecking: "yes",
+    ConnectTimeout: String(connectSeconds(destination)),
+    ConnectionAttempts: "1",
+    ServerAliveInterval: String(alive),
+    ServerAliveCountMax: "3",
+    ControlMaster: sharing?.role === "master" ? "yes" : "no",
+    ControlPath: sharing ? escaped(sharing.path) : "none",
+    ControlPersist: "no",
+    ForwardAgent: "no",
+    ForwardX11: "no",
+    ClearAllForwardings: "yes",
+    PermitLocalCommand: "no",
+    RequestTTY: "no",
+    // At ERROR OpenSSH keeps "Connection closed by …" to itself.
+    LogLevel: "INFO",
+  };
+  if (destination.user !== null) options["User"] = destination.user;
+  if (destination.port !== null) options["Port"] = String(destination.port);
+  // rsync compresses by itself.
+  if (destination.compression && destination.method !== "rsync") options["Compression"] = "yes";
+  return [
+    ...(way.configFile ? ["-F", way.configFile] : []),
+    ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]),
+  ];
+}
+
+/** Seconds that a connection may take until the key exchange is done. */
+export function connectSeconds(destination: Pick<Destination, "timeoutMs">): number {
+  return Math.min(20, Math.max(2, Math.ceil(destination.timeoutMs / 1000)));
+}
+
+/** The arguments of `ssh` that run `command` (read by the login shell there, whichever it is). */
+export function sshArgs(way: SshWay, sharing: Sharing, command: string): string[] {
+  return [...sshOptions(way, sharing), "-o", "RemoteCommand=none", "-e", "none", "-T", "--", hostOf(way.destination), command];
+}
+
+/** The arguments of `ssh` that tell a master to end, closing all its channels. */
+export function sshExitArgs(way: SshWay, path: string): string[] {
+  return [...sshOptions(way, { role: "client", path }), "-O", "exit", "--", hostOf(way.destination)];
+}
+
+/** `ssh` with its options as one word for rsync's `-e`, which splits at spaces and knows quotes. */
+export function sshForRsync(ssh: string, way: SshWay, sharing: Sharing): string {
+  const words = [ssh, ...sshOptions(way, sharing), "-o", "RemoteCommand=none", "-T"];
+  return words.map((word) => /[\s"']/.test(word) ? `"${word.replaceAll('"', '""')}"` : word).join(" ");
+}
+
+/** `host:path` as scp and rsync want it; an IPv6 address goes into brackets. */
+export function remoteSpec(destination: Destination, path: string): string {
+  const host = hostOf(destination);
+  return `${host.includes(":") ? `[${host}]` : host}:${path}`;
+}
+
+/**
+ * The remote base path as a program that starts in the remote home understands it: never empty, never with a `~` that
+ * only a shell would expand, never taken for an option.
+ */
+export function remoteBase(destination: Destination): string {
+  const path = destination.basePath.replace(/^~(?=\/|$)\/*/, "").replace(/(.)\/+$/, "$1");
+  if (path === "") return ".";
+  return path.startsWith("/") || path.startsWith("./") ? path : `./${path}`;
+}
+
+/**
+ * The host as one argument: bare, without user and port.
+ *
+ * @throws {Failure} `configuration` without a host, or with one that a program could take for an option.
+ */
+export function hostOf(destination: Destination): string {
+  const { host } = destination;
+  if (host !== null && isHostName(host)) return bareHost(host);
+  throw new Failure("configuration", `Cannot reach ${destination.name}: "${printable(host ?? "")}" is no host name`, {
+    hint: "Set remote_host to a host name, an address or an alias of your ssh_config.",
+  });
+}
+
+/** The absolute path of a program. @throws {Failure} `tool_missing` where it is not installed. */
+export async function toolPath(program: SshProgram | "rsync", system: Pick<System, "which" | "platform">): Promise<string> {
+  const path = await system.which(program);
+  if (path !== null) return path;
+  throw new Failure("tool_missing", `Cannot find the program "${program}" on this computer`, {
+    hint: program === "rsync"
+      ? "Install rsync, or set transfer_method to sftp."
+      : system.platform === "windows"
+      ? 'Install the optional Windows feature "OpenSSH Client" (Settings > System > Optional features).'
+      : "Install the OpenSSH client (package openssh-client or openssh).",
+  });
+}
+
+/** A socket path as ssh_config reads it: `%` begins a token there, a space ends a word. */
+function escaped(path: string): string {
+  const text = path.replaceAll("%", "%%");
+  return /\s/.test(text) ? `"${text}"` : text;
+}

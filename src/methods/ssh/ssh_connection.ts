@@ -1,0 +1,122 @@
+/**
+ * One connection to a host, shared by everything a session does: a few remote shells that take turns, and a socket
+ * through which rsync, scp and sftp get channels without a login of their own. The first shell is the ControlMaster
+ * itself: one process and one login less, and it ends when its input does, so nothing outlives the daemon.
+ *
+ * On Windows, and where a socket cannot be made, every shell is a connection of its own; `sharing` is null then.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import type { Destination } from "../../domain/job.ts";
+import type { MethodContext } from "../method.ts";
+import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
+import { connectSeconds, type Sharing, sshArgs, type SshWay, sshWay, toolPath } from "./ssh.ts";
+import { socketPlace } from "./ssh_sockets.ts";
+import { untilAborted } from "../../async/until_aborted.ts";
+
+/** Disposing of it ends its shells, and with them whatever uses its socket. */
+export interface SshConnection extends AsyncDisposable {
+  readonly destination: Destination;
+  readonly way: SshWay;
+  /** The absolute path of the local `ssh`. */
+  readonly ssh: string;
+  /** How other programs share this connection. */
+  readonly sharing: Sharing;
+  /** What the login shell printed of its own accord. */
+  readonly noise: string;
+  /**
+   * Runs a script in the next free shell. `patienceMs` defaults to several times the destination's time-out, since a
+   * busy disk may need long to flush.
+   *
+   * @throws {Failure} when the connection is lost; the session must then be opened anew.
+   */
+  run(script: string, signal: AbortSignal, patienceMs?: number): Promise<Answer>;
+}
+
+/** Shells at once: one for long work (hashing), one more to halve it, one for short questions meanwhile. */
+const MOST_SHELLS = 3;
+
+/** Logs in. The first answer of the shell proves that there is one. @throws {Failure} */
+export async function connectSsh(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<SshConnection> {
+  const { system } = context;
+  const way = sshWay(destination, system);
+  const ssh = await toolPath("ssh", system);
+  await using stack = new AsyncDisposableStack();
+  const place = stack.use(await socketPlace(way, ssh, context, signal));
+  const start = (sharing: Sharing) => openShell({ program: ssh, args: sshArgs(way, sharing, "exec sh") }, destination, system);
+  const first = stack.use(await start(place.path === null ? null : { role: "master", path: place.path }));
+  const patienceMs = connectSeconds(destination) * 2000;
+  const { status } = await first.run(":", patienceMs, signal);
+  if (status !== 0) throw new Failure("tool_missing", `The shell of ${destination.name} does not work (status ${status})`);
+
+  const sharing: Sharing = place.path === null ? null : { role: "client", path: place.path };
+  const pool = new ShellPool(first, () => start(sharing), destination);
+  stack.use(pool);
+  const rest = stack.move();
+  return {
+    destination,
+    way,
+    ssh,
+    sharing,
+    noise: first.noise,
+    run: (script, signal, patienceMs) => pool.run(script, patienceMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
+}
+
+class ShellPool implements AsyncDisposable {
+  readonly #more: RemoteShell[] = [];
+  /** Shells that died on their own; they still have pipes to close. */
+  readonly #ended: RemoteShell[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #opening = 0;
+  #closed = false;
+
+  constructor(readonly first: RemoteShell, readonly open: () => Promise<RemoteShell>, readonly destination: Destination) {
+    first.onIdle = () => this.#wake();
+  }
+
+  async run(script: string, patienceMs: number, signal: AbortSignal): Promise<Answer> {
+    for (;;) {
+      signal.throwIfAborted();
+      // The master is gone: whatever still hangs on it is lost too.
+      if (this.first.lost) throw this.first.lost;
+      const shell = [this.first, ...this.#more].find((shell) => !shell.busy && shell.lost === null);
+      if (shell) return await shell.run(script, patienceMs, signal);
+      if (this.#more.length + this.#opening < MOST_SHELLS - 1) await this.#addShell();
+      else await untilAborted(new Promise<void>((wake) => this.#waiting.push(wake)), signal);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#more.splice(0), ...this.#ended].map((shell) => shell[Symbol.asyncDispose]()));
+  }
+
+  async #addShell(): Promise<void> {
+    this.#opening++;
+    try {
+      const shell = await this.open();
+      if (this.#closed) return await shell[Symbol.asyncDispose]();
+      shell.onIdle = () => {
+        if (shell.lost) this.#putAside(shell);
+        this.#wake();
+      };
+      this.#more.push(shell);
+    } finally {
+      this.#opening--;
+      this.#wake();
+    }
+  }
+
+  #putAside(shell: RemoteShell): void {
+    const at = this.#more.indexOf(shell);
+    if (at >= 0) this.#ended.push(...this.#more.splice(at, 1));
+  }
+
+  /** All look again: the first to come finds the free shell, the others wait on. */
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The sockets of our own ControlMasters: short names in the runtime folder, each with a lock that lives as long as the
+ * process that made it. So a later start finds the masters of a run that crashed, and ends them: else a half-dead rsync
+ * behind one could write after its staging folder was swept.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { eitherSignal } from "../../async/either_signal.ts";
+import type { Destination } from "../../domain/job.ts";
+import type { MethodContext } from "../method.ts";
+import { sshExitArgs, type SshWay } from "./ssh.ts";
+import { untilAborted } from "../../async/until_aborted.ts";
+
+/** A name for a socket, ours until disposed of. `path` is null where masters cannot be used. */
+export interface SocketPlace extends AsyncDisposable {
+  readonly path: string | null;
+}
+
+/** OpenSSH adds a dot and 16 characters while it makes the socket; `sun_path` holds 104 bytes on macOS, 108 on Linux. */
+const LONGEST_PATH = 104 - 1 - 17;
+const EXIT_PATIENCE_MS = 5000;
+
+/** Ends what a former run left for this destination, and gives a fresh name. On Windows, OpenSSH knows no masters. */
+export async function socketPlace(way: SshWay, ssh: string, context: MethodContext, signal: AbortSignal): Promise<SocketPlace> {
+  const { system } = context;
+  const none: SocketPlace = { path: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+  if (system.platform === "windows") return none;
+  const folder = await system.runtimeFolder();
+  const key = await keyOf(way.destination, context.stagingRoot);
+  await endFormer(folder, key, way, ssh, context, signal);
+
+  const path = join(folder, `${key}${crypto.randomUUID().slice(0, 8)}`);
+  if (new TextEncoder().encode(path).length > LONGEST_PATH) {
+    context.tell("debug", `No shared connections to ${way.destination.name}: the path ${path} is too long for a socket`);
+    return none;
+  }
+  const lock = await system.lock(`${path}.lock`);
+  if (lock === null) return none;
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await system.remove(path);
+      await system.remove(`${path}.lock`);
+      await lock[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function endFormer(
+  folder: string,
+  key: string,
+  way: SshWay,
+  ssh: string,
+  { system, tell }: MethodContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { entries } = await system.list(folder);
+  const locks = entries.map(({ name }) => name).filter((name) => name.startsWith(key) && name.endsWith(".lock"));
+  for (const name of locks) {
+    const path = join(folder, name.slice(0, -".lock".length));
+    const lock = await system.lock(`${path}.lock`);
+    // Somebody alive holds it: a session of this process, or a command beside the daemon.
+    if (lock === null) continue;
+    if (await system.facts(path)) {
+      tell("info", `Ending the connection to ${way.destination.name} that an earlier run left open`);
+      const patience = new AbortController();
+      using ending = eitherSignal(signal, patience.signal);
+      const late = system.sleep(EXIT_PATIENCE_MS, patience.signal);
+      await untilAborted(
+        Promise.race([
+          system.run({ program: ssh, args: sshExitArgs(way, path) }, ending.signal),
+          late,
+        ]),
+        signal,
+      ).finally(() => patience.abort());
+      await system.remove(path);
+    }
+    await system.remove(`${path}.lock`);
+    await lock[Symbol.asyncDispose]();
+  }
+}
+
+/** The same for the same destination of the same installation, whatever the run. */
+async function keyOf(destination: Destination, stagingRoot: string): Promise<string> {
+  const parts = [stagingRoot, destination.job, destination.name, destination.host, destination.user, destination.port];
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)));
+  return [...new Uint8Array(hash).slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("") + "-";
+}

@@ -1,0 +1,102 @@
+/**
+ * What a running daemon can be asked and told: by the commands through the control channel, by the page through the API.
+ * The daemon implements it; {@linkcode controlServer} and the API serve it.
+ *
+ * @module
+ */
+import type { FormerFiles } from "../domain/destination_state.ts";
+import type { Settings } from "../domain/settings.ts";
+import type { Forgotten, Stray } from "../ledger/strays.ts";
+import type { Running } from "../events/running.ts";
+import type { StatusReport } from "./status_report.ts";
+
+/** What moves at this moment; for people, its shape is not promised to scripts. */
+export interface LiveReport {
+  /** One entry for each destination that has files in hand. */
+  readonly running: readonly Running[];
+  /** When the oldest delivery that waits and can be sent was queued, milliseconds since 1970 UTC; null if none waits. */
+  readonly oldestWaiting: number | null;
+  /** The first of the files that are not sent because they are incomplete or cannot be taken. */
+  readonly givenUp: readonly GivenUp[];
+  /** What nobody can send: for destinations that are not configured any more. */
+  readonly strays: readonly Stray[];
+  /** Of those that run, what a reload waits for; a daemon of an older version does not tell. */
+  readonly ending?: readonly Running[];
+}
+
+/** A file that is listed and not sent; `path` is absolute. */
+export interface GivenUp {
+  readonly job: string;
+  readonly path: string;
+  readonly reason: "incomplete" | "refused";
+  /** Why, in words. */
+  readonly detail: string;
+  /** What helps. */
+  readonly hint: string;
+}
+
+/** What became of `resume`. */
+export interface Resumed {
+  /** Those that go on. */
+  readonly names: readonly string[];
+  /** Of those, the ones that hold until somebody says what becomes of `images` files on a former disk. */
+  readonly undecided: readonly { readonly destination: string; readonly images: number }[];
+}
+
+/** Addresses that open the page. */
+export interface Opening {
+  /** For a browser's command line, which others on this computer can read: good for one login within two minutes. */
+  readonly once: string;
+  /** For people: with the token, unless that is configured; then good for one login, too. */
+  readonly shown: string;
+}
+
+/** What a running daemon goes by; of its configuration nothing that is secret. */
+export interface InForce extends Pick<Settings, "file" | "stateDirectory" | "jobs" | "shutdownTimeoutMs"> {
+  readonly hasPage: boolean;
+}
+
+/** Every call may throw a `Failure`: the asker sees its message and hint. */
+export interface DaemonControl {
+  /** The settings in force. */
+  settings(): Settings;
+  status(): StatusReport | Promise<StatusReport>;
+  live(): LiveReport;
+  /** Asks for a clean stop and comes back at once; the daemon ends within its `shutdown_timeout_seconds`. */
+  stop(reason: string): void;
+  /** Reads the configuration again; a bad one changes nothing and is told in `message`. */
+  reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
+  /**
+   * Lists the folders of a job, or of all jobs, and delivers what is new, now; also with `schedule: manual`.
+   * Comes back when the round has been started, with the names of the jobs.
+   * @throws {Failure} `configuration` where there is no such job.
+   */
+  sync(job?: string): Promise<readonly string[]> | readonly string[];
+  /**
+   * Puts failed deliveries back into the queue, `null` means all that are trouble, and then tries destinations that hold or
+   * are away at once; returns how many deliveries.
+   */
+  retry(ids: readonly number[] | null): number;
+  /** Puts deliveries that are delivered already back into the queue; returns the ids of those that can be sent again. */
+  sendAgain(ids: readonly number[]): readonly number[];
+  /**
+   * Stops sending to a destination, `null` means all; returns the names of those paused now.
+   * @throws {Failure} `configuration` where there is no such destination.
+   */
+  pause(destination: string | null, by: string): readonly string[];
+  /** Marks delivered deliveries as known to be gone from their destination, for this reason; returns how many. */
+  markGone(ids: readonly number[], reason: string): number;
+  /**
+   * Takes a pause back, and probes at once where it holds, `null` means all. Another disk in the place of a missing one is accepted
+   * only where the destination is named and a person says what becomes of the files of the former one (`"ask"`: only where there
+   * are none). With `send_again`, what is known to be gone from the destination is queued.
+   */
+  resume(destination: string | null, former?: FormerFiles | "ask"): Promise<Resumed> | Resumed;
+  /**
+   * Gives up what waits for a destination that is not configured any more; says how many deliveries, of which jobs.
+   * @throws {Failure} `configuration` where it is configured, or nothing waits for it.
+   */
+  forget(destination: string): Promise<Forgotten> | Forgotten;
+  /** Addresses that open the page; null without a page. */
+  opening(): Opening | null;
+}

@@ -1,0 +1,36 @@
+/**
+ * A row of the ledger as the page shows it.
+ *
+ * @module
+ */
+import { fits } from "../formats/fits/fits.ts";
+import type { DeliveryRow } from "../ledger/ledger.ts";
+import type { DeliveryView } from "./api_types.ts";
+import { deliveryJson } from "./delivery_json.ts";
+
+/** Times become ISO 8601; `preview` names a route for every FITS file, also where the file has gone meanwhile. */
+export function deliveryView(row: DeliveryRow): DeliveryView {
+  const { id, source, night, state } = row.delivery;
+  return {
+    ...deliveryJson(row),
+    night,
+    name: source.path,
+    cards: row.cards,
+    preview: hasPreview(source.path) ? `/api/preview/${id}.png` : null,
+    retry_at: state.state === "deferred" ? new Date(state.retryAt).toISOString() : null,
+  };
+}
+
+/** True for names of FITS files, gzipped ones among them. */
+export function hasPreview(path: string): boolean {
+  return fits.claims(path.slice(path.lastIndexOf("/") + 1).toLowerCase().replace(/\.gz$/, ""));
+}
+
+/** The first of each file, `most` of them: a file that went to three destinations is shown once. */
+export function eachFileOnce(rows: readonly DeliveryRow[], most: number): DeliveryView[] {
+  const seen = new Set<string>();
+  return rows.filter(({ delivery: { source } }) => {
+    const key = `${source.job}\0${source.path}`;
+    return !seen.has(key) && seen.add(key);
+  }).slice(0, most).map(deliveryView);
+}

@@ -1,0 +1,116 @@
+/**
+ * The images of a night that stand in the watched folders and that the ledger does not know: incomplete ones, such as cannot be
+ * taken, and what nobody took because no daemon ran. Without them a report would call a night well that is not.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { failureRecord } from "../domain/failure.ts";
+import type { Job } from "../domain/job.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { nightOf } from "../intake/admit/admit.ts";
+import { isDeep, patternsOf } from "../intake/patterns.ts";
+import type { System } from "../system/system.ts";
+
+/** Sizes in bytes. A shape that scripts may depend on. */
+export interface NotTaken {
+  readonly count: number;
+  readonly bytes: number;
+  /** The first hundred of them; `path` is absolute. */
+  readonly files: readonly {
+    readonly job: string;
+    readonly path: string;
+    readonly size: number;
+    readonly message: string;
+    readonly hint: string;
+  }[];
+  /** Watched folders that cannot be looked into: nobody knows what is in them. */
+  readonly problems: readonly string[];
+}
+
+/** Why a file is not taken, in words. */
+export interface Why {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What looking for them needs. */
+export interface NotTakenTools {
+  readonly ledger: Pick<Ledger, "unknown">;
+  readonly system: Pick<System, "walk" | "sleep">;
+  readonly jobs: readonly Job[];
+  /** Why a file, its path absolute, was not taken. */
+  readonly why: (absolutePath: string) => Why;
+  /** Hears of every file that is found. */
+  readonly saw?: (job: string, path: string) => void;
+}
+
+const MOST_LISTED = 100;
+/** The ledger is asked about so many at once: a few milliseconds. */
+const AT_ONCE = 500;
+
+/** Walks over all watched folders; `night` is `YYYYMMDD`. Throws only what `signal` was aborted with. */
+export async function notTaken(night: string, tools: NotTakenTools, signal: AbortSignal): Promise<NotTaken> {
+  const files: NotTaken["files"][number][] = [];
+  const problems: string[] = [];
+  let [count, bytes] = [0, 0];
+  for (const job of tools.jobs) {
+    try {
+      for await (const { path, size } of unknownOf(job, night, tools, signal)) {
+        const absolute = join(job.watchPath, path);
+        if (count < MOST_LISTED) files.push({ job: job.name, path: absolute, size, ...tools.why(absolute) });
+        count++;
+        bytes += size;
+        tools.saw?.(job.name, path);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      problems.push(`Cannot look into "${job.watchPath}": ${failureRecord(error).message.replace(/^Internal error: /, "")}`);
+    }
+  }
+  return { count, bytes, files, problems };
+}
+
+async function* unknownOf(job: Job, night: string, { ledger, system }: NotTakenTools, signal: AbortSignal) {
+  const patterns = patternsOf(job);
+  const destinations = job.destinations.map(({ name }) => name);
+  for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
+    const wanted = batch.files.filter((facts) => patterns.wants(facts.path) && nightOf(job, facts) === night);
+    for (let start = 0; start < wanted.length; start += AT_ONCE) {
+      if (start > 0) await system.sleep(0);
+      yield* ledger.unknown(job.name, wanted.slice(start, start + AT_ONCE), destinations).fresh;
+    }
+  }
+}
+
+/** Says of each file that is listed and not sent why, and of the others `otherwise`. */
+export function whyOf(
+  givenUp: readonly { readonly path: string; readonly reason: string; readonly detail: string; readonly hint: string }[],
+  otherwise: Why,
+): (absolutePath: string) => Why {
+  const known = new Map(givenUp.map((one) => [one.path, one]));
+  return (path) => {
+    const one = known.get(path);
+    if (one === undefined) return otherwise;
+    return { message: one.reason === "incomplete" ? `it is incomplete: ${one.detail}` : one.detail, hint: one.hint };
+  };
+}
+
+/** Why what waits for a destination is not sent: what keeps it from being open, or that it is there no more; null where it is. */
+export function whyNothingGoes(
+  destinations: readonly { readonly job: string; readonly name: string; readonly reason: string | null }[],
+): (job: string, destination: string) => Why | null {
+  return (job, destination) => {
+    const one = destinations.find((one) => one.name === destination && one.job === job);
+    if (one === undefined) return { message: `${destination} is not configured any more`, hint: "" };
+    return one.reason === null ? null : { message: one.reason, hint: "" };
+  };
+}
+
+/** Where a daemon runs and has not given the file up. */
+export const NOT_YET: Why = { message: "it is not finished yet", hint: "It is sent as soon as it is." };
+/** Where none runs. */
+export const NOBODY: Why = {
+  message: "no daemon runs that could take it",
+  hint: "Start it: image-transfer run, or image-transfer install-service.",
+};

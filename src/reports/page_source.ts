@@ -1,0 +1,59 @@
+/**
+ * What the page, the metrics and the report ask of a running daemon; the daemon implements it.
+ *
+ * @module
+ */
+import type { Delivery } from "../domain/delivery.ts";
+import type { DestinationState } from "../domain/destination_state.ts";
+import type { FailureRecord } from "../domain/failure.ts";
+import type { Destination, Job } from "../domain/job.ts";
+import type { TransferEvent } from "../domain/transfer_event.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Unmatched } from "../intake/watch/unmatched.ts";
+import type { DaemonControl } from "./daemon_control.ts";
+
+/** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
+export interface JobNow {
+  readonly job: Job;
+  /** How it is watched; null while it is not. */
+  readonly how: "events" | "poll" | null;
+  readonly failure: FailureRecord | null;
+  /** The files that are there where the patterns have wanted none so far; null otherwise. */
+  readonly unmatched: Unmatched | null;
+  /** Files that are not finished, or were given up. */
+  readonly waiting: readonly {
+    readonly path: string;
+    readonly reason: string;
+    readonly detail: string;
+    readonly hint: string;
+    readonly size: number;
+    readonly declared: number | null;
+    readonly since: number;
+  }[];
+}
+
+/** A destination as it runs. */
+export interface DestinationNow {
+  readonly destination: Destination;
+  /** The method at work, or as configured. */
+  readonly method: string;
+  readonly state: DestinationState;
+  readonly freeBytes: number | null;
+  readonly transfers: readonly { readonly delivery: Delivery; readonly bytes: number }[];
+  /** What stands at these targets, in order; null while there is no session. */
+  survey(targets: readonly string[], signal: AbortSignal): Promise<
+    readonly ({ readonly bytes: number; readonly kind: "file" | "folder" | "other" } | null)[] | null
+  >;
+}
+
+/** All of it is of this moment; nothing is kept here. */
+export interface PageSource extends Pick<DaemonControl, "status" | "live" | "sync" | "retry" | "pause" | "resume"> {
+  readonly ledger: Pick<
+    Ledger,
+    "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "nightTotals" | "nightPoints" | "flagged" | "unknown"
+  >;
+  jobs(): readonly JobNow[];
+  destinations(): readonly DestinationNow[];
+  /** Hears every event until the returned function is called. */
+  listen(listener: (event: TransferEvent) => void): () => void;
+}

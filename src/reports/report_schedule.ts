@@ -1,0 +1,164 @@
+/**
+ * Sends the report of the night every morning to a webhook. A webhook that does not answer is tried again some times; delivery never
+ * waits for it.
+ *
+ * @module
+ */
+import { failureRecord } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import { rolloverMinutes } from "../domain/night/night.ts";
+import type { ReportSettings } from "../domain/settings.ts";
+import type { Tell } from "../domain/transfer_event.ts";
+import type { System } from "../system/system.ts";
+import { NOT_YET, notTaken, whyNothingGoes, whyOf } from "./not_taken.ts";
+import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
+import { nightToReport } from "./night_to_report.ts";
+import type { PageSource } from "./page_source.ts";
+import { reportText, verdictOf } from "./report_text.ts";
+import { reasonOf } from "./status_report.ts";
+
+/** Sends one report a day while it has settings. */
+export interface ReportSchedule {
+  /** Makes these settings the ones in force; null for no report. */
+  adopt(settings: ReportSettings | null): void;
+  /** Resolves when nothing is being sent any more. */
+  stop(): Promise<void>;
+}
+
+/** What is reported, and who hears whether it was sent. */
+export interface ReportScheduleTools {
+  readonly source: PageSource;
+  readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
+  readonly tell: Tell;
+}
+
+/** The clock is looked at this often: a computer that slept goes on with the next look. */
+const LOOK_MS = 30_000;
+const ANSWER_MS = 30_000;
+/** Pauses between tries, seconds. */
+const PAUSES = [5, 30, 120, 600] as const;
+const AT_ONCE = 500;
+
+/** Sends nothing before it has settings; a time that is past today is left to tomorrow. */
+export function reportSchedule(tools: ReportScheduleTools): ReportSchedule {
+  let running: { readonly settings: string; readonly end: AbortController; readonly over: Promise<void> } | null = null;
+  return {
+    adopt(settings) {
+      if (running?.settings === JSON.stringify(settings)) return;
+      running?.end.abort();
+      running = null;
+      if (settings === null) return;
+      const end = new AbortController();
+      running = { settings: JSON.stringify(settings), end, over: everyMorning(settings, tools, end.signal) };
+    },
+    async stop() {
+      running?.end.abort();
+      await running?.over;
+    },
+  };
+}
+
+async function everyMorning({ at, to }: ReportSettings, tools: ReportScheduleTools, signal: AbortSignal): Promise<void> {
+  const { system, tell } = tools;
+  let due = nextTime(at, system.now());
+  while (!signal.aborted) {
+    await system.sleep(Math.min(LOOK_MS, Math.max(0, due - system.now())), signal);
+    if (signal.aborted || system.now() < due) continue;
+    due = nextTime(at, system.now());
+    try {
+      const report = await reportNow(tools, signal);
+      await send(to, report, tools.system, signal);
+      tell({ type: "notice", level: "info", message: `The report was sent: ${verdictOf(report)}` });
+    } catch (error) {
+      if (signal.aborted) return;
+      // The address is a secret of the webhook's owner.
+      const reason = failureRecord(error).message.replace(/^Internal error: /, "").replaceAll(to, "…");
+      tell({ type: "notice", level: "warning", message: `Cannot send the report to its webhook: ${reason}` });
+    }
+  }
+}
+
+/** The next moment after `now` at which this computer's clock shows the time of day; milliseconds since 1970 UTC. */
+export function nextTime(at: string, now: number): number {
+  const minutes = rolloverMinutes(at) ?? 0;
+  const date = new Date(now);
+  date.setHours(0, minutes, 0, 0);
+  // By the calendar, not by 24 hours: the clock may change meanwhile.
+  if (date.getTime() <= now) date.setDate(date.getDate() + 1);
+  return date.getTime();
+}
+
+async function reportNow({ source, system }: ReportScheduleTools, signal: AbortSignal): Promise<MorningReport> {
+  const jobs = source.jobs().map(({ job }) => job);
+  const now = system.now();
+  return await morningReport(nightToReport(source.ledger, jobs, now), {
+    ledger: source.ledger,
+    system,
+    jobs,
+    now,
+    notTaken: (night, saw) =>
+      notTaken(night, { ledger: source.ledger, system, jobs, why: whyOf(source.live().givenUp, NOT_YET), saw }, signal),
+    whyWaiting: whyNothingGoes(
+      source.destinations().map(({ destination: { job, name }, state }) => ({ job, name, reason: reasonOf(state) })),
+    ),
+    look: (destination, delivered) => look(source, destination, delivered, signal),
+  });
+}
+
+/** By the session that is open anyway. */
+async function look(
+  source: PageSource,
+  destination: Destination,
+  delivered: Delivered,
+  signal: AbortSignal,
+): Promise<Look> {
+  const at = source.destinations().find(({ destination: { job, name } }) => job === destination.job && name === destination.name);
+  try {
+    for await (const rows of delivered.pieces(AT_ONCE)) {
+      const found = await at?.survey(rows.map(({ delivery }) => delivery.target), signal) ?? null;
+      if (found === null) return { looked: false, problem: at && reasonOf(at.state) || "it is not connected" };
+      delivered.found(rows, rows.map(({ delivery: { source: { size } } }, index) => absence(size, found[index] ?? null)));
+    }
+  } catch (error) {
+    return { looked: false, problem: failureRecord(error).message };
+  }
+  return { looked: true, hashed: false };
+}
+
+/** Why what stands at a target is not what was delivered there, or null. */
+export function absence(size: number, there: { readonly bytes: number; readonly kind: string } | null): string | null {
+  if (there === null) return "it is not there any more";
+  if (there.kind !== "file") return `a ${there.kind} stands in its place`;
+  return there.bytes === size ? null : `${size} bytes were delivered, ${there.bytes} are there`;
+}
+
+async function send(
+  to: string,
+  report: MorningReport,
+  system: ReportScheduleTools["system"],
+  signal: AbortSignal,
+): Promise<void> {
+  // Chat services show `text` and ignore the rest.
+  const body = JSON.stringify({ text: reportText(report), report });
+  for (const pause of [...PAUSES, null]) {
+    const limit = new AbortController();
+    const stop = () => limit.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    void system.sleep(ANSWER_MS, limit.signal).then(() => limit.abort(new Error("no answer within 30 seconds")));
+    try {
+      const { status } = await system.askRemote(
+        to,
+        { method: "POST", headers: { "content-type": "application/json" }, body },
+        limit.signal,
+      );
+      if (status >= 200 && status < 300) return;
+      throw new Error(`it answers with status ${status}`);
+    } catch (error) {
+      if (pause === null || signal.aborted) throw error;
+    } finally {
+      limit.abort();
+      signal.removeEventListener("abort", stop);
+    }
+    await system.sleep(pause * 1000, signal);
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The morning report as text, for a terminal or a mail.
+ *
+ * @module
+ */
+import { format as formatBytes } from "@std/fmt/bytes";
+import { pathField, printable } from "../domain/names/printable.ts";
+import type { MorningReport, ReportDestination } from "./morning_report.ts";
+
+/** Ends with a line end. */
+export function reportText(report: MorningReport): string {
+  const { night, all_well, seen, not_taken, flagged, destinations, gaps, slowest, undelivered, undelivered_count } = report;
+  const called = names(report);
+  const more = (count: number) => count > 0 ? [`  … and ${count} more`] : [];
+  const lines = [
+    `Night ${dated(night)}: ${verdictOf(report)}`,
+    "",
+    `${count(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
+    ...destinations.map((destination) => destinationLine(destination, destinations.map(called), called)),
+  ];
+  for (const destination of destinations) {
+    const { wrong, wrong_count } = destination;
+    if (wrong.length > 0) lines.push("", `Not as delivered on ${called(destination)}:`);
+    for (const { target, reason } of wrong) lines.push(`  ${pathField(target)}: ${printable(reason)}`);
+    lines.push(...more(wrong_count - wrong.length));
+  }
+  if (not_taken.count + not_taken.problems.length > 0) lines.push("", "Not taken at the camera:");
+  for (const problem of not_taken.problems) lines.push(`  ${printable(problem)}`);
+  for (const { path, message, hint } of not_taken.files) {
+    lines.push(`  ${pathField(path)}: ${printable(message)}`);
+    if (hint !== "") lines.push(`      ${printable(hint)}`);
+  }
+  lines.push(...more(not_taken.count - not_taken.files.length));
+  if (gaps.length > 0) lines.push("", "Frame numbers without a file:");
+  for (const { series, missing, missingCount } of gaps) {
+    lines.push(`  ${pathField(series)}: ${missing.join(", ")} (${missingCount})`);
+  }
+  if (undelivered.length > 0) lines.push("", "Not delivered:");
+  for (const { id, job, path, destination: name, state, message, hint } of undelivered) {
+    lines.push(`  ${id}  ${state} to ${called({ job, name })}: ${pathField(path)}`, `      ${printable(message)}`);
+    if (hint !== "") lines.push(`      ${printable(hint)}`);
+  }
+  lines.push(...more(undelivered_count - undelivered.length));
+  if (flagged.count > 0) lines.push("", "Sent as they are, with a warning:");
+  for (const { path, message } of flagged.files) lines.push(`  ${pathField(path)}: ${printable(message)}`);
+  lines.push(...more(flagged.count - flagged.files.length));
+  if (slowest.length > 0) lines.push("", "Slowest, from finished to proven:");
+  for (const { job, path, destination: name, seconds } of slowest.slice(0, all_well ? 3 : 10)) {
+    lines.push(`  ${duration(seconds).padStart(8)}  ${called({ job, name })}  ${pathField(path)}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The whole report in a sentence. */
+export function verdictOf(report: MorningReport): string {
+  const { all_well, seen, not_taken, flagged, destinations, gaps } = report;
+  if (seen.files === 0 && not_taken.problems.length === 0) return "no images";
+  const called = names(report);
+  const all = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
+  const warned = flagged.count === 0 ? "" : `, ${flagged.count} with a warning`;
+  if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${all}${warned}`;
+  const faults = [
+    ...not_taken.count > 0 ? [`${not_taken.count} not taken at the camera`] : [],
+    ...not_taken.problems.length > 0 ? ["a watched folder cannot be looked into"] : [],
+    ...destinations.filter(({ delivered, expected }) => delivered < expected)
+      .map((one) => `${one.expected - one.delivered} not on ${called(one)}`),
+    ...destinations.filter(({ wrong_count }) => wrong_count > 0)
+      .map((one) => `${one.wrong_count} missing or changed on ${called(one)}`),
+    ...destinations.filter(({ present }) => present === null).map((one) => `${called(one)} cannot be asked`),
+    ...destinations.filter(({ proven, delivered }) => proven < delivered)
+      .map((one) => `${one.delivered - one.proven} not proven on ${called(one)}`),
+    ...gaps.length === 0 ? [] : [`${gaps.reduce((sum, { missingCount }) => sum + missingCount, 0)} frame numbers missing`],
+  ];
+  return `NOT all well: ${faults.join(", ")}`;
+}
+
+/** What the destinations of a report are called: with their job where two jobs have one of the same name. */
+function names({ destinations }: MorningReport): (one: { readonly job: string; readonly name: string }) => string {
+  return ({ job, name }) => {
+    const isShared = destinations.some((other) => other.name === name && other.job !== job);
+    return isShared ? `${printable(name)} (${printable(job)})` : printable(name);
+  };
+}
+
+function destinationLine(one: ReportDestination, all: readonly string[], called: ReturnType<typeof names>): string {
+  const width = Math.max(...all.map((name) => name.length));
+  const { expected, delivered, proven, replaced, present, hashed, bytes, problem } = one;
+  const newer = replaced === 0 ? "" : `, ${replaced} replaced by newer versions`;
+  const there = present === null
+    ? `not looked at: ${printable(problem ?? "")}`
+    : `${present} present${hashed ? " (hashed again)" : ""}${newer}`;
+  const part = delivered === expected ? String(delivered) : `${delivered} of ${expected}`;
+  return `  ${called(one).padEnd(width)}  ${part} delivered, ${proven} proven, ${there}, ${formatBytes(bytes)}`;
+}
+
+/** `20260115` as `2026-01-15`. */
+export function dated(night: string): string {
+  return night.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3");
+}
+
+/** For people: `4.2 s`, `3 min 12 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  const tenths = Math.round(seconds * 10) / 10;
+  if (tenths < 60) return `${tenths.toFixed(1)} s`;
+  // Rounded before it is split: 119.7 s are two minutes.
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

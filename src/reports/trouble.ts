@@ -1,0 +1,133 @@
+/**
+ * Everything a person should look at, worst first, each with what helps.
+ *
+ * @module
+ */
+import { shellQuote } from "../methods/shell/shell_quote.ts";
+import { unmatchedText } from "../intake/watch/unmatched.ts";
+import { type Stray, waitingOf } from "../ledger/strays.ts";
+import type { DeliveryRow } from "../ledger/ledger.ts";
+import type { TroubleItem } from "./api_types.ts";
+import type { DestinationNow, JobNow } from "./page_source.ts";
+
+/** Lists it; `failed` are the failed deliveries that are trouble, `strays` what waits for destinations that were removed. */
+export function troubleOf(
+  jobs: readonly JobNow[],
+  destinations: readonly DestinationNow[],
+  failed: readonly DeliveryRow[],
+  strays: readonly Stray[],
+): TroubleItem[] {
+  const items = [
+    ...jobs.flatMap(jobTrouble),
+    ...destinations.flatMap(destinationTrouble),
+    ...failed.flatMap(deliveryTrouble),
+    ...jobs.flatMap(fileTrouble),
+    ...jobs.flatMap(patternTrouble),
+    ...strays.flatMap(strayTrouble),
+  ];
+  return [...items.filter(({ severity }) => severity === "bad"), ...items.filter(({ severity }) => severity === "warning")];
+}
+
+function jobTrouble({ job, failure }: JobNow): TroubleItem[] {
+  if (failure === null) return [];
+  return [{
+    key: `job ${job.name}`,
+    kind: "job",
+    severity: "bad",
+    what: job.name,
+    where: job.watchPath,
+    message: failure.message,
+    hint: failure.hint,
+    since: null,
+    action: { do: "scan", job: job.name },
+  }];
+}
+
+function destinationTrouble({ destination, state }: DestinationNow): TroubleItem[] {
+  if (state.state === "open") return [];
+  const common = {
+    key: `destination ${destination.job}/${destination.name}`,
+    kind: "destination" as const,
+    what: destination.name,
+    where: placeOf(destination),
+    since: null,
+    action: { do: "resume" as const, destination: destination.name },
+  };
+  if (state.state === "paused") {
+    return [{
+      ...common,
+      severity: "warning",
+      message: `Paused by ${state.by}`,
+      hint: "Resume it when files may be sent again.",
+    }];
+  }
+  const { message, hint } = state.failure;
+  return [{ ...common, severity: state.state === "on_hold" ? "bad" : "warning", message, hint }];
+}
+
+function deliveryTrouble({ delivery: { id, source, destination, queuedAt, state } }: DeliveryRow): TroubleItem[] {
+  if (state.state !== "failed") return [];
+  return [{
+    key: `delivery ${id}`,
+    kind: "delivery",
+    severity: "bad",
+    what: source.absolutePath,
+    where: destination,
+    message: state.failure.message,
+    hint: state.failure.hint,
+    since: queuedAt,
+    action: { do: "retry", ids: [id] },
+  }];
+}
+
+function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
+  return waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused").map((
+    { path, reason, detail, hint, since },
+  ) => ({
+    key: `file ${job.name}/${path}`,
+    kind: "file",
+    severity: "warning",
+    what: path,
+    where: job.name,
+    message: reason === "incomplete" ? `The file is incomplete: ${detail}` : detail,
+    hint,
+    since,
+    action: { do: "scan", job: job.name },
+  }));
+}
+
+function patternTrouble({ job, unmatched }: JobNow): TroubleItem[] {
+  if (unmatched === null) return [];
+  return [{
+    key: `patterns ${job.name}`,
+    kind: "job",
+    severity: "warning",
+    what: job.name,
+    where: job.watchPath,
+    ...unmatchedText(job, unmatched),
+    since: null,
+    action: null,
+  }];
+}
+
+function strayTrouble({ job, destination, counts }: Stray): TroubleItem[] {
+  const waiting = waitingOf(counts);
+  if (waiting === 0) return [];
+  return [{
+    key: `stray ${job}/${destination}`,
+    kind: "destination",
+    severity: "warning",
+    what: destination,
+    where: `of job ${job}`,
+    message: `${waiting === 1 ? "1 image waits" : `${waiting} images wait`} for a destination that is not configured any more`,
+    hint: `Put it back and they go on, or give them up: image-transfer forget ${shellQuote(destination)}`,
+    since: null,
+    action: null,
+  }];
+}
+
+/** Where a destination is, for people: `observer@freya:/data/images`, or the folder. */
+export function placeOf({ host, user, basePath }: { host: string | null; user: string | null; basePath: string }): string {
+  if (host === null) return basePath;
+  return `${user === null ? "" : `${user}@`}${host}:${basePath}`;
+}

@@ -1,0 +1,94 @@
+/**
+ * Which account a service runs as, and what the configuration looks like from there: its home, and nothing of the
+ * environment of whoever calls (a service does not have it).
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import type { Account, Scope } from "./service.ts";
+import type { System } from "../system/system.ts";
+
+type Around = Pick<System, "platform" | "uid" | "home" | "env" | "run" | "readText">;
+
+/**
+ * The account that will run it: `--run-as`, the user behind sudo, or the caller. Root only where it is asked for by name.
+ *
+ * @throws {Failure} `configuration` when there is none such, or it cannot be chosen.
+ */
+export async function accountFor(scope: Scope, runAs: string | undefined, system: Around, signal: AbortSignal): Promise<Account> {
+  if (system.platform === "windows") {
+    if (runAs !== undefined) {
+      throw refused("--run-as is not possible on Windows", "The task runs as the user who installs it: log on as that one.");
+    }
+    return windowsAccount(system);
+  }
+  const behindSudo = system.uid === 0 ? named(system.env("SUDO_USER")) : undefined;
+  if (scope === "user") {
+    if (runAs !== undefined) throw refused("--run-as is for --system", "A user service runs as the user who installs it.");
+    if (behindSudo !== undefined) {
+      throw refused("a user service is installed by the user, not with sudo", "Leave out sudo, or use --system.");
+    }
+    return await lookUp(system.uid ?? 0, system, signal);
+  }
+  const name = runAs ?? behindSudo ?? (system.uid === 0 ? undefined : system.uid ?? undefined);
+  if (name === undefined) {
+    throw refused(
+      "it is not known which account shall run it",
+      "Name it: --run-as USER. The daemon needs no rights of root, only access to the images and to its SSH key.",
+    );
+  }
+  return await lookUp(name, system, signal);
+}
+
+/** The account of whoever calls this, to find and control services. */
+export async function callingAccount(system: Around, signal: AbortSignal): Promise<Account> {
+  return system.platform === "windows" ? windowsAccount(system) : await lookUp(system.uid ?? 0, system, signal);
+}
+
+/** The system as a service of that account sees it: for reading its configuration. */
+export function seenFrom(
+  account: Account,
+  stateFolder: string | null,
+  system: Pick<System, "platform" | "env" | "followedFacts" | "read">,
+) {
+  if (system.platform === "windows") return { ...system, home: account.home };
+  const env: Readonly<Record<string, string | undefined>> = {
+    HOME: account.home,
+    USER: account.name,
+    LOGNAME: account.name,
+    PATH: system.env("PATH"),
+    STATE_DIRECTORY: stateFolder ?? undefined,
+  };
+  return { ...system, home: account.home, env: (name: string) => Object.hasOwn(env, name) ? env[name] : undefined };
+}
+
+function windowsAccount({ env, home }: Around): Account {
+  const name = env("USERNAME") ?? "";
+  const domain = env("USERDOMAIN");
+  return { name: domain ? `${domain}\\${name}` : name, uid: null, home };
+}
+
+/** Asks the system's own directory of accounts, which may be more than a file. */
+async function lookUp(who: string | number, system: Around, signal: AbortSignal): Promise<Account> {
+  const key = String(who);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(key)) throw noSuch(key);
+  const [program, args] = system.platform === "darwin" ? ["id", ["-P", key]] as const : ["getent", ["passwd", key]] as const;
+  const { code, stdout } = await system.run({ program, args }, signal);
+  const fields = stdout.trim().split("\n")[0]?.split(":") ?? [];
+  // name:password:uid:gid:comment:home:shell; macOS has three more before the comment.
+  const [name, home, uid] = [fields[0], fields.at(-2), Number(fields[2])];
+  if (code !== 0 || !name || !home?.startsWith("/") || !Number.isInteger(uid)) throw noSuch(key);
+  return { name, uid, home: home.replace(/(?<=.)\/+$/, "") };
+}
+
+function named(user: string | undefined): string | undefined {
+  return user === "" || user === "root" ? undefined : user;
+}
+
+function noSuch(name: string): Failure {
+  return refused(`there is no account "${name}" on this computer`, "Name one that is there: --run-as USER.");
+}
+
+function refused(reason: string, hint: string): Failure {
+  return new Failure("configuration", `Cannot install the service: ${reason}`, { hint });
+}

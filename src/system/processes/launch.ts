@@ -1,0 +1,110 @@
+/**
+ * Starts programs and ends them. What is started here is known until it has ended, so that an orderly stop leaves nothing running.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { clock } from "../host/clock.ts";
+import { type Start, type Started, startHere } from "./start_here.ts";
+import { workerStart } from "./start_in_worker.ts";
+import type { Command } from "../system.ts";
+import { which } from "./which.ts";
+
+/** A running program with its raw pipes. */
+export interface Launched {
+  readonly pid: number;
+  readonly stdin: Started["stdin"];
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly finished: Promise<{ code: number; signal: string | null }>;
+  /** Asks it to end, ends it by force two seconds later; resolves when it is gone (or cannot be ended: a dead disk). */
+  end(): Promise<void>;
+}
+
+const PATIENCE_MS = 2_000;
+
+/** How {@linkcode launch} is called. */
+export type Launch = (command: Command, signal: AbortSignal) => Promise<Launched>;
+
+/** Starts a program; ended when the signal is aborted. @throws {Failure} `tool_missing` when it is not there. */
+export const launch: Launch = launchWith(Deno.build.os === "windows" ? workerStart() : startHere);
+
+/** A `launch` that starts programs in this way. */
+export function launchWith(start: Start): Launch {
+  return async ({ program: name, ...rest }, signal) => {
+    signal.throwIfAborted();
+    const program = await which(name);
+    if (program === null) throw missing(name, "it is not on this computer's PATH");
+    dropLoaderVariables();
+    signal.throwIfAborted();
+    const started = await permitted(start, { program, ...rest });
+    running.add(started);
+    const { pid, stdin, stdout, stderr } = started;
+    const finished = started.finished.finally(() => running.delete(started));
+    let ending: Promise<void> | null = null;
+    const end = () => ending ??= endGently(started, finished);
+    const abort = () => void end();
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    finished.then(() => signal.removeEventListener("abort", abort));
+    return { pid, stdin, stdout, stderr, finished, end };
+  };
+}
+
+/** Ends all that runs, by force and at once: for the end of this process. In Workers their pipes may close first, to the same end. */
+export function endAllChildren(): void {
+  for (const started of running) started.kill("SIGKILL");
+}
+
+const running = new Set<Started>();
+
+async function permitted(start: Start, command: Command): Promise<Started> {
+  try {
+    return await start(command);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw missing(command.program, `this build may not start it (${error.message})`, error);
+  }
+}
+
+function missing(program: string, reason: string, cause?: unknown): Failure {
+  return new Failure("tool_missing", `Cannot start "${program}": ${reason}`, {
+    hint: `Install ${program}, or put its folder on the PATH of the account that image-transfer runs as.`,
+    cause,
+  });
+}
+
+/**
+ * With a permission list, Deno refuses every child while one of the dynamic loader's variables is set
+ * (a list would mean nothing if `LD_PRELOAD` could change what a program does). Programs of the system need none of them.
+ */
+function dropLoaderVariables(): void {
+  if (Deno.permissions.querySync({ name: "run" }).state === "granted") return;
+  for (const name of LOADER_VARIABLES) {
+    if (Deno.permissions.querySync({ name: "env", variable: name }).state === "granted") Deno.env.delete(name);
+  }
+}
+
+/** The variables that are dropped for children, where this build may drop them. */
+const LOADER_VARIABLES: readonly string[] = [
+  "LD_LIBRARY_PATH",
+  "LD_PRELOAD",
+  "LD_AUDIT",
+  "LD_DEBUG",
+  "LD_BIND_NOW",
+  "LD_PROFILE",
+  "DYLD_LIBRARY_PATH",
+  "DYLD_INSERT_LIBRARIES",
+  "DYLD_FRAMEWORK_PATH",
+  "DYLD_FALLBACK_LIBRARY_PATH",
+];
+
+async function endGently(started: Started, finished: Promise<unknown>): Promise<void> {
+  for (const name of ["SIGTERM", "SIGKILL"] as const) {
+    started.kill(name);
+    const waiting = new AbortController();
+    const gone = finished.then(() => waiting.abort());
+    await Promise.race([gone, clock.sleep(PATIENCE_MS, waiting.signal)]);
+    if (waiting.signal.aborted) return;
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Who still writes? Linux: the tables of open and of mapped files in `/proc`, read by a spawned `find`, because Deno with a permission
+ * list may not look there. macOS: `lsof`. Windows: a file that cannot be opened for writing is held.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "@std/path";
+import { eitherSignal } from "../../async/either_signal.ts";
+import { splitAtNul } from "../files/bad_names.ts";
+import { faultOf } from "../fault.ts";
+import { identityOf } from "../files/path_facts.ts";
+import { processes } from "./processes.ts";
+import { which } from "./which.ts";
+
+/** See `Watching.openForWriting`. One look at the whole system costs some 35 ms of processor time, however many are asked for. */
+export async function openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  signal.throwIfAborted();
+  if (paths.length === 0) return new Set();
+  if (Deno.build.os === "windows") return await heldOnWindows(paths, signal);
+  const asked = await realPaths(paths);
+  const reals = [...asked.keys()];
+  const held = Deno.build.os === "darwin" ? await lookWithLsof(reals, signal) : await heldInProc(reals, signal);
+  return held && new Set([...asked].flatMap(([real, given]) => held.has(real) ? given : []));
+}
+
+/** See `Watching.seesEveryWriter`. Asked once: who we are does not change. */
+export function seesEveryWriter(): Promise<boolean> {
+  return seesAll ??= looksEverywhere();
+}
+let seesAll: Promise<boolean> | undefined;
+
+async function looksEverywhere(): Promise<boolean> {
+  if (Deno.build.os === "windows") return true;
+  if (Deno.build.os === "darwin") return Deno.uid() === 0 && await which("lsof") !== null;
+  if (await which("find") === null) return false;
+  const { signal } = new AbortController();
+  const look = ["/proc/self/ns/pid", "-maxdepth", "0", "-printf", "%l"];
+  const { stdout: space } = await processes.run({ program: "find", args: look }, signal);
+  if (space !== FIRST_PID_NAMESPACE) return false;
+  const args = ["/proc/1", "/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/ "];
+  const { stderr } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, signal);
+  return !hidesProcesses(stderr);
+}
+
+/** The machine's own, PROC_PID_INIT_INO of linux/proc_ns.h: from any other, a container's for example, its processes are not seen. */
+const FIRST_PID_NAMESPACE = "pid:[4026531836]";
+
+/**
+ * What find complains about tells whether some process hides its files: "Permission denied" at any but the first (init writes no
+ * images, and some systems shield it even from root), or the first not there at all (other accounts' processes are hidden).
+ */
+export function hidesProcesses(complaints: string): boolean {
+  return complaints.split("\n").some((line) =>
+    (/Permission denied/.test(line) && !/\/proc\/1\//.test(line)) || /\/proc\/1\W*: No such file/.test(line)
+  );
+}
+
+/** Tables name files by their real paths: symlinks on the way to the folders are followed, once for each folder. */
+async function realPaths(paths: readonly string[]): Promise<Map<string, string[]>> {
+  const folders = new Map<string, Promise<string>>();
+  const real = new Map<string, string[]>();
+  for (const path of paths) {
+    const folder = dirname(path);
+    let known = folders.get(folder);
+    // A folder that has gone holds no open file that could be taken for finished.
+    if (known === undefined) folders.set(folder, known = Deno.realPath(folder).catch(() => folder));
+    const key = join(await known, basename(path));
+    real.set(key, [...real.get(key) ?? [], path]);
+  }
+  return real;
+}
+
+/** What processes have open for writing. */
+interface Open {
+  readonly names: ReadonlySet<string>;
+  /** `device:inode` of what is mapped. */
+  readonly mapped: ReadonlySet<string>;
+  /** `/proc/<pid>/fd/<number>` by the last part of the name, or {@linkcode DELETED}. */
+  readonly handles: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Those of these paths that are open for writing; null where that cannot be told. */
+async function heldInProc(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  const open = await lookIntoProc(signal);
+  if (open === null) return null;
+  const held = new Set(paths.filter((path) => open.names.has(path)));
+  // In a container and through another mount a file has the same last name. Another one has a hard link, while it is there and after.
+  const suspects = new Set<string>();
+  const numbered = await Promise.all(
+    paths.filter((path) => !held.has(path)).map(async (path) => {
+      const info = await Deno.lstat(path).catch(() => null);
+      const names = (info?.nlink ?? 0) > 1 ? open.handles.keys() : [basename(path), DELETED];
+      for (const name of names) open.handles.get(name)?.forEach((handle) => suspects.add(handle));
+      return { path, identity: info === null ? "" : identityOf(info) };
+    }),
+  );
+  const numbers = await identitiesOf([...suspects], signal);
+  if (numbers === null) return null;
+  for (const { path, identity } of numbered) {
+    if (identity !== "" && (numbers.has(identity) || open.mapped.has(identity))) held.add(path);
+  }
+  return held;
+}
+
+/** `device:inode` of what these lead to; null where a file system does not answer. */
+async function identitiesOf(handles: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  if (handles.length === 0) return new Set();
+  if (await which("stat") === null) return null;
+  using limit = eitherSignal(signal);
+  const late = setTimeout(() => limit.abort(), PATIENCE_MS);
+  const found = new Set<string>();
+  try {
+    for (let at = 0; at < handles.length; at += STAT_BATCH) {
+      const args = ["-L", "-c", "%d:%i", ...handles.slice(at, at + STAT_BATCH)];
+      const { stdout } = await processes.run({ program: "stat", args, env: { LC_ALL: "C" } }, limit.signal);
+      for (const identity of stdout.split("\n")) found.add(identity);
+    }
+    return found;
+  } catch (error) {
+    if (signal.aborted || !limit.signal.aborted) throw error;
+    return null;
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** Stands behind a name that was removed while the file is open. */
+const DELETED = " (deleted)";
+const STAT_BATCH = 1_000;
+const PATIENCE_MS = 5_000;
+
+/** One look at a time; whoever asks while one runs shares the next, which begins after all of them have asked. */
+async function lookIntoProc(signal: AbortSignal): Promise<Open | null> {
+  const former = look;
+  const mine = next ??= (async () => {
+    await former.catch(() => undefined);
+    next = null;
+    return await (look = lookNow());
+  })();
+  signal.throwIfAborted();
+  return await new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    signal.addEventListener("abort", leave, { once: true });
+    mine.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
+}
+let look: Promise<Open | null> = Promise.resolve(null);
+let next: Promise<Open | null> | null = null;
+
+/** It takes a fraction of a second, and others may wait for it: nobody ends it. */
+async function lookNow(): Promise<Open | null> {
+  if (await which("find") === null) return null;
+  const { signal } = new AbortController();
+  const [open, mapped] = await Promise.all([openFiles(signal), mappedFiles(signal)]);
+  return open && { names: open.names.union(mapped.names), mapped: mapped.identities, handles: open.handles };
+}
+
+/** The links in `/proc/<pid>/fd` carry the access in their own mode: `-perm -200` is "open for writing". */
+async function openFiles(signal: AbortSignal): Promise<Pick<Open, "names" | "handles"> | null> {
+  const args = ["/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-perm", "-200"];
+  args.push("-lname", "/*", "!", "-lname", "/dev/*", "-printf", "%p%l\\0");
+  await using find = await processes.spawn({ program: "find", args, env: { LC_ALL: "C" } }, signal);
+  await find.closeStdin();
+  const decoder = new TextDecoder();
+  const names = new Set<string>();
+  const handles = new Map<string, string[]>();
+  for await (const line of splitAtNul(find.stdout)) {
+    const [, handle = "", name = ""] = /^(\/proc\/\d+\/fd\/\d+)(.*)$/s.exec(decoder.decode(line)) ?? [];
+    names.add(name);
+    const last = name.endsWith(DELETED) ? DELETED : basename(name);
+    const known = handles.get(last);
+    if (known === undefined) handles.set(last, [handle]);
+    else known.push(handle);
+  }
+  await find.finished;
+  // It complains about processes that ended meanwhile or are not ours to see; a find that cannot do this says otherwise.
+  return /unrecognized|unknown (predicate|primary)|illegal/i.test(find.stderr()) ? null : { names, handles };
+}
+
+/** A file can be written through a mapping after it was closed: shared writable ones stand as `rw-s` in `/proc/<pid>/maps`. */
+async function mappedFiles(signal: AbortSignal): Promise<{ names: Set<string>; identities: Set<string> }> {
+  const args = ["/proc", "-mindepth", "2", "-maxdepth", "2", "-path", "/proc/[0-9]*/maps"];
+  args.push("-exec", "grep", "-hsF", " rw-s ", "{}", "+");
+  const { stdout } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, signal);
+  const mapped = { names: new Set<string>(), identities: new Set<string>() };
+  // address permissions offset device inode      path; a newline in the path is written \012
+  for (const line of stdout.matchAll(/^[0-9a-f]+-[0-9a-f]+ rw-s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+) +(\/.*)$/gm)) {
+    const [, major = "", minor = "", inode = "", path = ""] = line;
+    mapped.names.add(path.replaceAll("\\012", "\n"));
+    mapped.identities.add(`${deviceNumber(parseInt(major, 16), parseInt(minor, 16))}:${inode}`);
+  }
+  return mapped;
+}
+
+/** As `st_dev` has it (glibc's makedev): eight bits of the minor number lie below the major one. */
+function deviceNumber(major: number, minor: number): number {
+  return minor % 256 + major * 256 + Math.trunc(minor / 256) * 2 ** 20;
+}
+
+/** Paths given to lsof at a time. */
+const LSOF_BATCH = 500;
+
+async function lookWithLsof(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  const lsof = await which("lsof") ?? await which("/usr/sbin/lsof");
+  if (lsof === null) return null;
+  const open = new Set<string>();
+  for (let at = 0; at < paths.length; at += LSOF_BATCH) {
+    const { stdout } = await processes.run(
+      { program: lsof, args: ["-w", "-F", "an", "--", ...paths.slice(at, at + LSOF_BATCH)] },
+      signal,
+    );
+    for (const path of writersOf(stdout)) open.add(path);
+  }
+  return open;
+}
+
+/** The names that follow an access of `w` (write) or `u` (both) in lsof's output by fields. */
+export function writersOf(output: string): string[] {
+  const names: string[] = [];
+  let writes = false;
+  for (const line of output.split("\n")) {
+    if (line.startsWith("a")) writes = line === "aw" || line === "au";
+    else if (line.startsWith("n") && writes) names.push(line.slice(1));
+  }
+  return names;
+}
+
+async function heldOnWindows(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const held = new Set<string>();
+  for (const path of paths) {
+    signal.throwIfAborted();
+    try {
+      (await Deno.open(path, { read: true, write: true })).close();
+    } catch (error) {
+      // Anything but a sharing violation (read-only, gone, forbidden) says nothing about writers.
+      if (faultOf(error) === "busy") held.add(path);
+    }
+  }
+  return held;
+}

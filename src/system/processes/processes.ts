@@ -1,0 +1,121 @@
+/**
+ * Programs of the system: to their end, or kept running with pipes. All outputs are drained whoever reads, with caps.
+ *
+ * @module
+ */
+import { clock } from "../host/clock.ts";
+import { type Launch, launch, type Launched } from "./launch.ts";
+import { createHead, createTail, drainBoth, LAST_WORDS_MS } from "./outputs.ts";
+import { createQueue } from "../watching/queue.ts";
+import type { Child, Command, Finished, Processes } from "../system.ts";
+import { which } from "./which.ts";
+
+/** See `Processes`. */
+export const processes: Processes = processesWith(launch);
+
+/** Programs that are launched in this way. */
+export function processesWith(launch: Launch): Processes {
+  return {
+    run: (command, signal, stdin) => run(launch, command, signal, stdin),
+    spawn: (command, signal) => spawn(launch, command, signal),
+    which,
+  };
+}
+
+/** Kept of each output of `run`, and of a child's standard output while nobody reads it. */
+const KEPT_BYTES = 1024 * 1024;
+/** Kept of a child's standard error: its end. */
+const KEPT_ERROR_BYTES = 64 * 1024;
+/** A reader that lets this much wait holds the child back. */
+const WAITING_BYTES = 4 * 1024 * 1024;
+
+/** See `Processes.run`. */
+async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished> {
+  const launched = await launch(command, signal);
+  const stdout = createHead(KEPT_BYTES);
+  const stderr = createHead(KEPT_BYTES);
+  const outputs = drainBoth(launched, stdout.add, stderr.add);
+  const fed = feed(launched, stdin);
+  fed.catch(() => launched.end());
+  const finished = await endOf(launched, signal).finally(outputs.lastWords);
+  await Promise.race([fed, outputs.lastWords()]);
+  signal.throwIfAborted();
+  return { ...finished, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+/** See `Processes.spawn`. */
+async function spawn(launch: Launch, command: Command, signal: AbortSignal): Promise<Child> {
+  const launched = await launch(command, signal);
+  const pieces = createQueue<Uint8Array>();
+  const stderr = createTail(KEPT_ERROR_BYTES);
+  let waiting = 0;
+  let isRead = false;
+  let goOn: (() => void) | null = null;
+
+  const take = async (piece: Uint8Array) => {
+    pieces.push(piece);
+    waiting += piece.length;
+    while (!isRead && waiting > KEPT_BYTES && pieces.length > 1) waiting -= (await pieces.next())?.length ?? 0;
+    while (isRead && waiting > WAITING_BYTES) await new Promise<void>((resolve) => goOn = resolve);
+  };
+  const outputs = drainBoth(launched, take, stderr.add);
+  const finished = launched.finished.then(async (status) => {
+    // A reader that stopped reading must not keep the end from being known.
+    waiting = -Infinity;
+    goOn?.();
+    await outputs.lastWords();
+    pieces.end();
+    return status;
+  });
+
+  const end = async () => {
+    await launched.stdin.close().catch(() => undefined);
+    await launched.end();
+    const over = new AbortController();
+    await Promise.race([finished, clock.sleep(2 * LAST_WORDS_MS, over.signal)]);
+    over.abort();
+  };
+  return {
+    pid: launched.pid,
+    write: (data) => launched.stdin.write(typeof data === "string" ? new TextEncoder().encode(data) : data),
+    closeStdin: () => launched.stdin.close(),
+    stdout: {
+      async *[Symbol.asyncIterator]() {
+        isRead = true;
+        for await (const piece of pieces) {
+          waiting -= piece.length;
+          goOn?.();
+          yield piece;
+        }
+      },
+    },
+    stderr: stderr.text,
+    finished,
+    end,
+    [Symbol.asyncDispose]: end,
+  };
+}
+
+/** Writes the input while the outputs are drained. A program that ends without reading it all is no error. */
+async function feed({ stdin }: Launched, data: string | Uint8Array = ""): Promise<void> {
+  try {
+    if (data.length > 0) await stdin.write(typeof data === "string" ? new TextEncoder().encode(data) : data);
+    await stdin.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe || error instanceof TypeError)) throw error;
+  }
+}
+
+/** Its status; once aborted, throws the signal's reason as soon as it is gone, or cannot be ended. */
+async function endOf({ finished, end }: Launched, signal: AbortSignal): ReturnType<() => Launched["finished"]> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => void end().then(() => reject(signal.reason));
+    signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    return await Promise.race([finished, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

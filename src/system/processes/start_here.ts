@@ -1,0 +1,56 @@
+/**
+ * Starts a program from this thread, with pipes to all three of its streams.
+ *
+ * @module
+ */
+import type { Command } from "../system.ts";
+
+/** A program that was started, wherever its pipes are held. */
+export interface Started {
+  readonly pid: number;
+  readonly stdin: { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly finished: Promise<{ readonly code: number; readonly signal: string | null }>;
+  /** Sends a signal; says nothing when the program has ended already. */
+  kill(name: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** Starts a program, named by its absolute path. @throws {Error} one of Deno's, when it cannot. */
+export type Start = (command: Command) => Promise<Started>;
+
+/**
+ * Where starting blocks nobody for long: all systems but Windows. The program is in a process group of its own: Ctrl+C in a
+ * terminal is meant for the daemon, which decides what becomes of a running transfer. (On Windows it would be in no job of the
+ * daemon's then, and outlive it.)
+ */
+export const startHere: Start = ({ program, args, cwd, env }) => {
+  const child = new Deno.Command(program, {
+    args: [...args],
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env: { ...env } }),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    detached: Deno.build.os !== "windows",
+  }).spawn();
+  return Promise.resolve({
+    pid: child.pid,
+    stdin: child.stdin.getWriter(),
+    stdout: child.stdout,
+    stderr: child.stderr,
+    finished: child.status.then(({ code, signal }) => ({ code, signal })),
+    kill: (name) => kill(child, name),
+  });
+};
+
+function kill(child: Deno.ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
+  try {
+    child.kill(name);
+  } catch (error) {
+    // It has ended already: Deno says so in different ways.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Recognises bursts of events so dense that some may have been lost on their way: Deno before 2.9 drops those that come while 16
+ * wait, every Deno loses without a word what overflows in the kernel (16,384). After the burst, everything should be listed again.
+ *
+ * @module
+ */
+import { clock } from "../host/clock.ts";
+
+/** Told of every event; calls back some time after a burst that may have lost something. */
+export interface Burst {
+  note(paths: readonly string[]): void;
+  /** Something was lost for certain. */
+  suspect(): void;
+  /** Stops the timers; nothing is called back any more. */
+  end(): void;
+}
+
+/** What makes a burst, and when it is told of; times in milliseconds. */
+export interface BurstLimits {
+  /** Events nearer to each other than this belong to one burst. */
+  readonly pauseMs: number;
+  /** A burst loses something only with so many events… */
+  readonly events: number;
+  /** …of so many different files: one file that is written in many pieces loses nothing that matters. */
+  readonly files: number;
+  /** Called back this long after the last event, */
+  readonly quietMs: number;
+  /** but, in a burst without end, no later than this after its first loss. */
+  readonly longestMs: number;
+}
+
+const OWN_QUEUE_DROPS = !/^(2\.(9|\d\d)|[3-9])\b/.test(Deno.version.deno);
+
+/** For this Deno: before 2.9 its own queue of 16 drops events, from then on only the kernel's does. */
+const LIMITS: BurstLimits = {
+  pauseMs: OWN_QUEUE_DROPS ? 50 : 250,
+  events: OWN_QUEUE_DROPS ? 16 : 4_000,
+  files: 4,
+  quietMs: 250,
+  longestMs: 3_000,
+};
+
+/** `onLoss` says: list everything again. */
+export function createBurst(onLoss: () => void, limits: BurstLimits = LIMITS, time = clock): Burst {
+  let events = 0;
+  let files = new Set<string>();
+  let lastAt = -Infinity;
+  let firstLossAt: number | null = null;
+  const ended = new AbortController();
+
+  const suspect = () => {
+    if (firstLossAt !== null || ended.signal.aborted) return;
+    firstLossAt = time.monotonic();
+    lastAt = firstLossAt;
+    void callBack();
+  };
+  const callBack = async () => {
+    while (firstLossAt !== null && !ended.signal.aborted) {
+      const now = time.monotonic();
+      const due = Math.min(lastAt + limits.quietMs, firstLossAt + limits.longestMs);
+      if (now < due) {
+        await time.sleep(due - now, ended.signal);
+        continue;
+      }
+      firstLossAt = null;
+      onLoss();
+    }
+  };
+  return {
+    note(paths) {
+      const now = time.monotonic();
+      if (now - lastAt > limits.pauseMs) {
+        events = 0;
+        files = new Set();
+      }
+      lastAt = now;
+      events++;
+      if (files.size < limits.files) paths.forEach((path) => files.add(path));
+      if (events >= limits.events && files.size >= limits.files) suspect();
+    },
+    suspect,
+    end: () => ended.abort(),
+  };
+}

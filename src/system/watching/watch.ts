@@ -1,0 +1,148 @@
+/**
+ * Hints from the operating system that something changed. Deno's watcher is drained as fast as it gives, into a bounded queue of
+ * our own; wherever something may have been lost, a hint without paths says "list everything again".
+ *
+ * @module
+ */
+import { SEPARATOR } from "@std/path";
+import { Failure } from "../../domain/failure.ts";
+import { type Burst, createBurst } from "./burst.ts";
+import { clock } from "../host/clock.ts";
+import { identityOf } from "../files/path_facts.ts";
+import { createQueue } from "./queue.ts";
+import type { Clock, WatchHint } from "../system.ts";
+
+/** Hints that may wait; with more, all of them become one "list everything again". */
+const MOST_WAITING = 8_192;
+/** How often it is looked whether the root is still the folder that is watched. */
+const ROOT_CHECK_MS = 3_000;
+
+const LOST_TRACK: WatchHint = { kind: "other", paths: [] };
+
+/** See `Watching.watch`. */
+export async function* watch(root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
+  if (signal.aborted) return;
+  const identity = await rootIdentity(root);
+  if (identity === null) throw new Deno.errors.NotFound(`Cannot watch "${root}": it is not there or no folder`);
+  const named = await namedAsGiven(root);
+  const watcher = open(root, recursive);
+  const hints = createQueue<WatchHint>();
+  const end = new AbortController();
+  const stop = () => end.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  end.signal.addEventListener("abort", () => {
+    watcher.close();
+    hints.end();
+  }, { once: true });
+
+  const put = (hint: WatchHint) => {
+    if (hints.length >= MOST_WAITING) {
+      hints.clear();
+      hints.push(LOST_TRACK);
+    }
+    hints.push(hint);
+  };
+  const burst = createBurst(() => put(LOST_TRACK));
+  // What happened before the watch was set is for the caller to find.
+  put(LOST_TRACK);
+  const draining = drain(watcher, root, named, put, burst).finally(stop);
+  const guarding = guard(root, identity, burst, end.signal).finally(stop);
+  try {
+    yield* hints;
+    await Promise.all([draining, guarding]);
+  } finally {
+    stop();
+    burst.end();
+    signal.removeEventListener("abort", stop);
+    await Promise.allSettled([draining, guarding]);
+  }
+}
+
+function open(root: string, recursive: boolean): Deno.FsWatcher {
+  try {
+    return Deno.watchFs(root, { recursive });
+  } catch (error) {
+    throw inWords(error, root);
+  }
+}
+
+/** Watches run out when the watch is set, or later, when folders are made. */
+function inWords(error: unknown, root: string): unknown {
+  if (!(error instanceof Error && /os file watch limit|too many open files|no space left/i.test(error.message))) return error;
+  return new Failure("configuration", `Cannot watch "${root}": the system gives no more file watches (${error.message})`, {
+    hint: "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances (sysctl), or set watch_mode: poll.",
+    next: "later",
+    cause: error,
+  });
+}
+
+/** Asks for one event after the other: a loop over the watcher would die of the first name that is not UTF-8. */
+async function drain(
+  watcher: Deno.FsWatcher,
+  root: string,
+  named: (path: string) => string,
+  put: (hint: WatchHint) => void,
+  burst: Burst,
+): Promise<void> {
+  const events = watcher[Symbol.asyncIterator]();
+  while (true) {
+    try {
+      const { value, done } = await events.next();
+      if (done) return;
+      const paths = value.paths.map(named);
+      burst.note(paths);
+      put(value.flag === "rescan" ? LOST_TRACK : { kind: KINDS[value.kind], paths });
+      if (value.kind === "remove" && paths.includes(root)) return;
+    } catch (error) {
+      if (!(error instanceof TypeError && /utf-?8/i.test(error.message))) throw inWords(error, root);
+      // Which file it was is not said; a walk finds it.
+      burst.suspect();
+    }
+  }
+}
+
+/** `access` comes when a writer closes its file (Linux); merely reading gives no event. */
+const KINDS: Readonly<Record<Deno.FsEvent["kind"], WatchHint["kind"]>> = {
+  access: "close",
+  create: "create",
+  modify: "write",
+  remove: "remove",
+  rename: "rename",
+  any: "other",
+  other: "other",
+};
+
+/** Some systems (macOS) name the real path where the root leads through a symlink: hints begin with the root as it was given. */
+async function namedAsGiven(root: string): Promise<(path: string) => string> {
+  const real = await Deno.realPath(root).catch(() => root);
+  if (real === root) return (path) => path;
+  return (path) => path === real || path.startsWith(real + SEPARATOR) ? root + path.slice(real.length) : path;
+}
+
+/** Returns when the root is no longer the folder that the watcher was set on: a watcher says nothing of that. */
+export async function guard(
+  root: string,
+  identity: string,
+  burst: Pick<Burst, "suspect">,
+  signal: AbortSignal,
+  time: Pick<Clock, "now" | "monotonic" | "sleep"> = clock,
+): Promise<void> {
+  while (!signal.aborted) {
+    const [at, wall] = [time.monotonic(), time.now()];
+    await time.sleep(ROOT_CHECK_MS, signal);
+    // This process, or the whole computer, stood still: nobody emptied the kernel's queue.
+    if (Math.max(time.monotonic() - at, time.now() - wall) > 2 * ROOT_CHECK_MS) burst.suspect();
+    if (!signal.aborted && await rootIdentity(root) !== identity) return;
+  }
+}
+
+/** Null where there is no folder. Followed, as the watcher does: the root itself may be a symlink. */
+async function rootIdentity(root: string): Promise<string | null> {
+  try {
+    const info = await Deno.stat(root);
+    return info.isDirectory ? identityOf(info) : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
+    throw error;
+  }
+}

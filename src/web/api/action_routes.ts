@@ -1,0 +1,58 @@
+/**
+ * What a page may do: retry, pause, resume, scan. By POST with a JSON body only, which no foreign page can send.
+ *
+ * @module
+ */
+import type { Context, Hono } from "hono";
+import * as z from "zod";
+import { Failure } from "../../domain/failure.ts";
+import type { PageSource } from "../../reports/page_source.ts";
+import { refusal, type WebEnv } from "../server/refusal.ts";
+
+const name = z.string().min(1).max(500);
+/** As many ids of nine digits fit into the body that `web_app.ts` lets in. */
+export const MOST_IDS = 50_000;
+const retrying = z.strictObject({ ids: z.array(z.int().positive()).max(MOST_IDS, `at most ${MOST_IDS} ids at once`).nullable() });
+const placing = z.strictObject({ destination: name.nullable() });
+const scanning = z.strictObject({ job: name.optional() });
+
+/** Adds the POST routes of `Actions` in `api_types.ts`; who may ask is decided before. */
+export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
+  action("/api/retry", retrying, ({ ids }) => ({ count: source.retry(ids) }));
+  action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));
+  // Never that another disk is the right one: too much for a button that says "try again".
+  action("/api/resume", placing, async ({ destination }) => ({ destinations: (await source.resume(destination)).names }));
+  action("/api/scan", scanning, async ({ job }) => ({ jobs: await source.sync(job) }));
+
+  function action<T>(path: string, schema: z.ZodType<T>, act: (body: T) => object | Promise<object>): void {
+    app.post(path, async (c) => {
+      if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
+        return refusal(c, 415, "configuration", "The body must be application/json");
+      }
+      const body = schema.safeParse(await jsonOf(c));
+      if (!body.success) {
+        const [issue] = body.error.issues;
+        return refusal(
+          c,
+          400,
+          "configuration",
+          `Cannot understand the request: ${issue?.message ?? "it is not of the right shape"}`,
+        );
+      }
+      return c.json(await act(body.data));
+    });
+    app.all(path, (c) => {
+      c.header("allow", "POST");
+      return refusal(c, 405, "configuration", "This needs POST");
+    });
+  }
+}
+
+async function jsonOf(c: Context): Promise<unknown> {
+  try {
+    return JSON.parse(await c.req.text());
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw new Failure("interrupted", "The request broke off", { cause });
+  }
+}

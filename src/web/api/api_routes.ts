@@ -1,0 +1,83 @@
+/**
+ * What a page may ask: status, history, nights, trouble. Long answers are read page by page.
+ *
+ * @module
+ */
+import type { Context, Hono } from "hono";
+import { Failure } from "../../domain/failure.ts";
+import type { DeliveryQuery } from "../../ledger/ledger.ts";
+import type { System } from "../../system/system.ts";
+import { parseDeliveryAsk } from "./delivery_ask.ts";
+import { exportHeaders, exportStream } from "../../reports/delivery_export.ts";
+import { deliveryView } from "../../reports/delivery_view.ts";
+import type { NightList, TroubleList } from "../../reports/api_types.ts";
+import { tonightOf } from "../../reports/live_state.ts";
+import { nextUp } from "../../reports/next_up.ts";
+import type { NightReports } from "../../reports/night_report.ts";
+import type { PageSource } from "../../reports/page_source.ts";
+import { troubleOf } from "../../reports/trouble.ts";
+import { refusal, type WebEnv } from "../server/refusal.ts";
+
+/** What the questions are answered from. */
+export interface ApiTools {
+  readonly source: PageSource;
+  readonly nights: NightReports;
+  readonly system: Pick<System, "now" | "sleep">;
+}
+
+const MOST_TROUBLE = 500;
+const MOST_NEXT = 10;
+
+/** Adds the GET routes of `api_types.ts`, but for cards, previews and the live stream; who may ask is decided before. */
+export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTools): void {
+  const { ledger } = source;
+  app.get("/api/status", async (c) => c.json(await source.status()));
+  app.get("/api/deliveries", (c) => {
+    const query = askOf(c);
+    if ("refused" in query) return query.refused;
+    const { limit: _limit, offset: _offset, ...whole } = query.ask;
+    c.header("total-count", String(ledger.count(whole)));
+    return c.json(ledger.query(query.ask).map(deliveryView));
+  });
+  for (const kind of ["csv", "json"] as const) {
+    app.get(`/api/deliveries.${kind}`, (c) => {
+      const query = askOf(c);
+      if ("refused" in query) return query.refused;
+      const { limit: _limit, offset: _offset, sort: _sort, ...whole } = query.ask;
+      return c.body(exportStream(kind, ledger.each(whole), system), 200, exportHeaders(kind));
+    });
+  }
+  app.get("/api/deliveries/:id{[0-9]{1,12}}", (c) => {
+    const [row] = ledger.query({ ids: [Number(c.req.param("id"))] });
+    return row === undefined ? c.notFound() : c.json(deliveryView(row));
+  });
+  app.get("/api/next", (c) => c.json(nextUp(source, MOST_NEXT, system.now()).map(deliveryView)));
+  app.get("/api/nights", (c) => {
+    const list: NightList = { tonight: tonight(), nights: ledger.nights().toReversed() };
+    return c.json(list);
+  });
+  app.get("/api/night/:night{tonight|[0-9]{8}}", async (c) => {
+    const night = c.req.param("night");
+    return c.json(await nights(night === "tonight" ? tonight() : night));
+  });
+  app.get("/api/trouble", (c) => {
+    const failed = ledger.counts().failed;
+    const rows = failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST_TROUBLE });
+    const items = troubleOf(source.jobs(), source.destinations(), rows, source.live().strays);
+    const list: TroubleList = { items: items.slice(0, MOST_TROUBLE), count: items.length + failed - rows.length };
+    return c.json(list);
+  });
+
+  function tonight(): string {
+    return tonightOf(source.jobs(), system.now());
+  }
+}
+
+function askOf(c: Context): { readonly ask: DeliveryQuery } | { readonly refused: Response } {
+  try {
+    return { ask: parseDeliveryAsk(c.req.query()) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { refused: refusal(c, 400, error.code, error.message, error.hint) };
+  }
+}

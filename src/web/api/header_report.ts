@@ -1,0 +1,27 @@
+/**
+ * The headers of a FITS file as they stand in it, for who clicks on an image.
+ *
+ * @module
+ */
+import { readHeaderCards } from "../../formats/header_cards.ts";
+import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { System } from "../../system/system.ts";
+import type { HeaderReport } from "../../reports/api_types.ts";
+import { hasPreview } from "../../reports/delivery_view.ts";
+
+/** Reads at most what the first ten HDUs' headers take. */
+export async function headerReport(
+  { delivery: { id, source }, cards }: DeliveryRow,
+  system: Pick<System, "facts" | "read">,
+): Promise<HeaderReport> {
+  const report = { id, path: source.absolutePath, kept: cards ?? {}, hdus: [], problem: "" };
+  if (!hasPreview(source.path)) return { ...report, problem: "It is no FITS file by its name." };
+  const facts = await system.facts(source.absolutePath).catch(() => null);
+  if (facts?.kind !== "file") return { ...report, problem: "The file is not at its source any more." };
+  try {
+    const hdus = await readHeaderCards((offset, length) => system.read(source.absolutePath, offset, length), facts.size);
+    return { ...report, hdus, problem: hdus.length === 0 ? "It does not begin as a FITS file." : "" };
+  } catch (error) {
+    return { ...report, problem: error instanceof Error ? error.message : String(error) };
+  }
+}

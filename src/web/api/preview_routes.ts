@@ -1,0 +1,45 @@
+/**
+ * Pictures and headers of images.
+ *
+ * @module
+ */
+import type { Hono } from "hono";
+import type { System } from "../../system/system.ts";
+import { hasPreview } from "../../reports/delivery_view.ts";
+import { headerReport } from "./header_report.ts";
+import type { PageSource } from "../../reports/page_source.ts";
+import type { Previews } from "./previews.ts";
+import { refusal, type WebEnv } from "../server/refusal.ts";
+
+/** What pictures and headers are made from. */
+export interface PreviewTools {
+  readonly source: PageSource;
+  readonly previews: Previews;
+  readonly system: Pick<System, "facts" | "read">;
+}
+
+/** Adds the routes; 404 where there is no picture, 503 with `retry-after` where too many are being made. */
+export function previewRoutes(app: Hono<WebEnv>, { source, previews, system }: PreviewTools): void {
+  const rowOf = (id: string) => source.ledger.query({ ids: [Number(id)] })[0];
+
+  app.get("/api/preview/:file{[0-9]{1,12}\\.png}", async (c) => {
+    const row = rowOf(c.req.param("file").slice(0, -".png".length));
+    if (row === undefined || !hasPreview(row.delivery.source.path)) return c.notFound();
+    const { source: file, target } = row.delivery;
+    const at = source.destinations().find(({ destination: { job, name } }) =>
+      job === file.job && name === row.delivery.destination
+    );
+    const result = await previews({ source: file, target, destination: at?.destination ?? null });
+    if ("busy" in result) {
+      c.header("retry-after", "5");
+      return refusal(c, 503, "stopped", "Too many previews are being made");
+    }
+    if ("problem" in result) return refusal(c, 404, "source_unreadable", `There is no preview: ${result.problem}`);
+    // A version of a file never changes.
+    return c.body(result.png, 200, { "content-type": "image/png", "cache-control": "private, max-age=86400" });
+  });
+  app.get("/api/cards/:id{[0-9]{1,12}}", async (c) => {
+    const row = rowOf(c.req.param("id"));
+    return row === undefined ? c.notFound() : c.json(await headerReport(row, system));
+  });
+}

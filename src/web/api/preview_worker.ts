@@ -1,0 +1,34 @@
+/**
+ * The Worker that makes previews, so that the work of a big image holds up no delivery. One at a time.
+ *
+ * It is bundled and embedded by itself: import nothing heavy here.
+ *
+ * @module
+ */
+import { greyPng } from "../../formats/preview/png.ts";
+import { fitsPreview } from "../../formats/preview/preview.ts";
+import { files } from "../../system/files/files.ts";
+
+/** Which file, and how big the picture may be. */
+export interface PreviewRequest {
+  /** Absolute; `size` is the file's in bytes, `mostSide` the picture's in pixels. */
+  readonly path: string;
+  readonly size: number;
+  readonly mostSide: number;
+}
+
+/** A PNG, or why there is none. */
+export type PreviewAnswer = { readonly png: Uint8Array<ArrayBuffer> } | { readonly problem: string };
+
+self.onmessage = async ({ data }: MessageEvent<PreviewRequest>) => {
+  self.postMessage(await answer(data));
+};
+
+async function answer({ path, size, mostSide }: PreviewRequest): Promise<PreviewAnswer> {
+  try {
+    const preview = await fitsPreview((offset, length) => files.read(path, offset, length), size, mostSide);
+    return preview === null ? { problem: "there is no image in it that can be shown" } : { png: greyPng(preview) };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Previews of images: made one after the other in a Worker that ends when it has nothing to do, kept in a bounded cache.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Destination } from "../../domain/job.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
+import type { System } from "../../system/system.ts";
+import { workerUrl } from "../../system/workers/worker_parts.ts";
+import type { PreviewAnswer, PreviewRequest } from "./preview_worker.ts";
+
+/** Which file, and where a copy of it may stand. */
+export interface PreviewWish {
+  readonly source: SourceFile;
+  /** Path at the destination, below its base path. */
+  readonly target: string;
+  /** Null where it is not configured any more. */
+  readonly destination: Pick<Destination, "method" | "basePath"> | null;
+}
+
+/** A picture, or why there is none; `busy` where too many wait, try again later. */
+export type PreviewResult = PreviewAnswer | { readonly busy: true };
+
+/** Asks for the PNG of a file; never throws for what its content is. */
+export type Previews = (wish: PreviewWish) => Promise<PreviewResult>;
+
+const MOST_SIDE = 512;
+const CACHE_BYTES = 24 * 1024 * 1024;
+/** What is remembered of a file that has none. */
+const PROBLEM_BYTES = 500;
+const MOST_WAITING = 100;
+/** One image takes less than a second; what takes this long is broken off. */
+const LONGEST_MS = 20_000;
+const IDLE_MS = 20_000;
+
+/** The part of the system that looking for files needs. */
+export type PreviewSystem = Pick<System, "facts" | "sleep">;
+
+/** At most 512 pixels a side and 20 s for each; its Worker ends when `signal` is aborted. */
+export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
+  const cache = new Map<string, PreviewAnswer>();
+  const pending = new Map<string, Promise<PreviewAnswer>>();
+  let cachedBytes = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+  const maker = previewMaker(system, signal);
+
+  function remember(key: string, answer: PreviewAnswer): void {
+    cache.set(key, answer);
+    cachedBytes += bytesOf(answer);
+    for (const [oldest, its] of cache) {
+      if (cachedBytes <= CACHE_BYTES) break;
+      cache.delete(oldest);
+      cachedBytes -= bytesOf(its);
+    }
+  }
+
+  return async (wish) => {
+    const { job, path, size, mtimeMs } = wish.source;
+    const key = JSON.stringify([job, path, size, mtimeMs]);
+    const known = cache.get(key);
+    if (known !== undefined) {
+      // The latest used stays longest.
+      cache.delete(key);
+      cache.set(key, known);
+      return known;
+    }
+    if (!pending.has(key) && pending.size >= MOST_WAITING) return { busy: true };
+    const made = pending.get(key) ?? make(wish, key);
+    pending.set(key, made);
+    return await made;
+  };
+
+  async function make(wish: PreviewWish, key: string): Promise<PreviewAnswer> {
+    try {
+      const path = await whereItIs(wish, system);
+      // Not remembered: it may come back.
+      if (path === null) return { problem: "the file is neither at its source nor in a folder of this computer any more" };
+      const made = turn.then(() => maker({ path, size: wish.source.size, mostSide: MOST_SIDE }));
+      turn = made.catch(() => undefined);
+      const answer = await made;
+      if (!signal.aborted) remember(key, answer);
+      return answer;
+    } finally {
+      pending.delete(key);
+    }
+  }
+}
+
+/** The source while it is the same, or what stands in a local destination. */
+async function whereItIs({ source, target, destination }: PreviewWish, system: PreviewSystem): Promise<string | null> {
+  const there = await system.facts(source.absolutePath).catch(() => null);
+  if (there?.kind === "file" && there.size === source.size && Math.trunc(there.mtimeMs) === Math.trunc(source.mtimeMs)) {
+    return source.absolutePath;
+  }
+  if (destination?.method !== "local") return null;
+  const copy = join(destination.basePath, target);
+  const facts = await system.facts(copy).catch(() => null);
+  return facts?.kind === "file" && facts.size === source.size ? copy : null;
+}
+
+/** Asks the Worker, which is started when it is needed; to be called one after the other. */
+function previewMaker(system: PreviewSystem, signal: AbortSignal): (request: PreviewRequest) => Promise<PreviewAnswer> {
+  let worker: Worker | null = null;
+  /** Aborted when the time that runs does not matter any more. */
+  let waiting = new AbortController();
+  const end = () => {
+    waiting.abort();
+    worker?.terminate();
+    worker = null;
+  };
+  signal.addEventListener("abort", end, { once: true });
+
+  /** Does it later, unless something else comes first. */
+  function later(ms: number, act: () => void): void {
+    waiting.abort();
+    const mine = waiting = new AbortController();
+    void system.sleep(ms, mine.signal).then(() => mine.signal.aborted ? undefined : act());
+  }
+
+  return async (request) => {
+    if (signal.aborted) return { problem: "the daemon stops" };
+    const mine = worker ??= new Worker(workerUrl("preview_worker", import.meta.url), { type: "module", name: "preview" });
+    const { promise, resolve } = Promise.withResolvers<PreviewAnswer>();
+    const stop = () => resolve({ problem: "the daemon stops" });
+    signal.addEventListener("abort", stop, { once: true });
+    mine.onmessage = ({ data }: MessageEvent<PreviewAnswer>) => resolve(data);
+    mine.onerror = (event) => {
+      event.preventDefault();
+      end();
+      resolve({ problem: event.message });
+    };
+    later(LONGEST_MS, () => {
+      end();
+      resolve({ problem: "it takes too long to read" });
+    });
+    mine.postMessage(request);
+    const answer = await promise;
+    signal.removeEventListener("abort", stop);
+    if (worker === null) waiting.abort();
+    else later(IDLE_MS, end);
+    return answer;
+  };
+}
+
+function bytesOf(answer: PreviewAnswer): number {
+  return "png" in answer ? answer.png.length + PROBLEM_BYTES : PROBLEM_BYTES;
+}

@@ -1,0 +1,41 @@
+/**
+ * How a session begins: `/?token=…`, as the start-up line and `image-transfer open` give it, or the login form. The token leaves the
+ * address at once.
+ *
+ * @module
+ */
+import type { Context, Hono } from "hono";
+import type { Door, Try } from "./door.ts";
+import { LOGIN_CSS, loginPage } from "./login_page.ts";
+import type { WebEnv } from "../server/refusal.ts";
+
+/** Adds the routes that need no session. A right token is answered with the cookie and 303, a wrong one with 401 or 429. */
+export function loginRoutes(app: Hono<WebEnv>, door: Door): void {
+  app.get("/", async (c, next) => {
+    const token = c.req.query("token");
+    if (token === undefined) return await next();
+    return answer(c, door.login(token, c.env.peer));
+  });
+  app.get("/assets/login.css", (c) => c.body(LOGIN_CSS, 200, { "content-type": "text/css; charset=utf-8" }));
+  app.post("/login", async (c) => {
+    const type = c.req.header("content-type") ?? "";
+    if (!type.startsWith("application/x-www-form-urlencoded")) {
+      return c.html(loginPage("This was not sent by the login form. Enter the token here."), 415);
+    }
+    const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
+    return answer(c, door.login(token.trim(), c.env.peer));
+  });
+
+  function answer(c: Context<WebEnv>, tried: Try): Response {
+    if (tried.in) {
+      c.header("set-cookie", door.setCookie);
+      return c.redirect("/", 303);
+    }
+    if (tried.waitMs === 0) {
+      return c.html(loginPage("Wrong token, or a link that was used already. Check the token and try again."), 401);
+    }
+    const seconds = Math.ceil(tried.waitMs / 1000);
+    c.header("retry-after", String(seconds));
+    return c.html(loginPage(`Too many wrong tokens came from this address. Try again in ${seconds} seconds.`), 429);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The web server as it listens: made anew when its settings change. Without it the daemon delivers all the same.
+ *
+ * @module
+ */
+import type { WebSettings } from "../../domain/settings.ts";
+import type { System } from "../../system/system.ts";
+import { isLoopback } from "../auth/access.ts";
+import type { Opening } from "../../reports/daemon_control.ts";
+import { makeDoor } from "../auth/door.ts";
+import { readTls } from "./listen_failure.ts";
+import { liveHub } from "../live/live_hub.ts";
+import { nightReports } from "../../reports/night_report.ts";
+import type { PageFiles } from "./page_files.ts";
+import type { PageSource } from "../../reports/page_source.ts";
+import { previews } from "../api/previews.ts";
+import { openAccess } from "../auth/token.ts";
+import { webApp, type WebTools } from "./web_app.ts";
+
+/** What a server needs whatever its settings are. */
+export interface WebServerTools {
+  readonly source: PageSource;
+  readonly files: PageFiles;
+  readonly metrics: WebTools["metrics"];
+  readonly stateDirectory: string;
+  readonly system: Pick<
+    System,
+    | "listen"
+    | "upgradeWebSocket"
+    | "certifies"
+    | "readText"
+    | "writeText"
+    | "facts"
+    | "read"
+    | "hostname"
+    | "now"
+    | "monotonic"
+    | "sleep"
+  >;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A server that listens until the signal it was started with is aborted. */
+export interface WebServer {
+  /** Where the page is, for who has a session. */
+  readonly url: string;
+  /** The address with the token in it, for the start-up line; without, where a token is configured: who configured it knows it. */
+  readonly startUrl: string;
+  /** Addresses that open the page now. */
+  opening(): Opening;
+  /** Resolves when nothing listens any more after its signal was aborted. */
+  readonly finished: Promise<void>;
+}
+
+/**
+ * Listens.
+ *
+ * @throws what keeps it from listening; {@linkcode listenFailure} says it in words.
+ */
+export async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal): Promise<WebServer> {
+  const { system, source, onError } = tools;
+  const access = await openAccess(tools.stateDirectory, settings.token, system);
+  const tls = await readTls(settings, system);
+  const door = makeDoor(access, tls !== null, () => system.now());
+  const app = webApp({
+    source,
+    door,
+    own: {
+      listen: settings.host,
+      hostname: system.hostname,
+      certifies: (host) => tls !== null && system.certifies(tls.cert, host),
+    },
+    files: tools.files,
+    hub: liveHub(source, { system, onError }, signal),
+    nights: nightReports(source, system),
+    previews: previews(system, signal),
+    metrics: settings.metrics ? tools.metrics : null,
+    system,
+    onError,
+  });
+  const listening = await system.listen({
+    host: settings.host,
+    port: settings.port,
+    handler: (request, peer) => app.fetch(request, { peer: peer.host }),
+    ...(tls === null ? {} : { tls }),
+    onError,
+  }, signal);
+  const url = `${tls === null ? "http" : "https"}://${shownHost(settings.host, system.hostname)}:${listening.port}/`;
+  return {
+    url,
+    startUrl: access.configured ? url : `${url}?token=${access.token}`,
+    opening: () => ({
+      once: `${url}?token=${door.ticket()}`,
+      shown: `${url}?token=${access.configured ? door.ticket() : access.token}`,
+    }),
+    finished: listening.finished,
+  };
+}
+
+function shownHost(host: string, hostname: string): string {
+  if (host === "0.0.0.0" || host === "::") return hostname;
+  if (isLoopback(host) && !host.includes(":")) return host;
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,248 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Job } from "../../src/domain/job.ts";
+import type { Settings } from "../../src/domain/settings.ts";
+import type { Happening } from "../../src/domain/transfer_event.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { type Corridors, corridors, type CorridorsTools } from "../../src/daemon/corridors.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { createFakeClock } from "../support/fake_clock.ts";
+import { aFailure, fakeDestination } from "../support/fake_method.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { aDestination, aJob } from "../delivery/outbox_rig.ts";
+
+/** The settings of these jobs. */
+function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
+  return {
+    file: null,
+    jobs,
+    stateDirectory: folder.at("state"),
+    pidFile: null,
+    autoReload: false,
+    shutdownTimeoutMs: 20_000,
+    maxConcurrentSyncs: null,
+    maxFileOperations: 8,
+    syncQueueSize: 10,
+    log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text", namesDestinations: false },
+    web: null,
+    report: null,
+  };
+}
+
+/** The corridors over real files, with destinations in memory. */
+function corridorsOn(
+  folder: TempFolder,
+  ledger: Ledger,
+  methodOf: CorridorsTools["methodOf"],
+  changes: Partial<CorridorsTools> = {},
+): Corridors {
+  return corridors({
+    system: createSystem(),
+    ledger,
+    tell: () => {},
+    methodOf,
+    once: false,
+    workFolder: folder.at("work"),
+    spoolFolder: folder.at("work"),
+    broken: () => {},
+    ...changes,
+  });
+}
+
+/** Lets real time pass until it holds. */
+async function soon(done: () => boolean, what: string): Promise<void> {
+  for (let turn = 0; turn < 4000; turn++) {
+    if (done()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`never came to it: ${what}`);
+}
+
+Deno.test("a login that is refused to one account stops no other account of the same host", async () => {
+  await using folder = await tempFolder();
+  await folder.write("a/a.fits", "alpha");
+  await folder.write("b/b.fits", "beta");
+  using ledger = openLedger(folder.at("state"));
+  const refused = fakeDestination();
+  refused.before = (step) => {
+    if (step === "connect") throw aFailure("login_refused");
+  };
+  const works = fakeDestination();
+  const all = corridorsOn(folder, ledger, ({ user }) => (user === "guest" ? refused : works).method);
+  const job = (name: string, user: string) =>
+    aJob(folder.at(name), { name, destinations: [aDestination({ job: name, method: "sftp", host: "nas", user })] });
+  await all.adopt(settingsOf(folder, [job("a", "guest")]));
+  const isHeld = () => all.outboxes()[0]?.state().state === "on_hold";
+  await soon(isHeld, "it holds");
+  await all.adopt(settingsOf(folder, [job("a", "guest"), job("b", "observer")]));
+  await soon(() => ledger.counts("b").delivered > 0, "delivered");
+  assert(isHeld());
+  assertEquals(works.texts(), { "b.fits": "beta" });
+  await all.stop();
+});
+
+Deno.test("stop() comes to an end although a dead network disk never answers", async () => {
+  await using folder = await tempFolder();
+  await folder.write("data/a.fits", "alpha");
+  const clock = createFakeClock({ startMs: Date.now() });
+  const asked = Promise.withResolvers<void>();
+  const system = {
+    ...createSystem(),
+    ...clock,
+    facts: () => {
+      asked.resolve();
+      return new Promise<never>(() => {});
+    },
+  };
+  using ledger = openLedger(folder.at("state"));
+  const events: Happening[] = [];
+  const all = corridorsOn(folder, ledger, () => fakeDestination().method, {
+    system,
+    tell: (happening) => void events.push(happening),
+  });
+  await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { watchMode: "poll" })]));
+  let hangs = false;
+  void asked.promise.then(() => hangs = true);
+  const turn = async (ms: number) => {
+    await clock.advance(ms);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  for (let turns = 0; !hangs && turns < 400; turns++) await turn(100);
+  let ended = false;
+  const stopping = all.stop().then(() => ended = true);
+  for (let turns = 0; !ended && turns < 400; turns++) await turn(1000);
+  assert(ended && hangs, `ended: ${ended}, hangs: ${hangs}`);
+  await stopping;
+});
+
+Deno.test("a file that is rewritten under the same time while it is sent arrives as it is in the end", async () => {
+  await using folder = await tempFolder();
+  const source = await folder.write("a/a.fits", "alpha");
+  const { mtime } = await Deno.stat(source);
+  using ledger = openLedger(folder.at("state"));
+  const fake = fakeDestination();
+  const proven = Promise.withResolvers<void>();
+  const rewritten = Promise.withResolvers<void>();
+  fake.before = async (step) => {
+    if (step !== "publish") return;
+    proven.resolve();
+    await rewritten.promise;
+  };
+  const all = corridorsOn(folder, ledger, () => fake.method);
+  await all.adopt(settingsOf(folder, [aJob(folder.at("a"), { name: "a", destinations: [aDestination({ job: "a" })] })]));
+  await proven.promise;
+  // Some systems tell the time of the last change in whole seconds.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await Deno.writeTextFile(source, "omega");
+  await Deno.utime(source, mtime!, mtime!);
+  const [corridor] = all.list();
+  while (ledger.query({})[0]?.sha256 === null) {
+    await corridor!.intake.scanNow();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  rewritten.resolve();
+  await soon(() => ledger.counts().delivered === 2, "both versions delivered");
+  assertEquals(fake.texts()["a.fits"], "omega");
+  await all.stop();
+});
+
+Deno.test("finished() waits for a file that came while the last one was sent, also once it is in hand", async () => {
+  await using folder = await tempFolder();
+  await folder.write("data/a.fits", "alpha");
+  using ledger = openLedger(folder.at("state"));
+  const fake = fakeDestination();
+  const goOn = Promise.withResolvers<void>();
+  fake.before = async (step) => {
+    if (step === "publish" && fake.calls.publish === 1) {
+      await folder.write("data/b.fits", "beta");
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // It is a candidate now, and not quiet long enough.
+    }
+    if (step === "put" && fake.calls.put === 2) await goOn.promise;
+  };
+  const all = corridorsOn(folder, ledger, () => fake.method, { once: true });
+  const waits = { destinations: [aDestination()], minFileAgeMs: 3000, completeness: "quiet" as const };
+  await all.adopt(settingsOf(folder, [aJob(folder.at("data"), waits)]));
+  let finish: unknown = null;
+  const finishing = all.list()[0]!.finished(new AbortController().signal).then((found) => finish = found);
+  await soon(() => fake.calls.put === 2, "the second one is sent");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const tooEarly = finish;
+  goOn.resolve();
+  await finishing;
+  await all.stop();
+  assertEquals(tooEarly, null);
+});
+
+Deno.test("a removal that is under way at a reload removes nothing that a new destination does not have", async () => {
+  await using folder = await tempFolder();
+  await folder.write("data/a.fits", "alpha");
+  await folder.write("data/b.fits", "beta!");
+  using ledger = openLedger(folder.at("state"));
+  const nas = fakeDestination();
+  const freya = fakeDestination();
+  freya.before = (step) => {
+    if (step === "put") throw aFailure("unreachable");
+  };
+  const real = createSystem();
+  const removing = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<void>();
+  const removed: string[] = [];
+  const system = {
+    ...real,
+    async remove(path: string) {
+      if (path.startsWith(folder.at("data"))) {
+        removed.push(path);
+        removing.resolve();
+        await slow.promise;
+      }
+      await real.remove(path);
+    },
+  };
+  const all = corridorsOn(folder, ledger, ({ name }) => (name === "nas" ? nas : freya).method, { system });
+  const one = [aDestination()];
+  const both = [aDestination(), aDestination({ name: "freya" })];
+  // First without removal, so that both files are candidates of one pass.
+  await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: one })]));
+  await soon(() => ledger.counts().delivered === 2, "both delivered");
+  await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: one, deleteSource: true })]));
+  await removing.promise;
+  // The first one is being removed; now a destination is added.
+  const adopting = all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: both, deleteSource: true })]));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  slow.resolve();
+  await adopting;
+  await soon(() => ledger.counts("spring", "freya").queued + ledger.counts("spring", "freya").deferred >= 1, "waits for freya");
+  const left = (await Array.fromAsync(Deno.readDir(folder.at("data")))).map(({ name }) => name);
+  await all.stop();
+  assertEquals([left.length, removed.length], [1, 1]);
+});
+
+Deno.test("adopt() starts a changed job anew while another one has not ended yet", async () => {
+  await using folder = await tempFolder();
+  await folder.write("slow/a.fits", "alpha");
+  await Deno.mkdir(folder.at("quick"));
+  using ledger = openLedger(folder.at("state"));
+  const [slow, quick] = [fakeDestination(), fakeDestination()];
+  const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  slow.before = async (step) => {
+    if (step !== "put") return;
+    begun.resolve();
+    await goOn.promise;
+  };
+  const all = corridorsOn(folder, ledger, ({ job }) => (job === "slow" ? slow : quick).method);
+  const jobs = (retryDelayMs: number) =>
+    ["slow", "quick"].map((name) =>
+      aJob(folder.at(name), { name, destinations: [aDestination({ job: name, retryDelayMs })], minFileAgeMs: 0 })
+    );
+  const settings = (retryDelayMs: number) => ({ ...settingsOf(folder, jobs(retryDelayMs)), shutdownTimeoutMs: 600_000 });
+  await all.adopt(settings(1000));
+  await begun.promise;
+  const adopting = all.adopt(settings(2000));
+  await folder.write("quick/b.fits", "beta");
+  await soon(() => ledger.counts("quick").delivered === 1, "the quick one delivers");
+  assertEquals(ledger.counts("slow").delivered, 0);
+  goOn.resolve();
+  await adopting;
+  await soon(() => ledger.counts("slow").delivered === 1, "the slow one delivers");
+  await all.stop();
+});

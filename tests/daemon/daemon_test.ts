@@ -1,0 +1,208 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
+import type { Settings } from "../../src/domain/settings.ts";
+import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+interface Bench extends AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly daemon: Daemon;
+  readonly events: TransferEvent[];
+  readonly system: System;
+  /** What a reload reads; throws what is put there. */
+  next: () => Settings;
+  settings(changes?: Record<string, unknown>): Settings;
+  until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
+}
+
+async function bench(changes: Record<string, unknown> = {}, options: { once?: boolean } = {}): Promise<Bench> {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  const system = createSystem();
+  const events: TransferEvent[] = [];
+  const settings = (more: Record<string, unknown> = {}) =>
+    parseSettings(
+      JSON.stringify({
+        watch_path: folder.at("data"),
+        transfer_method: "local",
+        remote_base_path: folder.at("nas"),
+        state_directory: folder.at("state"),
+        log_directory: folder.at("logs"),
+        pid_file: folder.at("daemon.pid"),
+        minimum_free_space_gb: 0,
+        copy_safety_margin_gb: 0,
+        min_file_age_seconds: 0.1,
+        web: false,
+        ...changes,
+        ...more,
+      }),
+      folder.at("config.yaml"),
+      "yaml",
+      system,
+    );
+  const state = { next: () => settings() };
+  const daemon = await startDaemon(
+    settings(),
+    { system, readSettings: async () => await Promise.resolve(state.next()), listeners: [(event) => void events.push(event)] },
+    options,
+  );
+  assert(daemon);
+  return Object.assign(state, {
+    folder,
+    daemon,
+    events,
+    system,
+    settings,
+    async until(done: () => boolean | Promise<boolean>, what: string) {
+      for (let turn = 0; turn < 2000; turn++) {
+        if (await done()) return;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      throw new Error(`never came to it: ${what}; ${JSON.stringify(events.slice(-6))}`);
+    },
+    async [Symbol.asyncDispose]() {
+      await daemon[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  });
+}
+
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
+const delivered = (b: Bench, count: number) => () => b.daemon.ledger.counts().delivered === count;
+
+Deno.test("startDaemon() delivers what is there and what comes, and leaves nothing behind when it stops", async () => {
+  await using b = await bench();
+  await b.folder.write("data/20260115/a.fits", "alpha");
+  await b.until(delivered(b, 1), "first delivered");
+  await b.folder.write("data/b.fits", "beta");
+  await b.until(delivered(b, 2), "second delivered");
+  assertEquals(await b.folder.read("nas/20260115/a.fits"), "alpha");
+  assertEquals((await b.folder.read("daemon.pid")).trim(), String(Deno.pid));
+  b.daemon.stop("the test is over");
+  await b.daemon.stopped;
+  const left = names(b.folder.at("nas"));
+  assertEquals(left, ["20260115", "b.fits"]);
+  const state = names(b.folder.at("state"));
+  assertEquals(state, ["instance", "ledger.sqlite", "lock"]);
+  assertEquals(await b.system.facts(b.folder.at("daemon.pid")), null);
+  assertEquals(b.events.at(-1)?.type, "stopped");
+});
+
+Deno.test("startDaemon() refuses a second instance on the same state directory, and not after the first has stopped", async () => {
+  await using b = await bench();
+  const tools = { system: b.system, readSettings: null, listeners: [] };
+  assertEquals(await startDaemon(b.settings(), tools), null);
+  b.daemon.stop("enough");
+  await b.daemon.stopped;
+  const second = await startDaemon(b.settings(), tools);
+  assert(second);
+  await second[Symbol.asyncDispose]();
+});
+
+Deno.test("reload() changes nothing when the file is bad, and says why", async () => {
+  await using b = await bench();
+  b.next = () => b.settings({ file_patern: "*.fits" });
+  const { ok, message } = await b.daemon.reload();
+  assertEquals(ok, false);
+  assertStringIncludes(message, "file_patern");
+  assertEquals(b.events.filter(({ type }) => type === "reload_refused").length, 1);
+  await b.folder.write("data/a.fits", "alpha");
+  await b.until(delivered(b, 1), "delivered by the former configuration");
+});
+
+Deno.test("reload() takes over new jobs and lets unchanged ones run on", async () => {
+  await using b = await bench();
+  await b.folder.write("data/a.fits", "alpha");
+  await b.until(delivered(b, 1), "delivered");
+  await Deno.mkdir(b.folder.at("more"));
+  const watched = () =>
+    b.events.filter((event) => event.type === "watching").map((event) => event.type === "watching" && event.job);
+  b.next = () => {
+    const [first] = b.settings().jobs;
+    const [second] = b.settings({ watch_path: b.folder.at("more"), remote_base_path: b.folder.at("nas2") }).jobs;
+    const job = {
+      ...second!,
+      name: "more",
+      destinations: second!.destinations.map((to) => ({ ...to, job: "more", name: "nas2" })),
+    };
+    return { ...b.settings(), jobs: [first!, job] };
+  };
+  assertEquals((await b.daemon.reload()).ok, true);
+  await b.folder.write("more/b.fits", "beta");
+  await b.until(delivered(b, 2), "delivered by the new job");
+  assertEquals(await b.folder.read("nas2/b.fits"), "beta");
+  assertEquals(watched(), ["default", "more"]);
+});
+
+Deno.test("reload() refuses another state directory", async () => {
+  await using b = await bench();
+  b.next = () => b.settings({ state_directory: b.folder.at("elsewhere") });
+  assertStringIncludes((await b.daemon.reload()).message, "state_directory");
+});
+
+Deno.test("pause(), resume(), sync() and status() answer for destinations and jobs by name", async () => {
+  await using b = await bench();
+  assertEquals(b.daemon.pause("local", "observer"), ["local"]);
+  const { destinations, jobs, running } = await b.daemon.status();
+  assertEquals([running, jobs[0]?.name, destinations[0]?.state, destinations[0]?.reason], [
+    true,
+    "default",
+    "paused",
+    "paused by observer",
+  ]);
+  assertEquals(await b.daemon.resume(null), { names: ["local"], undecided: [] });
+  assertEquals(await b.daemon.sync(), ["default"]);
+  for (const ask of [() => b.daemon.pause("nobody", "me"), () => b.daemon.sync("nothing")]) {
+    let message = "";
+    try {
+      await ask();
+    } catch (error) {
+      message = error instanceof Error ? error.message : "";
+    }
+    assertStringIncludes(message, "There is no");
+  }
+});
+
+Deno.test("retry() sends again what had failed", async () => {
+  await using b = await bench({ on_conflict: "fail" });
+  await b.folder.write("nas/a.fits", "older");
+  await b.folder.write("data/a.fits", "alpha");
+  await b.until(() => b.daemon.ledger.counts().failed === 1, "failed");
+  await Deno.remove(b.folder.at("nas", "a.fits"));
+  assertEquals(b.daemon.retry(null), 1);
+  await b.until(delivered(b, 1), "delivered");
+});
+
+Deno.test("finished() tells how a run that ends by itself came out", async () => {
+  await using b = await bench({}, { once: true });
+  await b.folder.write("data/a.fits", "alpha");
+  const [first] = await b.daemon.finished();
+  assertEquals([first?.job, first?.finish], ["default", { incomplete: [], unreached: [] }]);
+});
+
+Deno.test("delete_source removes what is proven", async () => {
+  await using b = await bench({ delete_source: true });
+  await b.folder.write("data/a.fits", "alpha");
+  await b.until(async () => await b.system.facts(b.folder.at("data", "a.fits")) === null, "source removed");
+  assertEquals(await b.folder.read("nas/a.fits"), "alpha");
+});
+
+Deno.test("the folder of a destination that was not there is said to be made: in the log, in status, and once only", async () => {
+  await using b = await bench();
+  const status = async () => (await b.daemon.status()).destinations[0];
+  await b.until(async () => (await status())?.folder_made === true, "made");
+  const told = () => b.events.filter((event) => event.type === "notice" && /, was not there: made now\./.test(event.message));
+  assertEquals(told().length, 1);
+  await b.daemon[Symbol.asyncDispose]();
+  const again = await startDaemon(b.settings(), { system: b.system, readSettings: null, listeners: [] });
+  assert(again);
+  await using _stopped = again;
+  await b.until(async () => (await again.status()).destinations[0]?.state === "open", "open");
+  assertEquals((await again.status()).destinations[0]?.folder_made, undefined);
+});

@@ -1,0 +1,73 @@
+import { assert, assertEquals } from "@std/assert";
+import { type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
+import { admitAgain, type Breaker, concernsHost, hurryProbe, mayTry, OPEN, shown, trip } from "../../src/delivery/breaker.ts";
+import { aFailure } from "../support/fake_method.ts";
+
+const failing = (code: FailureCode): FailureRecord => failureRecord(aFailure(code));
+const rules = (monotonic: number, random = 0.5) => ({ baseMs: 5000, random, monotonic });
+
+/** The waits of `count` failures in a row, each probed as soon as it may be. */
+function waits(code: FailureCode, count: number): number[] {
+  let breaker: Breaker = OPEN;
+  let now = 0;
+  return Array.from({ length: count }, () => {
+    breaker = trip(breaker, failing(code), rules(now));
+    const wait = breaker.tripped!.probeAt - now;
+    now = breaker.tripped!.probeAt;
+    return wait;
+  });
+}
+
+Deno.test("trip() tries an outage again nearly at once, then ever more rarely, never more rarely than every five minutes", () => {
+  assertEquals(waits("unreachable", 9), [1000, 5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+});
+
+Deno.test("trip() probes a full disk at least once a minute, a refused login at most every five", () => {
+  assert(waits("disk_full", 20).every((wait) => wait >= 5000 && wait <= 60_000));
+  assert(waits("login_refused", 20).every((wait) => wait >= 300_000 && wait <= 1_800_000));
+});
+
+Deno.test("trip() never waits in step with others", () => {
+  const at = (random: number) => trip(OPEN, failing("unreachable"), rules(0, random)).tripped!.probeAt;
+  assertEquals([at(0), at(0.999)], [750, 1250]);
+});
+
+Deno.test("trip() takes failures before the probe for the same outage", () => {
+  const first = trip(OPEN, failing("unreachable"), rules(0));
+  assertEquals(trip(first, failing("interrupted"), rules(500)), first);
+  const graver = trip(first, failing("login_refused"), rules(500));
+  assertEquals([graver.streak, graver.tripped?.failure.code, graver.tripped?.probeAt], [1, "login_refused", 1000]);
+});
+
+Deno.test("admitAgain() lets files pass but forgets no failures", () => {
+  const again = admitAgain(trip(OPEN, failing("timeout"), rules(0)));
+  assertEquals([again.tripped, again.streak], [null, 1]);
+  assertEquals(trip(again, failing("timeout"), rules(10)).streak, 2);
+});
+
+Deno.test("mayTry() is false until the probe is due; hurryProbe() makes it due", () => {
+  const tripped = trip(OPEN, failing("read_only"), rules(0));
+  assertEquals([mayTry(OPEN, 0), mayTry(tripped, 4999), mayTry(tripped, 5000)], [true, false, true]);
+  assert(mayTry(hurryProbe(tripped, 10), 10));
+});
+
+Deno.test("shown() tells hold from back-off, with the time of the next probe by the wall clock", () => {
+  const now = Date.UTC(2026, 0, 15);
+  assertEquals(shown(OPEN, now, 0), { state: "open" });
+  const away = shown(trip(OPEN, failing("unreachable"), rules(0)), now, 400);
+  assertEquals(away.state === "backing_off" && away.until, now + 600);
+  assertEquals(shown(trip(OPEN, failing("read_only"), rules(0)), now, 0).state, "on_hold");
+});
+
+Deno.test("concernsHost() is true for the way and the login, false for one folder", () => {
+  assertEquals(["unreachable", "login_refused", "host_key_changed"].map((code) => concernsHost(failing(code as FailureCode))), [
+    true,
+    true,
+    true,
+  ]);
+  assertEquals(["disk_full", "device_missing", "read_only"].map((code) => concernsHost(failing(code as FailureCode))), [
+    false,
+    false,
+    false,
+  ]);
+});

@@ -1,0 +1,192 @@
+/**
+ * An outbox on a bench: real source files, a real ledger, a destination in memory and a clock moved by hand.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Delivery } from "../../src/domain/delivery.ts";
+import type { Destination, Job } from "../../src/domain/job.ts";
+import type { Happening } from "../../src/domain/transfer_event.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { gate } from "../../src/delivery/gate.ts";
+import type { OutboxTools } from "../../src/delivery/office.ts";
+import { type Outbox, outbox } from "../../src/delivery/outbox.ts";
+import { semaphore } from "../../src/async/semaphore.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
+import { createFakeClock, type FakeClock } from "../support/fake_clock.ts";
+import { type FakeDestination, fakeDestination } from "../support/fake_method.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+export interface OutboxRig extends AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly clock: FakeClock;
+  readonly ledger: Ledger;
+  readonly fake: FakeDestination;
+  readonly outbox: Outbox;
+  readonly tools: OutboxTools;
+  readonly job: Job;
+  readonly events: Happening[];
+  /** Writes a source file and admits it; gives its path relative to the watched folder. */
+  admit(name: string, content: string | Uint8Array): Promise<void>;
+  /** Starts the outbox. */
+  start(): void;
+  /** Ends it as SIGTERM does, and waits for it. */
+  stop(): Promise<void>;
+  /** Lets real and fake time pass until `done` holds; throws when it does not come to that. */
+  until(done: () => boolean, what: string): Promise<void>;
+  /** Lets only real time pass (files are read and written) until `done` holds. */
+  soon(done: () => boolean, what: string): Promise<void>;
+  /** The delivery of a path. */
+  delivery(path: string): Delivery;
+  state(path: string): string;
+}
+
+export interface RigOptions {
+  readonly destination?: Partial<Destination>;
+  readonly job?: Partial<Job>;
+  readonly tools?: Partial<OutboxTools>;
+  readonly system?: Partial<System>;
+}
+
+export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  const clock = createFakeClock({ startMs: Date.now() });
+  const system: System = { ...createSystem(), ...clock, ...options.system };
+  const ledger = openLedger(folder.at("state"));
+  const fake = fakeDestination();
+  const destination = aDestination(options.destination);
+  const job = aJob(folder.at("data"), { destinations: [destination], ...options.job });
+  const events: Happening[] = [];
+  const tools: OutboxTools = {
+    system,
+    ledger,
+    method: fake.method,
+    context: { system, stagingRoot: `.image-transfer-${ledger.instance}`, workFolder: folder.at("work"), tell: () => {} },
+    tell: (happening) => void events.push(happening),
+    host: gate(clock),
+    loops: { check: () => Promise.resolve(), doubts: () => false },
+    slots: semaphore(4),
+    shutdownTimeoutMs: 20_000,
+    fileOperations: 8,
+    batchFiles: 1000,
+    once: false,
+    ...options.tools,
+  };
+  const box = outbox(job, destination, tools);
+  const ending = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+
+  const delivery = (path: string): Delivery => {
+    const rows = ledger.query({ search: path }).filter((row) => row.delivery.source.path === path);
+    const last = rows.sort((a, b) => a.delivery.id - b.delivery.id).at(-1);
+    if (!last) throw new Error(`no delivery of ${path}`);
+    return last.delivery;
+  };
+  const wait = async (done: () => boolean, what: string, stepMs: number) => {
+    for (let turn = 0; turn < 2000; turn++) {
+      if (done()) return;
+      if (stepMs > 0 && turn % 4 === 3) await clock.advance(stepMs);
+      else await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    throw new Error(`never came to it: ${what}; events: ${JSON.stringify(events.slice(-8))}`);
+  };
+
+  const stop = async () => {
+    ending.abort();
+    let over = false;
+    void running.then(() => over = true);
+    await wait(() => over, "the outbox stops", 1000);
+  };
+
+  return {
+    folder,
+    clock,
+    ledger,
+    fake,
+    outbox: box,
+    tools,
+    job,
+    events,
+    async admit(name, content) {
+      const absolutePath = await folder.write(join("data", name), content);
+      const facts = await system.facts(absolutePath);
+      if (!facts) throw new Error("not written");
+      const { size, mtimeMs, ctimeMs, identity } = facts;
+      const source = { job: job.name, absolutePath, path: name, size, mtimeMs, ctimeMs, identity };
+      const targets = job.destinations.map((to) => ({ destination: to.name, target: name, method: to.method }));
+      ledger.admit([{ source, night: "20260115", targets }], clock.now());
+      box.wake();
+    },
+    start() {
+      running = box.run(ending.signal);
+    },
+    stop,
+    until: (done, what) => wait(done, what, 250),
+    soon: (done, what) => wait(done, what, 0),
+    delivery,
+    state: (path) => delivery(path).state.state,
+    async [Symbol.asyncDispose]() {
+      await stop();
+      ledger[Symbol.dispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export function aDestination(changes: Partial<Destination> = {}): Destination {
+  return {
+    name: "nas",
+    job: "spring",
+    method: "local",
+    host: null,
+    user: null,
+    port: null,
+    basePath: "/mnt/nas",
+    compression: false,
+    rsyncOptions: [],
+    timeoutMs: 300_000,
+    verify: "checksum",
+    retryAttempts: 3,
+    retryDelayMs: 5000,
+    parallelTransfers: 1,
+    order: "oldest_first",
+    onConflict: "version",
+    bandwidthLimit: null,
+    preservePermissions: true,
+    preserveTimestamps: true,
+    fileMode: null,
+    directoryMode: null,
+    minimumFreeBytes: 0,
+    copySafetyMarginBytes: 0,
+    layout: "{path}",
+    ...changes,
+  };
+}
+
+export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
+  return {
+    name: "spring",
+    watchPath,
+    filePatterns: ["*.fits"],
+    excludePatterns: [],
+    recursive: true,
+    ignoreHiddenFiles: true,
+    watchEvents: ["create", "write", "remove", "rename"],
+    watchMode: "auto",
+    debounceMs: 1000,
+    rescanIntervalMs: 300_000,
+    completeness: "auto",
+    marker: "{name}.done",
+    minFileAgeMs: 2000,
+    incompleteAfterMs: 600_000,
+    deliverIncomplete: false,
+    verifySource: "warn",
+    deleteSource: false,
+    night: { timezone: "UTC", rollover: "12:00", siteLongitude: null },
+    destinations: [aDestination()],
+    ...changes,
+  };
+}

@@ -1,0 +1,193 @@
+import { assertEquals } from "@std/assert";
+import type { Job } from "../../src/domain/job.ts";
+import { sourceRemoval } from "../../src/delivery/remove_source.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { aDestination, aJob, type OutboxRig, outboxRig } from "./outbox_rig.ts";
+
+const never = new AbortController().signal;
+
+async function delivered(rig: OutboxRig): Promise<void> {
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+}
+
+function removal(rig: OutboxRig, changes: Partial<Job> = {}) {
+  const job = aJob(rig.folder.at("data"), { deleteSource: true, ...changes });
+  return sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, tell: rig.tools.tell });
+}
+
+async function isThere(rig: OutboxRig, name = "a.fits"): Promise<boolean> {
+  return await rig.tools.system.facts(rig.folder.at("data", name)) !== null;
+}
+
+Deno.test("sourceRemoval() removes a source that is proven at every destination, and tells of it", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), false);
+  assertEquals(rig.events.filter(({ type }) => type === "removed_source"), [{
+    type: "removed_source",
+    job: "spring",
+    path: "a.fits",
+  }]);
+  assertEquals(rig.ledger.removable("spring", ["nas"], 10), []);
+});
+
+Deno.test("sourceRemoval() keeps everything unless the job asks for it", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await removal(rig, { deleteSource: false }).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() never removes what was only compared by size, or not at all", async () => {
+  for (const verify of ["size", "none"] as const) {
+    await using rig = await outboxRig({ destination: { verify } });
+    await delivered(rig);
+    await removal(rig, { destinations: [aDestination({ verify })] }).pass(never);
+    await removal(rig).pass(never);
+    assertEquals(await isThere(rig), true, verify);
+  }
+});
+
+Deno.test("sourceRemoval() keeps everything while one destination is not to be proven, whatever was proven before", async () => {
+  for (const verify of ["size", "none"] as const) {
+    await using rig = await outboxRig();
+    await delivered(rig);
+    await removal(rig, { destinations: [aDestination({ verify })] }).pass(never);
+    assertEquals(await isThere(rig), true, verify);
+  }
+});
+
+Deno.test("sourceRemoval() keeps a source that is written again while its bytes are read", async () => {
+  const real = createSystem();
+  let removing = false;
+  await using rig = await outboxRig({
+    system: {
+      async hash(path, signal) {
+        const digest = await real.hash(path, signal);
+        if (removing) await Deno.writeTextFile(path, "omega");
+        return digest;
+      },
+    },
+  });
+  await delivered(rig);
+  removing = true;
+  await removal(rig).pass(never);
+  assertEquals([await isThere(rig), await rig.folder.read("data/a.fits")], [true, "omega"]);
+});
+
+Deno.test("sourceRemoval() takes nothing for removed while the watched folder is away", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await Deno.rename(rig.folder.at("data"), rig.folder.at("away"));
+  await removal(rig).pass(never);
+  assertEquals(rig.ledger.removable("spring", ["nas"], 10).length, 1);
+  await Deno.rename(rig.folder.at("away"), rig.folder.at("data"));
+  await removal(rig).pass(never);
+  assertEquals([await isThere(rig), rig.ledger.removable("spring", ["nas"], 10)], [false, []]);
+});
+
+Deno.test("sourceRemoval() removes nothing more once its job is stopped", async () => {
+  const stopping = new AbortController();
+  const real = createSystem();
+  await using rig = await outboxRig({ system: { hash: (path) => real.hash(path, never) } });
+  await rig.admit("b.fits", "beta");
+  await delivered(rig);
+  await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
+  const tell = () => stopping.abort();
+  const job = aJob(rig.folder.at("data"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], { ...rig.tools, tell }).pass(stopping.signal);
+  assertEquals([await isThere(rig, "a.fits"), await isThere(rig, "b.fits")].toSorted(), [false, true]);
+});
+
+Deno.test("sourceRemoval() waits for every destination", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await removal(rig, { destinations: [aDestination(), aDestination({ name: "freya" })] }).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() keeps a source that changed after it was delivered", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await rig.folder.write("data/a.fits", "a new exposure");
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() keeps a source whose copy is not at the destination any more", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  rig.fake.files.delete("a.fits");
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() keeps sources while a destination cannot be asked", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await rig.stop();
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+});
+
+Deno.test("sourceRemoval() keeps a source whose target was given to another file of the same size", async () => {
+  await using rig = await outboxRig({ destination: { onConflict: "overwrite" } });
+  await delivered(rig);
+  const mine = rig.fake.files.get("a.fits")!;
+  rig.fake.files.set("a.fits", { ...mine, bytes: new TextEncoder().encode("other") });
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+  rig.fake.files.set("a.fits", mine);
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), false);
+});
+
+Deno.test("sourceRemoval() leaves alone what was moved elsewhere and is only linked into the watched folder", async () => {
+  await using rig = await outboxRig();
+  await Deno.mkdir(rig.folder.at("data", "night"));
+  await rig.admit("night/a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("night/a.fits") === "delivered", "delivered");
+  await Deno.rename(rig.folder.at("data", "night"), rig.folder.at("archive"));
+  await Deno.symlink(rig.folder.at("archive"), rig.folder.at("data", "night"));
+  await removal(rig).pass(never);
+  assertEquals(await Deno.readTextFile(rig.folder.at("archive", "a.fits")), "alpha");
+});
+
+Deno.test("sourceRemoval() keeps what was rewritten under the same times, within the second that ctime is told in", async () => {
+  await using rig = await outboxRig();
+  // At the beginning of a second.
+  await new Promise((resolve) => setTimeout(resolve, 1010 - Date.now() % 1000));
+  await rig.admit("a.fits", "alpha");
+  const path = rig.folder.at("data", "a.fits");
+  const { mtime } = await Deno.stat(path);
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await Deno.writeTextFile(path, "omega");
+  await Deno.utime(path, mtime!, mtime!);
+  const job = aJob(rig.folder.at("data"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, tell: rig.tools.tell })
+    .pass(new AbortController().signal);
+  assertEquals(await Deno.readTextFile(path).catch(() => "removed, delivered nowhere"), "omega");
+});
+
+Deno.test("sourceRemoval() says nothing of a file that it was reading when the job was stopped", async () => {
+  const stopping = new AbortController();
+  const real = createSystem();
+  await using rig = await outboxRig({
+    system: {
+      async hash(path, signal) {
+        if (signal === stopping.signal) stopping.abort();
+        return await real.hash(path, signal);
+      },
+    },
+  });
+  await delivered(rig);
+  const job = aJob(rig.folder.at("data"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], rig.tools).pass(stopping.signal);
+  const notices = rig.events.filter(({ type }) => type === "notice");
+  assertEquals([stopping.signal.aborted, notices, await rig.folder.read("data/a.fits")], [true, [], "alpha"]);
+});

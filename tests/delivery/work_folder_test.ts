@@ -1,0 +1,34 @@
+import { assert, assertEquals } from "@std/assert";
+import { workFolder } from "../../src/delivery/work_folder.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { tempFolder } from "../support/temp.ts";
+
+Deno.test("workFolder() gives an empty folder of its own, removes a former process's, and goes away", async () => {
+  await using state = await tempFolder();
+  const system = createSystem();
+  const instance = `test${crypto.randomUUID().slice(0, 8)}`;
+  const former = await workFolder(state.path, instance, system);
+  await system.writeText(`${former.path}/link`, "left by a crash");
+  await using work = await workFolder(state.path, instance, system);
+  assertEquals((await system.list(work.path)).entries, []);
+  assert(former.path === work.path || await system.facts(former.path) === null);
+});
+
+Deno.test("workFolder() falls back on the state directory where memory cannot be used", async () => {
+  await using state = await tempFolder();
+  const system = createSystem();
+  const refusing = { ...system, platform: "linux" as const, list: () => Promise.reject(new Deno.errors.PermissionDenied("no")) };
+  for (const around of [{ ...system, platform: "darwin" as const }, refusing]) {
+    await using work = await workFolder(state.path, "x", around);
+    assertEquals(work.path, state.at("work"));
+  }
+});
+
+Deno.test("workFolder() keeps whole files out of memory, and removes those that a former process left", async () => {
+  await using state = await tempFolder();
+  const system = createSystem();
+  await state.write("work/nas/whole.fits", "left by a crash");
+  await using work = await workFolder(state.path, `test${crypto.randomUUID().slice(0, 8)}`, system);
+  assertEquals(work.spoolPath, state.at("work"));
+  assertEquals(await system.facts(state.at("work", "nas")), null);
+});

@@ -1,0 +1,31 @@
+import { assertEquals } from "@std/assert";
+import { formerName, formerNameParts } from "../../../src/domain/names/former_name.ts";
+
+const NAMES: readonly [path: string, former: string][] = [
+  ["m31.fits", "m31.v2.fits"],
+  ["20260705/raw/m31.fits", "20260705/raw/m31.v2.fits"],
+  ["m31.fits.gz", "m31.v2.fits.gz"],
+  ["m31.fits.fz", "m31.v2.fits.fz"],
+  ["m31.gz", "m31.v2.gz"],
+  ["a.b.c.fits", "a.b.c.v2.fits"],
+  ["README", "README.v2"],
+  ["v1.0/README", "v1.0/README.v2"],
+  [".hidden", ".hidden.v2"],
+  ["a\nb.fits", "a\nb.v2.fits"],
+  ["m31.v1.fits", "m31.v1.v2.fits"],
+  ["M31.an ending that is far too long to be one", "M31.an ending that is far too long to be one.v2"],
+];
+
+Deno.test("formerName() puts the number before the ending", () => {
+  for (const [path, former] of NAMES) assertEquals(formerName(path, 2), former);
+});
+
+Deno.test("formerName() keeps within 255 bytes without cutting a character", () => {
+  const name = formerName(`20260705/${"é".repeat(125)}.fits`, 12345).split("/")[1]!;
+  assertEquals(new TextEncoder().encode(name).length <= 255, true);
+  assertEquals(name, `${"é".repeat(121)}.v12345.fits`);
+});
+
+Deno.test("formerNameParts() are what formerName() is made of", () => {
+  assertEquals(formerNameParts("a/m31.fits.fz"), { stem: "a/m31", ending: ".fits.fz" });
+});

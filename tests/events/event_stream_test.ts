@@ -1,0 +1,25 @@
+import { assertEquals } from "@std/assert";
+import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { eventStream } from "../../src/events/event_stream.ts";
+
+Deno.test("eventStream() stamps events and tells every listener until it goes", () => {
+  const stream = eventStream(() => 42);
+  const heard: TransferEvent[] = [];
+  const deaf = stream.listen((event) => heard.push(event));
+  stream.tell({ type: "stopped" });
+  deaf();
+  stream.tell({ type: "stopped" });
+  assertEquals(heard, [{ type: "stopped", at: 42 }]);
+});
+
+Deno.test("tell() never throws: a listener that fails is reported to the others, once", () => {
+  const stream = eventStream(() => 0);
+  const heard: string[] = [];
+  stream.listen(() => {
+    throw new Error("broken listener");
+  });
+  stream.listen((event) => heard.push(event.type));
+  stream.tell({ type: "stopped" });
+  stream.tell({ type: "reloaded" });
+  assertEquals(heard, ["notice", "stopped", "reloaded"]);
+});

@@ -1,0 +1,136 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { defer, deliver, type Delivery, fail, send } from "../../src/domain/delivery.ts";
+import { Failure, failureRecord } from "../../src/domain/failure.ts";
+import { verify } from "../../src/domain/receipt.ts";
+import type { Happening } from "../../src/domain/transfer_event.ts";
+import { type Gauges, metrics } from "../../src/events/metrics.ts";
+import { assertGolden } from "../support/golden.ts";
+import { has, which } from "../support/needs.ts";
+
+const START = Date.UTC(2026, 0, 15, 20);
+
+function aDelivery(id: number, size: number): Delivery {
+  return {
+    id,
+    source: {
+      job: "spring",
+      path: `${id}.fits`,
+      absolutePath: `/data/${id}.fits`,
+      size,
+      mtimeMs: 0,
+      ctimeMs: 0,
+      identity: "",
+    },
+    destination: "freya",
+    method: "rsync",
+    target: `${id}.fits`,
+    night: "20260115",
+    attempts: 0,
+    queuedAt: START,
+    state: { state: "queued" },
+  };
+}
+
+const GAUGES: Gauges = {
+  now: START + 3_600_000,
+  usage: { rssBytes: 80e6, cpuSeconds: 36 },
+  jobs: [{ name: "spring", watched: true, filesWaiting: 2 }, { name: "autumn", watched: false, filesWaiting: 0 }],
+  destinations: [
+    {
+      job: "spring",
+      name: "freya",
+      state: "on_hold",
+      freeBytes: 5e12,
+      queued: 4,
+      sending: 1,
+      deferred: 2,
+      failed: 1,
+      oldestWaiting: START + 3_000_000,
+    },
+    {
+      job: "autumn",
+      name: 'na"s\\',
+      state: "open",
+      freeBytes: null,
+      queued: 0,
+      sending: 0,
+      deferred: 0,
+      failed: 0,
+      oldestWaiting: null,
+    },
+  ],
+};
+
+async function afterSomeHours() {
+  const counted = await metrics({ startedAt: START, version: "1.2.3", read: () => GAUGES, logLevel: () => "info" });
+  const tell = (at: number, happening: Happening) => counted.listen({ ...happening, at: START + at });
+  const refused = failureRecord(new Failure("unreachable", "Cannot reach freya", { hint: "" }));
+  const corrupt = failureRecord(new Failure("source_corrupt", "Cannot send it", { hint: "" }));
+  const proof = (bytes: number) => verify({ bytes, sha256: "a" }, { bytes, sha256: "a" }, "checksum", START);
+  const [one, two, three] = [aDelivery(1, 1000), aDelivery(2, 500), aDelivery(3, 9)];
+  for (const delivery of [one, two, three]) tell(0, { type: "queued", delivery });
+  for (const delivery of [one, two, three]) tell(1_000, { type: "sending", delivery: send(delivery, "x") });
+  tell(1_200, { type: "delivered", delivery: deliver(one, proof(1000)) });
+  tell(3_000, { type: "deferred", delivery: defer(two, refused, START, false) });
+  tell(3_000, { type: "failed", delivery: fail(three, corrupt) });
+  tell(60_000, { type: "sending", delivery: send(two, "y") });
+  tell(62_000, { type: "progress", delivery: two, bytes: 100 });
+  tell(64_000, { type: "delivered", delivery: deliver(two, proof(500)) });
+  counted.pocketbase.request("jobs", "ok", 0.02);
+  counted.pocketbase.connectionError();
+  counted.pocketbase.uploadError();
+  counted.pocketbase.buffered(7);
+  return counted;
+}
+
+Deno.test("metrics() are what the golden file shows", async () => {
+  const counted = await afterSomeHours();
+  await assertGolden(new URL("golden/metrics.txt", import.meta.url), await counted.text());
+});
+
+Deno.test("metrics() are counted once however often they are read, and a destination that is gone is not shown any more", async () => {
+  const counted = await afterSomeHours();
+  const lines = async () => (await counted.text()).split("\n").filter((line) => /^sync_.*freya/.test(line)).join("\n");
+  assertEquals(await lines(), await lines());
+  const gone = await metrics({
+    startedAt: START,
+    version: "1",
+    read: () => reads.shift() ?? { ...GAUGES, destinations: [] },
+    logLevel: () => "info",
+  });
+  const reads = [GAUGES];
+  assertMatch(await gone.text(), /image_transfer_destination_state\{.*freya/);
+  assertEquals(/image_transfer_destination_state\{.*freya/.test(await gone.text()), false);
+});
+
+Deno.test("log_entries_total counts lines from the configured level on", async () => {
+  const counted = await metrics({ startedAt: START, version: "1", read: () => GAUGES, logLevel: () => "warning" });
+  for (const level of ["debug", "info", "warning", "error", "error"] as const) {
+    counted.listen({ type: "notice", level, message: "x", at: START });
+  }
+  const text = await counted.text();
+  const entries = Object.fromEntries(
+    [...text.matchAll(/^log_entries_total\{level="(\w+)"\} (\d+)/gm)].map(([, level, n]) => [level, Number(n)]),
+  );
+  assertEquals(entries, { trace: 0, debug: 0, info: 0, warning: 1, error: 2 });
+});
+
+Deno.test({
+  name: "metrics() pass promtool without a complaint",
+  ignore: !has("promtool"),
+  async fn() {
+    const counted = await afterSomeHours();
+    const child = new Deno.Command(which("promtool")!, {
+      args: ["check", "metrics"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(await counted.text()));
+    await writer.close();
+    const { stdout, stderr } = await child.output();
+    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assertEquals(said, "");
+  },
+});

@@ -1,0 +1,94 @@
+import { assertEquals } from "@std/assert";
+import type { FileFacts } from "../../../src/domain/source_file.ts";
+import { admissions } from "../../../src/intake/admit/admissions.ts";
+import { candidates } from "../../../src/intake/settle/candidates.ts";
+import { FORMAT_TOOLS } from "../../../src/intake/settle/inspect_content.ts";
+import type { JudgeTools } from "../../../src/intake/judge_tools.ts";
+import type { PathFacts } from "../../../src/system/system.ts";
+import { createFakeClock } from "../../support/fake_clock.ts";
+import { aJob } from "../../delivery/outbox_rig.ts";
+
+const never = new AbortController().signal;
+const NAMES = ["a.raw", "b.raw"];
+const FACTS = { size: 5, mtimeMs: 1e12, ctimeMs: 1e12, identity: "1:1" };
+
+/** Finished candidates, and a disk whose facts the test decides. */
+function bench() {
+  const waiting = candidates();
+  const finished = NAMES.map((path) => waiting.look({ path, ...FACTS } satisfies FileFacts, 0, 0, false).candidate);
+  const written: string[] = [];
+  const disk = {
+    facts: (_path: string): Promise<Partial<PathFacts>> => Promise.resolve({}),
+    hash: () => Promise.resolve({ bytes: 5, sha256: "0".repeat(64) }),
+  };
+  const tools: JudgeTools = {
+    job: aJob("/data"),
+    system: {
+      ...createFakeClock(),
+      separator: "/",
+      facts: async (path) => ({ kind: "file", device: "1", mode: 0o644, ...FACTS, ...await disk.facts(path) }),
+      read: () => Promise.resolve(new Uint8Array()),
+      hash: () => disk.hash(),
+    },
+    ledger: {
+      admittedAt: () => null,
+      unknown: () => ({ fresh: [], recheck: [] }),
+      admit: (found) => (written.push(...found.map(({ source }) => source.path)), []),
+      recheck: ({ source }) => (written.push(source.path), []),
+    },
+    formats: FORMAT_TOOLS,
+    candidates: waiting,
+    writers: { isLocal: () => Promise.resolve(true), of: () => Promise.resolve(() => "gone") },
+    tell: () => {},
+    methodOf: () => null,
+    loops: () => {},
+    onError: (error) => {
+      throw error;
+    },
+    admitted: () => {},
+  };
+  const refused: string[] = [];
+  const steps = admissions(tools, {
+    absolute: (path) => `/data/${path}`,
+    refuse: ({ facts }, { message }) => void refused.push(`${facts.path}: ${message}`),
+  });
+  return { waiting, finished, written, disk, steps, refused };
+}
+
+Deno.test("admitAll() admits what is finished", async () => {
+  const rig = bench();
+  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written, rig.refused], [2, NAMES, []]);
+});
+
+Deno.test("admitAll() leaves a file that changed since it was judged, though no hint came, to be judged again", async () => {
+  const rig = bench();
+  rig.disk.facts = (path) => Promise.resolve(path.endsWith("a.raw") ? { size: 6 } : {});
+  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written], [1, ["b.raw"]]);
+  assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
+});
+
+Deno.test("admitAll() leaves a file that was hinted at while others were looked at to be judged again", async () => {
+  const rig = bench();
+  const looked = Promise.withResolvers<void>();
+  rig.disk.facts = async (path) => {
+    if (path.endsWith("a.raw")) setTimeout(looked.resolve, 0);
+    else await looked.promise.then(() => rig.waiting.stir("a.raw", false));
+    return {};
+  };
+  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written], [1, ["b.raw"]]);
+  assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
+});
+
+Deno.test("compare() takes no hash of a file that changed while it was read", async () => {
+  const rig = bench();
+  rig.disk.hash = () => {
+    rig.disk.facts = () => Promise.resolve({ size: 6 });
+    return Promise.resolve({ bytes: 5, sha256: "0".repeat(64) });
+  };
+  await rig.steps.compare(rig.finished[0]!, never);
+  assertEquals([rig.written, rig.waiting.get("a.raw") !== undefined], [[], true]);
+  rig.disk.facts = () => Promise.resolve({});
+  rig.disk.hash = () => Promise.resolve({ bytes: 5, sha256: "0".repeat(64) });
+  await rig.steps.compare(rig.finished[0]!, never);
+  assertEquals([rig.written, rig.waiting.get("a.raw")], [["a.raw"], undefined]);
+});

@@ -1,0 +1,338 @@
+/** The small parts of the intake. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { Failure } from "../../src/domain/failure.ts";
+import type { FileFacts } from "../../src/domain/source_file.ts";
+import { admissionOf } from "../../src/intake/admit/admit.ts";
+import { bell } from "../../src/async/bell.ts";
+import { look, observation, stir, waitingOf } from "../../src/intake/settle/candidate.ts";
+import { candidates } from "../../src/intake/settle/candidates.ts";
+import { hasEmptyTail } from "../../src/intake/settle/inspect_content.ts";
+import { knownFiles } from "../../src/intake/watch/known_files.ts";
+import { lane } from "../../src/async/lane.ts";
+import { nfsExports } from "../../src/intake/watch/nfs_exports.ts";
+import { recentCloses } from "../../src/intake/watch/recent_closes.ts";
+import { isRemoteFolder, isRemoteKind, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
+import { absolutePathOf, relativePathOf } from "../../src/intake/source_path.ts";
+import type { System } from "../../src/system/system.ts";
+import { writers } from "../../src/intake/settle/writers.ts";
+import { createFakeClock } from "../support/fake_clock.ts";
+import { aDestination, aJob } from "../delivery/outbox_rig.ts";
+
+const NIGHT = { timezone: "UTC", rollover: "12:00", siteLongitude: null };
+const never = new AbortController().signal;
+
+const asGiven = (path: string) => Promise.resolve(path);
+
+function facts(changes: Partial<FileFacts> = {}): FileFacts {
+  return { path: "a.fits", size: 10, mtimeMs: Date.UTC(2026, 0, 2, 3), ctimeMs: 0, identity: "1:2", ...changes };
+}
+
+Deno.test("look() counts looks at one version and begins anew with the next", () => {
+  const first = look(undefined, facts(), 0, 0);
+  const second = look(first, facts(), 100, 100);
+  const grown = look({ ...second, verdict: { verdict: "undeclared" } }, facts({ size: 20, mtimeMs: 5 }), 200, 200);
+  assertEquals([first.looks, second.looks, second.changedAt], [1, 2, 0]);
+  assertEquals([grown.looks, grown.changedAt, grown.grew, grown.verdict, grown.since], [1, 200, true, undefined, 0]);
+});
+
+Deno.test("look() takes a changed ctime, and a replaced file of the same size, for a change", () => {
+  const first = look(undefined, facts(), 0, 0);
+  assertEquals(look(first, facts({ ctimeMs: 1_000 }), 100, 100).looks, 1);
+  const replaced = look(first, facts({ identity: "1:3", size: 99 }), 100, 100);
+  assertEquals([replaced.looks, replaced.grew], [1, false]);
+});
+
+Deno.test("stir() remembers whether the last hint was a close, and wakes what was given up", () => {
+  const given = { ...look(undefined, facts(), 0, 0), standing: { is: "incomplete", reason: "short" } as const };
+  assertEquals([stir(given, true).closed, stir(stir(given, true), false).closed, stir(given, true).standing.is], [
+    true,
+    false,
+    "new",
+  ]);
+});
+
+Deno.test("observation() does not believe a close where other machines write", () => {
+  const closed = stir(look(undefined, facts(), 0, 0), true);
+  const at = { now: 0, wall: 0, costly: false, marker: false };
+  assertEquals([observation(closed, { ...at, local: true }).closed, observation(closed, { ...at, local: false }).closed], [
+    true,
+    false,
+  ]);
+});
+
+Deno.test("candidates() keeps a hint that came before the first look", () => {
+  const all = candidates();
+  all.stir("a.fits", true);
+  assertEquals(all.look(facts(), 0, 0, false).candidate.closed, true);
+  all.stir("a.fits", false);
+  assertEquals(all.get("a.fits")?.closed, false);
+});
+
+Deno.test("candidates() believes a close no longer once the file changed and no hint told so", () => {
+  const all = candidates();
+  const closed = (size: number) => all.look(facts({ size }), 0, 0, false).candidate.closed;
+  all.stir("a.fits", true);
+  assertEquals([closed(10), closed(10), closed(20)], [true, true, false]);
+  all.stir("a.fits", true);
+  assertEquals([closed(30), closed(40)], [true, false]);
+});
+
+Deno.test("candidates() tells what is due", () => {
+  const all = candidates();
+  const { candidate } = all.look(facts(), 0, 0, false);
+  all.put({ ...candidate, standing: { is: "waiting", reason: "short", again: 500 } });
+  assertEquals([all.due(499), all.due(500), all.nextDue(() => false), all.nextDue(() => true)], [[], ["a.fits"], 500, Infinity]);
+  all.forget("a.fits");
+  all.put(candidate);
+  assertEquals(all.waiting(), []);
+});
+
+Deno.test("candidates() puts no judgement of a former version, or from before a hint, in the place of a newer one", () => {
+  const failure = { code: "source_corrupt", next: "never", message: "DATASUM differs", hint: "" } as const;
+  const all = candidates();
+  const { candidate: former } = all.look(facts(), 0, 0, false);
+  all.look(facts({ size: 20 }), 100, 100, false);
+  all.put({ ...former, standing: { is: "refused", failure } });
+  assertEquals([all.get("a.fits")?.facts.size, all.unsettled()], [20, 1]);
+  const { candidate: calm } = all.look(facts({ size: 20 }), 200, 200, false);
+  all.stir("a.fits", true);
+  all.put({ ...calm, standing: { is: "refused", failure } });
+  assertEquals([all.get("a.fits")?.closed, all.unsettled()], [true, 1]);
+});
+
+Deno.test("waitingOf() shows a refused file with its reason", () => {
+  const failure = { code: "bad_name", next: "never", message: "Cannot send it", hint: "Rename it." } as const;
+  const shown = waitingOf({ ...look(undefined, facts(), 0, 77), standing: { is: "refused", failure } });
+  assertEquals(shown, {
+    path: "a.fits",
+    reason: "refused",
+    detail: "Cannot send it",
+    hint: "Rename it.",
+    size: 10,
+    declared: null,
+    since: 77,
+  });
+});
+
+Deno.test("admissionOf() freezes night, target and method for each destination", () => {
+  const destinations = [aDestination({ layout: "{night}/{path}" }), aDestination({ name: "two", method: "auto" })];
+  const job = aJob("/data", { night: NIGHT, destinations });
+  const admission = admissionOf(
+    job,
+    facts({ path: "x/a.fits" }),
+    "/data/x/a.fits",
+    { OBJECT: "M31" },
+    (name) => name === "two" ? "rsync" : null,
+  );
+  assertEquals(admission.night, "20260101");
+  assertEquals(admission.targets, [
+    { destination: "nas", target: "20260101/x/a.fits", method: "local" },
+    { destination: "two", target: "x/a.fits", method: "rsync" },
+  ]);
+  assertEquals([admission.source.absolutePath, admission.cards], ["/data/x/a.fits", { OBJECT: "M31" }]);
+});
+
+Deno.test("admissionOf() keeps a YYYYMMDD tree as it is", () => {
+  const job = aJob("/data", { night: NIGHT, destinations: [aDestination()] });
+  assertEquals(admissionOf(job, facts({ path: "20251231/a.fits" }), "", null, () => null).targets[0]?.target, "20251231/a.fits");
+});
+
+Deno.test("admissionOf() throws for a name that cannot be a target", () => {
+  const job = aJob("/data", { night: NIGHT, destinations: [aDestination()] });
+  assertThrows(() => admissionOf(job, facts({ path: "a\uFFFD.fits" }), "", null, () => null), Failure, "UTF-8");
+});
+
+Deno.test("recentCloses() carries a close over to the new name", () => {
+  const closes = recentCloses();
+  closes.note("close", ["/d/tmp"]);
+  assertEquals(closes.note("rename", ["/d/tmp", "/d/a.fits"]), "/d/a.fits");
+  assertEquals(closes.note("rename", ["/d/tmp", "/d/b.fits"]), null);
+});
+
+Deno.test("recentCloses() forgets a close when something is written after it", () => {
+  const closes = recentCloses();
+  closes.note("close", ["/d/tmp"]);
+  closes.note("write", ["/d/tmp"]);
+  assertEquals(closes.note("rename", ["/d/tmp", "/d/a.fits"]), null);
+});
+
+Deno.test("recentCloses() stays small", () => {
+  const closes = recentCloses();
+  for (let index = 0; index <= 1_000; index++) closes.note("close", [`/d/${index}`]);
+  assertEquals([closes.note("rename", ["/d/0", "/d/x"]), closes.note("rename", ["/d/1000", "/d/y"])], [null, "/d/y"]);
+});
+
+Deno.test("knownFiles() knows the very stretch of the former scan, until it is asked to begin afresh", () => {
+  const known = knownFiles(() => 0.3);
+  const stretch = [facts(), facts({ path: "b.fits" })];
+  known.scanBegins(true);
+  assertEquals(known.includes(stretch), false);
+  known.add(stretch);
+  known.scanBegins(true);
+  assertEquals(known.includes(stretch), false);
+  known.add(stretch);
+  for (let scan = 0; scan < 2; scan++) known.scanBegins(false);
+  assertEquals(known.includes(stretch), false);
+});
+
+Deno.test("knownFiles() asks again about whatever differs, and about everything now and then", () => {
+  const known = knownFiles(() => 0.3);
+  const stretch = [facts()];
+  let asked = 0;
+  for (let scan = 0; scan < 40; scan++) {
+    known.scanBegins(false);
+    if (known.includes(stretch)) continue;
+    asked++;
+    known.add(stretch);
+  }
+  assertEquals(asked, 4);
+  for (const other of [{ size: 11 }, { mtimeMs: 1 }, { ctimeMs: 1_000 }, { identity: "1:9" }, { path: "a.fit" }]) {
+    assertEquals(known.includes([facts(other)]), false);
+  }
+});
+
+Deno.test("bell() does not lose a ring between two waits", async () => {
+  const clock = createFakeClock();
+  const ring = bell(clock);
+  ring.ring();
+  await ring.wait(Infinity, never);
+  assertEquals(clock.sleeping, 0);
+  const waiting = ring.wait(1_000, never);
+  await clock.advance(1_000);
+  await waiting;
+});
+
+Deno.test("lane() lets only a few run side by side, and outlives their errors", async () => {
+  const errors: unknown[] = [];
+  const work = lane(2, (error) => errors.push(error));
+  const ends: (() => void)[] = [];
+  let running = 0;
+  let most = 0;
+  const one = async () => {
+    most = Math.max(most, ++running);
+    await new Promise<void>((resolve) => ends.push(resolve));
+    running--;
+    throw new Error("no luck");
+  };
+  const all = Promise.all([1, 2, 3, 4].map(() => work.run(one, never)));
+  for (let end = 0; end < 4; end++) {
+    while (ends.length === 0) await Promise.resolve();
+    ends.shift()!();
+  }
+  await all;
+  await work.empty();
+  assertEquals([most, errors.length, work.idle()], [2, 4, true]);
+});
+
+Deno.test("isRemoteKind() tells network file systems from local ones", () => {
+  const answers = ["nfs4", "CIFS", "fuse.sshfs", "fuseblk", "ext4", "overlay", "tmpfs", ""].map(isRemoteKind);
+  assertEquals(answers, [true, true, true, false, false, false, false, false]);
+});
+
+Deno.test("isRemoteFolder() knows UNC paths on Windows", async () => {
+  const windows = onWindows(asGiven);
+  const paths = ["\\\\nas\\images", "//nas/images", "C:\\images", "\\\\?\\C:\\images", "\\\\?\\UNC\\nas\\images"];
+  const answers = await Promise.all(paths.map((path) => isRemoteFolder(path, windows)));
+  assertEquals(answers, [true, true, false, false, true]);
+});
+
+Deno.test("isRemoteFolder() knows a drive letter, or a link, that stands for a share on Windows", async () => {
+  const real: Record<string, string | null> = {
+    "Z:\\images": "\\\\nas\\images",
+    "Y:\\images": "\\\\?\\UNC\\nas\\images",
+    "S:\\images": "C:\\Users\\observer\\images",
+    "M:\\images": null,
+  };
+  const windows = onWindows((path) => Promise.resolve(real[path] ?? null));
+  const answers = await Promise.all(Object.keys(real).map((path) => remotenessOf(path, windows)));
+  assertEquals(answers, ["remote", "remote", "local", "unknown"]);
+});
+
+Deno.test("isRemoteFolder() takes a drive of Windows that does not answer for a remote one", async () => {
+  const clock = createFakeClock();
+  const answer = isRemoteFolder("Z:\\images", { ...onWindows(() => new Promise(() => {})), ...clock });
+  await clock.advance(6_000);
+  assertEquals(await answer, true);
+});
+
+function onWindows(realPath: System["realPath"]) {
+  const run = () => Promise.reject(new Error("not here"));
+  return { ...createFakeClock(), platform: "windows" as const, run, realPath };
+}
+
+Deno.test("isRemoteFolder() takes a file system that does not answer for a remote one", async () => {
+  const clock = createFakeClock();
+  const answer = isRemoteFolder("/mnt", { ...clock, platform: "linux", run: () => new Promise(() => {}), realPath: asGiven });
+  await clock.advance(6_000);
+  assertEquals(await answer, true);
+});
+
+Deno.test("absolutePathOf() and relativePathOf() are each other's inverse", () => {
+  const cases: [string, string, "/" | "\\", string][] = [
+    ["/data", "n/a.fits", "/", "/data/n/a.fits"],
+    ["/", "a.fits", "/", "/a.fits"],
+    ["/data", "back\\slash.fits", "/", "/data/back\\slash.fits"],
+    ["C:\\data", "n/a.fits", "\\", "C:\\data\\n\\a.fits"],
+    ["C:\\", "a.fits", "\\", "C:\\a.fits"],
+  ];
+  for (const [root, path, separator, absolute] of cases) {
+    assertEquals([absolutePathOf(root, path, separator), relativePathOf(root, absolute, separator)], [absolute, path]);
+  }
+  assertEquals([relativePathOf("/data", "/database/a", "/"), relativePathOf("/data", "/data", "/")], [null, ""]);
+});
+
+Deno.test("isLocal() of writers() believes in a local disk only once told so, and while it is not exported", async () => {
+  const clock = createFakeClock();
+  const answers = [
+    { code: 1, stdout: "", stderr: "Stale file handle" },
+    { code: 0, stdout: "ext4", stderr: "" },
+    { code: 0, stdout: "/data\n", stderr: "" },
+  ];
+  let asked = 0;
+  let exported = "";
+  const made = writers({
+    ...clock,
+    platform: "linux",
+    realPath: asGiven,
+    run: () => Promise.resolve({ signal: null, ...answers[asked++]! }),
+    readText: () => Promise.resolve(exported),
+    seesEveryWriter: () => Promise.resolve(true),
+    openForWriting: () => Promise.resolve(new Set<string>()),
+  });
+  const local = () => made.isLocal(facts(), "/data");
+  assertEquals([await local(), await local(), asked], [false, false, 1]);
+  await clock.advance(5_000);
+  assertEquals([await local(), await local(), asked], [true, true, 2]);
+  exported = "/data\t*(rw,sync)\n";
+  await clock.advance(5_000);
+  assertEquals([await local(), await local(), asked], [false, false, 3]);
+});
+
+Deno.test("hasEmptyTail() sees space that was set aside, within what is declared and behind it", async () => {
+  const looksSetAside = (declaredBytes: number, ...stretches: [length: number, byte: number][]) => {
+    const bytes = new Uint8Array(stretches.flatMap(([length, byte]) => Array<number>(length).fill(byte)));
+    const read = (_path: string, offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length));
+    return hasEmptyTail({ read }, "a.fits", bytes.length, { verdict: "reached", declaredBytes });
+  };
+  assertEquals(await looksSetAside(80_000, [60_000, 1], [20_000, 0]), true);
+  assertEquals(await looksSetAside(60_000, [40_000, 1], [40_000, 0]), true);
+  assertEquals(await looksSetAside(60_000, [60_000, 1], [2_880, 0]), true);
+  assertEquals(await looksSetAside(60_000, [60_000, 1], [100, 0]), false);
+  assertEquals(await looksSetAside(60_000, [60_000, 1], [20_000, 2]), false);
+  assertEquals(await looksSetAside(0), false);
+});
+
+Deno.test("has() of nfsExports() knows folders that other machines may write to, through symlinks too", async () => {
+  const etab = "/srv/data\t192.168.0.0/24(rw,sync,wdelay)\n/srv/night\\040sky\t*(sync,rw)\n/srv/shown\t*(ro,sync,no_rw_here)\n";
+  const exported = nfsExports({
+    ...createFakeClock(),
+    platform: "linux",
+    readText: () => Promise.resolve(etab),
+    run: ({ args = [] }) => {
+      const stdout = `${args.at(-1)?.replace("/watched", "/srv/data")}\n`;
+      return Promise.resolve({ code: 0, signal: null, stdout, stderr: "" });
+    },
+  });
+  const folders = ["/srv/data", "/srv/data/n", "/watched/n", "/srv/night sky", "/srv/database", "/srv/shown", "/srv"];
+  assertEquals(await Promise.all(folders.map(exported.has)), [true, true, true, true, false, false, false]);
+});

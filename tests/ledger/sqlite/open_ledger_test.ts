@@ -1,0 +1,376 @@
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { Failure } from "../../../src/domain/failure.ts";
+import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
+import { SCHEMA_VERSION } from "../../../src/ledger/sqlite/schema.ts";
+import { has } from "../../support/needs.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
+import { anAdmission, deliveryOf, NOW, proven } from "../makers.ts";
+
+/** A ledger with `files` delivered files, closed. */
+function fill(dir: TempFolder, files: number): void {
+  using ledger = openLedger(dir.path);
+  const added = ledger.admit(Array.from({ length: files }, (_, k) => anAdmission(`${k}.fits`)), NOW);
+  ledger.record(added.map((delivery) => proven(delivery)), NOW);
+  ledger.rememberDevice("spring", "freya", "7");
+  ledger.setPaused("nas", "ann");
+}
+
+async function names(dir: TempFolder): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(dir.path)) found.push(entry.name);
+  return found.sort();
+}
+
+Deno.test("openLedger() makes its folder and keeps its instance name", async () => {
+  await using dir = await tempFolder();
+  const folder = dir.at("a", "b");
+  let instance: string;
+  {
+    using ledger = openLedger(folder);
+    instance = ledger.instance;
+    assertMatch(instance, /^[a-z0-9]{8,12}$/);
+  }
+  using again = openLedger(folder);
+  assertEquals(again.instance, instance);
+  assertEquals((await Deno.readTextFile(dir.at("a", "b", "instance"))).trim(), instance);
+});
+
+Deno.test("openLedger() gives a lost ledger the same instance name, and says that it was lost", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 3);
+  const instance = (await dir.read("instance")).trim();
+  await Deno.remove(dir.at("ledger.sqlite"));
+  const notices: string[] = [];
+  using ledger = openLedger(dir.path, { onNotice: (notice) => notices.push(notice) });
+  assertEquals([ledger.instance, ledger.counts().delivered, notices.length], [instance, 0, 1]);
+});
+
+Deno.test("openLedger() writes the instance file again, and takes no nonsense from it", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 1);
+  const instance = (await dir.read("instance")).trim();
+  await dir.write("instance", "../../etc; rm -rf /\n");
+  using _ledger = openLedger(dir.path);
+  assertEquals((await dir.read("instance")).trim(), instance);
+  await using other = await tempFolder();
+  await other.write("instance", "$(touch x)");
+  using fresh = openLedger(other.path);
+  assertMatch(fresh.instance, /^[a-z0-9]{8,12}$/);
+});
+
+Deno.test("openLedger() refuses a ledger of a newer schema and leaves it as it is", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 2);
+  using db = new DatabaseSync(dir.at("ledger.sqlite"));
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
+  for (const readOnly of [false, true]) {
+    const failure = assertThrows(() => openLedger(dir.path, { readOnly }), Failure, `schema ${SCHEMA_VERSION + 1}`);
+    assertEquals([failure.code, failure.next], ["configuration", "never"]);
+    assert(failure.hint.includes("newer"));
+  }
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  using ledger = openLedger(dir.path);
+  assertEquals(ledger.counts().delivered, 2);
+});
+
+const DAMAGES: readonly [string, (bytes: Uint8Array) => Uint8Array][] = [
+  ["overwritten in the middle", (bytes) => bytes.fill(0x5a, 4096 * 3, 4096 * 20)],
+  ["overwritten at its head", (bytes) => bytes.fill(0x5a, 0, 100)],
+  ["cut in half", (bytes) => bytes.slice(0, bytes.length >> 1)],
+  ["cut within its first page", (bytes) => bytes.slice(0, 700)],
+  ["replaced by text", () => new TextEncoder().encode("this is no database\n".repeat(500))],
+];
+
+for (const [what, damage] of DAMAGES) {
+  Deno.test(`openLedger() moves a ledger aside that was ${what}, and starts anew`, async () => {
+    await using dir = await tempFolder();
+    fill(dir, 500);
+    const torn = damage(await Deno.readFile(dir.at("ledger.sqlite")));
+    await Deno.writeFile(dir.at("ledger.sqlite"), torn);
+    const notices: string[] = [];
+    using ledger = openLedger(dir.path, { onNotice: (notice) => notices.push(notice) });
+    assertEquals([ledger.integrity(), ledger.counts().delivered], [[], 0]);
+    assertEquals(ledger.instance, (await dir.read("instance")).trim());
+    const aside = (await names(dir)).find((name) => /^ledger-damaged-\d{8}T\d{6}Z\.sqlite$/.test(name));
+    assert(aside !== undefined && notices.some((notice) => notice.includes(aside)), notices.join("\n"));
+    // Never deleted: a person may still want it.
+    assertEquals((await Deno.stat(dir.at(aside))).size, torn.length);
+  });
+}
+
+Deno.test("openLedger() takes over from a damaged ledger who paused a destination, and its device", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 500);
+  const bytes = await Deno.readFile(dir.at("ledger.sqlite"));
+  await Deno.writeFile(dir.at("ledger.sqlite"), bytes.fill(0x5a, bytes.length - 4096 * 5));
+  using ledger = openLedger(dir.path);
+  assertEquals([ledger.counts().delivered, ledger.pausedBy("nas"), ledger.deviceOf("spring", "freya")], [0, "ann", "7"]);
+});
+
+Deno.test("openLedger() comes back by itself from damage found at work", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 500);
+  {
+    using ledger = openLedger(dir.path);
+    using file = await Deno.open(dir.at("ledger.sqlite"), { write: true });
+    const { size } = await file.stat();
+    await file.seek(size >> 1, Deno.SeekMode.Start);
+    await file.write(new Uint8Array(size >> 1).fill(0x5a));
+    // Another process writes, so that the pages in memory are read again.
+    using other = new DatabaseSync(dir.at("ledger.sqlite"));
+    other.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    const failure = assertThrows(() => [...ledger.each({})], Failure, "damaged");
+    assert(failure.hint.includes("Restart"));
+  }
+  using again = openLedger(dir.path);
+  assertEquals(again.integrity(), []);
+  assertEquals((await names(dir)).filter((name) => name === "ledger-suspect"), []);
+});
+
+Deno.test("openLedger() lives with a write-ahead log cut anywhere", async () => {
+  await using dir = await tempFolder();
+  using writer = openLedger(dir.path);
+  const added = writer.admit(Array.from({ length: 50 }, (_, k) => anAdmission(`${k}.fits`)), NOW);
+  for (const delivery of added) writer.record([proven(delivery)], NOW);
+  const [base, log] = [await Deno.readFile(dir.at("ledger.sqlite")), await Deno.readFile(dir.at("ledger.sqlite-wal"))];
+  const delivered: number[] = [];
+  for (const part of [0.3, 0.6, 0.9, 1]) {
+    await using copy = await tempFolder();
+    await copy.write("ledger.sqlite", base);
+    await copy.write("ledger.sqlite-wal", log.slice(0, Math.trunc(log.length * part) - (part === 1 ? 0 : 17)));
+    using ledger = openLedger(copy.path);
+    assertEquals(ledger.integrity(), []);
+    delivered.push(ledger.counts().delivered);
+  }
+  assertEquals(delivered.toSorted((a, b) => a - b), delivered);
+  assertEquals(delivered.at(-1), 50);
+  assertNotEquals(delivered[0], 50);
+});
+
+Deno.test("openLedger() read-only reads beside a writer and cannot write", async () => {
+  await using dir = await tempFolder();
+  using writer = openLedger(dir.path);
+  writer.admit([anAdmission("a.fits")], NOW);
+  using reader = openLedger(dir.path, { readOnly: true });
+  assertEquals([reader.instance, reader.counts().queued], [writer.instance, 1]);
+  const rows = reader.each({});
+  writer.record([proven(deliveryOf(writer, "a.fits"))], NOW);
+  writer.admit([anAdmission("b.fits")], NOW);
+  assertEquals([...rows].length, 2);
+  assertEquals(reader.counts().delivered, 1);
+  const failure = assertThrows(() => reader.setPaused("nas", "x"), Failure, "read-only");
+  assertEquals(failure.code, "permission_denied");
+});
+
+Deno.test("openLedger() read-only takes a missing ledger for an empty one and makes nothing", async () => {
+  await using dir = await tempFolder();
+  const notices: string[] = [];
+  using ledger = openLedger(dir.path, { readOnly: true, onNotice: (notice) => notices.push(notice) });
+  assertEquals([ledger.query({}), notices.length, await names(dir)], [[], 1, []]);
+});
+
+Deno.test("openLedger() lets two processes write in turn", async () => {
+  await using dir = await tempFolder();
+  using one = openLedger(dir.path);
+  using two = openLedger(dir.path);
+  one.admit([anAdmission("a.fits")], NOW);
+  two.record([proven(deliveryOf(two, "a.fits"))], NOW);
+  one.setPaused("nas", "x");
+  assertEquals([one.counts().delivered, two.pausedBy("nas")], [1, "x"]);
+});
+
+Deno.test("backup() makes a whole ledger while the first is in use", async () => {
+  await using dir = await tempFolder();
+  await using other = await tempFolder();
+  using ledger = openLedger(dir.path);
+  ledger.admit(Array.from({ length: 200 }, (_, k) => anAdmission(`${k}.fits`)), NOW);
+  await ledger.backup(other.at("ledger.sqlite"));
+  using copy = openLedger(other.path);
+  assertEquals([copy.integrity(), copy.counts(), copy.instance], [[], ledger.counts(), ledger.instance]);
+  assertEquals((await names(other)).filter((name) => name.endsWith(".part")), []);
+});
+
+Deno.test({
+  name: "record() on a full disk fails as local_disk_full, loses nothing, and goes on when there is room",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    const mount = async (...args: string[]) => assert((await new Deno.Command("mount", { args }).output()).success);
+    await mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path);
+    try {
+      using ledger = openLedger(dir.path);
+      let admitted = 0;
+      const failure = assertThrows(
+        () => {
+          for (;;) {
+            ledger.admit(Array.from({ length: 20 }, (_, k) => anAdmission(`${admitted + k}.fits`)), NOW);
+            admitted += 20;
+          }
+        },
+        Failure,
+        "the disk is full",
+      );
+      assertEquals([failure.code, failure.next], ["local_disk_full", "hold"]);
+      assertEquals(ledger.counts().queued, admitted);
+      await mount("-o", "remount,size=8m", dir.path);
+      ledger.record([proven(deliveryOf(ledger, "0.fits"))], NOW);
+      assertEquals([ledger.integrity(), ledger.counts().delivered], [[], 1]);
+    } finally {
+      await new Deno.Command("umount", { args: [dir.path] }).output();
+    }
+  },
+});
+
+Deno.test("record() is durable: what it returned from is there after kill -9, at any moment", async () => {
+  await using dir = await tempFolder();
+  for (let run = 0; run < 6; run++) {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", new URL("writing_process.ts", import.meta.url).pathname, dir.path, String(run)],
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    // Killed in the middle of a write: after some output, at a moment nobody chose.
+    const target = 1 + Math.trunc(Math.random() * 3_000);
+    let said = "";
+    const text = new TextDecoder();
+    let killed = false;
+    for await (const chunk of child.stdout) {
+      said += text.decode(chunk, { stream: true });
+      if (!killed && said.length > target) {
+        child.kill("SIGKILL");
+        killed = true;
+      }
+    }
+    await child.status;
+    using ledger = openLedger(dir.path);
+    assertEquals(ledger.integrity(), []);
+    const promised = said.slice(0, said.lastIndexOf("\n")).split("\n").map(Number);
+    const states = new Set(ledger.query({ ids: promised }).map((row) => row.delivery.state.state));
+    assertEquals([ledger.count({ ids: promised }), [...states]], [promised.length, ["delivered"]]);
+    assertEquals(ledger.count({ states: ["delivered"] }), ledger.counts().delivered);
+  }
+});
+
+/** What a person is told of a state directory: code and message. */
+function refusal(work: () => unknown): readonly [string, string] {
+  const { code, message, hint } = assertThrows(work, Failure);
+  assert(hint !== "", message);
+  return [code, message];
+}
+
+Deno.test("openLedger() tells a state directory that a file is in the way of from one that may not be made", async () => {
+  await using dir = await tempFolder();
+  await dir.write("file", "x");
+  for (const folder of [dir.at("file"), dir.at("file", "below")]) {
+    assertEquals(refusal(() => openLedger(folder)), [
+      "not_a_folder",
+      `Cannot make the folder "${folder}": a file stands where a folder is needed`,
+    ]);
+  }
+  const [code, message] = refusal(() => openLedger(dir.at("file"), { readOnly: true }));
+  assertEquals([code, message.includes(dir.at("file", "ledger.sqlite"))], ["not_a_folder", true]);
+});
+
+Deno.test({
+  name: "openLedger() tells of a state directory on a read-only or full disk by that name",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("disk"), 1);
+    const folder = dir.at("disk", "state");
+    await disk.readOnly(true);
+    assertEquals(refusal(() => openLedger(folder)), [
+      "read_only",
+      `Cannot make the folder "${folder}": the file system is read-only`,
+    ]);
+    await disk.readOnly(false);
+    await disk.inodes(1);
+    assertEquals(refusal(() => openLedger(folder)), ["local_disk_full", `Cannot make the folder "${folder}": the disk is full`]);
+  },
+});
+
+for (const [what, killed] of [["at rest", false], ["of a killed daemon", true]] as const) {
+  Deno.test({
+    name: `openLedger() reads a ledger ${what} on a disk that became read-only`,
+    ignore: !has("root"),
+    fn: async () => {
+      await using dir = await tempFolder();
+      await using disk = await mountSmallDisk(dir.at("a ?#% disk"), 8);
+      const copy = dir.at("copy");
+      {
+        using ledger = openLedger(disk.path);
+        ledger.admit([anAdmission("a.fits")], NOW);
+        // What a kill -9 leaves: SQLite's files as they are while it is open.
+        await Deno.mkdir(copy);
+        for await (const { name } of Deno.readDir(disk.path)) await Deno.copyFile(`${disk.path}/${name}`, `${copy}/${name}`);
+      }
+      if (killed) {
+        for await (const { name } of Deno.readDir(copy)) await Deno.copyFile(`${copy}/${name}`, `${disk.path}/${name}`);
+      }
+      await disk.readOnly(true);
+      using ledger = openLedger(disk.path, { readOnly: true });
+      assertEquals(ledger.counts().queued, 1);
+    },
+  });
+}
+
+Deno.test({
+  name: "openLedger() that cannot write its instance file for a full disk says which file, and why",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("disk"), 4);
+    openLedger(disk.path)[Symbol.dispose]();
+    await Deno.remove(dir.at("disk", "instance"));
+    // The root folder and SQLite's three files.
+    await disk.inodes(4);
+    assertEquals(refusal(() => openLedger(disk.path)), [
+      "local_disk_full",
+      `Cannot write "${dir.at("disk", "instance")}": the disk is full`,
+    ]);
+    await disk.inodes(100);
+    using ledger = openLedger(disk.path);
+    assertEquals((await dir.read("disk/instance")).trim(), ledger.instance);
+  },
+});
+
+Deno.test("openLedger() says so where its instance file is none", async () => {
+  await using dir = await tempFolder();
+  await Deno.mkdir(dir.at("instance"));
+  assertEquals(refusal(() => openLedger(dir.path)), ["exists", `Cannot read "${dir.at("instance")}": a folder has that name`]);
+});
+
+Deno.test("backup() that cannot be made is a Failure that names the copy, and leaves nothing", async () => {
+  await using dir = await tempFolder();
+  await using other = await tempFolder();
+  using ledger = openLedger(dir.path);
+  const missing = other.at("missing", "copy.sqlite");
+  const failure = await assertRejects(
+    () => ledger.backup(missing),
+    Failure,
+    `Cannot copy the ledger to "${missing}": it cannot be opened`,
+  );
+  assertEquals(failure.code, "permission_denied");
+  await Deno.mkdir(other.at("copy.sqlite"));
+  const taken = await assertRejects(() => ledger.backup(other.at("copy.sqlite")), Failure, "a folder has that name");
+  assertEquals(taken.code, "exists");
+  await other.write("old.sqlite.part", "what a killed backup left");
+  await ledger.backup(other.at("old.sqlite"));
+  assertEquals(await names(other), ["copy.sqlite", "old.sqlite"]);
+});
+
+Deno.test({
+  name: "backup() to a full disk is told as such, and frees what it took",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("disk"), 1);
+    fill(dir, 5000);
+    using ledger = openLedger(dir.path);
+    const failure = await assertRejects(() => ledger.backup(dir.at("disk", "copy.sqlite")), Failure, "the disk is full");
+    assertEquals([failure.code, failure.message.includes(dir.at("disk", "copy.sqlite"))], ["local_disk_full", true]);
+    assertEquals(await Array.fromAsync(Deno.readDir(disk.path)), []);
+  },
+});

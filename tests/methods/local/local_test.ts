@@ -1,0 +1,313 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { local } from "../../../src/methods/local/local.ts";
+import type { Session } from "../../../src/methods/method.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import type { System } from "../../../src/system/system.ts";
+import { rejectsWith } from "../../conformance/expectations.ts";
+import { aDestination, ignoreBytes, parcel, publication, STAGING } from "../../conformance/rig.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
+
+const signal = new AbortController().signal;
+
+async function opened(folder: TempFolder, changes: Partial<System> = {}): Promise<Session> {
+  const context = {
+    system: { ...createSystem(), ...changes },
+    stagingRoot: STAGING,
+    workFolder: folder.at("work"),
+    tell: () => {},
+  };
+  const session = await local.connect(aDestination({ basePath: folder.at("base") }), context, signal);
+  await session.attach(true, signal);
+  return session;
+}
+
+let count = 0;
+async function staged(folder: TempFolder, session: Session, text: string): Promise<string> {
+  const number = ++count;
+  const name = `s${number}`;
+  const absolutePath = await folder.write(name, text);
+  const source = { job: "job", path: name, absolutePath, size: text.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+  const [outcome] = await session.put([parcel(source, number)], ignoreBytes, signal);
+  assert(outcome?.put);
+  return `${STAGING}/a1/${number}`;
+}
+
+/** As exFAT and some network drives answer. */
+function noLinks(): Promise<void> {
+  return Promise.reject(new Deno.errors.NotSupported("Operation not supported (os error 95)"));
+}
+
+Deno.test("local publish() keeps every version where the file system has no hard links", async () => {
+  await using folder = await tempFolder();
+  const session = await opened(folder, { link: noLinks });
+  const formers = [];
+  for (const text of ["one", "two", "three"]) {
+    const [outcome] = await session.publish([publication(await staged(folder, session, text), "n/a.fits")], signal);
+    formers.push(outcome?.published ? outcome.former : outcome);
+  }
+  assertEquals(formers, [undefined, "n/a.v1.fits", "n/a.v2.fits"]);
+  assertEquals(await folder.read("base/n/a.fits"), "three");
+  assertEquals(await folder.read("base/n/a.v1.fits"), "one");
+  assertEquals(await folder.read("base/n/a.v2.fits"), "two");
+});
+
+Deno.test("local publish() waits for a viewer that holds the former file open on Windows", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  let refusals = 3;
+  let slept = 0;
+  const session = await opened(folder, {
+    platform: "windows",
+    rename: (from, to) => {
+      if (to.endsWith("a.fits") && refusals-- > 0) return Promise.reject(new Deno.errors.PermissionDenied("Access is denied"));
+      return system.rename(from, to);
+    },
+    sleep: () => Promise.resolve(void slept++),
+  });
+  await folder.write("base/a.fits", "former");
+  const [outcome] = await session.publish([
+    publication(await staged(folder, session, "new"), "a.fits", { onConflict: "overwrite" }),
+  ], signal);
+  assertEquals(outcome, { published: true });
+  assertEquals(slept, 3);
+  assertEquals(await folder.read("base/a.fits"), "new");
+});
+
+Deno.test("local publish() leaves a file that stays open on Windows for later, without holding the destination", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const session = await opened(folder, {
+    platform: "windows",
+    rename: (from, to) =>
+      to.endsWith("a.fits") ? Promise.reject(new Deno.errors.PermissionDenied("Access is denied")) : system.rename(from, to),
+    sleep: () => Promise.resolve(),
+  });
+  await folder.write("base/a.fits", "former");
+  const [outcome] = await session.publish([
+    publication(await staged(folder, session, "new"), "a.fits", { onConflict: "overwrite" }),
+  ], signal);
+  assert(outcome && !outcome.published);
+  assertEquals([outcome.failure.code, outcome.failure.next], ["permission_denied", "later"]);
+  assertEquals(await folder.read("base/a.fits"), "former");
+});
+
+Deno.test("local publish() refuses names that Windows would take for something else", async () => {
+  await using folder = await tempFolder();
+  const session = await opened(folder, { platform: "windows" });
+  for (const target of ["a:b.fits", "nul", "COM1.fits", "x/name.", "name ", "a?b", "back\\slash", "tab\there"]) {
+    const [outcome] = await session.publish([publication(await staged(folder, session, "x"), target)], signal);
+    assertEquals(outcome && !outcome.published && outcome.failure.code, "name_refused", target);
+  }
+});
+
+Deno.test("local publish() never leaves the base path", async () => {
+  await using folder = await tempFolder();
+  const session = await opened(folder);
+  for (const target of ["../out", "a/../../out", "/etc/out", "./a", "a//b", ""]) {
+    const [outcome] = await session.publish([publication(await staged(folder, session, "x"), target)], signal);
+    assertEquals(outcome && !outcome.published && outcome.failure.code, "name_refused", target);
+  }
+});
+
+Deno.test("local put() and publish() hold when the base path is suddenly on another disk", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  let device = "1";
+  const session = await opened(folder, {
+    followedFacts: async (path) => {
+      const facts = await system.followedFacts(path);
+      return facts && { ...facts, device };
+    },
+  });
+  const ready = await staged(folder, session, "x");
+  device = "2";
+  const codes = [];
+  for (const work of [() => staged(folder, session, "y"), () => session.publish([publication(ready, "a.fits")], signal)]) {
+    codes.push(await work().then(() => "done", (error) => error.code));
+  }
+  assertEquals(codes, ["device_missing", "device_missing"]);
+});
+
+for (const place of ["a folder on the disk", "the mount point"] as const) {
+  Deno.test(`local put() and publish() write nothing in the disk's stead when it goes away just then (base path: ${place})`, async () => {
+    for (const work of ["put", "publish"] as const) {
+      await using folder = await tempFolder();
+      const system = createSystem();
+      let [leaving, device] = [false, "1"];
+      const whenItWent = async (): Promise<void> => {
+        if (!leaving) return;
+        leaving = false;
+        await Deno.rename(folder.at("base"), folder.at("unmounted"));
+        if (place === "the mount point") await Deno.mkdir(folder.at("base"));
+        device = "2";
+      };
+      const session = await opened(folder, {
+        makeFolder: (path, mode) => whenItWent().then(() => system.makeFolder(path, mode)),
+        makeInside: (path, mode) => whenItWent().then(() => system.makeInside(path, mode)),
+        followedFacts: async (path) => {
+          const facts = await system.followedFacts(path);
+          return facts && { ...facts, device };
+        },
+      });
+      const ready = work === "publish" ? await staged(folder, session, "x") : null;
+      leaving = true;
+      const failed = ready === null
+        ? await staged(folder, session, "y").catch((error) => error.code)
+        : await session.publish([publication(ready, "n/m/a.fits")], signal).then(([outcome]) =>
+          outcome?.published === false ? outcome.failure.code : "published"
+        );
+      assertEquals(failed, "device_missing", work);
+      const left = await Array.fromAsync(Deno.readDir(folder.path));
+      assertEquals(left.some(({ name }) => name === "base"), place === "the mount point", work);
+      if (place === "the mount point") assertEquals(await Array.fromAsync(Deno.readDir(folder.at("base"))), [], work);
+    }
+  });
+}
+
+Deno.test("local attach() says that the folder is missing when its disk goes away just then", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const attached = opened(folder, {
+    space: (path) => Deno.rename(folder.at("base"), folder.at("unmounted")).then(() => system.space(path)),
+  });
+  assertEquals(await attached.then(() => "attached", (error) => error.code), "device_missing");
+});
+
+Deno.test("local publish() after a crash between link and remove ends with one file and no former version", async () => {
+  await using folder = await tempFolder();
+  const session = await opened(folder);
+  const ready = await staged(folder, session, "x");
+  await Deno.link(folder.at("base", ready), folder.at("base", "a.fits"));
+  assertEquals(await session.publish([publication(ready, "a.fits")], signal), [{ published: true }]);
+  await session.sweep(null, signal);
+  assertEquals((await Array.fromAsync(Deno.readDir(folder.at("base")))).map(({ name }) => name), ["a.fits"]);
+});
+
+Deno.test("local publish() gives no name any more once it was given up, whatever it waited for", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const late = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const session = await opened(folder, {
+    async facts(path) {
+      const found = await system.facts(path);
+      if (path.endsWith("a.fits")) {
+        asked.resolve();
+        await late.promise;
+      }
+      return found;
+    },
+  });
+  const patience = new AbortController();
+  const item = { ...publication(await staged(folder, session, "old"), "a.fits"), onConflict: "overwrite" as const };
+  const naming = session.publish([item], patience.signal);
+  await asked.promise;
+  patience.abort(new Error("it took too long"));
+  await folder.write("base/a.fits", "new");
+  late.resolve();
+  await assertRejects(() => naming, Error, "it took too long");
+  assertEquals(await folder.read("base/a.fits"), "new");
+});
+
+Deno.test("local publish() flushes the file, then each changed folder, before it answers", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const synced: string[] = [];
+  const session = await opened(folder, {
+    sync: (path) => {
+      synced.push(path.slice(folder.path.length + 1));
+      return system.sync(path);
+    },
+  });
+  const ready = await staged(folder, session, "x");
+  synced.length = 0;
+  await session.publish([publication(ready, "2026/07/a.fits")], signal);
+  assertEquals(synced[0], `base/${ready}`);
+  assertEquals(synced.slice(1).sort(), ["base", "base/2026", "base/2026/07"]);
+});
+
+Deno.test("local publish() into a folder that another publish() has just made returns when that folder's own name is flushed", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const flushing = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  let first = true;
+  const synced: string[] = [];
+  const session = await opened(folder, {
+    sync: async (path) => {
+      if (path === folder.at("base") && first) {
+        first = false;
+        flushing.resolve();
+        await released.promise;
+      }
+      await system.sync(path);
+      synced.push(path);
+    },
+  });
+  const ready = [await staged(folder, session, "1"), await staged(folder, session, "2")];
+  const publishing = session.publish([publication(ready[0]!, "night/1.fits")], signal);
+  await flushing.promise;
+  await session.publish([publication(ready[1]!, "night/2.fits")], signal);
+  const flushed = synced.includes(folder.at("base"));
+  released.resolve();
+  await publishing;
+  assert(flushed, `only flushed: ${synced}`);
+});
+
+for (
+  const [trouble, error] of [
+    ["may not be read", new Deno.errors.PermissionDenied("Permission denied (os error 13)")],
+    ["is on a bad sector", new Error("Input/output error (os error 5)")],
+  ] as const
+) {
+  Deno.test(`local digest() says mismatch of a file that ${trouble}, which holds no other`, async () => {
+    await using folder = await tempFolder();
+    const session = await opened(folder, { hash: () => Promise.reject(error) });
+    await folder.write("base/a.fits", "x");
+    const failure = await rejectsWith(() => session.digest(["a.fits"], signal), ["mismatch"]);
+    assertStringIncludes(failure.message, 'Cannot read "a.fits" back');
+    assertStringIncludes(failure.hint, "right to read it");
+  });
+}
+
+Deno.test("local digest() of a disk that does not answer any more is no file's mismatch", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const dead = () => Promise.reject(new Error("Stale file handle (os error 116)"));
+  let gone = false;
+  const session = await opened(folder, {
+    hash: dead,
+    followedFacts: (path) => gone && path === folder.at("base") ? dead() : system.followedFacts(path),
+  });
+  await folder.write("base/a.fits", "x");
+  gone = true;
+  await rejectsWith(() => session.digest(["a.fits"], signal), ["interrupted"]);
+});
+
+Deno.test("local put() with a bandwidth limit copies one file at a time", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  let now = 0;
+  let most = 0;
+  const context = {
+    system: {
+      ...system,
+      copy: async (...args: Parameters<System["copy"]>) => {
+        most = Math.max(most, ++now);
+        assertEquals(args[2].bytesPerSecond, 1 << 20);
+        try {
+          return await system.copy(...args);
+        } finally {
+          now--;
+        }
+      },
+    },
+    stagingRoot: STAGING,
+    workFolder: folder.at("work"),
+    tell: () => {},
+  };
+  const session = await local.connect(aDestination({ basePath: folder.at("base"), bandwidthLimit: 1 << 20 }), context, signal);
+  await session.attach(true, signal);
+  await Promise.all(["1", "2", "3", "4"].map((text) => staged(folder, session, text)));
+  assertEquals(most, 1);
+});

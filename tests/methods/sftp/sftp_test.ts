@@ -1,0 +1,169 @@
+import { assert, assertEquals } from "@std/assert";
+import { sftp } from "../../../src/methods/sftp/sftp.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import { rejectsWith } from "../../conformance/expectations.ts";
+import { digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "../../conformance/rig.ts";
+import { has, which } from "../../support/needs.ts";
+import type { SshdOptions } from "../../support/sshd.ts";
+import { startProxy } from "../../support/tcp_proxy.ts";
+import { openBench } from "../bench.ts";
+
+const ignore = !has("sshd");
+const signal = new AbortController().signal;
+
+const bench = (options: SshdOptions = {}) => openBench(sftp, options);
+
+for (const sftpOnly of [false, true]) {
+  const kind = sftpOnly ? "sftp without a shell" : "sftp";
+
+  Deno.test({
+    name: `${kind}: a killed server interrupts put(), and a new session goes on with what is there`,
+    ignore,
+    fn: async () => {
+      await using it = await bench({ sftpOnly });
+      const content = noise(12 << 20);
+      const file = await it.source("big.fits", content);
+      const session = await it.connect({ bandwidthLimit: 2 << 20 });
+      const putting = rejectsWith(() => session.put([parcel(file, 1)], ignoreBytes, signal), ["interrupted"]);
+      const part = it.folder.at("base", STAGING, "a1", "1");
+      while (await sizeOf(part) < 1 << 20) await new Promise((resolve) => setTimeout(resolve, 20));
+      await it.server.restart();
+      await putting;
+      const left = await sizeOf(part);
+      assert(left > 0 && left < content.length, `left: ${left}`);
+      const next = await it.connect();
+      const staged = `${STAGING}/a2/1`;
+      await next.put([{ ...parcel(file, 1, "a2"), leftover: `${STAGING}/a1/1` }], ignoreBytes, signal);
+      assertEquals(await next.digest([staged], signal), [await digestOf(content)]);
+      assertEquals(await next.publish([publication(staged, "big.fits")], signal), [{ published: true }]);
+    },
+  });
+
+  Deno.test({
+    name: `${kind}: a frozen server ends every call with a Failure`,
+    ignore,
+    fn: async () => {
+      await using it = await bench({ sftpOnly });
+      const file = await it.source("a.fits", noise(1000));
+      const session = await it.connect({ timeoutMs: 4000 });
+      await session.put([parcel(file, 1)], ignoreBytes, signal);
+      await it.server.freeze();
+      const codes = ["timeout", "interrupted", "unreachable"] as const;
+      await rejectsWith(() => session.put([parcel(file, 2)], ignoreBytes, signal), codes);
+      await rejectsWith(() => session.digest([`${STAGING}/a1/1`], signal), codes);
+    },
+  });
+
+  Deno.test({
+    name: `${kind}: carries without shared connections and without links, as from Windows`,
+    ignore,
+    fn: async () => {
+      await using it = await bench({ sftpOnly });
+      const system = createSystem();
+      const session = await it.connect({}, { platform: "windows", symlink: () => Promise.reject(new Error("no symlinks here")) });
+      const names = ["a b.fits", "[x] {y}.fits", "ünïcödé.fits", "it's.fits", "~1.fits", "100%.fits"];
+      const parcels = [];
+      for (const [index, name] of names.entries()) parcels.push(parcel(await it.source(name, noise(1000, index + 1)), index));
+      const outcomes = await session.put(parcels, ignoreBytes, signal);
+      assertEquals(outcomes, names.map(() => ({ put: true })));
+      const expected = await Promise.all(names.map((_, index) => digestOf(noise(1000, index + 1))));
+      assertEquals(await session.digest(parcels.map(({ staged }) => staged), signal), expected);
+      await session.publish(parcels.map(({ staged, source }) => publication(staged, `n/${source.path}`)), signal);
+      for (const [index, name] of names.entries()) {
+        assertEquals(await system.hash(it.folder.at("base", "n", name), signal), expected[index]);
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "sftp: a refused login and a changed host key are told by name",
+  ignore,
+  fn: async () => {
+    await using it = await bench({ sftpOnly: true });
+    await it.server.revokeKey();
+    await rejectsWith(() => it.connect(), ["login_refused"]);
+    await it.server.allowKey();
+    await it.server.changeHostKey();
+    await rejectsWith(() => it.connect(), ["host_key_changed"]);
+  },
+});
+
+Deno.test({
+  name: "sftp: a server that cannot be reached is told as unreachable",
+  ignore,
+  fn: async () => {
+    await using it = await bench();
+    await it.server.kill();
+    await rejectsWith(() => it.connect(), ["unreachable"]);
+  },
+});
+
+Deno.test({
+  name: "sftp: one login serves all channels of a session",
+  ignore,
+  fn: async () => {
+    await using it = await bench({ sftpOnly: true });
+    await using proxy = startProxy(it.server.port);
+    await (await it.connect())[Symbol.asyncDispose]();
+    const session = await it.connect({ port: proxy.port });
+    const before = proxy.counters.connections;
+    const batches = await Promise.all([1, 2, 3].map(async (number) => {
+      return await Promise.all(
+        [1, 2, 3].map(async (file) => parcel(await it.source(`${number}-${file}`, noise(500)), file, `b${number}`)),
+      );
+    }));
+    await Promise.all(batches.map((batch) => session.put(batch, ignoreBytes, signal)));
+    assertEquals(proxy.counters.connections, before);
+  },
+});
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+Deno.test({
+  name: "sftp without a shell reads files back to the disk, never into the folder that may be in memory",
+  ignore,
+  fn: async () => {
+    await using it = await bench({ sftpOnly: true });
+    const hashed: string[] = [];
+    const real = createSystem();
+    const session = await it.connect({}, {
+      hash: (path, signal, onBytes) => {
+        hashed.push(path);
+        return real.hash(path, signal, onBytes);
+      },
+    });
+    const file = await it.source("a.fits", noise(1000));
+    await session.put([parcel(file, 1)], ignoreBytes, signal);
+    assertEquals(await session.digest([`${STAGING}/a1/1`], signal), [await digestOf(noise(1000))]);
+    assertEquals(hashed.map((path) => path.startsWith(it.folder.at("spool"))), [true]);
+  },
+});
+
+Deno.test({
+  name: "sftp asks a login without a usable shell again after an hour, and not before",
+  ignore,
+  fn: async () => {
+    const hashers = ["openssl", "sha256sum", "busybox", "sha256", "shasum"];
+    await using it = await bench({ without: hashers });
+    const real = createSystem();
+    let ahead = 0;
+    const proof = async () => (await it.connect({}, { monotonic: () => real.monotonic() + ahead })).proof;
+    assertEquals(await proof(), "read_back");
+    await Deno.symlink(which("sha256sum")!, it.server.sshConfig.replace(/ssh_config$/, "bin/sha256sum"));
+    assertEquals(await proof(), "read_back");
+    ahead = 59 * 60_000;
+    assertEquals(await proof(), "read_back");
+    ahead = 61 * 60_000;
+    assertEquals(await proof(), "checksum");
+    ahead = 62 * 60_000;
+    assertEquals(await proof(), "checksum");
+  },
+});

@@ -1,0 +1,69 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { NOBODY, NOT_YET, notTaken, whyOf } from "../../src/reports/not_taken.ts";
+import { aJob } from "../delivery/outbox_rig.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const NIGHT = "20240517";
+const NOON = Date.UTC(2024, 4, 17, 12);
+const UTC = { timezone: "UTC", rollover: "12:00", siteLongitude: null };
+
+Deno.test("notTaken() finds what the patterns want of that night and the ledger does not know, and counts it", async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.at("state"));
+  const system = createSystem();
+  const put = async (path: string, mtimeMs: number) => {
+    await folder.write(`data/${path}`, "12345");
+    await Deno.utime(folder.at(`data/${path}`), mtimeMs / 1000, mtimeMs / 1000);
+  };
+  await put("n/known.fits", NOON);
+  await put("n/new.fits", NOON + 20 * 3_600_000);
+  await put("n/older.fits", NOON - 1000);
+  await put("n/later.fits", NOON + 24 * 3_600_000);
+  await put("n/notes.txt", NOON);
+  const job = aJob(folder.at("data"), { night: UTC });
+  for await (const { files } of system.walk(job.watchPath, { recursive: true, skipHidden: true }, new AbortController().signal)) {
+    const known = files.filter(({ path }) => path === "n/known.fits");
+    const targets = job.destinations.map(({ name }) => ({ destination: name, target: "a", method: "local" as const }));
+    ledger.admit(
+      known.map((facts) => ({
+        source: { ...facts, job: job.name, absolutePath: folder.at("data/n/known.fits") },
+        night: NIGHT,
+        targets,
+      })),
+      NOON,
+    );
+  }
+  const saw: string[] = [];
+  const found = await notTaken(
+    NIGHT,
+    { ledger, system, jobs: [job], why: () => NOT_YET, saw: (_job, path) => void saw.push(path) },
+    new AbortController().signal,
+  );
+  assertEquals([found.count, found.bytes, saw, found.problems], [1, 5, ["n/new.fits"], []]);
+  assertEquals(found.files.map(({ path, message }) => [path, message]), [[folder.at("data/n/new.fits"), NOT_YET.message]]);
+});
+
+Deno.test("notTaken() says which folder it cannot look into, and looks into the others", async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.at("state"));
+  await folder.write("data/a.fits", "1");
+  const night = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+  const today = { timezone: "UTC", rollover: "00:00", siteLongitude: null };
+  const jobs = [aJob(folder.at("gone"), { night: today }), aJob(folder.at("data"), { night: today })];
+  const tools = { ledger, system: createSystem(), jobs, why: () => NOBODY };
+  const found = await notTaken(night, tools, new AbortController().signal);
+  assertEquals(found.count, 1);
+  assertMatch(found.problems.join(), /^Cannot look into ".*gone": /);
+});
+
+Deno.test("whyOf() gives the reason of what was given up, and of others what is said of all", () => {
+  const why = whyOf([
+    { path: "/d/a.fits", reason: "incomplete", detail: "5 of 9 bytes", hint: "Wait." },
+    { path: "/d/b.fits", reason: "refused", detail: "its DATASUM is wrong", hint: "Write it again." },
+  ], NOBODY);
+  assertEquals(why("/d/a.fits").message, "it is incomplete: 5 of 9 bytes");
+  assertEquals(why("/d/b.fits"), { message: "its DATASUM is wrong", hint: "Write it again." });
+  assertEquals(why("/d/c.fits"), NOBODY);
+});

@@ -1,0 +1,118 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { MorningReport } from "../../src/reports/morning_report.ts";
+import { nextTime, reportSchedule } from "../../src/reports/report_schedule.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { createFakeClock } from "../support/fake_clock.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { tempFolder } from "../support/temp.ts";
+import { webRig } from "../web/web_rig.ts";
+import type { PageSource } from "../../src/reports/page_source.ts";
+
+Deno.test("nextTime() is the next moment that the clock shows it", () => {
+  const at = (hours: number, minutes: number, day = 15) => new Date(2026, 0, day, hours, minutes).getTime();
+  assertEquals(nextTime("08:00", at(7, 59)), at(8, 0));
+  assertEquals(nextTime("08:00", at(8, 0)), at(8, 0, 16));
+  assertEquals(nextTime("08:00", at(23, 0)), at(8, 0, 16));
+  assertEquals(nextTime("00:00", at(12, 0, 31)), new Date(2026, 1, 1).getTime());
+});
+
+async function scheduled(answers: readonly number[]) {
+  const folder = await tempFolder();
+  const ledger = openLedger(folder.path);
+  const clock = createFakeClock({ startMs: new Date(2026, 0, 15, 7, 50).getTime() });
+  const asked: { url: string; body: { text: string; report: MorningReport } }[] = [];
+  const left = [...answers];
+  const told: string[] = [];
+  const source = { ledger, jobs: () => [], destinations: () => [], live: () => ({ givenUp: [] }) } as unknown as PageSource;
+  const schedule = reportSchedule({
+    source,
+    tell: (event) => void (event.type === "notice" && told.push(`${event.level}: ${event.message}`)),
+    system: {
+      now: clock.now,
+      sleep: clock.sleep,
+      walk: createSystem().walk,
+      askRemote: (url, { body }) => {
+        asked.push({ url, body: JSON.parse(body ?? "") });
+        return Promise.resolve({ status: left.shift() ?? 200, headers: new Headers(), text: "" });
+      },
+    },
+  });
+  const minutes = async (count: number) => {
+    for (let i = 0; i < count * 2; i++) await clock.advance(30_000);
+  };
+  // The computer sleeps meanwhile, as far as it goes without missing anything.
+  const aDay = async () => {
+    clock.jump(24 * 3_600_000 - 600_000);
+    await minutes(24);
+  };
+  return {
+    asked,
+    told,
+    schedule,
+    minutes,
+    aDay,
+    async [Symbol.asyncDispose]() {
+      await schedule.stop();
+      ledger[Symbol.dispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("reportSchedule() sends at its time, once a day, until it is taken away", async () => {
+  await using s = await scheduled([]);
+  s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret" });
+  await s.minutes(9);
+  assertEquals(s.asked.length, 0);
+  await s.minutes(3);
+  assertEquals(s.asked.map(({ url, body }) => [url, body.report.seen.files]), [["https://chat.example/secret", 0]]);
+  assertStringIncludes(s.asked[0]!.body.text, "no images");
+  await s.aDay();
+  assertEquals(s.asked.length, 2);
+  s.schedule.adopt(null);
+  await s.aDay();
+  assertEquals(s.asked.length, 2);
+});
+
+Deno.test("reportSchedule() tries again, and in the end says that it could not, without the address", async () => {
+  await using s = await scheduled([500, 500, 200, 404, 404, 404, 404, 404]);
+  s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret" });
+  await s.minutes(12);
+  assertEquals([s.asked.length, s.told.length], [3, 1]);
+  await s.aDay();
+  assertEquals(s.asked.length, 8);
+  assertStringIncludes(s.told.at(-1)!, "warning: Cannot send the report to its webhook: it answers with status 404");
+  assertEquals(s.told.join().includes("secret"), false);
+});
+
+Deno.test("a daemon sends its report to a real webhook, with what it sees at the destination", async () => {
+  const end = new AbortController();
+  const bodies: { text: string; report: MorningReport }[] = [];
+  const hook = await createSystem().listen({
+    host: "127.0.0.1",
+    port: 0,
+    handler: async (request) => {
+      bodies.push(await request.json());
+      return new Response("ok");
+    },
+  }, end.signal);
+  {
+    // By this clock eight is in three seconds.
+    const shift = nextTime("08:00", Date.now()) - Date.now() - 3000;
+    await using rig = await webRig({ report: { at: "08:00", to: `http://127.0.0.1:${hook.port}/` } }, {
+      now: () => Date.now() + shift,
+    });
+    // Of the night that this clock shows.
+    const written = new Date(Date.now() + shift - 3_600_000);
+    const path = await rig.folder.write("new.fits", fitsFile(3000));
+    await Deno.utime(path, written, written);
+    await Deno.rename(path, rig.folder.at("data/a.fits"));
+    await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+    await rig.until(() => bodies.length > 0, "the report");
+    const { report } = bodies[0]!;
+    assertEquals(report.destinations.map(({ present, problem }) => [present, problem]), [[1, null]]);
+  }
+  end.abort();
+  await hook.finished;
+});

@@ -1,0 +1,170 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createSystem } from "../../../src/system/create_system.ts";
+import type { WalkBatch, WalkOptions } from "../../../src/system/system.ts";
+import {} from "../../../src/system/files/walk.ts";
+import { workerUrl } from "../../../src/system/workers/worker_parts.ts";
+import { has } from "../../support/needs.ts";
+import { tempFolder } from "../../support/temp.ts";
+
+const system = createSystem();
+const never = new AbortController().signal;
+const ALL: WalkOptions = { recursive: true, skipHidden: false };
+
+async function walked(root: string, options: WalkOptions = ALL) {
+  const batches: WalkBatch[] = [];
+  for await (const batch of system.walk(root, options, never)) batches.push(batch);
+  const files = batches.flatMap((batch) => batch.files);
+  return {
+    batches,
+    files,
+    paths: files.map(({ path }) => path).sort(),
+    unreadable: batches.flatMap((batch) => batch.unreadable),
+  };
+}
+
+Deno.test("walk() finds every regular file below, with the facts that facts() tells", async () => {
+  await using dir = await tempFolder();
+  await dir.write("a.fits", "1");
+  await dir.write("20260115/raw/b.fits", "22");
+  await dir.write("20260115/raw/-rf $(x) 'ü\n.fits", "333");
+  const { files, paths, unreadable } = await walked(dir.path);
+  assertEquals(paths, ["20260115/raw/-rf $(x) 'ü\n.fits", "20260115/raw/b.fits", "a.fits"]);
+  assertEquals(unreadable, []);
+  for (const { path, size, mtimeMs, ctimeMs, identity } of files) {
+    const facts = await system.facts(dir.at(path));
+    assertEquals([size, mtimeMs, ctimeMs, identity], [facts?.size, facts?.mtimeMs, facts?.ctimeMs, facts?.identity]);
+  }
+});
+
+Deno.test({
+  name: "walk() and facts() give 0 for a time that no Date can hold",
+  ignore: !has("memory"),
+  async fn() {
+    // A tmpfs: most other file systems cut such times.
+    await using dir = await tempFolder("/dev/shm");
+    const path = await dir.write("a.fits", "");
+    await system.run({ program: "touch", args: ["-d", "@9000000000000", path] }, never);
+    const [found] = (await walked(dir.path)).files;
+    assertEquals([found?.path, found?.mtimeMs, (await system.facts(path))?.mtimeMs], ["a.fits", 0, 0]);
+  },
+});
+
+Deno.test("walk() of an empty folder, and with a slash behind the root", async () => {
+  await using dir = await tempFolder();
+  assertEquals((await walked(dir.path)).files, []);
+  await dir.write("a", "");
+  assertEquals((await walked(`${dir.path}/`)).paths, ["a"]);
+});
+
+Deno.test("walk() follows no symlink but the root itself, and takes no pipe", async () => {
+  await using dir = await tempFolder();
+  await dir.write("outside/secret.fits", "");
+  await dir.write("root/own.fits", "");
+  await system.symlink("../outside", dir.at("root", "folder"));
+  await system.symlink("../outside/secret.fits", dir.at("root", "file.fits"));
+  await system.symlink("..", dir.at("root", "loop"));
+  await system.symlink("root", dir.at("watched"));
+  await system.run({ program: "mkfifo", args: [dir.at("root", "pipe.fits")] }, never);
+  assertEquals((await walked(dir.at("root"))).paths, ["own.fits"]);
+  assertEquals((await walked(dir.at("watched"))).paths, ["own.fits"]);
+});
+
+Deno.test("walk() skips hidden names, and folders, when asked to", async () => {
+  await using dir = await tempFolder();
+  for (const path of ["a", ".b", ".c/d", "e/f", "e/.g"]) await dir.write(path, "");
+  assertEquals((await walked(dir.path)).paths, [".b", ".c/d", "a", "e/.g", "e/f"]);
+  assertEquals((await walked(dir.path, { recursive: true, skipHidden: true })).paths, ["a", "e/f"]);
+  assertEquals((await walked(dir.path, { recursive: false, skipHidden: true })).paths, ["a"]);
+});
+
+Deno.test("walk() throws when the root is missing or no folder: that is not an empty one", async () => {
+  await using dir = await tempFolder();
+  const file = await dir.write("file", "");
+  await assertRejects(() => walked(dir.at("nothing")), Deno.errors.NotFound);
+  await assertRejects(() => walked(file), Deno.errors.NotADirectory);
+});
+
+Deno.test({
+  name: "walk() reports files and folders whose names are not UTF-8, and only those",
+  ignore: system.platform !== "linux",
+  async fn() {
+    await using dir = await tempFolder();
+    for (const path of ["ü.fits", "new\nline.fits", "\uFFFD.fits", "ok/a.fits"]) await dir.write(path, "");
+    await makeBadNames(dir.path, "b'bad\\xff.fits', b'ok/\\xe9t\\xe9.fits'", "b'folder\\xfe'");
+    const { paths, unreadable } = await walked(dir.path);
+    assertEquals(paths, ["new\nline.fits", "ok/a.fits", "ü.fits", "\uFFFD.fits"]);
+    assertEquals(unreadable.map(({ path }) => path).sort(), ["bad\uFFFD.fits", "folder\uFFFD", "ok/\uFFFDt\uFFFD.fits"]);
+    assertEquals([...new Set(unreadable.map(({ reason }) => reason))], ["its name is not valid UTF-8"]);
+  },
+});
+
+/** Names that Deno cannot write: Python can. */
+async function makeBadNames(root: string, files: string, folders: string): Promise<void> {
+  const script = `import os,sys
+os.chdir(sys.argv[1])
+for name in [${files}]: open(name, 'w').close()
+for name in [${folders}]: os.mkdir(name)`;
+  const { code, stderr } = await system.run({ program: "python3", args: ["-c", script, root] }, never);
+  assertEquals([code, stderr], [0, ""]);
+}
+
+Deno.test({
+  name: "walk() reports a folder that cannot be read and goes on",
+  ignore: system.platform === "windows",
+  async fn() {
+    await using dir = await tempFolder();
+    await dir.write("open/b.fits", "");
+    // Root may read everything, but nobody a path of more than 4096 bytes.
+    const script = `import os,sys
+os.chdir(sys.argv[1])
+for level in range(17):
+  os.mkdir('d' * 250); os.chdir('d' * 250)`;
+    await system.run({ program: "python3", args: ["-c", script, dir.path] }, never);
+    const { paths, unreadable } = await walked(dir.path);
+    assertEquals(paths, ["open/b.fits"]);
+    assertEquals(unreadable.map(({ reason }) => reason), ["File name too long"]);
+    assertEquals(unreadable[0]?.path.startsWith(`${"d".repeat(250)}/`), true);
+  },
+});
+
+Deno.test("walk() comes in batches, and a consumer that stops early ends it", async () => {
+  await using dir = await tempFolder();
+  await makeMany(dir.path, 4_500);
+  const { batches, files } = await walked(dir.path);
+  assertEquals(files.length, 4_500);
+  assertEquals(batches.map((batch) => batch.files.length), [2_000, 2_000, 500]);
+  // The test's own check of resources fails if the Worker lived on.
+  for await (const batch of system.walk(dir.path, ALL, never)) {
+    assertEquals(batch.files.length, 2_000);
+    break;
+  }
+});
+
+Deno.test("walk() throws the signal's reason once aborted", async () => {
+  await using dir = await tempFolder();
+  await makeMany(dir.path, 2_500);
+  const stop = new AbortController();
+  let seen = 0;
+  await assertRejects(
+    async () => {
+      for await (const batch of system.walk(dir.path, ALL, stop.signal)) {
+        seen += batch.files.length;
+        stop.abort(new Error("stop"));
+      }
+    },
+    Error,
+    "stop",
+  );
+  assertEquals(seen, 2_000);
+  await assertRejects(() => system.walk(dir.path, ALL, stop.signal)[Symbol.asyncIterator]().next(), Error, "stop");
+});
+
+async function makeMany(folder: string, count: number): Promise<void> {
+  const script = "import sys\nfor n in range(int(sys.argv[2])): open(f'{sys.argv[1]}/f{n}.fits', 'w').close()";
+  await system.run({ program: "python3", args: ["-c", script, folder, String(count)] }, never);
+}
+
+Deno.test("workerUrl() is beside the source, and beside the bundle in the binary", () => {
+  assertEquals(workerUrl("walk_worker", "file:///p/src/system/walk.ts"), "file:///p/src/system/walk_worker.ts");
+  assertEquals(workerUrl("walk_worker", "file:///tmp/x/bundle/main.js"), "file:///tmp/x/bundle/walk_worker.js");
+});

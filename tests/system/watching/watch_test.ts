@@ -1,0 +1,211 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createSystem } from "../../../src/system/create_system.ts";
+import { identityOf } from "../../../src/system/files/path_facts.ts";
+import { guard } from "../../../src/system/watching/watch.ts";
+import type { WatchHint } from "../../../src/system/system.ts";
+import { createFakeClock } from "../../support/fake_clock.ts";
+import { has } from "../../support/needs.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
+
+const system = createSystem();
+const never = new AbortController().signal;
+
+/** Watches; `until` resolves as soon as a hint is as wanted, and fails loudly instead of hanging. */
+async function watching(root: string, recursive = true) {
+  const stop = new AbortController();
+  const hints: WatchHint[] = [];
+  let look = () => {};
+  let ended = false;
+  const done = (async () => {
+    for await (const hint of system.watch(root, recursive, stop.signal)) {
+      hints.push(hint);
+      look();
+    }
+    ended = true;
+    look();
+  })();
+  const wait = async (holds: () => boolean, what: string) => {
+    const patience = new AbortController();
+    const late = system.sleep(20_000, patience.signal).then(() => {
+      if (!holds()) throw new Error(`${what} did not come; hints: ${JSON.stringify(hints.slice(-20))}`);
+    });
+    while (!holds() && !ended) await Promise.race([new Promise<void>((resolve) => look = resolve), late, done]);
+    patience.abort();
+    await late;
+  };
+  await wait(() => hints.length > 0, "the first hint");
+  hints.length = 0;
+  return {
+    hints,
+    until: (wanted: (hint: WatchHint) => boolean, what: string) => wait(() => hints.some(wanted), what),
+    ended: () => wait(() => ended, "the end"),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await done;
+    },
+  };
+}
+
+const of = (kind: WatchHint["kind"], path: string) => (hint: WatchHint) => hint.kind === kind && hint.paths.includes(path);
+const listAgain = (hint: WatchHint) => hint.paths.length === 0;
+
+Deno.test({
+  name: "watch() tells of a writer's close, which reading does not give",
+  ignore: system.platform !== "linux",
+  async fn() {
+    await using dir = await tempFolder();
+    await dir.write("old.fits", "x");
+    await using watched = await watching(dir.path);
+    await dir.read("old.fits");
+    const path = await dir.write("a.fits", "x");
+    await watched.until(of("close", path), "close");
+    assertEquals(watched.hints.filter(({ paths }) => paths.includes(dir.at("old.fits"))), []);
+  },
+});
+
+Deno.test("watch() tells of new, written, renamed and removed files", async () => {
+  await using dir = await tempFolder();
+  await using watched = await watching(dir.path);
+  await dir.write("a.tmp", "x");
+  await watched.until(of("create", dir.at("a.tmp")), "create");
+  await watched.until(of("write", dir.at("a.tmp")), "write");
+  await system.rename(dir.at("a.tmp"), dir.at("a.fits"));
+  await watched.until(of("rename", dir.at("a.fits")), "rename");
+  await system.remove(dir.at("a.fits"));
+  await watched.until(of("remove", dir.at("a.fits")), "remove");
+});
+
+Deno.test("watch() begins every path with the root as it was given", async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("real"));
+  await system.symlink("real", dir.at("link"));
+  await using watched = await watching(dir.at("link"));
+  await dir.write("real/a.fits", "x");
+  await watched.until(of("create", dir.at("link", "a.fits")), "create under the given name");
+});
+
+Deno.test("watch() names every one of many files, or asks for a new listing", async () => {
+  await using dir = await tempFolder();
+  await using watched = await watching(dir.path);
+  const script = "import sys\nfor n in range(3000): open(f'{sys.argv[1]}/f{n}.fits', 'w').close()";
+  await system.run({ program: "python3", args: ["-c", script, dir.path] }, never);
+  const named = new Set<string>();
+  const complete = (hint: WatchHint) => listAgain(hint) || hint.paths.some((path) => named.add(path).size === 3_000);
+  await watched.until(complete, "the last of 3000 names, or a hint without paths,");
+});
+
+Deno.test("watch() asks for a new listing when its consumer stalls past 8,192 hints, and keeps no more of them", async () => {
+  await using dir = await tempFolder();
+  const stop = new AbortController();
+  const slow = system.watch(dir.path, true, stop.signal)[Symbol.asyncIterator]();
+  await slow.next();
+  await using other = await watching(dir.path);
+  await dir.write("first.fits", "x");
+  // Few files, so that this is no burst; by turns, so that the kernel does not put their events together.
+  const files = await Promise.all(["a", "b"].map((name) => Deno.open(dir.at(name), { create: true, write: true })));
+  for (let n = 0; n < 9_500; n++) {
+    await files[n % 2]!.write(new Uint8Array(1));
+    // Deno before 2.9 drops what comes while 16 wait.
+    if (n % 12 === 0) await system.sleep(1);
+  }
+  files.forEach((file) => file.close());
+  await other.until(of("close", dir.at("b")), "the last close");
+  await dir.write("last.fits", "x");
+  const isLast = of("create", dir.at("last.fits"));
+  await other.until(isLast, "the last hint at a consumer that keeps up");
+  // All that it was told, a stalled one was told, too.
+  const hints: WatchHint[] = [];
+  while (!hints.some(isLast)) hints.push((await slow.next()).value!);
+  stop.abort();
+  await slow.return?.();
+  assert(hints.length <= 8_192, `${hints.length} hints`);
+  assert(!hints.some(of("create", dir.at("first.fits"))), "it did not stall");
+  assert(hints.some(listAgain), "no hint without paths");
+});
+
+Deno.test({
+  name: "watch() goes on after a name that is not UTF-8, and asks for a new listing",
+  ignore: system.platform !== "linux",
+  async fn() {
+    await using dir = await tempFolder();
+    await using watched = await watching(dir.path);
+    const script = "import os,sys\nos.chdir(sys.argv[1])\nopen(b'\\xff.fits', 'w').close()";
+    await system.run({ program: "python3", args: ["-c", script, dir.path] }, never);
+    await watched.until(listAgain, "a hint without paths");
+    await dir.write("after.fits", "x");
+    await watched.until(of("create", dir.at("after.fits")), "create");
+  },
+});
+
+Deno.test("watch() ends when its root is removed", async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("root"));
+  await using watched = await watching(dir.at("root"));
+  await system.removeTree(dir.at("root"));
+  await watched.ended();
+});
+
+Deno.test("watch() ends when its root is replaced by another folder of the same name", async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("root"));
+  await using watched = await watching(dir.at("root"));
+  await system.rename(dir.at("root"), dir.at("old"));
+  await system.makeFolder(dir.at("root"));
+  await watched.ended();
+});
+
+Deno.test({
+  name: "watch() ends when something is mounted over its root",
+  ignore: !has("root"),
+  async fn() {
+    await using dir = await tempFolder();
+    await system.makeFolder(dir.at("root"));
+    await using watched = await watching(dir.at("root"));
+    await using _disk = await mountSmallDisk(dir.at("root"), 1);
+    await watched.ended();
+  },
+});
+
+Deno.test("guard() of watch() suspects a loss where this process, or the whole computer, stood still", async () => {
+  await using dir = await tempFolder();
+  const fake = createFakeClock();
+  let stood = 0;
+  let suspected = 0;
+  const stop = new AbortController();
+  const time = { ...fake, monotonic: () => fake.monotonic() + stood };
+  const identity = identityOf(await Deno.stat(dir.path));
+  const guarding = guard(dir.path, identity, { suspect: () => void suspected++ }, stop.signal, time);
+  const after = async (change: () => void) => {
+    await fake.resting();
+    change();
+    await fake.advance(3_000);
+    await fake.resting();
+    return suspected;
+  };
+  // A clock that is set back is no standstill.
+  assertEquals(await after(() => fake.jump(-60_000)), 0);
+  assertEquals(await after(() => stood += 4_000), 1);
+  assertEquals(await after(() => fake.jump(4_000)), 2);
+  assertEquals(await after(() => {}), 2);
+  stop.abort();
+  await guarding;
+});
+
+Deno.test("watch() throws when there is nothing to watch", async () => {
+  await using dir = await tempFolder();
+  await rejectsToWatch(dir, "nothing");
+  await dir.write("file", "");
+  await rejectsToWatch(dir, "file");
+});
+
+async function rejectsToWatch(dir: TempFolder, name: string): Promise<void> {
+  const hints = system.watch(dir.at(name), true, never)[Symbol.asyncIterator]();
+  const error = await assertRejects(() => hints.next(), Deno.errors.NotFound);
+  assert(error.message.includes(dir.at(name)));
+}
+
+Deno.test("watch() with an aborted signal ends at once", async () => {
+  const hints = system.watch("/nothing", true, AbortSignal.abort())[Symbol.asyncIterator]();
+  assertEquals((await hints.next()).done, true);
+});

@@ -1,0 +1,34 @@
+import { assertEquals } from "@std/assert";
+import { isLoopback } from "../../../src/web/auth/access.ts";
+import { makeDoor } from "../../../src/web/auth/door.ts";
+
+for (const address of ["127.0.0.1", "127.255.1.2", "::1", "::ffff:127.0.0.1"]) {
+  Deno.test(`isLoopback() knows ${address}`, () => assertEquals(isLoopback(address), true));
+}
+
+for (
+  const address of [
+    "192.168.1.2",
+    "10.0.0.1",
+    "128.0.0.1",
+    "1.127.0.0.1",
+    "127.0.0.1.example.org",
+    "::2",
+    "fe80::1",
+    "2001:db8::1",
+    "",
+  ]
+) {
+  Deno.test(`isLoopback() takes "${address}" for another computer`, () => assertEquals(isLoopback(address), false));
+}
+
+Deno.test("a ticket of makeDoor() opens once, within two minutes", () => {
+  let now = 1_000;
+  const access = { token: "t".repeat(64), configured: true, cookie: { name: "c", value: "v" } };
+  const door = makeDoor(access, false, () => now);
+  const [inTime, late] = [door.ticket(), door.ticket()];
+  now += 120_000;
+  assertEquals([door.login(inTime, "peer").in, door.login(inTime, "peer").in], [true, false]);
+  now += 1;
+  assertEquals(door.login(late, "peer").in, false);
+});
