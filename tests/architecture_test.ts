@@ -113,7 +113,7 @@ Deno.test("architecture: domain/ knows no clock, no randomness and no other floo
   assertEquals(impure, []);
 });
 
-Deno.test("architecture: time is a value, read only behind the door of system/", () => {
+Deno.test("architecture: time is a value, read only in system/", () => {
   const clocks = all.filter((source) => !["system", "web"].includes(room(source.path)))
     .filter((source) =>
       /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bperformance\.now\(|\bsetTimeout\(|\bsetInterval\(/.test(

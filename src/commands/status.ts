@@ -7,7 +7,7 @@ import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
 import { openLedger } from "../ledger/sqlite/open_ledger.ts";
-import { strays } from "../ledger/strays.ts";
+import { orphans } from "../ledger/orphans.ts";
 import { atRest, restingReport } from "../reports/status_report.ts";
 import { defineCommand, EXIT, plain, say } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -32,19 +32,19 @@ export const status = defineCommand({
       else {
         const live = await daemon.live();
         // A daemon of an older version, before it is restarted, tells of none.
-        say(statusText(report, { ...room, live, strays: live.strays ?? [] }), tools);
+        say(statusText(report, { ...room, live, orphans: live.orphans ?? [] }), tools);
       }
       return check && (fault !== null || !report.all_well) ? EXIT.notDelivered : EXIT.done;
     }
     using ledger = openLedger(settings.stateDirectory, { readOnly: true });
     const report = restingReport(VERSION, settings, ledger);
     // With a fault in it nobody can say what is not configured any more.
-    const left = (fault === null ? strays(ledger, settings.jobs) : []).map((stray) => ({
-      ...stray,
-      counts: atRest(stray.counts),
+    const left = (fault === null ? orphans(ledger, settings.jobs) : []).map((orphan) => ({
+      ...orphan,
+      counts: atRest(orphan.counts),
     }));
     if (json) tools.stdout(asJson(report));
-    else say(statusText(report, { ...room, live: null, strays: left }), tools);
+    else say(statusText(report, { ...room, live: null, orphans: left }), tools);
     return sayNoDaemon(tools, settings);
   },
 });

@@ -7,7 +7,7 @@
 import type { Destination, Job } from "../domain/job.ts";
 import type { Tell } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { waitingOf } from "../ledger/strays.ts";
+import { waitingOf } from "../ledger/orphans.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";

@@ -11,7 +11,7 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/sqlite/open_ledger.ts";
-import { forgetStrays, oldestToSend, strays } from "../ledger/strays.ts";
+import { forgetOrphans, oldestToSend, orphans } from "../ledger/orphans.ts";
 import { localFolders } from "../methods/local/local_folders.ts";
 import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
@@ -125,7 +125,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       end("an internal error");
     },
   });
-  system.keepApart(localFolders(settings.jobs, system));
+  system.setBulkheads(localFolders(settings.jobs, system));
   await all.adopt(settings);
 
   let reloading: Promise<unknown> = Promise.resolve();
@@ -144,7 +144,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       return { ok: false, message };
     }
     settings = next;
-    system.keepApart(localFolders(next.jobs, system));
+    system.setBulkheads(localFolders(next.jobs, system));
     await Promise.all([tools.adopt?.(next), pid.adopt(next.pidFile)]);
     if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next)]);
     tell({ type: "reloaded" });
@@ -205,7 +205,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       ending: running.running(system.now()).filter(({ job }) => all.ending().includes(job)),
       oldestWaiting: oldestToSend(ledger, settings.jobs),
       givenUp: givenUp(all.list()),
-      strays: strays(ledger, settings.jobs),
+      orphans: orphans(ledger, settings.jobs),
     }),
     stop: end,
     async reload() {
@@ -262,7 +262,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       return { names: names(boxes), undecided };
     },
     // Behind a reload: what it takes away is in hand until then.
-    forget: (name) => reloading.then(() => forgetStrays(ledger, settings.jobs, name, system.now())),
+    forget: (name) => reloading.then(() => forgetOrphans(ledger, settings.jobs, name, system.now())),
     unsettled: () => all.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
     finished: () =>
       Promise.all(all.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(ending.signal) }))),

@@ -45,7 +45,7 @@ export function mayTry(breaker: Breaker, monotonic: number): boolean {
 }
 
 /** Makes a probe due at once: a person says that the cause is gone. */
-export function hurryProbe(breaker: Breaker, monotonic: number): Breaker {
+export function probeSoon(breaker: Breaker, monotonic: number): Breaker {
   return breaker.tripped ? { ...breaker, tripped: { ...breaker.tripped, probeAt: monotonic } } : breaker;
 }
 

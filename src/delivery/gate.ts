@@ -7,7 +7,7 @@
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Clock } from "../system/system.ts";
-import { admitAgain, type Breaker, hurryProbe, mayTry, OPEN, shown, trip } from "./breaker.ts";
+import { admitAgain, type Breaker, mayTry, OPEN, probeSoon, shown, trip } from "./breaker.ts";
 
 /** Closed by failures, opened by one try that succeeds. Times in milliseconds. */
 export interface Gate {
@@ -23,7 +23,7 @@ export interface Gate {
   /** Something was really done: the failures in a row are forgotten, unless it was closed meanwhile. */
   prove(): void;
   /** A person says that the cause is gone: probe now. */
-  hurry(): void;
+  probeSoon(): void;
   /** Failures in a row. */
   streak(): number;
   /** Milliseconds until {@linkcode enter} is worth asking again; 0 when it may be. */
@@ -58,7 +58,7 @@ export function gate(clock: Pick<Clock, "now" | "monotonic" | "random">): Gate {
     prove() {
       if (breaker.tripped === null && breaker.streak > 0) become(OPEN, probing);
     },
-    hurry: () => become(hurryProbe(breaker, clock.monotonic()), probing),
+    probeSoon: () => become(probeSoon(breaker, clock.monotonic()), probing),
     streak: () => breaker.streak,
     wait: () => probing !== null ? 1000 : breaker.tripped === null ? 0 : Math.max(0, breaker.tripped.probeAt - clock.monotonic()),
     state: () => shown(breaker, clock.now(), clock.monotonic()),

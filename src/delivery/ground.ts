@@ -101,8 +101,8 @@ export async function hasWitness(
     limit: WITNESSES,
   });
   if (rows.length === 0) return false;
-  const standings = await session.survey(rows.map(({ delivery }) => delivery.target), signal);
-  return rows.some(({ delivery }, index) => standings[index]?.bytes === delivery.source.size);
+  const stats = await session.survey(rows.map(({ delivery }) => delivery.target), signal);
+  return rows.some(({ delivery }, index) => stats[index]?.bytes === delivery.source.size);
 }
 
 function otherDevice({ name, basePath }: Destination): Failure {

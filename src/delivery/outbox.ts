@@ -8,7 +8,7 @@ import type { DestinationState, FormerFiles } from "../domain/destination_state.
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import type { Digest } from "../domain/receipt.ts";
-import type { Standing } from "../methods/method.ts";
+import type { Stat } from "../methods/method.ts";
 import { attempts } from "./attempts.ts";
 import { concernsHost } from "./breaker.ts";
 import { gate } from "./gate.ts";
@@ -61,7 +61,7 @@ export interface Outbox {
   /** What is being sent now. */
   progress(): Transfer[];
   /** What stands at these targets; null while there is no session. */
-  survey(targets: readonly string[], signal: AbortSignal): Promise<(Standing | null)[] | null>;
+  survey(targets: readonly string[], signal: AbortSignal): Promise<(Stat | null)[] | null>;
   /** What these targets hold, `bytes` in all; null while there is no session. */
   digest(targets: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[] | null>;
 }
@@ -134,7 +134,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       while (!signal.aborted) await attend(signal, hard.signal);
       await Promise.all(office.draining);
       // A destination that is away cannot be swept: the next start does it.
-      if (office.littered && [own, tools.host].every((door) => door.state().state === "open")) {
+      if (office.littered && [own, tools.host].every((gate) => gate.state().state === "open")) {
         await sweepAll(office);
       }
     } finally {
@@ -195,8 +195,8 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
   }
 
   function probe(): void {
-    own.hurry();
-    tools.host.hurry();
+    own.probeSoon();
+    tools.host.probeSoon();
     changed();
   }
 

@@ -41,7 +41,7 @@ export async function outboxLane(office: Office, way: Way, { look, fail, over, h
     try {
       const due = ledger.nextDue(job.name, destination.name);
       const inMs = due === null ? MINUTE : due - system.now();
-      if (inMs > LONGEST_WAIT_MS) ledger.hurry(job.name, destination.name);
+      if (inMs > LONGEST_WAIT_MS) ledger.makeDue(job.name, destination.name);
       if (inMs > 0) {
         await office.wakeup.wait(Math.min(inMs, MINUTE), over);
         continue;

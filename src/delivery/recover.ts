@@ -59,8 +59,8 @@ async function settle(deliveries: readonly Delivery[], left: ReadonlySet<string>
 /** Those pieces whose staged file is as long as it should be. */
 async function wholeStaged(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<Piece[]> {
   if (pieces.length === 0) return [];
-  const standings = await guarded(asking(way), signal, (end) => way.session.survey(pieces.map((piece) => piece.staged), end));
-  return pieces.filter((piece, index) => standings[index]?.bytes === piece.delivery.source.size);
+  const stats = await guarded(asking(way), signal, (end) => way.session.survey(pieces.map((piece) => piece.staged), end));
+  return pieces.filter((piece, index) => stats[index]?.bytes === piece.delivery.source.size);
 }
 
 /** A staged file that turns out wrong is no failed attempt: it was never finished. It is sent again. */

@@ -68,7 +68,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
         deliveries.find(({ destination }) => destination === outbox.destination.name)
       );
       const targets = here.map((delivery) => delivery?.target ?? "");
-      const standings = await outbox.survey(targets, signal);
+      const stats = await outbox.survey(targets, signal);
       const bytes = candidates.reduce((sum, { source }) => sum + source.size, 0);
       // Images of one camera are all of one size: another file that was given this name would not be told by that.
       const hashed = outbox.destination.onConflict === "overwrite" ? await outbox.digest(targets, bytes, signal) : undefined;
@@ -76,7 +76,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
         const state = here[index]?.state;
         const proven = state?.state === "delivered" ? state.receipt.sha256 : null;
         const same = hashed === undefined || (proven !== null && hashed?.[index]?.sha256 === proven);
-        if (!same || proven === null || standings?.[index]?.bytes !== candidate.source.size) missing.add(candidate.versionId);
+        if (!same || proven === null || stats?.[index]?.bytes !== candidate.source.size) missing.add(candidate.versionId);
       });
     }
     return new Set(candidates.map(({ versionId }) => versionId).filter((id) => !missing.has(id)));

@@ -55,7 +55,7 @@ export async function round(
     if (over.signal.aborted) return;
     // A former process may have ended between the last record and the removal of its source.
     office.tools.delivered?.();
-    office.tools.ledger.hurry(office.job.name, office.destination.name);
+    office.tools.ledger.makeDue(office.job.name, office.destination.name);
 
     const fail = (failure: FailureRecord) => {
       if (!over.signal.aborted) office.trip(failure);

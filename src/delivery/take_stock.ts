@@ -25,8 +25,8 @@ export async function takeStock(office: Office, session: Session, former: Former
     if (some.length === 0) break;
     const targets = some.map(({ target }) => target);
     const guard = asking({ destination, system });
-    const standings = await guarded(guard, signal, (end) => session.survey(targets, end));
-    const gone = some.filter(({ source }, index) => standings[index]?.bytes !== source.size);
+    const stats = await guarded(guard, signal, (end) => session.survey(targets, end));
+    const gone = some.filter(({ source }, index) => stats[index]?.bytes !== source.size);
     ledger.markGone(gone.map(({ id }) => id), ANOTHER_DISK, system.now());
     count.delivered += some.length;
     count.gone += gone.length;

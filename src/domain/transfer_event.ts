@@ -58,7 +58,7 @@ export type TransferEvent =
   );
 
 /** An event before its time is stamped on it. */
-export type Happening = TransferEvent extends infer E ? E extends TransferEvent ? Omit<E, "at"> : never : never;
+export type NewEvent = TransferEvent extends infer E ? E extends TransferEvent ? Omit<E, "at"> : never : never;
 
 /** Tells the stream what happened. Never throws, never waits. */
-export type Tell = (happening: Happening) => void;
+export type Tell = (event: NewEvent) => void;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Happening, Tell, TransferEvent } from "../domain/transfer_event.ts";
+import type { NewEvent, Tell, TransferEvent } from "../domain/transfer_event.ts";
 
 /** Called at once, one event after the other; must not take long. */
 export type Listener = (event: TransferEvent) => void;
@@ -21,10 +21,10 @@ export function eventStream(now: () => number): EventStream {
   const listeners = new Set<Listener>();
   const faulty = new WeakSet<Listener>();
 
-  const stamped = (happening: Happening): TransferEvent => ({ ...happening, at: now() } as TransferEvent);
+  const stamped = (event: NewEvent): TransferEvent => ({ ...event, at: now() } as TransferEvent);
 
-  function tell(happening: Happening): void {
-    const event = stamped(happening);
+  function tell(unstamped: NewEvent): void {
+    const event = stamped(unstamped);
     for (const listener of [...listeners]) {
       try {
         listener(event);

@@ -15,7 +15,7 @@ import { type LogLine, logLine } from "./log_line.ts";
 import { jsonLine, prettyLine, textLine } from "./log_text.ts";
 
 /** Where lines for people go. */
-export interface ConsoleDoor {
+export interface ConsoleOutput {
   write(text: string): void;
   /** Colours and bars, for a terminal. */
   readonly pretty: boolean;
@@ -35,12 +35,12 @@ export interface Log extends AsyncDisposable {
 /** Opens the log. Where its folder cannot be made or the file not opened, `trouble` is told and the console alone goes on. */
 export async function openLog(
   settings: LogSettings,
-  door: ConsoleDoor | null,
+  output: ConsoleOutput | null,
   system: Pick<System, "makeFolder" | "sleep">,
   trouble: (message: string) => void,
 ): Promise<Log> {
   const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble) };
-  if (door) sinks.console = consoleSink(settings, door);
+  if (output) sinks.console = consoleSink(settings, output);
   const file = await fileSink(settings, system, trouble);
   if (file) sinks.file = file;
   await configure({
@@ -71,9 +71,9 @@ export async function openLog(
   };
 }
 
-function consoleSink(settings: LogSettings, door: ConsoleDoor): Sink {
-  const format = settings.format === "json" ? jsonLine : door.pretty ? prettyLine : textOf(settings);
-  return (record: LogRecord) => door.write(format(record));
+function consoleSink(settings: LogSettings, output: ConsoleOutput): Sink {
+  const format = settings.format === "json" ? jsonLine : output.pretty ? prettyLine : textOf(settings);
+  return (record: LogRecord) => output.write(format(record));
 }
 
 function textOf({ namesDestinations }: LogSettings): (record: LogRecord) => string {

@@ -208,7 +208,7 @@ export interface Ledger extends Disposable {
    */
   nextDue(job: string, destination: string): number | null;
   /** Makes deferred deliveries of a destination due now (it has come back). */
-  hurry(job: string, destination: string): void;
+  makeDue(job: string, destination: string): void;
   /**
    * Puts failed deliveries back into the queue; `null` means all failed ones that are trouble. Those named may also be
    * deferred: they are due now. A delivery whose file has a newer version stays failed. Returns how many.

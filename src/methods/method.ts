@@ -72,7 +72,7 @@ export type PublishOutcome =
   | { readonly published: false; readonly failure: FailureRecord };
 
 /** What stands at a path. */
-export interface Standing {
+export interface Stat {
   /** Its length; meaningless for what is no file. */
   readonly bytes: number;
   readonly kind: "file" | "folder" | "other";
@@ -109,7 +109,7 @@ export interface Session extends AsyncDisposable {
    */
   attach(create: boolean, signal: AbortSignal, probe?: string): Promise<Ground>;
   /** What stands at these paths, in order; null = nothing. Cheap: no content is read. */
-  survey(paths: readonly string[], signal: AbortSignal): Promise<(Standing | null)[]>;
+  survey(paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]>;
   /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */
   digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
   /**

@@ -6,7 +6,7 @@
  */
 import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Settings } from "../domain/settings.ts";
-import type { Forgotten, Stray } from "../ledger/strays.ts";
+import type { Forgotten, Orphan } from "../ledger/orphans.ts";
 import type { Running } from "../events/running.ts";
 import type { StatusReport } from "./status_report.ts";
 
@@ -19,7 +19,7 @@ export interface LiveReport {
   /** The first of the files that are not sent because they are incomplete or cannot be taken. */
   readonly givenUp: readonly GivenUp[];
   /** What nobody can send: for destinations that are not configured any more. */
-  readonly strays: readonly Stray[];
+  readonly orphans: readonly Orphan[];
   /** Of those that run, what a reload waits for; a daemon of an older version does not tell. */
   readonly ending?: readonly Running[];
 }

@@ -5,7 +5,7 @@
  */
 import { observingNight } from "../domain/night/night.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
-import { waitingOf, withoutStrays } from "../ledger/strays.ts";
+import { waitingOf, withoutOrphans } from "../ledger/orphans.ts";
 import type { DestinationView, LiveState, NightSummary, TransferView } from "./api_types.ts";
 import { configuredOrder } from "./configured_order.ts";
 import { eachFileOnce } from "./delivery_view.ts";
@@ -73,20 +73,20 @@ export function liveStates(source: PageSource): LiveStates {
         descending: true,
         limit: MOST.newest * Math.max(1, destinations.length),
       });
-      const { running, strays } = source.live();
+      const { running, orphans } = source.live();
       const { failed } = status.deliveries;
       const night = nightSummary(source, tonightOf(jobs, now));
       const trouble = troubleOf(
         jobs,
         destinations,
         failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST.trouble }),
-        strays,
+        orphans,
       );
       const speeds = new Map(
         running.map(({ job, destination, bytesPerSecond }) => [placeKey(job, destination), bytesPerSecond]),
       );
       // What nobody can send is no work in hand.
-      const underway = waitingOf(withoutStrays(status.deliveries, strays));
+      const underway = waitingOf(withoutOrphans(status.deliveries, orphans));
       return {
         // What is not sent is in `waiting` and in `trouble` already.
         status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) },

@@ -5,17 +5,17 @@
  */
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../intake/watch/unmatched.ts";
-import { type Stray, waitingOf } from "../ledger/strays.ts";
+import { type Orphan, waitingOf } from "../ledger/orphans.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import type { TroubleItem } from "./api_types.ts";
 import type { DestinationNow, JobNow } from "./page_source.ts";
 
-/** Lists it; `failed` are the failed deliveries that are trouble, `strays` what waits for destinations that were removed. */
+/** Lists it; `failed` are the failed deliveries that are trouble, `orphans` what waits for destinations that were removed. */
 export function troubleOf(
   jobs: readonly JobNow[],
   destinations: readonly DestinationNow[],
   failed: readonly DeliveryRow[],
-  strays: readonly Stray[],
+  orphans: readonly Orphan[],
 ): TroubleItem[] {
   const items = [
     ...jobs.flatMap(jobTrouble),
@@ -23,7 +23,7 @@ export function troubleOf(
     ...failed.flatMap(deliveryTrouble),
     ...jobs.flatMap(fileTrouble),
     ...jobs.flatMap(patternTrouble),
-    ...strays.flatMap(strayTrouble),
+    ...orphans.flatMap(orphanTrouble),
   ];
   return [...items.filter(({ severity }) => severity === "bad"), ...items.filter(({ severity }) => severity === "warning")];
 }
@@ -110,11 +110,11 @@ function patternTrouble({ job, unmatched }: JobNow): TroubleItem[] {
   }];
 }
 
-function strayTrouble({ job, destination, counts }: Stray): TroubleItem[] {
+function orphanTrouble({ job, destination, counts }: Orphan): TroubleItem[] {
   const waiting = waitingOf(counts);
   if (waiting === 0) return [];
   return [{
-    key: `stray ${job}/${destination}`,
+    key: `orphan ${job}/${destination}`,
     kind: "destination",
     severity: "warning",
     what: destination,

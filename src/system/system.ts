@@ -1,5 +1,5 @@
 /**
- * The only door to the operating system, as an interface: everything above is handed the parts it uses
+ * All access to the operating system, as an interface: everything above is handed the parts it uses
  * (`Pick<System, "now" | "sleep" | "run">`), so that tests can hand it others.
  *
  * Every path given here is absolute and in the system's own notation, unless said otherwise.
@@ -10,7 +10,7 @@
  */
 import type { Digest } from "../domain/receipt.ts";
 import type { FileFacts } from "../domain/source_file.ts";
-import type { Lifetime, Serving, Terminal } from "./host/outward.ts";
+import type { Lifetime, Serving, Terminal } from "./host/host.ts";
 
 /** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
@@ -80,7 +80,7 @@ export interface Files {
    * Names the folders (absolute) that may lie on disks of their own: one that does not answer any more holds up what
    * concerns itself, and nothing else.
    */
-  keepApart(folders: readonly string[]): void;
+  setBulkheads(folders: readonly string[]): void;
   /** Facts of a path without following a symlink; null where there is nothing. */
   facts(path: string): Promise<PathFacts | null>;
   /** Facts of what a path leads to, symlinks followed. */
@@ -255,7 +255,7 @@ export interface Surroundings {
   lock(path: string): Promise<AsyncDisposable | null>;
 }
 
-export type * from "./host/outward.ts";
+export type * from "./host/host.ts";
 
 /** All of it; ask for the parts you use. */
 export type System = Clock & Files & Watching & Processes & Surroundings & Serving & Terminal & Lifetime;

@@ -15,7 +15,7 @@ const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 /** Modules that run in Workers: each is bundled by itself and stands beside the main bundle, see `workerUrl`. */
 const WORKERS: readonly string[] = [
   "src/system/files/walk_worker.ts",
-  "src/system/files/crowd_worker.ts",
+  "src/system/files/batching_worker.ts",
   "src/system/processes/start_worker.ts",
   "src/web/api/preview_worker.ts",
 ];

@@ -191,7 +191,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   }];
   await using _daemon = await fakeDaemon(dir.at("state"), {
     status: () => trouble,
-    live: () => ({ running, oldestWaiting: NOW - 125_000, givenUp: [], strays: [] }),
+    live: () => ({ running, oldestWaiting: NOW - 125_000, givenUp: [], orphans: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
   const [first] = stdout.split("\n");
@@ -278,7 +278,7 @@ Deno.test("status counts what waits for removed destinations apart, with the two
       running: [],
       oldestWaiting: null,
       givenUp: [],
-      strays: [{ job: "spring", destination: "tiny", counts }, {
+      orphans: [{ job: "spring", destination: "tiny", counts }, {
         job: "old",
         destination: "freya",
         counts: { ...counts, failed: 0 },
@@ -372,7 +372,7 @@ Deno.test("reload says what the daemon waits for", async () => {
     },
     live: () => {
       setTimeout(asked.resolve, 700);
-      return { running: [spring], ending: [spring], oldestWaiting: null, givenUp: [], strays: [] };
+      return { running: [spring], ending: [spring], oldestWaiting: null, givenUp: [], orphans: [] };
     },
   });
   const { code, stderr } = await image_transfer(dir, "reload");

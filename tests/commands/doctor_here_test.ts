@@ -10,7 +10,7 @@ const ORDINARY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 /** What doctor says of this configuration beyond the ordinary, and how it ends. */
 async function doctor(folder: TempFolder, config: Record<string, unknown> = {}, through: readonly string[] = []) {
-  await Deno.mkdir(folder.at("images"), { recursive: true });
+  for (const name of ["images", "nas"]) await Deno.mkdir(folder.at(name), { recursive: true });
   const { command } = await install(folder.path, {
     watch_path: folder.at("images"),
     transfer_method: "local",

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
 import type { Settings } from "../../src/domain/settings.ts";
-import type { Happening } from "../../src/domain/transfer_event.ts";
+import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { type Corridors, corridors, type CorridorsTools } from "../../src/daemon/corridors.ts";
@@ -95,10 +95,10 @@ Deno.test("stop() comes to an end although a dead network disk never answers", a
     },
   };
   using ledger = openLedger(folder.at("state"));
-  const events: Happening[] = [];
+  const events: NewEvent[] = [];
   const all = corridorsOn(folder, ledger, () => fakeDestination().method, {
     system,
-    tell: (happening) => void events.push(happening),
+    tell: (event) => void events.push(event),
   });
   await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { watchMode: "poll" })]));
   let hangs = false;

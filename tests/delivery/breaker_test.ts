@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
-import { admitAgain, type Breaker, concernsHost, hurryProbe, mayTry, OPEN, shown, trip } from "../../src/delivery/breaker.ts";
+import { admitAgain, type Breaker, concernsHost, mayTry, OPEN, probeSoon, shown, trip } from "../../src/delivery/breaker.ts";
 import { aFailure } from "../support/fake_method.ts";
 
 const failing = (code: FailureCode): FailureRecord => failureRecord(aFailure(code));
@@ -48,7 +48,7 @@ Deno.test("admitAgain() lets files pass but forgets no failures", () => {
 Deno.test("mayTry() is false until the probe is due; hurryProbe() makes it due", () => {
   const tripped = trip(OPEN, failing("read_only"), rules(0));
   assertEquals([mayTry(OPEN, 0), mayTry(tripped, 4999), mayTry(tripped, 5000)], [true, false, true]);
-  assert(mayTry(hurryProbe(tripped, 10), 10));
+  assert(mayTry(probeSoon(tripped, 10), 10));
 });
 
 Deno.test("shown() tells hold from back-off, with the time of the next probe by the wall clock", () => {

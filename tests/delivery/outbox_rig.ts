@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import type { Delivery } from "../../src/domain/delivery.ts";
 import type { Destination, Job } from "../../src/domain/job.ts";
-import type { Happening } from "../../src/domain/transfer_event.ts";
+import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { gate } from "../../src/delivery/gate.ts";
@@ -27,7 +27,7 @@ export interface OutboxRig extends AsyncDisposable {
   readonly outbox: Outbox;
   readonly tools: OutboxTools;
   readonly job: Job;
-  readonly events: Happening[];
+  readonly events: NewEvent[];
   /** Writes a source file and admits it; gives its path relative to the watched folder. */
   admit(name: string, content: string | Uint8Array): Promise<void>;
   /** Starts the outbox. */
@@ -59,13 +59,13 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
   const fake = fakeDestination();
   const destination = aDestination(options.destination);
   const job = aJob(folder.at("data"), { destinations: [destination], ...options.job });
-  const events: Happening[] = [];
+  const events: NewEvent[] = [];
   const tools: OutboxTools = {
     system,
     ledger,
     method: fake.method,
     context: { system, stagingRoot: `.image-transfer-${ledger.instance}`, workFolder: folder.at("work"), tell: () => {} },
-    tell: (happening) => void events.push(happening),
+    tell: (event) => void events.push(event),
     host: gate(clock),
     loops: { check: () => Promise.resolve(), doubts: () => false },
     slots: semaphore(4),

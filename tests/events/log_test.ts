@@ -80,8 +80,8 @@ Deno.test("the log names the destination before the phrase where there are sever
 Deno.test("the log on a terminal says where to as well", async () => {
   await using folder = await tempFolder();
   const lines: string[] = [];
-  const door = { pretty: true, write: (text: string) => void lines.push(stripAnsiCode(text)) };
-  await using log = await openLog(settings(folder.path), door, system, (message) => assert(false, message));
+  const output = { pretty: true, write: (text: string) => void lines.push(stripAnsiCode(text)) };
+  await using log = await openLog(settings(folder.path), output, system, (message) => assert(false, message));
   log.listen(delivered());
   assertMatch(lines.join(""), /^\d\d:\d\d:\d\d ✓ Successfully transferred \/data\/m31\.fits → freya\n$/);
 });
@@ -178,8 +178,8 @@ Deno.test("openLog() says when the file cannot be written, and the console goes 
   await Deno.writeTextFile(join(folder.path, "taken"), "");
   const troubles: string[] = [];
   const lines: string[] = [];
-  const door = { pretty: false, write: (text: string) => void lines.push(text) };
-  await using log = await openLog(settings(join(folder.path, "taken")), door, system, (message) => troubles.push(message));
+  const output = { pretty: false, write: (text: string) => void lines.push(text) };
+  await using log = await openLog(settings(join(folder.path, "taken")), output, system, (message) => troubles.push(message));
   log.listen(delivered());
   assertMatch(troubles.join(), /^Cannot write the log file ".*image_transfer\.log": .* Set log_directory/);
   assertMatch(lines.join(), /Successfully transferred \/data\/m31\.fits/);
@@ -191,11 +191,11 @@ Deno.test({
   async fn() {
     const troubles: string[] = [];
     const lines: string[] = [];
-    const door = { pretty: false, write: (text: string) => void lines.push(text) };
+    const output = { pretty: false, write: (text: string) => void lines.push(text) };
     const full = { ...settings("/dev"), file: "full" };
     await using log = await openLog(
       full,
-      door,
+      output,
       { ...system, makeFolder: () => Promise.resolve() },
       (message) => troubles.push(message),
     );

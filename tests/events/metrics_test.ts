@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { defer, deliver, type Delivery, fail, send } from "../../src/domain/delivery.ts";
 import { Failure, failureRecord } from "../../src/domain/failure.ts";
 import { verify } from "../../src/domain/receipt.ts";
-import type { Happening } from "../../src/domain/transfer_event.ts";
+import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import { type Gauges, metrics } from "../../src/events/metrics.ts";
 import { assertGolden } from "../support/golden.ts";
 import { has, which } from "../support/needs.ts";
@@ -63,7 +63,7 @@ const GAUGES: Gauges = {
 
 async function afterSomeHours() {
   const counted = await metrics({ startedAt: START, version: "1.2.3", read: () => GAUGES, logLevel: () => "info" });
-  const tell = (at: number, happening: Happening) => counted.listen({ ...happening, at: START + at });
+  const tell = (at: number, event: NewEvent) => counted.listen({ ...event, at: START + at });
   const refused = failureRecord(new Failure("unreachable", "Cannot reach freya", { hint: "" }));
   const corrupt = failureRecord(new Failure("source_corrupt", "Cannot send it", { hint: "" }));
   const proof = (bytes: number) => verify({ bytes, sha256: "a" }, { bytes, sha256: "a" }, "checksum", START);

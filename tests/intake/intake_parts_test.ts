@@ -4,7 +4,7 @@ import { Failure } from "../../src/domain/failure.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
 import { admissionOf } from "../../src/intake/admit/admit.ts";
 import { bell } from "../../src/async/bell.ts";
-import { look, observation, stir, waitingOf } from "../../src/intake/settle/candidate.ts";
+import { look, observation, touch, waitingOf } from "../../src/intake/settle/candidate.ts";
 import { candidates } from "../../src/intake/settle/candidates.ts";
 import { hasEmptyTail } from "../../src/intake/settle/inspect_content.ts";
 import { knownFiles } from "../../src/intake/watch/known_files.ts";
@@ -43,8 +43,8 @@ Deno.test("look() takes a changed ctime, and a replaced file of the same size, f
 });
 
 Deno.test("stir() remembers whether the last hint was a close, and wakes what was given up", () => {
-  const given = { ...look(undefined, facts(), 0, 0), standing: { is: "incomplete", reason: "short" } as const };
-  assertEquals([stir(given, true).closed, stir(stir(given, true), false).closed, stir(given, true).standing.is], [
+  const given = { ...look(undefined, facts(), 0, 0), state: { is: "incomplete", reason: "short" } as const };
+  assertEquals([touch(given, true).closed, touch(touch(given, true), false).closed, touch(given, true).state.is], [
     true,
     false,
     "new",
@@ -52,7 +52,7 @@ Deno.test("stir() remembers whether the last hint was a close, and wakes what wa
 });
 
 Deno.test("observation() does not believe a close where other machines write", () => {
-  const closed = stir(look(undefined, facts(), 0, 0), true);
+  const closed = touch(look(undefined, facts(), 0, 0), true);
   const at = { now: 0, wall: 0, costly: false, marker: false };
   assertEquals([observation(closed, { ...at, local: true }).closed, observation(closed, { ...at, local: false }).closed], [
     true,
@@ -62,25 +62,25 @@ Deno.test("observation() does not believe a close where other machines write", (
 
 Deno.test("candidates() keeps a hint that came before the first look", () => {
   const all = candidates();
-  all.stir("a.fits", true);
+  all.touch("a.fits", true);
   assertEquals(all.look(facts(), 0, 0, false).candidate.closed, true);
-  all.stir("a.fits", false);
+  all.touch("a.fits", false);
   assertEquals(all.get("a.fits")?.closed, false);
 });
 
 Deno.test("candidates() believes a close no longer once the file changed and no hint told so", () => {
   const all = candidates();
   const closed = (size: number) => all.look(facts({ size }), 0, 0, false).candidate.closed;
-  all.stir("a.fits", true);
+  all.touch("a.fits", true);
   assertEquals([closed(10), closed(10), closed(20)], [true, true, false]);
-  all.stir("a.fits", true);
+  all.touch("a.fits", true);
   assertEquals([closed(30), closed(40)], [true, false]);
 });
 
 Deno.test("candidates() tells what is due", () => {
   const all = candidates();
   const { candidate } = all.look(facts(), 0, 0, false);
-  all.put({ ...candidate, standing: { is: "waiting", reason: "short", again: 500 } });
+  all.put({ ...candidate, state: { is: "waiting", reason: "short", again: 500 } });
   assertEquals([all.due(499), all.due(500), all.nextDue(() => false), all.nextDue(() => true)], [[], ["a.fits"], 500, Infinity]);
   all.forget("a.fits");
   all.put(candidate);
@@ -92,17 +92,17 @@ Deno.test("candidates() puts no judgement of a former version, or from before a 
   const all = candidates();
   const { candidate: former } = all.look(facts(), 0, 0, false);
   all.look(facts({ size: 20 }), 100, 100, false);
-  all.put({ ...former, standing: { is: "refused", failure } });
+  all.put({ ...former, state: { is: "refused", failure } });
   assertEquals([all.get("a.fits")?.facts.size, all.unsettled()], [20, 1]);
   const { candidate: calm } = all.look(facts({ size: 20 }), 200, 200, false);
-  all.stir("a.fits", true);
-  all.put({ ...calm, standing: { is: "refused", failure } });
+  all.touch("a.fits", true);
+  all.put({ ...calm, state: { is: "refused", failure } });
   assertEquals([all.get("a.fits")?.closed, all.unsettled()], [true, 1]);
 });
 
 Deno.test("waitingOf() shows a refused file with its reason", () => {
   const failure = { code: "bad_name", next: "never", message: "Cannot send it", hint: "Rename it." } as const;
-  const shown = waitingOf({ ...look(undefined, facts(), 0, 77), standing: { is: "refused", failure } });
+  const shown = waitingOf({ ...look(undefined, facts(), 0, 77), state: { is: "refused", failure } });
   assertEquals(shown, {
     path: "a.fits",
     reason: "refused",

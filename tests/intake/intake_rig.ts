@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
-import type { Happening } from "../../src/domain/transfer_event.ts";
+import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { type Intake, intake, type IntakeTools } from "../../src/intake/intake.ts";
@@ -21,7 +21,7 @@ export interface IntakeRig extends AsyncDisposable {
   readonly root: string;
   readonly ledger: Ledger;
   readonly intake: Intake;
-  readonly events: Happening[];
+  readonly events: NewEvent[];
   /** Declares a content whole. Every admission of a path must show one of its whole contents. */
   whole(path: string, content: Uint8Array | string): Uint8Array;
   /** Writes a file at once and declares it whole. */
@@ -29,7 +29,7 @@ export interface IntakeRig extends AsyncDisposable {
   /** Paths in the order of their admission; a path twice for two versions. */
   admitted(): string[];
   /** Events of a type about a path. */
-  told(type: Happening["type"], path?: string): Happening[];
+  told(type: NewEvent["type"], path?: string): NewEvent[];
   /** Waits until `done` holds; throws when that takes longer than half a minute. */
   until(done: () => boolean, what: string): Promise<void>;
   start(): void;
@@ -51,10 +51,10 @@ export async function intakeRig(options: IntakeRigOptions = {}): Promise<IntakeR
   await Deno.mkdir(folder.at("data"));
   const ledger = openLedger(folder.at("state"));
   const job = aJob(root, { minFileAgeMs: 300, destinations: [aDestination()], ...options.job });
-  const events: Happening[] = [];
+  const events: NewEvent[] = [];
   const wholes = new Map<string, Set<string>>();
   const halves: string[] = [];
-  const tell = (event: Happening) => {
+  const tell = (event: NewEvent) => {
     events.push(event);
     if (event.type !== "queued") return;
     const { path, absolutePath } = event.delivery.source;
@@ -136,6 +136,6 @@ export function hashOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-function pathOf(event: Happening): string | undefined {
+function pathOf(event: NewEvent): string | undefined {
   return "path" in event ? event.path : "delivery" in event ? event.delivery.source.path : undefined;
 }

@@ -23,7 +23,7 @@ type Step =
   | { do: "claim"; destination: string; max: number; newest: boolean }
   | { do: "record"; pick: number; outcome: "delivered" | "deferred" | "failed" | "gone" | "parked" }
   | { do: "requeue"; all: boolean; pick: number }
-  | { do: "hurry"; destination: string }
+  | { do: "makeDue"; destination: string }
   | { do: "wait" };
 
 const PATHS = ["a", "b", "c"];
@@ -48,7 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     outcome: fc.constantFrom("delivered" as const, "deferred", "failed", "gone", "parked"),
   }),
   fc.record({ do: fc.constant("requeue" as const), all: fc.boolean(), pick: fc.nat(20) }),
-  fc.record({ do: fc.constant("hurry" as const), destination: fc.constantFrom(...PLACES) }),
+  fc.record({ do: fc.constant("makeDue" as const), destination: fc.constantFrom(...PLACES) }),
   fc.constant({ do: "wait" as const }),
 );
 
@@ -215,8 +215,8 @@ function apply(ledger: Ledger, model: Model, step: Step, round: number): void {
       for (const entry of entries) Object.assign(entry, { state: "queued", why: "" });
       return;
     }
-    case "hurry":
-      ledger.hurry("spring", step.destination);
+    case "makeDue":
+      ledger.makeDue("spring", step.destination);
       for (const entry of model.entries) {
         if (entry.destination === step.destination && entry.state === "deferred") entry.retryAt = 0;
       }

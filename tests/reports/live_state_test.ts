@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { followRunning } from "../../src/events/running.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { strays } from "../../src/ledger/strays.ts";
+import { orphans } from "../../src/ledger/orphans.ts";
 import { liveStates } from "../../src/reports/live_state.ts";
 import type { DestinationNow, PageSource } from "../../src/reports/page_source.ts";
 import { statusReport } from "../../src/reports/status_report.ts";
@@ -27,7 +27,7 @@ Deno.test("gather() tells speed and last arrival of two jobs apart whose destina
   const running = followRunning();
   const source: PageSource = {
     status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
-    live: () => ({ running: running.running(NOW), oldestWaiting: null, givenUp: [], strays: [] }),
+    live: () => ({ running: running.running(NOW), oldestWaiting: null, givenUp: [], orphans: [] }),
     sync: () => [],
     retry: () => 0,
     pause: () => [],
@@ -58,7 +58,7 @@ Deno.test("gather() takes what waits for a removed destination for trouble, not 
   const jobs = [{ name: "spring", destinations: [{ name: "nas" }] }];
   const source: PageSource = {
     status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: strays(ledger, jobs) }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], orphans: orphans(ledger, jobs) }),
     sync: () => [],
     retry: () => 0,
     pause: () => [],
@@ -85,7 +85,7 @@ Deno.test("gather() tells the last arrival after a restart, also of a destinatio
   const destinations = ["nas", "attic", "new"];
   const source: PageSource = {
     status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: [] }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], orphans: [] }),
     sync: () => [],
     retry: () => 0,
     pause: () => [],

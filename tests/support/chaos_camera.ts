@@ -11,7 +11,7 @@ export interface Camera {
   readonly job: string;
   readonly root: string;
   /** Name → SHA-256 of the finished file that stands under it. */
-  readonly standing: Map<string, string>;
+  readonly stat: Map<string, string>;
   /** Names that a writer has in hand now. */
   readonly busy: Set<string>;
   /** Does something with paths in the folder, in one go, when the folder is there. */
@@ -35,7 +35,7 @@ export function camera(job: string, root: string, allow: (name: string, hash: st
   return {
     job,
     root,
-    standing: new Map(),
+    stat: new Map(),
     busy: new Set(),
     here,
     folderOf: (name) => here((path) => Deno.mkdirSync(dirname(path(name)), { recursive: true })),

@@ -152,8 +152,8 @@ const FOLDERS: Group = {
     return () => camera.moveBack();
   },
   async "source not readable"({ cameras }, dice) {
-    const { here, standing } = dice.pick(cameras);
-    const names = [...standing.keys()];
+    const { here, stat } = dice.pick(cameras);
+    const names = [...stat.keys()];
     if (names.length === 0) return;
     const name = dice.pick(names);
     await here((path) => chmod(path(name), 0o000));

@@ -88,9 +88,9 @@ function missing(site: Site, rows: readonly DeliveryJson[]): Missing[] {
     newest.set(`${row.destination}\0${row.path}`, row);
     if (row.state === "delivered") delivered.add(`${row.destination}\0${row.path}\0${row.sha256}`);
   }
-  return site.cameras.flatMap(({ job, root, standing }) =>
+  return site.cameras.flatMap(({ job, root, stat }) =>
     site.routes.get(job)!.flatMap((destination) =>
-      [...standing].flatMap(([name, hash]) => {
+      [...stat].flatMap(([name, hash]) => {
         const key = `${destination}\0${join(root, name)}`;
         if (delivered.has(`${key}\0${hash}`)) return [];
         return [{ what: `${job}/${name} is not delivered to ${destination}`, row: newest.get(key) }];
@@ -125,10 +125,10 @@ const TRUE_WHILE_IT_STANDS: ReadonlySet<string> = new Set(["source_unreadable"])
 const KNOWN: ReadonlySet<string> = new Set(["source_unreadable", "source_gone", "source_changed", "superseded"]);
 const ERRORS = /internal error|Uncaught|panicked|^\s+at .+:\d+:\d+/i;
 
-/** Every standing source is as its writer left it; only where delivered sources are removed it may be gone. */
-async function sourceHarm({ job, root, standing }: Camera, site: Site, rows: readonly DeliveryJson[]): Promise<string[]> {
+/** Every source that is there is as its writer left it; only where delivered sources are removed it may be gone. */
+async function sourceHarm({ job, root, stat }: Camera, site: Site, rows: readonly DeliveryJson[]): Promise<string[]> {
   const harm: string[] = [];
-  for (const [name, hash] of standing) {
+  for (const [name, hash] of stat) {
     const path = join(root, name);
     const here = await hashOf(path);
     if (here === hash) continue;
@@ -144,7 +144,7 @@ async function sourceHarm({ job, root, standing }: Camera, site: Site, rows: rea
 /** The newest version has the plain name; what is called delivered stands there, proven (as a former version at least). */
 async function untruths(site: Site, rows: readonly DeliveryJson[]): Promise<string[]> {
   const found: string[] = [];
-  for (const { job, root, standing } of site.cameras) {
+  for (const { job, root, stat } of site.cameras) {
     for (const destination of site.routes.get(job)!) {
       const base = site.base(job, destination);
       const there = new Map<string, Set<string>>();
@@ -152,10 +152,10 @@ async function untruths(site: Site, rows: readonly DeliveryJson[]): Promise<stri
         const hash = await hashOf(join(base, name)) ?? "gone";
         const former = name.replace(/\.v\d+(?=\.|$)/, "");
         for (const key of new Set([name, former])) there.set(key, (there.get(key) ?? new Set()).add(hash));
-        const newest = standing.get(name);
+        const newest = stat.get(name);
         if (newest && newest !== hash) found.push(`${base}/${name} is not the newest version`);
       }
-      for (const name of standing.keys()) if (!there.has(name)) found.push(`${base}/${name} is not there`);
+      for (const name of stat.keys()) if (!there.has(name)) found.push(`${base}/${name} is not there`);
       const versions = site.policy(job) === "version";
       for (const row of rows) {
         if (row.job !== job || row.destination !== destination || row.state !== "delivered") continue;

@@ -103,11 +103,11 @@ const reopened: Way = async (camera, name, content, dice) => {
 async function version(camera: Camera, name: string, content: Bytes, way: Way, dice: Dice): Promise<void> {
   if (camera.busy.has(name)) return;
   camera.busy.add(name);
-  camera.standing.delete(name);
+  camera.stat.delete(name);
   const hash = await camera.allow(name, content);
   await camera.folderOf(name);
   await way(camera, name, content, dice);
-  camera.standing.set(name, hash);
+  camera.stat.set(name, hash);
   camera.busy.delete(name);
 }
 
@@ -136,7 +136,7 @@ const burst: Act = async (camera, dice) => {
 };
 
 function oneOf(camera: Camera, dice: Dice): string | null {
-  const names = [...camera.standing.keys()].filter((name) => !camera.busy.has(name) && !/^moving\d/.test(name));
+  const names = [...camera.stat.keys()].filter((name) => !camera.busy.has(name) && !/^moving\d/.test(name));
   return names.length === 0 ? null : dice.pick(names);
 }
 
@@ -158,12 +158,12 @@ const twice: Act = async (camera, dice, pace) => {
 const removed: Act = async (camera, dice, pace) => {
   const name = dice.chance(0.5) ? newName(dice) : oneOf(camera, dice);
   if (name === null || camera.busy.has(name)) return;
-  if (!camera.standing.has(name)) {
+  if (!camera.stat.has(name)) {
     await version(camera, name, fits(dice, bytesFor(dice, pace)), dice.pick(FITS_WAYS), dice);
     await pause(dice.int(0, 1500));
   }
   if (camera.busy.has(name)) return;
-  camera.standing.delete(name);
+  camera.stat.delete(name);
   await camera.here((path) => removeIfThere(path(name)));
 };
 
@@ -179,10 +179,10 @@ const folderRenamed: Act = async (camera, dice) => {
     const there = new Set(Array.from(Deno.readDirSync(path(from)), ({ name }) => name));
     // Where delivered sources are removed, some may be gone already.
     for (const name of names.filter((name) => there.has(name))) {
-      const hash = camera.standing.get(`${from}/${name}`)!;
+      const hash = camera.stat.get(`${from}/${name}`)!;
       camera.allowHash(`${to}/${name}`, hash);
-      camera.standing.delete(`${from}/${name}`);
-      camera.standing.set(`${to}/${name}`, hash);
+      camera.stat.delete(`${from}/${name}`);
+      camera.stat.set(`${to}/${name}`, hash);
     }
     Deno.renameSync(path(from), path(to));
   });
@@ -195,8 +195,8 @@ const secretly: Act = async (camera, dice) => {
   await version(camera, name, fits(dice, bytes), atOnce, dice);
   await pause(dice.chance(0.5) ? dice.int(2100, 3500) : dice.int(0, 700));
   // Somebody may have removed it meanwhile, or have it in hand.
-  if (camera.job === "moving" || camera.busy.has(name) || !camera.standing.has(name)) return;
-  const mtime = await camera.here((path) => camera.standing.has(name) ? Deno.statSync(path(name)).mtime : null);
+  if (camera.job === "moving" || camera.busy.has(name) || !camera.stat.has(name)) return;
+  const mtime = await camera.here((path) => camera.stat.has(name) ? Deno.statSync(path(name)).mtime : null);
   if (mtime === null) return;
   await version(camera, name, fits(dice, bytes), async (camera, name, content) => {
     await camera.here((path) => {

@@ -47,7 +47,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
   const control: DaemonControl = {
     settings: () => ({ ...withoutFile({ platform: "linux", home: "/", env: () => undefined }), stateDirectory }),
     status: () => statusReport(STATUS),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: [] }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], orphans: [] }),
     stop(reason) {
       told.push(["stop", reason]);
       end.abort();

@@ -9,14 +9,14 @@ import { board } from "../../events/board.ts";
 import { type Log, openLog } from "../../events/log.ts";
 import { followRunning } from "../../events/running.ts";
 import type { Tools } from "../command.ts";
-import type { WaitingDoor } from "../text/waiting_for.ts";
+import type { WaitingOutput } from "../text/waiting_for.ts";
 
 /** The log of one daemon, in its file and on standard error. Disposing of it writes what waits. */
 export interface Console extends AsyncDisposable {
   /** Hears the event stream. */
   readonly listen: (event: TransferEvent) => void;
   /** What is being waited for: below the bars on a terminal, elsewhere a line for each call. */
-  readonly waiting: WaitingDoor;
+  readonly waiting: WaitingOutput;
   /** Says what is no event, in the format of the log. */
   readonly say: (message: string, level?: "INFO" | "WARNING" | "ERROR") => void;
   /** Goes on with other settings. */
@@ -29,12 +29,12 @@ const DRAW_EVERY_MS = 250;
 export async function openConsole(first: LogSettings, { system, stderr }: Tools): Promise<Console> {
   const pretty = system.isTerminal("stderr");
   const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
-  const door = { pretty, write: (text: string) => lower ? lower.line(text) : stderr(text) };
+  const output = { pretty, write: (text: string) => lower ? lower.line(text) : stderr(text) };
   const open = (settings: LogSettings): Promise<Log> =>
-    openLog(settings, door, system, (message) => write(settings.format, message, "WARNING"));
+    openLog(settings, output, system, (message) => write(settings.format, message, "WARNING"));
   const write = (format: LogSettings["format"], message: string, level: "INFO" | "WARNING" | "ERROR") => {
     const time = new Date(system.now()).toISOString();
-    door.write(format === "json" ? `${JSON.stringify({ time, level, message })}\n` : `${message}\n`);
+    output.write(format === "json" ? `${JSON.stringify({ time, level, message })}\n` : `${message}\n`);
   };
   const running = followRunning();
   const closed = new AbortController();

@@ -11,13 +11,13 @@ import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
 import { board } from "../../events/board.ts";
 import { intake } from "../../intake/intake.ts";
 import { EXIT, type Tools } from "../command.ts";
-import { sayWaiting, type WaitingDoor } from "../text/waiting_for.ts";
+import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 
 /** Lists the deliveries that a run would begin with; one line a delivery on standard output. */
 export async function dryRun(settings: Settings, tools: Tools): Promise<number> {
   using ledger = openLedger(settings.stateDirectory, { readOnly: true });
   const lower = tools.system.isTerminal("stderr") ? board(tools.stderr, () => tools.system.columns() ?? 80) : null;
-  const door: WaitingDoor = {
+  const output: WaitingOutput = {
     isLive: lower !== null,
     show: (line) => lower ? lower.draw([], line ?? "") : line !== null && tools.stderr(`${line}\n`),
   };
@@ -58,7 +58,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
       admitted: () => {},
     });
     const over = taking.run(stop.signal);
-    const saying = sayWaiting(() => [{ job, files: taking.waiting() }], door, tools.system, stop.signal);
+    const saying = sayWaiting(() => [{ job, files: taking.waiting() }], output, tools.system, stop.signal);
     try {
       for (const { path, reason } of (await taking.settled()).incomplete) {
         incomplete += 1;

@@ -6,7 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../../domain/names/printable.ts";
 import { wrapped } from "../../domain/wrapped.ts";
-import { type Stray, waitingOf, withoutStrays } from "../../ledger/strays.ts";
+import { type Orphan, waitingOf, withoutOrphans } from "../../ledger/orphans.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
@@ -18,17 +18,17 @@ import { span } from "./span.ts";
 export interface StatusAbout {
   /** Null where no daemon runs. */
   readonly live: LiveReport | null;
-  readonly strays: readonly Stray[];
+  readonly orphans: readonly Orphan[];
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   /** How many characters a line may have. */
   readonly columns: number;
 }
 
-/** The lines, each with its end. Its verdict counts only what can be sent: strays have a line of their own. */
+/** The lines, each with its end. Its verdict counts only what can be sent: orphans have a line of their own. */
 export function statusText(report: StatusReport, about: StatusAbout): string {
-  const { live, strays, now, columns } = about;
-  const toSend: StatusReport = { ...report, deliveries: withoutStrays(report.deliveries, strays) };
+  const { live, orphans, now, columns } = about;
+  const toSend: StatusReport = { ...report, deliveries: withoutOrphans(report.deliveries, orphans) };
   return [
     verdict(toSend, live, now),
     "",
@@ -42,7 +42,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
     ),
     ...notSentLines(report.jobs.flatMap(({ not_sent }) => not_sent ?? []), columns, NOT_SENT_SHOWN),
     `  ${countsLine(toSend)}`,
-    ...strayLines(report, strays, columns),
+    ...orphanLines(report, orphans, columns),
     "",
     ...helpLines(toSend),
     ownLine(report, now),
@@ -140,18 +140,18 @@ function countsLine({ deliveries }: StatusReport): string {
 }
 
 /** What waits for destinations that are not there, and the two ways out. */
-function strayLines({ destinations }: StatusReport, strays: readonly Stray[], columns: number): string[] {
-  const [first] = strays;
+function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[], columns: number): string[] {
+  const [first] = orphans;
   if (first === undefined) return [];
-  const numberOf = ({ counts }: Stray) => waitingOf(counts) + counts.failed;
-  const all = strays.reduce((sum, stray) => sum + numberOf(stray), 0);
-  const isOnly = (stray: Stray) =>
-    !destinations.some(({ name }) => name === stray.destination) &&
-    strays.filter(({ destination }) => destination === stray.destination).length === 1;
-  const names = strays.map((stray) => {
-    const job = isOnly(stray) ? "" : ` of job ${printable(stray.job)}`;
-    const failed = stray.counts.failed > 0 ? `, ${stray.counts.failed} of them failed` : "";
-    return `${printable(stray.destination)}${job} (${numberOf(stray)}${failed})`;
+  const numberOf = ({ counts }: Orphan) => waitingOf(counts) + counts.failed;
+  const all = orphans.reduce((sum, orphan) => sum + numberOf(orphan), 0);
+  const isOnly = (orphan: Orphan) =>
+    !destinations.some(({ name }) => name === orphan.destination) &&
+    orphans.filter(({ destination }) => destination === orphan.destination).length === 1;
+  const names = orphans.map((orphan) => {
+    const job = isOnly(orphan) ? "" : ` of job ${printable(orphan.job)}`;
+    const failed = orphan.counts.failed > 0 ? `, ${orphan.counts.failed} of them failed` : "";
+    return `${printable(orphan.destination)}${job} (${numberOf(orphan)}${failed})`;
   });
   return wrapped(
     `${all} ${all === 1 ? "waits" : "wait"} for destinations that are not configured any more: ${names.join(", ")}. ` +

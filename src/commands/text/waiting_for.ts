@@ -18,7 +18,7 @@ export interface Unsettled {
 }
 
 /** Where it is said. */
-export interface WaitingDoor {
+export interface WaitingOutput {
   /** True where {@linkcode WaitingDoor.show} replaces what it showed before: a terminal. */
   readonly isLive: boolean;
   /** One line without an end; null where nothing is waited for. */
@@ -28,21 +28,21 @@ export interface WaitingDoor {
 /** Looks at `unsettled()` until the signal is aborted, and says what is waited for. */
 export async function sayWaiting(
   unsettled: () => readonly Unsettled[],
-  door: WaitingDoor,
+  output: WaitingOutput,
   system: Pick<System, "facts" | "now" | "monotonic" | "sleep" | "separator">,
   signal: AbortSignal,
 ): Promise<void> {
   let told = -Infinity;
   while (!signal.aborted) {
     const text = await waitingText(unsettled(), system);
-    const isDue = door.isLive || (text !== null && system.monotonic() - told >= AGAIN_MS);
+    const isDue = output.isLive || (text !== null && system.monotonic() - told >= AGAIN_MS);
     if (isDue && !signal.aborted) {
-      door.show(text);
+      output.show(text);
       told = system.monotonic();
     }
     await system.sleep(LOOK_MS, signal);
   }
-  if (door.isLive) door.show(null);
+  if (output.isLive) output.show(null);
 }
 
 /** `Waiting for half.fits: 200000 of 529920 bytes, 3 min at most`; null where nothing has been waited for long. */

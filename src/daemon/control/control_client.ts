@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { eitherSignal } from "../../async/either_signal.ts";
 import type { FormerFiles } from "../../domain/destination_state.ts";
 import { Failure, type FailureCode } from "../../domain/failure.ts";
-import type { Forgotten } from "../../ledger/strays.ts";
+import type { Forgotten } from "../../ledger/orphans.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";

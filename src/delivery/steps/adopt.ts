@@ -7,7 +7,7 @@
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type Receipt, verify } from "../../domain/receipt.ts";
-import type { Standing } from "../../methods/method.ts";
+import type { Stat } from "../../methods/method.ts";
 import { hashSources } from "./check_source.ts";
 import { decideExisting, worthHashing } from "./decide_existing.ts";
 import { refuseNamesakes } from "./folded_names.ts";
@@ -19,20 +19,18 @@ import { giveUp, open, type Piece, type Way } from "../way.ts";
 export async function adoptExisting(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
   const asked = open(pieces);
   if (asked.length === 0) return;
-  const standings = await guarded(asking(way), signal, (end) => way.session.survey(asked.map(targetOf), end));
-  const there = asked.map((piece, index) => ({ piece, standing: standings[index] ?? null })).filter(({ standing }) => standing);
+  const stats = await guarded(asking(way), signal, (end) => way.session.survey(asked.map(targetOf), end));
+  const there = asked.map((piece, index) => ({ piece, stat: stats[index] ?? null })).filter(({ stat }) => stat);
   if (there.length > 0) await decide(there, way, signal);
 }
 
 interface Occupied {
   readonly piece: Piece;
-  readonly standing: Standing | null;
+  readonly stat: Stat | null;
 }
 
 async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal): Promise<void> {
-  const alike = there.filter(({ piece, standing }) => worthHashing(standing, piece.delivery.source.size)).map(({ piece }) =>
-    piece
-  );
+  const alike = there.filter(({ piece, stat }) => worthHashing(stat, piece.delivery.source.size)).map(({ piece }) => piece);
   await hashSources(alike, way, signal);
   const hashed = alike.filter((piece) => piece.sha256 !== null);
   const digests = hashed.length === 0
@@ -41,12 +39,12 @@ async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal)
   const adopted: Adopted[] = [];
   const foundOf = new Map(hashed.map((piece, index) => [piece, digests[index] ?? null]));
 
-  for (const { piece, standing } of there) {
+  for (const { piece, stat } of there) {
     if (piece.outcome !== null) continue;
     const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
     const target = printable(targetOf(piece));
-    const decision = decideExisting({ target, standing, found: foundOf.get(piece) ?? null, sent }, way.destination.onConflict);
-    if (standing?.identity !== undefined && standing.identity === piece.delivery.source.identity) {
+    const decision = decideExisting({ target, stat, found: foundOf.get(piece) ?? null, sent }, way.destination.onConflict);
+    if (stat?.identity !== undefined && stat.identity === piece.delivery.source.identity) {
       giveUp(piece, itself(piece, way));
     } else if (decision.decision === "adopt") {
       adopted.push({ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) });
@@ -93,15 +91,15 @@ export async function adoptGone(pieces: readonly Piece[], way: Way, signal: Abor
 }
 
 async function adoptArrived(gone: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  const standings = await guarded(asking(way), signal, (end) => way.session.survey(gone.map(targetOf), end));
-  const alike = gone.filter((piece, index) => worthHashing(standings[index] ?? null, piece.delivery.source.size));
+  const stats = await guarded(asking(way), signal, (end) => way.session.survey(gone.map(targetOf), end));
+  const alike = gone.filter((piece, index) => worthHashing(stats[index] ?? null, piece.delivery.source.size));
   if (alike.length === 0) return;
   const digests = await guarded(hashing(alike, way), signal, (end) => way.session.digest(alike.map(targetOf), end));
   const { onConflict } = way.destination;
   const adopted = alike.flatMap((piece, index): Adopted[] => {
     const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
-    const standing = { bytes: sent.bytes, kind: "file" as const };
-    const decision = decideExisting({ target: targetOf(piece), standing, found: digests[index] ?? null, sent }, onConflict);
+    const stat = { bytes: sent.bytes, kind: "file" as const };
+    const decision = decideExisting({ target: targetOf(piece), stat, found: digests[index] ?? null, sent }, onConflict);
     if (decision.decision !== "adopt") return [];
     return [{ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) }];
   });

@@ -7,7 +7,7 @@
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { ConflictPolicy } from "../../domain/job.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { Standing } from "../../methods/method.ts";
+import type { Stat } from "../../methods/method.ts";
 
 /** What becomes of a delivery whose target may be taken. */
 export type Decision =
@@ -19,21 +19,21 @@ export type Decision =
 /** What stands at the target and, if it was worth hashing, its digest; `sent` is the source's. */
 export interface Existing {
   readonly target: string;
-  readonly standing: Standing | null;
+  readonly stat: Stat | null;
   readonly found: Digest | null;
   readonly sent: { readonly bytes: number; readonly sha256: string | null };
 }
 
 /** True where only a hash can tell whether the target is the file itself. */
-export function worthHashing(standing: Standing | null, bytes: number): boolean {
-  return standing !== null && standing.kind === "file" && standing.bytes === bytes;
+export function worthHashing(stat: Stat | null, bytes: number): boolean {
+  return stat !== null && stat.kind === "file" && stat.bytes === bytes;
 }
 
 /** `refuse` carries `exists` (a folder, or `on_conflict: fail`) or `skipped` (`on_conflict: skip`). */
 export function decideExisting(existing: Existing, policy: ConflictPolicy): Decision {
-  const { standing, found, sent, target } = existing;
-  if (standing === null) return { decision: "send" };
-  if (standing.kind === "folder") return refuse("exists", `a folder has the name "${target}"`);
+  const { stat, found, sent, target } = existing;
+  if (stat === null) return { decision: "send" };
+  if (stat.kind === "folder") return refuse("exists", `a folder has the name "${target}"`);
   if (found && sent.sha256 !== null && found.bytes === sent.bytes && found.sha256 === sent.sha256) {
     return { decision: "adopt", found };
   }

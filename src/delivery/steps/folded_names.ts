@@ -7,7 +7,7 @@
 import { Failure } from "../../domain/failure.ts";
 import { nameKey, otherSpellings } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Standing } from "../../methods/method.ts";
+import type { Stat } from "../../methods/method.ts";
 import { guarded } from "../guarded.ts";
 import { asking } from "./prove.ts";
 import { giveUp, open, type Piece, type Way } from "../way.ts";
@@ -15,15 +15,15 @@ import { giveUp, open, type Piece, type Way } from "../way.ts";
 /** A piece whose name is taken by other bytes. */
 export interface Taken {
   readonly piece: Piece;
-  readonly standing: Standing | null;
+  readonly stat: Stat | null;
 }
 
 /** Gives up those whose name leads to another delivered file there. Asks further only where one spelling leads to what another does. */
 export async function refuseNamesakes(taken: readonly Taken[], way: Way, signal: AbortSignal): Promise<void> {
   if (way.destination.onConflict !== "overwrite") return;
-  const files = taken.filter(({ piece, standing }) => piece.outcome === null && standing?.kind === "file");
-  const spelled = files.flatMap(({ piece, standing }) =>
-    otherSpellings(piece.delivery.target).map((other) => ({ piece, bytes: standing?.bytes, other }))
+  const files = taken.filter(({ piece, stat }) => piece.outcome === null && stat?.kind === "file");
+  const spelled = files.flatMap(({ piece, stat }) =>
+    otherSpellings(piece.delivery.target).map((other) => ({ piece, bytes: stat?.bytes, other }))
   );
   if (spelled.length === 0) return;
   const found = await guarded(asking(way), signal, (end) => way.session.survey(spelled.map(({ other }) => other), end));

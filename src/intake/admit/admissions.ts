@@ -148,7 +148,7 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
 
   function isUntouched(candidate: Candidate): boolean {
     const known = candidates.get(candidate.facts.path);
-    return known !== undefined && known.stirs === candidate.stirs && sameVersion(known.facts, candidate.facts);
+    return known !== undefined && known.touches === candidate.touches && sameVersion(known.facts, candidate.facts);
   }
 
   async function compare(candidate: Candidate, signal: AbortSignal): Promise<void> {

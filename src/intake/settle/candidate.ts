@@ -26,9 +26,9 @@ export interface Candidate {
   /** A close was told and no write after it. */
   readonly closed: boolean;
   /** Goes up with every hint of a change, so that a judgement made meanwhile is known to be out of date. */
-  readonly stirs: number;
+  readonly touches: number;
   /** How many of them had come by the last look. */
-  readonly seenStirs: number;
+  readonly seenTouches: number;
   /** Only its ctime differs from what the ledger knows: its content must be compared. */
   readonly recheck: boolean;
   readonly verdict?: Verdict;
@@ -39,7 +39,7 @@ export interface Candidate {
   readonly incomplete?: string;
   /** The bytes the file declares, remembered while it grows. */
   readonly declared: number | null;
-  readonly standing: Standing;
+  readonly state: CandidateState;
   /** What listeners were told of this version already, so that they are told once. */
   readonly told: string;
   /** The size that listeners were told last, and when. */
@@ -48,7 +48,7 @@ export interface Candidate {
 }
 
 /** What is said of a candidate, and when it is looked at again. */
-export type Standing =
+export type CandidateState =
   | { readonly is: "new" }
   | { readonly is: "waiting"; readonly reason: WaitReason; readonly again: number }
   /** Left alone until it changes. */
@@ -75,7 +75,7 @@ export interface Waiting {
 /** A look at a file: the candidate with the facts found now. */
 export function look(former: Candidate | undefined, facts: FileFacts, now: number, wall: number, recheck = false): Candidate {
   if (former !== undefined && sameVersion(former.facts, facts)) {
-    return { ...former, facts, lookedAt: now, looks: former.looks + 1, seenStirs: former.stirs, recheck };
+    return { ...former, facts, lookedAt: now, looks: former.looks + 1, seenTouches: former.touches, recheck };
   }
   return {
     facts,
@@ -86,12 +86,12 @@ export function look(former: Candidate | undefined, facts: FileFacts, now: numbe
     looks: 1,
     grew: former !== undefined && facts.identity === former.facts.identity && facts.size > former.facts.size,
     // A change without a hint: some were lost, and with them what came after the close.
-    closed: former !== undefined && former.closed && former.stirs !== former.seenStirs,
-    stirs: former?.stirs ?? 0,
-    seenStirs: former?.stirs ?? 0,
+    closed: former !== undefined && former.closed && former.touches !== former.seenTouches,
+    touches: former?.touches ?? 0,
+    seenTouches: former?.touches ?? 0,
     recheck,
     declared: former?.declared ?? null,
-    standing: { is: "new" },
+    state: { is: "new" },
     told: "",
     toldSize: former?.toldSize ?? facts.size,
     toldAt: former?.toldAt ?? now,
@@ -104,21 +104,19 @@ export function sameVersion(a: FileFacts, b: FileFacts): boolean {
 }
 
 /** A hint came for it: `close` says that no writer is left, everything else that there may be one. */
-export function stir(candidate: Candidate, closed: boolean): Candidate {
-  const standing = isParked(candidate) ? { is: "new" } as const : candidate.standing;
-  return { ...candidate, closed, standing, stirs: candidate.stirs + 1 };
+export function touch(candidate: Candidate, closed: boolean): Candidate {
+  const state = isParked(candidate) ? { is: "new" } as const : candidate.state;
+  return { ...candidate, closed, state, touches: candidate.touches + 1 };
 }
 
 /** Given up until something happens to it. */
-export function isParked({ standing }: Candidate): boolean {
-  return standing.is === "incomplete" || standing.is === "refused";
+export function isParked({ state }: Candidate): boolean {
+  return state.is === "incomplete" || state.is === "refused";
 }
 
 /** Whether what it was given up for may pass without any change of the file itself. */
-export function mayPass({ standing }: Candidate): boolean {
-  return standing.is === "refused"
-    ? standing.failure.next === "later"
-    : standing.is === "incomplete" && standing.reason === NO_MARKER;
+export function mayPass({ state }: Candidate): boolean {
+  return state.is === "refused" ? state.failure.next === "later" : state.is === "incomplete" && state.reason === NO_MARKER;
 }
 
 /** What is known of it, for {@linkcode settle}. `wall` is the wall clock, `local` whether all its writers are on this machine. */
@@ -142,19 +140,19 @@ export function observation(
 }
 
 /** The candidate as it is shown; null where there is nothing to show yet. */
-export function waitingOf({ facts, sinceWall, declared, standing }: Candidate): Waiting {
+export function waitingOf({ facts, sinceWall, declared, state }: Candidate): Waiting {
   const shown = { path: facts.path, size: facts.size, declared, since: sinceWall };
-  switch (standing.is) {
+  switch (state.is) {
     case "new":
       return { ...shown, reason: "quiet", detail: "", hint: "" };
     case "waiting":
-      return { ...shown, reason: standing.reason, detail: "", hint: "" };
+      return { ...shown, reason: state.reason, detail: "", hint: "" };
     case "incomplete":
-      return { ...shown, reason: "incomplete", detail: standing.reason, hint: INCOMPLETE_HINT };
+      return { ...shown, reason: "incomplete", detail: state.reason, hint: INCOMPLETE_HINT };
     case "refused":
-      return { ...shown, reason: "refused", detail: standing.failure.message, hint: standing.failure.hint };
+      return { ...shown, reason: "refused", detail: state.failure.message, hint: state.failure.hint };
     default:
-      return standing satisfies never;
+      return state satisfies never;
   }
 }
 

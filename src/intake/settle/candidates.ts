@@ -4,7 +4,7 @@
  * @module
  */
 import type { FileFacts } from "../../domain/source_file.ts";
-import { type Candidate, isParked, look, sameVersion, stir, type Waiting, waitingOf } from "./candidate.ts";
+import { type Candidate, isParked, look, sameVersion, touch, type Waiting, waitingOf } from "./candidate.ts";
 
 /** By path, relative to the watched folder with `/`. Times by the monotonic clock, milliseconds, but for `wall`. */
 export interface Candidates {
@@ -12,7 +12,7 @@ export interface Candidates {
   /** Notes a look; returns the candidate with whether it is met for the first time. */
   look(facts: FileFacts, now: number, wall: number, recheck: boolean): { candidate: Candidate; first: boolean };
   /** Notes a hint; one for a file that is no candidate is kept in mind for the next look at it. */
-  stir(path: string, closed: boolean): void;
+  touch(path: string, closed: boolean): void;
   /** Whether it is a candidate, or a hint for it is kept in mind. */
   isHeardOf(path: string): boolean;
   /** Notes what was found out of a candidate, unless it changed, was hinted at or went away meanwhile. */
@@ -42,21 +42,23 @@ export function candidates(): Candidates {
       const met = look(former, facts, now, wall, recheck);
       const hinted = closes.get(facts.path);
       // The hint came before this look.
-      const candidate = former === undefined && hinted !== undefined ? { ...stir(met, hinted), seenStirs: met.stirs + 1 } : met;
+      const candidate = former === undefined && hinted !== undefined
+        ? { ...touch(met, hinted), seenTouches: met.touches + 1 }
+        : met;
       closes.delete(facts.path);
       all.set(facts.path, candidate);
       return { candidate, first: former === undefined };
     },
-    stir(path, closed) {
+    touch(path, closed) {
       const candidate = all.get(path);
       if (candidate === undefined) closes.set(path, closed);
-      else all.set(path, stir(candidate, closed));
+      else all.set(path, touch(candidate, closed));
     },
     isHeardOf: (path) => all.has(path) || closes.has(path),
     put(candidate) {
       const now = all.get(candidate.facts.path);
-      if (now?.stirs !== candidate.stirs || !sameVersion(now.facts, candidate.facts)) return;
-      all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt, seenStirs: now.seenStirs });
+      if (now?.touches !== candidate.touches || !sameVersion(now.facts, candidate.facts)) return;
+      all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt, seenTouches: now.seenTouches });
     },
     forget(path) {
       all.delete(path);
@@ -64,13 +66,13 @@ export function candidates(): Candidates {
     },
     due(now) {
       const due: string[] = [];
-      for (const [path, { standing }] of all) if (standing.is === "waiting" && standing.again <= now) due.push(path);
+      for (const [path, { state }] of all) if (state.is === "waiting" && state.again <= now) due.push(path);
       return due;
     },
     nextDue(except) {
       let next = Infinity;
-      for (const [path, { standing }] of all) {
-        if (standing.is === "waiting" && standing.again < next && !except(path)) next = standing.again;
+      for (const [path, { state }] of all) {
+        if (state.is === "waiting" && state.again < next && !except(path)) next = state.again;
       }
       return next;
     },

@@ -59,7 +59,7 @@ export function judgeOf(tools: JudgeTools): Judge {
   const { admitAll, compare } = admissions(tools, { absolute, refuse });
   // Whole files are read for a mere ctime: one at a time, beside everything else.
   const comparing = oneByOne(async (candidate: Candidate, signal) => {
-    await compare(candidate, signal).finally(() => putDown(candidate.facts.path, candidate.stirs, FAILED_AGAIN_MS));
+    await compare(candidate, signal).finally(() => putDown(candidate.facts.path, candidate.touches, FAILED_AGAIN_MS));
   }, tools.onError);
 
   function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; known: string[] } {
@@ -85,7 +85,7 @@ export function judgeOf(tools: JudgeTools): Judge {
     if (!isParked(candidate)) return true;
     if (!retry || !mayPass(candidate)) return false;
     const { verdict: _, ...again } = candidate;
-    candidates.put({ ...again, standing: { is: "new" } });
+    candidates.put({ ...again, state: { is: "new" } });
     return true;
   }
 
@@ -119,7 +119,7 @@ export function judgeOf(tools: JudgeTools): Judge {
 
   async function judge(paths: readonly string[], signal: AbortSignal): Promise<number> {
     const mine = paths.filter((path) => !inHand.has(path));
-    const stirs = new Map(mine.map((path) => [path, candidates.get(path)?.stirs]));
+    const touches = new Map(mine.map((path) => [path, candidates.get(path)?.touches]));
     mine.forEach((path) => inHand.add(path));
     let againMs = FAILED_AGAIN_MS;
     const later = new Set<string>();
@@ -133,15 +133,15 @@ export function judgeOf(tools: JudgeTools): Judge {
       againMs = 0;
       return admitted;
     } finally {
-      for (const path of mine) if (!later.has(path)) putDown(path, stirs.get(path), againMs);
+      for (const path of mine) if (!later.has(path)) putDown(path, touches.get(path), againMs);
     }
   }
 
-  function putDown(path: string, stirs: number | undefined, againMs: number): void {
+  function putDown(path: string, touches: number | undefined, againMs: number): void {
     inHand.delete(path);
     const candidate = candidates.get(path);
     // Something happened while we thought: think again at once. And nothing may stay without a next look.
-    if (candidate && (candidate.stirs !== stirs || candidate.standing.is === "new")) lookAgain(candidate, againMs);
+    if (candidate && (candidate.touches !== touches || candidate.state.is === "new")) lookAgain(candidate, againMs);
   }
 
   /** Returns the candidates that are finished; puts into `later` those that keep us waiting. */
@@ -171,10 +171,10 @@ export function judgeOf(tools: JudgeTools): Judge {
     later: Set<string>,
     signal: AbortSignal,
   ): Promise<T | null> {
-    const stirs = candidates.get(path)?.stirs;
+    const touches = candidates.get(path)?.touches;
     if (COSTLY.test(path) || await patient.isDone(going)) return await going;
     later.add(path);
-    going.catch((error) => signal.aborted || tools.onError(error)).finally(() => putDown(path, stirs, 0));
+    going.catch((error) => signal.aborted || tools.onError(error)).finally(() => putDown(path, touches, 0));
     return null;
   }
 
@@ -199,7 +199,7 @@ export function judgeOf(tools: JudgeTools): Judge {
         if (settlement.ask === "writer") return "ask writer";
         candidate = await lookInto(candidate, settlement.ask, absolute(path), tools, signal);
         const now = candidates.get(path);
-        if (now === undefined || now.stirs !== start.stirs || !sameVersion(now.facts, start.facts)) return null;
+        if (now === undefined || now.touches !== start.touches || !sameVersion(now.facts, start.facts)) return null;
         candidates.put(candidate);
       }
     } catch (error) {
@@ -233,7 +233,7 @@ export function judgeOf(tools: JudgeTools): Judge {
         return null;
       case "incomplete":
         if (candidate.told !== "incomplete") tell({ type: "incomplete", job: job.name, path, reason: settlement.reason });
-        candidates.put({ ...candidate, told: "incomplete", standing: settlement });
+        candidates.put({ ...candidate, told: "incomplete", state: settlement });
         return null;
       case "corrupt":
         refuse(candidate, corrupt(path, settlement.reason));
@@ -249,18 +249,18 @@ export function judgeOf(tools: JudgeTools): Judge {
     const tells = size !== candidate.toldSize && now - candidate.toldAt >= TELL_EVERY_MS;
     if (tells) tell({ type: "growing", job: job.name, path, size, declared });
     const told = tells ? { toldSize: size, toldAt: now } : {};
-    candidates.put({ ...candidate, ...told, standing: { is: "waiting", reason, again: now + againMs } });
+    candidates.put({ ...candidate, ...told, state: { is: "waiting", reason, again: now + againMs } });
   }
 
   function lookAgain(candidate: Candidate, againMs: number): void {
-    const reason = candidate.standing.is === "waiting" ? candidate.standing.reason : "quiet";
-    candidates.put({ ...candidate, standing: { is: "waiting", reason, again: system.monotonic() + againMs } });
+    const reason = candidate.state.is === "waiting" ? candidate.state.reason : "quiet";
+    candidates.put({ ...candidate, state: { is: "waiting", reason, again: system.monotonic() + againMs } });
   }
 
   function refuse(candidate: Candidate, failure: FailureRecord): void {
     const told = `refused: ${failure.code}`;
     if (candidate.told !== told) tell({ type: "refused", job: job.name, path: candidate.facts.path, failure });
-    candidates.put({ ...candidate, told, standing: { is: "refused", failure } });
+    candidates.put({ ...candidate, told, state: { is: "refused", failure } });
   }
 
   function hasMarker({ path, mtimeMs }: FileFacts): Promise<boolean> {

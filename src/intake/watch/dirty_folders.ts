@@ -7,14 +7,14 @@
  */
 
 /** How a name was stirred. */
-export type Stir = "create" | "write" | "close" | "remove" | "rename" | "chmod";
+export type Touch = "create" | "write" | "close" | "remove" | "rename" | "chmod";
 
 /** What is to be done in one folder now. */
 export interface FolderWork {
   /** Relative to the watched folder with `/`; empty for that folder itself. */
   readonly folder: string;
   /** Names that were hinted at since the last look, with what happened to each. */
-  readonly names: ReadonlyMap<string, ReadonlySet<Stir>>;
+  readonly names: ReadonlyMap<string, ReadonlySet<Touch>>;
   /** List the whole folder. */
   readonly whole: boolean;
   /** Descend into its folders too: it is new, and what was made in it before gave no hint. */
@@ -22,7 +22,7 @@ export interface FolderWork {
 }
 
 interface Dirt {
-  names: Map<string, Set<Stir>>;
+  names: Map<string, Set<Touch>>;
   namesDue: number;
   wholeDue: number;
   deep: boolean;
@@ -33,7 +33,7 @@ interface Dirt {
 /** Folders relative to the watched one with `/`; times by the monotonic clock, milliseconds. */
 export interface DirtyFolders {
   /** Something happened to a name in a folder. */
-  stir(folder: string, name: string, how: Stir, now: number): void;
+  touch(folder: string, name: string, how: Touch, now: number): void;
   /** The whole folder must be listed, after `afterMs`; `deep`: with all that is below. */
   list(folder: string, now: number, afterMs: number, deep: boolean): void;
   /** The listing of a folder took this long. */
@@ -60,12 +60,12 @@ export function dirtyFolders(debounceMs: number): DirtyFolders {
   };
 
   return {
-    stir(folder, name, how, now) {
+    touch(folder, name, how, now) {
       const found = of(folder);
-      const stirs = found.names.get(name) ?? new Set();
+      const touches = found.names.get(name) ?? new Set();
       // In the order they came: only a close that nothing followed says that the writer is gone.
-      stirs.delete(how);
-      found.names.set(name, stirs.add(how));
+      touches.delete(how);
+      found.names.set(name, touches.add(how));
       found.namesDue = Math.min(found.namesDue, now + DELAY_MS[how]);
       if (found.wholeDue === Infinity) {
         const distance = Math.max(debounceMs, LISTING_SHARE * found.listCostMs);
@@ -110,6 +110,6 @@ export function dirtyFolders(debounceMs: number): DirtyFolders {
 }
 
 /** A close may mean that a file is finished; while it is written there is nothing to win by looking often. */
-const DELAY_MS: Readonly<Record<Stir, number>> = { close: 1, rename: 1, create: 15, remove: 15, chmod: 100, write: 100 };
+const DELAY_MS: Readonly<Record<Touch, number>> = { close: 1, rename: 1, create: 15, remove: 15, chmod: 100, write: 100 };
 /** Listing a folder may take one part in this many of the time. */
 const LISTING_SHARE = 50;

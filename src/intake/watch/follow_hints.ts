@@ -10,7 +10,7 @@ import type { FileFacts } from "../../domain/source_file.ts";
 import type { Tell } from "../../domain/transfer_event.ts";
 import type { PathFacts, System, WatchHint } from "../../system/system.ts";
 import type { Candidates } from "../settle/candidates.ts";
-import type { DirtyFolders, FolderWork, Stir } from "./dirty_folders.ts";
+import type { DirtyFolders, FolderWork, Touch } from "./dirty_folders.ts";
 import { inBatches } from "../../async/in_batches.ts";
 import type { Judge } from "../settle/judge.ts";
 import { isMarker, markersOf } from "../settle/marker.ts";
@@ -48,7 +48,7 @@ export function hintFollower(tools: HintTools): HintFollower {
   const closes = recentCloses();
 
   function note(kind: WatchHint["kind"], paths: readonly string[]): boolean {
-    const how: Stir = kind === "other" ? "write" : kind;
+    const how: Touch = kind === "other" ? "write" : kind;
     const now = system.monotonic();
     const carried = closes.note(kind, paths);
     let inside = true;
@@ -57,8 +57,8 @@ export function hintFollower(tools: HintTools): HintFollower {
       if (path === null) inside = false;
       if (path === null || path === "" || !patterns.enters(folderOf(path))) continue;
       // At once, so that a judgement under way notices.
-      if (patterns.wants(path)) candidates.stir(path, how === "close" || each === carried);
-      dirty.stir(folderOf(path), lastPart(path), how, now);
+      if (patterns.wants(path)) candidates.touch(path, how === "close" || each === carried);
+      dirty.touch(folderOf(path), lastPart(path), how, now);
     }
     return inside;
   }
@@ -76,12 +76,14 @@ export function hintFollower(tools: HintTools): HintFollower {
     const found: FileFacts[] = [];
     const marked: string[] = [];
     const folders: string[] = [];
-    await inBatches([...names], LOOKS_AT_ONCE, signal, async ([name, stirs]) => {
+    await inBatches([...names], LOOKS_AT_ONCE, signal, async ([name, touches]) => {
       const path = pathIn(folder, name);
       const facts = await factsOf(path);
       if (facts === undefined) return;
-      if (facts === null) return vanished(path, stirs);
-      if (facts.kind === "folder" && patterns.enters(path) && (stirs.has("create") || stirs.has("rename"))) folders.push(path);
+      if (facts === null) return vanished(path, touches);
+      if (facts.kind === "folder" && patterns.enters(path) && (touches.has("create") || touches.has("rename"))) {
+        folders.push(path);
+      }
       if (facts.kind !== "file") return;
       if (patterns.wants(path)) found.push({ path, ...facts });
       if (job.completeness !== "marker" || !isMarker(name, job.marker)) return;
@@ -89,8 +91,8 @@ export function hintFollower(tools: HintTools): HintFollower {
       for (const waiting of markedBy(path)) marked.push(waiting);
     });
     const news = (path: string) => {
-      const stirs = names.get(lastPart(path));
-      return stirs?.has("create") || stirs?.has("rename") ? "created" : "changed";
+      const touches = names.get(lastPart(path));
+      return touches?.has("create") || touches?.has("rename") ? "created" : "changed";
     };
     const { open, known } = judge.meet(found, { news });
     // Heard of after its bytes may have been read. Only Linux tells of closes, the others of writes alone.
@@ -156,13 +158,13 @@ export function hintFollower(tools: HintTools): HintFollower {
   }
 
   function gone(folder: string, names: FolderWork["names"]): void {
-    for (const [name, stirs] of names) vanished(pathIn(folder, name), stirs);
+    for (const [name, touches] of names) vanished(pathIn(folder, name), touches);
   }
 
-  function vanished(path: string, stirs: ReadonlySet<Stir>): void {
+  function vanished(path: string, touches: ReadonlySet<Touch>): void {
     candidates.forget(path);
-    const told = (stirs.has("remove") && job.watchEvents.includes("remove")) ||
-      (stirs.has("rename") && job.watchEvents.includes("rename"));
+    const told = (touches.has("remove") && job.watchEvents.includes("remove")) ||
+      (touches.has("rename") && job.watchEvents.includes("rename"));
     if (told && patterns.wants(path)) tell({ type: "removed", job: job.name, path });
   }
 

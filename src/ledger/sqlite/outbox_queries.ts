@@ -14,7 +14,7 @@ import { NO_TROUBLE, SUPERSEDED } from "../superseded.ts";
 
 type Outbox = Pick<
   Ledger,
-  "claim" | "inFlight" | "record" | "parts" | "rememberHash" | "hashOf" | "nextDue" | "hurry" | "requeue"
+  "claim" | "inFlight" | "record" | "parts" | "rememberHash" | "hashOf" | "nextDue" | "makeDue" | "requeue"
 >;
 
 /** Every change is one transaction, durable on return. */
@@ -108,7 +108,7 @@ export function outboxQueries(db: Database): Outbox {
     });
   }
 
-  function hurry(job: string, destination: string): void {
+  function makeDue(job: string, destination: string): void {
     db.transaction(() =>
       db.run(
         "UPDATE deliveries SET retry_at = 0 WHERE job = ? AND destination = ? AND state = 'deferred' AND retry_at > 0",
@@ -135,7 +135,7 @@ export function outboxQueries(db: Database): Outbox {
     return db.get(NEWER, id) !== undefined;
   }
 
-  return { claim, inFlight, record, parts, rememberHash, hashOf, nextDue, hurry, requeue };
+  return { claim, inFlight, record, parts, rememberHash, hashOf, nextDue, makeDue, requeue };
 }
 
 /** As many as the request allows; the first whatever its size. */

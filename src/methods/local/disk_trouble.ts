@@ -21,8 +21,8 @@ export async function diskTrouble(
   const write = `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || { rm -f ${probe}; exit 92; }\nrm -f ${probe}`;
   try {
     await side.inBase("write below the base path", write, signal);
-    const standing = await side.survey(parcels.map(({ parcel }) => parcel.staged), signal);
-    const missing = parcels.map(({ parcel }, index) => parcel.source.size - (standing[index]?.bytes ?? 0));
+    const stat = await side.survey(parcels.map(({ parcel }) => parcel.staged), signal);
+    const missing = parcels.map(({ parcel }, index) => parcel.source.size - (stat[index]?.bytes ?? 0));
     const { freeBytes } = await side.look(signal);
     if (freeBytes === null || freeBytes >= Math.max(0, ...missing)) return told;
     const full = meaningOf("No space left on device");

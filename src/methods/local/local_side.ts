@@ -182,14 +182,14 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     },
     survey: (paths) =>
       atMost(LOOKS_AT_ONCE, paths, async (relative) => {
-        const facts = await standing(path(relative), system);
+        const facts = await stat(path(relative), system);
         if (facts === null) return null;
         const kind = facts.kind === "symlink" ? "other" : facts.kind;
         return { bytes: facts.size, kind, ...(facts.identity === "" ? {} : { identity: facts.identity }) };
       }),
     digest: async (paths, signal) => {
       const files = paths.map((relative) => ({ relative, file: path(relative) }));
-      const found = await atMost(LOOKS_AT_ONCE, files, ({ file }) => standing(file, system));
+      const found = await atMost(LOOKS_AT_ONCE, files, ({ file }) => stat(file, system));
       const digests: (Digest | null)[] = paths.map(() => null);
       const numbers = [...paths.keys()].filter((index) => found[index]?.kind === "file");
       const isSmall = (index: number) => (found[index]?.size ?? 0) < SMALL_BYTES;
@@ -264,7 +264,7 @@ function byTarget(items: readonly Publication[]): number[][] {
 }
 
 /** What a path leads to; a symlink that leads nowhere as itself; null where there is, or can be, nothing. */
-async function standing(path: string, system: Pick<Files, "facts" | "followedFacts">): Promise<PathFacts | null> {
+async function stat(path: string, system: Pick<Files, "facts" | "followedFacts">): Promise<PathFacts | null> {
   try {
     return await system.followedFacts(path) ?? await system.facts(path);
   } catch (error) {

@@ -124,9 +124,9 @@ async function lookAgain(
   const known = parcels.map(() => 0);
   try {
     for (await system.sleep(LOOK_MS, signal); !signal.aborted; await system.sleep(LOOK_MS, signal)) {
-      const standing = await side.survey(paths, signal);
+      const stat = await side.survey(paths, signal);
       parcels.forEach(({ parcel, name }, index) => {
-        const bytes = Math.min(standing[index]?.bytes ?? 0, parcel.source.size);
+        const bytes = Math.min(stat[index]?.bytes ?? 0, parcel.source.size);
         if (bytes > known[index]!) onBytes(name, known[index] = bytes);
       });
     }

@@ -112,12 +112,12 @@ export function sftpPut(
     const said = printable(errors.split("\n").at(-1) ?? "").slice(0, 300);
     const fault = await sourceFault(parcel.source.absolutePath, false, system, signal);
     if (fault) return { put: false, failure: failureRecord(fault) };
-    const standing = (await side.survey([parcel.staged], signal))[0] ?? null;
-    if (standing?.kind === "file" && standing.bytes === parcel.source.size) {
+    const stat = (await side.survey([parcel.staged], signal))[0] ?? null;
+    if (stat?.kind === "file" && stat.bytes === parcel.source.size) {
       tell("debug", `sftp on "${printable(parcel.source.path)}", which is whole at ${destination.name}: ${said}`);
       return { put: true };
     }
-    const failure = await blame(parcel, errors, said, standing?.bytes ?? 0, signal);
+    const failure = await blame(parcel, errors, said, stat?.bytes ?? 0, signal);
     // A hold is the destination's, not this file's.
     if (failure.next === "hold") throw failure;
     return { put: false, failure: failureRecord(failure) };

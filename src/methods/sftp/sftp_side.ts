@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { atMost } from "../../async/at_most.ts";
-import type { MethodContext, Session, Standing } from "../method.ts";
+import type { MethodContext, Session, Stat } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import type { Reply } from "./sftp_channel.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
@@ -117,7 +117,7 @@ export async function openSftpSide(
     return freeBytes((await one(sftpCommand("df", base), signal)).output);
   }
 
-  async function survey(paths: readonly string[], signal: AbortSignal): Promise<(Standing | null)[]> {
+  async function survey(paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
     const replies = await channels.run(paths.map((relative) => sftpCommand("ls -ln", path(relative))), signal);
     return paths.map((relative, index) => {
       const found = understood(path(relative), replies[index]!);

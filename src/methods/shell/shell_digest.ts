@@ -9,7 +9,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
 import type { RunInBase } from "./run_in_base.ts";
-import { isPlain, lookScript, standings } from "./shell_survey.ts";
+import { isPlain, lookScript, stats } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** Makes `Session.digest`. One round: each shell looks at its share of the files and hashes them. */
@@ -22,10 +22,10 @@ export function shellDigest(inBase: RunInBase, tools: ShellTools) {
       const script = `${lookScript(mine, tools)}echo ${DONE}\n${hashScript(mine, tools.hash)}`;
       const output = await inBase("hash files at the destination", script, signal);
       const border = output.indexOf(`${DONE}\n`);
-      const standing = standings(output.slice(0, border), mine, tools);
+      const stat = stats(output.slice(0, border), mine, tools);
       const hashes = fromHashes(output.slice(border), mine);
       share.forEach((index, at) => {
-        const found = standing[at];
+        const found = stat[at];
         if (found?.kind !== "file") return;
         const sha256 = hashes[at];
         if (!sha256) throw unreadable(mine[at]!);

@@ -113,9 +113,9 @@ async function put(
       for (const { parcel, index } of lot.parcels) onBytes(index, parcel.source.size);
       continue;
     }
-    const standing = await side.survey(lot.parcels.map(({ parcel }) => parcel.staged), signal);
+    const stat = await side.survey(lot.parcels.map(({ parcel }) => parcel.staged), signal);
     for (const [at, { parcel, index, name }] of lot.parcels.entries()) {
-      const found = standing[at] ?? null;
+      const found = stat[at] ?? null;
       const said = complaints.get(name);
       if (said === undefined && found?.kind === "file" && found.bytes === parcel.source.size) {
         onBytes(index, found.bytes);

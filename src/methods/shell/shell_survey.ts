@@ -5,7 +5,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Standing } from "../method.ts";
+import type { Stat } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import { shellWords, wordGroups } from "./shell_quote.ts";
 import type { RunInBase } from "./run_in_base.ts";
@@ -13,23 +13,23 @@ import type { ShellTools } from "./shell_tools.ts";
 
 /** Makes `Session.survey`. Symlinks are followed; one that leads nowhere is `other`. */
 export function shellSurvey(inBase: RunInBase, tools: ShellTools) {
-  return async (paths: readonly string[], signal: AbortSignal): Promise<(Standing | null)[]> => {
+  return async (paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> => {
     if (paths.length === 0) return [];
     const output = await inBase("look at files at the destination", lookScript(paths, tools), signal);
-    return standings(output, paths, tools);
+    return stats(output, paths, tools);
   };
 }
 
-/** Looks at the paths; what it prints is for {@linkcode standings}. */
+/** Looks at the paths; what it prints is for {@linkcode stats}. */
 export function lookScript(paths: readonly string[], tools: ShellTools): string {
   return tools.perl ? `${nulList(paths)} | perl -e ${LOOK}\n` : statScript(paths, tools);
 }
 
 /** What the look showed, in the order of the paths. @throws {Failure} where one could not be looked at. */
-export function standings(output: string, paths: readonly string[], tools: ShellTools): (Standing | null)[] {
+export function stats(output: string, paths: readonly string[], tools: ShellTools): (Stat | null)[] {
   if (!tools.perl) return fromStat(output, paths, tools.statRadix);
   const lines = output.split("\n");
-  return paths.map((path, index) => standingOf(lines[index] ?? "? no answer", path));
+  return paths.map((path, index) => statOf(lines[index] ?? "? no answer", path));
 }
 
 /** Prints the words with a NUL behind each, by a shell that may limit the length of a command line. */
@@ -47,7 +47,7 @@ export function isPlain(name: string): boolean {
 const LOOK =
   `'binmode STDIN; $/="\\0"; while (defined($_ = <STDIN>)) { chomp; my @s = stat; @s = lstat unless @s; printf "%s\\n", @s ? sprintf("%o %s", $s[2], $s[7]) : $!{ENOENT} || $!{ENOTDIR} || $!{ENAMETOOLONG} || $!{ELOOP} || $!{EINVAL} || $!{EILSEQ} ? "-" : "? $!" }'`;
 
-function standingOf(line: string, path: string): Standing | null {
+function statOf(line: string, path: string): Stat | null {
   if (line === "-") return null;
   if (line.startsWith("?")) {
     const meaning = meaningOf(line);
@@ -56,10 +56,10 @@ function standingOf(line: string, path: string): Standing | null {
     });
   }
   const [mode = "", bytes = ""] = line.split(" ");
-  return standing(parseInt(mode, 8), Number(bytes));
+  return stat(parseInt(mode, 8), Number(bytes));
 }
 
-function standing(mode: number, bytes: number): Standing {
+function stat(mode: number, bytes: number): Stat {
   const type = mode & 0o170000;
   return { bytes, kind: type === 0o100000 ? "file" : type === 0o040000 ? "folder" : "other" };
 }
@@ -84,11 +84,11 @@ function statScript(paths: readonly string[], { stat, statRadix }: ShellTools): 
   return `${lines.join("")}:\n`;
 }
 
-function fromStat(output: string, paths: readonly string[], radix: 16 | 8): (Standing | null)[] {
-  const found = new Map<string, Standing>();
+function fromStat(output: string, paths: readonly string[], radix: 16 | 8): (Stat | null)[] {
+  const found = new Map<string, Stat>();
   for (const line of output.split("\n")) {
     const parts = /^([0-9a-f]+) (\d+) (.*)$/.exec(line);
-    if (parts) found.set(parts[3]!, standing(parseInt(parts[1]!, radix), Number(parts[2])));
+    if (parts) found.set(parts[3]!, stat(parseInt(parts[1]!, radix), Number(parts[2])));
   }
   return paths.map((path, index) => found.get(isPlain(path) ? `./${path}` : String(index)) ?? null);
 }

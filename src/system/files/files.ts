@@ -6,9 +6,9 @@
 import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
 import { reasonOf } from "../../domain/names/reason.ts";
-import { createApart } from "./apart.ts";
+import { createBulkheads } from "./bulkheads.ts";
 import { copy } from "./copy.ts";
-import { createCrowd, SHORT_BYTES } from "./crowd.ts";
+import { createBatching, SHORT_BYTES } from "./batching.ts";
 import { hash } from "./hash.ts";
 import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./not_utf8.ts";
@@ -18,26 +18,26 @@ import type { Files, FileWriter, PathFacts } from "../system.ts";
 import { walk } from "./walk.ts";
 import { writeText } from "./write_text.ts";
 
-const crowd = createCrowd();
-const { keepApart, run: at } = createApart();
+const batching = createBatching();
+const { setBulkheads, run: at } = createBulkheads();
 
 /** One for the process: all callers share its Worker and its threads. */
 export const files: Files = {
-  keepApart,
-  facts: (path) => crowd.facts(path, () => at(path, () => orNull(Deno.lstat(path).then(pathFacts)))),
-  followedFacts: (path) => crowd.followedFacts(path, () => at(path, () => orNull(Deno.stat(path).then(pathFacts)))),
+  setBulkheads,
+  facts: (path) => batching.facts(path, () => at(path, () => orNull(Deno.lstat(path).then(pathFacts)))),
+  followedFacts: (path) => batching.followedFacts(path, () => at(path, () => orNull(Deno.stat(path).then(pathFacts)))),
   realPath: (path) => at(path, () => orNull(Deno.realPath(path))),
   list: (folder) => list(folder),
   walk,
   read: (path, offset, length) => {
     const alone = () => at(path, () => read(path, offset, length));
-    return length > SHORT_BYTES ? alone() : crowd.read(path, offset, length, alone);
+    return length > SHORT_BYTES ? alone() : batching.read(path, offset, length, alone);
   },
   hash: async (path, signal, onBytes) => {
     signal.throwIfAborted();
     const alone = () => at(path, () => hash(path, signal, onBytes));
     if (onBytes !== undefined) return await alone();
-    const digest = await crowd.hash(path, alone);
+    const digest = await batching.hash(path, alone);
     signal.throwIfAborted();
     return digest;
   },

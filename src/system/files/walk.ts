@@ -25,7 +25,7 @@ export async function* walk(root: string, options: WalkOptions, signal: AbortSig
   const badNames = options.foldersNamed === undefined ? findBadNames(root, options, stop.signal) : Promise.resolve([]);
   // Awaited below: until then, its rejection is not unseen.
   badNames.catch(() => undefined);
-  const worker = new Worker(workerUrl("walk_worker"), { type: "module", name: "walk" });
+  const worker = new Worker(workerUrl("walk_worker", import.meta.url), { type: "module", name: "walk" });
   const ask = (request: WalkRequest) => worker.postMessage(request);
   try {
     worker.onmessage = ({ data }: MessageEvent<WalkAnswer>) => answers.push(data);

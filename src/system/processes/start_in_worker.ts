@@ -45,7 +45,7 @@ interface Host {
 }
 
 function startHost(ended: () => void): Host {
-  const worker = new Worker(workerUrl("start_worker"), { type: "module", name: "programs" });
+  const worker = new Worker(workerUrl("start_worker", import.meta.url), { type: "module", name: "programs" });
   const listeners = new Map<number, Listener>();
   let count = 0;
   let broken: string | null = null;

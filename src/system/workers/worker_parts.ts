@@ -12,10 +12,10 @@ export interface ThrownThere {
 }
 
 /**
- * Where a Worker's module is: beside this one when run from source; when bundled, beside the bundle, as `<name>.js`
+ * Where a Worker's module is: from source, beside the module that starts it (`here` is its URL); when bundled, beside the bundle, as `<name>.js`
  * (the build bundles each Worker by itself and embeds it).
  */
-export function workerUrl(name: string, here: string = import.meta.url): string {
+export function workerUrl(name: string, here: string): string {
   return new URL(`./${name}${here.endsWith(".ts") ? ".ts" : ".js"}`, here).href;
 }
 

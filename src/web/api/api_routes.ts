@@ -63,7 +63,7 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
   app.get("/api/trouble", (c) => {
     const failed = ledger.counts().failed;
     const rows = failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST_TROUBLE });
-    const items = troubleOf(source.jobs(), source.destinations(), rows, source.live().strays);
+    const items = troubleOf(source.jobs(), source.destinations(), rows, source.live().orphans);
     const list: TroubleList = { items: items.slice(0, MOST_TROUBLE), count: items.length + failed - rows.length };
     return c.json(list);
   });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context, Hono } from "hono";
-import type { Try } from "../auth/door.ts";
+import type { Try } from "../auth/authentication.ts";
 import { loginPage } from "../auth/login_page.ts";
 import type { PageFiles } from "./page_files.ts";
 import type { WebEnv } from "./refusal.ts";

@@ -10,7 +10,7 @@ import { isLoopback, isOwnHost, isOwnPage, type OwnAddress } from "../auth/acces
 import { actionRoutes } from "../api/action_routes.ts";
 import { ANSWER_HEADERS } from "./answer_headers.ts";
 import { apiRoutes, type ApiTools } from "../api/api_routes.ts";
-import type { Door } from "../auth/door.ts";
+import type { Authentication } from "../auth/authentication.ts";
 import { liveRoute, type LiveTools } from "../live/live_route.ts";
 import { loginRoutes } from "../auth/login_routes.ts";
 import { openRoutes, type OpenTools } from "./open_routes.ts";
@@ -24,7 +24,7 @@ type Parts = Omit<ApiTools & LiveTools & PreviewTools & OpenTools, "system">;
 /** What all routes together need. */
 export interface WebTools extends Parts {
   readonly system: ApiTools["system"] & LiveTools["system"] & PreviewTools["system"];
-  readonly door: Door;
+  readonly auth: Authentication;
   readonly own: OwnAddress;
   readonly files: PageFiles;
 }
@@ -37,7 +37,7 @@ const LOGIN = "Open the page with: image-transfer open. Scripts send the token: 
 
 /** Answers requests, once `env.peer` tells where they come from; what carries a foreign Host gets 421, a foreign Origin 403. */
 export function webApp(tools: WebTools): Hono<WebEnv> {
-  const { door, own, onError } = tools;
+  const { auth, own, onError } = tools;
   const app = new Hono<WebEnv>();
 
   app.use(async (c, next) => {
@@ -52,10 +52,10 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
   });
   app.use(bodyLimit({ maxSize: MAX_BODY, onError: (c) => refusal(c, 413, "configuration", "The request is too large") }));
 
-  openRoutes(app, tools, (c) => isLoopback(c.env.peer) || door.knows(c.req.raw, c.env.peer).in);
-  loginRoutes(app, door);
+  openRoutes(app, tools, (c) => isLoopback(c.env.peer) || auth.knows(c.req.raw, c.env.peer).in);
+  loginRoutes(app, auth);
   app.use("/api/*", async (c, next) => {
-    const known = door.knows(c.req.raw, c.env.peer);
+    const known = auth.knows(c.req.raw, c.env.peer);
     if (known.in) return await next();
     if (known.waitMs > 0) {
       c.header("retry-after", String(Math.ceil(known.waitMs / 1000)));
@@ -67,7 +67,7 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
   actionRoutes(app, tools.source);
   apiRoutes(app, tools);
   previewRoutes(app, tools);
-  pageRoutes(app, tools.files, (c) => door.knows(c.req.raw, c.env.peer));
+  pageRoutes(app, tools.files, (c) => auth.knows(c.req.raw, c.env.peer));
 
   app.notFound((c) => refusal(c, 404, "configuration", "Not found"));
   app.onError((error, c) => {

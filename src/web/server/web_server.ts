@@ -7,7 +7,7 @@ import type { WebSettings } from "../../domain/settings.ts";
 import type { System } from "../../system/system.ts";
 import { isLoopback } from "../auth/access.ts";
 import type { Opening } from "../../reports/daemon_control.ts";
-import { makeDoor } from "../auth/door.ts";
+import { authentication } from "../auth/authentication.ts";
 import { readTls } from "./listen_failure.ts";
 import { liveHub } from "../live/live_hub.ts";
 import { nightReports } from "../../reports/night_report.ts";
@@ -61,10 +61,10 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
   const { system, source, onError } = tools;
   const access = await openAccess(tools.stateDirectory, settings.token, system);
   const tls = await readTls(settings, system);
-  const door = makeDoor(access, tls !== null, () => system.now());
+  const auth = authentication(access, tls !== null, () => system.now());
   const app = webApp({
     source,
-    door,
+    auth,
     own: {
       listen: settings.host,
       hostname: system.hostname,
@@ -90,8 +90,8 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
     url,
     startUrl: access.configured ? url : `${url}?token=${access.token}`,
     opening: () => ({
-      once: `${url}?token=${door.ticket()}`,
-      shown: `${url}?token=${access.configured ? door.ticket() : access.token}`,
+      once: `${url}?token=${auth.ticket()}`,
+      shown: `${url}?token=${access.configured ? auth.ticket() : access.token}`,
     }),
     finished: listening.finished,
   };

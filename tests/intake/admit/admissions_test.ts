@@ -72,7 +72,7 @@ Deno.test("admitAll() leaves a file that was hinted at while others were looked 
   const looked = Promise.withResolvers<void>();
   rig.disk.facts = async (path) => {
     if (path.endsWith("a.raw")) setTimeout(looked.resolve, 0);
-    else await looked.promise.then(() => rig.waiting.stir("a.raw", false));
+    else await looked.promise.then(() => rig.waiting.touch("a.raw", false));
     return {};
   };
   assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written], [1, ["b.raw"]]);

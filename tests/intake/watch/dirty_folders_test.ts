@@ -3,21 +3,21 @@ import { dirtyFolders } from "../../../src/intake/watch/dirty_folders.ts";
 
 Deno.test("dirtyFolders() lets a close be looked at within a millisecond", () => {
   const dirty = dirtyFolders(1_000);
-  dirty.stir("n", "a.fits", "close", 100);
+  dirty.touch("n", "a.fits", "close", 100);
   assertEquals(dirty.due(), 101);
 });
 
 Deno.test("dirtyFolders() looks at a new name within 30 ms", () => {
   const dirty = dirtyFolders(1_000);
-  dirty.stir("n", "a.fits", "create", 100);
+  dirty.touch("n", "a.fits", "create", 100);
   assertEquals(dirty.due() <= 130, true);
 });
 
 Deno.test("dirtyFolders() gathers the hints of one folder", () => {
   const dirty = dirtyFolders(1_000);
-  dirty.stir("n", "a.fits", "create", 0);
-  dirty.stir("n", "a.fits", "close", 2);
-  dirty.stir("n", "b.fits", "close", 2);
+  dirty.touch("n", "a.fits", "create", 0);
+  dirty.touch("n", "a.fits", "close", 2);
+  dirty.touch("n", "b.fits", "close", 2);
   const [work, ...more] = dirty.take(3);
   assertEquals(more, []);
   assertEquals([...work!.names.keys()], ["a.fits", "b.fits"]);
@@ -27,7 +27,7 @@ Deno.test("dirtyFolders() gathers the hints of one folder", () => {
 
 Deno.test("dirtyFolders() lists the whole folder after debounce_ms, as hints get lost", () => {
   const dirty = dirtyFolders(1_000);
-  dirty.stir("n", "a.fits", "close", 0);
+  dirty.touch("n", "a.fits", "close", 0);
   dirty.take(1);
   assertEquals(dirty.due(), 1_000);
   assertEquals(dirty.take(1_000).map(({ folder, whole }) => ({ folder, whole })), [{ folder: "n", whole: true }]);
@@ -39,7 +39,7 @@ Deno.test("dirtyFolders() lists a busy folder no more often than debounce_ms, bu
   let listings = 0;
   let slowest = 0;
   for (let now = 0; now < 10_000; now += 10) {
-    dirty.stir("n", `${now}.fits`, "close", now);
+    dirty.touch("n", `${now}.fits`, "close", now);
     slowest = Math.max(slowest, dirty.due() - now);
     for (const { whole } of dirty.take(now + 5)) {
       if (!whole) continue;
@@ -52,10 +52,10 @@ Deno.test("dirtyFolders() lists a busy folder no more often than debounce_ms, bu
 
 Deno.test("dirtyFolders() lists a folder that takes long to list less often", () => {
   const dirty = dirtyFolders(1_000);
-  dirty.stir("n", "a", "close", 0);
+  dirty.touch("n", "a", "close", 0);
   dirty.take(1_000);
   dirty.listed("n", 1_000, 500);
-  dirty.stir("n", "b", "close", 1_100);
+  dirty.touch("n", "b", "close", 1_100);
   dirty.take(1_101);
   assertEquals(dirty.due(), 1_000 + 50 * 500);
 });
@@ -63,7 +63,7 @@ Deno.test("dirtyFolders() lists a folder that takes long to list less often", ()
 Deno.test("dirtyFolders() keeps the wish to descend until the folder is listed", () => {
   const dirty = dirtyFolders(1_000);
   dirty.list("n", 0, 500, true);
-  dirty.stir("n", "a", "close", 100);
+  dirty.touch("n", "a", "close", 100);
   assertEquals(dirty.take(101).map(({ deep }) => deep), [false]);
   assertEquals(dirty.take(500).map(({ deep, whole }) => ({ deep, whole })), [{ deep: true, whole: true }]);
 });
@@ -71,7 +71,7 @@ Deno.test("dirtyFolders() keeps the wish to descend until the folder is listed",
 Deno.test("dirtyFolders() says whether names wait", () => {
   const dirty = dirtyFolders(1_000);
   assertEquals(dirty.pending(), false);
-  dirty.stir("n", "a", "write", 0);
+  dirty.touch("n", "a", "write", 0);
   assertEquals(dirty.pending(), true);
   dirty.take(100);
   assertEquals(dirty.pending(), false);

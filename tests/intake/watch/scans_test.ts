@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Happening } from "../../../src/domain/transfer_event.ts";
+import type { NewEvent } from "../../../src/domain/transfer_event.ts";
 import { type Scans, scans } from "../../../src/intake/watch/scans.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
 import { aJob } from "../../delivery/outbox_rig.ts";
@@ -9,7 +9,7 @@ interface Bench extends AsyncDisposable {
   readonly scans: Scans;
   /** When scans began, milliseconds from the start, and whether each was thorough. */
   readonly begun: { at: number; thorough: boolean }[];
-  readonly told: Happening[];
+  readonly told: NewEvent[];
   how: "events" | "poll" | null;
   fails: Error | null;
   hangs: boolean;

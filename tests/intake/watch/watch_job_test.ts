@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import type { Job } from "../../../src/domain/job.ts";
-import type { Happening } from "../../../src/domain/transfer_event.ts";
+import type { NewEvent } from "../../../src/domain/transfer_event.ts";
 import { watchJob, type WatchSystem } from "../../../src/intake/watch/watch_job.ts";
 import type { PathFacts, WatchHint } from "../../../src/system/system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
@@ -11,7 +11,7 @@ import { aJob } from "../../delivery/outbox_rig.ts";
 function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string | null = "1:1") {
   const clock = createFakeClock();
   const ending = new AbortController();
-  const told: Happening[] = [];
+  const told: NewEvent[] = [];
   const heard: string[] = [];
   const world = {
     identity,

@@ -116,7 +116,7 @@ Deno.test("record() refuses a delivered state without its proof", async () => {
   assertEquals(states(ledger), ["a → freya queued"]);
 });
 
-Deno.test("nextDue() and hurry() tell and change when to come again", async () => {
+Deno.test("nextDue() and makeDue() tell and change when to come again", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   assertEquals(ledger.nextDue("spring", "freya"), null);
@@ -125,9 +125,9 @@ Deno.test("nextDue() and hurry() tell and change when to come again", async () =
   ledger.record([later(a!, NOW + 20), later(b!, NOW + 10)], NOW);
   assertEquals(ledger.nextDue("spring", "freya"), NOW + 10);
   assertEquals(ledger.nextDue("spring", "nas"), null);
-  ledger.hurry("spring", "nas");
+  ledger.makeDue("spring", "nas");
   assertEquals(ledger.claim(aClaim()), []);
-  ledger.hurry("spring", "freya");
+  ledger.makeDue("spring", "freya");
   assertEquals(paths(ledger.claim(aClaim())), ["a", "b"]);
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { isLoopback } from "../../../src/web/auth/access.ts";
-import { makeDoor } from "../../../src/web/auth/door.ts";
+import { authentication } from "../../../src/web/auth/authentication.ts";
 
 for (const address of ["127.0.0.1", "127.255.1.2", "::1", "::ffff:127.0.0.1"]) {
   Deno.test(`isLoopback() knows ${address}`, () => assertEquals(isLoopback(address), true));
@@ -25,10 +25,10 @@ for (
 Deno.test("a ticket of makeDoor() opens once, within two minutes", () => {
   let now = 1_000;
   const access = { token: "t".repeat(64), configured: true, cookie: { name: "c", value: "v" } };
-  const door = makeDoor(access, false, () => now);
-  const [inTime, late] = [door.ticket(), door.ticket()];
+  const auth = authentication(access, false, () => now);
+  const [inTime, late] = [auth.ticket(), auth.ticket()];
   now += 120_000;
-  assertEquals([door.login(inTime, "peer").in, door.login(inTime, "peer").in], [true, false]);
+  assertEquals([auth.login(inTime, "peer").in, auth.login(inTime, "peer").in], [true, false]);
   now += 1;
-  assertEquals(door.login(late, "peer").in, false);
+  assertEquals(auth.login(late, "peer").in, false);
 });

@@ -41,7 +41,7 @@ async function rig() {
   const listeners = new Set<(event: TransferEvent) => void>();
   const source: PageSource = {
     status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [], strays: [] }),
+    live: () => ({ running: [], oldestWaiting: null, givenUp: [], orphans: [] }),
     sync: () => [],
     retry: () => 0,
     pause: () => [],

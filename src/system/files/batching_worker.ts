@@ -1,5 +1,5 @@
 /**
- * The Worker of `crowd.ts`: many short looks at files, one after the other with synchronous calls, where a slow disk stops
+ * The Worker of `batching.ts`: many short looks at files, one after the other with synchronous calls, where a slow disk stops
  * nobody else.
  *
  * It is bundled and embedded by itself: import nothing heavy here.

@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { forgetStrays, oldestToSend, strays, withoutStrays } from "../../src/ledger/strays.ts";
+import { forgetOrphans, oldestToSend, orphans, withoutOrphans } from "../../src/ledger/orphans.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aClaim, anAdmission, broken, deliveryOf, later, NOW, proven, someFacts, states } from "./makers.ts";
 
@@ -24,16 +24,16 @@ function fill(ledger: Ledger): void {
   ledger.admit([anAdmission("old", {}, ["freya"], "autumn")], NOW - 60_000);
 }
 
-Deno.test("strays() names what has no destination any more, and withoutStrays() leaves what can be sent", async () => {
+Deno.test("orphans() names what has no destination any more, and withoutOrphans() leaves what can be sent", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.at("state"));
   fill(ledger);
-  const found = strays(ledger, JOBS);
+  const found = orphans(ledger, JOBS);
   assertEquals(found, [
     { job: "autumn", destination: "freya", counts: { queued: 1, sending: 0, deferred: 0, delivered: 0, failed: 0 } },
     { job: "spring", destination: "tiny", counts: { queued: 1, sending: 1, deferred: 1, delivered: 1, failed: 1 } },
   ]);
-  assertEquals(withoutStrays(ledger.counts(), found), { queued: 1, sending: 0, deferred: 0, delivered: 1, failed: 0 });
+  assertEquals(withoutOrphans(ledger.counts(), found), { queued: 1, sending: 0, deferred: 0, delivered: 1, failed: 0 });
   assertEquals(oldestToSend(ledger, JOBS), NOW + 60_000);
   assertEquals(oldestToSend(ledger, [...JOBS, { name: "autumn", destinations: [{ name: "freya" }] }]), NOW - 60_000);
 });
@@ -42,7 +42,7 @@ Deno.test("forgetStrays() gives up all but the delivered, and putting the destin
   await using dir = await tempFolder();
   using ledger = openLedger(dir.at("state"));
   fill(ledger);
-  assertEquals(forgetStrays(ledger, JOBS, "tiny", NOW), { count: 4, jobs: ["spring"] });
+  assertEquals(forgetOrphans(ledger, JOBS, "tiny", NOW), { count: 4, jobs: ["spring"] });
   assertEquals(states(ledger).filter((line) => line.includes("tiny")), [
     "queued → tiny failed skipped",
     "sending → tiny failed skipped",
@@ -50,7 +50,7 @@ Deno.test("forgetStrays() gives up all but the delivered, and putting the destin
     "delivered → tiny delivered",
     "failed → tiny failed skipped",
   ]);
-  assertEquals(strays(ledger, JOBS).map(({ job }) => job), ["autumn"]);
+  assertEquals(orphans(ledger, JOBS).map(({ job }) => job), ["autumn"]);
   assertEquals(ledger.counts().failed, 0);
   // As an intake asks when the destination is there again: nothing to admit, nothing to send, nothing that retry --all takes.
   assertEquals(ledger.unknown("spring", [someFacts("queued"), someFacts("failed")], ["tiny"]), { fresh: [], recheck: [] });
@@ -61,7 +61,7 @@ Deno.test("forgetStrays() of a name that another job still has gives up that of 
   await using dir = await tempFolder();
   using ledger = openLedger(dir.at("state"));
   fill(ledger);
-  assertEquals(forgetStrays(ledger, JOBS, "freya", NOW), { count: 1, jobs: ["autumn"] });
+  assertEquals(forgetOrphans(ledger, JOBS, "freya", NOW), { count: 1, jobs: ["autumn"] });
   assertEquals(ledger.counts("spring", "freya").queued, 1);
 });
 
@@ -69,9 +69,9 @@ Deno.test("forgetStrays() refuses what is configured and what nothing waits for,
   await using dir = await tempFolder();
   using ledger = openLedger(dir.at("state"));
   ledger.admit([anAdmission("a", {}, ["freya", "tiny"])], NOW);
-  const configured = assertThrows(() => forgetStrays(ledger, JOBS, "freya", NOW), Failure, 'Cannot forget "freya"');
+  const configured = assertThrows(() => forgetOrphans(ledger, JOBS, "freya", NOW), Failure, 'Cannot forget "freya"');
   assertEquals(configured.hint.endsWith("Such destinations: tiny."), true);
-  const unknown = assertThrows(() => forgetStrays(ledger, JOBS, "tinny", NOW), Failure, '"tinny"');
+  const unknown = assertThrows(() => forgetOrphans(ledger, JOBS, "tinny", NOW), Failure, '"tinny"');
   assertEquals([unknown.code, unknown.hint], ["configuration", "Such destinations: tiny."]);
   assertEquals(ledger.counts().queued, 2);
 });

@@ -1,5 +1,5 @@
 /**
- * The part of the System that faces outwards: HTTP, the terminal, signals and the service manager.
+ * The part of the System around the program: HTTP, the terminal, signals and the service manager.
  *
  * @module
  */

@@ -11,7 +11,7 @@ import type { Access } from "./token.ts";
 export type Try = { readonly in: true } | { readonly in: false; readonly waitMs: number };
 
 /** Decides who is in; wrong tokens count for `peer`, the address that they came from. */
-export interface Door {
+export interface Authentication {
   /** Whether the request has a session or the token with it. */
   knows(request: Request, peer: string): Try;
   /** A token was given to begin a session. */
@@ -27,7 +27,7 @@ const MOST_TICKETS = 100;
 const SESSION_SECONDS = 30 * 24 * 3600;
 
 /** `secure` marks the cookie for https only; `now` is milliseconds since 1970 UTC. */
-export function makeDoor(access: Access, secure: boolean, now: () => number): Door {
+export function authentication(access: Access, secure: boolean, now: () => number): Authentication {
   const limit = loginLimit();
   const tickets = new Map<string, number>();
   const { name, value } = access.cookie;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createApart } from "../../../src/system/files/apart.ts";
+import { createBulkheads } from "../../../src/system/files/bulkheads.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -21,8 +21,8 @@ function hanging() {
 }
 
 Deno.test("createApart() gives a folder its share, and the others theirs", async () => {
-  const { keepApart, run } = createApart(8);
-  keepApart(["/nas", "/images"]);
+  const { setBulkheads, run } = createBulkheads(8);
+  setBulkheads(["/nas", "/images"]);
   const { begun, work, endOne } = hanging();
   const dead = ["a", "b", "c", "d", "e"].map((name) => run(`/nas/${name}`, work(name)));
   assertEquals(begun, ["a", "b", "c"]);
@@ -37,20 +37,20 @@ Deno.test("createApart() gives a folder its share, and the others theirs", async
 });
 
 Deno.test("createApart() gives the place back when the work fails", async () => {
-  const { keepApart, run } = createApart(4);
-  keepApart(["/nas"]);
+  const { setBulkheads, run } = createBulkheads(4);
+  setBulkheads(["/nas"]);
   for (let n = 0; n < 10; n++) await run("/nas", () => Promise.reject(new Error("broken"))).catch(() => undefined);
   assertEquals(await run("/nas", () => Promise.resolve("done")), "done");
 });
 
 Deno.test("createApart() knows a folder in another, and takes what is named anew", async () => {
-  const { keepApart, run } = createApart(4);
-  keepApart(["/data", "/data/nas"]);
+  const { setBulkheads, run } = createBulkheads(4);
+  setBulkheads(["/data", "/data/nas"]);
   const { begun, work, endOne } = hanging();
   const dead = ["a", "b", "c"].map((name) => run("/data/nas/x", work(name)));
   assertEquals(begun, ["a", "b"]);
   assertEquals(await run("/data/y", () => Promise.resolve("y")), "y");
-  keepApart(["/data/nas"]);
+  setBulkheads(["/data/nas"]);
   for (let left = 3; left > 0; left--) await endOne();
   assertEquals(await Promise.all(dead), ["a", "b", "c"]);
   assertEquals(begun, ["a", "b", "c"]);
@@ -66,7 +66,7 @@ Deno.test({
     const never = new AbortController().signal;
     await system.makeFolder(dir.at("dead"));
     await dir.write("alive/file", "content");
-    system.keepApart([dir.at("dead"), dir.at("alive")]);
+    system.setBulkheads([dir.at("dead"), dir.at("alive")]);
     // Nobody writes into these: whoever opens one waits.
     const names = Array.from({ length: 60 }, (_, index) => dir.at("dead", `${index}`));
     await system.run({ program: "mkfifo", args: names }, never);
@@ -76,6 +76,6 @@ Deno.test({
     // A writer that comes and goes lets them end.
     await system.run({ program: "sh", args: ["-c", 'for f; do : > "$f"; done', "sh", ...names] }, never);
     assertEquals((await Promise.all(hung)).every(({ bytes }) => bytes === 0), true);
-    system.keepApart([]);
+    system.setBulkheads([]);
   },
 });

@@ -8,9 +8,9 @@
 import { SEPARATOR } from "@std/path";
 
 /** A share of the runtime's threads for each named folder; paths absolute, in the system's own notation. */
-export interface Apart {
+export interface Bulkheads {
   /** Shares the threads out anew: to these folders (absolute), and to all the rest. What runs goes on. */
-  keepApart(folders: readonly string[]): void;
+  setBulkheads(folders: readonly string[]): void;
   /** Does the work as soon as the folder of this path has a place for it. */
   run<T>(path: string, work: () => Promise<T>): Promise<T>;
 }
@@ -24,7 +24,7 @@ interface Share {
 const THREADS = Deno.build.os === "windows" ? 4 * navigator.hardwareConcurrency : 32;
 
 /** `threads` is how many calls may block at once before the runtime stops; three quarters of them are shared out. */
-export function createApart(threads: number = THREADS): Apart {
+export function createBulkheads(threads: number = THREADS): Bulkheads {
   let folders: readonly string[] = [];
   let places = threads;
   const shares = new Map<string, Share>();
@@ -47,7 +47,7 @@ export function createApart(threads: number = THREADS): Apart {
   }
 
   return {
-    keepApart(named) {
+    setBulkheads(named) {
       // The longest first: a folder may lie in another.
       folders = [...new Set(named)].sort((a, b) => b.length - a.length);
       // A quarter is for all else: the state folder, programs, the page.

@@ -8,7 +8,7 @@ import { Failure, type FailureRecord } from "../domain/failure.ts";
 import type { Counts, Ledger } from "./ledger.ts";
 
 /** A job's destination that is not configured any more and still has something to be delivered. */
-export interface Stray {
+export interface Orphan {
   readonly job: string;
   readonly destination: string;
   readonly counts: Counts;
@@ -27,7 +27,7 @@ export type Configured = readonly { readonly name: string; readonly destinations
 type Books = Pick<Ledger, "places" | "counts">;
 
 /** Those with deliveries that wait or have failed, in the order of their names. */
-export function strays(ledger: Books, jobs: Configured): Stray[] {
+export function orphans(ledger: Books, jobs: Configured): Orphan[] {
   const configured = new Map(jobs.map(({ name, destinations }) => [name, new Set(destinations.map((one) => one.name))]));
   return ledger.places()
     .filter(({ job, destination }) => !configured.get(job)?.has(destination))
@@ -36,7 +36,7 @@ export function strays(ledger: Books, jobs: Configured): Stray[] {
 }
 
 /** The counts of what can be sent, and what was: without what waits for, or failed at, destinations that are not there. */
-export function withoutStrays(all: Counts, without: readonly Stray[]): Counts {
+export function withoutOrphans(all: Counts, without: readonly Orphan[]): Counts {
   const less = (key: Exclude<keyof Counts, "gone">) =>
     Math.max(0, all[key] - without.reduce((sum, { counts }) => sum + counts[key], 0));
   return {
@@ -56,7 +56,7 @@ export function waitingOf({ queued, sending, deferred }: Counts): number {
 
 /** When the oldest that can be sent was queued, milliseconds since 1970 UTC; null where none waits. */
 export function oldestToSend(ledger: Books & Pick<Ledger, "oldestWaiting">, jobs: Configured): number | null {
-  if (strays(ledger, jobs).length === 0) return ledger.oldestWaiting();
+  if (orphans(ledger, jobs).length === 0) return ledger.oldestWaiting();
   const all = jobs.flatMap(({ name, destinations }) => destinations.map((one) => ledger.oldestWaiting(name, one.name)));
   const known = all.filter((at) => at !== null);
   return known.length === 0 ? null : Math.min(...known);
@@ -68,21 +68,21 @@ export function oldestToSend(ledger: Books & Pick<Ledger, "oldestWaiting">, jobs
  *
  * @throws {Failure} `configuration` where it is configured, or nothing waits for it.
  */
-export function forgetStrays(
+export function forgetOrphans(
   ledger: Books & Pick<Ledger, "giveUp">,
   jobs: Configured,
   destination: string,
   now: number,
 ): Forgotten {
-  const all = strays(ledger, jobs);
-  const chosen = all.filter((stray) => stray.destination === destination);
+  const all = orphans(ledger, jobs);
+  const chosen = all.filter((orphan) => orphan.destination === destination);
   if (chosen.length === 0) throw nothingToForget(destination, jobs, all);
   const count = chosen.reduce((sum, { job }) => sum + ledger.giveUp(job, destination, FORGOTTEN, now), 0);
   return { count, jobs: chosen.map(({ job }) => job) };
 }
 
-function nothingToForget(destination: string, jobs: Configured, all: readonly Stray[]): Failure {
-  const there = [...new Set(all.map((stray) => stray.destination))];
+function nothingToForget(destination: string, jobs: Configured, all: readonly Orphan[]): Failure {
+  const there = [...new Set(all.map((orphan) => orphan.destination))];
   const others = there.length === 0 ? "Nothing waits for such a destination." : `Such destinations: ${there.join(", ")}.`;
   if (jobs.some(({ destinations }) => destinations.some(({ name }) => name === destination))) {
     return new Failure("configuration", `Cannot forget "${destination}": it is configured, what waits for it is sent`, {

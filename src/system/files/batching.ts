@@ -2,7 +2,7 @@
  * Many short looks at files at a time are done together, in a Worker: each by itself costs a switch to a thread of the
  * runtime and back, some 20 µs of processor time and several times that on a busy machine. A few go the plain way.
  *
- * The Worker (13 MB) ends soon after the last crowd. While it does not answer (a dead disk), nobody else waits for it, and who
+ * The Worker (13 MB) ends soon after the last batch. While it does not answer (a dead disk), nobody else waits for it, and who
  * waits already is served the plain way.
  *
  * @module
@@ -10,12 +10,12 @@
 import { setImmediate } from "node:timers";
 import type { Digest } from "../../domain/receipt.ts";
 import { clock } from "../host/clock.ts";
-import type { Answer, Ask, Found } from "./crowd_worker.ts";
+import type { Answer, Ask, Found } from "./batching_worker.ts";
 import { thrownThere, workerUrl } from "../workers/worker_parts.ts";
 import type { PathFacts } from "../system.ts";
 
 /** Looks that are asked for at the same time are done together. */
-export interface Crowd {
+export interface Batching {
   facts(path: string, alone: () => Promise<PathFacts | null>): Promise<PathFacts | null>;
   followedFacts(path: string, alone: () => Promise<PathFacts | null>): Promise<PathFacts | null>;
   /** For at most {@linkcode SHORT_BYTES}. */
@@ -24,7 +24,7 @@ export interface Crowd {
   hash(path: string, alone: () => Promise<Digest>): Promise<Digest>;
 }
 
-/** What is read in a crowd at most, bytes. */
+/** What is read in a batch at most, bytes. */
 export const SHORT_BYTES = 32 * 1024;
 /** From so many at once on it is worth starting the Worker; from so many on using one that runs. */
 const START_FOR = 96;
@@ -56,7 +56,7 @@ interface Running {
 }
 
 /** Starts nothing yet: the Worker comes with the first 96 looks at once. Errors are the ones that `alone` would throw. */
-export function createCrowd(longSilenceMs: number = LONG_SILENCE_MS): Crowd {
+export function createBatching(longSilenceMs: number = LONG_SILENCE_MS): Batching {
   let waiting: Waiting[] = [];
   let running: Running | null = null;
   /** It could not be started, or broke: never again. */
@@ -91,7 +91,7 @@ export function createCrowd(longSilenceMs: number = LONG_SILENCE_MS): Crowd {
   }
 
   function start(): Running {
-    const worker = new Worker(workerUrl("crowd_worker"), { type: "module", name: "crowd" });
+    const worker = new Worker(workerUrl("batching_worker", import.meta.url), { type: "module", name: "batching" });
     const mine: Running = { worker, asked: [], lastSign: clock.monotonic(), answered: new AbortController() };
     worker.onmessage = ({ data }: MessageEvent<readonly Answer[]>) => {
       mine.lastSign = clock.monotonic();
