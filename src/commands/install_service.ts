@@ -39,9 +39,8 @@ interface InstallInput {
 /** Ends with 0 only after the daemon has answered; with `--dry-run` it writes and runs nothing. */
 export const installService = defineCommand({
   name: "install-service",
-  help: "Start by itself from now on: systemd, launchd, Task Scheduler",
-  description:
-    "Makes the system start the daemon by itself and start it again whenever it ends: with sudo for the computer, from " +
+  help: "Install as a service: systemd, launchd, Task Scheduler",
+  description: "Makes the system start the daemon and restart it whenever it ends: with sudo for the computer, from " +
     "boot on, else for the calling user. Looks first whether it can work; installing again takes over what has changed.",
   parser: object({
     name: nameOption,

@@ -29,7 +29,7 @@ interface UninstallInput {
 /** Exit code 0 also where there is none. Refuses a service that install-service did not make. */
 export const uninstallService = defineCommand({
   name: "uninstall-service",
-  help: "No longer start by itself; --purge forgets what was delivered",
+  help: "Remove the service; --purge forgets what was delivered",
   parser: object({
     name: nameOption,
     scope: scopeOption,

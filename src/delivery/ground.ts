@@ -81,7 +81,7 @@ export function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: D
     "disk_full",
     `Cannot send to ${name}: ${gb(freeBytes)} GB are free there, ${gb(minimumFreeBytes)} GB must stay free`,
     {
-      hint: "Make room there; the delivery goes on by itself. See minimum_free_space_gb.",
+      hint: "Free some space there; delivery resumes automatically. See minimum_free_space_gb.",
     },
   );
 }
@@ -110,7 +110,7 @@ function otherDevice({ name, basePath }: Destination): Failure {
     "device_missing",
     `Cannot send to ${name}: "${basePath}" is on another disk than before, and none of the delivered files is there`,
     {
-      hint: `Mount the disk; the delivery goes on by itself. If the new disk is meant, run: image-transfer resume ${name}`,
+      hint: `Mount the disk; delivery resumes automatically. If the new disk is meant, run: image-transfer resume ${name}`,
     },
   );
 }

@@ -132,7 +132,9 @@ function troubleSink(settings: LogSettings, trouble: (message: string) => void):
   return ({ timestamp, properties }) => {
     if (timestamp - toldAt < TELL_AGAIN_MS) return;
     toldAt = timestamp;
-    trouble(`${cannotWrite(settings, properties["error"])}. Delivery goes on; image-transfer history knows what the log lacks.`);
+    trouble(
+      `${cannotWrite(settings, properties["error"])}. Delivery continues; image-transfer history knows what the log lacks.`,
+    );
   };
 }
 

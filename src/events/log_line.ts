@@ -146,7 +146,7 @@ function failedLine(delivery: Delivery): LogLine | null {
 function destinationLine(name: string, now: DestinationState, before: DestinationState): LogLine | null {
   switch (now.state) {
     case "open":
-      return before.state === "open" ? null : line("info", `Destination ${name} takes files again`);
+      return before.state === "open" ? null : line("info", `Destination ${name} is accepting files again`);
     case "backing_off":
       // Told once an outage, not at each try.
       return line(

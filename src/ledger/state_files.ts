@@ -110,7 +110,7 @@ const MEANING: Readonly<Record<string, Meaning>> = {
   EROFS: [
     "read_only",
     "the file system is read-only",
-    "Mount it for writing, or choose another folder with state_directory; a disk that became read-only by itself needs a check.",
+    "Mount it for writing, or choose another folder with state_directory; a disk that became read-only on its own needs a check.",
   ],
   EEXIST: IN_THE_WAY,
   ENOTDIR: IN_THE_WAY,

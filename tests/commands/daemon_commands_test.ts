@@ -248,7 +248,7 @@ Deno.test("status names the files that are not sent, in its JSON too, and says e
   });
   await using _daemon = await fakeDaemon(dir.at("state"), { status: () => report });
   const { stdout } = await image_transfer_with({ columns: () => 200 }, dir, "status");
-  assertStringIncludes(stdout, "paused by a command; it goes on with image-transfer resume freya");
+  assertStringIncludes(stdout, "paused by a command; resume it with image-transfer resume freya");
   // Each is counted once: the other two are named below.
   assertStringIncludes(stdout, "(3 files not finished yet)");
   assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 file was rejected; freya is paused; 5 files on the way\./);

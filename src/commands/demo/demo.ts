@@ -40,7 +40,7 @@ export const demo = defineCommand({
   description: "A fake camera writes a FITS image every two seconds; each is delivered to a folder, proven, and shown here. " +
     "Ctrl+C, or the end of --for, ends it with a comparison of every byte. Exit code 0 only if nothing was lost.",
   parser: object({
-    for: optional(option("--for", string({ metavar: "TIME" }), { description: plain("End by itself after e.g. 20s or 2m") })),
+    for: optional(option("--for", string({ metavar: "TIME" }), { description: plain("End after this time, such as 20s or 2m") })),
     every: optional(option("--every", string({ metavar: "TIME" }), { description: plain("Time between exposures (2s)") })),
     folder: optional(option("--folder", pathValue("DIR"), {
       description: plain("Work in this new folder and keep it; without, a temporary one that goes in the end"),
@@ -94,7 +94,7 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
     tell(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
     const url = daemon.startUrl();
     if (url !== null) tell(tools, `Watch it live at   ${cyan(url)}`);
-    tell(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends by itself after ${input.for}.`), "");
+    tell(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
     if (Number.isFinite(lastsMs)) void system.sleep(lastsMs, closing.signal).then(close);
     const trouble = input.faults ? takeArchiveAway(places.archive, tools, closing.signal) : Promise.resolve();
     const night = observingNight(system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });

@@ -83,7 +83,7 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
   const method = Math.max(...destinations.map((one) => one.method.length), 0);
   return destinations.flatMap((one) => {
     const free = one.free_bytes === null ? "" : `${formatBytes(one.free_bytes)} free`;
-    const goOn = one.state === "paused" ? `; it goes on with image-transfer resume ${shellQuote(printable(one.name))}` : "";
+    const goOn = one.state === "paused" ? `; resume it with image-transfer resume ${shellQuote(printable(one.name))}` : "";
     const why = one.reason === null ? "" : `${printable(one.reason)}${goOn}`;
     const head = `  ${printable(one.name).padEnd(width)}  ${one.method.padEnd(method)}  `;
     const left = waitingOf(one);

@@ -57,7 +57,7 @@ export const carryKeys = {
     description: "Which files go first when many wait",
   }),
   bandwidth_limit: speed().prefault(false)
-    .meta({ description: "Most bytes per second, like `10 MB/s` or `500k`; false is no limit" }),
+    .meta({ description: "Most bytes per second, such as `10 MB/s` or `500k`; false means no limit" }),
 };
 
 /** How files are proven, and what happens when it fails. */
@@ -88,7 +88,7 @@ export const placeKeys = {
   file_mode: mode().optional().meta({ description: "Mode bits of delivered files instead of their own", examples: ["0664"] }),
   directory_mode: mode().optional().meta({ description: "Mode bits of folders made at the destination", examples: ["0775"] }),
   minimum_free_space_gb: amount(0, 1e6).prefault(2).meta({
-    description: "Free space that must remain there, in GB; with less it waits, and goes on by itself",
+    description: "Free space that must remain there, in GB; with less, delivery waits and resumes automatically",
   }),
   copy_safety_margin_gb: amount(0, 1e6).prefault(1).meta({
     description: "Free space asked for beyond the size of a file while it is sent, in GB",

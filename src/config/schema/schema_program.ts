@@ -92,8 +92,7 @@ export const daemonKeys = {
   }),
   shutdown_timeout_seconds: duration("seconds", 0, 3_600_000).prefault(20)
     .meta({
-      description:
-        "How long running transfers may take to end when the daemon is stopped; what is not done goes on at the next start",
+      description: "How long running transfers may take to end when the daemon is stopped; the rest resumes at the next start",
     }),
 };
 

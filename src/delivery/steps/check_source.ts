@@ -136,7 +136,7 @@ async function each(pieces: readonly Piece[], way: Way, check: (piece: Piece) =>
 
 function folderMissing(source: SourceFile): Failure {
   return new Failure("source_unreadable", `Cannot read ${quoted(source)}: the watched folder is not there`, {
-    hint: "Bring the folder back (is its disk mounted?); the delivery goes on by itself.",
+    hint: "Bring the folder back (is its disk mounted?); delivery resumes automatically.",
   });
 }
 

@@ -54,6 +54,6 @@ function refuse(code: "exists" | "skipped", reason: string): Decision {
 }
 
 const HINTS = {
-  exists: "Rename or remove what is there, then retry; on_conflict: version keeps both by itself.",
+  exists: "Rename or remove what is there, then retry; with on_conflict: version both are kept.",
   skipped: "Nothing was changed there; on_conflict: version would keep both.",
 };

@@ -90,7 +90,7 @@ function keepRoom(pieces: readonly Piece[], way: Way): readonly Piece[] {
 /** The file waits for more free space. */
 export function doesNotFit({ path }: Pick<SourceFile, "path">, { name }: Pick<Destination, "name">): Failure {
   return new Failure("disk_full", `Cannot send "${printable(path)}" to ${name}: it does not fit into the free space`, {
-    hint: "Make room there; the delivery goes on by itself. See minimum_free_space_gb and copy_safety_margin_gb.",
+    hint: "Free some space there; delivery resumes automatically. See minimum_free_space_gb and copy_safety_margin_gb.",
   });
 }
 

@@ -192,7 +192,7 @@ function missing(folder: string, platform: Platform): Failure {
   }
   return new Failure("source_gone", `Cannot watch "${folder}": the folder is not there`, {
     next: "later",
-    hint: "Make the folder, mount its disk, or correct watch_path. Watching begins by itself as soon as it is there.",
+    hint: "Make the folder, mount its disk, or correct watch_path. Watching starts automatically as soon as it is there.",
   });
 }
 
@@ -204,7 +204,7 @@ function notAFolder(folder: string): Failure {
 
 function silent(folder: string): Failure {
   return new Failure("timeout", `Cannot watch "${folder}": its file system does not answer`, {
-    hint: "Look whether its file server or disk is there. Watching goes on by itself as soon as it answers.",
+    hint: "Look whether its file server or disk is there. Watching resumes automatically as soon as it responds.",
   });
 }
 
@@ -212,7 +212,7 @@ function cannotWatch(folder: string, error: unknown): Failure {
   const reason = reasonOf(error);
   const hint = faultOf(error) === "permission"
     ? "Let the account that runs image-transfer read the folder."
-    : "It is tried again by itself. Look at the disk if it stays.";
+    : "It is retried automatically. Look at the disk if it persists.";
   return new Failure("source_unreadable", `Cannot watch "${folder}": ${reason}`, { hint, cause: error });
 }
 

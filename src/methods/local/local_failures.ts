@@ -51,12 +51,12 @@ const MEANING: Readonly<Record<Fault, Meaning>> = {
   no_space: {
     code: "disk_full",
     reason: "the disk or the quota is full",
-    hint: "Free some space at the destination; delivery goes on by itself.",
+    hint: "Free some space at the destination; delivery resumes automatically.",
   },
   read_only: {
     code: "read_only",
     reason: "the file system is read-only",
-    hint: "Mount it for writing; a disk that became read-only by itself needs a check.",
+    hint: "Mount it for writing; a disk that became read-only on its own needs a check.",
   },
   busy: {
     code: "permission_denied",

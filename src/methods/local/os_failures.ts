@@ -18,7 +18,7 @@ export function meaningOf(text: string): Meaning | null {
   return TABLE.find(([pattern]) => pattern.test(text))?.[1] ?? null;
 }
 
-const FULL = "Free space there; sending goes on by itself.";
+const FULL = "Free some space there; delivery resumes automatically.";
 const RIGHTS = "Give the remote account the right to write below the base path.";
 
 const TABLE: readonly (readonly [RegExp, Meaning])[] = [
@@ -31,7 +31,7 @@ const TABLE: readonly (readonly [RegExp, Meaning])[] = [
   [/read-only file ?system/i, {
     code: "read_only",
     reason: "the file system is read-only",
-    hint: "Mount it writable; a file system that became read-only by itself often has a failing disk.",
+    hint: "Mount it writable; a file system that became read-only on its own often has a failing disk.",
   }],
   [/file ?name too long/i, {
     code: "name_refused",

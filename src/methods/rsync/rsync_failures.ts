@@ -57,10 +57,10 @@ function lastWords(stderr: string): string {
   return printable(telling.at(-1) ?? summary ?? "").slice(0, 200);
 }
 
-const AGAIN = "It is tried again by itself.";
+const AGAIN = "It is retried automatically.";
 const NO_RSYNC = "Install rsync there, or set transfer_method to sftp or auto.";
 const OPTIONS = "Check rsync_options: both ends must know them. `image-transfer doctor` shows both versions.";
-const LOOK = "It is tried again by itself. If it stays so, look at the load, the memory and the log of that computer.";
+const LOOK = "It is retried automatically. If it persists, look at the load, the memory and the log of that computer.";
 
 /** By exit code, after rsync(1) and errcode.h of 3.0 to 3.4. */
 const TABLE: Readonly<Record<number, readonly [FailureCode, string, string, NextStep?]>> = {
@@ -90,7 +90,7 @@ const TABLE: Readonly<Record<number, readonly [FailureCode, string, string, Next
   21: ["interrupted", "rsync lost a process of its own", LOOK],
   22: ["interrupted", "an rsync had not enough memory", LOOK],
   25: ["configuration", "rsync stopped at a limit for deletions", OPTIONS, "hold"],
-  30: ["timeout", "nothing moved for too long", "It is tried again by itself. See transfer_timeout_seconds."],
+  30: ["timeout", "nothing moved for too long", "It is retried automatically. See transfer_timeout_seconds."],
   35: ["timeout", "the far end did not answer in time", AGAIN],
   124: ["interrupted", "the remote shell failed", LOOK],
   125: ["interrupted", "the remote shell was ended", LOOK],

@@ -171,7 +171,7 @@ class Channel implements SftpChannel {
       clock.abort();
       if (what === "changed" || this.#text.length > seen || this.lost || await moving?.()) continue;
       throw new Failure("timeout", `No answer from ${hostNamed(this.destination)} for ${Math.round(patienceMs / 1000)} seconds`, {
-        hint: "It is tried again by itself. If it stays so, look at the load and the disks of that computer.",
+        hint: "It is retried automatically. If it persists, look at the load and the disks of that computer.",
       });
     }
   }

@@ -129,7 +129,7 @@ export function sftpPut(
     const free = await side.free(signal);
     if (free !== null && free < source.size - there + SPARE_BYTES) {
       return new Failure("disk_full", `${what}: the disk is full (${said})`, {
-        hint: "Free space there; sending goes on by itself.",
+        hint: "Free some space there; delivery resumes automatically.",
       });
     }
     await side.tryToWrite(signal);
@@ -137,11 +137,11 @@ export function sftpPut(
     if (!meaning && /write remote/i.test(errors)) {
       // It could be opened and something else can be written: what may be lacking is room.
       return new Failure("disk_full", `${what}: the disk or the quota there seems to be full (${said})`, {
-        hint: "Free space there; sending goes on by itself.",
+        hint: "Free some space there; delivery resumes automatically.",
       });
     }
     return new Failure(meaning?.code ?? "interrupted", `${what}: ${meaning?.reason ?? "the server refuses it"} (${said})`, {
-      hint: meaning?.hint ?? "It is tried again by itself. A quota may be used up.",
+      hint: meaning?.hint ?? "It is retried automatically. A quota may be used up.",
     });
   }
 

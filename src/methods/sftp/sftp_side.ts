@@ -82,7 +82,7 @@ export async function openSftpSide(
       meaning?.code ?? "interrupted",
       `Cannot look at "${printable(path)}": ${printable(reply.errors.slice(0, 300))}`,
       {
-        hint: meaning?.hint ?? "It is tried again by itself.",
+        hint: meaning?.hint ?? "It is retried automatically.",
       },
     );
   }

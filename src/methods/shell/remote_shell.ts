@@ -180,7 +180,7 @@ class Shell implements RemoteShell {
   #noAnswer(patienceMs: number): Failure {
     const seconds = Math.round(patienceMs / 1000);
     return new Failure("timeout", `No answer from ${hostNamed(this.destination)} for ${seconds} seconds`, {
-      hint: "It is tried again by itself. If it stays so, look at the load and the disks of that computer.",
+      hint: "It is retried automatically. If it persists, look at the load and the disks of that computer.",
     });
   }
 

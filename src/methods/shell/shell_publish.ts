@@ -30,7 +30,7 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string
     const lines = output.split("\n").filter((line) => ANSWER.test(line));
     if (lines.length !== items.length) {
       throw new Failure("interrupted", `Cannot understand the answer to the publication below ${where}`, {
-        hint: "It is tried again by itself. If it stays so, see that start-up files of the remote shell print nothing.",
+        hint: "It is retried automatically. If it persists, see that start-up files of the remote shell print nothing.",
       });
     }
     return items.map((item, index) => outcomeOf(lines[index]!, item, where));
@@ -97,5 +97,5 @@ function refusal(line: string, item: Publication, where: string): FailureRecord 
     return say("interrupted", "its temporary file is gone", "Something else removed it; the file is sent again.");
   }
   const meaning = meaningOf(line);
-  return meaning ? say(meaning.code, meaning.reason, meaning.hint) : say("interrupted", reason, "It is tried again by itself.");
+  return meaning ? say(meaning.code, meaning.reason, meaning.hint) : say("interrupted", reason, "It is retried automatically.");
 }

@@ -67,7 +67,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     const last = printable(output.trim().split("\n").at(-1) ?? "").slice(0, 300);
     const meaning = meaningOf(output);
     if (meaning) return new Failure(meaning.code, `Cannot ${what}: ${meaning.reason} (${last})`, { hint: meaning.hint });
-    return new Failure("interrupted", `Cannot ${what}: ${last || `status ${status}`}`, { hint: "It is tried again by itself." });
+    return new Failure("interrupted", `Cannot ${what}: ${last || `status ${status}`}`, { hint: "It is retried automatically." });
   }
 
   async function attach(create: boolean, signal: AbortSignal, probe?: string) {

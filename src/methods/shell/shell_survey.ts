@@ -52,7 +52,7 @@ function statOf(line: string, path: string): Stat | null {
   if (line.startsWith("?")) {
     const meaning = meaningOf(line);
     throw new Failure(meaning?.code ?? "interrupted", `Cannot look at "${printable(path)}": ${line.slice(2)}`, {
-      hint: meaning?.hint ?? "It is tried again by itself.",
+      hint: meaning?.hint ?? "It is retried automatically.",
     });
   }
   const [mode = "", bytes = ""] = line.split(" ");

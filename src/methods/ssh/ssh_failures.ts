@@ -54,7 +54,7 @@ export function sshFailure(
     "interrupted",
     `Lost ${hostNamed(destination)}: ${tool} ended with code ${finished.code}${told ? ` (${told})` : ""}`,
     {
-      hint: "It is tried again by itself. `image-transfer doctor` tests the connection step by step.",
+      hint: "It is retried automatically. `image-transfer doctor` tests the connection step by step.",
     },
   );
 }
@@ -122,7 +122,7 @@ function lastLine(text: string): string {
 
 const ENROLL = "`image-transfer doctor --enroll` shows its fingerprint and accepts it.";
 const NO_SHELL = "Set transfer_method to sftp (or auto): it needs no shell at the destination.";
-const SELF = "It is tried again by itself.";
+const SELF = "It is retried automatically.";
 
 /** In order: the first row that matches decides. */
 const TABLE: readonly Row[] = [
@@ -224,7 +224,7 @@ const TABLE: readonly Row[] = [
       /allows sftp connections only|account is currently not available|(shell|exec|subsystem) request failed|request failed on channel/i,
     code: "tool_missing",
     reason: "the server does not offer this service to the login",
-    hint: "Without a shell use transfer_method sftp, without SFTP use rsync; auto finds out by itself.",
+    hint: "Without a shell use transfer_method sftp, without SFTP use rsync; auto chooses.",
   },
   {
     pattern: /Session open refused by peer|administratively prohibited|open failed|mux_client_\w+: .*(refused|failed)/i,
