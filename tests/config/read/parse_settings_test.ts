@@ -29,7 +29,7 @@ function onlyDestination(settings: Settings): Destination {
 }
 
 async function seed(name: string): Promise<string> {
-  return await Deno.readTextFile(new URL(`golden/seeds/${name}`, import.meta.url));
+  return await Deno.readTextFile(new URL(`../golden/seeds/${name}`, import.meta.url));
 }
 
 Deno.test("parseSettings() reads the example of seed 1 from Windows to Linux, on Windows and elsewhere", async () => {
