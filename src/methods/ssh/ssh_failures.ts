@@ -90,15 +90,22 @@ function keyFile(text: string): string | null {
   return file && printable(file[1] ?? file[2] ?? "");
 }
 
-/** The command that ssh itself prints (Debian's does), or the same made of what every ssh prints. */
+/**
+ * The command that ssh itself prints (Debian's does), or the same made of what every ssh prints. The far side can print such a line,
+ * too, and a person will type it: nothing may stand in it that a shell would do more with.
+ */
 function forgetHostKey(text: string, { host, port }: Login): string {
-  const own = /^\s*(ssh-keygen .*-R .+)$/m.exec(text)?.[1];
+  const own = OWN_REMEDY.exec(text)?.[1];
   if (own !== undefined) return printable(own);
   const file = /Offending (?:\S+ )?key (?:for \S+ )?in (.+):\d+$/m.exec(text)?.[1];
   const bare = bareHost(host ?? "HOST");
   const known = /Host key for (\S+) has changed/.exec(text)?.[1] ?? (port === null || port === 22 ? bare : `[${bare}]:${port}`);
   return `ssh-keygen ${file === undefined ? "" : `-f ${shellQuote(printable(file))} `}-R ${shellQuote(printable(known))}`;
 }
+
+/** A file and a host, quoted as shells take them literally: `ssh-keygen -f "/home/o/.ssh/known_hosts" -R "[freya]:2222"`. */
+const OWN_REMEDY =
+  /^[ \t]*(ssh-keygen -f (?:"[^"$`\\!\n]+"|'[^'\n]+'|[\w./~-]+) -R (?:"[\w.:%[\]-]+"|'[\w.:%[\]-]+'|[\w.:%-]+))[ \t]*$/m;
 
 /** The command with which a person tries the very login that is configured: `ssh -p 2222 … observer@freya true`. */
 export function loginWords(

