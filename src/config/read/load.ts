@@ -68,6 +68,8 @@ const MOST_BYTES = 1_048_576;
 const SERVICE_STATES = "/var/lib";
 /** That of the service with the usual name. */
 export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
+/** Where `install-service` writes the computer's services. */
+const UNITS = "/etc/systemd/system";
 
 /**
  * Commands typed in a shell mean the state of the installed service, when this account is the one that runs it (nobody else
@@ -81,15 +83,25 @@ export async function surroundingsOf(system: Reading, file?: string): Promise<Su
   return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
 }
 
-/** The state of the service that runs with this file; null where none is known to. */
+/**
+ * The state of the service that runs with this file; null where none is known to. Accounts of other programs have folders there,
+ * too, and may write there what they like: only one that is closed to all but its owner, and that a service of ours was made for, counts.
+ */
 async function ownService(system: Reading, file: string | undefined): Promise<string | null> {
   if (file === undefined || system.list === undefined) return null;
   const { entries } = await system.list(SERVICE_STATES).catch(() => ({ entries: [] }));
-  for (const { name } of entries) {
+  for (const { name, facts: { kind, mode } } of entries) {
+    if (kind !== "folder" || (mode & 0o077) !== 0) continue;
     const state = `${SERVICE_STATES}/${name}`;
-    if (await rememberedPlace(file, [state], system) === state) return state;
+    if (await rememberedPlace(file, [state], system) === state && await isOurUnit(name, system)) return state;
   }
   return null;
+}
+
+/** Units are written by root alone. */
+async function isOurUnit(name: string, system: Reading): Promise<boolean> {
+  const unit = await system.read(`${UNITS}/${name}.service`, 0, MOST_BYTES).catch(() => new Uint8Array());
+  return new TextDecoder().decode(unit).includes("image-transfer-service: ");
 }
 
 /** TOML where the name ends in `.toml`, else YAML. */

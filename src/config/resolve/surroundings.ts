@@ -15,8 +15,10 @@ export interface Surroundings {
 /** What finding and reading a file takes besides. */
 export interface ConfigFiles extends Surroundings {
   followedFacts(path: string): Promise<{ readonly kind: "file" | "folder" | "symlink" | "other" } | null>;
-  /** What is in a folder. */
-  list?(folder: string): Promise<{ readonly entries: readonly { readonly name: string }[] }>;
+  /** What is in a folder; symlinks are not followed. */
+  list?(folder: string): Promise<{
+    readonly entries: readonly { readonly name: string; readonly facts: { readonly kind: string; readonly mode: number } }[];
+  }>;
   /** At most so many bytes from there on. */
   read(path: string, offset: number, length: number): Promise<Uint8Array>;
 }

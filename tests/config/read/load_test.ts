@@ -148,8 +148,8 @@ Deno.test("loadSettings() means the state of the service that was started with t
   await using dir = await tempFolder();
   const [a, b] = [await dir.write("a.yaml", VALID), await dir.write("b.yaml", VALID)];
   const real = computer(dir.path);
-  // What is below /var/lib on this computer.
-  const there = (path: string) => path.startsWith("/var/lib") ? dir.at(path.slice(1)) : path;
+  // What is below /var/lib and /etc/systemd on this computer.
+  const there = (path: string) => /^\/(var\/lib|etc\/systemd)/.test(path) ? dir.at(path.slice(1)) : path;
   const services: Partial<typeof real> = {
     list: (path) => real.list(there(path)),
     read: (path, offset, length) => real.read(there(path), offset, length),
@@ -165,6 +165,13 @@ Deno.test("loadSettings() means the state of the service that was started with t
   for (const [name, file] of [["camera-a", a], ["image-transfer", b]] as const) {
     await dir.write(`var/lib/${name}/lock`, "");
     await rememberPlace({ file, stateDirectory: `/var/lib/${name}` }, dir.at(`var/lib/${name}`), real);
+    await dir.write(`etc/systemd/system/${name}.service`, "# image-transfer-service: {}\n[Unit]\n");
+    await Deno.chmod(dir.at(`var/lib/${name}`), 0o700);
   }
   assertEquals(await states(), ["/var/lib/camera-a", "/var/lib/image-transfer"], "one of its own");
+  await Deno.chmod(dir.at("var/lib/camera-a"), 0o755);
+  assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "another account shows it to everyone");
+  await Deno.chmod(dir.at("var/lib/camera-a"), 0o700);
+  await dir.write("etc/systemd/system/camera-a.service", "[Unit]\nDescription=A database\n");
+  assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "a note in another program's folder");
 });
