@@ -1,4 +1,4 @@
-# Installs image-transfer from a release: checks the sum, unpacks, puts the program on the user's PATH. Needs no administrator.
+# Installs image-transfer from a release: verifies the checksum and puts the program on the user's PATH. Needs no administrator.
 #   .\install.ps1 -From FOLDER-OR-ADDRESS [-Version 0.1.0]
 [CmdletBinding()]
 param(
@@ -29,20 +29,20 @@ try {
     Get-Part $archive
     $file = Join-Path $work $archive
     if ((Get-FileHash -Algorithm SHA256 -LiteralPath $file).Hash -ne $sum) {
-        throw "The sum of $archive is not the one in SHA256SUMS: it is damaged or not ours. Nothing was installed."
+        throw "$archive is damaged or not genuine: its checksum does not match SHA256SUMS. Nothing was installed."
     }
     Expand-Archive -LiteralPath $file -DestinationPath $work
     $folder = Join-Path $work ($archive -replace '\.zip$', '')
     New-Item -ItemType Directory -Path $Prefix -Force | Out-Null
     $program = Join-Path $Prefix 'image-transfer.exe'
-    # A program that runs cannot be replaced, but renamed.
+    # A running program cannot be replaced, but it can be renamed.
     Get-ChildItem -LiteralPath $Prefix -Filter '*.old' | Remove-Item -ErrorAction SilentlyContinue
     if (Test-Path -LiteralPath $program) { Rename-Item -LiteralPath $program -NewName "image-transfer.exe.$([Guid]::NewGuid()).old" }
     Copy-Item -Path (Join-Path $folder '*') -Destination $Prefix -Recurse -Force
     $path = [Environment]::GetEnvironmentVariable('PATH', 'User')
     if (";$path;" -notlike "*;$Prefix;*") {
         [Environment]::SetEnvironmentVariable('PATH', "$path;$Prefix".TrimStart(';'), 'User')
-        Write-Host 'Open a new window for the new PATH.'
+        Write-Host 'Open a new window to use the new PATH.'
     }
     Write-Host "Installed $(& $program --version) in $Prefix"
     Write-Host 'Next: image-transfer init'

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs image-transfer from a release: checks the sum, unpacks, puts the program on the PATH.
+# Installs image-transfer from a release: verifies the checksum and puts the program on the PATH.
 #   install.sh FROM [VERSION] [TARGET]
-# FROM is the folder or the address (https://…) where the archives and SHA256SUMS lie. As root it goes to /usr/local/bin,
-# else to ~/.local/bin; PREFIX=/somewhere chooses another place.
+# FROM is the folder or address (https://…) of the archives and SHA256SUMS. As root, it installs to /usr/local/bin,
+# otherwise to ~/.local/bin; PREFIX=/somewhere changes that.
 set -eu
 
 fail() { echo "install.sh: $*" >&2; exit 1; }
@@ -13,12 +13,12 @@ from="${from%/}"
 case "$(uname -s)" in
   Linux) system=unknown-linux-gnu ;;
   Darwin) system=apple-darwin ;;
-  *) fail "there is no program for $(uname -s); on Windows use install.ps1" ;;
+  *) fail "there is no binary for $(uname -s); on Windows, use install.ps1" ;;
 esac
 case "$(uname -m)" in
   x86_64 | amd64) machine=x86_64 ;;
   aarch64 | arm64) machine=aarch64 ;;
-  *) fail "there is no program for $(uname -m)" ;;
+  *) fail "there is no binary for $(uname -m)" ;;
 esac
 target="${3:-$machine-$system}"
 if [ "$(id -u)" = 0 ]; then prefix="${PREFIX:-/usr/local}"; else prefix="${PREFIX:-$HOME/.local}"; fi
@@ -39,13 +39,13 @@ line="$(grep -E "^[0-9a-f]{64}  image-transfer-${version:-[0-9][0-9A-Za-z.+-]*}-
 archive="${line#*  }"
 fetch "$archive"
 if command -v sha256sum >/dev/null; then sum="$(sha256sum "$work/$archive")"; else sum="$(shasum -a 256 "$work/$archive")"; fi
-[ "${sum%% *}" = "${line%% *}" ] || fail "the sum of $archive is not the one in SHA256SUMS: it is damaged or not ours; nothing was installed"
+[ "${sum%% *}" = "${line%% *}" ] || fail "$archive is damaged or not genuine: its checksum does not match SHA256SUMS; nothing was installed"
 
 tar -xzf "$work/$archive" -C "$work"
 folder="$work/${archive%.tar.gz}"
 mkdir -p "$prefix/bin"
 for name in image-transfer image-transfer-service; do
-  # By rename: a program that runs just now goes on undisturbed.
+  # By rename, so that a running program is not disturbed.
   cp "$folder/$name" "$prefix/bin/.$name.new"
   chmod 755 "$prefix/bin/.$name.new"
   mv -f "$prefix/bin/.$name.new" "$prefix/bin/$name"
@@ -56,5 +56,5 @@ cp "$folder/completions/image-transfer.zsh" "$prefix/share/zsh/site-functions/_i
 cp "$folder/completions/image-transfer.fish" "$prefix/share/fish/vendor_completions.d/image-transfer.fish"
 
 echo "Installed $("$prefix/bin/image-transfer" --version) in $prefix/bin"
-case ":$PATH:" in *":$prefix/bin:"*) ;; *) echo "Put $prefix/bin on your PATH." ;; esac
+case ":$PATH:" in *":$prefix/bin:"*) ;; *) echo "Add $prefix/bin to your PATH." ;; esac
 echo "Next: image-transfer init"

@@ -1,4 +1,4 @@
-# Starts, stops and shows the image-transfer task of Windows Task Scheduler.
+# Starts, stops and shows the image-transfer task in Windows Task Scheduler.
 #   .\manage-daemon.ps1 start|stop|restart|status|logs [-Name ImageTransferDaemon]
 [CmdletBinding()]
 param(
@@ -12,10 +12,10 @@ $ErrorActionPreference = 'Stop'
 
 $task = Get-ScheduledTask -TaskName $Name -ErrorAction SilentlyContinue
 if (-not $task) {
-    Write-Error "There is no task '$Name'. Install it first: image-transfer install-service" -ErrorAction Continue
+    Write-Error "There is no task '$Name'. Install it: image-transfer install-service" -ErrorAction Continue
     exit 4
 }
-# What install-service wrote down: program, configuration, log.
+# Recorded by install-service: program, configuration, log.
 $mark = $task.Documentation -replace '^image-transfer-service: ', '' | ConvertFrom-Json
 if (-not $Log) { $Log = $mark.log }
 
@@ -27,11 +27,11 @@ function Start-Daemon {
 }
 
 function Stop-Daemon {
-    # Disabled first: its trigger would start it again within five minutes.
+    # Disable it first: its trigger would start it again within five minutes.
     Disable-ScheduledTask -TaskName $Name | Out-Null
-    # Asks the daemon, so that what is in flight is finished or parked; then ends the task.
+    # Ask the daemon first, so that transfers finish or can be resumed; then end the task.
     & $mark.program stop --config $mark.config
-    if ($LASTEXITCODE -notin 0, 4) { Write-Warning 'The daemon did not answer; ending the task.' }
+    if ($LASTEXITCODE -notin 0, 4) { Write-Warning 'The daemon is not responding; ending the task.' }
     Stop-ScheduledTask -TaskName $Name
 }
 

@@ -73,7 +73,7 @@ const XML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": 
 function mustBePrintable(text: string): string {
   // deno-lint-ignore no-control-regex -- they are what is looked for
   if (!/[\u0000-\u001f\u007f\ufffe\uffff]/.test(text)) return text;
-  throw new Failure("configuration", `Cannot name "${oneLine(text)}" in a service: it holds a control character`, {
+  throw new Failure("configuration", `Cannot name "${oneLine(text)}" in a service: it contains a control character`, {
     hint: "Rename that file or folder.",
   });
 }

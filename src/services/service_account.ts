@@ -18,23 +18,25 @@ type Around = Pick<System, "platform" | "uid" | "home" | "env" | "run" | "readTe
 export async function accountFor(scope: Scope, runAs: string | undefined, system: Around, signal: AbortSignal): Promise<Account> {
   if (system.platform === "windows") {
     if (runAs !== undefined) {
-      throw refused("--run-as is not possible on Windows", "The task runs as the user who installs it: log on as that one.");
+      throw refused("--run-as is not supported on Windows", "The task runs as the user who installs it: log on as that user.");
     }
     return windowsAccount(system);
   }
   const behindSudo = system.uid === 0 ? named(system.env("SUDO_USER")) : undefined;
   if (scope === "user") {
-    if (runAs !== undefined) throw refused("--run-as is for --system", "A user service runs as the user who installs it.");
+    if (runAs !== undefined) {
+      throw refused("--run-as works only with --system", "A user service runs as the user who installs it.");
+    }
     if (behindSudo !== undefined) {
-      throw refused("a user service is installed by the user, not with sudo", "Leave out sudo, or use --system.");
+      throw refused("a user service must be installed without sudo", "Omit sudo, or use --system.");
     }
     return await lookUp(system.uid ?? 0, system, signal);
   }
   const name = runAs ?? behindSudo ?? (system.uid === 0 ? undefined : system.uid ?? undefined);
   if (name === undefined) {
     throw refused(
-      "it is not known which account shall run it",
-      "Name it: --run-as USER. The daemon needs no rights of root, only access to the images and to its SSH key.",
+      "the account to run it is unknown",
+      "Specify it: --run-as USER. The daemon does not need root, only access to the images and its SSH key.",
     );
   }
   return await lookUp(name, system, signal);
@@ -86,7 +88,7 @@ function named(user: string | undefined): string | undefined {
 }
 
 function noSuch(name: string): Failure {
-  return refused(`there is no account "${name}" on this computer`, "Name one that is there: --run-as USER.");
+  return refused(`there is no account "${name}" on this computer`, "Specify an existing account: --run-as USER.");
 }
 
 function refused(reason: string, hint: string): Failure {

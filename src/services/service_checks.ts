@@ -40,26 +40,26 @@ export async function checkNeeds(
     if (missing && !await make(path, account, system, signal)) {
       findings.push({
         fatal: !bases.has(path) || own.has(path),
-        text: `"${path}" is not there, and ${account.name} cannot make it`,
+        text: `"${path}" does not exist, and ${account.name} cannot create it`,
         hint: bases.has(path)
-          ? "Make the folder, or mount its disk, and install again: only folders that are there become writable for the service."
+          ? "Create the folder or mount its disk, then install again: the service can write only to folders that exist now."
           : system.platform === "windows"
-          ? "Make the folder."
+          ? "Create the folder."
           : `sudo install -d -o ${account.name} '${path}'`,
       });
     } else if (!await may("w", path, account, system, signal)) {
-      findings.push({ fatal: true, text: `${account.name} may not write to "${path}"`, hint: rightsHint(path, account, system) });
+      findings.push({ fatal: true, text: `${account.name} cannot write to "${path}"`, hint: rightsHint(path, account, system) });
     }
   }
   for (const path of readable) {
     const facts = await system.followedFacts(path).catch(nothing);
     const watched = settings.jobs.some((job) => job.watchPath === path);
     if (facts === null && watched) {
-      findings.push({ fatal: false, text: `"${path}" is not there yet`, hint: "It is watched as soon as it appears." });
+      findings.push({ fatal: false, text: `"${path}" does not exist yet`, hint: "It will be watched as soon as it appears." });
     } else if (facts === null) {
-      findings.push({ fatal: false, text: `"${path}" is not there`, hint: `${account.name} needs an SSH key there.` });
+      findings.push({ fatal: false, text: `"${path}" does not exist`, hint: `${account.name} needs an SSH key there.` });
     } else if (!await may("r", path, account, system, signal)) {
-      findings.push({ fatal: true, text: `${account.name} may not read "${path}"`, hint: rightsHint(path, account, system) });
+      findings.push({ fatal: true, text: `${account.name} cannot read "${path}"`, hint: rightsHint(path, account, system) });
     }
   }
   return [...findings, ...await checkPrograms(settings, system)];
@@ -78,7 +78,7 @@ export async function checkAsAccount(
     stderr: "",
   };
   if (code === 0) return null;
-  return { fatal: true, text: `${account.name} cannot use the configuration: ${stderr.trim()}`, hint: "Put that right first." };
+  return { fatal: true, text: `${account.name} cannot use the configuration: ${stderr.trim()}`, hint: "Fix this first." };
 }
 
 async function checkPrograms(settings: Settings, system: Door): Promise<Fault[]> {
@@ -141,7 +141,9 @@ export async function asAccount(
 }
 
 function rightsHint(path: string, account: Account, { platform }: Door): string {
-  return platform === "windows" ? "Give that user the right." : `ls -ld '${path}' shows its rights; ${account.name} needs them.`;
+  return platform === "windows"
+    ? "Give that user permission."
+    : `ls -ld '${path}' shows its permissions; ${account.name} needs access.`;
 }
 
 function nothing(): null {

@@ -44,7 +44,7 @@ const ROWS: readonly Row[] = [
     name: "an unknown key with nothing near",
     text: `${BASE}zebra: 3\n`,
     errors: [
-      'config.yaml:4:1: unknown key "zebra"; "image-transfer config schema" lists all that are known',
+      'config.yaml:4:1: unknown key "zebra"; "image-transfer config schema" lists all known keys',
     ],
   },
   {
@@ -58,7 +58,7 @@ const ROWS: readonly Row[] = [
     name: "an unknown key of a section with nothing near",
     text: `${BASE}web: { zebra: 1 }\n`,
     errors: [
-      'config.yaml:4:8: unknown key "zebra"; known here are "listen", "token", "tls_cert", "tls_key" and "metrics"',
+      'config.yaml:4:8: unknown key "zebra"; known keys here are "listen", "token", "tls_cert", "tls_key" and "metrics"',
     ],
   },
   {
@@ -66,44 +66,44 @@ const ROWS: readonly Row[] = [
     text: `retry_attempts: three\nwatch_path: data\nfrobnicate: 1\nremote_host: freya\n`,
     errors: [
       'config.yaml:1:1: "retry_attempts" must be a whole number from 0 to 1000, not "three"',
-      'config.yaml:1:1: "remote_base_path" is missing: the folder under which everything goes',
-      'config.yaml:2:1: "watch_path" must be a whole path, beginning with /, ~ or a drive, not "data"',
-      'config.yaml:3:1: unknown key "frobnicate"; "image-transfer config schema" lists all that are known',
+      'config.yaml:1:1: "remote_base_path" is missing: the folder under which files are stored',
+      'config.yaml:2:1: "watch_path" must be an absolute path, beginning with /, ~ or a drive, not "data"',
+      'config.yaml:3:1: unknown key "frobnicate"; "image-transfer config schema" lists all known keys',
     ],
   },
   {
     name: "an empty file",
     text: ``,
     errors: [
-      'config.yaml:1:1: the configuration is empty; "image-transfer init" writes one to begin with',
+      'config.yaml:1:1: the configuration is empty; "image-transfer init" creates one',
     ],
   },
   {
     name: "a list for a file",
     text: `- watch_path: /data\n`,
     errors: [
-      "config.yaml:1:1: a configuration is a list of keys and values, like watch_path: ~/images",
+      "config.yaml:1:1: a configuration must consist of keys and values, like watch_path: ~/images",
     ],
   },
   {
     name: "a text for a file",
     text: `watch everything\n`,
     errors: [
-      "config.yaml:1:1: a configuration is a list of keys and values, like watch_path: ~/images",
+      "config.yaml:1:1: a configuration must consist of keys and values, like watch_path: ~/images",
     ],
   },
   {
     name: "broken YAML",
     text: `watch_path: [/data\nremote_host: freya\n`,
     errors: [
-      "config.yaml:2:1: this is no YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
+      "config.yaml:2:1: invalid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
     ],
   },
   {
     name: "tabs in YAML",
     text: `web:\n	listen: 80\n`,
     errors: [
-      "config.yaml:2:1: tabs cannot indent YAML; use blanks",
+      "config.yaml:2:1: YAML cannot be indented with tabs; use spaces",
     ],
   },
   {
@@ -117,21 +117,21 @@ const ROWS: readonly Row[] = [
     name: "two documents",
     text: `${BASE}---\nwatch_path: /data\nremote_host: freya\nremote_base_path: /images\n`,
     errors: [
-      "config.yaml:4:1: a second document begins here; a configuration is one",
+      "config.yaml:4:1: a second YAML document begins here; a configuration is a single document",
     ],
   },
   {
     name: "an anchor that leads nowhere",
     text: `${BASE}file_patterns: *nowhere\n`,
     errors: [
-      "config.yaml:1:1: this is no YAML: Unresolved alias (the anchor must be set before the alias): nowhere",
+      "config.yaml:1:1: invalid YAML: Unresolved alias (the anchor must be set before the alias): nowhere",
     ],
   },
   {
     name: "a Windows path in double quotes",
     text: `watch_path: "C:\\Users\\me"\nremote_host: freya\n`,
     errors: [
-      "config.yaml:1:16: \\ has a meaning of its own in double quotes; write C:/… or use single quotes",
+      "config.yaml:1:16: \\ is an escape character in double quotes; write C:/… or use single quotes",
     ],
   },
   {
@@ -139,7 +139,7 @@ const ROWS: readonly Row[] = [
     kind: "toml",
     text: `watch_path = "C:\\Users\\me"\n`,
     errors: [
-      "config.toml:1:19: this is no TOML: invalid non-hex character in unicode escape; write C:/… or use single quotes",
+      "config.toml:1:19: invalid TOML: invalid non-hex character in unicode escape; write C:/… or use single quotes",
     ],
   },
   {
@@ -162,7 +162,7 @@ const ROWS: readonly Row[] = [
     kind: "toml",
     text: `watch_path = "/data"\nremote_host = freya\n`,
     errors: [
-      "config.toml:2:15: this is no TOML: invalid value",
+      "config.toml:2:15: invalid TOML: invalid value",
     ],
   },
   {
@@ -228,28 +228,28 @@ const ROWS: readonly Row[] = [
     name: "no watch_path",
     text: `remote_host: freya\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:1:1: "watch_path" is missing: the folder that the camera writes to',
+      'config.yaml:1:1: "watch_path" is missing: the folder the camera writes to',
     ],
   },
   {
     name: "no host",
     text: `watch_path: /data\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:1:1: "remote_host" is missing: the computer that the images go to (for a folder of this computer write transfer_method: local)',
+      'config.yaml:1:1: "remote_host" is missing: the computer to send images to (for a folder on this computer, set transfer_method: local)',
     ],
   },
   {
     name: "no base path",
     text: `watch_path: /data\nremote_host: freya\n`,
     errors: [
-      'config.yaml:1:1: "remote_base_path" is missing: the folder under which everything goes',
+      'config.yaml:1:1: "remote_base_path" is missing: the folder under which files are stored',
     ],
   },
   {
     name: "a key without a value",
     text: `${BASE}rsync_options:\n`,
     errors: [
-      'config.yaml:4:1: "rsync_options" has no value; give it one or take the line out',
+      'config.yaml:4:1: "rsync_options" has no value; add one or remove the line',
     ],
   },
   {
@@ -319,7 +319,7 @@ const ROWS: readonly Row[] = [
     name: "a key and its other name",
     text: `${BASE}verify: size\nverify_transfer: true\n`,
     errors: [
-      'config.yaml:4:1: "verify" is another name of "verify_transfer", which stands here as well; keep one',
+      'config.yaml:4:1: "verify" is another name for "verify_transfer", which is also set; keep one',
     ],
   },
   {
@@ -354,21 +354,21 @@ const ROWS: readonly Row[] = [
     name: "a speed without sense",
     text: `${BASE}bandwidth_limit: fast\n`,
     errors: [
-      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit, not "fast"',
+      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, not "fast"',
     ],
   },
   {
     name: "a speed too low to be meant",
     text: `${BASE}bandwidth_limit: 5\n`,
     errors: [
-      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit, not 5',
+      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, not 5',
     ],
   },
   {
     name: "mode bits without sense",
     text: `${BASE}file_mode: rw-r--r--\n`,
     errors: [
-      'config.yaml:4:1: "file_mode" must be mode bits in octal, like 0664, not "rw-r--r--"',
+      'config.yaml:4:1: "file_mode" must be permissions in octal, like 0664, not "rw-r--r--"',
     ],
   },
   {
@@ -410,85 +410,85 @@ const ROWS: readonly Row[] = [
     name: "a layout without a name",
     text: `${BASE}layout: "{night}"\n`,
     errors: [
-      'config.yaml:4:1: "layout" is wrong: the last part must contain {path}, {name} or {stem}, or files would replace each other',
+      'config.yaml:4:1: "layout" is invalid: the last part must contain {path}, {name} or {stem}, or files would replace each other',
     ],
   },
   {
     name: "a layout with an unknown placeholder",
     text: `${BASE}layout: "{nite}/{path}"\n`,
     errors: [
-      'config.yaml:4:1: "layout" is wrong: {nite} is unknown; there are {path} {folder} {name} {stem} {ext} {night} {job}',
+      'config.yaml:4:1: "layout" is invalid: {nite} is unknown; there are {path} {folder} {name} {stem} {ext} {night} {job}',
     ],
   },
   {
     name: "a layout that leaves the base path",
     text: `${BASE}layout: "../{path}"\n`,
     errors: [
-      'config.yaml:4:1: "layout" is wrong: ".." could lead out of remote_base_path',
+      'config.yaml:4:1: "layout" is invalid: ".." could lead out of remote_base_path',
     ],
   },
   {
     name: "a marker that is always there",
     text: `${BASE}completeness: marker\nmarker: "{name}/done"\n`,
     errors: [
-      'config.yaml:5:1: "marker" must be a name like {name}.done, with {name} in it and no folder, not "{name}/done"',
+      'config.yaml:5:1: "marker" must be a file name that contains {name}, like {name}.done, without a folder, not "{name}/done"',
     ],
   },
   {
     name: "a relative watch_path",
     text: `watch_path: images\nremote_host: freya\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:1:1: "watch_path" must be a whole path, beginning with /, ~ or a drive, not "images"',
+      'config.yaml:1:1: "watch_path" must be an absolute path, beginning with /, ~ or a drive, not "images"',
     ],
   },
   {
     name: "a variable that is not set",
     text: `watch_path: $NOWHERE/images\nremote_host: freya\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:1:1: "watch_path" holds $NOWHERE, which is not set in the environment',
+      'config.yaml:1:1: "watch_path" contains $NOWHERE, which is not set in the environment',
     ],
   },
   {
     name: "another user's home",
     text: `watch_path: ~bob/images\nremote_host: freya\nremote_base_path: ~bob/images\n`,
     errors: [
-      'config.yaml:1:1: "watch_path" means the home folder of another user in "~bob/images"; write the path out',
-      'config.yaml:3:1: "remote_base_path" means the home folder of another user in "~bob/images"; write the path out',
+      'config.yaml:1:1: "watch_path" refers to the home folder of another user, "~bob/images"; write the full path',
+      'config.yaml:3:1: "remote_base_path" refers to the home folder of another user, "~bob/images"; write the full path',
     ],
   },
   {
     name: "a way out of the remote folder",
     text: `watch_path: /data\nremote_host: freya\nremote_base_path: /images/../etc\n`,
     errors: [
-      'config.yaml:3:1: "remote_base_path" must not hold ".."',
+      'config.yaml:3:1: "remote_base_path" must not contain ".."',
     ],
   },
   {
     name: "a host that is an option",
     text: `watch_path: /data\nremote_host: -oProxyCommand=touch\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "-oProxyCommand=touch"',
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "-oProxyCommand=touch"',
     ],
   },
   {
     name: "a host with its user",
     text: `watch_path: /data\nremote_host: observer@freya\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "observer@freya"; write remote_user: observer and remote_host: freya',
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "observer@freya"; write remote_user: observer and remote_host: freya',
     ],
   },
   {
     name: "a host with its folder",
     text: `watch_path: /data\nremote_host: freya:/images\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "freya:/images"; a port goes into remote_port, a folder into remote_base_path',
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "freya:/images"; a port goes into remote_port, a folder into remote_base_path',
     ],
   },
   {
     name: "a host with a shell in it",
     text: `watch_path: /data\nremote_host: $(reboot)\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias of your ssh configuration, not "$(reboot)"',
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "$(reboot)"',
     ],
   },
   {
@@ -509,49 +509,49 @@ const ROWS: readonly Row[] = [
     name: "an rsync option that breaks a promise",
     text: `${BASE}rsync_options: [--archive, --inplace]\n`,
     errors: [
-      'config.yaml:4:28: "rsync_options" must not hold --inplace: it writes into files that may be visible already',
+      'config.yaml:4:28: "rsync_options" must not contain --inplace: it writes to files that may already be visible',
     ],
   },
   {
     name: "short rsync options with one that breaks a promise",
     text: `${BASE}rsync_options:\n  - -avn\n`,
     errors: [
-      'config.yaml:5:5: "rsync_options" must not hold --dry-run in -avn: nothing would be sent; use image-transfer --dry-run',
+      'config.yaml:5:5: "rsync_options" must not contain --dry-run in -avn: nothing would be sent; use image-transfer --dry-run',
     ],
   },
   {
     name: "an rsync option with its value apart",
     text: `${BASE}rsync_options: [--bwlimit=500, "5000"]\n`,
     errors: [
-      'config.yaml:4:32: "rsync_options" must be an option that begins with - and has its value behind =, like --bwlimit=5000, not "5000"',
+      'config.yaml:4:32: "rsync_options" must be an option that begins with -, with its value after =, like --bwlimit=5000, not "5000"',
     ],
   },
   {
     name: "an rsync option that nobody knows",
     text: `${BASE}rsync_options: [--frobnicate]\n`,
     errors: [
-      'config.yaml:4:17: "rsync_options" must not hold --frobnicate: it is not known to be harmless. Allowed are --bwlimit=…, --compress, --compress-level=…, --compress-choice=…, --skip-compress=…, --whole-file, --no-whole-file, --chmod=…, --chown=…, --owner, --group, --numeric-ids, --usermap=…, --groupmap=…, --acls, --xattrs, --omit-dir-times, --ipv4, --ipv6, --sockopts=…, --block-size=…, --checksum-choice=…, --open-noatime',
+      'config.yaml:4:17: "rsync_options" must not contain --frobnicate: it is not known to be safe. Allowed: --bwlimit=…, --compress, --compress-level=…, --compress-choice=…, --skip-compress=…, --whole-file, --no-whole-file, --chmod=…, --chown=…, --owner, --group, --numeric-ids, --usermap=…, --groupmap=…, --acls, --xattrs, --omit-dir-times, --ipv4, --ipv6, --sockopts=…, --block-size=…, --checksum-choice=…, --open-noatime',
     ],
   },
   {
     name: "a folder of Windows as a local destination of another system",
     text: "watch_path: /data\ntransfer_method: local\nremote_base_path: D:\\images\n",
     errors: [
-      'config.yaml:3:1: "remote_base_path" is a Windows path, "D:\\images", which is no folder of this computer; write the path as it is here, or set remote_host',
+      'config.yaml:3:1: "remote_base_path" is a Windows path, "D:\\images", but this computer does not run Windows; use a path on this computer, or set remote_host',
     ],
   },
   {
     name: "the destination in the watched folder",
     text: `watch_path: /data\ntransfer_method: local\nremote_base_path: /data/sent\n`,
     errors: [
-      "config.yaml:3:1: the destination /data/sent and the watched folder /data lie in each other: files would be sent round in a ring",
+      "config.yaml:3:1: the destination /data/sent and the watched folder /data overlap: files would be sent in a loop",
     ],
   },
   {
     name: "the watched folder in the destination",
     text: `watch_path: /data/new\ntransfer_method: local\nremote_base_path: /data\n`,
     errors: [
-      "config.yaml:3:1: the destination /data and the watched folder /data/new lie in each other: files would be sent round in a ring",
+      "config.yaml:3:1: the destination /data and the watched folder /data/new overlap: files would be sent in a loop",
     ],
   },
   {
@@ -559,8 +559,8 @@ const ROWS: readonly Row[] = [
     text:
       `transfer_method: local\njobs:\n  - { name: a, watch_path: /a, remote_base_path: /b }\n  - { name: b, watch_path: /b, remote_base_path: /a }\n`,
     errors: [
-      'config.yaml:3:32: files would go round in a ring: from the job "a" to "b" and back',
-      'config.yaml:4:32: files would go round in a ring: from the job "b" to "a" and back',
+      'config.yaml:3:32: files would be sent in a loop: from the job "a" to "b" and back',
+      'config.yaml:4:32: files would be sent in a loop: from the job "b" to "a" and back',
     ],
   },
   {
@@ -568,7 +568,7 @@ const ROWS: readonly Row[] = [
     text:
       `remote_host: freya\nremote_base_path: /images\njobs:\n  - { name: a, watch_path: /a }\n  - { name: A, watch_path: /b }\n`,
     errors: [
-      'config.yaml:5:7: a job named "A" stands here twice; names must differ',
+      'config.yaml:5:7: there are two jobs named "A"; names must be unique',
     ],
   },
   {
@@ -576,7 +576,7 @@ const ROWS: readonly Row[] = [
     text:
       `watch_path: /data\ndestinations:\n  - { remote_host: freya, remote_base_path: /a }\n  - { remote_host: freya, remote_base_path: /b }\n`,
     errors: [
-      'config.yaml:4:5: a destination named "freya" stands here twice; names must differ',
+      'config.yaml:4:5: there are two destinations named "freya"; names must be unique',
     ],
   },
   {
@@ -584,7 +584,7 @@ const ROWS: readonly Row[] = [
     text:
       `watch_path: /data\ndestinations:\n  - { name: a, remote_host: freya, remote_base_path: /a }\n  - { name: b, remote_host: freya, remote_base_path: /a/ }\n`,
     errors: [
-      "config.yaml:4:5: this destination is the same folder as another of the same job",
+      "config.yaml:4:5: this destination has the same folder as another destination of the same job",
     ],
   },
   {
@@ -598,7 +598,7 @@ const ROWS: readonly Row[] = [
     name: "a name with a slash",
     text: `${BASE}jobs:\n  - name: a/b\n`,
     errors: [
-      'config.yaml:5:5: "name" must be a name of letters, digits, blanks and . _ - (at most 64), not "a/b"',
+      'config.yaml:5:5: "name" must be a name of letters, digits, spaces and . _ - (at most 64 characters), not "a/b"',
     ],
   },
   {
@@ -626,7 +626,7 @@ const ROWS: readonly Row[] = [
     name: "a key of the program in a job",
     text: `${BASE}jobs:\n  - name: a\n    log_level: debug\n`,
     errors: [
-      'config.yaml:6:5: "log_level" cannot stand in a job; it belongs at the top of the file',
+      'config.yaml:6:5: "log_level" is not allowed in a job; it belongs at the top of the file',
     ],
   },
   {
@@ -705,7 +705,7 @@ const ROWS: readonly Row[] = [
     name: "a page for others without protection",
     text: `${BASE}web: { listen: 0.0.0.0:9090 }\n`,
     errors: [
-      'config.yaml:4:8: "web.listen" lets other computers connect at 0.0.0.0; that needs "token", "tls_cert" and "tls_key" as well',
+      'config.yaml:4:8: "web.listen" lets other computers connect at 0.0.0.0; this also requires "token", "tls_cert" and "tls_key"',
     ],
   },
   {
@@ -726,7 +726,7 @@ const ROWS: readonly Row[] = [
     name: "a certificate without its key",
     text: `${BASE}web: { tls_cert: /etc/cert.pem }\n`,
     errors: [
-      'config.yaml:4:8: "web.tls_cert" and "web.tls_key" go together; one is missing',
+      'config.yaml:4:8: "web.tls_cert" and "web.tls_key" must be set together; one is missing',
     ],
   },
   {
@@ -740,8 +740,8 @@ const ROWS: readonly Row[] = [
     name: "prototype keys",
     text: `${BASE}__proto__: { a: 1 }\nconstructor: 1\n`,
     errors: [
-      'config.yaml:4:1: unknown key "__proto__"; "image-transfer config schema" lists all that are known',
-      'config.yaml:5:1: unknown key "constructor"; "image-transfer config schema" lists all that are known',
+      'config.yaml:4:1: unknown key "__proto__"; "image-transfer config schema" lists all known keys',
+      'config.yaml:5:1: unknown key "constructor"; "image-transfer config schema" lists all known keys',
     ],
   },
   {
@@ -768,7 +768,7 @@ const ROWS: readonly Row[] = [
     kind: "toml",
     text: `[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\nsync_options = { dry_run = true }\n`,
     errors: [
-      'config.toml:5:18: "dry_run" is an option of the command line: image-transfer --dry-run',
+      'config.toml:5:18: "dry_run" is a command-line option: image-transfer --dry-run',
     ],
   },
   {
@@ -813,5 +813,5 @@ Deno.test("parseSettings() ends soon for anchors that unfold without end", () =>
     { length: 12 },
     (_, n) => `a${n}: &a${n} [${Array(9).fill(n === 0 ? "x" : `*a${n - 1}`).join(", ")}]`,
   );
-  assertThrows(() => parseSettings(levels.join("\n"), "c.yaml", "yaml", aComputer()), ConfigError, "this is no YAML");
+  assertThrows(() => parseSettings(levels.join("\n"), "c.yaml", "yaml", aComputer()), ConfigError, "invalid YAML");
 });

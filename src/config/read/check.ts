@@ -39,15 +39,15 @@ export function unknownKey(key: string, known: readonly string[]): string {
   const nearest = nearestKey(key, known);
   if (nearest !== undefined) return `unknown key "${key}"; did you mean "${nearest}"?`;
   return known.length > 0 && known.length <= 12
-    ? `unknown key "${key}"; known here are ${inWords(known).replace(/ or (?=[^ ]*$)/, " and ")}`
-    : `unknown key "${key}"; "image-transfer config schema" lists all that are known`;
+    ? `unknown key "${key}"; known keys here are ${inWords(known).replace(/ or (?=[^ ]*$)/, " and ")}`
+    : `unknown key "${key}"; "image-transfer config schema" lists all known keys`;
 }
 
 /** A key that is known, but elsewhere. */
 function misplaced(key: string, path: Path): string | null {
   if (path.length === 0 || !Object.hasOwn(fileSchema.shape, key)) return null;
   const place = typeof path.at(-1) === "number" ? `a ${path.at(-2) === "jobs" ? "job" : "destination"}` : `"${path.at(-1)}"`;
-  return `"${key}" cannot stand in ${place}; it belongs ${
+  return `"${key}" is not allowed in ${place}; it belongs ${
     Object.hasOwn(jobShape, key) ? "in its job" : "at the top of the file"
   }`;
 }
@@ -62,7 +62,7 @@ function unfold(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
 }
 
 function wrongValue(path: Path, message: string, value: unknown): string {
-  if (!message.startsWith("must")) return `"${subject(path)}" is wrong: ${message}`;
+  if (!message.startsWith("must")) return `"${subject(path)}" is invalid: ${message}`;
   const word = typeof value === "string"
     ? nearestKey(value, [...message.matchAll(/"([^"]+)"/g)].map((match) => match[1]!))
     : undefined;

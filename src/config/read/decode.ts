@@ -16,9 +16,9 @@ export function decode(bytes: Uint8Array): Decoded {
   const encoding = MARKS.find(([, first, second]) => bytes[0] === first && bytes[1] === second)?.[0] ?? "utf-8";
   const text = strictly(encoding, bytes);
   if (text === null && encoding === "utf-8") return invalid(bytes);
-  if (text === null) return at(1, 1, "this file is damaged: it begins as UTF-16, but is not UTF-16 to its end");
+  if (text === null) return at(1, 1, "the file is damaged: it begins as UTF-16 but is not valid UTF-16");
   if (text.includes("\0")) {
-    return at(1, 1, "this file holds zero bytes, as UTF-16 without a byte order mark does; save it as UTF-8");
+    return at(1, 1, "the file contains zero bytes, as in UTF-16 without a byte order mark; save it as UTF-8");
   }
   return { text };
 }
@@ -40,7 +40,7 @@ function invalid(bytes: Uint8Array): Decoded {
   }
   // What stands before the first replacement character is as it was written.
   const column = new TextDecoder().decode(bytes.subarray(start, end)).indexOf("\uFFFD") + 1;
-  return at(line, column, "this is not valid UTF-8; the file may be saved as Latin-1 or Windows-1252: save it as UTF-8");
+  return at(line, column, "invalid UTF-8; the file may have been saved as Latin-1 or Windows-1252: save it as UTF-8");
 }
 
 function lineEnd(bytes: Uint8Array, from: number): number {

@@ -46,13 +46,13 @@ export async function understandFile(path: string, system: Reading): Promise<Und
     bytes = await system.read(path, 0, MOST_BYTES + 1);
   } catch (cause) {
     throw new Failure("configuration", `Cannot read the configuration "${path}": ${reasonOf(cause)}`, {
-      hint: "Check that the file is there and that this user may read it.",
+      hint: "Check that the file exists and that this user can read it.",
       cause,
     });
   }
   if (bytes.length > MOST_BYTES) {
     throw new Failure("configuration", `Cannot read the configuration "${path}": it is larger than 1 MB`, {
-      hint: "Name the configuration, not an image or a device.",
+      hint: "Specify a configuration file, not an image or a device.",
     });
   }
   const around = await surroundingsOf(system, path);

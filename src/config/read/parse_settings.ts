@@ -51,8 +51,8 @@ export function understand(text: string, fileName: string, kind: ConfigKind, aro
   if (!isSection(source.value)) {
     const empty = source.value === null || source.value === undefined;
     const message = empty
-      ? 'the configuration is empty; "image-transfer init" writes one to begin with'
-      : "a configuration is a list of keys and values, like watch_path: ~/images";
+      ? 'the configuration is empty; "image-transfer init" creates one'
+      : "a configuration must consist of keys and values, like watch_path: ~/images";
     return notUnderstood(text, fileName, kind, around, [{ ...source.locate([]), message }]);
   }
   const found: { path: Path; message: string }[] = [];

@@ -31,7 +31,7 @@ export function parseToml(text: string): Source {
 function tomlFault({ message, line, column }: TomlError, text: string): string {
   if (/redefine/.test(message)) return setTwice(text.split("\n").slice(line - 1).join("\n"), column - 1);
   const hint = /escape/.test(message) ? "; write C:/… or use single quotes" : "";
-  return `this is no TOML: ${message.replace(/^Invalid TOML document: /, "").split("\n")[0]?.trim()}${hint}`;
+  return `invalid TOML: ${message.replace(/^Invalid TOML document: /, "").split("\n")[0]?.trim()}${hint}`;
 }
 
 const START: Position = { line: 1, column: 1 };

@@ -35,7 +35,7 @@ export function parseYaml(text: string): Source {
   } catch (error) {
     // Anchors that unfold without end, or that lead nowhere.
     const message = error instanceof Error ? error.message : String(error);
-    return { value: undefined, locate, faults: [{ line: 1, column: 1, message: `this is no YAML: ${message}` }] };
+    return { value: undefined, locate, faults: [{ line: 1, column: 1, message: `invalid YAML: ${message}` }] };
   }
 }
 
@@ -60,8 +60,8 @@ function positionOf(root: Node | null, path: Path, follow: (node: Node) => Node 
 }
 
 function yamlFault(code: string, message: string): string {
-  if (code === "TAB_AS_INDENT") return "tabs cannot indent YAML; use blanks";
-  if (code === "MULTIPLE_DOCS") return "a second document begins here; a configuration is one";
-  if (code === "BAD_DQ_ESCAPE") return "\\ has a meaning of its own in double quotes; write C:/… or use single quotes";
-  return `this is no YAML: ${message.split("\n")[0]}`;
+  if (code === "TAB_AS_INDENT") return "YAML cannot be indented with tabs; use spaces";
+  if (code === "MULTIPLE_DOCS") return "a second YAML document begins here; a configuration is a single document";
+  if (code === "BAD_DQ_ESCAPE") return "\\ is an escape character in double quotes; write C:/… or use single quotes";
+  return `invalid YAML: ${message.split("\n")[0]}`;
 }

@@ -44,8 +44,8 @@ export async function findConfigFile(
   for (const path of usual) {
     if (await factsOf(path, `"${path}"`, system) !== null) return path;
   }
-  throw new Failure("configuration", `Cannot find a configuration, looked for ${usual.join(", ")}`, {
-    hint: "image-transfer init writes one to begin with; -c FILE names another.",
+  throw new Failure("configuration", `Cannot find a configuration; looked for ${usual.join(", ")}`, {
+    hint: "Create one with image-transfer init, or specify one with -c FILE.",
   });
 }
 
@@ -54,8 +54,8 @@ async function mustBeThere(named: string, by: string, cwd: string, system: Omit<
   const facts = await factsOf(path, `"${named}" (named by ${by})`, system);
   if (facts?.kind === "file" || facts?.kind === "other") return path;
   const [reason, hint] = facts === null
-    ? ["there is no such file", `image-transfer init --output "${named}" writes one to begin with.`]
-    : ["it is a folder", "Name the file in it."];
+    ? ["the file does not exist", `Create one with image-transfer init --output "${named}".`]
+    : ["it is a folder", "Specify a file in it."];
   throw new Failure("configuration", `Cannot read the configuration "${named}" (named by ${by}): ${reason}`, { hint });
 }
 
@@ -65,7 +65,7 @@ async function factsOf(path: string, shown: string, system: Pick<ConfigFiles, "f
     return await system.followedFacts(path);
   } catch (cause) {
     throw new Failure("configuration", `Cannot read the configuration ${shown}: ${reasonOf(cause)}`, {
-      hint: "Check the path, and that this user may read it.",
+      hint: "Check the path and that this user can read it.",
       cause,
     });
   }

@@ -82,7 +82,7 @@ function jobs(tree: Tree, given: unknown, watchers: unknown, report: Report): Se
     if (isSection(options)) {
       move(tree, options, [...from, "sync_options"], to, SYNC_OPTIONS, false, job);
       if (options["dry_run"] === true) {
-        report([...from, "sync_options", "dry_run"], '"dry_run" is an option of the command line: image-transfer --dry-run');
+        report([...from, "sync_options", "dry_run"], '"dry_run" is a command-line option: image-transfer --dry-run');
       }
     }
     plainSchedule(job);

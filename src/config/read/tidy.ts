@@ -28,7 +28,7 @@ function renameAliases(section: Record<string, unknown>, path: Path, tree: Tree,
   for (const [alias, key] of Object.entries(ALIASES)) {
     if (!Object.hasOwn(section, alias)) continue;
     if (Object.hasOwn(section, key)) {
-      report([...path, alias], `"${alias}" is another name of "${key}", which stands here as well; keep one`);
+      report([...path, alias], `"${alias}" is another name for "${key}", which is also set; keep one`);
     } else {
       section[key] = section[alias];
       tree.origins.moved([...path, alias], [...path, key]);
@@ -54,7 +54,7 @@ function dropEmpty(section: Record<string, unknown>, path: Path, report: Report)
   for (const [key, value] of Object.entries(section)) {
     const at = [...path, key];
     if (value === null || value === undefined) {
-      report(at, `"${key}" has no value; give it one or take the line out`);
+      report(at, `"${key}" has no value; add one or remove the line`);
       delete section[key];
     } else if (isSection(value)) dropEmpty(value, at, report);
     else if (Array.isArray(value)) value.forEach((item, index) => isSection(item) && dropEmpty(item, [...at, index], report));

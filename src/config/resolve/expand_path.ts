@@ -19,7 +19,7 @@ export function expandPath(written: string, around: Surroundings): Expanded {
 /** As {@linkcode expandPath}, but `$` and `%` mean themselves; `written` is what faults are told about. */
 export function wholePath(text: string, written: string, around: Pick<Surroundings, "home" | "platform">): Expanded {
   const whole = text.replace(/^~(?=$|[/\\])/, () => around.home);
-  if (whole.startsWith("~")) return { fault: `means the home folder of another user in "${written}"; write the path out` };
+  if (whole.startsWith("~")) return { fault: `refers to the home folder of another user, "${written}"; write the full path` };
   if (around.platform === "windows") {
     if (!/^[A-Za-z]:[\\/]|^[\\/]{2}[^\\/]/.test(whole)) return { fault: notAbsolute(written) };
     return { path: withoutEnd(normalizeWindows(whole)) };
@@ -44,7 +44,7 @@ export function expandVariables(written: string, around: Pick<Surroundings, "pla
   };
   let path = written.replace(/\$(?:\{(\w+)\}|([A-Za-z_]\w*))/g, (whole, braced, bare) => value(whole, braced ?? bare));
   if (around.platform === "windows") path = path.replace(/%(\w+)%/g, value);
-  return missing.length === 0 ? { path } : { fault: `holds ${missing.join(", ")}, which is not set in the environment` };
+  return missing.length === 0 ? { path } : { fault: `contains ${missing.join(", ")}, which is not set in the environment` };
 }
 
 /** True when `inner` is `outer` or lies in it. Both absolute and normalised. */
@@ -57,7 +57,7 @@ export function isWithin(inner: string, outer: string, platform: Surroundings["p
 }
 
 function notAbsolute(written: string): string {
-  return `must be a whole path, beginning with /, ~ or a drive, not "${written}"`;
+  return `must be an absolute path, beginning with /, ~ or a drive, not "${written}"`;
 }
 
 function withoutEnd(path: string): string {

@@ -32,11 +32,11 @@ export function findLoops(jobs: readonly Job[], platform: Surroundings["platform
       const loop = (message: string) => [{ job: index, destination: number, message }];
       if (feeds(destination, job)) {
         return loop(
-          `the destination ${destination.basePath} and the watched folder ${job.watchPath} lie in each other: files would be sent round in a ring`,
+          `the destination ${destination.basePath} and the watched folder ${job.watchPath} overlap: files would be sent in a loop`,
         );
       }
       const next = jobs.find((other) => other !== job && feeds(destination, other) && leadsTo(other, job, new Set()));
-      return next ? loop(`files would go round in a ring: from the job "${job.name}" to "${next.name}" and back`) : [];
+      return next ? loop(`files would be sent in a loop: from the job "${job.name}" to "${next.name}" and back`) : [];
     })
   );
 }

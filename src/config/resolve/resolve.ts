@@ -104,7 +104,7 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
 
 function watchedFolder(written: string | undefined, path: Path, to: Resolving): string {
   if (written === undefined) {
-    if (!to.wrong.has("watch_path")) to.report(path, '"watch_path" is missing: the folder that the camera writes to');
+    if (!to.wrong.has("watch_path")) to.report(path, '"watch_path" is missing: the folder the camera writes to');
     return "";
   }
   const at = to.placeOf(path, "watch_path");
@@ -114,12 +114,14 @@ function watchedFolder(written: string | undefined, path: Path, to: Resolving): 
 function refuseSameNames(names: readonly string[], pathOf: (index: number) => Path, what: string, to: Resolving): void {
   names.forEach((name, index) => {
     const first = names.findIndex((other) => other.toLowerCase() === name.toLowerCase());
-    if (first < index && name !== "") to.report(pathOf(index), `a ${what} named "${name}" stands here twice; names must differ`);
+    if (first < index && name !== "") to.report(pathOf(index), `there are two ${what}s named "${name}"; names must be unique`);
   });
 }
 
 function refuseSamePlaces(places: readonly string[], paths: readonly Path[], to: Resolving): void {
   places.forEach((place, index) => {
-    if (places.indexOf(place) < index) to.report(paths[index]!, "this destination is the same folder as another of the same job");
+    if (places.indexOf(place) < index) {
+      to.report(paths[index]!, "this destination has the same folder as another destination of the same job");
+    }
   });
 }

@@ -87,7 +87,7 @@ function remoteHost(written: string | undefined, path: Path, at: Path, to: Resol
     if (!to.wrong.has("remote_host")) {
       to.report(
         path,
-        '"remote_host" is missing: the computer that the images go to (for a folder of this computer write transfer_method: local)',
+        '"remote_host" is missing: the computer to send images to (for a folder on this computer, set transfer_method: local)',
       );
     }
     return null;
@@ -99,7 +99,7 @@ function remoteHost(written: string | undefined, path: Path, at: Path, to: Resol
     : written.includes(":")
     ? "; a port goes into remote_port, a folder into remote_base_path"
     : "";
-  to.report(at, `"remote_host" must be a host name, an address or an alias of your ssh configuration, not "${written}"${hint}`);
+  to.report(at, `"remote_host" must be a host name, an address or an alias from your ssh configuration, not "${written}"${hint}`);
   return null;
 }
 
@@ -112,7 +112,7 @@ function remoteUser(written: string, at: Path, to: Resolving): string | null {
 function basePath(written: string | undefined, remote: boolean, path: Path, at: Path, to: Resolving): string {
   if (written === undefined) {
     if (!to.wrong.has("remote_base_path")) {
-      to.report(path, '"remote_base_path" is missing: the folder under which everything goes');
+      to.report(path, '"remote_base_path" is missing: the folder under which files are stored');
     }
     return "";
   }
@@ -121,7 +121,7 @@ function basePath(written: string | undefined, remote: boolean, path: Path, at: 
     if (to.around.platform !== "windows" && isWindowsPath(path)) {
       to.report(
         at,
-        `"remote_base_path" is a Windows path, "${written}", which is no folder of this computer; write the path as it is here, or set remote_host`,
+        `"remote_base_path" is a Windows path, "${written}", but this computer does not run Windows; use a path on this computer, or set remote_host`,
       );
     }
     return path;
@@ -136,8 +136,8 @@ function basePath(written: string | undefined, remote: boolean, path: Path, at: 
   const slashes = /^[A-Za-z]:[\\/]/.test(text) ? text.replaceAll("\\", "/") : text;
   const relative = slashes.replace(/^~(\/+|$)/, "");
   if (relative.startsWith("~")) {
-    to.report(at, `"remote_base_path" means the home folder of another user in "${written}"; write the path out`);
-  } else if (relative.split("/").includes("..")) to.report(at, '"remote_base_path" must not hold ".."');
+    to.report(at, `"remote_base_path" refers to the home folder of another user, "${written}"; write the full path`);
+  } else if (relative.split("/").includes("..")) to.report(at, '"remote_base_path" must not contain ".."');
   const tidy = relative.replace(/\/{2,}/g, "/").replace(/(?:^|(?<=\/))(?:\.\/)+/g, "").replace(/(?<=.)\/+$/, "");
   return tidy === "" || tidy === "." ? "." : tidy;
 }

@@ -97,13 +97,13 @@ function webSettings(web: ProgramKeys["web"], to: Resolving): WebSettings | null
   if ((settings.tlsCert === null) !== (settings.tlsKey === null)) {
     to.report(
       ["web", settings.tlsCert === null ? "tls_key" : "tls_cert"],
-      '"web.tls_cert" and "web.tls_key" go together; one is missing',
+      '"web.tls_cert" and "web.tls_key" must be set together; one is missing',
     );
   }
   if (!isLoopback(address.host) && (settings.token === null || settings.tlsCert === null)) {
     to.report(
       ["web", "listen"],
-      `"web.listen" lets other computers connect at ${address.host}; that needs "token", "tls_cert" and "tls_key" as well`,
+      `"web.listen" lets other computers connect at ${address.host}; this also requires "token", "tls_cert" and "tls_key"`,
     );
   }
   return settings;

@@ -26,31 +26,34 @@ const DONE_ANYWAY =
   /^--(?:archive|recursive|links|times|perms|partial|progress|verbose|quiet|human-readable|stats|checksum|protect-args|secluded-args)$/;
 
 const REFUSED: readonly (readonly [RegExp, string])[] = [
-  [/^--(inplace|append|append-verify|write-devices)$/, "it writes into files that may be visible already"],
-  [/^--(remove-source-files|remove-sent-files)$/, "files may only go once they are proven everywhere; use delete_source"],
+  [/^--(inplace|append|append-verify|write-devices)$/, "it writes to files that may already be visible"],
+  [
+    /^--(remove-source-files|remove-sent-files)$/,
+    "files may be removed only once they are verified everywhere; use delete_source",
+  ],
   [/^--(del|delete.*|force|max-delete.*|prune-empty-dirs|ignore-errors)$/, "it removes files at the destination"],
   [/^--(dry-run|list-only)$/, "nothing would be sent; use image-transfer --dry-run"],
   [
     /^--(files-from|from0|filter|include|exclude|cvs-exclude|min-size|max-size|existing|ignore-existing|ignore-non-existing|update|size-only|ignore-times|one-file-system)(.*)$/,
-    "which files go is decided by file_patterns and exclude_patterns",
+    "files are selected by file_patterns and exclude_patterns",
   ],
   [
     /^--(rsh|rsync-path|remote-option|daemon|config|password-file|blocking-io|port)(.*)$/,
-    "how the other side is reached is decided by image-transfer",
+    "image-transfer controls the connection",
   ],
-  [/^--(backup|backup-dir|suffix)(.*)$/, "existing files are kept by on_conflict"],
+  [/^--(backup|backup-dir|suffix)(.*)$/, "on_conflict decides what happens to existing files"],
   [
     /^--(temp-dir|partial-dir|delay-updates|no-partial|link-dest|copy-dest|compare-dest|mkpath|relative|no-relative|no-implied-dirs)(.*)$/,
-    "files go to a temporary place of image-transfer first",
+    "image-transfer controls the temporary files",
   ],
   [
     /^--(out-format|log-file|log-file-format|info|debug|itemize-changes|outbuf|msgs2stderr|stderr|8-bit-output|no-motd)(.*)$/,
-    "its output is read by image-transfer",
+    "image-transfer reads the output of rsync",
   ],
   [/^--(write-batch|only-write-batch|read-batch)(.*)$/, "nothing would be sent"],
   [/^--(copy-links|copy-unsafe-links|copy-dirlinks|keep-dirlinks|munge-links|safe-links)$/, "only regular files are sent"],
   [/^--(timeout|contimeout|stop-after|stop-at|time-limit)(.*)$/, "use transfer_timeout_seconds"],
-  [/^--(iconv)(.*)$/, "it changes names"],
+  [/^--(iconv)(.*)$/, "it changes file names"],
   [/^--no-(times|perms|archive|recursive)$/, "use preserve_timestamps and preserve_permissions"],
 ];
 
@@ -103,7 +106,7 @@ export function checkRsyncOptions(options: readonly string[]): CheckedOptions {
     if (long === null) {
       faults.push({
         index,
-        message: `must be an option that begins with - and has its value behind =, like --bwlimit=5000, not "${written}"`,
+        message: `must be an option that begins with -, with its value after =, like --bwlimit=5000, not "${written}"`,
       });
       return;
     }
@@ -117,9 +120,9 @@ export function checkRsyncOptions(options: readonly string[]): CheckedOptions {
 
 function refusal(written: string, option: string): string {
   const reason = REFUSED.find(([pattern]) => pattern.test(option))?.[1] ??
-    `it is not known to be harmless. Allowed are ${ALLOWED_TEXT}`;
+    `it is not known to be safe. Allowed: ${ALLOWED_TEXT}`;
   const name = written.startsWith("--") ? written : `${option.startsWith("--") ? `${option} in ` : ""}${written}`;
-  return `must not hold ${name}: ${reason}`;
+  return `must not contain ${name}: ${reason}`;
 }
 
 /** `-avn` as its long options; null where it is no option at all. */

@@ -41,6 +41,6 @@ export function secretKeys(): ReadonlySet<string> {
 function addAliases(properties: JsonSchema | undefined): void {
   for (const [alias, key] of Object.entries(ALIASES)) {
     const known = properties?.[key];
-    if (properties && typeof known === "object") properties[alias] = { ...known, description: `Another name of ${key}` };
+    if (properties && typeof known === "object") properties[alias] = { ...known, description: `Another name for ${key}` };
   }
 }

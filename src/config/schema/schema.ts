@@ -20,19 +20,21 @@ export const jobSchema = z.object(jobShape);
 /** The program's own keys with every default filled in. */
 export const programSchema = z.object(programShape);
 
-const NAME = "must be a name of letters, digits, blanks and . _ - (at most 64)";
+const NAME = "must be a name of letters, digits, spaces and . _ - (at most 64 characters)";
 const nameKey = line("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, NAME);
 
 const destinationLayer = z.strictObject({
-  name: nameKey.optional().meta({ description: "Its name. Not set: the host's, `local` for a folder of this computer" }),
+  name: nameKey.optional().meta({
+    description: "Name of the destination. If not set: the host name, or `local` for a folder on this computer",
+  }),
   ...layer(destinationShape),
 }, "must be a section, like { name: nas, remote_host: nas, remote_base_path: /data }");
 
 const destinationsKey = z.array(destinationLayer, "must be a list of destinations").min(1, "must have at least one destination")
-  .optional().meta({ description: "Where the files of a job go, when there is more than one place" });
+  .optional().meta({ description: "Where the files of a job are sent, if there is more than one destination" });
 
 const jobLayer = z.strictObject({
-  name: nameKey.meta({ description: "Its name" }),
+  name: nameKey.meta({ description: "Name of the job" }),
   ...layer(jobShape),
   ...layer(destinationShape),
   destinations: destinationsKey,
@@ -44,7 +46,9 @@ export const fileSchema = z.strictObject({
   ...layer(destinationShape),
   destinations: destinationsKey,
   jobs: z.array(jobLayer, "must be a list of jobs").min(1, "must have at least one job")
-    .optional().meta({ description: "Several watched folders, each with its own keys; what stands outside is their default" }),
+    .optional().meta({
+      description: "Several watched folders, each with its own keys; keys outside are the defaults for all of them",
+    }),
   ...layer(programShape),
 }, "must be a list of keys and values");
 
@@ -57,12 +61,12 @@ export const SECTIONS: readonly {
   { title: "What is watched", place: "job", shape: watchKeys },
   { title: "Where it goes", place: "destination", shape: addressKeys },
   { title: "When a file is finished", place: "job", shape: finishedKeys },
-  { title: "How files are carried", place: "destination", shape: carryKeys },
-  { title: "How they are proven", place: "destination", shape: proofKeys },
+  { title: "How files are transferred", place: "destination", shape: carryKeys },
+  { title: "How they are verified", place: "destination", shape: proofKeys },
   { title: "At the destination", place: "destination", shape: placeKeys },
   { title: "The observing night", place: "job", shape: nightKeys },
-  { title: "When to send, and what else to do", place: "job", shape: reactionKeys },
-  { title: "How much at once", place: "program", shape: loadKeys },
+  { title: "When to send, and hooks", place: "job", shape: reactionKeys },
+  { title: "Concurrency", place: "program", shape: loadKeys },
   { title: "Log", place: "program", shape: logKeys },
   { title: "Page, metrics and report", place: "program", shape: webKeys },
   { title: "The daemon", place: "program", shape: daemonKeys },

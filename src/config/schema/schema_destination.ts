@@ -13,24 +13,24 @@ const DAY = 86_400_000;
 /** Where files go. */
 export const addressKeys = {
   remote_host: line("a host name").optional().meta({
-    description: "The computer that the images go to: a name, an address, or an alias of your ssh configuration",
+    description: "The computer to send images to: a name, an address, or an alias from your ssh configuration",
     examples: ["freya"],
   }),
   remote_user: line("a user name").optional().meta({
-    description: "The user there. Not set: as your ssh configuration says",
+    description: "The user to log in as. If not set: as in your ssh configuration",
     examples: ["observer"],
   }),
   remote_base_path: line("a folder").optional().meta({
-    description: "The folder there under which everything goes. `NIGHT` in it is the observing night, YYYYMMDD",
+    description: "The folder under which files are stored there. `NIGHT` in the path is the observing night, YYYYMMDD",
     examples: ["/home/observer/data/images"],
   }),
   remote_port: whole(1, 65535).optional().meta({
-    description: "Port of its ssh server. Not set: as your ssh configuration says",
+    description: "Port of the ssh server. If not set: as in your ssh configuration",
     examples: [22],
   }),
   transfer_method: oneOf(["auto", "rsync", "scp", "sftp", "local"]).prefault("auto").meta({
     description:
-      "`auto`: rsync when both ends have a fit one, else sftp, else scp; local for `localhost` without a user. `local`: a folder of this computer, a mounted drive",
+      "`auto`: rsync if both ends have a compatible version, else sftp, else scp; local for `localhost` without a user. `local`: a folder on this computer, such as a mounted drive",
   }),
   layout: line("a path with {path} in it").check((context) => {
     const fault = checkLayout(context.value);
@@ -39,25 +39,27 @@ export const addressKeys = {
     .prefault("{path}")
     .meta({
       description:
-        "Where a file goes below `remote_base_path`: `{path}` is its path below `watch_path` (`{folder}` and `{name}` its halves, `{stem}` and `{ext}` those of the name), `{night}` the observing night, YYYYMMDD, `{job}` the job",
+        "Where a file is stored below `remote_base_path`. `{path}`: its path below `watch_path`, which consists of `{folder}` and `{name}`; `{stem}`, `{ext}`: the two parts of the name; `{night}`: the observing night, YYYYMMDD; `{job}`: the name of the job",
     }),
 };
 
 /** How files are carried. */
 export const carryKeys = {
   compression: truth().prefault(false).meta({
-    description: "Compress on the way. FITS files hardly shrink, so it mostly costs time",
+    description: "Compress data during transfer. FITS files hardly shrink, so this mostly costs time",
   }),
   rsync_options: lines("options, like [--compress-level=1]").prefault([])
-    .meta({ description: "Further options for rsync, of those that break no promise" }),
+    .meta({ description: "Further options for rsync; unsafe ones are rejected" }),
   transfer_timeout_seconds: duration("seconds", 1000, DAY).prefault(300)
-    .meta({ description: "A transfer without any progress for so long is ended and tried again" }),
-  parallel_transfers: whole(1, 64).prefault(4).meta({ description: "How many files are under way at once to one destination" }),
+    .meta({ description: "Abort and retry a transfer that makes no progress for this long" }),
+  parallel_transfers: whole(1, 64).prefault(4).meta({
+    description: "How many batches are sent to one destination at the same time; a batch is one large file or many small ones",
+  }),
   order: oneOf(["oldest_first", "newest_first"]).prefault("oldest_first").meta({
-    description: "Which files go first when many wait",
+    description: "Which files to send first when many are waiting",
   }),
   bandwidth_limit: speed().prefault(false)
-    .meta({ description: "Most bytes per second, such as `10 MB/s` or `500k`; false means no limit" }),
+    .meta({ description: "Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit" }),
 };
 
 /** How files are proven, and what happens when it fails. */
@@ -66,14 +68,14 @@ export const proofKeys = {
     .transform((value) => value === true ? "checksum" as const : value === false ? "none" as const : value)
     .prefault(true).meta({
       description:
-        "How a file is proven at its destination. true is `checksum`, the SHA-256 of the bytes there; `size` compares lengths only; false is `none`",
+        "How a delivered file is verified. true means `checksum`: its SHA-256 at the destination is compared; `size` compares only the length; false means `none`",
     }),
   retry_attempts: whole(0, 1000).prefault(3)
     .meta({
-      description: "How many tries a file gets before it is listed as failed. Outages of the destination do not count",
+      description: "How many attempts a file gets before it is listed as failed. Outages of the destination do not count",
     }),
   retry_delay: duration("seconds", 0, DAY).prefault(5).meta({
-    description: "Pause before the first further try, in seconds; it grows from try to try",
+    description: "Pause before the first retry, in seconds; it grows with each retry",
   }),
 };
 
@@ -81,21 +83,26 @@ export const proofKeys = {
 export const placeKeys = {
   on_conflict: oneOf(["version", "overwrite", "skip", "fail"]).prefault("version").meta({
     description:
-      "When a different file has the name already. `version`: the newest has the plain name, the former becomes `name.v1.fits`",
+      "What to do if a different file of that name exists. `version` keeps both: the newest gets the plain name, the previous one becomes `name.v1.fits`",
   }),
-  preserve_permissions: truth().prefault(true).meta({ description: "Keep the mode bits of the file" }),
-  preserve_timestamps: truth().prefault(true).meta({ description: "Keep the time of the file" }),
-  file_mode: mode().optional().meta({ description: "Mode bits of delivered files instead of their own", examples: ["0664"] }),
-  directory_mode: mode().optional().meta({ description: "Mode bits of folders made at the destination", examples: ["0775"] }),
+  preserve_permissions: truth().prefault(true).meta({ description: "Keep the permissions of the file" }),
+  preserve_timestamps: truth().prefault(true).meta({ description: "Keep the modification time of the file" }),
+  file_mode: mode().optional().meta({ description: "Permissions of delivered files, instead of their own", examples: ["0664"] }),
+  directory_mode: mode().optional().meta({
+    description: "Permissions of folders created at the destination",
+    examples: ["0775"],
+  }),
   minimum_free_space_gb: amount(0, 1e6).prefault(2).meta({
-    description: "Free space that must remain there, in GB; with less, delivery waits and resumes automatically",
+    description: "Free space that must remain at the destination, in GB; with less, delivery waits and resumes automatically",
   }),
   copy_safety_margin_gb: amount(0, 1e6).prefault(1).meta({
-    description: "Free space asked for beyond the size of a file while it is sent, in GB",
+    description: "Free space required in addition to the size of a file while it is sent, in GB",
   }),
-  delete_destination_files: truth().prefault(false).meta({ description: "Remove files there that were removed here" }),
+  delete_destination_files: truth().prefault(false).meta({
+    description: "Delete files at the destination that were deleted here",
+  }),
   max_delete: whole(0, 1e9).prefault(100).meta({
-    description: "The brake of `delete_destination_files`: with more at once it stops and asks",
+    description: "Safety limit of `delete_destination_files`: stop and ask before deleting more files than this at once",
   }),
 };
 

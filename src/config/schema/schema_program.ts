@@ -13,15 +13,15 @@ const DAY = 86_400_000;
 export const loadKeys = {
   max_concurrent_syncs: whole(1, 256).optional().meta({
     description:
-      "How many destinations are sent to at once; when more have files waiting, they take turns, and one that is slow " +
-      "holds up the others. Not set: all of them, each for itself",
+      "How many destinations may be sent to at the same time; if more have files waiting, they take turns, and a slow one " +
+      "delays the others. If not set: all, independently of each other",
     examples: [4],
   }),
   max_file_operations: whole(1, 10_000).prefault(100).meta({
-    description: "How many files of a batch are looked at or read at once",
+    description: "How many source files of a batch are checked or hashed at the same time",
   }),
   sync_queue_size: whole(1, 1_000_000).prefault(1000)
-    .meta({ description: "How many deliveries are held in memory. The backlog itself is on disk and has no limit" }),
+    .meta({ description: "Maximum number of files in one batch, at most 1000. The backlog itself is on disk and has no limit" }),
 };
 
 const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
@@ -29,28 +29,28 @@ const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
 /** What is logged, and where. */
 export const logKeys = {
   log_level: oneOf(LEVELS).meta({ enum: [...LEVELS, ...LEVELS.map((level) => level.toUpperCase())] }).prefault("INFO")
-    .meta({ description: "How much is logged: trace, debug, info, warning, error" }),
-  log_directory: line("a folder").prefault("~/logs").meta({ description: "The folder of the log files" }),
+    .meta({ description: "How much to log: trace, debug, info, warning, error" }),
+  log_directory: line("a folder").prefault("~/logs").meta({ description: "Folder for the log files" }),
   log_file: line("a file name").prefault("image_transfer.log").meta({
-    description: "The log file; with a path, `log_directory` does not matter",
+    description: "Name of the log file; if it contains a folder, `log_directory` is ignored",
   }),
   log_max_bytes: size(10_000, 1e12).prefault("10 MB").meta({
-    description: "A log file that grows beyond this is put aside and a new one begun",
+    description: "Size at which the log file is renamed and a new one is started",
   }),
-  log_backup_count: whole(0, 1000).prefault(5).meta({ description: "How many of those are kept" }),
+  log_backup_count: whole(0, 1000).prefault(5).meta({ description: "How many old log files to keep" }),
   log_format: oneOf(["text", "json"]).prefault("text").meta({
-    description: "`text` for people, `json` for programs: one object a line",
+    description: "`text` for people, `json` for programs: one object per line",
   }),
 };
 
 /** The keys inside `web`. */
 export const webShape = {
   listen: z.union([z.string(), z.number()], "must be an address and a port, like 127.0.0.1:9090").prefault("127.0.0.1:9090")
-    .meta({ description: "Address and port. Port 0 is any free one" }),
+    .meta({ description: "Address and port. Port 0 means any free port" }),
   token: line("text of at least 16 characters").optional()
-    .meta({ description: "Access token of the page. Required when other computers may connect", writeOnly: true }),
-  tls_cert: line("a file").optional().meta({ description: "Certificate file, for https" }),
-  tls_key: line("a file").optional().meta({ description: "Key file, for https" }),
+    .meta({ description: "Access token for the page. Required if other computers may connect", writeOnly: true }),
+  tls_cert: line("a file").optional().meta({ description: "Certificate file for https" }),
+  tls_key: line("a file").optional().meta({ description: "Private key file for https" }),
   metrics: truth().prefault(true).meta({ description: "Serve `/metrics` for Prometheus" }),
 };
 
@@ -60,9 +60,9 @@ const reportShape = {
     (text) => rolloverMinutes(text) !== null,
     "must be a time of day, like 08:00",
   )
-    .prefault("08:00").meta({ description: "When, by this computer's clock" }),
+    .prefault("08:00").meta({ description: "Time of day, by this computer's clock" }),
   to: z.url({ protocol: /^https?$/, error: "must be the address of a webhook, like https://chat.example/hooks/abc" })
-    .meta({ description: "A webhook: it is sent JSON with `text` and `report`", writeOnly: true }),
+    .meta({ description: "Webhook that receives JSON with `text` and `report`", writeOnly: true }),
 };
 
 /** The live page, the metrics and the report. */
@@ -71,28 +71,28 @@ export const webKeys = {
     z.literal(false),
     z.literal(true),
     z.strictObject(webShape),
-  ], "must be false, true or a section").prefault({}).meta({ description: "The live page; `web: false` for none" }),
+  ], "must be false, true or a section").prefault({}).meta({ description: "The live page; `web: false` turns it off" }),
   report: z.union([z.literal(false), z.strictObject(reportShape)], "must be false or a section").prefault(false).meta({
-    description: 'Send the report of the night every morning: `{ at: "08:00", to: https://… }`',
+    description: 'Send a report on the night every morning: `{ at: "08:00", to: https://… }`',
   }),
 };
 
 /** The daemon itself. */
 export const daemonKeys = {
   state_directory: line("a folder").optional().meta({
-    description: "Where the ledger of all deliveries is kept. Not set: the usual place of this system",
+    description: "Folder for the ledger of all deliveries. If not set: the usual place on this system",
     examples: ["~/.local/state/image-transfer"],
   }),
   pid_file: line("a file").optional().meta({
-    description: "A file to write the process number to",
+    description: "File to write the process ID to",
     examples: ["/run/image-transfer.pid"],
   }),
   auto_reload: truth().prefault(true).meta({
-    description: "Take over changes of this file at once. A faulty file changes nothing",
+    description: "Apply changes to this file at once. An invalid file changes nothing",
   }),
   shutdown_timeout_seconds: duration("seconds", 0, 3_600_000).prefault(20)
     .meta({
-      description: "How long running transfers may take to end when the daemon is stopped; the rest resumes at the next start",
+      description: "How long running transfers may take to finish when the daemon is stopped; the rest resumes at the next start",
     }),
 };
 
@@ -101,18 +101,18 @@ export const pocketbaseKeys = {
   pocketbase: z.union([
     z.literal(false),
     z.strictObject({
-      url: z.url("must be a URL, like http://localhost:8090").optional().meta({ description: "Address of the server" }),
-      admin_email: line("an address").optional().meta({ description: "Who logs in" }),
-      admin_password: line("a password").optional().meta({ description: "With this password", writeOnly: true }),
-      admin_password_file: line("a file").optional().meta({ description: "Or with the one in this file" }),
-      timeout_secs: duration("seconds", 100, DAY).prefault(30).meta({ description: "Longest time for an answer" }),
-      retry_attempts: whole(0, 1000).prefault(3).meta({ description: "How often a request is tried again" }),
-      retry_delay_secs: duration("seconds", 0, DAY).prefault(5).meta({ description: "Pause between tries" }),
+      url: z.url("must be a URL, like http://localhost:8090").optional().meta({ description: "URL of the server" }),
+      admin_email: line("an address").optional().meta({ description: "Email address to log in with" }),
+      admin_password: line("a password").optional().meta({ description: "Password to log in with", writeOnly: true }),
+      admin_password_file: line("a file").optional().meta({ description: "Or a file that contains the password" }),
+      timeout_secs: duration("seconds", 100, DAY).prefault(30).meta({ description: "Maximum time to wait for an answer" }),
+      retry_attempts: whole(0, 1000).prefault(3).meta({ description: "How often to retry a request" }),
+      retry_delay_secs: duration("seconds", 0, DAY).prefault(5).meta({ description: "Pause between retries" }),
       config_refresh_interval_secs: duration("seconds", 1000, DAY).prefault(300).meta({
-        description: "How often jobs are loaded again",
+        description: "How often to reload the jobs",
       }),
-      upload_logs: truth().prefault(true).meta({ description: "Send the log there as well" }),
-      cache_dir: line("a folder").optional().meta({ description: "Where jobs are kept for starts without network" }),
+      upload_logs: truth().prefault(true).meta({ description: "Upload the log as well" }),
+      cache_dir: line("a folder").optional().meta({ description: "Folder for a copy of the jobs, for starts without a network" }),
     }),
   ], "must be false or a section").prefault(false).meta({ description: "Keep jobs and logs on a PocketBase server" }),
 };

@@ -80,7 +80,7 @@ export function size(min: number, max: number) {
 /** A speed as bytes per second, or as text with its unit (`10 MB/s`, `500k`, `100 Mbit/s`); 0 and false mean no limit: null. */
 export function speed() {
   const message =
-    "must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false is no limit";
+    "must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit";
   return z.union([z.literal(false), z.number(), z.string()], message).transform((value, context) => {
     if (value === false || value === 0) return null;
     const perSecond = typeof value === "number" ? value : bytesOf(value.replace(/ ?(\/s|ps)$/i, ""));
@@ -98,7 +98,7 @@ function bytesOf(text: string): number {
 
 /** Mode bits as for chmod: `0664`, `"664"`; the result is the number. */
 export function mode() {
-  const message = "must be mode bits in octal, like 0664";
+  const message = "must be permissions in octal, like 0664";
   return z.union([z.number(), z.string()], message).transform((value, context) => {
     const digits = String(value).replace(/^0o/i, "");
     if (!/^0?[0-7]{3,4}$/.test(digits)) return fail(context, message);

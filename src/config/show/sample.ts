@@ -75,10 +75,10 @@ function head(kind: ConfigKind): string[] {
   return [
     "# Configuration of image-transfer.",
     "#",
-    "# A line that begins with # and a blank explains; one that begins with # and a key shows the default.",
-    "# Take its # away to change it. Then: image-transfer config validate",
+    "# Lines that begin with # and a space are comments; lines that begin with # and a key show the default.",
+    "# To change it, remove the #. Then run: image-transfer config validate",
     "#",
-    "# Several folders or several destinations (keys outside are the defaults of all):",
+    "# Several folders or several destinations (keys outside are the defaults for all of them):",
     ...several.map((line) => `#   ${line.slice(1)}`),
     "",
   ];

@@ -77,7 +77,7 @@ for (
 
 Deno.test("glanceSettings() never takes another place for a named file that is not there and never was", async () => {
   await using dir = await tempFolder();
-  await assertRejects(() => glanceSettings("mistyped.yaml", dir.path, computer(dir)), Failure, "there is no such file");
+  await assertRejects(() => glanceSettings("mistyped.yaml", dir.path, computer(dir)), Failure, "the file does not exist");
 });
 
 Deno.test("glanceSettings() without any file takes the usual place, or where the user's own was", async () => {

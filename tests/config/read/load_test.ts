@@ -70,7 +70,7 @@ for (
     await using dir = await tempFolder();
     await dir.write(USUAL, VALID);
     const failure = await assertRejects(() => findConfigFile(named, dir.path, computer(dir.path, { ...env })), Failure);
-    assertEquals(failure.message, `Cannot read the configuration "gone.yaml" (named by ${what}): there is no such file`);
+    assertEquals(failure.message, `Cannot read the configuration "gone.yaml" (named by ${what}): the file does not exist`);
     assertEquals(failure.code, "configuration");
   });
 }
@@ -79,7 +79,7 @@ Deno.test("findConfigFile() refuses a folder", async () => {
   await using dir = await tempFolder();
   const failure = await assertRejects(() => findConfigFile(dir.path, "/", computer(dir.path)), Failure);
   assertStringIncludes(failure.message, "it is a folder");
-  assertEquals(failure.hint, "Name the file in it.");
+  assertEquals(failure.hint, "Specify a file in it.");
 });
 
 Deno.test("findConfigFile() says where it looked when there is none", async () => {
@@ -132,15 +132,15 @@ Deno.test("loadSettings() reads UTF-8 and UTF-16 with a byte order mark, as Wind
 
 Deno.test("loadSettings() refuses a Latin-1 file with the line, rather than make a folder of another name", async () => {
   const latin1 = Uint8Array.from(`# Groesse\n${UMLAUTS}`, (character) => character.charCodeAt(0));
-  const refusal = "c.yaml:2:16: this is not valid UTF-8; the file may be saved as Latin-1 or Windows-1252: save it as UTF-8";
+  const refusal = "c.yaml:2:16: invalid UTF-8; the file may have been saved as Latin-1 or Windows-1252: save it as UTF-8";
   assertEquals(await loaded(latin1), refusal);
   assertEquals(await loaded(latin1.subarray(0, latin1.indexOf(0xdf) + 1)), refusal, "in the last line, which does not end");
 });
 
 Deno.test("loadSettings() tells of UTF-16 that it cannot know for sure or that is cut", async () => {
-  const without = "c.yaml:1:1: this file holds zero bytes, as UTF-16 without a byte order mark does; save it as UTF-8";
+  const without = "c.yaml:1:1: the file contains zero bytes, as in UTF-16 without a byte order mark; save it as UTF-8";
   assertEquals(await loaded(utf16(VALID)), without);
-  const cut = "c.yaml:1:1: this file is damaged: it begins as UTF-16, but is not UTF-16 to its end";
+  const cut = "c.yaml:1:1: the file is damaged: it begins as UTF-16 but is not valid UTF-16";
   assertEquals(await loaded(utf16(`\uFEFF${VALID}`).subarray(0, 41)), cut);
 });
 

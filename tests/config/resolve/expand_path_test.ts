@@ -33,12 +33,12 @@ for (const [written, computer, path] of GOOD) {
 }
 
 const BAD: readonly (readonly [string, typeof LINUX, string])[] = [
-  ["images", LINUX, 'must be a whole path, beginning with /, ~ or a drive, not "images"'],
-  ["C:images", LINUX, 'must be a whole path, beginning with /, ~ or a drive, not "C:images"'],
-  ["\\images", WINDOWS, 'must be a whole path, beginning with /, ~ or a drive, not "\\images"'],
-  ["$NOWHERE/${NEITHER}", LINUX, "holds $NOWHERE, ${NEITHER}, which is not set in the environment"],
-  ["%NOWHERE%\\x", WINDOWS, "holds %NOWHERE%, which is not set in the environment"],
-  ["~bob/x", LINUX, 'means the home folder of another user in "~bob/x"; write the path out'],
+  ["images", LINUX, 'must be an absolute path, beginning with /, ~ or a drive, not "images"'],
+  ["C:images", LINUX, 'must be an absolute path, beginning with /, ~ or a drive, not "C:images"'],
+  ["\\images", WINDOWS, 'must be an absolute path, beginning with /, ~ or a drive, not "\\images"'],
+  ["$NOWHERE/${NEITHER}", LINUX, "contains $NOWHERE, ${NEITHER}, which is not set in the environment"],
+  ["%NOWHERE%\\x", WINDOWS, "contains %NOWHERE%, which is not set in the environment"],
+  ["~bob/x", LINUX, 'refers to the home folder of another user, "~bob/x"; write the full path'],
 ];
 for (const [written, computer, fault] of BAD) {
   Deno.test(`expandPath() on ${computer.platform} refuses ${written}`, () => {
