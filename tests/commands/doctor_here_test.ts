@@ -60,8 +60,8 @@ Deno.test("doctor says when the port of the page is taken, and not when the daem
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { code, told } = await doctor(folder, { web: { listen: `127.0.0.1:${taken.addr.port}` } });
   assertEquals(told, [
-    "warning: Cannot show the page at 127.0.0.1:PORT: another program uses this port → Choose another one with web.listen; " +
-    "port 0 takes any free one. Delivery does not need the page.",
+    "warning: Cannot show the page at 127.0.0.1:PORT: another program is using this port → Choose another port in web.listen, " +
+    "or port 0 for any free port. Delivery does not need the page.",
   ]);
   assertEquals(code, 0);
   taken.close();
@@ -104,24 +104,24 @@ Deno.test({
     assertEquals(await tls("a.crt", "a.key"), [0]);
     assertEquals(await tls("none.crt", "a.key"), [
       1,
-      'cannot read web.tls_cert "/none.crt": No such file or directory → Correct web.tls_cert, or let this account read the file.',
+      'cannot read web.tls_cert "/none.crt": No such file or directory → Correct the path in web.tls_cert, or give this account read access to the file.',
     ]);
     assertEquals(await tls("a.crt", "b.key"), [
       1,
-      'web.tls_key "/b.key" does not belong to web.tls_cert "/a.crt" → Name the key of this certificate.',
+      'web.tls_key "/b.key" does not match web.tls_cert "/a.crt" → Set web.tls_key to the key of this certificate.',
     ]);
     assertEquals(await tls("junk", "a.key"), [
       1,
-      'web.tls_cert "/junk" holds no usable certificate: No certificates found in certificate data → Name a certificate in PEM format.',
+      'web.tls_cert "/junk" does not contain a usable certificate: No certificates found in certificate data → Set web.tls_cert to a certificate in PEM format.',
     ]);
     assertEquals(await tls("a.crt", "junk"), [
       1,
-      'web.tls_key "/junk" holds no usable key: No keys found in key data → Name a private key in PEM format without a passphrase.',
+      'web.tls_key "/junk" does not contain a usable key: No keys found in key data → Set web.tls_key to a private key in PEM format without a passphrase.',
     ]);
     await Deno.chmod(folder.at("a.key"), 0);
     assertEquals(await tls("a.crt", "a.key", ORDINARY), [
       1,
-      'cannot read web.tls_key "/a.key": Permission denied → Correct web.tls_key, or let this account read the file.',
+      'cannot read web.tls_key "/a.key": Permission denied → Correct the path in web.tls_key, or give this account read access to the file.',
     ]);
   },
 });

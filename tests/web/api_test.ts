@@ -180,7 +180,7 @@ Deno.test("a port that is taken is a warning, and deliveries go on", async () =>
   const notices = first.events.flatMap((event) => event.type === "notice" ? [[event.level, event.message]] : []);
   const [level, message] = notices.at(-1)!;
   assertEquals(level, "warning");
-  assertStringIncludes(message!, `127.0.0.1:${port}: another program uses this port. Delivery continues.`);
+  assertStringIncludes(message!, `127.0.0.1:${port}: another program is using this port. Delivery continues.`);
   await first.folder.write("data/a.fits", fitsFile(3000));
   await first.until(delivered(first, 1), "delivered without a page");
 });

@@ -23,7 +23,7 @@ async function twoTries(page: Page, enter: () => Promise<void>): Promise<void> {
   const field = page.getByLabel("Token");
   await field.fill("not the token");
   await enter();
-  await page.getByRole("alert").getByText("Wrong token").waitFor();
+  await page.getByRole("alert").getByText("Wrong access token").waitFor();
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     assertEquals(await seriousFaults(page), [], colorScheme);

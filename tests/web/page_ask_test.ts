@@ -35,8 +35,8 @@ Deno.test("ask() has a word for people when an answer breaks off, is none, or is
   closed.close();
   messages.push((await assertRejects(() => ask(`http://127.0.0.1:${(closed.addr as Deno.NetAddr).port}/`), AskError)).message);
   assertEquals(messages, [
-    "The daemon's answer broke off",
-    "The daemon's answer broke off",
+    "The daemon's answer was incomplete",
+    "The daemon's answer was incomplete",
     "The daemon answered with status 502",
     "The daemon is not responding",
   ]);

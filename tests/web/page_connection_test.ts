@@ -56,8 +56,8 @@ Deno.test({
 
     await first.stop();
     await page.locator(".headline h1", { hasText: "The daemon is not responding" }).waitFor();
-    await page.locator(".advice", { hasText: /At \d\d:\d\d:\d\d it said: No images yet tonight/ }).waitFor();
-    await page.locator(".connection.is-lost", { hasText: /Last heard .* (ago|now)/ }).waitFor();
+    await page.locator(".advice", { hasText: /Last status, at \d\d:\d\d:\d\d: No images yet tonight/ }).waitFor();
+    await page.locator(".connection.is-lost", { hasText: /Last update .* (ago|now)/ }).waitFor();
     assertEquals(await page.locator(".is-live").count(), 0);
     assertEquals(await page.getByRole("button", { name: "Pause nas" }).count(), 0);
 

@@ -153,9 +153,9 @@ Deno.test({
     const before = await row.textContent();
     rig.daemon.ledger.admit([anAdmission("20260116/new.fits", { identity: "1:99999999" }, ["nas"], "default")], START + 9e8);
     rig.daemon.resume("nas");
-    await page.getByRole("button", { name: "Show what is new" }).waitFor();
+    await page.getByRole("button", { name: "Show new deliveries" }).waitFor();
     assertEquals(await row.textContent(), before);
-    await page.getByRole("button", { name: "Show what is new" }).click();
+    await page.getByRole("button", { name: "Show new deliveries" }).click();
     await page.locator(".found", { hasText: "50,001 deliveries" }).waitFor();
   },
 });

@@ -78,8 +78,8 @@ Deno.test({
     await page.getByText("What to do:").first().waitFor();
     assertEquals(await page.locator(".tab .badge").innerText().then((text) => text.trim().split(/\s/)[0]), "1");
     await Deno.rename(rig.folder.at("nas-away"), rig.folder.at("nas"));
-    await page.getByRole("button", { name: "Try again: nas" }).click();
-    await page.getByText("Nothing needs you.").waitFor();
+    await page.getByRole("button", { name: "Retry now: nas" }).click();
+    await page.getByText("Nothing needs your attention.").waitFor();
     await page.getByRole("link", { name: "All 2 images of tonight are on nas" }).waitFor();
   },
 });
@@ -105,8 +105,8 @@ Deno.test({
     assertEquals(await page.locator(".trouble", { hasText: "b.fits" }).count(), 0);
 
     for (const name of ["a.fits", "c.fits"]) await Deno.remove(rig.folder.at(`nas/${name}`));
-    await page.getByRole("button", { name: "Retry all that failed" }).click();
-    await page.getByText("Nothing needs you.").waitFor();
+    await page.getByRole("button", { name: "Retry all failed" }).click();
+    await page.getByText("Nothing needs your attention.").waitFor();
     await rig.until(() => rig.daemon.ledger.counts().delivered === 3, "all arrived");
   },
 });

@@ -244,7 +244,7 @@ Deno.test({
           ? ".thumbnail .tone-text-warning"
           : "main .state.tone-text-warning, dialog .why.tone-warning";
         await page.locator(flag).first().waitFor();
-        assertEquals(await page.locator(".tone-text-good", { hasText: "proven" }).count(), 0, view);
+        assertEquals(await page.locator(".tone-text-good", { hasText: "verified" }).count(), 0, view);
         assertEquals(await seriousFaults(page), [], `${view} at ${width}`);
         assertEquals(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, `${view} at ${width}`);
       }

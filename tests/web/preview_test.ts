@@ -21,7 +21,7 @@ Deno.test("/api/preview and /api/cards show a delivered image, also when the sou
   const view = new DataView(bytes.buffer);
   assertEquals([view.getUint32(16), view.getUint32(20)], [480, 58]);
   const gone = await rig.json<HeaderReport>("/api/cards/1");
-  assertEquals([gone.hdus.length, gone.kept["OBJECT"], gone.problem], [0, "M31", "The file is not at its source any more."]);
+  assertEquals([gone.hdus.length, gone.kept["OBJECT"], gone.problem], [0, "M31", "The file is no longer at its source."]);
 });
 
 Deno.test("/api/cards gives the header as it stands in the file", async () => {
@@ -87,5 +87,5 @@ Deno.test("previews() are made once, wait for each other, and are refused beyond
   end.abort();
   const late = await preview({ ...one!, source: { ...one!.source, job: "b" } });
   assert("problem" in late);
-  assertStringIncludes(late.problem, "stops");
+  assertStringIncludes(late.problem, "stopping");
 });

@@ -12,7 +12,9 @@ import { refusal, type WebEnv } from "../server/refusal.ts";
 const name = z.string().min(1).max(500);
 /** As many ids of nine digits fit into the body that `web_app.ts` lets in. */
 export const MOST_IDS = 50_000;
-const retrying = z.strictObject({ ids: z.array(z.int().positive()).max(MOST_IDS, `at most ${MOST_IDS} ids at once`).nullable() });
+const retrying = z.strictObject({
+  ids: z.array(z.int().positive()).max(MOST_IDS, `at most ${MOST_IDS} ids are allowed at once`).nullable(),
+});
 const placing = z.strictObject({ destination: name.nullable() });
 const scanning = z.strictObject({ job: name.optional() });
 
@@ -27,7 +29,7 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
   function action<T>(path: string, schema: z.ZodType<T>, act: (body: T) => object | Promise<object>): void {
     app.post(path, async (c) => {
       if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
-        return refusal(c, 415, "configuration", "The body must be application/json");
+        return refusal(c, 415, "configuration", "The content type must be application/json");
       }
       const body = schema.safeParse(await jsonOf(c));
       if (!body.success) {
@@ -36,14 +38,14 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
           c,
           400,
           "configuration",
-          `Cannot understand the request: ${issue?.message ?? "it is not of the right shape"}`,
+          `Invalid request: ${issue?.message ?? "the body has the wrong format"}`,
         );
       }
       return c.json(await act(body.data));
     });
     app.all(path, (c) => {
       c.header("allow", "POST");
-      return refusal(c, 405, "configuration", "This needs POST");
+      return refusal(c, 405, "configuration", "This address accepts only POST");
     });
   }
 }
@@ -53,6 +55,6 @@ async function jsonOf(c: Context): Promise<unknown> {
     return JSON.parse(await c.req.text());
   } catch (cause) {
     if (cause instanceof SyntaxError) return undefined;
-    throw new Failure("interrupted", "The request broke off", { cause });
+    throw new Failure("interrupted", "The connection was lost before the request was complete", { cause });
   }
 }

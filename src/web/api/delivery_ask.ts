@@ -20,11 +20,11 @@ const ask = z.strictObject({
   state: z.union([
     z.literal("trouble"),
     z.string().transform((text) => text.split(",")).pipe(z.array(z.enum(STATES))),
-  ], `must be trouble, or of ${STATES.join(", ")}`).optional(),
+  ], `must be trouble, or one or more of ${STATES.join(", ")}`).optional(),
   search: name.optional(),
   sort: z.enum(["queued_at", "delivered_at", "path", "size"]).default("queued_at"),
   order: z.enum(["asc", "desc"]).default("desc"),
-  limit: number.refine((limit) => limit <= MOST_ROWS, `must be at most ${MOST_ROWS}; offset reads on from there`).default(100),
+  limit: number.refine((limit) => limit <= MOST_ROWS, `must be at most ${MOST_ROWS}; use offset to read the rest`).default(100),
   offset: number.default(0),
 });
 
@@ -38,7 +38,7 @@ export function parseDeliveryAsk(query: Readonly<Record<string, string>>): Deliv
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const what = issue?.code === "unrecognized_keys" ? issue.keys.join(", ") : issue?.path.join(".") ?? "";
-    throw new Failure("configuration", `Cannot understand the query: "${what.slice(0, 100)}" ${reasonOf(issue)}`);
+    throw new Failure("configuration", `Invalid query: "${what.slice(0, 100)}" ${reasonOf(issue)}`);
   }
   const { state, order, ...rest } = parsed.data;
   const states = state === undefined ? {} : state === "trouble" ? { trouble: true } : { states: state };
@@ -47,5 +47,5 @@ export function parseDeliveryAsk(query: Readonly<Record<string, string>>): Deliv
 }
 
 function reasonOf(issue: z.core.$ZodIssue | undefined): string {
-  return issue?.code === "unrecognized_keys" ? "is not known here" : issue?.message ?? "";
+  return issue?.code === "unrecognized_keys" ? "is not a known parameter" : issue?.message ?? "";
 }

@@ -15,12 +15,12 @@ export async function headerReport(
   system: Pick<System, "facts" | "read">,
 ): Promise<HeaderReport> {
   const report = { id, path: source.absolutePath, kept: cards ?? {}, hdus: [], problem: "" };
-  if (!hasPreview(source.path)) return { ...report, problem: "It is no FITS file by its name." };
+  if (!hasPreview(source.path)) return { ...report, problem: "The file name is not that of a FITS file." };
   const facts = await system.facts(source.absolutePath).catch(() => null);
-  if (facts?.kind !== "file") return { ...report, problem: "The file is not at its source any more." };
+  if (facts?.kind !== "file") return { ...report, problem: "The file is no longer at its source." };
   try {
     const hdus = await readHeaderCards((offset, length) => system.read(source.absolutePath, offset, length), facts.size);
-    return { ...report, hdus, problem: hdus.length === 0 ? "It does not begin as a FITS file." : "" };
+    return { ...report, hdus, problem: hdus.length === 0 ? "The file does not begin with a FITS header." : "" };
   } catch (error) {
     return { ...report, problem: error instanceof Error ? error.message : String(error) };
   }

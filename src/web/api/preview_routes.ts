@@ -32,9 +32,9 @@ export function previewRoutes(app: Hono<WebEnv>, { source, previews, system }: P
     const result = await previews({ source: file, target, destination: at?.destination ?? null });
     if ("busy" in result) {
       c.header("retry-after", "5");
-      return refusal(c, 503, "stopped", "Too many previews are being made");
+      return refusal(c, 503, "stopped", "Too many previews are being created");
     }
-    if ("problem" in result) return refusal(c, 404, "source_unreadable", `There is no preview: ${result.problem}`);
+    if ("problem" in result) return refusal(c, 404, "source_unreadable", `No preview available: ${result.problem}`);
     // A version of a file never changes.
     return c.body(result.png, 200, { "content-type": "image/png", "cache-control": "private, max-age=86400" });
   });

@@ -27,7 +27,7 @@ self.onmessage = async ({ data }: MessageEvent<PreviewRequest>) => {
 async function answer({ path, size, mostSide }: PreviewRequest): Promise<PreviewAnswer> {
   try {
     const preview = await fitsPreview((offset, length) => files.read(path, offset, length), size, mostSide);
-    return preview === null ? { problem: "there is no image in it that can be shown" } : { png: greyPng(preview) };
+    return preview === null ? { problem: "the file contains no image that can be shown" } : { png: greyPng(preview) };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }

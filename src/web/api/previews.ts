@@ -75,7 +75,7 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
     try {
       const path = await whereItIs(wish, system);
       // Not remembered: it may come back.
-      if (path === null) return { problem: "the file is neither at its source nor in a folder of this computer any more" };
+      if (path === null) return { problem: "the file is no longer on this computer" };
       const made = turn.then(() => maker({ path, size: wish.source.size, mostSide: MOST_SIDE }));
       turn = made.catch(() => undefined);
       const answer = await made;
@@ -119,10 +119,10 @@ function previewMaker(system: PreviewSystem, signal: AbortSignal): (request: Pre
   }
 
   return async (request) => {
-    if (signal.aborted) return { problem: "the daemon stops" };
+    if (signal.aborted) return { problem: "the daemon is stopping" };
     const mine = worker ??= new Worker(workerUrl("preview_worker", import.meta.url), { type: "module", name: "preview" });
     const { promise, resolve } = Promise.withResolvers<PreviewAnswer>();
-    const stop = () => resolve({ problem: "the daemon stops" });
+    const stop = () => resolve({ problem: "the daemon is stopping" });
     signal.addEventListener("abort", stop, { once: true });
     mine.onmessage = ({ data }: MessageEvent<PreviewAnswer>) => resolve(data);
     mine.onerror = (event) => {
@@ -132,7 +132,7 @@ function previewMaker(system: PreviewSystem, signal: AbortSignal): (request: Pre
     };
     later(LONGEST_MS, () => {
       end();
-      resolve({ problem: "it takes too long to read" });
+      resolve({ problem: "reading the file took too long" });
     });
     mine.postMessage(request);
     const answer = await promise;

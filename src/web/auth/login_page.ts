@@ -20,12 +20,12 @@ export function loginPage(problem = ""): string {
 <body>
 <main>
 <h1>image-transfer</h1>
-<p>This page controls the daemon, so it needs a token. On the computer where the daemon runs, this command opens the page without asking for it:</p>
+<p>This page controls the daemon, so you must log in. On the computer where the daemon runs, this command opens the page and logs you in:</p>
 <pre>image-transfer open</pre>
-<p>Or enter the token, from the configuration (<code>web.token</code>) or from the line that the daemon prints when it starts:</p>
+<p>Or enter the access token from the configuration (<code>web.token</code>) or from the address that the daemon prints when it starts:</p>
 ${problem === "" ? "" : `<p role="alert" id="problem">${problem}</p>`}
 <form method="post" action="/login">
-<label for="token">Token</label>
+<label for="token">Access token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus${
     problem === "" ? "" : ' aria-invalid="true" aria-describedby="problem"'
   }>

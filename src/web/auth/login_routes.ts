@@ -20,7 +20,7 @@ export function loginRoutes(app: Hono<WebEnv>, auth: Authentication): void {
   app.post("/login", async (c) => {
     const type = c.req.header("content-type") ?? "";
     if (!type.startsWith("application/x-www-form-urlencoded")) {
-      return c.html(loginPage("This was not sent by the login form. Enter the token here."), 415);
+      return c.html(loginPage("The request did not come from the login form. Enter the access token here."), 415);
     }
     const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
     return answer(c, auth.login(token.trim(), c.env.peer));
@@ -32,10 +32,10 @@ export function loginRoutes(app: Hono<WebEnv>, auth: Authentication): void {
       return c.redirect("/", 303);
     }
     if (tried.waitMs === 0) {
-      return c.html(loginPage("Wrong token, or a link that was used already. Check the token and try again."), 401);
+      return c.html(loginPage("Wrong access token, or the link has already been used. Check the token and try again."), 401);
     }
     const seconds = Math.ceil(tried.waitMs / 1000);
     c.header("retry-after", String(seconds));
-    return c.html(loginPage(`Too many wrong tokens came from this address. Try again in ${seconds} seconds.`), 429);
+    return c.html(loginPage(`Too many wrong access tokens from this address. Try again in ${seconds} s.`), 429);
   }
 }

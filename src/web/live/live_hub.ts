@@ -61,7 +61,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
   const deaf = source.listen(hear);
   signal.addEventListener("abort", () => {
     deaf();
-    dismiss(1001, "the daemon stops");
+    dismiss(1001, "the daemon is stopping");
   }, { once: true });
   void beat();
 

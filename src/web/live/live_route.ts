@@ -22,7 +22,7 @@ const NOT_ALLOWED = 1008;
 export function liveRoute(app: Hono<WebEnv>, { system, hub, onError }: LiveTools): void {
   app.get("/api/live", (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
-      return refusal(c, 426, "configuration", "This address is for WebSockets");
+      return refusal(c, 426, "configuration", "This address accepts only WebSocket connections");
     }
     if (!hub.hasRoom()) return refusal(c, 503, "configuration", "Too many pages are open");
     const { socket, response } = system.upgradeWebSocket(c.req.raw);
@@ -32,7 +32,7 @@ export function liveRoute(app: Hono<WebEnv>, { system, hub, onError }: LiveTools
     socket.onerror = () => hub.leave(socket);
     socket.onmessage = () => {
       hub.leave(socket);
-      socket.close(NOT_ALLOWED, "say nothing");
+      socket.close(NOT_ALLOWED, "clients must not send messages");
     };
     return response;
   });

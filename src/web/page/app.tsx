@@ -30,7 +30,7 @@ export function App(): JSX.Element {
   const shown = Number(query["show"]);
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>To the content</a>
+      <a class="skip" href="#main" onClick={skip}>Skip to content</a>
       <Bar />
       <main id="main" tabIndex={-1} class={`view view-${view}`} aria-busy={live.value === null}>
         {view === "now" && <NowView />}

@@ -10,12 +10,12 @@ import { go, route, VIEWS } from "./store/route.ts";
 
 /** As the help shows them; `key` may name several, a blank between. */
 export const SHORTCUTS: readonly { readonly key: string; readonly does: string }[] = [
-  { key: "1 2 3 4", does: "Now, Night, History, Trouble" },
+  { key: "1 2 3 4", does: "Show Now, Night, History, Trouble" },
   { key: "/", does: "Search in History" },
   { key: "s", does: "Scan now" },
-  { key: "u", does: "Times in UT or local time" },
-  { key: "c", does: "Colours: automatic, light, dark, red" },
-  { key: "?", does: "This help" },
+  { key: "u", does: "Switch between UT and local time" },
+  { key: "c", does: "Change colours: automatic, light, dark, red" },
+  { key: "?", does: "Show this help" },
 ];
 
 /** Set by whoever opens or closes the help. */

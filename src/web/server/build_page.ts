@@ -40,7 +40,7 @@ export async function buildPage(root: string, to: string, system: BuildSystem, s
     env: { DENO_TLS_CA_STORE: system.env("DENO_TLS_CA_STORE") ?? "system,mozilla", NO_COLOR: "1" },
   }, signal);
   if (code !== 0) {
-    throw new Failure("internal", `Cannot make the page: deno bundle says: ${stderr.trim().slice(-500)}`);
+    throw new Failure("internal", `Cannot build the page: deno bundle failed: ${stderr.trim().slice(-500)}`);
   }
   await system.rename(part, join(to, "page.js"));
 }

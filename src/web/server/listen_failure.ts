@@ -23,7 +23,7 @@ async function readPem(key: string, path: string, system: Pick<System, "readText
     return await system.readText(path);
   } catch (cause) {
     throw new Failure("configuration", `cannot read ${key} "${path}": ${reasonOf(cause)}`, {
-      hint: `Correct ${key}, or let this account read the file.`,
+      hint: `Correct the path in ${key}, or give this account read access to the file.`,
       cause,
     });
   }
@@ -41,21 +41,27 @@ export function listenFailure(settings: WebSettings, error: unknown): Failure {
   const failure = (message: string, hint: string) => new Failure("configuration", message, { hint, cause: error });
   const words = reasonOf(error);
   if (faultOf(error) === "busy") {
-    return failure("another program uses this port", "Choose another one with web.listen; port 0 takes any free one.");
+    return failure("another program is using this port", "Choose another port in web.listen, or port 0 for any free port.");
   }
   if (faultOf(error) === "permission") {
-    return failure("this account may not use this port", "Choose a port from 1024 on with web.listen.");
+    return failure("this account is not allowed to use this port", "Choose port 1024 or higher in web.listen.");
   }
   if (/KeyMismatch/.test(words)) {
-    return failure(`web.tls_key "${tlsKey}" does not belong to web.tls_cert "${tlsCert}"`, "Name the key of this certificate.");
+    return failure(
+      `web.tls_key "${tlsKey}" does not match web.tls_cert "${tlsCert}"`,
+      "Set web.tls_key to the key of this certificate.",
+    );
   }
   if (/certificate/i.test(words)) {
-    return failure(`web.tls_cert "${tlsCert}" holds no usable certificate: ${words}`, "Name a certificate in PEM format.");
+    return failure(
+      `web.tls_cert "${tlsCert}" does not contain a usable certificate: ${words}`,
+      "Set web.tls_cert to a certificate in PEM format.",
+    );
   }
   if (/\bkey\b/i.test(words)) {
     return failure(
-      `web.tls_key "${tlsKey}" holds no usable key: ${words}`,
-      "Name a private key in PEM format without a passphrase.",
+      `web.tls_key "${tlsKey}" does not contain a usable key: ${words}`,
+      "Set web.tls_key to a private key in PEM format without a passphrase.",
     );
   }
   if (/assign requested address|not valid in its context|resolve|lookup/i.test(words)) {

@@ -18,7 +18,7 @@ export interface OpenTools {
 export function openRoutes(app: Hono<WebEnv>, { source, metrics }: OpenTools, mayAsk: (c: Context<WebEnv>) => boolean): void {
   // Live: it answers. Ready: every job's folder is watched.
   const health = (c: Context<WebEnv>, wantsReady: boolean) => {
-    if (!mayAsk(c)) return refusal(c, 401, "login_refused", "From another computer this needs the token");
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");
     const jobs = source.jobs();
     const ready = jobs.every(({ how }) => how !== null);
     const unwatched = jobs.filter(({ how }) => how === null).map(({ job }) => job.name);
@@ -29,7 +29,7 @@ export function openRoutes(app: Hono<WebEnv>, { source, metrics }: OpenTools, ma
   app.get("/health/ready", (c) => health(c, true));
   app.get("/metrics", async (c) => {
     if (metrics === null) return refusal(c, 404, "configuration", "Metrics are switched off (web.metrics)");
-    if (!mayAsk(c)) return refusal(c, 401, "login_refused", "From another computer this needs the token");
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");
     return c.body(await metrics.text(), 200, { "content-type": metrics.type });
   });
 }

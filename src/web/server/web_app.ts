@@ -32,8 +32,8 @@ export interface WebTools extends Parts {
 /** Most bytes of a request: fifty thousand ids fit. */
 const MAX_BODY = 512 * 1024;
 
-const OWN_NAMES = "Use localhost, the computer's name, its address in digits, or a name in its certificate (web.tls_cert).";
-const LOGIN = "Open the page with: image-transfer open. Scripts send the token: Authorization: Bearer TOKEN.";
+const OWN_NAMES = "Use localhost, this computer's name, its IP address, or a name in its certificate (web.tls_cert).";
+const LOGIN = "To open the page, run: image-transfer open. Scripts must send the header Authorization: Bearer TOKEN.";
 
 /** Answers requests, once `env.peer` tells where they come from; what carries a foreign Host gets 421, a foreign Origin 403. */
 export function webApp(tools: WebTools): Hono<WebEnv> {
@@ -42,9 +42,9 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
 
   app.use(async (c, next) => {
     if (!isOwnHost(c.req.raw, own)) {
-      c.res = refusal(c, 421, "configuration", "This server does not answer to that host name", OWN_NAMES);
+      c.res = refusal(c, 421, "configuration", "This server does not accept requests for that host name", OWN_NAMES);
     } else if (!isOwnPage(c.req.raw)) {
-      c.res = refusal(c, 403, "permission_denied", "Requests from pages of other sites are refused");
+      c.res = refusal(c, 403, "permission_denied", "Requests from other websites are not allowed");
     } else await next();
     // The answer that opens a WebSocket must go out as it is.
     if (c.res.status === 101) return;
@@ -59,7 +59,7 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
     if (known.in) return await next();
     if (known.waitMs > 0) {
       c.header("retry-after", String(Math.ceil(known.waitMs / 1000)));
-      return refusal(c, 429, "login_refused", "Too many wrong tokens from this address", "Wait a minute, then try again.");
+      return refusal(c, 429, "login_refused", "Too many wrong access tokens from this address", "Wait a minute, then try again.");
     }
     return refusal(c, 401, "login_refused", "Not logged in", LOGIN);
   });

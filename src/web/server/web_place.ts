@@ -49,7 +49,7 @@ export function webPlace(tools: WebPlaceTools): WebPlace {
     try {
       const server = await startWebServer(now, tools, end.signal);
       running = { server, end, over: server.finished };
-      tools.tell({ type: "notice", level: "info", message: `The page is at ${server.url} (image-transfer open shows it)` });
+      tools.tell({ type: "notice", level: "info", message: `The page is at ${server.url} (to open it: image-transfer open)` });
       tools.moved(server.url);
     } catch (error) {
       end.abort();
@@ -75,7 +75,7 @@ export function webPlace(tools: WebPlaceTools): WebPlace {
         return await server.finished;
       }
       running = { server, end, over: server.finished };
-      tools.tell({ type: "notice", level: "info", message: `The page is now at ${server.url}` });
+      tools.tell({ type: "notice", level: "info", message: `The page is now available at ${server.url}` });
       tools.moved(server.url);
       return;
     }

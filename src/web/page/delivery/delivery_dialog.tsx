@@ -35,7 +35,7 @@ export function DeliveryDialog({ id }: { readonly id: number }): JSX.Element {
       title={one === null ? `Delivery ${id}` : <Name text={one.name} />}
       onClose={closeShown}
     >
-      {one === null ? <p class="nothing" role="status">{error === null ? "Reading…" : `${error.message}. ${error.hint}`}</p> : (
+      {one === null ? <p class="nothing" role="status">{error === null ? "Loading…" : `${error.message}. ${error.hint}`}</p> : (
         <>
           <div class="delivery-top">
             {one.preview !== null && <Preview path={one.preview} summary={cardSummary(one.cards)} />}
@@ -55,7 +55,7 @@ function Preview({ path, summary }: { readonly path: string; readonly summary: s
       {broken
         ? (
           <figcaption class="nothing">
-            <Glyph name="image" /> No preview can be made of this file
+            <Glyph name="image" /> No preview available
           </figcaption>
         )
         : (
@@ -92,7 +92,7 @@ function Facts({ one }: { readonly one: DeliveryView }): JSX.Element {
       )}
       {one.warning !== null && (
         <div class="why tone-warning">
-          <p class="why-message">Sent as it is: {one.warning}</p>
+          <p class="why-message">Sent with a warning: {one.warning}</p>
         </div>
       )}
       <dl>
@@ -105,7 +105,7 @@ function Facts({ one }: { readonly one: DeliveryView }): JSX.Element {
         {deliveredAt !== null && (
           <Fact name="Delivered" value={`${bothTimes(deliveredAt)}, ${duration(deliveredAt - queuedAt)} later`} />
         )}
-        {failedTries(one) > 0 && <Fact name="Failed tries" value={count(failedTries(one))} />}
+        {failedTries(one) > 0 && <Fact name="Failed attempts" value={count(failedTries(one))} />}
       </dl>
     </div>
   );

@@ -15,7 +15,7 @@ export function HeaderCards({ id }: { readonly id: number }): JSX.Element {
   const [wanted, want] = useState("");
   const { answer, error } = useAsk<HeaderReport>(`/api/cards/${id}`);
   if (error !== null) return <p class="nothing">{`${error.message}. ${error.hint}`}</p>;
-  if (answer === null) return <p class="nothing" role="status">Reading the header…</p>;
+  if (answer === null) return <p class="nothing" role="status">Loading the header…</p>;
   const { hdus, problem, kept } = answer.value;
   const all = hdus.length > 0 || Object.keys(kept).length === 0 ? hdus : [keptHdu(kept)];
   return (
@@ -24,8 +24,8 @@ export function HeaderCards({ id }: { readonly id: number }): JSX.Element {
         <h3>Header</h3>
         <input
           type="search"
-          aria-label="Find in the header"
-          placeholder="Find in the header"
+          aria-label="Search the header"
+          placeholder="Search the header"
           onInput={(event) => want(event.currentTarget.value.toLowerCase())}
         />
       </header>
@@ -73,5 +73,5 @@ function Hdu({ hdu, wanted }: { readonly hdu: HduCards; readonly wanted: string 
 /** What the ledger kept, where the file cannot be read any more. */
 function keptHdu(kept: HeaderReport["kept"]): HduCards {
   const cards = Object.entries(kept).map(([keyword, value]) => ({ keyword, value: String(value), comment: "" }));
-  return { name: "primary", data: "as it was kept when the image was delivered", cards };
+  return { name: "primary", data: "as recorded when the image was delivered", cards };
 }

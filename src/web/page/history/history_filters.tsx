@@ -18,11 +18,11 @@ const TYPING_MS = 200;
 
 const STATES: readonly (readonly [string, string])[] = [
   ["", "Any state"],
-  ["queued,sending,deferred", "On the way"],
+  ["queued,sending,deferred", "In progress"],
   ["queued,deferred", "Waiting"],
   ["delivered", "Delivered"],
   ["failed", "Failed"],
-  ["trouble", "Needs a person"],
+  ["trouble", "Needs attention"],
 ];
 
 /** Reads and writes the query of the address; holds nothing itself. */
@@ -69,8 +69,8 @@ function Search(): JSX.Element {
         id="search"
         ref={field}
         type="search"
-        placeholder="Part of the name"
-        aria-label="Search by part of the path"
+        placeholder="Search by name"
+        aria-label="Search by name or part of the path"
         autocomplete="off"
         spellcheck={false}
         maxLength={500}

@@ -92,7 +92,7 @@ export function HistoryView(): JSX.Element {
           )}
         {stale && (
           <button type="button" class="button is-primary fresh" onClick={pages.refresh}>
-            <Glyph name="scan" />Show what is new
+            <Glyph name="scan" />Show new deliveries
           </button>
         )}
       </div>

@@ -55,7 +55,7 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
           onZoom={setZoom}
         />
       </Panel>
-      <Panel title="From finished to proven" aside={<span class="dim">thin: the slowest</span>}>
+      <Panel title="Time from finished to verified" aside={<span class="dim">thin line: slowest</span>}>
         <Plot
           times={series.times}
           lines={delays}
@@ -73,7 +73,7 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
 function amountLines({ series }: NightReport, measure: Measure): Line[] {
   const seen = measure === "files" ? series.seenFiles : series.seenBytes;
   return [
-    { name: "at the camera", values: seen, tone: 0, kind: "area" },
+    { name: "finished", values: seen, tone: 0, kind: "area" },
     ...series.destinations.map((one, at): Line => ({
       name: placeName(series.destinations, one),
       values: measure === "files" ? one.files : one.bytes,
@@ -115,5 +115,5 @@ function delaySummary({ series }: NightReport): string {
     const slowest = Math.max(0, ...worst.map((value) => value ?? 0));
     return `${name} ${latency(slowest)} at most`;
   });
-  return `Plot of the time from finished to proven: ${parts.join(", ")}. The table below has the numbers.`;
+  return `Plot of the time from finished to verified: ${parts.join(", ")}. The table below has the numbers.`;
 }

@@ -17,20 +17,20 @@ const MOST_ROWS = 24;
 export function NightTable({ report }: { readonly report: NightReport }): JSX.Element {
   const { summary, series } = report;
   return (
-    <Panel title="In numbers" class="night-table">
-      <div class="table-box" tabIndex={0} role="region" aria-label="Sums of the night">
+    <Panel title="Totals" class="night-table">
+      <div class="table-box" tabIndex={0} role="region" aria-label="Totals for the night">
         <table>
           <thead>
             <tr>
               <th scope="col">Destination</th>
               <th scope="col">Expected</th>
               <th scope="col">Delivered</th>
-              <th scope="col">Proven</th>
+              <th scope="col">Verified</th>
               <th scope="col">Waiting</th>
               <th scope="col">Failed</th>
               <th scope="col">Data</th>
-              <th scope="col">Typical</th>
-              <th scope="col">Slowest</th>
+              <th scope="col">Typical time</th>
+              <th scope="col">Longest time</th>
             </tr>
           </thead>
           <tbody>

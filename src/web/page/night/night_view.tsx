@@ -36,7 +36,7 @@ export function NightView(): JSX.Element {
       </header>
       {error !== null && <p class="problem" role="alert">{`${error.message}. ${error.hint}`}</p>}
       {report === null
-        ? error === null && <p class="nothing" role="status">Reading the night…</p>
+        ? error === null && <p class="nothing" role="status">Loading the night…</p>
         : <Report report={report} isTonight={night === running} />}
     </>
   );
@@ -45,7 +45,7 @@ export function NightView(): JSX.Element {
 function Report({ report, isTonight }: { readonly report: NightReport; readonly isTonight: boolean }): JSX.Element {
   const { summary, images } = report;
   if (summary.files === 0) {
-    return <p class="nothing is-large">{isTonight ? "No images yet tonight." : "No images of this night."}</p>;
+    return <p class="nothing is-large">{isTonight ? "No images yet tonight." : "No images from this night."}</p>;
   }
   return (
     <>
@@ -54,10 +54,10 @@ function Report({ report, isTonight }: { readonly report: NightReport; readonly 
       <NightTable report={report} />
       <Panel
         title="Newest images"
-        aside={<a href={hrefOf("history", { night: summary.night })}>all {count(summary.files)} in History</a>}
+        aside={<a href={hrefOf("history", { night: summary.night })}>see all {count(summary.files)} in History</a>}
       >
         {images.length === 0
-          ? <p class="nothing">None has arrived yet</p>
+          ? <p class="nothing">No images delivered yet</p>
           : <ul class="images">{images.map((one) => <Thumbnail key={imageKey(one)} one={one} />)}</ul>}
       </Panel>
     </>
@@ -112,7 +112,7 @@ function Picker({ night, running, nights }: PickerProps): JSX.Element {
       <button
         type="button"
         class="button"
-        aria-label="The night before"
+        aria-label="Previous night"
         disabled={former === undefined}
         onClick={() => pick(former)}
       >
@@ -121,7 +121,7 @@ function Picker({ night, running, nights }: PickerProps): JSX.Element {
       <select aria-label="Night" value={night} onChange={(event) => pick(event.currentTarget.value)}>
         {all.map((one) => <option key={one} value={one}>{nightName(one)}{one === running ? " (tonight)" : ""}</option>)}
       </select>
-      <button type="button" class="button" aria-label="The next night" disabled={later === undefined} onClick={() => pick(later)}>
+      <button type="button" class="button" aria-label="Next night" disabled={later === undefined} onClick={() => pick(later)}>
         <Glyph name="next" />
       </button>
     </div>

@@ -63,7 +63,7 @@ function Card({ one, severalJobs }: { readonly one: DestinationView; readonly se
           <Progress
             done={sum.delivered}
             all={sum.expected}
-            label={`Images of tonight on ${one.name}`}
+            label={`Tonight's images on ${one.name}`}
             text={`${sum.delivered} of ${sum.expected}`}
             tone={sum.failed > 0 ? "bad" : sum.delivered >= sum.expected ? "good" : tone === "good" ? "busy" : tone}
           />
@@ -93,7 +93,9 @@ function conditionOf({ state, counts, bytesPerSecond }: DestinationView): { tone
 }
 
 function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
-  if (one.pausedBy !== null) return <p class="why">Paused by {one.pausedBy}. Nothing is lost: images wait in the queue.</p>;
+  if (one.pausedBy !== null) {
+    return <p class="why">Paused by {one.pausedBy}. Nothing is lost; images are waiting in the queue.</p>;
+  }
   if (one.failure === null) return null;
   const leftMs = one.until === null ? null : one.until - now.value;
   return (
@@ -127,7 +129,7 @@ function Numbers({ one }: { readonly one: DestinationView }): JSX.Element {
         <dd>{one.freeBytes === null ? "unknown" : bytes(one.freeBytes)}</dd>
       </div>
       <div class="numbers-wide">
-        <dt>Last arrival</dt>
+        <dt>Last delivery</dt>
         <dd>
           {one.lastDelivered === null ? "none yet" : (
             <>
@@ -148,10 +150,10 @@ function CardActions({ one }: { readonly one: DestinationView }): JSX.Element {
         <button
           type="button"
           class="button is-primary"
-          aria-label={`Try again now: ${name}`}
+          aria-label={`Retry now: ${name}`}
           onClick={() => resume(name)}
         >
-          <Glyph name="retry" />Try again now
+          <Glyph name="retry" />Retry now
         </button>
       )}
       {state === "paused"

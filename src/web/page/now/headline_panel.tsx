@@ -21,7 +21,7 @@ const destinations = part("destinations");
 export function HeadlinePanel(): JSX.Element {
   const { level, text, advice } = shownHeadline.value;
   return (
-    <section class={`headline level-${level}`} aria-label="State">
+    <section class={`headline level-${level}`} aria-label="Status">
       <Glyph name={level} />
       <div class="headline-words">
         <h1>{text}</h1>
@@ -31,7 +31,7 @@ export function HeadlinePanel(): JSX.Element {
       <div class="headline-actions">
         {isLive.value ? <Actions /> : link.value.kind === "lost" && (
           <button type="button" class="button" onClick={reconnect}>
-            <Glyph name="retry" />Try now<Countdown until={link.value.retryAt} />
+            <Glyph name="retry" />Reconnect now<Countdown until={link.value.retryAt} />
           </button>
         )}
       </div>

@@ -17,7 +17,7 @@ export function NewestStrip(): JSX.Element | null {
   const all = newest.value ?? [];
   if (all.length === 0) return null;
   return (
-    <Panel title="Just arrived" aside={<a href={hrefOf("night")}>all of the night</a>}>
+    <Panel title="Latest images" aside={<a href={hrefOf("night")}>all images from this night</a>}>
       <ul class="strip-of-images">
         {all.slice(0, MOST).map((one) => <Thumbnail key={imageKey(one)} one={one} />)}
       </ul>

@@ -31,7 +31,7 @@ export function QueueList(): JSX.Element {
       )}
       {total > rows.length && rows.length > 0 && (
         <p class="more">
-          <a href={hrefOf("history", { state: "queued,deferred", order: "asc" })}>all {count(total)} in History</a>
+          <a href={hrefOf("history", { state: "queued,deferred", order: "asc" })}>see all {count(total)} in History</a>
         </p>
       )}
     </Panel>

@@ -28,6 +28,6 @@ export const shownHeadline: ReadonlySignal<ShownHeadline> = computed(() => {
   return {
     level: "away",
     text: "The daemon is not responding",
-    advice: `At ${timeText(toldAt.value, "clock")} it said: ${told.text}. What is shown here may be out of date.`,
+    advice: `Last status, at ${timeText(toldAt.value, "clock")}: ${told.text}. The data shown here may be out of date.`,
   };
 });

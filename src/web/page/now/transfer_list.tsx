@@ -24,8 +24,8 @@ export function TransferList(): JSX.Element {
   const all = transfers.value ?? [];
   const sending = Math.max(all.length, status.value?.deliveries.sending ?? 0);
   return (
-    <Panel title="On the way" aside={sending > 0 ? count(sending) : undefined} class="transfers">
-      {all.length === 0 ? <p class="nothing">{sending > 0 ? "About to be sent" : "Nothing is being sent"}</p> : (
+    <Panel title="Transfers" aside={sending > 0 ? count(sending) : undefined} class="transfers">
+      {all.length === 0 ? <p class="nothing">{sending > 0 ? "Starting…" : "Nothing is being sent"}</p> : (
         <ul class="rows">
           {all.slice(0, MOST).map((one) => <Row key={one.id} one={one} />)}
         </ul>
@@ -53,7 +53,7 @@ function Row({ one }: { readonly one: TransferView }): JSX.Element {
       <p class="row-note">
         <span>{done}</span>
         {all
-          ? <span>comparing</span>
+          ? <span>verifying</span>
           : speed > 0 && isLive.value && <span>{rate(speed)}{leftMs !== null && `, ${duration(leftMs)} left`}</span>}
       </p>
     </li>

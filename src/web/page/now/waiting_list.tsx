@@ -22,7 +22,7 @@ const REASONS: Readonly<Record<string, string>> = {
   quiet: "waiting until it stops changing",
   "writer open": "still being written",
   short: "not complete yet",
-  marker: "waiting for its marker",
+  marker: "waiting for its marker file",
   incomplete: "incomplete",
   refused: "rejected",
 };
@@ -33,11 +33,11 @@ export function WaitingList(): JSX.Element {
   const places = jobs.value ?? [];
   const total = Math.max(all.length, places.reduce((sum, { filesWaiting }) => sum + filesWaiting, 0));
   return (
-    <Panel title="At the camera" aside={total > 0 ? count(total) : undefined} class="waiting">
+    <Panel title="Incoming files" aside={total > 0 ? count(total) : undefined} class="waiting">
       <ul class="places">
         {places.map((job) => <Place key={job.name} job={job} />)}
       </ul>
-      {all.length === 0 ? <p class="nothing">No file is being written</p> : (
+      {all.length === 0 ? <p class="nothing">No files are being written</p> : (
         <ul class="rows">
           {all.slice(0, MOST).map((one) => <Row key={`${one.job}/${one.name}`} one={one} />)}
         </ul>

@@ -33,7 +33,7 @@ export function Bar(): JSX.Element {
             {name === "trouble" && troubleCount.value > 0 && (
               <span class="badge">
                 {count(troubleCount.value)}
-                <span class="unseen">&nbsp;open</span>
+                <span class="unseen">&nbsp;to resolve</span>
               </span>
             )}
           </a>
@@ -52,7 +52,7 @@ function Connection(): JSX.Element {
   const { kind } = link.value;
   if (kind === "live") {
     return (
-      <p class="connection is-live" title="Every change shows at once">
+      <p class="connection is-live" title="Changes appear immediately">
         <span class="pulse" />
         <span>Live</span>
         <span class="clock">{timeText(now.value, "clock")}</span>
@@ -67,9 +67,9 @@ function Connection(): JSX.Element {
     );
   }
   return (
-    <p class="connection is-lost" title={`What is shown is of ${timeText(toldAt.value, "full")}`}>
+    <p class="connection is-lost" title={`Data as of ${timeText(toldAt.value, "full")}`}>
       <Glyph name="away" />
-      <span>Last heard {now.value && ago(Date.now() - heardAt.value)}</span>
+      <span>Last update {now.value && ago(Date.now() - heardAt.value)}</span>
     </p>
   );
 }
@@ -83,7 +83,7 @@ function Switches(): JSX.Element {
         type="button"
         class="switch"
         aria-pressed={utc.value}
-        title="Show times in UT or in local time (u)"
+        title="Show times in UT or local time (u)"
         onClick={() => utc.value = !utc.value}
       >
         UT

@@ -29,11 +29,12 @@ export function HelpDialog(): JSX.Element | null {
           checked={shortcuts.value}
           onChange={(event) => shortcuts.value = event.currentTarget.checked}
         />
-        Shortcuts of a single letter
+        Enable single-key shortcuts
       </label>
       <p class="dim">
-        “Delivered” means that the whole file lies under its final name at the destination; “proven” that its hash was compared
-        there. In a terminal, <code>image-transfer status</code>, <code>history</code> and <code>doctor</code> tell more.
+        “Delivered” means that the complete file has its final name at the destination; “verified” means that its checksum there
+        matches the original. For more, run <code>image-transfer status</code>, <code>history</code> or <code>doctor</code>{" "}
+        in a terminal.
       </p>
       {live.value !== null && <p class="dim">image-transfer {live.value.status.version}</p>}
     </Dialog>

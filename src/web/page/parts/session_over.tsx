@@ -14,8 +14,7 @@ export function SessionOver(): JSX.Element {
       <p>On the computer where the daemon runs, this command opens the page again:</p>
       <pre>image-transfer open</pre>
       <p>
-        Or{" "}
-        <a href="/">log in with the token</a>. Delivery continues meanwhile, and this page resumes as soon as you are logged in.
+        Or <a href="/">log in with the token</a>. Delivery continues in the meantime, and this page resumes as soon as you log in.
       </p>
     </main>
   );

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import type { DeliveryView } from "../../../reports/api_types.ts";
 import { Glyph, type GlyphName } from "./glyph.tsx";
 
-const PROOFS: Readonly<Record<string, string>> = { checksum: "proven", read_back: "read back", size: "size only" };
+const PROOFS: Readonly<Record<string, string>> = { checksum: "verified", read_back: "read back", size: "size only" };
 
 /** Delivered ones say how they were proven; the message of a failure, or what is wrong with the file, is the tooltip. */
 export function StateWord({ one }: { readonly one: DeliveryView }): JSX.Element {
@@ -29,7 +29,7 @@ function wordOf({ state, proof, error, warning }: DeliveryView): { glyph: GlyphN
     case "deferred":
       return { glyph: "warning", tone: "warning", word: "retrying" };
     case "delivered": {
-      const word = proof === null ? "delivered, not proven" : PROOFS[proof] ?? proof;
+      const word = proof === null ? "delivered, not verified" : PROOFS[proof] ?? proof;
       if (warning !== null) return { glyph: "trouble", tone: "warning", word: `${word}, with a warning` };
       return { glyph: "good", tone: "good", word };
     }

@@ -10,7 +10,7 @@ import { Glyph } from "./glyph.tsx";
 /** A log (WAI-ARIA 1.2) of the last three. */
 export function Toasts(): JSX.Element {
   return (
-    <div class="toasts" role="log" aria-live="polite" aria-label="What was done">
+    <div class="toasts" role="log" aria-live="polite" aria-label="Notifications">
       {toasts.value.map(({ id, level, text }) => (
         <div key={id} class={`toast level-${level}`}>
           <Glyph name={level} />

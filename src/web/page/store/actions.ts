@@ -36,7 +36,7 @@ export function dismiss(id: number): void {
 /** Back into the queue; null for all that are trouble. */
 export function retry(ids: readonly number[] | null): Promise<void> {
   return act("retry", { ids }, ({ count: n }) => {
-    return n === 0 ? "Nothing to retry: it is in the queue already" : `${count(n)} ${plural(n, "delivery")} back in the queue`;
+    return n === 0 ? "Nothing to retry: already in the queue" : `${count(n)} ${plural(n, "delivery")} back in the queue`;
   });
 }
 
@@ -53,7 +53,7 @@ export function resume(destination: string | null): Promise<void> {
 /** Without a job, all. */
 export function scan(job?: string): Promise<void> {
   return act("scan", job === undefined ? {} : { job }, ({ jobs }) => {
-    return jobs.length < 2 ? "Looking for new images" : `Looking for new images of ${jobs.join(", ")}`;
+    return jobs.length < 2 ? "Scanning for new images" : `Scanning for new images: ${jobs.join(", ")}`;
   });
 }
 

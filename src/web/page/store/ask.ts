@@ -37,7 +37,7 @@ export async function ask<T>(path: string, signal?: AbortSignal, body?: unknown)
         : { ...given, method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
     );
   } catch (error) {
-    throw isAbort(error) ? error : new AskError("The daemon is not responding", "This page asks again when it is back.");
+    throw isAbort(error) ? error : new AskError("The daemon is not responding", "This page reconnects automatically.");
   }
   if (response.status === 401) sessionIsOver();
   if (!response.ok) throw await refusal(response);
@@ -47,7 +47,7 @@ export async function ask<T>(path: string, signal?: AbortSignal, body?: unknown)
   } catch (error) {
     throw isAbort(error)
       ? error
-      : new AskError("The daemon's answer broke off", "What was asked may have been done: look before you try again.");
+      : new AskError("The daemon's answer was incomplete", "The action may have been carried out; check before you try again.");
   }
 }
 
@@ -61,7 +61,7 @@ async function refusal(response: Response): Promise<AskError> {
     const { error } = await response.json() as ApiFailure;
     return new AskError(error.message, error.hint);
   } catch {
-    return new AskError(`The daemon answered with status ${response.status}`, "Its log may tell why.");
+    return new AskError(`The daemon answered with status ${response.status}`, "See the daemon's log for the reason.");
   }
 }
 

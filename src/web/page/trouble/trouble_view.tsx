@@ -29,7 +29,7 @@ export function TroubleView(): JSX.Element {
     <div class={isLive.value ? "" : "is-stale"}>
       <header class="view-head">
         <h1>Trouble</h1>
-        <p class="found">{total === 0 ? "" : `${count(total)} ${plural(total, "thing")} to look at`}</p>
+        <p class="found">{total === 0 ? "" : `${count(total)} ${plural(total, "item")} to resolve`}</p>
         {failed > 1 && <RetryAll />}
       </header>
       {total === 0 ? <Nothing /> : (
@@ -46,7 +46,7 @@ function Nothing(): JSX.Element {
   return (
     <div class="all-well">
       <Glyph name={isLive.value ? "good" : "away"} />
-      <p>{isLive.value ? "Nothing needs you." : "Nothing needed you when the daemon was last heard."}</p>
+      <p>{isLive.value ? "Nothing needs your attention." : "Nothing needed your attention when the daemon last responded."}</p>
     </div>
   );
 }
@@ -54,7 +54,7 @@ function Nothing(): JSX.Element {
 function RetryAll(): JSX.Element {
   return (
     <button type="button" class="button is-primary" disabled={!isLive.value} onClick={() => retry(null)}>
-      <Glyph name="retry" />Retry all that failed
+      <Glyph name="retry" />Retry all failed
     </button>
   );
 }
@@ -94,7 +94,7 @@ const WHERE: Readonly<Record<TroubleItem["kind"], string>> = {
   destination: "Destination",
   job: "Watched folder",
   delivery: "To",
-  file: "At the camera of",
+  file: "Watched by job",
 };
 
 function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
@@ -126,7 +126,7 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
         </div>
       );
     case "resume": {
-      const word = isPaused(action.destination) ? "Resume" : "Try again";
+      const word = isPaused(action.destination) ? "Resume" : "Retry now";
       return (
         <div class="trouble-actions">
           <button
@@ -149,10 +149,10 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
             type="button"
             class="button"
             disabled={off}
-            aria-label={`Look again at ${one.what}`}
+            aria-label={`Scan again: ${one.what}`}
             onClick={() => act(scan(action.job))}
           >
-            <Glyph name="scan" />Look again
+            <Glyph name="scan" />Scan again
           </button>
         </div>
       );
