@@ -53,7 +53,7 @@ function Report({ report, isTonight }: { readonly report: NightReport; readonly 
       <NightPlots key={summary.night} report={report} />
       <NightTable report={report} />
       <Panel
-        title="Newest images"
+        title="Latest images"
         aside={<a href={hrefOf("history", { night: summary.night })}>see all {count(summary.files)} in History</a>}
       >
         {images.length === 0

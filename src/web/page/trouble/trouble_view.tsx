@@ -94,7 +94,7 @@ const WHERE: Readonly<Record<TroubleItem["kind"], string>> = {
   destination: "Destination",
   job: "Watched folder",
   delivery: "To",
-  file: "Watched by job",
+  file: "In job",
 };
 
 function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
