@@ -66,7 +66,7 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const everyMs = input.every === undefined ? 2000 : duration("--every", input.every);
   const folder = input.folder !== undefined
     ? absolutePath(input.folder, tools.cwd, system)
-    : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${system.pid}`);
+    : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${crypto.randomUUID().slice(0, 8)}`);
   const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
   if (await system.facts(folder) !== null) {
     throw new Failure("configuration", `Cannot work in "${folder}": it is there already`, {
@@ -74,6 +74,8 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
     });
   }
   try {
+    // In a folder that everyone may write to, nobody can foresee its name and make it first.
+    await system.makeFolder(folder, 0o700);
     await system.makeFolder(places.camera);
     await system.makeFolder(places.archive);
   } catch (cause) {

@@ -57,6 +57,22 @@ Deno.test("demo without a folder leaves nothing behind", async () => {
   assertEquals((await Array.fromAsync(Deno.readDir(folder.path))).map(({ name }) => name).sort(), before);
 });
 
+Deno.test("demo works in a folder that nobody else can foresee or look into", async () => {
+  await using folder = await tempFolder();
+  const { command } = await install(folder.path, {});
+  const modeOf = async () => {
+    for (;;) {
+      for await (const { name } of Deno.readDir(folder.path)) {
+        if (name.startsWith("image-transfer-demo-")) return [name, (await Deno.stat(folder.at(name))).mode! & 0o777] as const;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const [[name, mode]] = await Promise.all([modeOf(), command(["demo", "--for", "1s"], { TMPDIR: folder.path })]);
+  assertMatch(name, /-[0-9a-f]{8}$/);
+  if (Deno.build.os !== "windows") assertEquals(mode, 0o700);
+});
+
 for (
   const [what, harm] of [
     ["gone from", (path: string) => Deno.remove(path)],
