@@ -36,7 +36,7 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "reloaded":
       return line("info", "Configuration reloaded");
     case "reload_refused":
-      return line("error", `Configuration not reloaded, the former one stays in force: ${printable(event.message)}`);
+      return line("error", `Configuration not reloaded, the former one stays in force: ${oneLine(event.message)}`);
     case "watching":
       return line(
         "info",
@@ -183,6 +183,11 @@ function fieldsOf(delivery: Delivery): Readonly<Record<string, unknown>> {
   const proof = state.state === "delivered" ? { proof: state.receipt.level, sha256: state.receipt.sha256 } : {};
   const { job, absolutePath: path, size } = source;
   return { id, job, path, size, destination, method, target, attempts: triesOf(delivery), ...proof };
+}
+
+/** A line for each fault of a configuration becomes one line of the log. */
+function oneLine(message: string): string {
+  return message.split("\n").map(printable).join("; ");
 }
 
 function withHint(failure: { readonly message: string; readonly hint: string }): string {

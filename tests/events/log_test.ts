@@ -236,3 +236,9 @@ Deno.test("the log calls unreachable only what could not be reached", () => {
   assertEquals(says("timeout"), "Destination nas cannot be reached: why");
   assertEquals(says("internal"), "Destination nas takes nothing just now: why");
 });
+
+Deno.test("logLine() tells all faults of a refused configuration in one line, without escapes", () => {
+  const message = 'c.yaml:3:1: "watch_path" is missing\nc.yaml:4:1: unknown key "watch_pth"';
+  const text = logLine({ at: 0, type: "reload_refused", message })?.message ?? "";
+  assertStringIncludes(text, 'c.yaml:3:1: "watch_path" is missing; c.yaml:4:1: unknown key "watch_pth"');
+});
