@@ -155,7 +155,7 @@ Deno.test({
         await page.goto(`http://127.0.0.1:${evil.addr.port}${path}`);
         // A sandboxed frame has a process of its own: what it sends is seen only once the browser's driver knows it.
         await page.frames().at(-1)!.waitForSelector("form");
-        await page.evaluate(() => (window.frames[0] ?? window).postMessage("submit", "*"));
+        await page.evaluate(() => (globalThis.frames[0] ?? globalThis).postMessage("submit", "*"));
         assertEquals([path, (await answered).status()], [path, 403]);
       }
     } finally {
