@@ -96,6 +96,28 @@ Deno.test("settled() of intake() does not wait for the time of a file that comes
   assertEquals((rig.ledger.nextReread("spring") ?? 0) > Date.now(), true);
 });
 
+Deno.test("settled() of intake() does not wait for what a former process was sending: its destination may be away", async () => {
+  await using rig = await runningIntake();
+  await rig.write("a.fits", first);
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
+  await rig.stop();
+  rig.ledger.claim({
+    job: "spring",
+    destination: "nas",
+    order: "oldest_first",
+    maxFiles: 1,
+    maxBytes: 1e9,
+    attempt: "a1",
+    now: Date.now(),
+  });
+  rig.ledger.askReread("spring", ["a.fits"], Date.now());
+  rig.again();
+  let settled = false;
+  void rig.intake.settled().then(() => settled = true);
+  await rig.until(() => settled, "nothing is waited for");
+  assertEquals(rig.ledger.nextReread("spring") === null, false);
+});
+
 Deno.test("intake() reads what was sent again, and leaves it alone when it is the same", async () => {
   await using rig = await runningIntake();
   await rig.write("a.fits", first);
