@@ -14,6 +14,8 @@ export interface SftpPlace {
   readonly context: MethodContext;
   /** Base path and destination, for messages. */
   readonly where: string;
+  /** The destination's time-out: whatever takes longer is given up. */
+  readonly timeoutMs: number;
   /** Keeps two publications of one name from each other. */
   readonly key: string;
   /** What sftp is to be told for a path relative to the base path. */

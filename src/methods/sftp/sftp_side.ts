@@ -212,7 +212,18 @@ export async function openSftpSide(
   }
 
   const key = `${destination.host}\n${destination.user}\n${destination.port}`;
-  const place: SftpPlace = { channels, context, where, key, path, list, isFolder, checkBase, digest };
+  const place: SftpPlace = {
+    channels,
+    context,
+    where,
+    timeoutMs: destination.timeoutMs,
+    key,
+    path,
+    list,
+    isFolder,
+    checkBase,
+    digest,
+  };
   return { attach, survey, digest, prepare, free, tryToWrite, path, ...sftpNames(place), ...sftpSweep(place) };
 }
 

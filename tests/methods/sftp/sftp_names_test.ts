@@ -20,6 +20,7 @@ async function published(times: number, answer: (command: string) => Reply) {
     },
     context: { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} },
     where: "there",
+    timeoutMs: 60_000,
     key: "key",
     path: (relative) => `/base/${relative}`,
     list: (path) => Promise.resolve(path.endsWith(".v1.fits") ? { kind: "nothing" } : { kind: "file", bytes: path.length }),

@@ -1,0 +1,60 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Reply } from "../../../src/methods/sftp/sftp_channel.ts";
+import { sftpTurn } from "../../../src/methods/sftp/sftp_turn.ts";
+import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
+
+const signal = new AbortController().signal;
+const TURN = "/base/.image-transfer-turn";
+
+/** A server that knows folders only, and the turns of several installations there. */
+function server(clock: FakeClock, folders: Set<string>, timeoutMs: number) {
+  const answer = (command: string): Reply => {
+    const [, words, path = ""] = /^-(.*) "(.*)"$/.exec(command)!;
+    const below = [...folders].filter((folder) => folder.startsWith(`${path}/`));
+    if (words === "ls -1a") return { output: below.join("\n"), errors: "" };
+    const works = words === "mkdir" ? !folders.has(path) : folders.has(path) && below.length === 0;
+    if (works) words === "mkdir" ? folders.add(path) : folders.delete(path);
+    return { output: "", errors: works ? "" : "Failure" };
+  };
+  return sftpTurn({
+    channels: {
+      run: (commands) => Promise.resolve().then(() => commands.map(answer)),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    },
+    context: { system: clock, tell: () => {} },
+    path: (relative) => `/base/${relative}`,
+    isFolder: (path) => Promise.resolve(folders.has(path)),
+    timeoutMs,
+  });
+}
+
+Deno.test("a turn by SFTP is not taken from who has it, however long the work takes", async () => {
+  const clock = createFakeClock();
+  const folders = new Set<string>();
+  const told: string[] = [];
+  const work = (name: string, ms: number) => async () => {
+    told.push(`${name} begins`);
+    await clock.sleep(ms);
+    told.push(`${name} ends`);
+  };
+  const first = server(clock, folders, 8_000)(signal, work("first", 12_000));
+  await clock.advance(1);
+  const second = server(clock, folders, 8_000)(signal, work("second", 10));
+  await clock.advance(12_500);
+  await Promise.all([first, second]);
+  assertEquals(told, ["first begins", "first ends", "second begins", "second ends"]);
+  assertEquals([...folders], []);
+});
+
+Deno.test("a turn by SFTP that was left behind is broken, before who waits for it runs into its time-out", async () => {
+  for (const left of [[TURN], [TURN, `${TURN}/17`]]) {
+    const clock = createFakeClock();
+    const folders = new Set(left);
+    let worked = false;
+    const turn = server(clock, folders, 6_000)(signal, () => Promise.resolve(worked = true));
+    await clock.advance(5_500);
+    assert(worked, "in time");
+    await turn;
+    assertEquals([...folders], []);
+  }
+});
