@@ -100,17 +100,17 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
     pathOf: (relative: string) => string,
     signal: AbortSignal,
   ) {
-    const claimed = async () => {
-      if (item.onConflict === "overwrite" || !await claim(staged, target)) return false;
+    const claimed = async (alone: boolean) => {
+      if (item.onConflict === "overwrite" || !await claim(staged, target, alone)) return false;
       await system.remove(staged);
       return true;
     };
     signal.throwIfAborted();
-    if (await claimed()) return {};
+    if (await claimed(false)) return {};
     // Another installation could keep the same former version, and then replace what this one has put there.
     await using _turn = await system.lockFolder(base, signal);
     // The name may have become free meanwhile.
-    if (await claimed()) return {};
+    if (await claimed(true)) return {};
     const there = await system.facts(target);
     if (there?.kind === "folder") {
       throw new Failure("exists", `Cannot write "${printable(item.target)}": a folder has that name at the destination`, {
@@ -133,8 +133,8 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
     return { former };
   }
 
-  /** True when the target was free and is the staged file now. */
-  async function claim(staged: string, target: string): Promise<boolean> {
+  /** True when the target was free and is the staged file now. `alone` while no other installation gives names. */
+  async function claim(staged: string, target: string, alone: boolean): Promise<boolean> {
     try {
       await system.link(staged, target);
       return true;
@@ -144,7 +144,7 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
       if (TELLING.has(fault)) throw error;
     }
     // No hard links here (exFAT, some network drives): look first. Only another program could come in between.
-    if (await system.facts(target) !== null) return false;
+    if (!alone || await system.facts(target) !== null) return false;
     await system.rename(staged, target);
     return true;
   }

@@ -51,6 +51,22 @@ Deno.test("local publish() keeps every version where the file system has no hard
   assertEquals(await folder.read("base/n/a.v2.fits"), "two");
 });
 
+Deno.test("local publish() takes a free name only in its turn where the file system has no hard links", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const session = await opened(folder, {
+    link: noLinks,
+    // Another installation has the turn, and takes the name in it.
+    lockFolder: async (path, signal) => {
+      await folder.write("base/a.fits", "theirs");
+      return await system.lockFolder(path, signal);
+    },
+  });
+  const [outcome] = await session.publish([publication(await staged(folder, session, "ours"), "a.fits")], signal);
+  assertEquals(outcome, { published: true, former: "a.v1.fits" });
+  assertEquals([await folder.read("base/a.fits"), await folder.read("base/a.v1.fits")], ["ours", "theirs"]);
+});
+
 Deno.test("local publish() waits for a viewer that holds the former file open on Windows", async () => {
   await using folder = await tempFolder();
   const system = createSystem();
