@@ -196,7 +196,7 @@ Deno.test({
     await page.locator("dialog .facts").waitFor();
     await page.keyboard.press("Escape");
     await page.locator("dialog").waitFor({ state: "detached" });
-    assertEquals(await page.evaluate("document.activeElement.closest('.long-list .col-name') !== null"), true);
+    await page.waitForFunction("document.activeElement.closest('.long-list .col-name') !== null");
 
     await page.keyboard.press("u");
     await page.locator(".long-list").getByText(/UT$/).first().waitFor();
