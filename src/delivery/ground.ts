@@ -39,12 +39,31 @@ export async function findGround(session: Session, options: GroundOptions, signa
   if (doubt !== null) options.tell?.("warning", `${doubt.message} ${doubt.hint}`);
   if (ground.made) options.tell?.("info", madeNow(destination).join(" "));
   if (known === null) ledger.rememberDevice(destination.job, destination.name, device);
-  else if (!accept && known !== "" && device !== "" && known !== device) {
-    // Device numbers can change with a reboot: the files that were delivered tell whether it is the same place.
+  else if (!accept && differ(known, device)) {
     if (!await hasWitness(session, options, signal)) throw otherDevice(destination);
     ledger.rememberDevice(destination.job, destination.name, device);
   }
   return ground;
+}
+
+/**
+ * For a command that only looks: makes sure that the place is the one where files were delivered, before it says that any are missing.
+ *
+ * @throws {Failure} `device_missing`, or what the session throws.
+ */
+export async function demandKnownPlace(
+  session: Session,
+  { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<Ledger, "deviceOf" | "query"> },
+  signal: AbortSignal,
+): Promise<void> {
+  const { device } = await session.attach(false, signal);
+  const known = ledger.deviceOf(destination.job, destination.name) ?? "";
+  if (differ(known, device ?? "") && !await hasWitness(session, { destination, ledger }, signal)) throw otherDevice(destination);
+}
+
+/** Device numbers can change with a reboot: the files that were delivered tell then whether it is the same place. */
+function differ(known: string, device: string): boolean {
+  return known !== "" && device !== "" && known !== device;
 }
 
 /** What speaks against a place where drives are mounted, but none is; null where nothing does. */

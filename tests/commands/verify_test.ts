@@ -57,6 +57,23 @@ async function site(
   };
 }
 
+Deno.test("verify calls no file missing where the disk that has them is not mounted", async () => {
+  await using it = await site();
+  await it.deliver("20240517", { "a.fits": "a" });
+  const device = (of: string) => {
+    using ledger = openLedger(it.dir.at("state"));
+    ledger.rememberDevice("spring", "freya", of);
+  };
+  device("the disk");
+  assertEquals((await it.verify()).code, 0, "a file that is there shows that it is the disk, whatever its name is now");
+  await Deno.remove(it.dir.at("freya/a.fits"));
+  const away = await it.verify();
+  assertMatch(away.stdout, /^unknown .*is on another disk than before/);
+  assertEquals(away.code, 1);
+  using ledger = openLedger(it.dir.at("state"));
+  assertEquals(ledger.counts().delivered, 1);
+});
+
 Deno.test("verify refuses a destination that there is not, and names the one that was meant", async () => {
   await using it = await site();
   await it.deliver("20240517", { "a.fits": "a" });

@@ -10,6 +10,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { Settings } from "../../domain/settings.ts";
 import type { DeliveryRow, Ledger } from "../../ledger/ledger.ts";
+import { demandKnownPlace } from "../../delivery/ground.ts";
 import { askDestination } from "../doctor/ask_destination.ts";
 import { askingLine } from "../text/asking_line.ts";
 import type { Tools } from "../command.ts";
@@ -37,7 +38,7 @@ const AT_ONCE = 200;
 export async function verifyDestination(
   destination: Destination,
   night: string | undefined,
-  ledger: Pick<Ledger, "each" | "count" | "replaced">,
+  ledger: Pick<Ledger, "each" | "count" | "replaced" | "deviceOf" | "query">,
   settings: Settings,
   tools: Tools,
   tell: (some: readonly Verified[]) => void,
@@ -66,10 +67,13 @@ export async function verifyDestination(
   await using line = askingLine(name, tools);
   try {
     await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
-      await session.attach(false, tools.signal);
+      // In an empty mount point every file would be missing, and be listed as gone from then on.
+      const demandPlace = () => demandKnownPlace(session, { destination, ledger }, tools.signal);
+      await demandPlace();
       line.heard(`0 of ${total} checked`);
       while (inHand.length > 0) {
         const digests = await session.digest(inHand.map(({ delivery }) => delivery.target), tools.signal);
+        if (digests.includes(null)) await demandPlace();
         tell(inHand.map((row, index) => compared(row, digests[index] ?? null)));
         done += inHand.length;
         inHand = [];
