@@ -124,7 +124,7 @@ const ROWS: readonly Row[] = [
     name: "an anchor that leads nowhere",
     text: `${BASE}file_patterns: *nowhere\n`,
     errors: [
-      "config.yaml:1:1: invalid YAML: Unresolved alias (the anchor must be set before the alias): nowhere",
+      "config.yaml:4:16: invalid YAML: an unquoted * begins an alias, and this one has no anchor; put the value in quotes",
     ],
   },
   {
@@ -733,7 +733,7 @@ const ROWS: readonly Row[] = [
     name: "web without sense",
     text: `${BASE}web: yes please\n`,
     errors: [
-      'config.yaml:4:1: "web" must be false, true or a section, not "yes please"',
+      'config.yaml:4:1: "web" must be false, true or a section',
     ],
   },
   {
@@ -806,6 +806,36 @@ Deno.test("problemLine() keeps every problem on one line", () => {
   const error = assertThrows(() => parseSettings(text, "c.yaml", "yaml", aComputer()), ConfigError);
   const lines = error.problems.map((problem) => problemLine("c.yaml", problem));
   assert(lines.every((line) => !/[\p{Cc}]/u.test(line)), lines.join("|"));
+});
+
+Deno.test("parseSettings() repeats no secret, however it was written wrongly", () => {
+  const secret = "hunter2hunter2hunter2";
+  for (
+    const wrong of [
+      ...[
+        `*${secret}`,
+        `|${secret}`,
+        `>${secret}`,
+
+        `!${secret} {a: 1}`,
+        `"\\x1f${secret}"`,
+        `"${secret}`,
+        `[${secret}]`,
+      ]
+        .map((token) => `web:\n  token: ${token}\n`),
+      `web: ${secret}\n`,
+      `web: [${secret}]\n`,
+      `report: https://hooks.example/${secret}\n`,
+      `report: { to: "ftp://${secret}", at: "08:00" }\n`,
+      `pocketbase: { admin_password: "\\x1f${secret}" }\n`,
+    ]
+  ) {
+    const { message } = assertThrows(
+      () => parseSettings(BASE + wrong, "c.yaml", "yaml", aComputer()),
+      ConfigError,
+    );
+    assert(!message.includes("hunter2"), message);
+  }
 });
 
 Deno.test("parseSettings() ends soon for anchors that unfold without end", () => {

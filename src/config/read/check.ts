@@ -6,6 +6,7 @@
  */
 import type * as z from "zod";
 import { nearestKey } from "./nearest_key.ts";
+import { secretKeys } from "../schema/json_schema.ts";
 import { fileSchema } from "../schema/schema.ts";
 import { jobShape } from "../schema/schema_job.ts";
 import { isSection, type Path } from "./source.ts";
@@ -66,7 +67,7 @@ function wrongValue(path: Path, message: string, value: unknown): string {
   const word = typeof value === "string"
     ? nearestKey(value, [...message.matchAll(/"([^"]+)"/g)].map((match) => match[1]!))
     : undefined;
-  const not = Array.isArray(value) && !message.includes("section") ? "" : `, not ${shown(value)}`;
+  const not = mayBeSecret(path) || Array.isArray(value) && !message.includes("section") ? "" : `, not ${shown(value)}`;
   return `"${subject(path)}" ${message}${not}${word === undefined || word === value ? "" : `; did you mean "${word}"?`}`;
 }
 
@@ -82,6 +83,12 @@ function keyIndex(path: Path): number {
   let at = 0;
   while ((path[at] === "jobs" || path[at] === "destinations") && typeof path[at + 1] === "number") at += 2;
   return at;
+}
+
+/** True for a key that holds a secret, or a section with one in it, in whose place a secret may have been written. */
+function mayBeSecret(path: Path): boolean {
+  const secrets = secretKeys();
+  return [...path, ...knownKeys(path)].some((key) => secrets.has(String(key)));
 }
 
 function shown(value: unknown): string {

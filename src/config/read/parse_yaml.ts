@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { type Path, type Position, setTwice, type Source } from "./source.ts";
 
 /** Parses YAML. Never throws: what is wrong with it is among the faults. */
@@ -33,11 +33,29 @@ export function parseYaml(text: string): Source {
   try {
     return { value: document.toJS({ maxAliasCount: 100 }), locate, faults };
   } catch (error) {
-    // Anchors that unfold without end, or that lead nowhere.
+    const lost = lostAlias(document);
+    if (lost !== null) return { value: undefined, locate, faults: [{ ...at(lost), message: LOST_ALIAS }] };
+    // Anchors that unfold without end.
     const message = error instanceof Error ? error.message : String(error);
     return { value: undefined, locate, faults: [{ line: 1, column: 1, message: `invalid YAML: ${message}` }] };
   }
 }
+
+/** Offset of the first alias that leads nowhere; null where all lead somewhere. */
+function lostAlias(document: Document): number | null {
+  let found: number | null = null;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      found = alias.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+/** Without the name: it may be a password that begins with the character. */
+const LOST_ALIAS = "invalid YAML: an unquoted * begins an alias, and this one has no anchor; put the value in quotes";
 
 /** Offset of the key at the end of the path, or of the last part of it that exists. */
 function positionOf(root: Node | null, path: Path, follow: (node: Node) => Node | undefined): number | undefined {
@@ -63,5 +81,6 @@ function yamlFault(code: string, message: string): string {
   if (code === "TAB_AS_INDENT") return "YAML cannot be indented with tabs; use spaces";
   if (code === "MULTIPLE_DOCS") return "a second YAML document begins here; a configuration is a single document";
   if (code === "BAD_DQ_ESCAPE") return "\\ is an escape character in double quotes; write C:/… or use single quotes";
-  return `invalid YAML: ${message.split("\n")[0]}`;
+  // What the parser quotes behind a colon may be a secret.
+  return `invalid YAML: ${message.split("\n")[0]!.replace(/(?<=[^\s(])(?<!\(type): .*$/, "")}`;
 }
