@@ -64,7 +64,7 @@ export function corridors(tools: CorridorsTools): Corridors {
       batchFiles: Math.min(now.syncQueueSize, MOST_BATCH_FILES),
     });
     const over = made.run(stop.signal).catch((error) => {
-      tell({ type: "notice", level: "error", message: `The job ${job.name} ended by an internal error`, error });
+      tell({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
       tools.broken();
     });
     running.set(job.name, { corridor: made, stop, over });
@@ -84,7 +84,7 @@ export function corridors(tools: CorridorsTools): Corridors {
       tell({
         type: "notice",
         level: "warning",
-        message: `The job ${name} does not end: a disk does not answer. It is left behind`,
+        message: `Job ${name} did not stop: a disk is not responding. Abandoning it`,
       });
     }
     patience.abort();
@@ -95,11 +95,11 @@ export function corridors(tools: CorridorsTools): Corridors {
   function tellWaiting(names: readonly string[]): void {
     const transfers = names.flatMap((name) => running.get(name)?.corridor.outboxes ?? []).flatMap((box) => box.progress());
     if (transfers.length === 0) return;
-    const [files, these] = transfers.length === 1 ? ["1 file", "it is"] : [`${transfers.length} files`, "they are"];
+    const files = transfers.length === 1 ? "1 file" : `${transfers.length} files`;
     const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);
-    const message = `Reloading: ${files} of ${
+    const message = `Reloading: finishing ${files} of ${
       names.join(", ")
-    } may take up to ${most} s until ${these} sent; the rest goes on afterwards`;
+    }, which may take up to ${most} s; the rest resumes afterwards`;
     tell({ type: "notice", level: "info", message });
   }
 

@@ -131,12 +131,12 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   let reloading: Promise<unknown> = Promise.resolve();
 
   async function reloadNow(): Promise<{ ok: boolean; message: string }> {
-    if (tools.readSettings === null) return { ok: false, message: "There is no configuration file to read again" };
+    if (tools.readSettings === null) return { ok: false, message: "There is no configuration file to reload" };
     let next: Settings;
     try {
       next = await tools.readSettings();
       if (next.stateDirectory !== settings.stateDirectory) {
-        throw new Failure("configuration", "Cannot change state_directory while running: restart for that");
+        throw new Failure("configuration", "Cannot change state_directory while running: restart the daemon");
       }
     } catch (error) {
       const { message } = failureRecord(error);
@@ -148,7 +148,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     await Promise.all([tools.adopt?.(next), pid.adopt(next.pidFile)]);
     if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next)]);
     tell({ type: "reloaded" });
-    return { ok: true, message: "The configuration was read again" };
+    return { ok: true, message: "Configuration reloaded" };
   }
 
   function end(reason: string): void {
@@ -174,7 +174,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       await pid[Symbol.asyncDispose]();
       await work[Symbol.asyncDispose]();
     } catch (error) {
-      tell({ type: "notice", level: "warning", message: `Cannot tidy up: ${failureRecord(error).message}` });
+      tell({ type: "notice", level: "warning", message: `Cannot clean up: ${failureRecord(error).message}` });
     }
   }
 
@@ -267,7 +267,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     finished: () =>
       Promise.all(all.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(ending.signal) }))),
     async [Symbol.asyncDispose]() {
-      end("the program ends");
+      end("the program is exiting");
       await stopped;
     },
   };
@@ -277,7 +277,8 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
 
   /** The channel for commands. Without it the daemon delivers all the same. */
   async function openChannel(): Promise<void> {
-    const onError = (error: unknown) => tell({ type: "notice", level: "error", message: "A request of a command failed", error });
+    const onError = (error: unknown) =>
+      tell({ type: "notice", level: "error", message: "A request from a command failed", error });
     const { stateDirectory } = settings;
     try {
       channel.server = await controlServer(

@@ -58,7 +58,7 @@ export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
     files: pageFiles(system, ending.signal),
     metrics: counted,
     stateDirectory: settings().stateDirectory,
-    onError: (error) => tell({ type: "notice", level: "error", message: "A request of the page failed", error }),
+    onError: (error) => tell({ type: "notice", level: "error", message: "A request from the page failed", error }),
   });
   const reports = reportSchedule({ source, system, tell });
   return {

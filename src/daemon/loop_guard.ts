@@ -97,7 +97,7 @@ function loop({ name, job, basePath }: Destination, back: Job): Failure {
       "so every image would be sent again and again",
     {
       hint:
-        "Correct remote_base_path or watch_path: neither may lie in the other, whatever links, mounts and host names lead there.",
+        "Correct remote_base_path or watch_path: neither may be inside the other, not even through links, mounts or other host names.",
     },
   );
 }

@@ -40,7 +40,7 @@ export function pidFile(system: Pick<System, "pid" | "writeText" | "remove">, te
         await system.writeText(path, `${system.pid}\n`);
         written = path;
       } catch (error) {
-        warn(`Cannot write pid_file "${path}": ${reasonOf(error)}. Delivery is not affected; choose another place for the file`);
+        warn(`Cannot write pid_file "${path}": ${reasonOf(error)}. Delivery continues; choose another path for the file`);
       }
     },
     [Symbol.asyncDispose]: remove,

@@ -14,7 +14,7 @@ export const SWEEP_MS = 10_000;
 
 /** Removes what is ours there, but for the parts of large files that the next start goes on with. */
 export async function finalSweep(office: Office, session: Session): Promise<void> {
-  const guard = { what: `sweep at ${office.destination.name}`, timeoutMs: SWEEP_MS, clock: office.tools.system };
+  const guard = { what: `clean up at ${office.destination.name}`, timeoutMs: SWEEP_MS, clock: office.tools.system };
   await guarded(guard, new AbortController().signal, async (end) => {
     const left = await partsThere(office, session, end);
     if (left.keep.length > 0) return await session.sweep(left.go, end);

@@ -73,15 +73,15 @@ export function notMounted(
 ): { readonly message: string; readonly hint: string } | null {
   if (onSystemDisk !== true || !MOUNTS.test(basePath)) return null;
   return {
-    message: `The folder of ${name}, ${basePath}, lies on the system disk: is its drive mounted?`,
-    hint: "If one should be there, mount it and look into the folder that it hides. If none is meant, nothing is to be done.",
+    message: `The folder of ${name}, ${basePath}, is on the system disk: is its drive mounted?`,
+    hint: "If a drive belongs there, mount it and check for files in the folder underneath. Otherwise ignore this.",
   };
 }
 
 /** What is said of a folder that was not there at the first contact, and what to do if that is a mistake. */
 export function madeNow({ name, basePath }: Pick<Destination, "name" | "basePath">): readonly [message: string, hint: string] {
   return [
-    `The folder of ${name}, "${printable(basePath)}", was not there: made now.`,
+    `The folder of ${name}, "${printable(basePath)}", did not exist: created.`,
     "If that is a mistake, correct remote_base_path and remove the folder.",
   ];
 }
@@ -98,7 +98,7 @@ export function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: D
   if (freeBytes === null || freeBytes >= minimumFreeBytes) return;
   throw new Failure(
     "disk_full",
-    `Cannot send to ${name}: ${gb(freeBytes)} GB are free there, ${gb(minimumFreeBytes)} GB must stay free`,
+    `Cannot send to ${name}: ${gb(freeBytes)} GB free, ${gb(minimumFreeBytes)} GB must stay free`,
     {
       hint: "Free some space there; delivery resumes automatically. See minimum_free_space_gb.",
     },
@@ -127,9 +127,9 @@ export async function hasWitness(
 function otherDevice({ name, basePath }: Destination): Failure {
   return new Failure(
     "device_missing",
-    `Cannot send to ${name}: "${basePath}" is on another disk than before, and none of the delivered files is there`,
+    `Cannot send to ${name}: "${basePath}" is on a different disk than before, and none of the delivered files are there`,
     {
-      hint: `Mount the disk; delivery resumes automatically. If the new disk is meant, run: image-transfer resume ${name}`,
+      hint: `Mount the disk; delivery resumes automatically. To use the new disk, run: image-transfer resume ${name}`,
     },
   );
 }

@@ -71,8 +71,8 @@ export async function guarded<T>(
       if (silentMs >= options.timeoutMs) {
         const seconds = Math.round(options.timeoutMs / 1000);
         end.abort(
-          new Failure("timeout", `Cannot ${options.what}: nothing moved for ${seconds} s`, {
-            hint: "It is tried again. If the link is only slow, raise transfer_timeout_seconds.",
+          new Failure("timeout", `Cannot ${options.what}: no progress for ${seconds} s`, {
+            hint: "It is retried automatically. If the link is just slow, raise transfer_timeout_seconds.",
           }),
         );
         return;

@@ -241,7 +241,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     async survey(targets, signal) {
       const { session } = office;
       if (session === null) return null;
-      const guard = { what: `look at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
+      const guard = { what: `check ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
       return await guarded(guard, signal, (end) => session.survey(targets, end));
     },
     async digest(targets, bytes, signal) {

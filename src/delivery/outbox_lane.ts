@@ -103,7 +103,7 @@ export function works(office: Office): void {
 export function sweepSoon(office: Office, session: Session, signal: AbortSignal): void {
   const former = sweeping.get(session) ?? Promise.resolve();
   const guard = {
-    what: `sweep at ${office.destination.name}`,
+    what: `clean up at ${office.destination.name}`,
     timeoutMs: office.destination.timeoutMs,
     clock: office.tools.system,
   };

@@ -48,7 +48,7 @@ async function settle(deliveries: readonly Delivery[], left: ReadonlySet<string>
   for (const piece of open(pieces)) {
     const attempt = attemptOf(piece.delivery);
     if (left.has(attempt) && !doubtful.has(attempt)) way.attempts.leave(piece.delivery, piece.staged);
-    giveUp(piece, new Failure("stopped", "The attempt was interrupted when image-transfer ended"));
+    giveUp(piece, new Failure("stopped", "The attempt was interrupted when image-transfer stopped"));
   }
   const outage = pieces.map((piece) => piece.outcome && "failure" in piece.outcome ? piece.outcome.failure : null)
     .find((failure) => failure !== null && failure.code !== "stopped" && isOutage(failure));
@@ -73,7 +73,7 @@ async function sweepStrangers(left: ReadonlySet<string>, way: Way, signal: Abort
   const go = [...left].filter((attempt) => !kept.has(attempt));
   if (go.length === 0) return;
   await guarded(
-    { ...asking(way), what: `sweep leftovers at ${way.destination.name}` },
+    { ...asking(way), what: `clean up at ${way.destination.name}` },
     signal,
     (end) => way.session.sweep(go, end),
   );

@@ -63,4 +63,4 @@ function take(most: number, rows: Iterator<{ readonly delivery: Delivery }>): De
   return taken;
 }
 
-const ANOTHER_DISK = "It is not there any more: another disk was accepted in place of the one that has it";
+const ANOTHER_DISK = "It is no longer at the destination: another disk was accepted in place of the one that has it";

@@ -87,7 +87,7 @@ export function failureRecord(thrown: unknown): FailureRecord {
     code: "internal",
     next: NEXT_STEP.internal,
     message: `Internal error: ${message}`,
-    hint: "This is a fault of image-transfer itself: please report it with the stack trace from the log.",
+    hint: "This is a bug in image-transfer: please report it with the stack trace from the log.",
   };
 }
 

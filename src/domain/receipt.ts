@@ -41,13 +41,17 @@ export function verify(
   at: number,
 ): Receipt {
   if (level === "none") return receipt(sent.bytes, sent.sha256, level, at);
-  if (found === null) throw new Failure("mismatch", "the file is not there after it was sent", { hint: HINT });
+  if (found === null) throw new Failure("mismatch", "the file is missing after it was sent", { hint: HINT });
   if (found.bytes !== sent.bytes) {
-    throw new Failure("mismatch", `${sent.bytes} bytes were sent, ${found.bytes} are there`, { hint: HINT });
+    throw new Failure("mismatch", `the copy has ${found.bytes} bytes, ${sent.bytes} were sent`, { hint: HINT });
   }
   if (level === "size") return receipt(sent.bytes, null, level, at);
   if (sent.sha256 === null || sent.sha256 !== found.sha256) {
-    throw new Failure("mismatch", `SHA-256 differs: sent ${sent.sha256}, found ${found.sha256}`, { hint: HINT });
+    throw new Failure(
+      "mismatch",
+      `the copy is damaged: its checksum does not match (SHA-256 sent ${sent.sha256}, found ${found.sha256})`,
+      { hint: HINT },
+    );
   }
   return receipt(sent.bytes, sent.sha256, level, at);
 }
@@ -62,4 +66,4 @@ function receipt(bytes: number, sha256: string | null, level: ProofLevel, at: nu
   return fields as Receipt;
 }
 
-const HINT = "It is sent again. If it happens often, test memory and disks at both ends.";
+const HINT = "It is sent again. If this happens often, test memory and disks at both ends.";

@@ -98,7 +98,7 @@ async function fileSink(
     });
     return gathered(sink, system);
   } catch (error) {
-    trouble(`${cannotWrite(settings, error)}. Set log_directory to a folder that this account may write.`);
+    trouble(`${cannotWrite(settings, error)}. Set log_directory to a folder that this account can write to.`);
     return null;
   }
 }
@@ -133,7 +133,7 @@ function troubleSink(settings: LogSettings, trouble: (message: string) => void):
     if (timestamp - toldAt < TELL_AGAIN_MS) return;
     toldAt = timestamp;
     trouble(
-      `${cannotWrite(settings, properties["error"])}. Delivery continues; image-transfer history knows what the log lacks.`,
+      `${cannotWrite(settings, properties["error"])}. Delivery continues; image-transfer history has what the log lacks.`,
     );
   };
 }

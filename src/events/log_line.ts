@@ -36,7 +36,7 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "reloaded":
       return line("info", "Configuration reloaded");
     case "reload_refused":
-      return line("error", `Configuration not reloaded, the former one stays in force: ${oneLine(event.message)}`);
+      return line("error", `Configuration not reloaded, keeping the current configuration: ${oneLine(event.message)}`);
     case "watching":
       return line(
         "info",
@@ -65,7 +65,7 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "incomplete":
       return line(
         "warning",
-        `Incomplete, ${event.sent ? "sent all the same" : "not sent"}: ${pathField(event.path)}: ${printable(event.reason)}`,
+        `Incomplete, ${event.sent ? "sent anyway" : "not sent"}: ${pathField(event.path)}: ${printable(event.reason)}`,
         { job: event.job },
       );
     case "ready":
@@ -73,7 +73,7 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "refused":
       return line(
         "error",
-        `Cannot take ${pathField(event.path)} (job ${event.job}): ${
+        `Rejected ${pathField(event.path)} (job ${event.job}): ${
           withHint({ ...event.failure, message: withoutName(event.failure.message, event.path) })
         }`,
       );
@@ -93,7 +93,9 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "progress":
       return null;
     case "removed_source":
-      return line("info", `Removed at the source after proven delivery everywhere: ${pathField(event.path)}`, { job: event.job });
+      return line("info", `Removed at the source after verified delivery to every destination: ${pathField(event.path)}`, {
+        job: event.job,
+      });
     case "destination":
       return destinationLine(event.name, event.now, event.before);
     case "session":
@@ -122,7 +124,7 @@ function deferredLine(delivery: Delivery): LogLine | null {
   const when = new Date(retryAt).toTimeString().slice(0, 8);
   return line(
     level,
-    `Will try ${pathOf(delivery)} to ${delivery.destination} again at ${when}: ${printable(failure.message)}`,
+    `Retrying ${pathOf(delivery)} to ${delivery.destination} at ${when}: ${printable(failure.message)}`,
     fieldsOf(delivery),
   );
 }
@@ -151,14 +153,12 @@ function destinationLine(name: string, now: DestinationState, before: Destinatio
       // Told once an outage, not at each try.
       return line(
         before.state === "backing_off" ? "debug" : "warning",
-        `Destination ${name} ${WAY.has(now.failure.code) ? "cannot be reached" : "takes nothing just now"}: ${
-          withHint(now.failure)
-        }`,
+        `Destination ${name} ${WAY.has(now.failure.code) ? "cannot be reached" : "is unavailable"}: ${withHint(now.failure)}`,
       );
     case "on_hold":
       return line(
         before.state === "on_hold" && before.failure.code === now.failure.code ? "debug" : "error",
-        `Destination ${name} holds: ${withHint(now.failure)}`,
+        `Destination ${name} is on hold: ${withHint(now.failure)}`,
       );
     case "paused":
       return line("info", `Destination ${name} is paused by ${printable(now.by)}`);

@@ -31,53 +31,53 @@ export function metricSet({ Counter, Gauge, Histogram }: MetricKinds, registry: 
     new Histogram<T>({ name, help, buckets, labelNames, registers });
 
   return {
-    operations: counter("sync_operations_total", "Attempts to deliver a file to a destination, by how they ended.", [
+    operations: counter("sync_operations_total", "Attempts to deliver a file to a destination, by result.", [
       ...PLACE,
       "result",
     ]),
     duration: histogram(
       "sync_operations_duration_seconds",
-      "How long attempts took, from being taken in hand to their end.",
+      "Duration of attempts, from start to end.",
       DURATION_BUCKETS,
       PLACE,
     ),
-    files: counter("sync_files_processed_total", "Deliveries that are final: delivered, or failed until a person retries.", [
+    files: counter("sync_files_processed_total", "Deliveries that are final: delivered, or failed until retried by hand.", [
       ...PLACE,
       "result",
     ]),
     bytes: counter("sync_bytes_transferred_total", "Bytes of delivered files.", PLACE),
-    errors: counter("sync_errors_total", "Attempts that did not deliver, by what was wrong.", [...PLACE, "code"]),
-    uptime: gauge("daemon_uptime_seconds", "How long the daemon runs."),
+    errors: counter("sync_errors_total", "Failed attempts, by error code.", [...PLACE, "code"]),
+    uptime: gauge("daemon_uptime_seconds", "Time since the daemon started."),
     memory: gauge("daemon_memory_usage_bytes", "Resident memory of the daemon."),
     cpu: gauge("daemon_cpu_usage_percent", "Processor time used since the last scrape; 100 is one processor."),
-    activeJobs: gauge("active_sync_jobs", "Jobs that are sending something at this moment."),
+    activeJobs: gauge("active_sync_jobs", "Jobs that are sending files now."),
     watchers: gauge("file_watchers_active", "Jobs whose folder is watched, by events or by polling."),
     pocketbaseRequests: counter("pocketbase_requests_total", "Requests to PocketBase.", ["collection", "result"]),
     pocketbaseDuration: histogram(
       "pocketbase_request_duration_seconds",
-      "How long requests to PocketBase took.",
+      "Duration of requests to PocketBase.",
       REQUEST_BUCKETS,
       [
         "collection",
       ],
     ),
-    pocketbaseErrors: counter("pocketbase_connection_errors_total", "Requests that found no PocketBase server."),
+    pocketbaseErrors: counter("pocketbase_connection_errors_total", "Requests that could not reach the PocketBase server."),
     logEntries: counter("log_entries_total", "Log lines written, by level.", ["level"]),
     logUploadErrors: counter("log_upload_errors_total", "Uploads of log lines that failed."),
-    logBuffer: gauge("log_buffer_size", "Log lines that wait for their upload."),
-    depth: gauge("image_transfer_queue_deliveries", "Deliveries that are not delivered, by state.", [...PLACE, "state"]),
+    logBuffer: gauge("log_buffer_size", "Log lines waiting for upload."),
+    depth: gauge("image_transfer_queue_deliveries", "Deliveries not delivered yet or failed, by state.", [...PLACE, "state"]),
     oldest: gauge(
       "image_transfer_oldest_undelivered_age_seconds",
-      "Age of the oldest delivery that waits; 0 if none does.",
+      "Age of the oldest waiting delivery; 0 if none is waiting.",
       PLACE,
     ),
     latency: histogram(
       "image_transfer_delivery_latency_seconds",
-      "From a file being finished to its proven delivery.",
+      "Time from a finished file to its verified delivery.",
       LATENCY_BUCKETS,
       PLACE,
     ),
-    state: gauge("image_transfer_destination_state", "1 for the state that a destination is in, 0 for the others.", [
+    state: gauge("image_transfer_destination_state", "1 for the current state of a destination, 0 for the others.", [
       ...PLACE,
       "state",
     ]),

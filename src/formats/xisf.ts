@@ -6,6 +6,7 @@
  */
 import type { Format, RangeReader, Verdict } from "./format.ts";
 import { fill, isBlank, latin1 } from "./range_window.ts";
+import { written } from "./written.ts";
 
 /** `.xisf`: short until header and attached blocks are there; distributed units (`.xish`, `.xisb`) are not known. */
 export const xisf: Format = {
@@ -20,14 +21,14 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
     return short(null, size === 0 ? "the file is empty" : "the file begins with zeros: its header is not written yet");
   }
   const signature = latin1(opening.subarray(0, SIGNATURE.length));
-  if (!SIGNATURE.startsWith(signature)) return undeclared('it does not begin with "XISF0100"');
+  if (!SIGNATURE.startsWith(signature)) return undeclared('not an XISF file: it does not begin with "XISF0100"');
   if (opening.length < PREAMBLE_BYTES) return short(null, "the header is not complete");
 
   const headerBytes = new DataView(opening.buffer, opening.byteOffset).getUint32(8, true);
   const headerEnd = PREAMBLE_BYTES + headerBytes;
   if (headerBytes === 0) return short(null, "the header is not written yet");
-  if (headerBytes > MAX_HEADER_BYTES) return undeclared(`its header claims ${headerBytes} bytes`);
-  if (size < headerEnd) return short(headerEnd, `the header declares ${headerEnd} bytes, ${size} are there`);
+  if (headerBytes > MAX_HEADER_BYTES) return undeclared(`its header declares an impossible length: ${headerBytes} bytes`);
+  if (size < headerEnd) return short(headerEnd, written(size, headerEnd));
   signal.throwIfAborted();
   const xml = latin1(await fill(read, PREAMBLE_BYTES, headerBytes));
   if (!xml.includes("</xisf>")) {
@@ -42,7 +43,7 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
     if (!Number.isSafeInteger(blockEnd)) return undeclared(`it declares a block at ${position} of ${length} bytes`);
     end = Math.max(end, blockEnd);
   }
-  if (size < end) return short(end, `it declares ${end} bytes, ${size} are there`);
+  if (size < end) return short(end, written(size, end));
   return { verdict: "reached", declaredBytes: end };
 }
 

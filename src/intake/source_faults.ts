@@ -14,8 +14,8 @@ export function unreadable(path: string, error: unknown): FailureRecord {
   if (fault === "other" && !(error instanceof Error && "code" in error)) return failureRecord(error);
   const reason = reasonOf(error);
   const hint = fault === "permission"
-    ? "Let the account that runs image-transfer read the file; it is tried again at the next rescan."
-    : "It is tried again at the next rescan. If it stays, check the disk.";
+    ? "Give the account that runs image-transfer permission to read the file; it is retried at the next rescan."
+    : "It is retried at the next rescan. If the error persists, check the disk.";
   return failureRecord(new Failure("source_unreadable", `Cannot read "${path}": ${reason}`, { hint }));
 }
 
@@ -34,7 +34,7 @@ export function cameBack(path: string, former: string): FailureRecord {
     new Failure("loop", `Cannot send "${path}": it is "${former}" that came back, so every image would be sent again and again`, {
       next: "later",
       hint:
-        "Some destination leads back to this folder, perhaps by way of another computer. Correct that, remove the copies here, then resume.",
+        "A destination leads back to this folder, perhaps through another computer. Correct that, remove the copies here, then resume.",
     }),
   );
 }
@@ -51,8 +51,8 @@ export function badName(path: string): FailureRecord {
 /** A folder that cannot be looked into. */
 export function unreadableFolder(path: string, reason: string): FailureRecord {
   return failureRecord(
-    new Failure("source_unreadable", `Cannot look into "${path}": ${reason}`, {
-      hint: "Let the account that runs image-transfer read the folder; it is tried again at the next rescan.",
+    new Failure("source_unreadable", `Cannot list "${path}": ${reason}`, {
+      hint: "Give the account that runs image-transfer permission to read the folder; it is retried at the next rescan.",
     }),
   );
 }

@@ -83,18 +83,20 @@ export function forgetOrphans(
 
 function nothingToForget(destination: string, jobs: Configured, all: readonly Orphan[]): Failure {
   const there = [...new Set(all.map((orphan) => orphan.destination))];
-  const others = there.length === 0 ? "Nothing waits for such a destination." : `Such destinations: ${there.join(", ")}.`;
+  const others = there.length === 0
+    ? "No deliveries are waiting for such a destination."
+    : `Such destinations: ${there.join(", ")}.`;
   if (jobs.some(({ destinations }) => destinations.some(({ name }) => name === destination))) {
-    return new Failure("configuration", `Cannot forget "${destination}": it is configured, what waits for it is sent`, {
-      hint: `Only what waits for a destination that is not configured any more can be given up. ${others}`,
+    return new Failure("configuration", `Cannot forget "${destination}": it is still configured`, {
+      hint: `Only deliveries to a destination that is no longer configured can be given up. ${others}`,
     });
   }
-  return new Failure("configuration", `Nothing waits for a destination "${destination}"`, { hint: others });
+  return new Failure("configuration", `No deliveries are waiting for a destination "${destination}"`, { hint: others });
 }
 
 const FORGOTTEN: FailureRecord = {
   code: "skipped",
   next: "never",
-  message: "Given up with image-transfer forget: the destination was not configured any more",
-  hint: "If it is wanted after all, put the destination back and name this delivery: image-transfer retry ID.",
+  message: "Given up with image-transfer forget: the destination was no longer configured",
+  hint: "To send it after all, configure the destination again, then run: image-transfer retry ID.",
 };

@@ -9,12 +9,12 @@ import { reasonOf } from "../domain/names/reason.ts";
 
 /** Makes a folder and those above it; one that is there is fine. @throws {Failure} */
 export function makeFolder(path: string): void {
-  guarded(`make the folder "${path}"`, () => Deno.mkdirSync(path, { recursive: true }));
+  guarded(`create the folder "${path}"`, () => Deno.mkdirSync(path, { recursive: true }));
 }
 
 /** True for links as well, wherever they lead. @throws {Failure} where it cannot be told. */
 export function isThere(path: string): boolean {
-  return guarded(`look at "${path}"`, () => {
+  return guarded(`access "${path}"`, () => {
     try {
       Deno.lstatSync(path);
       return true;
@@ -55,7 +55,7 @@ export function removeIfThere(path: string): void {
 
 /** When the file was last changed. @throws {Failure} */
 export function changedAt(path: string): Date {
-  return guarded(`look at "${path}"`, () => Deno.statSync(path).mtime ?? new Date(0));
+  return guarded(`access "${path}"`, () => Deno.statSync(path).mtime ?? new Date(0));
 }
 
 function guarded<T>(action: string, work: () => T): T {
@@ -93,13 +93,13 @@ const FORBIDDEN: Meaning = [
 ];
 const IN_THE_WAY: Meaning = [
   "not_a_folder",
-  "a file stands where a folder is needed",
+  "a file exists where a folder is needed",
   "Move the file away, or choose another folder with state_directory.",
 ];
 const FAULTY: Meaning = [
   "local_disk_full",
   "its disk or network drive reports an error",
-  "Look for its errors in the system log; nothing recorded so far is lost.",
+  "Check the system log for disk errors; nothing recorded so far is lost.",
 ];
 
 const MEANING: Readonly<Record<string, Meaning>> = {
@@ -115,10 +115,10 @@ const MEANING: Readonly<Record<string, Meaning>> = {
   EEXIST: IN_THE_WAY,
   ENOTDIR: IN_THE_WAY,
   EISDIR: ["exists", "a folder has that name", "Move the folder away."],
-  ENOENT: ["device_missing", "its disk or folder is not there", "Mount the disk, or choose another folder with state_directory."],
+  ENOENT: ["device_missing", "its disk or folder is missing", "Mount the disk, or choose another folder with state_directory."],
   EBUSY: ["timeout", "another program has it open", "Close that program and try again."],
   EMFILE: ["interrupted", "too many files are open", "Raise the limit of open files (LimitNOFILE, ulimit -n)."],
-  ENFILE: ["interrupted", "too many files are open", "Raise the limit of open files of this computer."],
+  ENFILE: ["interrupted", "too many files are open", "Raise this computer's limit of open files."],
   EIO: FAULTY,
   ENXIO: FAULTY,
   ESTALE: FAULTY,

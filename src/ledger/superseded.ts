@@ -13,6 +13,6 @@ export const NO_TROUBLE = "('superseded', 'skipped', 'gone')";
 export const SUPERSEDED: FailureRecord = {
   code: "superseded",
   next: "never",
-  message: "A newer version of this file took its place before this one was sent",
-  hint: "Nothing to do: the newer version is delivered in its stead.",
+  message: "A newer version replaced this one before it was sent",
+  hint: "Nothing to do: the newer version is delivered instead.",
 };

@@ -19,13 +19,13 @@ export async function sourceFault(
   try {
     const facts = await system.followedFacts(source);
     if (facts === null) {
-      return new Failure("source_gone", `Cannot read "${printable(source)}": it is gone`, {
+      return new Failure("source_gone", `Cannot read "${printable(source)}": it no longer exists`, {
         hint: "It was removed or renamed before it could be sent.",
       });
     }
     if (facts.kind !== "file") {
-      return new Failure("source_changed", `Cannot read "${printable(source)}": it is no regular file any more`, {
-        hint: "It is looked at again.",
+      return new Failure("source_changed", `Cannot read "${printable(source)}": it is no longer a regular file`, {
+        hint: "It is checked again.",
       });
     }
     await system.read(source, 0, 1);

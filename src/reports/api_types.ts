@@ -102,7 +102,7 @@ export interface LiveState {
 export interface Headline {
   /** `good`: all is across. `busy`: under way, nothing wrong. `warning`: goes on by itself. `bad`: a person is needed. */
   readonly level: "good" | "busy" | "warning" | "bad";
-  /** One sentence: `All 412 images of tonight are on freya and nas`. */
+  /** One sentence: `All 412 of tonight's images are on freya and nas`. */
   readonly text: string;
   /** What to do, or what happens next; empty where there is nothing to say. */
   readonly advice: string;

@@ -50,7 +50,7 @@ function needsPerson({ jobs, destinations, failed }: HeadlineParts): Headline | 
 
 function goesOnByItself({ jobs, destinations, underway }: HeadlineParts): Headline | null {
   const away = destinations.filter(({ state }) => state.state === "backing_off");
-  const wait = underway === 0 ? "" : `; ${underway} ${underway === 1 ? "delivery waits" : "deliveries wait"}`;
+  const wait = underway === 0 ? "" : `; ${underway} ${underway === 1 ? "delivery is waiting" : "deliveries are waiting"}`;
   if (away[0]?.state.state === "backing_off") {
     const text = `${list(unique(away))} cannot be reached${wait}`;
     return { level: "warning", text, advice: `${away[0].state.failure.message}. image-transfer retries automatically.` };
@@ -59,7 +59,7 @@ function goesOnByItself({ jobs, destinations, underway }: HeadlineParts): Headli
   if (paused[0]?.state.state === "paused") {
     const names = unique(paused);
     const text = `${list(names)} ${names.length === 1 ? "is" : "are"} paused by ${paused[0].state.by}${wait}`;
-    return { level: "warning", text, advice: "Resume it when files may be sent again." };
+    return { level: "warning", text, advice: "Resume it to send files again." };
   }
   const givenUp = jobs.flatMap(({ waiting }) => waiting).filter(({ reason }) => reason === "incomplete" || reason === "refused");
   const incomplete = givenUp.filter(({ reason }) => reason === "incomplete").length;
@@ -92,7 +92,7 @@ function inHand({ tonight, underway }: HeadlineParts): Headline | null {
   if (behind.length === 0) {
     return {
       level: "busy",
-      text: `${underway} older ${underway === 1 ? "delivery is" : "deliveries are"} on the way`,
+      text: `${underway} older ${underway === 1 ? "delivery is" : "deliveries are"} in progress`,
       advice: "",
     };
   }
@@ -109,14 +109,14 @@ function allAcross({ tonight, destinations }: HeadlineParts): Headline {
     const parts = missing.map(({ name, expected, failed }) => `${failed} of ${expected} from ${name}`);
     return {
       level: "warning",
-      text: `Tonight's images are known to be gone: ${list(parts)}`,
-      advice: "History tells which, and why.",
+      text: `Images of tonight are missing: ${list(parts)}`,
+      advice: "See History for the files and the reasons.",
     };
   }
-  if (files === 0) return { level: "good", text: "No images yet tonight, and nothing waits", advice: "" };
+  if (files === 0) return { level: "good", text: "No images yet tonight; nothing is waiting", advice: "" };
   return {
     level: "good",
-    text: files === 1 ? `The one image of tonight is on ${names}` : `All ${files} images of tonight are on ${names}`,
+    text: files === 1 ? `Tonight's image is on ${names}` : `All ${files} of tonight's images are on ${names}`,
     advice: "",
   };
 }

@@ -161,8 +161,8 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
 
 function whyUndelivered({ state }: Delivery, why: Why | null): Why {
   if ("failure" in state) return { message: state.failure.message, hint: state.failure.hint };
-  if (why !== null) return { message: `it waits: ${why.message}`, hint: why.hint };
-  return { message: state.state === "sending" ? "it is being sent" : "it waits for its turn", hint: "" };
+  if (why !== null) return { message: `waiting: ${why.message}`, hint: why.hint };
+  return { message: state.state === "sending" ? "it is being sent" : "waiting for its turn", hint: "" };
 }
 
 type Place = NightTotals["places"][number];
@@ -207,7 +207,7 @@ async function presence(
 ): Promise<Presence> {
   const unknown = (problem: string): Presence => ({ present: null, hashed: false, wrong_count: 0, wrong: [], problem });
   const destination = tools.jobs.find((one) => one.name === job)?.destinations.find((one) => one.name === name);
-  if (destination === undefined) return unknown(tools.notAmongJobs ?? "it is not configured any more");
+  if (destination === undefined) return unknown(tools.notAmongJobs ?? "it is no longer configured");
   const wrong: ReportDestination["wrong"][number][] = [];
   let [present, wrongCount] = [0, 0];
   const seen: Delivered = {

@@ -65,7 +65,7 @@ export async function notTaken(night: string, tools: NotTakenTools, signal: Abor
       }
     } catch (error) {
       signal.throwIfAborted();
-      problems.push(`Cannot look into "${job.watchPath}": ${failureRecord(error).message.replace(/^Internal error: /, "")}`);
+      problems.push(`Cannot list "${job.watchPath}": ${failureRecord(error).message.replace(/^Internal error: /, "")}`);
     }
   }
   return { count, bytes, files, problems };
@@ -102,15 +102,15 @@ export function whyNothingGoes(
 ): (job: string, destination: string) => Why | null {
   return (job, destination) => {
     const one = destinations.find((one) => one.name === destination && one.job === job);
-    if (one === undefined) return { message: `${destination} is not configured any more`, hint: "" };
+    if (one === undefined) return { message: `${destination} is no longer configured`, hint: "" };
     return one.reason === null ? null : { message: one.reason, hint: "" };
   };
 }
 
 /** Where a daemon runs and has not given the file up. */
-export const NOT_YET: Why = { message: "it is not finished yet", hint: "It is sent as soon as it is." };
+export const NOT_YET: Why = { message: "it is not finished yet", hint: "It is sent once it is finished." };
 /** Where none runs. */
 export const NOBODY: Why = {
-  message: "no daemon runs that could take it",
+  message: "no daemon is running to send it",
   hint: "Start it: image-transfer run, or image-transfer install-service.",
 };

@@ -41,7 +41,7 @@ function tables({ destinations, not_taken, flagged, gaps, undelivered, undeliver
   return [
     table(
       "Destinations",
-      ["Job", "Destination", "Expected", "Delivered", "Proven", "Present", "Size"],
+      ["Job", "Destination", "Expected", "Delivered", "Verified", "Present", "Size"],
       destinations.map(({ job, name, expected, delivered, proven, replaced, present, hashed, bytes, problem }) => [
         job,
         name,
@@ -54,16 +54,16 @@ function tables({ destinations, not_taken, flagged, gaps, undelivered, undeliver
         formatBytes(bytes),
       ]),
     ),
-    table("Not as delivered", ["Job", "Destination", "File", "Why"], wrong, wrongCount),
+    table("Missing or changed", ["Job", "Destination", "File", "Why"], wrong, wrongCount),
     table("Watched folders that cannot be read", ["Why"], not_taken.problems.map((problem) => [problem])),
     table(
-      "Not taken at the camera",
+      "Not picked up at the camera",
       ["Job", "File", "Why", "What to do"],
       not_taken.files.map(({ job, path, message, hint }) => [job, { path }, message, hint]),
       not_taken.count,
     ),
     table(
-      "Frame numbers without a file",
+      "Missing frame numbers",
       ["Job", "Series", "Missing", "Numbers"],
       gaps.map(({ job, series, missing, missingCount }) => [job, { path: series }, missingCount, missing.join(", ")]),
     ),
@@ -74,13 +74,13 @@ function tables({ destinations, not_taken, flagged, gaps, undelivered, undeliver
       undelivered_count,
     ),
     table(
-      "Sent as they are, with a warning",
+      "Sent with a warning",
       ["Job", "File", "Warning"],
       flagged.files.map(({ job, path, message }) => [job, { path }, message]),
       flagged.count,
     ),
     table(
-      "Slowest, from finished to proven",
+      "Slowest, from finished to verified",
       ["Time", "Job", "Destination", "File"],
       slowest.map(({ job, seconds, destination, path }) => [duration(seconds), job, destination, { path }]),
     ),

@@ -68,7 +68,7 @@ async function everyMorning({ at, to }: ReportSettings, tools: ReportScheduleToo
     try {
       const report = await reportNow(tools, signal);
       await send(to, report, tools.system, signal);
-      tell({ type: "notice", level: "info", message: `The report was sent: ${verdictOf(report)}` });
+      tell({ type: "notice", level: "info", message: `Report sent: ${verdictOf(report)}` });
     } catch (error) {
       if (signal.aborted) return;
       // The address is a secret of the webhook's owner.
@@ -128,7 +128,7 @@ async function look(
 /** Why what stands at a target is not what was delivered there, or null. */
 export function absence(size: number, there: { readonly bytes: number; readonly kind: string } | null): string | null {
   if (there === null) return "it is not there any more";
-  if (there.kind !== "file") return `a ${there.kind} stands in its place`;
+  if (there.kind !== "file") return `a ${there.kind} is in its place`;
   return there.bytes === size ? null : `${size} bytes were delivered, ${there.bytes} are there`;
 }
 
@@ -144,7 +144,7 @@ async function send(
     const limit = new AbortController();
     const stop = () => limit.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
-    void system.sleep(ANSWER_MS, limit.signal).then(() => limit.abort(new Error("no answer within 30 seconds")));
+    void system.sleep(ANSWER_MS, limit.signal).then(() => limit.abort(new Error("no response within 30 seconds")));
     try {
       const { status } = await system.askRemote(
         to,
@@ -152,7 +152,7 @@ async function send(
         limit.signal,
       );
       if (status >= 200 && status < 300) return;
-      throw new Error(`it answers with status ${status}`);
+      throw new Error(`it responded with status ${status}`);
     } catch (error) {
       if (pause === null || signal.aborted) throw error;
     } finally {

@@ -20,18 +20,18 @@ export function reportText(report: MorningReport): string {
   ];
   for (const destination of destinations) {
     const { wrong, wrong_count } = destination;
-    if (wrong.length > 0) lines.push("", `Not as delivered on ${called(destination)}:`);
+    if (wrong.length > 0) lines.push("", `Missing or changed on ${called(destination)}:`);
     for (const { target, reason } of wrong) lines.push(`  ${pathField(target)}: ${printable(reason)}`);
     lines.push(...more(wrong_count - wrong.length));
   }
-  if (not_taken.count + not_taken.problems.length > 0) lines.push("", "Not taken at the camera:");
+  if (not_taken.count + not_taken.problems.length > 0) lines.push("", "Not picked up at the camera:");
   for (const problem of not_taken.problems) lines.push(`  ${printable(problem)}`);
   for (const { path, message, hint } of not_taken.files) {
     lines.push(`  ${pathField(path)}: ${printable(message)}`);
     if (hint !== "") lines.push(`      ${printable(hint)}`);
   }
   lines.push(...more(not_taken.count - not_taken.files.length));
-  if (gaps.length > 0) lines.push("", "Frame numbers without a file:");
+  if (gaps.length > 0) lines.push("", "Missing frame numbers:");
   for (const { series, missing, missingCount } of gaps) {
     lines.push(`  ${pathField(series)}: ${missing.join(", ")} (${missingCount})`);
   }
@@ -41,10 +41,10 @@ export function reportText(report: MorningReport): string {
     if (hint !== "") lines.push(`      ${printable(hint)}`);
   }
   lines.push(...more(undelivered_count - undelivered.length));
-  if (flagged.count > 0) lines.push("", "Sent as they are, with a warning:");
+  if (flagged.count > 0) lines.push("", "Sent with a warning:");
   for (const { path, message } of flagged.files) lines.push(`  ${pathField(path)}: ${printable(message)}`);
   lines.push(...more(flagged.count - flagged.files.length));
-  if (slowest.length > 0) lines.push("", "Slowest, from finished to proven:");
+  if (slowest.length > 0) lines.push("", "Slowest, from finished to verified:");
   for (const { job, path, destination: name, seconds } of slowest.slice(0, all_well ? 3 : 10)) {
     lines.push(`  ${duration(seconds).padStart(8)}  ${called({ job, name })}  ${pathField(path)}`);
   }
@@ -60,15 +60,15 @@ export function verdictOf(report: MorningReport): string {
   const warned = flagged.count === 0 ? "" : `, ${flagged.count} with a warning`;
   if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${all}${warned}`;
   const faults = [
-    ...not_taken.count > 0 ? [`${not_taken.count} not taken at the camera`] : [],
-    ...not_taken.problems.length > 0 ? ["a watched folder cannot be looked into"] : [],
+    ...not_taken.count > 0 ? [`${not_taken.count} not picked up at the camera`] : [],
+    ...not_taken.problems.length > 0 ? ["a watched folder cannot be listed"] : [],
     ...destinations.filter(({ delivered, expected }) => delivered < expected)
       .map((one) => `${one.expected - one.delivered} not on ${called(one)}`),
     ...destinations.filter(({ wrong_count }) => wrong_count > 0)
       .map((one) => `${one.wrong_count} missing or changed on ${called(one)}`),
-    ...destinations.filter(({ present }) => present === null).map((one) => `${called(one)} cannot be asked`),
+    ...destinations.filter(({ present }) => present === null).map((one) => `${called(one)} is unavailable`),
     ...destinations.filter(({ proven, delivered }) => proven < delivered)
-      .map((one) => `${one.delivered - one.proven} not proven on ${called(one)}`),
+      .map((one) => `${one.delivered - one.proven} not verified on ${called(one)}`),
     ...gaps.length === 0 ? [] : [`${gaps.reduce((sum, { missingCount }) => sum + missingCount, 0)} frame numbers missing`],
   ];
   return `NOT all well: ${faults.join(", ")}`;
@@ -87,10 +87,10 @@ function destinationLine(one: ReportDestination, all: readonly string[], called:
   const { expected, delivered, proven, replaced, present, hashed, bytes, problem } = one;
   const newer = replaced === 0 ? "" : `, ${replaced} replaced by newer versions`;
   const there = present === null
-    ? `not looked at: ${printable(problem ?? "")}`
+    ? `not checked: ${printable(problem ?? "")}`
     : `${present} present${hashed ? " (hashed again)" : ""}${newer}`;
   const part = delivered === expected ? String(delivered) : `${delivered} of ${expected}`;
-  return `  ${called(one).padEnd(width)}  ${part} delivered, ${proven} proven, ${there}, ${formatBytes(bytes)}`;
+  return `  ${called(one).padEnd(width)}  ${part} delivered, ${proven} verified, ${there}, ${formatBytes(bytes)}`;
 }
 
 /** `20260115` as `2026-01-15`. */

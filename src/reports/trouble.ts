@@ -58,7 +58,7 @@ function destinationTrouble({ destination, state }: DestinationNow): TroubleItem
       ...common,
       severity: "warning",
       message: `Paused by ${state.by}`,
-      hint: "Resume it when files may be sent again.",
+      hint: "Resume it to send files again.",
     }];
   }
   const { message, hint } = state.failure;
@@ -119,8 +119,10 @@ function orphanTrouble({ job, destination, counts }: Orphan): TroubleItem[] {
     severity: "warning",
     what: destination,
     where: `of job ${job}`,
-    message: `${waiting === 1 ? "1 image waits" : `${waiting} images wait`} for a destination that is not configured any more`,
-    hint: `Put it back and they go on, or give them up: image-transfer forget ${shellQuote(destination)}`,
+    message: `${
+      waiting === 1 ? "1 image is waiting" : `${waiting} images are waiting`
+    } for a destination that is no longer configured`,
+    hint: `Configure it again to resume delivery, or give them up: image-transfer forget ${shellQuote(destination)}`,
     since: null,
     action: null,
   }];

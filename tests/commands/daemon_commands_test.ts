@@ -305,10 +305,10 @@ Deno.test("forget gives up what waits for a removed destination: in the ledger, 
   }
   assertStringIncludes((await image_transfer(dir, "status")).stdout, "2 wait for destinations that are not configured any more");
   assertMatch((await image_transfer(dir, "status")).stdout, /^NOT RUNNING\..* 1 file waits/);
-  await assertRejects(() => image_transfer(dir, "forget", "nas"), Failure, 'Cannot forget "nas": it is configured');
+  await assertRejects(() => image_transfer(dir, "forget", "nas"), Failure, 'Cannot forget "nas": it is still configured');
   const forgotten = await image_transfer(dir, "forget", "tiny");
   assertEquals([forgotten.code, forgotten.stderr], [0, "2 deliveries to tiny are given up.\n"]);
-  await assertRejects(() => image_transfer(dir, "forget", "tiny"), Failure, 'Nothing waits for a destination "tiny"');
+  await assertRejects(() => image_transfer(dir, "forget", "tiny"), Failure, 'No deliveries are waiting for a destination "tiny"');
   assert(!(await image_transfer(dir, "status")).stdout.includes("not configured"));
   await using daemon = await fakeDaemon(dir.at("state"));
   assertEquals((await image_transfer(dir, "forget", "wrong")).stderr, "6 deliveries to wrong are given up.\n");
@@ -320,7 +320,7 @@ Deno.test('status where somebody holds the state directory and cannot be asked i
   await using _lock = (await testTools(dir.path).system.lock(dir.at("state", "lock")))!;
   let now = 0;
   const quick = { monotonic: () => now, sleep: (ms: number) => Promise.resolve(void (now += ms)) };
-  await assertRejects(() => image_transfer_with(quick, dir, "status"), Failure, "cannot be asked");
+  await assertRejects(() => image_transfer_with(quick, dir, "status"), Failure, "is not responding");
 });
 
 for (const words of [["stop"], ["reload"], ["sync"]]) {
@@ -345,7 +345,7 @@ Deno.test("reload passes on what the daemon says; a refused configuration exits 
   await using dir = await observatory();
   let ok = true;
   await using _daemon = await fakeDaemon(dir.at("state"), {
-    reload: () => Promise.resolve({ ok, message: ok ? "The configuration was read again" : 'c.yaml:3:1: unknown key "x"' }),
+    reload: () => Promise.resolve({ ok, message: ok ? "Configuration reloaded" : 'c.yaml:3:1: unknown key "x"' }),
   });
   assertEquals((await image_transfer(dir, "reload")).code, 0);
   ok = false;
@@ -368,7 +368,7 @@ Deno.test("reload says what the daemon waits for", async () => {
   await using _daemon = await fakeDaemon(dir.at("state"), {
     reload: async () => {
       await asked.promise;
-      return { ok: true, message: "The configuration was read again" };
+      return { ok: true, message: "Configuration reloaded" };
     },
     live: () => {
       setTimeout(asked.resolve, 700);
@@ -378,7 +378,7 @@ Deno.test("reload says what the daemon waits for", async () => {
   const { code, stderr } = await image_transfer(dir, "reload");
   assertEquals([code, stderr], [
     0,
-    "Reloading: waiting for 3 files being sent, 12 MB of 150 MB\nThe configuration was read again\n",
+    "Reloading: waiting for 3 files being sent, 12 MB of 150 MB\nConfiguration reloaded\n",
   ]);
 });
 

@@ -138,8 +138,8 @@ Deno.test({
     assertEquals(told, [
       'warning: Cannot write pid_file "/run/it.pid": Permission denied → Make its folder writable for this account, or take pid_file ' +
       "out of the configuration: nothing else needs it.",
-      'fault: Cannot look into "closed": Permission denied → Let the account that runs image-transfer read the folder; ' +
-      "it is tried again at the next rescan.",
+      'fault: Cannot list "closed": Permission denied → Give the account that runs image-transfer permission to read the folder; ' +
+      "it is retried at the next rescan.",
     ]);
     assertEquals(code, 1);
     await Deno.chmod(folder.at("run"), 0o700);

@@ -35,7 +35,7 @@ Deno.test({
     const { code, stdout, stderr } = await installation.command(["doctor"]);
     assertEquals(code, 0, stdout + stderr);
     assertStringIncludes(stdout, "A small file was written, flushed, hashed, renamed, read and removed there");
-    assertStringIncludes(stdout, `"${there}", was not there: made now.`);
+    assertStringIncludes(stdout, `"${there}", did not exist: created.`);
     const again = await installation.command(["doctor"]);
     assertStringIncludes(again.stdout, "All is well.");
     assertEquals(await Array.fromAsync(Deno.readDir(there)), []);
@@ -110,7 +110,7 @@ Deno.test({
     const before = await Deno.readTextFile(server.knownHosts);
     const { code, stdout } = await installation.command(["doctor", "--enroll"]);
     assertEquals(code, 1);
-    assertMatch(stdout, /host key is not the one that is known[\s\S]*ssh-keygen -f [^`]* -R/);
+    assertMatch(stdout, /host key has changed[\s\S]*ssh-keygen -f [^`]* -R/);
     assertEquals(await Deno.readTextFile(server.knownHosts), before);
   },
 });

@@ -35,7 +35,7 @@ Deno.test("report tells that all is well: seen, delivered, proven, present; exit
   assertEquals((await night.json("--deep")).report.destinations[0]?.hashed, true);
   const text = await night.program.command(["report"]);
   assertMatch(text.stdout, /^Night \d{4}-\d\d-\d\d: all well, all 3 images are on nas\n/);
-  assertStringIncludes(text.stdout, "3 delivered, 3 proven, 3 present");
+  assertStringIncludes(text.stdout, "3 delivered, 3 verified, 3 present");
 });
 
 Deno.test("report finds what is missing, has another size, and with --deep other bytes of the same size; exit 1", async () => {
@@ -110,13 +110,13 @@ Deno.test("report calls no night well of which an image is incomplete, damaged o
   await night.folder.write("data/half.fits", whole.subarray(0, 9_000));
   const before = await night.program.command(["report"]);
   assertEquals(before.code, 1);
-  assertStringIncludes(before.stdout, "NOT all well: 1 not taken at the camera\n\n2 images seen");
-  assertStringIncludes(before.stdout, `${night.folder.at("data/half.fits")}: no daemon runs that could take it`);
+  assertStringIncludes(before.stdout, "NOT all well: 1 not picked up at the camera\n\n2 images seen");
+  assertStringIncludes(before.stdout, `${night.folder.at("data/half.fits")}: no daemon is running to send it`);
   assertEquals((await night.json("--night", "19991231")).code, 0);
   await Deno.rename(night.folder.at("data"), night.folder.at("gone"));
   const blind = await night.program.command(["report"]);
   assertEquals(blind.code, 1);
-  assertStringIncludes(blind.stdout, `Cannot look into "${night.folder.at("data")}"`);
+  assertStringIncludes(blind.stdout, `Cannot list "${night.folder.at("data")}"`);
 });
 
 Deno.test("report, status and history --failed tell why the running daemon does not take a file", async () => {
@@ -148,11 +148,11 @@ Deno.test("report says why a delivery waits: paused by whom, or that no daemon r
     await night.folder.write("data/m_0002.fits", fitsFile(3000, 9));
     await night.program.until((rows) => rows.length === 2);
     const { stdout } = await night.program.command(["report"]);
-    assertStringIncludes(stdout, "      it waits: paused by ann\n");
+    assertStringIncludes(stdout, "      waiting: paused by ann\n");
     daemon.kill("SIGKILL");
     await daemon.ended;
   }
-  assertStringIncludes((await night.program.command(["report"])).stdout, "      it waits: no daemon runs that could send it\n");
+  assertStringIncludes((await night.program.command(["report"])).stdout, "      waiting: no daemon runs that could send it\n");
 });
 
 Deno.test("report of an older night does not look for what a later night replaced", async () => {

@@ -417,7 +417,7 @@ const ROWS: readonly Row[] = [
     name: "a layout with an unknown placeholder",
     text: `${BASE}layout: "{nite}/{path}"\n`,
     errors: [
-      'config.yaml:4:1: "layout" is invalid: {nite} is unknown; there are {path} {folder} {name} {stem} {ext} {night} {job}',
+      'config.yaml:4:1: "layout" is invalid: {nite} is unknown; use one of {path} {folder} {name} {stem} {ext} {night} {job}',
     ],
   },
   {

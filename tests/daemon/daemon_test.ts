@@ -197,7 +197,7 @@ Deno.test("the folder of a destination that was not there is said to be made: in
   await using b = await bench();
   const status = async () => (await b.daemon.status()).destinations[0];
   await b.until(async () => (await status())?.folder_made === true, "made");
-  const told = () => b.events.filter((event) => event.type === "notice" && /, was not there: made now\./.test(event.message));
+  const told = () => b.events.filter((event) => event.type === "notice" && /, did not exist: created\./.test(event.message));
   assertEquals(told().length, 1);
   await b.daemon[Symbol.asyncDispose]();
   const again = await startDaemon(b.settings(), { system: b.system, readSettings: null, listeners: [] });

@@ -44,7 +44,7 @@ Deno.test("findGround() warns of a drive that is not mounted at the first contac
   await findGround(session, options, new AbortController().signal);
   await findGround(session, options, new AbortController().signal);
   assertEquals(warnings.length, 1);
-  assertEquals(warnings[0]?.startsWith("The folder of nas, /mnt/nas, lies on the system disk: is its drive mounted? "), true);
+  assertEquals(warnings[0]?.startsWith("The folder of nas, /mnt/nas, is on the system disk: is its drive mounted? "), true);
 });
 
 for (

@@ -23,7 +23,7 @@ Deno.test("guarded() gives up what has gone silent, even if it does not listen",
   const running = guarded(options, never, () => new Promise<void>(() => {}));
   running.catch(() => undefined);
   await clock.advance(10_000);
-  const failure = await assertRejects(() => running, Failure, "nothing moved for 10 s");
+  const failure = await assertRejects(() => running, Failure, "no progress for 10 s");
   assertEquals(failure.code, "timeout");
 });
 
@@ -63,7 +63,7 @@ Deno.test("guarded() is not held up by a destination that does not answer the qu
   const running = guarded(options, never, () => new Promise<void>(() => {}));
   running.catch(() => undefined);
   await clock.advance(10_000);
-  await assertRejects(() => running, Failure, "nothing moved");
+  await assertRejects(() => running, Failure, "no progress");
 });
 
 Deno.test("guarded() ends as stopped when its signal is aborted, before or while it runs", async () => {

@@ -218,13 +218,13 @@ Deno.test("the log says once which folder cannot be watched", () => {
 Deno.test("the log tells an incomplete file that is not sent from one that is", () => {
   const incomplete = { at: 0, type: "incomplete", job: "default", path: "a.fits", reason: "short" } as const;
   assertEquals(logLine(incomplete)?.message, "Incomplete, not sent: a.fits: short");
-  assertEquals(logLine({ ...incomplete, sent: true })?.message, "Incomplete, sent all the same: a.fits: short");
+  assertEquals(logLine({ ...incomplete, sent: true })?.message, "Incomplete, sent anyway: a.fits: short");
 });
 
 Deno.test("the log names a file that cannot be taken once", () => {
   const failure = failureRecord(new Failure("source_corrupt", 'Cannot send "a/b.fits": damaged', { hint: "Write it again." }));
   const event = { at: 0, type: "refused", job: "spring", path: "a/b.fits", failure } as const;
-  assertEquals(logLine(event)?.message, "Cannot take a/b.fits (job spring): damaged. Write it again.");
+  assertEquals(logLine(event)?.message, "Rejected a/b.fits (job spring): damaged. Write it again.");
 });
 
 Deno.test("the log calls unreachable only what could not be reached", () => {
@@ -234,7 +234,7 @@ Deno.test("the log calls unreachable only what could not be reached", () => {
     return logLine({ at: 0, type: "destination", name: "nas", now, before: { state: "open" } })?.message;
   };
   assertEquals(says("timeout"), "Destination nas cannot be reached: why");
-  assertEquals(says("internal"), "Destination nas takes nothing just now: why");
+  assertEquals(says("internal"), "Destination nas is unavailable: why");
 });
 
 Deno.test("logLine() tells all faults of a refused configuration in one line, without escapes", () => {

@@ -62,7 +62,7 @@ for (const method of ["local", "rsync", "sftp"] as const) {
         "read-only",
       );
       await rig.expose("locked.fits");
-      await rig.installation.untilLog(/Destination nas holds: .*read-only/i, from);
+      await rig.installation.untilLog(/Destination nas is on hold: .*read-only/i, from);
       await tool("mount", "-o", "remount,bind,rw", mount);
       await disk.readOnly(false);
       await all(6);
@@ -70,7 +70,7 @@ for (const method of ["local", "rsync", "sftp"] as const) {
       from = await logged();
       await tool("umount", "-l", mount);
       await rig.expose("away.fits");
-      await rig.installation.untilLog(/Destination nas holds: /, from);
+      await rig.installation.untilLog(/Destination nas is on hold: /, from);
       await rig.installation.until(troubled("device_missing"));
       assertEquals(await namesIn(mount), []);
       await tool("mount", "--bind", disk.path, mount);
@@ -105,7 +105,7 @@ for (const method of ["rsync", "sftp"] as const) {
       const error = rows.find(({ target }) => target === "a.fits")?.error;
       assertEquals(error?.code, "mismatch", JSON.stringify(error));
       assertMatch(error?.message ?? "", /Cannot read "a\.fits" back/);
-      assertMatch(error?.hint ?? "", /right to read it/);
+      assertMatch(error?.hint ?? "", /permission to read it/);
     },
   });
 }

@@ -58,7 +58,7 @@ for (const method of ["local", "rsync", "sftp without a shell"] as const) {
         for (const { error } of others) assert(error !== null && error.hint !== "");
         if (onConflict === "overwrite") {
           assertEquals(code, 1);
-          for (const { error } of others) assertMatch(error?.message ?? "", /takes .* for the same name/);
+          for (const { error } of others) assertMatch(error?.message ?? "", /are the same name there/);
         }
       },
     });

@@ -25,7 +25,7 @@ Deno.test({
     await using daemon = await rig.installation.start({ through: ORDINARY });
     const before = await rig.installation.until((rows) => everyDelivered(1000)(rows), 60);
     assertEquals(before.filter(({ target }) => target === "n/secret.fits"), []);
-    assertMatch(await rig.installation.untilLog(/ERROR Cannot take/), /ERROR Cannot take .*secret\.fits.*Let the account/);
+    assertMatch(await rig.installation.untilLog(/ERROR Rejected/), /ERROR Rejected .*secret\.fits.*Give the account/);
     await Deno.chmod(`${rig.watched}/n/secret.fits`, 0o600);
     const rows = await rig.installation.until(everyDelivered(1001));
     assertEquals(await daemon.stop(), 0);

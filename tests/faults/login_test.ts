@@ -25,8 +25,8 @@ for (const method of ["rsync", "sftp"] as const) {
       await server.dropConnections();
       const logged = (await rig.installation.log()).length;
       for (let i = 0; i < 6; i++) await rig.expose(`refused${i}.fits`);
-      const log = await rig.installation.untilLog(/ERROR Destination .* holds: /, logged);
-      assertMatch(log.slice(logged), /holds: .*login as \S+ was refused.*authorized_keys/);
+      const log = await rig.installation.untilLog(/ERROR Destination .* is on hold: /, logged);
+      assertMatch(log.slice(logged), /on hold: .*login as \S+ was refused.*authorized_keys/);
       const tried = await attempts(server.log);
       // One that finds out, and perhaps those that were just about to begin beside it.
       assert(tried <= 3, `${tried} logins`);
@@ -44,8 +44,8 @@ for (const method of ["rsync", "sftp"] as const) {
       const logins = await server.logins();
       await server.changeHostKey();
       await rig.expose("foreign.fits");
-      const text = await rig.installation.untilLog(/ERROR Destination .* holds: /, from);
-      assertMatch(text.slice(from), /holds: .*host key is not the one that is known.*ssh-keygen -f .* -R/);
+      const text = await rig.installation.untilLog(/ERROR Destination .* is on hold: /, from);
+      assertMatch(text.slice(from), /on hold: .*host key has changed.*ssh-keygen -f .* -R/);
       assertEquals(await Deno.readTextFile(server.knownHosts), known);
       assertEquals(await server.logins(), logins);
       assertEquals((await Array.fromAsync(finalNames(rig.there))).length, 7);

@@ -69,7 +69,7 @@ for (const method of ["local", "rsync", "sftp without a shell"] as const) {
         }, server?.env ?? {});
         await using daemon = await installation.start();
         await Deno.writeFile(folder.at("camera/night/a.fits"), fitsFile(30_000, 1));
-        await installation.untilLog(/Destination nas holds: .*leads back to the watched folder/);
+        await installation.untilLog(/Destination nas is on hold: .*leads back to the watched folder/);
         await installation.until((rows) => rows.length === 1);
         await new Promise((resolve) => setTimeout(resolve, 500));
         assertEquals((await installation.history()).map(({ state }) => state), ["queued"]);
@@ -105,7 +105,7 @@ Deno.test({
     const before = (await installation.log()).length;
     await Deno.mkdir(folder.at("a/in"));
     await change(installation, chain(folder.at("to-a/in")));
-    await installation.untilLog(/Destination two holds: .*by way of the job "first"/, before);
+    await installation.untilLog(/Destination two is on hold: .*by way of the job "first"/, before);
     await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
     await installation.until((rows) => rows.filter(({ target }) => target === "y.fits").length === 2);
     assertEquals(await images(folder.at("a")), ["x.fits", "y.fits"]);
@@ -132,7 +132,7 @@ Deno.test({
     await installation.until(everyDelivered(1));
     const before = (await installation.log()).length;
     await change(installation, { ...SMALL, jobs: [first, second] });
-    await installation.untilLog(/Destination (one|two) holds: .*by way of the job/, before);
+    await installation.untilLog(/Destination (one|two) is on hold: .*by way of the job/, before);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert((await images(folder.at("a"))).length <= 2, (await images(folder.at("a"))).join());
     assertEquals(await daemon.stop(), 0);
@@ -157,7 +157,7 @@ Deno.test({
     await using first = await one.start();
     await using second = await two.start();
     await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
-    await one.untilLog(/Destination b holds: .*came back/, 0, 60);
+    await one.untilLog(/Destination b is on hold: .*came back/, 0, 60);
     await new Promise((resolve) => setTimeout(resolve, 2000));
     const found = await images(folder.at("a"));
     assert(found.length <= 5, found.join());

@@ -35,7 +35,7 @@ for (const method of ["local", "rsync"] as const) {
         const destination = JSON.parse((await installation.command(["status", "--json"])).stdout).destinations[0].name;
         const from = (await installation.log()).length;
         await rig.expose("d.fits", 20_000);
-        await installation.untilLog(/holds: /, from);
+        await installation.untilLog(/is on hold: /, from);
 
         const asked = await installation.command(["resume", destination]);
         assertEquals(asked.code, 2, asked.stderr);
@@ -57,7 +57,7 @@ for (const method of ["local", "rsync"] as const) {
         assertMatch(status.stdout, new RegExp(`${gone.length} known to be gone`));
         assert(!/All is well/.test(status.stdout), status.stdout);
         const history = await installation.command(["history"]);
-        assertMatch(history.stdout, /gone .*c\.fits\n +It is not there any more: another disk was accepted/);
+        assertMatch(history.stdout, /gone .*c\.fits\n +It is no longer at the destination: another disk was accepted/);
         const report = await installation.command(["report", "--json", "--night", "last"]);
         assertEquals(report.code, 1);
         const { undelivered } = JSON.parse(report.stdout) as MorningReport;

@@ -61,7 +61,7 @@ const STATES: readonly State[] = [
     prepare: (rig) => rig.expose("a.fits"),
     config: { remote_host: "127.0.0.1", remote_port: freePort(), retry_attempts: 2, retry_delay: 0.2 },
     code: 1,
-    says: /nothing listens there/,
+    says: /no ssh server is listening there/,
   },
   {
     what: "the login is refused",
@@ -73,7 +73,7 @@ const STATES: readonly State[] = [
     what: "the host key changed",
     prepare: async (rig) => [await rig.expose("a.fits"), await rig.server!.changeHostKey()],
     code: 1,
-    says: /host key is not the one/,
+    says: /host key has changed/,
   },
   {
     what: "a frozen server",
@@ -97,7 +97,7 @@ const STATES: readonly State[] = [
     what: "no watched folder",
     prepare: (rig) => Deno.remove(rig.watched),
     code: 1,
-    says: /the folder is not there/,
+    says: /the folder does not exist/,
   },
   {
     what: "a file in the place of the folder there",

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { xisf } from "../../src/formats/xisf.ts";
+import { written } from "../../src/formats/written.ts";
 import { inspect, joined } from "../support/readers.ts";
 
 /** A monolithic file: signature, header length, reserved, XML, then whatever. */
@@ -25,7 +26,7 @@ Deno.test("xisf.inspect() knows the length by the last attachment", async () => 
     const verdict = await inspect(xisf, exact, size);
     assertEquals(verdict.verdict, "short", String(size));
     if (size > 1500) {
-      assertEquals(verdict, { verdict: "short", declaredBytes: 9192, reason: `it declares 9192 bytes, ${size} are there` });
+      assertEquals(verdict, { verdict: "short", declaredBytes: 9192, reason: written(size, 9192) });
     }
   }
 });

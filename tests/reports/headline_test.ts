@@ -25,7 +25,7 @@ Deno.test("headlineOf() tells incomplete files from rejected ones", () => {
   assertEquals(textFor("incomplete", "incomplete"), "warning: 2 files are incomplete");
   assertEquals(textFor("refused", "refused"), "warning: 2 files were rejected");
   assertEquals(textFor("refused", "incomplete", "refused"), "warning: 3 files were not sent: 1 incomplete, 2 rejected");
-  assertEquals(textFor("growing"), "good: No images yet tonight, and nothing waits");
+  assertEquals(textFor("growing"), "good: No images yet tonight; nothing is waiting");
 });
 
 Deno.test("headlineOf() names with a reason only those that are on hold for it", () => {
@@ -50,5 +50,5 @@ Deno.test("headlineOf() does not call across what is known to be gone", () => {
   const nas = { job: "spring", name: "nas", expected: 181, delivered: 20, proven: 20, waiting: 0, failed: 161, bytes: 0 };
   const tonight = { night: "20240517", files: 181, bytes: 0, destinations: [nas] };
   const { level, text } = headlineOf({ ...NOTHING, tonight });
-  assertEquals([level, text], ["warning", "Tonight's images are known to be gone: 161 of 181 from nas"]);
+  assertEquals([level, text], ["warning", "Images of tonight are missing: 161 of 181 from nas"]);
 });

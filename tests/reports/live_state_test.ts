@@ -74,8 +74,8 @@ Deno.test("gather() takes what waits for a removed destination for trouble, not 
   assertEquals([headline.level, troubleCount], ["good", 1]);
   assertEquals(trouble.map(({ what, message, hint }) => [what, message, hint]), [[
     "tiny store",
-    "1 image waits for a destination that is not configured any more",
-    "Put it back and they go on, or give them up: image-transfer forget 'tiny store'",
+    "1 image is waiting for a destination that is no longer configured",
+    "Configure it again to resume delivery, or give them up: image-transfer forget 'tiny store'",
   ]]);
 });
 

@@ -133,9 +133,9 @@ Deno.test("morningReport() says why something waits: what keeps its destination 
   const { undelivered } = await night.report();
   assertEquals(undelivered.map(({ destination, message }) => [destination, message]), [
     ["freya", "it is being sent"],
-    ["nas", "it waits: paused by ann"],
-    ["tape", "it waits: tape is not configured any more"],
-    ["freya", "it waits for its turn"],
+    ["nas", "waiting: paused by ann"],
+    ["tape", "waiting: tape is no longer configured"],
+    ["freya", "waiting for its turn"],
   ]);
 });
 
@@ -162,11 +162,11 @@ Deno.test("morningReport() calls no night well of which an image was not taken, 
   const report = await night.report(undefined, { count: 1, bytes: 7, files: [file], problems: [] });
   assertEquals([report.all_well, report.seen.files, report.gaps], [false, 3, []]);
   const text = reportText(report);
-  assert(text.includes("NOT all well: 1 not taken at the camera\n\n3 images seen"), text);
-  assert(text.includes("Not taken at the camera:\n  /data/n/f_00002.fits: it is incomplete: short\n      Wait.\n"), text);
-  const away = await night.report(undefined, { ...NOTHING, problems: ['Cannot look into "/data": it is not there'] });
+  assert(text.includes("NOT all well: 1 not picked up at the camera\n\n3 images seen"), text);
+  assert(text.includes("Not picked up at the camera:\n  /data/n/f_00002.fits: it is incomplete: short\n      Wait.\n"), text);
+  const away = await night.report(undefined, { ...NOTHING, problems: ['Cannot list "/data": it is not there'] });
   assertEquals(away.all_well, false);
-  assert(reportText(away).includes("NOT all well: a watched folder cannot be looked into"));
+  assert(reportText(away).includes("NOT all well: a watched folder cannot be listed"));
 });
 
 Deno.test("morningReport() says how many a newer version replaced", async () => {
@@ -177,7 +177,7 @@ Deno.test("morningReport() says how many a newer version replaced", async () => 
   night.ledger.record([proven(second!)], NOW + 2);
   const report = await night.report();
   assertEquals([report.all_well, report.destinations[0]?.replaced, report.destinations[0]?.present], [true, 1, 1]);
-  assert(reportText(report).includes("2 delivered, 2 proven, 1 present, 1 replaced by newer versions"), reportText(report));
+  assert(reportText(report).includes("2 delivered, 2 verified, 1 present, 1 replaced by newer versions"), reportText(report));
 });
 
 Deno.test("morningReport() lists what was sent with a warning, and calls the night well all the same", async () => {
@@ -192,7 +192,7 @@ Deno.test("morningReport() lists what was sent with a warning, and calls the nig
   }]);
   assertMatch(
     reportText(report),
-    /: all well, the one image is on freya, 1 with a warning\n[^]*Sent as they are, with a warning:\n {2}\/data\/a.fits: its DATASUM/,
+    /: all well, the one image is on freya, 1 with a warning\n[^]*Sent with a warning:\n {2}\/data\/a.fits: its DATASUM/,
   );
-  assertMatch(reportHtml(report), /<h2>Sent as they are, with a warning<\/h2>[^]*does not match &lt;its&gt; data/);
+  assertMatch(reportHtml(report), /<h2>Sent with a warning<\/h2>[^]*does not match &lt;its&gt; data/);
 });

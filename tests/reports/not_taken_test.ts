@@ -55,7 +55,7 @@ Deno.test("notTaken() says which folder it cannot look into, and looks into the 
   const tools = { ledger, system: createSystem(), jobs, why: () => NOBODY };
   const found = await notTaken(night, tools, new AbortController().signal);
   assertEquals(found.count, 1);
-  assertMatch(found.problems.join(), /^Cannot look into ".*gone": /);
+  assertMatch(found.problems.join(), /^Cannot list ".*gone": /);
 });
 
 Deno.test("whyOf() gives the reason of what was given up, and of others what is said of all", () => {

@@ -63,10 +63,10 @@ Deno.test("reportHtml() and reportText() say how many more there are than they l
   const html = reportHtml(REPORT);
   assertEquals([...html.matchAll(/… and (\d+) more/g)].map(([, more]) => more), ["122", "3", "105", "17"]);
   assertEquals([...html.matchAll(/<h2>(.*? \(\d+\))<\/h2>/g)].map(([, title]) => title), [
-    "Not as delivered (322)",
-    "Not taken at the camera (103)",
+    "Missing or changed (322)",
+    "Not picked up at the camera (103)",
     "Not delivered (205)",
-    "Sent as they are, with a warning (117)",
+    "Sent with a warning (117)",
   ]);
   assertEquals([...reportText(REPORT).matchAll(/… and (\d+) more/g)].map(([, more]) => more), ["61", "61", "3", "105", "17"]);
 });
@@ -78,7 +78,7 @@ Deno.test("reportHtml() names the job of every row, reportText() where two jobs 
   }
   const text = reportText(REPORT);
   assertStringIncludes(text, "100 not on nas (spring), 100 not on nas (guide)");
-  assertStringIncludes(text, "Not as delivered on nas (guide):");
+  assertStringIncludes(text, "Missing or changed on nas (guide):");
   const [spring] = REPORT.destinations;
   assert(!reportText({ ...REPORT, destinations: [spring!] }).includes("(spring)"));
 });

@@ -92,7 +92,7 @@ Deno.test("/api/live gives a snapshot, then a file as it comes and lands", async
   );
   assert(change.type === "change");
   const texts = page.messages.flatMap((message) => message.type === "beat" ? [] : message.state.headline?.text ?? []);
-  assertMatch(texts.at(-1) ?? "", /^(The one image of tonight is on nas|No images yet tonight, and nothing waits)$/);
+  assertMatch(texts.at(-1) ?? "", /^(Tonight's image is on nas|No images yet tonight; nothing is waiting)$/);
 });
 
 Deno.test("/api/live tells of a destination that is away, in the headline and with its hint, and of its return", async () => {

@@ -54,7 +54,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
     },
     reload() {
       told.push(["reload"]);
-      return Promise.resolve({ ok: true, message: "The configuration was read again" });
+      return Promise.resolve({ ok: true, message: "Configuration reloaded" });
     },
     sync(job) {
       told.push(["sync", job]);

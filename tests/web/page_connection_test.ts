@@ -63,7 +63,7 @@ Deno.test({
 
     await folder.write("data/meanwhile.fits", fitsFile(5_000));
     await using _second = await daemon.start();
-    await page.locator(".headline h1", { hasText: "The one image of tonight is on nas" }).waitFor();
+    await page.locator(".headline h1", { hasText: "Tonight's image is on nas" }).waitFor();
     await page.locator(".is-live").waitFor();
     await page.locator(".thumbnail", { hasText: "meanwhile.fits" }).waitFor();
     assertEquals(await page.evaluate("globalThis.notReloaded"), true);

@@ -49,10 +49,10 @@ Deno.test({
     assert(seen.size >= 4, `progress stood at ${[...seen].join(" ")}`);
     assertEquals([...seen], [...seen].sort((a, b) => a - b));
 
-    await headline(page).getByText("The one image of tonight is on nas").waitFor();
+    await headline(page).getByText("Tonight's image is on nas").waitFor();
     await page.locator(".thumbnail", { hasText: "m31_0001.fits" }).getByText("M31", { exact: true }).waitFor();
     assertEquals(await page.evaluate("globalThis.notReloaded"), true);
-    assertEquals(await page.title(), "✓ The one image of tonight is on nas · Now");
+    assertEquals(await page.title(), "✓ Tonight's image is on nas · Now");
   },
 });
 
@@ -65,7 +65,7 @@ Deno.test({
     await rig.folder.write("data/a.fits", fitsFile(5_000));
     await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "the first arrived");
     const page = await opened(browser, rig);
-    await headline(page).getByText("The one image of tonight is on nas").waitFor();
+    await headline(page).getByText("Tonight's image is on nas").waitFor();
 
     await Deno.rename(rig.folder.at("nas"), rig.folder.at("nas-away"));
     await rig.folder.write("data/b.fits", fitsFile(5_000, 2));
@@ -80,7 +80,7 @@ Deno.test({
     await Deno.rename(rig.folder.at("nas-away"), rig.folder.at("nas"));
     await page.getByRole("button", { name: "Retry now: nas" }).click();
     await page.getByText("Nothing needs your attention.").waitFor();
-    await page.getByRole("link", { name: "All 2 images of tonight are on nas" }).waitFor();
+    await page.getByRole("link", { name: "All 2 of tonight's images are on nas" }).waitFor();
   },
 });
 
@@ -129,7 +129,7 @@ Deno.test({
     assertEquals(rig.daemon.ledger.counts().queued, 1);
 
     await page.getByRole("button", { name: "Resume nas" }).click();
-    await headline(page).getByText("The one image of tonight is on nas").waitFor();
+    await headline(page).getByText("Tonight's image is on nas").waitFor();
     assertEquals(rig.daemon.ledger.counts().delivered, 1);
   },
 });

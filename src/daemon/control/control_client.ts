@@ -73,8 +73,8 @@ export async function findDaemon(options: ControlClientOptions, signal: AbortSig
     if (file !== null && ask !== null && await ask("GET", "/status") !== null) return client(file, ask, options, signal);
     if (await isFree(options)) return null;
     if (system.monotonic() - start > SETTLE_MS) {
-      throw new Failure("unreachable", `A daemon runs with "${stateDirectory}", but it cannot be asked`, {
-        hint: "It is starting, ending, or was started with --once. Try again in a moment.",
+      throw new Failure("unreachable", `A daemon uses "${stateDirectory}" but is not responding`, {
+        hint: "It may be starting or stopping, or was started with --once. Try again in a moment.",
       });
     }
     signal.throwIfAborted();
@@ -100,7 +100,7 @@ async function isFree({ stateDirectory, system }: ControlClientOptions): Promise
 function client(file: ControlFile, ask: Ask, options: ControlClientOptions, signal: AbortSignal): DaemonClient {
   const must = async <T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> => {
     const answer = await ask(method, path, body);
-    if (answer === null) throw new Failure("unreachable", `The daemon (process ${file.pid}) has ended meanwhile`);
+    if (answer === null) throw new Failure("unreachable", `The daemon (process ${file.pid}) has exited`);
     return answer as T;
   };
   return {
@@ -187,14 +187,14 @@ function notAllowed(path: string, cause: unknown): unknown {
 }
 
 function hangs(pid: number, ms: number): Failure {
-  return new Failure("timeout", `The daemon (process ${pid}) has not answered for ${ms / 1000} s: it hangs, or is very busy`, {
-    hint: "Try again; if it stays so, end that process and start it again: nothing is lost by that.",
+  return new Failure("timeout", `The daemon (process ${pid}) has not responded for ${ms / 1000} s: it hangs or is very busy`, {
+    hint: "Try again. If this persists, end that process and start it again; nothing is lost.",
   });
 }
 
 function otherVersion(version: string): Failure {
-  return new Failure("configuration", `The running daemon, version ${version}, does not know this request`, {
-    hint: "Restart it: it is of another version than this command.",
+  return new Failure("configuration", `The running daemon, version ${version}, does not support this request`, {
+    hint: "Restart it: its version differs from this command's.",
   });
 }
 

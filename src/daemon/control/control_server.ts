@@ -102,7 +102,7 @@ function controlApp(control: DaemonControl, { secret, pid, onError, sleep }: App
   app.post("/opening", (c) => c.json({ opening: control.opening() }));
   app.post("/stop", (c) => {
     // The answer first: stopping closes this very connection.
-    sleep(50).then(() => control.stop("asked by the command stop")).catch(onError);
+    sleep(50).then(() => control.stop("requested by the stop command")).catch(onError);
     return c.json({ stopping: true });
   });
   app.post("/reload", async (c) => c.json(await control.reload()));
@@ -146,8 +146,8 @@ async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new Failure("configuration", "Cannot understand the request: its body is not what this version expects", {
-    hint: "The command and the daemon may be of different versions: restart the daemon.",
+  throw new Failure("configuration", "Invalid request: its body is not what this version expects", {
+    hint: "The command and the daemon may have different versions: restart the daemon.",
   });
 }
 
@@ -156,7 +156,7 @@ async function limitedText(request: Request, most: number): Promise<string> {
   let text = "";
   for await (const chunk of request.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > most) throw new Failure("configuration", `Cannot take a request of more than ${most} bytes`);
+    if (text.length > most) throw new Failure("configuration", `Rejected a request of more than ${most} bytes`);
   }
   return text + decoder.decode();
 }

@@ -109,8 +109,8 @@ async function adoptArrived(gone: readonly Piece[], way: Way, signal: AbortSigna
 /** A second name of the source is no copy: it would go, or be written into, with it. */
 function itself({ delivery }: Piece, way: Way): Failure {
   const what = `Cannot send "${printable(delivery.source.path)}" to ${way.destination.name}`;
-  return new Failure("exists", `${what}: what has the name "${printable(delivery.target)}" there is the very same file`, {
-    hint: "Is remote_base_path another way into watch_path, or was a link made by hand? Correct the path, or remove the link.",
+  return new Failure("exists", `${what}: "${printable(delivery.target)}" there is this very file`, {
+    hint: "remote_base_path may lead into watch_path, or somebody created a link. Correct the path, or remove the link.",
   });
 }
 

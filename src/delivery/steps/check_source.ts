@@ -95,14 +95,14 @@ function sourceFailure(error: unknown, source: SourceFile): unknown {
   if (fault === "not_found") return gone(source);
   if (fault === "other") return error;
   return new Failure("source_unreadable", `Cannot read ${quoted(source)}: ${REASONS[fault] ?? fault}`, {
-    hint: "Check the rights of the file and the health of the disk; it is tried again.",
+    hint: "Check the file's permissions and the disk; it is retried automatically.",
     cause: error,
   });
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   permission: "permission denied",
-  busy: "another program holds it",
+  busy: "another program has it open",
   io: "the disk reports an error",
   too_many_open_files: "too many files are open",
 };
@@ -135,14 +135,14 @@ async function each(pieces: readonly Piece[], way: Way, check: (piece: Piece) =>
 }
 
 function folderMissing(source: SourceFile): Failure {
-  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: the watched folder is not there`, {
+  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: the watched folder is missing`, {
     hint: "Bring the folder back (is its disk mounted?); delivery resumes automatically.",
   });
 }
 
 function gone(source: SourceFile): Failure {
-  return new Failure("source_gone", `Cannot send ${quoted(source)}: it is not there any more`, {
-    hint: "If it was moved or deleted on purpose, nothing is to be done; put it back and it is delivered.",
+  return new Failure("source_gone", `Cannot send ${quoted(source)}: it no longer exists`, {
+    hint: "If it was moved or deleted on purpose, ignore this. To deliver it, put it back.",
   });
 }
 

@@ -42,9 +42,9 @@ export function decideExisting(existing: Existing, policy: ConflictPolicy): Deci
     case "overwrite":
       return { decision: "send" };
     case "skip":
-      return refuse("skipped", "a different file is there and on_conflict is skip");
+      return refuse("skipped", "a different file exists there and on_conflict is skip");
     case "fail":
-      return refuse("exists", "a different file is there and on_conflict is fail");
+      return refuse("exists", "a different file exists there and on_conflict is fail");
   }
   policy satisfies never;
 }
@@ -54,6 +54,6 @@ function refuse(code: "exists" | "skipped", reason: string): Decision {
 }
 
 const HINTS = {
-  exists: "Rename or remove what is there, then retry; with on_conflict: version both are kept.",
-  skipped: "Nothing was changed there; on_conflict: version would keep both.",
+  exists: "Rename or remove the existing file, then retry. on_conflict: version keeps both.",
+  skipped: "Nothing was changed there. on_conflict: version keeps both.",
 };

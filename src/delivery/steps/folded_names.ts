@@ -39,7 +39,7 @@ export async function refuseNamesakes(taken: readonly Taken[], way: Way, signal:
         "exists",
         `Cannot send "${
           printable(source.path)
-        }" to ${destination}: it takes ${names} for the same name, and the latter would be lost`,
+        }" to ${destination}: ${names} are the same name there, and the latter would be lost`,
         { hint: "Rename one of the two, or set on_conflict: version, which keeps both." },
       ),
     );
@@ -68,7 +68,7 @@ export function takeNames(pieces: readonly Piece[], way: Pick<Way, "destination"
         const message = `Cannot send "${printable(target)}" yet: "${
           printable(holder)
         }" is being sent, which may be the same name there`;
-        giveUp(piece, new Failure("exists", message, { next: "later", hint: "It is sent after that." }));
+        giveUp(piece, new Failure("exists", message, { next: "later", hint: "It is sent afterwards." }));
         if (piece.outcome !== null && "failure" in piece.outcome) piece.outcome = { ...piece.outcome, counts: false };
       }
     }

@@ -45,7 +45,7 @@ export function hashing(pieces: readonly Piece[], way: Way): GuardOptions {
 
 /** The guard of a short question to the destination. */
 export function asking(way: Pick<Way, "destination" | "system">): GuardOptions {
-  return { what: `look at the files at ${way.destination.name}`, timeoutMs: way.destination.timeoutMs, clock: way.system };
+  return { what: `check the files at ${way.destination.name}`, timeoutMs: way.destination.timeoutMs, clock: way.system };
 }
 
 /** For messages: `one file`, `12 files`. */
@@ -54,5 +54,5 @@ export function files(count: number): string {
 }
 
 function unproven(piece: Piece, way: Way, reason: string): string {
-  return `Cannot prove "${printable(piece.delivery.source.path)}" at ${way.destination.name}: ${reason}`;
+  return `Cannot verify "${printable(piece.delivery.source.path)}" at ${way.destination.name}: ${reason}`;
 }

@@ -89,7 +89,7 @@ function keepRoom(pieces: readonly Piece[], way: Way): readonly Piece[] {
 
 /** The file waits for more free space. */
 export function doesNotFit({ path }: Pick<SourceFile, "path">, { name }: Pick<Destination, "name">): Failure {
-  return new Failure("disk_full", `Cannot send "${printable(path)}" to ${name}: it does not fit into the free space`, {
+  return new Failure("disk_full", `Cannot send "${printable(path)}" to ${name}: not enough free space`, {
     hint: "Free some space there; delivery resumes automatically. See minimum_free_space_gb and copy_safety_margin_gb.",
   });
 }

@@ -24,7 +24,7 @@ export async function record(pieces: readonly Piece[], way: Way, signal: AbortSi
     stopping: way.stopping(),
   };
   const deliveries = pieces.map((piece): Delivery => {
-    const outcome = piece.outcome ?? { failure: failureRecord(new Error("the corridor ended without an outcome")) };
+    const outcome = piece.outcome ?? { failure: failureRecord(new Error("delivery ended without an outcome")) };
     return nextState({ ...piece.delivery, method: way.session.method }, outcome, rules);
   });
   crashPoint("before_record", way.system);
@@ -53,7 +53,7 @@ async function stubbornly<T>(way: Way, signal: AbortSignal, write: () => T): Pro
     } catch (error) {
       const { message } = failureRecord(error);
       if (!told) {
-        way.tell({ type: "notice", level: "error", message: `Cannot write the ledger: ${message}. It is tried again`, error });
+        way.tell({ type: "notice", level: "error", message: `Cannot write the ledger: ${message}. Retrying`, error });
       }
       if (signal.aborted) throw error;
       await way.system.sleep(RETRY_MS, signal);

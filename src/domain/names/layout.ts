@@ -38,7 +38,7 @@ export function targetPath(layout: string, values: LayoutValues): string {
   const badThere = pathProblem(target);
   if (badThere !== null) throw badName(values.path, `as "${target}" at the destination ${badThere}`);
   if (target.split("/")[0]!.toLowerCase().startsWith(STAGING_PREFIX)) {
-    throw badName(values.path, `names that begin with "${STAGING_PREFIX}" are kept for unfinished files at the destination`);
+    throw badName(values.path, `names that begin with "${STAGING_PREFIX}" are reserved for unfinished files at the destination`);
   }
   return target;
 }
@@ -50,16 +50,16 @@ export function checkLayout(layout: string): string | null {
   if (/^[\\/]/.test(layout) || /^[A-Za-z]:/.test(layout)) return "it must be relative to remote_base_path, not absolute";
   const unknown = [...layout.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1]!).find((word) => !PLACEHOLDERS.has(word));
   if (unknown !== undefined) {
-    return `{${unknown}} is unknown; there are ${[...PLACEHOLDERS].map((word) => `{${word}}`).join(" ")}`;
+    return `{${unknown}} is unknown; use one of ${[...PLACEHOLDERS].map((word) => `{${word}}`).join(" ")}`;
   }
-  if (/[{}]/.test(layout.replace(/\{[^{}]*\}/g, ""))) return "a brace has no partner";
+  if (/[{}]/.test(layout.replace(/\{[^{}]*\}/g, ""))) return "a brace is not closed or not opened";
   if (layout.includes(".{ext}")) return "{ext} brings its own dot: write {stem}{ext}";
   const parts = layout.split(/[\\/]/);
   if (parts.some((part) => part.trim() === "..")) return '".." could lead out of remote_base_path';
   if (!/\{(path|name|stem)\}/.test(parts.at(-1)!)) {
     return "the last part must contain {path}, {name} or {stem}, or files would replace each other";
   }
-  if (parts[0]!.toLowerCase().startsWith(STAGING_PREFIX)) return `"${STAGING_PREFIX}…" is kept for unfinished files`;
+  if (parts[0]!.toLowerCase().startsWith(STAGING_PREFIX)) return `"${STAGING_PREFIX}…" is reserved for unfinished files`;
   return null;
 }
 
@@ -94,7 +94,9 @@ function normalised(path: string): string[] {
 }
 
 function checkValue(word: string, value: string): string | null {
-  if (value === "" || value === "." || value === ".." || /[\\/\0]/.test(value)) return `"${value}" cannot stand for {${word}}`;
+  if (value === "" || value === "." || value === ".." || /[\\/\0]/.test(value)) {
+    return `"${value}" is not a valid value for {${word}}`;
+  }
   return null;
 }
 

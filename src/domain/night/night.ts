@@ -16,7 +16,7 @@ import type { NightRule } from "../job.ts";
 export function observingNight(atMs: number, rule: NightRule): string {
   const rollover = rolloverMinutes(rule.rollover);
   if (rollover === null) {
-    throw new Failure("configuration", `Cannot tell the night: "${rule.rollover}" is no time of day`, {
+    throw new Failure("configuration", `Cannot determine the night: "${rule.rollover}" is not a time of day`, {
       hint: "Write night_rollover as HH:MM, for example 12:00.",
     });
   }
@@ -51,8 +51,8 @@ function localTime(atMs: number, rule: NightRule): number {
   try {
     clock = clockOf(rule.timezone);
   } catch (cause) {
-    throw new Failure("configuration", `Cannot tell the night: "${rule.timezone}" is no time zone known here`, {
-      hint: "Write night_timezone as a name of the IANA list, for example Europe/Berlin or Pacific/Honolulu.",
+    throw new Failure("configuration", `Cannot determine the night: "${rule.timezone}" is not a known time zone`, {
+      hint: "Set night_timezone to a name from the IANA list, for example Europe/Berlin or Pacific/Honolulu.",
       cause,
     });
   }

@@ -21,7 +21,7 @@ export async function verifyFitsChecksums(read: RangeReader, size: number, signa
     const data = await sumOf(hdu.dataOffset, hdu.end, hdu.header.get("XTENSION") === "TABLE" ? BLANK : 0);
     if (wanted.data !== null) {
       if (!sameSum(data, wanted.data)) {
-        return { ok: false, reason: `${nameOf(hdu)} is damaged or was edited: its DATASUM does not match its data` };
+        return { ok: false, reason: `${nameOf(hdu)} is damaged or edited: its DATASUM does not match its data` };
       }
       checked++;
     }
@@ -29,7 +29,7 @@ export async function verifyFitsChecksums(read: RangeReader, size: number, signa
       const whole = fold(data + await sumOf(hdu.offset, hdu.dataOffset, BLANK));
       // All ones is the ones' complement's other zero.
       if (!sameSum(whole, 0)) {
-        return { ok: false, reason: `${nameOf(hdu)} is damaged or was edited: its CHECKSUM does not match it` };
+        return { ok: false, reason: `${nameOf(hdu)} is damaged or edited: its CHECKSUM does not match its contents` };
       }
       checked++;
     }

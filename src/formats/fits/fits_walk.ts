@@ -8,6 +8,7 @@ import type { RangeReader, Verdict } from "../format.ts";
 import { BLOCK_BYTES, type Header, MAX_HEADER_BYTES, readHeader } from "./fits_header.ts";
 import { dataLength, padded } from "./fits_length.ts";
 import { isBlank, latin1, windowed } from "../range_window.ts";
+import { written } from "../written.ts";
 
 /** One HDU whose header is whole; its data may not be there yet. Offsets from the beginning of the file, in bytes. */
 export interface Hdu {
@@ -56,14 +57,15 @@ export async function* walkHdus(read: RangeReader, size: number, signal?: AbortS
     // The padding of the last block may be missing: nothing that was declared is lost with it.
     const needed = dataBytes > 0 ? dataOffset + dataBytes : offset + reading.bytes;
     if (size < needed) {
-      return { verdict: "short", declaredBytes: end, reason: `${hduName(index)} declares ${end} bytes, ${size} are there` };
+      const where = index === 0 ? "" : `, ${hduName(index)} is not complete`;
+      return { verdict: "short", declaredBytes: end, reason: written(size, end) + where };
     }
     if (size <= end) return { verdict: "reached", declaredBytes: size < end ? needed : end };
     if (!beginsHdu(await window(end, XTENSION.length))) {
       return {
         verdict: "reached",
         declaredBytes: end,
-        warning: `${size - end} bytes follow the last HDU and are none themselves`,
+        warning: `${size - end} bytes follow the last HDU and belong to none`,
       };
     }
     offset = end;
@@ -78,7 +80,7 @@ function judgeOpening(block: Uint8Array): Verdict | null {
     return { verdict: "short", declaredBytes: null, reason: "the file begins with zeros: its header is not written yet" };
   }
   const beginning = latin1(block.subarray(0, SIMPLE.length));
-  if (!SIMPLE.startsWith(beginning)) return undeclared('it does not begin with "SIMPLE  =": this is no FITS file');
+  if (!SIMPLE.startsWith(beginning)) return undeclared('not a FITS file: it does not begin with "SIMPLE  ="');
   return beginning === SIMPLE ? null : { verdict: "short", declaredBytes: null, reason: "the primary header is not complete" };
 }
 

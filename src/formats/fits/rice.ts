@@ -18,7 +18,7 @@ const WIDTHS: Readonly<Record<number, { readonly splitBits: number; readonly mos
  */
 export function unrice(bytes: Uint8Array, bytesPerPixel: number, blockSize: number, into: Float64Array): void {
   const widths = WIDTHS[bytesPerPixel];
-  if (widths === undefined || blockSize < 1) throw new RangeError("not a kind of Rice compression that is known");
+  if (widths === undefined || blockSize < 1) throw new RangeError("unknown kind of Rice compression");
   const { splitBits, mostSplit, bits } = widths;
   let at = 0;
   let held = 0;

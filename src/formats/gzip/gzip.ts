@@ -21,7 +21,7 @@ async function decompress(read: RangeReader, size: number, signal: AbortSignal):
   const opening = (await window(0, 2)).subarray(0, WINDOW_BYTES);
   if (size === 0) return short("the file is empty");
   if (isBlank(opening)) return short("the file begins with zeros: nothing is written yet");
-  if (!beginsMember(opening)) return { verdict: "undeclared", warning: "it does not begin as gzip does" };
+  if (!beginsMember(opening)) return { verdict: "undeclared", warning: "not a gzip file" };
 
   let offset = 0;
   while (true) {
@@ -52,9 +52,9 @@ async function readMember(window: WindowReader, offset: number, size: number, si
   const trailer = await window(data.end, 8);
   if (trailer.length < 8) return { found: "cut" };
   const view = new DataView(trailer.buffer, trailer.byteOffset, 8);
-  if (view.getUint32(0, true) !== data.crc) return { found: "corrupt", reason: "the CRC of the compressed data is wrong" };
+  if (view.getUint32(0, true) !== data.crc) return { found: "corrupt", reason: "damaged: its gzip CRC does not match its data" };
   if (view.getUint32(4, true) !== data.bytes % 0x1_0000_0000) {
-    return { found: "corrupt", reason: "the compressed data has the wrong length" };
+    return { found: "corrupt", reason: "damaged: its gzip length does not match its data" };
   }
   return { found: "member", end: data.end + 8 };
 }

@@ -23,7 +23,7 @@ export async function gzipHeaderLength(window: WindowReader, offset: number, siz
 
 function asHeader(length: number | "cut" | "unknown"): number | NoHeader {
   if (length === "cut") return { found: "cut" };
-  return length === "unknown" ? { found: "corrupt", reason: "the gzip header is of no known kind" } : length;
+  return length === "unknown" ? { found: "corrupt", reason: "the gzip header is of an unknown kind" } : length;
 }
 
 function measure(bytes: Uint8Array): number | "cut" | "unknown" {

@@ -6,6 +6,7 @@
  */
 import type { Format, RangeReader, Verdict } from "../format.ts";
 import { isBlank, windowed } from "../range_window.ts";
+import { written } from "../written.ts";
 import { readDirectory, type TiffFile, type TiffKind, tiffKind } from "./tiff_directory.ts";
 
 /** `.tif`, `.tiff`: short until the end of all that the directories point to is there. */
@@ -23,7 +24,7 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
   }
   const kind = tiffKind(opening);
   if (kind === "cut") return short(null, "the header is not complete");
-  if (kind === null) return { verdict: "undeclared", warning: "it does not begin as TIFF does" };
+  if (kind === null) return { verdict: "undeclared", warning: "not a TIFF file" };
   return await followDirectories(kind, { window, size, signal, budget: { valuesLeft: MAX_VALUES } });
 }
 
@@ -40,7 +41,7 @@ async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdic
     if (directory.found === "strange") return { verdict: "undeclared", warning: directory.problem };
     end = Math.max(end, directory.end);
     if (directory.found === "cut" && directory.end <= size) return short(null, UNWRITTEN);
-    if (directory.found === "cut") return short(end, `it declares at least ${end} bytes, ${size} are there`);
+    if (directory.found === "cut") return short(end, written(size, end, "at least "));
     for (const next of directory.next) {
       if (next === 0 || seen.has(next)) continue;
       if (seen.size >= MAX_DIRECTORIES) {
@@ -50,7 +51,7 @@ async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdic
       waiting.push(next);
     }
   }
-  if (size < end) return short(end, `it declares ${end} bytes, ${size} are there`);
+  if (size < end) return short(end, written(size, end));
   return { verdict: "reached", declaredBytes: end };
 }
 

@@ -53,7 +53,7 @@ export function tiffKind(opening: Uint8Array): TiffKind | "cut" | null {
 export async function readDirectory(kind: TiffKind, offset: number, file: TiffFile): Promise<Directory> {
   const sizes = kind.big ? BIG : CLASSIC;
   if (!Number.isSafeInteger(offset + MAX_ENTRIES * sizes.entry)) {
-    return { found: "strange", problem: `a directory is said to be at ${offset}` };
+    return { found: "strange", problem: `a directory has the impossible offset ${offset}` };
   }
   const head = await bytesAt(file, offset, sizes.count);
   if (head === null) return { found: "cut", end: offset + sizes.count };
@@ -72,21 +72,21 @@ export async function readDirectory(kind: TiffKind, offset: number, file: TiffFi
     entries.set(entry.tag, entry);
     end = Math.max(end, entry.at + entry.count * entry.width);
   }
-  if (!Number.isSafeInteger(end)) return { found: "strange", problem: "a value lies beyond every file" };
+  if (!Number.isSafeInteger(end)) return { found: "strange", problem: "a value has an impossible offset" };
   if (end > file.size) return { found: "cut", end };
 
   for (const [offsets, counts] of DATA_TAGS) {
     const reach = await dataEnd(kind, entries.get(offsets), entries.get(counts), file);
-    if (reach === "endless") return { found: "strange", problem: "its directories tell of too many strips or tiles" };
-    if (reach === "uncounted") return { found: "strange", problem: "a directory does not tell how long its image data is" };
-    if (!Number.isSafeInteger(reach)) return { found: "strange", problem: "image data lies beyond every file" };
+    if (reach === "endless") return { found: "strange", problem: "its directories list too many strips or tiles" };
+    if (reach === "uncounted") return { found: "strange", problem: "a directory does not declare the length of its image data" };
+    if (!Number.isSafeInteger(reach)) return { found: "strange", problem: "image data has an impossible offset" };
     end = Math.max(end, reach);
   }
   const next = [readNumber(table, entryCount * sizes.entry, sizes.offset, kind)];
   for (const tag of DIRECTORY_TAGS) {
     const entry = entries.get(tag);
     if (entry === undefined) continue;
-    if (entry.count > MAX_ENTRIES) return { found: "strange", problem: `a directory leads to ${entry.count} others` };
+    if (entry.count > MAX_ENTRIES) return { found: "strange", problem: `a directory points to ${entry.count} others` };
     for await (const value of values(kind, entry, file)) next.push(value);
   }
   return { found: "directory", end, next };

@@ -156,5 +156,4 @@ export function waitingOf({ facts, sinceWall, declared, state }: Candidate): Wai
   }
 }
 
-const INCOMPLETE_HINT =
-  "It is sent as soon as it is complete. If the camera has given it up, remove it, or set deliver_incomplete.";
+const INCOMPLETE_HINT = "It is sent once it is complete. If the camera has abandoned it, remove it or set deliver_incomplete.";

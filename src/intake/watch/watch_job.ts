@@ -180,7 +180,7 @@ function silentFolder(folder: string, path: string): string {
   return `"${
     printable(path)
   }" came into "${folder}" without an event: the file system does not report what others write there. ` +
-    "The folder is polled instead; watch_mode: poll does so from the start.";
+    "The folder is polled instead; set watch_mode: poll to do so from the start.";
 }
 
 function missing(folder: string, platform: Platform): Failure {
@@ -190,29 +190,29 @@ function missing(folder: string, platform: Platform): Failure {
       hint: "Correct watch_path.",
     });
   }
-  return new Failure("source_gone", `Cannot watch "${folder}": the folder is not there`, {
+  return new Failure("source_gone", `Cannot watch "${folder}": the folder does not exist`, {
     next: "later",
-    hint: "Make the folder, mount its disk, or correct watch_path. Watching starts automatically as soon as it is there.",
+    hint: "Create the folder, mount its disk, or correct watch_path. Watching then starts automatically.",
   });
 }
 
 function notAFolder(folder: string): Failure {
-  return new Failure("not_a_folder", `Cannot watch "${folder}": it is no folder`, {
+  return new Failure("not_a_folder", `Cannot watch "${folder}": it is not a folder`, {
     hint: "Set watch_path to the folder of the images.",
   });
 }
 
 function silent(folder: string): Failure {
-  return new Failure("timeout", `Cannot watch "${folder}": its file system does not answer`, {
-    hint: "Look whether its file server or disk is there. Watching resumes automatically as soon as it responds.",
+  return new Failure("timeout", `Cannot watch "${folder}": its file system is not responding`, {
+    hint: "Check its file server or disk. Watching resumes automatically as soon as it responds.",
   });
 }
 
 function cannotWatch(folder: string, error: unknown): Failure {
   const reason = reasonOf(error);
   const hint = faultOf(error) === "permission"
-    ? "Let the account that runs image-transfer read the folder."
-    : "It is retried automatically. Look at the disk if it persists.";
+    ? "Give the account that runs image-transfer permission to read the folder."
+    : "It is retried automatically. If the error persists, check the disk.";
   return new Failure("source_unreadable", `Cannot watch "${folder}": ${reason}`, { hint, cause: error });
 }
 

@@ -35,7 +35,7 @@ export function openSound(folder: string, onNotice: OnNotice): Database {
     try {
       writeDurably(suspect, "SQLite found damage in ledger.sqlite; the next start checks all of it.\n");
     } catch (error) {
-      onNotice(`Cannot leave a note about the damaged ledger in "${folder}": ${failureRecord(error).message}`);
+      onNotice(`Cannot mark the ledger as damaged in "${folder}": ${failureRecord(error).message}`);
     }
   };
   try {
@@ -46,7 +46,7 @@ export function openSound(folder: string, onNotice: OnNotice): Database {
     if (!isDamage(error)) throw error;
     const aside = moveAside(folder);
     onNotice(
-      `The ledger was damaged. It was kept as "${aside}" and a new one was started; what is at the destinations already is found there and not sent again.`,
+      `The ledger was damaged. It was kept as "${aside}" and a new one was created. Files already at the destinations are found there and not sent again.`,
     );
     const db = openChecked(path, markSuspect, false);
     salvage(aside, db, onNotice);

@@ -139,14 +139,14 @@ const MEANINGS = [
   [
     /disk I\/O error/i,
     "local_disk_full",
-    "its disk is full or does not work",
-    "Free some space on that disk, or look for its errors in the system log; nothing recorded so far is lost.",
+    "its disk is full or failing",
+    "Free some space on that disk, or check the system log for disk errors; nothing recorded so far is lost.",
   ],
   [
     /locked|busy/i,
     "timeout",
-    "another program has held it for too long",
-    "Close programs that have the ledger open; it is tried again.",
+    "another program has kept it locked for too long",
+    "Close programs that have the ledger open; it is retried automatically.",
   ],
   [
     /readonly|read-only/i,

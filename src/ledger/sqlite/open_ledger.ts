@@ -103,7 +103,7 @@ function instanceOf(db: Database, folder: string, onNotice: OnNotice): string {
   let stored = storedInstance(db);
   if (stored === null) {
     if (known !== null) {
-      onNotice("The ledger is new although this instance is not: what was delivered before is found at the destinations.");
+      onNotice("The ledger is new but this installation is not: files delivered earlier are found at the destinations.");
     }
     stored = known ?? newInstance();
     db.run("INSERT INTO meta (key, value) VALUES ('instance', ?)", stored);

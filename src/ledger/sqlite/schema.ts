@@ -124,7 +124,7 @@ export function migrate(db: Database): void {
     throw new Failure(
       "configuration",
       `Cannot open the ledger "${db.path}": it has schema ${version}, this version of image-transfer knows up to ${SCHEMA_VERSION}`,
-      { hint: "It was written by a newer image-transfer: install that version again. The ledger was not touched." },
+      { hint: "It was written by a newer image-transfer: install that version again. The ledger was not changed." },
     );
   }
   if (version === SCHEMA_VERSION) return;

@@ -37,7 +37,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
       try {
         await makeBelow(folder, 0o700);
       } catch (error) {
-        throw await blame(error, `make the temporary folder "${printable(folder)}"`);
+        throw await blame(error, `create the temporary folder "${printable(folder)}"`);
       }
     }
     const small = parcels.every(({ source }) => source.size < SMALL_BYTES);

@@ -39,14 +39,14 @@ function detailOf(error: unknown, reason: string): string {
 const MEANING: Readonly<Record<Fault, Meaning>> = {
   not_found: {
     code: "interrupted",
-    reason: "it is gone",
-    hint: "Something else removed it while it was in use; it is tried again.",
+    reason: "it no longer exists",
+    hint: "Another program removed it while it was in use; it is retried automatically.",
   },
-  exists: { code: "exists", reason: "the name is taken", hint: "Move what is there, or set on_conflict." },
+  exists: { code: "exists", reason: "the name is taken", hint: "Move the existing file, or set on_conflict." },
   permission: {
     code: "permission_denied",
     reason: "permission denied",
-    hint: "Give the account that runs image-transfer the right to write there.",
+    hint: "Give the account that runs image-transfer permission to write there.",
   },
   no_space: {
     code: "disk_full",
@@ -65,12 +65,12 @@ const MEANING: Readonly<Record<Fault, Meaning>> = {
   },
   not_a_folder: {
     code: "exists",
-    reason: "a file stands where a folder is needed",
+    reason: "a file exists where a folder is needed",
     hint: "Move the file away, or change the layout.",
   },
   is_a_folder: { code: "exists", reason: "a folder has that name", hint: "Move the folder away, or change the layout." },
   name_too_long: { code: "name_refused", reason: "the name is too long for the file system there", hint: "Rename the file." },
-  bad_name: { code: "name_refused", reason: "the file system there refuses the name", hint: "Rename the file." },
+  bad_name: { code: "name_refused", reason: "the file system there rejects the name", hint: "Rename the file." },
   too_many_open_files: {
     code: "interrupted",
     reason: "too many files are open",
@@ -83,7 +83,7 @@ const MEANING: Readonly<Record<Fault, Meaning>> = {
   },
   unsupported: {
     code: "interrupted",
-    reason: "the file system cannot do that",
+    reason: "the file system does not support this",
     hint: "Use another file system, or another transfer method.",
   },
   io: {
@@ -92,16 +92,20 @@ const MEANING: Readonly<Record<Fault, Meaning>> = {
     hint: "Check the disk and its connection.",
   },
   aborted: { code: "stopped", reason: "it was stopped", hint: "" },
-  other: { code: "interrupted", reason: "the system reports an error", hint: "It is tried again." },
+  other: { code: "interrupted", reason: "the system reports an error", hint: "It is retried automatically." },
 };
 
 const SOURCE_MEANING: Partial<Readonly<Record<Fault, Meaning>>> = {
-  not_found: { code: "source_gone", reason: "it is gone", hint: "It was removed or renamed before it could be sent." },
-  not_a_folder: { code: "source_gone", reason: "its folder is gone", hint: "It was removed or renamed before it could be sent." },
-  is_a_folder: { code: "source_changed", reason: "a folder took its name", hint: "It is looked at again." },
+  not_found: { code: "source_gone", reason: "it no longer exists", hint: "It was removed or renamed before it could be sent." },
+  not_a_folder: {
+    code: "source_gone",
+    reason: "its folder no longer exists",
+    hint: "It was removed or renamed before it could be sent.",
+  },
+  is_a_folder: { code: "source_changed", reason: "it is now a folder", hint: "It is checked again." },
 };
 const SOURCE_UNREADABLE: Meaning = {
   code: "source_unreadable",
   reason: "it cannot be opened or read",
-  hint: "Give the account that runs image-transfer the right to read it; check the disk.",
+  hint: "Give the account that runs image-transfer permission to read it, and check the disk.",
 };

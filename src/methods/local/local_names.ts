@@ -61,7 +61,7 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
         if (item.directoryMode !== null) await system.setMode(folder, item.directoryMode);
       } else if (facts.kind !== "folder") {
         throw new Failure("exists", `Cannot write "${printable(item.target)}": "${printable(folder)}" is not a folder`, {
-          hint: "Move the file that stands in the way, or change the layout.",
+          hint: "Move the file that is in the way, or change the layout.",
         });
       }
       // Also where it was there already: a crash may have come between its making and its flushing.
@@ -186,7 +186,7 @@ export function createLocalNames(base: string, system: System, makeBelow: (folde
         if (attempt === WINDOWS_ATTEMPTS) {
           throw new Failure("permission_denied", `Cannot replace "${printable(target)}": another program has it open`, {
             next: "later",
-            hint: "Close the program that has the file open; it is tried again.",
+            hint: "Close the program that has the file open; it is retried automatically.",
             cause: error,
           });
         }

@@ -144,7 +144,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       // The disk is there: this is the file's own trouble, and must not hold all others.
       throw new Failure("mismatch", localFailure(error, what).message, {
         hint:
-          "Give the account that runs image-transfer the right to read it, or move it away; if that is right, check the disk.",
+          "Give the account that runs image-transfer permission to read it, or move it away; if its permissions are right, check the disk.",
         cause: error,
       });
     }
@@ -164,7 +164,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
           if (destination.directoryMode !== null) await system.setMode(base, destination.directoryMode);
           await names.flushUpwards(base);
         } catch (error) {
-          throw localFailure(error, `make the folder ${where}`);
+          throw localFailure(error, `create the folder ${where}`);
         }
       }
       await checkGround();
@@ -177,7 +177,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
         if (!create || system.platform === "windows") return ground;
         return { ...ground, onSystemDisk: device === (await system.followedFacts("/"))?.device };
       } catch (error) {
-        throw await blame(error, `look at the folder ${where}`);
+        throw await blame(error, `access the folder ${where}`);
       }
     },
     survey: (paths) =>
@@ -269,7 +269,7 @@ async function stat(path: string, system: Pick<Files, "facts" | "followedFacts">
     return await system.followedFacts(path) ?? await system.facts(path);
   } catch (error) {
     if (NOTHING.has(faultOf(error))) return null;
-    throw localFailure(error, `look at "${printable(path)}"`);
+    throw localFailure(error, `access "${printable(path)}"`);
   }
 }
 const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name_too_long", "bad_name"]);

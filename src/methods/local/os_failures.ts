@@ -19,7 +19,7 @@ export function meaningOf(text: string): Meaning | null {
 }
 
 const FULL = "Free some space there; delivery resumes automatically.";
-const RIGHTS = "Give the remote account the right to write below the base path.";
+const RIGHTS = "Give the remote account permission to write below the base path.";
 
 const TABLE: readonly (readonly [RegExp, Meaning])[] = [
   [/no space left on device|not enough space|disk full/i, { code: "disk_full", reason: "the disk is full", hint: FULL }],
@@ -40,13 +40,13 @@ const TABLE: readonly (readonly [RegExp, Meaning])[] = [
   }],
   [/invalid or incomplete multibyte|illegal byte sequence|invalid argument/i, {
     code: "name_refused",
-    reason: "the file system there does not take this name",
-    hint: "Rename the file: some characters are not possible on every file system.",
+    reason: "the file system there rejects this name",
+    hint: "Rename the file: not every file system allows every character.",
   }],
   [/not a directory|is a directory|directory not empty|file exists|cannot overwrite directory/i, {
     code: "exists",
-    reason: "something else stands where the file or one of its folders should be",
-    hint: "Look at the path at the destination, and move away what is in the way.",
+    reason: "something else is in the way of the file or one of its folders",
+    hint: "Check the path at the destination, and move away what is in the way.",
   }],
   [/permission denied|operation not permitted/i, { code: "permission_denied", reason: "permission denied", hint: RIGHTS }],
   [/cross-device link/i, {
@@ -56,7 +56,7 @@ const TABLE: readonly (readonly [RegExp, Meaning])[] = [
   }],
   [/stale (nfs )?file handle|transport endpoint is not connected|input\/output error|host is down/i, {
     code: "device_missing",
-    reason: "the disk or network share there does not answer",
-    hint: "Look at the disk and the mount at the destination.",
+    reason: "the disk or network share there is not responding",
+    hint: "Check the disk and the mount at the destination.",
   }],
 ];

@@ -46,7 +46,7 @@ async function localRsync({ system }: MethodContext, signal: AbortSignal): Promi
   const { stdout, stderr } = await system.run({ program: path, args: ["--version"] }, signal);
   const version = rsyncVersion(stdout.split("\n")[0] ?? "") ?? rsyncVersion(stderr.split("\n")[0] ?? "");
   if (version) return { path, version };
-  throw new Failure("tool_missing", `Cannot use "${path}": it does not tell its version`, {
+  throw new Failure("tool_missing", `Cannot use "${path}": it does not report its version`, {
     hint: "Install rsync 3, or use sftp.",
   });
 }

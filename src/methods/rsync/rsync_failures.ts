@@ -36,7 +36,7 @@ export function rsyncFailure(
     /command not found|rsync: not found|No such file or directory.*rsync|rsync.*No such file or directory/.test(stderr) &&
     code !== 23
   ) {
-    return new Failure("tool_missing", `${cannot}: there is no rsync there (${told})`, { hint: NO_RSYNC });
+    return new Failure("tool_missing", `${cannot}: rsync is not installed there (${told})`, { hint: NO_RSYNC });
   }
   const row = TABLE[code];
   if (!row) {
@@ -60,45 +60,45 @@ function lastWords(stderr: string): string {
 const AGAIN = "It is retried automatically.";
 const NO_RSYNC = "Install rsync there, or set transfer_method to sftp or auto.";
 const OPTIONS = "Check rsync_options: both ends must know them. `image-transfer doctor` shows both versions.";
-const LOOK = "It is retried automatically. If it persists, look at the load, the memory and the log of that computer.";
+const LOOK = "It is retried automatically. If it persists, check the load, the memory and the log of that computer.";
 
 /** By exit code, after rsync(1) and errcode.h of 3.0 to 3.4. */
 const TABLE: Readonly<Record<number, readonly [FailureCode, string, string, NextStep?]>> = {
   1: ["configuration", "rsync does not understand its options", OPTIONS, "hold"],
   2: [
     "tool_missing",
-    "what answered there is not an rsync, or a login shell printed something before it",
+    "the program there is not rsync, or the login shell printed text before it",
     `${QUIET_SHELL} Very old versions of rsync need an update, or transfer_method sftp.`,
   ],
   3: [
     "not_a_folder",
     "rsync could not use its folders",
-    "Look at remote_base_path, and at the folder for temporary files in state_directory.",
+    "Check remote_base_path, and the folder for temporary files in state_directory.",
   ],
   4: ["configuration", "one end of rsync does not know an option", OPTIONS, "hold"],
-  5: ["interrupted", "the rsync there did not begin", LOOK],
+  5: ["interrupted", "the rsync there did not start", LOOK],
   6: ["interrupted", "the rsync there could not write its log", LOOK],
   10: ["interrupted", "the connection broke", AGAIN],
   11: ["interrupted", "the rsync there could not write", LOOK],
   12: ["interrupted", "the connection, or the rsync there, ended", LOOK],
-  13: ["interrupted", "the rsync there broke off", LOOK],
-  14: ["interrupted", "rsync lost its own other half", LOOK],
-  15: ["interrupted", "an rsync crashed", LOOK],
-  16: ["interrupted", "an rsync was ended", LOOK],
-  19: ["interrupted", "an rsync was ended", LOOK],
-  20: ["interrupted", "an rsync was ended", AGAIN],
-  21: ["interrupted", "rsync lost a process of its own", LOOK],
-  22: ["interrupted", "an rsync had not enough memory", LOOK],
+  13: ["interrupted", "the rsync there aborted", LOOK],
+  14: ["interrupted", "an rsync process lost its counterpart", LOOK],
+  15: ["interrupted", "rsync crashed", LOOK],
+  16: ["interrupted", "rsync was terminated", LOOK],
+  19: ["interrupted", "rsync was terminated", LOOK],
+  20: ["interrupted", "rsync was terminated", AGAIN],
+  21: ["interrupted", "an rsync process disappeared", LOOK],
+  22: ["interrupted", "rsync ran out of memory", LOOK],
   25: ["configuration", "rsync stopped at a limit for deletions", OPTIONS, "hold"],
-  30: ["timeout", "nothing moved for too long", "It is retried automatically. See transfer_timeout_seconds."],
-  35: ["timeout", "the far end did not answer in time", AGAIN],
+  30: ["timeout", "no progress for too long", "It is retried automatically. See transfer_timeout_seconds."],
+  35: ["timeout", "the remote end did not respond in time", AGAIN],
   124: ["interrupted", "the remote shell failed", LOOK],
-  125: ["interrupted", "the remote shell was ended", LOOK],
+  125: ["interrupted", "the remote shell was terminated", LOOK],
   126: ["tool_missing", "the rsync there cannot be run", NO_RSYNC],
-  127: ["tool_missing", "there is no rsync there", NO_RSYNC],
+  127: ["tool_missing", "rsync is not installed there", NO_RSYNC],
   // Ended by a signal, as a shell says it: 128 and its number.
   130: ["interrupted", "rsync was interrupted", AGAIN],
   141: ["interrupted", "the connection ended", AGAIN],
-  143: ["interrupted", "rsync was asked to end", AGAIN],
+  143: ["interrupted", "rsync was asked to stop", AGAIN],
   255: ["interrupted", "the connection ended", AGAIN],
 };

@@ -67,14 +67,16 @@ function isSource(line: string): boolean {
 export function sourceFailure(path: string, line: string, reason = line): Failure {
   const cannot = `Cannot send "${printable(path)}"`;
   if (/vanished|no referent|No such file/.test(line)) {
-    return new Failure("source_gone", `${cannot}: it is gone`, { hint: "It was removed or renamed before it was sent." });
+    return new Failure("source_gone", `${cannot}: it no longer exists`, {
+      hint: "It was removed or renamed before it was sent.",
+    });
   }
   if (/non-regular|not a regular file|Is a directory/i.test(line)) {
-    return new Failure("source_changed", `${cannot}: it is no regular file any more`, { hint: "It is looked at again." });
+    return new Failure("source_changed", `${cannot}: it is no longer a regular file`, { hint: "It is checked again." });
   }
   if (/Permission denied|Operation not permitted/.test(line)) {
-    return new Failure("source_unreadable", `${cannot}: it may not be read`, {
-      hint: "Give the account that runs image-transfer the right to read it.",
+    return new Failure("source_unreadable", `${cannot}: permission denied`, {
+      hint: "Give the account that runs image-transfer permission to read it.",
     });
   }
   return new Failure(

@@ -53,7 +53,7 @@ function scpCarrier(
       toldAnew = true;
       context.tell(
         "info",
-        `${destination.name}: scp cannot continue a file that was broken off; it is sent anew (rsync and sftp can)`,
+        `${destination.name}: scp cannot resume an interrupted file; it is sent again from the start (rsync and sftp can resume)`,
       );
     }
     await using links = await makeLinks(context);
@@ -132,7 +132,7 @@ async function lookAgain(
     }
   } catch (error) {
     // The transfer itself will tell what is wrong.
-    if (!signal.aborted) tell("debug", `Cannot see how far scp is: ${error instanceof Error ? error.message : error}`);
+    if (!signal.aborted) tell("debug", `Cannot read the progress of scp: ${error instanceof Error ? error.message : error}`);
   }
 }
 

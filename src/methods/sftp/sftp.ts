@@ -132,8 +132,7 @@ async function withoutShell(
     channels,
     putSide: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
     proof: "read_back",
-    about:
-      "sftp without a shell; files are fetched back to prove them, and flushed only where the server has fsync@openssh.com; " +
+    about: "sftp without a shell; files are read back to verify them, and flushed only where the server has fsync@openssh.com; " +
       "renames are flushed as far as its file system does so with the small file after each batch",
   };
 }

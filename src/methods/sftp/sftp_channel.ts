@@ -118,7 +118,7 @@ class Channel implements SftpChannel {
     const errors = await this.#errors(this.#fences - 1);
     // Only their end is kept: a command whose error was cut off would look like one that worked.
     if (this.#at(errors, first) < 0) {
-      this.#lose(new Failure("interrupted", `Lost the answers of sftp for ${this.destination.name}: it printed too many errors`));
+      this.#lose(new Failure("interrupted", `Lost contact with sftp for ${this.destination.name}: it printed too many errors`));
       throw this.lost;
     }
     const replies = commands.map((_, index) => ({
@@ -155,7 +155,7 @@ class Channel implements SftpChannel {
       if (this.#at(errors, number) >= 0) return errors;
       if (this.lost) throw this.lost;
       if (this.system.monotonic() - began > ERRORS_PATIENCE_MS) {
-        throw new Failure("interrupted", `Cannot understand the answers of sftp for ${this.destination.name}`);
+        throw new Failure("interrupted", `Unexpected response from sftp for ${this.destination.name}`);
       }
       await this.system.sleep(pause);
     }
@@ -170,9 +170,13 @@ class Channel implements SftpChannel {
       const what = await Promise.race([changed, this.system.sleep(patienceMs, clock.signal)]);
       clock.abort();
       if (what === "changed" || this.#text.length > seen || this.lost || await moving?.()) continue;
-      throw new Failure("timeout", `No answer from ${hostNamed(this.destination)} for ${Math.round(patienceMs / 1000)} seconds`, {
-        hint: "It is retried automatically. If it persists, look at the load and the disks of that computer.",
-      });
+      throw new Failure(
+        "timeout",
+        `No response from ${hostNamed(this.destination)} for ${Math.round(patienceMs / 1000)} seconds`,
+        {
+          hint: "It is retried automatically. If it persists, check the load and the disks of that computer.",
+        },
+      );
     }
   }
 

@@ -169,7 +169,7 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
       const found = await list(path(folder), signal);
       if (found.kind === "folder") continue;
       if (found.kind !== "nothing") {
-        throw failed(item, "exists", `"${printable(folder)}" is not a folder`, "Move the file away that stands in the way.");
+        throw failed(item, "exists", `"${printable(folder)}" is not a folder`, "Move away the file that is in the way.");
       }
       break;
     }
@@ -181,7 +181,7 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
       item,
       /bad message/i.test(errors) ? "name_refused" : meaning?.code ?? "permission_denied",
       `${meaning?.reason ?? "the server refuses it"} (${told})`,
-      meaning?.hint ?? "Check the rights of the remote account, and that the disk there can be written.",
+      meaning?.hint ?? "Check the permissions of the remote account, and that the disk there can be written.",
     );
   }
 
@@ -199,7 +199,7 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
         item,
         "permission_denied",
         `the former version cannot be kept (${printable(renamed?.errors ?? "")})`,
-        "Check the rights there.",
+        "Check the permissions there.",
       );
     }
   }

@@ -114,7 +114,7 @@ export function sftpPut(
     if (fault) return { put: false, failure: failureRecord(fault) };
     const stat = (await side.survey([parcel.staged], signal))[0] ?? null;
     if (stat?.kind === "file" && stat.bytes === parcel.source.size) {
-      tell("debug", `sftp on "${printable(parcel.source.path)}", which is whole at ${destination.name}: ${said}`);
+      tell("debug", `sftp on "${printable(parcel.source.path)}", which is complete at ${destination.name}: ${said}`);
       return { put: true };
     }
     const failure = await blame(parcel, errors, said, stat?.bytes ?? 0, signal);

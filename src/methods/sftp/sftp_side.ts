@@ -53,7 +53,7 @@ export async function openSftpSide(
     if (bad !== undefined) {
       throw new Failure(
         "name_refused",
-        `Cannot use "${printable(relative)}" below ${where}: "${printable(bad)}" is no name there`,
+        `Cannot use "${printable(relative)}" below ${where}: "${printable(bad)}" is not a valid name there`,
         {
           hint: "Rename the file, or change the layout.",
         },
@@ -80,7 +80,7 @@ export async function openSftpSide(
     const meaning = meaningOf(reply.errors);
     throw new Failure(
       meaning?.code ?? "interrupted",
-      `Cannot look at "${printable(path)}": ${printable(reply.errors.slice(0, 300))}`,
+      `Cannot access "${printable(path)}": ${printable(reply.errors.slice(0, 300))}`,
       {
         hint: meaning?.hint ?? "It is retried automatically.",
       },
@@ -107,7 +107,7 @@ export async function openSftpSide(
       meaning?.code ?? "permission_denied",
       `Cannot ${what}: ${meaning?.reason ?? "the server refuses it"} (${last})`,
       {
-        hint: meaning?.hint ?? "Check the rights of the remote account, and that the disk there can be written.",
+        hint: meaning?.hint ?? "Check the permissions of the remote account, and that the disk there can be written.",
       },
     );
   }
@@ -152,7 +152,8 @@ export async function openSftpSide(
       if (failure.code !== "permission_denied") throw failure;
       // This file's own trouble (servers say "Failure" for a bad sector): it must not hold all others.
       throw new Failure("mismatch", failure.message, {
-        hint: "Give the remote account the right to read it, or move it away; if that is right, check the disk there.",
+        hint:
+          "Give the remote account permission to read it, or move it away; if its permissions are right, check the disk there.",
       });
     } finally {
       await system.remove(local);
@@ -207,7 +208,7 @@ export async function openSftpSide(
     if (!made || made.errors === "") return;
     if (meaningOf(made.errors)) throw refused(`write below ${where}`, made.errors);
     throw new Failure("permission_denied", `Cannot write below ${where}: the server refuses it (${printable(made.errors)})`, {
-      hint: "Check the rights of the remote account, and that the disk there is not read-only.",
+      hint: "Check the permissions of the remote account, and that the disk there is not read-only.",
     });
   }
 

@@ -50,7 +50,7 @@ export function sftpSweep({ channels, context, path, where, isFolder }: SftpPlac
         if (!await isFolder(folder, signal)) continue;
         throw new Failure("permission_denied", `Cannot remove the temporary folder "${folder}" from ${where}`, {
           next: "later",
-          hint: "Check the rights of the remote account there; it is tried again.",
+          hint: "Check the permissions of the remote account there; it is retried automatically.",
         });
       }
     },

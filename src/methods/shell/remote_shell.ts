@@ -163,7 +163,7 @@ class Shell implements RemoteShell {
       this.#text = this.#text.slice(-4096);
     }
     if (this.#text.length > LONGEST) {
-      this.#lose(new Failure("interrupted", `The shell of ${this.destination.name} answers without end`));
+      this.#lose(new Failure("interrupted", `The shell of ${this.destination.name} sent too much output`));
     }
   }
 
@@ -179,8 +179,8 @@ class Shell implements RemoteShell {
 
   #noAnswer(patienceMs: number): Failure {
     const seconds = Math.round(patienceMs / 1000);
-    return new Failure("timeout", `No answer from ${hostNamed(this.destination)} for ${seconds} seconds`, {
-      hint: "It is retried automatically. If it persists, look at the load and the disks of that computer.",
+    return new Failure("timeout", `No response from ${hostNamed(this.destination)} for ${seconds} seconds`, {
+      hint: "It is retried automatically. If it persists, check the load and the disks of that computer.",
     });
   }
 

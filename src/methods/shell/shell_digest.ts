@@ -79,6 +79,6 @@ function fromHashes(output: string, paths: readonly string[]): (string | null)[]
 function unreadable(path: string): Failure {
   // A mismatch is this file's own: an outage would hold all others.
   return new Failure("mismatch", `Cannot read "${printable(path)}" back at the destination, though it is there`, {
-    hint: "Give the remote account the right to read it, or move it away; if that is right, check the disk there.",
+    hint: "Give the remote account permission to read it, or move it away; if its permissions are right, check the disk there.",
   });
 }

@@ -29,8 +29,8 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string
     // Something that runs there may print into the answer: a line more would give each file its neighbour's.
     const lines = output.split("\n").filter((line) => ANSWER.test(line));
     if (lines.length !== items.length) {
-      throw new Failure("interrupted", `Cannot understand the answer to the publication below ${where}`, {
-        hint: "It is retried automatically. If it persists, see that start-up files of the remote shell print nothing.",
+      throw new Failure("interrupted", `Unexpected response while publishing files below ${where}`, {
+        hint: "It is retried automatically. If it persists, make sure that the start-up files of the remote shell print nothing.",
       });
     }
     return items.map((item, index) => outcomeOf(lines[index]!, item, where));

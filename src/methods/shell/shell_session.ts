@@ -137,7 +137,7 @@ function unexplained({ source }: Parcel, { method }: Carrier): FailureRecord {
       "mismatch",
       `Cannot send "${printable(source.path)}": ${method} did not send all of it, and did not say why`,
       {
-        hint: "It is sent again; it may have changed meanwhile. If it persists, look at the disks of both ends.",
+        hint: "It is sent again; it may have changed meanwhile. If it persists, check the disks of both ends.",
       },
     ),
   );

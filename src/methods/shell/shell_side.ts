@@ -86,7 +86,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     const script = `made=\n${look}${create ? make : ""}${enter}${create ? keep : ""}${leave}${ASK_FOR_SPACE}`;
     const answer = await connection.run(script, signal);
     if (answer.status === NO_BASE) throw noBase(answer);
-    if (answer.status !== 0) throw failed(`make the folder ${where}`, answer);
+    if (answer.status !== 0) throw failed(`create the folder ${where}`, answer);
     const ground = groundOf(answer.output);
     device = ground.device;
     return answer.output.split("\n").includes(MADE) ? { ...ground, made: true } : ground;
@@ -101,9 +101,9 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
       moves.length === 0 ? "" : TAKE_OVER,
       ...moves.map(({ leftover, staged }) => `m ${shellWords([leftover ?? "", staged])}\n`),
     ].join("");
-    const output = await inBase(`make the temporary folder below ${where}`, script, signal);
+    const output = await inBase(`create the temporary folder below ${where}`, script, signal);
     if (device !== null && groundOf(output.slice(0, output.indexOf(DONE))).device !== device) {
-      throw new Failure("device_missing", `Cannot find the disk of ${where}: its mount went away`, {
+      throw new Failure("device_missing", `Cannot find the disk of ${where}: it is no longer mounted`, {
         hint: "Mount the disk or network drive there again.",
       });
     }
@@ -111,7 +111,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
 
   return {
     inBase,
-    look: async (signal) => groundOf(await inBase(`look at ${where}`, ASK_FOR_SPACE, signal)),
+    look: async (signal) => groundOf(await inBase(`check ${where}`, ASK_FOR_SPACE, signal)),
     attach,
     prepare,
     survey: shellSurvey(inBase, tools),
@@ -121,7 +121,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     leftovers: async (signal) => {
       const script =
         `[ -d ${stagingRoot} ] || exit 0\nfor d in ${stagingRoot}/*; do [ -d "$d" ] && printf '%s\\n' "\${d##*/}"; done\n:`;
-      const output = await inBase(`look for what earlier runs left at ${where}`, script, signal);
+      const output = await inBase(`look for leftovers of earlier runs at ${where}`, script, signal);
       return output.split("\n").filter((name) => name !== "");
     },
     sweep: async (attempts, signal) => {

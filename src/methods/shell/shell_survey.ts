@@ -15,7 +15,7 @@ import type { ShellTools } from "./shell_tools.ts";
 export function shellSurvey(inBase: RunInBase, tools: ShellTools) {
   return async (paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> => {
     if (paths.length === 0) return [];
-    const output = await inBase("look at files at the destination", lookScript(paths, tools), signal);
+    const output = await inBase("check files at the destination", lookScript(paths, tools), signal);
     return stats(output, paths, tools);
   };
 }
@@ -51,7 +51,7 @@ function statOf(line: string, path: string): Stat | null {
   if (line === "-") return null;
   if (line.startsWith("?")) {
     const meaning = meaningOf(line);
-    throw new Failure(meaning?.code ?? "interrupted", `Cannot look at "${printable(path)}": ${line.slice(2)}`, {
+    throw new Failure(meaning?.code ?? "interrupted", `Cannot access "${printable(path)}": ${line.slice(2)}`, {
       hint: meaning?.hint ?? "It is retried automatically.",
     });
   }

@@ -47,7 +47,7 @@ function shellTools(output: string, name: string): ShellTools {
   const perl = said.get("perl") === "works";
   const stat = said.get("stat");
   if (!hash) throw missing(name, "hash files with SHA-256", "Install openssl, or coreutils with sha256sum, there");
-  if (!perl && stat === undefined) throw missing(name, "look at many files", "Install perl, or a stat command, there");
+  if (!perl && stat === undefined) throw missing(name, "check many files", "Install perl, or a stat command, there");
   const version = rsyncVersion(said.get("rsync-version") ?? "");
   const path = said.get("rsync-path");
   return {
@@ -70,7 +70,7 @@ export function aboutTools(tools: ShellTools): string {
 }
 
 function missing(name: string, what: string, hint: string): Failure {
-  return new Failure("tool_missing", `Cannot use the shell of ${name}: nothing there can ${what}`, {
+  return new Failure("tool_missing", `Cannot use the shell of ${name}: no tool there can ${what}`, {
     hint: `${hint}, or set transfer_method to sftp.`,
   });
 }

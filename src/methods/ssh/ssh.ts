@@ -106,7 +106,7 @@ export function remoteBase(destination: Destination): string {
 export function hostOf(destination: Destination): string {
   const { host } = destination;
   if (host !== null && isHostName(host)) return bareHost(host);
-  throw new Failure("configuration", `Cannot reach ${destination.name}: "${printable(host ?? "")}" is no host name`, {
+  throw new Failure("configuration", `Cannot reach ${destination.name}: "${printable(host ?? "")}" is not a host name`, {
     hint: "Set remote_host to a host name, an address or an alias of your ssh_config.",
   });
 }

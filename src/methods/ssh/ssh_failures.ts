@@ -46,7 +46,7 @@ export function sshFailure(
     return new Failure(meaning.code, `Cannot write to ${destination.name}: ${meaning.reason} (${told})`, { hint: meaning.hint });
   }
   if (finished.code === 126 || finished.code === 127) {
-    return new Failure("tool_missing", `Cannot use ${destination.name}: the login gives no usable shell (${told})`, {
+    return new Failure("tool_missing", `Cannot use ${destination.name}: the account has no usable shell (${told})`, {
       hint: NO_SHELL,
     });
   }
@@ -136,9 +136,9 @@ const TABLE: readonly Row[] = [
   {
     pattern: /HOST IDENTIFICATION HAS CHANGED|host key for .* has changed|Offending .*key in|REVOKED HOST KEY|marked as revoked/i,
     code: "host_key_changed",
-    reason: "the host key is not the one that is known",
+    reason: "the host key has changed",
     hint:
-      `Find out why first: somebody may stand in between. If the host was set up anew, remove the old key with \`{forget}\`; then ${ENROLL}`,
+      `Find out why first: somebody may be intercepting the connection. If the host was reinstalled, remove the old key with \`{forget}\`; then ${ENROLL}`,
   },
   {
     pattern: /No .*host key is known for|Host key verification failed|authenticity of host .* can't be established/i,
@@ -149,13 +149,13 @@ const TABLE: readonly Row[] = [
   {
     pattern: /UNPROTECTED PRIVATE KEY FILE|bad permissions: ignore key|Load key .*: bad permissions/i,
     code: "login_refused",
-    reason: 'ssh does not use the private key "{key}" because other accounts may read it',
+    reason: 'ssh does not use the private key "{key}" because other accounts can read it',
     hint: "Run `{chmod}` as the account that runs image-transfer.",
   },
   {
     pattern: /Load key .*: Permission denied/i,
     code: "login_refused",
-    reason: 'this account may not read the private key "{key}"',
+    reason: 'this account is not allowed to read the private key "{key}"',
     hint: "Make the account that runs image-transfer the owner of that file (`chown`), with mode 600.",
   },
   {
@@ -178,20 +178,20 @@ const TABLE: readonly Row[] = [
     pattern: /Unable to negotiate|no matching .* found|no common .*algorithm|Protocol major versions differ/i,
     code: "unreachable",
     next: "hold",
-    reason: "both sides have no cipher, key exchange or key type in common",
+    reason: "the two sides have no cipher, key exchange or key type in common",
     hint: "Update the older side, or allow the algorithm that the message names for this host in your ssh_config.",
   },
   {
     pattern: /Could not resolve hostname|Name or service not known|nodename nor servname/i,
     code: "unreachable",
-    reason: "the host name is not known",
+    reason: "unknown host name",
     hint: `Check remote_host, and that this computer can look up names. ${SELF}`,
   },
   {
     pattern: /timed out during banner exchange/i,
     code: "unreachable",
-    reason: "the ssh server did not answer in {seconds} s",
-    hint: `Check remote_port: something listens there, but it does not speak as an ssh server does, or it is overloaded. ${SELF}`,
+    reason: "the ssh server did not respond within {seconds} s",
+    hint: `Check remote_port: something listens there, but it is not an ssh server, or it is overloaded. ${SELF}`,
   },
   {
     pattern:
@@ -199,26 +199,26 @@ const TABLE: readonly Row[] = [
     code: "unreachable",
     reason: "the server closed the connection before the login",
     hint:
-      `It may be overloaded, starting, or shut this computer out for a while (MaxStartups, PerSourcePenalties, fail2ban). ${SELF}`,
+      `It may be overloaded or starting, or have blocked this computer for a while (MaxStartups, PerSourcePenalties, fail2ban). ${SELF}`,
   },
   {
     pattern: /Connection refused/i,
     code: "unreachable",
-    reason: "nothing listens there",
-    hint: `Check remote_host and remote_port, and that the ssh server runs. ${SELF}`,
+    reason: "no ssh server is listening there",
+    hint: `Check remote_host and remote_port, and that the ssh server is running. ${SELF}`,
   },
   {
     pattern: /Timeout, server .* not responding|Connection to .* timed out|keepalive/i,
     code: "timeout",
-    reason: "the server no longer answers",
+    reason: "the server is no longer responding",
     hint: SELF,
   },
   {
     pattern:
       /timed out|No route to host|Network is (unreachable|down)|Host is down|Destination Host Unreachable|Cannot assign requested address/i,
     code: "unreachable",
-    reason: "the host does not answer",
-    hint: `Check that it runs and that the network between is up. ${SELF}`,
+    reason: "the host is not responding",
+    hint: `Check that it is running and that the network is up. ${SELF}`,
   },
   {
     pattern: /Received message too long/i,
@@ -243,7 +243,7 @@ const TABLE: readonly Row[] = [
     pattern: /Corrupted MAC|message authentication code incorrect|Bad packet length/i,
     code: "interrupted",
     reason: "the connection delivered damaged data",
-    hint: `Test cables, switches and memory when it happens often. ${SELF}`,
+    hint: `If this happens often, test cables, switches and memory. ${SELF}`,
   },
   {
     pattern:

@@ -47,7 +47,7 @@ export async function copy(from: string, to: string, options: CopyOptions, signa
 async function openPartial(path: string, start: number): Promise<Deno.FsFile> {
   const { isFile, size } = await Deno.lstat(path);
   if (!isFile || size < start) {
-    throw new Deno.errors.InvalidData(`Cannot continue the copy "${path}" at byte ${start}: it is no file of that length`);
+    throw new Deno.errors.InvalidData(`Cannot continue the copy "${path}" at byte ${start}: it is not a file of that length`);
   }
   const file = await Deno.open(path, { write: true });
   try {

@@ -13,4 +13,4 @@ export function isDeviceName(name: string): boolean {
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\..*)?$/i;
 
 /** What a person is told of it. */
-export const DEVICE_NAME = "Windows keeps this name for a device: rename it on the computer that made it";
+export const DEVICE_NAME = "Windows reserves this name for a device: rename the file on the computer that created it";

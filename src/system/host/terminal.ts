@@ -1,5 +1,5 @@
 /**
- * The terminal, or whatever stands in its place.
+ * The terminal, or whatever is in its place.
  *
  * @module
  */

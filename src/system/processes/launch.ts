@@ -63,7 +63,7 @@ async function permitted(start: Start, command: Command): Promise<Started> {
     return await start(command);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    throw missing(command.program, `this build may not start it (${error.message})`, error);
+    throw missing(command.program, `this build is not allowed to start it (${error.message})`, error);
   }
 }
 

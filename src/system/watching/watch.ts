@@ -23,7 +23,7 @@ const LOST_TRACK: WatchHint = { kind: "other", paths: [] };
 export async function* watch(root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
   if (signal.aborted) return;
   const identity = await rootIdentity(root);
-  if (identity === null) throw new Deno.errors.NotFound(`Cannot watch "${root}": it is not there or no folder`);
+  if (identity === null) throw new Deno.errors.NotFound(`Cannot watch "${root}": it does not exist or is not a folder`);
   const named = await namedAsGiven(root);
   const watcher = open(root, recursive);
   const hints = createQueue<WatchHint>();
@@ -69,7 +69,7 @@ function open(root: string, recursive: boolean): Deno.FsWatcher {
 /** Watches run out when the watch is set, or later, when folders are made. */
 function inWords(error: unknown, root: string): unknown {
   if (!(error instanceof Error && /os file watch limit|too many open files|no space left/i.test(error.message))) return error;
-  return new Failure("configuration", `Cannot watch "${root}": the system gives no more file watches (${error.message})`, {
+  return new Failure("configuration", `Cannot watch "${root}": the system has no file watches left (${error.message})`, {
     hint: "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances (sysctl), or set watch_mode: poll.",
     next: "later",
     cause: error,

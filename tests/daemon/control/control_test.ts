@@ -34,7 +34,7 @@ Deno.test("findDaemon() reaches the daemon, and everything it is told arrives", 
   assert(client !== null);
   assertEquals(await client.status(), statusReport(STATUS));
   assertEquals(await client.live(), { running: [], oldestWaiting: null, givenUp: [], orphans: [] });
-  assertEquals(await client.reload(), { ok: true, message: "The configuration was read again" });
+  assertEquals(await client.reload(), { ok: true, message: "Configuration reloaded" });
   assertEquals(await client.sync(undefined), ["spring"]);
   assertEquals(await client.sync("a\nb"), ["spring"]);
   assertEquals(await client.retry(null), 7);
@@ -59,7 +59,7 @@ Deno.test("stop() comes back when the daemon has let go of its lock", async () =
   await using daemon = await fakeDaemon(dir.path);
   const client = await find(dir);
   assertEquals(await client?.stop(10_000), true);
-  assertEquals(daemon.told, [["stop", "asked by the command stop"]]);
+  assertEquals(daemon.told, [["stop", "requested by the stop command"]]);
   assertEquals(await find(dir), null);
 });
 
@@ -108,7 +108,7 @@ Deno.test("findDaemon() tells a daemon that hangs from one that is not there", a
   let letGo = () => {};
   const stuck = new Promise<void>((resolve) => letGo = resolve);
   await using _daemon = await fakeDaemon(dir.path, { status: () => stuck.then(() => statusReport(STATUS)) });
-  const failure = await assertRejects(() => find(dir, 200), Failure, "has not answered for 0.2 s");
+  const failure = await assertRejects(() => find(dir, 200), Failure, "has not responded for 0.2 s");
   assertEquals(failure.code, "timeout");
   letGo();
 });
@@ -121,7 +121,7 @@ Deno.test("findDaemon() says when somebody holds the state directory who cannot 
   const failure = await assertRejects(
     () => findDaemon({ stateDirectory: dir.path, system: quick }, never),
     Failure,
-    "cannot be asked",
+    "is not responding",
   );
   assertEquals(failure.code, "unreachable");
 });

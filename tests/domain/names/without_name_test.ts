@@ -7,7 +7,7 @@ for (
     ['Cannot send "a/b.fits": HDU 2 is damaged', "a/b.fits", "HDU 2 is damaged"],
     ['Cannot send "a\\b.fits": damaged', "C:\\data/a/b.fits", "damaged"],
     ['Cannot read "a.fits": Permission denied', "/d/a.fits", "cannot read it: Permission denied"],
-    ['Cannot look into "sub": Permission denied', "/d/sub", "cannot look into it: Permission denied"],
+    ['Cannot list "sub": Permission denied', "/d/sub", "cannot list it: Permission denied"],
     ['Cannot send "x\\n.fits": damaged', "/d/x\n.fits", "damaged"],
     ['Cannot send "other.fits": damaged', "/d/a.fits", 'Cannot send "other.fits": damaged'],
     ['Cannot send "": damaged', "/d/a.fits", 'Cannot send "": damaged'],

@@ -69,9 +69,9 @@ Deno.test("observingNight() takes broken file times", () => {
 });
 
 Deno.test("observingNight() refuses a rule that is none, and says what to write", () => {
-  const zone = assertThrows(() => observingNight(0, in_("Mars/Olympus")), Failure, '"Mars/Olympus" is no time zone');
+  const zone = assertThrows(() => observingNight(0, in_("Mars/Olympus")), Failure, '"Mars/Olympus" is not a known time zone');
   assertEquals(zone.code, "configuration");
-  const rollover = assertThrows(() => observingNight(0, in_("UTC", "25:00")), Failure, '"25:00" is no time of day');
+  const rollover = assertThrows(() => observingNight(0, in_("UTC", "25:00")), Failure, '"25:00" is not a time of day');
   assertEquals(rollover.code, "configuration");
 });
 

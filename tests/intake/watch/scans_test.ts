@@ -182,8 +182,8 @@ Deno.test("scans() leaves a folder that is away to the watch, and calls no troub
   assertEquals(told, {
     type: "notice",
     level: "warning",
-    message: 'Job spring: Cannot look into "/data": Permission denied. ' +
-      "Let the account that runs image-transfer read the folder; it is tried again at the next rescan.",
+    message: 'Job spring: Cannot list "/data": Permission denied. ' +
+      "Give the account that runs image-transfer permission to read the folder; it is retried at the next rescan.",
   });
 });
 

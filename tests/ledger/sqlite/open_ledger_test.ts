@@ -266,7 +266,7 @@ Deno.test("openLedger() tells a state directory that a file is in the way of fro
   for (const folder of [dir.at("file"), dir.at("file", "below")]) {
     assertEquals(refusal(() => openLedger(folder)), [
       "not_a_folder",
-      `Cannot make the folder "${folder}": a file stands where a folder is needed`,
+      `Cannot create the folder "${folder}": a file exists where a folder is needed`,
     ]);
   }
   const [code, message] = refusal(() => openLedger(dir.at("file"), { readOnly: true }));
@@ -283,11 +283,14 @@ Deno.test({
     await disk.readOnly(true);
     assertEquals(refusal(() => openLedger(folder)), [
       "read_only",
-      `Cannot make the folder "${folder}": the file system is read-only`,
+      `Cannot create the folder "${folder}": the file system is read-only`,
     ]);
     await disk.readOnly(false);
     await disk.inodes(1);
-    assertEquals(refusal(() => openLedger(folder)), ["local_disk_full", `Cannot make the folder "${folder}": the disk is full`]);
+    assertEquals(refusal(() => openLedger(folder)), [
+      "local_disk_full",
+      `Cannot create the folder "${folder}": the disk is full`,
+    ]);
   },
 });
 

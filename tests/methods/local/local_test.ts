@@ -282,7 +282,7 @@ for (
     await folder.write("base/a.fits", "x");
     const failure = await rejectsWith(() => session.digest(["a.fits"], signal), ["mismatch"]);
     assertStringIncludes(failure.message, 'Cannot read "a.fits" back');
-    assertStringIncludes(failure.hint, "right to read it");
+    assertStringIncludes(failure.hint, "permission to read it");
   });
 }
 

@@ -95,7 +95,7 @@ withServer("connect() says how long a port that is no ssh server was waited for"
   })();
   const failure = await refused({ port: listener.addr.port, timeoutMs: 2000 });
   assertEquals(failure.code, "unreachable");
-  assertStringIncludes(failure.message, "did not answer in 2 s");
+  assertStringIncludes(failure.message, "did not respond within 2 s");
   assertMatch(failure.hint, /remote_port/);
   listener.close();
   await accepting.catch(() => undefined);
