@@ -38,6 +38,8 @@ export interface Attempts {
   sweep(session: Session, signal: AbortSignal): Promise<void>;
   /** Names of attempts whose folders must stay. */
   kept(): ReadonlySet<string>;
+  /** Those of them that hold a part: when nothing runs any more, no other is needed. */
+  withParts(): ReadonlySet<string>;
   /** Nothing is left there any more: the staging root was swept. */
   clear(): void;
 }
@@ -55,7 +57,8 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
   const running = new Set<string>();
   let ended = new Set<string>();
 
-  const needed = (): Set<string> => new Set([...running, ...[...leftovers.values()].map(({ staged }) => attemptOf(staged))]);
+  const withParts = (): Set<string> => new Set([...leftovers.values()].map(({ staged }) => attemptOf(staged)));
+  const needed = (): Set<string> => new Set([...running, ...withParts()]);
 
   return {
     begin() {
@@ -100,6 +103,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
       }
     },
     kept: needed,
+    withParts,
     clear() {
       leftovers.clear();
       doubtful.clear();

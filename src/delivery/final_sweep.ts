@@ -36,7 +36,7 @@ async function partsThere(
     const attempt = delivery.state.state === "sending" ? delivery.state.attempt : "none";
     attempts.leave(delivery, stagedName(tools.context.stagingRoot, attempt, delivery));
   }
-  const kept = session.resumes && office.keepsParts ? attempts.kept() : new Set<string>();
+  const kept = session.resumes && office.keepsParts ? attempts.withParts() : new Set<string>();
   const there = kept.size === 0 ? [] : await session.leftovers(signal);
   return { keep: there.filter((attempt) => kept.has(attempt)), go: there.filter((attempt) => !kept.has(attempt)) };
 }

@@ -120,6 +120,27 @@ Deno.test("outbox() reads a source again that did not match: what was remembered
   assertEquals([rig.fake.texts(), reads, rig.fake.calls.put], [{ "a.fits": "alpha" }, 2, 2]);
 });
 
+Deno.test("outbox() that stops leaves nothing of a search for loops that was still going on", async () => {
+  let left: (path: string) => void = () => {};
+  await using rig = await outboxRig({
+    tools: {
+      loops: {
+        doubts: () => false,
+        check(_destination, { stagingRoot, name }, signal) {
+          left(`${stagingRoot}/${name}/probe`);
+          return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+        },
+      },
+    },
+  });
+  left = (path) => rig.fake.files.set(path, { bytes: new Uint8Array(), mtimeMs: 0, mode: 0o700 });
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.stop();
+  assertEquals([...rig.fake.files.keys()], ["a.fits"]);
+});
+
 Deno.test("outbox() sends together no more than fits into the free space there", async () => {
   await using rig = await outboxRig();
   rig.fake.freeBytes = 10;
