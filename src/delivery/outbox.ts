@@ -130,6 +130,10 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     if (signal.aborted) void giveTime();
     else signal.addEventListener("abort", () => void giveTime(), { once: true });
     const deaf = [own.listen(changed), tools.host.listen(changed)];
+    // Paused long ago and forgotten: whoever starts the daemon learns why nothing is sent.
+    if (before.state === "paused") {
+      tools.tell({ type: "destination", name: destination.name, now: before, before: { state: "open" } });
+    }
     try {
       while (!signal.aborted) await attend(signal, hard.signal);
       await Promise.all(office.draining);

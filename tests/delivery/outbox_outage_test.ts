@@ -190,6 +190,16 @@ for (const how of ["resume", "probe"] as const) {
   });
 }
 
+Deno.test("outbox() tells at its start that the destination is paused, and by whom", async () => {
+  await using rig = await outboxRig();
+  rig.outbox.pause("ann");
+  const before = rig.events.length;
+  rig.start();
+  const told = rig.events.slice(before).find(({ type }) => type === "destination");
+  const now = { state: "paused", by: "ann" } as const;
+  assertEquals(told, { type: "destination", name: "nas", now, before: { state: "open" } });
+});
+
 Deno.test("probe() ends no pause", async () => {
   await using rig = await outboxRig();
   rig.outbox.pause("ann");
