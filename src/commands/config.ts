@@ -24,7 +24,7 @@ const validateParser = command(
   "validate",
   map(object({ config: configOption }), (input) => ({ what: "validate" as const, ...input })),
   {
-    brief: plain("Check it and say everything that is wrong"),
+    brief: plain("Check the configuration and list all errors"),
   },
 );
 
@@ -32,7 +32,7 @@ const showParser = command(
   "show",
   map(object({ config: configOption, json: jsonOption }), (input) => ({ what: "show" as const, ...input })),
   {
-    brief: plain("Show it with every default filled in, without secrets"),
+    brief: plain("Show the full configuration with all defaults, without secrets"),
   },
 );
 
@@ -41,9 +41,9 @@ const generateParser = command(
   map(
     object({
       output: outputOption,
-      force: option("--force", { description: plain("Replace a file that is there") }),
+      force: option("--force", { description: plain("Overwrite an existing file") }),
       format: optional(
-        option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml; not given: by the file's name") }),
+        option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml (default: by the file name)") }),
       ),
     }),
     (input) => ({ what: "generate" as const, ...input }),

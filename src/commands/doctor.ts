@@ -23,17 +23,17 @@ import { configOption, jsonOption } from "./options.ts";
 /** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */
 export const doctor = defineCommand({
   name: "doctor",
-  help: "Try everything once, and name each fault with its fix",
+  help: "Check everything and show how to fix each problem",
   description:
-    "Looks at folders, ledger, limits and clocks here, then connects to every destination and sends a small file the whole way. " +
-    "Exit code 1 if anything is wrong.",
+    "Checks folders, ledger, limits and clocks on this computer, then connects to every destination and delivers a small test file. " +
+    "Exit code 1 if there are errors.",
   parser: object({
     config: configOption,
     enroll: option("--enroll", {
-      description: plain("Show the key of a host that is not known yet, and accept it when you say yes"),
+      description: plain("Show the key of an unknown host and accept it if you confirm"),
     }),
     accept: optional(option("--accept", string({ metavar: "SHA256:…" }), {
-      description: plain("With --enroll, for scripts: accept the key with this fingerprint and no other"),
+      description: plain("With --enroll, for scripts: accept only the key with this fingerprint"),
     })),
     json: jsonOption,
   }),

@@ -17,23 +17,23 @@ import { seekDaemon } from "./seek_daemon.ts";
 /** By the daemon, else in the ledger. Exit code 2 where the destination is configured, or nothing waits for it. */
 export const forget = defineCommand({
   name: "forget",
-  help: "Give up what waits for a destination that is not configured any more",
-  description: "status names such destinations. What was delivered there stays in the history; no file is touched anywhere.",
+  help: "Give up deliveries to a destination that is no longer configured",
+  description: "status lists such destinations. Completed deliveries stay in the history; no file is changed.",
   parser: object({
     config: configOption,
-    destination: argument(string({ metavar: "DEST" }), { description: plain("The former destination by its name") }),
+    destination: argument(string({ metavar: "DEST" }), { description: plain("Name of the former destination") }),
   }),
   async run({ config, destination }, tools) {
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     if (daemon === null && fault !== null) {
-      tools.stderr("Nothing is given up: what is configured cannot be told.\n");
+      tools.stderr("Nothing was given up: the configured destinations are unknown. Correct the configuration first.\n");
       return EXIT.usage;
     }
     const { count, jobs } = await daemon?.forget(destination) ?? forgetHere(settings, destination, tools);
     const elsewhere = settings.jobs.some((job) => job.destinations.some(({ name }) => name === destination));
     const of = jobs.length > 1 || elsewhere ? ` of job ${jobs.map(printable).join(" and ")}` : "";
     const deliveries = count === 1 ? "1 delivery" : `${count} deliveries`;
-    tools.stderr(`${deliveries} to ${printable(destination)}${of} ${count === 1 ? "is" : "are"} given up.\n`);
+    tools.stderr(`${deliveries} to ${printable(destination)}${of} ${count === 1 ? "was" : "were"} given up.\n`);
     return EXIT.done;
   },
 });

@@ -32,23 +32,25 @@ const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB"
 export const history = defineCommand({
   name: "history",
   help: "Show what was delivered and what was not",
-  description: "In the order of queueing, the newest last. Works with and without a running daemon.",
+  description: "In the order of queueing, newest last. Works with and without a running daemon.",
   parser: object({
     config: configOption,
     night: nightOption,
-    failed: option("--failed", { description: plain("Only what failed, and why") }),
+    failed: option("--failed", { description: plain("Only failed deliveries, with the reason") }),
     job: textOption("--job", "JOB", "Only this job"),
     destination: textOption("--destination", "DEST", "Only this destination"),
-    search: textOption("--search", "TEXT", "Only paths with this text in them, in any case"),
+    search: textOption("--search", "TEXT", "Only paths that contain this text, ignoring case"),
     limit: optional(
-      option("--limit", integer({ metavar: "N", min: 1 }), { description: plain("Only the newest N; for people 100, else all") }),
+      option("--limit", integer({ metavar: "N", min: 1 }), {
+        description: plain("Only the newest N (default: 100; with --json or --csv, all)"),
+      }),
     ),
     json: jsonOption,
-    csv: option("--csv", { description: plain("Print CSV for spreadsheets") }),
+    csv: option("--csv", { description: plain("Print CSV") }),
   }),
   async run(input, tools) {
     if (input.json && input.csv) {
-      tools.stderr("Say --json or --csv, not both.\n");
+      tools.stderr("Use --json or --csv, not both.\n");
       return EXIT.usage;
     }
     const { settings: { stateDirectory, jobs }, fault } = await glanceSettings(input.config, tools.cwd, tools.system);

@@ -32,16 +32,16 @@ export interface InitInput {
 /** Exit code 2 where the person asked breaks off: then nothing is written. */
 export const init = defineCommand({
   name: "init",
-  help: "Write a commented configuration to begin with (also --create-config)",
+  help: "Create a commented configuration (also --create-config)",
   parser: object({
     output: optional(option("-o", "--output", pathValue("FILE"), {
-      description: plain("Where to write it, instead of the user's own place"),
+      description: plain("File to write (default: the user's configuration)"),
     })),
-    config: optional(option("-c", "--config", pathValue("FILE"), { description: plain("The same as --output") })),
-    force: option("--force", { description: plain("Replace a file that is there") }),
-    yes: option("-y", "--yes", { description: plain("Ask nothing, write examples") }),
+    config: optional(option("-c", "--config", pathValue("FILE"), { description: plain("Same as --output") })),
+    force: option("--force", { description: plain("Overwrite an existing file") }),
+    yes: option("-y", "--yes", { description: plain("Do not ask; write examples") }),
     format: optional(
-      option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml; not given: by the file's name") }),
+      option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml (default: by the file name)") }),
     ),
   }),
   run: writeConfig,
@@ -56,10 +56,10 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   const there = await system.followedFacts(path).catch((cause) => {
     throw cannotWrite(path, reasonOf(cause), "Choose another place with --output FILE.", cause);
   });
-  if (there?.kind === "folder") throw cannotWrite(path, "it is a folder", "Name a file.");
-  if (there?.kind === "other") throw cannotWrite(path, "it is a device or a pipe", "config generate prints to standard output.");
+  if (there?.kind === "folder") throw cannotWrite(path, "it is a folder", "Specify a file.");
+  if (there?.kind === "other") throw cannotWrite(path, "it is a device or a pipe", "To print it, use config generate.");
   if (there !== null && !input.force) {
-    throw cannotWrite(path, "it is there already", "--force replaces it; --output FILE writes another.");
+    throw cannotWrite(path, "the file already exists", "--force overwrites it; --output FILE writes a different file.");
   }
   const prompt = tools.isTerminal && !input.yes ? tools.prompt : undefined;
   const answers = prompt === undefined ? null : await ask(questions(system.home, system), prompt, tools.stderr);
@@ -73,7 +73,7 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
     await system.writeText(path, sampleConfig(input.format ?? kindOf(path), answers), 0o600);
   } catch (cause) {
     const inTheWay = ["exists", "not_a_folder"].includes(faultOf(cause));
-    const reason = inTheWay ? `a file stands where "${folder}" needs a folder` : reasonOf(cause);
+    const reason = inTheWay ? `cannot create the folder "${folder}": a file has that name` : reasonOf(cause);
     throw cannotWrite(path, reason, "Choose another place with --output FILE.", cause);
   }
   tools.stderr(`Wrote ${path}\n${nextSteps(answers, path === userConfigFile(system) ? "" : ` -c ${commandWord(path, system)}`)}`);
@@ -91,9 +91,9 @@ function nextSteps(answers: Answers | null, named: string): string {
     `image-transfer -v${named}        runs it and shows what it does`,
   ];
   return `Next:\n${
-    [...(answers === null ? ["edit the file: what stands in it without a # are examples"] : []), ...steps].map((step) =>
-      `  ${step}\n`
-    ).join("")
+    [...(answers === null ? ["edit the file: lines without a # are examples"] : []), ...steps].map((step) => `  ${step}\n`).join(
+      "",
+    )
   }`;
 }
 
@@ -121,14 +121,14 @@ function questions(home: string, around: Tools["system"]): readonly Question[] {
     const facts = await around.followedFacts(folder).catch(() => null);
     if (facts?.kind === "folder") return null;
     return facts === null
-      ? `There is no folder "${printable(folder)}" yet: it is watched as soon as it appears.`
-      : `"${printable(folder)}" is no folder: name the one that the images lie in.`;
+      ? `The folder "${printable(folder)}" does not exist yet; it will be watched as soon as it appears.`
+      : `"${printable(folder)}" is not a folder: enter the folder that contains the images.`;
   };
   return [
     { key: "watch_path", text: "Which folder does the camera write to?", suggestion: "~/images", fault, remark },
-    { key: "transfer_method", text: "How shall images go (auto, rsync, scp, sftp, local)?", suggestion: "auto", fault },
-    { key: "remote_host", text: "To which computer (name, address or ssh alias)?", suggestion: null, when: remote, fault },
-    { key: "remote_user", text: "As which user there (empty: as ssh decides)?", suggestion: "", when: remote, fault },
-    { key: "remote_base_path", text: "Into which folder there?", suggestion: null, fault },
+    { key: "transfer_method", text: "Transfer method (auto, rsync, scp, sftp, local)?", suggestion: "auto", fault },
+    { key: "remote_host", text: "Remote computer (name, address or ssh alias)?", suggestion: null, when: remote, fault },
+    { key: "remote_user", text: "Remote user (empty: as in your ssh configuration)?", suggestion: "", when: remote, fault },
+    { key: "remote_base_path", text: "Destination folder?", suggestion: null, fault },
   ];
 }

@@ -40,20 +40,20 @@ interface InstallInput {
 export const installService = defineCommand({
   name: "install-service",
   help: "Install as a service: systemd, launchd, Task Scheduler",
-  description: "Makes the system start the daemon and restart it whenever it ends: with sudo for the computer, from " +
-    "boot on, else for the calling user. Looks first whether it can work; installing again takes over what has changed.",
+  description: "Makes the system start the daemon and restart it whenever it exits: with sudo for the whole computer, from " +
+    "boot; otherwise for the calling user. Checks first that the service can work. Install again to apply changes.",
   parser: object({
     name: nameOption,
     description: withDefault(
-      option("--description", string({ metavar: "TEXT" }), { description: plain("What lists of services show") }),
-      "Gets every finished image, whole and proven, to its destinations",
+      option("--description", string({ metavar: "TEXT" }), { description: plain("Description shown in lists of services") }),
+      "Delivers every finished image, complete and verified, to its destinations",
     ),
     config: configOption,
     scope: scopeOption,
     runAs: optional(option("--run-as", string({ metavar: "USER" }), {
-      description: plain("With --system: the account it runs as, instead of the user behind sudo"),
+      description: plain("With --system: account to run as (default: the user who called sudo)"),
     })),
-    dryRun: option("--dry-run", { description: plain("Print what would be written and run, do nothing") }),
+    dryRun: option("--dry-run", { description: plain("Show what would be written and run, without doing it") }),
   }),
   run: install,
 });
@@ -109,12 +109,12 @@ function about(settings: Settings, input: InstallInput) {
 
 function refuseWhatCannotBe(scope: Scope, input: InstallInput, { system }: Tools): void {
   if (!system.compiled) {
-    throw new Failure("configuration", "Cannot install the service: image-transfer runs from its source here", {
+    throw new Failure("configuration", "Cannot install the service: image-transfer is running from source", {
       hint: "Build the program first: deno task build; then: ./image-transfer install-service. --dry-run works from the source.",
     });
   }
   if (scope === "system" && system.uid !== 0 && system.platform !== "windows") {
-    throw new Failure("permission_denied", "Cannot install a service for the computer: that needs the rights of root", {
+    throw new Failure("permission_denied", "Cannot install a system service: this requires root", {
       hint: `Run: sudo ${again(input, system.executable)}`,
     });
   }
@@ -136,7 +136,7 @@ function mustBeFine(findings: readonly Fault[], { stderr }: Tools): void {
   if (fatal === 0) return;
   throw new Failure(
     "configuration",
-    `Cannot install the service: ${fatal === 1 ? "one thing" : `${fatal} things`} to put right first`,
+    `Cannot install the service: fix ${fatal === 1 ? "the error" : `the ${fatal} errors`} above first`,
   );
 }
 
@@ -176,11 +176,11 @@ async function showThatItRuns(request: Omit<ServiceRequest, "copied">, kind: Ser
   const report = await untilItRuns(request.stateDirectory, tools);
   const title = kind.title(request);
   if (report === null) {
-    throw new Failure("internal", `Installed ${title}, but the daemon does not answer`, {
-      hint: `See what it says: image-transfer service logs${request.name === kind.usualName ? "" : ` --name ${request.name}`}`,
+    throw new Failure("internal", `Installed ${title}, but the daemon is not responding`, {
+      hint: `See the log: image-transfer service logs${request.name === kind.usualName ? "" : ` --name ${request.name}`}`,
     });
   }
-  tools.stdout(`${title} runs as ${request.account.name}: ${reportLines(report).join("\n  ")}\n`);
+  tools.stdout(`${title} is running as ${request.account.name}: ${reportLines(report).join("\n  ")}\n`);
   return EXIT.done;
 }
 

@@ -14,7 +14,7 @@ import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 export const open = defineCommand({
   name: "open",
   help: "Open the live page in the browser",
-  description: "Prints the page's address with the token in it, and opens it where there is a desktop.",
+  description: "Prints the address of the page, including the access token, and opens it if there is a desktop.",
   parser: object({
     config: configOption,
     print: option("--print", { description: plain("Only print the address") }),
@@ -26,8 +26,8 @@ export const open = defineCommand({
     if (opening === null) {
       tools.stderr(
         settings.web === null
-          ? "The page is switched off. To have one, take web: false out of the configuration.\n"
-          : "The page is not there: its port is taken, or its certificate cannot be read. The log tells why.\n",
+          ? "The page is turned off. To turn it on, remove web: false from the configuration.\n"
+          : "The page is unavailable: its port is in use, or its certificate cannot be read. See the log for the reason.\n",
       );
       return EXIT.notDelivered;
     }
@@ -37,7 +37,7 @@ export const open = defineCommand({
     const { code } = await tools.system.run(browser, tools.signal);
     // The Explorer always says 1.
     if (code !== 0 && tools.system.platform !== "windows") {
-      tools.stderr("No browser could be started: open the address by hand.\n");
+      tools.stderr("Cannot start a browser: open the address yourself.\n");
     }
     return EXIT.done;
   },

@@ -27,12 +27,12 @@ export function pathValue(metavar: "FILE" | "DIR"): ValueParser<"sync", string> 
 /** `-c FILE`, `--config FILE`; undefined when not given: the usual places are searched then. */
 export const configOption = optional(
   option("-c", "--config", pathValue("FILE"), {
-    description: plain("The configuration to use, instead of the first found in the usual places"),
+    description: plain("Configuration file (default: the first one found in the usual places)"),
   }),
 );
 
 /** `--json`: data for programs on standard output. */
-export const jsonOption = option("--json", { description: plain("Print JSON for programs") });
+export const jsonOption = option("--json", { description: plain("Print JSON") });
 
 /** The levels of `--log-level`. */
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
@@ -40,7 +40,7 @@ const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
 /** `--log-level L`; undefined leaves the configured one. */
 const logLevelOption = optional(
   option("--log-level", choice([...LOG_LEVELS, "warn"], { caseInsensitive: true, metavar: "LEVEL" }), {
-    description: plain("How much to log: trace, debug, info, warning or error"),
+    description: plain("Log level: trace, debug, info, warning or error"),
   }),
 );
 
@@ -56,8 +56,10 @@ export interface RunInput {
 /** The options of `run`, which also work without `run`: `image-transfer -c FILE -v`. */
 export const runOptions = object({
   config: configOption,
-  verbose: option("-v", "--verbose", { description: plain("Log in detail (the level debug)") }),
-  dryRun: option("--dry-run", { description: plain("Say what would be sent, touch nothing") }),
-  once: option("--once", { description: plain("Deliver what is there, then end: 0 when all is delivered, 1 when not") }),
+  verbose: option("-v", "--verbose", { description: plain("Log in detail (level debug)") }),
+  dryRun: option("--dry-run", { description: plain("Show what would be sent, without changing anything") }),
+  once: option("--once", {
+    description: plain("Deliver the files that are there, then exit: 0 if all were delivered, 1 if not"),
+  }),
   logLevel: logLevelOption,
 });

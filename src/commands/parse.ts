@@ -48,10 +48,10 @@ export function parse(argv: readonly string[], commands: readonly Command[], opt
   const onShow = (code: number): Parsed => ({ kind: "done", code });
   const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
   const parsed = runParserSync<typeof all, Parsed, Parsed>(all, PROGRAM, words, {
-    brief: plain("Gets every finished image, whole and proven, to its destinations"),
+    brief: plain("Delivers every finished image, complete and verified, to its destinations"),
     ...(named !== undefined
       ? {}
-      : { footer: plain("Without a command it runs in the foreground, as `run` does. `--create-config` is `init`.") }),
+      : { footer: plain("Without a command, it runs in the foreground, like `run`. `--create-config` is the same as `init`.") }),
     help: { command: { names: ["help"] }, option: { names: ["-h", "--help"] }, onShow },
     version: { value: `${PROGRAM} ${options.version}`, option: { names: ["-V", "--version"] }, onShow },
     completion: { command: { names: ["completions"] }, shells: SHELLS, onShow },

@@ -19,19 +19,19 @@ import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 
 const destinationArgument = optional(
-  argument(string({ metavar: "DEST" }), { description: plain("The destination by its name; all when not given") }),
+  argument(string({ metavar: "DEST" }), { description: plain("Name of the destination (default: all)") }),
 );
 
 /** By the daemon, else in the ledger. Exit code 0 also where it was paused already. */
 export const pause = defineCommand({
   name: "pause",
-  help: "Send nothing to a destination, or to all, until it is resumed",
+  help: "Pause delivery to a destination, or to all",
   parser: object({ config: configOption, destination: destinationArgument }),
   async run({ config, destination = null }, tools) {
     const sought = await seekDaemon(config, tools);
     const by = whoAsks(tools);
     const names = await sought.daemon?.pause(destination, by) ?? setPaused(sought, destination, by, tools);
-    tools.stderr(`Paused: ${names.map(printable).join(", ")}. Files are still collected; resume sends them.\n`);
+    tools.stderr(`Paused: ${names.map(printable).join(", ")}. New files are still queued; resume sends them.\n`);
     return EXIT.done;
   },
 });
@@ -42,21 +42,21 @@ export const pause = defineCommand({
  */
 export const resume = defineCommand({
   name: "resume",
-  help: "Send to a paused destination again, or to all",
+  help: "Resume delivery to a destination, or to all",
   description:
-    "A destination that is named here while it holds because its disk is missing or another one takes the folder that is there now " +
-    "for the right one. What was delivered to the former disk is then sent again (--send-again), or stays on that disk only (--keep).",
+    "If the destination is on hold because its disk is missing or was replaced, naming it here accepts the folder that is there now. " +
+    "Files delivered to the former disk are then sent again (--send-again) or stay on that disk only (--keep).",
   parser: object({
     config: configOption,
     destination: destinationArgument,
     sendAgain: option("--send-again", {
-      description: plain("Send again what was delivered to the former disk, or is known to be gone from the destination"),
+      description: plain("Send again the files that were delivered to the former disk or are missing at the destination"),
     }),
-    keep: option("--keep", { description: plain("Leave what was delivered to the former disk on that disk only") }),
+    keep: option("--keep", { description: plain("Leave files delivered to the former disk on that disk only") }),
   }),
   async run({ config, destination = null, sendAgain, keep }, tools) {
     if ((sendAgain || keep) && (destination === null || (sendAgain && keep))) {
-      tools.stderr("Name one destination, and either --send-again or --keep: image-transfer resume DEST --send-again\n");
+      tools.stderr("Give one destination and either --send-again or --keep: image-transfer resume DEST --send-again\n");
       return EXIT.usage;
     }
     const sought = await seekDaemon(config, tools);
@@ -65,7 +65,7 @@ export const resume = defineCommand({
     if (daemon === null) {
       if (former !== "ask") return sayNoDaemon(tools, settings);
       const names = setPaused(sought, destination, null, tools);
-      tools.stderr(`Resumed: ${names.map(printable).join(", ")}. No daemon runs: files are sent when one does.\n`);
+      tools.stderr(`Resumed: ${names.map(printable).join(", ")}. No daemon is running; files are sent when one starts.\n`);
       return EXIT.done;
     }
     const { names, undecided } = await daemon.resume(destination, former);
@@ -85,16 +85,16 @@ async function askFormer(destination: string, images: number, tools: Tools): Pro
   const which = `${images === 1 ? "1 image was" : `${images} images were`} delivered to the former disk of ${
     printable(destination)
   }`;
-  const answer = await tools.prompt?.(`${which}. Send again what is not on this one? (yes or no)`);
+  const answer = await tools.prompt?.(`${which}. Send again those that are missing on the new disk? (yes or no)`);
   tools.signal.throwIfAborted();
   const word = answer?.trim().toLowerCase() ?? "";
   if (word === "yes" || word === "y") return "send_again";
   if (word === "no" || word === "n") return "keep";
   const command = `image-transfer resume ${shellQuote(destination)}`;
   tools.stderr(
-    `${which}. The disk that is there now is not accepted before you say what becomes of those that are not on it:\n` +
-      `  ${command} --send-again   sends them again, where their sources are still here\n` +
-      `  ${command} --keep         leaves them on the former disk only, and lists them as gone\n`,
+    `${which}. The new disk is not accepted until you choose what to do with those that are missing on it:\n` +
+      `  ${command} --send-again   sends them again if their source files still exist\n` +
+      `  ${command} --keep         leaves them on the former disk only and lists them as gone\n`,
   );
   return null;
 }
@@ -116,5 +116,5 @@ function destinationsOf({ settings: { jobs, stateDirectory }, fault }: Sought): 
   using ledger = openLedger(stateDirectory, { readOnly: true });
   const known = [...new Set([...configured, ...ledger.places().map((place) => place.destination)])];
   if (known.length > 0) return known;
-  throw new Failure("configuration", "No destination is known", { hint: "Mend the configuration first." });
+  throw new Failure("configuration", "No destinations are known", { hint: "Correct the configuration first." });
 }

@@ -16,7 +16,7 @@ import { sayNoDaemon, seekQuietly } from "./seek_daemon.ts";
 /** Exit code 2 where the configuration has a fault, 4 without a daemon. */
 export const reload = defineCommand({
   name: "reload",
-  help: "Let the running daemon read its configuration again",
+  help: "Make the running daemon reload its configuration",
   parser: object({ config: configOption }),
   async run({ config }, tools) {
     // What is wrong with the configuration is told once, by the daemon that cannot use it.
@@ -47,7 +47,7 @@ async function whileSaying<T>(daemon: Pick<DaemonClient, "live">, tools: Tools, 
 
 async function sayWaiting(daemon: Pick<DaemonClient, "live">, tools: Tools, over: AbortSignal): Promise<void> {
   await using line = askingLine("Reloading", tools);
-  line.heard("the daemon reads the configuration");
+  line.heard("the daemon is reading the configuration");
   for (let told = false;;) {
     await tools.system.sleep(LOOK_MS, over);
     if (over.aborted) return;
@@ -67,7 +67,7 @@ function waitingText(ending: readonly Running[]): string | null {
     [0, 0, 0],
   );
   if (files === 0) return null;
-  return `waiting for ${files === 1 ? "1 file" : `${files} files`} being sent, ${formatBytes(bytes)} of ${formatBytes(total)}`;
+  return `waiting for ${files === 1 ? "1 file" : `${files} files`} to finish, ${formatBytes(bytes)} of ${formatBytes(total)}`;
 }
 
 const LOOK_MS = 500;

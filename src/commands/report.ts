@@ -29,14 +29,15 @@ import { seekDaemon } from "./seek_daemon.ts";
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
 export const report = defineCommand({
   name: "report",
-  help: "Tell how a night came out: seen, delivered, proven, still there",
-  description: "Looks at the destinations, whether every delivered file is there with its size, or with --deep the same bytes. " +
-    "Exit 1 if anything is missing, not delivered or not proven, a destination cannot be asked, or frame numbers have gaps.",
+  help: "Report on a night: files seen, delivered, verified, still there",
+  description:
+    "Checks that every delivered file is at its destination with the right size or, with --deep, the same content. Exit code 1 " +
+    "if anything is missing, undelivered or unverified, a destination is unavailable, or frame numbers have gaps.",
   parser: object({
     config: configOption,
     night: optional(
       option("--night", string({ metavar: "NIGHT" }), {
-        description: plain("This observing night: YYYYMMDD, or last; without, the one that ended last"),
+        description: plain("Observing night: YYYYMMDD, or last (default: the night that ended most recently)"),
       }),
     ),
     deep: option("--deep", { description: plain("Hash every file at its destinations again") }),
@@ -45,7 +46,7 @@ export const report = defineCommand({
   }),
   async run({ config, night, deep, json, html }, tools) {
     if (json && html) {
-      tools.stderr("Say --json or --html, not both.\n");
+      tools.stderr("Use --json or --html, not both.\n");
       return EXIT.usage;
     }
     const { settings, daemon, fault } = await seekDaemon(config, tools);
@@ -65,7 +66,7 @@ export const report = defineCommand({
       ...(isWhole ? {} : { notAmongJobs: UNUSABLE }),
       now,
       notTaken: async (night, saw) => {
-        if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot look into the watched folders: ${UNUSABLE}`] };
+        if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot list the watched folders: ${UNUSABLE}`] };
         return await notTaken(night, { ledger, system: tools.system, jobs, why, saw }, tools.signal);
       },
       whyWaiting: destinations === undefined ? () => NOBODY_SENDS : whyNothingGoes(destinations),
@@ -82,7 +83,7 @@ export const report = defineCommand({
 const UNUSABLE = "the configuration cannot be used";
 
 /** Why a delivery waits where no daemon runs. */
-const NOBODY_SENDS = { ...NOBODY, message: "no daemon runs that could send it" };
+const NOBODY_SENDS = { ...NOBODY, message: "no daemon is running to send it" };
 
 /** Files asked for in one question to a destination. */
 const AT_ONCE = 200;
@@ -124,6 +125,6 @@ async function hashed(session: Session, rows: readonly DeliveryRow[], signal: Ab
     const there = found[index] ?? null;
     const gone = absence(source.size, there && { ...there, kind: "file" });
     if (gone !== null || there === null) return gone;
-    return sha256 === null || there.sha256 === sha256 ? null : `SHA-256 ${sha256} was delivered, ${there.sha256} is there`;
+    return sha256 === null || there.sha256 === sha256 ? null : `its SHA-256 is ${there.sha256}, but ${sha256} was delivered`;
   });
 }

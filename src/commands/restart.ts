@@ -19,22 +19,25 @@ const TAKE_OVER_MS = 20_000;
  * it could not start again: then it is left running. */
 export const restart = defineCommand({
   name: "restart",
-  help: "End the running daemon and start it again",
-  description:
-    "Where a service manager looks after the daemon, it starts it again; otherwise the daemon runs here, in the foreground.",
+  help: "Stop the running daemon and start it again",
+  description: "If the daemon runs as a service, the service manager starts it again; otherwise it runs here, in the foreground.",
   parser: object({ config: configOption }),
   async run({ config }, tools) {
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     if (fault !== null) {
-      tools.stderr("Not restarted: with this configuration it could not start again. Correct it first.\n");
+      tools.stderr("Not restarted: the daemon cannot start with this configuration. Correct it first.\n");
       return EXIT.usage;
     }
     if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
     const service = daemon === null ? null : await whoStartsIt(settings, tools);
     if (service !== null && await startedAgain(service, settings, tools)) return EXIT.done;
     if (tools.signal.aborted) return EXIT.noDaemon;
-    const why = daemon === null ? "No daemon ran" : service === null ? "No installed service starts it again" : "Nothing came";
-    tools.stderr(`${why}: it runs here now.\n`);
+    const why = daemon === null
+      ? "No daemon was running"
+      : service === null
+      ? "Not installed as a service"
+      : "The service did not start it";
+    tools.stderr(`${why}: running here now.\n`);
     return await runDaemon({ config, verbose: false, dryRun: false, once: false, logLevel: undefined }, tools);
   },
 });
@@ -42,12 +45,12 @@ export const restart = defineCommand({
 /** Waits until the service has started it, and says so; false where it does not, or a person gave up. */
 async function startedAgain(service: string, { stateDirectory }: Settings, tools: Tools): Promise<boolean> {
   const { system, signal } = tools;
-  tools.stderr(`Waiting for ${service} to start it again, ${TAKE_OVER_MS / 1000} s at most …\n`);
+  tools.stderr(`Waiting for ${service} to start it again (at most ${TAKE_OVER_MS / 1000} s) …\n`);
   const start = system.monotonic();
   while (!signal.aborted && system.monotonic() - start < TAKE_OVER_MS) {
     const again = await findDaemon({ stateDirectory, system }, signal);
     if (again !== null) {
-      tools.stderr(`Started again (process ${again.pid}).\n`);
+      tools.stderr(`Restarted (process ${again.pid}).\n`);
       return true;
     }
     await system.sleep(500, signal);

@@ -19,16 +19,19 @@ import { seekDaemon } from "./seek_daemon.ts";
 /** By the daemon, else in the ledger. Exit code 1 where not all of the named ones can be retried, 2 where one does not exist. */
 export const retry = defineCommand({
   name: "retry",
-  help: "Try failed deliveries again: by their ids, or all",
-  description: "The ids are those of history --failed. Files that wait for their next try are tried at once when named.",
+  help: "Retry failed deliveries, by ID or all",
+  description:
+    "history --failed lists the IDs. A delivery that is waiting for its next attempt is retried at once if its ID is given.",
   parser: object({
     config: configOption,
-    ids: multiple(argument(integer({ metavar: "ID", min: 1 }), { description: plain("A delivery, see history --failed") })),
-    all: option("--all", { description: plain("Everything that failed") }),
+    ids: multiple(
+      argument(integer({ metavar: "ID", min: 1 }), { description: plain("ID of a delivery, from history --failed") }),
+    ),
+    all: option("--all", { description: plain("All failed deliveries") }),
   }),
   async run({ config, ids, all }, tools) {
     if (all === (ids.length > 0)) {
-      tools.stderr("Name deliveries by their ids (image-transfer history --failed shows them), or say --all.\n");
+      tools.stderr("Give the IDs of deliveries (image-transfer history --failed lists them), or use --all.\n");
       return EXIT.usage;
     }
     const { settings, daemon } = await seekDaemon(config, tools);
@@ -43,11 +46,11 @@ export const retry = defineCommand({
       using ledger = openLedger(settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
       count = ledger.requeue(chosen, tools.system.now());
     }
-    const when = daemon === null ? "; no daemon runs, they are tried when one does" : "";
-    tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} tried again${count > 0 ? when : ""}.\n`);
-    if (away.length > 0) tools.stderr(`Tried again at once, as nothing goes there just now: ${away.join(", ")}.\n`);
+    const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
+    tools.stderr(`${count === 1 ? "1 delivery" : `${count} deliveries`} queued for retry${count > 0 ? when : ""}.\n`);
+    if (away.length > 0) tools.stderr(`Currently unavailable, so checking again now: ${away.join(", ")}.\n`);
     if (chosen === null || count === chosen.length) return EXIT.done;
-    tools.stderr("The others are delivered already, are being sent, or have been replaced by a newer version of their file.\n");
+    tools.stderr("The others are already delivered, are being sent, or were replaced by a newer version of the file.\n");
     return EXIT.notDelivered;
   },
 });
@@ -65,7 +68,7 @@ function checkIds(ids: readonly number[], { stateDirectory }: Settings, tools: T
   const there = new Set(ledger.query({ ids }).map(({ delivery }) => delivery.id));
   const unknown = ids.filter((id) => !there.has(id));
   if (unknown.length === 0) return;
-  throw new Failure("configuration", `There is no delivery ${unknown.join(", ")}: nothing is tried again`, {
-    hint: "The ids of what failed: image-transfer history --failed",
+  throw new Failure("configuration", `There is no delivery ${unknown.join(", ")}; nothing was retried`, {
+    hint: "To list the IDs of failed deliveries: image-transfer history --failed",
   });
 }

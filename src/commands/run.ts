@@ -25,10 +25,9 @@ import { keepServiceManager } from "./run/service_manager.ts";
  */
 export const run = defineCommand({
   name: "run",
-  help: "Watch and deliver, in the foreground",
-  description:
-    "Watches the folders of the configuration and delivers every finished file, until it is asked to end (Ctrl+C, SIGTERM). " +
-    "SIGHUP reads the configuration again.",
+  help: "Watch and deliver in the foreground",
+  description: "Watches the configured folders and delivers every finished file until it is stopped (Ctrl+C, SIGTERM). " +
+    "SIGHUP reloads the configuration.",
   parser: runOptions,
   run: runDaemon,
 });
@@ -52,7 +51,7 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
     );
     if (daemon === null) {
       tools.stderr(
-        `Another image-transfer runs with the state directory "${first.stateDirectory}". Ask it: image-transfer status\n`,
+        `Another image-transfer is already running with the state directory "${first.stateDirectory}". See: image-transfer status\n`,
       );
       return EXIT.otherInstance;
     }
@@ -70,7 +69,7 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
   try {
     await rememberPlace(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
   } catch (error) {
-    const message = `Cannot note where the state directory of this configuration is: ${reasonOf(error)}`;
+    const message = `Cannot record the state directory of this configuration: ${reasonOf(error)}`;
     daemon.events.tell({ type: "notice", level: "debug", message });
   }
 }

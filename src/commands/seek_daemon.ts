@@ -45,8 +45,8 @@ export async function seekQuietly(config: string | undefined, tools: Tools): Pro
   const { hasPage, ...inForce } = await daemon.settings();
   if (guessed && settings.file !== null && inForce.file !== settings.file) {
     tools.stderr(failureText(fault).text);
-    throw new Failure("configuration", `Cannot tell the state directory of "${settings.file}"`, {
-      hint: `The daemon of "${stateDirectory}" runs with another configuration: -c ${inForce.file}`,
+    throw new Failure("configuration", `Cannot determine the state directory of "${settings.file}"`, {
+      hint: `The daemon of "${stateDirectory}" uses another configuration: -c ${inForce.file}`,
     });
   }
   return { settings: { ...settings, ...inForce, web: hasPage ? settings.web : null }, daemon, fault };
@@ -78,7 +78,7 @@ async function seekFormer(settings: Settings, former: string, tools: Tools): Pro
 
 function warning({ daemon, settings }: Sought, fault: Failure): string {
   const consequence = daemon === null
-    ? `No daemon can start with this configuration. What follows is from the state directory "${settings.stateDirectory}".`
+    ? `No daemon can start with this configuration. The following is from the state directory "${settings.stateDirectory}".`
     : `The running daemon is keeping its current configuration${settings.file === null ? "" : ` ("${settings.file}")`}.`;
   return `Warning: ${failureText(fault).text}${consequence}\n\n`;
 }
@@ -86,8 +86,8 @@ function warning({ daemon, settings }: Sought, fault: Failure): string {
 /** Says that none runs, and what would help; returns the exit code for it. */
 export function sayNoDaemon(tools: Tools, { stateDirectory }: Settings): number {
   tools.stderr(
-    `No daemon runs with the state directory "${stateDirectory}".\n` +
-      "Start it: image-transfer run (here), or image-transfer install-service (for good).\n",
+    `No daemon is running with the state directory "${stateDirectory}".\n` +
+      "Start it: image-transfer run (in this terminal) or image-transfer install-service (permanently).\n",
   );
   return EXIT.noDaemon;
 }

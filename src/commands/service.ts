@@ -29,18 +29,18 @@ export const service = defineCommand({
   parser: object({
     what: argument(choice(["start", "stop", "restart", "status", "logs"], { metavar: "ACTION" }), {
       description: plain(
-        "start, stop, restart: as the system's service manager does; status: what it and the daemon say; logs: the last lines",
+        "start, stop, restart: through the system's service manager; status: of the service and the daemon; logs: the last lines",
       ),
     }),
     name: nameOption,
     scope: scopeOption,
     lines: withDefault(
       option("-n", "--lines", integer({ min: 1, max: 100_000, metavar: "N" }), {
-        description: plain("logs: how many lines (50)"),
+        description: plain("logs: number of lines (default: 50)"),
       }),
       50,
     ),
-    follow: option("-f", "--follow", { description: plain("logs: go on showing what comes") }),
+    follow: option("-f", "--follow", { description: plain("logs: follow new lines") }),
   }),
   async run(input, tools) {
     const kind = SERVICES[tools.system.platform];
@@ -76,8 +76,8 @@ async function startOrRestart(
   await runSteps(kind.controls(found.place)[how], kind, tools);
   const report = await untilItRuns(mark.state, tools).catch(notAllowed);
   if (report === null) {
-    throw new Failure("internal", `Started ${kind.title(found.place)}, but the daemon does not answer`, {
-      hint: "See what it says: image-transfer service logs",
+    throw new Failure("internal", `Started ${kind.title(found.place)}, but the daemon is not responding`, {
+      hint: "See the log: image-transfer service logs",
     });
   }
   tools.stdout(
@@ -100,8 +100,10 @@ async function status(found: Installed, mark: Mark, kind: ServiceKind, tools: To
   tools.stdout(stdout);
   tools.stderr(stderr);
   const report = await reportOf(mark.state, tools).catch(notAllowed);
-  if (report === undefined) tools.stderr("The daemon answers only to its own account: sudo image-transfer service status\n");
-  else tools.stdout(report === null ? "The daemon does not run.\n" : `The daemon runs: ${reportLines(report).join("\n  ")}\n`);
+  if (report === undefined) tools.stderr("The daemon responds only to its own account: sudo image-transfer service status\n");
+  else {tools.stdout(
+      report === null ? "The daemon is not running.\n" : `The daemon is running: ${reportLines(report).join("\n  ")}\n`,
+    );}
   return report === null ? EXIT.noDaemon : EXIT.done;
 }
 

@@ -12,10 +12,10 @@ import { runDaemon } from "./run.ts";
 /** As {@linkcode runDaemon}; `--foreground` changes nothing. */
 export const start = defineCommand({
   name: "start",
-  help: "The same as run; install-service starts it in the background",
+  help: "Same as run; to run in the background, use install-service",
   parser: merge(
     runOptions,
-    object({ foreground: option("--foreground", { description: plain("In the foreground, as it always is") }) }),
+    object({ foreground: option("--foreground", { description: plain("Run in the foreground (always the case)") }) }),
   ),
   run: runDaemon,
 });

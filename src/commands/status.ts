@@ -17,11 +17,13 @@ import { statusText } from "./text/status_text.ts";
 /** Exit code 4 without a daemon, also where the ledger could be read; with `--check` 1 where one runs and not all is well, its configuration included. */
 export const status = defineCommand({
   name: "status",
-  help: "Show how the daemon and its destinations are",
+  help: "Show the state of the daemon and its destinations",
   parser: object({
     config: configOption,
     json: jsonOption,
-    check: option("--check", { description: plain("For monitoring: exit with 1 unless all is well, with 4 if no daemon runs") }),
+    check: option("--check", {
+      description: plain("For monitoring: exit code 0 if all is well, 1 if not, 4 if no daemon is running"),
+    }),
   }),
   async run({ config, json, check }, tools) {
     const { settings, daemon, fault } = await seekDaemon(config, tools);

@@ -15,7 +15,7 @@ import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 /** Exit code 1 where it has not ended 15 s after the shutdown time-out, 4 without a daemon. */
 export const stop = defineCommand({
   name: "stop",
-  help: "End the running daemon; what is in flight is finished or parked",
+  help: "Stop the running daemon; transfers finish, or resume at the next start",
   parser: object({ config: configOption }),
   async run({ config }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
@@ -29,7 +29,7 @@ export const stop = defineCommand({
 async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> {
   const service = await whoStartsIt(settings, tools);
   if (service === null) return;
-  tools.stderr(`${service} may start it again in a few seconds. To keep it down: image-transfer service stop\n`);
+  tools.stderr(`${service} may start it again in a few seconds. To keep it stopped: image-transfer service stop\n`);
 }
 
 /**
@@ -55,8 +55,8 @@ export async function stopDaemon(daemon: DaemonClient, { shutdownTimeoutMs }: Se
     return true;
   }
   tools.stderr(
-    `The daemon (process ${daemon.pid}) was asked to stop but has not ended after ${Math.round(patience / 1000)} s.\n` +
-      "It may be waiting for a disk that hangs. Ending that process by force loses nothing: what was in flight is checked at the next start.\n",
+    `The daemon (process ${daemon.pid}) was asked to stop but has not exited after ${Math.round(patience / 1000)} s.\n` +
+      "It may be waiting for a disk that is not responding. It is safe to kill the process: unfinished transfers are checked at the next start.\n",
   );
   return false;
 }

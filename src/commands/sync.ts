@@ -15,7 +15,7 @@ import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 /** Asks, and does not wait for the listing. Exit code 4 without a daemon. */
 export const sync = defineCommand({
   name: "sync",
-  help: "Look for new files and deliver them now",
+  help: "Scan for new files and deliver them now",
   parser: object({
     config: configOption,
     job: optional(argument(string({ metavar: "JOB" }), { description: plain("Only this job") })),
@@ -24,11 +24,11 @@ export const sync = defineCommand({
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) {
       const code = sayNoDaemon(tools, settings);
-      tools.stderr("Without a daemon: image-transfer run --once delivers what is there and ends.\n");
+      tools.stderr("Without a daemon, image-transfer run --once delivers the files that are there and exits.\n");
       return code;
     }
     const jobs = await daemon.sync(job);
-    tools.stderr(`Looking for new files: ${jobs.map(printable).join(", ")}\n`);
+    tools.stderr(`Scanning for new files: ${jobs.map(printable).join(", ")}\n`);
     return EXIT.done;
   },
 });

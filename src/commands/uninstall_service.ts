@@ -33,8 +33,8 @@ export const uninstallService = defineCommand({
   parser: object({
     name: nameOption,
     scope: scopeOption,
-    purge: option("--purge", { description: plain("Remove the state (what was delivered, what waits) and the log too") }),
-    dryRun: option("--dry-run", { description: plain("Print what would be removed and run, do nothing") }),
+    purge: option("--purge", { description: plain("Also remove the state (delivery history and queue) and the log") }),
+    dryRun: option("--dry-run", { description: plain("Show what would be removed and run, without doing it") }),
   }),
   run: uninstall,
 });
@@ -50,8 +50,8 @@ async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
   const { place, mark } = found;
   const title = kind.title(place);
   if (mark === null) {
-    throw new Failure("configuration", `Cannot uninstall ${title}: it was not made by install-service`, {
-      hint: "Remove it in the way it was made.",
+    throw new Failure("configuration", `Cannot uninstall ${title}: it was not created by install-service`, {
+      hint: "Remove it with the tool that created it.",
     });
   }
   if (input.dryRun) {
@@ -59,7 +59,7 @@ async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
     return EXIT.done;
   }
   if (place.scope === "system" && tools.system.uid !== 0 && tools.system.platform !== "windows") {
-    throw new Failure("permission_denied", `Cannot uninstall ${title}: that needs the rights of root`, {
+    throw new Failure("permission_denied", `Cannot uninstall ${title}: this requires root`, {
       hint: `Run: sudo ${commandLine({ program: tools.system.executable, args: sudoWords(input) })}`,
     });
   }
@@ -82,7 +82,7 @@ async function stopAndForget({ place }: Installed, mark: Mark, kind: ServiceKind
 async function removeCopy(mark: Mark, tools: Tools): Promise<void> {
   if (!mark.copied) return;
   if (await removeProgram(mark.program, tools.system)) tools.stderr(`Removed ${mark.program}\n`);
-  else tools.stderr(`Remove the program yourself, it runs just now: ${mark.program}\n`);
+  else tools.stderr(`Remove the program yourself, as it is still running: ${mark.program}\n`);
 }
 
 async function purge(mark: Mark, tools: Tools): Promise<void> {
@@ -100,7 +100,7 @@ async function purge(mark: Mark, tools: Tools): Promise<void> {
     stderr(`Removed ${folder}/${name}\n`);
   }
   if (logs.length > 0 && (await namesIn(folder, tools)).length === 0) await system.remove(folder);
-  stderr(`Your configuration stays: ${mark.config}\n`);
+  stderr(`Your configuration is kept: ${mark.config}\n`);
 }
 
 async function namesIn(folder: string, { system }: Tools): Promise<string[]> {
@@ -113,7 +113,7 @@ async function namesIn(folder: string, { system }: Tools): Promise<string[]> {
 }
 
 function tellWhatStays(mark: Mark, { stderr }: Tools): void {
-  stderr(`What was delivered and what waits is kept in ${mark.state}; --purge would remove it.\n`);
+  stderr(`The delivery history and the queue are kept in ${mark.state}; --purge removes them.\n`);
 }
 
 function show({ place }: Installed, mark: Mark, kind: ServiceKind, input: UninstallInput, { stdout }: Tools): void {

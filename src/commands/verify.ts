@@ -29,16 +29,16 @@ import { type Verified, verifyDestination } from "./verify/verify_destination.ts
  */
 export const verify = defineCommand({
   name: "verify",
-  help: "Hash the delivered files at their destinations again",
+  help: "Hash delivered files at their destinations again",
   description:
-    "Every file that the ledger calls delivered is read and hashed where it stands. Lists what is missing or differs; exit 1 if any. " +
-    "What is missing is listed as gone from then on. " +
-    "With --retry that is sent again; on_conflict decides about a file that differs.",
+    "Reads and hashes every delivered file at its destination and lists those that are missing or differ; exit code 1 if any. " +
+    "Missing files are then listed as gone. " +
+    "With --retry, these files are sent again; on_conflict decides about files that differ.",
   parser: object({
     config: configOption,
     night: nightOption,
     destination: optional(option("--destination", string({ metavar: "DEST" }), { description: plain("Only this destination") })),
-    retry: option("--retry", { description: plain("Send again what is missing or differs, where its source is still here") }),
+    retry: option("--retry", { description: plain("Send missing or different files again if their source still exists") }),
     json: jsonOption,
   }),
   async run({ config, night: given, destination: name, json, retry }, tools) {
@@ -81,7 +81,7 @@ export const verify = defineCommand({
     await markGone(missing, settings, tools);
     if (retry && !stopped && total > 0) await sendAgain(lost, ledger, settings, tools);
     else if (lost.length > 0 && !json) {
-      tools.stderr(`${again(night, name)} sends them again, where their source is still here.\n`);
+      tools.stderr(`${again(night, name)} sends them again if their source still exists.\n`);
     }
     return wrong === 0 && !stopped ? EXIT.done : EXIT.notDelivered;
   },
@@ -99,7 +99,7 @@ function again(night: string | undefined, destination: string | undefined): stri
 function checkDestination(name: string, all: readonly Destination[], ledger: Pick<Ledger, "places">): void {
   const known = all.map((destination) => destination.name);
   if (!known.includes(name) && ledger.places().some(({ destination }) => destination === name)) {
-    throw new Failure("configuration", `Cannot check "${name}": it is not configured any more`, {
+    throw new Failure("configuration", `Cannot check "${name}": it is no longer configured`, {
       hint: `There are: ${[...new Set(known)].join(", ")}.`,
     });
   }
@@ -109,9 +109,9 @@ function checkDestination(name: string, all: readonly Destination[], ledger: Pic
 /** Why there was nothing to check, for people. */
 function nothing(night: string | undefined, destination: string | undefined, ledger: Pick<Ledger, "nights">): string {
   const to = destination === undefined ? "" : ` to ${printable(destination)}`;
-  if (night === undefined) return `Nothing is delivered${to} yet.\n`;
+  if (night === undefined) return `Nothing has been delivered${to} yet.\n`;
   const empty = emptyNight(night, "verify", ledger);
-  return empty ?? `Night ${nightText(night)}: nothing is delivered${to}. What was seen of it: history --night ${night}\n`;
+  return empty ?? `Night ${nightText(night)}: nothing was delivered${to}. To list its files: history --night ${night}\n`;
 }
 
 /** A job or destination that was renamed or taken away cannot be asked: that must not look as if all were checked. */
@@ -123,7 +123,7 @@ function sayUnchecked(night: string | undefined, all: readonly Destination[], le
     stderr(
       `Not checked: ${count === 1 ? "1 delivery" : `${count} deliveries`} of the job ${printable(job)} to ${
         printable(destination)
-      }, which is not configured any more.\n`,
+      }, which is no longer configured.\n`,
     );
   }
 }

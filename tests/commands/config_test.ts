@@ -62,7 +62,7 @@ Deno.test("config generate prints the sample, or writes it to --output in the fo
   assertEquals((await image_transfer(dir.path, "config", "generate", "--format", "toml")).stdout, sampleConfig("toml"));
   assertEquals((await image_transfer(dir.path, "config", "generate", "--output", "config.toml")).code, 0);
   assertEquals(await dir.read("config.toml"), sampleConfig("toml"));
-  await assertRejects(() => image_transfer(dir.path, "config", "generate", "--output", "config.toml"), Failure, "there already");
+  await assertRejects(() => image_transfer(dir.path, "config", "generate", "--output", "config.toml"), Failure, "already exists");
 });
 
 Deno.test("config schema prints the JSON Schema", async () => {

@@ -137,7 +137,7 @@ Deno.test("status without a daemon is honest: exit 4, what the ledger knows, and
   }
   const { code, stdout, stderr } = await image_transfer(dir, "status", "--json");
   assertEquals(code, 4);
-  assertStringIncludes(stderr, "No daemon runs");
+  assertStringIncludes(stderr, "No daemon is running");
   const report = JSON.parse(stdout);
   assertEquals([report.running, report.pid, report.started_at, report.url], [false, null, null, null]);
   assertEquals(report.deliveries, { queued: 1, sending: 0, deferred: 0, delivered: 1, failed: 0 });
@@ -197,7 +197,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   const [first] = stdout.split("\n");
   assertEquals(
     first,
-    "TROUBLE: 3 files failed; n\\nas takes nothing; spring is not watched; 5 files on the way, the oldest for 2 min.",
+    "TROUBLE: 3 files failed; n\\nas is unavailable; spring is not watched; 5 files on the way, the oldest for 2 min.",
   );
   assertStringIncludes(stdout, "ON HOLD");
   assertStringIncludes(stdout, `Cannot send "a.fits" to freya: disk_full. Do something.`);
@@ -290,8 +290,8 @@ Deno.test("status counts what waits for removed destinations apart, with the two
   assertStringIncludes(stdout, "  12 delivered, 0 being sent, 0 queued, 0 failed\n");
   assertStringIncludes(
     stdout,
-    `  10 wait for destinations that are not configured any more: tiny (6, 2 of them failed), freya of
-      job old (4). Put the destination back into the configuration and they go on, or give them up:
+    `  10 waiting for destinations that are no longer configured: tiny (6, 2 of them failed), freya of
+      job old (4). Put the destination back into the configuration to resume, or give them up:
       image-transfer forget tiny
 `,
   );
@@ -303,15 +303,15 @@ Deno.test("forget gives up what waits for a removed destination: in the ledger, 
     using ledger = openLedger(dir.at("state"));
     ledger.admit([anAdmission("a", {}, ["tiny"]), anAdmission("b", {}, ["tiny", "nas"])], NOW);
   }
-  assertStringIncludes((await image_transfer(dir, "status")).stdout, "2 wait for destinations that are not configured any more");
+  assertStringIncludes((await image_transfer(dir, "status")).stdout, "2 waiting for destinations that are no longer configured");
   assertMatch((await image_transfer(dir, "status")).stdout, /^NOT RUNNING\..* 1 file waits/);
   await assertRejects(() => image_transfer(dir, "forget", "nas"), Failure, 'Cannot forget "nas": it is still configured');
   const forgotten = await image_transfer(dir, "forget", "tiny");
-  assertEquals([forgotten.code, forgotten.stderr], [0, "2 deliveries to tiny are given up.\n"]);
+  assertEquals([forgotten.code, forgotten.stderr], [0, "2 deliveries to tiny were given up.\n"]);
   await assertRejects(() => image_transfer(dir, "forget", "tiny"), Failure, 'No deliveries are waiting for a destination "tiny"');
-  assert(!(await image_transfer(dir, "status")).stdout.includes("not configured"));
+  assert(!(await image_transfer(dir, "status")).stdout.includes("no longer configured"));
   await using daemon = await fakeDaemon(dir.at("state"));
-  assertEquals((await image_transfer(dir, "forget", "wrong")).stderr, "6 deliveries to wrong are given up.\n");
+  assertEquals((await image_transfer(dir, "forget", "wrong")).stderr, "6 deliveries to wrong were given up.\n");
   assertEquals(daemon.told, [["forget", "wrong"]]);
 });
 
@@ -328,7 +328,7 @@ for (const words of [["stop"], ["reload"], ["sync"]]) {
     await using dir = await observatory();
     const { code, stdout, stderr } = await image_transfer(dir, ...words);
     assertEquals([code, stdout], [4, ""]);
-    assertStringIncludes(stderr, `No daemon runs with the state directory "${dir.at("state")}"`);
+    assertStringIncludes(stderr, `No daemon is running with the state directory "${dir.at("state")}"`);
   });
 }
 
@@ -378,14 +378,14 @@ Deno.test("reload says what the daemon waits for", async () => {
   const { code, stderr } = await image_transfer(dir, "reload");
   assertEquals([code, stderr], [
     0,
-    "Reloading: waiting for 3 files being sent, 12 MB of 150 MB\nConfiguration reloaded\n",
+    "Reloading: waiting for 3 files to finish, 12 MB of 150 MB\nConfiguration reloaded\n",
   ]);
 });
 
 Deno.test("sync names the jobs; an unknown one is told by the daemon", async () => {
   await using dir = await observatory();
   await using daemon = await fakeDaemon(dir.at("state"));
-  assertEquals((await image_transfer(dir, "sync")).stderr, "Looking for new files: spring\n");
+  assertEquals((await image_transfer(dir, "sync")).stderr, "Scanning for new files: spring\n");
   assertEquals((await image_transfer(dir, "sync", "spring")).code, 0);
   assertEquals(daemon.told, [["sync", undefined], ["sync", "spring"]]);
 });
@@ -397,8 +397,8 @@ Deno.test("retry, pause and resume are told to the daemon", async () => {
     ledger.admit(["1", "2", "3", "4", "5"].map((name) => anAdmission(name)), NOW);
   }
   await using daemon = await fakeDaemon(dir.at("state"));
-  assertEquals((await image_transfer(dir, "retry", "3", "5", "3")).stderr, "2 deliveries are tried again.\n");
-  assertEquals((await image_transfer(dir, "retry", "--all")).stderr, "7 deliveries are tried again.\n");
+  assertEquals((await image_transfer(dir, "retry", "3", "5", "3")).stderr, "2 deliveries queued for retry.\n");
+  assertEquals((await image_transfer(dir, "retry", "--all")).stderr, "7 deliveries queued for retry.\n");
   assertEquals((await image_transfer(dir, "pause", "nas")).code, 0);
   assertEquals((await image_transfer(dir, "resume")).code, 0);
   assertEquals(daemon.told, [["retry", [3, 5]], ["retry", null], ["pause", "nas", "ann"], ["resume", null, "ask"]]);
@@ -425,7 +425,7 @@ Deno.test("retry --all says that destinations which hold or are away are tried a
   });
   assertEquals(
     (await image_transfer(dir, "retry", "--all")).stderr,
-    "0 deliveries are tried again.\nTried again at once, as nothing goes there just now: nas, tape.\n",
+    "0 deliveries queued for retry.\nCurrently unavailable, so checking again now: nas, tape.\n",
   );
 });
 
@@ -437,19 +437,19 @@ Deno.test("retry without a daemon works on the ledger", async () => {
     ledger.record([broken(a!), later(b!, NOW + 1e6), proven(c!)], NOW);
   }
   const { code, stderr } = await image_transfer(dir, "retry", "--all");
-  assertEquals([code, stderr], [0, "1 delivery is tried again; no daemon runs, they are tried when one does.\n"]);
+  assertEquals([code, stderr], [0, "1 delivery queued for retry; no daemon is running, so they are sent when one starts.\n"]);
   await assertRejects(
     () => image_transfer(dir, "retry", "2", "99", "98"),
     Failure,
-    "There is no delivery 99, 98: nothing is tried",
+    "There is no delivery 99, 98; nothing was retried",
   );
   const some = await image_transfer(dir, "retry", "2", "3");
   assertEquals(some.code, 1);
-  assertStringIncludes(some.stderr, "1 delivery is tried again");
-  assertStringIncludes(some.stderr, "The others are delivered already");
+  assertStringIncludes(some.stderr, "1 delivery queued for retry");
+  assertStringIncludes(some.stderr, "The others are already delivered");
   const nothing = await image_transfer(dir, "retry", "3");
   assertEquals(nothing.code, 1);
-  assertStringIncludes(nothing.stderr, "0 deliveries are tried again.\n");
+  assertStringIncludes(nothing.stderr, "0 deliveries queued for retry.\n");
   using ledger = openLedger(dir.at("state"), { readOnly: true });
   assertEquals(ledger.counts(), { queued: 2, sending: 0, deferred: 0, delivered: 1, failed: 0 });
 });
@@ -492,7 +492,7 @@ Deno.test("restart waits for the service, and says who runs again when it took o
   assertEquals(code, 0);
   assertMatch(
     stderr,
-    /^Stopped \(process \d+\)\.\nWaiting for image-transfer\.service to start it again, 20 s at most …\nStarted again \(process \d+\)\.\n$/,
+    /^Stopped \(process \d+\)\.\nWaiting for image-transfer\.service to start it again \(at most 20 s\) …\nRestarted \(process \d+\)\.\n$/,
   );
 });
 
@@ -503,13 +503,13 @@ Deno.test("restart waits for nobody where no service is installed: it runs here 
   const given = testTools(dir.path);
   const stderr = (text: string) => {
     given.stderr(text);
-    if (text.includes("runs here now")) end.abort();
+    if (text.includes("running here now")) end.abort();
   };
   const tools = { ...given, stderr, signal: end.signal };
   const parsed = parse(["restart", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr });
   assert(parsed.kind === "run");
   await parsed.run(tools);
-  assertMatch(given.printed.stderr, /^Stopped \(process \d+\)\.\nNo installed service starts it again: it runs here now\.\n/);
+  assertMatch(given.printed.stderr, /^Stopped \(process \d+\)\.\nNot installed as a service: running here now\.\n/);
 });
 
 for (

@@ -67,7 +67,7 @@ Deno.test("doctor says when the port of the page is taken, and not when the daem
   taken.close();
   assertEquals(
     (await doctor(folder, { web: { listen: `127.0.0.1:${taken.addr.port}` } })).fine.includes(
-      "The page can be shown at 127.0.0.1:PORT",
+      "The page can be served at 127.0.0.1:PORT",
     ),
     true,
   );
@@ -136,8 +136,8 @@ Deno.test({
     for (const name of ["images/closed", "images/.hidden", "run"]) await Deno.chmod(folder.at(name), 0o000);
     const { code, told } = await doctor(folder, { pid_file: folder.at("run/it.pid") }, ORDINARY);
     assertEquals(told, [
-      'warning: Cannot write pid_file "/run/it.pid": Permission denied → Make its folder writable for this account, or take pid_file ' +
-      "out of the configuration: nothing else needs it.",
+      'warning: Cannot write pid_file "/run/it.pid": Permission denied → Make its folder writable for this account, or remove pid_file ' +
+      "from the configuration; it is optional.",
       'fault: Cannot list "closed": Permission denied → Give the account that runs image-transfer permission to read the folder; ' +
       "it is retried at the next rescan.",
     ]);

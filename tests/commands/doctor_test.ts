@@ -69,7 +69,7 @@ Deno.test({
     await Deno.remove(server.identityFile);
     const { code, stdout } = await installation.command(["doctor"], { SSH_AUTH_SOCK: "" });
     assertEquals(code, 1);
-    assertMatch(stdout, /has no ssh key: make one with `ssh-keygen -t ed25519`.*`ssh-copy-id/);
+    assertMatch(stdout, /has no ssh key: create one with `ssh-keygen -t ed25519`.*`ssh-copy-id/);
   },
 });
 
@@ -201,5 +201,5 @@ Deno.test("doctor knows a disk again by its files where its device has another n
   await Deno.remove(folder.at("nas/b.txt"));
   const other = await installation.command(["doctor"]);
   assertEquals(other.code, 1, other.stdout);
-  assertStringIncludes(other.stdout, "is not on the disk it was on");
+  assertStringIncludes(other.stdout, "is on a different disk");
 });

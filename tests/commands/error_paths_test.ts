@@ -35,7 +35,7 @@ const TOO_LONG = "x".repeat(300);
 
 for (
   const [place, reason] of [
-    ["file/c.yaml", "a file stands where"],
+    ["file/c.yaml", "a file has that name"],
     [TOO_LONG, "name too long"],
     ["loop", "symbolic links"],
     ["/proc/c.yaml", "No such file or directory"],
@@ -166,7 +166,7 @@ Deno.test("demo makes its folder where the command was called, and says where it
   await using dir = await tempFolder();
   await dir.write("file", "");
   const refused = await image_transfer(dir, "demo", "--folder", "file/x", "--for", "1s");
-  assertEquals([refused.code, refused.text.split("\n")[0]?.startsWith(`Cannot work in "${dir.at("file", "x")}": `)], [2, true]);
+  assertEquals([refused.code, refused.text.split("\n")[0]?.startsWith(`Cannot use "${dir.at("file", "x")}": `)], [2, true]);
 });
 
 Deno.test("failureText() keeps the stack of our own faults only; what the system refuses is a sentence", () => {

@@ -131,7 +131,7 @@ Deno.test("history says when there is nothing, and refuses what it does not unde
   assertEquals((await history(dir, "--json", "--search", "nothing")).stdout, "[]\n");
   assertEquals((await history(dir, "--json", "--csv")).code, 2);
   assertEquals((await history(dir, "--limit", "0")).code, 2);
-  await assertRejects(() => history(dir, "--night", "yesterday"), Failure, 'Cannot understand the night "yesterday"');
+  await assertRejects(() => history(dir, "--night", "yesterday"), Failure, 'Invalid night "yesterday"');
 });
 
 Deno.test("history refuses a job or destination that there is not, and names the one that was meant", async () => {

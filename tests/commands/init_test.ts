@@ -26,7 +26,7 @@ Deno.test("init leaves a file that is there, unless forced", async () => {
   const failure = await assertRejects(() => writeConfig({ ...NOTHING, output: "mine.yaml" }, testTools(dir.path)), Failure);
   assertEquals([failure.code, failure.message], [
     "configuration",
-    `Cannot write the configuration "${file}": it is there already`,
+    `Cannot write the configuration "${file}": the file already exists`,
   ]);
   assertEquals(await dir.read("mine.yaml"), "watch_path: /precious\n");
   await writeConfig({ ...NOTHING, output: "mine.yaml", force: true }, testTools(dir.path));
@@ -53,12 +53,12 @@ Deno.test("init says so where the camera's folder is not there, and asks on", as
   assertEquals(await writeConfig(NOTHING, tools), 0);
   assertStringIncludes(
     tools.printed.stderr,
-    `There is no folder "${dir.at("soon")}" yet: it is watched as soon as it appears.\n`,
+    `The folder "${dir.at("soon")}" does not exist yet; it will be watched as soon as it appears.\n`,
   );
   await Deno.mkdir(dir.at("there"));
   const again = testTools(dir.path, { answers: ["~/there", "local", "/mnt/nas"] });
   assertEquals(await writeConfig({ ...NOTHING, force: true }, again), 0);
-  assertEquals(again.printed.stderr.includes("no folder"), false);
+  assertEquals(again.printed.stderr.includes("does not exist"), false);
 });
 
 Deno.test("init never writes over a folder, even when forced", async () => {
@@ -92,9 +92,9 @@ Deno.test("init asks on a terminal, again where an answer does not hold, and wri
     "observer",
     "/data/images",
   ]);
-  assertStringIncludes(tools.printed.stderr, '"watch_path" must be a whole path');
+  assertStringIncludes(tools.printed.stderr, '"watch_path" must be an absolute path');
   assertStringIncludes(tools.printed.stderr, 'did you mean "rsync"?');
-  assertStringIncludes(tools.printed.stderr, "This one needs an answer.");
+  assertStringIncludes(tools.printed.stderr, "An answer is required.");
   assertStringIncludes(tools.printed.stderr, '"remote_host" must be a host name');
 });
 
@@ -104,7 +104,7 @@ Deno.test("init asks neither host nor user for a folder of this computer, and re
   assertEquals(await writeConfig(NOTHING, tools), 0);
   const { jobs } = parseSettings(await dir.read(USUAL), "c", "yaml", tools.system);
   assertEquals([jobs[0]?.destinations[0]?.method, jobs[0]?.destinations[0]?.basePath], ["local", "/mnt/nas"]);
-  assertStringIncludes(tools.printed.stderr, "lie in each other");
+  assertStringIncludes(tools.printed.stderr, "overlap");
 });
 
 Deno.test("init writes nothing when the answers end early", async () => {

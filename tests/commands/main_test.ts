@@ -32,7 +32,7 @@ Deno.test("main ends with 2 for a configuration that is missing and for words th
   await using dir = await tempFolder();
   const missing = await call(dir.path, "-c", "gone.yaml");
   assertEquals([missing.code, missing.stdout], [2, ""]);
-  assertStringIncludes(missing.stderr, 'Cannot read the configuration "gone.yaml" (named by -c): there is no such file');
+  assertStringIncludes(missing.stderr, 'Cannot read the configuration "gone.yaml" (named by -c): the file does not exist');
   assertEquals((await call(dir.path, "frobnicate")).code, 2);
 });
 

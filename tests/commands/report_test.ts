@@ -152,7 +152,7 @@ Deno.test("report says why a delivery waits: paused by whom, or that no daemon r
     daemon.kill("SIGKILL");
     await daemon.ended;
   }
-  assertStringIncludes((await night.program.command(["report"])).stdout, "      waiting: no daemon runs that could send it\n");
+  assertStringIncludes((await night.program.command(["report"])).stdout, "      waiting: no daemon is running to send it\n");
 });
 
 Deno.test("report of an older night does not look for what a later night replaced", async () => {

@@ -88,7 +88,7 @@ Deno.test("run --once and --dry-run say what they wait for", async () => {
   for (const [name, how] of [["a.fits", "--once"], ["b.fits", "--dry-run"]] as const) {
     await folder.write(`data/${name}`, half);
     const { stderr } = await program.command(["run", how]);
-    assertMatch(stderr, new RegExp(`^Waiting for ${name}: 2880 of 103680 bytes, [0-5] s at most unless more comes$`, "m"));
+    assertMatch(stderr, new RegExp(`^Waiting for ${name}: 2880 of 103680 bytes, [0-5] s at most unless it keeps growing$`, "m"));
   }
 });
 
@@ -117,7 +117,7 @@ Deno.test("run --once gives a destination up that cannot be reached, and exits 1
   await folder.write("data/b.fits", "beta");
   const { code, stderr } = await program.command(["run", "--once"]);
   assertEquals(code, 1);
-  assertMatch(stderr, /^Not delivered: 127\.0\.0\.1 does not take files: .* \(2 wait\)$/m);
+  assertMatch(stderr, /^Not delivered: 127\.0\.0\.1 is unavailable: .* \(2 waiting\)$/m);
 });
 
 Deno.test("run --once exits 1 when the watched folder is not there", async () => {
@@ -136,7 +136,7 @@ Deno.test("run exits 3 while another instance runs", async () => {
   for (const args of [["run"], ["run", "--once"]]) {
     const { code, stderr } = await program.command(args);
     assertEquals(code, 3);
-    assertStringIncludes(stderr, "Another image-transfer runs");
+    assertStringIncludes(stderr, "Another image-transfer is already running");
   }
   assertEquals(await daemon.stop(), 0);
 });

@@ -44,7 +44,7 @@ Deno.test("accountFor() never takes root silently, nor a user service with sudo"
     (await assertRejects(() => accountFor(scope, runAs, aSystem({ uid: 0 }, env), signal), Failure)).hint;
   assertStringIncludes(await refused("system", {}), "--run-as USER");
   assertStringIncludes(await refused("system", { SUDO_USER: "root" }), "--run-as USER");
-  assertStringIncludes(await refused("user", { SUDO_USER: "observer" }), "Leave out sudo");
+  assertStringIncludes(await refused("user", { SUDO_USER: "observer" }), "Omit sudo");
   assertStringIncludes(await refused("system", {}, "nobody-like-that"), "--run-as USER");
   assertStringIncludes(await refused("system", {}, "-rf"), "--run-as USER");
 });

@@ -50,7 +50,7 @@ for (const [what, spoil] of Object.entries(SPOILS)) {
     await answers(0, "resume");
     await answers(0, "sync");
     await answers(0, "retry", "--all");
-    assertStringIncludes((await answers(1, "open", "--print")).stderr, "switched off");
+    assertStringIncludes((await answers(1, "open", "--print")).stderr, "turned off");
     const { stderr } = await answers(2, "reload");
     assertStringIncludes(stderr, "The daemon is keeping its current configuration.");
     assertEquals(new Set(stderr.split("\n")).size, stderr.split("\n").length, `told twice: ${stderr}`);
@@ -82,7 +82,7 @@ Deno.test("a file that is gone is never another daemon's: no command talks to on
   await Deno.writeTextFile(program.configFile, JSON.stringify(config));
   await using daemon = await program.start();
   const gone = await program.command(["stop", "-c", folder.at("mistyped.yaml")]);
-  assertEquals([gone.code, gone.stderr.includes("there is no such file")], [2, true]);
+  assertEquals([gone.code, gone.stderr.includes("the file does not exist")], [2, true]);
   const broken = await folder.write("broken.yaml", "watch_path: [\n");
   const refused = await program.command(["stop", "-c", broken]);
   assertEquals(refused.code, 2);

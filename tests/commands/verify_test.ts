@@ -14,7 +14,7 @@ import { install } from "../support/daemon_process.ts";
 import { fakeDaemon } from "../web/fake_daemon.ts";
 import { springConfig, type TestTools, testTools } from "../support/tools.ts";
 
-const HINT = "image-transfer verify --retry sends them again, where their source is still here.\n";
+const HINT = "image-transfer verify --retry sends them again if their source still exists.\n";
 
 interface Site extends AsyncDisposable {
   readonly dir: TempFolder;
@@ -85,16 +85,16 @@ Deno.test("verify refuses a destination that there is not, and names the one tha
   assertEquals([failure.code, failure.hint], ["configuration", "There are: freya, nas."]);
 });
 
-Deno.test("verify says that a destination with deliveries is not configured any more", async () => {
+Deno.test("verify says that a destination with deliveries is no longer configured", async () => {
   await using it = await site();
   await it.deliver("20240517", { "a.fits": "a" });
   await it.deliver("20240517", { "b.fits": "b" }, { destination: "old" });
-  const failure = await assertRejects(() => it.verify("--destination", "old"), Failure, "not configured any more");
+  const failure = await assertRejects(() => it.verify("--destination", "old"), Failure, "no longer configured");
   assertEquals(failure.code, "configuration");
   const { code, stderr } = await it.verify();
   assertEquals(code, 0);
   assertStringIncludes(stderr, "1 checked, 1 equal, 0 not\n");
-  assertStringIncludes(stderr, "Not checked: 1 delivery of the job spring to old, which is not configured any more.\n");
+  assertStringIncludes(stderr, "Not checked: 1 delivery of the job spring to old, which is no longer configured.\n");
 });
 
 Deno.test("verify --night takes a night as report and history do, and last", async () => {
@@ -105,7 +105,7 @@ Deno.test("verify --night takes a night as report and history do, and last", asy
   assertEquals((await it.verify("--night", "2024-05-17")).stderr, "2 checked, 2 equal, 0 not\n");
   assertEquals((await it.verify("--night", "last")).stderr, "1 checked, 1 equal, 0 not\n");
   for (const word of ["yesterday", "20241301", "2024-02-30", "2024-5-17", ""]) {
-    const failure = await assertRejects(() => it.verify("--night", word), Failure, `Cannot understand the night "${word}"`);
+    const failure = await assertRejects(() => it.verify("--night", word), Failure, `Invalid night "${word}"`);
     assertEquals(failure.code, "configuration");
   }
 });
@@ -121,12 +121,12 @@ Deno.test("verify of a night without images says so, names the last one, and exi
 
 Deno.test("verify says where nothing is delivered: ever, to a destination, of a night", async () => {
   await using it = await site();
-  assertStringIncludes((await it.verify("--night", "last")).stderr, "Nothing is delivered yet.\n");
+  assertStringIncludes((await it.verify("--night", "last")).stderr, "Nothing has been delivered yet.\n");
   const empty = await it.verify();
   assertEquals(empty.code, 0);
-  assertStringIncludes(empty.stderr, "Nothing is delivered yet.\n");
+  assertStringIncludes(empty.stderr, "Nothing has been delivered yet.\n");
   await it.deliver("20240517", { "a.fits": "a" });
-  assertEquals((await it.verify("--destination", "nas")).stderr, "Nothing is delivered to nas yet.\n");
+  assertEquals((await it.verify("--destination", "nas")).stderr, "Nothing has been delivered to nas yet.\n");
   {
     using ledger = openLedger(it.dir.at("state"));
     const [failed] = ledger.admit([{ ...anAdmission("x.fits"), night: "20240519" }], NOW);
@@ -134,7 +134,7 @@ Deno.test("verify says where nothing is delivered: ever, to a destination, of a 
   }
   const { code, stderr } = await it.verify("--night", "20240519");
   assertEquals(code, 0);
-  assertEquals(stderr, "Night 2024-05-19: nothing is delivered. What was seen of it: history --night 20240519\n");
+  assertEquals(stderr, "Night 2024-05-19: nothing was delivered. To list its files: history --night 20240519\n");
 });
 
 Deno.test("verify holds a name that was delivered several times to its newest bytes, in whichever night", async () => {
@@ -147,7 +147,7 @@ Deno.test("verify holds a name that was delivered several times to its newest by
   await Deno.writeTextFile(it.dir.at("freya", "same.fits"), "Second");
   const { code, stdout } = await it.verify("--night", "20240518");
   assertEquals(code, 1);
-  assertMatch(stdout, /^differs {2}freya {2}same\.fits: SHA-256 [0-9a-f]{64} was delivered, [0-9a-f]{64} is there\n$/);
+  assertMatch(stdout, /^differs {2}freya {2}same\.fits: its SHA-256 is [0-9a-f]{64}, but [0-9a-f]{64} was delivered\n$/);
 });
 
 Deno.test("verify lists what cannot be asked as unknown, and goes on with the other destinations", async () => {
@@ -219,10 +219,10 @@ Deno.test("verify --retry sends again what is missing or differs, and says why t
   assertEquals([code, stdout.trim().split("\n").length], [1, 4]);
   assertStringIncludes(
     stderr,
-    `Not sent again: local  gone.fits: its source ${dir.at("data", "gone.fits")} is not there any more\n`,
+    `Not sent again: local  gone.fits: its source ${dir.at("data", "gone.fits")} no longer exists\n`,
   );
   assertStringIncludes(stderr, `touched.fits: its source ${dir.at("data", "touched.fits")} has changed since\n`);
-  assertStringIncludes(stderr, "2 deliveries are queued again; no daemon runs, they are sent when one does.\n");
+  assertStringIncludes(stderr, "2 deliveries are queued again; no daemon is running, so they are sent when one starts.\n");
   await program.command(["run", "--once"]);
   assertEquals([await dir.read("nas/lost.fits"), await dir.read("nas/broken.fits")], ["lost", "broken"]);
   // As on_conflict: version always does.
@@ -241,7 +241,7 @@ Deno.test("verify --retry hands what it found to the daemon that runs", async ()
   const { code, stderr } = await asked.verify("--retry", "--json");
   assertEquals(code, 1);
   assertStringIncludes(stderr, "1 delivery is queued again.\n");
-  const reason = "It is not there any more: verify did not find it";
+  const reason = "No longer there: verify did not find it";
   assertEquals(daemon.told, [["mark gone", [1], reason], ["send again", [1]]]);
 });
 
@@ -252,7 +252,7 @@ Deno.test("verify hints at the command that mends the very files it looked at", 
   const { stderr } = await it.verify("--night", "20240517", "--destination", "freya");
   assertStringIncludes(stderr, "image-transfer verify --night 20240517 --destination freya --retry sends them again");
   const retried = await it.verify("--retry");
-  assertStringIncludes(retried.stderr, "Not sent again: freya  a.fits: its source /data/a.fits is not there any more\n");
+  assertStringIncludes(retried.stderr, "Not sent again: freya  a.fits: its source /data/a.fits no longer exists\n");
   assertStringIncludes(retried.stderr, "0 deliveries are queued again.\n");
 });
 
@@ -298,6 +298,6 @@ Deno.test("verify lists what is missing as gone from then on, in history, status
   assertEquals(again.code, 1);
   assertMatch(
     again.stdout,
-    /^missing +freya {2}b\.fits: It is not there any more: verify did not find it\. It was delivered on /,
+    /^missing +freya {2}b\.fits: No longer there: verify did not find it\. It was delivered on /,
   );
 });

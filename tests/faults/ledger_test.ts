@@ -24,7 +24,7 @@ for (const method of ["local", "rsync"] as const) {
         await rig.installation.until(everyDelivered(6));
         const second = await rig.installation.command(["run"], rig.server?.env ?? {});
         assertEquals(second.code, 3, second.stderr);
-        assertMatch(second.stderr, /Another image-transfer runs/);
+        assertMatch(second.stderr, /Another image-transfer is already running/);
         const once = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
         assertEquals(once.code, 3, once.stderr);
         assertEquals(await daemon.stop(), 0);

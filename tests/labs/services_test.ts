@@ -25,7 +25,7 @@ Deno.test({
       for (const name of NAMES) {
         await configure(machine, name);
         const said = await sh(`SUDO_USER=observer ${install(name)}`);
-        assertMatch(said, new RegExp(`${name}\\.service runs as observer: process \\d+, version`));
+        assertMatch(said, new RegExp(`${name}\\.service is running as observer: process \\d+, version`));
         assertStringIncludes(said, at(name, "images"));
       }
       const [a, b] = [await pidOf("camera-a"), await pidOf("camera-b")];
@@ -63,7 +63,7 @@ Deno.test({
       await sh("/mnt/it/image-transfer service stop --name camera-a");
       assertEquals([await pidOf("camera-a"), await pidOf("camera-b")], ["0", other]);
       await sh("/mnt/it/image-transfer service start --name camera-a");
-      assertMatch(await sh("/mnt/it/image-transfer service status --name camera-a"), /The daemon runs: process/);
+      assertMatch(await sh("/mnt/it/image-transfer service status --name camera-a"), /The daemon is running: process/);
     });
 
     await step("status with a configuration asks the service that has it", async () => {
@@ -81,7 +81,7 @@ Deno.test({
       assertEquals(await pidOf("camera-b"), other);
       await expose(machine, "camera-b", "five");
       await arrives(machine, "camera-b", "five");
-      assertMatch(await sh("/mnt/it/image-transfer service status --name camera-b"), /The daemon runs: process/);
+      assertMatch(await sh("/mnt/it/image-transfer service status --name camera-b"), /The daemon is running: process/);
     });
 
     await step("uninstalling the last one takes everything away", async () => {

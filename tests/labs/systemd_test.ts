@@ -43,7 +43,10 @@ Deno.test({
       // As seed 1 has it.
       await sh("ln -s image-transfer /mnt/it/image-transfer-service");
       const said = await sh("SUDO_USER=observer /mnt/it/image-transfer-service --install");
-      assertMatch(said, /image-transfer\.service runs as observer: process \d+, version [\d.]+\n {2}default: watches .*images/);
+      assertMatch(
+        said,
+        /image-transfer\.service is running as observer: process \d+, version [\d.]+\n {2}default: watches .*images/,
+      );
       assertEquals((await sh(`ps -o user= -p ${await mainPid()}`)).trim(), "observer");
     });
 
@@ -145,7 +148,7 @@ Deno.test({
       assertStringIncludes(await sh(`systemctl status --no-pager ${UNIT}`), "active (running)");
       assertStringIncludes(await sh(`journalctl --no-pager -u ${UNIT} --since today`), "Successfully transferred");
       await sh("image-transfer service stop; image-transfer-service start");
-      assertStringIncludes(await sh("image-transfer service status"), "The daemon runs: process");
+      assertStringIncludes(await sh("image-transfer service status"), "The daemon is running: process");
       assertMatch(await sh("image-transfer service logs -n 5"), /INFO/);
       // The account that runs it needs no sudo to ask.
       const status = JSON.parse(await machine.observer("image-transfer status --json"));
@@ -180,14 +183,17 @@ async function userService(machine: Machine, before: readonly string[]): Promise
   const { observer } = machine;
   const arrived = `${HOME}/arrived/here`;
   await observer(`cat > ${CONFIG} <<'END'\n${config({ transfer_method: "local", remote_base_path: arrived })}\nEND`);
-  assertMatch(await observer("/mnt/it/image-transfer install-service"), /image-transfer\.service runs as observer: process/);
+  assertMatch(
+    await observer("/mnt/it/image-transfer install-service"),
+    /image-transfer\.service is running as observer: process/,
+  );
   await machine.expose(200, 3);
   await machine.allArrived(arrived);
   await machine.reboot();
   await machine.expose(210, 3);
   await machine.allArrived(arrived);
   assertStringIncludes(await observer("systemctl --user status --no-pager image-transfer"), "active (running)");
-  assertStringIncludes(await observer(".local/bin/image-transfer service status"), "The daemon runs: process");
+  assertStringIncludes(await observer(".local/bin/image-transfer service status"), "The daemon is running: process");
   await observer(".local/bin/image-transfer-service --uninstall --purge");
   const ours = (await machine.files()).filter((path) =>
     !before.includes(path) &&

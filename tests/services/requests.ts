@@ -11,7 +11,7 @@ export function aRequest(changes: Partial<ServiceRequest> = {}): ServiceRequest 
     name: "image-transfer",
     scope: "system",
     account: { name: "observer", uid: 1000, home: "/home/observer" },
-    description: "Gets every finished image, whole and proven, to its destinations",
+    description: "Delivers every finished image, complete and verified, to its destinations",
     program: "/usr/local/bin/image-transfer",
     copied: true,
     config: "/home/observer/.config/image-transfer/config.yaml",

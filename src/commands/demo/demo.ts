@@ -36,17 +36,17 @@ interface DemoInput {
 /** Exit code 1 where an image was lost or is not proven. */
 export const demo = defineCommand({
   name: "demo",
-  help: "Show it at work: a fake camera, a local destination, nothing to set up",
-  description: "A fake camera writes a FITS image every two seconds; each is delivered to a folder, proven, and shown here. " +
-    "Ctrl+C, or the end of --for, ends it with a comparison of every byte. Exit code 0 only if nothing was lost.",
+  help: "Run a demonstration: a fake camera, a local destination, no setup",
+  description: "A fake camera writes a FITS image every two seconds; each is delivered to a folder, verified, and shown here. " +
+    "When it stops (Ctrl+C or --for), every byte is compared. Exit code 0 only if nothing was lost.",
   parser: object({
     for: optional(option("--for", string({ metavar: "TIME" }), { description: plain("End after this time, such as 20s or 2m") })),
     every: optional(option("--every", string({ metavar: "TIME" }), { description: plain("Time between exposures (2s)") })),
     folder: optional(option("--folder", pathValue("DIR"), {
-      description: plain("Work in this new folder and keep it; without, a temporary one that goes in the end"),
+      description: plain("Use this new folder and keep it (default: a temporary folder, removed at the end)"),
     })),
     faults: option("--faults", {
-      description: plain("Make trouble on purpose: a camera that pauses and renames, a destination that goes away"),
+      description: plain("Cause faults on purpose: the camera pauses and renames files, the destination disappears"),
     }),
   }),
   run: runDemo,
@@ -69,8 +69,8 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
     : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${crypto.randomUUID().slice(0, 8)}`);
   const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
   if (await system.facts(folder) !== null) {
-    throw new Failure("configuration", `Cannot work in "${folder}": it is there already`, {
-      hint: "Name a folder that is not there yet.",
+    throw new Failure("configuration", `Cannot use "${folder}": it already exists`, {
+      hint: "Specify a folder that does not exist yet.",
     });
   }
   try {
@@ -79,8 +79,8 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
     await system.makeFolder(places.camera);
     await system.makeFolder(places.archive);
   } catch (cause) {
-    throw new Failure("configuration", `Cannot work in "${folder}": ${reasonOf(cause)}`, {
-      hint: "Name a folder that this account can make with --folder DIR.",
+    throw new Failure("configuration", `Cannot use "${folder}": ${reasonOf(cause)}`, {
+      hint: "Use --folder DIR to specify a folder that this account can create.",
       cause,
     });
   }
@@ -150,7 +150,7 @@ async function start(
     if (line !== null) tell(tools, line);
   };
   const daemon = await startDaemon(settings, { system: tools.system, readSettings: null, listeners: [show] });
-  if (daemon === null) throw new Failure("configuration", `Cannot work in "${folder}": another demo does`);
+  if (daemon === null) throw new Failure("configuration", `Cannot use "${folder}": another demo is using it`);
   return daemon;
 }
 
@@ -162,13 +162,15 @@ function lineOf(event: TransferEvent, closedAt: (path: string) => number | undef
       const closed = closedAt(source.path);
       const late = closed === undefined
         ? "at once"
-        : `${((event.at - closed) / 1000).toFixed(2)} s after the shutter's last byte`;
+        : `${((event.at - closed) / 1000).toFixed(2)} s after the last byte was written`;
       const hash = state.state === "delivered" ? state.receipt.sha256?.slice(0, 12) ?? "" : "";
       return `${green("✓")} ${printable(source.path)}  ${formatBytes(source.size)}  proven ${late}  ${dim(`sha256 ${hash}…`)}`;
     }
     case "destination":
-      if (event.now.state === "open") return `${green("•")} the destination is back`;
-      return "failure" in event.now ? `${yellow("!")} the destination holds: ${printable(event.now.failure.message)}` : null;
+      if (event.now.state === "open") return `${green("•")} the destination is available again`;
+      return "failure" in event.now
+        ? `${yellow("!")} the destination is unavailable: ${printable(event.now.failure.message)}`
+        : null;
     case "failed":
       return event.delivery.state.state === "failed" ? `${yellow("✗")} ${printable(event.delivery.state.failure.message)}` : null;
     default:
@@ -180,11 +182,11 @@ function lineOf(event: TransferEvent, closedAt: (path: string) => number | undef
 async function takeArchiveAway(archive: string, tools: Tools, signal: AbortSignal): Promise<void> {
   const { system } = tools;
   await system.sleep(5000, signal);
-  tell(tools, dim("  fault: the destination folder goes away for 4 s"));
+  tell(tools, dim("  fault: the destination folder disappears for 4 s"));
   await system.rename(archive, `${archive}-away`);
   await system.sleep(4000, signal);
   await system.rename(`${archive}-away`, archive);
-  tell(tools, dim("  fault: the destination folder is there again"));
+  tell(tools, dim("  fault: the destination folder is back"));
 }
 
 async function everythingArrives(daemon: Daemon, count: number, system: Pick<System, "monotonic" | "sleep">): Promise<void> {
@@ -213,7 +215,7 @@ async function countEqual(exposures: readonly Exposure[], places: Places, system
 function duration(option: string, words: string): number {
   const milliseconds = ms(words as StringValue);
   if (typeof milliseconds === "number" && milliseconds > 0) return milliseconds;
-  throw new Failure("configuration", `Cannot take ${option} "${words}"`, { hint: "Give a time such as 20s or 2m." });
+  throw new Failure("configuration", `Invalid ${option} "${words}"`, { hint: "Specify a time such as 20s or 2m." });
 }
 
 function tell(tools: Tools, ...lines: string[]): void {

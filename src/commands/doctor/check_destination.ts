@@ -59,19 +59,19 @@ async function ground(
   }
   const { freeBytes, device } = found;
   if (known !== null && device !== known && !await hasWitness(session, { destination, ledger }, signal)) {
-    throw new Failure("device_missing", `"${destination.basePath}" is not on the disk it was on: ${known} then, ${device} now`, {
-      hint: `Mount the disk. If the change is meant, run "image-transfer resume ${destination.name}".`,
+    throw new Failure("device_missing", `"${destination.basePath}" is on a different disk: was ${known}, is now ${device}`, {
+      hint: `Mount the right disk. If the change is intended, run "image-transfer resume ${destination.name}".`,
     });
   }
-  const proof = session.proof === "checksum" ? ok(about, "Files are proven by the hash that the destination computes") : warning(
+  const proof = session.proof === "checksum" ? ok(about, "Files are verified by a hash computed at the destination") : warning(
     about,
-    "Files are proven by reading them back: the destination has no shell to hash them",
-    "It is as safe, and doubles the traffic. With shell access it is not needed.",
+    "Files are verified by reading them back: the destination has no shell to hash them",
+    "This is as safe, but doubles the traffic. Shell access avoids it.",
   );
   const doubt = notMounted(destination, found);
   const made = found.made ? [warning(about, ...madeNow(destination))] : [];
   const place = [proof, ...made, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
-  if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is not told`, "")];
+  if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is unknown`, "")];
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
   if (freeBytes >= destination.minimumFreeBytes) return [...place, ok(about, free)];
   throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {

@@ -62,7 +62,7 @@ async function pidFile({ pidFile: path }: Settings, system: System): Promise<Fin
     await system.remove(probe);
     return [ok(HERE, `pid_file ${path} can be written`)];
   } catch (error) {
-    const hint = "Make its folder writable for this account, or take pid_file out of the configuration: nothing else needs it.";
+    const hint = "Make its folder writable for this account, or remove pid_file from the configuration; it is optional.";
     return [warning(HERE, `Cannot write pid_file "${path}": ${reasonOf(error)}`, hint)];
   }
 }
@@ -73,10 +73,10 @@ function ledger(settings: Settings): Finding {
     const damage = opened.integrity();
     const { queued, sending, deferred, delivered, failed } = opened.counts();
     if (damage.length === 0) {
-      return ok(HERE, `Ledger is sound: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
+      return ok(HERE, `Ledger is intact: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
     }
     throw new Failure("internal", `The ledger is damaged: ${damage[0]}`, {
-      hint: "The next start moves it aside and begins a new one; what is delivered is recognised at the destinations.",
+      hint: "The next start sets it aside and creates a new one; delivered files are recognised at the destinations.",
     });
   } catch (error) {
     return fault(HERE, error);
@@ -88,12 +88,12 @@ async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
   if (system.platform !== "linux") return [];
   const most = await watchesAllowed(system, signal);
   if (most === null) return [];
-  if (most >= 8192) return [ok(HERE, `The system watches up to ${most} folders`)];
+  if (most >= 8192) return [ok(HERE, `The system can watch up to ${most} folders`)];
   return [
     warning(
       HERE,
-      `The system watches no more than ${most} folders at once`,
-      "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then what is over is polled.",
+      `The system can watch only ${most} folders at once`,
+      "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then, the remaining folders are polled.",
     ),
   ];
 }

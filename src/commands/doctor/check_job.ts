@@ -30,15 +30,15 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
       return [
         warning(
           about,
-          `The watched folder ${job.watchPath} is not there`,
-          "Correct watch_path, or make the folder; it is watched as soon as it appears.",
+          `The watched folder ${job.watchPath} does not exist`,
+          "Correct watch_path, or create the folder; it will be watched as soon as it appears.",
         ),
         night,
       ];
     }
     if (facts.kind !== "folder") {
       throw new Failure("not_a_folder", `watch_path "${job.watchPath}" is not a folder`, {
-        hint: "Name the folder that the camera writes to.",
+        hint: "Set it to the folder the camera writes to.",
       });
     }
     return [
@@ -54,8 +54,8 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
       fault(
         about,
         denied
-          ? new Failure("source_unreadable", `This account may not read "${job.watchPath}"`, {
-            hint: "Give it the right to list the folder and read its files.",
+          ? new Failure("source_unreadable", `This account cannot read "${job.watchPath}"`, {
+            hint: "Give it permission to list the folder and read its files.",
           })
           : error,
       ),
@@ -96,7 +96,7 @@ function unreadable(found: readonly { readonly detail: string; readonly hint: st
   if (left === 0) return named;
   return [
     ...named,
-    fault(about, new Failure("source_unreadable", `${left} more cannot be read; the daemon's log names them all`)),
+    fault(about, new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`)),
   ];
 }
 
@@ -109,8 +109,8 @@ async function clock(job: Job, about: string, system: System): Promise<Finding[]
   return [
     warning(
       about,
-      `Something in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
-      "Set the clocks of the camera and of this computer by NTP.",
+      `A file in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
+      "Synchronise the clocks of the camera and this computer with NTP.",
     ),
   ];
 }
@@ -121,11 +121,11 @@ async function removal(job: Job, about: string, system: System): Promise<Finding
   try {
     await using _file = await system.createFile(probe);
   } catch (error) {
-    const hint = "delete_source needs the right to write in the watched folder.";
+    const hint = "delete_source needs write permission in the watched folder.";
     return [
       fault(about, new Failure("permission_denied", `Cannot remove files in "${job.watchPath}": ${reasonOf(error)}`, { hint })),
     ];
   }
   await system.remove(probe);
-  return [ok(about, "Files may be removed here after they are proven everywhere (delete_source)")];
+  return [ok(about, "Files can be deleted here once they are verified everywhere (delete_source)")];
 }

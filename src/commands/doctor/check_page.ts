@@ -24,7 +24,7 @@ export async function checkPage({ web, stateDirectory }: Settings, system: Syste
   }
   try {
     await listenOnce(url === null ? web : { ...web, port: 0 }, system);
-    return [ok(HERE, url === null ? `The page can be shown at ${placeOf(web)}` : `The page is at ${url}`)];
+    return [ok(HERE, url === null ? `The page can be served at ${placeOf(web)}` : `The page is at ${url}`)];
   } catch (error) {
     const { message, hint } = listenFailure(web, error);
     const said = `Cannot show the page at ${placeOf(web)}: ${message}`;

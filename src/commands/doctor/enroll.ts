@@ -33,7 +33,7 @@ export async function enroll(
     const keys = await fetchKeys(destination, fetched, system, signal);
     const fingerprints = await fingerprintsOf(fetched, system, signal);
     tools.stderr(
-      `\nThe host ${printable(destination.host ?? "")} shows this key:\n${
+      `\nThe host ${printable(destination.host ?? "")} presents this key:\n${
         fingerprints.map((line) => `    ${printable(line)}\n`).join("")
       }`,
     );
@@ -60,7 +60,7 @@ export async function enroll(
 async function agreed(fingerprints: readonly string[], tools: Tools): Promise<boolean> {
   if (!tools.prompt) {
     const fingerprint = fingerprints.map((line) => /SHA256:\S+/.exec(line)?.[0]).find((one) => one !== undefined) ?? "SHA256:…";
-    throw new Failure("host_key_unknown", "Nobody is there to accept the host key", {
+    throw new Failure("host_key_unknown", "Cannot accept the host key without confirmation", {
       hint: "Compare the fingerprint with the server's administrator. If it is right, run doctor --enroll at a terminal, or " +
         `doctor --enroll --accept ${fingerprint}`,
     });

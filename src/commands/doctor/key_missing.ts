@@ -18,8 +18,8 @@ export async function withoutKey(
   const isRefused = ({ code }: Finding) => code === "login_refused";
   if (!findings.some(isRefused) || await mayHaveKey(destination, tools)) return [...findings];
   const hint =
-    "This account has no ssh key: make one with `ssh-keygen -t ed25519` (without a passphrase, as nobody is there at " +
-    `night to type it), then bring it there with \`${loginWords("ssh-copy-id", destination)}\`.`;
+    "This account has no ssh key: create one with `ssh-keygen -t ed25519` (without a passphrase, as nobody can enter it " +
+    `at night), then copy it with \`${loginWords("ssh-copy-id", destination)}\`.`;
   return findings.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
 }
 

@@ -11,11 +11,11 @@ export function crashGuard(tell: Tell, stop: () => void): Disposable {
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
     // Known: a refused connection inside node's net surfaces here although it was handled where it was awaited.
-    tell({ type: "notice", level: "error", message: "An error that nobody awaited", error: event.reason });
+    tell({ type: "notice", level: "error", message: "Unhandled promise rejection", error: event.reason });
   };
   const onError = (event: ErrorEvent) => {
     event.preventDefault();
-    tell({ type: "notice", level: "error", message: "An uncaught error", error: event.error });
+    tell({ type: "notice", level: "error", message: "Uncaught error", error: event.error });
     stop();
   };
   globalThis.addEventListener("unhandledrejection", onRejection);

@@ -29,15 +29,15 @@ export async function deliverOnce(
   const saying = sayWaiting(daemon.unsettled, waiting, tools.system, over.signal);
   try {
     const finishes = await Promise.race([daemon.finished(), ended]);
-    if (finishes === null) missing.push("it was asked to end before everything was delivered");
+    if (finishes === null) missing.push("it was stopped before everything was delivered");
     for (const { job, finish } of finishes ?? []) {
       for (const { path, reason, detail } of finish.incomplete) {
         missing.push(`job ${job}: "${printable(path)}" is ${reason}${detail === "" ? "" : `: ${printable(detail)}`}`);
       }
       for (const { destination, idleness } of finish.unreached) {
         const left = waitingOf(daemon.ledger.counts(job, destination));
-        const why = idleness.failure?.message ?? "something still waits";
-        missing.push(`${destination} does not take files: ${why} (${left} ${left === 1 ? "waits" : "wait"})`);
+        const why = idleness.failure?.message ?? "files are still waiting";
+        missing.push(`${destination} is unavailable: ${why} (${left} waiting)`);
       }
     }
     missing.push(...await failures(daemon, startedAt, tools));

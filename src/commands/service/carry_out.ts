@@ -68,8 +68,8 @@ async function runStep(step: Step, kind: ServiceKind, tools: Tools): Promise<voi
 }
 
 function rightsHint(command: Command, { system }: Tools): string {
-  if (system.platform === "windows") return "Do it in a PowerShell that was opened with “Run as administrator”.";
-  return `With rights: sudo ${commandLine(command)}`;
+  if (system.platform === "windows") return "Run it in a PowerShell window opened with “Run as administrator”.";
+  return `Run as root: sudo ${commandLine(command)}`;
 }
 
 /** A command as a person would type it. */

@@ -49,7 +49,7 @@ export function serviceName(written: string | undefined, kind: ServiceKind): str
   const name = kind.nameOf(written ?? kind.usualName);
   if (name !== null) return name;
   throw new Failure("configuration", `Cannot use "${written}" as the name of a service`, {
-    hint: "Letters, digits, dots, hyphens and underscores.",
+    hint: "Use letters, digits, dots, hyphens and underscores.",
   });
 }
 

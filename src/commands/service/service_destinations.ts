@@ -32,8 +32,8 @@ export async function checkDestinations(program: string, settings: Settings, acc
     if (!limit.aborted) throw error;
     return [{
       fatal: false,
-      text: "The destinations could not be tried in a minute",
-      hint: "image-transfer doctor looks closer.",
+      text: "The destinations could not be checked within a minute",
+      hint: "For details, run image-transfer doctor.",
     }];
   }
 }

@@ -13,7 +13,7 @@ import { plain } from "../command.ts";
 /** `--name N`; undefined is the usual name. */
 export const nameOption = optional(
   option("--name", "--service-name", string({ metavar: "NAME" }), {
-    description: plain("The service's name: image-transfer, com.observatory.imagetransfer or ImageTransferDaemon if not given"),
+    description: plain("Name of the service (default: image-transfer, com.observatory.imagetransfer or ImageTransferDaemon)"),
   }),
 );
 
@@ -23,13 +23,13 @@ export const scopeOption = withDefault(
     map(
       object({
         system: option("--system", {
-          description: plain("For the computer, from boot on, with nobody logged on (not given: what root installs)"),
+          description: plain("For the whole computer, from boot, without anyone logged on (default for root)"),
         }),
       }),
       ({ system }): Scope | undefined => system ? "system" : undefined,
     ),
     map(
-      object({ user: option("--user", { description: plain("For the calling user (not given: what anyone else installs)") }) }),
+      object({ user: option("--user", { description: plain("For the calling user (default for everyone else)") }) }),
       ({ user }): Scope | undefined => user ? "user" : undefined,
     ),
   ),

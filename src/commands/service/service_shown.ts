@@ -43,7 +43,7 @@ export function reportLines(report: StatusReport): string[] {
   return [
     `process ${report.pid}, version ${report.version}${report.url === null ? "" : `, page ${report.url}`}`,
     ...report.jobs.map(({ name, watch_path, watching }) =>
-      `${name}: ${watching ? "watches" : "does not watch yet"} ${watch_path}`
+      `${name}: ${watching ? "watches" : "is not watching yet"} ${watch_path}`
     ),
     ...report.destinations.map(({ name, state, reason }) => `${name}: ${reason ?? state.replaceAll("_", " ")}`),
   ];

@@ -43,9 +43,9 @@ export function failureText(thrown: unknown, signal?: AbortSignal): FailureText 
 /** `Cannot open "/data": Permission denied` of `Permission denied (os error 13): open '/data'`. */
 function refusal(message: string): string {
   const [, reason, call, path] = /^(.*?)\.? \(os error \d+\)(?:: (\w+) '(.*)')?$/s.exec(message) ?? [];
-  if (call === undefined) return `The operating system refused: ${reason ?? message}`;
+  if (call === undefined) return `The operating system reports: ${reason ?? message}`;
   return `Cannot ${CALLS[call] ?? call} "${path}": ${reason}`;
 }
 
 /** Calls whose names are no words. */
-const CALLS: Readonly<Record<string, string>> = { stat: "look at", lstat: "look at", readdir: "list", mkdir: "make the folder" };
+const CALLS: Readonly<Record<string, string>> = { stat: "access", lstat: "access", readdir: "list", mkdir: "create the folder" };

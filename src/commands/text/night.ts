@@ -27,7 +27,7 @@ export function nightOf(given: string | undefined, ledger: Pick<Ledger, "nights"
   const date = /^\d{8}$/.test(night) ? new Date(`${nightText(night)}T00:00:00Z`) : new Date(NaN);
   // February 30 would be read as March 1.
   if (Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(night.slice(6))) {
-    throw new Failure("configuration", `Cannot understand the night "${given}"`, { hint: "Write it as YYYYMMDD, or last." });
+    throw new Failure("configuration", `Invalid night "${given}"`, { hint: "Use YYYYMMDD or last." });
   }
   return night;
 }

@@ -36,7 +36,7 @@ export function notSentLines(files: readonly NotSent[], columns: number, most: n
     ...wrapped(printable(withoutName(message, path)), columns, HANGING, HANGING),
     ...(hint ? wrapped(printable(hint), columns, HANGING, HANGING) : []),
   ]);
-  return files.length > most ? [...lines, "  … and more: the log names them all"] : lines;
+  return files.length > most ? [...lines, "  … and more: the log lists them all"] : lines;
 }
 
 const HANGING = " ".repeat(6);

@@ -63,7 +63,7 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   const troubles = [
     ...(failed > 0 ? [`${filesOf(failed)} failed`] : []),
     ...givenUpTroubles(jobs),
-    ...(closed.length > 0 ? [`${closed.join(", ")} ${closed.length === 1 ? "takes" : "take"} nothing`] : []),
+    ...(closed.length > 0 ? [`${closed.join(", ")} ${closed.length === 1 ? "is" : "are"} unavailable`] : []),
     ...(blind.length > 0 ? [`${blind.join(", ")} ${blind.length === 1 ? "is" : "are"} not watched`] : []),
   ];
   const wait = waiting > 0 ? `${filesOf(waiting)} on the way${age}` : "";
@@ -73,7 +73,11 @@ function verdict({ running, destinations, deliveries, jobs }: StatusReport, live
   const idle = jobs.filter(({ unmatched }) => unmatched != null).map(({ name }) => printable(name));
   if (idle.length > 0) return `CHECK THE PATTERNS: no file of ${idle.join(", ")} matches${wait === "" ? "" : `; ${wait}`}.`;
   if (waiting > 0) return `All is well: ${wait}.`;
-  if (gone > 0) return `SOME ARE GONE: ${filesOf(gone)} delivered once ${gone === 1 ? "is" : "are"} known to be there no more.`;
+  if (gone > 0) {
+    return `FILES MISSING: ${filesOf(gone)} ${gone === 1 ? "was" : "were"} delivered but ${
+      gone === 1 ? "is" : "are"
+    } no longer at the destination.`;
+  }
   return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
 }
 
@@ -102,7 +106,7 @@ const MADE_NOW = "its folder was not there and has been made; if that is a mista
 
 const STATES = {
   open: "open",
-  backing_off: "AWAY",
+  backing_off: "UNAVAILABLE",
   on_hold: "ON HOLD",
   paused: "PAUSED",
   unknown: "",
@@ -132,9 +136,9 @@ function countsLine({ deliveries }: StatusReport): string {
   const parts = [`${delivered} delivered`, `${sending} being sent`, `${queued} queued`];
   return [
     ...parts,
-    ...(deferred > 0 ? [`${deferred} tried again later`] : []),
+    ...(deferred > 0 ? [`${deferred} waiting to retry`] : []),
     `${failed} failed`,
-    ...(gone > 0 ? [`${gone} known to be gone`] : []),
+    ...(gone > 0 ? [`${gone} gone from the destination`] : []),
   ]
     .join(", ");
 }
@@ -154,8 +158,8 @@ function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[],
     return `${printable(orphan.destination)}${job} (${numberOf(orphan)}${failed})`;
   });
   return wrapped(
-    `${all} ${all === 1 ? "waits" : "wait"} for destinations that are not configured any more: ${names.join(", ")}. ` +
-      "Put the destination back into the configuration and they go on, or give them up: " +
+    `${all} waiting for destinations that are no longer configured: ${names.join(", ")}. ` +
+      "Put the destination back into the configuration to resume, or give them up: " +
       `image-transfer forget ${shellQuote(printable(first.destination))}`,
     columns,
     "  ",
@@ -165,7 +169,7 @@ function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[],
 
 function helpLines({ deliveries }: StatusReport): string[] {
   if (deliveries.failed === 0) return [];
-  return ["  Why they failed: image-transfer history --failed      Try again: image-transfer retry --all", ""];
+  return ["  Reasons: image-transfer history --failed      Retry: image-transfer retry --all", ""];
 }
 
 function ownLine({ running, pid, version, started_at, url }: StatusReport, now: number): string {

@@ -89,7 +89,7 @@ async function atMost(
   const left = incompleteAfterMs - (system.now() - Math.max(facts.mtimeMs, facts.ctimeMs));
   // A clock that is ahead or was set back must not make a promise.
   const ms = Math.min(incompleteAfterMs, Math.max(0, left));
-  return `, ${span(Math.ceil(ms / 1000) * 1000)} at most unless more comes`;
+  return `, ${span(Math.ceil(ms / 1000) * 1000)} at most unless it keeps growing`;
 }
 
 /** Most files are finished before: they are not worth a line. */

@@ -34,7 +34,7 @@ export async function ask(
       if (given === null) return null;
       const answer = given.trim() || question.suggestion;
       if (answer === "") break;
-      const fault = answer === null ? "This one needs an answer." : question.fault(question.key, answer, answers);
+      const fault = answer === null ? "An answer is required." : question.fault(question.key, answer, answers);
       if (fault === null && answer !== null) {
         answers = { ...answers, [question.key]: answer };
         const remark = await question.remark?.(answer);

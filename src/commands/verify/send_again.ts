@@ -36,11 +36,11 @@ export async function sendAgain(
     const queued = new Set(await queue(wanted, daemon, stateDirectory, tools));
     count += queued.size;
     for (const { id, destination, target } of some.filter(({ id }) => !queued.has(id))) {
-      const reason = reasons.get(id) ?? "a newer version of the file has been seen, which goes in its place";
+      const reason = reasons.get(id) ?? "a newer version of the file will be sent instead";
       tools.stderr(`Not sent again: ${printable(destination)}  ${pathField(target)}: ${reason}\n`);
     }
   }
-  const when = daemon === null && count > 0 ? "; no daemon runs, they are sent when one does" : "";
+  const when = daemon === null && count > 0 ? "; no daemon is running, so they are sent when one starts" : "";
   tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} queued again${when}.\n`);
 }
 
@@ -58,7 +58,7 @@ export async function markGone(ids: readonly number[], { stateDirectory }: Setti
   }
 }
 
-const NOT_FOUND = "It is not there any more: verify did not find it";
+const NOT_FOUND = "No longer there: verify did not find it";
 
 async function queue(
   ids: readonly number[],
@@ -77,11 +77,11 @@ async function whyNot(source: SourceFile, { system }: Tools): Promise<string | n
   const path = pathField(source.absolutePath);
   try {
     const facts = await system.facts(source.absolutePath);
-    if (facts === null) return `its source ${path} is not there any more`;
+    if (facts === null) return `its source ${path} no longer exists`;
     if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) return `its source ${path} has changed since`;
     return null;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return `its source ${path} cannot be looked at: ${printable(error.message)}`;
+    return `its source ${path} cannot be read: ${printable(error.message)}`;
   }
 }

@@ -105,10 +105,10 @@ function take<T>(count: number, items: Iterator<T>): T[] {
 function compared(row: DeliveryRow, found: Digest | null): Verified {
   const { size } = row.delivery.source;
   if (found === null) return verdict(row, "missing", "it is not there any more");
-  if (found.bytes !== size) return verdict(row, "differs", `${size} bytes were delivered, ${found.bytes} are there`);
-  if (row.sha256 === null) return verdict(row, "unproven", "no hash was recorded when it was delivered; the size agrees");
+  if (found.bytes !== size) return verdict(row, "differs", `its size is ${found.bytes} bytes, but ${size} were delivered`);
+  if (row.sha256 === null) return verdict(row, "unproven", "no hash was recorded when it was delivered; its size matches");
   if (found.sha256 !== row.sha256) {
-    return verdict(row, "differs", `SHA-256 ${row.sha256} was delivered, ${found.sha256} is there`);
+    return verdict(row, "differs", `its SHA-256 is ${found.sha256}, but ${row.sha256} was delivered`);
   }
   return verdict(row, "equal", null);
 }

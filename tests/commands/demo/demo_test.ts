@@ -94,5 +94,7 @@ Deno.test("demo --faults loses nothing while its camera pauses and its destinati
   const result = await demo(folder, ["--faults", "--for", "12s", "--every", "1s"]);
   const [written, delivered, proven, lost] = numbers(result);
   assertEquals([result.code, delivered, proven, lost], [0, written, written, 0], result.stderr);
-  for (const told of [/paused for 4 s/, /renamed/, /goes away for 4 s/, /destination is back/]) assertMatch(result.stderr, told);
+  for (const told of [/paused for 4 s/, /renamed/, /disappears for 4 s/, /destination is available again/]) {
+    assertMatch(result.stderr, told);
+  }
 });

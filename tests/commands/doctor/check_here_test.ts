@@ -24,18 +24,18 @@ async function watches(programs: Readonly<Record<string, { code: number; stdout:
   };
   const tools = testTools(dir.path, { system });
   const findings = await checkHere(await loadSettings("c.yaml", dir.path, tools.system), tools.system, tools.signal);
-  return [...asked, ...findings.filter(({ what }) => /watches/.test(what)).map(({ level, what }) => `${level}: ${what}`)];
+  return [...asked, ...findings.filter(({ what }) => /can watch/.test(what)).map(({ level, what }) => `${level}: ${what}`)];
 }
 
 Deno.test("checkHere() asks sysctl how many folders the system watches, wherever it is", async () => {
   assertEquals(await watches({ sysctl: { code: 0, stdout: "524288\n" } }), [
     "sysctl -n fs.inotify.max_user_watches",
-    "ok: The system watches up to 524288 folders",
+    "ok: The system can watch up to 524288 folders",
   ]);
   assertEquals(await watches({ sysctl: null, "/usr/sbin/sysctl": { code: 0, stdout: "100" } }), [
     "sysctl -n fs.inotify.max_user_watches",
     "/usr/sbin/sysctl -n fs.inotify.max_user_watches",
-    "warning: The system watches no more than 100 folders at once",
+    "warning: The system can watch only 100 folders at once",
   ]);
 });
 

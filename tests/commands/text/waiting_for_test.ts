@@ -27,15 +27,15 @@ function lookingAt(ageMs: number, now = () => NOW) {
 Deno.test("waitingText() tells how much is there and how long it may take at most", async () => {
   assertEquals(
     await waitingText([aJob(aFile())], lookingAt(7 * MINUTE)),
-    "Waiting for half.fits: 200000 of 529920 bytes, 3 min at most unless more comes",
+    "Waiting for half.fits: 200000 of 529920 bytes, 3 min at most unless it keeps growing",
   );
   assertEquals(
     await waitingText([aJob(aFile({ declared: null, reason: "growing" }))], lookingAt(0)),
-    "Waiting for half.fits: 200000 bytes so far, 10 min at most unless more comes",
+    "Waiting for half.fits: 200000 bytes so far, 10 min at most unless it keeps growing",
   );
   assertEquals(
     await waitingText([aJob(aFile({ reason: "marker" }))], lookingAt(-MINUTE)),
-    "Waiting for half.fits: its done-marker is missing, 10 min at most unless more comes",
+    "Waiting for half.fits: its done-marker is missing, 10 min at most unless it keeps growing",
   );
 });
 
