@@ -20,23 +20,22 @@ export async function autoReload(
     await system.sleep(LOOK_EVERY_MS, daemon.ending);
     if (daemon.ending.aborted) return;
     const now = await look();
-    const still = now !== "" && now === before;
+    const still = now === before;
     before = now;
     if (!still || now === known) continue;
     known = now;
     if (daemon.settings().autoReload) await daemon.reload();
   }
 
-  /** What tells one state of the file from another; empty while it is not there. */
+  /** What tells one state of the file from another; where it is missing or cannot be read, a reload says so. */
   async function look(): Promise<string> {
     const { file } = daemon.settings();
     if (file === null) return "";
     try {
       const facts = await system.followedFacts(file);
-      return facts === null ? "" : `${facts.identity}/${facts.size}/${facts.mtimeMs}`;
-    } catch (error) {
-      // It cannot be read just now; a reload would say so, a glance need not.
-      return error instanceof Error ? "" : "";
+      return facts === null ? "missing" : `${facts.identity}/${facts.size}/${facts.mtimeMs}`;
+    } catch {
+      return "unreadable";
     }
   }
 }
