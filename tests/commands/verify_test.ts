@@ -68,7 +68,7 @@ Deno.test("verify calls no file missing where the disk that has them is not moun
   assertEquals((await it.verify()).code, 0, "a file that is there shows that it is the disk, whatever its name is now");
   await Deno.remove(it.dir.at("freya/a.fits"));
   const away = await it.verify();
-  assertMatch(away.stdout, /^unknown .*is on another disk than before/);
+  assertMatch(away.stdout, /^unknown .*is on a different disk than before/);
   assertEquals(away.code, 1);
   using ledger = openLedger(it.dir.at("state"));
   assertEquals(ledger.counts().delivered, 1);
