@@ -138,8 +138,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       env: (name: string) => name === "IMAGE_TRANSFER_SSH_CONFIG" ? at("ssh_config") : system.env(name),
     }),
     freeze: async () => {
-      // A signal takes effect a little later, and a process may have been born meanwhile.
-      do await signalAll("SIGSTOP"); while (!(await states()).every((state) => /^[TZ]/.test(state)));
+      // A signal takes effect a little later, and a process may have been born meanwhile. One that waits in vfork(2) for a child
+      // that was stopped before its exec stays in D, and is as still as the others.
+      do await signalAll("SIGSTOP"); while (!(await states()).every((state) => /^[DTZ]/.test(state)));
     },
     thaw: async () => {
       do await signalAll("SIGCONT"); while ((await states()).some((state) => state.startsWith("T")));
