@@ -51,9 +51,13 @@ function arrive({ daemon: { ledger } }: WebRig, finished: number, delivered: num
 const plot = (page: Page, at: number) => page.locator(".plot").nth(at);
 
 async function boxOf(page: Page) {
-  const box = await plot(page, 0).locator(".u-over").boundingBox();
-  assert(box);
-  return box;
+  const over = plot(page, 0).locator(".u-over");
+  // A plot that is made again has no size for a moment.
+  for (;;) {
+    await over.waitFor();
+    const box = await over.boundingBox();
+    if (box) return box;
+  }
 }
 
 /** The time that stands in the legend with the pointer at this part of the width. */
