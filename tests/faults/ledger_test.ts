@@ -38,7 +38,7 @@ for (const method of ["local", "rsync"] as const) {
         await using daemon = await rig.installation.start();
         await rig.installation.until(everyDelivered(7));
         assertEquals(await daemon.stop(), 0);
-        assertMatch(await rig.installation.log(), /WARNING The ledger is new although this instance is not/);
+        assertMatch(await rig.installation.log(), /WARNING The ledger is new but this installation is not/);
       }
       assertUntouched(inodes, await identities(rig.there));
 

@@ -54,7 +54,7 @@ for (const method of ["local", "rsync"] as const) {
         assertEquals(await fits(there), [...again, "d.fits"]);
 
         const status = await installation.command(["status"]);
-        assertMatch(status.stdout, new RegExp(`${gone.length} known to be gone`));
+        assertMatch(status.stdout, new RegExp(`${gone.length} gone from the destination`));
         assert(!/All is well/.test(status.stdout), status.stdout);
         const history = await installation.command(["history"]);
         assertMatch(history.stdout, /gone .*c\.fits\n +It is no longer at the destination: another disk was accepted/);

@@ -19,7 +19,7 @@ Deno.test("reload while a large file is sent: says what it waits for, and the fi
   await Deno.writeTextFile(installation.configFile, JSON.stringify({ ...config, bandwidth_limit: "100 MB/s" }));
   const { code, stderr } = await installation.command(["reload"]);
   assertEquals(code, 0, stderr);
-  assertMatch(stderr, /Reloading: waiting for 1 file being sent, \S+ MB of 20 MB/);
+  assertMatch(stderr, /Reloading: waiting for 1 file to finish, \S+ MB of 20 MB/);
   assertMatch(await installation.log(), / INFO Reloading: finishing 1 file of default, which may take up to 3 s/);
   const rows = await installation.until(everyDelivered(1));
   assertEquals(await daemon.stop(), 0);
