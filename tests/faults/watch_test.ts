@@ -164,7 +164,7 @@ Deno.test({
     const rows = await rig.installation.until(everyDelivered(8));
     assertEquals(await daemon.stop(), 0);
     const log = await rig.installation.log();
-    assert(/WARNING .*no more file watches.*polled instead.*max_user_watches/.test(log), log);
+    assert(/WARNING .*no file watches left.*polled instead.*max_user_watches/.test(log), log);
     await rig.allIsWell(rows);
   },
 });
