@@ -92,7 +92,7 @@ export const history = defineCommand({
   },
 });
 
-/** What was not even taken is no delivery, whatever the night or the destination. Data stay in the shape that programs know. */
+/** Files that were never admitted have no delivery, so night and destination do not filter them. JSON and CSV keep their shape. */
 function sayNotSent(files: readonly NotSent[] | null, isData: boolean, tools: Tools): void {
   if (files === null && !isData) {
     tools.stderr("No daemon is running, so files that are incomplete or would be rejected are not listed.\n");

@@ -17,7 +17,7 @@ export interface Console extends AsyncDisposable {
   readonly listen: (event: TransferEvent) => void;
   /** What is being waited for: below the bars on a terminal, elsewhere a line for each call. */
   readonly waiting: WaitingOutput;
-  /** Says what is no event, in the format of the log. */
+  /** Writes a line that does not come from the event stream, in the format of the log. */
   readonly say: (message: string, level?: "INFO" | "WARNING" | "ERROR") => void;
   /** Goes on with other settings. */
   adopt(settings: LogSettings): Promise<void>;

@@ -13,7 +13,7 @@ export interface AskingLine extends AsyncDisposable {
   heard(progress: string): void;
 }
 
-/** Nothing is shown in the first second, nor where standard error is no terminal. */
+/** Shows nothing in the first second, or if standard error is not a terminal. */
 export function askingLine(
   destination: string,
   { system, stderr }: Pick<Tools, "stderr"> & {

@@ -20,7 +20,7 @@ export interface FailureText {
 
 /**
  * A `Failure` in its own words, and so is what the operating system refuses; anything else is a fault of ours and keeps its stack.
- * Once `signal` is aborted, what ends because of that is no error.
+ * Once `signal` is aborted, steps that end because of it are not errors.
  */
 export function failureText(thrown: unknown, signal?: AbortSignal): FailureText {
   const fault = faultOf(thrown);

@@ -61,7 +61,7 @@ export async function understandFile(path: string, system: Reading): Promise<Und
   return notUnderstood(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
 }
 
-/** More is no configuration, and may have no end: a device. */
+/** A larger file is not a configuration; a device may be endless. */
 const MOST_BYTES = 1_048_576;
 
 /** Where systemd keeps the state of services, each in a folder of its name. */

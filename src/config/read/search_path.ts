@@ -59,7 +59,7 @@ async function mustBeThere(named: string, by: string, cwd: string, system: Omit<
   throw new Failure("configuration", `Cannot read the configuration "${named}" (named by ${by}): ${reason}`, { hint });
 }
 
-/** What stands there; null for nothing. @throws {Failure} `configuration` where that cannot be told. */
+/** Facts of the path; null if nothing is there. @throws {Failure} `configuration` if the path cannot be accessed. */
 async function factsOf(path: string, shown: string, system: Pick<ConfigFiles, "followedFacts">) {
   try {
     return await system.followedFacts(path);
