@@ -70,13 +70,13 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
     await rememberPlace(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
   } catch (error) {
     const message = `Cannot record the state directory of this configuration: ${reasonOf(error)}`;
-    daemon.events.tell({ type: "notice", level: "debug", message });
+    daemon.events.emit({ type: "notice", level: "debug", message });
   }
 }
 
 /** Stays with the daemon until it has ended. */
 async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
-  using _guard = crashGuard(daemon.events.tell, () => daemon.stop("an internal error"));
+  using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
   const stop = () => daemon.stop("asked to end");
   tools.signal.addEventListener("abort", stop, { once: true });
   if (tools.signal.aborted) stop();

@@ -51,7 +51,7 @@ export const verify = defineCommand({
     const count = { equal: 0, missing: 0, differs: 0, unproven: 0, unknown: 0 };
     const lost: number[] = [];
     const missing: number[] = [];
-    const tell = (some: readonly Verified[]) => {
+    const emit = (some: readonly Verified[]) => {
       for (const { verdict, id } of some) {
         count[verdict]++;
         if (verdict === "missing") missing.push(id);
@@ -62,7 +62,7 @@ export const verify = defineCommand({
     let stopped = false;
     try {
       for (const place of all.filter((place) => name === undefined || place.name === name)) {
-        await verifyDestination(place, night, ledger, settings, tools, tell);
+        await verifyDestination(place, night, ledger, settings, tools, emit);
       }
     } catch (error) {
       if (!tools.signal.aborted) throw error;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Destination, Job } from "../domain/job.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { waitingOf } from "../ledger/orphans.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
@@ -22,7 +22,7 @@ import type { Semaphore } from "../async/semaphore.ts";
 export interface CorridorTools {
   readonly system: System;
   readonly ledger: Ledger;
-  readonly tell: Tell;
+  readonly emit: Emit;
   readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
   readonly contextOf: (destination: Destination) => MethodContext;
   /** The gate that all destinations on one host share. */
@@ -64,14 +64,14 @@ export interface Finish {
 
 /** Nothing happens before {@linkcode Corridor.run}. */
 export function corridor(job: Job, tools: CorridorTools): Corridor {
-  const { system, ledger, tell } = tools;
+  const { system, ledger, emit } = tools;
   const ending = new AbortController();
   const removal: { do: SourceRemoval | null } = { do: null };
   const outboxes = job.destinations.map((destination) =>
     outbox(job, destination, {
       system,
       ledger,
-      tell,
+      emit,
       method: tools.methodOf(destination),
       context: tools.contextOf(destination),
       host: tools.gateOf(destination),
@@ -85,12 +85,12 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
       doubted: () => void taking.scanNow(),
     })
   );
-  removal.do = sourceRemoval(job, outboxes, { system, ledger, tell });
+  removal.do = sourceRemoval(job, outboxes, { system, ledger, emit });
   const wake = () => outboxes.forEach((box) => box.wake());
   const taking = intake(job, {
     system,
     ledger,
-    tell,
+    emit,
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
     certain: () => void removal.do?.pass(ending.signal),

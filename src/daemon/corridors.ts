@@ -15,7 +15,7 @@ import type { Outbox } from "../delivery/outbox.ts";
 import { groupPlaces } from "../async/semaphore.ts";
 
 /** What all corridors share. */
-export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "tell" | "methodOf" | "once"> {
+export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit" | "methodOf" | "once"> {
   /** Folders on this side, for links and batch files, and on a disk for whole files. */
   readonly workFolder: string;
   readonly spoolFolder: string;
@@ -43,7 +43,7 @@ interface Running {
 
 /** None runs before {@linkcode Corridors.adopt}. */
 export function corridors(tools: CorridorsTools): Corridors {
-  const { system, tell } = tools;
+  const { system, emit } = tools;
   const running = new Map<string, Running>();
   const hosts = new Map<string, Gate>();
   let slotsOf = groupPlaces(Infinity);
@@ -64,7 +64,7 @@ export function corridors(tools: CorridorsTools): Corridors {
       batchFiles: Math.min(now.syncQueueSize, MOST_BATCH_FILES),
     });
     const over = made.run(stop.signal).catch((error) => {
-      tell({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
+      emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
       tools.broken();
     });
     running.set(job.name, { corridor: made, stop, over });
@@ -81,7 +81,7 @@ export function corridors(tools: CorridorsTools): Corridors {
     const late = system.sleep((settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, patience.signal).then(() => "late" as const);
     if (await Promise.race([job.over, late]) === "late") {
       // A call to a dead network disk never returns and cannot be given up: what it has in hand is found again at the next start.
-      tell({
+      emit({
         type: "notice",
         level: "warning",
         message: `Job ${name} did not stop: a disk is not responding. Abandoning it`,
@@ -100,7 +100,7 @@ export function corridors(tools: CorridorsTools): Corridors {
     const message = `Reloading: finishing ${files} of ${
       names.join(", ")
     }, which may take up to ${most} s; the rest resumes afterwards`;
-    tell({ type: "notice", level: "info", message });
+    emit({ type: "notice", level: "info", message });
   }
 
   /** One gate for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
@@ -178,7 +178,7 @@ function contextOf(destination: Destination, tools: CorridorsTools): MethodConte
     stagingRoot: `.image-transfer-${tools.ledger.instance}-${key}`,
     workFolder: join(tools.workFolder, key),
     spoolFolder: join(tools.spoolFolder, key),
-    tell: (level, message) => tools.tell({ type: "notice", level, message: `${destination.name}: ${message}` }),
+    log: (level, message) => tools.emit({ type: "notice", level, message: `${destination.name}: ${message}` }),
   };
 }
 

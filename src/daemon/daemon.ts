@@ -79,7 +79,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
 
   const events = eventStream(() => system.now());
   for (const listener of tools.listeners) events.listen(listener);
-  const { tell } = events;
+  const { emit } = events;
   const running = followRunning();
   events.listen(running.listen);
   const startedAt = system.now();
@@ -89,11 +89,11 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   await using opening = new AsyncDisposableStack();
   opening.use(lock);
   const ledger = openLedger(settings.stateDirectory, {
-    onNotice: (message) => tell({ type: "notice", level: "warning", message }),
+    onNotice: (message) => emit({ type: "notice", level: "warning", message }),
   });
   opening.use(ledger);
   const work = opening.use(await workFolder(settings.stateDirectory, ledger.instance, system));
-  const pid = opening.use(pidFile(system, tell));
+  const pid = opening.use(pidFile(system, emit));
   await pid.adopt(settings.pidFile);
   // From here on the daemon itself closes them when it stops.
   opening.move();
@@ -108,14 +108,14 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     startedAt,
     moved: (url) =>
       void channel.server?.announce(url).catch((error) =>
-        tell({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` })
+        emit({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` })
       ),
   });
-  tell({ type: "started", version: VERSION, pid: system.pid });
+  emit({ type: "started", version: VERSION, pid: system.pid });
   const all = corridors({
     system,
     ledger,
-    tell,
+    emit,
     methodOf: ({ method }) => methodNamed(method),
     once: options.once ?? false,
     workFolder: work.path,
@@ -140,20 +140,20 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       }
     } catch (error) {
       const { message } = failureRecord(error);
-      tell({ type: "reload_refused", message });
+      emit({ type: "reload_refused", message });
       return { ok: false, message };
     }
     settings = next;
     system.setBulkheads(localFolders(next.jobs, system));
     await Promise.all([tools.adopt?.(next), pid.adopt(next.pidFile)]);
     if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next)]);
-    tell({ type: "reloaded" });
+    emit({ type: "reloaded" });
     return { ok: true, message: "Configuration reloaded" };
   }
 
   function end(reason: string): void {
     if (ending.signal.aborted) return;
-    tell({ type: "stopping", reason });
+    emit({ type: "stopping", reason });
     ending.abort();
   }
 
@@ -164,7 +164,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     channel.end.abort();
     await channel.server?.finished;
     await tidyUp();
-    tell({ type: "stopped" });
+    emit({ type: "stopped" });
     ledger[Symbol.dispose]();
     await lock[Symbol.asyncDispose]();
   })();
@@ -174,7 +174,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       await pid[Symbol.asyncDispose]();
       await work[Symbol.asyncDispose]();
     } catch (error) {
-      tell({ type: "notice", level: "warning", message: `Cannot clean up: ${failureRecord(error).message}` });
+      emit({ type: "notice", level: "warning", message: `Cannot clean up: ${failureRecord(error).message}` });
     }
   }
 
@@ -218,7 +218,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       if (wanted.length === 0 && name !== undefined) throw unknownName("job", name, all.list().map(({ job }) => job.name));
       for (const { intake, job, wake } of wanted) {
         intake.scanNow().catch((error) => {
-          tell({
+          emit({
             type: "notice",
             level: "error",
             message: `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`,
@@ -278,7 +278,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   /** The channel for commands. Without it the daemon delivers all the same. */
   async function openChannel(): Promise<void> {
     const onError = (error: unknown) =>
-      tell({ type: "notice", level: "error", message: "A request from a command failed", error });
+      emit({ type: "notice", level: "error", message: "A request from a command failed", error });
     const { stateDirectory } = settings;
     try {
       channel.server = await controlServer(
@@ -288,7 +288,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       );
     } catch (error) {
       const message = `Cannot listen for commands (status, stop, …): ${failureRecord(error).message}`;
-      tell({ type: "notice", level: "warning", message });
+      emit({ type: "notice", level: "warning", message });
     }
   }
 }

@@ -40,7 +40,7 @@ export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
 /** Counts from now on; listens, and sends reports, when it is given settings. */
 export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
   const { system, ledger, events, settings, startedAt, moved } = tools;
-  const { tell } = events;
+  const { emit } = events;
   const source = runningSource(tools.control, ledger, tools.corridors, events.listen);
   const counted = await metrics({
     startedAt,
@@ -53,14 +53,14 @@ export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
   const place = webPlace({
     source,
     system,
-    tell,
+    emit,
     moved,
     files: pageFiles(system, ending.signal),
     metrics: counted,
     stateDirectory: settings().stateDirectory,
-    onError: (error) => tell({ type: "notice", level: "error", message: "A request from the page failed", error }),
+    onError: (error) => emit({ type: "notice", level: "error", message: "A request from the page failed", error }),
   });
-  const reports = reportSchedule({ source, system, tell });
+  const reports = reportSchedule({ source, system, emit });
   return {
     server: () => place.server(),
     async adopt({ web, report }) {

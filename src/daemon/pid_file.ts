@@ -4,7 +4,7 @@
  * @module
  */
 import { reasonOf } from "../domain/names/reason.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 
 /** Removed when it is disposed of. */
@@ -14,10 +14,10 @@ export interface PidFile extends AsyncDisposable {
 }
 
 /** Nothing is written before {@linkcode PidFile.adopt}. */
-export function pidFile(system: Pick<System, "pid" | "writeText" | "remove">, tell: Tell): PidFile {
+export function pidFile(system: Pick<System, "pid" | "writeText" | "remove">, emit: Emit): PidFile {
   let written: string | null = null;
   let wanted: string | null = null;
-  const warn = (message: string) => tell({ type: "notice", level: "warning", message });
+  const warn = (message: string) => emit({ type: "notice", level: "warning", message });
 
   async function remove(): Promise<void> {
     const path = written;

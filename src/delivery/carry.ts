@@ -15,7 +15,7 @@ import { asking, prove } from "./steps/prove.ts";
 import { publish } from "./steps/publish.ts";
 import { put } from "./steps/put.ts";
 import { record } from "./steps/record.ts";
-import { giveUp, open, type Piece, pieceOf, stagedName, type Way } from "./way.ts";
+import { giveUp, type Item, open, pieceOf, stagedName, type Way } from "./way.ts";
 
 /** How often a batch is cut in two to find the file that spoils it; then the rest shares its failure. */
 const MOST_PASSES = 40;
@@ -31,19 +31,19 @@ export async function carry(
   way: Way,
   signal: AbortSignal,
 ): Promise<FailureRecord | null> {
-  const pieces = deliveries.map((delivery) => pieceOf(delivery, attempt, way));
-  using _names = takeNames(pieces, way);
-  await pass(pieces, attempt, { left: MOST_PASSES }, way, signal);
-  const trouble = troubleOf(pieces);
-  for (const piece of pieces) keepOrForget(piece, way);
-  await record(pieces, way, signal);
+  const items = deliveries.map((delivery) => pieceOf(delivery, attempt, way));
+  using _names = takeNames(items, way);
+  await pass(items, attempt, { left: MOST_PASSES }, way, signal);
+  const trouble = troubleOf(items);
+  for (const item of items) keepOrForget(item, way);
+  await record(items, way, signal);
   way.attempts.end(attempt);
   return trouble;
 }
 
 /** One pass of the corridor. A batch that fails as a whole, but not by an outage, is tried again in halves. */
 async function pass(
-  pieces: readonly Piece[],
+  items: readonly Item[],
   attempt: string,
   budget: { left: number },
   way: Way,
@@ -51,21 +51,21 @@ async function pass(
 ): Promise<void> {
   budget.left -= 1;
   try {
-    await checkSources(pieces, way);
-    await adoptGone(pieces, way, signal);
-    await adoptExisting(pieces, way, signal);
-    await put(open(pieces), way, signal);
+    await checkSources(items, way);
+    await adoptGone(items, way, signal);
+    await adoptExisting(items, way, signal);
+    await put(open(items), way, signal);
     crashPoint("after_put", way.system);
-    await prove(open(pieces), way, signal);
+    await prove(open(items), way, signal);
     crashPoint("after_verify", way.system);
-    await publishAlone(open(pieces), attempt, way, signal);
+    await publishAlone(open(items), attempt, way, signal);
     crashPoint("after_publish", way.system);
   } catch (error) {
     const failure = failureRecord(error);
-    if (failure.code === "internal") way.tell({ type: "notice", level: "error", message: failure.message, error });
-    const rest = open(pieces);
+    if (failure.code === "internal") way.emit({ type: "notice", level: "error", message: failure.message, error });
+    const rest = open(items);
     if (isOutage(failure) || rest.length < 2 || budget.left < 2) {
-      for (const piece of rest) giveUp(piece, failureOf(failure));
+      for (const item of rest) giveUp(item, failureOf(failure));
       return;
     }
     const middle = Math.ceil(rest.length / 2);
@@ -78,37 +78,37 @@ async function pass(
 }
 
 /** Publishes when no earlier attempt can do so any more: it could put an old version in the place of a newer one. */
-async function publishAlone(pieces: readonly Piece[], attempt: string, way: Way, signal: AbortSignal): Promise<void> {
-  if (pieces.length === 0) return;
+async function publishAlone(items: readonly Item[], attempt: string, way: Way, signal: AbortSignal): Promise<void> {
+  if (items.length === 0) return;
   const guard = { ...asking(way), what: `end an earlier attempt at ${way.destination.name}` };
   await way.attempts.endDoubts((attempts) => guarded(guard, signal, (end) => way.session.sweep(attempts, end)));
   try {
-    await publish(pieces, way, signal);
+    await publish(items, way, signal);
   } catch (error) {
     way.attempts.doubt(attempt);
     throw error;
   }
 }
 
-/** The same pieces under fresh staging names: what is left of the spoilt pass must not be taken for theirs. */
-function restaged(pieces: readonly Piece[], attempt: string, way: Way): readonly Piece[] {
-  for (const piece of pieces) {
-    piece.staged = stagedName(way.stagingRoot, attempt, piece.delivery);
-    piece.receipt = null;
+/** The same items under fresh staging names: what is left of the spoilt pass must not be taken for theirs. */
+function restaged(items: readonly Item[], attempt: string, way: Way): readonly Item[] {
+  for (const item of items) {
+    item.staged = stagedName(way.stagingRoot, attempt, item.delivery);
+    item.receipt = null;
   }
-  return pieces;
+  return items;
 }
 
 /** What speaks against the destination as a whole. */
-function troubleOf(pieces: readonly Piece[]): FailureRecord | null {
-  const outages = pieces.filter((piece) => piece.outcome && "failure" in piece.outcome && isOutage(piece.outcome.failure));
-  const works = pieces.some((piece) => piece.outcome && "receipt" in piece.outcome);
+function troubleOf(items: readonly Item[]): FailureRecord | null {
+  const outages = items.filter((item) => item.outcome && "failure" in item.outcome && isOutage(item.outcome.failure));
+  const works = items.some((item) => item.outcome && "receipt" in item.outcome);
   let trouble: FailureRecord | null = null;
-  for (const piece of outages) {
-    const outcome = piece.outcome as { failure: FailureRecord };
+  for (const item of outages) {
+    const outcome = item.outcome as { failure: FailureRecord };
     // Where others arrived, a folder that may not be written is this file's own trouble.
     if (works && OWN_IF_OTHERS_ARRIVE.has(outcome.failure.code)) {
-      piece.outcome = { failure: { ...outcome.failure, next: "later" } };
+      item.outcome = { failure: { ...outcome.failure, next: "later" } };
     } else if (outcome.failure.code !== "stopped") {
       trouble ??= outcome.failure;
     }
@@ -118,13 +118,13 @@ function troubleOf(pieces: readonly Piece[]): FailureRecord | null {
 
 const OWN_IF_OTHERS_ARRIVE: ReadonlySet<string> = new Set(["permission_denied", "not_a_folder"]);
 
-function keepOrForget(piece: Piece, way: Way): void {
-  const { outcome } = piece;
+function keepOrForget(item: Item, way: Way): void {
+  const { outcome } = item;
   const mismatch = outcome && "failure" in outcome && outcome.failure.code === "mismatch";
   // The part that it went on with was wrong. Without it the next attempt sends the whole: the file itself is not at fault.
-  if (mismatch && way.attempts.leftover(piece.delivery) !== undefined) piece.outcome = { ...outcome, counts: false };
-  if (outcome && "failure" in outcome && isOutage(outcome.failure)) way.attempts.leave(piece.delivery, piece.staged);
-  else way.attempts.forget(piece.delivery);
+  if (mismatch && way.attempts.leftover(item.delivery) !== undefined) item.outcome = { ...outcome, counts: false };
+  if (outcome && "failure" in outcome && isOutage(outcome.failure)) way.attempts.leave(item.delivery, item.staged);
+  else way.attempts.forget(item.delivery);
 }
 
 function failureOf(record: FailureRecord): Failure {

@@ -6,7 +6,7 @@
 import type { FailureRecord } from "../domain/failure.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Destination, Job } from "../domain/job.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Method, MethodContext, Session } from "../methods/method.ts";
 import type { Attempts } from "./attempts.ts";
@@ -40,7 +40,7 @@ export interface OutboxTools {
   readonly ledger: Ledger;
   readonly method: Pick<Method, "connect">;
   readonly context: MethodContext;
-  readonly tell: Tell;
+  readonly emit: Emit;
   /** The gate of the destination's host, shared by all destinations there. */
   readonly host: Gate;
   /** Looks whether files come back from the destination. */

@@ -77,7 +77,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     tools,
     own,
     attempts: attempts(system, ledger.parts(job.name, destination.name)),
-    underway: underway(system, tools.tell),
+    underway: underway(system, tools.emit),
     lanes: semaphore(destination.parallelTransfers),
     wakeup: wakeup(system),
     names: new Map(),
@@ -113,7 +113,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
   const changed = () => {
     const now = state();
     if (!same(now, before)) {
-      tools.tell({ type: "destination", name: destination.name, now, before });
+      tools.emit({ type: "destination", name: destination.name, now, before });
       before = now;
     }
     office.wakeup.wake();
@@ -132,7 +132,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     const deaf = [own.listen(changed), tools.host.listen(changed)];
     // Paused long ago and forgotten: whoever starts the daemon learns why nothing is sent.
     if (before.state === "paused") {
-      tools.tell({ type: "destination", name: destination.name, now: before, before: { state: "open" } });
+      tools.emit({ type: "destination", name: destination.name, now: before, before: { state: "open" } });
     }
     try {
       while (!signal.aborted) await attend(signal, hard.signal);
@@ -167,7 +167,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       );
     } catch (error) {
       const failure = failureRecord(error);
-      if (failure.code === "internal") tools.tell({ type: "notice", level: "error", message: failure.message, error });
+      if (failure.code === "internal") tools.emit({ type: "notice", level: "error", message: failure.message, error });
       if (!soft.aborted) office.trip(failure);
     } finally {
       leaveHost();

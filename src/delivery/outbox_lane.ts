@@ -87,7 +87,7 @@ export async function outboxLane(office: Office, way: Way, { look, fail, over, h
       sweepSoon(office, way.session, hard);
     } catch (error) {
       const failure = failureRecord(error);
-      if (failure.code === "internal") tools.tell({ type: "notice", level: "error", message: failure.message, error });
+      if (failure.code === "internal") tools.emit({ type: "notice", level: "error", message: failure.message, error });
       fail(failure);
     }
   }
@@ -110,7 +110,7 @@ export function sweepSoon(office: Office, session: Session, signal: AbortSignal)
   const next = former
     .then(() => forgetSettled(office))
     .then(() => guarded(guard, signal, (end) => office.attempts.sweep(session, end)))
-    .catch((error) => office.tools.tell({ type: "notice", level: "debug", message: failureRecord(error).message }));
+    .catch((error) => office.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message }));
   sweeping.set(session, next);
 }
 

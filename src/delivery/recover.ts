@@ -12,7 +12,7 @@ import { guarded } from "./guarded.ts";
 import { asking, prove } from "./steps/prove.ts";
 import { publish } from "./steps/publish.ts";
 import { record } from "./steps/record.ts";
-import { giveUp, open, type Piece, pieceOf, type Way } from "./way.ts";
+import { giveUp, type Item, open, pieceOf, type Way } from "./way.ts";
 
 const CHUNK = 500;
 
@@ -33,39 +33,39 @@ export async function recover(deliveries: readonly Delivery[], way: Way, signal:
 }
 
 async function settle(deliveries: readonly Delivery[], left: ReadonlySet<string>, way: Way, signal: AbortSignal): Promise<void> {
-  const pieces = deliveries.map((delivery) => pieceOf(delivery, attemptOf(delivery), way));
-  await adoptExisting(pieces, way, signal);
-  await checkSources(pieces, way);
+  const items = deliveries.map((delivery) => pieceOf(delivery, attemptOf(delivery), way));
+  await adoptExisting(items, way, signal);
+  await checkSources(items, way);
   // Only a hash proves what nobody saw arriving: a file of the right length may have holes.
-  const provable = way.destination.verify === "checksum" ? open(pieces) : [];
-  const staged = await wholeStaged(provable.filter((piece) => left.has(attemptOf(piece.delivery))), way, signal);
+  const provable = way.destination.verify === "checksum" ? open(items) : [];
+  const staged = await wholeStaged(provable.filter((item) => left.has(attemptOf(item.delivery))), way, signal);
   await hashSources(staged, way, signal);
   await prove(open(staged), way, signal);
-  for (const piece of staged) forgetMismatch(piece);
+  for (const item of staged) forgetMismatch(item);
   await publish(open(staged), way, signal);
   // Where one of them came to its end, the former process may have asked for publication: then nothing of the attempt may stay.
-  const doubtful = new Set(pieces.filter(({ outcome }) => outcome !== null).map(({ delivery }) => attemptOf(delivery)));
-  for (const piece of open(pieces)) {
-    const attempt = attemptOf(piece.delivery);
-    if (left.has(attempt) && !doubtful.has(attempt)) way.attempts.leave(piece.delivery, piece.staged);
-    giveUp(piece, new Failure("stopped", "The attempt was interrupted when image-transfer stopped"));
+  const doubtful = new Set(items.filter(({ outcome }) => outcome !== null).map(({ delivery }) => attemptOf(delivery)));
+  for (const item of open(items)) {
+    const attempt = attemptOf(item.delivery);
+    if (left.has(attempt) && !doubtful.has(attempt)) way.attempts.leave(item.delivery, item.staged);
+    giveUp(item, new Failure("stopped", "The attempt was interrupted when image-transfer stopped"));
   }
-  const outage = pieces.map((piece) => piece.outcome && "failure" in piece.outcome ? piece.outcome.failure : null)
+  const outage = items.map((item) => item.outcome && "failure" in item.outcome ? item.outcome.failure : null)
     .find((failure) => failure !== null && failure.code !== "stopped" && isOutage(failure));
-  await record(pieces, way, signal);
+  await record(items, way, signal);
   if (outage) throw new Failure(outage.code, outage.message, { hint: outage.hint, next: outage.next });
 }
 
-/** Those pieces whose staged file is as long as it should be. */
-async function wholeStaged(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<Piece[]> {
-  if (pieces.length === 0) return [];
-  const stats = await guarded(asking(way), signal, (end) => way.session.survey(pieces.map((piece) => piece.staged), end));
-  return pieces.filter((piece, index) => stats[index]?.bytes === piece.delivery.source.size);
+/** Those items whose staged file is as long as it should be. */
+async function wholeStaged(items: readonly Item[], way: Way, signal: AbortSignal): Promise<Item[]> {
+  if (items.length === 0) return [];
+  const stats = await guarded(asking(way), signal, (end) => way.session.survey(items.map((item) => item.staged), end));
+  return items.filter((item, index) => stats[index]?.bytes === item.delivery.source.size);
 }
 
 /** A staged file that turns out wrong is no failed attempt: it was never finished. It is sent again. */
-function forgetMismatch(piece: Piece): void {
-  if (piece.outcome && "failure" in piece.outcome && piece.outcome.failure.code === "mismatch") piece.outcome = null;
+function forgetMismatch(item: Item): void {
+  if (item.outcome && "failure" in item.outcome && item.outcome.failure.code === "mismatch") item.outcome = null;
 }
 
 async function sweepStrangers(left: ReadonlySet<string>, way: Way, signal: AbortSignal): Promise<void> {
@@ -77,7 +77,7 @@ async function sweepStrangers(left: ReadonlySet<string>, way: Way, signal: Abort
     signal,
     (end) => way.session.sweep(go, end),
   );
-  way.tell({ type: "swept", name: way.destination.name, count: go.length });
+  way.emit({ type: "swept", name: way.destination.name, count: go.length });
 }
 
 function attemptOf({ state }: Delivery): string {

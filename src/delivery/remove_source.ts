@@ -9,7 +9,7 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { fingerprint, type SourceFile } from "../domain/source_file.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { crashPoint } from "./crash_point.ts";
@@ -20,7 +20,7 @@ import type { OutboxSystem } from "./way.ts";
 export interface RemovalTools {
   readonly system: OutboxSystem;
   readonly ledger: Pick<Ledger, "removable" | "markRemoved">;
-  readonly tell: Tell;
+  readonly emit: Emit;
 }
 
 /** The removals of one job. */
@@ -93,7 +93,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       await tools.system.remove(source.absolutePath);
     } catch (error) {
       if (signal.aborted || faultOf(error) === "not_found") return false;
-      tools.tell({
+      tools.emit({
         type: "notice",
         level: "warning",
         message: `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`,
@@ -101,7 +101,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       return false;
     }
     crashPoint("after_source_removed", tools.system);
-    tools.tell({ type: "removed_source", job: job.name, path: source.path });
+    tools.emit({ type: "removed_source", job: job.name, path: source.path });
     return true;
   }
 
@@ -135,7 +135,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       try {
         await work(signal);
       } catch (error) {
-        tools.tell({
+        tools.emit({
           type: "notice",
           level: "warning",
           message: `Cannot remove delivered sources: ${failureRecord(error).message}`,

@@ -1,5 +1,5 @@
 /**
- * The life of one session: connect, find the ground, settle what was in hand, carry batches in several lanes until the
+ * The life of one session: connect, find the mount, settle what was in hand, carry batches in several lanes until the
  * destination fails or the outbox stops, close.
  *
  * @module
@@ -7,7 +7,7 @@
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Session } from "../methods/method.ts";
 import { finalSweep, SWEEP_MS } from "./final_sweep.ts";
-import { demandSpace, findGround } from "./ground.ts";
+import { demandSpace, findMount } from "./mount.ts";
 import { guarded } from "./guarded.ts";
 import type { Office } from "./office.ts";
 import { outboxLane, sweepSoon, swept, works } from "./outbox_lane.ts";
@@ -45,7 +45,7 @@ export async function round(
     // The host answered, whatever the folder there says.
     office.tools.host.admit();
     const place = await findPlace(office, session, soft, hard);
-    let { groundAt } = place;
+    let { mountAt } = place;
     demandRoom(office);
     office.own.admit();
     if (over.signal.aborted) return;
@@ -63,15 +63,15 @@ export async function round(
     };
     place.looking.catch((error) => fail(failureRecord(error)));
     const lookAround = async () => {
-      if (office.tools.system.monotonic() - groundAt < GROUND_FRESH_MS) return;
-      groundAt = await groundNow(office, session, hard);
+      if (office.tools.system.monotonic() - mountAt < GROUND_FRESH_MS) return;
+      mountAt = await mountNow(office, session, hard);
     };
     // One lane more than may send: it checks and hashes the next batch while the others' is on its way.
     const lanes = Array.from(
       { length: office.destination.parallelTransfers + 1 },
       () => outboxLane(office, way, { look: lookAround, fail, over: over.signal, hard }),
     );
-    working = Promise.all([...lanes, watchGround(office, lookAround, fail, over.signal)]);
+    working = Promise.all([...lanes, watchMount(office, lookAround, fail, over.signal)]);
     await Promise.race([working, aborted(over.signal)]);
   } finally {
     soft.removeEventListener("abort", end);
@@ -92,7 +92,7 @@ async function drain(office: Office, session: Session, working: Promise<unknown>
     await swept(session);
     if (soft.aborted && office.draining.size <= 1) await finalSweep(office, session);
   } catch (error) {
-    office.tools.tell({ type: "notice", level: "debug", message: failureRecord(error).message });
+    office.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message });
   } finally {
     await close(office, session);
   }
@@ -137,7 +137,7 @@ async function connect(office: Office, longestMs: number, signal: AbortSignal): 
 }
 
 /**
- * The ground, and the search for a way from there back to a watched folder. Where the last search found none it goes on beside the
+ * The mount, and the search for a way from there back to a watched folder. Where the last search found none it goes on beside the
  * transfers: `looking` fails with `loop`.
  *
  * @throws {Failure} what keeps the destination from being used.
@@ -147,7 +147,7 @@ async function findPlace(office: Office, session: Session, soft: AbortSignal, ha
   // Named like an attempt, and swept like one.
   const probe = attempts.begin();
   try {
-    const groundAt = await groundNow(office, session, soft, probe);
+    const mountAt = await mountNow(office, session, soft, probe);
     const looking = tools.loops.check(destination, { stagingRoot: tools.context.stagingRoot, name: probe }, hard).finally(() => {
       attempts.end(probe);
       sweepSoon(office, session, hard);
@@ -160,33 +160,33 @@ async function findPlace(office: Office, session: Session, soft: AbortSignal, ha
         throw error;
       });
     }
-    return { groundAt, looking };
+    return { mountAt, looking };
   } catch (error) {
     attempts.end(probe);
     throw error;
   }
 }
 
-async function groundNow(office: Office, session: Session, signal: AbortSignal, probe?: string): Promise<number> {
+async function mountNow(office: Office, session: Session, signal: AbortSignal, probe?: string): Promise<number> {
   const { destination, tools } = office;
   const guard = { what: `find the folder at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: tools.system };
-  const tell = (level: "info" | "warning", message: string) => tools.tell({ type: "notice", level, message });
+  const log = (level: "info" | "warning", message: string) => tools.emit({ type: "notice", level, message });
   const options = {
     destination,
     ledger: tools.ledger,
     accept: office.accept !== null,
-    tell,
+    log,
     ...(probe === undefined ? {} : { probe }),
   };
-  const ground = await guarded(guard, signal, (end) => findGround(session, options, end));
+  const mount = await guarded(guard, signal, (end) => findMount(session, options, end));
   if (office.accept !== null) {
     await takeStock(office, session, office.accept, signal);
-    tools.ledger.rememberDevice(destination.job, destination.name, ground.device ?? "");
+    tools.ledger.rememberDevice(destination.job, destination.name, mount.device ?? "");
     office.accept = null;
   }
-  office.freeBytes = ground.freeBytes;
-  if (ground.made) office.made = true;
-  demandSpace(ground, destination);
+  office.freeBytes = mount.freeBytes;
+  if (mount.made) office.made = true;
+  demandSpace(mount, destination);
   return tools.system.monotonic();
 }
 
@@ -213,8 +213,8 @@ async function settleFormer(office: Office, way: Way, hard: AbortSignal): Promis
   office.recovered = true;
 }
 
-/** Looks after the ground while nothing is sent, so that an idle connection that died is found before a file needs it. */
-async function watchGround(
+/** Looks after the mount while nothing is sent, so that an idle connection that died is found before a file needs it. */
+async function watchMount(
   office: Office,
   look: () => Promise<void>,
   fail: (failure: FailureRecord) => void,
@@ -237,7 +237,7 @@ function tellUnswept(office: Office, error: unknown): void {
   const message = `Cannot remove the temporary files at ${office.destination.name}: ${
     failureRecord(error).message
   }. The next start does`;
-  office.tools.tell({ type: "notice", level: "warning", message });
+  office.tools.emit({ type: "notice", level: "warning", message });
 }
 
 async function close(office: Office, session: Session): Promise<void> {
@@ -245,7 +245,7 @@ async function close(office: Office, session: Session): Promise<void> {
   try {
     await guarded(guard, new AbortController().signal, async () => await session[Symbol.asyncDispose]());
   } catch (error) {
-    office.tools.tell({ type: "notice", level: "debug", message: failureRecord(error).message });
+    office.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message });
   }
 }
 
@@ -257,7 +257,7 @@ function wayOf(office: Office, session: Session, soft: AbortSignal): Way {
     session,
     system: tools.system,
     ledger: tools.ledger,
-    tell: tools.tell,
+    emit: tools.emit,
     stagingRoot: tools.context.stagingRoot,
     attempts: office.attempts,
     underway: office.underway,

@@ -17,7 +17,7 @@ const AT_ONCE = 500;
 /** Looks for every delivered file, by its size. @throws {Failure} where the destination cannot be asked: then it is to be done again. */
 export async function takeStock(office: Office, session: Session, former: FormerFiles, signal: AbortSignal): Promise<void> {
   const { job, destination, tools } = office;
-  const { ledger, system, tell } = tools;
+  const { ledger, system, emit } = tools;
   const rows = ledger.each({ job: job.name, destination: destination.name, states: ["delivered"] });
   const count = { delivered: 0, gone: 0, again: 0 };
   for (;;) {
@@ -36,7 +36,7 @@ export async function takeStock(office: Office, session: Session, former: Former
   const what = former === "send_again" ? `${count.again} are sent again` : "they are not sent again";
   const message = `Another disk was accepted for ${destination.name}: ` +
     `${count.gone} of ${count.delivered} delivered files are not on it; ${what}`;
-  tell({ type: "notice", level: "warning", message });
+  emit({ type: "notice", level: "warning", message });
 }
 
 /** Queues what is known to be gone, where its source is still the file that was delivered; returns how many. */

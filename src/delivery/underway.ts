@@ -4,7 +4,7 @@
  * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import type { Clock } from "../system/system.ts";
 
 /** A running transfer; `bytes` have arrived as far as the tool tells. */
@@ -26,12 +26,12 @@ export interface Underway {
 const TELL_EVERY_MS = 200;
 
 /** One for each outbox; `progress` is told at most every 200 ms for each delivery. */
-export function underway(clock: Pick<Clock, "monotonic">, tell: Tell): Underway {
+export function underway(clock: Pick<Clock, "monotonic">, emit: Emit): Underway {
   const running = new Map<number, { delivery: Delivery; bytes: number; toldAt: number }>();
   return {
     begin(delivery) {
       running.set(delivery.id, { delivery, bytes: 0, toldAt: clock.monotonic() });
-      tell({ type: "sending", delivery });
+      emit({ type: "sending", delivery });
     },
     at(delivery, bytes) {
       const transfer = running.get(delivery.id);
@@ -40,7 +40,7 @@ export function underway(clock: Pick<Clock, "monotonic">, tell: Tell): Underway 
       const now = clock.monotonic();
       if (now - transfer.toldAt < TELL_EVERY_MS) return;
       transfer.toldAt = now;
-      tell({ type: "progress", delivery, bytes });
+      emit({ type: "progress", delivery, bytes });
     },
     end: (delivery) => void running.delete(delivery.id),
     list: () => [...running.values()].map(({ delivery, bytes }) => ({ delivery, bytes })),

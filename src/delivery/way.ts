@@ -7,7 +7,7 @@ import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Receipt } from "../domain/receipt.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Session } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
@@ -29,7 +29,7 @@ export interface Way {
   readonly session: Session;
   readonly system: OutboxSystem;
   readonly ledger: Ledger;
-  readonly tell: Tell;
+  readonly emit: Emit;
   readonly stagingRoot: string;
   readonly attempts: Attempts;
   readonly underway: Underway;
@@ -54,7 +54,7 @@ export interface Way {
 }
 
 /** A delivery on its way. `outcome` is set when its fate is known; the steps skip it from then on. */
-export interface Piece {
+export interface Item {
   readonly delivery: Delivery;
   /** Its staging name. */
   staged: string;
@@ -71,18 +71,18 @@ export interface Piece {
 /** `counts: false` where neither the file nor the destination is at fault: no attempt is used up. */
 export type Outcome = { readonly receipt: Receipt } | { readonly failure: FailureRecord; readonly counts?: false };
 
-/** The pieces whose fate is open. */
-export function open(pieces: readonly Piece[]): Piece[] {
-  return pieces.filter((piece) => piece.outcome === null);
+/** The items whose fate is open. */
+export function open(items: readonly Item[]): Item[] {
+  return items.filter((item) => item.outcome === null);
 }
 
-/** Settles a piece's fate as failed; nothing happens if its fate is known already. */
-export function giveUp(piece: Piece, thrown: unknown): void {
-  piece.outcome ??= { failure: failureRecord(thrown) };
+/** Settles a item's fate as failed; nothing happens if its fate is known already. */
+export function giveUp(item: Item, thrown: unknown): void {
+  item.outcome ??= { failure: failureRecord(thrown) };
 }
 
 /** A delivery at the beginning of its way. */
-export function pieceOf(delivery: Delivery, attempt: string, way: Pick<Way, "stagingRoot" | "ledger">): Piece {
+export function pieceOf(delivery: Delivery, attempt: string, way: Pick<Way, "stagingRoot" | "ledger">): Item {
   return {
     delivery,
     staged: stagedName(way.stagingRoot, attempt, delivery),

@@ -61,4 +61,4 @@ export type TransferEvent =
 export type NewEvent = TransferEvent extends infer E ? E extends TransferEvent ? Omit<E, "at"> : never : never;
 
 /** Tells the stream what happened. Never throws, never waits. */
-export type Tell = (event: NewEvent) => void;
+export type Emit = (event: NewEvent) => void;

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import type { NewEvent, Tell, TransferEvent } from "../domain/transfer_event.ts";
+import type { Emit, NewEvent, TransferEvent } from "../domain/transfer_event.ts";
 
 /** Called at once, one event after the other; must not take long. */
 export type Listener = (event: TransferEvent) => void;
 
 /** One for the daemon; listeners hear events in the order of `listen`. */
 export interface EventStream {
-  readonly tell: Tell;
+  readonly emit: Emit;
   /** Hears every event from now on, until the returned function is called. */
   listen(listener: Listener): () => void;
 }
@@ -23,7 +23,7 @@ export function eventStream(now: () => number): EventStream {
 
   const stamped = (event: NewEvent): TransferEvent => ({ ...event, at: now() } as TransferEvent);
 
-  function tell(unstamped: NewEvent): void {
+  function emit(unstamped: NewEvent): void {
     const event = stamped(unstamped);
     for (const listener of [...listeners]) {
       try {
@@ -31,13 +31,13 @@ export function eventStream(now: () => number): EventStream {
       } catch (error) {
         if (faulty.has(listener)) continue;
         faulty.add(listener);
-        tell({ type: "notice", level: "error", message: "A listener of the event stream failed", error });
+        emit({ type: "notice", level: "error", message: "A listener of the event stream failed", error });
       }
     }
   }
 
   return {
-    tell,
+    emit,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

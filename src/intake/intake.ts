@@ -7,7 +7,7 @@
 import type { FailureRecord } from "../domain/failure.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import { bell } from "../async/bell.ts";
 import type { Waiting } from "./settle/candidate.ts";
 import { candidates } from "./settle/candidates.ts";
@@ -34,7 +34,7 @@ import type { System } from "../system/system.ts";
 export interface IntakeTools {
   readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list" | "random">;
   readonly ledger: JudgeTools["ledger"] & RereadTools["ledger"];
-  readonly tell: Tell;
+  readonly emit: Emit;
   /** Called after something was admitted: wakes the outbox. */
   readonly admitted: () => void;
   /** Called when the bytes of delivered files have turned out to be certain: they may be removed. */
@@ -73,13 +73,13 @@ export interface Intake {
 
 /** Looks at nothing before {@linkcode Intake.run}. */
 export function intake(job: Job, tools: IntakeTools): Intake {
-  const { system, tell } = tools;
+  const { system, emit } = tools;
   const patterns = patternsOf(job);
   const waiting = candidates();
   const dirty = dirtyFolders(job.debounceMs);
-  const unread = unreadables(job.name, { patterns, tell, system });
+  const unread = unreadables(job.name, { patterns, emit, system });
   const wakeUp = bell(system);
-  const matches = patternWatch(job, tell);
+  const matches = patternWatch(job, emit);
   const asked = writers(system);
   const unheard = unannounced(system);
   const judge = judgeOf({
@@ -90,7 +90,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     candidates: waiting,
     // Where others write without an event, their open files are not seen either.
     writers: { ...asked, isLocal: async (facts, folder) => !watch.silent() && await asked.isLocal(facts, folder) },
-    tell,
+    emit,
     methodOf: tools.chosenMethod ?? (() => null),
     onError,
     admitted() {
@@ -116,7 +116,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     candidates: waiting,
     known,
     unreadables: unread,
-    tell,
+    emit,
     dirty,
     rereads: reading,
     unannounced: unheard,
@@ -124,7 +124,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
   const follower = hintFollower(shared);
   const scanner = scans(job, {
     system,
-    tell,
+    emit,
     how: () => watch.how(),
     async scan(thorough, signal, walking) {
       const found = await reconcile(shared, thorough, signal, walking);
@@ -153,7 +153,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     const now = system.monotonic();
     if (notice.message === told.message && now - told.at < TELL_AGAIN_MS) return;
     told = { message: notice.message, at: now };
-    tell(notice);
+    emit(notice);
   }
 
   async function run(signal: AbortSignal): Promise<void> {

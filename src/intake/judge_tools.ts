@@ -5,7 +5,7 @@
  */
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Job } from "../domain/job.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
 import type { Candidates } from "./settle/candidates.ts";
@@ -26,7 +26,7 @@ export interface JudgeTools {
   readonly formats: FormatTools;
   readonly candidates: Candidates;
   readonly writers: Writers;
-  readonly tell: Tell;
+  readonly emit: Emit;
   /** The method that `auto` has chosen for a destination; null where it has not, or needs not. */
   readonly methodOf: (destination: string) => string | null;
   /** Told of errors of work in the background. */

@@ -24,7 +24,7 @@ export interface MethodContext {
   /** The same on a disk, for whole files; the work folder where it is not given. */
   readonly spoolFolder?: string;
   /** A line for the log; the destination's name is put in front of it. */
-  readonly tell: (level: "debug" | "info" | "warning", message: string) => void;
+  readonly log: (level: "debug" | "info" | "warning", message: string) => void;
 }
 
 /** One way to carry files. */
@@ -81,7 +81,7 @@ export interface Stat {
 }
 
 /** The destination as found: free space, and which device the base path is on (opaque; compared, never parsed). */
-export interface Ground {
+export interface Mount {
   /** For this account; null where it cannot be asked. */
   readonly freeBytes: number | null;
   /** Null where it cannot be asked. */
@@ -107,7 +107,7 @@ export interface Session extends AsyncDisposable {
    * folder of that name below our staging folder, where it can be made; `sweep` takes it away again like an attempt.
    * @throws {Failure} `device_missing` where the base path is not there and `create` is false.
    */
-  attach(create: boolean, signal: AbortSignal, probe?: string): Promise<Ground>;
+  attach(create: boolean, signal: AbortSignal, probe?: string): Promise<Mount>;
   /** What stands at these paths, in order; null = nothing. Cheap: no content is read. */
   survey(paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]>;
   /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */

@@ -8,7 +8,7 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { rolloverMinutes } from "../domain/night/night.ts";
 import type { ReportSettings } from "../domain/settings.ts";
-import type { Tell } from "../domain/transfer_event.ts";
+import type { Emit } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { NOT_YET, notTaken, whyNothingGoes, whyOf } from "./not_taken.ts";
 import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
@@ -29,7 +29,7 @@ export interface ReportSchedule {
 export interface ReportScheduleTools {
   readonly source: PageSource;
   readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
-  readonly tell: Tell;
+  readonly emit: Emit;
 }
 
 /** The clock is looked at this often: a computer that slept goes on with the next look. */
@@ -59,7 +59,7 @@ export function reportSchedule(tools: ReportScheduleTools): ReportSchedule {
 }
 
 async function everyMorning({ at, to }: ReportSettings, tools: ReportScheduleTools, signal: AbortSignal): Promise<void> {
-  const { system, tell } = tools;
+  const { system, emit } = tools;
   let due = nextTime(at, system.now());
   while (!signal.aborted) {
     await system.sleep(Math.min(LOOK_MS, Math.max(0, due - system.now())), signal);
@@ -68,12 +68,12 @@ async function everyMorning({ at, to }: ReportSettings, tools: ReportScheduleToo
     try {
       const report = await reportNow(tools, signal);
       await send(to, report, tools.system, signal);
-      tell({ type: "notice", level: "info", message: `Report sent: ${verdictOf(report)}` });
+      emit({ type: "notice", level: "info", message: `Report sent: ${verdictOf(report)}` });
     } catch (error) {
       if (signal.aborted) return;
       // The address is a secret of the webhook's owner.
       const reason = failureRecord(error).message.replace(/^Internal error: /, "").replaceAll(to, "…");
-      tell({ type: "notice", level: "warning", message: `Cannot send the report to its webhook: ${reason}` });
+      emit({ type: "notice", level: "warning", message: `Cannot send the report to its webhook: ${reason}` });
     }
   }
 }

@@ -7,12 +7,12 @@
 function held(name: string) {
   return {
     use: () => Promise.resolve(name),
-    [Symbol.dispose]: () => tell(`${name} closed\n`),
-    [Symbol.asyncDispose]: () => Promise.resolve(tell(`${name} closed\n`)),
+    [Symbol.dispose]: () => emit(`${name} closed\n`),
+    [Symbol.asyncDispose]: () => Promise.resolve(emit(`${name} closed\n`)),
   };
 }
 
-function tell(text: string): void {
+function emit(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
 }
 

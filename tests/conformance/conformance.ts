@@ -21,7 +21,7 @@ export function conformance(candidate: Candidate): void {
     ignore: candidate.ignore,
     fn: async (test) => {
       const only = Deno.env.get("CONFORMANCE_ONLY");
-      await using ground = await candidate.start();
+      await using mount = await candidate.start();
       for (const check of CHECKS) {
         if (only && !check.name.includes(only)) continue;
         if (check.onDisk === true && !candidate.onDisk) continue;
@@ -29,7 +29,7 @@ export function conformance(candidate: Candidate): void {
           name: check.name,
           ignore: check.root === true && !has("root"),
           fn: async () => {
-            await using bench = await openBench(candidate, ground);
+            await using bench = await openBench(candidate, mount);
             await check.run(bench);
           },
         });

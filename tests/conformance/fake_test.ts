@@ -14,7 +14,7 @@ conformance({
         const destination = aDestination({ basePath: base ?? folder.at("base", "images"), ...settings });
         const fake = places.get(destination.basePath) ?? fakeDestination();
         places.set(destination.basePath, fake);
-        const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+        const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
         return Promise.resolve({ method: fake.method, destination, context, view: viewOf(fake), bytesSent: null });
       },
       [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -1,5 +1,5 @@
 /**
- * The ground of methods that log in: one private sshd for all checks of a candidate, behind a proxy that counts bytes.
+ * What the methods that log in run on: one private sshd for all checks of a candidate, behind a proxy that counts bytes.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { Method, MethodContext } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
-import { aDestination, diskView, type Ground, STAGING } from "./rig.ts";
+import { aDestination, diskView, type Mount, STAGING } from "./rig.ts";
 
 /** Starts the server. `counts` is false for methods that send everything again. */
-export async function overSshd(method: Method, options: SshdOptions & { counts?: boolean } = {}): Promise<Ground> {
+export async function overSshd(method: Method, options: SshdOptions & { counts?: boolean } = {}): Promise<Mount> {
   const server = await startSshd(options);
   const proxy = startProxy(server.port);
   const system = server.configure(createSystem());
@@ -23,7 +23,7 @@ export async function overSshd(method: Method, options: SshdOptions & { counts?:
         basePath: base ?? folder.at("base", "images"),
         ...settings,
       });
-      const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+      const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
       return Promise.resolve({
         method,
         destination,

@@ -47,10 +47,10 @@ export interface Candidate {
   /** The server cannot replace a file at once: its name is free for a moment. */
   readonly replacesInTwoSteps?: boolean;
   /** Starts what all checks share (a server). */
-  start(): Promise<Ground>;
+  start(): Promise<Mount>;
 }
 
-export interface Ground extends AsyncDisposable {
+export interface Mount extends AsyncDisposable {
   rig(wish: Wish, folder: TempFolder): Promise<Rig>;
 }
 
@@ -78,7 +78,7 @@ export interface Bench {
   source(name: string, content: Uint8Array | string, settings?: { mtimeMs?: number; mode?: number }): Promise<SourceFile>;
 }
 
-export async function openBench(candidate: Candidate, ground: Ground): Promise<Bench & AsyncDisposable> {
+export async function openBench(candidate: Candidate, mount: Mount): Promise<Bench & AsyncDisposable> {
   const folder = await tempFolder();
   const signal = new AbortController().signal;
   const sessions: Session[] = [];
@@ -86,7 +86,7 @@ export async function openBench(candidate: Candidate, ground: Ground): Promise<B
     folder,
     candidate,
     signal,
-    rig: (wish = {}) => ground.rig(wish, folder),
+    rig: (wish = {}) => mount.rig(wish, folder),
     session: async (rig) => {
       const session = await rig.method.connect(rig.destination, rig.context, signal);
       sessions.push(session);

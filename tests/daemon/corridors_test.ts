@@ -39,7 +39,7 @@ function corridorsOn(
   return corridors({
     system: createSystem(),
     ledger,
-    tell: () => {},
+    emit: () => {},
     methodOf,
     once: false,
     workFolder: folder.at("work"),
@@ -98,7 +98,7 @@ Deno.test("stop() comes to an end although a dead network disk never answers", a
   const events: NewEvent[] = [];
   const all = corridorsOn(folder, ledger, () => fakeDestination().method, {
     system,
-    tell: (event) => void events.push(event),
+    emit: (event) => void events.push(event),
   });
   await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { watchMode: "poll" })]));
   let hangs = false;

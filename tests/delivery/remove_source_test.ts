@@ -14,7 +14,7 @@ async function delivered(rig: OutboxRig): Promise<void> {
 
 function removal(rig: OutboxRig, changes: Partial<Job> = {}) {
   const job = aJob(rig.folder.at("data"), { deleteSource: true, ...changes });
-  return sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, tell: rig.tools.tell });
+  return sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, emit: rig.tools.emit });
 }
 
 async function isThere(rig: OutboxRig, name = "a.fits"): Promise<boolean> {
@@ -96,9 +96,9 @@ Deno.test("sourceRemoval() removes nothing more once its job is stopped", async 
   await rig.admit("b.fits", "beta");
   await delivered(rig);
   await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
-  const tell = () => stopping.abort();
+  const emit = () => stopping.abort();
   const job = aJob(rig.folder.at("data"), { deleteSource: true });
-  await sourceRemoval(job, [rig.outbox], { ...rig.tools, tell }).pass(stopping.signal);
+  await sourceRemoval(job, [rig.outbox], { ...rig.tools, emit }).pass(stopping.signal);
   assertEquals([await isThere(rig, "a.fits"), await isThere(rig, "b.fits")].toSorted(), [false, true]);
 });
 
@@ -169,7 +169,7 @@ Deno.test("sourceRemoval() keeps what was rewritten under the same times, within
   await Deno.writeTextFile(path, "omega");
   await Deno.utime(path, mtime!, mtime!);
   const job = aJob(rig.folder.at("data"), { deleteSource: true });
-  await sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, tell: rig.tools.tell })
+  await sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, emit: rig.tools.emit })
     .pass(new AbortController().signal);
   assertEquals(await Deno.readTextFile(path).catch(() => "removed, delivered nowhere"), "omega");
 });

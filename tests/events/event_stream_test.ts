@@ -6,9 +6,9 @@ Deno.test("eventStream() stamps events and tells every listener until it goes", 
   const stream = eventStream(() => 42);
   const heard: TransferEvent[] = [];
   const deaf = stream.listen((event) => heard.push(event));
-  stream.tell({ type: "stopped" });
+  stream.emit({ type: "stopped" });
   deaf();
-  stream.tell({ type: "stopped" });
+  stream.emit({ type: "stopped" });
   assertEquals(heard, [{ type: "stopped", at: 42 }]);
 });
 
@@ -19,7 +19,7 @@ Deno.test("tell() never throws: a listener that fails is reported to the others,
     throw new Error("broken listener");
   });
   stream.listen((event) => heard.push(event.type));
-  stream.tell({ type: "stopped" });
-  stream.tell({ type: "reloaded" });
+  stream.emit({ type: "stopped" });
+  stream.emit({ type: "reloaded" });
   assertEquals(heard, ["notice", "stopped", "reloaded"]);
 });

@@ -63,19 +63,19 @@ const GAUGES: Gauges = {
 
 async function afterSomeHours() {
   const counted = await metrics({ startedAt: START, version: "1.2.3", read: () => GAUGES, logLevel: () => "info" });
-  const tell = (at: number, event: NewEvent) => counted.listen({ ...event, at: START + at });
+  const emit = (at: number, event: NewEvent) => counted.listen({ ...event, at: START + at });
   const refused = failureRecord(new Failure("unreachable", "Cannot reach freya", { hint: "" }));
   const corrupt = failureRecord(new Failure("source_corrupt", "Cannot send it", { hint: "" }));
   const proof = (bytes: number) => verify({ bytes, sha256: "a" }, { bytes, sha256: "a" }, "checksum", START);
   const [one, two, three] = [aDelivery(1, 1000), aDelivery(2, 500), aDelivery(3, 9)];
-  for (const delivery of [one, two, three]) tell(0, { type: "queued", delivery });
-  for (const delivery of [one, two, three]) tell(1_000, { type: "sending", delivery: send(delivery, "x") });
-  tell(1_200, { type: "delivered", delivery: deliver(one, proof(1000)) });
-  tell(3_000, { type: "deferred", delivery: defer(two, refused, START, false) });
-  tell(3_000, { type: "failed", delivery: fail(three, corrupt) });
-  tell(60_000, { type: "sending", delivery: send(two, "y") });
-  tell(62_000, { type: "progress", delivery: two, bytes: 100 });
-  tell(64_000, { type: "delivered", delivery: deliver(two, proof(500)) });
+  for (const delivery of [one, two, three]) emit(0, { type: "queued", delivery });
+  for (const delivery of [one, two, three]) emit(1_000, { type: "sending", delivery: send(delivery, "x") });
+  emit(1_200, { type: "delivered", delivery: deliver(one, proof(1000)) });
+  emit(3_000, { type: "deferred", delivery: defer(two, refused, START, false) });
+  emit(3_000, { type: "failed", delivery: fail(three, corrupt) });
+  emit(60_000, { type: "sending", delivery: send(two, "y") });
+  emit(62_000, { type: "progress", delivery: two, bytes: 100 });
+  emit(64_000, { type: "delivered", delivery: deliver(two, proof(500)) });
   counted.pocketbase.request("jobs", "ok", 0.02);
   counted.pocketbase.connectionError();
   counted.pocketbase.uploadError();

@@ -152,7 +152,7 @@ for (const { tool, method, answers } of CASES) {
         system,
         stagingRoot: ".image-transfer-test",
         workFolder: folder.at("work"),
-        tell: () => {},
+        log: () => {},
       };
       const signal = new AbortController().signal;
       const facts = (await system.facts(path))!;

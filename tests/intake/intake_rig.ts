@@ -54,7 +54,7 @@ export async function intakeRig(options: IntakeRigOptions = {}): Promise<IntakeR
   const events: NewEvent[] = [];
   const wholes = new Map<string, Set<string>>();
   const halves: string[] = [];
-  const tell = (event: NewEvent) => {
+  const emit = (event: NewEvent) => {
     events.push(event);
     if (event.type !== "queued") return;
     const { path, absolutePath } = event.delivery.source;
@@ -65,7 +65,7 @@ export async function intakeRig(options: IntakeRigOptions = {}): Promise<IntakeR
     intake(job, {
       system: { ...createSystem(), ...options.system },
       ledger: options.ledger?.(ledger) ?? ledger,
-      tell,
+      emit,
       admitted: () => {},
     });
   let made = make();

@@ -36,7 +36,7 @@ export async function openBench(method: Method, options: SshdOptions = {}): Prom
         stagingRoot: STAGING,
         workFolder: folder.at("work"),
         spoolFolder: folder.at("spool"),
-        tell: () => {},
+        log: () => {},
       };
       const session = await method.connect(destination, context, signal);
       sessions.push(session);

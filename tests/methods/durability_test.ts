@@ -47,7 +47,7 @@ for (const { name, method, sshd } of CASES) {
         const server = sshd && stack.use(await startSshd({ ...sshd, through: ["strace", ...straceArgs(trace)] }));
         if (server === null) stack.use(await traceThisProcess(trace));
         const system = server?.configure(createSystem()) ?? createSystem();
-        const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+        const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
         const base = folder.at("base");
         const place = server ? { host: "127.0.0.1", port: server.port } : {};
         const session = stack.use(await method.connect(aDestination({ ...place, basePath: base }), context, signal));

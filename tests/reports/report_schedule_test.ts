@@ -27,7 +27,7 @@ async function scheduled(answers: readonly number[]) {
   const source = { ledger, jobs: () => [], destinations: () => [], live: () => ({ givenUp: [] }) } as unknown as PageSource;
   const schedule = reportSchedule({
     source,
-    tell: (event) => void (event.type === "notice" && told.push(`${event.level}: ${event.message}`)),
+    emit: (event) => void (event.type === "notice" && told.push(`${event.level}: ${event.message}`)),
     system: {
       now: clock.now,
       sleep: clock.sleep,

@@ -8,9 +8,9 @@ import { createHash } from "node:crypto";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
 import { formerName } from "../../src/domain/names/former_name.ts";
 import type {
-  Ground,
   Method,
   MethodContext,
+  Mount,
   Parcel,
   Publication,
   PublishOutcome,
@@ -123,7 +123,7 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
     method: "local",
     about: "a destination in memory",
     attach: (create, signal) =>
-      step(fake, "attach", signal, (): Ground => {
+      step(fake, "attach", signal, (): Mount => {
         if (!fake.attached && !create) throw aFailure("device_missing", "Cannot find the base path");
         fake.attached = true;
         return { freeBytes: fake.freeBytes, device: fake.device };

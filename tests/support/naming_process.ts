@@ -32,7 +32,7 @@ if (import.meta.main) {
   const signal = AbortSignal.timeout(120_000);
   const stagingRoot = `.image-transfer-${who}`;
   await Deno.mkdir(`${folder}/source`, { recursive: true });
-  const context = { system, stagingRoot, workFolder: `${folder}/work`, tell: () => {} };
+  const context = { system, stagingRoot, workFolder: `${folder}/work`, log: () => {} };
   await using session = await methodNamed(destination.method).connect(destination, context, signal);
   await session.attach(true, signal);
   const parcels = await Promise.all(names.map(async (name, number) => {

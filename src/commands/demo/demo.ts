@@ -93,10 +93,10 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   let proven = 0;
   const exposures: Exposure[] = [];
   try {
-    tell(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
+    emit(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
     const url = daemon.startUrl();
-    if (url !== null) tell(tools, `Watch it live at   ${cyan(url)}`);
-    tell(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
+    if (url !== null) emit(tools, `Watch it live at   ${cyan(url)}`);
+    emit(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
     if (Number.isFinite(lastsMs)) void system.sleep(lastsMs, closing.signal).then(close);
     const trouble = input.faults ? takeArchiveAway(places.archive, tools, closing.signal) : Promise.resolve();
     const night = observingNight(system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
@@ -105,7 +105,7 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
     ) {
       closedAt.set(exposure.path, system.now());
       exposures.push(exposure);
-      if (exposure.oddity !== null) tell(tools, dim(`  camera: ${exposure.path} ${exposure.oddity}`));
+      if (exposure.oddity !== null) emit(tools, dim(`  camera: ${exposure.path} ${exposure.oddity}`));
     }
     await trouble;
     await everythingArrives(daemon, exposures.length, system);
@@ -120,7 +120,7 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const delivered = await countEqual(exposures, places, system);
   const lost = exposures.length - delivered;
   if (input.folder === undefined) await system.removeTree(folder);
-  else tell(tools, "", `Everything is kept in ${folder}`);
+  else emit(tools, "", `Everything is kept in ${folder}`);
   tools.stdout(`written ${exposures.length}, delivered ${delivered}, proven ${proven}, lost ${lost}\n`);
   return lost === 0 && proven >= exposures.length ? EXIT.done : EXIT.notDelivered;
 }
@@ -147,7 +147,7 @@ async function start(
   const settings = parseSettings(JSON.stringify(config), "demo", "yaml", tools.system);
   const show = (event: TransferEvent) => {
     const line = lineOf(event, closedAt);
-    if (line !== null) tell(tools, line);
+    if (line !== null) emit(tools, line);
   };
   const daemon = await startDaemon(settings, { system: tools.system, readSettings: null, listeners: [show] });
   if (daemon === null) throw new Failure("configuration", `Cannot use "${folder}": another demo is using it`);
@@ -182,11 +182,11 @@ function lineOf(event: TransferEvent, closedAt: (path: string) => number | undef
 async function takeArchiveAway(archive: string, tools: Tools, signal: AbortSignal): Promise<void> {
   const { system } = tools;
   await system.sleep(5000, signal);
-  tell(tools, dim("  fault: the destination folder disappears for 4 s"));
+  emit(tools, dim("  fault: the destination folder disappears for 4 s"));
   await system.rename(archive, `${archive}-away`);
   await system.sleep(4000, signal);
   await system.rename(`${archive}-away`, archive);
-  tell(tools, dim("  fault: the destination folder is back"));
+  emit(tools, dim("  fault: the destination folder is back"));
 }
 
 async function everythingArrives(daemon: Daemon, count: number, system: Pick<System, "monotonic" | "sleep">): Promise<void> {
@@ -218,6 +218,6 @@ function duration(option: string, words: string): number {
   throw new Failure("configuration", `Invalid ${option} "${words}"`, { hint: "Specify a time such as 20s or 2m." });
 }
 
-function tell(tools: Tools, ...lines: string[]): void {
+function emit(tools: Tools, ...lines: string[]): void {
   tools.stderr(lines.map((line) => `${line}\n`).join(""));
 }

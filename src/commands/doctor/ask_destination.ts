@@ -37,7 +37,7 @@ export async function askDestination<T>(
   const workFolder = join(settings.stateDirectory, "asking", crypto.randomUUID());
   await using _lock = await makeWorkFolder(workFolder, settings, system);
   try {
-    const context = { system, stagingRoot, workFolder, tell: () => {} };
+    const context = { system, stagingRoot, workFolder, log: () => {} };
     await using session = await methodNamed(destination.method).connect(destination, context, signal);
     return await work({ session, stagingRoot });
   } finally {

@@ -10,7 +10,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import { verify } from "../../domain/receipt.ts";
 import type { Settings } from "../../domain/settings.ts";
-import { hasWitness, madeNow, notMounted } from "../../delivery/ground.ts";
+import { hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
 import type { System } from "../../system/system.ts";
@@ -29,7 +29,7 @@ export async function checkDestination(
   try {
     await askDestination(destination, settings, system, signal, async (asking) => {
       findings.push(ok(about, `Connected by ${asking.session.method}: ${asking.session.about}`));
-      findings.push(...await ground(destination, about, settings, asking, system, signal));
+      findings.push(...await mount(destination, about, settings, asking, system, signal));
       findings.push(await roundTrip(destination, about, settings, asking, system, signal));
     });
   } catch (error) {
@@ -39,7 +39,7 @@ export async function checkDestination(
   return findings;
 }
 
-async function ground(
+async function mount(
   destination: Destination,
   about: string,
   settings: Settings,

@@ -68,7 +68,7 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
 async function content(job: Job, about: string, system: System, signal: AbortSignal): Promise<Finding[]> {
   const patterns = patternsOf(job);
   const files = matching();
-  const unread = unreadables(job.name, { patterns, tell: () => {}, system });
+  const unread = unreadables(job.name, { patterns, emit: () => {}, system });
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
     files.count(batch.files, batch.files.filter(({ path }) => patterns.wants(path)).length);
     for (const { path, reason } of batch.unreadable) unread.note(path, reason);

@@ -4,18 +4,18 @@
  *
  * @module
  */
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 
 /** Watches over the process until disposed of; `stop` is called after an uncaught error. */
-export function crashGuard(tell: Tell, stop: () => void): Disposable {
+export function crashGuard(emit: Emit, stop: () => void): Disposable {
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
     // Known: a refused connection inside node's net surfaces here although it was handled where it was awaited.
-    tell({ type: "notice", level: "error", message: "Unhandled promise rejection", error: event.reason });
+    emit({ type: "notice", level: "error", message: "Unhandled promise rejection", error: event.reason });
   };
   const onError = (event: ErrorEvent) => {
     event.preventDefault();
-    tell({ type: "notice", level: "error", message: "Uncaught error", error: event.error });
+    emit({ type: "notice", level: "error", message: "Uncaught error", error: event.error });
     stop();
   };
   globalThis.addEventListener("unhandledrejection", onRejection);

@@ -52,7 +52,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     const taking = intake(job, {
       system: tools.system,
       ledger: { unknown: ledger.unknown, admit, admittedAt: ledger.admittedAt, recheck: () => [], ...NO_REREADS },
-      tell: (event) => {
+      emit: (event) => {
         if (event.type === "notice" && (event.level === "warning" || event.level === "error")) line(`${event.message}\n`);
       },
       admitted: () => {},

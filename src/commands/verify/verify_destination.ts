@@ -10,7 +10,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { Settings } from "../../domain/settings.ts";
 import type { DeliveryRow, Ledger } from "../../ledger/ledger.ts";
-import { demandKnownPlace } from "../../delivery/ground.ts";
+import { demandKnownPlace } from "../../delivery/mount.ts";
 import { askDestination } from "../doctor/ask_destination.ts";
 import { askingLine } from "../text/asking_line.ts";
 import type { Tools } from "../command.ts";
@@ -41,7 +41,7 @@ export async function verifyDestination(
   ledger: Pick<Ledger, "each" | "count" | "replaced" | "deviceOf" | "query">,
   settings: Settings,
   tools: Tools,
-  tell: (some: readonly Verified[]) => void,
+  emit: (some: readonly Verified[]) => void,
 ): Promise<void> {
   const { job, name } = destination;
   const query = { job, destination: name, states: ["delivered" as const], ...(night === undefined ? {} : { night }) };
@@ -57,7 +57,7 @@ export async function verifyDestination(
   };
   for (const row of ledger.each({ ...query, states: ["failed"], gone: true })) {
     const { state } = row.delivery;
-    if (state.state === "failed") tell([verdict(row, "missing", state.failure.message)]);
+    if (state.state === "failed") emit([verdict(row, "missing", state.failure.message)]);
   }
   let inHand = next();
   if (inHand.length === 0) return;
@@ -74,7 +74,7 @@ export async function verifyDestination(
       while (inHand.length > 0) {
         const digests = await session.digest(inHand.map(({ delivery }) => delivery.target), tools.signal);
         if (digests.includes(null)) await demandPlace();
-        tell(inHand.map((row, index) => compared(row, digests[index] ?? null)));
+        emit(inHand.map((row, index) => compared(row, digests[index] ?? null)));
         done += inHand.length;
         inHand = [];
         line.heard(`${done} of ${total} checked`);
@@ -84,7 +84,7 @@ export async function verifyDestination(
   } catch (error) {
     if (reading || tools.signal.aborted) throw error;
     const reason = printable(failureRecord(error).message);
-    for (; inHand.length > 0; inHand = next()) tell(inHand.map((row) => verdict(row, "unknown", reason)));
+    for (; inHand.length > 0; inHand = next()) emit(inHand.map((row) => verdict(row, "unknown", reason)));
   }
 }
 

@@ -13,54 +13,54 @@ import { decideExisting, worthHashing } from "./decide_existing.ts";
 import { refuseNamesakes } from "./folded_names.ts";
 import { guarded } from "../guarded.ts";
 import { asking, hashing } from "./prove.ts";
-import { giveUp, open, type Piece, type Way } from "../way.ts";
+import { giveUp, type Item, open, type Way } from "../way.ts";
 
 /** One round for all targets, a second one only where a file of the same size is there. */
-export async function adoptExisting(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  const asked = open(pieces);
+export async function adoptExisting(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+  const asked = open(items);
   if (asked.length === 0) return;
   const stats = await guarded(asking(way), signal, (end) => way.session.survey(asked.map(targetOf), end));
-  const there = asked.map((piece, index) => ({ piece, stat: stats[index] ?? null })).filter(({ stat }) => stat);
+  const there = asked.map((item, index) => ({ item, stat: stats[index] ?? null })).filter(({ stat }) => stat);
   if (there.length > 0) await decide(there, way, signal);
 }
 
 interface Occupied {
-  readonly piece: Piece;
+  readonly item: Item;
   readonly stat: Stat | null;
 }
 
 async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal): Promise<void> {
-  const alike = there.filter(({ piece, stat }) => worthHashing(stat, piece.delivery.source.size)).map(({ piece }) => piece);
+  const alike = there.filter(({ item, stat }) => worthHashing(stat, item.delivery.source.size)).map(({ item }) => item);
   await hashSources(alike, way, signal);
-  const hashed = alike.filter((piece) => piece.sha256 !== null);
+  const hashed = alike.filter((item) => item.sha256 !== null);
   const digests = hashed.length === 0
     ? []
     : await guarded(hashing(hashed, way), signal, (end) => way.session.digest(hashed.map(targetOf), end));
   const adopted: Adopted[] = [];
-  const foundOf = new Map(hashed.map((piece, index) => [piece, digests[index] ?? null]));
+  const foundOf = new Map(hashed.map((item, index) => [item, digests[index] ?? null]));
 
-  for (const { piece, stat } of there) {
-    if (piece.outcome !== null) continue;
-    const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
-    const target = printable(targetOf(piece));
-    const decision = decideExisting({ target, stat, found: foundOf.get(piece) ?? null, sent }, way.destination.onConflict);
-    if (stat?.identity !== undefined && stat.identity === piece.delivery.source.identity) {
-      giveUp(piece, itself(piece, way));
+  for (const { item, stat } of there) {
+    if (item.outcome !== null) continue;
+    const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
+    const target = printable(targetOf(item));
+    const decision = decideExisting({ target, stat, found: foundOf.get(item) ?? null, sent }, way.destination.onConflict);
+    if (stat?.identity !== undefined && stat.identity === item.delivery.source.identity) {
+      giveUp(item, itself(item, way));
     } else if (decision.decision === "adopt") {
-      adopted.push({ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) });
+      adopted.push({ item, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) });
     } else if (decision.decision === "refuse") {
       const { code, message, hint } = decision.failure;
-      const what = `Cannot send "${printable(piece.delivery.source.path)}" to ${way.destination.name}`;
-      giveUp(piece, new Failure(code, `${what}: ${message}`, { hint }));
+      const what = `Cannot send "${printable(item.delivery.source.path)}" to ${way.destination.name}`;
+      giveUp(item, new Failure(code, `${what}: ${message}`, { hint }));
     }
   }
-  const same = new Set(adopted.map(({ piece }) => piece));
-  await refuseNamesakes(there.filter(({ piece }) => !same.has(piece)), way, signal);
+  const same = new Set(adopted.map(({ item }) => item));
+  await refuseNamesakes(there.filter(({ item }) => !same.has(item)), way, signal);
   await adopt(adopted, way, signal);
 }
 
 interface Adopted {
-  readonly piece: Piece;
+  readonly item: Item;
   readonly receipt: Receipt;
 }
 
@@ -68,16 +68,16 @@ async function adopt(adopted: readonly Adopted[], way: Way, signal: AbortSignal)
   if (adopted.length === 0) return;
   // Nobody knows whether it has reached the disk: whoever named it may have been cut off before.
   const guard = { ...asking(way), what: `flush files at ${way.destination.name}` };
-  await guarded(guard, signal, (end) => way.session.flush(adopted.map(({ piece }) => targetOf(piece)), end));
-  for (const { piece, receipt } of adopted) piece.outcome = { receipt };
+  await guarded(guard, signal, (end) => way.session.flush(adopted.map(({ item }) => targetOf(item)), end));
+  for (const { item, receipt } of adopted) item.outcome = { receipt };
 }
 
 /**
  * What is gone at its source may have arrived before: its publication's answer was lost, and then somebody removed the source.
  * The remembered hash tells.
  */
-export async function adoptGone(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  const gone = pieces.filter(({ sha256, outcome }) =>
+export async function adoptGone(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+  const gone = items.filter(({ sha256, outcome }) =>
     sha256 !== null && outcome !== null && "failure" in outcome && outcome.failure.code === "source_gone"
   );
   if (gone.length === 0) return;
@@ -85,35 +85,35 @@ export async function adoptGone(pieces: readonly Piece[], way: Way, signal: Abor
     await adoptArrived(gone, way, signal);
   } catch (error) {
     // Nobody could be asked: it is not known that they did not arrive.
-    for (const piece of gone) piece.outcome = { failure: failureRecord(error) };
+    for (const item of gone) item.outcome = { failure: failureRecord(error) };
     throw error;
   }
 }
 
-async function adoptArrived(gone: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+async function adoptArrived(gone: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
   const stats = await guarded(asking(way), signal, (end) => way.session.survey(gone.map(targetOf), end));
-  const alike = gone.filter((piece, index) => worthHashing(stats[index] ?? null, piece.delivery.source.size));
+  const alike = gone.filter((item, index) => worthHashing(stats[index] ?? null, item.delivery.source.size));
   if (alike.length === 0) return;
   const digests = await guarded(hashing(alike, way), signal, (end) => way.session.digest(alike.map(targetOf), end));
   const { onConflict } = way.destination;
-  const adopted = alike.flatMap((piece, index): Adopted[] => {
-    const sent = { bytes: piece.delivery.source.size, sha256: piece.sha256 };
+  const adopted = alike.flatMap((item, index): Adopted[] => {
+    const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
     const stat = { bytes: sent.bytes, kind: "file" as const };
-    const decision = decideExisting({ target: targetOf(piece), stat, found: digests[index] ?? null, sent }, onConflict);
+    const decision = decideExisting({ target: targetOf(item), stat, found: digests[index] ?? null, sent }, onConflict);
     if (decision.decision !== "adopt") return [];
-    return [{ piece, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) }];
+    return [{ item, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) }];
   });
   await adopt(adopted, way, signal);
 }
 
 /** A second name of the source is no copy: it would go, or be written into, with it. */
-function itself({ delivery }: Piece, way: Way): Failure {
+function itself({ delivery }: Item, way: Way): Failure {
   const what = `Cannot send "${printable(delivery.source.path)}" to ${way.destination.name}`;
   return new Failure("exists", `${what}: "${printable(delivery.target)}" there is this very file`, {
     hint: "remote_base_path may lead into watch_path, or somebody created a link. Correct the path, or remove the link.",
   });
 }
 
-function targetOf(piece: Piece): string {
-  return piece.delivery.target;
+function targetOf(item: Item): string {
+  return item.delivery.target;
 }

@@ -9,13 +9,13 @@ import { fingerprint, racyMs, racyUntil, type SourceFile } from "../../domain/so
 import { faultOf } from "../../system/fault.ts";
 import type { PathFacts } from "../../system/system.ts";
 import { inBatches } from "../../async/in_batches.ts";
-import { giveUp, open, type Piece, type Way } from "../way.ts";
+import { giveUp, type Item, open, type Way } from "../way.ts";
 
 /** Checks the sources before anything is sent; those that are gone or changed are given up. */
-export async function checkSources(pieces: readonly Piece[], way: Way): Promise<void> {
-  await each(pieces, way, async (piece) => {
-    const facts = await factsOf(piece, way);
-    if (facts) piece.ctimeMs = facts.ctimeMs;
+export async function checkSources(items: readonly Item[], way: Way): Promise<void> {
+  await each(items, way, async (item) => {
+    const facts = await factsOf(item, way);
+    if (facts) item.ctimeMs = facts.ctimeMs;
   });
 }
 
@@ -23,52 +23,52 @@ export async function checkSources(pieces: readonly Piece[], way: Way): Promise<
  * Checks the sources again after they were sent: the version must not have changed meanwhile. A changed ctime
  * alone may only be a permission or another link: then the content decides.
  */
-export async function recheckSources(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  const doubtful: Piece[] = [];
-  await each(pieces, way, async (piece) => {
-    const facts = await factsOf(piece, way);
-    if (facts && facts.ctimeMs !== piece.ctimeMs) doubtful.push(piece);
+export async function recheckSources(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+  const doubtful: Item[] = [];
+  await each(items, way, async (item) => {
+    const facts = await factsOf(item, way);
+    if (facts && facts.ctimeMs !== item.ctimeMs) doubtful.push(item);
   });
-  for (const piece of open(doubtful)) {
+  for (const item of open(doubtful)) {
     try {
       // Without a hash nothing tells whether only its rights changed: the next attempt finds it at rest.
-      if (piece.sha256 === null) throw changed(piece.delivery.source);
-      const again = await way.system.hash(piece.delivery.source.absolutePath, signal);
-      if (again.sha256 !== piece.sha256) throw changed(piece.delivery.source);
+      if (item.sha256 === null) throw changed(item.delivery.source);
+      const again = await way.system.hash(item.delivery.source.absolutePath, signal);
+      if (again.sha256 !== item.sha256) throw changed(item.delivery.source);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      giveUp(piece, sourceFailure(error, piece.delivery.source));
+      giveUp(item, sourceFailure(error, item.delivery.source));
     }
   }
 }
 
 /** Reads the hashes of those sources that have none yet, and remembers them: small files side by side, large ones alone. */
-export async function hashSources(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  const wanted = open(pieces).filter(({ sha256 }) => sha256 === null);
-  const isSmall = ({ delivery }: Piece) => delivery.source.size < SMALL_BYTES;
-  await inBatches(wanted.filter(isSmall), way.fileOperations, signal, (piece) => hashSource(piece, way, signal));
-  for (const piece of wanted) if (!isSmall(piece)) await hashSource(piece, way, signal);
+export async function hashSources(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+  const wanted = open(items).filter(({ sha256 }) => sha256 === null);
+  const isSmall = ({ delivery }: Item) => delivery.source.size < SMALL_BYTES;
+  await inBatches(wanted.filter(isSmall), way.fileOperations, signal, (item) => hashSource(item, way, signal));
+  for (const item of wanted) if (!isSmall(item)) await hashSource(item, way, signal);
 }
 
-async function hashSource(piece: Piece, way: Way, signal: AbortSignal): Promise<void> {
-  const { source } = piece.delivery;
+async function hashSource(item: Item, way: Way, signal: AbortSignal): Promise<void> {
+  const { source } = item.delivery;
   try {
-    if (source.size >= LONG_READ_BYTES) await outlastRacy([piece], way, signal);
+    if (source.size >= LONG_READ_BYTES) await outlastRacy([item], way, signal);
     const readAt = way.system.now();
     const digest = await way.system.hash(source.absolutePath, signal);
     if (digest.bytes !== source.size) throw changed(source);
-    piece.sha256 = digest.sha256;
-    piece.readAt = readAt;
+    item.sha256 = digest.sha256;
+    item.readAt = readAt;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    giveUp(piece, sourceFailure(error, source));
+    giveUp(item, sourceFailure(error, source));
   }
 }
 
 /** Waits until a rewrite of any of these sources would show in its facts. For one that comes from the future it would show now. */
-export async function outlastRacy(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
+export async function outlastRacy(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
   const now = way.system.now();
-  const waits = pieces.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
+  const waits = items.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
   const longest = waits.reduce((most, ms) => Math.max(most, ms), 0);
   if (longest > 0) await way.system.sleep(longest, signal);
 }
@@ -78,13 +78,13 @@ const SMALL_BYTES = 1024 * 1024;
 const LONG_READ_BYTES = 1024 * 1024 * 1024;
 
 /** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
-export async function confirmGone(pieces: readonly Piece[], way: Way): Promise<void> {
-  for (const piece of pieces) {
-    if (!piece.outcome || !("failure" in piece.outcome) || piece.outcome.failure.code !== "source_gone") continue;
-    const { source } = piece.delivery;
+export async function confirmGone(items: readonly Item[], way: Way): Promise<void> {
+  for (const item of items) {
+    if (!item.outcome || !("failure" in item.outcome) || item.outcome.failure.code !== "source_gone") continue;
+    const { source } = item.delivery;
     const isThere = async () => await way.sourceAway() || await way.system.facts(source.absolutePath) !== null;
     // What cannot be looked at now is not known to be gone.
-    if (await isThere().catch(() => true)) piece.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
+    if (await isThere().catch(() => true)) item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
   }
 }
 
@@ -107,27 +107,27 @@ const REASONS: Readonly<Record<string, string>> = {
   too_many_open_files: "too many files are open",
 };
 
-async function factsOf(piece: Piece, way: Way): Promise<PathFacts | null> {
-  const { source } = piece.delivery;
+async function factsOf(item: Item, way: Way): Promise<PathFacts | null> {
+  const { source } = item.delivery;
   const facts = await way.system.facts(source.absolutePath);
   if (facts === null) {
     if (!await way.sourceAway()) throw gone(source);
     // The folder is at fault, not the file: wait for it without using up attempts.
-    piece.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
+    item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
     return null;
   }
   if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) throw changed(source);
   return facts;
 }
 
-async function each(pieces: readonly Piece[], way: Way, check: (piece: Piece) => Promise<void>): Promise<void> {
-  const waiting = open(pieces);
+async function each(items: readonly Item[], way: Way, check: (item: Item) => Promise<void>): Promise<void> {
+  const waiting = open(items);
   const worker = async () => {
-    for (let piece = waiting.shift(); piece; piece = waiting.shift()) {
+    for (let item = waiting.shift(); item; item = waiting.shift()) {
       try {
-        await check(piece);
+        await check(item);
       } catch (error) {
-        giveUp(piece, sourceFailure(error, piece.delivery.source));
+        giveUp(item, sourceFailure(error, item.delivery.source));
       }
     }
   };

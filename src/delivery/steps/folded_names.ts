@@ -10,31 +10,31 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Stat } from "../../methods/method.ts";
 import { guarded } from "../guarded.ts";
 import { asking } from "./prove.ts";
-import { giveUp, open, type Piece, type Way } from "../way.ts";
+import { giveUp, type Item, open, type Way } from "../way.ts";
 
-/** A piece whose name is taken by other bytes. */
+/** A item whose name is taken by other bytes. */
 export interface Taken {
-  readonly piece: Piece;
+  readonly item: Item;
   readonly stat: Stat | null;
 }
 
 /** Gives up those whose name leads to another delivered file there. Asks further only where one spelling leads to what another does. */
 export async function refuseNamesakes(taken: readonly Taken[], way: Way, signal: AbortSignal): Promise<void> {
   if (way.destination.onConflict !== "overwrite") return;
-  const files = taken.filter(({ piece, stat }) => piece.outcome === null && stat?.kind === "file");
-  const spelled = files.flatMap(({ piece, stat }) =>
-    otherSpellings(piece.delivery.target).map((other) => ({ piece, bytes: stat?.bytes, other }))
+  const files = taken.filter(({ item, stat }) => item.outcome === null && stat?.kind === "file");
+  const spelled = files.flatMap(({ item, stat }) =>
+    otherSpellings(item.delivery.target).map((other) => ({ item, bytes: stat?.bytes, other }))
   );
   if (spelled.length === 0) return;
   const found = await guarded(asking(way), signal, (end) => way.session.survey(spelled.map(({ other }) => other), end));
   const alike = spelled.filter(({ bytes }, index) => found[index]?.kind === "file" && found[index]?.bytes === bytes);
-  for (const piece of new Set(alike.map(({ piece }) => piece))) {
-    const { source, target, destination } = piece.delivery;
+  for (const item of new Set(alike.map(({ item }) => item))) {
+    const { source, target, destination } = item.delivery;
     const [namesake] = way.ledger.namesakes(source.job, destination, target);
     if (namesake === undefined || !await isOneFile(target, namesake, way, signal)) continue;
     const names = `"${printable(target)}" and "${printable(namesake)}"`;
     giveUp(
-      piece,
+      item,
       new Failure(
         "exists",
         `Cannot send "${
@@ -55,11 +55,11 @@ async function isOneFile(one: string, other: string, way: Way, signal: AbortSign
  * Puts off those whose namesake is on its way in this or another batch: only what stands there already is known. The result gives the
  * names back.
  */
-export function takeNames(pieces: readonly Piece[], way: Pick<Way, "destination" | "names">): Disposable {
+export function takeNames(items: readonly Item[], way: Pick<Way, "destination" | "names">): Disposable {
   const mine: string[] = [];
   if (way.destination.onConflict === "overwrite") {
-    for (const piece of open(pieces)) {
-      const { target } = piece.delivery;
+    for (const item of open(items)) {
+      const { target } = item.delivery;
       const holder = way.names.get(nameKey(target));
       if (holder === undefined) {
         way.names.set(nameKey(target), target);
@@ -68,8 +68,8 @@ export function takeNames(pieces: readonly Piece[], way: Pick<Way, "destination"
         const message = `Cannot send "${printable(target)}" yet: "${
           printable(holder)
         }" is being sent, which may be the same name there`;
-        giveUp(piece, new Failure("exists", message, { next: "later", hint: "It is sent afterwards." }));
-        if (piece.outcome !== null && "failure" in piece.outcome) piece.outcome = { ...piece.outcome, counts: false };
+        giveUp(item, new Failure("exists", message, { next: "later", hint: "It is sent afterwards." }));
+        if (item.outcome !== null && "failure" in item.outcome) item.outcome = { ...item.outcome, counts: false };
       }
     }
   }

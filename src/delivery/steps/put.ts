@@ -1,5 +1,5 @@
 /**
- * Sends the pieces of a batch to their staging names, while their sources are hashed here at the same time.
+ * Sends the items of a batch to their staging names, while their sources are hashed here at the same time.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { hashSources, outlastRacy } from "./check_source.ts";
 import { crashPoint } from "../crash_point.ts";
 import { guarded } from "../guarded.ts";
 import { files } from "./prove.ts";
-import { giveUp, open, type Piece, type Way } from "../way.ts";
+import { giveUp, type Item, open, type Way } from "../way.ts";
 
 /** So much on its way says that the connection works, even if it breaks before the file is whole. */
 const TELLING_BYTES = 1024 * 1024;
 
-/** Waits for its turn, then puts all pieces in one call. Pieces that were not put are given up. */
-export async function put(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  const fitting = keepRoom(pieces, way);
+/** Waits for its turn, then puts all items in one call. Items that were not put are given up. */
+export async function put(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+  const fitting = keepRoom(items, way);
   if (fitting.length === 0) return;
   // Without a hash nothing but their facts tells of a rewrite.
   if (way.destination.verify !== "checksum") await outlastRacy(fitting, way, signal);
@@ -39,52 +39,52 @@ export async function put(pieces: readonly Piece[], way: Way, signal: AbortSigna
   }
 }
 
-async function send(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  const parcels = pieces.map((piece): Parcel => {
-    const leftover = way.attempts.leftover(piece.delivery);
-    return { source: piece.delivery.source, staged: piece.staged, ...(leftover === undefined ? {} : { leftover }) };
+async function send(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+  const parcels = items.map((item): Parcel => {
+    const leftover = way.attempts.leftover(item.delivery);
+    return { source: item.delivery.source, staged: item.staged, ...(leftover === undefined ? {} : { leftover }) };
   });
-  const paths = pieces.map((piece) => piece.staged);
+  const paths = items.map((item) => item.staged);
   const guard = {
-    what: `send ${files(pieces.length)} to ${way.destination.name}`,
+    what: `send ${files(items.length)} to ${way.destination.name}`,
     timeoutMs: way.destination.timeoutMs,
     clock: way.system,
     ask: async (end: AbortSignal) => (await way.session.survey(paths, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0),
   };
-  for (const piece of pieces) way.underway.begin(piece.delivery);
+  for (const item of items) way.underway.begin(item.delivery);
   try {
     const outcomes = await guarded(guard, signal, (end, alive) =>
       way.session.put(parcels, (index, bytes) => {
         alive();
-        const piece = pieces[index];
-        if (!piece || bytes <= 0) return;
+        const item = items[index];
+        if (!item || bytes <= 0) return;
         crashPoint("during_put", way.system);
-        way.underway.at(piece.delivery, bytes);
+        way.underway.at(item.delivery, bytes);
         if (bytes >= TELLING_BYTES) way.moved();
       }, end));
-    pieces.forEach((piece, index) => {
+    items.forEach((item, index) => {
       const outcome = outcomes[index];
-      if (!outcome) giveUp(piece, new Error("the method gave no outcome for a parcel"));
-      else if (!outcome.put) piece.outcome ??= { failure: outcome.failure };
+      if (!outcome) giveUp(item, new Error("the method gave no outcome for a parcel"));
+      else if (!outcome.put) item.outcome ??= { failure: outcome.failure };
     });
   } finally {
-    for (const piece of pieces) way.underway.end(piece.delivery);
+    for (const item of items) way.underway.end(item.delivery);
   }
 }
 
-/** The pieces that fit into the free space there; the others wait for more. */
-function keepRoom(pieces: readonly Piece[], way: Way): readonly Piece[] {
+/** The items that fit into the free space there; the others wait for more. */
+function keepRoom(items: readonly Item[], way: Way): readonly Item[] {
   let room = way.roomBytes();
-  if (room === null) return pieces;
-  for (const piece of pieces) {
-    const { source } = piece.delivery;
+  if (room === null) return items;
+  for (const item of items) {
+    const { source } = item.delivery;
     if (source.size + way.destination.copySafetyMarginBytes <= room) {
       room -= source.size;
       continue;
     }
-    giveUp(piece, doesNotFit(source, way.destination));
+    giveUp(item, doesNotFit(source, way.destination));
   }
-  return open(pieces);
+  return open(items);
 }
 
 /** The file waits for more free space. */

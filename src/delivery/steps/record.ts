@@ -9,13 +9,13 @@ import { failureRecord } from "../../domain/failure.ts";
 import { confirmGone } from "./check_source.ts";
 import { crashPoint } from "../crash_point.ts";
 import { nextState } from "../next_state.ts";
-import type { Piece, Way } from "../way.ts";
+import type { Item, Way } from "../way.ts";
 
 const RETRY_MS = 5_000;
 
-/** Records all pieces. While the ledger cannot be written (its disk is full), it waits and tries again. */
-export async function record(pieces: readonly Piece[], way: Way, signal: AbortSignal): Promise<void> {
-  await confirmGone(pieces, way);
+/** Records all items. While the ledger cannot be written (its disk is full), it waits and tries again. */
+export async function record(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+  await confirmGone(items, way);
   const rules = {
     destination: way.destination,
     now: way.system.now(),
@@ -23,17 +23,17 @@ export async function record(pieces: readonly Piece[], way: Way, signal: AbortSi
     once: way.once,
     stopping: way.stopping(),
   };
-  const deliveries = pieces.map((piece): Delivery => {
-    const outcome = piece.outcome ?? { failure: failureRecord(new Error("delivery ended without an outcome")) };
-    return nextState({ ...piece.delivery, method: way.session.method }, outcome, rules);
+  const deliveries = items.map((item): Delivery => {
+    const outcome = item.outcome ?? { failure: failureRecord(new Error("delivery ended without an outcome")) };
+    return nextState({ ...item.delivery, method: way.session.method }, outcome, rules);
   });
   crashPoint("before_record", way.system);
   const reads = new Map(
-    pieces.flatMap(({ delivery, sha256, readAt }) =>
+    items.flatMap(({ delivery, sha256, readAt }) =>
       readAt === null || sha256 === null ? [] : [[delivery.id, { at: readAt, sha256 }]]
     ),
   );
-  const parts = new Map(pieces.flatMap(({ delivery }) => {
+  const parts = new Map(items.flatMap(({ delivery }) => {
     const staged = way.session.resumes ? way.attempts.leftover(delivery) : undefined;
     return staged === undefined ? [] : [[delivery.id, staged]];
   }));
@@ -41,7 +41,7 @@ export async function record(pieces: readonly Piece[], way: Way, signal: AbortSi
   crashPoint("after_record", way.system);
   if (doubted) way.doubted();
   for (const delivery of deliveries) {
-    if (delivery.state.state !== "sending") way.tell({ type: delivery.state.state, delivery });
+    if (delivery.state.state !== "sending") way.emit({ type: delivery.state.state, delivery });
   }
 }
 
@@ -53,7 +53,7 @@ async function stubbornly<T>(way: Way, signal: AbortSignal, write: () => T): Pro
     } catch (error) {
       const { message } = failureRecord(error);
       if (!told) {
-        way.tell({ type: "notice", level: "error", message: `Cannot write the ledger: ${message}. Retrying`, error });
+        way.emit({ type: "notice", level: "error", message: `Cannot write the ledger: ${message}. Retrying`, error });
       }
       if (signal.aborted) throw error;
       await way.system.sleep(RETRY_MS, signal);

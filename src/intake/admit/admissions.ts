@@ -38,7 +38,7 @@ export interface Admissions {
 
 /** `absolute` turns a path of the job into the system's own; `refuse` is told of each file that is at fault. */
 export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionTools): Admissions {
-  const { job, system, ledger, candidates, tell } = tools;
+  const { job, system, ledger, candidates, emit } = tools;
 
   async function admitAll(finished: readonly Candidate[], signal: AbortSignal): Promise<number> {
     if (finished.length === 0) return 0;
@@ -113,7 +113,7 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
   /** Listeners know already of what is sent although it is incomplete. */
   function tellWarning({ facts: { path }, incomplete }: Candidate, { warning }: Admission): void {
     if (warning === undefined || incomplete !== undefined) return;
-    tell({ type: "notice", level: "warning", message: `"${path}" is sent as it is: ${warning}` });
+    emit({ type: "notice", level: "warning", message: `"${path}" is sent as it is: ${warning}` });
   }
 
   /** Until when the file is racy, `before` its bytes were read; empty where it was not. */
@@ -160,7 +160,7 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
       const deliveries = ledger.recheck(admission, sha256, system.now());
       candidates.forget(candidate.facts.path);
       if (deliveries.length > 0) tellWarning(candidate, admission);
-      for (const delivery of deliveries) tell({ type: "queued", delivery });
+      for (const delivery of deliveries) emit({ type: "queued", delivery });
       if (deliveries.length > 0) tools.admitted();
     });
   }

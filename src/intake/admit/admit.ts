@@ -11,7 +11,7 @@ import { targetPath } from "../../domain/names/layout.ts";
 import { nightFolder } from "../../domain/night/night_folder.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import type { FileFacts, SourceFile } from "../../domain/source_file.ts";
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 import type { Admission, Ledger } from "../../ledger/ledger.ts";
 import type { Clock } from "../../system/system.ts";
 
@@ -54,14 +54,14 @@ function locate(job: Pick<Job, "nightFolder">, { path }: Pick<FileFacts, "path">
 /** Writes admissions to the ledger, in one transaction, and tells of the files and their deliveries; returns the new deliveries. */
 export function admit(
   admissions: readonly Admission[],
-  tools: { ledger: Pick<Ledger, "admit">; system: Pick<Clock, "now">; tell: Tell },
+  tools: { ledger: Pick<Ledger, "admit">; system: Pick<Clock, "now">; emit: Emit },
 ): Delivery[] {
   if (admissions.length === 0) return [];
   const deliveries = tools.ledger.admit(admissions, tools.system.now());
   const admitted = new Set(deliveries.map(({ source }) => source.path));
   for (const { source } of admissions) {
-    if (admitted.has(source.path)) tools.tell({ type: "ready", job: source.job, path: source.path, size: source.size });
+    if (admitted.has(source.path)) tools.emit({ type: "ready", job: source.job, path: source.path, size: source.size });
   }
-  for (const delivery of deliveries) tools.tell({ type: "queued", delivery });
+  for (const delivery of deliveries) tools.emit({ type: "queued", delivery });
   return deliveries;
 }

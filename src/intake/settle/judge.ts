@@ -52,7 +52,7 @@ export interface MeetOptions {
 
 /** Keeps nothing but which files it has in hand; the candidates are those of `tools`. */
 export function judgeOf(tools: JudgeTools): Judge {
-  const { job, system, candidates, tell, writers } = tools;
+  const { job, system, candidates, emit, writers } = tools;
   const inHand = new Set<string>();
   const destinations = job.destinations.map(({ name }) => name);
   const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);
@@ -91,7 +91,7 @@ export function judgeOf(tools: JudgeTools): Judge {
 
   function announce(path: string, type: "created" | "changed"): void {
     if (type === "created" ? job.watchEvents.some(isArrival) : job.watchEvents.includes("write")) {
-      tell({ type, job: job.name, path });
+      emit({ type, job: job.name, path });
     }
   }
 
@@ -226,13 +226,13 @@ export function judgeOf(tools: JudgeTools): Judge {
     switch (settlement.is) {
       case "finished":
         if (settlement.incomplete === null) return candidate;
-        tell({ type: "incomplete", job: job.name, path, reason: settlement.incomplete, sent: true });
+        emit({ type: "incomplete", job: job.name, path, reason: settlement.incomplete, sent: true });
         return { ...candidate, incomplete: settlement.incomplete };
       case "waiting":
         wait(candidate, settlement);
         return null;
       case "incomplete":
-        if (candidate.told !== "incomplete") tell({ type: "incomplete", job: job.name, path, reason: settlement.reason });
+        if (candidate.told !== "incomplete") emit({ type: "incomplete", job: job.name, path, reason: settlement.reason });
         candidates.put({ ...candidate, told: "incomplete", state: settlement });
         return null;
       case "corrupt":
@@ -247,7 +247,7 @@ export function judgeOf(tools: JudgeTools): Judge {
     const { facts: { path, size }, declared } = candidate;
     const now = system.monotonic();
     const tells = size !== candidate.toldSize && now - candidate.toldAt >= TELL_EVERY_MS;
-    if (tells) tell({ type: "growing", job: job.name, path, size, declared });
+    if (tells) emit({ type: "growing", job: job.name, path, size, declared });
     const told = tells ? { toldSize: size, toldAt: now } : {};
     candidates.put({ ...candidate, ...told, state: { is: "waiting", reason, again: now + againMs } });
   }
@@ -259,7 +259,7 @@ export function judgeOf(tools: JudgeTools): Judge {
 
   function refuse(candidate: Candidate, failure: FailureRecord): void {
     const told = `refused: ${failure.code}`;
-    if (candidate.told !== told) tell({ type: "refused", job: job.name, path: candidate.facts.path, failure });
+    if (candidate.told !== told) emit({ type: "refused", job: job.name, path: candidate.facts.path, failure });
     candidates.put({ ...candidate, told, state: { is: "refused", failure } });
   }
 

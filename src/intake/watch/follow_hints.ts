@@ -7,7 +7,7 @@
 import type { Job } from "../../domain/job.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 import type { PathFacts, System, WatchHint } from "../../system/system.ts";
 import type { Candidates } from "../settle/candidates.ts";
 import type { DirtyFolders, FolderWork, Touch } from "./dirty_folders.ts";
@@ -29,7 +29,7 @@ export interface HintTools {
   readonly candidates: Candidates;
   readonly dirty: DirtyFolders;
   readonly unreadables: Unreadables;
-  readonly tell: Tell;
+  readonly emit: Emit;
   readonly rereads: Pick<Rereads, "ask">;
 }
 
@@ -43,7 +43,7 @@ export interface HintFollower {
 
 /** Holds no more than which files were closed lately. */
 export function hintFollower(tools: HintTools): HintFollower {
-  const { job, system, patterns, judge, candidates, dirty, tell } = tools;
+  const { job, system, patterns, judge, candidates, dirty, emit } = tools;
   const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);
   const closes = recentCloses();
 
@@ -165,7 +165,7 @@ export function hintFollower(tools: HintTools): HintFollower {
     candidates.forget(path);
     const told = (touches.has("remove") && job.watchEvents.includes("remove")) ||
       (touches.has("rename") && job.watchEvents.includes("rename"));
-    if (told && patterns.wants(path)) tell({ type: "removed", job: job.name, path });
+    if (told && patterns.wants(path)) emit({ type: "removed", job: job.name, path });
   }
 
   /** Files that wait for this marker. */

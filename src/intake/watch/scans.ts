@@ -8,7 +8,7 @@ import { eitherSignal } from "../../async/either_signal.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../domain/job.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Clock } from "../../system/system.ts";
 import { bell } from "../../async/bell.ts";
@@ -34,7 +34,7 @@ export interface Scans {
 
 interface ScanTools {
   readonly system: ScanSystem;
-  readonly tell: Tell;
+  readonly emit: Emit;
   /** How the folder is watched; null = it is away, there is nothing to scan. */
   readonly how: () => "events" | "poll" | null;
   /** `thorough` where somebody asked for it; `walking` ends the walk alone. */
@@ -42,7 +42,7 @@ interface ScanTools {
 }
 
 /** The first scan comes when `run` runs and the folder is watched and asks for one. */
-export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
+export function scans(job: Job, { system, emit, how, scan }: ScanTools): Scans {
   const wake = bell(system);
   let wanted = false;
   let urgent: (() => void)[] = [];
@@ -90,7 +90,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
         completed++;
         lastMs = milliseconds;
         if (admitted === 0) quietMs = milliseconds;
-        tell({ type: "scanned", job: job.name, files, admitted, milliseconds });
+        emit({ type: "scanned", job: job.name, files, admitted, milliseconds });
       } catch (error) {
         if (signal.aborted) {
           urgent.push(...callers);
@@ -103,7 +103,7 @@ export function scans(job: Job, { system, tell, how, scan }: ScanTools): Scans {
         }
         lastMs = Math.max(lastMs, AGAIN_MS / REST_FACTOR);
         // A folder that is away is told of by the watch, which notices a moment later where it polls.
-        if (how() !== null && faultOf(error) !== "not_found") tell(trouble(job, error));
+        if (how() !== null && faultOf(error) !== "not_found") emit(trouble(job, error));
       } finally {
         running = false;
         endedAt = system.monotonic();
@@ -152,7 +152,7 @@ async function unlessAborted<T>(going: Promise<T>, signal: AbortSignal): Promise
   }
 }
 
-function trouble({ name, watchPath }: Job, error: unknown): Parameters<Tell>[0] {
+function trouble({ name, watchPath }: Job, error: unknown): Parameters<Emit>[0] {
   const ours = faultOf(error) === "other";
   const { message, hint } = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error));
   const text = `Job ${name}: ${ours ? `cannot list "${watchPath}": ` : ""}${message}. ${hint}`.trim();

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Job } from "../../domain/job.ts";
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 import { printable } from "../../domain/names/printable.ts";
 
 /** Files were found, and none that is wanted. */
@@ -58,7 +58,7 @@ export interface PatternWatch {
 }
 
 /** `tell` hears once that nothing matches; not after a file was wanted: that one may have been removed since. */
-export function patternWatch(job: Job, tell: Tell): PatternWatch {
+export function patternWatch(job: Job, emit: Emit): PatternWatch {
   let ever = false;
   let told = false;
   let last: Unmatched | null = null;
@@ -69,7 +69,7 @@ export function patternWatch(job: Job, tell: Tell): PatternWatch {
       if (ever || told || unmatched === null) return;
       told = true;
       const { message, hint } = unmatchedText(job, unmatched);
-      tell({ type: "notice", level: "warning", message: `Job ${printable(job.name)}: ${message}. ${hint}` });
+      emit({ type: "notice", level: "warning", message: `Job ${printable(job.name)}: ${message}. ${hint}` });
     },
     matched: () => void (ever = true),
     unmatched: () => ever ? null : last,

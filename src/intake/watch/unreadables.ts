@@ -5,7 +5,7 @@
  * @module
  */
 import type { FailureRecord } from "../../domain/failure.ts";
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 import type { Waiting } from "../settle/candidate.ts";
 import { lastPart, type Patterns } from "../patterns.ts";
 import { badName, unreadableFolder } from "../source_faults.ts";
@@ -25,7 +25,7 @@ export interface Unreadables {
 /** One for each intake; `tell` hears `refused` once for each path and reason. */
 export function unreadables(
   job: string,
-  tools: { patterns: Patterns; tell: Tell; system: { now(): number } },
+  tools: { patterns: Patterns; emit: Emit; system: { now(): number } },
 ): Unreadables {
   const all = new Map<string, { failure: FailureRecord; since: number; scan: number }>();
   let scan = 0;
@@ -36,7 +36,7 @@ export function unreadables(
       if (!tools.patterns.wants(path) && (isName || !tools.patterns.enters(path))) return;
       const failure = isName ? badName(path) : unreadableFolder(path, reason);
       const known = all.get(path);
-      if (known?.failure.message !== failure.message) tools.tell({ type: "refused", job, path, failure });
+      if (known?.failure.message !== failure.message) tools.emit({ type: "refused", job, path, failure });
       all.set(path, { failure, since: known?.since ?? tools.system.now(), scan });
     },
     scanBegins: () => void scan++,

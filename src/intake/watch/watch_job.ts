@@ -9,7 +9,7 @@ import { Failure, type FailureRecord, failureRecord } from "../../domain/failure
 import type { Job } from "../../domain/job.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Platform, System, WatchHint } from "../../system/system.ts";
 import { isDeep } from "../patterns.ts";
@@ -44,8 +44,8 @@ export interface JobWatch {
 }
 
 /** Nothing is watched before `run`; then `listener` is called, by events or not at all while the folder is polled. */
-export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, listener: WatchListener): JobWatch {
-  const { system, tell } = tools;
+export function watchJob(job: Job, tools: { system: WatchSystem; emit: Emit }, listener: WatchListener): JobWatch {
+  const { system, emit } = tools;
   const folder = job.watchPath;
   let how: "events" | "poll" | null = null;
   let failure: FailureRecord | null = null;
@@ -58,7 +58,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   let polledFor = "";
 
   const watching = (by: "events" | "poll", identity: string) => {
-    if (how !== by || failure !== null) tell({ type: "watching", job: job.name, folder, how: by });
+    if (how !== by || failure !== null) emit({ type: "watching", job: job.name, folder, how: by });
     how = by;
     failure = null;
     const anew = watched !== null && watched !== identity;
@@ -66,7 +66,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
     listener.lost(anew);
   };
   const notWatching = (why: FailureRecord) => {
-    if (failure?.message !== why.message) tell({ type: "not_watching", job: job.name, folder, failure: why });
+    if (failure?.message !== why.message) emit({ type: "not_watching", job: job.name, folder, failure: why });
     how = null;
     failure = why;
   };
@@ -116,7 +116,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
     const { message, hint } = failureRecord(error instanceof Failure ? error : cannotWatch(folder, error));
     const text = `${message}. The folder is polled instead. ${hint}`.trim();
     // Events are tried again every now and then: said once while the reason stays.
-    if (how !== "poll" || text !== polledFor) tell({ type: "notice", level: "warning", message: text });
+    if (how !== "poll" || text !== polledFor) emit({ type: "notice", level: "warning", message: text });
     polledFor = text;
     await poll(identity, EVENTS_AGAIN_MS, signal);
   }
@@ -134,7 +134,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; tell: Tell }, l
   function distrust(path: string): void {
     if (job.watchMode !== "auto" || how !== "events" || watched === null) return;
     distrusted = watched;
-    tell({ type: "notice", level: "warning", message: silentFolder(folder, path) });
+    emit({ type: "notice", level: "warning", message: silentFolder(folder, path) });
     following.abort();
   }
 

@@ -25,14 +25,14 @@ export const local: Method = {
 };
 
 function openLocal(destination: Destination, context: MethodContext): Session {
-  const { system, tell } = context;
+  const { system, log } = context;
   const side = localSide(destination, context);
-  const { path, checkGround, makeBelow, blame, ...others } = side;
+  const { path, checkMount, makeBelow, blame, ...others } = side;
   const inTurn = turns();
   let refusedOnce = false;
 
   async function put(parcels: readonly Parcel[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal) {
-    await checkGround();
+    await checkMount();
     for (const folder of new Set(parcels.flatMap(({ staged }) => ancestors(staged).map(path)))) {
       try {
         await makeBelow(folder, 0o700);
@@ -113,7 +113,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     } catch (error) {
       const fault = faultOf(error);
       if (fault !== "permission" && fault !== "unsupported") throw error;
-      if (!refusedOnce) tell("warning", `${destination.name}: the file system there does not keep times or modes`);
+      if (!refusedOnce) log("warning", `${destination.name}: the file system there does not keep times or modes`);
       refusedOnce = true;
     }
   }

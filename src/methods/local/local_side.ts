@@ -23,12 +23,12 @@ export interface LocalSide extends Pick<Session, "attach" | "survey" | "digest" 
   /** The native absolute path of a path relative to the base path. @throws {Failure} `name_refused` */
   path(relative: string): string;
   /** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */
-  checkGround(): Promise<void>;
+  checkMount(): Promise<void>;
   /**
    * Makes one folder below the base path, if it is not there. Never the base path itself, and nothing in an empty mount point
    * whose disk went away just then.
    *
-   * @throws {Failure} as {@linkcode LocalSide.checkGround}; else what the system says.
+   * @throws {Failure} as {@linkcode LocalSide.checkMount}; else what the system says.
    */
   makeBelow(folder: string, mode?: number): Promise<void>;
   /** This error as a Failure, after a look whether the base path is still there. */
@@ -73,7 +73,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     return join(base, ...parts);
   }
 
-  async function checkGround(): Promise<void> {
+  async function checkMount(): Promise<void> {
     const facts = await system.followedFacts(base);
     if (facts === null || (device !== null && facts.device !== device)) {
       throw new Failure("device_missing", `Cannot find the folder ${where}${facts ? " on the disk it was on" : ""}`, {
@@ -88,7 +88,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
   async function makeBelow(folder: string, mode?: number): Promise<void> {
     if (!await system.makeInside(folder, mode)) return;
     try {
-      await checkGround();
+      await checkMount();
     } catch (lost) {
       // It may have been made in the disk's stead: an empty folder hidden under the disk when it is back.
       await system.remove(folder).catch(() => undefined);
@@ -110,7 +110,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
     if (error instanceof Failure) return error;
     if (faultOf(error) === "not_found") {
       try {
-        await checkGround();
+        await checkMount();
       } catch (lost) {
         return localFailure(lost, what);
       }
@@ -137,7 +137,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       const what = `read "${printable(relative)}" back from ${where}`;
       if (!OF_ONE_FILE.has(faultOf(error))) throw localFailure(error, what);
       try {
-        await checkGround();
+        await checkMount();
       } catch (lost) {
         throw localFailure(lost, what);
       }
@@ -152,7 +152,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
 
   return {
     path,
-    checkGround,
+    checkMount,
     makeBelow,
     blame,
     attach: async (create, _signal, probe) => {
@@ -167,15 +167,15 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
           throw localFailure(error, `create the folder ${where}`);
         }
       }
-      await checkGround();
+      await checkMount();
       try {
         const space = await system.space(base);
         device = (await system.followedFacts(base))?.device ?? null;
         if (probe !== undefined) await leaveProbe(probe);
-        const ground = made ? { ...space, made } : space;
+        const mount = made ? { ...space, made } : space;
         // Asked at the first contact only; this is looked at every few seconds.
-        if (!create || system.platform === "windows") return ground;
-        return { ...ground, onSystemDisk: device === (await system.followedFacts("/"))?.device };
+        if (!create || system.platform === "windows") return mount;
+        return { ...mount, onSystemDisk: device === (await system.followedFacts("/"))?.device };
       } catch (error) {
         throw await blame(error, `access the folder ${where}`);
       }
@@ -201,7 +201,7 @@ export function localSide(destination: Destination, context: Pick<MethodContext,
       return digests;
     },
     publish: async (items, signal) => {
-      await checkGround();
+      await checkMount();
       const changed = new Set<string>();
       const outcomes: PublishOutcome[] = [];
       await atMost(AT_ONCE, byTarget(items), async (indices) => {

@@ -49,7 +49,7 @@ interface Run extends AsyncDisposable {
 
 /** Starts nothing before `send` or `startAhead`; links are made in the context's work folder. */
 export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncRuns {
-  const { system, stagingRoot, tell } = context;
+  const { system, stagingRoot, log } = context;
   const spares: Run[] = [];
   let starting = 0;
   let pending: Promise<void> = Promise.resolve();
@@ -64,7 +64,7 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
       const end = await sendNames(spare, lot, prepared, (text) => onText((moved = true, text)), signal);
       // One that died while it waited says nothing about the files: they go with a new one.
       if (end.code === 0 || end.code === 23 || end.code === 24 || moved) return end;
-      tell("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
+      log("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
     }
     const links = await makeLinks(context);
     return await sendNames(
@@ -126,7 +126,7 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
       if (!program.readsNames || closed || alive + starting >= program.ahead) return;
       starting++;
       const more = oneMore()
-        .catch((error) => tell("debug", `Cannot start rsync ahead: ${error instanceof Error ? error.message : error}`))
+        .catch((error) => log("debug", `Cannot start rsync ahead: ${error instanceof Error ? error.message : error}`))
         .finally(() => starting--);
       pending = Promise.all([pending, more]).then(() => undefined);
     },

@@ -51,7 +51,7 @@ function scpCarrier(
   async function carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
     if (!toldAnew && lot.parcels.some(({ parcel }) => parcel.leftover !== undefined)) {
       toldAnew = true;
-      context.tell(
+      context.log(
         "info",
         `${destination.name}: scp cannot resume an interrupted file; it is sent again from the start (rsync and sftp can resume)`,
       );
@@ -116,7 +116,7 @@ async function kindOf(path: string, system: Pick<MethodContext["system"], "follo
 async function lookAgain(
   { parcels }: Lot,
   side: ShellSide,
-  { system, tell }: MethodContext,
+  { system, log }: MethodContext,
   onBytes: OnBytes,
   signal: AbortSignal,
 ): Promise<void> {
@@ -132,7 +132,7 @@ async function lookAgain(
     }
   } catch (error) {
     // The transfer itself will tell what is wrong.
-    if (!signal.aborted) tell("debug", `Cannot read the progress of scp: ${error instanceof Error ? error.message : error}`);
+    if (!signal.aborted) log("debug", `Cannot read the progress of scp: ${error instanceof Error ? error.message : error}`);
   }
 }
 

@@ -10,7 +10,7 @@ import type { Method, MethodContext, Session } from "../method.ts";
 import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
 import { sftpPut, type SftpPutSide } from "./sftp_put.ts";
 import { openSftpSide } from "./sftp_side.ts";
-import { ASK_FOR_SPACE, groundOf, type ShellSide, shellSide } from "../shell/shell_side.ts";
+import { ASK_FOR_SPACE, mountOf, type ShellSide, shellSide } from "../shell/shell_side.ts";
 import { aboutTools, probeShell, type ShellTools } from "../shell/shell_tools.ts";
 import { remoteBase, sshWay, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
@@ -96,7 +96,7 @@ function withShell(program: string, { connection, tools }: Shell, context: Metho
     putSide: {
       prepare: side.prepare,
       survey,
-      free: async (signal) => groundOf(await side.inBase("ask for free space", ASK_FOR_SPACE, signal)).freeBytes,
+      free: async (signal) => mountOf(await side.inBase("ask for free space", ASK_FOR_SPACE, signal)).freeBytes,
       tryToWrite: (signal) => tryToWrite(side, context.stagingRoot, signal),
       path: (relative) => `${base}/${relative}`,
     },

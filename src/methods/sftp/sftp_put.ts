@@ -44,7 +44,7 @@ export function sftpPut(
   destination: Destination,
   context: MethodContext,
 ): Session["put"] {
-  const { system, tell } = context;
+  const { system, log } = context;
   const inTurn = turns();
   const one = destination.bandwidthLimit !== null;
 
@@ -114,7 +114,7 @@ export function sftpPut(
     if (fault) return { put: false, failure: failureRecord(fault) };
     const stat = (await side.survey([parcel.staged], signal))[0] ?? null;
     if (stat?.kind === "file" && stat.bytes === parcel.source.size) {
-      tell("debug", `sftp on "${printable(parcel.source.path)}", which is complete at ${destination.name}: ${said}`);
+      log("debug", `sftp on "${printable(parcel.source.path)}", which is complete at ${destination.name}: ${said}`);
       return { put: true };
     }
     const failure = await blame(parcel, errors, said, stat?.bytes ?? 0, signal);

@@ -17,7 +17,7 @@ const BEAT_MS = 2_000;
 const AGAIN_MS = 50;
 
 /** Makes `work` wait until no other installation has its turn. Where no folder can be made, nobody has one. */
-export function sftpTurn({ channels, context: { system, tell }, path, isFolder, timeoutMs }: SftpTurnPlace) {
+export function sftpTurn({ channels, context: { system, log }, path, isFolder, timeoutMs }: SftpTurnPlace) {
   const folder = path(TURN);
   // Who waits is itself given up after its time-out, and must have found out before.
   const longestMs = Math.min(LONGEST_MS, timeoutMs / 2);
@@ -85,13 +85,13 @@ export function sftpTurn({ channels, context: { system, tell }, path, isFolder, 
       // Also where the work was stopped: others wait.
       const left = [...await stopBeating(), folder].map((name) => sftpCommand("rmdir", name));
       await channels.run(left, NEVER)
-        .catch((error) => tell("debug", `The folder "${TURN}" was left behind: ${failureRecord(error).message}`));
+        .catch((error) => log("debug", `The folder "${TURN}" was left behind: ${failureRecord(error).message}`));
     }
   };
 }
 
 type SftpTurnPlace = Pick<SftpPlace, "channels" | "path" | "isFolder" | "timeoutMs"> & {
-  readonly context: Pick<SftpPlace["context"], "tell"> & { readonly system: Pick<System, "now" | "monotonic" | "sleep"> };
+  readonly context: Pick<SftpPlace["context"], "log"> & { readonly system: Pick<System, "now" | "monotonic" | "sleep"> };
 };
 
 const NEVER = new AbortController().signal;

@@ -71,9 +71,9 @@ export async function openShellSession(
     leftovers,
     sweep,
     async attach(create, signal, probe) {
-      const ground = await side.attach(create, signal, probe);
+      const mount = await side.attach(create, signal, probe);
       carrier.makeReady?.();
-      return ground;
+      return mount;
     },
     async publish(items, signal) {
       const outcomes = await side.publish(items, signal);
@@ -104,11 +104,11 @@ async function put(
   prepared.catch(() => undefined); // Heard by the carrier, when its own preparations are done as well.
   for (const lot of lotsOf(parcels)) {
     const indices = new Map(lot.parcels.map(({ name, index }) => [name, index]));
-    const tell: OnBytes = (name, bytes) => {
+    const log: OnBytes = (name, bytes) => {
       const index = indices.get(name);
       if (index !== undefined) onBytes(index, bytes);
     };
-    const complaints = await carrier.carry(lot, prepared, tell, signal);
+    const complaints = await carrier.carry(lot, prepared, log, signal);
     if (complaints === null) {
       for (const { parcel, index } of lot.parcels) onBytes(index, parcel.source.size);
       continue;

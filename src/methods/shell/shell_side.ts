@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Ground, MethodContext, Session } from "../method.ts";
+import type { MethodContext, Mount, Session } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import { flushScript } from "./publish_sh.ts";
 import type { Answer } from "./remote_shell.ts";
@@ -26,7 +26,7 @@ export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" 
   prepare(parcels: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
   readonly inBase: RunInBase;
   /** The free space now. */
-  look(signal: AbortSignal): Promise<Ground>;
+  look(signal: AbortSignal): Promise<Mount>;
 }
 
 /** Exit status of a script that did not get into the base path. */
@@ -87,9 +87,9 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     const answer = await connection.run(script, signal);
     if (answer.status === NO_BASE) throw noBase(answer);
     if (answer.status !== 0) throw failed(`create the folder ${where}`, answer);
-    const ground = groundOf(answer.output);
-    device = ground.device;
-    return answer.output.split("\n").includes(MADE) ? { ...ground, made: true } : ground;
+    const mount = mountOf(answer.output);
+    device = mount.device;
+    return answer.output.split("\n").includes(MADE) ? { ...mount, made: true } : mount;
   }
 
   async function prepare(parcels: Parameters<ShellSide["prepare"]>[0], signal: AbortSignal): Promise<void> {
@@ -102,7 +102,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
       ...moves.map(({ leftover, staged }) => `m ${shellWords([leftover ?? "", staged])}\n`),
     ].join("");
     const output = await inBase(`create the temporary folder below ${where}`, script, signal);
-    if (device !== null && groundOf(output.slice(0, output.indexOf(DONE))).device !== device) {
+    if (device !== null && mountOf(output.slice(0, output.indexOf(DONE))).device !== device) {
       throw new Failure("device_missing", `Cannot find the disk of ${where}: it is no longer mounted`, {
         hint: "Mount the disk or network drive there again.",
       });
@@ -111,7 +111,7 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
 
   return {
     inBase,
-    look: async (signal) => groundOf(await inBase(`check ${where}`, ASK_FOR_SPACE, signal)),
+    look: async (signal) => mountOf(await inBase(`check ${where}`, ASK_FOR_SPACE, signal)),
     attach,
     prepare,
     survey: shellSurvey(inBase, tools),
@@ -151,7 +151,7 @@ m() {
 }
 `;
 
-/** Prints what {@linkcode groundOf} reads, nothing where there is no df. */
+/** Prints what {@linkcode mountOf} reads, nothing where there is no df. */
 export const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";
 /** Behind it, where more follows. */
 const DONE = "== space ==";
@@ -160,7 +160,7 @@ const DONE = "== space ==";
  * Reads the last line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and
  * it changes when a disk that should be there is not mounted.
  */
-export function groundOf(output: string): Ground {
+export function mountOf(output: string): Mount {
   const line = output.trim().split("\n").at(-1) ?? "";
   const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/.exec(line);
   if (!found) return { freeBytes: null, device: null };

@@ -32,7 +32,7 @@ export async function socketPlace(way: SshWay, ssh: string, context: MethodConte
 
   const path = join(folder, `${key}${crypto.randomUUID().slice(0, 8)}`);
   if (new TextEncoder().encode(path).length > LONGEST_PATH) {
-    context.tell("debug", `No shared connections to ${way.destination.name}: the path ${path} is too long for a socket`);
+    context.log("debug", `No shared connections to ${way.destination.name}: the path ${path} is too long for a socket`);
     return none;
   }
   const lock = await system.lock(`${path}.lock`);
@@ -52,7 +52,7 @@ async function endFormer(
   key: string,
   way: SshWay,
   ssh: string,
-  { system, tell }: MethodContext,
+  { system, log }: MethodContext,
   signal: AbortSignal,
 ): Promise<void> {
   const { entries } = await system.list(folder);
@@ -63,7 +63,7 @@ async function endFormer(
     // Somebody alive holds it: a session of this process, or a command beside the daemon.
     if (lock === null) continue;
     if (await system.facts(path)) {
-      tell("info", `Ending the connection to ${way.destination.name} that an earlier run left open`);
+      log("info", `Ending the connection to ${way.destination.name} that an earlier run left open`);
       const patience = new AbortController();
       using ending = eitherSignal(signal, patience.signal);
       const late = system.sleep(EXIT_PATIENCE_MS, patience.signal);

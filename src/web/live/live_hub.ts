@@ -85,11 +85,11 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     scheduled = true;
     system.sleep(gapMs, signal).then(async () => {
       scheduled = false;
-      await tell();
+      await push();
     }).catch(onError);
   }
 
-  async function tell(): Promise<void> {
+  async function push(): Promise<void> {
     if (clients.size === 0 || signal.aborted) return;
     const before = last?.texts ?? {};
     const { state, texts } = await gather();
@@ -140,7 +140,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     while (!signal.aborted) {
       await system.sleep(BEAT_MS / 2, signal);
       try {
-        if (clients.size > 0 && !scheduled) await tell();
+        if (clients.size > 0 && !scheduled) await push();
       } catch (error) {
         onError(error);
       }
@@ -152,7 +152,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     hasRoom: () => clients.size < MOST_CLIENTS && !signal.aborted,
     async join(client) {
       // Many at once, as after a restart, share one look; the others hear of what it finds first.
-      if (clients.size > 0 && last !== null && system.monotonic() - last.at > gapMs) await tell();
+      if (clients.size > 0 && last !== null && system.monotonic() - last.at > gapMs) await push();
       const { state } = clients.size > 0 && last !== null ? last : await gather();
       if (client.readyState !== OPEN) return;
       clients.add(client);

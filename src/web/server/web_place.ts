@@ -5,7 +5,7 @@
  * @module
  */
 import type { WebSettings } from "../../domain/settings.ts";
-import type { Tell } from "../../domain/transfer_event.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
 import { listenFailure, placeOf } from "./listen_failure.ts";
 import { startWebServer, type WebServer, type WebServerTools } from "./web_server.ts";
@@ -22,7 +22,7 @@ export interface WebPlace {
 
 /** What a server needs, and who hears where it is. */
 export interface WebPlaceTools extends WebServerTools {
-  readonly tell: Tell;
+  readonly emit: Emit;
   /** Told where the page is now; null for nowhere. */
   readonly moved: (url: string | null) => void;
   readonly system: WebServerTools["system"] & Pick<System, "sleep">;
@@ -49,11 +49,11 @@ export function webPlace(tools: WebPlaceTools): WebPlace {
     try {
       const server = await startWebServer(now, tools, end.signal);
       running = { server, end, over: server.finished };
-      tools.tell({ type: "notice", level: "info", message: `The page is at ${server.url} (to open it: image-transfer open)` });
+      tools.emit({ type: "notice", level: "info", message: `The page is at ${server.url} (to open it: image-transfer open)` });
       tools.moved(server.url);
     } catch (error) {
       end.abort();
-      tools.tell({ type: "notice", level: "warning", message: reasonOf(now, error) });
+      tools.emit({ type: "notice", level: "warning", message: reasonOf(now, error) });
       const again = new AbortController();
       running = { server: null, end: again, over: keepTrying(now, again.signal) };
     }
@@ -75,7 +75,7 @@ export function webPlace(tools: WebPlaceTools): WebPlace {
         return await server.finished;
       }
       running = { server, end, over: server.finished };
-      tools.tell({ type: "notice", level: "info", message: `The page is now available at ${server.url}` });
+      tools.emit({ type: "notice", level: "info", message: `The page is now available at ${server.url}` });
       tools.moved(server.url);
       return;
     }

@@ -39,7 +39,7 @@ function bench() {
     formats: FORMAT_TOOLS,
     candidates: waiting,
     writers: { isLocal: () => Promise.resolve(true), of: () => Promise.resolve(() => "gone") },
-    tell: () => {},
+    emit: () => {},
     methodOf: () => null,
     loops: () => {},
     onError: (error) => {

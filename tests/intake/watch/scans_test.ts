@@ -30,7 +30,7 @@ function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench 
     walking: null,
     scans: scans(aJob("/data", { rescanIntervalMs: 300_000 }), {
       system: clock,
-      tell: (event) => made.told.push(event),
+      emit: (event) => made.told.push(event),
       how: () => made.how,
       scan: async (thorough, signal, walking) => {
         made.walking = walking;

@@ -42,7 +42,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
       }
     },
   };
-  const watch = watchJob(aJob("/data", changes), { system, tell: (event) => told.push(event) }, {
+  const watch = watchJob(aJob("/data", changes), { system, emit: (event) => told.push(event) }, {
     hint: (kind, paths) => heard.push(`${kind} ${paths}`),
     lost: (anew) => heard.push(anew ? "lost anew" : "lost"),
   });

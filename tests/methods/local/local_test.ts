@@ -14,7 +14,7 @@ async function opened(folder: TempFolder, changes: Partial<System> = {}): Promis
     system: { ...createSystem(), ...changes },
     stagingRoot: STAGING,
     workFolder: folder.at("work"),
-    tell: () => {},
+    log: () => {},
   };
   const session = await local.connect(aDestination({ basePath: folder.at("base") }), context, signal);
   await session.attach(true, signal);
@@ -320,7 +320,7 @@ Deno.test("local put() with a bandwidth limit copies one file at a time", async 
     },
     stagingRoot: STAGING,
     workFolder: folder.at("work"),
-    tell: () => {},
+    log: () => {},
   };
   const session = await local.connect(aDestination({ basePath: folder.at("base"), bandwidthLimit: 1 << 20 }), context, signal);
   await session.attach(true, signal);

@@ -18,7 +18,7 @@ async function published(times: number, answer: (command: string) => Reply) {
       run: (commands) => Promise.resolve().then(() => commands.map(answer)),
       [Symbol.asyncDispose]: none,
     },
-    context: { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} },
+    context: { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} },
     where: "there",
     timeoutMs: 60_000,
     key: "key",

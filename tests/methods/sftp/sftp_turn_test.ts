@@ -21,7 +21,7 @@ function server(clock: FakeClock, folders: Set<string>, timeoutMs: number) {
       run: (commands) => Promise.resolve().then(() => commands.map(answer)),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
-    context: { system: clock, tell: () => {} },
+    context: { system: clock, log: () => {} },
     path: (relative) => `/base/${relative}`,
     isFolder: (path) => Promise.resolve(folders.has(path)),
     timeoutMs,

@@ -41,7 +41,7 @@ function withServer(name: string, method: Pick<Method, "connect">, options: Sshd
       const config = options.config?.map((line) => line.replace("{file}", startUpFile));
       await using server = await startSshd({ ...options, ...(config ? { config } : {}) });
       const system = { ...server.configure(createSystem()), runtimeFolder: () => Promise.resolve(folder.path) };
-      const context = { system, stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+      const context = { system, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
       const connect = (settings: Partial<Destination> = {}) =>
         method.connect(
           aDestination({ host: "127.0.0.1", port: server.port, basePath: folder.at("base"), timeoutMs: 5000, ...settings }),

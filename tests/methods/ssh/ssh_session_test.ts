@@ -22,7 +22,7 @@ function surroundings(server: Sshd, folder: TempFolder, port = server.port) {
     system,
     stagingRoot: STAGING,
     workFolder: folder.at("work"),
-    tell: (_, message) => told.push(message),
+    log: (_, message) => told.push(message),
   };
   const destination = aDestination({ host: "127.0.0.1", port, basePath: folder.at("base"), timeoutMs: 5000 });
   return { context, destination, told };
@@ -98,7 +98,7 @@ withServer("auto takes sftp where the server has no rsync", { without: ["rsync"]
 
 Deno.test("auto takes local for this computer without a user", async () => {
   await using folder = await tempFolder();
-  const context: MethodContext = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), tell: () => {} };
+  const context: MethodContext = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
   await using session = await auto.connect(aDestination({ host: "localhost", basePath: folder.path }), context, signal);
   assertEquals(session.method, "local");
 });

@@ -68,12 +68,12 @@ export function hear(message: LiveMessage): void {
       live.value = { ...live.value, ...message.state };
     }
   });
-  if (message.type === "snapshot") tell({ rows: [], more: true });
+  if (message.type === "snapshot") notify({ rows: [], more: true });
   else if (message.type === "change" && (message.deliveries.length > 0 || message.more)) {
-    tell({ rows: message.deliveries, more: message.more });
+    notify({ rows: message.deliveries, more: message.more });
   }
 }
 
-function tell(changes: Changes): void {
+function notify(changes: Changes): void {
   for (const listener of [...listeners]) listener(changes);
 }

@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import type { Ground, Session } from "../../src/methods/method.ts";
-import { groundOf } from "../../src/methods/shell/shell_side.ts";
-import { findGround, notMounted } from "../../src/delivery/ground.ts";
+import type { Mount, Session } from "../../src/methods/method.ts";
+import { mountOf } from "../../src/methods/shell/shell_side.ts";
+import { findMount, notMounted } from "../../src/delivery/mount.ts";
 import { aDestination } from "./outbox_rig.ts";
 
-const SYSTEM: Ground = { freeBytes: 1e9, device: "/", onSystemDisk: true };
-const DRIVE: Ground = { freeBytes: 1e9, device: "/mnt/nas", onSystemDisk: false };
+const SYSTEM: Mount = { freeBytes: 1e9, device: "/", onSystemDisk: true };
+const DRIVE: Mount = { freeBytes: 1e9, device: "/mnt/nas", onSystemDisk: false };
 
 for (
-  const [basePath, ground, doubted] of [
+  const [basePath, mount, doubted] of [
     ["/mnt/nas/images", SYSTEM, true],
     ["/media/observer/disk", SYSTEM, true],
     ["/run/media/observer/disk", SYSTEM, true],
@@ -21,12 +21,12 @@ for (
     ["/mnt", SYSTEM, false],
   ] as const
 ) {
-  Deno.test(`notMounted() ${doubted ? "doubts" : "takes"} ${basePath} on ${ground.device}`, () => {
-    assertEquals(notMounted(aDestination({ basePath }), ground) !== null, doubted);
+  Deno.test(`notMounted() ${doubted ? "doubts" : "takes"} ${basePath} on ${mount.device}`, () => {
+    assertEquals(notMounted(aDestination({ basePath }), mount) !== null, doubted);
   });
 }
 
-Deno.test("findGround() warns of a drive that is not mounted at the first contact only", async () => {
+Deno.test("findMount() warns of a drive that is not mounted at the first contact only", async () => {
   let device: string | null = null;
   const ledger = {
     deviceOf: () => device,
@@ -39,10 +39,10 @@ Deno.test("findGround() warns of a drive that is not mounted at the first contac
     destination: aDestination(),
     ledger,
     accept: false,
-    tell: (_: string, message: string) => void warnings.push(message),
+    log: (_: string, message: string) => void warnings.push(message),
   };
-  await findGround(session, options, new AbortController().signal);
-  await findGround(session, options, new AbortController().signal);
+  await findMount(session, options, new AbortController().signal);
+  await findMount(session, options, new AbortController().signal);
   assertEquals(warnings.length, 1);
   assertEquals(warnings[0]?.startsWith("The folder of nas, /mnt/nas, is on the system disk: is its drive mounted? "), true);
 });
@@ -54,7 +54,7 @@ for (
     "2",
   ]] as const
 ) {
-  Deno.test(`findGround() on another device, with a delivered file ${what}`, async () => {
+  Deno.test(`findMount() on another device, with a delivered file ${what}`, async () => {
     let device = "1";
     const delivery = { target: "a.fits", source: { size: 5 } };
     const ledger = {
@@ -67,18 +67,18 @@ for (
       survey: () => Promise.resolve([size === null ? null : { bytes: size, kind: "file" }]),
     } as Partial<Session> as Session;
     const options = { destination: aDestination(), ledger, accept: false };
-    const found = findGround(session, options, new AbortController().signal);
+    const found = findMount(session, options, new AbortController().signal);
     assertEquals(await found.then(({ device }) => device, ({ code }) => code), expected);
     assertEquals(device, size === 5 ? "2" : "1");
   });
 }
 
-Deno.test("groundOf() tells the mount point, the share, and whether it is the system disk", () => {
-  assertEquals(groundOf("/dev/sda1  100 40 60 40% /"), { freeBytes: 60 * 1024, device: "/", onSystemDisk: true });
-  assertEquals(groundOf("nas:/export 100 40 60 40% /mnt/my nas"), {
+Deno.test("mountOf() tells the mount point, the share, and whether it is the system disk", () => {
+  assertEquals(mountOf("/dev/sda1  100 40 60 40% /"), { freeBytes: 60 * 1024, device: "/", onSystemDisk: true });
+  assertEquals(mountOf("nas:/export 100 40 60 40% /mnt/my nas"), {
     freeBytes: 60 * 1024,
     device: "nas:/export on /mnt/my nas",
     onSystemDisk: false,
   });
-  assertEquals(groundOf("df: no"), { freeBytes: null, device: null });
+  assertEquals(mountOf("df: no"), { freeBytes: null, device: null });
 });

@@ -8,16 +8,16 @@ import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Ground, Session } from "../methods/method.ts";
+import type { Mount, Session } from "../methods/method.ts";
 
 /** Which place is looked for, and what is known of it. */
-export interface GroundOptions {
+export interface MountOptions {
   readonly destination: Destination;
   readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;
   /** A person says that what is there now is right; whoever asks remembers the device once it is known what is there. */
   readonly accept: boolean;
   /** Told at the first contact where the place does not look like the one that is meant, or had to be made. */
-  readonly tell?: (level: "info" | "warning", message: string) => void;
+  readonly log?: (level: "info" | "warning", message: string) => void;
   /** Left there, see {@linkcode Session.attach}. */
   readonly probe?: string;
 }
@@ -26,24 +26,24 @@ export interface GroundOptions {
 const WITNESSES = 20;
 
 /**
- * The ground under the base path. It is made at the first contact only.
+ * The mount under the base path. It is made at the first contact only.
  *
  * @throws {Failure} `device_missing`, or what the session throws.
  */
-export async function findGround(session: Session, options: GroundOptions, signal: AbortSignal): Promise<Ground> {
+export async function findMount(session: Session, options: MountOptions, signal: AbortSignal): Promise<Mount> {
   const { destination, ledger, accept } = options;
   const known = ledger.deviceOf(destination.job, destination.name);
-  const ground = await session.attach(known === null || accept, signal, options.probe);
-  const device = ground.device ?? "";
-  const doubt = known === null ? notMounted(destination, ground) : null;
-  if (doubt !== null) options.tell?.("warning", `${doubt.message} ${doubt.hint}`);
-  if (ground.made) options.tell?.("info", madeNow(destination).join(" "));
+  const mount = await session.attach(known === null || accept, signal, options.probe);
+  const device = mount.device ?? "";
+  const doubt = known === null ? notMounted(destination, mount) : null;
+  if (doubt !== null) options.log?.("warning", `${doubt.message} ${doubt.hint}`);
+  if (mount.made) options.log?.("info", madeNow(destination).join(" "));
   if (known === null) ledger.rememberDevice(destination.job, destination.name, device);
   else if (!accept && differ(known, device)) {
     if (!await hasWitness(session, options, signal)) throw otherDevice(destination);
     ledger.rememberDevice(destination.job, destination.name, device);
   }
-  return ground;
+  return mount;
 }
 
 /**
@@ -69,7 +69,7 @@ function differ(known: string, device: string): boolean {
 /** What speaks against a place where drives are mounted, but none is; null where nothing does. */
 export function notMounted(
   { name, basePath }: Pick<Destination, "name" | "basePath">,
-  { onSystemDisk }: Ground,
+  { onSystemDisk }: Mount,
 ): { readonly message: string; readonly hint: string } | null {
   if (onSystemDisk !== true || !MOUNTS.test(basePath)) return null;
   return {
@@ -94,7 +94,7 @@ const MOUNTS = /^\/(mnt|media|run\/media|Volumes)\//;
  *
  * @throws {Failure} `disk_full` where less than `minimum_free_space_gb` is free.
  */
-export function demandSpace({ freeBytes }: Ground, { name, minimumFreeBytes }: Destination): void {
+export function demandSpace({ freeBytes }: Mount, { name, minimumFreeBytes }: Destination): void {
   if (freeBytes === null || freeBytes >= minimumFreeBytes) return;
   throw new Failure(
     "disk_full",
