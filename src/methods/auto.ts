@@ -52,9 +52,9 @@ function keyOf({ name }: Method, { host, user, port }: Destination): string {
 
 /** The same `put`, but a missing tool ends the session only: the next one takes another method. */
 function orNext(put: Session["put"], next: string, found: () => void): Session["put"] {
-  return async (...parcels) => {
+  return async (...uploads) => {
     try {
-      return await put(...parcels);
+      return await put(...uploads);
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
       found();

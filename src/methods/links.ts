@@ -8,33 +8,33 @@ import { join } from "@std/path";
 import { Failure } from "../domain/failure.ts";
 import { faultOf } from "../system/fault.ts";
 import { atMost } from "../async/at_most.ts";
-import type { MethodContext, Parcel } from "./method.ts";
+import type { MethodContext, Upload } from "./method.ts";
 
 /** A folder of our own for links; gone when disposed of. */
 export interface Links extends AsyncDisposable {
   readonly folder: string;
-  /** Makes a link for each parcel of the lot, named like its staged name, in `<folder>/<below>` where `below` is given. */
+  /** Makes a link for each upload of the lot, named like its staged name, in `<folder>/<below>` where `below` is given. */
   fill(lot: Lot, below?: string): Promise<void>;
 }
 
-/** Parcels that go to the same folder; `index` is a parcel's place in the batch, `name` that of its link. */
+/** Uploads that go to the same folder; `index` is a upload's place in the batch, `name` that of its link. */
 export interface Lot {
   /** The remote folder, relative to the base path. */
   readonly staging: string;
-  readonly parcels: readonly { readonly parcel: Parcel; readonly index: number; readonly name: string }[];
+  readonly uploads: readonly { readonly upload: Upload; readonly index: number; readonly name: string }[];
 }
 
-/** The parcels by their staging folder, nearly always one. */
-export function lotsOf(parcels: readonly Parcel[]): Lot[] {
-  const lots = new Map<string, { parcel: Parcel; index: number; name: string }[]>();
-  parcels.forEach((parcel, index) => {
-    const slash = parcel.staged.lastIndexOf("/");
-    const staging = parcel.staged.slice(0, slash);
+/** The uploads by their staging folder, nearly always one. */
+export function lotsOf(uploads: readonly Upload[]): Lot[] {
+  const lots = new Map<string, { upload: Upload; index: number; name: string }[]>();
+  uploads.forEach((upload, index) => {
+    const slash = upload.staged.lastIndexOf("/");
+    const staging = upload.staged.slice(0, slash);
     const lot = lots.get(staging) ?? [];
-    lot.push({ parcel, index, name: parcel.staged.slice(slash + 1) });
+    lot.push({ upload, index, name: upload.staged.slice(slash + 1) });
     lots.set(staging, lot);
   });
-  return [...lots].map(([staging, parcels]) => ({ staging, parcels }));
+  return [...lots].map(([staging, uploads]) => ({ staging, uploads }));
 }
 
 /** Makes the folder. @throws {Failure} `local_disk_full`, or what else keeps us from writing in our own folder. */
@@ -44,10 +44,10 @@ export async function makeLinks({ system, workFolder }: MethodContext): Promise<
   await system.makeFolder(folder, 0o700).catch(refuse);
   return {
     folder,
-    async fill({ parcels }, below) {
+    async fill({ uploads }, below) {
       const into = below === undefined ? folder : join(folder, below);
       if (below !== undefined) await system.makeFolder(into, 0o700).catch(refuse);
-      await atMost(16, parcels, ({ parcel, name }) => link(parcel.source.absolutePath, join(into, name), system)).catch(refuse);
+      await atMost(16, uploads, ({ upload, name }) => link(upload.source.absolutePath, join(into, name), system)).catch(refuse);
     },
     [Symbol.asyncDispose]: () => system.removeTree(folder),
   };

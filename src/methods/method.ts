@@ -38,7 +38,7 @@ export interface Method {
 }
 
 /** A file to be put under a staging name. */
-export interface Parcel {
+export interface Upload {
   readonly source: SourceFile;
   /** `<stagingRoot>/<attempt>/<safe name>` */
   readonly staged: string;
@@ -47,7 +47,7 @@ export interface Parcel {
 }
 
 /**
- * What became of one parcel; in the order of the parcels. `sent` is the digest of the source's bytes as they were read
+ * What became of one upload; in the order of the uploads. `sent` is the digest of the source's bytes as they were read
  * for sending, from methods that hash while they read.
  */
 export type PutOutcome =
@@ -114,10 +114,10 @@ export interface Session extends AsyncDisposable {
   digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
   /**
    * Puts files under their staging names and makes the staging folder. One bad file fails alone.
-   * `onBytes(index, bytes)` tells how far a parcel is; some tools tell only in steps.
+   * `onBytes(index, bytes)` tells how far a upload is; some tools tell only in steps.
    * @throws {Failure} when the whole batch is lost (connection, disk full…); what arrived stays staged.
    */
-  put(parcels: readonly Parcel[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal): Promise<PutOutcome[]>;
+  put(uploads: readonly Upload[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal): Promise<PutOutcome[]>;
   /**
    * fsync staged files, rename to the final names (atomic replace), fsync the folders. Returns when it is durable.
    * Folders on the way are made. A target that is a folder fails with `exists`.

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { assertAllPublished, assertAllPut, codeOf, HOSTILE_NAMES } from "./expectations.ts";
-import { type Check, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "./rig.ts";
+import { type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 
 export const CARRYING: readonly Check[] = [
   {
@@ -15,11 +15,11 @@ export const CARRYING: readonly Check[] = [
       const open = await session(it);
       const contents = [...Array.from({ length: 200 }, (_, index) => noise(index * 37, index + 1)), noise(9 << 20), noise(0)];
       const sources = await Promise.all(contents.map((content, index) => source(`${index}.fits`, content)));
-      const parcels = sources.map((file, index) => parcel(file, index));
+      const uploads = sources.map((file, index) => upload(file, index));
       const told = new Map<number, number>();
-      const outcomes = await open.put(parcels, (index, bytes) => told.set(index, bytes), signal);
+      const outcomes = await open.put(uploads, (index, bytes) => told.set(index, bytes), signal);
       assertAllPut(outcomes);
-      assertEquals(await open.digest(parcels.map(({ staged }) => staged), signal), await Promise.all(contents.map(digestOf)));
+      assertEquals(await open.digest(uploads.map(({ staged }) => staged), signal), await Promise.all(contents.map(digestOf)));
       assertEquals((await it.view.files())?.filter((path) => !path.startsWith(`${STAGING}/`)), []);
       for (const [index, bytes] of told) assert(bytes <= contents[index]!.length, `told ${bytes} of ${contents[index]!.length}`);
       for (const [index, outcome] of outcomes.entries()) {
@@ -35,10 +35,10 @@ export const CARRYING: readonly Check[] = [
       const open = await session(it);
       const sources = [];
       for (const [index, name] of HOSTILE_NAMES.entries()) sources.push(await source(name, noise(index + 10, index + 1)));
-      const parcels = sources.map((file, index) => parcel(file, index));
-      assertAllPut(await open.put(parcels, ignoreBytes, signal));
+      const uploads = sources.map((file, index) => upload(file, index));
+      assertAllPut(await open.put(uploads, ignoreBytes, signal));
       const outcomes = await open.publish(
-        parcels.map(({ staged, source: { path } }) => publication(staged, `night -1/${path}`)),
+        uploads.map(({ staged, source: { path } }) => publication(staged, `night -1/${path}`)),
         signal,
       );
       const refused = HOSTILE_NAMES.filter((_, index) => codeOf(outcomes[index]) === "name_refused");
@@ -76,15 +76,15 @@ export const CARRYING: readonly Check[] = [
       await Deno.chmod(locked.absolutePath, 0);
       const below = { ...missing, absolutePath: folder.at("source", "no folder", "x") };
       const files = [good[0]!, missing, good[1]!, replaced, good[2]!, below, good[3]!, locked, good[4]!];
-      const parcels = files.map((file, index) => parcel(file, index));
-      const outcomes = await open.put(parcels, ignoreBytes, signal);
+      const uploads = files.map((file, index) => upload(file, index));
+      const outcomes = await open.put(uploads, ignoreBytes, signal);
       const codes = outcomes.map(codeOf);
       assertEquals([0, 2, 4, 6, 8].map((index) => codes[index]), [null, null, null, null, null]);
       assertEquals([codes[1], codes[5]], ["source_gone", "source_gone"]);
       assert(codes[3] === "source_changed" || codes[3] === "source_unreadable", `replaced: ${codes[3]}`);
       // Root reads everything.
       if (Deno.uid() !== 0) assertEquals(codes[7], "source_unreadable");
-      const digests = await open.digest([0, 2, 4, 6, 8].map((index) => parcels[index]!.staged), signal);
+      const digests = await open.digest([0, 2, 4, 6, 8].map((index) => uploads[index]!.staged), signal);
       assertEquals(digests, await Promise.all([1, 2, 3, 4, 5].map((index) => digestOf(noise(1000, index)))));
     },
   },
@@ -94,7 +94,7 @@ export const CARRYING: readonly Check[] = [
       const it = await rig();
       const open = await session(it);
       const file = await source("a.fits", noise(10), { mtimeMs: 1_600_000_000_000, mode: 0o604 });
-      await open.put([parcel(file, 1)], ignoreBytes, signal);
+      await open.put([upload(file, 1)], ignoreBytes, signal);
       assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
       assertEquals(await it.view.facts("a.fits"), { mtimeMs: 1_600_000_000_000, mode: 0o604 });
     },
@@ -105,7 +105,7 @@ export const CARRYING: readonly Check[] = [
       const it = await rig({ settings: { preserveTimestamps: false } });
       const open = await session(it);
       const file = await source("a.fits", noise(10), { mtimeMs: 1_600_000_000_000, mode: 0o666 });
-      await open.put([parcel(file, 1)], ignoreBytes, signal);
+      await open.put([upload(file, 1)], ignoreBytes, signal);
       assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
       const { mtimeMs, mode } = (await it.view.facts("a.fits"))!;
       assert(mtimeMs > 1_700_000_000_000);
@@ -121,7 +121,7 @@ export const CARRYING: readonly Check[] = [
       const file = await source("big.fits", content);
       await it.view.write(`${STAGING}/old/1`, content.subarray(0, 6 << 20));
       const before = it.bytesSent?.() ?? 0;
-      const outcome = await open.put([{ ...parcel(file, 1), leftover: `${STAGING}/old/1` }], ignoreBytes, signal);
+      const outcome = await open.put([{ ...upload(file, 1), leftover: `${STAGING}/old/1` }], ignoreBytes, signal);
       assertAllPut(outcome);
       const sent = (it.bytesSent?.() ?? 0) - before;
       assert(sent < 4 << 20, `${sent} bytes were sent for the last 2 MiB`);
@@ -139,17 +139,17 @@ export const CARRYING: readonly Check[] = [
       await it.view.write(`${STAGING}/old/3`, noise(1 << 20, 3));
       await it.view.write(`${STAGING}/old/4`, noise(3 << 20, 4));
       await it.view.write(`${STAGING}/old/5`, noise(0));
-      const parcels = [1, 2, 3, 4, 5].map((number) => ({ ...parcel(file, number), leftover: `${STAGING}/old/${number}` }));
-      assertAllPut(await open.put(parcels, ignoreBytes, signal));
-      const staged = parcels.map((each) => each.staged);
+      const uploads = [1, 2, 3, 4, 5].map((number) => ({ ...upload(file, number), leftover: `${STAGING}/old/${number}` }));
+      assertAllPut(await open.put(uploads, ignoreBytes, signal));
+      const staged = uploads.map((each) => each.staged);
       const first = await open.digest(staged, signal);
       for (const [index, digest] of first.entries()) {
         assertEquals(digest, await digestOf(await it.view.read(staged[index]!) ?? ""));
       }
       // What the digest shows to be wrong is sent again, with that as its leftover: then it must be right.
       const expected = await digestOf(content);
-      const wrong = parcels.filter((_, index) => first[index]?.sha256 !== expected.sha256);
-      const again = wrong.map((each, index) => ({ ...parcel(file, index, "a2"), leftover: each.staged }));
+      const wrong = uploads.filter((_, index) => first[index]?.sha256 !== expected.sha256);
+      const again = wrong.map((each, index) => ({ ...upload(file, index, "a2"), leftover: each.staged }));
       assertAllPut(await open.put(again, ignoreBytes, signal));
       for (const digest of await open.digest(again.map((each) => each.staged), signal)) assertEquals(digest, expected);
     },
@@ -163,14 +163,14 @@ export const CARRYING: readonly Check[] = [
       const content = noise(30 << 20);
       const file = await source("big.fits", content);
       const stop = new AbortController();
-      const putting = open.put([parcel(file, 1)], ignoreBytes, stop.signal).then(() => "put", () => "stopped");
+      const putting = open.put([upload(file, 1)], ignoreBytes, stop.signal).then(() => "put", () => "stopped");
       while (!(await it.view.files())?.length) await new Promise((resolve) => setTimeout(resolve, 10));
       stop.abort();
       assertEquals(await putting, "stopped");
       await open[Symbol.asyncDispose]();
       assertEquals((await it.view.files())?.filter((path) => !path.startsWith(STAGING)), []);
       const next = await session(await rig({ settings: { basePath: it.destination.basePath } }));
-      assertAllPut(await next.put([parcel(file, 1, "a2")], ignoreBytes, signal));
+      assertAllPut(await next.put([upload(file, 1, "a2")], ignoreBytes, signal));
       assertEquals(await next.digest([`${STAGING}/a2/1`], signal), [await digestOf(content)]);
     },
   },
@@ -182,13 +182,13 @@ export const CARRYING: readonly Check[] = [
       const batches = await Promise.all(
         [1, 2, 3, 4].map(async (batch) =>
           await Promise.all([1, 2, 3, 4, 5].map(async (number) => {
-            return parcel(await source(`${batch}-${number}`, noise(300_000, batch * 10 + number)), number, `b${batch}`);
+            return upload(await source(`${batch}-${number}`, noise(300_000, batch * 10 + number)), number, `b${batch}`);
           }))
         ),
       );
-      const outcomes = await Promise.all(batches.map((parcels) => open.put(parcels, ignoreBytes, signal)));
+      const outcomes = await Promise.all(batches.map((uploads) => open.put(uploads, ignoreBytes, signal)));
       assertAllPut(outcomes.flat());
-      const digests = await Promise.all(batches.map((parcels) => open.digest(parcels.map(({ staged }) => staged), signal)));
+      const digests = await Promise.all(batches.map((uploads) => open.digest(uploads.map(({ staged }) => staged), signal)));
       for (const [batch, found] of digests.entries()) {
         for (const [index, digest] of found.entries()) {
           assertEquals(digest, await digestOf(noise(300_000, (batch + 1) * 10 + index + 1)));

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Failure, type FailureCode } from "../../src/domain/failure.ts";
 import type { Session } from "../../src/methods/method.ts";
 import { assertAllPublished, assertAllPut, codeOf } from "./expectations.ts";
-import { type Check, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "./rig.ts";
+import { type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 
 export const DISK: readonly Check[] = [
@@ -25,7 +25,7 @@ export const DISK: readonly Check[] = [
       assertEquals((await it.view.files())?.filter((path) => !path.startsWith(STAGING)), []);
       await disk.resize(20);
       const next = await session(it);
-      assertAllPut(await next.put([parcel(file, 1, "a2")], ignoreBytes, signal));
+      assertAllPut(await next.put([upload(file, 1, "a2")], ignoreBytes, signal));
       assertEquals(await next.digest([`${STAGING}/a2/1`], signal), [await digestOf(content)]);
     },
   },
@@ -38,7 +38,7 @@ export const DISK: readonly Check[] = [
       const it = await rig({ base: disk.path });
       const open = await session(it);
       const file = await source("a.fits", noise(1000));
-      assertAllPut(await open.put([parcel(file, 1)], ignoreBytes, signal));
+      assertAllPut(await open.put([upload(file, 1)], ignoreBytes, signal));
       await disk.readOnly(true);
       const code = await putCode(open, file, 2);
       assert(code === "read_only" || code === "permission_denied", `put: ${code}`);
@@ -60,7 +60,7 @@ export const DISK: readonly Check[] = [
       const it = await rig({ base });
       const open = await session(it);
       const file = await source("a.fits", noise(1000));
-      assertAllPut(await open.put([parcel(file, 1)], ignoreBytes, signal));
+      assertAllPut(await open.put([upload(file, 1)], ignoreBytes, signal));
       await Deno.rename(base, folder.at("unmounted"));
       assertEquals(await putCode(open, file, 2), "device_missing");
       const published = await outcomeCode(async () =>
@@ -74,9 +74,9 @@ export const DISK: readonly Check[] = [
   },
 ];
 
-async function putCode(open: Session, file: Parameters<typeof parcel>[0], number: number): Promise<FailureCode | null> {
+async function putCode(open: Session, file: Parameters<typeof upload>[0], number: number): Promise<FailureCode | null> {
   const signal = new AbortController().signal;
-  return await outcomeCode(async () => codeOf((await open.put([parcel(file, number)], ignoreBytes, signal))[0]));
+  return await outcomeCode(async () => codeOf((await open.put([upload(file, number)], ignoreBytes, signal))[0]));
 }
 
 /** The code, whether it comes as an outcome or is thrown. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { type Check, digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "./rig.ts";
+import { type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 import { HOSTILE_NAMES, rejectsWith } from "./expectations.ts";
 
 export const GROUND: readonly Check[] = [
@@ -121,8 +121,8 @@ export const GROUND: readonly Check[] = [
       const open = await session(it);
       assertEquals(await open.leftovers(signal), []);
       const file = await source("a.fits", noise(100));
-      await open.put([parcel(file, 1, "a1"), parcel(file, 2, "a1"), parcel(file, 1, "a2")], ignoreBytes, signal);
-      await open.put([parcel(file, 3, "a2"), parcel(file, 1, "a3")], ignoreBytes, signal);
+      await open.put([upload(file, 1, "a1"), upload(file, 2, "a1"), upload(file, 1, "a2")], ignoreBytes, signal);
+      await open.put([upload(file, 3, "a2"), upload(file, 1, "a3")], ignoreBytes, signal);
       await open.publish([publication(`${STAGING}/a3/1`, "a.fits")], signal);
       const left = await open.leftovers(signal);
       assert(left.includes("a1") && left.includes("a2"), `left: ${left}`);

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { ConflictPolicy } from "../../src/domain/job.ts";
 import type { Session } from "../../src/methods/method.ts";
 import { assertAllPublished, assertAllPut, codeOf } from "./expectations.ts";
-import { type Bench, type Check, ignoreBytes, noise, parcel, publication, STAGING } from "./rig.ts";
+import { type Bench, type Check, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 
 export const NAMING: readonly Check[] = [
   {
@@ -218,7 +218,7 @@ let staged = 0;
 /** Puts one content under a staging name of its own; gives that. */
 async function stage(bench: Bench, open: Session, content: string | Uint8Array): Promise<string> {
   const number = ++staged;
-  const it = parcel(await bench.source(`s${number}`, content), number);
+  const it = upload(await bench.source(`s${number}`, content), number);
   assertAllPut(await open.put([it], ignoreBytes, bench.signal));
   return it.staged;
 }

@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import type { Destination } from "../../src/domain/job.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import type { SourceFile } from "../../src/domain/source_file.ts";
-import type { Method, MethodContext, Parcel, Publication, Session } from "../../src/methods/method.ts";
+import type { Method, MethodContext, Publication, Session, Upload } from "../../src/methods/method.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
 /** The destination's disk as someone sees it who sits there. Paths are relative to the base path. */
@@ -148,8 +148,8 @@ export function aDestination(settings: Partial<Destination> = {}): Destination {
   };
 }
 
-/** The parcel of a source in an attempt of ours. */
-export function parcel(source: SourceFile, number: number, attempt = "a1"): Parcel {
+/** The upload of a source in an attempt of ours. */
+export function upload(source: SourceFile, number: number, attempt = "a1"): Upload {
   return { source, staged: `${STAGING}/${attempt}/${number}` };
 }
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { Mount, Session } from "../../src/methods/method.ts";
-import { mountOf } from "../../src/methods/shell/shell_side.ts";
+import { mountOf } from "../../src/methods/shell/shell_files.ts";
 import { findMount, notMounted } from "../../src/delivery/mount.ts";
 import { aDestination } from "./outbox_rig.ts";
 

@@ -164,7 +164,7 @@ Deno.test("outbox() gives a file up after retry_attempts failures of its own", a
 
 Deno.test("outbox() lets one poisoned file fail alone", async () => {
   await using rig = await outboxRig({ destination: { retryAttempts: 1 } });
-  rig.fake.refuse = (parcel) => parcel.source.path === "bad.fits" ? failureRecord(aFailure("name_refused")) : null;
+  rig.fake.refuse = (upload) => upload.source.path === "bad.fits" ? failureRecord(aFailure("name_refused")) : null;
   for (const name of ["a.fits", "bad.fits", "c.fits"]) await rig.admit(name, name);
   rig.start();
   await rig.soon(() => rig.state("c.fits") === "delivered", "c delivered");
@@ -176,8 +176,8 @@ Deno.test("outbox() finds the one file that spoils a whole batch by halving it",
   await using rig = await outboxRig({ destination: { retryAttempts: 1 } });
   const put = rig.fake.method;
   let poison = false;
-  rig.fake.garble = (parcel, bytes) => {
-    if (parcel.source.path === "f5.fits") {
+  rig.fake.garble = (upload, bytes) => {
+    if (upload.source.path === "f5.fits") {
       poison = true;
       throw aFailure("internal", "the tool crashed");
     }
@@ -283,8 +283,8 @@ Deno.test("outbox() resumes from the part that an interrupted attempt left", asy
   const big = new Uint8Array(5 * 1024 * 1024).fill(7);
   const offered: (string | undefined)[] = [];
   let broken = true;
-  rig.fake.refuse = (parcel) => {
-    offered.push(parcel.leftover);
+  rig.fake.refuse = (upload) => {
+    offered.push(upload.leftover);
     if (broken) throw aFailure("interrupted");
     return null;
   };

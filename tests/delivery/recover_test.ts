@@ -38,8 +38,8 @@ Deno.test("recover() records what was published, publishes what was staged whole
     "nothing.fits": { content: "delta" },
   });
   const sent: string[] = [];
-  rig.fake.refuse = (parcel) => {
-    sent.push(parcel.source.path);
+  rig.fake.refuse = (upload) => {
+    sent.push(upload.source.path);
     return null;
   };
   rig.start();
@@ -72,8 +72,8 @@ Deno.test("recover() offers the part of a large file to the next attempt, and sw
   await interrupted(rig, { "big.fits": { content: big, staged: big.slice(0, 1000) } });
   put(rig.fake, `${rig.tools.context.stagingRoot}/older/99`, "rubbish");
   const offered: (string | undefined)[] = [];
-  rig.fake.refuse = (parcel) => {
-    offered.push(parcel.leftover);
+  rig.fake.refuse = (upload) => {
+    offered.push(upload.leftover);
     return null;
   };
   rig.start();
@@ -135,8 +135,8 @@ Deno.test("recover() leaves nothing of a former process staged that it could sti
   const abandoned = `${rig.tools.context.stagingRoot}/old/${old.id}`;
   await rig.admit("x.fits", "second version");
   // Big waits: its part is kept.
-  rig.fake.refuse = (parcel) =>
-    parcel.source.path === "big.fits" ? { code: "mismatch", next: "later", message: "m", hint: "" } : null;
+  rig.fake.refuse = (upload) =>
+    upload.source.path === "big.fits" ? { code: "mismatch", next: "later", message: "m", hint: "" } : null;
   const there: boolean[] = [];
   rig.fake.before = (step) => {
     if (step === "publish") there.push(rig.fake.files.has(abandoned));

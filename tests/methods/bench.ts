@@ -7,7 +7,7 @@ import type { Destination } from "../../src/domain/job.ts";
 import type { Method, MethodContext, Session } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
-import { aDestination, type parcel, STAGING } from "../conformance/rig.ts";
+import { aDestination, STAGING, type upload } from "../conformance/rig.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -16,7 +16,7 @@ export interface Bench extends AsyncDisposable {
   readonly folder: TempFolder;
   /** A session that is attached to the folder `base`, made for it. */
   connect(settings?: Partial<Destination>, changes?: Partial<System>): Promise<Session>;
-  source(name: string, bytes: Uint8Array): Promise<Parameters<typeof parcel>[0]>;
+  source(name: string, bytes: Uint8Array): Promise<Parameters<typeof upload>[0]>;
 }
 
 /** Starts the server; everything goes when the test ends. */

@@ -11,7 +11,7 @@ import { rsync } from "../../src/methods/rsync/rsync.ts";
 import { scp } from "../../src/methods/scp/scp.ts";
 import { sftp } from "../../src/methods/sftp/sftp.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { aDestination, ignoreBytes, makeSource, noise, parcel, publication, STAGING } from "../conformance/rig.ts";
+import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../conformance/rig.ts";
 import { has } from "../support/needs.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { durabilityFaults, straceArgs, traceThisProcess } from "../support/syscalls.ts";
@@ -59,9 +59,9 @@ for (const { name, method, sshd } of CASES) {
         const sources = await Promise.all(
           files.map((file, index) => makeSource(folder.at("source"), file, noise(2000, index + 1))),
         );
-        const parcels = sources.map((source, index) => parcel(source, index));
-        await session.put(parcels, ignoreBytes, signal);
-        const items = parcels.map(({ staged }, index) => publication(staged, `new/night/${files[index]}`));
+        const uploads = sources.map((source, index) => upload(source, index));
+        await session.put(uploads, ignoreBytes, signal);
+        const items = uploads.map(({ staged }, index) => publication(staged, `new/night/${files[index]}`));
         assertEquals((await session.publish(items, signal)).filter(({ published }) => !published), []);
         // As it is now: what comes later comes too late.
         const seen = await Deno.readTextFile(trace);

@@ -11,11 +11,11 @@ import type {
   Method,
   MethodContext,
   Mount,
-  Parcel,
   Publication,
   PublishOutcome,
   PutOutcome,
   Session,
+  Upload,
 } from "../../src/methods/method.ts";
 
 /** A file at the destination. */
@@ -45,10 +45,10 @@ export interface FakeDestination {
   before: (step: Step, signal: AbortSignal) => void | Promise<void>;
   /** Called after a step has done its work and before it answers: a lost answer. */
   after: (step: Step) => void;
-  /** The failure of one parcel, or null. */
-  refuse: (parcel: Parcel) => FailureRecord | null;
-  /** Turns the bytes of a parcel into what arrives. */
-  garble: (parcel: Parcel, bytes: Uint8Array) => Uint8Array;
+  /** The failure of one upload, or null. */
+  refuse: (upload: Upload) => FailureRecord | null;
+  /** Turns the bytes of a upload into what arrives. */
+  garble: (upload: Upload, bytes: Uint8Array) => Uint8Array;
   /** The failure of one publication, or null. */
   refusePublication: (item: Publication) => FailureRecord | null;
   /** Final names only: path → text. */
@@ -141,10 +141,10 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
           const file = fake.files.get(path);
           return file ? { bytes: file.bytes.length, sha256: createHash("sha256").update(file.bytes).digest("hex") } : null;
         })),
-    put: (parcels, onBytes, signal) =>
+    put: (uploads, onBytes, signal) =>
       step(fake, "put", signal, async () => {
         const outcomes: PutOutcome[] = [];
-        for (const [index, parcel] of parcels.entries()) outcomes.push(await putOne(parcel, index, onBytes, signal));
+        for (const [index, upload] of uploads.entries()) outcomes.push(await putOne(upload, index, onBytes, signal));
         return outcomes;
       }),
     publish: (items, signal) => step(fake, "publish", signal, () => items.map((item) => publishOne(fake, item))),
@@ -178,23 +178,23 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
   };
 
   async function putOne(
-    parcel: Parcel,
+    upload: Upload,
     index: number,
     onBytes: (index: number, bytes: number) => void,
     signal: AbortSignal,
   ): Promise<PutOutcome> {
     signal.throwIfAborted();
-    const refused = fake.refuse(parcel);
+    const refused = fake.refuse(upload);
     if (refused) return { put: false, failure: refused };
-    const path = parcel.source.absolutePath;
+    const path = upload.source.absolutePath;
     const facts = await context.system.facts(path);
     if (!facts || facts.kind !== "file") {
       const code = facts ? "source_changed" : "source_gone";
       return { put: false, failure: failureRecord(new Failure(code, `Cannot read "${path}": it is not there`)) };
     }
-    if (parcel.leftover !== undefined) fake.files.delete(parcel.leftover);
-    const bytes = fake.garble(parcel, await context.system.read(path, 0, facts.size));
-    fake.files.set(parcel.staged, {
+    if (upload.leftover !== undefined) fake.files.delete(upload.leftover);
+    const bytes = fake.garble(upload, await context.system.read(path, 0, facts.size));
+    fake.files.set(upload.staged, {
       bytes,
       mtimeMs: preserveTimes ? facts.mtimeMs : context.system.now(),
       mode: facts.mode & 0o777,

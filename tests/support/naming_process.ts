@@ -35,13 +35,13 @@ if (import.meta.main) {
   const context = { system, stagingRoot, workFolder: `${folder}/work`, log: () => {} };
   await using session = await methodNamed(destination.method).connect(destination, context, signal);
   await session.attach(true, signal);
-  const parcels = await Promise.all(names.map(async (name, number) => {
+  const uploads = await Promise.all(names.map(async (name, number) => {
     const absolutePath = `${folder}/source/${number}`;
     await Deno.writeTextFile(absolutePath, `${who} ${name}`);
     const facts = (await system.facts(absolutePath))!;
     return { source: { job: "job", path: name, absolutePath, ...facts }, staged: `${stagingRoot}/a1/${number}` };
   }));
-  for (const outcome of await session.put(parcels, () => {}, signal)) {
+  for (const outcome of await session.put(uploads, () => {}, signal)) {
     if (!outcome.put) throw new Error(outcome.failure.message);
   }
   await Deno.writeTextFile(ready, "");
@@ -50,7 +50,7 @@ if (import.meta.main) {
   for (const [number, target] of names.entries()) {
     // In step with the other one, to the millisecond; a sleep would not be.
     while (Date.now() < start + number * everyMs);
-    const item = { staged: parcels[number]!.staged, target, onConflict: "version", fileMode: null, directoryMode: null } as const;
+    const item = { staged: uploads[number]!.staged, target, onConflict: "version", fileMode: null, directoryMode: null } as const;
     const [outcome] = await session.publish([item], signal);
     if (!outcome?.published) throw new Error(outcome?.failure.message);
   }

@@ -9,7 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Settings } from "../../domain/settings.ts";
-import { hostOf, sshOptions, sshWay, toolPath } from "../../methods/ssh/ssh.ts";
+import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh.ts";
 import type { System } from "../../system/system.ts";
 import type { Tools } from "../command.ts";
 import { type Finding, ok, warning } from "./finding.ts";
@@ -70,9 +70,9 @@ async function agreed(fingerprints: readonly string[], tools: Tools): Promise<bo
   return answer?.trim().toLowerCase() === "yes";
 }
 
-/** Logs in far enough to see the key (the way of ssh_config, with its jumps and aliases), into a file of its own. */
+/** Logs in far enough to see the key (as ssh_config says, with its jumps and aliases), into a file of its own. */
 async function fetchKeys(destination: Destination, file: string, system: System, signal: AbortSignal): Promise<string> {
-  const way = sshWay(destination, system);
+  const settings = sshSettings(destination, system);
   const args = [
     "-o",
     "StrictHostKeyChecking=accept-new",
@@ -82,7 +82,7 @@ async function fetchKeys(destination: Destination, file: string, system: System,
     "GlobalKnownHostsFile=none",
     "-o",
     "HashKnownHosts=no",
-    ...sshOptions(way, null),
+    ...sshOptions(settings, null),
     "--",
     hostOf(destination),
     "exit",
@@ -113,7 +113,7 @@ async function fingerprintsOf(file: string, system: System, signal: AbortSignal)
 
 /** Where this user's ssh keeps the keys of hosts, as ssh itself says. */
 async function knownHostsFile(destination: Destination, system: System, signal: AbortSignal): Promise<string> {
-  const args = ["-G", ...sshOptions(sshWay(destination, system), null), "--", hostOf(destination)];
+  const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
   const { stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
   const first = /^userknownhostsfile\s+(\S+)/m.exec(stdout)?.[1] ?? "~/.ssh/known_hosts";
   return first.replace(/^~/, system.home);

@@ -5,7 +5,7 @@
  */
 import type { Destination } from "../../domain/job.ts";
 import { loginWords } from "../../methods/ssh/ssh_failures.ts";
-import { hostOf, sshOptions, sshWay, toolPath } from "../../methods/ssh/ssh.ts";
+import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh.ts";
 import type { Tools } from "../command.ts";
 import type { Finding } from "./finding.ts";
 
@@ -26,7 +26,7 @@ export async function withoutKey(
 /** True unless there is surely none: no agent, and none of the files that ssh itself names is there. */
 async function mayHaveKey(destination: Destination, { system, signal }: Pick<Tools, "system" | "signal">): Promise<boolean> {
   if (system.env("SSH_AUTH_SOCK")) return true;
-  const args = ["-G", ...sshOptions(sshWay(destination, system), null), "--", hostOf(destination)];
+  const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
   const { code, stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
   if (code !== 0 || /^(identityagent (?!none)|pkcs11provider (?!none))/m.test(stdout)) return true;
   for (const [, file = ""] of stdout.matchAll(/^identityfile (.+)$/gm)) {

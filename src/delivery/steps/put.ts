@@ -7,7 +7,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
-import type { Parcel } from "../../methods/method.ts";
+import type { Upload } from "../../methods/method.ts";
 import { hashSources, outlastRacy } from "./check_source.ts";
 import { crashPoint } from "../crash_point.ts";
 import { guarded } from "../guarded.ts";
@@ -40,7 +40,7 @@ export async function put(items: readonly Item[], way: Way, signal: AbortSignal)
 }
 
 async function send(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
-  const parcels = items.map((item): Parcel => {
+  const uploads = items.map((item): Upload => {
     const leftover = way.attempts.leftover(item.delivery);
     return { source: item.delivery.source, staged: item.staged, ...(leftover === undefined ? {} : { leftover }) };
   });
@@ -54,7 +54,7 @@ async function send(items: readonly Item[], way: Way, signal: AbortSignal): Prom
   for (const item of items) way.underway.begin(item.delivery);
   try {
     const outcomes = await guarded(guard, signal, (end, alive) =>
-      way.session.put(parcels, (index, bytes) => {
+      way.session.put(uploads, (index, bytes) => {
         alive();
         const item = items[index];
         if (!item || bytes <= 0) return;
@@ -64,7 +64,7 @@ async function send(items: readonly Item[], way: Way, signal: AbortSignal): Prom
       }, end));
     items.forEach((item, index) => {
       const outcome = outcomes[index];
-      if (!outcome) giveUp(item, new Error("the method gave no outcome for a parcel"));
+      if (!outcome) giveUp(item, new Error("the method gave no outcome for a upload"));
       else if (!outcome.put) item.outcome ??= { failure: outcome.failure };
     });
   } finally {

@@ -8,22 +8,22 @@ import { Failure } from "../../domain/failure.ts";
 import type { Lot } from "../links.ts";
 import { meaningOf } from "./os_failures.ts";
 import { shellQuote } from "../shell/shell_quote.ts";
-import type { ShellSide } from "../shell/shell_side.ts";
+import type { ShellFiles } from "../shell/shell_files.ts";
 
 /** What is wrong with the disk there, or `told`, the failure so far, where nothing is or nothing can be learned. */
 export async function diskTrouble(
   told: Failure,
-  { parcels, staging }: Lot,
-  side: ShellSide,
+  { uploads, staging }: Lot,
+  files: ShellFiles,
   signal: AbortSignal,
 ): Promise<Failure> {
   const probe = shellQuote(`${staging}/.probe`);
   const write = `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || { rm -f ${probe}; exit 92; }\nrm -f ${probe}`;
   try {
-    await side.inBase("write below the base path", write, signal);
-    const stat = await side.survey(parcels.map(({ parcel }) => parcel.staged), signal);
-    const missing = parcels.map(({ parcel }, index) => parcel.source.size - (stat[index]?.bytes ?? 0));
-    const { freeBytes } = await side.look(signal);
+    await files.inBase("write below the base path", write, signal);
+    const stat = await files.survey(uploads.map(({ upload }) => upload.staged), signal);
+    const missing = uploads.map(({ upload }, index) => upload.source.size - (stat[index]?.bytes ?? 0));
+    const { freeBytes } = await files.look(signal);
     if (freeBytes === null || freeBytes >= Math.max(0, ...missing)) return told;
     const full = meaningOf("No space left on device");
     return new Failure("disk_full", `${told.message}: ${full?.reason}`, { hint: full?.hint ?? "", cause: told });

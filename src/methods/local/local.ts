@@ -9,8 +9,8 @@ import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import { atMost, turns } from "../../async/at_most.ts";
-import { ancestors, localSide, SMALL_BYTES } from "./local_side.ts";
-import type { Method, MethodContext, Parcel, PutOutcome, Session } from "../method.ts";
+import { ancestors, localFiles, SMALL_BYTES } from "./local_files.ts";
+import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { sourceFault } from "../source_fault.ts";
 
 /** Copies at once in one batch: more large ones only make the disk seek. */
@@ -26,33 +26,33 @@ export const local: Method = {
 
 function openLocal(destination: Destination, context: MethodContext): Session {
   const { system, log } = context;
-  const side = localSide(destination, context);
-  const { path, checkMount, makeBelow, blame, ...others } = side;
+  const files = localFiles(destination, context);
+  const { path, checkMount, makeBelow, blame, ...others } = files;
   const inTurn = turns();
   let refusedOnce = false;
 
-  async function put(parcels: readonly Parcel[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal) {
+  async function put(uploads: readonly Upload[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal) {
     await checkMount();
-    for (const folder of new Set(parcels.flatMap(({ staged }) => ancestors(staged).map(path)))) {
+    for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged).map(path)))) {
       try {
         await makeBelow(folder, 0o700);
       } catch (error) {
         throw await blame(error, `create the temporary folder "${printable(folder)}"`);
       }
     }
-    const small = parcels.every(({ source }) => source.size < SMALL_BYTES);
-    return await atMost(small ? SMALL_AT_ONCE : LARGE_AT_ONCE, parcels, (parcel, index): Promise<PutOutcome> => {
-      const one = () => putOne(parcel, (bytes) => onBytes(index, bytes), signal);
-      // The limit is the destination's, so with one there is one copy at a time, over all lanes of the session.
+    const small = uploads.every(({ source }) => source.size < SMALL_BYTES);
+    return await atMost(small ? SMALL_AT_ONCE : LARGE_AT_ONCE, uploads, (upload, index): Promise<PutOutcome> => {
+      const one = () => putOne(upload, (bytes) => onBytes(index, bytes), signal);
+      // The limit is the destination's, so with one there is one copy at a time, over all batches of the session.
       return destination.bandwidthLimit === null ? one() : inTurn("copy", one);
     });
   }
 
-  async function putOne(parcel: Parcel, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<PutOutcome> {
-    const to = path(parcel.staged);
-    const from = parcel.source.absolutePath;
+  async function putOne(upload: Upload, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<PutOutcome> {
+    const to = path(upload.staged);
+    const from = upload.source.absolutePath;
     try {
-      let bytes = await takeOver(parcel, to, signal);
+      let bytes = await takeOver(upload, to, signal);
       if (bytes > 0) onBytes(bytes);
       const sent = await system.copy(from, to, {
         from: bytes,
@@ -61,7 +61,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
         flush: false,
         onBytes: (more) => onBytes(bytes += more),
       }, signal);
-      await keepTimesAndMode(parcel, to);
+      await keepTimesAndMode(upload, to);
       return { put: true, sent };
     } catch (error) {
       signal.throwIfAborted();
@@ -76,26 +76,26 @@ function openLocal(destination: Destination, context: MethodContext): Session {
   }
 
   /** Takes an earlier attempt's part as the beginning, where it is one; gives its length. */
-  async function takeOver(parcel: Parcel, to: string, signal: AbortSignal): Promise<number> {
-    if (parcel.leftover === undefined) return 0;
-    const left = path(parcel.leftover);
+  async function takeOver(upload: Upload, to: string, signal: AbortSignal): Promise<number> {
+    if (upload.leftover === undefined) return 0;
+    const left = path(upload.leftover);
     const facts = await system.facts(left);
     if (facts === null) return 0;
     if (left !== to) await system.rename(left, to);
     // An empty one is no beginning: the copy makes its file itself.
-    const fits = facts.kind === "file" && facts.size > 0 && facts.size <= parcel.source.size;
-    if (fits && await isPrefix(to, facts.size, parcel, signal)) return facts.size;
+    const fits = facts.kind === "file" && facts.size > 0 && facts.size <= upload.source.size;
+    if (fits && await isPrefix(to, facts.size, upload, signal)) return facts.size;
     await system.removeTree(to);
     return 0;
   }
 
-  async function isPrefix(staged: string, size: number, parcel: Parcel, signal: AbortSignal): Promise<boolean> {
+  async function isPrefix(staged: string, size: number, upload: Upload, signal: AbortSignal): Promise<boolean> {
     for (let at = 0; at < size; at += COMPARE_BYTES) {
       signal.throwIfAborted();
       const length = Math.min(COMPARE_BYTES, size - at);
       const [there, here] = await Promise.all([
         system.read(staged, at, length),
-        system.read(parcel.source.absolutePath, at, length),
+        system.read(upload.source.absolutePath, at, length),
       ]);
       if (there.length !== here.length || there.some((byte, index) => byte !== here[index])) return false;
     }
@@ -103,13 +103,13 @@ function openLocal(destination: Destination, context: MethodContext): Session {
   }
 
   /** Some file systems keep neither (FAT, network drives of others): the bytes count, so that is only told. */
-  async function keepTimesAndMode(parcel: Parcel, to: string): Promise<void> {
+  async function keepTimesAndMode(upload: Upload, to: string): Promise<void> {
     try {
       if (destination.preservePermissions && system.platform !== "windows") {
-        const mode = (await system.followedFacts(parcel.source.absolutePath))?.mode;
+        const mode = (await system.followedFacts(upload.source.absolutePath))?.mode;
         if (mode !== undefined) await system.setMode(to, mode & 0o777);
       }
-      if (destination.preserveTimestamps) await system.setTimes(to, parcel.source.mtimeMs);
+      if (destination.preserveTimestamps) await system.setTimes(to, upload.source.mtimeMs);
     } catch (error) {
       const fault = faultOf(error);
       if (fault !== "permission" && fault !== "unsupported") throw error;

@@ -5,7 +5,7 @@
  */
 import type { Job } from "../../domain/job.ts";
 import type { System } from "../../system/system.ts";
-import { nativeBase } from "./local_side.ts";
+import { nativeBase } from "./local_files.ts";
 
 /** What the jobs watch, and where they deliver to on this computer; absolute paths. */
 export function localFolders(jobs: readonly Job[], system: Pick<System, "home" | "platform">): string[] {

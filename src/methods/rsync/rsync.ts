@@ -9,12 +9,12 @@ import { diskTrouble } from "../local/disk_trouble.ts";
 import type { Lot } from "../links.ts";
 import type { Method, MethodContext } from "../method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
-import { noisyShell } from "../shell/noisy_shell.ts";
+import { startupOutputFailure } from "../shell/startup_output.ts";
 import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
-import { rsyncComplaints, rsyncProgress } from "./rsync_output.ts";
+import { rsyncFileFailures, rsyncProgress } from "./rsync_output.ts";
 import { rsyncRuns } from "./rsync_runs.ts";
 import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
-import { type Carrier, type CarrierParts, type Complaints, type OnBytes, openShellSession } from "../shell/shell_session.ts";
+import { type FileFailures, type OnBytes, openShellSession, type Sender, type SenderParts } from "../shell/shell_session.ts";
 import { sshForRsync, toolPath } from "../ssh/ssh.ts";
 
 /**
@@ -31,7 +31,7 @@ export const rsync: Method = {
       { ...destination, method: "rsync" },
       context,
       signal,
-      (parts) => rsyncCarrier(parts, here, signal),
+      (parts) => rsyncSender(parts, here, signal),
     );
   },
 };
@@ -51,11 +51,11 @@ async function localRsync({ system }: MethodContext, signal: AbortSignal): Promi
   });
 }
 
-async function rsyncCarrier(
-  { destination, context, connection, tools, side }: CarrierParts,
+async function rsyncSender(
+  { destination, context, connection, tools, files }: SenderParts,
   here: LocalRsync,
   signal: AbortSignal,
-): Promise<Carrier> {
+): Promise<Sender> {
   const there = tools.rsync;
   if (there === null) {
     throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: it is not installed there`, {
@@ -68,8 +68,8 @@ async function rsyncCarrier(
       hint: "Update rsync there, or set transfer_method to sftp or auto.",
     });
   }
-  if (connection.noise !== "") throw await noisyShell(connection, signal);
-  const shell = sshForRsync(connection.ssh, connection.way, connection.sharing);
+  if (connection.startupOutput !== "") throw await startupOutputFailure(connection, signal);
+  const shell = sshForRsync(connection.ssh, connection.settings, connection.sharing);
   const runs = rsyncRuns({
     path: here.path,
     readsNames: pair.readsNames,
@@ -78,24 +78,24 @@ async function rsyncCarrier(
     args: (into, resumes) => rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes }),
   }, context);
 
-  async function carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
-    const progress = rsyncProgress(new Set(lot.parcels.map(({ name }) => name)), onBytes);
+  async function send(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<FileFailures | null> {
+    const progress = rsyncProgress(new Set(lot.uploads.map(({ name }) => name)), onBytes);
     const end = await runs.send(lot, prepared, progress, signal);
     if (end.code === 0) return null;
     if (!PARTIAL.has(end.code)) {
       const failure = rsyncFailure(end, destination);
       throw BY_OTHER_END.has(end.code) && failure.code === "interrupted"
-        ? await diskTrouble(failure, lot, side, signal)
+        ? await diskTrouble(failure, lot, files, signal)
         : failure;
     }
-    return rsyncComplaints(end.stderr, lot, destination);
+    return rsyncFileFailures(end.stderr, lot, destination);
   }
 
   return {
     method: "rsync",
     about: pair.about,
-    takesOver: true,
-    carry,
+    resumes: true,
+    send,
     makeReady: runs.startAhead,
     close: runs.close,
   };

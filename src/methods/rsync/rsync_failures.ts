@@ -7,7 +7,7 @@
 import { Failure, type FailureCode, type NextStep } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Finished } from "../../system/system.ts";
-import { QUIET_SHELL } from "../shell/noisy_shell.ts";
+import { SILENCE_STARTUP } from "../shell/startup_output.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import { hostNamed, isConnectionTrouble, type Login, sshFailure } from "../ssh/ssh_failures.ts";
 
@@ -68,7 +68,7 @@ const TABLE: Readonly<Record<number, readonly [FailureCode, string, string, Next
   2: [
     "tool_missing",
     "the program there is not rsync, or the login shell printed text before it",
-    `${QUIET_SHELL} Very old versions of rsync need an update, or transfer_method sftp.`,
+    `${SILENCE_STARTUP} Very old versions of rsync need an update, or transfer_method sftp.`,
   ],
   3: [
     "not_a_folder",

@@ -8,7 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Lot } from "../links.ts";
 import { meaningOf } from "../local/os_failures.ts";
-import type { Complaints, OnBytes } from "../shell/shell_session.ts";
+import type { FileFailures, OnBytes } from "../shell/shell_session.ts";
 
 /** Takes output piece by piece and tells how far which file is. */
 export function rsyncProgress(names: ReadonlySet<string>, onBytes: OnBytes): (text: string) => void {
@@ -34,14 +34,14 @@ function nameOf(path: string): string {
  *
  * @throws {Failure} where a line tells of the destination as a whole (disk full, read-only…).
  */
-export function rsyncComplaints(stderr: string, lot: Lot, destination: { readonly name: string }): Complaints {
-  const parcels = new Map(lot.parcels.map(({ name, parcel }) => [name, parcel]));
-  const complaints = new Map<string, Failure>();
+export function rsyncFileFailures(stderr: string, lot: Lot, destination: { readonly name: string }): FileFailures {
+  const uploads = new Map(lot.uploads.map(({ name, upload }) => [name, upload]));
+  const failures = new Map<string, Failure>();
   for (const line of stderr.split(/\r?\n/)) {
     const [, quoted, reason = ""] = /"([^"]+)"(.*)$/.exec(line) ?? [];
-    const parcel = quoted === undefined ? undefined : parcels.get(nameOf(quoted));
-    if (parcel && quoted && isSource(line)) {
-      complaints.set(nameOf(quoted), sourceFailure(parcel.source.path, line, reason));
+    const upload = quoted === undefined ? undefined : uploads.get(nameOf(quoted));
+    if (upload && quoted && isSource(line)) {
+      failures.set(nameOf(quoted), sourceFailure(upload.source.path, line, reason));
       continue;
     }
     const meaning = meaningOf(line);
@@ -55,7 +55,7 @@ export function rsyncComplaints(stderr: string, lot: Lot, destination: { readonl
       );
     }
   }
-  return complaints;
+  return failures;
 }
 
 function isSource(line: string): boolean {

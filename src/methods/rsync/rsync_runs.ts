@@ -56,7 +56,7 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
   let closed = false;
 
   async function send(lot: Lot, prepared: Promise<void>, onText: (text: string) => void, signal: AbortSignal): Promise<RsyncEnd> {
-    const resumes = lot.parcels.some(({ parcel }) => parcel.leftover !== undefined);
+    const resumes = lot.uploads.some(({ upload }) => upload.leftover !== undefined);
     if (!program.readsNames) return await sendFolder(lot, prepared, resumes, onText, signal);
     const spare = resumes ? undefined : await takeSpare();
     if (spare) {
@@ -88,7 +88,7 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
     await using it = run;
     const attempt = lot.staging.slice(lot.staging.lastIndexOf("/") + 1);
     await Promise.all([it.links.fill(lot, attempt), prepared]);
-    const names = lot.parcels.map(({ name }) => `${attempt}/${name}\n`).join("");
+    const names = lot.uploads.map(({ name }) => `${attempt}/${name}\n`).join("");
     // It may end before it has read them all; its exit code says why.
     const written = it.child.write(names).then(() => it.child.closeStdin()).catch(() => undefined);
     const end = await endOf(it.child, onText, signal);

@@ -8,13 +8,13 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import { atMost } from "../../async/at_most.ts";
 import { type Lot, makeLinks } from "../links.ts";
-import type { Method, MethodContext, Parcel } from "../method.ts";
+import type { Method, MethodContext, Upload } from "../method.ts";
 import { sourceFailure } from "../rsync/rsync_output.ts";
 import { type OpenSshVersion, openSshVersion, scpArgs } from "./scp_args.ts";
-import { scpComplaints, scpFailure } from "./scp_output.ts";
-import { type Carrier, type CarrierParts, type Complaints, type OnBytes, openShellSession } from "../shell/shell_session.ts";
+import { scpFailure, scpFileFailures } from "./scp_output.ts";
+import { type FileFailures, type OnBytes, openShellSession, type Sender, type SenderParts } from "../shell/shell_session.ts";
 import { shellWords, wordGroups } from "../shell/shell_quote.ts";
-import type { ShellSide } from "../shell/shell_side.ts";
+import type { ShellFiles } from "../shell/shell_files.ts";
 import { toolPath } from "../ssh/ssh.ts";
 
 /**
@@ -33,7 +33,7 @@ export const scp: Method = {
       { ...destination, method: "scp" },
       context,
       signal,
-      (parts) => scpCarrier(parts, path, version),
+      (parts) => scpSender(parts, path, version),
     );
   },
 };
@@ -41,15 +41,15 @@ export const scp: Method = {
 /** How often it is looked how far the files are: scp tells nothing without a terminal. */
 const LOOK_MS = 1000;
 
-function scpCarrier(
-  { destination, context, connection, side }: CarrierParts,
+function scpSender(
+  { destination, context, connection, files }: SenderParts,
   program: string,
   version: OpenSshVersion | null,
-): Promise<Carrier> {
+): Promise<Sender> {
   let toldAnew = false;
 
-  async function carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null> {
-    if (!toldAnew && lot.parcels.some(({ parcel }) => parcel.leftover !== undefined)) {
+  async function send(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<FileFailures | null> {
+    if (!toldAnew && lot.uploads.some(({ upload }) => upload.leftover !== undefined)) {
       toldAnew = true;
       context.log(
         "info",
@@ -58,25 +58,25 @@ function scpCarrier(
     }
     await using links = await makeLinks(context);
     await Promise.all([links.fill(lot), prepared]);
-    const complaints = new Map<string, Failure>();
+    const failures = new Map<string, Failure>();
     const looking = new AbortController();
-    const looks = lookAgain(lot, side, context, onBytes, looking.signal);
+    const looks = lookAgain(lot, files, context, onBytes, looking.signal);
     try {
       // Windows allows 32,767 characters on a command line.
-      const groups = wordGroups(await sources(lot, complaints, context), 20_000);
+      const groups = wordGroups(await sources(lot, failures, context), 20_000);
       for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
-        const { way, sharing, ssh } = connection;
-        const args = scpArgs({ way, sharing, ssh, version, staging: lot.staging, names });
+        const { settings, sharing, ssh } = connection;
+        const args = scpArgs({ settings, sharing, ssh, version, staging: lot.staging, names });
         const finished = await context.system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
         if (finished.code === 0) continue;
-        const said = scpComplaints(finished.stderr, lot);
-        if (said.size === 0) throw await scpFailure(finished, lot, side, destination, signal);
-        for (const [name, failure] of said) complaints.set(name, failure);
+        const said = scpFileFailures(finished.stderr, lot);
+        if (said.size === 0) throw await scpFailure(finished, lot, files, destination, signal);
+        for (const [name, failure] of said) failures.set(name, failure);
         // A file that is gone makes scp end at once: go on behind it.
         const last = names.findLastIndex((name) => said.has(name.slice("./".length)));
         if (last >= 0 && last < names.length - 1) groups.unshift(names.slice(last + 1));
       }
-      return complaints.size === 0 ? null : complaints;
+      return failures.size === 0 ? null : failures;
     } finally {
       looking.abort();
       await looks;
@@ -86,19 +86,19 @@ function scpCarrier(
   return Promise.resolve({
     method: "scp",
     about: `scp${version ? ` of OpenSSH ${version.major}.${version.minor}` : ""}`,
-    takesOver: false,
-    carry,
-    finish: (parcels, signal) => setRight(parcels, destination, side, signal),
+    resumes: false,
+    send,
+    finish: (uploads, signal) => setRight(uploads, destination, files, signal),
   });
 }
 
 /** The links to send: those that lead to a regular file. The others get their complaint. */
-async function sources({ parcels }: Lot, complaints: Map<string, Failure>, { system }: MethodContext): Promise<string[]> {
-  const kinds = await atMost(16, parcels, async ({ parcel }) => await kindOf(parcel.source.absolutePath, system));
-  return parcels.flatMap(({ parcel, name }, index) => {
+async function sources({ uploads }: Lot, failures: Map<string, Failure>, { system }: MethodContext): Promise<string[]> {
+  const kinds = await atMost(16, uploads, async ({ upload }) => await kindOf(upload.source.absolutePath, system));
+  return uploads.flatMap(({ upload, name }, index) => {
     const kind = kinds[index];
     if (kind === "file" || kind === "unknown") return [`./${name}`];
-    complaints.set(name, sourceFailure(parcel.source.path, kind === null ? "No such file" : "not a regular file"));
+    failures.set(name, sourceFailure(upload.source.path, kind === null ? "No such file" : "not a regular file"));
     return [];
   });
 }
@@ -114,19 +114,19 @@ async function kindOf(path: string, system: Pick<MethodContext["system"], "follo
 
 /** Tells how far the files of a lot are, again and again, until the signal is aborted. Never throws. */
 async function lookAgain(
-  { parcels }: Lot,
-  side: ShellSide,
+  { uploads }: Lot,
+  files: ShellFiles,
   { system, log }: MethodContext,
   onBytes: OnBytes,
   signal: AbortSignal,
 ): Promise<void> {
-  const paths = parcels.map(({ parcel }) => parcel.staged);
-  const known = parcels.map(() => 0);
+  const paths = uploads.map(({ upload }) => upload.staged);
+  const known = uploads.map(() => 0);
   try {
     for (await system.sleep(LOOK_MS, signal); !signal.aborted; await system.sleep(LOOK_MS, signal)) {
-      const stat = await side.survey(paths, signal);
-      parcels.forEach(({ parcel, name }, index) => {
-        const bytes = Math.min(stat[index]?.bytes ?? 0, parcel.source.size);
+      const stat = await files.survey(paths, signal);
+      uploads.forEach(({ upload, name }, index) => {
+        const bytes = Math.min(stat[index]?.bytes ?? 0, upload.source.size);
         if (bytes > known[index]!) onBytes(name, known[index] = bytes);
       });
     }
@@ -138,15 +138,15 @@ async function lookAgain(
 
 /** `scp -p` keeps times and modes or neither: what was not asked for is taken back. */
 async function setRight(
-  parcels: readonly Parcel[],
+  uploads: readonly Upload[],
   destination: Destination,
-  side: ShellSide,
+  files: ShellFiles,
   signal: AbortSignal,
 ): Promise<void> {
   const { preserveTimestamps, preservePermissions } = destination;
-  if (preserveTimestamps === preservePermissions || parcels.length === 0) return;
+  if (preserveTimestamps === preservePermissions || uploads.length === 0) return;
   // `=rw` without "who" gives what the umask there allows.
   const command = preserveTimestamps ? ["chmod", "=rw"] : ["touch"];
-  const lines = wordGroups(parcels.map(({ staged }) => staged)).map((group) => `${shellWords([...command, ...group])} 2>&1\n`);
-  await side.inBase("set times and modes at the destination", `${lines.join("")}:`, signal);
+  const lines = wordGroups(uploads.map(({ staged }) => staged)).map((group) => `${shellWords([...command, ...group])} 2>&1\n`);
+  await files.inBase("set times and modes at the destination", `${lines.join("")}:`, signal);
 }

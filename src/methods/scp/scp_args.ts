@@ -4,7 +4,7 @@
  * @module
  */
 import { shellQuote } from "../shell/shell_quote.ts";
-import { remoteBase, remoteSpec, type Sharing, sshOptions, type SshWay } from "../ssh/ssh.ts";
+import { remoteBase, remoteSpec, type Sharing, sshOptions, type SshSettings } from "../ssh/ssh.ts";
 
 /** Of the programs on this side; the letter and number behind it (`p1`) do not matter. */
 export interface OpenSshVersion {
@@ -20,7 +20,7 @@ export function openSshVersion(text: string): OpenSshVersion | null {
 
 /** What one run depends on. */
 export interface ScpRun {
-  readonly way: SshWay;
+  readonly settings: SshSettings;
   readonly sharing: Sharing;
   /** The absolute path of `ssh`: scp would take the one it was built with. */
   readonly ssh: string;
@@ -33,12 +33,12 @@ export interface ScpRun {
 }
 
 /** To be run in the folder of links. */
-export function scpArgs({ way, sharing, ssh, version, staging, names }: ScpRun): string[] {
-  const { destination } = way;
+export function scpArgs({ settings, sharing, ssh, version, staging, names }: ScpRun): string[] {
+  const { destination } = settings;
   const path = `${remoteBase(destination)}/${staging}/`;
   const mode = transferMode(version);
   return [
-    ...sshOptions(way, sharing),
+    ...sshOptions(settings, sharing),
     "-S",
     ssh,
     ...(mode === "asked" ? ["-s"] : []),

@@ -9,32 +9,32 @@ import type { Finished } from "../../system/system.ts";
 import { diskTrouble } from "../local/disk_trouble.ts";
 import type { Lot } from "../links.ts";
 import { sourceFailure } from "../rsync/rsync_output.ts";
-import type { Complaints } from "../shell/shell_session.ts";
-import type { ShellSide } from "../shell/shell_side.ts";
+import type { FileFailures } from "../shell/shell_session.ts";
+import type { ShellFiles } from "../shell/shell_files.ts";
 import { sshFailure } from "../ssh/ssh_failures.ts";
 
 /** What was said of single sources: `scp: stat local "./3": No such file or directory`, `/usr/bin/scp: ./3: not a regular file`… */
-export function scpComplaints(stderr: string, lot: Lot): Complaints {
-  const parcels = new Map(lot.parcels.map(({ name, parcel }) => [name, parcel]));
-  const complaints = new Map<string, Failure>();
+export function scpFileFailures(stderr: string, lot: Lot): FileFailures {
+  const uploads = new Map(lot.uploads.map(({ name, upload }) => [name, upload]));
+  const failures = new Map<string, Failure>();
   for (const line of stderr.split(/\r?\n/)) {
     const name = /^(?:\S*scp(?:\.exe)?: )?(?:(?:stat|open|read|local) )*(?:local )?"?(?:\.\/)?([A-Za-z0-9._-]+)"?: /.exec(line)
       ?.[1];
-    const parcel = name === undefined ? undefined : parcels.get(name);
-    if (parcel && name && !/remote|dest/.test(line)) complaints.set(name, sourceFailure(parcel.source.path, line));
+    const upload = name === undefined ? undefined : uploads.get(name);
+    if (upload && name && !/remote|dest/.test(line)) failures.set(name, sourceFailure(upload.source.path, line));
   }
-  return complaints;
+  return failures;
 }
 
 /** What an scp that blamed no source means. */
 export async function scpFailure(
   finished: Finished,
   lot: Lot,
-  side: ShellSide,
+  files: ShellFiles,
   destination: Destination,
   signal: AbortSignal,
 ): Promise<Failure> {
   const failure = sshFailure("scp", finished, destination);
   const vague = failure.code === "interrupted" && /: Failure|write remote|dest open/.test(finished.stderr);
-  return vague ? await diskTrouble(failure, lot, side, signal) : failure;
+  return vague ? await diskTrouble(failure, lot, files, signal) : failure;
 }

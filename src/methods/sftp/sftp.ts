@@ -8,20 +8,20 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
-import { sftpPut, type SftpPutSide } from "./sftp_put.ts";
-import { openSftpSide } from "./sftp_side.ts";
-import { ASK_FOR_SPACE, mountOf, type ShellSide, shellSide } from "../shell/shell_side.ts";
+import { sftpPut, type SftpPutFiles } from "./sftp_put.ts";
+import { openSftpFiles } from "./sftp_files.ts";
+import { ASK_FOR_SPACE, mountOf, type ShellFiles, shellFiles } from "../shell/shell_files.ts";
 import { aboutTools, probeShell, type ShellTools } from "../shell/shell_tools.ts";
-import { remoteBase, sshWay, toolPath } from "../ssh/ssh.ts";
+import { remoteBase, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
-import { socketPlace } from "../ssh/ssh_sockets.ts";
+import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
 export const sftp: Method = { name: "sftp", connect };
 
 type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "about"> & {
   readonly channels: SftpChannels;
-  readonly putSide: SftpPutSide;
+  readonly putFiles: SftpPutFiles;
 };
 
 /**
@@ -37,7 +37,7 @@ async function connect(destination: Destination, context: MethodContext, signal:
   await using stack = new AsyncDisposableStack();
   const program = await toolPath("sftp", context.system);
   const shell = await tryShell(destination, context, stack, signal);
-  const { channels, putSide, ...parts } = shell
+  const { channels, putFiles, ...parts } = shell
     ? withShell(program, shell, context, stack)
     : await withoutShell(program, destination, context, stack, signal);
   const rest = stack.move();
@@ -46,7 +46,7 @@ async function connect(destination: Destination, context: MethodContext, signal:
     method: "sftp",
     // sftp trusts a part: only a hash of the whole finds out that it was wrong.
     resumes: destination.verify === "checksum",
-    put: sftpPut(channels, putSide, destination, context),
+    put: sftpPut(channels, putFiles, destination, context),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }
@@ -79,11 +79,11 @@ async function tryShell(
 }
 
 function withShell(program: string, { connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
-  const { way, sharing } = connection;
-  const side = shellSide(connection, tools, context);
-  const channels = stack.use(createSftpChannels(program, way, sharing, sharing, context.system));
-  const base = remoteBase(way.destination);
-  const { attach, survey, digest, publish, flush, leftovers, sweep } = side;
+  const { settings, sharing } = connection;
+  const files = shellFiles(connection, tools, context);
+  const channels = stack.use(createSftpChannels(program, settings, sharing, sharing, context.system));
+  const base = remoteBase(settings.destination);
+  const { attach, survey, digest, publish, flush, leftovers, sweep } = files;
   return {
     attach,
     survey,
@@ -93,11 +93,11 @@ function withShell(program: string, { connection, tools }: Shell, context: Metho
     leftovers,
     sweep,
     channels,
-    putSide: {
-      prepare: side.prepare,
+    putFiles: {
+      prepare: files.prepare,
       survey,
-      free: async (signal) => mountOf(await side.inBase("ask for free space", ASK_FOR_SPACE, signal)).freeBytes,
-      tryToWrite: (signal) => tryToWrite(side, context.stagingRoot, signal),
+      free: async (signal) => mountOf(await files.inBase("ask for free space", ASK_FOR_SPACE, signal)).freeBytes,
+      tryToWrite: (signal) => tryToWrite(files, context.stagingRoot, signal),
       path: (relative) => `${base}/${relative}`,
     },
     proof: "checksum",
@@ -105,9 +105,9 @@ function withShell(program: string, { connection, tools }: Shell, context: Metho
   };
 }
 
-async function tryToWrite(side: ShellSide, stagingRoot: string, signal: AbortSignal): Promise<void> {
+async function tryToWrite(files: ShellFiles, stagingRoot: string, signal: AbortSignal): Promise<void> {
   const probe = `${stagingRoot}/probe`;
-  await side.inBase("write at the destination", `{ mkdir -p ${stagingRoot} && : > ${probe} && rm -f ${probe}; } 2>&1`, signal);
+  await files.inBase("write at the destination", `{ mkdir -p ${stagingRoot} && : > ${probe} && rm -f ${probe}; } 2>&1`, signal);
 }
 
 async function withoutShell(
@@ -117,20 +117,20 @@ async function withoutShell(
   stack: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<Parts> {
-  const way = sshWay(destination, context.system);
-  const { path } = stack.use(await socketPlace(way, await toolPath("ssh", context.system), context, signal));
+  const settings = sshSettings(destination, context.system);
+  const { path } = stack.use(await controlSocket(settings, await toolPath("ssh", context.system), context, signal));
   const channels = stack.use(createSftpChannels(
     program,
-    way,
+    settings,
     path === null ? null : { role: "master", path },
     path === null ? null : { role: "client", path },
     context.system,
   ));
-  const { prepare, free, tryToWrite, path: pathOf, ...calls } = await openSftpSide(channels, way, context, signal);
+  const { prepare, free, tryToWrite, path: pathOf, ...calls } = await openSftpFiles(channels, settings, context, signal);
   return {
     ...calls,
     channels,
-    putSide: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
+    putFiles: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
     proof: "read_back",
     about: "sftp without a shell; files are read back to verify them, and flushed only where the server has fsync@openssh.com; " +
       "renames are flushed as far as its file system does so with the small file after each batch",

@@ -8,7 +8,7 @@ import type { Destination } from "../../domain/job.ts";
 import type { System } from "../../system/system.ts";
 import type { Patience, Reply, SftpChannel } from "./sftp_channel.ts";
 import { openSftpChannel } from "./sftp_channel.ts";
-import { hostOf, type Sharing, sshOptions, type SshWay } from "../ssh/ssh.ts";
+import { hostOf, type Sharing, sshOptions, type SshSettings } from "../ssh/ssh.ts";
 import { untilAborted } from "../../async/until_aborted.ts";
 
 /** At most two more than `parallel_transfers`, fewer where the server takes fewer. */
@@ -23,18 +23,18 @@ export interface SftpChannels extends AsyncDisposable {
  */
 export function createSftpChannels(
   sftp: string,
-  way: SshWay,
+  settings: SshSettings,
   first: Sharing,
   sharing: Sharing,
   system: Pick<System, "spawn" | "sleep" | "monotonic">,
 ): SftpChannels {
-  const { destination } = way;
+  const { destination } = settings;
   return new Channels(
     (opened) => {
       const { bandwidthLimit } = destination;
       // sftp counts in 1024 bits a second.
       const limit = bandwidthLimit === null ? [] : ["-l", String(Math.max(1, Math.floor(bandwidthLimit * 8 / 1024)))];
-      const args = [...sshOptions(way, opened === 0 ? first : sharing), ...limit, "-b", "-", "--", hostOf(destination)];
+      const args = [...sshOptions(settings, opened === 0 ? first : sharing), ...limit, "-b", "-", "--", hostOf(destination)];
       return openSftpChannel({ program: sftp, args }, destination, system);
     },
     first?.role === "master",

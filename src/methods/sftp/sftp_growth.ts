@@ -8,7 +8,7 @@ import type { Clock } from "../../system/system.ts";
 import type { Lot } from "../links.ts";
 import type { Session } from "../method.ts";
 
-type Item = Lot["parcels"][number];
+type Item = Lot["uploads"][number];
 
 /** Must be stopped: it looks until then. */
 export interface Growth {
@@ -40,13 +40,13 @@ export function watchGrowth(
 
   async function look(): Promise<void> {
     const some = [...open].slice(0, LOOK_AT);
-    const found = await survey(some.map(({ parcel }) => parcel.staged), until);
+    const found = await survey(some.map(({ upload }) => upload.staged), until);
     some.forEach((item, index) => {
       const bytes = found[index]?.bytes ?? 0;
-      if (open.has(item)) onBytes(item.index, Math.min(bytes, item.parcel.source.size));
+      if (open.has(item)) onBytes(item.index, Math.min(bytes, item.upload.source.size));
     });
     // Files that are done count with all they have, so that the sum only ever grows.
-    seen = sum(items.filter((item) => !open.has(item)).map(({ parcel }) => parcel.source.size)) +
+    seen = sum(items.filter((item) => !open.has(item)).map(({ upload }) => upload.source.size)) +
       sum(found.map((each) => each?.bytes ?? 0));
   }
 
@@ -69,7 +69,7 @@ export function watchGrowth(
       return Promise.resolve(grown);
     },
     done: (items) => {
-      for (const item of items) if (open.delete(item)) onBytes(item.index, item.parcel.source.size);
+      for (const item of items) if (open.delete(item)) onBytes(item.index, item.upload.source.size);
     },
     stop: async () => {
       stopping.abort();

@@ -16,7 +16,7 @@ import type { Reply } from "./sftp_channel.ts";
 import { listed, sftpCommand } from "./sftp_command.ts";
 import { ancestors, emptyFile, type SftpPlace } from "./sftp_place.ts";
 import { sftpReplaces } from "./sftp_replaces.ts";
-import { sftpTurn } from "./sftp_turn.ts";
+import { sftpLock } from "./sftp_lock.ts";
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
 const inTurn = turns();
@@ -39,7 +39,7 @@ export function sftpNames(place: SftpPlace): Pick<Session, "publish" | "flush"> 
   /** Folders that this session has made or seen. */
   const known = new Set<string>();
   const replaces = sftpReplaces(place);
-  const turn = sftpTurn(place);
+  const turn = sftpLock(place);
   /** Failures that leave open whether something was done. */
   const doubtful = new WeakSet<object>();
 

@@ -1,5 +1,5 @@
 /**
- * What the parts of the SFTP side share.
+ * What the parts of SftpFiles share.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { MethodContext, Session } from "../method.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { Listed } from "./sftp_command.ts";
 
-/** The side as its own parts see it. */
+/** SftpFiles as its own parts see it. */
 export interface SftpPlace {
   readonly channels: SftpChannels;
   readonly context: MethodContext;

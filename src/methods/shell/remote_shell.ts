@@ -23,7 +23,7 @@ export interface RemoteShell extends AsyncDisposable {
   /** Why this shell can no longer be used; null while it can. */
   readonly lost: Failure | null;
   /** What start-up files printed before the first answer. */
-  readonly noise: string;
+  readonly startupOutput: string;
   /**
    * Runs a script of our own making, in a subshell without input. Never two at a time.
    *
@@ -62,7 +62,7 @@ interface Request {
 
 class Shell implements RemoteShell {
   lost: Failure | null = null;
-  noise = "";
+  startupOutput = "";
   onIdle: (() => void) | null = null;
   #request: Request | null = null;
   #begun = false;
@@ -135,7 +135,7 @@ class Shell implements RemoteShell {
     if (request && !this.#begun) {
       const at = this.#text.indexOf(request.begin, this.#scanned);
       if (at >= 0) {
-        if (!this.#answered) this.noise = this.#text.slice(0, at).trim();
+        if (!this.#answered) this.startupOutput = this.#text.slice(0, at).trim();
         this.#begun = true;
         this.#answered = true;
         // The line end in front of the last line belongs to the text, so that an empty answer is found too.

@@ -8,27 +8,27 @@ import { Failure, type FailureRecord, failureRecord } from "../../domain/failure
 import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type Lot, lotsOf } from "../links.ts";
-import type { MethodContext, Parcel, PutOutcome, Session } from "../method.ts";
-import { type ShellSide, shellSide } from "./shell_side.ts";
+import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
+import { type ShellFiles, shellFiles } from "./shell_files.ts";
 import { aboutTools, probeShell, type ShellTools } from "./shell_tools.ts";
 import { sourceFault } from "../source_fault.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 
 /** What carries one lot. */
-export interface Carrier {
+export interface Sender {
   readonly method: "rsync" | "scp";
   readonly about: string;
   /** It goes on with what an earlier attempt left. */
-  readonly takesOver: boolean;
+  readonly resumes: boolean;
   /**
    * Sends a lot once `prepared` says that its staging folder is there. Gives null when all went well, else what the tool
    * said of single files by name; files it said nothing about are looked for at the destination.
    *
    * @throws {Failure} when the batch as a whole is lost.
    */
-  carry(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<Complaints | null>;
+  send(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<FileFailures | null>;
   /** Called when all lots are there. */
-  readonly finish?: (parcels: readonly Parcel[], signal: AbortSignal) => Promise<void>;
+  readonly finish?: (uploads: readonly Upload[], signal: AbortSignal) => Promise<void>;
   /** Called when nothing urgent is to be done: after attaching, and after each publication. Never throws. */
   readonly makeReady?: () => void;
   readonly close?: () => Promise<void>;
@@ -38,32 +38,32 @@ export interface Carrier {
 export type OnBytes = (name: string, bytes: number) => void;
 
 /** What a tool said of single files, by the name of their link. */
-export type Complaints = ReadonlyMap<string, Failure>;
+export type FileFailures = ReadonlyMap<string, Failure>;
 
-/** What a carrier is made of. */
-export interface CarrierParts {
+/** What a sender is made of. */
+export interface SenderParts {
   readonly destination: Destination;
   readonly context: MethodContext;
   readonly connection: SshConnection;
   readonly tools: ShellTools;
-  readonly side: ShellSide;
+  readonly files: ShellFiles;
 }
 
-/** Connects, probes, and gives a Session with this carrier. */
+/** Connects, probes, and gives a Session with this sender. */
 export async function openShellSession(
   destination: Destination,
   context: MethodContext,
   signal: AbortSignal,
-  carrierOf: (parts: CarrierParts) => Promise<Carrier>,
+  senderOf: (parts: SenderParts) => Promise<Sender>,
 ): Promise<Session> {
   await using stack = new AsyncDisposableStack();
   const connection = stack.use(await connectSsh(destination, context, signal));
   const tools = await probeShell(connection, signal);
-  const side = shellSide(connection, tools, context);
-  const carrier = await carrierOf({ destination, context, connection, tools, side });
-  if (carrier.close) stack.defer(carrier.close);
+  const files = shellFiles(connection, tools, context);
+  const sender = await senderOf({ destination, context, connection, tools, files });
+  if (sender.close) stack.defer(sender.close);
   const rest = stack.move();
-  const { survey, digest, flush, leftovers, sweep } = side;
+  const { survey, digest, flush, leftovers, sweep } = files;
   return {
     survey,
     digest,
@@ -71,67 +71,67 @@ export async function openShellSession(
     leftovers,
     sweep,
     async attach(create, signal, probe) {
-      const mount = await side.attach(create, signal, probe);
-      carrier.makeReady?.();
+      const mount = await files.attach(create, signal, probe);
+      sender.makeReady?.();
       return mount;
     },
     async publish(items, signal) {
-      const outcomes = await side.publish(items, signal);
-      carrier.makeReady?.();
+      const outcomes = await files.publish(items, signal);
+      sender.makeReady?.();
       return outcomes;
     },
-    method: carrier.method,
-    resumes: carrier.takesOver,
+    method: sender.method,
+    resumes: sender.resumes,
     proof: "checksum",
-    about: `${carrier.about}; ${aboutTools(tools)}`,
-    put: (parcels, onBytes, signal) => put(parcels, onBytes, signal, carrier, side, context.system),
+    about: `${sender.about}; ${aboutTools(tools)}`,
+    put: (uploads, onBytes, signal) => put(uploads, onBytes, signal, sender, files, context.system),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }
 
 async function put(
-  parcels: readonly Parcel[],
+  uploads: readonly Upload[],
   onBytes: (index: number, bytes: number) => void,
   signal: AbortSignal,
-  carrier: Carrier,
-  side: ShellSide,
+  sender: Sender,
+  files: ShellFiles,
   system: MethodContext["system"],
 ): Promise<PutOutcome[]> {
-  if (parcels.length === 0) return [];
-  const outcomes: PutOutcome[] = parcels.map(() => ({ put: true }));
+  if (uploads.length === 0) return [];
+  const outcomes: PutOutcome[] = uploads.map(() => ({ put: true }));
   // What is not gone on with stays where it is: a server of that attempt may still be writing into it.
-  const prepared = side.prepare(carrier.takesOver ? parcels : parcels.map(({ staged }) => ({ staged })), signal);
-  prepared.catch(() => undefined); // Heard by the carrier, when its own preparations are done as well.
-  for (const lot of lotsOf(parcels)) {
-    const indices = new Map(lot.parcels.map(({ name, index }) => [name, index]));
+  const prepared = files.prepare(sender.resumes ? uploads : uploads.map(({ staged }) => ({ staged })), signal);
+  prepared.catch(() => undefined); // Awaited by the sender, when its own preparations are done as well.
+  for (const lot of lotsOf(uploads)) {
+    const indices = new Map(lot.uploads.map(({ name, index }) => [name, index]));
     const log: OnBytes = (name, bytes) => {
       const index = indices.get(name);
       if (index !== undefined) onBytes(index, bytes);
     };
-    const complaints = await carrier.carry(lot, prepared, log, signal);
-    if (complaints === null) {
-      for (const { parcel, index } of lot.parcels) onBytes(index, parcel.source.size);
+    const failures = await sender.send(lot, prepared, log, signal);
+    if (failures === null) {
+      for (const { upload, index } of lot.uploads) onBytes(index, upload.source.size);
       continue;
     }
-    const stat = await side.survey(lot.parcels.map(({ parcel }) => parcel.staged), signal);
-    for (const [at, { parcel, index, name }] of lot.parcels.entries()) {
+    const stat = await files.survey(lot.uploads.map(({ upload }) => upload.staged), signal);
+    for (const [at, { upload, index, name }] of lot.uploads.entries()) {
       const found = stat[at] ?? null;
-      const said = complaints.get(name);
-      if (said === undefined && found?.kind === "file" && found.bytes === parcel.source.size) {
+      const said = failures.get(name);
+      if (said === undefined && found?.kind === "file" && found.bytes === upload.source.size) {
         onBytes(index, found.bytes);
         continue;
       }
       // A tool passes over what is no file any more without a word.
-      const known = said ?? await sourceFault(parcel.source.absolutePath, false, system, signal);
-      outcomes[index] = { put: false, failure: known === null ? unexplained(parcel, carrier) : failureRecord(known) };
+      const known = said ?? await sourceFault(upload.source.absolutePath, false, system, signal);
+      outcomes[index] = { put: false, failure: known === null ? unexplained(upload, sender) : failureRecord(known) };
     }
   }
-  await carrier.finish?.(parcels.filter((_, index) => outcomes[index]?.put), signal);
+  await sender.finish?.(uploads.filter((_, index) => outcomes[index]?.put), signal);
   return outcomes;
 }
 
 /** The tool left a file out without naming it. */
-function unexplained({ source }: Parcel, { method }: Carrier): FailureRecord {
+function unexplained({ source }: Upload, { method }: Sender): FailureRecord {
   return failureRecord(
     new Failure(
       "mismatch",

@@ -18,20 +18,20 @@ export type Sharing = { readonly role: "master" | "client"; readonly path: strin
 export type SshProgram = "ssh" | "scp" | "sftp";
 
 /** What is needed to build a command line. */
-export interface SshWay {
+export interface SshSettings {
   readonly destination: Destination;
   /** A file in place of the user's ssh_config; null = the user's own. */
   readonly configFile: string | null;
 }
 
-/** The way to a destination as this surrounding has it. */
-export function sshWay(destination: Destination, system: Pick<System, "env">): SshWay {
+/** For a destination, with the ssh_config that the environment names. */
+export function sshSettings(destination: Destination, system: Pick<System, "env">): SshSettings {
   return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null };
 }
 
 /** Options that `ssh`, `scp` and `sftp` understand alike. */
-export function sshOptions(way: SshWay, sharing: Sharing): string[] {
-  const { destination } = way;
+export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
+  const { destination } = settings;
   const alive = Math.min(15, Math.max(1, Math.floor(destination.timeoutMs / 4000)));
   const options: Record<string, string> = {
     BatchMode: "yes",
@@ -56,7 +56,7 @@ export function sshOptions(way: SshWay, sharing: Sharing): string[] {
   // rsync compresses by itself.
   if (destination.compression && destination.method !== "rsync") options["Compression"] = "yes";
   return [
-    ...(way.configFile ? ["-F", way.configFile] : []),
+    ...(settings.configFile ? ["-F", settings.configFile] : []),
     ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]),
   ];
 }
@@ -67,18 +67,28 @@ export function connectSeconds(destination: Pick<Destination, "timeoutMs">): num
 }
 
 /** The arguments of `ssh` that run `command` (read by the login shell there, whichever it is). */
-export function sshArgs(way: SshWay, sharing: Sharing, command: string): string[] {
-  return [...sshOptions(way, sharing), "-o", "RemoteCommand=none", "-e", "none", "-T", "--", hostOf(way.destination), command];
+export function sshArgs(settings: SshSettings, sharing: Sharing, command: string): string[] {
+  return [
+    ...sshOptions(settings, sharing),
+    "-o",
+    "RemoteCommand=none",
+    "-e",
+    "none",
+    "-T",
+    "--",
+    hostOf(settings.destination),
+    command,
+  ];
 }
 
 /** The arguments of `ssh` that tell a master to end, closing all its channels. */
-export function sshExitArgs(way: SshWay, path: string): string[] {
-  return [...sshOptions(way, { role: "client", path }), "-O", "exit", "--", hostOf(way.destination)];
+export function sshExitArgs(settings: SshSettings, path: string): string[] {
+  return [...sshOptions(settings, { role: "client", path }), "-O", "exit", "--", hostOf(settings.destination)];
 }
 
 /** `ssh` with its options as one word for rsync's `-e`, which splits at spaces and knows quotes. */
-export function sshForRsync(ssh: string, way: SshWay, sharing: Sharing): string {
-  const words = [ssh, ...sshOptions(way, sharing), "-o", "RemoteCommand=none", "-T"];
+export function sshForRsync(ssh: string, settings: SshSettings, sharing: Sharing): string {
+  const words = [ssh, ...sshOptions(settings, sharing), "-o", "RemoteCommand=none", "-T"];
   return words.map((word) => /[\s"']/.test(word) ? `"${word.replaceAll('"', '""')}"` : word).join(" ");
 }
 

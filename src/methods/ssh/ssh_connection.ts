@@ -11,20 +11,20 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
-import { connectSeconds, type Sharing, sshArgs, type SshWay, sshWay, toolPath } from "./ssh.ts";
-import { socketPlace } from "./ssh_sockets.ts";
+import { connectSeconds, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
+import { controlSocket } from "./control_socket.ts";
 import { untilAborted } from "../../async/until_aborted.ts";
 
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {
   readonly destination: Destination;
-  readonly way: SshWay;
+  readonly settings: SshSettings;
   /** The absolute path of the local `ssh`. */
   readonly ssh: string;
   /** How other programs share this connection. */
   readonly sharing: Sharing;
   /** What the login shell printed of its own accord. */
-  readonly noise: string;
+  readonly startupOutput: string;
   /**
    * Runs a script in the next free shell. `patienceMs` defaults to several times the destination's time-out, since a
    * busy disk may need long to flush.
@@ -40,11 +40,12 @@ const MOST_SHELLS = 3;
 /** Logs in. The first answer of the shell proves that there is one. @throws {Failure} */
 export async function connectSsh(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<SshConnection> {
   const { system } = context;
-  const way = sshWay(destination, system);
+  const settings = sshSettings(destination, system);
   const ssh = await toolPath("ssh", system);
   await using stack = new AsyncDisposableStack();
-  const place = stack.use(await socketPlace(way, ssh, context, signal));
-  const start = (sharing: Sharing) => openShell({ program: ssh, args: sshArgs(way, sharing, "exec sh") }, destination, system);
+  const place = stack.use(await controlSocket(settings, ssh, context, signal));
+  const start = (sharing: Sharing) =>
+    openShell({ program: ssh, args: sshArgs(settings, sharing, "exec sh") }, destination, system);
   const first = stack.use(await start(place.path === null ? null : { role: "master", path: place.path }));
   const patienceMs = connectSeconds(destination) * 2000;
   const { status } = await first.run(":", patienceMs, signal);
@@ -56,10 +57,10 @@ export async function connectSsh(destination: Destination, context: MethodContex
   const rest = stack.move();
   return {
     destination,
-    way,
+    settings,
     ssh,
     sharing,
-    noise: first.noise,
+    startupOutput: first.startupOutput,
     run: (script, signal, patienceMs) => pool.run(script, patienceMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

@@ -9,7 +9,7 @@ import { bareHost } from "../../domain/names/host_name.ts";
 import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Finished } from "../../system/system.ts";
-import { QUIET_SHELL } from "../shell/noisy_shell.ts";
+import { SILENCE_STARTUP } from "../shell/startup_output.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import { shellQuote } from "../shell/shell_quote.ts";
 import { connectSeconds, type SshProgram } from "./ssh.ts";
@@ -224,7 +224,7 @@ const TABLE: readonly Row[] = [
     pattern: /Received message too long/i,
     code: "tool_missing",
     reason: "the login shell there prints text where the SFTP server should answer",
-    hint: QUIET_SHELL,
+    hint: SILENCE_STARTUP,
   },
   {
     pattern:

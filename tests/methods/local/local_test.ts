@@ -4,7 +4,7 @@ import type { Session } from "../../../src/methods/method.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { System } from "../../../src/system/system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
-import { aDestination, ignoreBytes, parcel, publication, STAGING } from "../../conformance/rig.ts";
+import { aDestination, ignoreBytes, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const signal = new AbortController().signal;
@@ -27,7 +27,7 @@ async function staged(folder: TempFolder, session: Session, text: string): Promi
   const name = `s${number}`;
   const absolutePath = await folder.write(name, text);
   const source = { job: "job", path: name, absolutePath, size: text.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
-  const [outcome] = await session.put([parcel(source, number)], ignoreBytes, signal);
+  const [outcome] = await session.put([upload(source, number)], ignoreBytes, signal);
   assert(outcome?.put);
   return `${STAGING}/a1/${number}`;
 }

@@ -3,7 +3,7 @@ import { Failure, type FailureCode, type NextStep } from "../../../src/domain/fa
 import type { Lot } from "../../../src/methods/links.ts";
 import { rsyncArgs } from "../../../src/methods/rsync/rsync_args.ts";
 import { rsyncFailure } from "../../../src/methods/rsync/rsync_failures.ts";
-import { rsyncComplaints, rsyncProgress } from "../../../src/methods/rsync/rsync_output.ts";
+import { rsyncFileFailures, rsyncProgress } from "../../../src/methods/rsync/rsync_output.ts";
 import { rsyncPair, rsyncVersion } from "../../../src/methods/rsync/rsync_version.ts";
 import { aDestination } from "../../conformance/rig.ts";
 
@@ -160,10 +160,10 @@ Deno.test("rsyncProgress() tells how far which file is, however the output is cu
 
 const lot: Lot = {
   staging: ".it/a1",
-  parcels: [1, 2, 3].map((number) => ({
+  uploads: [1, 2, 3].map((number) => ({
     name: String(number),
     index: number - 1,
-    parcel: {
+    upload: {
       staged: `.it/a1/${number}`,
       source: {
         job: "j",
@@ -178,15 +178,15 @@ const lot: Lot = {
   })),
 };
 
-Deno.test("rsyncComplaints() names the sources that were left out, and why", () => {
+Deno.test("rsyncFileFailures() names the sources that were left out, and why", () => {
   const stderr = 'rsync: [sender] send_files failed to open "/work/x/a1/1": Permission denied (13)\n' +
     'symlink has no referent: "/work/x/a1/2"\nfile has vanished: "/work/x/a1/3"\n' +
     "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1338) [sender=3.2.7]\n";
-  const codes = [...rsyncComplaints(stderr, lot, nas)].map(([name, failure]) => [name, failure.code]);
+  const codes = [...rsyncFileFailures(stderr, lot, nas)].map(([name, failure]) => [name, failure.code]);
   assertEquals(codes, [["1", "source_unreadable"], ["2", "source_gone"], ["3", "source_gone"]]);
 });
 
-Deno.test("rsyncComplaints() throws what is the destination's fault", () => {
+Deno.test("rsyncFileFailures() throws what is the destination's fault", () => {
   const stderr = 'rsync: [receiver] mkstemp "/d/.it/a1/.1.Abcdef" failed: No space left on device (28)\n';
-  assertEquals(assertThrows(() => rsyncComplaints(stderr, lot, nas), Failure).code, "disk_full");
+  assertEquals(assertThrows(() => rsyncFileFailures(stderr, lot, nas), Failure).code, "disk_full");
 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { scp } from "../../../src/methods/scp/scp.ts";
-import { digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "../../conformance/rig.ts";
+import { digestOf, ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { has } from "../../support/needs.ts";
 import { openBench } from "../bench.ts";
 
@@ -17,8 +17,8 @@ Deno.test({
     // Its server still has the file open.
     const abandoned = await it.folder.write(`base/${STAGING}/a1/1`, noise(1 << 20, 8));
     using late = await Deno.open(abandoned, { write: true });
-    const { staged } = parcel(file, 1, "a2");
-    await session.put([{ ...parcel(file, 1, "a2"), leftover: `${STAGING}/a1/1` }], ignoreBytes, signal);
+    const { staged } = upload(file, 1, "a2");
+    await session.put([{ ...upload(file, 1, "a2"), leftover: `${STAGING}/a1/1` }], ignoreBytes, signal);
     assertEquals(await session.publish([publication(staged, "x.fits")], signal), [{ published: true }]);
     await late.seek(1 << 20, Deno.SeekMode.Start);
     await late.write(new Uint8Array(32768));

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import { freeBytes, listed, sftpCommand } from "../../../src/methods/sftp/sftp_command.ts";
 import { ancestors } from "../../../src/methods/sftp/sftp_place.ts";
-import { sftpBase } from "../../../src/methods/sftp/sftp_side.ts";
+import { sftpBase } from "../../../src/methods/sftp/sftp_files.ts";
 
 Deno.test("sftpCommand() quotes what sftp's reader would change", () => {
   assertEquals(sftpCommand("put -fp", "/l/1", '/r/it\'s "q" \\ x'), `-put -fp "/l/1" "/r/it's \\"q\\" \\\\ x"`);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { sftp } from "../../../src/methods/sftp/sftp.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
-import { digestOf, ignoreBytes, noise, parcel, publication, STAGING } from "../../conformance/rig.ts";
+import { digestOf, ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { has, which } from "../../support/needs.ts";
 import type { SshdOptions } from "../../support/sshd.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
@@ -24,7 +24,7 @@ for (const sftpOnly of [false, true]) {
       const content = noise(12 << 20);
       const file = await it.source("big.fits", content);
       const session = await it.connect({ bandwidthLimit: 2 << 20 });
-      const putting = rejectsWith(() => session.put([parcel(file, 1)], ignoreBytes, signal), ["interrupted"]);
+      const putting = rejectsWith(() => session.put([upload(file, 1)], ignoreBytes, signal), ["interrupted"]);
       const part = it.folder.at("base", STAGING, "a1", "1");
       while (await sizeOf(part) < 1 << 20) await new Promise((resolve) => setTimeout(resolve, 20));
       await it.server.restart();
@@ -33,7 +33,7 @@ for (const sftpOnly of [false, true]) {
       assert(left > 0 && left < content.length, `left: ${left}`);
       const next = await it.connect();
       const staged = `${STAGING}/a2/1`;
-      await next.put([{ ...parcel(file, 1, "a2"), leftover: `${STAGING}/a1/1` }], ignoreBytes, signal);
+      await next.put([{ ...upload(file, 1, "a2"), leftover: `${STAGING}/a1/1` }], ignoreBytes, signal);
       assertEquals(await next.digest([staged], signal), [await digestOf(content)]);
       assertEquals(await next.publish([publication(staged, "big.fits")], signal), [{ published: true }]);
     },
@@ -46,10 +46,10 @@ for (const sftpOnly of [false, true]) {
       await using it = await bench({ sftpOnly });
       const file = await it.source("a.fits", noise(1000));
       const session = await it.connect({ timeoutMs: 4000 });
-      await session.put([parcel(file, 1)], ignoreBytes, signal);
+      await session.put([upload(file, 1)], ignoreBytes, signal);
       await it.server.freeze();
       const codes = ["timeout", "interrupted", "unreachable"] as const;
-      await rejectsWith(() => session.put([parcel(file, 2)], ignoreBytes, signal), codes);
+      await rejectsWith(() => session.put([upload(file, 2)], ignoreBytes, signal), codes);
       await rejectsWith(() => session.digest([`${STAGING}/a1/1`], signal), codes);
     },
   });
@@ -62,13 +62,13 @@ for (const sftpOnly of [false, true]) {
       const system = createSystem();
       const session = await it.connect({}, { platform: "windows", symlink: () => Promise.reject(new Error("no symlinks here")) });
       const names = ["a b.fits", "[x] {y}.fits", "ünïcödé.fits", "it's.fits", "~1.fits", "100%.fits"];
-      const parcels = [];
-      for (const [index, name] of names.entries()) parcels.push(parcel(await it.source(name, noise(1000, index + 1)), index));
-      const outcomes = await session.put(parcels, ignoreBytes, signal);
+      const uploads = [];
+      for (const [index, name] of names.entries()) uploads.push(upload(await it.source(name, noise(1000, index + 1)), index));
+      const outcomes = await session.put(uploads, ignoreBytes, signal);
       assertEquals(outcomes, names.map(() => ({ put: true })));
       const expected = await Promise.all(names.map((_, index) => digestOf(noise(1000, index + 1))));
-      assertEquals(await session.digest(parcels.map(({ staged }) => staged), signal), expected);
-      await session.publish(parcels.map(({ staged, source }) => publication(staged, `n/${source.path}`)), signal);
+      assertEquals(await session.digest(uploads.map(({ staged }) => staged), signal), expected);
+      await session.publish(uploads.map(({ staged, source }) => publication(staged, `n/${source.path}`)), signal);
       for (const [index, name] of names.entries()) {
         assertEquals(await system.hash(it.folder.at("base", "n", name), signal), expected[index]);
       }
@@ -110,7 +110,7 @@ Deno.test({
     const before = proxy.counters.connections;
     const batches = await Promise.all([1, 2, 3].map(async (number) => {
       return await Promise.all(
-        [1, 2, 3].map(async (file) => parcel(await it.source(`${number}-${file}`, noise(500)), file, `b${number}`)),
+        [1, 2, 3].map(async (file) => upload(await it.source(`${number}-${file}`, noise(500)), file, `b${number}`)),
       );
     }));
     await Promise.all(batches.map((batch) => session.put(batch, ignoreBytes, signal)));
@@ -141,7 +141,7 @@ Deno.test({
       },
     });
     const file = await it.source("a.fits", noise(1000));
-    await session.put([parcel(file, 1)], ignoreBytes, signal);
+    await session.put([upload(file, 1)], ignoreBytes, signal);
     assertEquals(await session.digest([`${STAGING}/a1/1`], signal), [await digestOf(noise(1000))]);
     assertEquals(hashed.map((path) => path.startsWith(it.folder.at("spool"))), [true]);
   },

@@ -12,7 +12,7 @@ import { rsync } from "../../../src/methods/rsync/rsync.ts";
 import { sftp } from "../../../src/methods/sftp/sftp.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { auto } from "../../../src/methods/auto.ts";
-import { aDestination, ignoreBytes, makeSource, noise, parcel, publication, STAGING } from "../../conformance/rig.ts";
+import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { has } from "../../support/needs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../support/sshd.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
@@ -123,8 +123,8 @@ const NOISY: SshdOptions = { config: ['SetEnv SHLVL=1 "BASH_ENV={file}"'] };
 async function deliver({ folder }: Place, session: Session): Promise<void> {
   await session.attach(true, signal);
   const file = await makeSource(folder.at("source"), "a.fits", noise(1000));
-  assertEquals(await session.put([parcel(file, 1)], ignoreBytes, signal), [{ put: true }]);
-  assertEquals(await session.publish([publication(parcel(file, 1).staged, "a.fits")], signal), [{ published: true }]);
+  assertEquals(await session.put([upload(file, 1)], ignoreBytes, signal), [{ put: true }]);
+  assertEquals(await session.publish([publication(upload(file, 1).staged, "a.fits")], signal), [{ published: true }]);
 }
 
 withServer(

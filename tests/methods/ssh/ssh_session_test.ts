@@ -6,7 +6,7 @@ import { rsync } from "../../../src/methods/rsync/rsync.ts";
 import { scp } from "../../../src/methods/scp/scp.ts";
 import { connectSsh } from "../../../src/methods/ssh/ssh_connection.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { aDestination, ignoreBytes, parcel, STAGING } from "../../conformance/rig.ts";
+import { aDestination, ignoreBytes, STAGING, upload } from "../../conformance/rig.ts";
 import { has } from "../../support/needs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../support/sshd.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
@@ -50,8 +50,8 @@ withServer("a session logs in once, whatever it does", {}, async (server, folder
   await using session = await rsync.connect(destination, context, signal);
   await session.attach(true, signal);
   const file = await source(folder, "a");
-  for (const number of [1, 2, 3]) await session.put([parcel(file, number)], ignoreBytes, signal);
-  await Promise.all([1, 2, 3].map((number) => session.digest([parcel(file, number).staged, "x"], signal)));
+  for (const number of [1, 2, 3]) await session.put([upload(file, number)], ignoreBytes, signal);
+  await Promise.all([1, 2, 3].map((number) => session.digest([upload(file, number).staged, "x"], signal)));
   assertEquals(await server.logins(), 1);
 });
 
@@ -60,8 +60,8 @@ withServer("a session works where the server allows one channel only", { maxSess
   await using session = await rsync.connect(destination, context, signal);
   await session.attach(true, signal);
   const file = await source(folder, "a");
-  assertEquals(await session.put([parcel(file, 1)], ignoreBytes, signal), [{ put: true }]);
-  const digests = await session.digest([parcel(file, 1).staged, "none"], signal);
+  assertEquals(await session.put([upload(file, 1)], ignoreBytes, signal), [{ put: true }]);
+  const digests = await session.digest([upload(file, 1).staged, "none"], signal);
   assertEquals(digests.map((digest) => digest?.bytes), [1, undefined]);
 });
 
@@ -109,10 +109,10 @@ withServer("a session whose server dies fails at once, and a new one works", {},
   await session.attach(true, signal);
   await server.restart();
   const file = await source(folder, "a");
-  const failure = await assertRejects(() => session.put([parcel(file, 1)], ignoreBytes, signal), Failure);
+  const failure = await assertRejects(() => session.put([upload(file, 1)], ignoreBytes, signal), Failure);
   assertEquals(failure.next, "later");
   await using next = await rsync.connect(destination, context, signal);
-  assertEquals(await next.put([parcel(file, 1, "a2")], ignoreBytes, signal), [{ put: true }]);
+  assertEquals(await next.put([upload(file, 1, "a2")], ignoreBytes, signal), [{ put: true }]);
 });
 
 withServer("a server that freezes is noticed, although nothing was cut", {}, async (server, folder) => {

@@ -9,11 +9,11 @@ import { join } from "@std/path";
 import { eitherSignal } from "../../async/either_signal.ts";
 import type { Destination } from "../../domain/job.ts";
 import type { MethodContext } from "../method.ts";
-import { sshExitArgs, type SshWay } from "./ssh.ts";
+import { sshExitArgs, type SshSettings } from "./ssh.ts";
 import { untilAborted } from "../../async/until_aborted.ts";
 
 /** A name for a socket, ours until disposed of. `path` is null where masters cannot be used. */
-export interface SocketPlace extends AsyncDisposable {
+export interface ControlSocket extends AsyncDisposable {
   readonly path: string | null;
 }
 
@@ -22,17 +22,22 @@ const LONGEST_PATH = 104 - 1 - 17;
 const EXIT_PATIENCE_MS = 5000;
 
 /** Ends what a former run left for this destination, and gives a fresh name. On Windows, OpenSSH knows no masters. */
-export async function socketPlace(way: SshWay, ssh: string, context: MethodContext, signal: AbortSignal): Promise<SocketPlace> {
+export async function controlSocket(
+  settings: SshSettings,
+  ssh: string,
+  context: MethodContext,
+  signal: AbortSignal,
+): Promise<ControlSocket> {
   const { system } = context;
-  const none: SocketPlace = { path: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const none: ControlSocket = { path: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (system.platform === "windows") return none;
   const folder = await system.runtimeFolder();
-  const key = await keyOf(way.destination, context.stagingRoot);
-  await endFormer(folder, key, way, ssh, context, signal);
+  const key = await keyOf(settings.destination, context.stagingRoot);
+  await endOrphans(folder, key, settings, ssh, context, signal);
 
   const path = join(folder, `${key}${crypto.randomUUID().slice(0, 8)}`);
   if (new TextEncoder().encode(path).length > LONGEST_PATH) {
-    context.log("debug", `No shared connections to ${way.destination.name}: the path ${path} is too long for a socket`);
+    context.log("debug", `No shared connections to ${settings.destination.name}: the path ${path} is too long for a socket`);
     return none;
   }
   const lock = await system.lock(`${path}.lock`);
@@ -47,10 +52,10 @@ export async function socketPlace(way: SshWay, ssh: string, context: MethodConte
   };
 }
 
-async function endFormer(
+async function endOrphans(
   folder: string,
   key: string,
-  way: SshWay,
+  settings: SshSettings,
   ssh: string,
   { system, log }: MethodContext,
   signal: AbortSignal,
@@ -63,13 +68,13 @@ async function endFormer(
     // Somebody alive holds it: a session of this process, or a command beside the daemon.
     if (lock === null) continue;
     if (await system.facts(path)) {
-      log("info", `Ending the connection to ${way.destination.name} that an earlier run left open`);
+      log("info", `Ending the connection to ${settings.destination.name} that an earlier run left open`);
       const patience = new AbortController();
       using ending = eitherSignal(signal, patience.signal);
       const late = system.sleep(EXIT_PATIENCE_MS, patience.signal);
       await untilAborted(
         Promise.race([
-          system.run({ program: ssh, args: sshExitArgs(way, path) }, ending.signal),
+          system.run({ program: ssh, args: sshExitArgs(settings, path) }, ending.signal),
           late,
         ]),
         signal,

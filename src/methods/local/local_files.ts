@@ -1,5 +1,5 @@
 /**
- * The destination's side where its disk is mounted on this computer: everything of a Session but `put`.
+ * The destination's files where its disk is mounted on this computer: everything of a Session but `put`.
  * Final names are given by `link`, which never replaces, or by an atomic `rename`; folders are flushed last.
  *
  * @module
@@ -18,8 +18,8 @@ import { localFailure } from "./local_failures.ts";
 import type { MethodContext, Publication, PublishOutcome, Session } from "../method.ts";
 import { refusedByWindows } from "../windows_names.ts";
 
-/** The calls of a Session that need no carrying, and what `put` needs from this side. */
-export interface LocalSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
+/** The calls of a Session that send nothing, and what `put` needs. */
+export interface LocalFiles extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
   /** The native absolute path of a path relative to the base path. @throws {Failure} `name_refused` */
   path(relative: string): string;
   /** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */
@@ -47,7 +47,7 @@ export const SMALL_BYTES = 1024 * 1024;
  * Remembers the device found by `attach`: from then on another one is `device_missing`. The folders it has flushed are remembered
  * too.
  */
-export function localSide(destination: Destination, context: Pick<MethodContext, "system" | "stagingRoot">): LocalSide {
+export function localFiles(destination: Destination, context: Pick<MethodContext, "system" | "stagingRoot">): LocalFiles {
   const { system, stagingRoot } = context;
   const base = nativeBase(destination.basePath, system);
   const names = createLocalNames(base, system, makeBelow);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Reply } from "../../../src/methods/sftp/sftp_channel.ts";
-import { sftpTurn } from "../../../src/methods/sftp/sftp_turn.ts";
+import { sftpLock } from "../../../src/methods/sftp/sftp_lock.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
 
 const signal = new AbortController().signal;
@@ -16,7 +16,7 @@ function server(clock: FakeClock, folders: Set<string>, timeoutMs: number) {
     if (works) words === "mkdir" ? folders.add(path) : folders.delete(path);
     return { output: "", errors: works ? "" : "Failure" };
   };
-  return sftpTurn({
+  return sftpLock({
     channels: {
       run: (commands) => Promise.resolve().then(() => commands.map(answer)),
       [Symbol.asyncDispose]: () => Promise.resolve(),

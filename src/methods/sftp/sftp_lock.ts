@@ -17,7 +17,7 @@ const BEAT_MS = 2_000;
 const AGAIN_MS = 50;
 
 /** Makes `work` wait until no other installation has its turn. Where no folder can be made, nobody has one. */
-export function sftpTurn({ channels, context: { system, log }, path, isFolder, timeoutMs }: SftpTurnPlace) {
+export function sftpLock({ channels, context: { system, log }, path, isFolder, timeoutMs }: SftpLockPlace) {
   const folder = path(TURN);
   // Who waits is itself given up after its time-out, and must have found out before.
   const longestMs = Math.min(LONGEST_MS, timeoutMs / 2);
@@ -90,7 +90,7 @@ export function sftpTurn({ channels, context: { system, log }, path, isFolder, t
   };
 }
 
-type SftpTurnPlace = Pick<SftpPlace, "channels" | "path" | "isFolder" | "timeoutMs"> & {
+type SftpLockPlace = Pick<SftpPlace, "channels" | "path" | "isFolder" | "timeoutMs"> & {
   readonly context: Pick<SftpPlace["context"], "log"> & { readonly system: Pick<System, "now" | "monotonic" | "sleep"> };
 };
 

@@ -9,25 +9,25 @@ import { printable } from "../../domain/names/printable.ts";
 import { shellQuote } from "./shell_quote.ts";
 
 /** What helps where it is not known which file prints. */
-export const QUIET_SHELL =
+export const SILENCE_STARTUP =
   "Let the start-up files of that account (~/.bashrc, ~/.zshenv, ~/.cshrc, ~/.ssh/rc) print only on a terminal: put `[ -t 1 ] &&` in front of the line that prints.";
 
 /** The part of a connection that is needed to find out. */
-export interface NoisyConnection {
+export interface ProbedConnection {
   readonly destination: { readonly name: string };
-  readonly noise: string;
+  readonly startupOutput: string;
   run(script: string, signal: AbortSignal): Promise<{ readonly output: string }>;
 }
 
 /** Why rsync cannot be used there: `tool_missing`, so that `auto` takes another method. */
-export async function noisyShell(connection: NoisyConnection, signal: AbortSignal): Promise<Failure> {
-  const { destination, noise } = connection;
-  const line = noise.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? "";
-  const { output } = await connection.run(`noise=${shellQuote(line)}\n${WHICH_FILE}`, signal);
+export async function startupOutputFailure(connection: ProbedConnection, signal: AbortSignal): Promise<Failure> {
+  const { destination, startupOutput } = connection;
+  const line = startupOutput.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? "";
+  const { output } = await connection.run(`printed=${shellQuote(line)}\n${WHICH_FILE}`, signal);
   const file = printable(output.trim());
   const shown = printable(line).slice(0, 100);
   return new Failure("tool_missing", `Cannot use rsync with ${destination.name}: the login shell there prints "${shown}"`, {
-    hint: `${file === "" ? QUIET_SHELL : advice(file)} Or set transfer_method to sftp or auto.`,
+    hint: `${file === "" ? SILENCE_STARTUP : advice(file)} Or set transfer_method to sftp or auto.`,
   });
 }
 
@@ -45,7 +45,7 @@ function advice(file: string): string {
 const WHICH_FILE = `
 for f in "$BASH_ENV" ~/.bashrc /etc/bash.bashrc ~/.zshenv /etc/zsh/zshenv ~/.tcshrc ~/.cshrc /etc/csh.cshrc \\
   ~/.config/fish/config.fish ~/.ssh/rc /etc/ssh/sshrc; do
-  [ -f "$f" ] && grep -qF -e "$noise" "$f" 2>/dev/null && { echo "$f"; exit 0; }
+  [ -f "$f" ] && grep -qF -e "$printed" "$f" 2>/dev/null && { echo "$f"; exit 0; }
 done
 case "$SHELL" in
 */bash) echo ~/.bashrc ;; */zsh) echo ~/.zshenv ;; */tcsh | */csh) echo ~/.cshrc ;; */fish) echo ~/.config/fish/config.fish ;;

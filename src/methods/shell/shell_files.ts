@@ -1,5 +1,5 @@
 /**
- * The destination's side as seen through a remote shell: everything of a Session but `put`, one round for a whole batch.
+ * The destination's files through a remote shell: everything of a Session but `put`, one round for a whole batch.
  * Every script begins in the base path, so a base path that goes away is noticed by each of them.
  *
  * @module
@@ -20,10 +20,10 @@ import type { RunInBase } from "./run_in_base.ts";
 import { remoteBase } from "../ssh/ssh.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 
-/** The calls of a Session that need no carrying, and what `put` needs from this side. */
-export interface ShellSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
+/** The calls of a Session that send nothing, and what `put` needs. */
+export interface ShellFiles extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
   /** Makes the folders of these staged names, and moves leftovers to their new names. */
-  prepare(parcels: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
+  prepare(uploads: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
   readonly inBase: RunInBase;
   /** The free space now. */
   look(signal: AbortSignal): Promise<Mount>;
@@ -37,7 +37,7 @@ const FAILED = 92;
 const MADE = "image-transfer: made";
 
 /** Remembers the device found by `attach`: `prepare` refuses another one with `device_missing`. */
-export function shellSide(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellSide {
+export function shellFiles(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellFiles {
   const { destination } = connection;
   const { stagingRoot } = context;
   const base = remoteBase(destination);
@@ -92,9 +92,9 @@ export function shellSide(connection: SshConnection, tools: ShellTools, context:
     return answer.output.split("\n").includes(MADE) ? { ...mount, made: true } : mount;
   }
 
-  async function prepare(parcels: Parameters<ShellSide["prepare"]>[0], signal: AbortSignal): Promise<void> {
-    const folders = [...new Set(parcels.map(({ staged }) => staged.slice(0, staged.lastIndexOf("/"))))];
-    const moves = parcels.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
+  async function prepare(uploads: Parameters<ShellFiles["prepare"]>[0], signal: AbortSignal): Promise<void> {
+    const folders = [...new Set(uploads.map(({ staged }) => staged.slice(0, staged.lastIndexOf("/"))))];
+    const moves = uploads.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
     const script = [
       device === null ? "" : `${ASK_FOR_SPACE}\necho ${DONE}\n`,
       `(umask 077; mkdir -p ${shellWords(folders)} 2>&1) || exit ${FAILED}\n`,

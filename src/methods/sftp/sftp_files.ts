@@ -1,5 +1,5 @@
 /**
- * The destination's side where the server gives no shell: everything by SFTP. Files are proven by fetching them back.
+ * The destination's files where the server gives no shell: everything by SFTP. Files are proven by fetching them back.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { freeBytes, type Listed, listed, NOT_THERE, sftpCommand } from "./sftp_c
 import { ancestors, type SftpPlace } from "./sftp_place.ts";
 import { sftpNames } from "./sftp_names.ts";
 import { sftpSweep } from "./sftp_sweep.ts";
-import type { SshWay } from "../ssh/ssh.ts";
+import type { SshSettings } from "../ssh/ssh.ts";
 import { refusedByWindows } from "../windows_names.ts";
 
-/** The calls of a Session that need no carrying, and what `put` needs from this side. */
-export interface SftpSide extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
+/** The calls of a Session that send nothing, and what `put` needs. */
+export interface SftpFiles extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
   /** Makes the folders of these staged names, and moves leftovers to their new names. */
-  prepare(parcels: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
+  prepare(uploads: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
   /** Free bytes; null where the server cannot tell. @throws {Failure} `device_missing` */
   free(signal: AbortSignal): Promise<number | null>;
   /** The absolute path there. @throws {Failure} `name_refused` */
@@ -33,14 +33,14 @@ export interface SftpSide extends Pick<Session, "attach" | "survey" | "digest" |
 /** Each file fetched back costs several round trips. */
 const READ_AT_ONCE = 3;
 
-/** Asks where paths begin, and gives the side. */
-export async function openSftpSide(
+/** Asks where paths begin, and opens the files. */
+export async function openSftpFiles(
   channels: SftpChannels,
-  way: SshWay,
+  settings: SshSettings,
   context: MethodContext,
   signal: AbortSignal,
-): Promise<SftpSide> {
-  const { destination } = way;
+): Promise<SftpFiles> {
+  const { destination } = settings;
   const { system, workFolder, spoolFolder = workFolder, stagingRoot } = context;
   const [home] = await channels.run([sftpCommand("pwd")], signal);
   const base = sftpBase(destination.basePath, /working directory:\s*(\S.*?)\s*$/.exec(home?.output ?? "")?.[1] ?? ".");
@@ -170,11 +170,11 @@ export async function openSftpSide(
     };
   }
 
-  async function prepare(parcels: Parameters<SftpSide["prepare"]>[0], signal: AbortSignal): Promise<void> {
+  async function prepare(uploads: Parameters<SftpFiles["prepare"]>[0], signal: AbortSignal): Promise<void> {
     await checkBase(signal);
-    const folders = new Set(parcels.flatMap(({ staged }) => ancestors(staged)));
+    const folders = new Set(uploads.flatMap(({ staged }) => ancestors(staged)));
     const making = [...folders].map((folder) => sftpCommand("mkdir", path(folder)));
-    const moves = parcels.flatMap(({ leftover, staged }) =>
+    const moves = uploads.flatMap(({ leftover, staged }) =>
       leftover === undefined || leftover === staged ? [] : [sftpCommand("rename", path(leftover), path(staged))]
     );
     // Folders that are there already, leftovers that are not: neither matters. What does not work shows when files are put.
