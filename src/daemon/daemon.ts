@@ -11,24 +11,22 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/sqlite/open_ledger.ts";
-import { forgetOrphans, oldestToSend, orphans } from "../ledger/orphans.ts";
 import { localFolders } from "../methods/local/local_folders.ts";
 import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
 import { followRunning } from "../events/running.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
+import { turns } from "../async/at_most.ts";
 import type { Finish } from "./corridor.ts";
-import { corridors } from "./corridors.ts";
-import type { Outbox } from "../delivery/outbox.ts";
-import { pidFile } from "./pid_file.ts";
+import { type Corridors, corridors } from "./corridors.ts";
+import { type PidFile, pidFile } from "./pid_file.ts";
 import { lockState } from "../system/files/state_lock.ts";
-import { workFolder } from "../delivery/work_folder.ts";
+import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
 import type { System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
-import { daemonWeb } from "./daemon_web.ts";
-import { givenUp } from "../reports/given_up.ts";
-import { runningReport } from "./running_report.ts";
+import { type DaemonWeb, daemonWeb } from "./daemon_web.ts";
+import { runningControl } from "./running_control.ts";
 
 /** What a daemon is handed; `demo` and tests hand it others. */
 export interface DaemonTools {
@@ -37,7 +35,7 @@ export interface DaemonTools {
   readonly readSettings: (() => Promise<Settings>) | null;
   /** Hear every event from the first on. */
   readonly listeners: readonly ((event: TransferEvent) => void)[];
-  /** Called with new settings before their jobs start: whoever else lives by them. */
+  /** Called with new settings before their jobs start: for whatever else depends on them. */
   readonly adopt?: (settings: Settings) => Promise<void>;
 }
 
@@ -59,7 +57,7 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
   broken(): boolean;
   /** Resolves when everything has ended and the lock is free. */
   readonly stopped: Promise<void>;
-  /** The files of each job that are not sent yet, as its intake tells them. */
+  /** The files of each job that are not sent yet, as its intake reports them. */
   unsettled(): readonly { readonly job: Job; readonly files: readonly Waiting[] }[];
   /** With `once`: how it came out, per job, when nothing is left to do. */
   finished(): Promise<readonly { readonly job: string; readonly finish: Finish }[]>;
@@ -72,227 +70,215 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
  * @throws {Failure} when the state directory or the ledger cannot be used.
  */
 export async function startDaemon(first: Settings, tools: DaemonTools, options: DaemonOptions = {}): Promise<Daemon | null> {
-  const { system } = tools;
-  let settings = first;
-  const lock = await lockState(settings.stateDirectory, system);
-  if (lock === null) return null;
-
-  const events = eventStream(() => system.now());
-  for (const listener of tools.listeners) events.listen(listener);
-  const { emit } = events;
-  const running = followRunning();
-  events.listen(running.listen);
-  const startedAt = system.now();
-  const ending = new AbortController();
-  const channel: { server: ControlServer | null; readonly end: AbortController } = { server: null, end: new AbortController() };
-  let broken = false;
-  await using opening = new AsyncDisposableStack();
-  opening.use(lock);
-  const ledger = openLedger(settings.stateDirectory, {
-    onNotice: (message) => emit({ type: "notice", level: "warning", message }),
-  });
-  opening.use(ledger);
-  const work = opening.use(await workFolder(settings.stateDirectory, ledger.instance, system));
-  const pid = opening.use(pidFile(system, emit));
-  await pid.adopt(settings.pidFile);
-  // From here on the daemon itself closes them when it stops.
-  opening.move();
-
-  const web = options.once ? null : await daemonWeb({
+  const opened = await open(first, tools);
+  if (opened === null) return null;
+  const { system, ledger, events } = opened;
+  const jobs = corridors({
     system,
     ledger,
-    events,
-    settings: () => settings,
-    control: () => daemon,
-    corridors: () => all.list(),
-    startedAt,
-    moved: (url) =>
-      void channel.server?.announce(url).catch((error) =>
-        emit({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` })
-      ),
-  });
-  emit({ type: "started", version: VERSION, pid: system.pid });
-  const all = corridors({
-    system,
-    ledger,
-    emit,
+    emit: events.emit,
     methodOf: ({ method }) => methodNamed(method),
     once: options.once ?? false,
-    workFolder: work.path,
-    spoolFolder: work.spoolPath,
+    workFolder: opened.work.path,
+    spoolFolder: opened.work.spoolPath,
     broken: () => {
-      broken = true;
-      end("an internal error");
+      parts.broken = true;
+      askToEnd(parts, "an internal error");
     },
   });
-  system.setBulkheads(localFolders(settings.jobs, system));
-  await all.adopt(settings);
-
-  let reloading: Promise<unknown> = Promise.resolve();
-
-  async function reloadNow(): Promise<{ ok: boolean; message: string }> {
-    if (tools.readSettings === null) return { ok: false, message: "There is no configuration file to reload" };
-    let next: Settings;
-    try {
-      next = await tools.readSettings();
-      if (next.stateDirectory !== settings.stateDirectory) {
-        throw new Failure("configuration", "Cannot change state_directory while running: restart the daemon");
-      }
-    } catch (error) {
-      const { message } = failureRecord(error);
-      emit({ type: "reload_refused", message });
-      return { ok: false, message };
-    }
-    settings = next;
-    system.setBulkheads(localFolders(next.jobs, system));
-    await Promise.all([tools.adopt?.(next), pid.adopt(next.pidFile)]);
-    if (!ending.signal.aborted) await Promise.all([all.adopt(next), web?.adopt(next)]);
-    emit({ type: "reloaded" });
-    return { ok: true, message: "Configuration reloaded" };
-  }
-
-  function end(reason: string): void {
-    if (ending.signal.aborted) return;
-    emit({ type: "stopping", reason });
-    ending.abort();
-  }
-
-  const stopped = (async () => {
-    await new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
-    await reloading;
-    await Promise.all([all.stop(), web?.stop()]);
-    channel.end.abort();
-    await channel.server?.finished;
-    await tidyUp();
-    emit({ type: "stopped" });
-    ledger[Symbol.dispose]();
-    await lock[Symbol.asyncDispose]();
-  })();
-
-  async function tidyUp(): Promise<void> {
-    try {
-      await pid[Symbol.asyncDispose]();
-      await work[Symbol.asyncDispose]();
-    } catch (error) {
-      emit({ type: "notice", level: "warning", message: `Cannot clean up: ${failureRecord(error).message}` });
-    }
-  }
-
-  const chosen = (name: string | null): Outbox[] => {
-    const found = all.outboxes().filter(({ destination }) => name === null || destination.name === name);
-    if (found.length > 0 || name === null) return found;
-    throw unknownName("destination", name, all.outboxes().map(({ destination }) => destination.name));
+  const oneAtATime = turns();
+  const parts: Parts = {
+    ...opened,
+    ...tools,
+    jobs,
+    ending: new AbortController(),
+    inTurn: (work) => oneAtATime("reload", work),
+    settings: first,
+    broken: false,
+    web: null,
+    channel: null,
   };
-  const names = (boxes: readonly Outbox[]) => [...new Set(boxes.map(({ destination }) => destination.name))];
+  const control = controlOf(parts);
+  if (!options.once) parts.web = await openPage(parts, control);
+  events.emit({ type: "started", version: VERSION, pid: system.pid });
+  await apply(first, parts);
+  parts.channel = await openChannel(parts, control);
+  const stopped = stopWhenAsked(parts);
 
-  const daemon: Daemon = {
-    settings: () => settings,
+  return {
+    ...control,
     ledger,
     events,
-    startUrl: () => web?.server()?.startUrl ?? null,
-    opening: () => web?.server()?.opening() ?? null,
-    ending: ending.signal,
-    broken: () => broken,
+    startUrl: () => parts.web?.server()?.startUrl ?? null,
+    ending: parts.ending.signal,
+    broken: () => parts.broken,
     stopped,
-    status: () =>
-      runningReport(
-        { pid: system.pid, version: VERSION, startedAt, url: web?.server()?.url ?? null, configuration: settings.file },
-        all.list(),
-        ledger,
-      ),
-    live: () => ({
-      running: running.running(system.now()),
-      ending: running.running(system.now()).filter(({ job }) => all.ending().includes(job)),
-      oldestWaiting: oldestToSend(ledger, settings.jobs),
-      givenUp: givenUp(all.list()),
-      orphans: orphans(ledger, settings.jobs),
-    }),
-    stop: end,
-    async reload() {
-      const turn = reloading.then(reloadNow);
-      reloading = turn.catch(() => undefined);
-      return await turn;
-    },
-    sync(name) {
-      const wanted = all.list().filter(({ job }) => name === undefined || job.name === name);
-      if (wanted.length === 0 && name !== undefined) throw unknownName("job", name, all.list().map(({ job }) => job.name));
-      for (const { intake, job, wake } of wanted) {
-        intake.scanNow().catch((error) => {
-          emit({
-            type: "notice",
-            level: "error",
-            message: `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`,
-            error,
-          });
-        });
-        wake();
-      }
-      return wanted.map(({ job }) => job.name);
-    },
-    retry(ids) {
-      const count = ledger.requeue(ids, system.now());
-      for (const { wake } of all.list()) wake();
-      // Who says that all is to be tried again means the destinations too.
-      if (ids === null) all.outboxes().forEach((box) => box.probe());
-      return count;
-    },
-    sendAgain(ids) {
-      const queued = ledger.sendAgain(ids, system.now());
-      for (const { wake } of all.list()) wake();
-      return queued;
-    },
-    pause(name, by) {
-      const boxes = chosen(name);
-      for (const box of boxes) box.pause(by);
-      return names(boxes);
-    },
-    markGone: (ids, reason) => ledger.markGone(ids, reason, system.now()),
-    async resume(name, former) {
-      const boxes = chosen(name);
-      const undecided: { destination: string; images: number }[] = [];
-      for (const box of boxes) {
-        const other = name === null ? null : box.otherDisk();
-        if (former === "ask" && other !== null && other.images > 0) {
-          undecided.push({ destination: box.destination.name, images: other.images });
-        }
-        const decided = former === "ask" ? other?.images === 0 ? "keep" : undefined : former;
-        await box.resume(name === null ? undefined : decided);
-      }
-      for (const { wake } of all.list()) wake();
-      return { names: names(boxes), undecided };
-    },
-    // Behind a reload: what it takes away is in hand until then.
-    forget: (name) => reloading.then(() => forgetOrphans(ledger, settings.jobs, name, system.now())),
-    unsettled: () => all.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
+    unsettled: () => jobs.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
     finished: () =>
-      Promise.all(all.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(ending.signal) }))),
+      Promise.all(jobs.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(parts.ending.signal) }))),
     async [Symbol.asyncDispose]() {
-      end("the program is exiting");
+      askToEnd(parts, "the program is exiting");
       await stopped;
     },
   };
-  await web?.adopt(settings);
-  await openChannel();
-  return daemon;
-
-  /** The channel for commands. Without it the daemon delivers all the same. */
-  async function openChannel(): Promise<void> {
-    const onError = (error: unknown) =>
-      emit({ type: "notice", level: "error", message: "A request from a command failed", error });
-    const { stateDirectory } = settings;
-    try {
-      channel.server = await controlServer(
-        daemon,
-        { stateDirectory, version: VERSION, url: web?.server()?.url ?? null, system, onError },
-        channel.end.signal,
-      );
-    } catch (error) {
-      const message = `Cannot listen for commands (status, stop, …): ${failureRecord(error).message}`;
-      emit({ type: "notice", level: "warning", message });
-    }
-  }
 }
 
-function unknownName(what: string, name: string, known: readonly string[]): Failure {
-  return new Failure("configuration", `There is no ${what} "${name}"`, { hint: `There are: ${[...new Set(known)].join(", ")}.` });
+/** What is opened before anything runs, and closed last. */
+interface Opened {
+  readonly system: System;
+  readonly lock: AsyncDisposable;
+  readonly events: EventStream;
+  readonly running: ReturnType<typeof followRunning>;
+  readonly ledger: Ledger;
+  readonly work: WorkFolder;
+  readonly pid: PidFile;
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number;
+}
+
+/** Null where another instance has the state directory. If it throws, whatever was opened is closed again. */
+async function open({ stateDirectory, pidFile: path }: Settings, { system, listeners }: DaemonTools): Promise<Opened | null> {
+  const startedAt = system.now();
+  const lock = await lockState(stateDirectory, system);
+  if (lock === null) return null;
+  const events = eventStream(() => system.now());
+  const running = followRunning();
+  for (const listener of [...listeners, running.listen]) events.listen(listener);
+  await using opening = new AsyncDisposableStack();
+  opening.use(lock);
+  const ledger = opening.use(openLedger(stateDirectory, {
+    onNotice: (message) => events.emit({ type: "notice", level: "warning", message }),
+  }));
+  const work = opening.use(await workFolder(stateDirectory, ledger.instance, system));
+  const pid = opening.use(pidFile(system, events.emit));
+  await pid.adopt(path);
+  // From here on the daemon itself closes them when it stops.
+  opening.move();
+  return { system, lock, events, running, ledger, work, pid, startedAt };
+}
+
+/** What one daemon consists of while it runs. */
+interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
+  readonly jobs: Corridors;
+  readonly ending: AbortController;
+  /** Runs what must not run beside a reload. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  /** The current ones. */
+  settings: Settings;
+  broken: boolean;
+  web: DaemonWeb | null;
+  channel: Channel | null;
+}
+
+/** Makes these settings the current ones. */
+async function apply(next: Settings, parts: Parts): Promise<void> {
+  const { system, jobs, pid, ending } = parts;
+  parts.settings = next;
+  system.setBulkheads(localFolders(next.jobs, system));
+  await Promise.all([parts.adopt?.(next), pid.adopt(next.pidFile)]);
+  if (!ending.signal.aborted) await Promise.all([jobs.adopt(next), parts.web?.adopt(next)]);
+}
+
+async function reload(parts: Parts): Promise<{ ok: boolean; message: string }> {
+  const { readSettings, settings, events: { emit } } = parts;
+  if (readSettings === null) return { ok: false, message: "There is no configuration file to reload" };
+  let next: Settings;
+  try {
+    next = await readSettings();
+    if (next.stateDirectory !== settings.stateDirectory) {
+      throw new Failure("configuration", "Cannot change state_directory while running: restart the daemon");
+    }
+  } catch (error) {
+    const { message } = failureRecord(error);
+    emit({ type: "reload_refused", message });
+    return { ok: false, message };
+  }
+  await apply(next, parts);
+  emit({ type: "reloaded" });
+  return { ok: true, message: "Configuration reloaded" };
+}
+
+function askToEnd({ ending, events }: Parts, reason: string): void {
+  if (ending.signal.aborted) return;
+  events.emit({ type: "stopping", reason });
+  ending.abort();
+}
+
+/** Waits until it is asked to end, then stops the parts, those that others depend on last. */
+async function stopWhenAsked({ ending, inTurn, jobs, web, channel, pid, work, events, ledger, lock }: Parts): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (ending.signal.aborted) resolve();
+    else ending.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  // A reload under way ends first: it may be exchanging jobs.
+  await inTurn(() => Promise.resolve());
+  await Promise.all([jobs.stop(), web?.stop()]);
+  await channel?.close();
+  try {
+    await pid[Symbol.asyncDispose]();
+    await work[Symbol.asyncDispose]();
+  } catch (error) {
+    events.emit({ type: "notice", level: "warning", message: `Cannot clean up: ${failureRecord(error).message}` });
+  }
+  events.emit({ type: "stopped" });
+  ledger[Symbol.dispose]();
+  await lock[Symbol.asyncDispose]();
+}
+
+function controlOf(parts: Parts): DaemonControl {
+  return runningControl({
+    ...parts,
+    settings: () => parts.settings,
+    page: () => parts.web?.server() ?? null,
+    stop: (reason) => askToEnd(parts, reason),
+    reload: () => parts.inTurn(() => reload(parts)),
+  });
+}
+
+function openPage(parts: Parts, control: DaemonControl): Promise<DaemonWeb> {
+  const { system, ledger, events, jobs, startedAt } = parts;
+  return daemonWeb({
+    system,
+    ledger,
+    events,
+    settings: () => parts.settings,
+    control: () => control,
+    corridors: () => jobs.list(),
+    startedAt,
+    moved: (url) =>
+      void parts.channel?.announce(url).catch((error) =>
+        events.emit({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` })
+      ),
+  });
+}
+
+/** The channel for commands. */
+interface Channel extends Pick<ControlServer, "announce"> {
+  close(): Promise<void>;
+}
+
+/** Null where it cannot listen: the daemon delivers all the same. */
+async function openChannel(parts: Parts, control: DaemonControl): Promise<Channel | null> {
+  const { system, settings: { stateDirectory }, events: { emit } } = parts;
+  const onError = (error: unknown) => emit({ type: "notice", level: "error", message: "A request from a command failed", error });
+  const end = new AbortController();
+  const url = parts.web?.server()?.url ?? null;
+  try {
+    const { announce, finished } = await controlServer(
+      control,
+      { stateDirectory, version: VERSION, url, system, onError },
+      end.signal,
+    );
+    return {
+      announce,
+      async close() {
+        end.abort();
+        await finished;
+      },
+    };
+  } catch (error) {
+    const message = `Cannot listen for commands (status, stop, …): ${failureRecord(error).message}`;
+    emit({ type: "notice", level: "warning", message });
+    return null;
+  }
 }

@@ -1,0 +1,140 @@
+/**
+ * What commands and the page ask of a running daemon, answered by its jobs and its ledger.
+ *
+ * @module
+ */
+import type { Outbox } from "../delivery/outbox.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import type { Settings } from "../domain/settings.ts";
+import type { Emit } from "../domain/transfer_event.ts";
+import { VERSION } from "../domain/version.ts";
+import type { Running } from "../events/running.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { forgetOrphans, oldestToSend, orphans } from "../ledger/orphans.ts";
+import type { DaemonControl, LiveReport, Opening, Resumed } from "../reports/daemon_control.ts";
+import { givenUp } from "../reports/given_up.ts";
+import type { System } from "../system/system.ts";
+import type { Corridors } from "./corridors.ts";
+import { runningReport } from "./running_report.ts";
+
+/** What the answers come from; functions where they may change with a reload. */
+export interface ControlTools {
+  readonly system: Pick<System, "now" | "pid">;
+  readonly ledger: Ledger;
+  readonly events: { readonly emit: Emit };
+  readonly running: { running(now: number): Running[] };
+  readonly jobs: Corridors;
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number;
+  readonly settings: () => Settings;
+  /** Null where no page is served. */
+  readonly page: () => { readonly url: string; opening(): Opening } | null;
+  readonly stop: DaemonControl["stop"];
+  readonly reload: DaemonControl["reload"];
+  /** Runs what must not run beside a reload. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** The control of a daemon whose jobs these are. */
+export function runningControl(tools: ControlTools): DaemonControl {
+  const { system, ledger, jobs, startedAt, settings, page, stop, reload, inTurn } = tools;
+  const wakeAll = () => jobs.list().forEach(({ wake }) => wake());
+  return {
+    settings,
+    stop,
+    reload,
+    opening: () => page()?.opening() ?? null,
+    status: () =>
+      runningReport(
+        { pid: system.pid, version: VERSION, startedAt, url: page()?.url ?? null, configuration: settings().file },
+        jobs.list(),
+        ledger,
+      ),
+    live: () => live(tools),
+    sync: (job) => sync(job, tools),
+    retry(ids) {
+      const count = ledger.requeue(ids, system.now());
+      wakeAll();
+      // Retrying everything includes the destinations.
+      if (ids === null) jobs.outboxes().forEach((box) => box.probe());
+      return count;
+    },
+    sendAgain(ids) {
+      const queued = ledger.sendAgain(ids, system.now());
+      wakeAll();
+      return queued;
+    },
+    markGone: (ids, reason) => ledger.markGone(ids, reason, system.now()),
+    pause(name, by) {
+      const boxes = outboxesNamed(name, jobs);
+      for (const box of boxes) box.pause(by);
+      return namesOf(boxes);
+    },
+    async resume(name, former) {
+      const resumed = await resume(name, former, outboxesNamed(name, jobs));
+      wakeAll();
+      return resumed;
+    },
+    // Until a reload has ended, what it takes away is still in use.
+    forget: (name) => inTurn(() => Promise.resolve(forgetOrphans(ledger, settings().jobs, name, system.now()))),
+  };
+}
+
+function live({ running, jobs, ledger, settings, system }: ControlTools): LiveReport {
+  const moving = running.running(system.now());
+  return {
+    running: moving,
+    ending: moving.filter(({ job }) => jobs.ending().includes(job)),
+    oldestWaiting: oldestToSend(ledger, settings().jobs),
+    givenUp: givenUp(jobs.list()),
+    orphans: orphans(ledger, settings().jobs),
+  };
+}
+
+function sync(name: string | undefined, { jobs, events: { emit } }: ControlTools): string[] {
+  const wanted = jobs.list().filter(({ job }) => name === undefined || job.name === name);
+  if (wanted.length === 0 && name !== undefined) throw unknownName("job", name, jobs.list().map(({ job }) => job.name));
+  for (const { intake, job, wake } of wanted) {
+    intake.scanNow().catch((error) => {
+      const message = `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`;
+      emit({ type: "notice", level: "error", message, error });
+    });
+    wake();
+  }
+  return wanted.map(({ job }) => job.name);
+}
+
+async function resume(
+  name: string | null,
+  former: Parameters<DaemonControl["resume"]>[1],
+  boxes: readonly Outbox[],
+): Promise<Resumed> {
+  const undecided: { destination: string; images: number }[] = [];
+  for (const box of boxes) {
+    // Another disk is accepted only where the destination is named.
+    if (name === null) {
+      await box.resume();
+      continue;
+    }
+    const { images } = box.otherDisk() ?? { images: null };
+    if (former !== "ask") await box.resume(former);
+    else await box.resume(images === 0 ? "keep" : undefined);
+    if (former === "ask" && images !== null && images > 0) undecided.push({ destination: box.destination.name, images });
+  }
+  return { names: namesOf(boxes), undecided };
+}
+
+function outboxesNamed(name: string | null, jobs: Corridors): Outbox[] {
+  const all = jobs.outboxes();
+  const found = all.filter(({ destination }) => name === null || destination.name === name);
+  if (found.length > 0 || name === null) return found;
+  throw unknownName("destination", name, all.map(({ destination }) => destination.name));
+}
+
+function namesOf(boxes: readonly Outbox[]): string[] {
+  return [...new Set(boxes.map(({ destination }) => destination.name))];
+}
+
+function unknownName(what: string, name: string, known: readonly string[]): Failure {
+  return new Failure("configuration", `There is no ${what} "${name}"`, { hint: `There are: ${[...new Set(known)].join(", ")}.` });
+}
