@@ -13,12 +13,12 @@ import type { Settings } from "../domain/settings.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import type { Session } from "../methods/method.ts";
-import { NOBODY, NOT_YET, notTaken, whyNothingGoes, whyOf } from "../reports/not_taken.ts";
-import { type Delivered, type Look, morningReport } from "../reports/morning_report.ts";
-import { nightToReport } from "../reports/night_to_report.ts";
-import { absence } from "../reports/report_schedule.ts";
-import { reportHtml } from "../reports/report_html.ts";
-import { reportText } from "../reports/report_text.ts";
+import { NOBODY, NOT_YET, notPickedUp, whyNothingGoes, whyOf } from "../reports/morning/not_picked_up.ts";
+import { type Delivered, type Look, morningReport } from "../reports/morning/morning_report.ts";
+import { nightToReport } from "../reports/morning/night_to_report.ts";
+import { absence } from "../reports/morning/report_schedule.ts";
+import { reportHtml } from "../reports/morning/report_html.ts";
+import { reportText } from "../reports/morning/report_text.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { askDestination } from "./doctor/ask_destination.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
@@ -65,9 +65,9 @@ export const report = defineCommand({
       jobs,
       ...(isWhole ? {} : { notAmongJobs: UNUSABLE }),
       now,
-      notTaken: async (night, saw) => {
+      notPickedUp: async (night, saw) => {
         if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot list the watched folders: ${UNUSABLE}`] };
-        return await notTaken(night, { ledger, system: tools.system, jobs, why, saw }, tools.signal);
+        return await notPickedUp(night, { ledger, system: tools.system, jobs, why, saw }, tools.signal);
       },
       whyWaiting: destinations === undefined ? () => NOBODY_SENDS : whyNothingGoes(destinations),
       look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),

@@ -11,7 +11,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Settings } from "../domain/settings.ts";
 import { openLedger } from "../ledger/sqlite/open_ledger.ts";
-import type { StatusReport } from "../reports/status_report.ts";
+import type { StatusReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";

@@ -8,7 +8,7 @@ import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
 import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import { orphans } from "../ledger/orphans.ts";
-import { atRest, restingReport } from "../reports/status_report.ts";
+import { atRest, restingReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, plain, say } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";

@@ -13,7 +13,7 @@ import type { System } from "../system/system.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import { pageFiles } from "../web/server/page_files.ts";
 import type { PageSource } from "../reports/page_source.ts";
-import { reportSchedule } from "../reports/report_schedule.ts";
+import { reportSchedule } from "../reports/morning/report_schedule.ts";
 import { runningSource } from "./running_source.ts";
 import { type WebPlace, webPlace } from "../web/server/web_place.ts";
 

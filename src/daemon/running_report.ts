@@ -6,7 +6,7 @@
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Corridor } from "./corridor.ts";
 import { freeSpace } from "../delivery/free_space.ts";
-import { type StatusParts, type StatusReport, statusReport } from "../reports/status_report.ts";
+import { type StatusParts, type StatusReport, statusReport } from "../reports/overview/status_report.ts";
 
 /** The report of this moment. */
 export function runningReport(

@@ -26,8 +26,8 @@
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Counts } from "../ledger/ledger.ts";
-import type { DeliveryJson } from "./delivery_json.ts";
-import type { StatusReport } from "./status_report.ts";
+import type { DeliveryJson } from "./delivery/delivery_json.ts";
+import type { StatusReport } from "./overview/status_report.ts";
 
 export type { StatusReport };
 

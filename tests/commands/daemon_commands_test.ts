@@ -5,7 +5,7 @@ import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
-import { type StatusParts, statusReport } from "../../src/reports/status_report.ts";
+import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
 import { aClaim, aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { springConfig, testTools } from "../support/tools.ts";

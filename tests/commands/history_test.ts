@@ -7,7 +7,7 @@ import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, broken, HASH, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
-import { statusReport } from "../../src/reports/status_report.ts";
+import { statusReport } from "../../src/reports/overview/status_report.ts";
 import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
 const HOSTILE = '=cmd|"x"\n\x1b[31m,\u202e.fits';

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { DeliveryJson } from "../../src/reports/delivery_json.ts";
+import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";

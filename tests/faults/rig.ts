@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { pathField } from "../../src/domain/names/printable.ts";
-import type { DeliveryJson } from "../../src/reports/delivery_json.ts";
+import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { observe, type Observer, stagingRemains } from "../support/observer.ts";

@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import { pathField } from "../../src/domain/names/printable.ts";
-import type { DeliveryJson } from "../../src/reports/delivery_json.ts";
+import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import type { Camera } from "./chaos_camera.ts";
 import { command } from "./chaos_faults.ts";
 import { DESTINATIONS, type Site } from "./chaos_site.ts";

@@ -7,7 +7,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { V8_FLAGS } from "../build/v8_flags.ts";
-import { type DeliveryJson, deliveryJson } from "../../src/reports/delivery_json.ts";
+import { type DeliveryJson, deliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 
 export interface ProcessResult {
   readonly code: number;

@@ -7,7 +7,7 @@ import { withoutFile } from "../../src/config/read/glance.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { controlServer } from "../../src/daemon/control/control_server.ts";
 import type { DaemonControl } from "../../src/reports/daemon_control.ts";
-import { type StatusParts, statusReport } from "../../src/reports/status_report.ts";
+import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
 import { join } from "@std/path";
 
 const COUNTS = { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 };

@@ -10,7 +10,7 @@ import { type Orphan, waitingOf, withoutOrphans } from "../../ledger/orphans.ts"
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
-import type { StatusReport } from "../../reports/status_report.ts";
+import type { StatusReport } from "../../reports/overview/status_report.ts";
 import { notSentLines } from "./not_sent.ts";
 import { span } from "./span.ts";
 

@@ -13,7 +13,7 @@ import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
 import type { InForce, LiveReport, Opening, Resumed } from "../../reports/daemon_control.ts";
-import type { StatusReport } from "../../reports/status_report.ts";
+import type { StatusReport } from "../../reports/overview/status_report.ts";
 
 /** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */
 export interface DaemonClient {

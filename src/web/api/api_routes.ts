@@ -8,14 +8,14 @@ import { Failure } from "../../domain/failure.ts";
 import type { DeliveryQuery } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
 import { parseDeliveryAsk } from "./delivery_ask.ts";
-import { exportHeaders, exportStream } from "../../reports/delivery_export.ts";
-import { deliveryView } from "../../reports/delivery_view.ts";
+import { exportHeaders, exportStream } from "../../reports/delivery/delivery_export.ts";
+import { deliveryView } from "../../reports/delivery/delivery_view.ts";
 import type { NightList, TroubleList } from "../../reports/api_types.ts";
-import { tonightOf } from "../../reports/live_state.ts";
-import { nextUp } from "../../reports/next_up.ts";
-import type { NightReports } from "../../reports/night_report.ts";
+import { tonightOf } from "../../reports/night/night_summary.ts";
+import { sentNext } from "../../reports/delivery/sent_next.ts";
+import type { NightReports } from "../../reports/night/night_report.ts";
 import type { PageSource } from "../../reports/page_source.ts";
-import { troubleOf } from "../../reports/trouble.ts";
+import { troubleOf } from "../../reports/overview/trouble.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";
 
 /** What the questions are answered from. */
@@ -51,7 +51,7 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     const [row] = ledger.query({ ids: [Number(c.req.param("id"))] });
     return row === undefined ? c.notFound() : c.json(deliveryView(row));
   });
-  app.get("/api/next", (c) => c.json(nextUp(source, MOST_NEXT, system.now()).map(deliveryView)));
+  app.get("/api/next", (c) => c.json(sentNext(source, MOST_NEXT, system.now()).map(deliveryView)));
   app.get("/api/nights", (c) => {
     const list: NightList = { tonight: tonight(), nights: ledger.nights().toReversed() };
     return c.json(list);

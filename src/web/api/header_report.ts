@@ -7,7 +7,7 @@ import { readHeaderCards } from "../../formats/header_cards.ts";
 import type { DeliveryRow } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
 import type { HeaderReport } from "../../reports/api_types.ts";
-import { hasPreview } from "../../reports/delivery_view.ts";
+import { hasPreview } from "../../reports/delivery/delivery_view.ts";
 
 /** Reads at most what the first ten HDUs' headers take. */
 export async function headerReport(

@@ -5,7 +5,7 @@
  */
 import type { Hono } from "hono";
 import type { System } from "../../system/system.ts";
-import { hasPreview } from "../../reports/delivery_view.ts";
+import { hasPreview } from "../../reports/delivery/delivery_view.ts";
 import { headerReport } from "./header_report.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import type { Previews } from "./previews.ts";

@@ -8,8 +8,8 @@ import type { Delivery } from "../../domain/delivery.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
 import type { LiveMessage, LiveState } from "../../reports/api_types.ts";
-import { deliveryView } from "../../reports/delivery_view.ts";
-import { liveStates } from "../../reports/live_state.ts";
+import { deliveryView } from "../../reports/delivery/delivery_view.ts";
+import { liveStates } from "../../reports/overview/live_state.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 
 /** The part of a WebSocket that is used. */

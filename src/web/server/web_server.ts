@@ -10,7 +10,7 @@ import type { Opening } from "../../reports/daemon_control.ts";
 import { authentication } from "../auth/authentication.ts";
 import { readTls } from "./listen_failure.ts";
 import { liveHub } from "../live/live_hub.ts";
-import { nightReports } from "../../reports/night_report.ts";
+import { nightReports } from "../../reports/night/night_report.ts";
 import type { PageFiles } from "./page_files.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import { previews } from "../api/previews.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { findDaemon } from "../../../src/daemon/control/control_client.ts";
-import { statusReport } from "../../../src/reports/status_report.ts";
+import { statusReport } from "../../../src/reports/overview/status_report.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 import { fakeDaemon, STATUS } from "../../web/fake_daemon.ts";
 

@@ -4,7 +4,7 @@ import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import type { LiveMessage } from "../../../src/reports/api_types.ts";
 import { type Client, liveHub, MOST_BUFFERED, MOST_CLIENTS } from "../../../src/web/live/live_hub.ts";
 import type { PageSource } from "../../../src/reports/page_source.ts";
-import { statusReport } from "../../../src/reports/status_report.ts";
+import { statusReport } from "../../../src/reports/overview/status_report.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { anAdmission, NOW } from "../../ledger/makers.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { frameGaps } from "../../src/reports/frame_gaps.ts";
+import { frameGaps } from "../../../src/reports/morning/frame_gaps.ts";
 
 const gaps = (...paths: string[]) => gapsOf(paths);
 function gapsOf(paths: readonly string[]) {

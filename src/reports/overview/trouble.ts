@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { shellQuote } from "../methods/shell/shell_quote.ts";
-import { unmatchedText } from "../intake/watch/unmatched.ts";
-import { type Orphan, waitingOf } from "../ledger/orphans.ts";
-import type { DeliveryRow } from "../ledger/ledger.ts";
-import type { TroubleItem } from "./api_types.ts";
-import type { DestinationNow, JobNow } from "./page_source.ts";
+import { shellQuote } from "../../methods/shell/shell_quote.ts";
+import { unmatchedText } from "../../intake/watch/unmatched.ts";
+import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
+import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { TroubleItem } from "../api_types.ts";
+import type { DestinationNow, JobNow } from "../page_source.ts";
 
 /** Lists it; `failed` are the failed deliveries that are trouble, `orphans` what waits for destinations that were removed. */
 export function troubleOf(

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Job } from "../domain/job.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { tonightOf } from "./live_state.ts";
+import type { Job } from "../../domain/job.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { tonightOf } from "../night/night_summary.ts";
 
 const HALF_A_DAY = 12 * 3_600_000;
 

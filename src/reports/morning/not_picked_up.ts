@@ -5,15 +5,15 @@
  * @module
  */
 import { join } from "@std/path";
-import { failureRecord } from "../domain/failure.ts";
-import type { Job } from "../domain/job.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { nightOf } from "../intake/admit/admit.ts";
-import { isDeep, patternsOf } from "../intake/patterns.ts";
-import type { System } from "../system/system.ts";
+import { failureRecord } from "../../domain/failure.ts";
+import type { Job } from "../../domain/job.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { nightOf } from "../../intake/admit/admit.ts";
+import { isDeep, patternsOf } from "../../intake/patterns.ts";
+import type { System } from "../../system/system.ts";
 
 /** Sizes in bytes. A shape that scripts may depend on. */
-export interface NotTaken {
+export interface NotPickedUp {
   readonly count: number;
   readonly bytes: number;
   /** The first hundred of them; `path` is absolute. */
@@ -35,7 +35,7 @@ export interface Why {
 }
 
 /** What looking for them needs. */
-export interface NotTakenTools {
+export interface NotPickedUpTools {
   readonly ledger: Pick<Ledger, "unknown">;
   readonly system: Pick<System, "walk" | "sleep">;
   readonly jobs: readonly Job[];
@@ -50,8 +50,8 @@ const MOST_LISTED = 100;
 const AT_ONCE = 500;
 
 /** Walks over all watched folders; `night` is `YYYYMMDD`. Throws only what `signal` was aborted with. */
-export async function notTaken(night: string, tools: NotTakenTools, signal: AbortSignal): Promise<NotTaken> {
-  const files: NotTaken["files"][number][] = [];
+export async function notPickedUp(night: string, tools: NotPickedUpTools, signal: AbortSignal): Promise<NotPickedUp> {
+  const files: NotPickedUp["files"][number][] = [];
   const problems: string[] = [];
   let [count, bytes] = [0, 0];
   for (const job of tools.jobs) {
@@ -71,7 +71,7 @@ export async function notTaken(night: string, tools: NotTakenTools, signal: Abor
   return { count, bytes, files, problems };
 }
 
-async function* unknownOf(job: Job, night: string, { ledger, system }: NotTakenTools, signal: AbortSignal) {
+async function* unknownOf(job: Job, night: string, { ledger, system }: NotPickedUpTools, signal: AbortSignal) {
   const patterns = patternsOf(job);
   const destinations = job.destinations.map(({ name }) => name);
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {

@@ -4,12 +4,12 @@
  * @module
  */
 import { join } from "@std/path";
-import type { DestinationState } from "../domain/destination_state.ts";
-import type { Destination, Job } from "../domain/job.ts";
-import type { Settings } from "../domain/settings.ts";
-import type { Counts, Ledger } from "../ledger/ledger.ts";
-import type { Waiting } from "../intake/settle/candidate.ts";
-import type { Unmatched } from "../intake/watch/unmatched.ts";
+import type { DestinationState } from "../../domain/destination_state.ts";
+import type { Destination, Job } from "../../domain/job.ts";
+import type { Settings } from "../../domain/settings.ts";
+import type { Counts, Ledger } from "../../ledger/ledger.ts";
+import type { Waiting } from "../../intake/settle/candidate.ts";
+import type { Unmatched } from "../../intake/watch/unmatched.ts";
 
 /** Times ISO 8601 in UTC, sizes in bytes. Where no daemon runs, what only it knows is null. */
 export interface StatusReport {

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { NightPoint } from "../ledger/ledger.ts";
-import type { System } from "../system/system.ts";
-import type { NightReport } from "./api_types.ts";
-import { eachFileOnce } from "./delivery_view.ts";
-import { nightSummary } from "./live_state.ts";
+import type { NightPoint } from "../../ledger/ledger.ts";
+import type { System } from "../../system/system.ts";
+import type { NightReport } from "../api_types.ts";
+import { eachFileOnce } from "../delivery/delivery_view.ts";
+import { nightSummary } from "./night_summary.ts";
 import { nightSeries } from "./night_series.ts";
-import type { PageSource } from "./page_source.ts";
+import type { PageSource } from "../page_source.ts";
 
 const PAGE = 2_000;
 const MOST_IMAGES = 60;

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { observingNight } from "../domain/night/night.ts";
-import type { TransferEvent } from "../domain/transfer_event.ts";
-import { waitingOf, withoutOrphans } from "../ledger/orphans.ts";
-import type { DestinationView, LiveState, NightSummary, TransferView } from "./api_types.ts";
-import { configuredOrder } from "./configured_order.ts";
-import { eachFileOnce } from "./delivery_view.ts";
+import type { TransferEvent } from "../../domain/transfer_event.ts";
+import { waitingOf, withoutOrphans } from "../../ledger/orphans.ts";
+import type { DestinationView, LiveState, TransferView } from "../api_types.ts";
+import { eachFileOnce } from "../delivery/delivery_view.ts";
+import { nightSummary, tonightOf } from "../night/night_summary.ts";
 import { headlineOf } from "./headline.ts";
-import type { DestinationNow, JobNow, PageSource } from "./page_source.ts";
+import type { DestinationNow, PageSource } from "../page_source.ts";
 import type { StatusReport } from "./status_report.ts";
 import { placeOf, troubleOf } from "./trouble.ts";
 
@@ -108,32 +107,6 @@ export function liveStates(source: PageSource): LiveStates {
         troubleCount: trouble.length + Math.max(0, failed - MOST.trouble),
       };
     },
-  };
-}
-
-/** The night of this moment by the rule of the first job. */
-export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): string {
-  return observingNight(now, jobs[0]?.job.night ?? { timezone: null, rollover: "12:00", siteLongitude: null });
-}
-
-/** The sums of a night, for the places that have files of it. */
-export function nightSummary(source: Pick<PageSource, "ledger" | "jobs">, night: string): NightSummary {
-  const { files, bytes, places } = source.ledger.nightTotals(night);
-  const order = configuredOrder<typeof places[number]>(source.jobs().map(({ job }) => job), (place) => place);
-  return {
-    night,
-    files,
-    bytes,
-    destinations: places.toSorted(order).map(({ job, destination, expected, delivered, proven, failed, bytes }) => ({
-      job,
-      name: destination,
-      expected,
-      delivered,
-      proven,
-      waiting: expected - delivered - failed,
-      failed,
-      bytes,
-    })),
   };
 }
 

@@ -1,15 +1,15 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { createSystem } from "../../src/system/create_system.ts";
-import { NOBODY, NOT_YET, notTaken, whyOf } from "../../src/reports/not_taken.ts";
-import { aJob } from "../delivery/outbox_rig.ts";
-import { tempFolder } from "../support/temp.ts";
+import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import { NOBODY, NOT_YET, notPickedUp, whyOf } from "../../../src/reports/morning/not_picked_up.ts";
+import { aJob } from "../../delivery/outbox_rig.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 const NIGHT = "20240517";
 const NOON = Date.UTC(2024, 4, 17, 12);
 const UTC = { timezone: "UTC", rollover: "12:00", siteLongitude: null };
 
-Deno.test("notTaken() finds what the patterns want of that night and the ledger does not know, and counts it", async () => {
+Deno.test("notPickedUp() finds what the patterns want of that night and the ledger does not know, and counts it", async () => {
   await using folder = await tempFolder();
   using ledger = openLedger(folder.at("state"));
   const system = createSystem();
@@ -36,7 +36,7 @@ Deno.test("notTaken() finds what the patterns want of that night and the ledger 
     );
   }
   const saw: string[] = [];
-  const found = await notTaken(
+  const found = await notPickedUp(
     NIGHT,
     { ledger, system, jobs: [job], why: () => NOT_YET, saw: (_job, path) => void saw.push(path) },
     new AbortController().signal,
@@ -45,7 +45,7 @@ Deno.test("notTaken() finds what the patterns want of that night and the ledger 
   assertEquals(found.files.map(({ path, message }) => [path, message]), [[folder.at("data/n/new.fits"), NOT_YET.message]]);
 });
 
-Deno.test("notTaken() says which folder it cannot look into, and looks into the others", async () => {
+Deno.test("notPickedUp() says which folder it cannot look into, and looks into the others", async () => {
   await using folder = await tempFolder();
   using ledger = openLedger(folder.at("state"));
   await folder.write("data/a.fits", "1");
@@ -53,7 +53,7 @@ Deno.test("notTaken() says which folder it cannot look into, and looks into the 
   const today = { timezone: "UTC", rollover: "00:00", siteLongitude: null };
   const jobs = [aJob(folder.at("gone"), { night: today }), aJob(folder.at("data"), { night: today })];
   const tools = { ledger, system: createSystem(), jobs, why: () => NOBODY };
-  const found = await notTaken(night, tools, new AbortController().signal);
+  const found = await notPickedUp(night, tools, new AbortController().signal);
   assertEquals(found.count, 1);
   assertMatch(found.problems.join(), /^Cannot list ".*gone": /);
 });

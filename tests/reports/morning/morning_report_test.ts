@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Job } from "../../src/domain/job.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { type NotTaken, whyNothingGoes } from "../../src/reports/not_taken.ts";
-import { type Look, morningReport, type ReportTools } from "../../src/reports/morning_report.ts";
-import { reportHtml } from "../../src/reports/report_html.ts";
-import { reportText } from "../../src/reports/report_text.ts";
-import { aClaim, anAdmission, broken, NOW, proven } from "../ledger/makers.ts";
-import { tempFolder } from "../support/temp.ts";
+import type { Job } from "../../../src/domain/job.ts";
+import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
+import { type NotPickedUp, whyNothingGoes } from "../../../src/reports/morning/not_picked_up.ts";
+import { type Look, morningReport, type ReportTools } from "../../../src/reports/morning/morning_report.ts";
+import { reportHtml } from "../../../src/reports/morning/report_html.ts";
+import { reportText } from "../../../src/reports/morning/report_text.ts";
+import { aClaim, anAdmission, broken, NOW, proven } from "../../ledger/makers.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 const NIGHT = "20240517";
-const NOTHING: NotTaken = { count: 0, bytes: 0, files: [], problems: [] };
+const NOTHING: NotPickedUp = { count: 0, bytes: 0, files: [], problems: [] };
 
 async function rig() {
   const folder = await tempFolder();
@@ -30,7 +30,7 @@ async function rig() {
     ledger,
     pauses,
     pieces,
-    report: (look: ReportTools["look"] = looking(() => false), missed: NotTaken = NOTHING) =>
+    report: (look: ReportTools["look"] = looking(() => false), missed: NotPickedUp = NOTHING) =>
       morningReport(NIGHT, {
         ledger,
         jobs,
@@ -41,7 +41,7 @@ async function rig() {
           { job: "spring", name: "freya", reason: null },
           { job: "spring", name: "nas", reason: "paused by ann" },
         ]),
-        notTaken: (_night, saw) => {
+        notPickedUp: (_night, saw) => {
           for (const { job, path } of missed.files) saw(job, path.slice("/data/".length));
           return Promise.resolve(missed);
         },

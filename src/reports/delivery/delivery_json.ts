@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type DeliveryState, triesOf } from "../domain/delivery.ts";
-import type { FailureRecord } from "../domain/failure.ts";
-import type { ProofLevel } from "../domain/receipt.ts";
-import type { DeliveryRow } from "../ledger/ledger.ts";
+import { type DeliveryState, triesOf } from "../../domain/delivery.ts";
+import type { FailureRecord } from "../../domain/failure.ts";
+import type { ProofLevel } from "../../domain/receipt.ts";
+import type { DeliveryRow } from "../../ledger/ledger.ts";
 
 /** Times ISO 8601 in UTC, sizes in bytes. */
 export interface DeliveryJson {

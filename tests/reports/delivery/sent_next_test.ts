@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { nextUp } from "../../src/reports/next_up.ts";
-import type { DestinationNow } from "../../src/reports/page_source.ts";
-import { aClaim, anAdmission, later, NOW, proven } from "../ledger/makers.ts";
-import { tempFolder } from "../support/temp.ts";
+import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
+import { sentNext } from "../../../src/reports/delivery/sent_next.ts";
+import type { DestinationNow } from "../../../src/reports/page_source.ts";
+import { aClaim, anAdmission, later, NOW, proven } from "../../ledger/makers.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 const destinations = (...all: readonly (readonly [name: string, order: string])[]) => () =>
   // Only these are asked of a destination.
@@ -27,20 +27,20 @@ async function filled(places: string[]) {
   };
 }
 
-Deno.test("nextUp() tells what the outbox claims next, oldest or newest file first", async () => {
+Deno.test("sentNext() tells what the outbox claims next, oldest or newest file first", async () => {
   for (const order of ["oldest_first", "newest_first"] as const) {
     await using all = await filled(["freya"]);
     const source = { ledger: all.ledger, destinations: destinations(["freya", order]) };
-    const told = nextUp(source, 3, NOW).map(({ delivery: { id } }) => id);
+    const told = sentNext(source, 3, NOW).map(({ delivery: { id } }) => id);
     assertEquals(told, all.ledger.claim(aClaim({ order, maxFiles: 3 })).map(({ id }) => id));
-    assertEquals(nextUp(source, 3, NOW).length, 1);
+    assertEquals(sentNext(source, 3, NOW).length, 1);
   }
 });
 
-Deno.test("nextUp() goes round the destinations", async () => {
+Deno.test("sentNext() goes round the destinations", async () => {
   await using all = await filled(["freya", "nas"]);
   const source = { ledger: all.ledger, destinations: destinations(["freya", "oldest_first"], ["nas", "newest_first"]) };
-  assertEquals(nextUp(source, 5, NOW).map(({ delivery: { destination, source } }) => `${destination} ${source.path}`), [
+  assertEquals(sentNext(source, 5, NOW).map(({ delivery: { destination, source } }) => `${destination} ${source.path}`), [
     "freya a",
     "nas d",
     "freya b",
@@ -49,12 +49,12 @@ Deno.test("nextUp() goes round the destinations", async () => {
   ]);
 });
 
-Deno.test("nextUp() puts behind what waits for its next try, unless that is due", async () => {
+Deno.test("sentNext() puts behind what waits for its next try, unless that is due", async () => {
   await using all = await filled(["freya"]);
   const [c, a, d, b] = all.admitted;
   all.ledger.record([later(a!, NOW + 9000), later(b!, NOW + 1000), later(c!, NOW - 1)], NOW);
   const source = { ledger: all.ledger, destinations: destinations(["freya", "oldest_first"]) };
-  const paths = () => nextUp(source, 10, NOW).map(({ delivery: { source: { path } } }) => path);
+  const paths = () => sentNext(source, 10, NOW).map(({ delivery: { source: { path } } }) => path);
   assertEquals(paths(), ["c", "d", "b", "a"]);
   all.ledger.record([proven(d!)], NOW);
   assertEquals(paths(), ["c", "b", "a"]);

@@ -4,7 +4,7 @@
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import { pathField, printable } from "../domain/names/printable.ts";
+import { pathField, printable } from "../../domain/names/printable.ts";
 import type { MorningReport, ReportDestination } from "./morning_report.ts";
 
 /** Ends with a line end. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { Failure, type FailureCode, failureRecord } from "../../src/domain/failure.ts";
-import { headlineOf, type HeadlineParts } from "../../src/reports/headline.ts";
-import type { DestinationNow, JobNow } from "../../src/reports/page_source.ts";
+import { Failure, type FailureCode, failureRecord } from "../../../src/domain/failure.ts";
+import { headlineOf, type HeadlineParts } from "../../../src/reports/overview/headline.ts";
+import type { DestinationNow, JobNow } from "../../../src/reports/page_source.ts";
 
 const NOTHING: HeadlineParts = {
   jobs: [],

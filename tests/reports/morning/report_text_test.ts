@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { duration } from "../../src/reports/report_text.ts";
+import { duration } from "../../../src/reports/morning/report_text.ts";
 
 Deno.test("duration() never shows sixty of a unit", () => {
   const cases = [

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Headline, NightSummary } from "./api_types.ts";
-import type { DestinationNow, JobNow } from "./page_source.ts";
+import type { Headline, NightSummary } from "../api_types.ts";
+import type { DestinationNow, JobNow } from "../page_source.ts";
 
 /** What the headline depends on. */
 export interface HeadlineParts {
@@ -73,12 +73,12 @@ function goesOnByItself({ jobs, destinations, underway }: HeadlineParts): Headli
   }
   return {
     level: "warning",
-    text: notTaken(incomplete, givenUp.length - incomplete),
+    text: notPickedUp(incomplete, givenUp.length - incomplete),
     advice: "See Trouble for the files and the reasons.",
   };
 }
 
-function notTaken(incomplete: number, refused: number): string {
+function notPickedUp(incomplete: number, refused: number): string {
   const all = incomplete + refused;
   const files = all === 1 ? "1 file" : `${all} files`;
   if (incomplete === 0) return `${files} ${all === 1 ? "was" : "were"} rejected`;

@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { followRunning } from "../../src/events/running.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { orphans } from "../../src/ledger/orphans.ts";
-import { liveStates } from "../../src/reports/live_state.ts";
-import type { DestinationNow, PageSource } from "../../src/reports/page_source.ts";
-import { statusReport } from "../../src/reports/status_report.ts";
-import { anAdmission, NOW, proven } from "../ledger/makers.ts";
-import { tempFolder } from "../support/temp.ts";
-import { STATUS } from "../web/fake_daemon.ts";
+import { followRunning } from "../../../src/events/running.ts";
+import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
+import { orphans } from "../../../src/ledger/orphans.ts";
+import { liveStates } from "../../../src/reports/overview/live_state.ts";
+import type { DestinationNow, PageSource } from "../../../src/reports/page_source.ts";
+import { statusReport } from "../../../src/reports/overview/status_report.ts";
+import { anAdmission, NOW, proven } from "../../ledger/makers.ts";
+import { tempFolder } from "../../support/temp.ts";
+import { STATUS } from "../../web/fake_daemon.ts";
 
 function aDestination(job: string, name: string): DestinationNow {
   return {

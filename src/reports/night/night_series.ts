@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { NightPoint } from "../ledger/ledger.ts";
-import type { NightSeries } from "./api_types.ts";
+import type { NightPoint } from "../../ledger/ledger.ts";
+import type { NightSeries } from "../api_types.ts";
 
 /** Most bins of a plot: a bin has two or three pixels then. */
 const MOST_BINS = 300;

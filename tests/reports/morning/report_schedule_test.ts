@@ -1,13 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { createSystem } from "../../src/system/create_system.ts";
-import type { MorningReport } from "../../src/reports/morning_report.ts";
-import { nextTime, reportSchedule } from "../../src/reports/report_schedule.ts";
-import { fitsFile } from "../support/fits_maker.ts";
-import { createFakeClock } from "../support/fake_clock.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { tempFolder } from "../support/temp.ts";
-import { webRig } from "../web/web_rig.ts";
-import type { PageSource } from "../../src/reports/page_source.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import type { MorningReport } from "../../../src/reports/morning/morning_report.ts";
+import { nextTime, reportSchedule } from "../../../src/reports/morning/report_schedule.ts";
+import { fitsFile } from "../../support/fits_maker.ts";
+import { createFakeClock } from "../../support/fake_clock.ts";
+import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
+import { tempFolder } from "../../support/temp.ts";
+import { webRig } from "../../web/web_rig.ts";
+import type { PageSource } from "../../../src/reports/page_source.ts";
 
 Deno.test("nextTime() is the next moment that the clock shows it", () => {
   const at = (hours: number, minutes: number, day = 15) => new Date(2026, 0, day, hours, minutes).getTime();

@@ -4,18 +4,18 @@
  *
  * @module
  */
-import { failureRecord } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
-import { rolloverMinutes } from "../domain/night/night.ts";
-import type { ReportSettings } from "../domain/settings.ts";
-import type { Emit } from "../domain/transfer_event.ts";
-import type { System } from "../system/system.ts";
-import { NOT_YET, notTaken, whyNothingGoes, whyOf } from "./not_taken.ts";
+import { failureRecord } from "../../domain/failure.ts";
+import type { Destination } from "../../domain/job.ts";
+import { rolloverMinutes } from "../../domain/night/night.ts";
+import type { ReportSettings } from "../../domain/settings.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
+import type { System } from "../../system/system.ts";
+import { NOT_YET, notPickedUp, whyNothingGoes, whyOf } from "./not_picked_up.ts";
 import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
 import { nightToReport } from "./night_to_report.ts";
-import type { PageSource } from "./page_source.ts";
+import type { PageSource } from "../page_source.ts";
 import { reportText, verdictOf } from "./report_text.ts";
-import { reasonOf } from "./status_report.ts";
+import { reasonOf } from "../overview/status_report.ts";
 
 /** Sends one report a day while it has settings. */
 export interface ReportSchedule {
@@ -96,8 +96,8 @@ async function reportNow({ source, system }: ReportScheduleTools, signal: AbortS
     system,
     jobs,
     now,
-    notTaken: (night, saw) =>
-      notTaken(night, { ledger: source.ledger, system, jobs, why: whyOf(source.live().givenUp, NOT_YET), saw }, signal),
+    notPickedUp: (night, saw) =>
+      notPickedUp(night, { ledger: source.ledger, system, jobs, why: whyOf(source.live().givenUp, NOT_YET), saw }, signal),
     whyWaiting: whyNothingGoes(
       source.destinations().map(({ destination: { job, name }, state }) => ({ job, name, reason: reasonOf(state) })),
     ),

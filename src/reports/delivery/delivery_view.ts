@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { fits } from "../formats/fits/fits.ts";
-import type { DeliveryRow } from "../ledger/ledger.ts";
-import type { DeliveryView } from "./api_types.ts";
+import { fits } from "../../formats/fits/fits.ts";
+import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryView } from "../api_types.ts";
 import { deliveryJson } from "./delivery_json.ts";
 
 /** Times become ISO 8601; `preview` names a route for every FITS file, also where the file has gone meanwhile. */

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { Delivery } from "../domain/delivery.ts";
-import type { Destination, Job } from "../domain/job.ts";
-import { isTrouble } from "../domain/failure.ts";
-import type { DeliveryRow, Ledger, NightTotals } from "../ledger/ledger.ts";
-import type { System } from "../system/system.ts";
-import { configuredOrder } from "./configured_order.ts";
-import type { NotTaken, Why } from "./not_taken.ts";
+import type { Delivery } from "../../domain/delivery.ts";
+import type { Destination, Job } from "../../domain/job.ts";
+import { isTrouble } from "../../domain/failure.ts";
+import type { DeliveryRow, Ledger, NightTotals } from "../../ledger/ledger.ts";
+import type { System } from "../../system/system.ts";
+import { configuredOrder } from "../configured_order.ts";
+import type { NotPickedUp, Why } from "./not_picked_up.ts";
 import { type FrameGaps, frameGaps, type FrameNumbers } from "./frame_gaps.ts";
 
 /** Sizes in bytes, times ISO 8601 in UTC. A shape that scripts may depend on. */
@@ -20,7 +20,7 @@ export interface MorningReport {
   readonly all_well: boolean;
   /** What was not taken included. */
   readonly seen: { readonly files: number; readonly bytes: number };
-  readonly not_taken: NotTaken;
+  readonly not_taken: NotPickedUp;
   /** Files that were sent as they are although something is wrong with them; the first hundred. They spoil no night. */
   readonly flagged: {
     readonly count: number;
@@ -94,7 +94,7 @@ export interface ReportTools {
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   /** The images of the night that the ledger does not know; `saw` hears of each. */
-  readonly notTaken: (night: string, saw: (job: string, path: string) => void) => Promise<NotTaken>;
+  readonly notPickedUp: (night: string, saw: (job: string, path: string) => void) => Promise<NotPickedUp>;
   /** Why nothing is sent to a destination of a job at this moment; null where something is. */
   readonly whyWaiting: (job: string, destination: string) => Why | null;
   /** Asked once for each destination that is configured and has files of the night; never throws. */
@@ -123,7 +123,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
     const there = await presence(night, place, seen.replaced, tools);
     destinations.push({ job, name, expected, delivered, proven, replaced, bytes, ...there });
   }
-  const missed = await tools.notTaken(night, frames.saw);
+  const missed = await tools.notPickedUp(night, frames.saw);
   const gaps = frames.gaps();
   const flagged = tools.ledger.flagged(night, MOST_LISTED);
   const isWell = ({ expected, proven, present, delivered, wrong_count }: ReportDestination) =>

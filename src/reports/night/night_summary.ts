@@ -1,0 +1,35 @@
+/**
+ * Which night it is, and the sums of a night.
+ *
+ * @module
+ */
+import { observingNight } from "../../domain/night/night.ts";
+import type { NightSummary } from "../api_types.ts";
+import { configuredOrder } from "../configured_order.ts";
+import type { JobNow, PageSource } from "../page_source.ts";
+
+/** The night of this moment by the rule of the first job. */
+export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): string {
+  return observingNight(now, jobs[0]?.job.night ?? { timezone: null, rollover: "12:00", siteLongitude: null });
+}
+
+/** The sums of a night, for the places that have files of it. */
+export function nightSummary(source: Pick<PageSource, "ledger" | "jobs">, night: string): NightSummary {
+  const { files, bytes, places } = source.ledger.nightTotals(night);
+  const order = configuredOrder<typeof places[number]>(source.jobs().map(({ job }) => job), (place) => place);
+  return {
+    night,
+    files,
+    bytes,
+    destinations: places.toSorted(order).map(({ job, destination, expected, delivered, proven, failed, bytes }) => ({
+      job,
+      name: destination,
+      expected,
+      delivered,
+      proven,
+      waiting: expected - delivered - failed,
+      failed,
+      bytes,
+    })),
+  };
+}
