@@ -11,7 +11,7 @@ import { waitingOf } from "../ledger/orphans.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
-import type { Gate } from "../delivery/gate.ts";
+import type { Breaker } from "../delivery/breaker.ts";
 import { type Intake, intake } from "../intake/intake.ts";
 import type { LoopGuard } from "./loop_guard.ts";
 import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
@@ -25,12 +25,12 @@ export interface CorridorTools {
   readonly emit: Emit;
   readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
   readonly contextOf: (destination: Destination) => MethodContext;
-  /** The gate that all destinations on one host share. */
-  readonly gateOf: (destination: Destination) => Gate;
+  /** The breaker that all destinations on one host share. */
+  readonly breakerOf: (destination: Destination) => Breaker;
   /** Looks whether files come back, over all corridors. */
   readonly loops: LoopGuard;
   /** Makes the places to send of one destination, out of those that all destinations share. */
-  readonly slotsOf: () => Semaphore;
+  readonly concurrentSyncsOf: () => Semaphore;
   /** What is in flight gets so long to end. */
   readonly shutdownTimeoutMs: number;
   /** Most sources that a lane looks at or hashes at once. */
@@ -74,15 +74,15 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
       emit,
       method: tools.methodOf(destination),
       context: tools.contextOf(destination),
-      host: tools.gateOf(destination),
+      host: tools.breakerOf(destination),
       loops: tools.loops,
-      slots: tools.slotsOf(),
+      concurrentSyncs: tools.concurrentSyncsOf(),
       shutdownTimeoutMs: tools.shutdownTimeoutMs,
       fileOperations: tools.fileOperations,
       batchFiles: tools.batchFiles,
       once: tools.once,
       delivered: () => void removal.do?.pass(ending.signal),
-      doubted: () => void taking.scanNow(),
+      rewritten: () => void taking.scanNow(),
     })
   );
   removal.do = sourceRemoval(job, outboxes, { system, ledger, emit });

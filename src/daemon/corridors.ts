@@ -1,6 +1,6 @@
 /**
  * The corridors of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
- * on one host share a gate; where `max_concurrent_syncs` is set, all destinations share so many places to send.
+ * on one host share a breaker; where `max_concurrent_syncs` is set, all destinations share so many places to send.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Destination, Job } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { MethodContext } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
-import { type Gate, gate } from "../delivery/gate.ts";
+import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
 import { loopGuard } from "./loop_guard.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import { groupPlaces } from "../async/semaphore.ts";
@@ -45,8 +45,8 @@ interface Running {
 export function corridors(tools: CorridorsTools): Corridors {
   const { system, emit } = tools;
   const running = new Map<string, Running>();
-  const hosts = new Map<string, Gate>();
-  let slotsOf = groupPlaces(Infinity);
+  const hosts = new Map<string, Breaker>();
+  let concurrentSyncsOf = groupPlaces(Infinity);
   let settings: Settings | null = null;
   const loops = loopGuard(() => settings?.jobs ?? [], system);
 
@@ -56,9 +56,9 @@ export function corridors(tools: CorridorsTools): Corridors {
     const made = corridor(job, {
       ...tools,
       contextOf: (destination) => contextOf(destination, tools),
-      gateOf,
+      breakerOf,
       loops,
-      slotsOf,
+      concurrentSyncsOf,
       shutdownTimeoutMs: now.shutdownTimeoutMs,
       fileOperations: now.maxFileOperations,
       batchFiles: Math.min(now.syncQueueSize, MOST_BATCH_FILES),
@@ -103,10 +103,10 @@ export function corridors(tools: CorridorsTools): Corridors {
     emit({ type: "notice", level: "info", message });
   }
 
-  /** One gate for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
-  function gateOf(destination: Destination): Gate {
-    const key = gateKey(destination);
-    const known = hosts.get(key) ?? gate(system);
+  /** One breaker for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
+  function breakerOf(destination: Destination): Breaker {
+    const key = accountKey(destination);
+    const known = hosts.get(key) ?? circuitBreaker(system);
     hosts.set(key, known);
     return known;
   }
@@ -118,7 +118,7 @@ export function corridors(tools: CorridorsTools): Corridors {
     async adopt(next) {
       const before = settings;
       const common = before !== null && COMMON.every((key) => before[key] === next[key]);
-      if (!common) slotsOf = groupPlaces(next.maxConcurrentSyncs ?? Infinity);
+      if (!common) concurrentSyncsOf = groupPlaces(next.maxConcurrentSyncs ?? Infinity);
       settings = next;
       const kept = new Set(
         next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),
@@ -131,8 +131,8 @@ export function corridors(tools: CorridorsTools): Corridors {
         const job = next.jobs.find((job) => job.name === name);
         if (job !== undefined) start(job, next);
       }));
-      // What a gate remembers of an account that is not used any more must not meet it when it comes back.
-      const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(gateKey)));
+      // What a breaker remembers of an account that is not used any more must not meet it when it comes back.
+      const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));
       for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
       const sameFolders = before !== null && watchedFolders(before) === watchedFolders(next);
       for (const job of next.jobs) {
@@ -194,6 +194,6 @@ function placeKey({ job, name, host, user, port, basePath }: Destination): strin
   return JSON.stringify([job, name, host, user, port, basePath]);
 }
 
-function gateKey({ job, name, host, user, port }: Destination): string {
+function accountKey({ job, name, host, user, port }: Destination): string {
   return host === null ? `local ${job}/${name}` : `${user ?? ""}@${host.toLowerCase()}:${port ?? ""}`;
 }

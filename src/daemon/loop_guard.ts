@@ -9,7 +9,7 @@ import { dirname, join } from "@std/path";
 import { Failure } from "../domain/failure.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import { printable } from "../domain/names/printable.ts";
-import type { LoopCheck, Probe } from "../delivery/office.ts";
+import type { LoopCheck, Probe } from "../delivery/destination_context.ts";
 import type { System } from "../system/system.ts";
 import { folderOf, isDeep, patternsOf } from "../intake/patterns.ts";
 
@@ -90,10 +90,12 @@ async function isSeenBy(job: Job, { stagingRoot, name }: Probe, system: LookSyst
 }
 
 function loop({ name, job, basePath }: Destination, back: Job): Failure {
-  const way = back.name === job ? "" : ` by way of the job "${printable(back.name)}"`;
+  const through = back.name === job ? "" : ` by way of the job "${printable(back.name)}"`;
   return new Failure(
     "loop",
-    `Cannot send to ${name}: "${printable(basePath)}" leads back to the watched folder "${printable(back.watchPath)}"${way}, ` +
+    `Cannot send to ${name}: "${printable(basePath)}" leads back to the watched folder "${
+      printable(back.watchPath)
+    }"${through}, ` +
       "so every image would be sent again and again",
     {
       hint:

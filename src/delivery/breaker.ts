@@ -1,22 +1,84 @@
 /**
- * The breaker of a destination or of a host, as a value: closed by an outage, probed after a delay that grows
- * with every failure in a row, open again after a success. Pure: times are monotonic milliseconds given in.
+ * A circuit breaker: opened by an outage, probed after a delay that grows with every failure in a row, closed again by a success.
+ * While it is open, nothing passes. One for each destination, and one for each account on a host that all destinations there
+ * share, so that a host that refuses logins is asked by one of them only.
  *
  * @module
  */
 import { backOff } from "../domain/back_off.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureCode, FailureRecord } from "../domain/failure.ts";
+import type { Clock } from "../system/system.ts";
 
-/** `tripped` is null while files may pass; `streak` counts the failures since something last went well. */
+/** Times in milliseconds. */
 export interface Breaker {
-  readonly streak: number;
+  /** Opens it for a while; `baseMs` is the first delay. */
+  trip(failure: FailureRecord, baseMs: number): void;
+  /**
+   * Takes the right to try: null while it is open, or somebody else is trying; servers drop connections where several log in
+   * at once (MaxStartups, PerSourcePenalties). The function gives the right back where the try ends without a verdict.
+   */
+  enter(): (() => void) | null;
+  /** The try went well so far: the next may try. */
+  close(): void;
+  /** Something was really done: the failures in a row are forgotten, unless it was opened meanwhile. */
+  succeed(): void;
+  /** A person says that the cause is gone: probe now. */
+  probeSoon(): void;
+  failuresInARow(): number;
+  /** Milliseconds until {@linkcode enter} is worth asking again; 0 when it may be. */
+  wait(): number;
+  /** As the state of what it guards is shown: `open` (for files) where the breaker is closed. */
+  state(): DestinationState;
+  /** Calls back at every change, until the returned function is called. */
+  listen(listener: () => void): () => void;
+}
+
+/** A closed breaker. */
+export function circuitBreaker(clock: Pick<Clock, "now" | "monotonic" | "random">): Breaker {
+  let state: BreakerState = CLOSED;
+  let probing: symbol | null = null;
+  const listeners = new Set<() => void>();
+  const become = (next: BreakerState, stillProbing: symbol | null) => {
+    const changed = next !== state || stillProbing !== probing;
+    state = next;
+    probing = stillProbing;
+    if (changed) { for (const listener of [...listeners]) listener(); }
+  };
+
+  return {
+    trip: (failure, baseMs) =>
+      become(trip(state, failure, { baseMs, random: clock.random(), monotonic: clock.monotonic() }), null),
+    enter() {
+      if (probing !== null || !mayTry(state, clock.monotonic())) return null;
+      const mine = Symbol("probe");
+      probing = mine;
+      return () => probing === mine && become(state, null);
+    },
+    close: () => become(close(state), null),
+    succeed() {
+      if (state.tripped === null && state.failuresInARow > 0) become(CLOSED, probing);
+    },
+    probeSoon: () => become(probeSoon(state, clock.monotonic()), probing),
+    failuresInARow: () => state.failuresInARow,
+    wait: () => probing !== null ? 1000 : state.tripped === null ? 0 : Math.max(0, state.tripped.probeAt - clock.monotonic()),
+    state: () => shown(state, clock.now(), clock.monotonic()),
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** The breaker as a value; `tripped` is null while it is closed. The failures are counted since something last went well. */
+export interface BreakerState {
+  readonly failuresInARow: number;
   /** `probeAt` is when the next try may be made, by the monotonic clock, milliseconds. */
   readonly tripped: { readonly failure: FailureRecord; readonly probeAt: number } | null;
 }
 
 /** Files may pass, nothing went wrong. */
-export const OPEN: Breaker = { streak: 0, tripped: null };
+export const CLOSED: BreakerState = { failuresInARow: 0, tripped: null };
 
 /** How long to wait: `baseMs` is the destination's retry delay, `random` a number in [0, 1) for the jitter. */
 export interface TripRules {
@@ -25,32 +87,32 @@ export interface TripRules {
   readonly monotonic: number;
 }
 
-/** Closes the breaker. A failure that comes in before the probe is due belongs to the same outage and prolongs nothing. */
-export function trip(breaker: Breaker, failure: FailureRecord, rules: TripRules): Breaker {
+/** Opens the breaker. A failure that comes in before the probe is due belongs to the same outage and prolongs nothing. */
+export function trip(breaker: BreakerState, failure: FailureRecord, rules: TripRules): BreakerState {
   if (breaker.tripped && rules.monotonic < breaker.tripped.probeAt) {
     return graver(failure, breaker.tripped.failure) ? { ...breaker, tripped: { ...breaker.tripped, failure } } : breaker;
   }
-  const streak = breaker.streak + 1;
-  return { streak, tripped: { failure, probeAt: rules.monotonic + delayOf(failure, streak, rules) } };
+  const failuresInARow = breaker.failuresInARow + 1;
+  return { failuresInARow, tripped: { failure, probeAt: rules.monotonic + delayOf(failure, failuresInARow, rules) } };
 }
 
-/** Lets files pass again; the streak stays until something has gone well. */
-export function admitAgain(breaker: Breaker): Breaker {
+/** Lets files pass again; the failures in a row stay until something has gone well. */
+export function close(breaker: BreakerState): BreakerState {
   return breaker.tripped ? { ...breaker, tripped: null } : breaker;
 }
 
 /** Whether a probe is due (or none is needed). */
-export function mayTry(breaker: Breaker, monotonic: number): boolean {
+export function mayTry(breaker: BreakerState, monotonic: number): boolean {
   return breaker.tripped === null || monotonic >= breaker.tripped.probeAt;
 }
 
 /** Makes a probe due at once: a person says that the cause is gone. */
-export function probeSoon(breaker: Breaker, monotonic: number): Breaker {
+export function probeSoon(breaker: BreakerState, monotonic: number): BreakerState {
   return breaker.tripped ? { ...breaker, tripped: { ...breaker.tripped, probeAt: monotonic } } : breaker;
 }
 
 /** The breaker as it is shown; `now` is the wall clock that belongs to `monotonic`. */
-export function shown(breaker: Breaker, now: number, monotonic: number): DestinationState {
+export function shown(breaker: BreakerState, now: number, monotonic: number): DestinationState {
   if (breaker.tripped === null) return { state: "open" };
   const { failure, probeAt } = breaker.tripped;
   const until = Math.round(now + Math.max(0, probeAt - monotonic));
@@ -77,12 +139,12 @@ const RARE_CODES: ReadonlySet<FailureCode> = new Set<FailureCode>(["host_key_unk
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-function delayOf(failure: FailureRecord, streak: number, { baseMs, random }: TripRules): number {
-  if (RARE_CODES.has(failure.code)) return backOff(streak, 5 * MINUTE, random, 30 * MINUTE);
-  if (failure.next === "hold") return backOff(streak, 5 * SECOND, random, MINUTE);
+function delayOf(failure: FailureRecord, failuresInARow: number, { baseMs, random }: TripRules): number {
+  if (RARE_CODES.has(failure.code)) return backOff(failuresInARow, 5 * MINUTE, random, 30 * MINUTE);
+  if (failure.next === "hold") return backOff(failuresInARow, 5 * SECOND, random, MINUTE);
   // The first failure is often only a connection that died of idleness: try again nearly at once.
-  if (streak === 1) return backOff(1, Math.min(baseMs, SECOND), random);
-  return backOff(streak - 1, baseMs, random);
+  if (failuresInARow === 1) return backOff(1, Math.min(baseMs, SECOND), random);
+  return backOff(failuresInARow - 1, baseMs, random);
 }
 
 function graver(a: FailureRecord, b: FailureRecord): boolean {

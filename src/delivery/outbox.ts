@@ -11,14 +11,14 @@ import type { Digest } from "../domain/receipt.ts";
 import type { Stat } from "../methods/method.ts";
 import { attempts } from "./attempts.ts";
 import { concernsHost } from "./breaker.ts";
-import { gate } from "./gate.ts";
-import { guarded } from "./guarded.ts";
-import type { Office, OutboxTools } from "./office.ts";
-import { round, sweepAll } from "./round.ts";
+import { circuitBreaker } from "./breaker.ts";
+import { withWatchdog } from "./watchdog.ts";
+import type { DestinationContext, OutboxOptions } from "./destination_context.ts";
+import { runSession, sweepAll } from "./session.ts";
 import { semaphore } from "../async/semaphore.ts";
 import { sourceWatch } from "../system/watching/source_watch.ts";
-import { sendAgain } from "./take_stock.ts";
-import { type Transfer, underway } from "./underway.ts";
+import { sendAgain } from "./accept_disk.ts";
+import { type Transfer, transfers } from "./transfers.ts";
 import { wakeup } from "../async/wakeup.ts";
 
 /** Whether all was delivered, or why the outbox gave up waiting. */
@@ -67,18 +67,18 @@ export interface Outbox {
 }
 
 /** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
-export function outbox(job: Job, destination: Destination, tools: OutboxTools): Outbox {
+export function outbox(job: Job, destination: Destination, tools: OutboxOptions): Outbox {
   const { system, ledger } = tools;
-  const own = gate(system);
+  const breaker = circuitBreaker(system);
   let known: { method: string; about: string } = { method: destination.method, about: "" };
-  const office: Office = {
+  const context: DestinationContext = {
     job,
     destination,
     tools,
-    own,
+    breaker,
     attempts: attempts(system, ledger.parts(job.name, destination.name)),
-    underway: underway(system, tools.emit),
-    lanes: semaphore(destination.parallelTransfers),
+    transfers: transfers(system, tools.emit),
+    parallelTransfers: semaphore(destination.parallelTransfers),
     wakeup: wakeup(system),
     names: new Map(),
     busy: 0,
@@ -97,17 +97,17 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     sourceAway: sourceWatch(job.watchPath, system),
     trip(failure) {
       // Of a disk that is full it is known how full it is; of a place that is away nothing is.
-      if (failure.code !== "disk_full") office.freeBytes = null;
-      (concernsHost(failure) ? tools.host : own).trip(failure, destination.retryDelayMs);
+      if (failure.code !== "disk_full") context.freeBytes = null;
+      (concernsHost(failure) ? tools.host : breaker).trip(failure, destination.retryDelayMs);
     },
   };
 
   const state = (): DestinationState => {
-    const by = office.paused ? ledger.pausedBy(destination.name) : null;
+    const by = context.paused ? ledger.pausedBy(destination.name) : null;
     if (by !== null) return { state: "paused", by };
-    if (office.held !== null) return { state: "on_hold", failure: office.held, until: system.now() };
-    if (own.state().state !== "open") return own.state();
-    return office.session ? { state: "open" } : tools.host.state();
+    if (context.held !== null) return { state: "on_hold", failure: context.held, until: system.now() };
+    if (breaker.state().state !== "open") return breaker.state();
+    return context.session ? { state: "open" } : tools.host.state();
   };
   let before: DestinationState = state();
   const changed = () => {
@@ -116,30 +116,30 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
       tools.emit({ type: "destination", name: destination.name, now, before });
       before = now;
     }
-    office.wakeup.wake();
+    context.wakeup.wake();
   };
 
   async function run(signal: AbortSignal): Promise<void> {
     const hard = new AbortController();
     const over = new AbortController();
     const giveTime = async () => {
-      office.wakeup.wake();
+      context.wakeup.wake();
       await system.sleep(tools.shutdownTimeoutMs, over.signal);
       hard.abort(new Failure("stopped", "image-transfer is stopping"));
     };
     if (signal.aborted) void giveTime();
     else signal.addEventListener("abort", () => void giveTime(), { once: true });
-    const deaf = [own.listen(changed), tools.host.listen(changed)];
+    const deaf = [breaker.listen(changed), tools.host.listen(changed)];
     // Paused long ago and forgotten: whoever starts the daemon learns why nothing is sent.
     if (before.state === "paused") {
       tools.emit({ type: "destination", name: destination.name, now: before, before: { state: "open" } });
     }
     try {
       while (!signal.aborted) await attend(signal, hard.signal);
-      await Promise.all(office.draining);
+      await Promise.all(context.draining);
       // A destination that is away cannot be swept: the next start does it.
-      if (office.littered && [own, tools.host].every((gate) => gate.state().state === "open")) {
-        await sweepAll(office);
+      if (context.littered && [breaker, tools.host].every((circuitBreaker) => circuitBreaker.state().state === "open")) {
+        await sweepAll(context);
       }
     } finally {
       over.abort();
@@ -149,15 +149,15 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
 
   /** Waits until a try makes sense, and has one round with a session. */
   async function attend(soft: AbortSignal, hard: AbortSignal): Promise<void> {
-    if (office.paused || office.held !== null) return await office.wakeup.wait(MINUTE, soft);
-    const waitMs = Math.max(own.wait(), tools.host.wait());
-    if (waitMs > 0) return await office.wakeup.wait(Math.min(waitMs, MINUTE), soft);
+    if (context.paused || context.held !== null) return await context.wakeup.wait(MINUTE, soft);
+    const waitMs = Math.max(breaker.wait(), tools.host.wait());
+    if (waitMs > 0) return await context.wakeup.wait(Math.min(waitMs, MINUTE), soft);
     const leaveHost = tools.host.enter();
-    if (leaveHost === null) return await office.wakeup.wait(SECOND, soft);
-    const leaveOwn = own.enter();
+    if (leaveHost === null) return await context.wakeup.wait(SECOND, soft);
+    const leaveOwn = breaker.enter();
     try {
-      await round(
-        office,
+      await runSession(
+        context,
         (session) => {
           known = { method: session.method, about: session.about };
           changed();
@@ -168,7 +168,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
     } catch (error) {
       const failure = failureRecord(error);
       if (failure.code === "internal") tools.emit({ type: "notice", level: "error", message: failure.message, error });
-      if (!soft.aborted) office.trip(failure);
+      if (!soft.aborted) context.trip(failure);
     } finally {
       leaveHost();
       leaveOwn?.();
@@ -179,13 +179,13 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
   /** Whether the end has come for a run that has to end; null while it makes sense to wait. */
   function verdict(): Idleness | null {
     const { queued, sending, deferred } = ledger.counts(job.name, destination.name);
-    if (queued + sending + deferred === 0 && office.busy === 0) return { drained: true, failure: null };
+    if (queued + sending + deferred === 0 && context.busy === 0) return { drained: true, failure: null };
     const now = state();
     if (now.state === "paused") {
       return { drained: false, failure: failureRecord(new Failure("stopped", `${destination.name} is paused by ${now.by}`)) };
     }
-    if (office.busy > 0 || now.state === "open") return null;
-    const failuresInARow = Math.max(own.streak(), tools.host.streak());
+    if (context.busy > 0 || now.state === "open") return null;
+    const failuresInARow = Math.max(breaker.failuresInARow(), tools.host.failuresInARow());
     if (now.state === "on_hold" || failuresInARow >= Math.max(1, destination.retryAttempts)) {
       return { drained: false, failure: now.failure };
     }
@@ -193,13 +193,13 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
   }
 
   function otherDisk(): { images: number } | null {
-    const held = own.state();
+    const held = breaker.state();
     if (held.state !== "on_hold" || held.failure.code !== "device_missing") return null;
     return { images: ledger.counts(job.name, destination.name).delivered };
   }
 
   function probe(): void {
-    own.probeSoon();
+    breaker.probeSoon();
     tools.host.probeSoon();
     changed();
   }
@@ -207,53 +207,53 @@ export function outbox(job: Job, destination: Destination, tools: OutboxTools): 
   return {
     destination,
     run,
-    wake: () => office.wakeup.wake(),
+    wake: () => context.wakeup.wake(),
     state,
-    about: () => ({ ...known, freeBytes: office.freeBytes, made: office.made }),
+    about: () => ({ ...known, freeBytes: context.freeBytes, made: context.made }),
     pause(by) {
       ledger.setPaused(destination.name, by);
-      office.paused = true;
-      office.endRound();
+      context.paused = true;
+      context.endRound();
       changed();
     },
     async resume(former) {
       ledger.setPaused(destination.name, null);
-      office.paused = false;
-      office.held = null;
-      if (former !== undefined && otherDisk() !== null) office.accept = former;
-      else if (former === "send_again") await sendAgain(office);
+      context.paused = false;
+      context.held = null;
+      if (former !== undefined && otherDisk() !== null) context.accept = former;
+      else if (former === "send_again") await sendAgain(context);
       probe();
     },
     otherDisk,
-    abandonParts: () => void (office.keepsParts = false),
+    abandonParts: () => void (context.keepsParts = false),
     probe,
     hold(failure) {
-      office.held = failure;
-      office.endRound();
+      context.held = failure;
+      context.endRound();
       changed();
     },
-    attachAgain: () => office.endRound(),
+    attachAgain: () => context.endRound(),
     async idle(signal) {
       while (!signal.aborted) {
         const end = verdict();
         if (end) return end;
-        await office.wakeup.wait(SECOND, signal);
+        await context.wakeup.wait(SECOND, signal);
       }
       return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
     },
-    progress: () => office.underway.list(),
+    progress: () => context.transfers.list(),
     async survey(targets, signal) {
-      const { session } = office;
+      const { session } = context;
       if (session === null) return null;
-      const guard = { what: `check ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
-      return await guarded(guard, signal, (end) => session.survey(targets, end));
+      const watchdog = { what: `check ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
+      return await withWatchdog(watchdog, signal, (end) => session.survey(targets, end));
     },
     async digest(targets, bytes, signal) {
-      const { session } = office;
+      const { session } = context;
       if (session === null) return null;
       const timeoutMs = destination.timeoutMs + bytes / SLOWEST_HASH;
-      const guard = { what: `hash files at ${destination.name}`, timeoutMs, clock: system };
-      return await guarded(guard, signal, (end) => session.digest(targets, end));
+      const watchdog = { what: `hash files at ${destination.name}`, timeoutMs, clock: system };
+      return await withWatchdog(watchdog, signal, (end) => session.digest(targets, end));
     },
   };
 }

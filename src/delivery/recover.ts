@@ -7,12 +7,12 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { Failure, isOutage } from "../domain/failure.ts";
 import { adoptExisting } from "./steps/adopt.ts";
-import { checkSources, hashSources } from "./steps/check_source.ts";
-import { guarded } from "./guarded.ts";
-import { asking, prove } from "./steps/prove.ts";
+import { checkSources, hashSources } from "./steps/check.ts";
+import { withWatchdog } from "./watchdog.ts";
+import { asking, verifyStaged } from "./steps/verify.ts";
 import { publish } from "./steps/publish.ts";
 import { record } from "./steps/record.ts";
-import { giveUp, type Item, open, pieceOf, type Way } from "./way.ts";
+import { type Batch, giveUp, type Item, itemOf, undecided } from "./batch.ts";
 
 const CHUNK = 500;
 
@@ -21,45 +21,50 @@ const CHUNK = 500;
  *
  * @throws {Failure} the destination's failure, if it has one: then it has to be done again.
  */
-export async function recover(deliveries: readonly Delivery[], way: Way, signal: AbortSignal): Promise<void> {
-  const left = new Set(await guarded(asking(way), signal, (end) => way.session.leftovers(end)));
+export async function recover(deliveries: readonly Delivery[], batch: Batch, signal: AbortSignal): Promise<void> {
+  const left = new Set(await withWatchdog(asking(batch), signal, (end) => batch.session.leftovers(end)));
   // What is not in hand may belong to a publication that still works on over there: it must have nothing left to name.
   const inHand = new Set(deliveries.map(attemptOf));
-  await sweepStrangers(new Set([...left].filter((attempt) => !inHand.has(attempt))), way, signal);
+  await sweepStrangers(new Set([...left].filter((attempt) => !inHand.has(attempt))), batch, signal);
   for (let start = 0; start < deliveries.length; start += CHUNK) {
-    await settle(deliveries.slice(start, start + CHUNK), left, way, signal);
+    await settle(deliveries.slice(start, start + CHUNK), left, batch, signal);
   }
-  await sweepStrangers(new Set([...left].filter((attempt) => inHand.has(attempt))), way, signal);
+  await sweepStrangers(new Set([...left].filter((attempt) => inHand.has(attempt))), batch, signal);
 }
 
-async function settle(deliveries: readonly Delivery[], left: ReadonlySet<string>, way: Way, signal: AbortSignal): Promise<void> {
-  const items = deliveries.map((delivery) => pieceOf(delivery, attemptOf(delivery), way));
-  await adoptExisting(items, way, signal);
-  await checkSources(items, way);
+async function settle(
+  deliveries: readonly Delivery[],
+  left: ReadonlySet<string>,
+  batch: Batch,
+  signal: AbortSignal,
+): Promise<void> {
+  const items = deliveries.map((delivery) => itemOf(delivery, attemptOf(delivery), batch));
+  await adoptExisting(items, batch, signal);
+  await checkSources(items, batch);
   // Only a hash proves what nobody saw arriving: a file of the right length may have holes.
-  const provable = way.destination.verify === "checksum" ? open(items) : [];
-  const staged = await wholeStaged(provable.filter((item) => left.has(attemptOf(item.delivery))), way, signal);
-  await hashSources(staged, way, signal);
-  await prove(open(staged), way, signal);
+  const provable = batch.destination.verify === "checksum" ? undecided(items) : [];
+  const staged = await wholeStaged(provable.filter((item) => left.has(attemptOf(item.delivery))), batch, signal);
+  await hashSources(staged, batch, signal);
+  await verifyStaged(undecided(staged), batch, signal);
   for (const item of staged) forgetMismatch(item);
-  await publish(open(staged), way, signal);
+  await publish(undecided(staged), batch, signal);
   // Where one of them came to its end, the former process may have asked for publication: then nothing of the attempt may stay.
   const doubtful = new Set(items.filter(({ outcome }) => outcome !== null).map(({ delivery }) => attemptOf(delivery)));
-  for (const item of open(items)) {
+  for (const item of undecided(items)) {
     const attempt = attemptOf(item.delivery);
-    if (left.has(attempt) && !doubtful.has(attempt)) way.attempts.leave(item.delivery, item.staged);
+    if (left.has(attempt) && !doubtful.has(attempt)) batch.attempts.leave(item.delivery, item.staged);
     giveUp(item, new Failure("stopped", "The attempt was interrupted when image-transfer stopped"));
   }
   const outage = items.map((item) => item.outcome && "failure" in item.outcome ? item.outcome.failure : null)
     .find((failure) => failure !== null && failure.code !== "stopped" && isOutage(failure));
-  await record(items, way, signal);
+  await record(items, batch, signal);
   if (outage) throw new Failure(outage.code, outage.message, { hint: outage.hint, next: outage.next });
 }
 
 /** Those items whose staged file is as long as it should be. */
-async function wholeStaged(items: readonly Item[], way: Way, signal: AbortSignal): Promise<Item[]> {
+async function wholeStaged(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<Item[]> {
   if (items.length === 0) return [];
-  const stats = await guarded(asking(way), signal, (end) => way.session.survey(items.map((item) => item.staged), end));
+  const stats = await withWatchdog(asking(batch), signal, (end) => batch.session.survey(items.map((item) => item.staged), end));
   return items.filter((item, index) => stats[index]?.bytes === item.delivery.source.size);
 }
 
@@ -68,16 +73,16 @@ function forgetMismatch(item: Item): void {
   if (item.outcome && "failure" in item.outcome && item.outcome.failure.code === "mismatch") item.outcome = null;
 }
 
-async function sweepStrangers(left: ReadonlySet<string>, way: Way, signal: AbortSignal): Promise<void> {
-  const kept = way.attempts.kept();
+async function sweepStrangers(left: ReadonlySet<string>, batch: Batch, signal: AbortSignal): Promise<void> {
+  const kept = batch.attempts.kept();
   const go = [...left].filter((attempt) => !kept.has(attempt));
   if (go.length === 0) return;
-  await guarded(
-    { ...asking(way), what: `clean up at ${way.destination.name}` },
+  await withWatchdog(
+    { ...asking(batch), what: `clean up at ${batch.destination.name}` },
     signal,
-    (end) => way.session.sweep(go, end),
+    (end) => batch.session.sweep(go, end),
   );
-  way.emit({ type: "swept", name: way.destination.name, count: go.length });
+  batch.emit({ type: "swept", name: batch.destination.name, count: go.length });
 }
 
 function attemptOf({ state }: Delivery): string {

@@ -14,7 +14,7 @@ import { faultOf } from "../system/fault.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OutboxSystem } from "./way.ts";
+import type { OutboxSystem } from "./batch.ts";
 
 /** What removing needs. */
 export interface RemovalTools {

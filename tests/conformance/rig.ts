@@ -8,6 +8,7 @@ import type { Destination } from "../../src/domain/job.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import type { SourceFile } from "../../src/domain/source_file.ts";
 import type { Method, MethodContext, Publication, Session, Upload } from "../../src/methods/method.ts";
+import { aDestination as makeDestination } from "../support/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
 /** The destination's disk as someone sees it who sits there. Paths are relative to the base path. */
@@ -117,35 +118,9 @@ export async function makeSource(
   return { job: "job", path: name, absolutePath, size, mtimeMs, ctimeMs: ctime?.getTime() ?? 0, identity: `${dev}:${ino}` };
 }
 
-/** A destination with the defaults of the configuration. */
+/** A destination of this suite. */
 export function aDestination(settings: Partial<Destination> = {}): Destination {
-  return {
-    name: "nas",
-    job: "job",
-    method: "local",
-    host: null,
-    user: null,
-    port: null,
-    basePath: "/nowhere",
-    compression: false,
-    rsyncOptions: [],
-    timeoutMs: 20_000,
-    verify: "checksum",
-    retryAttempts: 3,
-    retryDelayMs: 5000,
-    parallelTransfers: 2,
-    order: "oldest_first",
-    onConflict: "version",
-    bandwidthLimit: null,
-    preservePermissions: true,
-    preserveTimestamps: true,
-    fileMode: null,
-    directoryMode: null,
-    minimumFreeBytes: 0,
-    copySafetyMarginBytes: 0,
-    layout: "{path}",
-    ...settings,
-  };
+  return makeDestination({ job: "job", basePath: "/nowhere", timeoutMs: 20_000, parallelTransfers: 2, ...settings });
 }
 
 /** The upload of a source in an attempt of ours. */

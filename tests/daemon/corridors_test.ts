@@ -9,7 +9,7 @@ import { createSystem } from "../../src/system/create_system.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aFailure, fakeDestination } from "../support/fake_method.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { aDestination, aJob } from "../delivery/outbox_rig.ts";
+import { aDestination, aJob } from "../support/makers.ts";
 
 /** The settings of these jobs. */
 function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {

@@ -3,13 +3,13 @@ import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { Mount, Session } from "../../src/methods/method.ts";
 import { mountOf } from "../../src/methods/shell/shell_files.ts";
 import { findMount, notMounted } from "../../src/delivery/mount.ts";
-import { aDestination } from "./outbox_rig.ts";
+import { aDestination } from "../support/makers.ts";
 
 const SYSTEM: Mount = { freeBytes: 1e9, device: "/", onSystemDisk: true };
 const DRIVE: Mount = { freeBytes: 1e9, device: "/mnt/nas", onSystemDisk: false };
 
 for (
-  const [basePath, mount, doubted] of [
+  const [basePath, mount, rewritten] of [
     ["/mnt/nas/images", SYSTEM, true],
     ["/media/observer/disk", SYSTEM, true],
     ["/run/media/observer/disk", SYSTEM, true],
@@ -21,8 +21,8 @@ for (
     ["/mnt", SYSTEM, false],
   ] as const
 ) {
-  Deno.test(`notMounted() ${doubted ? "doubts" : "takes"} ${basePath} on ${mount.device}`, () => {
-    assertEquals(notMounted(aDestination({ basePath }), mount) !== null, doubted);
+  Deno.test(`notMounted() ${rewritten ? "doubts" : "takes"} ${basePath} on ${mount.device}`, () => {
+    assertEquals(notMounted(aDestination({ basePath }), mount) !== null, rewritten);
   });
 }
 

@@ -9,13 +9,14 @@ import type { Destination, Job } from "../../src/domain/job.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { gate } from "../../src/delivery/gate.ts";
-import type { OutboxTools } from "../../src/delivery/office.ts";
+import { circuitBreaker } from "../../src/delivery/breaker.ts";
+import type { OutboxOptions } from "../../src/delivery/destination_context.ts";
 import { type Outbox, outbox } from "../../src/delivery/outbox.ts";
 import { semaphore } from "../../src/async/semaphore.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { createFakeClock, type FakeClock } from "../support/fake_clock.ts";
+import { aDestination, aJob } from "../support/makers.ts";
 import { type FakeDestination, fakeDestination } from "../support/fake_method.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -25,7 +26,7 @@ export interface OutboxRig extends AsyncDisposable {
   readonly ledger: Ledger;
   readonly fake: FakeDestination;
   readonly outbox: Outbox;
-  readonly tools: OutboxTools;
+  readonly tools: OutboxOptions;
   readonly job: Job;
   readonly events: NewEvent[];
   /** Writes a source file and admits it; gives its path relative to the watched folder. */
@@ -46,7 +47,7 @@ export interface OutboxRig extends AsyncDisposable {
 export interface RigOptions {
   readonly destination?: Partial<Destination>;
   readonly job?: Partial<Job>;
-  readonly tools?: Partial<OutboxTools>;
+  readonly tools?: Partial<OutboxOptions>;
   readonly system?: Partial<System>;
 }
 
@@ -60,15 +61,15 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
   const destination = aDestination(options.destination);
   const job = aJob(folder.at("data"), { destinations: [destination], ...options.job });
   const events: NewEvent[] = [];
-  const tools: OutboxTools = {
+  const tools: OutboxOptions = {
     system,
     ledger,
     method: fake.method,
     context: { system, stagingRoot: `.image-transfer-${ledger.instance}`, workFolder: folder.at("work"), log: () => {} },
     emit: (event) => void events.push(event),
-    host: gate(clock),
+    host: circuitBreaker(clock),
     loops: { check: () => Promise.resolve(), doubts: () => false },
-    slots: semaphore(4),
+    concurrentSyncs: semaphore(4),
     shutdownTimeoutMs: 20_000,
     fileOperations: 8,
     batchFiles: 1000,
@@ -133,60 +134,5 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
       ledger[Symbol.dispose]();
       await folder[Symbol.asyncDispose]();
     },
-  };
-}
-
-export function aDestination(changes: Partial<Destination> = {}): Destination {
-  return {
-    name: "nas",
-    job: "spring",
-    method: "local",
-    host: null,
-    user: null,
-    port: null,
-    basePath: "/mnt/nas",
-    compression: false,
-    rsyncOptions: [],
-    timeoutMs: 300_000,
-    verify: "checksum",
-    retryAttempts: 3,
-    retryDelayMs: 5000,
-    parallelTransfers: 1,
-    order: "oldest_first",
-    onConflict: "version",
-    bandwidthLimit: null,
-    preservePermissions: true,
-    preserveTimestamps: true,
-    fileMode: null,
-    directoryMode: null,
-    minimumFreeBytes: 0,
-    copySafetyMarginBytes: 0,
-    layout: "{path}",
-    ...changes,
-  };
-}
-
-export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
-  return {
-    name: "spring",
-    watchPath,
-    filePatterns: ["*.fits"],
-    excludePatterns: [],
-    recursive: true,
-    ignoreHiddenFiles: true,
-    watchEvents: ["create", "write", "remove", "rename"],
-    watchMode: "auto",
-    debounceMs: 1000,
-    rescanIntervalMs: 300_000,
-    completeness: "auto",
-    marker: "{name}.done",
-    minFileAgeMs: 2000,
-    incompleteAfterMs: 600_000,
-    deliverIncomplete: false,
-    verifySource: "warn",
-    deleteSource: false,
-    night: { timezone: "UTC", rollover: "12:00", siteLongitude: null },
-    destinations: [aDestination()],
-    ...changes,
   };
 }

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { Job } from "../../src/domain/job.ts";
 import { sourceRemoval } from "../../src/delivery/remove_source.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { aDestination, aJob, type OutboxRig, outboxRig } from "./outbox_rig.ts";
+import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
+import { aDestination, aJob } from "../support/makers.ts";
 
 const never = new AbortController().signal;
 

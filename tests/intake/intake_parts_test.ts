@@ -16,7 +16,7 @@ import { absolutePathOf, relativePathOf } from "../../src/intake/source_path.ts"
 import type { System } from "../../src/system/system.ts";
 import { writers } from "../../src/intake/settle/writers.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
-import { aDestination, aJob } from "../delivery/outbox_rig.ts";
+import { aDestination, aJob } from "../support/makers.ts";
 
 const NIGHT = { timezone: "UTC", rollover: "12:00", siteLongitude: null };
 const never = new AbortController().signal;

@@ -13,7 +13,7 @@ import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { type Intake, intake, type IntakeTools } from "../../src/intake/intake.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { aDestination, aJob } from "../delivery/outbox_rig.ts";
+import { aDestination, aJob } from "../support/makers.ts";
 
 export interface IntakeRig extends AsyncDisposable {
   readonly folder: TempFolder;

@@ -8,20 +8,20 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type Receipt, verify } from "../../domain/receipt.ts";
 import type { Stat } from "../../methods/method.ts";
-import { hashSources } from "./check_source.ts";
+import { hashSources } from "./check.ts";
 import { decideExisting, worthHashing } from "./decide_existing.ts";
 import { refuseNamesakes } from "./folded_names.ts";
-import { guarded } from "../guarded.ts";
-import { asking, hashing } from "./prove.ts";
-import { giveUp, type Item, open, type Way } from "../way.ts";
+import { withWatchdog } from "../watchdog.ts";
+import { asking, hashing } from "./verify.ts";
+import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 
 /** One round for all targets, a second one only where a file of the same size is there. */
-export async function adoptExisting(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
-  const asked = open(items);
+export async function adoptExisting(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+  const asked = undecided(items);
   if (asked.length === 0) return;
-  const stats = await guarded(asking(way), signal, (end) => way.session.survey(asked.map(targetOf), end));
+  const stats = await withWatchdog(asking(batch), signal, (end) => batch.session.survey(asked.map(targetOf), end));
   const there = asked.map((item, index) => ({ item, stat: stats[index] ?? null })).filter(({ stat }) => stat);
-  if (there.length > 0) await decide(there, way, signal);
+  if (there.length > 0) await decide(there, batch, signal);
 }
 
 interface Occupied {
@@ -29,13 +29,13 @@ interface Occupied {
   readonly stat: Stat | null;
 }
 
-async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal): Promise<void> {
+async function decide(there: readonly Occupied[], batch: Batch, signal: AbortSignal): Promise<void> {
   const alike = there.filter(({ item, stat }) => worthHashing(stat, item.delivery.source.size)).map(({ item }) => item);
-  await hashSources(alike, way, signal);
+  await hashSources(alike, batch, signal);
   const hashed = alike.filter((item) => item.sha256 !== null);
   const digests = hashed.length === 0
     ? []
-    : await guarded(hashing(hashed, way), signal, (end) => way.session.digest(hashed.map(targetOf), end));
+    : await withWatchdog(hashing(hashed, batch), signal, (end) => batch.session.digest(hashed.map(targetOf), end));
   const adopted: Adopted[] = [];
   const foundOf = new Map(hashed.map((item, index) => [item, digests[index] ?? null]));
 
@@ -43,20 +43,20 @@ async function decide(there: readonly Occupied[], way: Way, signal: AbortSignal)
     if (item.outcome !== null) continue;
     const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
     const target = printable(targetOf(item));
-    const decision = decideExisting({ target, stat, found: foundOf.get(item) ?? null, sent }, way.destination.onConflict);
+    const decision = decideExisting({ target, stat, found: foundOf.get(item) ?? null, sent }, batch.destination.onConflict);
     if (stat?.identity !== undefined && stat.identity === item.delivery.source.identity) {
-      giveUp(item, itself(item, way));
+      giveUp(item, itself(item, batch));
     } else if (decision.decision === "adopt") {
-      adopted.push({ item, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) });
+      adopted.push({ item, receipt: verify(sent, decision.found, batch.session.proof, batch.system.now()) });
     } else if (decision.decision === "refuse") {
       const { code, message, hint } = decision.failure;
-      const what = `Cannot send "${printable(item.delivery.source.path)}" to ${way.destination.name}`;
+      const what = `Cannot send "${printable(item.delivery.source.path)}" to ${batch.destination.name}`;
       giveUp(item, new Failure(code, `${what}: ${message}`, { hint }));
     }
   }
   const same = new Set(adopted.map(({ item }) => item));
-  await refuseNamesakes(there.filter(({ item }) => !same.has(item)), way, signal);
-  await adopt(adopted, way, signal);
+  await refuseNamesakes(there.filter(({ item }) => !same.has(item)), batch, signal);
+  await adopt(adopted, batch, signal);
 }
 
 interface Adopted {
@@ -64,11 +64,11 @@ interface Adopted {
   readonly receipt: Receipt;
 }
 
-async function adopt(adopted: readonly Adopted[], way: Way, signal: AbortSignal): Promise<void> {
+async function adopt(adopted: readonly Adopted[], batch: Batch, signal: AbortSignal): Promise<void> {
   if (adopted.length === 0) return;
   // Nobody knows whether it has reached the disk: whoever named it may have been cut off before.
-  const guard = { ...asking(way), what: `flush files at ${way.destination.name}` };
-  await guarded(guard, signal, (end) => way.session.flush(adopted.map(({ item }) => targetOf(item)), end));
+  const watchdog = { ...asking(batch), what: `flush files at ${batch.destination.name}` };
+  await withWatchdog(watchdog, signal, (end) => batch.session.flush(adopted.map(({ item }) => targetOf(item)), end));
   for (const { item, receipt } of adopted) item.outcome = { receipt };
 }
 
@@ -76,13 +76,13 @@ async function adopt(adopted: readonly Adopted[], way: Way, signal: AbortSignal)
  * What is gone at its source may have arrived before: its publication's answer was lost, and then somebody removed the source.
  * The remembered hash tells.
  */
-export async function adoptGone(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+export async function adoptGone(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
   const gone = items.filter(({ sha256, outcome }) =>
     sha256 !== null && outcome !== null && "failure" in outcome && outcome.failure.code === "source_gone"
   );
   if (gone.length === 0) return;
   try {
-    await adoptArrived(gone, way, signal);
+    await adoptArrived(gone, batch, signal);
   } catch (error) {
     // Nobody could be asked: it is not known that they did not arrive.
     for (const item of gone) item.outcome = { failure: failureRecord(error) };
@@ -90,25 +90,25 @@ export async function adoptGone(items: readonly Item[], way: Way, signal: AbortS
   }
 }
 
-async function adoptArrived(gone: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
-  const stats = await guarded(asking(way), signal, (end) => way.session.survey(gone.map(targetOf), end));
+async function adoptArrived(gone: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+  const stats = await withWatchdog(asking(batch), signal, (end) => batch.session.survey(gone.map(targetOf), end));
   const alike = gone.filter((item, index) => worthHashing(stats[index] ?? null, item.delivery.source.size));
   if (alike.length === 0) return;
-  const digests = await guarded(hashing(alike, way), signal, (end) => way.session.digest(alike.map(targetOf), end));
-  const { onConflict } = way.destination;
+  const digests = await withWatchdog(hashing(alike, batch), signal, (end) => batch.session.digest(alike.map(targetOf), end));
+  const { onConflict } = batch.destination;
   const adopted = alike.flatMap((item, index): Adopted[] => {
     const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
     const stat = { bytes: sent.bytes, kind: "file" as const };
     const decision = decideExisting({ target: targetOf(item), stat, found: digests[index] ?? null, sent }, onConflict);
     if (decision.decision !== "adopt") return [];
-    return [{ item, receipt: verify(sent, decision.found, way.session.proof, way.system.now()) }];
+    return [{ item, receipt: verify(sent, decision.found, batch.session.proof, batch.system.now()) }];
   });
-  await adopt(adopted, way, signal);
+  await adopt(adopted, batch, signal);
 }
 
 /** A second name of the source is no copy: it would go, or be written into, with it. */
-function itself({ delivery }: Item, way: Way): Failure {
-  const what = `Cannot send "${printable(delivery.source.path)}" to ${way.destination.name}`;
+function itself({ delivery }: Item, batch: Batch): Failure {
+  const what = `Cannot send "${printable(delivery.source.path)}" to ${batch.destination.name}`;
   return new Failure("exists", `${what}: "${printable(delivery.target)}" there is this very file`, {
     hint: "remote_base_path may lead into watch_path, or somebody created a link. Correct the path, or remove the link.",
   });

@@ -8,30 +8,30 @@ import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Upload } from "../../methods/method.ts";
-import { hashSources, outlastRacy } from "./check_source.ts";
+import { hashSources, outlastRacy } from "./check.ts";
 import { crashPoint } from "../crash_point.ts";
-import { guarded } from "../guarded.ts";
-import { files } from "./prove.ts";
-import { giveUp, type Item, open, type Way } from "../way.ts";
+import { withWatchdog } from "../watchdog.ts";
+import { files } from "./verify.ts";
+import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 
 /** So much on its way says that the connection works, even if it breaks before the file is whole. */
 const TELLING_BYTES = 1024 * 1024;
 
 /** Waits for its turn, then puts all items in one call. Items that were not put are given up. */
-export async function put(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
-  const fitting = keepRoom(items, way);
+export async function put(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+  const fitting = keepRoom(items, batch);
   if (fitting.length === 0) return;
   // Without a hash nothing but their facts tells of a rewrite.
-  if (way.destination.verify !== "checksum") await outlastRacy(fitting, way, signal);
-  using _lane = await place(way.lanes, signal);
-  using _slot = await place(way.slots, signal);
+  if (batch.destination.verify !== "checksum") await outlastRacy(fitting, batch, signal);
+  using _lane = await place(batch.parallelTransfers, signal);
+  using _slot = await place(batch.concurrentSyncs, signal);
   const end = new AbortController();
   const stop = () => end.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
   try {
-    const hashing = way.destination.verify === "checksum" ? hashSources(fitting, way, end.signal) : Promise.resolve();
+    const hashing = batch.destination.verify === "checksum" ? hashSources(fitting, batch, end.signal) : Promise.resolve();
     hashing.catch(() => undefined); // Heard below, unless sending fails first.
-    await send(fitting, way, signal);
+    await send(fitting, batch, signal);
     await hashing;
   } finally {
     end.abort(new Failure("stopped", "The batch is over"));
@@ -39,28 +39,29 @@ export async function put(items: readonly Item[], way: Way, signal: AbortSignal)
   }
 }
 
-async function send(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+async function send(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
   const uploads = items.map((item): Upload => {
-    const leftover = way.attempts.leftover(item.delivery);
+    const leftover = batch.attempts.leftover(item.delivery);
     return { source: item.delivery.source, staged: item.staged, ...(leftover === undefined ? {} : { leftover }) };
   });
   const paths = items.map((item) => item.staged);
-  const guard = {
-    what: `send ${files(items.length)} to ${way.destination.name}`,
-    timeoutMs: way.destination.timeoutMs,
-    clock: way.system,
-    ask: async (end: AbortSignal) => (await way.session.survey(paths, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0),
+  const watchdog = {
+    what: `send ${files(items.length)} to ${batch.destination.name}`,
+    timeoutMs: batch.destination.timeoutMs,
+    clock: batch.system,
+    ask: async (end: AbortSignal) =>
+      (await batch.session.survey(paths, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0),
   };
-  for (const item of items) way.underway.begin(item.delivery);
+  for (const item of items) batch.transfers.begin(item.delivery);
   try {
-    const outcomes = await guarded(guard, signal, (end, alive) =>
-      way.session.put(uploads, (index, bytes) => {
+    const outcomes = await withWatchdog(watchdog, signal, (end, alive) =>
+      batch.session.put(uploads, (index, bytes) => {
         alive();
         const item = items[index];
         if (!item || bytes <= 0) return;
-        crashPoint("during_put", way.system);
-        way.underway.at(item.delivery, bytes);
-        if (bytes >= TELLING_BYTES) way.moved();
+        crashPoint("during_put", batch.system);
+        batch.transfers.at(item.delivery, bytes);
+        if (bytes >= TELLING_BYTES) batch.moved();
       }, end));
     items.forEach((item, index) => {
       const outcome = outcomes[index];
@@ -68,23 +69,23 @@ async function send(items: readonly Item[], way: Way, signal: AbortSignal): Prom
       else if (!outcome.put) item.outcome ??= { failure: outcome.failure };
     });
   } finally {
-    for (const item of items) way.underway.end(item.delivery);
+    for (const item of items) batch.transfers.end(item.delivery);
   }
 }
 
 /** The items that fit into the free space there; the others wait for more. */
-function keepRoom(items: readonly Item[], way: Way): readonly Item[] {
-  let room = way.roomBytes();
+function keepRoom(items: readonly Item[], batch: Batch): readonly Item[] {
+  let room = batch.roomBytes();
   if (room === null) return items;
   for (const item of items) {
     const { source } = item.delivery;
-    if (source.size + way.destination.copySafetyMarginBytes <= room) {
+    if (source.size + batch.destination.copySafetyMarginBytes <= room) {
       room -= source.size;
       continue;
     }
-    giveUp(item, doesNotFit(source, way.destination));
+    giveUp(item, doesNotFit(source, batch.destination));
   }
-  return open(items);
+  return undecided(items);
 }
 
 /** The file waits for more free space. */
@@ -94,7 +95,7 @@ export function doesNotFit({ path }: Pick<SourceFile, "path">, { name }: Pick<De
   });
 }
 
-async function place(places: Way["lanes"], signal: AbortSignal): Promise<Disposable> {
+async function place(places: Batch["parallelTransfers"], signal: AbortSignal): Promise<Disposable> {
   const release = await places.acquire(signal);
   return { [Symbol.dispose]: release };
 }

@@ -5,6 +5,7 @@ import { type ConfigKind, parseConfig, parseSettings } from "../../../src/config
 import { showConfig } from "../../../src/config/show/show.ts";
 import type { Destination, Job } from "../../../src/domain/job.ts";
 import type { Settings } from "../../../src/domain/settings.ts";
+import { aDestination } from "../../support/makers.ts";
 import { aComputer } from "../a_computer.ts";
 
 const BASE = "watch_path: /data\nremote_host: freya\nremote_base_path: /images\n";
@@ -124,32 +125,17 @@ Deno.test("parseSettings() fills in the defaults", () => {
     deleteSource: false,
     night: { timezone: null, rollover: "12:00", siteLongitude: null },
   });
-  assertEquals(onlyDestination(settings), {
+  const destination = aDestination({
     name: "freya",
     job: "default",
     method: "auto",
     host: "freya",
-    user: null,
-    port: null,
     basePath: "/images",
-    compression: false,
-    rsyncOptions: [],
-    timeoutMs: 300_000,
-    verify: "checksum",
-    retryAttempts: 3,
-    retryDelayMs: 5000,
     parallelTransfers: 4,
-    order: "oldest_first",
-    onConflict: "version",
-    bandwidthLimit: null,
-    preservePermissions: true,
-    preserveTimestamps: true,
-    fileMode: null,
-    directoryMode: null,
     minimumFreeBytes: 2e9,
     copySafetyMarginBytes: 1e9,
-    layout: "{path}",
   });
+  assertEquals(onlyDestination(settings), destination);
   assertEquals(settings.log, {
     level: "info",
     directory: "/home/observer/logs",

@@ -6,7 +6,7 @@ import { FORMAT_TOOLS } from "../../../src/intake/settle/inspect_content.ts";
 import type { JudgeTools } from "../../../src/intake/judge_tools.ts";
 import type { PathFacts } from "../../../src/system/system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
-import { aJob } from "../../delivery/outbox_rig.ts";
+import { aJob } from "../../support/makers.ts";
 
 const never = new AbortController().signal;
 const NAMES = ["a.raw", "b.raw"];

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { NewEvent } from "../../../src/domain/transfer_event.ts";
 import { type Scans, scans } from "../../../src/intake/watch/scans.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
-import { aJob } from "../../delivery/outbox_rig.ts";
+import { aJob } from "../../support/makers.ts";
 
 interface Bench extends AsyncDisposable {
   readonly clock: FakeClock;

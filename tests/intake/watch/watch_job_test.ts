@@ -5,7 +5,7 @@ import type { NewEvent } from "../../../src/domain/transfer_event.ts";
 import { watchJob, type WatchSystem } from "../../../src/intake/watch/watch_job.ts";
 import type { PathFacts, WatchHint } from "../../../src/system/system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
-import { aJob } from "../../delivery/outbox_rig.ts";
+import { aJob } from "../../support/makers.ts";
 
 /** A folder whose fate the test decides. */
 function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string | null = "1:1") {

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { NOBODY, NOT_YET, notPickedUp, whyOf } from "../../../src/reports/morning/not_picked_up.ts";
-import { aJob } from "../../delivery/outbox_rig.ts";
+import { aJob } from "../../support/makers.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const NIGHT = "20240517";

@@ -10,11 +10,11 @@ import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Method, MethodContext, Session } from "../methods/method.ts";
 import type { Attempts } from "./attempts.ts";
-import type { Gate } from "./gate.ts";
+import type { Breaker } from "./breaker.ts";
 import type { Semaphore } from "../async/semaphore.ts";
-import type { Underway } from "./underway.ts";
+import type { Transfers } from "./transfers.ts";
 import type { Wakeup } from "../async/wakeup.ts";
-import type { OutboxSystem } from "./way.ts";
+import type { OutboxSystem } from "./batch.ts";
 
 /** A folder that was left at a destination just now: `<stagingRoot>/<name>` below its base path. */
 export interface Probe {
@@ -35,18 +35,18 @@ export interface LoopCheck {
 }
 
 /** What an outbox is handed. */
-export interface OutboxTools {
+export interface OutboxOptions {
   readonly system: OutboxSystem;
   readonly ledger: Ledger;
   readonly method: Pick<Method, "connect">;
   readonly context: MethodContext;
   readonly emit: Emit;
-  /** The gate of the destination's host, shared by all destinations there. */
-  readonly host: Gate;
+  /** The breaker of the destination's host, shared by all destinations there. */
+  readonly host: Breaker;
   /** Looks whether files come back from the destination. */
   readonly loops: LoopCheck;
   /** Whether this destination may send: bounded only where `max_concurrent_syncs` is set. */
-  readonly slots: Semaphore;
+  readonly concurrentSyncs: Semaphore;
   readonly shutdownTimeoutMs: number;
   /** Most file operations at once. */
   readonly fileOperations: number;
@@ -57,19 +57,19 @@ export interface OutboxTools {
   /** Called after files were recorded as delivered, and when the destination can be asked again. */
   readonly delivered?: () => void;
   /** Called when a source was rewritten under the same time while it was sent: it must be looked at again. */
-  readonly doubted?: () => void;
+  readonly rewritten?: () => void;
 }
 
 /** The outbox as its own parts see it. */
-export interface Office {
+export interface DestinationContext {
   readonly job: Job;
   readonly destination: Destination;
-  readonly tools: OutboxTools;
-  /** The gate of this destination alone. */
-  readonly own: Gate;
+  readonly tools: OutboxOptions;
+  /** The breaker of this destination alone. */
+  readonly breaker: Breaker;
   readonly attempts: Attempts;
-  readonly underway: Underway;
-  readonly lanes: Semaphore;
+  readonly transfers: Transfers;
+  readonly parallelTransfers: Semaphore;
   readonly wakeup: Wakeup;
   /** See {@linkcode Way.names}. */
   readonly names: Map<string, string>;
@@ -96,7 +96,7 @@ export interface Office {
   readonly draining: Set<Promise<void>>;
   /** Ends the round: no new batches with its session. */
   endRound: () => void;
-  /** Closes the host's gate or the own one, whichever the failure concerns. */
+  /** Closes the host's breaker or the own one, whichever the failure concerns. */
   trip(failure: FailureRecord): void;
   /** Whether the watched folder is missing or on another device than at first: then no file of it is known to be gone. */
   readonly sourceAway: () => Promise<boolean>;

@@ -9,12 +9,12 @@ import { fingerprint, racyMs, racyUntil, type SourceFile } from "../../domain/so
 import { faultOf } from "../../system/fault.ts";
 import type { PathFacts } from "../../system/system.ts";
 import { inBatches } from "../../async/in_batches.ts";
-import { giveUp, type Item, open, type Way } from "../way.ts";
+import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 
 /** Checks the sources before anything is sent; those that are gone or changed are given up. */
-export async function checkSources(items: readonly Item[], way: Way): Promise<void> {
-  await each(items, way, async (item) => {
-    const facts = await factsOf(item, way);
+export async function checkSources(items: readonly Item[], batch: Batch): Promise<void> {
+  await each(items, batch, async (item) => {
+    const facts = await factsOf(item, batch);
     if (facts) item.ctimeMs = facts.ctimeMs;
   });
 }
@@ -23,17 +23,17 @@ export async function checkSources(items: readonly Item[], way: Way): Promise<vo
  * Checks the sources again after they were sent: the version must not have changed meanwhile. A changed ctime
  * alone may only be a permission or another link: then the content decides.
  */
-export async function recheckSources(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
+export async function recheckSources(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
   const doubtful: Item[] = [];
-  await each(items, way, async (item) => {
-    const facts = await factsOf(item, way);
+  await each(items, batch, async (item) => {
+    const facts = await factsOf(item, batch);
     if (facts && facts.ctimeMs !== item.ctimeMs) doubtful.push(item);
   });
-  for (const item of open(doubtful)) {
+  for (const item of undecided(doubtful)) {
     try {
       // Without a hash nothing tells whether only its rights changed: the next attempt finds it at rest.
       if (item.sha256 === null) throw changed(item.delivery.source);
-      const again = await way.system.hash(item.delivery.source.absolutePath, signal);
+      const again = await batch.system.hash(item.delivery.source.absolutePath, signal);
       if (again.sha256 !== item.sha256) throw changed(item.delivery.source);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -43,19 +43,19 @@ export async function recheckSources(items: readonly Item[], way: Way, signal: A
 }
 
 /** Reads the hashes of those sources that have none yet, and remembers them: small files side by side, large ones alone. */
-export async function hashSources(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
-  const wanted = open(items).filter(({ sha256 }) => sha256 === null);
+export async function hashSources(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+  const wanted = undecided(items).filter(({ sha256 }) => sha256 === null);
   const isSmall = ({ delivery }: Item) => delivery.source.size < SMALL_BYTES;
-  await inBatches(wanted.filter(isSmall), way.fileOperations, signal, (item) => hashSource(item, way, signal));
-  for (const item of wanted) if (!isSmall(item)) await hashSource(item, way, signal);
+  await inBatches(wanted.filter(isSmall), batch.fileOperations, signal, (item) => hashSource(item, batch, signal));
+  for (const item of wanted) if (!isSmall(item)) await hashSource(item, batch, signal);
 }
 
-async function hashSource(item: Item, way: Way, signal: AbortSignal): Promise<void> {
+async function hashSource(item: Item, batch: Batch, signal: AbortSignal): Promise<void> {
   const { source } = item.delivery;
   try {
-    if (source.size >= LONG_READ_BYTES) await outlastRacy([item], way, signal);
-    const readAt = way.system.now();
-    const digest = await way.system.hash(source.absolutePath, signal);
+    if (source.size >= LONG_READ_BYTES) await outlastRacy([item], batch, signal);
+    const readAt = batch.system.now();
+    const digest = await batch.system.hash(source.absolutePath, signal);
     if (digest.bytes !== source.size) throw changed(source);
     item.sha256 = digest.sha256;
     item.readAt = readAt;
@@ -66,11 +66,11 @@ async function hashSource(item: Item, way: Way, signal: AbortSignal): Promise<vo
 }
 
 /** Waits until a rewrite of any of these sources would show in its facts. For one that comes from the future it would show now. */
-export async function outlastRacy(items: readonly Item[], way: Way, signal: AbortSignal): Promise<void> {
-  const now = way.system.now();
+export async function outlastRacy(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+  const now = batch.system.now();
   const waits = items.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
   const longest = waits.reduce((most, ms) => Math.max(most, ms), 0);
-  if (longest > 0) await way.system.sleep(longest, signal);
+  if (longest > 0) await batch.system.sleep(longest, signal);
 }
 
 const SMALL_BYTES = 1024 * 1024;
@@ -78,11 +78,11 @@ const SMALL_BYTES = 1024 * 1024;
 const LONG_READ_BYTES = 1024 * 1024 * 1024;
 
 /** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
-export async function confirmGone(items: readonly Item[], way: Way): Promise<void> {
+export async function confirmGone(items: readonly Item[], batch: Batch): Promise<void> {
   for (const item of items) {
     if (!item.outcome || !("failure" in item.outcome) || item.outcome.failure.code !== "source_gone") continue;
     const { source } = item.delivery;
-    const isThere = async () => await way.sourceAway() || await way.system.facts(source.absolutePath) !== null;
+    const isThere = async () => await batch.sourceAway() || await batch.system.facts(source.absolutePath) !== null;
     // What cannot be looked at now is not known to be gone.
     if (await isThere().catch(() => true)) item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
   }
@@ -107,11 +107,11 @@ const REASONS: Readonly<Record<string, string>> = {
   too_many_open_files: "too many files are open",
 };
 
-async function factsOf(item: Item, way: Way): Promise<PathFacts | null> {
+async function factsOf(item: Item, batch: Batch): Promise<PathFacts | null> {
   const { source } = item.delivery;
-  const facts = await way.system.facts(source.absolutePath);
+  const facts = await batch.system.facts(source.absolutePath);
   if (facts === null) {
-    if (!await way.sourceAway()) throw gone(source);
+    if (!await batch.sourceAway()) throw gone(source);
     // The folder is at fault, not the file: wait for it without using up attempts.
     item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
     return null;
@@ -120,8 +120,8 @@ async function factsOf(item: Item, way: Way): Promise<PathFacts | null> {
   return facts;
 }
 
-async function each(items: readonly Item[], way: Way, check: (item: Item) => Promise<void>): Promise<void> {
-  const waiting = open(items);
+async function each(items: readonly Item[], batch: Batch, check: (item: Item) => Promise<void>): Promise<void> {
+  const waiting = undecided(items);
   const worker = async () => {
     for (let item = waiting.shift(); item; item = waiting.shift()) {
       try {
@@ -131,7 +131,7 @@ async function each(items: readonly Item[], way: Way, check: (item: Item) => Pro
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(way.fileOperations, waiting.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(batch.fileOperations, waiting.length) }, worker));
 }
 
 function folderMissing(source: SourceFile): Failure {

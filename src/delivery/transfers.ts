@@ -14,7 +14,7 @@ export interface Transfer {
 }
 
 /** The running transfers of one destination. */
-export interface Underway {
+export interface Transfers {
   /** Begins at 0 bytes and tells `sending`. */
   begin(delivery: Delivery): void;
   /** Notes how far it is; listeners hear of it a few times a second. */
@@ -26,7 +26,7 @@ export interface Underway {
 const TELL_EVERY_MS = 200;
 
 /** One for each outbox; `progress` is told at most every 200 ms for each delivery. */
-export function underway(clock: Pick<Clock, "monotonic">, emit: Emit): Underway {
+export function transfers(clock: Pick<Clock, "monotonic">, emit: Emit): Transfers {
   const running = new Map<number, { delivery: Delivery; bytes: number; toldAt: number }>();
   return {
     begin(delivery) {

@@ -7,9 +7,9 @@ import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Session } from "../methods/method.ts";
 import { carry } from "./carry.ts";
 import { crashPoint } from "./crash_point.ts";
-import { guarded } from "./guarded.ts";
-import type { Office } from "./office.ts";
-import type { Way } from "./way.ts";
+import { withWatchdog } from "./watchdog.ts";
+import type { DestinationContext } from "./destination_context.ts";
+import type { Batch } from "./batch.ts";
 
 const BATCH_BYTES = 64 * 1024 * 1024;
 /** How long a lane waits for company of a fresh file while another lane is busy anyway. */
@@ -21,7 +21,7 @@ const MINUTE = 60_000;
 const LONGEST_WAIT_MS = 10 * MINUTE;
 
 /** What a lane knows of its round. */
-export interface RoundOfLane {
+export interface SessionOfWorker {
   /** Looks whether the destination is still the place it was, if that was not done just now. */
   readonly look: () => Promise<void>;
   /** Ends the round because of the destination. */
@@ -33,8 +33,12 @@ export interface RoundOfLane {
 }
 
 /** Claims and carries batches, one after the other. */
-export async function outboxLane(office: Office, way: Way, { look, fail, over, hard }: RoundOfLane): Promise<void> {
-  const { tools, job, destination } = office;
+export async function runWorker(
+  context: DestinationContext,
+  batch: Batch,
+  { look, fail, over, hard }: SessionOfWorker,
+): Promise<void> {
+  const { tools, job, destination } = context;
   const { system, ledger } = tools;
   let full = false;
   while (!over.aborted) {
@@ -43,22 +47,22 @@ export async function outboxLane(office: Office, way: Way, { look, fail, over, h
       const inMs = due === null ? MINUTE : due - system.now();
       if (inMs > LONGEST_WAIT_MS) ledger.makeDue(job.name, destination.name);
       if (inMs > 0) {
-        await office.wakeup.wait(Math.min(inMs, MINUTE), over);
+        await context.wakeup.wait(Math.min(inMs, MINUTE), over);
         continue;
       }
-      if (office.busy > 0 && !full) {
+      if (context.busy > 0 && !full) {
         await system.sleep(LINGER_MS, over);
         if (over.aborted || ledger.nextDue(job.name, destination.name) === null) continue;
       }
-      if (await office.sourceAway()) {
-        await office.wakeup.wait(SOURCE_AGAIN_MS, over);
+      if (await context.sourceAway()) {
+        await context.wakeup.wait(SOURCE_AGAIN_MS, over);
         continue;
       }
       await look();
       if (over.aborted) return;
-      const attempt = office.attempts.begin();
+      const attempt = context.attempts.begin();
       const { order } = destination;
-      const batch = ledger.claim({
+      const claimed = ledger.claim({
         job: job.name,
         destination: destination.name,
         order,
@@ -67,24 +71,24 @@ export async function outboxLane(office: Office, way: Way, { look, fail, over, h
         attempt,
         now: system.now(),
       });
-      if (batch.length === 0) {
-        office.attempts.abandon(attempt);
-        await office.wakeup.wait(LINGER_MS, over);
+      if (claimed.length === 0) {
+        context.attempts.abandon(attempt);
+        await context.wakeup.wait(LINGER_MS, over);
         continue;
       }
       crashPoint("after_claim", system);
-      full = batch.length >= tools.batchFiles || batch.reduce((sum, { source }) => sum + source.size, 0) >= BATCH_BYTES / 2;
-      office.busy += 1;
+      full = claimed.length >= tools.batchFiles || claimed.reduce((sum, { source }) => sum + source.size, 0) >= BATCH_BYTES / 2;
+      context.busy += 1;
       try {
-        const trouble = await carry(batch, attempt, way, hard);
+        const trouble = await carry(claimed, attempt, batch, hard);
         if (trouble) fail(trouble);
-        else if (!hard.aborted) works(office);
+        else if (!hard.aborted) works(context);
       } finally {
-        office.busy -= 1;
-        office.wakeup.wake();
+        context.busy -= 1;
+        context.wakeup.wake();
       }
       tools.delivered?.();
-      sweepSoon(office, way.session, hard);
+      sweepSoon(context, batch.session, hard);
     } catch (error) {
       const failure = failureRecord(error);
       if (failure.code === "internal") tools.emit({ type: "notice", level: "error", message: failure.message, error });
@@ -94,28 +98,28 @@ export async function outboxLane(office: Office, way: Way, { look, fail, over, h
 }
 
 /** Notes that the destination works. */
-export function works(office: Office): void {
-  office.own.prove();
-  office.tools.host.prove();
+export function works(context: DestinationContext): void {
+  context.breaker.succeed();
+  context.tools.host.succeed();
 }
 
 /** Sweeps ended attempts beside the way of the batches, one call at a time. */
-export function sweepSoon(office: Office, session: Session, signal: AbortSignal): void {
+export function sweepSoon(context: DestinationContext, session: Session, signal: AbortSignal): void {
   const former = sweeping.get(session) ?? Promise.resolve();
-  const guard = {
-    what: `clean up at ${office.destination.name}`,
-    timeoutMs: office.destination.timeoutMs,
-    clock: office.tools.system,
+  const watchdog = {
+    what: `clean up at ${context.destination.name}`,
+    timeoutMs: context.destination.timeoutMs,
+    clock: context.tools.system,
   };
   const next = former
-    .then(() => forgetSettled(office))
-    .then(() => guarded(guard, signal, (end) => office.attempts.sweep(session, end)))
-    .catch((error) => office.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message }));
+    .then(() => forgetSettled(context))
+    .then(() => withWatchdog(watchdog, signal, (end) => context.attempts.sweep(session, end)))
+    .catch((error) => context.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message }));
   sweeping.set(session, next);
 }
 
 /** A delivery whose part was left may have been settled without another attempt: by a newer version, or by a person. */
-export function forgetSettled({ attempts, tools }: Office): void {
+export function forgetSettled({ attempts, tools }: DestinationContext): void {
   const left = attempts.left();
   if (left.length === 0) return;
   const rows = tools.ledger.query({ ids: left.map(({ id }) => id), states: ["queued", "sending", "deferred"] });

@@ -8,7 +8,7 @@ import { Failure } from "../domain/failure.ts";
 import type { Clock } from "../system/system.ts";
 
 /** What is guarded, and how long it may be silent. `what` completes the sentence `Cannot …`. */
-export interface GuardOptions {
+export interface WatchdogOptions {
   /** What is done, for the message: `send 12 files to nas`. */
   readonly what: string;
   /** Longest time without a sign of life. */
@@ -26,8 +26,8 @@ export interface GuardOptions {
  *
  * @throws {Failure} `timeout` when it fell silent, `stopped` when `signal` was aborted.
  */
-export async function guarded<T>(
-  options: GuardOptions,
+export async function withWatchdog<T>(
+  options: WatchdogOptions,
   signal: AbortSignal,
   act: (signal: AbortSignal, alive: () => void) => Promise<T>,
 ): Promise<T> {

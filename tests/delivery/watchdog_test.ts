@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
-import { guarded } from "../../src/delivery/guarded.ts";
+import { withWatchdog } from "../../src/delivery/watchdog.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 
 const never = new AbortController().signal;
@@ -11,27 +11,27 @@ function bench(ask?: () => Promise<number>) {
   return { clock, options };
 }
 
-Deno.test("guarded() gives the result of what it guards, and leaves no timer behind", async () => {
+Deno.test("withWatchdog() gives the result of what it guards, and leaves no timer behind", async () => {
   const { clock, options } = bench();
-  assertEquals(await guarded(options, never, () => Promise.resolve(7)), 7);
+  assertEquals(await withWatchdog(options, never, () => Promise.resolve(7)), 7);
   await clock.advance(0);
   assertEquals(clock.sleeping, 0);
 });
 
-Deno.test("guarded() gives up what has gone silent, even if it does not listen", async () => {
+Deno.test("withWatchdog() gives up what has gone silent, even if it does not listen", async () => {
   const { clock, options } = bench();
-  const running = guarded(options, never, () => new Promise<void>(() => {}));
+  const running = withWatchdog(options, never, () => new Promise<void>(() => {}));
   running.catch(() => undefined);
   await clock.advance(10_000);
   const failure = await assertRejects(() => running, Failure, "no progress for 10 s");
   assertEquals(failure.code, "timeout");
 });
 
-Deno.test("guarded() waits as long as there are signs of life", async () => {
+Deno.test("withWatchdog() waits as long as there are signs of life", async () => {
   const { clock, options } = bench();
   let finish = (_: string) => {};
   let alive = () => {};
-  const running = guarded(options, never, (_signal, sign) => {
+  const running = withWatchdog(options, never, (_signal, sign) => {
     alive = sign;
     return new Promise<string>((resolve) => finish = resolve);
   });
@@ -43,10 +43,10 @@ Deno.test("guarded() waits as long as there are signs of life", async () => {
   assertEquals(await running, "done");
 });
 
-Deno.test("guarded() asks the destination where the tool tells nothing", async () => {
+Deno.test("withWatchdog() asks the destination where the tool tells nothing", async () => {
   let size = 0;
   const { clock, options } = bench(() => Promise.resolve(size));
-  const running = guarded(options, never, () => new Promise<void>(() => {}));
+  const running = withWatchdog(options, never, () => new Promise<void>(() => {}));
   let failed = false;
   running.catch(() => failed = true);
   for (let n = 0; n < 10; n++) {
@@ -58,25 +58,29 @@ Deno.test("guarded() asks the destination where the tool tells nothing", async (
   assertEquals(failed, true);
 });
 
-Deno.test("guarded() is not held up by a destination that does not answer the question", async () => {
+Deno.test("withWatchdog() is not held up by a destination that does not answer the question", async () => {
   const { clock, options } = bench(() => new Promise<number>(() => {}));
-  const running = guarded(options, never, () => new Promise<void>(() => {}));
+  const running = withWatchdog(options, never, () => new Promise<void>(() => {}));
   running.catch(() => undefined);
   await clock.advance(10_000);
   await assertRejects(() => running, Failure, "no progress");
 });
 
-Deno.test("guarded() ends as stopped when its signal is aborted, before or while it runs", async () => {
+Deno.test("withWatchdog() ends as stopped when its signal is aborted, before or while it runs", async () => {
   const { options } = bench();
   const end = new AbortController();
-  const running = guarded(options, end.signal, () => new Promise<void>(() => {}));
+  const running = withWatchdog(options, end.signal, () => new Promise<void>(() => {}));
   end.abort();
   assertEquals((await assertRejects(() => running, Failure)).code, "stopped");
-  const late = guarded(options, end.signal, () => new Promise<void>(() => {}));
+  const late = withWatchdog(options, end.signal, () => new Promise<void>(() => {}));
   assertEquals((await assertRejects(() => late, Failure)).code, "stopped");
 });
 
-Deno.test("guarded() passes a failure of its own on", async () => {
+Deno.test("withWatchdog() passes a failure of its own on", async () => {
   const { options } = bench();
-  await assertRejects(() => guarded(options, never, () => Promise.reject(new Failure("disk_full", "full"))), Failure, "full");
+  await assertRejects(
+    () => withWatchdog(options, never, () => Promise.reject(new Failure("disk_full", "full"))),
+    Failure,
+    "full",
+  );
 });

@@ -8,13 +8,13 @@ import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Session } from "../methods/method.ts";
 import { finalSweep, SWEEP_MS } from "./final_sweep.ts";
 import { demandSpace, findMount } from "./mount.ts";
-import { guarded } from "./guarded.ts";
-import type { Office } from "./office.ts";
-import { outboxLane, sweepSoon, swept, works } from "./outbox_lane.ts";
+import { withWatchdog } from "./watchdog.ts";
+import type { DestinationContext } from "./destination_context.ts";
+import { runWorker, sweepSoon, swept, works } from "./worker.ts";
 import { doesNotFit } from "./steps/put.ts";
 import { recover } from "./recover.ts";
-import { takeStock } from "./take_stock.ts";
-import type { Way } from "./way.ts";
+import { acceptDisk } from "./accept_disk.ts";
+import type { Batch } from "./batch.ts";
 
 const GROUND_FRESH_MS = 5_000;
 const GROUND_EVERY_MS = 30_000;
@@ -26,8 +26,8 @@ const CLOSE_MS = 5_000;
  *
  * @throws {Failure} what keeps the destination from being used; failures of batches trip the breaker and end the round.
  */
-export async function round(
-  office: Office,
+export async function runSession(
+  context: DestinationContext,
   opened: (session: Session) => void,
   soft: AbortSignal,
   hard: AbortSignal,
@@ -35,66 +35,66 @@ export async function round(
   const over = new AbortController();
   const end = () => over.abort();
   // A pause may come while the connection is made.
-  office.endRound = end;
-  const session = await connect(office, CONNECT_MS, soft);
+  context.endRound = end;
+  const session = await connect(context, CONNECT_MS, soft);
   let working: Promise<unknown> = Promise.resolve();
   soft.addEventListener("abort", end, { once: true });
   if (soft.aborted) end();
   try {
-    const way = wayOf(office, session, soft);
+    const batch = batchOf(context, session, soft);
     // The host answered, whatever the folder there says.
-    office.tools.host.admit();
-    const place = await findPlace(office, session, soft, hard);
+    context.tools.host.close();
+    const place = await findPlace(context, session, soft, hard);
     let { mountAt } = place;
-    demandRoom(office);
-    office.own.admit();
+    demandRoom(context);
+    context.breaker.close();
     if (over.signal.aborted) return;
-    office.session = session;
+    context.session = session;
     opened(session);
-    await settleFormer(office, way, hard);
+    await recoverFormer(context, batch, hard);
     if (over.signal.aborted) return;
     // A former process may have ended between the last record and the removal of its source.
-    office.tools.delivered?.();
-    office.tools.ledger.makeDue(office.job.name, office.destination.name);
+    context.tools.delivered?.();
+    context.tools.ledger.makeDue(context.job.name, context.destination.name);
 
     const fail = (failure: FailureRecord) => {
-      if (!over.signal.aborted) office.trip(failure);
+      if (!over.signal.aborted) context.trip(failure);
       over.abort();
     };
     place.looking.catch((error) => fail(failureRecord(error)));
     const lookAround = async () => {
-      if (office.tools.system.monotonic() - mountAt < GROUND_FRESH_MS) return;
-      mountAt = await mountNow(office, session, hard);
+      if (context.tools.system.monotonic() - mountAt < GROUND_FRESH_MS) return;
+      mountAt = await mountNow(context, session, hard);
     };
     // One lane more than may send: it checks and hashes the next batch while the others' is on its way.
-    const lanes = Array.from(
-      { length: office.destination.parallelTransfers + 1 },
-      () => outboxLane(office, way, { look: lookAround, fail, over: over.signal, hard }),
+    const parallelTransfers = Array.from(
+      { length: context.destination.parallelTransfers + 1 },
+      () => runWorker(context, batch, { look: lookAround, fail, over: over.signal, hard }),
     );
-    working = Promise.all([...lanes, watchMount(office, lookAround, fail, over.signal)]);
+    working = Promise.all([...parallelTransfers, watchMount(context, lookAround, fail, over.signal)]);
     await Promise.race([working, aborted(over.signal)]);
   } finally {
     soft.removeEventListener("abort", end);
     over.abort();
-    office.session = null;
-    office.endRound = () => {};
+    context.session = null;
+    context.endRound = () => {};
     // What other lanes have in hand goes on with the old session, while the next round begins with a new one.
-    const ending = drain(office, session, working, soft);
-    office.draining.add(ending);
-    void ending.finally(() => office.draining.delete(ending));
+    const ending = drain(context, session, working, soft);
+    context.draining.add(ending);
+    void ending.finally(() => context.draining.delete(ending));
   }
 }
 
 /** Waits for the lanes of a round that is over, tidies up, and closes its session. Never throws. */
-async function drain(office: Office, session: Session, working: Promise<unknown>, soft: AbortSignal): Promise<void> {
+async function drain(context: DestinationContext, session: Session, working: Promise<unknown>, soft: AbortSignal): Promise<void> {
   try {
     await working;
     await swept(session);
-    if (soft.aborted && office.draining.size <= 1) await finalSweep(office, session);
+    if (soft.aborted && context.draining.size <= 1) await finalSweep(context, session);
   } catch (error) {
-    office.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message });
+    context.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message });
   } finally {
-    await close(office, session);
+    await close(context, session);
   }
 }
 
@@ -104,29 +104,29 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Tidies up at the destination with a session of its own, if none is open: a clean stop leaves nothing but what it goes on with. */
-export async function sweepAll(office: Office): Promise<void> {
+export async function sweepAll(context: DestinationContext): Promise<void> {
   try {
-    const session = await connect(office, SWEEP_MS, new AbortController().signal);
+    const session = await connect(context, SWEEP_MS, new AbortController().signal);
     try {
-      await finalSweep(office, session);
+      await finalSweep(context, session);
     } finally {
-      await close(office, session);
+      await close(context, session);
     }
   } catch (error) {
-    tellUnswept(office, error);
+    tellUnswept(context, error);
   }
 }
 
-async function connect(office: Office, longestMs: number, signal: AbortSignal): Promise<Session> {
-  const { destination, tools } = office;
-  const guard = {
+async function connect(context: DestinationContext, longestMs: number, signal: AbortSignal): Promise<Session> {
+  const { destination, tools } = context;
+  const watchdog = {
     what: `connect to ${destination.name}`,
     timeoutMs: Math.min(longestMs, destination.timeoutMs),
     clock: tools.system,
   };
   let late = false;
   try {
-    return await guarded(guard, signal, async (end) => {
+    return await withWatchdog(watchdog, signal, async (end) => {
       const session = await tools.method.connect(destination, tools.context, end);
       if (late) await session[Symbol.asyncDispose]();
       return session;
@@ -142,21 +142,21 @@ async function connect(office: Office, longestMs: number, signal: AbortSignal): 
  *
  * @throws {Failure} what keeps the destination from being used.
  */
-async function findPlace(office: Office, session: Session, soft: AbortSignal, hard: AbortSignal) {
-  const { destination, tools, attempts } = office;
+async function findPlace(context: DestinationContext, session: Session, soft: AbortSignal, hard: AbortSignal) {
+  const { destination, tools, attempts } = context;
   // Named like an attempt, and swept like one.
   const probe = attempts.begin();
   try {
-    const mountAt = await mountNow(office, session, soft, probe);
+    const mountAt = await mountNow(context, session, soft, probe);
     const looking = tools.loops.check(destination, { stagingRoot: tools.context.stagingRoot, name: probe }, hard).finally(() => {
       attempts.end(probe);
-      sweepSoon(office, session, hard);
+      sweepSoon(context, session, hard);
     });
     looking.catch(() => undefined); // Heard by whoever asked.
     if (tools.loops.doubts(destination)) {
       await looking.finally(() => swept(session)).catch(async (error) => {
         // Nothing goes there, and nobody would look for it in the watched folder.
-        if (failureRecord(error).code === "loop" && office.draining.size === 0) await finalSweep(office, session);
+        if (failureRecord(error).code === "loop" && context.draining.size === 0) await finalSweep(context, session);
         throw error;
       });
     }
@@ -167,25 +167,25 @@ async function findPlace(office: Office, session: Session, soft: AbortSignal, ha
   }
 }
 
-async function mountNow(office: Office, session: Session, signal: AbortSignal, probe?: string): Promise<number> {
-  const { destination, tools } = office;
-  const guard = { what: `find the folder at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: tools.system };
+async function mountNow(context: DestinationContext, session: Session, signal: AbortSignal, probe?: string): Promise<number> {
+  const { destination, tools } = context;
+  const watchdog = { what: `find the folder at ${destination.name}`, timeoutMs: destination.timeoutMs, clock: tools.system };
   const log = (level: "info" | "warning", message: string) => tools.emit({ type: "notice", level, message });
   const options = {
     destination,
     ledger: tools.ledger,
-    accept: office.accept !== null,
+    accept: context.accept !== null,
     log,
     ...(probe === undefined ? {} : { probe }),
   };
-  const mount = await guarded(guard, signal, (end) => findMount(session, options, end));
-  if (office.accept !== null) {
-    await takeStock(office, session, office.accept, signal);
+  const mount = await withWatchdog(watchdog, signal, (end) => findMount(session, options, end));
+  if (context.accept !== null) {
+    await acceptDisk(context, session, context.accept, signal);
     tools.ledger.rememberDevice(destination.job, destination.name, mount.device ?? "");
-    office.accept = null;
+    context.accept = null;
   }
-  office.freeBytes = mount.freeBytes;
-  if (mount.made) office.made = true;
+  context.freeBytes = mount.freeBytes;
+  if (mount.made) context.made = true;
   demandSpace(mount, destination);
   return tools.system.monotonic();
 }
@@ -195,8 +195,8 @@ async function mountNow(office: Office, session: Session, signal: AbortSignal, p
  *
  * @throws {Failure} `disk_full`
  */
-function demandRoom({ job, destination, tools, own, freeBytes }: Office): void {
-  const state = own.state();
+function demandRoom({ job, destination, tools, breaker, freeBytes }: DestinationContext): void {
+  const state = breaker.state();
   if (freeBytes === null || state.state !== "on_hold" || state.failure.code !== "disk_full") return;
   const states = ["queued", "deferred"] as const;
   const [smallest] = tools.ledger.query({ job: job.name, destination: destination.name, states, sort: "size", limit: 1 });
@@ -206,69 +206,73 @@ function demandRoom({ job, destination, tools, own, freeBytes }: Office): void {
   if (source.size > room) throw doesNotFit(source, destination);
 }
 
-async function settleFormer(office: Office, way: Way, hard: AbortSignal): Promise<void> {
-  office.littered = true;
-  if (office.recovered) return;
-  await recover(office.tools.ledger.inFlight(office.job.name, office.destination.name), way, hard);
-  office.recovered = true;
+async function recoverFormer(context: DestinationContext, batch: Batch, hard: AbortSignal): Promise<void> {
+  context.littered = true;
+  if (context.recovered) return;
+  await recover(context.tools.ledger.inFlight(context.job.name, context.destination.name), batch, hard);
+  context.recovered = true;
 }
 
 /** Looks after the mount while nothing is sent, so that an idle connection that died is found before a file needs it. */
 async function watchMount(
-  office: Office,
+  context: DestinationContext,
   look: () => Promise<void>,
   fail: (failure: FailureRecord) => void,
   over: AbortSignal,
 ): Promise<void> {
   while (true) {
-    await office.tools.system.sleep(GROUND_EVERY_MS, over);
+    await context.tools.system.sleep(GROUND_EVERY_MS, over);
     if (over.aborted) return;
     try {
       await look();
-      office.own.prove();
-      office.tools.host.prove();
+      context.breaker.succeed();
+      context.tools.host.succeed();
     } catch (error) {
       fail(failureRecord(error));
     }
   }
 }
 
-function tellUnswept(office: Office, error: unknown): void {
-  const message = `Cannot remove the temporary files at ${office.destination.name}: ${
+function tellUnswept(context: DestinationContext, error: unknown): void {
+  const message = `Cannot remove the temporary files at ${context.destination.name}: ${
     failureRecord(error).message
   }. The next start does`;
-  office.tools.emit({ type: "notice", level: "warning", message });
+  context.tools.emit({ type: "notice", level: "warning", message });
 }
 
-async function close(office: Office, session: Session): Promise<void> {
-  const guard = { what: `close the session with ${office.destination.name}`, timeoutMs: CLOSE_MS, clock: office.tools.system };
+async function close(context: DestinationContext, session: Session): Promise<void> {
+  const watchdog = {
+    what: `close the session with ${context.destination.name}`,
+    timeoutMs: CLOSE_MS,
+    clock: context.tools.system,
+  };
   try {
-    await guarded(guard, new AbortController().signal, async () => await session[Symbol.asyncDispose]());
+    await withWatchdog(watchdog, new AbortController().signal, async () => await session[Symbol.asyncDispose]());
   } catch (error) {
-    office.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message });
+    context.tools.emit({ type: "notice", level: "debug", message: failureRecord(error).message });
   }
 }
 
-function wayOf(office: Office, session: Session, soft: AbortSignal): Way {
-  const { tools, destination } = office;
+function batchOf(context: DestinationContext, session: Session, soft: AbortSignal): Batch {
+  const { tools, destination } = context;
   return {
     destination,
-    sourceAway: office.sourceAway,
+    sourceAway: context.sourceAway,
     session,
     system: tools.system,
     ledger: tools.ledger,
     emit: tools.emit,
     stagingRoot: tools.context.stagingRoot,
-    attempts: office.attempts,
-    underway: office.underway,
-    lanes: office.lanes,
-    slots: tools.slots,
-    names: office.names,
+    attempts: context.attempts,
+    transfers: context.transfers,
+    parallelTransfers: context.parallelTransfers,
+    concurrentSyncs: tools.concurrentSyncs,
+    names: context.names,
     fileOperations: tools.fileOperations,
     once: tools.once,
     stopping: () => soft.aborted,
-    roomBytes: () => office.freeBytes === null ? null : office.freeBytes - destination.minimumFreeBytes,
-    moved: () => works(office),
-    doubted: () => tools.doubted?.(),
+    roomBytes: () => context.freeBytes === null ? null : context.freeBytes - destination.minimumFreeBytes,
+    moved: () => works(context),
+    rewritten: () => tools.rewritten?.(),
   };
 }

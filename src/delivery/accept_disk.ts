@@ -8,15 +8,20 @@ import type { Delivery } from "../domain/delivery.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { fingerprint } from "../domain/source_file.ts";
 import type { Session } from "../methods/method.ts";
-import { guarded } from "./guarded.ts";
-import type { Office } from "./office.ts";
-import { asking } from "./steps/prove.ts";
+import { withWatchdog } from "./watchdog.ts";
+import type { DestinationContext } from "./destination_context.ts";
+import { asking } from "./steps/verify.ts";
 
 const AT_ONCE = 500;
 
 /** Looks for every delivered file, by its size. @throws {Failure} where the destination cannot be asked: then it is to be done again. */
-export async function takeStock(office: Office, session: Session, former: FormerFiles, signal: AbortSignal): Promise<void> {
-  const { job, destination, tools } = office;
+export async function acceptDisk(
+  context: DestinationContext,
+  session: Session,
+  former: FormerFiles,
+  signal: AbortSignal,
+): Promise<void> {
+  const { job, destination, tools } = context;
   const { ledger, system, emit } = tools;
   const rows = ledger.each({ job: job.name, destination: destination.name, states: ["delivered"] });
   const count = { delivered: 0, gone: 0, again: 0 };
@@ -24,14 +29,14 @@ export async function takeStock(office: Office, session: Session, former: Former
     const some = take(AT_ONCE, rows);
     if (some.length === 0) break;
     const targets = some.map(({ target }) => target);
-    const guard = asking({ destination, system });
-    const stats = await guarded(guard, signal, (end) => session.survey(targets, end));
+    const watchdog = asking({ destination, system });
+    const stats = await withWatchdog(watchdog, signal, (end) => session.survey(targets, end));
     const gone = some.filter(({ source }, index) => stats[index]?.bytes !== source.size);
     ledger.markGone(gone.map(({ id }) => id), ANOTHER_DISK, system.now());
     count.delivered += some.length;
     count.gone += gone.length;
   }
-  if (former === "send_again") count.again = await sendAgain(office);
+  if (former === "send_again") count.again = await sendAgain(context);
   if (count.gone === 0 && count.again === 0) return;
   const what = former === "send_again" ? `${count.again} are sent again` : "they are not sent again";
   const message = `Another disk was accepted for ${destination.name}: ` +
@@ -40,7 +45,7 @@ export async function takeStock(office: Office, session: Session, former: Former
 }
 
 /** Queues what is known to be gone, where its source is still the file that was delivered; returns how many. */
-export async function sendAgain({ job, destination, tools, sourceAway }: Office): Promise<number> {
+export async function sendAgain({ job, destination, tools, sourceAway }: DestinationContext): Promise<number> {
   const { ledger, system } = tools;
   const gone = ledger.query({ job: job.name, destination: destination.name, gone: true }).map(({ delivery }) => delivery);
   // Where the folder is away nothing is known of its files.

@@ -13,7 +13,7 @@ import type { Session } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Semaphore } from "../async/semaphore.ts";
-import type { Underway } from "./underway.ts";
+import type { Transfers } from "./transfers.ts";
 
 /** The parts of the system that the outbox uses. */
 export type OutboxSystem = Pick<
@@ -22,7 +22,7 @@ export type OutboxSystem = Pick<
 >;
 
 /** An open session with all that belongs to it. */
-export interface Way {
+export interface Batch {
   readonly destination: Destination;
   /** Whether the watched folder is away: files are only gone if it is there. */
   readonly sourceAway: () => Promise<boolean>;
@@ -32,11 +32,11 @@ export interface Way {
   readonly emit: Emit;
   readonly stagingRoot: string;
   readonly attempts: Attempts;
-  readonly underway: Underway;
+  readonly transfers: Transfers;
   /** Places to send at this destination. */
-  readonly lanes: Semaphore;
+  readonly parallelTransfers: Semaphore;
   /** This destination's place among those that are sent to at once. */
-  readonly slots: Semaphore;
+  readonly concurrentSyncs: Semaphore;
   /** Names that batches in hand are to give, by their `nameKey`; kept with `on_conflict: overwrite` only. */
   readonly names: Map<string, string>;
   /** Most file operations at once. */
@@ -50,7 +50,7 @@ export interface Way {
   /** Called when bytes really moved: the destination works. */
   moved(): void;
   /** Called when a source was rewritten under the same time while it was sent: it must be looked at again. */
-  doubted(): void;
+  rewritten(): void;
 }
 
 /** A delivery on its way. `outcome` is set when its fate is known; the steps skip it from then on. */
@@ -72,7 +72,7 @@ export interface Item {
 export type Outcome = { readonly receipt: Receipt } | { readonly failure: FailureRecord; readonly counts?: false };
 
 /** The items whose fate is open. */
-export function open(items: readonly Item[]): Item[] {
+export function undecided(items: readonly Item[]): Item[] {
   return items.filter((item) => item.outcome === null);
 }
 
@@ -82,12 +82,12 @@ export function giveUp(item: Item, thrown: unknown): void {
 }
 
 /** A delivery at the beginning of its way. */
-export function pieceOf(delivery: Delivery, attempt: string, way: Pick<Way, "stagingRoot" | "ledger">): Item {
+export function itemOf(delivery: Delivery, attempt: string, batch: Pick<Batch, "stagingRoot" | "ledger">): Item {
   return {
     delivery,
-    staged: stagedName(way.stagingRoot, attempt, delivery),
+    staged: stagedName(batch.stagingRoot, attempt, delivery),
     // After a failure of its own the remembered hash may be the culprit: read again.
-    sha256: delivery.attempts === 0 ? remembered(delivery, way.ledger) : null,
+    sha256: delivery.attempts === 0 ? remembered(delivery, batch.ledger) : null,
     readAt: null,
     ctimeMs: delivery.source.ctimeMs,
     receipt: null,
