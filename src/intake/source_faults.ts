@@ -4,19 +4,14 @@
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import { reasonOf } from "../domain/names/reason.ts";
-import { faultOf } from "../system/fault.ts";
+import { sourceFailure } from "../system/source_failure.ts";
 
-/** What an error met while reading a file means for it. */
+/** What an error met while reading a listed file means for it. Its disk lists it: if it cannot be found, it is looked for again. */
 export function unreadable(path: string, error: unknown): FailureRecord {
-  if (error instanceof Failure) return failureRecord(error);
-  const fault = faultOf(error);
-  if (fault === "other" && !(error instanceof Error && "code" in error)) return failureRecord(error);
-  const reason = reasonOf(error);
-  const hint = fault === "permission"
-    ? "Give the account that runs image-transfer permission to read the file; it is retried at the next rescan."
-    : "It is retried at the next rescan. If the error persists, check the disk.";
-  return failureRecord(new Failure("source_unreadable", `Cannot read "${path}": ${reason}`, { hint }));
+  const failure = failureRecord(sourceFailure(error, path));
+  return failure.code === "source_gone" || failure.code === "source_changed"
+    ? { ...failure, code: "source_unreadable", next: "later" }
+    : failure;
 }
 
 /** A file that contradicts itself. */

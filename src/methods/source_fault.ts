@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { Failure } from "../domain/failure.ts";
-import { printable } from "../domain/names/printable.ts";
+import type { Failure } from "../domain/failure.ts";
+import { sourceFailure, sourceFailureOf } from "../system/source_failure.ts";
 import type { Files } from "../system/system.ts";
-import { sourceFailure } from "./local/local_failures.ts";
 
 /** A Failure where the source cannot be read; null where it can. `whole` reads all of it, as after an error of a disk. */
 export async function sourceFault(
@@ -18,16 +17,8 @@ export async function sourceFault(
 ): Promise<Failure | null> {
   try {
     const facts = await system.followedFacts(source);
-    if (facts === null) {
-      return new Failure("source_gone", `Cannot read "${printable(source)}": it no longer exists`, {
-        hint: "It was removed or renamed before it could be sent.",
-      });
-    }
-    if (facts.kind !== "file") {
-      return new Failure("source_changed", `Cannot read "${printable(source)}": it is no longer a regular file`, {
-        hint: "It is checked again.",
-      });
-    }
+    if (facts === null) return sourceFailureOf("not_found", source);
+    if (facts.kind !== "file") return sourceFailureOf("is_a_folder", source);
     await system.read(source, 0, 1);
     if (whole) await system.hash(source, signal);
     return null;

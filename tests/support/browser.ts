@@ -30,7 +30,7 @@ const HARMLESS = [/WebSocket connection to .* failed/, /net::ERR_/, /Failed to l
 
 export async function startBrowser(): Promise<TestBrowser> {
   const browser = await chromium.launch({ executablePath: which("chromium") ?? "chromium", args: ARGS });
-  const failures: string[] = [];
+  const complaints: string[] = [];
   const expected: RegExp[] = [...HARMLESS];
   return {
     expected,
@@ -42,16 +42,16 @@ export async function startBrowser(): Promise<TestBrowser> {
       });
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
-      page.on("pageerror", (error) => failures.push(error.stack ?? error.message));
+      page.on("pageerror", (error) => complaints.push(error.stack ?? error.message));
       page.on("console", (message) => {
-        if (message.type() === "error" || message.type() === "warning") failures.push(message.text());
+        if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
       });
       await page.goto(address);
       return page;
     },
     async [Symbol.asyncDispose]() {
       await browser.close();
-      const unexpected = failures.filter((text) => !expected.some((pattern) => pattern.test(text)));
+      const unexpected = complaints.filter((text) => !expected.some((pattern) => pattern.test(text)));
       if (unexpected.length > 0) throw new Error(`the page complained:\n${unexpected.join("\n")}`);
     },
   };

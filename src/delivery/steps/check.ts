@@ -6,7 +6,7 @@
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { fingerprint, racyMs, racyUntil, type SourceFile } from "../../domain/source_file.ts";
-import { faultOf } from "../../system/fault.ts";
+import { sourceFailure } from "../../system/source_failure.ts";
 import type { PathFacts } from "../../system/system.ts";
 import { inBatches } from "../../async/in_batches.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
@@ -37,7 +37,7 @@ export async function recheckSources(items: readonly Item[], batch: Batch, signa
       if (again.sha256 !== item.sha256) throw changed(item.delivery.source);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      giveUp(item, sourceFailure(error, item.delivery.source));
+      giveUp(item, sourceFailure(error, item.delivery.source.absolutePath));
     }
   }
 }
@@ -61,7 +61,7 @@ async function hashSource(item: Item, batch: Batch, signal: AbortSignal): Promis
     item.readAt = readAt;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    giveUp(item, sourceFailure(error, source));
+    giveUp(item, sourceFailure(error, source.absolutePath));
   }
 }
 
@@ -88,25 +88,6 @@ export async function confirmGone(items: readonly Item[], batch: Batch): Promise
   }
 }
 
-/** What an error of the file system means for a source file. */
-function sourceFailure(error: unknown, source: SourceFile): unknown {
-  if (error instanceof Failure) return error;
-  const fault = faultOf(error);
-  if (fault === "not_found") return gone(source);
-  if (fault === "other") return error;
-  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: ${REASONS[fault] ?? fault}`, {
-    hint: "Check the file's permissions and the disk; it is retried automatically.",
-    cause: error,
-  });
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  permission: "permission denied",
-  busy: "another program has it open",
-  io: "the disk reports an error",
-  too_many_open_files: "too many files are open",
-};
-
 async function factsOf(item: Item, batch: Batch): Promise<PathFacts | null> {
   const { source } = item.delivery;
   const facts = await batch.system.facts(source.absolutePath);
@@ -127,7 +108,7 @@ async function each(items: readonly Item[], batch: Batch, check: (item: Item) =>
       try {
         await check(item);
       } catch (error) {
-        giveUp(item, sourceFailure(error, item.delivery.source));
+        giveUp(item, sourceFailure(error, item.delivery.source.absolutePath));
       }
     }
   };

@@ -23,13 +23,6 @@ export function localFailure(error: unknown, what: string): Failure {
   return new Failure(code, `Cannot ${what}: ${reason}${detailOf(error, reason)}`, { hint, cause: error });
 }
 
-/** A Failure for an error at the source's side. */
-export function sourceFailure(error: unknown, path: string): Failure {
-  if (error instanceof Failure) return error;
-  const { code, reason, hint } = SOURCE_MEANING[faultOf(error)] ?? SOURCE_UNREADABLE;
-  return new Failure(code, `Cannot read "${printable(path)}": ${reason}${detailOf(error, reason)}`, { hint, cause: error });
-}
-
 /** What the system itself says, where that says more. */
 function detailOf(error: unknown, reason: string): string {
   const detail = error instanceof Error ? printable(reasonOf(error)) : "";
@@ -93,19 +86,4 @@ const MEANING: Readonly<Record<Fault, Meaning>> = {
   },
   aborted: { code: "stopped", reason: "it was stopped", hint: "" },
   other: { code: "interrupted", reason: "the system reports an error", hint: "It is retried automatically." },
-};
-
-const SOURCE_MEANING: Partial<Readonly<Record<Fault, Meaning>>> = {
-  not_found: { code: "source_gone", reason: "it no longer exists", hint: "It was removed or renamed before it could be sent." },
-  not_a_folder: {
-    code: "source_gone",
-    reason: "its folder no longer exists",
-    hint: "It was removed or renamed before it could be sent.",
-  },
-  is_a_folder: { code: "source_changed", reason: "it is now a folder", hint: "It is checked again." },
-};
-const SOURCE_UNREADABLE: Meaning = {
-  code: "source_unreadable",
-  reason: "it cannot be opened or read",
-  hint: "Give the account that runs image-transfer permission to read it, and check the disk.",
 };

@@ -6,6 +6,8 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
+import { sourceFailureOf } from "../../system/source_failure.ts";
+import type { Fault } from "../../system/system.ts";
 import type { Lot } from "../links.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import type { FileFailures, OnBytes } from "../shell/shell_session.ts";
@@ -41,7 +43,7 @@ export function rsyncFileFailures(stderr: string, lot: Lot, destination: { reado
     const [, quoted, reason = ""] = /"([^"]+)"(.*)$/.exec(line) ?? [];
     const upload = quoted === undefined ? undefined : uploads.get(nameOf(quoted));
     if (upload && quoted && isSource(line)) {
-      failures.set(nameOf(quoted), sourceFailure(upload.source.path, line, reason));
+      failures.set(nameOf(quoted), toldOfSource(upload.source.path, line, reason));
       continue;
     }
     const meaning = meaningOf(line);
@@ -63,27 +65,13 @@ function isSource(line: string): boolean {
     .test(line);
 }
 
-/** Why a source was not sent. */
-export function sourceFailure(path: string, line: string, reason = line): Failure {
-  const cannot = `Cannot send "${printable(path)}"`;
-  if (/vanished|no referent|No such file/.test(line)) {
-    return new Failure("source_gone", `${cannot}: it no longer exists`, {
-      hint: "It was removed or renamed before it was sent.",
-    });
-  }
-  if (/non-regular|not a regular file|Is a directory/i.test(line)) {
-    return new Failure("source_changed", `${cannot}: it is no longer a regular file`, { hint: "It is checked again." });
-  }
-  if (/Permission denied|Operation not permitted/.test(line)) {
-    return new Failure("source_unreadable", `${cannot}: permission denied`, {
-      hint: "Give the account that runs image-transfer permission to read it.",
-    });
-  }
-  return new Failure(
-    "source_unreadable",
-    `${cannot}: it cannot be read (${printable(reason.replace(/^\W+/, "")).slice(0, 200)})`,
-    {
-      hint: "Check the disk that it is on.",
-    },
-  );
+/** Why a source was not sent, from what rsync or scp printed of it. */
+export function toldOfSource(path: string, line: string, reason = line): Failure {
+  return sourceFailureOf(faultIn(line), path, reason.replace(/^\W+/, "").trim());
+}
+
+function faultIn(line: string): Fault {
+  if (/vanished|no referent|No such file/.test(line)) return "not_found";
+  if (/non-regular|not a regular file|Is a directory/i.test(line)) return "is_a_folder";
+  return /Permission denied|Operation not permitted/.test(line) ? "permission" : "other";
 }

@@ -9,7 +9,7 @@ import type { Destination } from "../../domain/job.ts";
 import { atMost } from "../../async/at_most.ts";
 import { type Lot, makeLinks } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
-import { sourceFailure } from "../rsync/rsync_output.ts";
+import { toldOfSource } from "../rsync/rsync_output.ts";
 import { type OpenSshVersion, openSshVersion, scpArgs } from "./scp_args.ts";
 import { scpFailure, scpFileFailures } from "./scp_output.ts";
 import { type FileFailures, type OnBytes, openShellSession, type Sender, type SenderParts } from "../shell/shell_session.ts";
@@ -98,7 +98,7 @@ async function sources({ uploads }: Lot, failures: Map<string, Failure>, { syste
   return uploads.flatMap(({ upload, name }, index) => {
     const kind = kinds[index];
     if (kind === "file" || kind === "unknown") return [`./${name}`];
-    failures.set(name, sourceFailure(upload.source.path, kind === null ? "No such file" : "not a regular file"));
+    failures.set(name, toldOfSource(upload.source.path, kind === null ? "No such file" : "not a regular file"));
     return [];
   });
 }

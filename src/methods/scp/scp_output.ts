@@ -8,7 +8,7 @@ import type { Destination } from "../../domain/job.ts";
 import type { Finished } from "../../system/system.ts";
 import { diskTrouble } from "../local/disk_trouble.ts";
 import type { Lot } from "../links.ts";
-import { sourceFailure } from "../rsync/rsync_output.ts";
+import { toldOfSource } from "../rsync/rsync_output.ts";
 import type { FileFailures } from "../shell/shell_session.ts";
 import type { ShellFiles } from "../shell/shell_files.ts";
 import { sshFailure } from "../ssh/ssh_failures.ts";
@@ -21,7 +21,7 @@ export function scpFileFailures(stderr: string, lot: Lot): FileFailures {
     const name = /^(?:\S*scp(?:\.exe)?: )?(?:(?:stat|open|read|local) )*(?:local )?"?(?:\.\/)?([A-Za-z0-9._-]+)"?: /.exec(line)
       ?.[1];
     const upload = name === undefined ? undefined : uploads.get(name);
-    if (upload && name && !/remote|dest/.test(line)) failures.set(name, sourceFailure(upload.source.path, line));
+    if (upload && name && !/remote|dest/.test(line)) failures.set(name, toldOfSource(upload.source.path, line));
   }
   return failures;
 }
