@@ -12,11 +12,11 @@ import { loadSettings } from "../config/read/load.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import { askingLine } from "./text/asking_line.ts";
-import { checkDestination } from "./doctor/check_destination.ts";
-import { checkHere } from "./doctor/check_here.ts";
+import { checkDestination } from "./checks/check_destination.ts";
+import { checkHere } from "./checks/check_here.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { enroll } from "./doctor/enroll.ts";
-import { counted, fault, type Finding, findingText } from "./doctor/finding.ts";
+import { counted, fault, type Finding, findingText } from "./checks/finding.ts";
 import { withoutKey } from "./doctor/key_missing.ts";
 import { configOption, jsonOption } from "./options.ts";
 

@@ -20,7 +20,7 @@ import { absence } from "../reports/morning/report_schedule.ts";
 import { reportHtml } from "../reports/morning/report_html.ts";
 import { reportText } from "../reports/morning/report_text.ts";
 import { askingLine } from "./text/asking_line.ts";
-import { askDestination } from "./doctor/ask_destination.ts";
+import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";

@@ -1,6 +1,6 @@
 /** What doctor finds out on this computer before the first night does: ports, certificates, rights, patterns. */
 import { assertEquals } from "@std/assert";
-import type { Finding } from "../../src/commands/doctor/finding.ts";
+import type { Finding } from "../../src/commands/checks/finding.ts";
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";

@@ -12,7 +12,7 @@ import type { Settings } from "../../domain/settings.ts";
 import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh.ts";
 import type { System } from "../../system/system.ts";
 import type { Tools } from "../command.ts";
-import { type Finding, ok, warning } from "./finding.ts";
+import { type Finding, ok, warning } from "../checks/finding.ts";
 
 /**
  * Fetches the host's key and asks about it.

@@ -7,7 +7,7 @@ import type { Destination } from "../../domain/job.ts";
 import { loginWords } from "../../methods/ssh/ssh_failures.ts";
 import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh.ts";
 import type { Tools } from "../command.ts";
-import type { Finding } from "./finding.ts";
+import type { Finding } from "../checks/finding.ts";
 
 /** The findings; where a login was refused and there is no key, its hint says how to make one and bring it there. */
 export async function withoutKey(

@@ -8,7 +8,7 @@ import * as z from "zod";
 import type { Settings } from "../../domain/settings.ts";
 import type { Account } from "../../services/service.ts";
 import { eitherSignal } from "../../async/either_signal.ts";
-import { checkDestination } from "../doctor/check_destination.ts";
+import { checkDestination } from "../checks/check_destination.ts";
 import type { Tools } from "../command.ts";
 import { asAccount, type Fault } from "../../services/service_checks.ts";
 

@@ -11,7 +11,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import type { Settings } from "../../domain/settings.ts";
 import type { DeliveryRow, Ledger } from "../../ledger/ledger.ts";
 import { demandKnownPlace } from "../../delivery/mount.ts";
-import { askDestination } from "../doctor/ask_destination.ts";
+import { askDestination } from "../checks/ask_destination.ts";
 import { askingLine } from "../text/asking_line.ts";
 import type { Tools } from "../command.ts";
 

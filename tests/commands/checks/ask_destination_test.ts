@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { askDestination } from "../../../src/commands/doctor/ask_destination.ts";
-import { checkDestination } from "../../../src/commands/doctor/check_destination.ts";
+import { askDestination } from "../../../src/commands/checks/ask_destination.ts";
+import { checkDestination } from "../../../src/commands/checks/check_destination.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { aDestination } from "../../conformance/rig.ts";

@@ -1,6 +1,6 @@
 /** What doctor finds on this computer. */
 import { assertEquals } from "@std/assert";
-import { checkHere } from "../../../src/commands/doctor/check_here.ts";
+import { checkHere } from "../../../src/commands/checks/check_here.ts";
 import { loadSettings } from "../../../src/config/read/load.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 import type { System } from "../../../src/system/system.ts";
