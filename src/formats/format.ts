@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { format } from "@std/fmt/bytes";
 
 /** Reads at most `length` bytes from `offset`; fewer at the end of the file. */
 export type RangeReader = (offset: number, length: number) => Promise<Uint8Array>;
@@ -27,4 +28,22 @@ export interface Format {
   claims(name: string): boolean;
   /** Looks at `size` bytes of content. Never throws for content; errors of the reader pass through. */
   inspect(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict>;
+}
+
+/** More must come; `declaredBytes` is null while the file does not say how much. */
+export function short(declaredBytes: number | null, reason: string): Verdict {
+  return { verdict: "short", declaredBytes, reason };
+}
+
+/** The content does not say how long it is; `warning` is why. */
+export function undeclared(warning: string): Verdict {
+  return { verdict: "undeclared", warning };
+}
+
+/** `400 of 694 kB written`; the exact numbers where the rounded ones would look the same. `least` where more may be declared. */
+export function written(size: number, declared: number, least = ""): string {
+  const [part, whole] = [format(size), format(declared)];
+  if (part === whole) return `${size} of ${least}${declared} bytes written`;
+  const unit = whole.slice(whole.indexOf(" "));
+  return `${part.endsWith(unit) ? part.slice(0, -unit.length) : part} of ${least}${whole} written`;
 }

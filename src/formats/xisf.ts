@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { Format, RangeReader, Verdict } from "./format.ts";
+import { type Format, type RangeReader, short, undeclared, type Verdict, written } from "./format.ts";
 import { fill, isBlank, latin1 } from "./range_window.ts";
-import { written } from "./written.ts";
 
 /** `.xisf`: short until header and attached blocks are there; distributed units (`.xish`, `.xisb`) are not known. */
 export const xisf: Format = {
@@ -57,14 +56,6 @@ function withoutComments(xml: string): string {
     kept.push(xml.slice(at, begin));
     at = end + 3;
   }
-}
-
-function short(declaredBytes: number | null, reason: string): Verdict {
-  return { verdict: "short", declaredBytes, reason };
-}
-
-function undeclared(warning: string): Verdict {
-  return { verdict: "undeclared", warning };
 }
 
 const SIGNATURE = "XISF0100";

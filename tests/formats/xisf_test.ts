@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { xisf } from "../../src/formats/xisf.ts";
-import { written } from "../../src/formats/written.ts";
+import { written } from "../../src/formats/format.ts";
 import { inspect, joined } from "../support/readers.ts";
 
 /** A monolithic file: signature, header length, reserved, XML, then whatever. */

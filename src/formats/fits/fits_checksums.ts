@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Hdu, walkHdus } from "./fits_walk.ts";
+import { type Hdu, hduName, walkHdus } from "./fits_walk.ts";
 import type { RangeReader } from "../format.ts";
 import { fill } from "../range_window.ts";
 
@@ -21,7 +21,7 @@ export async function verifyFitsChecksums(read: RangeReader, size: number, signa
     const data = await sumOf(hdu.dataOffset, hdu.end, hdu.header.get("XTENSION") === "TABLE" ? BLANK : 0);
     if (wanted.data !== null) {
       if (!sameSum(data, wanted.data)) {
-        return { ok: false, reason: `${nameOf(hdu)} is damaged or edited: its DATASUM does not match its data` };
+        return { ok: false, reason: `${hduName(hdu.index)} is damaged or edited: its DATASUM does not match its data` };
       }
       checked++;
     }
@@ -29,7 +29,7 @@ export async function verifyFitsChecksums(read: RangeReader, size: number, signa
       const whole = fold(data + await sumOf(hdu.offset, hdu.dataOffset, BLANK));
       // All ones is the ones' complement's other zero.
       if (!sameSum(whole, 0)) {
-        return { ok: false, reason: `${nameOf(hdu)} is damaged or edited: its CHECKSUM does not match its contents` };
+        return { ok: false, reason: `${hduName(hdu.index)} is damaged or edited: its CHECKSUM does not match its contents` };
       }
       checked++;
     }
@@ -82,10 +82,6 @@ function fold(sum: number): number {
 /** Zero has two forms. */
 function sameSum(a: number, b: number): boolean {
   return a % ALL_ONES === b % ALL_ONES;
-}
-
-function nameOf({ index }: Hdu): string {
-  return index === 0 ? "the primary HDU" : `extension ${index}`;
 }
 
 const ALL_ONES = 0xFFFF_FFFF;

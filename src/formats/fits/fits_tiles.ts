@@ -5,7 +5,7 @@
  * @module
  */
 import { gunzipSync } from "node:zlib";
-import { decode, type FitsImage, type Scale, scaleOf, shapeOf, toPhysical } from "./fits_values.ts";
+import { decode, type FitsImage, type Scale, scaleOf, type Shape, shapeOf, toPhysical } from "./fits_values.ts";
 import type { Header } from "./fits_header.ts";
 import type { Hdu } from "./fits_walk.ts";
 import type { RangeReader } from "../format.ts";
@@ -18,91 +18,135 @@ const MOST_TILE = 32 * 1024 * 1024;
 /** A stored number that stands for no value, and one that stands for zero exactly (§10.2.1). */
 const NULL_VALUE = -2147483648;
 const ZERO_VALUE = -2147483646;
+/** By ZCMPTYPE. */
+const COMPRESSIONS: ReadonlyMap<string, TiledImage["compression"]> = new Map([
+  ["RICE_1", "rice"],
+  ["RICE_ONE", "rice"],
+  ["GZIP_1", "gzip"],
+  ["GZIP_2", "gzip shuffled"],
+]);
 
-/** The image; null where it is compressed in a way that is not read. */
-export function compressedImage({ header, dataOffset }: Hdu, read: RangeReader): FitsImage | null {
-  const shape = shapeOf(header, "Z");
-  const how = String(header.get("ZCMPTYPE") ?? "");
-  const columns = tableColumns(header);
-  const data = columns.get("COMPRESSED_DATA");
-  if (shape === null || data === undefined || !["RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2"].includes(how)) return null;
-  const { width, height, bitpix } = shape;
-  const tileWidth = tileSide(header, 1, width);
-  const tileHeight = tileSide(header, 2, 1);
-  if (tileWidth === null || tileHeight === null || tileWidth * tileHeight > MOST_TILE) return null;
-  const across = Math.ceil(width / tileWidth);
-  const rowBytes = Number(header.get("NAXIS1"));
-  const heap = dataOffset + Number(header.get("THEAP") ?? rowBytes * Number(header.get("NAXIS2")));
-  const scale = scaleOf(header, bitpix);
-  const rice = riceParameters(header);
+/** A tile-compressed image, as its header describes it. Sizes in pixels, offsets in bytes from the beginning of the file. */
+interface TiledImage {
+  readonly read: RangeReader;
+  readonly shape: Shape;
+  readonly scale: Scale;
+  readonly compression: "rice" | "gzip" | "gzip shuffled";
+  readonly rice: { readonly blockSize: number; readonly bytesPerPixel: number };
+  /** Of quantised floating-point numbers, what stands for no value; null where nothing does. */
+  readonly blank: number | null;
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  readonly columns: ReadonlyMap<string, Column>;
+  /** The column of the compressed tiles. */
+  readonly data: Column;
+  /** The table, one row a tile, and the heap that its rows point into. */
+  readonly rowsAt: number;
+  readonly rowBytes: number;
+  readonly heapAt: number;
+}
 
-  /** The tiles that hold the rows of one band, side by side. */
-  let band = { index: -1, values: new Float64Array(0), rows: 0 };
-
-  async function unpackBand(index: number): Promise<typeof band> {
-    const rows = Math.min(tileHeight!, height - index * tileHeight!);
-    const values = new Float64Array(width * rows);
-    for (let column = 0; column < across; column++) {
-      const tileColumns = Math.min(tileWidth!, width - column * tileWidth!);
-      const row = await fill(read, dataOffset + (index * across + column) * rowBytes, rowBytes);
-      const tile = await unpackTile(row, tileColumns * rows);
-      for (let y = 0; y < rows; y++) {
-        values.set(tile.subarray(y * tileColumns, (y + 1) * tileColumns), y * width + column * tileWidth!);
-      }
-    }
-    return { index, values, rows };
-  }
-
-  async function unpackTile(row: Uint8Array, pixels: number): Promise<Float64Array> {
-    const values = new Float64Array(pixels);
-    const packed = await heapBytes(row, data!);
-    if (packed.length === 0) {
-      // Numbers that could not be quantised are kept as they are, gzipped.
-      const gzipped = columns.get("GZIP_COMPRESSED_DATA");
-      const bytes = gzipped === undefined ? new Uint8Array(0) : await heapBytes(row, gzipped);
-      if (bytes.length === 0) return values.fill(NaN);
-      decode(unzipped(bytes, pixels * Math.abs(bitpix) / 8), bitpix, values);
-      return bitpix < 0 ? values : toPhysical(values, scale);
-    }
-    const quantised = bitpix < 0 && columns.has("ZSCALE");
-    const stored = quantised ? 32 : bitpix;
-    if (how.startsWith("RICE")) unrice(packed, rice.bytesPerPixel, rice.blockSize, values);
-    else {
-      const bytes = unzipped(packed, pixels * Math.abs(stored) / 8);
-      decode(how === "GZIP_2" ? unshuffled(bytes, Math.abs(stored) / 8) : bytes, stored, values);
-    }
-    return quantised ? unquantised(values, row) : toPhysical(values, scale);
-  }
-
-  function unquantised(values: Float64Array, row: Uint8Array): Float64Array {
-    const [factor, zero] = [numberAt(row, columns.get("ZSCALE")) ?? 1, numberAt(row, columns.get("ZZERO")) ?? 0];
-    const blank = numberAt(row, columns.get("ZBLANK")) ?? scaleBlank(header);
-    for (let i = 0; i < values.length; i++) {
-      const whole = values[i]!;
-      values[i] = whole === blank || whole === NULL_VALUE ? NaN : whole === ZERO_VALUE ? 0 : zero + factor * whole;
-    }
-    return toPhysical(values, { ...scale, blank: null } satisfies Scale);
-  }
-
-  async function heapBytes(row: Uint8Array, { offset, format }: Column): Promise<Uint8Array> {
-    const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-    const wide = format.includes("Q");
-    const [length, at] = wide
-      ? [Number(view.getBigInt64(offset)), Number(view.getBigInt64(offset + 8))]
-      : [view.getUint32(offset), view.getUint32(offset + 4)];
-    if (length > MOST_TILE * 8) throw new RangeError("a compressed tile is too long");
-    return await fill(read, heap + at, length);
-  }
-
+/** The image; null where it is compressed in a way that is not read. Keeps the tiles of the last row that was asked for. */
+export function compressedImage(hdu: Hdu, read: RangeReader): FitsImage | null {
+  const image = tiledImage(hdu, read);
+  if (image === null) return null;
+  const { shape, tileHeight } = image;
+  let band: { readonly index: number; readonly values: Float64Array } = { index: -1, values: new Float64Array(0) };
   return {
     ...shape,
     async row(y) {
       const index = Math.floor(y / tileHeight);
-      if (band.index !== index) band = await unpackBand(index);
+      if (band.index !== index) band = { index, values: await unpackBand(image, index) };
       const inside = y - index * tileHeight;
-      return band.values.subarray(inside * width, (inside + 1) * width);
+      return band.values.subarray(inside * shape.width, (inside + 1) * shape.width);
     },
   };
+}
+
+function tiledImage({ header, dataOffset }: Hdu, read: RangeReader): TiledImage | null {
+  const shape = shapeOf(header, "Z");
+  const compression = COMPRESSIONS.get(String(header.get("ZCMPTYPE") ?? ""));
+  const columns = tableColumns(header);
+  const data = columns.get("COMPRESSED_DATA");
+  if (shape === null || data === undefined || compression === undefined) return null;
+  const tileWidth = tileSide(header, 1, shape.width);
+  const tileHeight = tileSide(header, 2, 1);
+  if (tileWidth === null || tileHeight === null || tileWidth * tileHeight > MOST_TILE) return null;
+  const rowBytes = Number(header.get("NAXIS1"));
+  const blank = header.get("ZBLANK");
+  return {
+    ...{ read, shape, compression, columns, data, tileWidth, tileHeight, rowBytes },
+    scale: scaleOf(header, shape.bitpix),
+    rice: riceParameters(header),
+    blank: typeof blank === "number" ? blank : null,
+    rowsAt: dataOffset,
+    heapAt: dataOffset + Number(header.get("THEAP") ?? rowBytes * Number(header.get("NAXIS2"))),
+  };
+}
+
+/** The rows of the image that one row of tiles holds. */
+async function unpackBand(image: TiledImage, index: number): Promise<Float64Array> {
+  const { shape: { width, height }, tileWidth, tileHeight, rowsAt, rowBytes } = image;
+  const across = Math.ceil(width / tileWidth);
+  const rows = Math.min(tileHeight, height - index * tileHeight);
+  const values = new Float64Array(width * rows);
+  for (let column = 0; column < across; column++) {
+    const left = column * tileWidth;
+    const tileColumns = Math.min(tileWidth, width - left);
+    const row = await fill(image.read, rowsAt + (index * across + column) * rowBytes, rowBytes);
+    const tile = await unpackTile(image, row, tileColumns * rows);
+    for (let y = 0; y < rows; y++) values.set(tile.subarray(y * tileColumns, (y + 1) * tileColumns), y * width + left);
+  }
+  return values;
+}
+
+/** `row` is the tile's row of the table. */
+async function unpackTile(image: TiledImage, row: Uint8Array, pixels: number): Promise<Float64Array> {
+  const { shape: { bitpix }, columns, compression, rice } = image;
+  const packed = await heapBytes(image, row, image.data);
+  if (packed.length === 0) return await unquantisedTile(image, row, pixels);
+  const values = new Float64Array(pixels);
+  const quantised = bitpix < 0 && columns.has("ZSCALE");
+  const stored = quantised ? 32 : bitpix;
+  if (compression === "rice") {
+    unrice(packed, rice.bytesPerPixel, rice.blockSize, values);
+  } else {
+    const bytes = unzipped(packed, pixels * Math.abs(stored) / 8);
+    decode(compression === "gzip shuffled" ? unshuffled(bytes, Math.abs(stored) / 8) : bytes, stored, values);
+  }
+  return quantised ? rescaled(image, row, values) : toPhysical(values, image.scale);
+}
+
+/** Numbers that could not be quantised are kept as they are, gzipped; without them the tile is empty. */
+async function unquantisedTile(image: TiledImage, row: Uint8Array, pixels: number): Promise<Float64Array> {
+  const { shape: { bitpix }, columns, scale } = image;
+  const values = new Float64Array(pixels);
+  const gzipped = columns.get("GZIP_COMPRESSED_DATA");
+  const bytes = gzipped === undefined ? new Uint8Array(0) : await heapBytes(image, row, gzipped);
+  if (bytes.length === 0) return values.fill(NaN);
+  decode(unzipped(bytes, pixels * Math.abs(bitpix) / 8), bitpix, values);
+  return bitpix < 0 ? values : toPhysical(values, scale);
+}
+
+/** Quantised numbers as they were, in place: each tile has its own scale. */
+function rescaled({ columns, scale, blank: usual }: TiledImage, row: Uint8Array, values: Float64Array): Float64Array {
+  const [factor, zero] = [numberAt(row, columns.get("ZSCALE")) ?? 1, numberAt(row, columns.get("ZZERO")) ?? 0];
+  const blank = numberAt(row, columns.get("ZBLANK")) ?? usual;
+  for (let i = 0; i < values.length; i++) {
+    const whole = values[i]!;
+    values[i] = whole === blank || whole === NULL_VALUE ? NaN : whole === ZERO_VALUE ? 0 : zero + factor * whole;
+  }
+  return toPhysical(values, { ...scale, blank: null });
+}
+
+/** What a row of the table points to. */
+async function heapBytes({ read, heapAt }: TiledImage, row: Uint8Array, { offset, format }: Column): Promise<Uint8Array> {
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  const [length, at] = format.includes("Q")
+    ? [Number(view.getBigInt64(offset)), Number(view.getBigInt64(offset + 8))]
+    : [view.getUint32(offset), view.getUint32(offset + 4)];
+  if (length > MOST_TILE * 8) throw new RangeError("a compressed tile is too long");
+  return await fill(read, heapAt + at, length);
 }
 
 function tileSide(header: Header, axis: number, usual: number): number | null {
@@ -110,17 +154,12 @@ function tileSide(header: Header, axis: number, usual: number): number | null {
   return Number.isSafeInteger(side) && side > 0 ? side : null;
 }
 
-function riceParameters(header: Header): { readonly blockSize: number; readonly bytesPerPixel: number } {
+function riceParameters(header: Header): TiledImage["rice"] {
   const named = (name: string, usual: number) => {
     for (let n = 1; header.has(`ZNAME${n}`); n++) if (header.get(`ZNAME${n}`) === name) return Number(header.get(`ZVAL${n}`));
     return usual;
   };
   return { blockSize: named("BLOCKSIZE", 32), bytesPerPixel: named("BYTEPIX", 4) };
-}
-
-function scaleBlank(header: Header): number | null {
-  const blank = header.get("ZBLANK");
-  return typeof blank === "number" ? blank : null;
 }
 
 function numberAt(row: Uint8Array, column: Column | undefined): number | null {

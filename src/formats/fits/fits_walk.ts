@@ -4,11 +4,10 @@
  *
  * @module
  */
-import type { RangeReader, Verdict } from "../format.ts";
+import { type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
 import { BLOCK_BYTES, type Header, MAX_HEADER_BYTES, readHeader } from "./fits_header.ts";
 import { dataLength, padded } from "./fits_length.ts";
 import { isBlank, latin1, windowed } from "../range_window.ts";
-import { written } from "../written.ts";
 
 /** One HDU whose header is whole; its data may not be there yet. Offsets from the beginning of the file, in bytes. */
 export interface Hdu {
@@ -28,16 +27,14 @@ export interface Hdu {
 /** Yields each HDU in order; what the walk returns is what the file says of its own length. Never throws for content. */
 export async function* walkHdus(read: RangeReader, size: number, signal?: AbortSignal): AsyncGenerator<Hdu, Verdict, undefined> {
   const window = windowed(read, size, WINDOW_BYTES);
-  const opening = judgeOpening((await window(0, BLOCK_BYTES)).subarray(0, BLOCK_BYTES));
+  const opening = openingVerdict((await window(0, BLOCK_BYTES)).subarray(0, BLOCK_BYTES));
   if (opening !== null) return opening;
 
   let offset = 0;
   for (let index = 0; index < MAX_HDUS; index++) {
     signal?.throwIfAborted();
     const reading = await readHeader(window, offset);
-    if (reading.found === "cut") {
-      return { verdict: "short", declaredBytes: null, reason: `the header of ${hduName(index)} is not complete` };
-    }
+    if (reading.found === "cut") return short(null, `the header of ${hduName(index)} is not complete`);
     if (reading.found === "endless") {
       return undeclared(`the header of ${hduName(index)} has no END within ${MAX_HEADER_BYTES / 1024 / 1024} MiB`);
     }
@@ -58,7 +55,7 @@ export async function* walkHdus(read: RangeReader, size: number, signal?: AbortS
     const needed = dataBytes > 0 ? dataOffset + dataBytes : offset + reading.bytes;
     if (size < needed) {
       const where = index === 0 ? "" : `, ${hduName(index)} is not complete`;
-      return { verdict: "short", declaredBytes: end, reason: written(size, end) + where };
+      return short(end, written(size, end) + where);
     }
     if (size <= end) return { verdict: "reached", declaredBytes: size < end ? needed : end };
     if (!beginsHdu(await window(end, XTENSION.length))) {
@@ -73,15 +70,13 @@ export async function* walkHdus(read: RangeReader, size: number, signal?: AbortS
   return undeclared(`it has more than ${MAX_HDUS} HDUs`);
 }
 
-/** Says what the first block tells before any header is read; null where a primary header may begin. */
-function judgeOpening(block: Uint8Array): Verdict | null {
-  if (block.length === 0) return { verdict: "short", declaredBytes: null, reason: "the file is empty" };
-  if (isBlank(block)) {
-    return { verdict: "short", declaredBytes: null, reason: "the file begins with zeros: its header is not written yet" };
-  }
+/** What the first block alone says; null where a primary header may begin. */
+function openingVerdict(block: Uint8Array): Verdict | null {
+  if (block.length === 0) return short(null, "the file is empty");
+  if (isBlank(block)) return short(null, "the file begins with zeros: its header is not written yet");
   const beginning = latin1(block.subarray(0, SIMPLE.length));
   if (!SIMPLE.startsWith(beginning)) return undeclared('not a FITS file: it does not begin with "SIMPLE  ="');
-  return beginning === SIMPLE ? null : { verdict: "short", declaredBytes: null, reason: "the primary header is not complete" };
+  return beginning === SIMPLE ? null : short(null, "the primary header is not complete");
 }
 
 /** True also where the file ends inside the word: an extension is being written. */
@@ -89,12 +84,9 @@ function beginsHdu(rest: Uint8Array): boolean {
   return XTENSION.startsWith(latin1(rest.subarray(0, XTENSION.length)));
 }
 
-function hduName(index: number): string {
+/** As messages name it. */
+export function hduName(index: number): string {
   return index === 0 ? "the primary HDU" : `extension ${index}`;
-}
-
-function undeclared(warning: string): Verdict {
-  return { verdict: "undeclared", warning };
 }
 
 const SIMPLE = "SIMPLE  =";

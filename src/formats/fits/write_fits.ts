@@ -4,11 +4,8 @@
  *
  * @module
  */
-
-const BLOCK = 2880;
-
-/** A header card's value; a string is quoted as the standard asks. */
-export type CardValue = string | number | boolean;
+import type { CardValue } from "./fits_header.ts";
+import { padded } from "./fits_length.ts";
 
 /** The bytes of a whole file: header, `pixels` (row by row, the bottom row first), padding. */
 export function writeFits(
@@ -44,8 +41,4 @@ function card(name: string, value: CardValue): string {
 function fixedFormat(value: CardValue): string {
   if (typeof value === "string") return `'${value.replaceAll("'", "''").padEnd(8)}'`;
   return (typeof value === "boolean" ? (value ? "T" : "F") : String(value)).padStart(20);
-}
-
-function padded(bytes: number): number {
-  return Math.ceil(bytes / BLOCK) * BLOCK;
 }

@@ -14,11 +14,22 @@ export async function isGzip(read: RangeReader, size: number): Promise<boolean> 
   return first === 0x1f && second === 0x8b;
 }
 
-/** What the first 16 KiB of a gzip file hold, some 2,000 cards of a header; at worst 16 MiB. Nothing where they are damaged. */
-export async function gunzippedBeginning(read: RangeReader, size: number): Promise<Uint8Array> {
-  const beginning = await fill(read, 0, Math.min(size, BEGINNING_BYTES));
+/**
+ * The file itself, unless it is gzip: then what its first 16 KiB hold, some 2,000 cards of a header; at worst 16 MiB. Nothing where
+ * they are damaged.
+ */
+export async function plainBeginning(
+  read: RangeReader,
+  size: number,
+): Promise<{ readonly read: RangeReader; readonly size: number }> {
+  if (!await isGzip(read, size)) return { read, size };
+  const bytes = unzippedAsFarAsPossible(await fill(read, 0, Math.min(size, BEGINNING_BYTES)));
+  return { read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), size: bytes.length };
+}
+
+function unzippedAsFarAsPossible(zipped: Uint8Array): Uint8Array {
   try {
-    return gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH });
+    return gunzipSync(zipped, { finishFlush: constants.Z_SYNC_FLUSH });
   } catch (error) {
     if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) return new Uint8Array(0);
     throw error;

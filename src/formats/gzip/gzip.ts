@@ -5,7 +5,7 @@
  * @module
  */
 import { crc32, createInflateRaw } from "node:zlib";
-import type { Format, RangeReader, Verdict } from "../format.ts";
+import { type Format, type RangeReader, short, undeclared, type Verdict } from "../format.ts";
 import { gzipHeaderLength } from "./gzip_header.ts";
 import { isBlank, windowed, type WindowReader } from "../range_window.ts";
 
@@ -19,16 +19,18 @@ export const gzip: Format = {
 async function decompress(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
   const window = windowed(read, size, WINDOW_BYTES);
   const opening = (await window(0, 2)).subarray(0, WINDOW_BYTES);
-  if (size === 0) return short("the file is empty");
-  if (isBlank(opening)) return short("the file begins with zeros: nothing is written yet");
-  if (!beginsMember(opening)) return { verdict: "undeclared", warning: "not a gzip file" };
+  if (size === 0) return short(null, "the file is empty");
+  if (isBlank(opening)) return short(null, "the file begins with zeros: nothing is written yet");
+  if (!beginsMember(opening)) return undeclared("not a gzip file");
 
   let offset = 0;
   while (true) {
     const member = await readMember(window, offset, size, signal);
-    if (member.found === "cut") return short("the compressed data ends early");
+    if (member.found === "cut") return short(null, "the compressed data ends early");
     if (member.found === "corrupt") {
-      return await endIsBlank(read, size) ? short("the end is not written yet") : corrupt(member.reason);
+      return await endIsBlank(read, size)
+        ? short(null, "the end is not written yet")
+        : { verdict: "corrupt", reason: member.reason };
     }
     offset = member.end;
     if (offset === size) return { verdict: "reached", declaredBytes: offset };
@@ -68,42 +70,42 @@ type Inflated = Exclude<Member, { found: "member" }> | {
 
 /** Decompresses from `start` until the deflate stream says that it ends; the output is counted and dropped. */
 async function inflate(window: WindowReader, start: number, size: number, signal: AbortSignal): Promise<Inflated> {
-  const inflater = createInflateRaw({ chunkSize: PIECE_BYTES });
-  let crc = 0;
-  let bytes = 0;
-  let over: "end" | { code?: string; message: string } | null = null;
-  const ended = new Promise<void>((resolve) => {
-    const finish = (how: typeof over) => {
-      over ??= how;
-      resolve();
-    };
-    inflater.on("end", () => finish("end"));
-    inflater.on("error", finish);
+  const stream = createInflateRaw({ chunkSize: PIECE_BYTES });
+  const output = { crc: 0, bytes: 0, over: null as "end" | { code?: string; message: string } | null };
+  // After its end the stream takes nothing more and never calls back.
+  let next = () => {};
+  const finish = (how: typeof output.over) => {
+    output.over ??= how;
+    next();
+  };
+  stream.on("end", () => finish("end"));
+  stream.on("error", finish);
+  stream.on("data", (piece: Uint8Array) => {
+    output.crc = crc32(piece, output.crc);
+    output.bytes += piece.length;
   });
-  inflater.on("data", (piece: Uint8Array) => {
-    crc = crc32(piece, crc);
-    bytes += piece.length;
-  });
-  const state = () => over;
+  const untilTaken = (give: (taken: () => void) => void) =>
+    new Promise<void>((resolve) => {
+      next = resolve;
+      if (output.over === null) give(resolve);
+      else resolve();
+    });
   try {
-    let offset = start;
-    while (state() === null && offset < size) {
+    for (let offset = start; output.over === null && offset < size;) {
       signal.throwIfAborted();
       const piece = (await window(offset, 1)).slice(0, PIECE_BYTES);
       if (piece.length === 0) break;
       offset += piece.length;
-      // After its end the stream takes nothing more and never calls back.
-      await Promise.race([new Promise((resolve) => inflater.write(piece, resolve)), ended]);
+      await untilTaken((taken) => stream.write(piece, () => taken()));
     }
-    inflater.end();
-    await ended;
+    await untilTaken(() => stream.end());
   } finally {
-    inflater.destroy();
+    stream.destroy();
   }
-  const outcome = state();
-  if (outcome === "end") return { found: "data", end: start + inflater.bytesWritten, crc, bytes };
-  if (outcome?.code === "Z_BUF_ERROR") return { found: "cut" };
-  return { found: "corrupt", reason: `the compressed data is damaged (${outcome?.message ?? "unknown"})` };
+  const { crc, bytes, over } = output;
+  if (over === "end") return { found: "data", end: start + stream.bytesWritten, crc, bytes };
+  if (over?.code === "Z_BUF_ERROR") return { found: "cut" };
+  return { found: "corrupt", reason: `the compressed data is damaged (${over?.message ?? "unknown"})` };
 }
 
 function beginsMember(bytes: Uint8Array): boolean {
@@ -126,14 +128,6 @@ async function restIsBlank(window: WindowReader, from: number, size: number, sig
     offset += piece.length;
   }
   return true;
-}
-
-function short(reason: string): Verdict {
-  return { verdict: "short", declaredBytes: null, reason };
-}
-
-function corrupt(reason: string): Verdict {
-  return { verdict: "corrupt", reason };
 }
 
 const WINDOW_BYTES = 256 * 1024;

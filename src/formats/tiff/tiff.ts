@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { Format, RangeReader, Verdict } from "../format.ts";
+import { type Format, type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
 import { isBlank, windowed } from "../range_window.ts";
-import { written } from "../written.ts";
 import { readDirectory, type TiffFile, type TiffKind, tiffKind } from "./tiff_directory.ts";
 
 /** `.tif`, `.tiff`: short until the end of all that the directories point to is there. */
@@ -24,7 +23,7 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
   }
   const kind = tiffKind(opening);
   if (kind === "cut") return short(null, "the header is not complete");
-  if (kind === null) return { verdict: "undeclared", warning: "not a TIFF file" };
+  if (kind === null) return undeclared("not a TIFF file");
   return await followDirectories(kind, { window, size, signal, budget: { valuesLeft: MAX_VALUES } });
 }
 
@@ -38,25 +37,19 @@ async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdic
     const offset = waiting.pop()!;
     signal.throwIfAborted();
     const directory = await readDirectory(kind, offset, file);
-    if (directory.found === "strange") return { verdict: "undeclared", warning: directory.problem };
+    if (directory.found === "strange") return undeclared(directory.problem);
     end = Math.max(end, directory.end);
     if (directory.found === "cut" && directory.end <= size) return short(null, UNWRITTEN);
     if (directory.found === "cut") return short(end, written(size, end, "at least "));
     for (const next of directory.next) {
       if (next === 0 || seen.has(next)) continue;
-      if (seen.size >= MAX_DIRECTORIES) {
-        return { verdict: "undeclared", warning: `it has more than ${MAX_DIRECTORIES} directories` };
-      }
+      if (seen.size >= MAX_DIRECTORIES) return undeclared(`it has more than ${MAX_DIRECTORIES} directories`);
       seen.add(next);
       waiting.push(next);
     }
   }
   if (size < end) return short(end, written(size, end));
   return { verdict: "reached", declaredBytes: end };
-}
-
-function short(declaredBytes: number | null, reason: string): Verdict {
-  return { verdict: "short", declaredBytes, reason };
 }
 
 const UNWRITTEN = "its directory is not written yet";

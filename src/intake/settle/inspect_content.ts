@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readCards } from "../../formats/fits/fits_cards.ts";
+import { readCards } from "../../formats/fits/kept_cards.ts";
 import { verifyFitsChecksums } from "../../formats/fits/fits_checksums.ts";
 import type { Format, RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readHeaderCards } from "../../formats/header_cards.ts";
+import { readHeaderCards } from "../../formats/fits/header_cards.ts";
 import type { DeliveryRow } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
 import type { HeaderReport } from "../../reports/api_types.ts";

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { CARD_BYTES, parseCard } from "./fits/fits_card.ts";
-import type { Header } from "./fits/fits_header.ts";
-import { walkHdus } from "./fits/fits_walk.ts";
-import type { RangeReader } from "./format.ts";
-import { gunzippedBeginning, isGzip } from "./gzip/gunzipped.ts";
-import { fill, latin1 } from "./range_window.ts";
+import { CARD_BYTES, type Header, parseCard } from "./fits_header.ts";
+import { walkHdus } from "./fits_walk.ts";
+import type { RangeReader } from "../format.ts";
+import { plainBeginning } from "../gzip/gunzipped.ts";
+import { fill, latin1 } from "../range_window.ts";
 
 /** One HDU as text. */
 export interface HeaderCards {
@@ -25,15 +24,10 @@ const MOST_CARDS = 1000;
 
 /** The headers of the first HDUs, of a gzip file those in its beginning; none where it is no FITS file. */
 export async function readHeaderCards(read: RangeReader, size: number): Promise<HeaderCards[]> {
-  if (!await isGzip(read, size)) return await plainHeaderCards(read, size);
-  const bytes = await gunzippedBeginning(read, size);
-  return await plainHeaderCards((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
-}
-
-async function plainHeaderCards(read: RangeReader, size: number): Promise<HeaderCards[]> {
+  const plain = await plainBeginning(read, size);
   const found: HeaderCards[] = [];
-  for await (const { index, header, offset, headerBytes } of walkHdus(read, size)) {
-    const bytes = await fill(read, offset, Math.min(headerBytes, MOST_CARDS * CARD_BYTES));
+  for await (const { index, header, offset, headerBytes } of walkHdus(plain.read, plain.size)) {
+    const bytes = await fill(plain.read, offset, Math.min(headerBytes, MOST_CARDS * CARD_BYTES));
     const name = header.get("EXTNAME");
     found.push({
       name: `${index === 0 ? "primary" : `extension ${index}`}${typeof name === "string" && name !== "" ? ` (${name})` : ""}`,

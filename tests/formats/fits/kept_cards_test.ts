@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
-import { parseCard } from "../../../src/formats/fits/fits_card.ts";
-import { readCards } from "../../../src/formats/fits/fits_cards.ts";
+import { parseCard } from "../../../src/formats/fits/fits_header.ts";
+import { readCards } from "../../../src/formats/fits/kept_cards.ts";
 import { card, fitsHeader, joined, over } from "../../support/readers.ts";
 
 const VALUES: [line: string, value: string | number | boolean | undefined][] = [

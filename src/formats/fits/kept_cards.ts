@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { CardValue } from "./fits_card.ts";
+import type { CardValue } from "./fits_header.ts";
 import { walkHdus } from "./fits_walk.ts";
 import type { RangeReader } from "../format.ts";
-import { gunzippedBeginning, isGzip } from "../gzip/gunzipped.ts";
+import { plainBeginning } from "../gzip/gunzipped.ts";
 
 /** The keywords that are kept. */
 const KEPT_CARDS = [
@@ -30,14 +30,9 @@ const KEPT_CARDS = [
  * images) also those of the first extension. Looks into gzip, at its beginning. What is no FITS file has none.
  */
 export async function readCards(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
-  if (!await isGzip(read, size)) return await cardsOf(read, size);
-  const bytes = await gunzippedBeginning(read, size);
-  return await cardsOf((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
-}
-
-async function cardsOf(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
+  const plain = await plainBeginning(read, size);
   const cards: Record<string, CardValue> = {};
-  for await (const { index, header, dataBytes } of walkHdus(read, size)) {
+  for await (const { index, header, dataBytes } of walkHdus(plain.read, plain.size)) {
     for (const keyword of KEPT_CARDS) {
       const value = header.get(keyword);
       if (value !== undefined && value !== "") cards[keyword] ??= typeof value === "string" ? value.slice(0, MAX_TEXT) : value;

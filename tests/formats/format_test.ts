@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { written } from "../../src/formats/written.ts";
+import { written } from "../../src/formats/format.ts";
 
 Deno.test("written() names the unit once, and exact bytes where rounding hides the difference", () => {
   assertEquals(written(400_000, 694_080), "400 of 694 kB written");
