@@ -11,6 +11,7 @@ import { COMMANDS } from "./src/commands/commands.ts";
 import { failureText, INTERRUPTED } from "./src/commands/text/failure_text.ts";
 import { parse } from "./src/commands/parse.ts";
 import { fitted } from "./src/domain/wrapped.ts";
+import { openLedger, readLedger } from "./src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "./src/system/create_system.ts";
 import type { System } from "./src/system/system.ts";
 
@@ -44,6 +45,8 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   };
   const tools: Tools = {
     system,
+    openLedger,
+    readLedger,
     cwd: Deno.cwd(),
     stdout,
     stderr,

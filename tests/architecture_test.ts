@@ -28,6 +28,8 @@ const FLOORS: Readonly<Record<string, number>> = {
 };
 /** Rooms on one floor, of which one may import the other. */
 const NEIGHBOURS: readonly string[] = ["async → domain", "delivery → methods", "web → reports"];
+/** The one implementation of the ledger. */
+const SQLITE = "ledger/sqlite/";
 const LONGEST = 300;
 
 interface Source {
@@ -96,14 +98,22 @@ Deno.test(`architecture: no file is longer than ${LONGEST} lines`, () => {
   assertEquals(long, []);
 });
 
-Deno.test("architecture: only system/ and ledger/ name Deno or node: input and output", () => {
-  const names = all.filter((source) => !["system", "ledger"].includes(room(source.path)))
+Deno.test("architecture: only system/ and ledger/sqlite/ name Deno or node: input and output", () => {
+  const names = all.filter(({ path }) => room(path) !== "system" && !path.startsWith(SQLITE))
     .filter((source) =>
       /\bDeno\.(?!errors\b)/.test(withoutComments(source.text)) ||
       source.imports.some((specifier) => /^node:(?!zlib$|buffer$|stream$)/.test(specifier))
     )
     .map((source) => source.path);
   assertEquals(names, []);
+});
+
+Deno.test("architecture: main.ts alone opens SQLite: all others are handed the contract of the ledger", () => {
+  assertEquals(
+    all.filter((source) => !source.path.startsWith(SQLITE) && resolved(source).some((target) => target.startsWith(SQLITE)))
+      .map(({ path }) => path),
+    [],
+  );
 });
 
 Deno.test("architecture: domain/ knows no clock, no randomness and no other floor", () => {

@@ -9,10 +9,11 @@ import { type Message, message, text } from "@optique/core/message";
 import type { Parser } from "@optique/core/parser";
 import { command } from "@optique/core/primitives";
 import { fitted } from "../domain/wrapped.ts";
+import type { LedgerAccess, OnNotice } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
 
 /** What a command may use, handed over by `main.ts`. */
-export interface Tools {
+export interface Tools extends LedgerAccess {
   readonly system: System;
   /** The folder the program was called in; relative paths of the command line begin there. */
   readonly cwd: string;
@@ -36,6 +37,11 @@ export function columnsOf({ system }: Pick<Tools, "system">): number {
 /** Prints text for people, wrapped on a terminal. */
 export function say(text: string, tools: Pick<Tools, "system" | "stdout">): void {
   tools.stdout(fitted(text, columnsOf(tools)));
+}
+
+/** Prints what the ledger has to say to standard error. */
+export function notices({ stderr }: Pick<Tools, "stderr">): OnNotice {
+  return (notice) => stderr(`${notice}\n`);
 }
 
 /** Exit codes of every command. */

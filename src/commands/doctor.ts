@@ -44,7 +44,7 @@ export const doctor = defineCommand({
       if (!input.json) show(some, findings.at(-1)?.about ?? null, tools);
       findings.push(...some);
     };
-    found(await checkHere(settings, tools.system, tools.signal));
+    found(await checkHere(settings, tools));
     for (const destination of settings.jobs.flatMap(({ destinations }) => destinations)) {
       found(await attend(destination, settings, input, tools));
     }
@@ -67,7 +67,7 @@ async function attend(
 ): Promise<Finding[]> {
   const check = async () => {
     await using _line = askingLine(destination.name, tools);
-    return await withoutKey(await checkDestination(destination, settings, tools.system, tools.signal), destination, tools);
+    return await withoutKey(await checkDestination(destination, settings, tools), destination, tools);
   };
   const first = await check();
   if (!input.enroll || !first.some(({ code }) => code === "host_key_unknown")) return first;

@@ -8,9 +8,8 @@ import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { printable } from "../domain/names/printable.ts";
 import type { Settings } from "../domain/settings.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import { forgetOrphans, type Forgotten } from "../ledger/orphans.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
@@ -40,6 +39,6 @@ export const forget = defineCommand({
 
 /** Without a daemon: in the ledger. */
 function forgetHere({ stateDirectory, jobs }: Settings, destination: string, tools: Tools): Forgotten {
-  using ledger = openLedger(stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  using ledger = tools.openLedger(stateDirectory, notices(tools));
   return forgetOrphans(ledger, jobs, destination, tools.system.now());
 }

@@ -9,12 +9,11 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
 import { glanceSettings } from "../config/read/glance.ts";
-import type { DeliveryQuery, DeliveryRow, Ledger } from "../ledger/ledger.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
+import type { DeliveryQuery, DeliveryRow, ReadLedger } from "../ledger/ledger.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { deliveryJson } from "../reports/delivery/delivery_json.ts";
 import type { NotSent } from "../reports/overview/status_report.ts";
-import { columnsOf, defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { columnsOf, defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";
 import { historyLine } from "./text/history_text.ts";
 import { checkName } from "./text/known_name.ts";
@@ -55,7 +54,7 @@ export const history = defineCommand({
     }
     const { settings: { stateDirectory, jobs }, fault } = await glanceSettings(input.config, tools.cwd, tools.system);
     if (fault !== null) tools.stderr(`Warning: ${failureText(fault).text}\n`);
-    using ledger = openLedger(stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    using ledger = tools.readLedger(stateDirectory, notices(tools));
     const { job, destination, search } = input;
     const places = ledger.places();
     if (job !== undefined) checkName("job", job, [...jobs.map(({ name }) => name), ...places.map(({ job }) => job)]);
@@ -111,7 +110,7 @@ const AT_ONCE = 500;
 
 /** The newest `limit` rows, the newest last, and how many older ones there are. */
 function newest(
-  ledger: Ledger,
+  ledger: Pick<ReadLedger, "query" | "each" | "count">,
   query: DeliveryQuery,
   limit: number | undefined,
 ): { readonly rows: Iterable<DeliveryRow>; readonly left: number } {

@@ -11,9 +11,8 @@ import { string } from "@optique/core/valueparser";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { checkName } from "./text/known_name.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
@@ -101,19 +100,19 @@ async function askFormer(destination: string, images: number, tools: Tools): Pro
 
 /** Without a daemon: in the ledger, where the next one finds it. */
 function setPaused(sought: Sought, destination: string | null, by: string | null, tools: Tools): readonly string[] {
-  const known = destinationsOf(sought);
+  const known = destinationsOf(sought, tools);
   if (destination !== null) checkName("destination", destination, known);
   const names = destination === null ? known : [destination];
-  using ledger = openLedger(sought.settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  using ledger = tools.openLedger(sought.settings.stateDirectory, notices(tools));
   for (const name of names) ledger.setPaused(name, by);
   return names;
 }
 
 /** Their names; what cannot be read of a configuration with a fault is known from what was sent. */
-function destinationsOf({ settings: { jobs, stateDirectory }, fault }: Sought): readonly string[] {
+function destinationsOf({ settings: { jobs, stateDirectory }, fault }: Sought, { readLedger }: Tools): readonly string[] {
   const configured = jobs.flatMap((job) => job.destinations).map(({ name }) => name);
   if (fault === null) return [...new Set(configured)];
-  using ledger = openLedger(stateDirectory, { readOnly: true });
+  using ledger = readLedger(stateDirectory);
   const known = [...new Set([...configured, ...ledger.places().map((place) => place.destination)])];
   if (known.length > 0) return known;
   throw new Failure("configuration", "No destinations are known", { hint: "Correct the configuration first." });

@@ -11,7 +11,6 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { DeliveryRow } from "../ledger/ledger.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import type { Session } from "../methods/method.ts";
 import { NOBODY, NOT_YET, notPickedUp, whyNothingGoes, whyOf } from "../reports/morning/not_picked_up.ts";
 import { type Delivered, type Look, morningReport } from "../reports/morning/morning_report.ts";
@@ -21,7 +20,7 @@ import { reportHtml } from "../reports/morning/report_html.ts";
 import { reportText } from "../reports/morning/report_text.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { askDestination } from "./checks/ask_destination.ts";
-import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
@@ -50,7 +49,7 @@ export const report = defineCommand({
       return EXIT.usage;
     }
     const { settings, daemon, fault } = await seekDaemon(config, tools);
-    using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const now = tools.system.now();
     // What could be made out of a faulty file may lack a destination, or a pattern: nothing is called well by that.
     const isWhole = fault === null || daemon !== null;
@@ -97,7 +96,7 @@ async function lookAt(
 ): Promise<Look> {
   await using line = askingLine(destination.name, tools);
   try {
-    return await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
+    return await askDestination(destination, settings, tools, async ({ session }) => {
       await session.attach(false, tools.signal);
       let done = 0;
       line.heard("connected");

@@ -10,9 +10,8 @@ import { integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Settings } from "../domain/settings.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import type { StatusReport } from "../reports/overview/status_report.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
@@ -43,7 +42,7 @@ export const retry = defineCommand({
       if (chosen === null) away = namesAway(await daemon.status());
       count = await daemon.retry(chosen);
     } else {
-      using ledger = openLedger(settings.stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+      using ledger = tools.openLedger(settings.stateDirectory, notices(tools));
       count = ledger.requeue(chosen, tools.system.now());
     }
     const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
@@ -64,7 +63,7 @@ const AWAY: ReadonlySet<string> = new Set(["on_hold", "backing_off"]);
 
 /** Nothing is tried where one id is a mistake: the others may be too. */
 function checkIds(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): void {
-  using ledger = openLedger(stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  using ledger = tools.readLedger(stateDirectory, notices(tools));
   const there = new Set(ledger.query({ ids }).map(({ delivery }) => delivery.id));
   const unknown = ids.filter((id) => !there.has(id));
   if (unknown.length === 0) return;

@@ -46,7 +46,13 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
   try {
     const daemon = await startDaemon(
       first,
-      { system, readSettings: read, listeners: [shown.listen], adopt: ({ log }) => shown.adopt(log) },
+      {
+        system,
+        openLedger: tools.openLedger,
+        readSettings: read,
+        listeners: [shown.listen],
+        adopt: ({ log }) => shown.adopt(log),
+      },
       { once: input.once },
     );
     if (daemon === null) {

@@ -6,7 +6,6 @@
 import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
 import { orphans } from "../ledger/orphans.ts";
 import { atRest, restingReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, plain, say } from "./command.ts";
@@ -38,7 +37,7 @@ export const status = defineCommand({
       }
       return check && (fault !== null || !report.all_well) ? EXIT.notDelivered : EXIT.done;
     }
-    using ledger = openLedger(settings.stateDirectory, { readOnly: true });
+    using ledger = tools.readLedger(settings.stateDirectory);
     const report = restingReport(VERSION, settings, ledger);
     // With a fault in it nobody can say what is not configured any more.
     const left = (fault === null ? orphans(ledger, settings.jobs) : []).map((orphan) => ({

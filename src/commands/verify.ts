@@ -11,11 +11,10 @@ import { string } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../domain/job.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
+import type { ReadLedger } from "../ledger/ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { WIPE } from "./text/asking_line.ts";
-import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
 import { checkName } from "./text/known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -43,7 +42,7 @@ export const verify = defineCommand({
   }),
   async run({ config, night: given, destination: name, json, retry }, tools) {
     const settings = await wholeSettings(config, tools);
-    using ledger = openLedger(settings.stateDirectory, { readOnly: true, onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const all = settings.jobs.flatMap((job) => job.destinations);
     if (name !== undefined) checkDestination(name, all, ledger);
     const night = nightOf(given, ledger);
@@ -96,7 +95,7 @@ function again(night: string | undefined, destination: string | undefined): stri
   return ["image-transfer verify", ...which, "--retry"].join(" ");
 }
 
-function checkDestination(name: string, all: readonly Destination[], ledger: Pick<Ledger, "places">): void {
+function checkDestination(name: string, all: readonly Destination[], ledger: Pick<ReadLedger, "places">): void {
   const known = all.map((destination) => destination.name);
   if (!known.includes(name) && ledger.places().some(({ destination }) => destination === name)) {
     throw new Failure("configuration", `Cannot check "${name}": it is no longer configured`, {
@@ -107,7 +106,7 @@ function checkDestination(name: string, all: readonly Destination[], ledger: Pic
 }
 
 /** Why there was nothing to check, for people. */
-function nothing(night: string | undefined, destination: string | undefined, ledger: Pick<Ledger, "nights">): string {
+function nothing(night: string | undefined, destination: string | undefined, ledger: Pick<ReadLedger, "nights">): string {
   const to = destination === undefined ? "" : ` to ${printable(destination)}`;
   if (night === undefined) return `Nothing has been delivered${to} yet.\n`;
   const empty = emptyNight(night, "verify", ledger);
@@ -115,7 +114,7 @@ function nothing(night: string | undefined, destination: string | undefined, led
 }
 
 /** A job or destination that was renamed or taken away cannot be asked: that must not look as if all were checked. */
-function sayUnchecked(night: string | undefined, all: readonly Destination[], ledger: Ledger, { stderr }: Tools): void {
+function sayUnchecked(night: string | undefined, all: readonly Destination[], ledger: ReadLedger, { stderr }: Tools): void {
   for (const { job, destination } of ledger.places()) {
     if (all.some((place) => place.job === job && place.name === destination)) continue;
     const count = ledger.count({ job, destination, states: ["delivered"], ...(night === undefined ? {} : { night }) });

@@ -9,8 +9,7 @@ import type { Job } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { openLedger } from "../ledger/sqlite/open_ledger.ts";
+import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
 import { localFolders } from "../methods/local/local_folders.ts";
 import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
@@ -29,7 +28,7 @@ import { type DaemonWeb, daemonWeb } from "./daemon_web.ts";
 import { runningControl } from "./running_control.ts";
 
 /** What a daemon is handed; `demo` and tests hand it others. */
-export interface DaemonTools {
+export interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly system: System;
   /** Reads the configuration again, for a reload; null where it does not come from a file. */
   readonly readSettings: (() => Promise<Settings>) | null;
@@ -137,7 +136,8 @@ interface Opened {
 }
 
 /** Null where another instance has the state directory. If it throws, whatever was opened is closed again. */
-async function open({ stateDirectory, pidFile: path }: Settings, { system, listeners }: DaemonTools): Promise<Opened | null> {
+async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTools): Promise<Opened | null> {
+  const { system, listeners } = tools;
   const startedAt = system.now();
   const lock = await lockState(stateDirectory, system);
   if (lock === null) return null;
@@ -146,9 +146,10 @@ async function open({ stateDirectory, pidFile: path }: Settings, { system, liste
   for (const listener of [...listeners, running.listen]) events.listen(listener);
   await using opening = new AsyncDisposableStack();
   opening.use(lock);
-  const ledger = opening.use(openLedger(stateDirectory, {
-    onNotice: (message) => events.emit({ type: "notice", level: "warning", message }),
-  }));
+  const ledger = opening.use(tools.openLedger(
+    stateDirectory,
+    (message) => events.emit({ type: "notice", level: "warning", message }),
+  ));
   const work = opening.use(await workFolder(stateDirectory, ledger.instance, system));
   const pid = opening.use(pidFile(system, events.emit));
   await pid.adopt(path);

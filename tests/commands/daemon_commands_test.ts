@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
 import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
 import { aClaim, aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
@@ -450,7 +450,7 @@ Deno.test("retry without a daemon works on the ledger", async () => {
   const nothing = await image_transfer(dir, "retry", "3");
   assertEquals(nothing.code, 1);
   assertStringIncludes(nothing.stderr, "0 deliveries queued for retry.\n");
-  using ledger = openLedger(dir.at("state"), { readOnly: true });
+  using ledger = readLedger(dir.at("state"));
   assertEquals(ledger.counts(), { queued: 2, sending: 0, deferred: 0, delivered: 1, failed: 0 });
 });
 
@@ -465,7 +465,7 @@ Deno.test("pause and resume without a daemon are remembered in the ledger", asyn
   await using dir = await observatory();
   assertEquals((await image_transfer(dir, "pause")).stderr.split(".")[0], "Paused: freya, nas");
   assertEquals((await image_transfer(dir, "resume", "nas")).code, 0);
-  using ledger = openLedger(dir.at("state"), { readOnly: true });
+  using ledger = readLedger(dir.at("state"));
   assertEquals([ledger.pausedBy("freya"), ledger.pausedBy("nas")], ["ann", null]);
   await assertRejects(() => image_transfer(dir, "pause", "nowhere"), Failure, 'There is no destination "nowhere"');
 });

@@ -5,7 +5,7 @@ import { parse } from "../../src/commands/parse.ts";
 import { deliver } from "../../src/domain/delivery.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { verify as prove } from "../../src/domain/receipt.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { anAdmission, broken, NOW } from "../ledger/makers.ts";
@@ -291,7 +291,7 @@ Deno.test("verify lists what is missing as gone from then on, in history, status
   await it.deliver("20240517", { "a.fits": "alpha", "b.fits": "beta" });
   await Deno.remove(it.dir.at("freya/b.fits"));
   assertEquals((await it.verify()).code, 1);
-  using ledger = openLedger(it.dir.at("state"), { readOnly: true });
+  using ledger = readLedger(it.dir.at("state"));
   const [gone] = ledger.query({ gone: true });
   assertEquals([gone?.delivery.target, ledger.counts().delivered], ["b.fits", 1]);
   const again = await it.verify();

@@ -3,6 +3,7 @@ import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
 import type { Settings } from "../../src/domain/settings.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -46,7 +47,12 @@ async function bench(changes: Record<string, unknown> = {}, options: { once?: bo
   const state = { next: () => settings() };
   const daemon = await startDaemon(
     settings(),
-    { system, readSettings: async () => await Promise.resolve(state.next()), listeners: [(event) => void events.push(event)] },
+    {
+      system,
+      openLedger,
+      readSettings: async () => await Promise.resolve(state.next()),
+      listeners: [(event) => void events.push(event)],
+    },
     options,
   );
   assert(daemon);
@@ -96,7 +102,7 @@ Deno.test("startDaemon() delivers what is there and what comes, and leaves nothi
 
 Deno.test("startDaemon() refuses a second instance on the same state directory, and not after the first has stopped", async () => {
   await using b = await bench();
-  const tools = { system: b.system, readSettings: null, listeners: [] };
+  const tools = { system: b.system, openLedger, readSettings: null, listeners: [] };
   assertEquals(await startDaemon(b.settings(), tools), null);
   b.daemon.stop("enough");
   await b.daemon.stopped;
@@ -200,7 +206,7 @@ Deno.test("the folder of a destination that was not there is said to be made: in
   const told = () => b.events.filter((event) => event.type === "notice" && /, did not exist: created\./.test(event.message));
   assertEquals(told().length, 1);
   await b.daemon[Symbol.asyncDispose]();
-  const again = await startDaemon(b.settings(), { system: b.system, readSettings: null, listeners: [] });
+  const again = await startDaemon(b.settings(), { system: b.system, openLedger, readSettings: null, listeners: [] });
   assert(again);
   await using _stopped = again;
   await b.until(async () => (await again.status()).destinations[0]?.state === "open", "open");

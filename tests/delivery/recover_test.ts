@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { FakeDestination } from "../support/fake_method.ts";
 import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
+import { wasRead } from "../ledger/makers.ts";
 
 /** As if an earlier process had claimed everything and ended: attempt `old`, with what it left staged and published. */
 async function interrupted(
@@ -86,7 +87,7 @@ Deno.test("recover() offers the part of a large file to the next attempt, and sw
 Deno.test("recover() fails what is gone at the source and never arrived, and keeps what arrived", async () => {
   await using rig = await outboxRig();
   await interrupted(rig, { "gone.fits": { content: "alpha" }, "arrived.fits": { content: "beta", published: "beta" } });
-  rig.ledger.rememberHash(rig.delivery("arrived.fits"), "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753");
+  wasRead(rig.ledger, rig.delivery("arrived.fits"), "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753");
   await Deno.remove(rig.folder.at("data", "gone.fits"));
   await Deno.remove(rig.folder.at("data", "arrived.fits"));
   rig.start();

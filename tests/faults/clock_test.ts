@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { startDaemon } from "../../src/daemon/daemon.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -37,6 +38,7 @@ Deno.test("the clock is set back by a day during an outage, then forward by a ye
   const events: TransferEvent[] = [];
   await using daemon = await startDaemon(settings, {
     system,
+    openLedger,
     readSettings: null,
     listeners: [(event) => void events.push(event)],
   });

@@ -6,6 +6,7 @@
  */
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { startDaemon } from "../../src/daemon/daemon.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 
 declare const gc: () => void;
@@ -26,7 +27,7 @@ const config = {
   web: false,
 };
 const settings = parseSettings(JSON.stringify(config), `${folder}/config.yaml`, "yaml", system);
-const daemon = await startDaemon(settings, { system, readSettings: null, listeners: [] });
+const daemon = await startDaemon(settings, { system, openLedger, readSettings: null, listeners: [] });
 if (daemon === null) throw new Error("another one runs");
 
 const isAway = async () => (await daemon.status()).destinations.every(({ state }) => state !== "open");

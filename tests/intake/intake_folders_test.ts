@@ -7,6 +7,7 @@ import type { System, WatchHint } from "../../src/system/system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { type IntakeRig, intakeRig, pause, runningIntake } from "./intake_rig.ts";
+import { wasRead } from "../ledger/makers.ts";
 
 const image = fitsFile(6_000, 3);
 const posix = Deno.build.os !== "windows";
@@ -264,7 +265,7 @@ Deno.test({
     await rig.until(() => rig.intake.waiting().length === 0 && rig.admitted().length > 0, "it is admitted");
     const before = rig.admitted().length;
     // The ledger knows the hash once the file was sent.
-    for (const { delivery } of rig.ledger.query({})) rig.ledger.rememberHash(delivery, await sha256(image));
+    for (const { delivery } of rig.ledger.query({})) wasRead(rig.ledger, delivery, await sha256(image));
     await pause(1_100);
     const other = fitsFile(6_000, 99);
     await rig.write("a.fits", other);

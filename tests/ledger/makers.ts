@@ -8,6 +8,7 @@ import { Failure, type FailureCode, failureRecord } from "../../src/domain/failu
 import { verify } from "../../src/domain/receipt.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
 import type { Admission, ClaimRequest, Ledger } from "../../src/ledger/ledger.ts";
+import type { OutboxLedger } from "../../src/ledger/outbox_ledger.ts";
 
 /** A moment of the spring of 2024, milliseconds. */
 export const NOW = Date.UTC(2024, 4, 18, 2);
@@ -54,6 +55,11 @@ export function later(delivery: Delivery, retryAt: number, code: FailureCode = "
 
 export function aFailure(code: FailureCode) {
   return failureRecord(new Failure(code, `Cannot send "a.fits" to freya: ${code}`, { hint: "Do something." }));
+}
+
+/** As if the delivery's file had been read with this hash, so early that nothing is certain; its state stays. */
+export function wasRead(ledger: OutboxLedger, delivery: Delivery, sha256: string): void {
+  ledger.record([delivery], NOW, new Map([[delivery.id, { at: 0, sha256 }]]));
 }
 
 /** The one delivery of a path to a destination, newest version. */

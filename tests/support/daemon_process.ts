@@ -5,7 +5,7 @@
  * @module
  */
 import { fromFileUrl, join } from "@std/path";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { V8_FLAGS } from "../build/v8_flags.ts";
 import { type DeliveryJson, deliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 
@@ -128,7 +128,7 @@ export async function install(
   // As `history --json` prints it, without the price of a process each time.
   // deno-lint-ignore require-await -- as commands are: a rejection, never a throw
   async function history(): Promise<DeliveryJson[]> {
-    using ledger = openLedger(stateFolder, { readOnly: true });
+    using ledger = readLedger(stateFolder);
     return ledger.query({}).map(deliveryJson);
   }
 

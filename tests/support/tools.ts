@@ -4,6 +4,7 @@
  * @module
  */
 import type { Tools } from "../../src/commands/command.ts";
+import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import type { TempFolder } from "./temp.ts";
@@ -38,6 +39,8 @@ export function testTools(
   };
   return {
     system: { ...createSystem(), home: cwd, env: () => undefined, isTerminal: () => false, columns: () => null, ...system },
+    openLedger,
+    readLedger,
     cwd,
     stdout: (text) => void (printed.stdout += text),
     stderr: (text) => void (printed.stderr += text),

@@ -7,6 +7,7 @@ import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
 import type { Settings } from "../../src/domain/settings.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import type { LiveMessage } from "../../src/reports/api_types.ts";
@@ -56,6 +57,7 @@ export async function webRig(config: Record<string, unknown> = {}, instead: Part
   const state = { next: () => settings() };
   const daemon = await startDaemon(settings(), {
     system,
+    openLedger,
     readSettings: async () => await Promise.resolve(state.next()),
     listeners: [(event) => void events.push(event)],
   });

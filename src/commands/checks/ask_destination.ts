@@ -8,17 +8,20 @@
 import { dirname, join } from "@std/path";
 import type { Destination } from "../../domain/job.ts";
 import type { Settings } from "../../domain/settings.ts";
-import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
 import { methodNamed } from "../../methods/methods.ts";
 import type { Session } from "../../methods/method.ts";
 import { unusableState } from "../../system/files/state_lock.ts";
 import type { System } from "../../system/system.ts";
+import type { Tools } from "../command.ts";
 
 /** An open session, and where it may stage something. */
 export interface Asking {
   readonly session: Session;
   readonly stagingRoot: string;
 }
+
+/** What asking a destination needs. */
+export type AskTools = Pick<Tools, "system" | "readLedger" | "signal">;
 
 /**
  * Opens a session, does `work` with it, and clears up.
@@ -28,12 +31,12 @@ export interface Asking {
 export async function askDestination<T>(
   destination: Destination,
   settings: Pick<Settings, "stateDirectory">,
-  system: System,
-  signal: AbortSignal,
+  tools: AskTools,
   work: (asking: Asking) => Promise<T>,
 ): Promise<T> {
+  const { system, signal } = tools;
   // The same every time: what a killed command left there is swept, and its connection is ended, by the next.
-  const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory)}-${await keyOf(destination)}`;
+  const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory, tools)}-${await keyOf(destination)}`;
   const workFolder = join(settings.stateDirectory, "asking", crypto.randomUUID());
   await using _lock = await makeWorkFolder(workFolder, settings, system);
   try {
@@ -64,8 +67,8 @@ async function makeWorkFolder(
   }
 }
 
-function instanceOf(stateDirectory: string): string {
-  using ledger = openLedger(stateDirectory, { readOnly: true });
+function instanceOf(stateDirectory: string, { readLedger }: AskTools): string {
+  using ledger = readLedger(stateDirectory);
   return ledger.instance === "" ? "new" : ledger.instance;
 }
 

@@ -12,24 +12,23 @@ import { verify } from "../../domain/receipt.ts";
 import type { Settings } from "../../domain/settings.ts";
 import { hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
-import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
 import type { System } from "../../system/system.ts";
-import { askDestination, type Asking } from "./ask_destination.ts";
+import { askDestination, type Asking, type AskTools } from "./ask_destination.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
 /** Tries a destination; the first thing that fails ends the try. */
 export async function checkDestination(
   destination: Destination,
   settings: Settings,
-  system: System,
-  signal: AbortSignal,
+  tools: AskTools,
 ): Promise<Finding[]> {
+  const { system, signal } = tools;
   const about = `destination ${destination.name} of job ${destination.job}`;
   const findings: Finding[] = [];
   try {
-    await askDestination(destination, settings, system, signal, async (asking) => {
+    await askDestination(destination, settings, tools, async (asking) => {
       findings.push(ok(about, `Connected by ${asking.session.method}: ${asking.session.about}`));
-      findings.push(...await mount(destination, about, settings, asking, system, signal));
+      findings.push(...await mount(destination, about, settings, asking, tools));
       findings.push(await roundTrip(destination, about, settings, asking, system, signal));
     });
   } catch (error) {
@@ -44,10 +43,9 @@ async function mount(
   about: string,
   settings: Settings,
   { session, stagingRoot }: Asking,
-  system: System,
-  signal: AbortSignal,
+  { system, signal, readLedger }: AskTools,
 ): Promise<Finding[]> {
-  using ledger = openLedger(settings.stateDirectory, { readOnly: true });
+  using ledger = readLedger(settings.stateDirectory);
   const known = ledger.deviceOf(destination.job, destination.name);
   const probe = `doctor-${crypto.randomUUID().slice(0, 8)}`;
   // Only a place never used before is made: a folder that was there and is not is a disk that is not mounted.

@@ -8,19 +8,20 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Settings } from "../../domain/settings.ts";
-import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
 import type { System } from "../../system/system.ts";
+import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
 import { checkPage } from "./check_page.ts";
 import { counted, fault, type Finding, HERE, ok, warning } from "./finding.ts";
 
 /** Everything on this computer that the daemon needs. */
-export async function checkHere(settings: Settings, system: System, signal: AbortSignal): Promise<Finding[]> {
+export async function checkHere(settings: Settings, tools: AskTools): Promise<Finding[]> {
+  const { system, signal } = tools;
   return [
     ok(HERE, `Configuration ${settings.file ?? "without a file"}: ${counted(settings.jobs.length, "job")}`),
     await writableFolder("state", settings.stateDirectory, system),
     await writableFolder("log", settings.log.directory, system),
-    ledger(settings),
+    ledger(settings, tools),
     ...await limits(system, signal),
     ...await checkPage(settings, system, signal),
     ...await pidFile(settings, system),
@@ -67,9 +68,9 @@ async function pidFile({ pidFile: path }: Settings, system: System): Promise<Fin
   }
 }
 
-function ledger(settings: Settings): Finding {
+function ledger(settings: Settings, { readLedger }: AskTools): Finding {
   try {
-    using opened = openLedger(settings.stateDirectory, { readOnly: true });
+    using opened = readLedger(settings.stateDirectory);
     const damage = opened.integrity();
     const { queued, sending, deferred, delivered, failed } = opened.counts();
     if (damage.length === 0) {

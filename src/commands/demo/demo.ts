@@ -149,7 +149,12 @@ async function start(
     const line = lineOf(event, closedAt);
     if (line !== null) emit(tools, line);
   };
-  const daemon = await startDaemon(settings, { system: tools.system, readSettings: null, listeners: [show] });
+  const daemon = await startDaemon(settings, {
+    system: tools.system,
+    openLedger: tools.openLedger,
+    readSettings: null,
+    listeners: [show],
+  });
   if (daemon === null) throw new Failure("configuration", `Cannot use "${folder}": another demo is using it`);
   return daemon;
 }

@@ -7,7 +7,6 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Destination } from "../../domain/job.ts";
 import type { Settings } from "../../domain/settings.ts";
 import type { Admission } from "../../ledger/ledger.ts";
-import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
 import { board } from "../../events/board.ts";
 import { intake } from "../../intake/intake.ts";
 import { EXIT, type Tools } from "../command.ts";
@@ -15,7 +14,7 @@ import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 
 /** Lists the deliveries that a run would begin with; one line a delivery on standard output. */
 export async function dryRun(settings: Settings, tools: Tools): Promise<number> {
-  using ledger = openLedger(settings.stateDirectory, { readOnly: true });
+  using ledger = tools.readLedger(settings.stateDirectory);
   const lower = tools.system.isTerminal("stderr") ? board(tools.stderr, () => tools.system.columns() ?? 80) : null;
   const output: WaitingOutput = {
     isLive: lower !== null,
@@ -79,7 +78,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
 }
 
 /** Whoever touches nothing reads nothing again either. */
-const NO_REREADS = { rereads: () => [], nextReread: () => null, reread: () => [], askReread: () => {} };
+const NO_REREADS = { dueRereads: () => [], nextReread: () => null, recordRereads: () => [], requestRereads: () => {} };
 
 const WAITING = ["queued", "sending", "deferred"] as const;
 

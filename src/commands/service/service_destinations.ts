@@ -38,14 +38,15 @@ export async function checkDestinations(program: string, settings: Settings, acc
   }
 }
 
-async function find(program: string, settings: Settings, account: Account, { system, signal }: Tools): Promise<Findings> {
+async function find(program: string, settings: Settings, account: Account, tools: Tools): Promise<Findings> {
+  const { system, signal } = tools;
   // The state of the service is not there yet, and its account must not get another one by this.
   const state = `/tmp/image-transfer-${crypto.randomUUID()}`;
   const words = ["env", `STATE_DIRECTORY=${state}`, program, "doctor", "--json", "--config", settings.file ?? ""];
   const asked = await asAccount(words, account, system, signal);
   if (asked === null) {
     const destinations = settings.jobs.flatMap((job) => job.destinations);
-    return (await Promise.all(destinations.map((each) => checkDestination(each, settings, system, signal)))).flat();
+    return (await Promise.all(destinations.map((each) => checkDestination(each, settings, tools)))).flat();
   }
   await system.removeTree(state);
   return findings.safeParse(JSON.parse(asked.stdout || "[]")).data ?? [];

@@ -9,9 +9,8 @@ import { pathField, printable } from "../../domain/names/printable.ts";
 import type { Settings } from "../../domain/settings.ts";
 import { fingerprint, type SourceFile } from "../../domain/source_file.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
-import { openLedger } from "../../ledger/sqlite/open_ledger.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
-import type { Tools } from "../command.ts";
+import { notices, type Tools } from "../command.ts";
 
 /** Ids looked after at a time. */
 const AT_ONCE = 1_000;
@@ -50,7 +49,7 @@ export async function markGone(ids: readonly number[], { stateDirectory }: Setti
   try {
     const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
     if (daemon !== null) return await daemon.markGone(ids, NOT_FOUND);
-    using ledger = openLedger(stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+    using ledger = tools.openLedger(stateDirectory, notices(tools));
     ledger.markGone(ids, NOT_FOUND, tools.system.now());
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -68,7 +67,7 @@ async function queue(
 ): Promise<readonly number[]> {
   if (ids.length === 0) return [];
   if (daemon !== null) return await daemon.sendAgain(ids);
-  using ledger = openLedger(stateDirectory, { onNotice: (notice) => tools.stderr(`${notice}\n`) });
+  using ledger = tools.openLedger(stateDirectory, notices(tools));
   return ledger.sendAgain(ids, tools.system.now());
 }
 

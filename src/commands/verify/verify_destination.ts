@@ -66,7 +66,7 @@ export async function verifyDestination(
   let done = 0;
   await using line = askingLine(name, tools);
   try {
-    await askDestination(destination, settings, tools.system, tools.signal, async ({ session }) => {
+    await askDestination(destination, settings, tools, async ({ session }) => {
       // In an empty mount point every file would be missing, and be listed as gone from then on.
       const demandPlace = () => demandKnownPlace(session, { destination, ledger }, tools.signal);
       await demandPlace();

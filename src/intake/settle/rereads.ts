@@ -1,6 +1,6 @@
 /**
  * Reads files again that were read when a rewrite could leave no trace in their facts, or before a writer was heard of. The ledger
- * knows which (`Ledger.rereads`); what has other bytes by now is judged anew. A few files at a time, beside everything else.
+ * knows which (`IntakeLedger.dueRereads`); what has other bytes by now is judged anew. A few files at a time, beside everything else.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { absolutePathOf } from "../source_path.ts";
 /** What reading again needs. */
 export interface RereadTools {
   readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "separator">;
-  readonly ledger: Pick<Ledger, "rereads" | "nextReread" | "reread" | "askReread">;
+  readonly ledger: Pick<Ledger, "dueRereads" | "nextReread" | "recordRereads" | "requestRereads">;
   /** Judges files whose bytes may be others by now. */
   readonly judge: (paths: readonly string[], signal: AbortSignal) => Promise<void>;
   /** Called when bytes have turned out to be certain. */
@@ -62,13 +62,13 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
   async function pass(signal: AbortSignal): Promise<void> {
     busy = true;
     try {
-      const due = ledger.rereads(job.name, system.now(), AT_ONCE);
+      const due = ledger.dueRereads(job.name, system.now(), AT_ONCE);
       if (due.length === 0) return;
       const readings: (Reread & { found: Reading })[] = [];
       await inBatches(due, READS_AT_ONCE, signal, async (one) => {
         readings.push({ ...one, found: one.wasRead ? await read(one.facts, signal) : CERTAIN });
       });
-      const doubtful = ledger.reread(readings);
+      const doubtful = ledger.recordRereads(readings);
       if (doubtful.length > 0) await tools.judge(doubtful, signal);
       if (doubtful.length < due.length) tools.certain();
       wakeUp.ring();
@@ -99,13 +99,13 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
     run,
     ask(paths) {
       if (paths.length === 0) return;
-      ledger.askReread(job.name, paths, system.now());
+      ledger.requestRereads(job.name, paths, system.now());
       wakeUp.ring();
     },
     wake: () => wakeUp.ring(),
     // What comes from the future is not racy now, and nobody waits for a clock that was set wrong. What is being sent is waited for
     // by its outbox, which knows when that is in vain.
-    idle: () => !busy && ledger.rereads(job.name, system.now() + LONGEST_RACE_MS, 1).length === 0,
+    idle: () => !busy && ledger.dueRereads(job.name, system.now() + LONGEST_RACE_MS, 1).length === 0,
   };
 }
 

@@ -4,17 +4,13 @@
  *
  * @module
  */
-import { backup } from "node:sqlite";
 import { failureRecord } from "../../domain/failure.ts";
 import { join } from "@std/path";
-import { Database, isDamage, type Row, sqliteFailure } from "./database.ts";
-import type { Ledger } from "../ledger.ts";
+import { Database, isDamage, type Row } from "./database.ts";
+import type { OnNotice } from "../ledger.ts";
 import { number, text } from "./rows.ts";
 import { migrate } from "./schema.ts";
-import { changedAt, isThere, move, removeIfThere, writeDurably } from "../state_files.ts";
-
-/** Tells the caller something that a person should know, as one sentence. */
-export type OnNotice = (notice: string) => void;
+import { changedAt, isThere, move, removeIfThere, writeDurably } from "./state_files.ts";
 
 /** The ledger's file in the state directory. */
 export const LEDGER_FILE = "ledger.sqlite";
@@ -73,39 +69,23 @@ function openChecked(path: string, onDamage: () => void, thorough: boolean): Dat
 }
 
 /** SQLite's own check, and ours: the totals and the sums of the nights agree with the rows. Empty when sound. */
-export function careQueries(db: Database): Pick<Ledger, "integrity" | "backup"> {
-  return {
-    integrity() {
-      return db.snapshot(() => [
-        ...problems(db, "integrity_check", 100),
-        ...db.all("PRAGMA foreign_key_check").map((row) =>
-          `row ${String(row["rowid"])} of ${String(row["table"])} refers to nothing`
-        ),
-        ...db.all(WRONG_TOTALS).map((row) =>
-          `${text(row, "job")} has ${number(row, "counted")} deliveries to ${text(row, "destination")}, its total says ${
-            number(row, "total")
-          }`
-        ),
-        ...db.all(WRONG_NIGHTS).map((row) =>
-          `night ${text(row, "night")} has ${number(row, "counted")} delivered to ${text(row, "destination")} of job ${
-            text(row, "job")
-          }, its sums say ${number(row, "total")}`
-        ),
-      ]);
-    },
-    async backup(path) {
-      // Rename last: a backup with its plain name is complete.
-      const part = `${path}.part`;
-      removeIfThere(part);
-      try {
-        await backup(db.connection, part);
-        move(part, path);
-      } catch (error) {
-        removeIfThere(part);
-        throw sqliteFailure(`copy the ledger to "${path}"`, error);
-      }
-    },
-  };
+export function integrity(db: Database): string[] {
+  return db.snapshot(() => [
+    ...problems(db, "integrity_check", 100),
+    ...db.all("PRAGMA foreign_key_check").map((row) =>
+      `row ${String(row["rowid"])} of ${String(row["table"])} refers to nothing`
+    ),
+    ...db.all(WRONG_TOTALS).map((row) =>
+      `${text(row, "job")} has ${number(row, "counted")} deliveries to ${text(row, "destination")}, its total says ${
+        number(row, "total")
+      }`
+    ),
+    ...db.all(WRONG_NIGHTS).map((row) =>
+      `night ${text(row, "night")} has ${number(row, "counted")} delivered to ${text(row, "destination")} of job ${
+        text(row, "job")
+      }, its sums say ${number(row, "total")}`
+    ),
+  ]);
 }
 
 function problems(db: Database, check: "quick_check" | "integrity_check", most: number): string[] {

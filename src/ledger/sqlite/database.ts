@@ -86,11 +86,6 @@ export class Database implements Disposable {
     }
   }
 
-  /** The connection itself, for SQLite's own backup. */
-  get connection(): DatabaseSync {
-    return this.#db;
-  }
-
   [Symbol.dispose](): void {
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();
@@ -119,7 +114,7 @@ export function isDamage(error: unknown): boolean {
 }
 
 /** SQLite's messages as failures a person can act on, `Cannot <what>: reason`; anything else as it is. */
-export function sqliteFailure(what: string, error: unknown): unknown {
+function sqliteFailure(what: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof Failure) return error;
   for (const [pattern, code, reason, hint] of MEANINGS) {
     if (pattern.test(error.message)) {

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { nameKey } from "../../domain/names/name_key.ts";
 import type { Database, Row, Value } from "./database.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, Ledger } from "../ledger.ts";
 import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
@@ -12,7 +11,7 @@ import { NO_TROUBLE } from "../superseded.ts";
 
 type History = Pick<
   Ledger,
-  "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced" | "namesakes"
+  "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced"
 >;
 
 /** Rows fetched at a time by `each`: more would cost memory. Pages of trouble are larger, for each is sorted anew. */
@@ -81,14 +80,7 @@ export function historyQueries(db: Database): History {
     return db.all(REPLACED, job, destination).map((row) => number(row, "id"));
   }
 
-  function namesakes(job: string, destination: string, target: string): string[] {
-    // LIKE knows no case of ASCII letters; whatever else may differ is any text, a letter before a combining accent included.
-    const pattern = target.replaceAll(/[!%_]/g, "!$&").replaceAll(/.?\P{ASCII}+/gsu, "%");
-    return db.all(NAMESAKES, job, destination, pattern).map((row) => text(row, "target"))
-      .filter((other) => other !== target && nameKey(other) === nameKey(target));
-  }
-
-  return { query, each, count, counts, oldestWaiting, nights, places, replaced, namesakes };
+  return { query, each, count, counts, oldestWaiting, nights, places, replaced };
 }
 
 const FROM = "FROM deliveries d JOIN versions v ON v.id = d.version_id";
@@ -172,9 +164,6 @@ const NIGHTS = `WITH RECURSIVE n(night) AS (
     SELECT min(night) FROM deliveries
     UNION ALL SELECT (SELECT min(night) FROM deliveries WHERE night > n.night) FROM n WHERE n.night IS NOT NULL
   ) SELECT night FROM n WHERE night IS NOT NULL`;
-
-const NAMESAKES = `SELECT DISTINCT target FROM deliveries
-  WHERE job = ? AND destination = ? AND state = 'delivered' AND target LIKE ? ESCAPE '!'`;
 
 /** All but the delivery that came last to its target. */
 const REPLACED = `SELECT id FROM (

@@ -6,12 +6,12 @@
  */
 import { join, toFileUrl } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
-import { careQueries, LEDGER_FILE, type OnNotice, openSound } from "./care.ts";
+import { integrity, LEDGER_FILE, openSound } from "./care.ts";
 import { Database } from "./database.ts";
 import { giveUpQueries } from "./give_up_queries.ts";
 import { historyQueries } from "./history_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
-import type { Ledger } from "../ledger.ts";
+import type { Ledger, OnNotice, ReadLedger } from "../ledger.ts";
 import { nightQueries } from "./night_queries.ts";
 import { outboxQueries } from "./outbox_queries.ts";
 import { destinationQueries, removalQueries } from "./removal_queries.ts";
@@ -19,50 +19,52 @@ import { rereadQueries } from "./reread_queries.ts";
 import { text } from "./rows.ts";
 import { migrate } from "./schema.ts";
 import { sendAgainQueries } from "./send_again_queries.ts";
-import { isThere, makeFolder, readIfThere, writeDurably } from "../state_files.ts";
+import { isThere, makeFolder, readIfThere, writeDurably } from "./state_files.ts";
 
-/** Who opens the ledger, and who hears of its troubles. */
-export interface LedgerOptions {
-  /** For a second process beside the daemon: nothing is written, made or repaired. */
-  readonly readOnly?: boolean;
-  /** Told what a person should know: a damaged ledger moved aside, a ledger that was missing. */
-  readonly onNotice?: OnNotice;
+/** The ledger in this folder, see {@linkcode LedgerAccess.openLedger}. */
+export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledger {
+  makeFolder(folder);
+  return opened(openSound(folder, onNotice), (db) => ({
+    ...readQueries(db, instanceOf(db, folder, onNotice)),
+    ...intakeQueries(db),
+    ...rereadQueries(db),
+    ...outboxQueries(db),
+    ...giveUpQueries(db),
+    ...sendAgainQueries(db),
+    ...removalQueries(db),
+    ...destinationQueries(db),
+  }));
 }
 
-/**
- * The ledger in this folder, made if there is none; read-only, a missing ledger is an empty one.
- *
- * @throws {Failure} `local_disk_full`, `read_only`, `permission_denied`, `not_a_folder` (a file is in the way), `configuration`
- * (written by a newer program), `timeout`, and, when read-only, `internal` (damaged).
- */
-export function openLedger(folder: string, options: LedgerOptions = {}): Ledger {
-  const onNotice = options.onNotice ?? (() => {});
-  const db = options.readOnly ? openForReading(folder, onNotice) : openForWriting(folder, onNotice);
+/** The ledger in this folder, to be read, see {@linkcode LedgerAccess.readLedger}. */
+export function readLedger(folder: string, onNotice: OnNotice = () => {}): ReadLedger {
+  return opened(openForReading(folder, onNotice), (db) => readQueries(db, storedInstance(db) ?? ""));
+}
+
+function readQueries(db: Database, instance: string): ReadLedger {
+  const { unknown, admittedAt } = intakeQueries(db);
+  const { deviceOf, pausedBy } = destinationQueries(db);
+  return {
+    instance,
+    unknown,
+    admittedAt,
+    deviceOf,
+    pausedBy,
+    ...historyQueries(db),
+    ...nightQueries(db),
+    integrity: () => integrity(db),
+    [Symbol.dispose]: () => db[Symbol.dispose](),
+  };
+}
+
+/** Closes the database again where the rest fails. */
+function opened<T>(db: Database, rest: (db: Database) => T): T {
   try {
-    const instance = options.readOnly ? storedInstance(db) ?? "" : instanceOf(db, folder, onNotice);
-    return {
-      instance,
-      ...intakeQueries(db),
-      ...rereadQueries(db),
-      ...outboxQueries(db),
-      ...giveUpQueries(db),
-      ...sendAgainQueries(db),
-      ...removalQueries(db),
-      ...destinationQueries(db),
-      ...historyQueries(db),
-      ...nightQueries(db),
-      ...careQueries(db),
-      [Symbol.dispose]: () => db[Symbol.dispose](),
-    };
+    return rest(db);
   } catch (error) {
     db[Symbol.dispose]();
     throw error;
   }
-}
-
-function openForWriting(folder: string, onNotice: OnNotice): Database {
-  makeFolder(folder);
-  return openSound(folder, onNotice);
 }
 
 function openForReading(folder: string, onNotice: OnNotice): Database {
@@ -70,28 +72,20 @@ function openForReading(folder: string, onNotice: OnNotice): Database {
   const there = isThere(path);
   if (!there) onNotice(`There is no ledger in "${folder}" yet: nothing has been recorded.`);
   if (there) return openAsItStands(path);
-  const db = migrated(new Database(":memory:", false));
+  const db = new Database(":memory:", false);
+  migrate(db);
   db.exec("PRAGMA query_only = ON");
   return db;
 }
 
 /** A ledger at rest is read where SQLite cannot make its own files beside it, too: on a read-only disk, or in another account's folder. */
 function openAsItStands(path: string): Database {
+  const current = (path: string) => opened(new Database(path, true), (db) => (migrate(db), db));
   try {
-    return migrated(new Database(path, true));
+    return current(path);
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "permission_denied" || isThere(`${path}-wal`)) throw error;
-    return migrated(new Database(`${toFileUrl(path)}?immutable=1`, true));
-  }
-}
-
-function migrated(db: Database): Database {
-  try {
-    migrate(db);
-    return db;
-  } catch (error) {
-    db[Symbol.dispose]();
-    throw error;
+    return current(`${toFileUrl(path)}?immutable=1`);
   }
 }
 

@@ -7,6 +7,7 @@
  * @module
  */
 import { type Delivery, type DeliveryState, send } from "../../domain/delivery.ts";
+import { nameKey } from "../../domain/names/name_key.ts";
 import type { Database, Row } from "./database.ts";
 import type { BytesRead, ClaimRequest, Ledger } from "../ledger.ts";
 import { number, numberOrNull, SELECT_DELIVERY, STATE_COLUMNS, stateValues, text, textOrNull, toDelivery } from "./rows.ts";
@@ -14,7 +15,7 @@ import { NO_TROUBLE, SUPERSEDED } from "../superseded.ts";
 
 type Outbox = Pick<
   Ledger,
-  "claim" | "inFlight" | "record" | "parts" | "rememberHash" | "hashOf" | "nextDue" | "makeDue" | "requeue"
+  "claim" | "inFlight" | "record" | "parts" | "hashOf" | "nextDue" | "makeDue" | "namesakes" | "requeue"
 >;
 
 /** Every change is one transaction, durable on return. */
@@ -84,10 +85,6 @@ export function outboxQueries(db: Database): Outbox {
     return db.all(PARTS, job, destination).map((row) => ({ delivery: toDelivery(row), staged: text(row, "staged") }));
   }
 
-  function rememberHash(delivery: Delivery, sha256: string): void {
-    db.transaction(() => db.run(REMEMBER_HASH, sha256, delivery.id));
-  }
-
   function hashOf(delivery: Delivery): string | null {
     const row = db.get(
       "SELECT v.sha256 FROM versions v JOIN deliveries d ON d.version_id = v.id WHERE d.id = ?",
@@ -118,6 +115,13 @@ export function outboxQueries(db: Database): Outbox {
     );
   }
 
+  function namesakes(job: string, destination: string, target: string): string[] {
+    // LIKE ignores the case of ASCII letters; whatever else may differ is any text, a letter before a combining accent included.
+    const pattern = target.replaceAll(/[!%_]/g, "!$&").replaceAll(/.?\P{ASCII}+/gsu, "%");
+    return db.all(NAMESAKES, job, destination, pattern).map((row) => text(row, "target"))
+      .filter((other) => other !== target && nameKey(other) === nameKey(target));
+  }
+
   function requeue(ids: readonly number[] | null, now: number): number {
     return db.transaction(() => {
       const rows = ids === null ? db.all(ALL_TROUBLE) : db.all(CHOSEN, JSON.stringify(ids));
@@ -135,7 +139,7 @@ export function outboxQueries(db: Database): Outbox {
     return db.get(NEWER, id) !== undefined;
   }
 
-  return { claim, inFlight, record, parts, rememberHash, hashOf, nextDue, makeDue, requeue };
+  return { claim, inFlight, record, parts, hashOf, nextDue, makeDue, namesakes, requeue };
 }
 
 /** As many as the request allows; the first whatever its size. */
@@ -162,8 +166,6 @@ const FORGET_PARTS = "DELETE FROM parts WHERE delivery_id IN (SELECT value FROM 
 const PARTS = `${SELECT_DELIVERY}, p.staged FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
   CROSS JOIN versions v ON v.id = d.version_id
   WHERE d.job = ? AND d.destination = ? AND d.state IN ('queued', 'sending', 'deferred') ORDER BY d.id`;
-
-const REMEMBER_HASH = "UPDATE versions SET sha256 = ? WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)";
 
 /** No file has this ctime, so its content is compared anew. */
 const DOUBT = `UPDATE versions SET ctime_ms = -1
@@ -193,6 +195,9 @@ const NEWER = `SELECT 1 FROM deliveries d JOIN versions v ON v.id = d.version_id
   JOIN versions n ON n.job = v.job AND n.path = v.path AND n.revision > v.revision AND n.absolute_path = v.absolute_path
   JOIN deliveries e ON e.version_id = n.id AND e.destination = d.destination
   WHERE d.id = ? LIMIT 1`;
+
+const NAMESAKES = `SELECT DISTINCT target FROM deliveries
+  WHERE job = ? AND destination = ? AND state = 'delivered' AND target LIKE ? ESCAPE '!'`;
 
 const ALL_TROUBLE = `SELECT id FROM deliveries INDEXED BY deliveries_failed
   WHERE state = 'failed' AND failure_code NOT IN ${NO_TROUBLE}`;

@@ -8,8 +8,8 @@ import type { Database, Row } from "./database.ts";
 import type { Ledger, Reading, Reread } from "../ledger.ts";
 import { number, toSource } from "./rows.ts";
 
-/** `reread` and `askReread` are one transaction each, durable on return. */
-export function rereadQueries(db: Database): Pick<Ledger, "rereads" | "nextReread" | "reread" | "askReread"> {
+/** `recordRereads` and `requestRereads` are one transaction each, durable on return. */
+export function rereadQueries(db: Database): Pick<Ledger, "dueRereads" | "nextReread" | "recordRereads" | "requestRereads"> {
   /** True where the content must be compared by `recheck`. */
   function store({ versionId, at, found }: Reread & { readonly found: Reading }): boolean {
     if (found.is === "certain" || (found.is === "read" && db.get(SAME, versionId, found.sha256) !== undefined)) {
@@ -21,7 +21,7 @@ export function rereadQueries(db: Database): Pick<Ledger, "rereads" | "nextRerea
   }
 
   return {
-    rereads(job, now, limit) {
+    dueRereads(job, now, limit) {
       return db.all(DUE, job, Math.trunc(now), limit).map((row: Row): Reread => {
         const { job: _, absolutePath: __, ...facts } = toSource(row);
         return { versionId: number(row, "id"), facts, wasRead: number(row, "was_read") === 1, at: number(row, "reread_at") };
@@ -31,8 +31,8 @@ export function rereadQueries(db: Database): Pick<Ledger, "rereads" | "nextRerea
       const row = db.get(NEXT, job);
       return row === undefined ? null : number(row, "reread_at");
     },
-    reread: (readings) => db.transaction(() => readings.filter(store).map(({ facts }) => facts.path)),
-    askReread(job, paths, now) {
+    recordRereads: (readings) => db.transaction(() => readings.filter(store).map(({ facts }) => facts.path)),
+    requestRereads(job, paths, now) {
       db.transaction(() => db.run(ASK, Math.trunc(now), job, JSON.stringify(paths), Math.trunc(now)));
     },
   };

@@ -23,7 +23,7 @@ async function watches(programs: Readonly<Record<string, { code: number; stdout:
     },
   };
   const tools = testTools(dir.path, { system });
-  const findings = await checkHere(await loadSettings("c.yaml", dir.path, tools.system), tools.system, tools.signal);
+  const findings = await checkHere(await loadSettings("c.yaml", dir.path, tools.system), tools);
   return [...asked, ...findings.filter(({ what }) => /can watch/.test(what)).map(({ level, what }) => `${level}: ${what}`)];
 }
 

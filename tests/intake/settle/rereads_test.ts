@@ -110,7 +110,7 @@ Deno.test("settled() of intake() does not wait for what a former process was sen
     attempt: "a1",
     now: Date.now(),
   });
-  rig.ledger.askReread("spring", ["a.fits"], Date.now());
+  rig.ledger.requestRereads("spring", ["a.fits"], Date.now());
   rig.again();
   let settled = false;
   void rig.intake.settled().then(() => settled = true);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
-import { aClaim, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, someFacts, states } from "../makers.ts";
+import { aClaim, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, someFacts, states, wasRead } from "../makers.ts";
 
 Deno.test("unknown() tells what is not admitted for every destination", async () => {
   await using dir = await tempFolder();
@@ -118,7 +118,7 @@ Deno.test("recheck() remembers the new ctime of the same content", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
-  ledger.rememberHash(delivery!, HASH);
+  wasRead(ledger, delivery!, HASH);
   ledger.record([proven(delivery!)], NOW);
   const touched = anAdmission("a.fits", { ctimeMs: NOW });
   assertEquals(ledger.recheck(touched, HASH, NOW), []);
@@ -130,7 +130,7 @@ Deno.test("recheck() admits other content under the same size and mtime as a new
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
-  ledger.rememberHash(delivery!, HASH);
+  wasRead(ledger, delivery!, HASH);
   ledger.record([proven(delivery!)], NOW);
   const other = "f".repeat(64);
   const [added, ...rest] = ledger.recheck(anAdmission("a.fits", { ctimeMs: NOW }), other, NOW);
@@ -182,7 +182,7 @@ Deno.test("recheck() corrects a hash that was misread, where all that arrived is
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
-  ledger.rememberHash(delivery!, "f".repeat(64));
+  wasRead(ledger, delivery!, "f".repeat(64));
   assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, { at: NOW, sha256: HASH }]])), true);
   const { source } = anAdmission("a.fits");
   assertEquals(ledger.unknown("spring", [source], ["freya"]).recheck, [source]);

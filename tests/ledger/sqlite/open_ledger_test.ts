@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "../../../src/domain/failure.ts";
-import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
+import { Database } from "../../../src/ledger/sqlite/database.ts";
+import { openLedger, readLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { SCHEMA_VERSION } from "../../../src/ledger/sqlite/schema.ts";
 import { has } from "../../support/needs.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";
@@ -43,7 +44,7 @@ Deno.test("openLedger() gives a lost ledger the same instance name, and says tha
   const instance = (await dir.read("instance")).trim();
   await Deno.remove(dir.at("ledger.sqlite"));
   const notices: string[] = [];
-  using ledger = openLedger(dir.path, { onNotice: (notice) => notices.push(notice) });
+  using ledger = openLedger(dir.path, (notice) => notices.push(notice));
   assertEquals([ledger.instance, ledger.counts().delivered, notices.length], [instance, 0, 1]);
 });
 
@@ -65,8 +66,8 @@ Deno.test("openLedger() refuses a ledger of a newer schema and leaves it as it i
   fill(dir, 2);
   using db = new DatabaseSync(dir.at("ledger.sqlite"));
   db.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
-  for (const readOnly of [false, true]) {
-    const failure = assertThrows(() => openLedger(dir.path, { readOnly }), Failure, `schema ${SCHEMA_VERSION + 1}`);
+  for (const open of [openLedger, readLedger]) {
+    const failure = assertThrows(() => open(dir.path), Failure, `schema ${SCHEMA_VERSION + 1}`);
     assertEquals([failure.code, failure.next], ["configuration", "never"]);
     assert(failure.hint.includes("newer"));
   }
@@ -90,7 +91,7 @@ for (const [what, damage] of DAMAGES) {
     const torn = damage(await Deno.readFile(dir.at("ledger.sqlite")));
     await Deno.writeFile(dir.at("ledger.sqlite"), torn);
     const notices: string[] = [];
-    using ledger = openLedger(dir.path, { onNotice: (notice) => notices.push(notice) });
+    using ledger = openLedger(dir.path, (notice) => notices.push(notice));
     assertEquals([ledger.integrity(), ledger.counts().delivered], [[], 0]);
     assertEquals(ledger.instance, (await dir.read("instance")).trim());
     const aside = (await names(dir)).find((name) => /^ledger-damaged-\d{8}T\d{6}Z\.sqlite$/.test(name));
@@ -149,25 +150,27 @@ Deno.test("openLedger() lives with a write-ahead log cut anywhere", async () => 
   assertNotEquals(delivered[0], 50);
 });
 
-Deno.test("openLedger() read-only reads beside a writer and cannot write", async () => {
+Deno.test("readLedger() reads beside a writer and cannot write", async () => {
   await using dir = await tempFolder();
   using writer = openLedger(dir.path);
   writer.admit([anAdmission("a.fits")], NOW);
-  using reader = openLedger(dir.path, { readOnly: true });
+  using reader = readLedger(dir.path);
   assertEquals([reader.instance, reader.counts().queued], [writer.instance, 1]);
   const rows = reader.each({});
   writer.record([proven(deliveryOf(writer, "a.fits"))], NOW);
   writer.admit([anAdmission("b.fits")], NOW);
   assertEquals([...rows].length, 2);
   assertEquals(reader.counts().delivered, 1);
-  const failure = assertThrows(() => reader.setPaused("nas", "x"), Failure, "read-only");
+  assertEquals(["record", "setPaused"].filter((change) => change in reader), []);
+  using db = new Database(dir.at("ledger.sqlite"), true);
+  const failure = assertThrows(() => db.run("DELETE FROM pauses"), Failure, "read-only");
   assertEquals(failure.code, "permission_denied");
 });
 
-Deno.test("openLedger() read-only takes a missing ledger for an empty one and makes nothing", async () => {
+Deno.test("readLedger() takes a missing ledger for an empty one and creates nothing", async () => {
   await using dir = await tempFolder();
   const notices: string[] = [];
-  using ledger = openLedger(dir.path, { readOnly: true, onNotice: (notice) => notices.push(notice) });
+  using ledger = readLedger(dir.path, (notice) => notices.push(notice));
   assertEquals([ledger.query({}), notices.length, await names(dir)], [[], 1, []]);
 });
 
@@ -179,17 +182,6 @@ Deno.test("openLedger() lets two processes write in turn", async () => {
   two.record([proven(deliveryOf(two, "a.fits"))], NOW);
   one.setPaused("nas", "x");
   assertEquals([one.counts().delivered, two.pausedBy("nas")], [1, "x"]);
-});
-
-Deno.test("backup() makes a whole ledger while the first is in use", async () => {
-  await using dir = await tempFolder();
-  await using other = await tempFolder();
-  using ledger = openLedger(dir.path);
-  ledger.admit(Array.from({ length: 200 }, (_, k) => anAdmission(`${k}.fits`)), NOW);
-  await ledger.backup(other.at("ledger.sqlite"));
-  using copy = openLedger(other.path);
-  assertEquals([copy.integrity(), copy.counts(), copy.instance], [[], ledger.counts(), ledger.instance]);
-  assertEquals((await names(other)).filter((name) => name.endsWith(".part")), []);
 });
 
 Deno.test({
@@ -269,7 +261,7 @@ Deno.test("openLedger() tells a state directory that a file is in the way of fro
       `Cannot create the folder "${folder}": a file exists where a folder is needed`,
     ]);
   }
-  const [code, message] = refusal(() => openLedger(dir.at("file"), { readOnly: true }));
+  const [code, message] = refusal(() => readLedger(dir.at("file")));
   assertEquals([code, message.includes(dir.at("file", "ledger.sqlite"))], ["not_a_folder", true]);
 });
 
@@ -296,7 +288,7 @@ Deno.test({
 
 for (const [what, killed] of [["at rest", false], ["of a killed daemon", true]] as const) {
   Deno.test({
-    name: `openLedger() reads a ledger ${what} on a disk that became read-only`,
+    name: `readLedger() reads a ledger ${what} on a disk that became read-only`,
     ignore: !has("root"),
     fn: async () => {
       await using dir = await tempFolder();
@@ -313,7 +305,7 @@ for (const [what, killed] of [["at rest", false], ["of a killed daemon", true]] 
         for await (const { name } of Deno.readDir(copy)) await Deno.copyFile(`${copy}/${name}`, `${disk.path}/${name}`);
       }
       await disk.readOnly(true);
-      using ledger = openLedger(disk.path, { readOnly: true });
+      using ledger = readLedger(disk.path);
       assertEquals(ledger.counts().queued, 1);
     },
   });
@@ -343,37 +335,4 @@ Deno.test("openLedger() says so where its instance file is none", async () => {
   await using dir = await tempFolder();
   await Deno.mkdir(dir.at("instance"));
   assertEquals(refusal(() => openLedger(dir.path)), ["exists", `Cannot read "${dir.at("instance")}": a folder has that name`]);
-});
-
-Deno.test("backup() that cannot be made is a Failure that names the copy, and leaves nothing", async () => {
-  await using dir = await tempFolder();
-  await using other = await tempFolder();
-  using ledger = openLedger(dir.path);
-  const missing = other.at("missing", "copy.sqlite");
-  const failure = await assertRejects(
-    () => ledger.backup(missing),
-    Failure,
-    `Cannot copy the ledger to "${missing}": it cannot be opened`,
-  );
-  assertEquals(failure.code, "permission_denied");
-  await Deno.mkdir(other.at("copy.sqlite"));
-  const taken = await assertRejects(() => ledger.backup(other.at("copy.sqlite")), Failure, "a folder has that name");
-  assertEquals(taken.code, "exists");
-  await other.write("old.sqlite.part", "what a killed backup left");
-  await ledger.backup(other.at("old.sqlite"));
-  assertEquals(await names(other), ["copy.sqlite", "old.sqlite"]);
-});
-
-Deno.test({
-  name: "backup() to a full disk is told as such, and frees what it took",
-  ignore: !has("root"),
-  fn: async () => {
-    await using dir = await tempFolder();
-    await using disk = await mountSmallDisk(dir.at("disk"), 1);
-    fill(dir, 5000);
-    using ledger = openLedger(dir.path);
-    const failure = await assertRejects(() => ledger.backup(dir.at("disk", "copy.sqlite")), Failure, "the disk is full");
-    assertEquals([failure.code, failure.message.includes(dir.at("disk", "copy.sqlite"))], ["local_disk_full", true]);
-    assertEquals(await Array.fromAsync(Deno.readDir(disk.path)), []);
-  },
 });

@@ -4,7 +4,20 @@ import { verify } from "../../../src/domain/receipt.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
-import { aClaim, aFailure, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, someFacts, states } from "../makers.ts";
+import {
+  aClaim,
+  aFailure,
+  anAdmission,
+  broken,
+  deliveryOf,
+  HASH,
+  later,
+  NOW,
+  proven,
+  someFacts,
+  states,
+  wasRead,
+} from "../makers.ts";
 
 const paths = (deliveries: readonly { source: { path: string } }[]) => deliveries.map(({ source }) => source.path);
 
@@ -148,12 +161,12 @@ Deno.test("record() puts a file up for another look where other bytes arrived th
   assertEquals([ledger.record([proven(nas!, "f".repeat(64))], NOW), open()], [true, 1]);
 });
 
-Deno.test("rememberHash() keeps one hash a version, for all its destinations", async () => {
+Deno.test("hashOf() is one hash per version, for all its destinations", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const [a, b] = ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
   assertEquals(ledger.hashOf(a!), null);
-  ledger.rememberHash(a!, HASH);
+  wasRead(ledger, a!, HASH);
   assertEquals([ledger.hashOf(b!), ledger.query({})[0]?.sha256], [HASH, HASH]);
 });
 

@@ -2,22 +2,22 @@ import { assertEquals } from "@std/assert";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import type { Ledger, Reading } from "../../../src/ledger/ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
-import { aClaim, anAdmission, broken, HASH, NOW, proven } from "../makers.ts";
+import { aClaim, anAdmission, broken, HASH, NOW, proven, wasRead } from "../makers.ts";
 
 const OTHER = "f".repeat(64);
 const RACY = { racyUntil: NOW + 1_000 };
 const DUE = NOW + 1_000;
-const due = (ledger: Ledger) => ledger.rereads("spring", DUE, 10);
+const due = (ledger: Ledger) => ledger.dueRereads("spring", DUE, 10);
 const paths = (ledger: Ledger) => due(ledger).map(({ facts }) => facts.path);
-const settle = (ledger: Ledger, found: Reading) => ledger.reread(due(ledger).map((one) => ({ ...one, found })));
+const settle = (ledger: Ledger, found: Reading) => ledger.recordRereads(due(ledger).map((one) => ({ ...one, found })));
 
-Deno.test("rereads() has what was admitted racy when its time has come, also for another process", async () => {
+Deno.test("dueRereads() has what was admitted racy when its time has come, also for another process", async () => {
   await using dir = await tempFolder();
   {
     using ledger = openLedger(dir.path);
     const [, b] = ledger.admit([anAdmission("a"), { ...anAdmission("b"), ...RACY }], NOW);
     ledger.record([proven(b!)], NOW, new Map([[b!.id, { at: NOW, sha256: HASH }]]));
-    assertEquals([ledger.rereads("spring", DUE - 1, 10), ledger.nextReread("spring"), ledger.nextReread("autumn")], [
+    assertEquals([ledger.dueRereads("spring", DUE - 1, 10), ledger.nextReread("spring"), ledger.nextReread("autumn")], [
       [],
       DUE,
       null,
@@ -29,14 +29,14 @@ Deno.test("rereads() has what was admitted racy when its time has come, also for
   assertEquals([reread?.facts, reread?.wasRead, rest], [facts, true, []]);
 });
 
-Deno.test("reread() is content with the same bytes, and has other bytes compared", async () => {
+Deno.test("recordRereads() is content with the same bytes, and has other bytes compared", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const deliveries = ledger.admit([{ ...anAdmission("a"), ...RACY }, { ...anAdmission("b"), ...RACY }], NOW);
   ledger.record(deliveries.map((one) => proven(one)), NOW, new Map(deliveries.map(({ id }) => [id, { at: NOW, sha256: HASH }])));
   const [a, b] = due(ledger);
   assertEquals(
-    ledger.reread([{ ...a!, found: { is: "read", sha256: HASH } }, { ...b!, found: { is: "read", sha256: OTHER } }]),
+    ledger.recordRereads([{ ...a!, found: { is: "read", sha256: HASH } }, { ...b!, found: { is: "read", sha256: OTHER } }]),
     ["b"],
   );
   const { source } = anAdmission("b");
@@ -44,12 +44,12 @@ Deno.test("reread() is content with the same bytes, and has other bytes compared
   assertEquals([paths(ledger), ledger.nextReread("spring")], [[], null]);
 });
 
-Deno.test("reread() does not trust a hash that was remembered after other bytes had arrived elsewhere", async () => {
+Deno.test("recordRereads() does not trust a hash that was remembered after other bytes had arrived elsewhere", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   const [freya, nas] = ledger.admit([{ ...anAdmission("a", {}, ["freya", "nas"]), ...RACY }], NOW);
   ledger.record([proven(freya!)], NOW);
-  ledger.rememberHash(nas!, OTHER);
+  wasRead(ledger, nas!, OTHER);
   assertEquals(settle(ledger, { is: "read", sha256: OTHER }), ["a"]);
 });
 
@@ -81,7 +81,7 @@ Deno.test("record() of a delivery whose sizes alone were compared makes nobody's
   assertEquals(due(ledger).map(({ wasRead }) => wasRead), [true]);
 });
 
-Deno.test("rereads() waits for the first reader of a file, and says of one that nobody has read that it is so", async () => {
+Deno.test("dueRereads() waits for the first reader of a file, and says of one that nobody has read that it is so", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   ledger.admit([{ ...anAdmission("a"), ...RACY }], NOW);
@@ -90,18 +90,18 @@ Deno.test("rereads() waits for the first reader of a file, and says of one that 
   assertEquals(due(ledger), []);
 });
 
-Deno.test("askReread() asks for the newest version, also while it is being read again", async () => {
+Deno.test("requestRereads() asks for the newest version, also while it is being read again", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);
   ledger.admit([anAdmission("a")], NOW);
   ledger.admit([anAdmission("a", { size: 2 }), { ...anAdmission("racy"), racyUntil: NOW + 9_000 }], NOW);
-  ledger.askReread("spring", ["a", "racy", "never seen"], DUE);
+  ledger.requestRereads("spring", ["a", "racy", "never seen"], DUE);
   const reading = due(ledger);
   assertEquals(reading.map(({ facts: { path, size } }) => [path, size]), [["a", 2]]);
   // Heard of in the same millisecond, while it is read.
-  ledger.askReread("spring", ["a"], DUE);
-  ledger.reread(reading.map((one) => ({ ...one, found: { is: "read", sha256: HASH } })));
-  assertEquals(ledger.rereads("spring", DUE + 1, 10).map(({ facts }) => facts.path), ["a"]);
+  ledger.requestRereads("spring", ["a"], DUE);
+  ledger.recordRereads(reading.map((one) => ({ ...one, found: { is: "read", sha256: HASH } })));
+  assertEquals(ledger.dueRereads("spring", DUE + 1, 10).map(({ facts }) => facts.path), ["a"]);
 });
 
 Deno.test("a newer version ends the wait for the bytes of the former", async () => {

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { Failure, type FailureCode } from "../domain/failure.ts";
-import { reasonOf } from "../domain/names/reason.ts";
+import { Failure, type FailureCode } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
 
 /** Makes a folder and those above it; one that is there is fine. @throws {Failure} */
 export function makeFolder(path: string): void {

@@ -1,0 +1,125 @@
+/**
+ * What reports, the page and commands ask of the ledger: what was and what is. Nothing here changes anything.
+ *
+ * @module
+ */
+import type { Delivery, DeliveryState } from "../domain/delivery.ts";
+import type { SourceFile } from "../domain/source_file.ts";
+
+/** Which deliveries; without any condition all of them. */
+export interface DeliveryQuery {
+  readonly job?: string;
+  readonly destination?: string;
+  /** `YYYYMMDD`. */
+  readonly night?: string;
+  readonly states?: readonly DeliveryState["state"][];
+  /** Only failures that a person should look at, see `isTrouble`. */
+  readonly trouble?: boolean;
+  /** Only those that were delivered and are known to be gone. */
+  readonly gone?: boolean;
+  /** Part of the path, any case. */
+  readonly search?: string;
+  /** Delivery ids; an empty list finds nothing. */
+  readonly ids?: readonly number[];
+  /**
+   * `queued_at`, the default, is the order of queueing, whatever the clock did meanwhile; `changed_at` is the last change of the
+   * source file, the order in which the outbox claims.
+   */
+  readonly sort?: "queued_at" | "delivered_at" | "path" | "size" | "changed_at" | "retry_at";
+  readonly descending?: boolean;
+  /** Most rows; without it all. */
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** A row of history: the delivery and what else the ledger knows of it. */
+export interface DeliveryRow {
+  readonly delivery: Delivery;
+  /** SHA-256 of the bytes sent, known since they were first read; null before. */
+  readonly sha256: string | null;
+  /** Null while it is not delivered. */
+  readonly deliveredAt: number | null;
+  /** Header cards kept at admission; null where the format has none. */
+  readonly cards: Readonly<Record<string, string | number | boolean>> | null;
+  /** What was wrong with the file at its source; null where nothing was. */
+  readonly warning: string | null;
+}
+
+/** Deliveries by state. */
+export interface Counts {
+  readonly queued: number;
+  readonly sending: number;
+  readonly deferred: number;
+  readonly delivered: number;
+  /** Those that are trouble: without `superseded`, `skipped` and `gone`. */
+  readonly failed: number;
+  /** Delivered once and known to be gone from the destination; absent where there are none. */
+  readonly gone?: number;
+}
+
+/** The sums of a night. */
+export interface NightTotals {
+  /** File versions. */
+  readonly files: number;
+  readonly bytes: number;
+  /** One per job and destination, in the order in which they first had a delivery. */
+  readonly places: readonly {
+    readonly job: string;
+    readonly destination: string;
+    readonly expected: number;
+    readonly delivered: number;
+    /** Of the delivered, those whose hash was compared. */
+    readonly proven: number;
+    readonly failed: number;
+    /** Of the delivered. */
+    readonly bytes: number;
+  }[];
+}
+
+/** A delivery as bare numbers. */
+export interface NightPoint {
+  readonly id: number;
+  readonly versionId: number;
+  readonly job: string;
+  readonly destination: string;
+  readonly size: number;
+  readonly queuedAt: number;
+  /** Null while it is not delivered. */
+  readonly deliveredAt: number | null;
+}
+
+/** The files of a night that were admitted with a warning. */
+export interface Flagged {
+  readonly count: number;
+  /** The first of them. */
+  readonly files: readonly { readonly source: SourceFile; readonly warning: string }[];
+}
+
+/** Each call answers from one moment. */
+export interface History {
+  /** Rows in the order asked for, all in memory: give a limit, or use `each`. */
+  query(query: DeliveryQuery): DeliveryRow[];
+  /** The same rows in the order of queueing, read page by page: memory stays small. Rows may change between pages. */
+  each(query: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow>;
+  /** How many rows the query has, whatever its `limit` and `offset`. */
+  count(query: DeliveryQuery): number;
+  /** Of all jobs and destinations, or of those named. */
+  counts(job?: string, destination?: string): Counts;
+  /** When the oldest delivery was queued that is still to be delivered; null if none. */
+  oldestWaiting(job?: string, destination?: string): number | null;
+  /** The nights that have deliveries, `YYYYMMDD`, the first one first. */
+  nights(): string[];
+  /** The jobs and destinations that ever had a delivery, also those that are no longer configured. */
+  places(): { readonly job: string; readonly destination: string }[];
+  /**
+   * Ids of what was delivered to a target that another delivery, of any night, was given later: their bytes have another name
+   * there now, or none. Reads every delivery of the destination.
+   */
+  replaced(job: string, destination: string): number[];
+  /** The sums of a night, without versions that were replaced before they were sent and files skipped on purpose. */
+  nightTotals(night: string): NightTotals;
+  /** The next `limit` deliveries of a night after this id, in the order of queueing; those that the sums count. */
+  nightPoints(night: string, after: number, limit: number): NightPoint[];
+  /** The file versions of a night that were admitted with a warning; `files` are at most `limit`. */
+  flagged(night: string, limit: number): Flagged;
+}
