@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { fitsFile } from "../support/fits_maker.ts";
 
 /** What some work took, seconds. */
 export interface Cost {
@@ -68,50 +69,83 @@ export async function byHand(program: string, args: readonly string[], cwd?: str
   if (!success) throw new Error(`${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Writes `count` files of `bytes` random bytes that do not compress, in folders of 500. */
-export async function randomFiles(folder: string, count: number, bytes: number): Promise<void> {
-  const content = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; at += 65536) crypto.getRandomValues(content.subarray(at, Math.min(at + 65536, bytes)));
+/** Writes `count` FITS files of about `bytes` each, of pixels that do not compress, in folders of 500. */
+export async function fitsTree(folder: string, count: number, bytes: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     if (i % PER_FOLDER === 0) await Deno.mkdir(join(folder, night(i)), { recursive: true });
-    new DataView(content.buffer).setUint32(0, i);
-    await Deno.writeFile(join(folder, night(i), `img${String(i).padStart(6, "0")}.dat`), content);
+    await Deno.writeFile(join(folder, night(i), `img${String(i).padStart(7, "0")}.fits`), fitsFile(bytes, i + 1));
   }
 }
 
 function night(i: number): string {
-  return String(20260101 + Math.floor(i / PER_FOLDER));
+  return `part${String(Math.floor(i / PER_FOLDER)).padStart(4, "0")}`;
 }
 
 /**
- * Resolves when `count` files of {@linkcode randomFiles} are visible below the folder. Folders that are complete are not
- * listed again: the look must not cost the time that it measures.
+ * Resolves when every file below `source` is visible below `there`. Folders that are complete are not listed again: the look
+ * must not cost the time that it measures.
+ *
+ * @throws {TooSlow} after `limitSeconds`.
  */
-export async function visible(folder: string, count: number): Promise<void> {
-  for (let first = 0; first < count; first += PER_FOLDER) {
-    const wanted = Math.min(PER_FOLDER, count - first);
-    while (await filesIn(join(folder, night(first))) < wanted) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+export async function visible(source: string, there: string, limitSeconds = 600): Promise<void> {
+  const begin = performance.now();
+  for (const [folder, names] of await filesByFolder(source)) {
+    for (const missing = new Set(names); missing.size > 0;) {
+      for (const name of await namesIn(join(there, folder))) missing.delete(name);
+      if (performance.now() - begin > limitSeconds * 1000) throw new TooSlow(`${missing.size} files of ${folder} are missing`);
+      if (missing.size > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    }
   }
 }
 
-async function filesIn(folder: string): Promise<number> {
+async function filesByFolder(root: string, folder = "."): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  const names: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(join(root, folder))) {
+    if (!isDirectory) names.push(name);
+    else for (const [below, its] of await filesByFolder(root, join(folder, name))) found.set(below, its);
+  }
+  return names.length > 0 ? found.set(folder, names) : found;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
   try {
-    // rsync and lsyncd write under hidden names first.
-    return (await Array.fromAsync(Deno.readDir(folder))).filter(({ name }) => !name.startsWith(".")).length;
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
+    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
 }
 
 const PER_FOLDER = 500;
-const LOOK_AGAIN_MS = 10;
+const LOOK_AGAIN_MS = 5;
 
-/** Has a daemon that watches `watched` deliver 1,000 small files to `there`. */
-export async function warmUp(watched: string, there: string): Promise<void> {
-  const folder = "warm-up";
-  await randomFiles(join(watched, folder), 1000, 1000);
-  await visible(join(there, folder), 1000);
+/** Not all files were visible in time. */
+export class TooSlow extends Error {}
+
+/**
+ * A folder dropped as a user drops it, but for the time that copying takes: copied beside the watched folder, on the same disk,
+ * and moved into it. From the move to the last file verified and visible.
+ *
+ * @throws {TooSlow} after `limitSeconds`.
+ */
+export async function drop(source: string, watched: string, there: string, limitSeconds = 600): Promise<Cost> {
+  const copy = `${watched}-next`;
+  await byHand("cp", ["-r", source, copy]);
+  await settleDisks();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return await cost(async () => {
+    await Deno.rename(copy, join(watched, "night"));
+    await visible(source, join(there, "night"), limitSeconds);
+  });
+}
+
+/** Has a daemon deliver some files, so that its engine has compiled what it needs: a daemon runs for months. */
+export async function warmUp(watched: string, there: string, count: number): Promise<void> {
+  const former = `${watched}-former`;
+  await fitsTree(former, count, 10_000);
+  await Deno.rename(former, join(watched, "former"));
+  await visible(join(watched, "former"), join(there, "former"));
 }
 
 /** Writes everything to the disks, so that one contestant does not pay for another's pages. */

@@ -9,7 +9,7 @@ import { has } from "../support/needs.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 import { tempFolder } from "../support/temp.ts";
 import type { Scenario } from "./bench.ts";
-import { byHand, type Cost, cost, median, randomFiles, ratios, secs, settleDisks, times, visible, warmUp } from "./measure.ts";
+import { type Cost, drop, fitsTree, median, ratios, secs, settleDisks, times, warmUp } from "./measure.ts";
 
 const COUNT = 2000;
 const PAGES = 10;
@@ -18,7 +18,7 @@ export const pages: Scenario = async (say, { rounds }) => {
   if (!has("sshd", "rsync")) return say({ what: "needs sshd and rsync", value: "left out" });
   await using folder = await tempFolder();
   await using server = await startSshd();
-  await randomFiles(folder.at("source"), COUNT, 100_000);
+  await fitsTree(folder.at("source"), COUNT, 100_000);
   const taken: Record<number, Cost[]> = { 0: [], [PAGES]: [] };
   for (let round = 0; round < 2 * rounds; round++) {
     // In turns of changing order: the machine may become slower or faster meanwhile.
@@ -41,9 +41,7 @@ async function deliver(folder: string, source: string, server: Sshd, open: numbe
   await Deno.mkdir(there);
   const installation = await install(folder, {
     watch_path: watched,
-    file_patterns: ["*.dat"],
-    min_file_age_seconds: 0,
-    transfer_method: "rsync",
+    transfer_method: "auto",
     remote_host: server.host,
     remote_base_path: there,
     log_level: "INFO",
@@ -52,11 +50,8 @@ async function deliver(folder: string, source: string, server: Sshd, open: numbe
   await using daemon = await installation.start();
   const address = new URL((await installation.command(["open", "--print"])).stdout.trim());
   const sockets = await Promise.all(Array.from({ length: open }, () => openPage(address)));
-  await warmUp(watched, there);
-  await new Promise((resolve) => setTimeout(resolve, 1500));
-  await settleDisks();
-  await byHand("cp", ["-al", `${source}/.`, watched]);
-  const taken = await cost(() => visible(there, COUNT));
+  await warmUp(watched, there, 500);
+  const taken = await drop(source, watched, there);
   const heard = sockets.map(({ messages }) => messages());
   if (heard.some((count) => count < 2)) throw new Error(`a page heard nothing: ${heard}`);
   for (const { socket } of sockets) socket.close();
