@@ -46,6 +46,8 @@ interface Site {
   readonly sshArguments: readonly string[];
   /** `user@host`. */
   readonly account: string;
+  /** A daemon has delivered as many before. */
+  readonly warmFiles: number;
   readonly patienceSeconds: number;
 }
 
@@ -62,7 +64,15 @@ export async function contest(
   const source = folder.at("source");
   await fitsTree(source, load.count, load.bytes);
   const sshArguments = ["-F", server.sshConfig, "-o", `Port=${port}`];
-  const site: Site = { source, server, port, sshArguments, account: `${server.user}@127.0.0.1`, patienceSeconds };
+  const site: Site = {
+    source,
+    server,
+    port,
+    sshArguments,
+    account: `${server.user}@127.0.0.1`,
+    warmFiles: proxy ? 20 : 500,
+    patienceSeconds,
+  };
   const contestants: Record<string, Contestant> = {
     bare: { name: "rsync -a", run: bareRsync },
     hand: { name: "rsync -a, then sha256sum and sync by ssh", run: rsyncHashedAndFlushed },
@@ -147,7 +157,7 @@ async function lsyncd({ source, sshArguments, account, patienceSeconds }: Site, 
 
 /** A running daemon that has delivered files before. */
 async function daemon(
-  { source, server, port, patienceSeconds }: Site,
+  { source, server, port, warmFiles, patienceSeconds }: Site,
   there: string,
   room: string,
   method: string,
@@ -164,7 +174,7 @@ async function daemon(
     log_level: "INFO",
   }, server.env);
   await using running = await installation.start();
-  await warmUp(watched, there, 500);
+  await warmUp(watched, there, warmFiles);
   const taken = await drop(source, watched, there, patienceSeconds);
   await running.stop();
   return taken;
