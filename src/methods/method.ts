@@ -47,8 +47,8 @@ export interface Upload {
 }
 
 /**
- * What became of one upload; in the order of the uploads. `sent` is the digest of the source's bytes as they were read
- * for sending, from methods that hash while they read.
+ * What became of one upload; in the order of the uploads. `sent` is the digest of all the source's bytes as this call read
+ * them, the part that was resumed included: nobody has to read the source again to know what was sent.
  */
 export type PutOutcome =
   | { readonly put: true; readonly sent?: Digest }
@@ -92,11 +92,23 @@ export interface Mount {
   readonly made?: boolean;
 }
 
-/** An open way to one destination. Calls may overlap unless said otherwise. Every failure is a {@linkcode Failure}. */
+/**
+ * What a power cut at the destination leaves of what {@linkcode Session.publish} said is published.
+ * - `flushed`: all of it; contents and names are on the disk.
+ * - `ordered`: whole files only, but perhaps not the last names: contents are on the disk, names follow in the order of the file
+ *   system's journal.
+ * - `unconfirmed`: flushing was asked for, but the destination does not say whether it can.
+ */
+export type Durability = "flushed" | "ordered" | "unconfirmed";
+
+/** A connection to one destination. Calls may overlap unless said otherwise. Every failure is a {@linkcode Failure}. */
 export interface Session extends AsyncDisposable {
   /** The best proof that {@linkcode digest} gives here. */
   readonly proof: Extract<ProofLevel, "checksum" | "read_back">;
-  /** It goes on with a part that an earlier attempt left. Where it cannot, a part is of no use. */
+  readonly durability: Durability;
+  /** {@linkcode put} gives `sent` for every file that it puts. */
+  readonly hashesSource: boolean;
+  /** It resumes a part that an earlier attempt left. Where it cannot, a part is of no use. */
   readonly resumes: boolean;
   /** The method at work after `auto` has chosen. */
   readonly method: Exclude<MethodName, "auto">;
@@ -119,7 +131,7 @@ export interface Session extends AsyncDisposable {
    */
   put(uploads: readonly Upload[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal): Promise<PutOutcome[]>;
   /**
-   * fsync staged files, rename to the final names (atomic replace), fsync the folders. Returns when it is durable.
+   * fsync staged files, rename to the final names (atomic replace), fsync the folders, as far as {@linkcode durability} says.
    * Folders on the way are made. A target that is a folder fails with `exists`.
    */
   publish(items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]>;

@@ -7,6 +7,7 @@ conformance({
   name: "fake method",
   ignore: false,
   onDisk: false,
+  durability: "flushed",
   start: () => {
     const places = new Map<string, ReturnType<typeof fakeDestination>>();
     return Promise.resolve({

@@ -9,6 +9,12 @@ import { HOSTILE_NAMES, rejectsWith } from "./expectations.ts";
 
 export const GROUND: readonly Check[] = [
   {
+    name: "connect() states how durable publish() is",
+    run: async ({ rig, session, candidate }) => {
+      assertEquals((await session(await rig())).durability, candidate.durability);
+    },
+  },
+  {
     name: "attach() makes the base path only when asked to, and tells its device",
     run: async ({ rig, signal }) => {
       const { method, destination, context, view } = await rig();

@@ -7,6 +7,7 @@ conformance({
   name: "local",
   ignore: false,
   onDisk: true,
+  durability: "flushed",
   start: () =>
     Promise.resolve({
       rig: ({ base, settings }, folder) => {

@@ -43,6 +43,8 @@ export interface Candidate {
   readonly ignore: boolean;
   /** There is a real disk behind it: checks of full and read-only disks apply. */
   readonly onDisk: boolean;
+  /** What its sessions must state. */
+  readonly durability: Session["durability"];
   /** It cannot name files with control characters and says so (`name_refused`). */
   readonly printableNamesOnly?: boolean;
   /** The server cannot replace a file at once: its name is free for a moment. */

@@ -5,12 +5,13 @@ import { overSshd } from "./over_sshd.ts";
 
 const ignore = !has("sshd", "rsync");
 
-conformance({ name: "rsync", ignore, onDisk: true, start: () => overSshd(rsync) });
+conformance({ name: "rsync", ignore, onDisk: true, durability: "flushed", start: () => overSshd(rsync) });
 
 conformance({
   name: "rsync without perl, openssl and coreutils' sync there",
   ignore,
   onDisk: true,
+  durability: "flushed",
   start: () =>
     overSshd(rsync, { without: ["perl", "openssl"], instead: { sync: '#!/bin/sh\n[ "$1" ] && exit 1\nexec /bin/sync\n' } }),
 });

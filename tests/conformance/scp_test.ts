@@ -3,4 +3,10 @@ import { has } from "../support/needs.ts";
 import { conformance } from "./conformance.ts";
 import { overSshd } from "./over_sshd.ts";
 
-conformance({ name: "scp", ignore: !has("sshd"), onDisk: true, start: () => overSshd(scp, { counts: false }) });
+conformance({
+  name: "scp",
+  ignore: !has("sshd"),
+  onDisk: true,
+  durability: "flushed",
+  start: () => overSshd(scp, { counts: false }),
+});

@@ -8,6 +8,7 @@ conformance({
   name: "sftp",
   ignore: !has("sshd"),
   onDisk: true,
+  durability: "flushed",
   start: () => overSshd(sftp),
 });
 
@@ -15,6 +16,7 @@ conformance({
   name: "sftp without a shell",
   ignore: !has("sshd"),
   onDisk: true,
+  durability: "unconfirmed",
   printableNamesOnly: true,
   start: () => overSshd(sftp, { sftpOnly: true }),
 });
@@ -24,6 +26,7 @@ conformance({
   name: "sftp without a shell, links, replacing rename, flush and free space",
   ignore: !has("sshd"),
   onDisk: true,
+  durability: "unconfirmed",
   printableNamesOnly: true,
   replacesInTwoSteps: true,
   start: () => overSshd(sftp, { sftpOnly: true, config: ["ForceCommand internal-sftp -P posix-rename,hardlink,fsync,statvfs"] }),
@@ -33,6 +36,7 @@ conformance({
   name: "sftp where the server takes one session a connection",
   ignore: !has("sshd"),
   onDisk: true,
+  durability: "unconfirmed",
   printableNamesOnly: true,
   start: () => overSshd(sftp, { sftpOnly: true, maxSessions: 1 }),
 });
@@ -41,6 +45,7 @@ conformance({
   name: "sftp where the server's plain rename replaces",
   ignore: !has("sshd") || sftpServer() === null,
   onDisk: true,
+  durability: "unconfirmed",
   printableNamesOnly: true,
   start: () => overSshd(sftp, { config: [forceReplacing()] }),
 });

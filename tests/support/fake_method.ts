@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
 import { formerName } from "../../src/domain/names/former_name.ts";
+import type { Digest } from "../../src/domain/receipt.ts";
 import type {
   Method,
   MethodContext,
@@ -40,6 +41,8 @@ export interface FakeDestination {
   freeBytes: number | null;
   device: string | null;
   proof: Session["proof"];
+  durability: Session["durability"];
+  hashesSource: boolean;
   resumes: boolean;
   /** Called at the beginning of every step; throws to make it fail, or waits. */
   before: (step: Step, signal: AbortSignal) => void | Promise<void>;
@@ -81,6 +84,8 @@ export function fakeDestination(): FakeDestination {
     freeBytes: null,
     device: "fake:1",
     proof: "checksum",
+    durability: "flushed",
+    hashesSource: false,
     resumes: true,
     before: () => {},
     after: () => {},
@@ -119,6 +124,8 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
   let open = true;
   return {
     proof: fake.proof,
+    durability: fake.durability,
+    hashesSource: fake.hashesSource,
     resumes: fake.resumes,
     method: "local",
     about: "a destination in memory",
@@ -139,7 +146,7 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
       step(fake, "digest", signal, () =>
         paths.map((path) => {
           const file = fake.files.get(path);
-          return file ? { bytes: file.bytes.length, sha256: createHash("sha256").update(file.bytes).digest("hex") } : null;
+          return file ? digestOf(file.bytes) : null;
         })),
     put: (uploads, onBytes, signal) =>
       step(fake, "put", signal, async () => {
@@ -193,15 +200,20 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
       return { put: false, failure: failureRecord(new Failure(code, `Cannot read "${path}": it is not there`)) };
     }
     if (upload.leftover !== undefined) fake.files.delete(upload.leftover);
-    const bytes = fake.garble(upload, await context.system.read(path, 0, facts.size));
+    const read = await context.system.read(path, 0, facts.size);
+    const bytes = fake.garble(upload, read);
     fake.files.set(upload.staged, {
       bytes,
       mtimeMs: preserveTimes ? facts.mtimeMs : context.system.now(),
       mode: facts.mode & 0o777,
     });
     onBytes(index, bytes.length);
-    return { put: true };
+    return fake.hashesSource ? { put: true, sent: digestOf(read) } : { put: true };
   }
+}
+
+function digestOf(bytes: Uint8Array): Digest {
+  return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
 function publishOne(fake: FakeDestination, item: Publication): PublishOutcome {

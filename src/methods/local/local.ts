@@ -122,8 +122,11 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     ...others,
     method: "local",
     proof: "checksum",
+    // Windows has no flush for folders.
+    durability: system.platform === "windows" ? "ordered" : "flushed",
+    hashesSource: true,
     resumes: true,
-    about: "local copy, SHA-256 of the bytes read again",
+    about: "local copy, SHA-256 of the bytes read again, flushed to the disk",
     put,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

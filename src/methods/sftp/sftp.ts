@@ -11,7 +11,7 @@ import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
 import { sftpPut, type SftpPutFiles } from "./sftp_put.ts";
 import { openSftpFiles } from "./sftp_files.ts";
 import { ASK_FOR_SPACE, mountOf, type ShellFiles, shellFiles } from "../shell/shell_files.ts";
-import { aboutTools, probeShell, type ShellTools } from "../shell/shell_tools.ts";
+import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
 import { remoteBase, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
@@ -19,10 +19,12 @@ import { controlSocket } from "../ssh/control_socket.ts";
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
 export const sftp: Method = { name: "sftp", connect };
 
-type Parts = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "about"> & {
-  readonly channels: SftpChannels;
-  readonly putFiles: SftpPutFiles;
-};
+type Parts =
+  & Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "durability" | "about">
+  & {
+    readonly channels: SftpChannels;
+    readonly putFiles: SftpPutFiles;
+  };
 
 /**
  * How long a login that gives no usable shell is not asked for one again, milliseconds. Asking leaves a line in the server's
@@ -44,6 +46,7 @@ async function connect(destination: Destination, context: MethodContext, signal:
   return {
     ...parts,
     method: "sftp",
+    hashesSource: false,
     // sftp trusts a part: only a hash of the whole finds out that it was wrong.
     resumes: destination.verify === "checksum",
     put: sftpPut(channels, putFiles, destination, context),
@@ -101,6 +104,7 @@ function withShell(program: string, { connection, tools }: Shell, context: Metho
       path: (relative) => `${base}/${relative}`,
     },
     proof: "checksum",
+    durability: durabilityOf(tools),
     about: `sftp; ${aboutTools(tools)}`,
   };
 }
@@ -132,6 +136,8 @@ async function withoutShell(
     channels,
     putFiles: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
     proof: "read_back",
+    // sftp does not tell whether the server has fsync@openssh.com.
+    durability: "unconfirmed",
     about: "sftp without a shell; files are read back to verify them, and flushed only where the server has fsync@openssh.com; " +
       "renames are flushed as far as its file system does so with the small file after each batch",
   };

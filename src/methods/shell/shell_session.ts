@@ -10,7 +10,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { type Lot, lotsOf } from "../links.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { type ShellFiles, shellFiles } from "./shell_files.ts";
-import { aboutTools, probeShell, type ShellTools } from "./shell_tools.ts";
+import { aboutTools, durabilityOf, probeShell, type ShellTools } from "./shell_tools.ts";
 import { sourceFault } from "../source_fault.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 
@@ -83,6 +83,8 @@ export async function openShellSession(
     method: sender.method,
     resumes: sender.resumes,
     proof: "checksum",
+    durability: durabilityOf(tools),
+    hashesSource: false,
     about: `${sender.about}; ${aboutTools(tools)}`,
     put: (uploads, onBytes, signal) => put(uploads, onBytes, signal, sender, files, context.system),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),

@@ -7,6 +7,7 @@
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type RsyncVersion, rsyncVersion } from "../rsync/rsync_version.ts";
+import type { Durability } from "../method.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 
 /** How files get to the disk: file systems as a whole, files and folders one by one, or everything. */
@@ -23,6 +24,8 @@ export interface ShellTools {
   /** How `stat` prints the mode. */
   readonly statRadix: 16 | 8;
   readonly flush: Flush;
+  /** `sync` without arguments returns when all is on the disk, as Linux promises; POSIX lets it return before. */
+  readonly syncWaits: boolean;
   /** At least 1: so many files are hashed side by side. */
   readonly processors: number;
   /** Path and version of rsync; null where there is none. */
@@ -56,9 +59,15 @@ function shellTools(output: string, name: string): ShellTools {
     stat: stat === "bsd" ? ["stat", "-L", "-f", "%p %z %N"] : ["stat", "-L", "-c", "%f %s %n"],
     statRadix: stat === "bsd" ? 8 : 16,
     flush: said.get("flush") === "sync -f" ? "sync -f" : said.get("flush") === "fsync" ? "fsync" : "sync",
+    syncWaits: said.get("system") === "Linux",
     processors: Math.max(1, Number(said.get("processors")) || 1),
     rsync: path && version ? { path, version } : null,
   };
+}
+
+/** Of what is published with these tools. */
+export function durabilityOf({ perl, flush, syncWaits }: ShellTools): Durability {
+  return perl || flush !== "sync" || syncWaits ? "flushed" : "unconfirmed";
 }
 
 /** What `doctor` and `status` show of them. */
@@ -89,7 +98,9 @@ h openssl dgst -sha256 -r || h sha256sum || h busybox sha256sum || h sha256 -r |
 case "$(stat -L -c '%f %s %n' / 2>/dev/null)" in 4*" /") echo "stat gnu" ;; *)
   case "$(stat -L -f '%p %z %N' / 2>/dev/null)" in 4*" /") echo "stat bsd" ;; esac ;;
 esac
-if [ "$(uname -s)" = Linux ]; then
+system=$(uname -s)
+echo "system $system"
+if [ "$system" = Linux ]; then
   case "$(sync --help 2>&1)" in *-f*) echo "flush sync -f" ;; *) command -v fsync >/dev/null && echo "flush fsync" ;; esac
 else
   command -v fsync >/dev/null && echo "flush fsync"

@@ -11,6 +11,7 @@ const TOOLS: ShellTools = {
   stat: ["stat", "-L", "-c", "%f %s %n"],
   statRadix: 16,
   flush: "fsync",
+  syncWaits: true,
   processors: 1,
   rsync: null,
 };

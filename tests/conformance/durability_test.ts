@@ -1,6 +1,6 @@
 /**
- * I2 by the system calls of each method: bytes are flushed before they are named, and names before they are told; for few files,
- * and for so many that the file system is flushed as a whole; by perl, by sh, by SFTP alone.
+ * A session that states `flushed` flushes, by the system calls of each method: bytes before they are named, and names before
+ * they are told; for few files, and for so many that the file system is flushed as a whole; by perl, by sh, by SFTP alone.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { rsync } from "../../src/methods/rsync/rsync.ts";
 import { scp } from "../../src/methods/scp/scp.ts";
 import { sftp } from "../../src/methods/sftp/sftp.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../conformance/rig.ts";
+import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "./rig.ts";
 import { has } from "../support/needs.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { durabilityFaults, straceArgs, traceThisProcess } from "../support/syscalls.ts";
@@ -52,9 +52,11 @@ for (const { name, method, sshd } of CASES) {
         const place = server ? { host: "127.0.0.1", port: server.port } : {};
         const session = stack.use(await method.connect(aDestination({ ...place, basePath: base }), context, signal));
         await session.attach(true, signal);
+        const flushed = session.durability === "flushed";
+        assertEquals(flushed, !sshd?.sftpOnly);
         // By SFTP alone it comes with the first file.
         const above = durabilityFaults(await Deno.readTextFile(trace), { base, stagingRoot: STAGING }).wasFlushed("..");
-        assertEquals(above, !sshd?.sftpOnly);
+        assertEquals(above, flushed);
         const files = Array.from({ length: count }, (_, index) => `f${index}.fits`);
         const sources = await Promise.all(
           files.map((file, index) => makeSource(folder.at("source"), file, noise(2000, index + 1))),
@@ -65,15 +67,14 @@ for (const { name, method, sshd } of CASES) {
         assertEquals((await session.publish(items, signal)).filter(({ published }) => !published), []);
         // As it is now: what comes later comes too late.
         const seen = await Deno.readTextFile(trace);
-        const byFile = sshd?.sftpOnly ?? false;
-        const { faults, names } = durabilityFaults(seen, { base, stagingRoot: STAGING, foldersByLaterFile: byFile });
+        const { faults, names } = durabilityFaults(seen, { base, stagingRoot: STAGING, foldersByLaterFile: !flushed });
         assertEquals([faults, names], [[], count]);
         // What is found there is flushed with the folders above it.
         const before = seen.length;
         await session.flush(items.map(({ target }) => target), signal);
         const later = (await Deno.readTextFile(trace)).slice(before);
         const { wasFlushed } = durabilityFaults(later, { base, stagingRoot: STAGING });
-        const expected = byFile ? [`${STAGING}/adopted.flush`] : [...items.map(({ target }) => target), "new/night", "new", "."];
+        const expected = flushed ? [...items.map(({ target }) => target), "new/night", "new", "."] : [`${STAGING}/adopted.flush`];
         assertEquals(expected.filter((path) => !wasFlushed(path)), []);
         assert(later !== "");
       },
