@@ -5,7 +5,7 @@
  */
 import { object } from "@optique/core/constructs";
 import { format as formatBytes } from "@std/fmt/bytes";
-import type { Running } from "../events/running.ts";
+import type { Running } from "../events/progress.ts";
 import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";

@@ -12,6 +12,7 @@ import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
 import { loopGuard } from "./loop_guard.ts";
 import type { Outbox } from "../delivery/outbox.ts";
+import type { Progress } from "../events/progress.ts";
 import { groupPlaces } from "../async/semaphore.ts";
 
 /** What all corridors share. */
@@ -19,6 +20,7 @@ export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" 
   /** Folders on this side, for links and batch files, and on a disk for whole files. */
   readonly workFolder: string;
   readonly spoolFolder: string;
+  readonly progress: Pick<Progress, "transfers">;
   /** Called when a corridor ended by an error of ours. */
   readonly broken: () => void;
 }
@@ -93,7 +95,7 @@ export function corridors(tools: CorridorsTools): Corridors {
 
   /** A reload may take as long as the transfers under way are given: that must not look like a daemon that hangs. */
   function tellWaiting(names: readonly string[]): void {
-    const transfers = names.flatMap((name) => running.get(name)?.corridor.outboxes ?? []).flatMap((box) => box.progress());
+    const transfers = tools.progress.transfers().filter(({ delivery }) => names.includes(delivery.source.job));
     if (transfers.length === 0) return;
     const files = transfers.length === 1 ? "1 file" : `${transfers.length} files`;
     const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);

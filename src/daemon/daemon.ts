@@ -13,7 +13,7 @@ import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
 import { localFolders } from "../methods/local/local_folders.ts";
 import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
-import { followRunning } from "../events/running.ts";
+import { type Progress, trackProgress } from "../events/progress.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import { turns } from "../async/at_most.ts";
 import type { Finish } from "./corridor.ts";
@@ -78,6 +78,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     emit: events.emit,
     methodOf: ({ method }) => methodNamed(method),
     once: options.once ?? false,
+    progress: opened.progress,
     workFolder: opened.work.path,
     spoolFolder: opened.work.spoolPath,
     broken: () => {
@@ -127,7 +128,7 @@ interface Opened {
   readonly system: System;
   readonly lock: AsyncDisposable;
   readonly events: EventStream;
-  readonly running: ReturnType<typeof followRunning>;
+  readonly progress: Progress;
   readonly ledger: Ledger;
   readonly work: WorkFolder;
   readonly pid: PidFile;
@@ -142,8 +143,8 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   const lock = await lockState(stateDirectory, system);
   if (lock === null) return null;
   const events = eventStream(() => system.now());
-  const running = followRunning();
-  for (const listener of [...listeners, running.listen]) events.listen(listener);
+  const progress = trackProgress();
+  for (const listener of [...listeners, progress.listen]) events.listen(listener);
   await using opening = new AsyncDisposableStack();
   opening.use(lock);
   const ledger = opening.use(tools.openLedger(
@@ -155,7 +156,7 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   await pid.adopt(path);
   // From here on the daemon itself closes them when it stops.
   opening.move();
-  return { system, lock, events, running, ledger, work, pid, startedAt };
+  return { system, lock, events, progress, ledger, work, pid, startedAt };
 }
 
 /** What one daemon consists of while it runs. */
@@ -237,11 +238,12 @@ function controlOf(parts: Parts): DaemonControl {
 }
 
 function openPage(parts: Parts, control: DaemonControl): Promise<DaemonWeb> {
-  const { system, ledger, events, jobs, startedAt } = parts;
+  const { system, ledger, events, progress, jobs, startedAt } = parts;
   return daemonWeb({
     system,
     ledger,
     events,
+    progress,
     settings: () => parts.settings,
     control: () => control,
     corridors: () => jobs.list(),

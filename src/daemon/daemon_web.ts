@@ -7,6 +7,7 @@ import type { Settings } from "../domain/settings.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { EventStream } from "../events/event_stream.ts";
+import type { Progress } from "../events/progress.ts";
 import { type Gauges, metrics } from "../events/metrics.ts";
 import type { Corridor } from "./corridor.ts";
 import type { System } from "../system/system.ts";
@@ -22,6 +23,7 @@ export interface DaemonWebTools {
   readonly system: System;
   readonly ledger: Ledger;
   readonly events: EventStream;
+  readonly progress: Progress;
   readonly settings: () => Settings;
   readonly control: () => DaemonControl;
   readonly corridors: () => readonly Corridor[];
@@ -41,7 +43,7 @@ export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
 export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
   const { system, ledger, events, settings, startedAt, moved } = tools;
   const { emit } = events;
-  const source = runningSource(tools.control, ledger, tools.corridors, events.listen);
+  const source = runningSource(tools.control, ledger, tools.corridors, events.listen, tools.progress);
   const counted = await metrics({
     startedAt,
     version: VERSION,

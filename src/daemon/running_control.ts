@@ -8,7 +8,7 @@ import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
-import type { Running } from "../events/running.ts";
+import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { forgetOrphans, oldestToSend, orphans } from "../ledger/orphans.ts";
 import type { DaemonControl, LiveReport, Opening, Resumed } from "../reports/daemon_control.ts";
@@ -22,7 +22,7 @@ export interface ControlTools {
   readonly system: Pick<System, "now" | "pid">;
   readonly ledger: Ledger;
   readonly events: { readonly emit: Emit };
-  readonly running: { running(now: number): Running[] };
+  readonly progress: Pick<Progress, "running">;
   readonly jobs: Corridors;
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
@@ -80,11 +80,11 @@ export function runningControl(tools: ControlTools): DaemonControl {
   };
 }
 
-function live({ running, jobs, ledger, settings, system }: ControlTools): LiveReport {
-  const moving = running.running(system.now());
+function live({ progress, jobs, ledger, settings, system }: ControlTools): LiveReport {
+  const running = progress.running(system.now());
   return {
-    running: moving,
-    ending: moving.filter(({ job }) => jobs.ending().includes(job)),
+    running,
+    ending: running.filter(({ job }) => jobs.ending().includes(job)),
     oldestWaiting: oldestToSend(ledger, settings().jobs),
     givenUp: givenUp(jobs.list()),
     orphans: orphans(ledger, settings().jobs),

@@ -5,6 +5,7 @@
  */
 import type { Ledger } from "../ledger/ledger.ts";
 import type { EventStream } from "../events/event_stream.ts";
+import type { Progress } from "../events/progress.ts";
 import type { Corridor } from "./corridor.ts";
 import { freeSpace } from "../delivery/free_space.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
@@ -16,6 +17,7 @@ export function runningSource(
   ledger: Ledger,
   corridors: () => readonly Corridor[],
   listen: EventStream["listen"],
+  progress: Progress,
 ): PageSource {
   return {
     status: () => control().status(),
@@ -26,6 +28,7 @@ export function runningSource(
     resume: (destination) => control().resume(destination),
     ledger,
     listen,
+    progress,
     jobs: () =>
       corridors().map(({ job, intake }) => ({
         job,
@@ -42,7 +45,6 @@ export function runningSource(
         method: box.about().method,
         state: box.state(),
         freeBytes: free(box),
-        transfers: box.progress(),
         survey: (targets, signal) => box.survey(targets, signal),
       }));
     },

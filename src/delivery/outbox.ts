@@ -18,7 +18,7 @@ import { runSession, sweepAll } from "./session.ts";
 import { semaphore } from "../async/semaphore.ts";
 import { sourceWatch } from "../system/watching/source_watch.ts";
 import { sendAgain } from "./accept_disk.ts";
-import { type Transfer, transfers } from "./transfers.ts";
+import { transfers } from "./transfers.ts";
 import { wakeup } from "../async/wakeup.ts";
 
 /** Whether all was delivered, or why the outbox gave up waiting. */
@@ -58,8 +58,6 @@ export interface Outbox {
   attachAgain(): void;
   /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
   idle(signal: AbortSignal): Promise<Idleness>;
-  /** What is being sent now. */
-  progress(): Transfer[];
   /** What stands at these targets; null while there is no session. */
   survey(targets: readonly string[], signal: AbortSignal): Promise<(Stat | null)[] | null>;
   /** What these targets hold, `bytes` in all; null while there is no session. */
@@ -241,7 +239,6 @@ export function outbox(job: Job, destination: Destination, tools: OutboxOptions)
       }
       return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
     },
-    progress: () => context.transfers.list(),
     async survey(targets, signal) {
       const { session } = context;
       if (session === null) return null;

@@ -8,7 +8,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, cyan, dim } from "@std/fmt/colors";
 import { printable } from "../domain/names/printable.ts";
 import { fitted } from "../domain/wrapped.ts";
-import type { Running } from "./running.ts";
+import type { Running } from "./progress.ts";
 
 /** Writes cursor movements (ECMA-48): for a terminal only. */
 export interface Board {

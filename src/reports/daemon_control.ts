@@ -7,7 +7,7 @@
 import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Forgotten, Orphan } from "../ledger/orphans.ts";
-import type { Running } from "../events/running.ts";
+import type { Running } from "../events/progress.ts";
 import type { StatusReport } from "./overview/status_report.ts";
 
 /** What moves at this moment; for people, its shape is not promised to scripts. */

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Delivery } from "../domain/delivery.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
+import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Unmatched } from "../intake/watch/unmatched.ts";
 import type { DaemonControl } from "./daemon_control.ts";
@@ -39,7 +39,6 @@ export interface DestinationNow {
   readonly method: string;
   readonly state: DestinationState;
   readonly freeBytes: number | null;
-  readonly transfers: readonly { readonly delivery: Delivery; readonly bytes: number }[];
   /** What stands at these targets, in order; null while there is no session. */
   survey(targets: readonly string[], signal: AbortSignal): Promise<
     readonly ({ readonly bytes: number; readonly kind: "file" | "folder" | "other" } | null)[] | null
@@ -52,6 +51,7 @@ export interface PageSource extends Pick<DaemonControl, "status" | "live" | "syn
     Ledger,
     "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "nightTotals" | "nightPoints" | "flagged" | "unknown"
   >;
+  readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];
   /** Hears every event until the returned function is called. */

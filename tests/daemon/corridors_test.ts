@@ -5,6 +5,7 @@ import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { type Corridors, corridors, type CorridorsTools } from "../../src/daemon/corridors.ts";
+import { trackProgress } from "../../src/events/progress.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aFailure, fakeDestination } from "../support/fake_method.ts";
@@ -44,6 +45,7 @@ function corridorsOn(
     once: false,
     workFolder: folder.at("work"),
     spoolFolder: folder.at("work"),
+    progress: trackProgress(),
     broken: () => {},
     ...changes,
   });

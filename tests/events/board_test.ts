@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Delivery } from "../../src/domain/delivery.ts";
 import { bar, board } from "../../src/events/board.ts";
-import { followRunning } from "../../src/events/running.ts";
+import { trackProgress } from "../../src/events/progress.ts";
 
 function aDelivery(id: number, size: number): Delivery {
   const source = { job: "j", path: `f${id}.fits`, absolutePath: `/d/f${id}.fits`, size, mtimeMs: 0, ctimeMs: 0, identity: "" };
@@ -19,8 +19,8 @@ function aDelivery(id: number, size: number): Delivery {
 }
 const plain = (text: string) => text.replace(/\p{Cc}\[[0-9;]*m/gu, "");
 
-Deno.test("followRunning() sums what a destination has in hand, and its speed", () => {
-  const { listen, running } = followRunning();
+Deno.test("trackProgress() sums what a destination has in hand, and its speed", () => {
+  const { listen, running } = trackProgress();
   listen({ at: 1000, type: "sending", delivery: aDelivery(1, 100) });
   listen({ at: 1000, type: "sending", delivery: aDelivery(2, 300) });
   listen({ at: 1500, type: "progress", delivery: aDelivery(2, 300), bytes: 200 });
@@ -29,8 +29,8 @@ Deno.test("followRunning() sums what a destination has in hand, and its speed", 
   ]);
 });
 
-Deno.test("followRunning() keeps jobs apart whose destinations share a name", () => {
-  const { listen, running } = followRunning();
+Deno.test("trackProgress() keeps jobs apart whose destinations share a name", () => {
+  const { listen, running } = trackProgress();
   const other = aDelivery(2, 300);
   listen({ at: 1000, type: "sending", delivery: aDelivery(1, 100) });
   listen({ at: 1000, type: "sending", delivery: { ...other, source: { ...other.source, job: "k" } } });
@@ -41,8 +41,8 @@ Deno.test("followRunning() keeps jobs apart whose destinations share a name", ()
   ]);
 });
 
-Deno.test("followRunning() lets go of what is delivered, deferred or failed", () => {
-  const { listen, running } = followRunning();
+Deno.test("trackProgress() lets go of what is delivered, deferred or failed", () => {
+  const { listen, running } = trackProgress();
   for (const [id, type] of [[1, "delivered"], [2, "deferred"], [3, "failed"], [4, "queued"]] as const) {
     listen({ at: 0, type: "sending", delivery: aDelivery(id, 10) });
     listen({ at: 0, type, delivery: aDelivery(id, 10) });
@@ -50,8 +50,8 @@ Deno.test("followRunning() lets go of what is delivered, deferred or failed", ()
   assertEquals(running(0), []);
 });
 
-Deno.test("followRunning() never counts a progress that goes backwards (a new attempt)", () => {
-  const { listen, running } = followRunning();
+Deno.test("trackProgress() never counts a progress that goes backwards (a new attempt)", () => {
+  const { listen, running } = trackProgress();
   listen({ at: 0, type: "sending", delivery: aDelivery(1, 100) });
   listen({ at: 0, type: "progress", delivery: aDelivery(1, 100), bytes: 80 });
   listen({ at: 0, type: "progress", delivery: aDelivery(1, 100), bytes: 20 });

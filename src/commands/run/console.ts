@@ -7,7 +7,7 @@ import type { LogSettings } from "../../domain/settings.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import { board } from "../../events/board.ts";
 import { type Log, openLog } from "../../events/log.ts";
-import { followRunning } from "../../events/running.ts";
+import { trackProgress } from "../../events/progress.ts";
 import type { Tools } from "../command.ts";
 import type { WaitingOutput } from "../text/waiting_for.ts";
 
@@ -36,7 +36,7 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
     const time = new Date(system.now()).toISOString();
     output.write(format === "json" ? `${JSON.stringify({ time, level, message })}\n` : `${message}\n`);
   };
-  const running = followRunning();
+  const progress = trackProgress();
   const closed = new AbortController();
   let below = "";
   let settings = first;
@@ -47,13 +47,13 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
     while (lower && !closed.signal.aborted) {
       await system.sleep(DRAW_EVERY_MS, closed.signal);
       const ends = closed.signal.aborted;
-      lower.draw(ends ? [] : running.running(system.now()), ends ? "" : below);
+      lower.draw(ends ? [] : progress.running(system.now()), ends ? "" : below);
     }
   }
 
   return {
     listen(event) {
-      running.listen(event);
+      progress.listen(event);
       log.listen(event);
     },
     waiting: {

@@ -50,7 +50,7 @@ export interface LiveHubTools {
 /** Works until `signal` is aborted, then closes all pages with 1001 (RFC 6455, 7.4.1). */
 export function liveHub(source: PageSource, { system, onError }: LiveHubTools, signal: AbortSignal): LiveHub {
   const clients = new Set<Client>();
-  const states = liveStates(source);
+  const stateAt = liveStates(source);
   const changed = new Map<number, Delivery>();
   let more = false;
   let last: { readonly state: LiveState; readonly texts: Readonly<Record<string, string>>; readonly at: number } | null = null;
@@ -66,7 +66,6 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
   void beat();
 
   function hear(event: TransferEvent): void {
-    states.hear(event);
     if (clients.size === 0) return;
     if ("delivery" in event && event.type !== "progress") {
       changed.delete(event.delivery.id);
@@ -105,7 +104,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
 
   async function gather(): Promise<NonNullable<typeof last>> {
     const start = system.monotonic();
-    const state = await states.gather(system.now());
+    const state = await stateAt(system.now());
     const texts = Object.fromEntries(Object.entries(state).map(([key, part]) => [key, JSON.stringify(part)]));
     const at = system.monotonic();
     gapMs = Math.min(Math.max(GAP_MS.least, (at - start) * GAP_MS.perMsOfWork), GAP_MS.most);

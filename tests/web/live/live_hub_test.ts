@@ -3,12 +3,10 @@ import type { TransferEvent } from "../../../src/domain/transfer_event.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import type { LiveMessage } from "../../../src/reports/api_types.ts";
 import { type Client, liveHub, MOST_BUFFERED, MOST_CLIENTS } from "../../../src/web/live/live_hub.ts";
-import type { PageSource } from "../../../src/reports/page_source.ts";
-import { statusReport } from "../../../src/reports/overview/status_report.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { anAdmission, NOW } from "../../ledger/makers.ts";
-import { STATUS } from "../fake_daemon.ts";
+import { fakeSource } from "../../reports/fake_source.ts";
 
 interface FakeClient extends Client {
   readonly heard: LiveMessage[];
@@ -39,21 +37,12 @@ async function rig() {
   const end = new AbortController();
   const errors: unknown[] = [];
   const listeners = new Set<(event: TransferEvent) => void>();
-  const source: PageSource = {
-    status: () => statusReport({ ...STATUS, counts: ledger.counts() }),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [], orphans: [] }),
-    sync: () => [],
-    retry: () => 0,
-    pause: () => [],
-    resume: () => ({ names: [], undecided: [] }),
-    jobs: () => [],
-    destinations: () => [],
-    ledger,
+  const source = fakeSource(ledger, {
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-  };
+  });
   const hub = liveHub(source, { system: clock, onError: (error) => errors.push(error) }, end.signal);
   const admit = (path: string) => {
     for (const delivery of ledger.admit([anAdmission(path)], NOW)) {
