@@ -134,7 +134,7 @@ Deno.test("architecture: time is a value, read only in system/", () => {
   assertEquals(clocks, []);
 });
 
-Deno.test("architecture: signals are joined by eitherSignal(), as Deno 2.7 forgets those of AbortSignal.any", () => {
+Deno.test("architecture: signals are joined by anySignal(), as Deno 2.7 forgets those of AbortSignal.any", () => {
   assertEquals(all.filter(({ text }) => /\bAbortSignal\.any\(/.test(withoutComments(text))).map(({ path }) => path), []);
 });
 

@@ -1,36 +1,43 @@
 /**
- * Lets a loop sleep until its time has come or somebody rings. A ring between two sleeps is not lost.
+ * Lets loops sleep until their time has come or somebody rings.
  *
  * @module
  */
-import type { Sleeper } from "./sleeper.ts";
+import { onAbort } from "./abort.ts";
+import type { Sleeper } from "./deadline.ts";
 
-/** For one sleeper; several that wait are woken together. `wakeup.ts` does without the memory. */
+/** A ring wakes all who wait. If nobody does, it is remembered: the next wait ends at once. */
 export interface Bell {
-  /** Ends the wait under way, else the next one at once. */
   ring(): void;
-  /** Resolves after `ms` (for ever, if Infinity), when rung, or when the signal is aborted. */
+  /** Resolves after `ms` (Infinity: after a day), when rung, or when the signal is aborted; never throws. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** One for each loop that sleeps; unrung. */
-export function bell(system: Sleeper): Bell {
-  let cut = new AbortController();
+/** Unrung. */
+export function bell(clock: Sleeper): Bell {
+  const waiting = new Set<AbortController>();
+  let rung = false;
   return {
-    // With a reason of ours no error is made for each ring: there may be thousands a second.
-    ring: () => cut.abort(RUNG),
+    ring() {
+      rung = waiting.size === 0;
+      for (const one of waiting) one.abort(RUNG);
+    },
     async wait(ms, signal) {
-      const mine = cut;
-      const ring = () => mine.abort();
       if (signal.aborted) return;
-      signal.addEventListener("abort", ring, { once: true });
+      if (rung) {
+        rung = false;
+        return;
+      }
+      const mine = new AbortController();
+      using _listening = onAbort(signal, () => mine.abort(RUNG));
+      waiting.add(mine);
       // Timers end at 2^31 ms; whoever waits looks again then.
-      await system.sleep(Math.min(Math.max(0, ms), LONGEST_MS), mine.signal);
-      signal.removeEventListener("abort", ring);
-      if (cut === mine) cut = new AbortController();
+      await clock.sleep(Math.min(Math.max(0, ms), LONGEST_MS), mine.signal);
+      waiting.delete(mine);
     },
   };
 }
 
+/** With a reason of ours no error is made for each ring: there may be thousands a second. */
 const RUNG = "rung";
 const LONGEST_MS = 24 * 3_600_000;

@@ -13,7 +13,7 @@ import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
 import { loopGuard } from "./loop_guard.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { Progress } from "../events/progress.ts";
-import { groupPlaces } from "../async/semaphore.ts";
+import { groupSemaphore } from "../async/semaphore.ts";
 
 /** What all corridors share. */
 export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit" | "methodOf" | "once"> {
@@ -48,7 +48,7 @@ export function corridors(tools: CorridorsTools): Corridors {
   const { system, emit } = tools;
   const running = new Map<string, Running>();
   const hosts = new Map<string, Breaker>();
-  let concurrentSyncsOf = groupPlaces(Infinity);
+  let concurrentSyncsOf = groupSemaphore(Infinity);
   let settings: Settings | null = null;
   const loops = loopGuard(() => settings?.jobs ?? [], system);
 
@@ -120,7 +120,7 @@ export function corridors(tools: CorridorsTools): Corridors {
     async adopt(next) {
       const before = settings;
       const common = before !== null && COMMON.every((key) => before[key] === next[key]);
-      if (!common) concurrentSyncsOf = groupPlaces(next.maxConcurrentSyncs ?? Infinity);
+      if (!common) concurrentSyncsOf = groupSemaphore(next.maxConcurrentSyncs ?? Infinity);
       settings = next;
       const kept = new Set(
         next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),

@@ -15,7 +15,7 @@ import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
 import { type Progress, trackProgress } from "../events/progress.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
-import { turns } from "../async/at_most.ts";
+import { keyedMutex } from "../async/mutex.ts";
 import type { Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
 import { type PidFile, pidFile } from "./pid_file.ts";
@@ -86,7 +86,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       askToEnd(parts, "an internal error");
     },
   });
-  const oneAtATime = turns();
+  const oneAtATime = keyedMutex();
   const parts: Parts = {
     ...opened,
     ...tools,

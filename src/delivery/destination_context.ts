@@ -13,7 +13,7 @@ import type { Attempts } from "./attempts.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Semaphore } from "../async/semaphore.ts";
 import type { Transfers } from "./transfers.ts";
-import type { Wakeup } from "../async/wakeup.ts";
+import type { Bell } from "../async/bell.ts";
 import type { OutboxSystem } from "./batch.ts";
 
 /** A folder that was left at a destination just now: `<stagingRoot>/<name>` below its base path. */
@@ -70,7 +70,7 @@ export interface DestinationContext {
   readonly attempts: Attempts;
   readonly transfers: Transfers;
   readonly parallelTransfers: Semaphore;
-  readonly wakeup: Wakeup;
+  readonly bell: Bell;
   /** See {@linkcode Way.names}. */
   readonly names: Map<string, string>;
   /** Batches in hand. */

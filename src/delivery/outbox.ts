@@ -19,7 +19,7 @@ import { semaphore } from "../async/semaphore.ts";
 import { sourceWatch } from "../system/watching/source_watch.ts";
 import { sendAgain } from "./accept_disk.ts";
 import { transfers } from "./transfers.ts";
-import { wakeup } from "../async/wakeup.ts";
+import { bell } from "../async/bell.ts";
 
 /** Whether all was delivered, or why the outbox gave up waiting. */
 export interface Idleness {
@@ -77,7 +77,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxOptions)
     attempts: attempts(system, ledger.parts(job.name, destination.name)),
     transfers: transfers(system, tools.emit),
     parallelTransfers: semaphore(destination.parallelTransfers),
-    wakeup: wakeup(system),
+    bell: bell(system),
     names: new Map(),
     busy: 0,
     paused: ledger.pausedBy(destination.name) !== null,
@@ -114,14 +114,14 @@ export function outbox(job: Job, destination: Destination, tools: OutboxOptions)
       tools.emit({ type: "destination", name: destination.name, now, before });
       before = now;
     }
-    context.wakeup.wake();
+    context.bell.ring();
   };
 
   async function run(signal: AbortSignal): Promise<void> {
     const hard = new AbortController();
     const over = new AbortController();
     const giveTime = async () => {
-      context.wakeup.wake();
+      context.bell.ring();
       await system.sleep(tools.shutdownTimeoutMs, over.signal);
       hard.abort(new Failure("stopped", "image-transfer is stopping"));
     };
@@ -147,11 +147,11 @@ export function outbox(job: Job, destination: Destination, tools: OutboxOptions)
 
   /** Waits until a try makes sense, and has one round with a session. */
   async function attend(soft: AbortSignal, hard: AbortSignal): Promise<void> {
-    if (context.paused || context.held !== null) return await context.wakeup.wait(MINUTE, soft);
+    if (context.paused || context.held !== null) return await context.bell.wait(MINUTE, soft);
     const waitMs = Math.max(breaker.wait(), tools.host.wait());
-    if (waitMs > 0) return await context.wakeup.wait(Math.min(waitMs, MINUTE), soft);
+    if (waitMs > 0) return await context.bell.wait(Math.min(waitMs, MINUTE), soft);
     const leaveHost = tools.host.enter();
-    if (leaveHost === null) return await context.wakeup.wait(SECOND, soft);
+    if (leaveHost === null) return await context.bell.wait(SECOND, soft);
     const leaveOwn = breaker.enter();
     try {
       await runSession(
@@ -205,7 +205,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxOptions)
   return {
     destination,
     run,
-    wake: () => context.wakeup.wake(),
+    wake: () => context.bell.ring(),
     state,
     about: () => ({ ...known, freeBytes: context.freeBytes, made: context.made }),
     pause(by) {
@@ -235,7 +235,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxOptions)
       while (!signal.aborted) {
         const end = verdict();
         if (end) return end;
-        await context.wakeup.wait(SECOND, signal);
+        await context.bell.wait(SECOND, signal);
       }
       return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
     },

@@ -47,7 +47,7 @@ export async function runWorker(
       const inMs = due === null ? MINUTE : due - system.now();
       if (inMs > LONGEST_WAIT_MS) ledger.makeDue(job.name, destination.name);
       if (inMs > 0) {
-        await context.wakeup.wait(Math.min(inMs, MINUTE), over);
+        await context.bell.wait(Math.min(inMs, MINUTE), over);
         continue;
       }
       if (context.busy > 0 && !full) {
@@ -55,7 +55,7 @@ export async function runWorker(
         if (over.aborted || ledger.nextDue(job.name, destination.name) === null) continue;
       }
       if (await context.sourceAway()) {
-        await context.wakeup.wait(SOURCE_AGAIN_MS, over);
+        await context.bell.wait(SOURCE_AGAIN_MS, over);
         continue;
       }
       await look();
@@ -73,7 +73,7 @@ export async function runWorker(
       });
       if (claimed.length === 0) {
         context.attempts.abandon(attempt);
-        await context.wakeup.wait(LINGER_MS, over);
+        await context.bell.wait(LINGER_MS, over);
         continue;
       }
       crashPoint("after_claim", system);
@@ -85,7 +85,7 @@ export async function runWorker(
         else if (!hard.aborted) works(context);
       } finally {
         context.busy -= 1;
-        context.wakeup.wake();
+        context.bell.ring();
       }
       tools.delivered?.();
       sweepSoon(context, batch.session, hard);

@@ -17,7 +17,7 @@ import { FORMAT_TOOLS, type FormatTools } from "./settle/inspect_content.ts";
 import { judgeOf } from "./settle/judge.ts";
 import type { JudgeSystem, JudgeTools } from "./judge_tools.ts";
 import { knownFiles } from "./watch/known_files.ts";
-import { lane } from "../async/lane.ts";
+import { taskGroup } from "../async/task_group.ts";
 import { patternsOf } from "./patterns.ts";
 import { reconcile } from "./watch/reconcile.ts";
 import { rereads, type RereadTools } from "./settle/rereads.ts";
@@ -145,7 +145,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
   });
   let ended = false;
   let told = { message: "", at: 0 };
-  const looks = lane(LOOKS_AT_ONCE, onError);
+  const looks = taskGroup(LOOKS_AT_ONCE, onError);
 
   /** What keeps failing every few seconds is told every few minutes. */
   function onError(error: unknown): void {
@@ -166,11 +166,11 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     while (!signal.aborted) {
       const now = system.monotonic();
       for (const work of dirty.take(now)) {
-        await looks.run(() => follower.work(work, signal).catch((error) => againLater(work.folder, error)), signal);
+        await looks.start(() => follower.work(work, signal).catch((error) => againLater(work.folder, error)), signal);
       }
       const due = waiting.due(now).filter((path) => !judge.hasInHand(path));
       for (let start = 0; start < due.length; start += DUE_AT_ONCE) {
-        await looks.run(() => judgeAgain(due.slice(start, start + DUE_AT_ONCE), signal), signal);
+        await looks.start(() => judgeAgain(due.slice(start, start + DUE_AT_ONCE), signal), signal);
       }
       if (scanner.noticesSleep()) {
         unheard.lost();
@@ -181,7 +181,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
       const next = Math.min(dirty.due(), waiting.nextDue(judge.hasInHand)) - system.monotonic();
       await wakeUp.wait(Math.min(TICK_MS, Math.max(1, next)), signal);
     }
-    await looks.empty();
+    await looks.settled();
   }
 
   async function judgeAgain(paths: readonly string[], signal: AbortSignal): Promise<void> {

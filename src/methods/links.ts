@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import { Failure } from "../domain/failure.ts";
 import { faultOf } from "../system/fault.ts";
-import { atMost } from "../async/at_most.ts";
+import { mapLimit } from "../async/map_limit.ts";
 import type { MethodContext, Upload } from "./method.ts";
 
 /** A folder of our own for links; gone when disposed of. */
@@ -47,7 +47,7 @@ export async function makeLinks({ system, workFolder }: MethodContext): Promise<
     async fill({ uploads }, below) {
       const into = below === undefined ? folder : join(folder, below);
       if (below !== undefined) await system.makeFolder(into, 0o700).catch(refuse);
-      await atMost(16, uploads, ({ upload, name }) => link(upload.source.absolutePath, join(into, name), system)).catch(refuse);
+      await mapLimit(uploads, 16, ({ upload, name }) => link(upload.source.absolutePath, join(into, name), system)).catch(refuse);
     },
     [Symbol.asyncDispose]: () => system.removeTree(folder),
   };

@@ -3,12 +3,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
 import { admissionOf } from "../../src/intake/admit/admit.ts";
-import { bell } from "../../src/async/bell.ts";
 import { look, observation, touch, waitingOf } from "../../src/intake/settle/candidate.ts";
 import { candidates } from "../../src/intake/settle/candidates.ts";
 import { hasEmptyTail } from "../../src/intake/settle/inspect_content.ts";
 import { knownFiles } from "../../src/intake/watch/known_files.ts";
-import { lane } from "../../src/async/lane.ts";
 import { nfsExports } from "../../src/intake/watch/nfs_exports.ts";
 import { recentCloses } from "../../src/intake/watch/recent_closes.ts";
 import { isRemoteFolder, isRemoteKind, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
@@ -19,7 +17,6 @@ import { createFakeClock } from "../support/fake_clock.ts";
 import { aDestination, aJob } from "../support/makers.ts";
 
 const NIGHT = { timezone: "UTC", rollover: "12:00", siteLongitude: null };
-const never = new AbortController().signal;
 
 const asGiven = (path: string) => Promise.resolve(path);
 
@@ -189,39 +186,6 @@ Deno.test("knownFiles() asks again about whatever differs, and about everything 
   for (const other of [{ size: 11 }, { mtimeMs: 1 }, { ctimeMs: 1_000 }, { identity: "1:9" }, { path: "a.fit" }]) {
     assertEquals(known.includes([facts(other)]), false);
   }
-});
-
-Deno.test("bell() does not lose a ring between two waits", async () => {
-  const clock = createFakeClock();
-  const ring = bell(clock);
-  ring.ring();
-  await ring.wait(Infinity, never);
-  assertEquals(clock.sleeping, 0);
-  const waiting = ring.wait(1_000, never);
-  await clock.advance(1_000);
-  await waiting;
-});
-
-Deno.test("lane() lets only a few run side by side, and outlives their errors", async () => {
-  const errors: unknown[] = [];
-  const work = lane(2, (error) => errors.push(error));
-  const ends: (() => void)[] = [];
-  let running = 0;
-  let most = 0;
-  const one = async () => {
-    most = Math.max(most, ++running);
-    await new Promise<void>((resolve) => ends.push(resolve));
-    running--;
-    throw new Error("no luck");
-  };
-  const all = Promise.all([1, 2, 3, 4].map(() => work.run(one, never)));
-  for (let end = 0; end < 4; end++) {
-    while (ends.length === 0) await Promise.resolve();
-    ends.shift()!();
-  }
-  await all;
-  await work.empty();
-  assertEquals([most, errors.length, work.idle()], [2, 4, true]);
 });
 
 Deno.test("isRemoteKind() tells network file systems from local ones", () => {

@@ -7,7 +7,7 @@
 import * as z from "zod";
 import type { Settings } from "../../domain/settings.ts";
 import type { Account } from "../../services/service.ts";
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import { checkDestination } from "../checks/check_destination.ts";
 import type { Tools } from "../command.ts";
 import { asAccount, type Fault } from "../../services/service_checks.ts";
@@ -23,7 +23,7 @@ type Findings = z.infer<typeof findings>;
 /** What does not work at the destinations; `program` is where the account can start it. */
 export async function checkDestinations(program: string, settings: Settings, account: Account, tools: Tools): Promise<Fault[]> {
   const limit = AbortSignal.timeout(PATIENCE_MS);
-  using both = eitherSignal(tools.signal, limit);
+  using both = anySignal(tools.signal, limit);
   try {
     const all = await find(program, settings, account, { ...tools, signal: both.signal });
     const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));

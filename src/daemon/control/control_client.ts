@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import type { FormerFiles } from "../../domain/destination_state.ts";
 import { Failure, type FailureCode } from "../../domain/failure.ts";
 import type { Forgotten } from "../../ledger/orphans.ts";
@@ -149,7 +149,7 @@ function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientO
   return async (method, path, body) => {
     const patience = method === "GET" ? timeoutMs : 6 * timeoutMs;
     const limit = AbortSignal.timeout(patience);
-    using either = eitherSignal(signal, limit);
+    using either = anySignal(signal, limit);
     const headers = { authorization: `Bearer ${file.secret}`, "content-type": "application/json" };
     const question = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     try {

@@ -6,7 +6,7 @@
  */
 import { type Context, Hono } from "hono";
 import * as z from "zod";
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Settings } from "../../domain/settings.ts";
 import type { System } from "../../system/system.ts";
@@ -48,7 +48,7 @@ export async function controlServer(
 ): Promise<ControlServer> {
   const { system, stateDirectory, version, onError } = options;
   const secret = randomHex(32);
-  const ended = eitherSignal(signal);
+  const ended = anySignal(signal);
   const app = controlApp(control, { secret, pid: system.pid, onError, sleep: (ms) => system.sleep(ms, signal) });
   const server = await system.listen(
     { host: "127.0.0.1", port: 0, handler: (request) => app.fetch(request), onError },

@@ -8,7 +8,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { fingerprint, racyMs, racyUntil, type SourceFile } from "../../domain/source_file.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { PathFacts } from "../../system/system.ts";
-import { inBatches } from "../../async/in_batches.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 
 /** Checks the sources before anything is sent; those that are gone or changed are given up. */
@@ -46,7 +46,7 @@ export async function recheckSources(items: readonly Item[], batch: Batch, signa
 export async function hashSources(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
   const wanted = undecided(items).filter(({ sha256 }) => sha256 === null);
   const isSmall = ({ delivery }: Item) => delivery.source.size < SMALL_BYTES;
-  await inBatches(wanted.filter(isSmall), batch.fileOperations, signal, (item) => hashSource(item, batch, signal));
+  await mapLimit(wanted.filter(isSmall), batch.fileOperations, (item) => hashSource(item, batch, signal), signal);
   for (const item of wanted) if (!isSmall(item)) await hashSource(item, batch, signal);
 }
 

@@ -23,8 +23,8 @@ export async function put(items: readonly Item[], batch: Batch, signal: AbortSig
   if (fitting.length === 0) return;
   // Without a hash nothing but their facts tells of a rewrite.
   if (batch.destination.verify !== "checksum") await outlastRacy(fitting, batch, signal);
-  using _lane = await place(batch.parallelTransfers, signal);
-  using _slot = await place(batch.concurrentSyncs, signal);
+  using _lane = await batch.parallelTransfers.acquire(signal);
+  using _slot = await batch.concurrentSyncs.acquire(signal);
   const end = new AbortController();
   const stop = () => end.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
@@ -93,9 +93,4 @@ export function doesNotFit({ path }: Pick<SourceFile, "path">, { name }: Pick<De
   return new Failure("disk_full", `Cannot send "${printable(path)}" to ${name}: not enough free space`, {
     hint: "Free some space there; delivery resumes automatically. See minimum_free_space_gb and copy_safety_margin_gb.",
   });
-}
-
-async function place(places: Batch["parallelTransfers"], signal: AbortSignal): Promise<Disposable> {
-  const release = await places.acquire(signal);
-  return { [Symbol.dispose]: release };
 }

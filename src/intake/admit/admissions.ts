@@ -10,7 +10,7 @@ import { racyMs, racyUntil } from "../../domain/source_file.ts";
 import type { Admission } from "../../ledger/ledger.ts";
 import { admissionOf, admit } from "./admit.ts";
 import { type Candidate, sameVersion } from "../settle/candidate.ts";
-import { inBatches } from "../../async/in_batches.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import { checkSums } from "../settle/inspect_content.ts";
 import type { JudgeTools } from "../judge_tools.ts";
 import { folderOf, lastPart } from "../patterns.ts";
@@ -44,15 +44,15 @@ export function admissions(tools: JudgeTools, { absolute, refuse }: AdmissionToo
     if (finished.length === 0) return 0;
     await outlastTimestamps(finished, signal);
     const sound: { candidate: Candidate; admission: Admission }[] = [];
-    await inBatches(
+    await mapLimit(
       finished,
       job.verifySource === false ? LOOKS_AT_ONCE : READS_AT_ONCE,
-      signal,
       (candidate) =>
         orRefuse(candidate, signal, async () => {
           const admission = await lastLook(candidate, signal);
           if (admission !== null) sound.push({ candidate, admission });
         }),
+      signal,
     );
     let count = 0;
     let queued = 0;

@@ -9,13 +9,13 @@ import type { FileFacts } from "../../domain/source_file.ts";
 import { faultOf } from "../../system/fault.ts";
 import { admissions } from "../admit/admissions.ts";
 import { type Candidate, isParked, mayPass, observation, sameVersion } from "./candidate.ts";
-import { inBatches } from "../../async/in_batches.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import type { JudgeTools } from "../judge_tools.ts";
 import { lookInto } from "./look_into.ts";
 import { isMarked } from "./marker.ts";
 import { folderOf, lastPart } from "../patterns.ts";
-import { oneByOne } from "../../async/one_by_one.ts";
-import { type Patience, patience } from "../../async/patience.ts";
+import { taskGroup } from "../../async/task_group.ts";
+import { type SharedDeadline, sharedDeadline } from "../../async/deadline.ts";
 import { settle, type Settlement } from "./settle.ts";
 import { absolutePathOf, pathIn } from "../source_path.ts";
 import { corrupt, unreadable } from "../source_faults.ts";
@@ -58,9 +58,7 @@ export function judgeOf(tools: JudgeTools): Judge {
   const absolute = (path: string) => absolutePathOf(job.watchPath, path, system.separator);
   const { admitAll, compare } = admissions(tools, { absolute, refuse });
   // Whole files are read for a mere ctime: one at a time, beside everything else.
-  const comparing = oneByOne(async (candidate: Candidate, signal) => {
-    await compare(candidate, signal).finally(() => putDown(candidate.facts.path, candidate.touches, FAILED_AGAIN_MS));
-  }, tools.onError);
+  const comparing = taskGroup(1, tools.onError);
 
   function meet(found: readonly FileFacts[], options: MeetOptions = {}): { open: string[]; known: string[] } {
     const { asOf = Infinity } = options;
@@ -97,10 +95,10 @@ export function judgeOf(tools: JudgeTools): Judge {
 
   async function revisit(paths: readonly string[], signal: AbortSignal, options: MeetOptions = {}): Promise<string[]> {
     const found: FileFacts[] = [];
-    await inBatches(paths, LOOKS_AT_ONCE, signal, async (path) => {
+    await mapLimit(paths, LOOKS_AT_ONCE, async (path) => {
       const facts = await factsOf(path);
       if (facts !== null) found.push(facts);
-    });
+    }, signal);
     return meet(found, options).open;
   }
 
@@ -127,7 +125,10 @@ export function judgeOf(tools: JudgeTools): Judge {
       const finished = await settleAll(mine, later, signal);
       for (const candidate of finished.filter(({ recheck }) => recheck)) {
         later.add(candidate.facts.path);
-        comparing.add(candidate, signal);
+        void comparing.start(
+          () => compare(candidate, signal).finally(() => putDown(candidate.facts.path, candidate.touches, FAILED_AGAIN_MS)),
+          signal,
+        );
       }
       const admitted = await admitAll(finished.filter(({ recheck }) => !recheck), signal);
       againMs = 0;
@@ -147,15 +148,15 @@ export function judgeOf(tools: JudgeTools): Judge {
   /** Returns the candidates that are finished; puts into `later` those that keep us waiting. */
   async function settleAll(paths: readonly string[], later: Set<string>, signal: AbortSignal): Promise<Candidate[]> {
     const finished: Candidate[] = [];
-    using patient = patience(PATIENCE_MS, system);
+    using limit = sharedDeadline(PATIENCE_MS, system);
     const round = async (these: readonly string[], writerOf: WriterOf | null) => {
       const askers: string[] = [];
       const atOnce = these.some((path) => COSTLY.test(path)) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
-      await inBatches(these, atOnce, signal, async (path) => {
-        const outcome = await orLater(path, progress(path, writerOf, signal), patient, later, signal);
+      await mapLimit(these, atOnce, async (path) => {
+        const outcome = await orLater(path, progress(path, writerOf, signal), limit, later, signal);
         if (outcome === "ask writer") askers.push(path);
         else if (outcome !== null) finished.push(outcome);
-      });
+      }, signal);
       return askers;
     };
     const askers = await round(paths, null);
@@ -167,12 +168,12 @@ export function judgeOf(tools: JudgeTools): Judge {
   async function orLater<T>(
     path: string,
     going: Promise<T>,
-    patient: Patience,
+    limit: SharedDeadline,
     later: Set<string>,
     signal: AbortSignal,
   ): Promise<T | null> {
     const touches = candidates.get(path)?.touches;
-    if (COSTLY.test(path) || await patient.isDone(going)) return await going;
+    if (COSTLY.test(path) || await limit.inTime(going)) return await going;
     later.add(path);
     going.catch((error) => signal.aborted || tools.onError(error)).finally(() => putDown(path, touches, 0));
     return null;

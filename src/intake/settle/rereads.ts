@@ -10,7 +10,7 @@ import type { Ledger, Reading, Reread } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
 import { bell } from "../../async/bell.ts";
 import { sameVersion } from "./candidate.ts";
-import { inBatches } from "../../async/in_batches.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import { absolutePathOf } from "../source_path.ts";
 
 /** What reading again needs. */
@@ -65,9 +65,9 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
       const due = ledger.dueRereads(job.name, system.now(), AT_ONCE);
       if (due.length === 0) return;
       const readings: (Reread & { found: Reading })[] = [];
-      await inBatches(due, READS_AT_ONCE, signal, async (one) => {
+      await mapLimit(due, READS_AT_ONCE, async (one) => {
         readings.push({ ...one, found: one.wasRead ? await read(one.facts, signal) : CERTAIN });
-      });
+      }, signal);
       const doubtful = ledger.recordRereads(readings);
       if (doubtful.length > 0) await tools.judge(doubtful, signal);
       if (doubtful.length < due.length) tools.certain();

@@ -11,7 +11,7 @@ import type { Emit } from "../../domain/transfer_event.ts";
 import type { PathFacts, System, WatchHint } from "../../system/system.ts";
 import type { Candidates } from "../settle/candidates.ts";
 import type { DirtyFolders, FolderWork, Touch } from "./dirty_folders.ts";
-import { inBatches } from "../../async/in_batches.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import type { Judge } from "../settle/judge.ts";
 import { isMarker, markersOf } from "../settle/marker.ts";
 import { folderOf, lastPart, type Patterns } from "../patterns.ts";
@@ -76,7 +76,7 @@ export function hintFollower(tools: HintTools): HintFollower {
     const found: FileFacts[] = [];
     const marked: string[] = [];
     const folders: string[] = [];
-    await inBatches([...names], LOOKS_AT_ONCE, signal, async ([name, touches]) => {
+    await mapLimit([...names], LOOKS_AT_ONCE, async ([name, touches]) => {
       const path = pathIn(folder, name);
       const facts = await factsOf(path);
       if (facts === undefined) return;
@@ -89,7 +89,7 @@ export function hintFollower(tools: HintTools): HintFollower {
       if (job.completeness !== "marker" || !isMarker(name, job.marker)) return;
       // One by one: a marker may speak for a whole folder, and a call cannot take a hundred thousand arguments.
       for (const waiting of markedBy(path)) marked.push(waiting);
-    });
+    }, signal);
     const news = (path: string) => {
       const touches = names.get(lastPart(path));
       return touches?.has("create") || touches?.has("rename") ? "created" : "changed";

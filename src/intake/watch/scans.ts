@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../domain/job.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
@@ -83,7 +83,7 @@ export function scans(job: Job, { system, emit, how, scan }: ScanTools): Scans {
       wanted = false;
       running = true;
       anew = new AbortController();
-      using walking = eitherSignal(signal, anew.signal);
+      using walking = anySignal(signal, anew.signal);
       try {
         const scanning = scan(callers.length > 0, signal, walking.signal);
         const { files, admitted, milliseconds } = await unlessAborted(scanning, anew.signal);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../domain/job.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
@@ -95,7 +95,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; emit: Emit }, l
   async function followEvents(identity: string, signal: AbortSignal): Promise<void> {
     const begun = system.monotonic();
     following = new AbortController();
-    using end = eitherSignal(signal, following.signal);
+    using end = anySignal(signal, following.signal);
     try {
       for await (const { kind, paths } of system.watch(folder, isDeep(job), end.signal)) {
         if (how !== "events") watching("events", identity);
@@ -156,7 +156,7 @@ export function watchJob(job: Job, tools: { system: WatchSystem; emit: Emit }, l
    * @throws {Failure} where it is missing, no folder, or does not answer.
    */
   async function rootIdentity(signal: AbortSignal): Promise<string> {
-    using end = eitherSignal(signal);
+    using end = anySignal(signal);
     const patience = system.sleep(PATIENCE_MS, end.signal).then(() => "silent" as const);
     const looking = look();
     looking.catch(() => undefined); // It may lose the race unheard.

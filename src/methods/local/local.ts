@@ -8,7 +8,8 @@ import { failureRecord } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import { atMost, turns } from "../../async/at_most.ts";
+import { mapLimit } from "../../async/map_limit.ts";
+import { keyedMutex } from "../../async/mutex.ts";
 import { ancestors, localFiles, SMALL_BYTES } from "./local_files.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { sourceFault } from "../source_fault.ts";
@@ -28,7 +29,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
   const { system, log } = context;
   const files = localFiles(destination, context);
   const { path, checkMount, makeBelow, blame, ...others } = files;
-  const inTurn = turns();
+  const inTurn = keyedMutex();
   let refusedOnce = false;
 
   async function put(uploads: readonly Upload[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal) {
@@ -41,7 +42,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
       }
     }
     const small = uploads.every(({ source }) => source.size < SMALL_BYTES);
-    return await atMost(small ? SMALL_AT_ONCE : LARGE_AT_ONCE, uploads, (upload, index): Promise<PutOutcome> => {
+    return await mapLimit(uploads, small ? SMALL_AT_ONCE : LARGE_AT_ONCE, (upload, index): Promise<PutOutcome> => {
       const one = () => putOne(upload, (bytes) => onBytes(index, bytes), signal);
       // The limit is the destination's, so with one there is one copy at a time, over all batches of the session.
       return destination.bandwidthLimit === null ? one() : inTurn("copy", one);

@@ -12,7 +12,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Files, PathFacts, System } from "../../system/system.ts";
-import { atMost } from "../../async/at_most.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import { createLocalNames } from "./local_names.ts";
 import { localFailure } from "./local_failures.ts";
 import type { MethodContext, Publication, PublishOutcome, Session } from "../method.ts";
@@ -181,7 +181,7 @@ export function localFiles(destination: Destination, context: Pick<MethodContext
       }
     },
     survey: (paths) =>
-      atMost(LOOKS_AT_ONCE, paths, async (relative) => {
+      mapLimit(paths, LOOKS_AT_ONCE, async (relative) => {
         const facts = await stat(path(relative), system);
         if (facts === null) return null;
         const kind = facts.kind === "symlink" ? "other" : facts.kind;
@@ -189,22 +189,22 @@ export function localFiles(destination: Destination, context: Pick<MethodContext
       }),
     digest: async (paths, signal) => {
       const files = paths.map((relative) => ({ relative, file: path(relative) }));
-      const found = await atMost(LOOKS_AT_ONCE, files, ({ file }) => stat(file, system));
+      const found = await mapLimit(files, LOOKS_AT_ONCE, ({ file }) => stat(file, system));
       const digests: (Digest | null)[] = paths.map(() => null);
       const numbers = [...paths.keys()].filter((index) => found[index]?.kind === "file");
       const isSmall = (index: number) => (found[index]?.size ?? 0) < SMALL_BYTES;
       const hash = async (index: number) => {
         digests[index] = await digestOf(files[index]!, signal);
       };
-      await atMost(LOOKS_AT_ONCE, numbers.filter(isSmall), hash);
-      await atMost(LARGE_AT_ONCE, numbers.filter((index) => !isSmall(index)), hash);
+      await mapLimit(numbers.filter(isSmall), LOOKS_AT_ONCE, hash);
+      await mapLimit(numbers.filter((index) => !isSmall(index)), LARGE_AT_ONCE, hash);
       return digests;
     },
     publish: async (items, signal) => {
       await checkMount();
       const changed = new Set<string>();
       const outcomes: PublishOutcome[] = [];
-      await atMost(AT_ONCE, byTarget(items), async (indices) => {
+      await mapLimit(byTarget(items), AT_ONCE, async (indices) => {
         for (const index of indices) {
           signal.throwIfAborted();
           outcomes[index] = await publishOne(items[index]!, changed, signal);
@@ -212,7 +212,7 @@ export function localFiles(destination: Destination, context: Pick<MethodContext
       });
       try {
         // Folders last and once each: a rename is on the disk when its folder is.
-        await atMost(AT_ONCE, [...changed], (folder) => system.sync(folder));
+        await mapLimit([...changed], AT_ONCE, (folder) => system.sync(folder));
         names.remember(changed);
       } catch (error) {
         names.forget();
@@ -227,7 +227,7 @@ export function localFiles(destination: Destination, context: Pick<MethodContext
         for (const folder of ancestors(relative)) places.add(path(folder));
       }
       try {
-        await atMost(AT_ONCE, [base, ...places], (place) => system.sync(place));
+        await mapLimit([base, ...places], AT_ONCE, (place) => system.sync(place));
       } catch (error) {
         throw await blame(error, `flush files of ${where} to the disk`);
       }

@@ -10,7 +10,7 @@ import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
-import { turns } from "../../async/at_most.ts";
+import { keyedMutex } from "../../async/mutex.ts";
 import { formerName } from "../../domain/names/former_name.ts";
 import type { Publication } from "../method.ts";
 
@@ -37,7 +37,7 @@ export interface LocalNames {
 }
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
-const inTurn = turns();
+const inTurn = keyedMutex();
 
 /**
  * `base` is the native absolute base path; which folders are flushed is remembered as long as this lives. `makeBelow` makes

@@ -8,7 +8,7 @@
 import type { Child, System } from "../../system/system.ts";
 import { linkLot, type Links, type Lot, makeLinks } from "../links.ts";
 import type { MethodContext } from "../method.ts";
-import { untilAborted } from "../../async/until_aborted.ts";
+import { untilAborted } from "../../async/abort.ts";
 
 /** What became of a run. */
 export interface RsyncEnd {

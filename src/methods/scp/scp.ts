@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
-import { atMost } from "../../async/at_most.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import { type Lot, makeLinks } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { toldOfSource } from "../rsync/rsync_output.ts";
@@ -94,7 +94,7 @@ function scpSender(
 
 /** The links to send: those that lead to a regular file. The others get their complaint. */
 async function sources({ uploads }: Lot, failures: Map<string, Failure>, { system }: MethodContext): Promise<string[]> {
-  const kinds = await atMost(16, uploads, async ({ upload }) => await kindOf(upload.source.absolutePath, system));
+  const kinds = await mapLimit(uploads, 16, async ({ upload }) => await kindOf(upload.source.absolutePath, system));
   return uploads.flatMap(({ upload, name }, index) => {
     const kind = kinds[index];
     if (kind === "file" || kind === "unknown") return [`./${name}`];

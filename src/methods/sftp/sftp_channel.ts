@@ -7,7 +7,7 @@
 import { Failure } from "../../domain/failure.ts";
 import type { Child, Command, System } from "../../system/system.ts";
 import { hostNamed, type Login, sshFailure } from "../ssh/ssh_failures.ts";
-import { untilAborted } from "../../async/until_aborted.ts";
+import { untilAborted } from "../../async/abort.ts";
 
 /** What sftp printed for one command; `errors` is empty where it worked. */
 export interface Reply {

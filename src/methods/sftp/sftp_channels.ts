@@ -9,7 +9,7 @@ import type { System } from "../../system/system.ts";
 import type { Patience, Reply, SftpChannel } from "./sftp_channel.ts";
 import { openSftpChannel } from "./sftp_channel.ts";
 import { hostOf, type Sharing, sshOptions, type SshSettings } from "../ssh/ssh.ts";
-import { untilAborted } from "../../async/until_aborted.ts";
+import { untilAborted } from "../../async/abort.ts";
 
 /** At most two more than `parallel_transfers`, fewer where the server takes fewer. */
 export interface SftpChannels extends AsyncDisposable {

@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { atMost } from "../../async/at_most.ts";
+import { mapLimit } from "../../async/map_limit.ts";
 import type { MethodContext, Session, Stat } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import type { Reply } from "./sftp_channel.ts";
@@ -127,7 +127,7 @@ export async function openSftpFiles(
 
   async function digest(paths: readonly string[], signal: AbortSignal) {
     await system.makeFolder(spoolFolder, 0o700);
-    return await atMost(READ_AT_ONCE, paths, (relative) => readBack(relative, join(spoolFolder, crypto.randomUUID()), signal));
+    return await mapLimit(paths, READ_AT_ONCE, (relative) => readBack(relative, join(spoolFolder, crypto.randomUUID()), signal));
   }
 
   async function readBack(relative: string, local: string, signal: AbortSignal) {

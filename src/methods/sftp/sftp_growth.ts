@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import type { Clock } from "../../system/system.ts";
 import type { Lot } from "../links.ts";
 import type { Session } from "../method.ts";
@@ -33,7 +33,7 @@ export function watchGrowth(
   signal: AbortSignal,
 ): Growth {
   const open = new Set(items);
-  const stopping = eitherSignal(signal);
+  const stopping = anySignal(signal);
   const until = stopping.signal;
   let seen = 0;
   let asked = 0;

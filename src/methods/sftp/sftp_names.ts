@@ -8,7 +8,7 @@
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { turns } from "../../async/at_most.ts";
+import { keyedMutex } from "../../async/mutex.ts";
 import { formerName } from "../../domain/names/former_name.ts";
 import type { Publication, PublishOutcome, Session } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
@@ -19,7 +19,7 @@ import { sftpReplaces } from "./sftp_replaces.ts";
 import { sftpLock } from "./sftp_lock.ts";
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
-const inTurn = turns();
+const inTurn = keyedMutex();
 
 /** A staged file on its way to its name. */
 interface Claim {

@@ -8,7 +8,8 @@ import { join } from "@std/path";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { atMost, turns } from "../../async/at_most.ts";
+import { mapLimit } from "../../async/map_limit.ts";
+import { keyedMutex } from "../../async/mutex.ts";
 import { linkLot, type Lot, lotsOf } from "../links.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
@@ -45,7 +46,7 @@ export function sftpPut(
   context: MethodContext,
 ): Session["put"] {
   const { system, log } = context;
-  const inTurn = turns();
+  const inTurn = keyedMutex();
   const one = destination.bandwidthLimit !== null;
 
   async function put(uploads: readonly Upload[], onBytes: OnBytes, signal: AbortSignal): Promise<PutOutcome[]> {
@@ -58,7 +59,7 @@ export function sftpPut(
       const shares = sharesOf(lot.uploads);
       const growth = watchGrowth(lot.uploads, files.survey, onBytes, system, signal);
       try {
-        await atMost(MOST_SHARES, shares, async (share) => {
+        await mapLimit(shares, MOST_SHARES, async (share) => {
           const commands = share.map((item) => command(item, resumed.has(item), links?.folder ?? null));
           const replies = await channels.run(commands, signal, {
             patienceMs: destination.timeoutMs,
@@ -100,7 +101,7 @@ export function sftpPut(
 
   /** Modes without times: `-p` would keep both, and without it the umask there takes bits away. */
   async function keepModes(share: readonly Item[], signal: AbortSignal): Promise<void> {
-    const commands = await atMost(MOST_SHARES, share, async ({ upload }) => {
+    const commands = await mapLimit(share, MOST_SHARES, async ({ upload }) => {
       const mode = (await system.followedFacts(upload.source.absolutePath))?.mode;
       return mode === undefined ? [] : [sftpCommand(`chmod ${(mode & 0o777).toString(8)}`, files.path(upload.staged))];
     });

@@ -8,7 +8,7 @@
 import { Failure } from "../../domain/failure.ts";
 import type { Child, Command, System } from "../../system/system.ts";
 import { hostNamed, type Login, sshFailure } from "../ssh/ssh_failures.ts";
-import { untilAborted } from "../../async/until_aborted.ts";
+import { untilAborted } from "../../async/abort.ts";
 
 /** What a script printed on its standard output, and its exit status. */
 export interface Answer {

@@ -6,7 +6,7 @@
  */
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { turns } from "../../async/at_most.ts";
+import { keyedMutex } from "../../async/mutex.ts";
 import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
@@ -41,7 +41,7 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string
 const ANSWER = /^(?:ok|exists|folder|former \d+|fail .*)$/s;
 
 /** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
-const inTurn = turns();
+const inTurn = keyedMutex();
 
 function perlScript(items: readonly Publication[], { flush }: ShellTools): string {
   const fields = items.flatMap((item) => {

@@ -6,11 +6,11 @@
  * @module
  */
 import { join } from "@std/path";
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import type { Destination } from "../../domain/job.ts";
 import type { MethodContext } from "../method.ts";
 import { sshExitArgs, type SshSettings } from "./ssh.ts";
-import { untilAborted } from "../../async/until_aborted.ts";
+import { untilAborted } from "../../async/abort.ts";
 
 /** A name for a socket, ours until disposed of. `path` is null where masters cannot be used. */
 export interface ControlSocket extends AsyncDisposable {
@@ -70,7 +70,7 @@ async function endOrphans(
     if (await system.facts(path)) {
       log("info", `Ending the connection to ${settings.destination.name} that an earlier run left open`);
       const patience = new AbortController();
-      using ending = eitherSignal(signal, patience.signal);
+      using ending = anySignal(signal, patience.signal);
       const late = system.sleep(EXIT_PATIENCE_MS, patience.signal);
       await untilAborted(
         Promise.race([

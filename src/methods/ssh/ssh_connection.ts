@@ -13,7 +13,7 @@ import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
 import { connectSeconds, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
 import { controlSocket } from "./control_socket.ts";
-import { untilAborted } from "../../async/until_aborted.ts";
+import { untilAborted } from "../../async/abort.ts";
 
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {

@@ -4,7 +4,7 @@
  * @module
  */
 import { findBadNames } from "./bad_names.ts";
-import { createQueue } from "../watching/queue.ts";
+import { queue } from "../../async/queue.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
 import { thrownThere, workerUrl } from "../workers/worker_parts.ts";
 import type { WalkAnswer, WalkRequest } from "./walk_worker.ts";
@@ -15,7 +15,7 @@ const AHEAD = 3;
 /** See `Files.walk`. */
 export async function* walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncGenerator<WalkBatch> {
   signal.throwIfAborted();
-  const answers = createQueue<WalkAnswer>();
+  const answers = queue<WalkAnswer>();
   const stop = new AbortController();
   const abort = () => {
     answers.end(signal.reason);

@@ -5,7 +5,7 @@
  * @module
  */
 import { basename, dirname, join } from "@std/path";
-import { eitherSignal } from "../../async/either_signal.ts";
+import { anySignal } from "../../async/abort.ts";
 import { splitAtNul } from "../files/bad_names.ts";
 import { faultOf } from "../fault.ts";
 import { identityOf } from "../files/path_facts.ts";
@@ -106,7 +106,7 @@ async function heldInProc(paths: readonly string[], signal: AbortSignal): Promis
 async function identitiesOf(handles: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
   if (handles.length === 0) return new Set();
   if (await which("stat") === null) return null;
-  using limit = eitherSignal(signal);
+  using limit = anySignal(signal);
   const late = setTimeout(() => limit.abort(), PATIENCE_MS);
   const found = new Set<string>();
   try {

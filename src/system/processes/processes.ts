@@ -6,7 +6,7 @@
 import { clock } from "../host/clock.ts";
 import { type Launch, launch, type Launched } from "./launch.ts";
 import { createHead, createTail, drainBoth, LAST_WORDS_MS } from "./outputs.ts";
-import { createQueue } from "../watching/queue.ts";
+import { queue } from "../../async/queue.ts";
 import type { Child, Command, Finished, Processes } from "../system.ts";
 import { which } from "./which.ts";
 
@@ -46,7 +46,7 @@ async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?
 /** See `Processes.spawn`. */
 async function spawn(launch: Launch, command: Command, signal: AbortSignal): Promise<Child> {
   const launched = await launch(command, signal);
-  const pieces = createQueue<Uint8Array>();
+  const pieces = queue<Uint8Array>();
   const stderr = createTail(KEPT_ERROR_BYTES);
   let waiting = 0;
   let isRead = false;

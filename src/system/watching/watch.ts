@@ -9,7 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import { type Burst, createBurst } from "./burst.ts";
 import { clock } from "../host/clock.ts";
 import { identityOf } from "../files/path_facts.ts";
-import { createQueue } from "./queue.ts";
+import { queue } from "../../async/queue.ts";
 import type { Clock, WatchHint } from "../system.ts";
 
 /** Hints that may wait; with more, all of them become one "list everything again". */
@@ -26,7 +26,7 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
   if (identity === null) throw new Deno.errors.NotFound(`Cannot watch "${root}": it does not exist or is not a folder`);
   const named = await namedAsGiven(root);
   const watcher = open(root, recursive);
-  const hints = createQueue<WatchHint>();
+  const hints = queue<WatchHint>();
   const end = new AbortController();
   const stop = () => end.abort();
   signal.addEventListener("abort", stop, { once: true });

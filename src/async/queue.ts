@@ -17,7 +17,7 @@ export interface Queue<T> extends AsyncIterable<T> {
 }
 
 /** Empty and unbounded: who must not grow without end looks at `length`. */
-export function createQueue<T>(): Queue<T> {
+export function queue<T>(): Queue<T> {
   let items: T[] = [];
   let ended: { readonly error: unknown } | null = null;
   let wake: (() => void) | null = null;

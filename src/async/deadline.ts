@@ -1,0 +1,69 @@
+/**
+ * Limits in time: for a block, for one piece of work, for many. The clock is handed in, so tests move theirs by hand;
+ * `deadline()` of @std/async and `AbortSignal.timeout()` know only the real one.
+ *
+ * @module
+ */
+import { anySignal } from "./abort.ts";
+
+/** A clock that can be waited on. */
+export interface Sleeper {
+  /** Resolves after `ms`, or at once, without an error, when the signal is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** A limit that ends with its block: `using limit = deadline(5_000, clock, signal);`. */
+export interface Deadline extends Disposable {
+  /** Aborted when the time is up, when a followed signal is aborted, and at the end of the block. */
+  readonly signal: AbortSignal;
+  /** Whether the time was up before all else. */
+  readonly passed: boolean;
+}
+
+/** Begins now. `reason` is the signal's when the time is up. */
+export function deadline(ms: number, clock: Sleeper, signal?: AbortSignal, reason?: unknown): Deadline {
+  const link = signal ? anySignal(signal) : anySignal();
+  let passed = false;
+  void clock.sleep(ms, link.signal).then(() => {
+    if (link.signal.aborted) return;
+    passed = true;
+    link.abort(reason);
+  });
+  return {
+    signal: link.signal,
+    get passed() {
+      return passed;
+    },
+    [Symbol.dispose]: () => link[Symbol.dispose](),
+  };
+}
+
+/** What the work gives, or `late` when the time is up first; the work itself continues, and nobody hears of it. */
+export async function within<T, L>(work: Promise<T>, ms: number, clock: Sleeper, late: L): Promise<T | L> {
+  using end = anySignal();
+  return await Promise.race([work, clock.sleep(ms, end.signal).then(() => late)]);
+}
+
+/** One limit for many that begin together: a timer for each of a hundred thousand files would cost too much. */
+export interface SharedDeadline extends Disposable {
+  /** True when the work has ended, well or not; false when it has not at the next tick. It continues all the same. */
+  inTime(work: Promise<unknown>): Promise<boolean>;
+}
+
+/** Ticks every so many milliseconds, until it is disposed of. */
+export function sharedDeadline(ms: number, clock: Sleeper): SharedDeadline {
+  const end = anySignal();
+  let tick = Promise.withResolvers<boolean>();
+  void (async () => {
+    for (;;) {
+      await clock.sleep(ms, end.signal);
+      if (end.signal.aborted) return;
+      tick.resolve(false);
+      tick = Promise.withResolvers();
+    }
+  })();
+  return {
+    inTime: (work) => Promise.race([work.then(() => true, () => true), tick.promise]),
+    [Symbol.dispose]: () => end[Symbol.dispose](),
+  };
+}
