@@ -20,8 +20,8 @@ import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { readInstalled, serviceName } from "./service/installed_service.ts";
 import { configOption } from "./options.ts";
 import { accountFor, seenFrom } from "../services/service_account.ts";
-import { checkAsAccount, checkNeeds, type Fault } from "../services/service_checks.ts";
-import { checkDestinations } from "./service/service_destinations.ts";
+import { checkConfiguration, checkDestinations, checkNeeds } from "./checks/check_service.ts";
+import type { Finding } from "./checks/finding.ts";
 import { nameOption, scopeOption } from "./service/service_options.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
 import { reportLines, untilItRuns } from "./service/service_shown.ts";
@@ -80,14 +80,14 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
     return EXIT.done;
   }
 
-  mustBeFine(await checkNeeds(settings, account, given, system, signal), tools);
+  const checks = { ...tools, settings, account };
+  mustBeFine(await checkNeeds(checks, given), tools);
   const before = await readInstalled(place, kind, tools);
   const copiedBefore = before?.mark?.program === request.program && before.mark.copied;
   const { copied, changed } = await placeProgram(request.program, copiedBefore, system, signal);
   if (changed) stderr(`Copied the program to ${request.program}\n`);
-  const refused = await checkAsAccount(request.program, settings.file ?? "", account, system, signal);
-  mustBeFine(refused === null ? [] : [refused], tools);
-  mustBeFine(await checkDestinations(request.program, settings, account, tools), tools);
+  mustBeFine(await checkConfiguration(checks, request.program), tools);
+  mustBeFine(await checkDestinations(checks, request.program), tools);
 
   const plan = kind.plan({ ...request, copied }, template);
   const isNew = await carryOut(plan, kind, tools);
@@ -129,14 +129,17 @@ function again(input: InstallInput, program: string): string {
   return commandLine({ program, args: words });
 }
 
-/** Tells what was found; throws when something of it is fatal. */
-function mustBeFine(findings: readonly Fault[], { stderr }: Tools): void {
-  for (const { fatal, text, hint } of findings) stderr(`${fatal ? "Error" : "Warning"}: ${text}\n  ${hint}\n`);
-  const fatal = findings.filter(({ fatal }) => fatal).length;
-  if (fatal === 0) return;
+/** Prints what is wrong; throws where something of it keeps the service from working. */
+function mustBeFine(findings: readonly Finding[], { stderr }: Tools): void {
+  const wrong = findings.filter(({ level }) => level !== "ok");
+  for (const { level, what, hint } of wrong) {
+    stderr(`${level === "fault" ? "Error" : "Warning"}: ${what}\n${hint === "" ? "" : `  ${hint}\n`}`);
+  }
+  const errors = wrong.filter(({ level }) => level === "fault").length;
+  if (errors === 0) return;
   throw new Failure(
     "configuration",
-    `Cannot install the service: fix ${fatal === 1 ? "the error" : `the ${fatal} errors`} above first`,
+    `Cannot install the service: fix ${errors === 1 ? "the error" : `the ${errors} errors`} above first`,
   );
 }
 

@@ -6,7 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Account, Scope } from "./service.ts";
-import type { System } from "../system/system.ts";
+import type { Finished, System } from "../system/system.ts";
 
 type Around = Pick<System, "platform" | "uid" | "home" | "env" | "run" | "readText">;
 
@@ -62,6 +62,25 @@ export function seenFrom(
     STATE_DIRECTORY: stateFolder ?? undefined,
   };
   return { ...system, home: account.home, env: (name: string) => Object.hasOwn(env, name) ? env[name] : undefined };
+}
+
+/** Whether only root can try what the account can do. */
+export function isOther({ uid }: Account, system: Pick<System, "uid">): boolean {
+  return system.uid === 0 && uid !== 0 && uid !== null;
+}
+
+/** Runs a program as another account, with an environment as bare as a service's. */
+export async function runAs(
+  account: Account,
+  words: readonly string[],
+  system: Pick<System, "platform" | "run">,
+  signal: AbortSignal,
+): Promise<Finished> {
+  const bare = ["env", "-i", `HOME=${account.home}`, `USER=${account.name}`, "PATH=/usr/local/bin:/usr/bin:/bin", ...words];
+  const [program, args] = system.platform === "darwin"
+    ? ["sudo", ["-n", "-u", account.name, "--", ...bare]] as const
+    : ["runuser", ["-u", account.name, "--", ...bare]] as const;
+  return await system.run({ program, args, cwd: "/" }, signal);
 }
 
 function windowsAccount({ env, home }: Around): Account {

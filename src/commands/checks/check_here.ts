@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { dirname, join } from "@std/path";
+import { dirname } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Settings } from "../../domain/settings.ts";
 import type { System } from "../../system/system.ts";
+import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
 import { checkPage } from "./check_page.ts";
@@ -17,53 +18,55 @@ import { counted, fault, type Finding, HERE, ok, warning } from "./finding.ts";
 /** Everything on this computer that the daemon needs. */
 export async function checkHere(settings: Settings, tools: AskTools): Promise<Finding[]> {
   const { system, signal } = tools;
+  const access = ownAccess(system);
   return [
     ok(HERE, `Configuration ${settings.file ?? "without a file"}: ${counted(settings.jobs.length, "job")}`),
-    await writableFolder("state", settings.stateDirectory, system),
-    await writableFolder("log", settings.log.directory, system),
+    await checkFolder("state", settings.stateDirectory, access, system),
+    await checkFolder("log", settings.log.directory, access, system),
     ledger(settings, tools),
     ...await limits(system, signal),
     ...await checkPage(settings, system, signal),
-    ...await pidFile(settings, system),
+    ...await checkPidFile(settings.pidFile, access, system),
     ...(await Promise.all(settings.jobs.map((job) => checkJob(job, system, signal)))).flat(),
   ];
 }
 
-async function writableFolder(what: string, folder: string, system: System): Promise<Finding> {
-  const probe = join(folder, `.image-transfer-doctor-${system.pid}`);
+/** A folder of the daemon's own: made where it is missing. */
+export async function checkFolder(
+  what: "state" | "log",
+  folder: string,
+  access: Access,
+  system: Pick<System, "space">,
+): Promise<Finding> {
   try {
-    await system.makeFolder(folder, 0o700);
-    await system.writeText(probe, "doctor\n");
-    await system.remove(probe);
+    await access.makeFolder(folder, what === "state" ? 0o700 : undefined);
+    await access.write(folder);
     const { freeBytes } = await system.space(folder);
-    if (freeBytes < 100e6) {
-      return warning(
-        HERE,
-        `Folder for the ${what} ${folder}: only ${formatBytes(freeBytes)} free`,
-        "Free some space on this disk.",
-      );
-    }
-    return ok(HERE, `Folder for the ${what} ${folder}, ${formatBytes(freeBytes)} free`);
+    const free = formatBytes(freeBytes);
+    if (freeBytes >= 100e6) return ok(HERE, `Folder for the ${what} ${folder}, ${free} free`);
+    return warning(HERE, `Folder for the ${what} ${folder}: only ${free} free`, "Free some space on this disk.");
   } catch (error) {
-    const hint = `Make it writable for this account, or set ${what}_directory to another folder.`;
-    return fault(
-      HERE,
-      new Failure("permission_denied", `Cannot write to the folder for the ${what} "${folder}": ${reasonOf(error)}`, { hint }),
-    );
+    const message = `Cannot write to the folder for the ${what} "${folder}": ${reasonOf(error)}`;
+    const hint = `Make it writable for ${access.account ?? "this account"}, or set ${what}_directory to another folder.`;
+    return fault(HERE, new Failure("permission_denied", message, { hint }));
   }
 }
 
 /** Its folder is not made: it is the service manager's as a rule. */
-async function pidFile({ pidFile: path }: Settings, system: System): Promise<Finding[]> {
+export async function checkPidFile(
+  path: string | null,
+  access: Access,
+  system: Pick<System, "followedFacts">,
+): Promise<Finding[]> {
   if (path === null) return [];
-  const probe = join(dirname(path), `.image-transfer-doctor-${system.pid}`);
   try {
     if ((await system.followedFacts(path))?.kind === "folder") throw new Error("it is a folder");
-    await (await system.createFile(probe))[Symbol.asyncDispose]();
-    await system.remove(probe);
+    await access.write(dirname(path));
     return [ok(HERE, `pid_file ${path} can be written`)];
   } catch (error) {
-    const hint = "Make its folder writable for this account, or remove pid_file from the configuration; it is optional.";
+    const hint = `Make its folder writable for ${
+      access.account ?? "this account"
+    }, or remove pid_file from the configuration; it is optional.`;
     return [warning(HERE, `Cannot write pid_file "${path}": ${reasonOf(error)}`, hint)];
   }
 }

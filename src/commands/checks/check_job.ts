@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import type { Job } from "../../domain/job.ts";
 import { Failure } from "../../domain/failure.ts";
 import { observingNight } from "../../domain/night/night.ts";
@@ -13,6 +12,7 @@ import { matching, unmatchedText } from "../../intake/watch/unmatched.ts";
 import { unreadables } from "../../intake/watch/unreadables.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
+import { type Access, ownAccess } from "./access.ts";
 import { counted, fault, type Finding, ok, warning } from "./finding.ts";
 
 /** Clocks further apart than this make nights and ages doubtful, milliseconds. */
@@ -23,44 +23,58 @@ const MOST_NAMED = 5;
 /** One job, without its destinations. */
 export async function checkJob(job: Job, system: System, signal: AbortSignal): Promise<Finding[]> {
   const about = `job ${job.name}`;
+  const access = ownAccess(system);
   const night = ok(about, `Tonight is night ${observingNight(system.now(), job.night)}`);
+  try {
+    const wrong = await checkWatched(job, access, system);
+    if (wrong.length > 0) return [...wrong, night];
+    return [
+      ...await content(job, about, system, signal),
+      night,
+      ...await clock(job, about, system),
+      ...await checkRemoval(job, access),
+    ];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [fault(about, error), night];
+  }
+}
+
+/** What keeps the folder of a job from being watched. */
+export async function checkWatched(job: Job, access: Access, system: Pick<System, "followedFacts">): Promise<Finding[]> {
+  const about = `job ${job.name}`;
   try {
     const facts = await system.followedFacts(job.watchPath);
     if (facts === null) {
-      return [
-        warning(
-          about,
-          `The watched folder ${job.watchPath} does not exist`,
-          "Correct watch_path, or create the folder; it will be watched as soon as it appears.",
-        ),
-        night,
-      ];
+      const hint = "Correct watch_path, or create the folder; it will be watched as soon as it appears.";
+      return [warning(about, `The watched folder ${job.watchPath} does not exist`, hint)];
     }
     if (facts.kind !== "folder") {
       throw new Failure("not_a_folder", `watch_path "${job.watchPath}" is not a folder`, {
         hint: "Set it to the folder the camera writes to.",
       });
     }
-    return [
-      ...await content(job, about, system, signal),
-      night,
-      ...await clock(job, about, system),
-      ...await removal(job, about, system),
-    ];
+    await access.read(job.watchPath);
+    return [];
   } catch (error) {
-    signal.throwIfAborted();
-    const denied = faultOf(error) === "permission";
-    return [
-      fault(
-        about,
-        denied
-          ? new Failure("source_unreadable", `This account cannot read "${job.watchPath}"`, {
-            hint: "Give it permission to list the folder and read its files.",
-          })
-          : error,
-      ),
-      night,
-    ];
+    if (faultOf(error) !== "permission") return [fault(about, error)];
+    const message = `${access.account ?? "This account"} cannot read "${job.watchPath}"`;
+    const hint = "Give it permission to list the folder and read its files.";
+    return [fault(about, new Failure("source_unreadable", message, { hint }))];
+  }
+}
+
+/** With `delete_source`: whether files can be removed. */
+export async function checkRemoval(job: Job, access: Access): Promise<Finding[]> {
+  if (!job.deleteSource) return [];
+  const about = `job ${job.name}`;
+  try {
+    await access.write(job.watchPath);
+    return [ok(about, "Files can be deleted here once they are verified everywhere (delete_source)")];
+  } catch (error) {
+    const hint = "delete_source needs write permission in the watched folder.";
+    const message = `Cannot remove files in "${job.watchPath}": ${reasonOf(error)}`;
+    return [fault(about, new Failure("permission_denied", message, { hint }))];
   }
 }
 
@@ -113,19 +127,4 @@ async function clock(job: Job, about: string, system: System): Promise<Finding[]
       "Synchronise the clocks of the camera and this computer with NTP.",
     ),
   ];
-}
-
-async function removal(job: Job, about: string, system: System): Promise<Finding[]> {
-  if (!job.deleteSource) return [];
-  const probe = join(job.watchPath, `.image-transfer-doctor-${system.pid}`);
-  try {
-    await using _file = await system.createFile(probe);
-  } catch (error) {
-    const hint = "delete_source needs write permission in the watched folder.";
-    return [
-      fault(about, new Failure("permission_denied", `Cannot remove files in "${job.watchPath}": ${reasonOf(error)}`, { hint })),
-    ];
-  }
-  await system.remove(probe);
-  return [ok(about, "Files can be deleted here once they are verified everywhere (delete_source)")];
 }
