@@ -5,7 +5,8 @@
  * @module
  */
 import { Failure, type FailureRecord } from "../domain/failure.ts";
-import type { Counts, Ledger } from "./ledger.ts";
+import type { Counts, History } from "./history.ts";
+import type { OutboxLedger } from "./outbox_ledger.ts";
 
 /** A job's destination that is not configured any more and still has something to be delivered. */
 export interface Orphan {
@@ -23,11 +24,8 @@ export interface Forgotten {
 /** What is configured: the jobs with their destinations. */
 export type Configured = readonly { readonly name: string; readonly destinations: readonly { readonly name: string }[] }[];
 
-/** What of the ledger they are told by. */
-type Books = Pick<Ledger, "places" | "counts">;
-
 /** Those with deliveries that wait or have failed, in the order of their names. */
-export function orphans(ledger: Books, jobs: Configured): Orphan[] {
+export function orphans(ledger: Pick<History, "places" | "counts">, jobs: Configured): Orphan[] {
   const configured = new Map(jobs.map(({ name, destinations }) => [name, new Set(destinations.map((one) => one.name))]));
   return ledger.places()
     .filter(({ job, destination }) => !configured.get(job)?.has(destination))
@@ -55,7 +53,7 @@ export function waitingOf({ queued, sending, deferred }: Counts): number {
 }
 
 /** When the oldest that can be sent was queued, milliseconds since 1970 UTC; null where none waits. */
-export function oldestToSend(ledger: Books & Pick<Ledger, "oldestWaiting">, jobs: Configured): number | null {
+export function oldestToSend(ledger: Pick<History, "places" | "counts" | "oldestWaiting">, jobs: Configured): number | null {
   if (orphans(ledger, jobs).length === 0) return ledger.oldestWaiting();
   const all = jobs.flatMap(({ name, destinations }) => destinations.map((one) => ledger.oldestWaiting(name, one.name)));
   const known = all.filter((at) => at !== null);
@@ -69,7 +67,7 @@ export function oldestToSend(ledger: Books & Pick<Ledger, "oldestWaiting">, jobs
  * @throws {Failure} `configuration` where it is configured, or nothing waits for it.
  */
 export function forgetOrphans(
-  ledger: Books & Pick<Ledger, "giveUp">,
+  ledger: Pick<History, "places" | "counts"> & Pick<OutboxLedger, "giveUp">,
   jobs: Configured,
   destination: string,
   now: number,

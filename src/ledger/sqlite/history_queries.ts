@@ -1,91 +1,85 @@
 /**
- * Questions about what was and what is: history, counts, nights. Everything is answered from indices or from the
- * totals, so that a million rows are no burden; {@linkcode Ledger.each} goes through them page by page.
+ * Questions about what was and what is: history, counts, nights. Everything is answered from indices or from the totals, so that a
+ * million rows are no burden.
  *
  * @module
  */
+import type { Counts, DeliveryQuery, DeliveryRow, History } from "../history.ts";
 import type { Database, Row, Value } from "./database.ts";
-import type { Counts, DeliveryQuery, DeliveryRow, Ledger } from "../ledger.ts";
-import { number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
-import { NO_TROUBLE } from "../superseded.ts";
-
-type History = Pick<
-  Ledger,
-  "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced"
->;
+import { NO_TROUBLE, number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 
 /** Rows fetched at a time by `each`: more would cost memory. Pages of trouble are larger, for each is sorted anew. */
 const PAGE = 500;
 const TROUBLE_PAGE = 2_000;
 
-/** The questions of {@linkcode Ledger} about deliveries, over any connection, read-only ones too. */
-export function historyQueries(db: Database): History {
-  function query(wanted: DeliveryQuery): DeliveryRow[] {
-    const { where, values } = conditions(wanted);
-    const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} ORDER BY ${orderOf(wanted)} LIMIT ? OFFSET ?`;
-    return db.all(sql, ...values, wanted.limit ?? -1, wanted.offset ?? 0).map(toDeliveryRow);
-  }
-
-  function* each(wanted: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow> {
-    const { where, values } = conditions(wanted);
-    const beyond = `${idOf(wanted)} ${wanted.descending ? "<" : ">"} ?`;
-    let last = wanted.descending ? Number.MAX_SAFE_INTEGER : 0;
-    for (let left = wanted.limit ?? Infinity; left > 0;) {
-      const size = Math.min(left, wanted.trouble ? TROUBLE_PAGE : PAGE);
-      const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} AND ${beyond} ORDER BY ${orderOf(wanted)} LIMIT ?`;
-      const rows = db.all(sql, ...values, last, size);
-      for (const row of rows) yield toDeliveryRow(row);
-      if (rows.length < size) return;
-      last = number(rows.at(-1) as Row, "id");
-      left -= rows.length;
-    }
-  }
-
-  function count(wanted: DeliveryQuery): number {
-    const { where, values } = conditions(wanted);
-    const from = wanted.search === undefined ? "FROM deliveries d" : FROM;
-    return number(db.get(`SELECT count(*) AS n ${from} WHERE ${where}`, ...values) as Row, "n");
-  }
-
-  function counts(job?: string, destination?: string): Counts {
-    return db.snapshot(() => {
+export function historyQueries(
+  db: Database,
+): Pick<History, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced"> {
+  return {
+    query(wanted) {
+      const { where, values } = conditions(wanted);
+      const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} ORDER BY ${orderOf(wanted)} LIMIT ? OFFSET ?`;
+      return db.all(sql, ...values, wanted.limit ?? -1, wanted.offset ?? 0).map(toDeliveryRow);
+    },
+    each: (wanted) => each(db, wanted),
+    count(wanted) {
+      const { where, values } = conditions(wanted);
+      const from = wanted.search === undefined ? "FROM deliveries d" : FROM;
+      return numberOf(db, `SELECT count(*) AS n ${from} WHERE ${where}`, values);
+    },
+    counts: (job, destination) => db.snapshot(() => counts(db, place(job, destination))),
+    oldestWaiting(job, destination) {
       const { where, values } = place(job, destination);
-      const numberOf = (sql: string) => number(db.get(`${sql} AND ${where}`, ...values) as Row, "n");
-      const [queued, sending, deferred] = WAITING.map(numberOf) as [number, number, number];
-      const [failed, setAside, gone] = [numberOf(FAILED), numberOf(SET_ASIDE), numberOf(GONE)] as const;
-      const total = numberOf("SELECT coalesce(sum(number), 0) AS n FROM totals d WHERE 1");
-      const delivered = total - queued - sending - deferred - failed - setAside;
-      return { queued, sending, deferred, delivered, failed, ...(gone > 0 ? { gone } : {}) };
-    });
-  }
+      const row = db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values);
+      return row === undefined ? null : number(row, "queued_at");
+    },
+    nights: () => db.all(NIGHTS).map((row) => text(row, "night")),
+    places: () =>
+      db.all("SELECT job, destination FROM totals ORDER BY job, destination").map((row) => ({
+        job: text(row, "job"),
+        destination: text(row, "destination"),
+      })),
+    replaced: (job, destination) => db.all(REPLACED, job, destination).map((row) => number(row, "id")),
+  };
+}
 
-  function oldestWaiting(job?: string, destination?: string): number | null {
-    const { where, values } = place(job, destination);
-    const row = db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values);
-    return row === undefined ? null : number(row, "queued_at");
+function* each(db: Database, wanted: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow> {
+  const { where, values } = conditions(wanted);
+  const beyond = `${idOf(wanted)} ${wanted.descending ? "<" : ">"} ?`;
+  const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} AND ${beyond} ORDER BY ${orderOf(wanted)} LIMIT ?`;
+  let last = wanted.descending ? Number.MAX_SAFE_INTEGER : 0;
+  for (let left = wanted.limit ?? Infinity; left > 0;) {
+    const size = Math.min(left, wanted.trouble ? TROUBLE_PAGE : PAGE);
+    const rows = db.all(sql, ...values, last, size);
+    for (const row of rows) yield toDeliveryRow(row);
+    if (rows.length < size) return;
+    last = number(rows.at(-1) as Row, "id");
+    left -= rows.length;
   }
+}
 
-  function nights(): string[] {
-    return db.all(NIGHTS).map((row) => text(row, "night"));
-  }
+function counts(db: Database, { where, values }: Conditions): Counts {
+  const of = (sql: string) => numberOf(db, `${sql} AND ${where}`, values);
+  const [queued, sending, deferred] = WAITING.map(of) as [number, number, number];
+  const [failed, noTrouble, gone] = [of(FAILED), of(FAILED_NO_TROUBLE), of(GONE)] as const;
+  const total = of("SELECT coalesce(sum(number), 0) AS n FROM totals d WHERE 1");
+  const delivered = total - queued - sending - deferred - failed - noTrouble;
+  return { queued, sending, deferred, delivered, failed, ...(gone > 0 ? { gone } : {}) };
+}
 
-  function places(): { job: string; destination: string }[] {
-    return db.all("SELECT job, destination FROM totals ORDER BY job, destination").map((row) => ({
-      job: text(row, "job"),
-      destination: text(row, "destination"),
-    }));
-  }
+function numberOf(db: Database, sql: string, values: readonly Value[]): number {
+  return number(db.get(sql, ...values) as Row, "n");
+}
 
-  function replaced(job: string, destination: string): number[] {
-    return db.all(REPLACED, job, destination).map((row) => number(row, "id"));
-  }
-
-  return { query, each, count, counts, oldestWaiting, nights, places, replaced };
+/** An SQL condition and the values of its parameters. */
+interface Conditions {
+  readonly where: string;
+  readonly values: readonly Value[];
 }
 
 const FROM = "FROM deliveries d JOIN versions v ON v.id = d.version_id";
 
-function conditions(wanted: DeliveryQuery): { where: string; values: Value[] } {
+function conditions(wanted: DeliveryQuery): Conditions {
   const parts: string[] = ["1"];
   const values: Value[] = [];
   const add = (sql: string, ...more: Value[]) => {
@@ -141,7 +135,7 @@ function orderOf(wanted: DeliveryQuery): string {
   return [...columns, idOf(wanted)].map((column) => `${column} ${direction}`).join(", ");
 }
 
-function place(job?: string, destination?: string): { where: string; values: Value[] } {
+function place(job?: string, destination?: string): Conditions {
   const given = [["d.job = ?", job], ["d.destination = ?", destination]] as const;
   const set = given.filter(([, value]) => value !== undefined);
   return { where: ["1", ...set.map(([sql]) => sql)].join(" AND "), values: set.map(([, value]) => value as string) };
@@ -150,9 +144,9 @@ function place(job?: string, destination?: string): { where: string; values: Val
 const WAITING = ["queued", "sending", "deferred"].map((state) =>
   `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_${state} WHERE d.state = '${state}'`
 );
-const SET_ASIDE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
+const FAILED_NO_TROUBLE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
   WHERE d.state = 'failed' AND d.failure_code IN ${NO_TROUBLE}`;
-const FAILED = SET_ASIDE.replace("IN (", "NOT IN (");
+const FAILED = FAILED_NO_TROUBLE.replace("IN (", "NOT IN (");
 const GONE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
   WHERE d.state = 'failed' AND d.failure_code = 'gone'`;
 

@@ -4,14 +4,13 @@
  *
  * @module
  */
+import type { History, NightPoint } from "../history.ts";
 import type { Database } from "./database.ts";
-import type { Ledger, NightPoint } from "../ledger.ts";
+import { counts } from "./night_schema.ts";
 import { number, numberOrNull, text, toSource } from "./rows.ts";
 
-type Nights = Pick<Ledger, "nightTotals" | "nightPoints" | "flagged">;
-
 /** The first two leave out what was superseded or skipped, so the points of a night add up to its totals. */
-export function nightQueries(db: Database): Nights {
+export function nightQueries(db: Database): Pick<History, "nightTotals" | "nightPoints" | "flagged"> {
   return {
     nightTotals: (night) =>
       db.snapshot(() => {
@@ -45,9 +44,6 @@ export function nightQueries(db: Database): Nights {
   };
 }
 
-/** Versions that were replaced before they were sent, and files that were left alone on purpose, are no part of the sums. */
-const COUNTS = "NOT (d.state = 'failed' AND d.failure_code IN ('superseded', 'skipped'))";
-
 const SEEN = "SELECT files, bytes FROM night_files WHERE night = ?";
 
 const PLACES = `SELECT job, destination, expected, delivered, proven, failed, bytes FROM nights
@@ -55,7 +51,7 @@ const PLACES = `SELECT job, destination, expected, delivered, proven, failed, by
 
 const POINTS = `SELECT d.id, d.version_id, d.job, d.destination, v.size, d.queued_at, d.delivered_at
   FROM deliveries d JOIN versions v ON v.id = d.version_id
-  WHERE d.night = ? AND d.id > ? AND ${COUNTS} ORDER BY d.id LIMIT ?`;
+  WHERE d.night = ? AND d.id > ? AND ${counts("d")} ORDER BY d.id LIMIT ?`;
 
 const COUNT_FLAGGED =
   "SELECT count(*) AS count FROM versions INDEXED BY versions_flagged WHERE night = ? AND warning IS NOT NULL";

@@ -1,12 +1,12 @@
 /**
  * The second migration: the sums of every night, kept by triggers, so that a page that is open all night reads a few rows instead of
- * a hundred thousand. What was replaced before it was sent, or skipped on purpose, is no part of the sums.
+ * a hundred thousand.
  *
  * @module
  */
 
-/** Whether a row of `deliveries` counts, as 0 or 1. */
-const counts = (row: string) =>
+/** Whether a row of `deliveries` counts: versions replaced before they were sent, and files skipped on purpose, do not. */
+export const counts = (row: string) =>
   `(NOT (${row}.state = 'failed' AND coalesce(${row}.failure_code, '') IN ('superseded', 'skipped')))`;
 const delivered = (row: string) => `(${row}.state = 'delivered')`;
 const proven = (row: string) => `(${row}.state = 'delivered' AND ${row}.receipt_level IN ('checksum', 'read_back'))`;
@@ -67,7 +67,7 @@ export const NIGHTS_MIGRATION = `
     ${file("+", counts("NEW"))}
   END;
 
-  -- From the queue into somebody's hands and back changes no sum.
+  -- Claiming a delivery and putting it back changes no sum.
   CREATE TRIGGER nights_record AFTER UPDATE OF state, failure_code, receipt_level, receipt_bytes ON deliveries
   WHEN OLD.state IN ('delivered', 'failed') OR NEW.state IN ('delivered', 'failed') BEGIN
     ${change((column) => `${column("NEW")} - ${column("OLD")}`)}

@@ -6,19 +6,20 @@
  */
 import { join, toFileUrl } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
-import { integrity, LEDGER_FILE, openSound } from "./care.ts";
+import { integrity, LEDGER_FILE, openSound } from "./integrity.ts";
+import { claimQueries } from "./claim_queries.ts";
 import { Database } from "./database.ts";
-import { giveUpQueries } from "./give_up_queries.ts";
+import { destinationQueries } from "./destination_queries.ts";
 import { historyQueries } from "./history_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
 import type { Ledger, OnNotice, ReadLedger } from "../ledger.ts";
 import { nightQueries } from "./night_queries.ts";
-import { outboxQueries } from "./outbox_queries.ts";
-import { destinationQueries, removalQueries } from "./removal_queries.ts";
+import { recordQueries } from "./record_queries.ts";
+import { removalQueries } from "./removal_queries.ts";
+import { requeueQueries } from "./requeue_queries.ts";
 import { rereadQueries } from "./reread_queries.ts";
 import { text } from "./rows.ts";
 import { migrate } from "./schema.ts";
-import { sendAgainQueries } from "./send_again_queries.ts";
 import { isThere, makeFolder, readIfThere, writeDurably } from "./state_files.ts";
 
 /** The ledger in this folder, see {@linkcode LedgerAccess.openLedger}. */
@@ -28,9 +29,9 @@ export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledge
     ...readQueries(db, instanceOf(db, folder, onNotice)),
     ...intakeQueries(db),
     ...rereadQueries(db),
-    ...outboxQueries(db),
-    ...giveUpQueries(db),
-    ...sendAgainQueries(db),
+    ...claimQueries(db),
+    ...recordQueries(db),
+    ...requeueQueries(db),
     ...removalQueries(db),
     ...destinationQueries(db),
   }));

@@ -5,11 +5,13 @@
  * @module
  */
 import type { Database, Row } from "./database.ts";
-import type { Ledger, Reading, Reread } from "../ledger.ts";
+import type { IntakeLedger, Reading, Reread } from "../intake_ledger.ts";
 import { number, toSource } from "./rows.ts";
 
 /** `recordRereads` and `requestRereads` are one transaction each, durable on return. */
-export function rereadQueries(db: Database): Pick<Ledger, "dueRereads" | "nextReread" | "recordRereads" | "requestRereads"> {
+export function rereadQueries(
+  db: Database,
+): Pick<IntakeLedger, "dueRereads" | "nextReread" | "recordRereads" | "requestRereads"> {
   /** True where the content must be compared by `recheck`. */
   function store({ versionId, at, found }: Reread & { readonly found: Reading }): boolean {
     if (found.is === "certain" || (found.is === "read" && db.get(SAME, versionId, found.sha256) !== undefined)) {

@@ -9,7 +9,7 @@ import type { FailureCode, FailureRecord, NextStep } from "../../domain/failure.
 import { type ProofLevel, type Receipt, storedReceipt } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Row, Value } from "./database.ts";
-import type { DeliveryRow } from "../ledger.ts";
+import type { DeliveryRow } from "../history.ts";
 
 /** Selects all that {@linkcode toDelivery} and {@linkcode toDeliveryRow} read; `d` are deliveries, `v` versions. */
 export const SELECT_DELIVERY = `SELECT d.id, d.destination, d.method, d.target, d.state, d.attempt, d.attempts, d.retry_at,
@@ -126,6 +126,17 @@ function toFailure(row: Row): FailureRecord {
     hint: text(row, "failure_hint"),
   };
 }
+
+/** A newer version replaced the delivery's file before it was sent. */
+export const SUPERSEDED: FailureRecord = {
+  code: "superseded",
+  next: "never",
+  message: "A newer version replaced this one before it was sent",
+  hint: "Nothing to do: the newer version is delivered instead.",
+};
+
+/** The codes of failures that are no trouble, see `isTrouble`; for SQL. */
+export const NO_TROUBLE = "('superseded', 'skipped', 'gone')";
 
 /** The text of a column. @throws {TypeError} where it holds none: a fault of the program, no state of the ledger. */
 export function text(row: Row, column: string): string {

@@ -1,6 +1,6 @@
 /**
- * Care for the ledger's file: opened sound or not at all. A damaged ledger is moved aside, never deleted, and a new one
- * is started: what was delivered is found again at the destinations by survey and digest.
+ * Opens the ledger's file for writing, sound or not at all. A damaged ledger is moved aside, never deleted, and a new one is
+ * created: what was delivered is found again at the destinations by survey and digest.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { changedAt, isThere, move, removeIfThere, writeDurably } from "./state_f
 
 /** The ledger's file in the state directory. */
 export const LEDGER_FILE = "ledger.sqlite";
-/** Left when SQLite found damage at work: the next start looks at every page. */
+/** Left when SQLite found damage while running: the next start checks every page. */
 const SUSPECT_FILE = "ledger-suspect";
-/** Up to this size every start looks at every page, bytes; it takes about 0.1 s. */
+/** Up to this size every start checks every page, bytes; it takes about 0.1 s. */
 const ALWAYS_CHECKED = 32 * 1024 * 1024;
 
 /**

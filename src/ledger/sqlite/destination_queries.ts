@@ -1,0 +1,43 @@
+/**
+ * What is remembered about destinations: their devices (per job and destination), who paused them (per name), and the names there.
+ *
+ * @module
+ */
+import { nameKey } from "../../domain/names/name_key.ts";
+import type { OutboxLedger } from "../outbox_ledger.ts";
+import type { Database } from "./database.ts";
+import { text } from "./rows.ts";
+
+export function destinationQueries(
+  db: Database,
+): Pick<OutboxLedger, "deviceOf" | "rememberDevice" | "pausedBy" | "setPaused" | "namesakes"> {
+  return {
+    deviceOf(job, destination) {
+      const row = db.get("SELECT device FROM destinations WHERE job = ? AND name = ?", job, destination);
+      return row === undefined ? null : text(row, "device");
+    },
+    rememberDevice: (job, destination, device) =>
+      void db.transaction(() =>
+        db.run("INSERT OR REPLACE INTO destinations (job, name, device) VALUES (?, ?, ?)", job, destination, device)
+      ),
+    pausedBy(destination) {
+      const row = db.get("SELECT paused_by FROM pauses WHERE destination = ?", destination);
+      return row === undefined ? null : text(row, "paused_by");
+    },
+    setPaused: (destination, by) =>
+      void db.transaction(() =>
+        by === null
+          ? db.run("DELETE FROM pauses WHERE destination = ?", destination)
+          : db.run("INSERT OR REPLACE INTO pauses (destination, paused_by) VALUES (?, ?)", destination, by)
+      ),
+    namesakes(job, destination, target) {
+      // LIKE ignores the case of ASCII letters; whatever else may differ is any text, a letter before a combining accent included.
+      const pattern = target.replaceAll(/[!%_]/g, "!$&").replaceAll(/.?\P{ASCII}+/gsu, "%");
+      return db.all(NAMESAKES, job, destination, pattern).map((row) => text(row, "target"))
+        .filter((other) => other !== target && nameKey(other) === nameKey(target));
+    },
+  };
+}
+
+const NAMESAKES = `SELECT DISTINCT target FROM deliveries
+  WHERE job = ? AND destination = ? AND state = 'delivered' AND target LIKE ? ESCAPE '!'`;
