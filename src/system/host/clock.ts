@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { onAbort } from "../../async/abort.ts";
 import type { Clock } from "../system.ts";
 
 /** Longest single timer: a longer one would fire at once. */
@@ -20,14 +21,10 @@ export const clock: Clock = {
   },
 };
 
-function nap(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    signal?.addEventListener("abort", wake, { once: true });
-  });
+async function nap(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  using _listening = signal && onAbort(signal, resolve);
+  await promise;
+  clearTimeout(timer);
 }

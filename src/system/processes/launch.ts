@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { onAbort } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
 import { Failure } from "../../domain/failure.ts";
 import { clock } from "../host/clock.ts";
 import { type Start, type Started, startHere } from "./start_here.ts";
@@ -43,10 +45,8 @@ export function launchWith(start: Start): Launch {
     const finished = started.finished.finally(() => running.delete(started));
     let ending: Promise<void> | null = null;
     const end = () => ending ??= endGently(started, finished);
-    const abort = () => void end();
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    finished.then(() => signal.removeEventListener("abort", abort));
+    const listening = onAbort(signal, () => void end());
+    finished.then(() => listening[Symbol.dispose]());
     return { pid, stdin, stdout, stderr, finished, end };
   };
 }
@@ -102,9 +102,6 @@ const LOADER_VARIABLES: readonly string[] = [
 async function endGently(started: Started, finished: Promise<unknown>): Promise<void> {
   for (const name of ["SIGTERM", "SIGKILL"] as const) {
     started.kill(name);
-    const waiting = new AbortController();
-    const gone = finished.then(() => waiting.abort());
-    await Promise.race([gone, clock.sleep(PATIENCE_MS, waiting.signal)]);
-    if (waiting.signal.aborted) return;
+    if (await within(finished.then(() => true), PATIENCE_MS, clock, false)) return;
   }
 }

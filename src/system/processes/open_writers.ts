@@ -5,7 +5,9 @@
  * @module
  */
 import { basename, dirname, join } from "@std/path";
-import { anySignal } from "../../async/abort.ts";
+import { untilAborted } from "../../async/abort.ts";
+import { deadline } from "../../async/deadline.ts";
+import { clock } from "../host/clock.ts";
 import { splitAtNul } from "../files/bad_names.ts";
 import { faultOf } from "../fault.ts";
 import { identityOf } from "../files/path_facts.ts";
@@ -106,8 +108,7 @@ async function heldInProc(paths: readonly string[], signal: AbortSignal): Promis
 async function identitiesOf(handles: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
   if (handles.length === 0) return new Set();
   if (await which("stat") === null) return null;
-  using limit = anySignal(signal);
-  const late = setTimeout(() => limit.abort(), PATIENCE_MS);
+  using limit = deadline(PATIENCE_MS, clock, signal);
   const found = new Set<string>();
   try {
     for (let at = 0; at < handles.length; at += STAT_BATCH) {
@@ -117,10 +118,8 @@ async function identitiesOf(handles: readonly string[], signal: AbortSignal): Pr
     }
     return found;
   } catch (error) {
-    if (signal.aborted || !limit.signal.aborted) throw error;
+    if (!limit.passed) throw error;
     return null;
-  } finally {
-    clearTimeout(late);
   }
 }
 
@@ -138,11 +137,7 @@ async function lookIntoProc(signal: AbortSignal): Promise<Open | null> {
     return await (look = lookNow());
   })();
   signal.throwIfAborted();
-  return await new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    signal.addEventListener("abort", leave, { once: true });
-    mine.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
-  });
+  return await untilAborted(mine, signal);
 }
 let look: Promise<Open | null> = Promise.resolve(null);
 let next: Promise<Open | null> | null = null;

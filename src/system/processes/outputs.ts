@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { within } from "../../async/deadline.ts";
 import { clock } from "../host/clock.ts";
 
 /** How long outputs are still read after the program has ended: longer only for what it left running in the background. */
@@ -20,9 +21,8 @@ export function drainBoth(
   const drained = Promise.all([drain(readers[0], takeOutput), drain(readers[1], takeError)]);
   let last: Promise<void> | null = null;
   const lastWords = async () => {
-    const waiting = new AbortController();
     // A background process (an ssh master) that inherited the pipes holds them open for as long as it lives.
-    await Promise.race([drained.finally(() => waiting.abort()), clock.sleep(LAST_WORDS_MS, waiting.signal)]);
+    await within(drained, LAST_WORDS_MS, clock, undefined);
     await Promise.all(readers.map((reader) => reader.cancel()));
   };
   return { lastWords: () => last ??= lastWords() };

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { untilAborted } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
 import { clock } from "../host/clock.ts";
 import { type Launch, launch, type Launched } from "./launch.ts";
 import { createHead, createTail, drainBoth, LAST_WORDS_MS } from "./outputs.ts";
@@ -35,10 +37,13 @@ async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?
   const stdout = createHead(KEPT_BYTES);
   const stderr = createHead(KEPT_BYTES);
   const outputs = drainBoth(launched, stdout.add, stderr.add);
-  const fed = feed(launched, stdin);
-  fed.catch(() => launched.end());
+  const unfed: unknown[] = [];
+  feed(launched, stdin).catch((error) => {
+    unfed.push(error);
+    void launched.end();
+  });
   const finished = await endOf(launched, signal).finally(outputs.lastWords);
-  await Promise.race([fed, outputs.lastWords()]);
+  if (unfed.length > 0) throw unfed[0];
   signal.throwIfAborted();
   return { ...finished, stdout: stdout.text(), stderr: stderr.text() };
 }
@@ -71,9 +76,7 @@ async function spawn(launch: Launch, command: Command, signal: AbortSignal): Pro
   const end = async () => {
     await launched.stdin.close().catch(() => undefined);
     await launched.end();
-    const over = new AbortController();
-    await Promise.race([finished, clock.sleep(2 * LAST_WORDS_MS, over.signal)]);
-    over.abort();
+    await within(finished, 2 * LAST_WORDS_MS, clock, undefined);
   };
   return {
     pid: launched.pid,
@@ -108,14 +111,10 @@ async function feed({ stdin }: Launched, data: string | Uint8Array = ""): Promis
 
 /** Its status; once aborted, throws the signal's reason as soon as it is gone, or cannot be ended. */
 async function endOf({ finished, end }: Launched, signal: AbortSignal): ReturnType<() => Launched["finished"]> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => void end().then(() => reject(signal.reason));
-    signal.addEventListener("abort", abort, { once: true });
-  });
   try {
-    return await Promise.race([finished, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
+    return await untilAborted(finished, signal);
+  } catch (error) {
+    if (signal.aborted) await end();
+    throw error;
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { SEPARATOR } from "@std/path";
+import { anySignal, onAbort } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import { type Burst, createBurst } from "./burst.ts";
 import { clock } from "../host/clock.ts";
@@ -27,13 +28,12 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
   const named = await namedAsGiven(root);
   const watcher = open(root, recursive);
   const hints = queue<WatchHint>();
-  const end = new AbortController();
+  using end = anySignal(signal);
   const stop = () => end.abort();
-  signal.addEventListener("abort", stop, { once: true });
-  end.signal.addEventListener("abort", () => {
+  onAbort(end.signal, () => {
     watcher.close();
     hints.end();
-  }, { once: true });
+  });
 
   const put = (hint: WatchHint) => {
     if (hints.length >= MOST_WAITING) {
@@ -53,7 +53,6 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
   } finally {
     stop();
     burst.end();
-    signal.removeEventListener("abort", stop);
     await Promise.allSettled([draining, guarding]);
   }
 }
