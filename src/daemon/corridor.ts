@@ -8,37 +8,21 @@ import type { Destination, Job } from "../domain/job.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { waitingOf } from "../ledger/orphans.ts";
-import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
-import type { Breaker } from "../delivery/breaker.ts";
+import type { OutboxOptions } from "../delivery/destination_context.ts";
 import { type Intake, intake } from "../intake/intake.ts";
-import type { LoopGuard } from "./loop_guard.ts";
 import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
-import { type SourceRemoval, sourceRemoval } from "../delivery/remove_source.ts";
-import type { Semaphore } from "../async/semaphore.ts";
+import { sourceRemoval } from "../delivery/remove_source.ts";
+import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 
-/** What a corridor is handed. `methodOf` and `contextOf` are asked once for each destination. */
+/** What a corridor is handed. */
 export interface CorridorTools {
   readonly system: System;
   readonly ledger: Ledger;
   readonly emit: Emit;
-  readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
-  readonly contextOf: (destination: Destination) => MethodContext;
-  /** The breaker that all destinations on one host share. */
-  readonly breakerOf: (destination: Destination) => Breaker;
-  /** Looks whether files come back, over all corridors. */
-  readonly loops: LoopGuard;
-  /** Makes the places to send of one destination, out of those that all destinations share. */
-  readonly concurrentSyncsOf: () => Semaphore;
-  /** What is in flight gets so long to end. */
-  readonly shutdownTimeoutMs: number;
-  /** Most sources that a lane looks at or hashes at once. */
-  readonly fileOperations: number;
-  /** Most deliveries of one batch. */
-  readonly batchFiles: number;
-  /** The run ends when all is done. */
-  readonly once: boolean;
+  /** What the outbox of a destination is handed; asked once for each. */
+  readonly outboxOptions: (destination: Destination) => OutboxOptions;
 }
 
 /** The work of one job; `outboxes` are in the order of its destinations. */
@@ -63,29 +47,13 @@ export interface Finish {
 }
 
 /** Nothing happens before {@linkcode Corridor.run}. */
-export function corridor(job: Job, tools: CorridorTools): Corridor {
-  const { system, ledger, emit } = tools;
+export function corridor(job: Job, { system, ledger, emit, outboxOptions }: CorridorTools): Corridor {
   const ending = new AbortController();
-  const removal: { do: SourceRemoval | null } = { do: null };
+  const remove = () => void removal.pass(ending.signal);
   const outboxes = job.destinations.map((destination) =>
-    outbox(job, destination, {
-      system,
-      ledger,
-      emit,
-      method: tools.methodOf(destination),
-      context: tools.contextOf(destination),
-      host: tools.breakerOf(destination),
-      loops: tools.loops,
-      concurrentSyncs: tools.concurrentSyncsOf(),
-      shutdownTimeoutMs: tools.shutdownTimeoutMs,
-      fileOperations: tools.fileOperations,
-      batchFiles: tools.batchFiles,
-      once: tools.once,
-      delivered: () => void removal.do?.pass(ending.signal),
-      rewritten: () => void taking.scanNow(),
-    })
+    outbox(job, destination, { ...outboxOptions(destination), delivered: remove, rewritten: () => void taking.scanNow() })
   );
-  removal.do = sourceRemoval(job, outboxes, { system, ledger, emit });
+  const removal = sourceRemoval(job, outboxes, { system, ledger, emit });
   const wake = () => outboxes.forEach((box) => box.wake());
   const taking = intake(job, {
     system,
@@ -93,7 +61,7 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
     emit,
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
-    certain: () => void removal.do?.pass(ending.signal),
+    certain: remove,
     chosenMethod: (name) => {
       const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
       return method === undefined || method === "auto" ? null : method;
@@ -106,51 +74,49 @@ export function corridor(job: Job, tools: CorridorTools): Corridor {
     outboxes,
     wake,
     async run(signal) {
-      signal.addEventListener("abort", () => ending.abort(), { once: true });
+      using _following = onAbort(signal, () => ending.abort());
       await Promise.all([taking.run(signal), ...outboxes.map((box) => box.run(signal))]);
-      await removal.do?.pass(ending.signal);
+      await removal.pass(ending.signal);
     },
     async finished(signal) {
-      using patience = whileWatched(taking, system, signal);
-      while (true) {
-        await taking.settled();
-        const idle = await Promise.all(
-          outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(patience.signal) })),
-        );
-        // Something may have been admitted while the last files were sent.
-        const { incomplete } = await taking.settled();
-        const late = idle.some(({ destination, idleness }) =>
-          idleness.drained && waitingOf(ledger.counts(job.name, destination)) > 0
-        );
-        if (late && !signal.aborted) continue;
-        await removal.do?.pass(ending.signal);
-        return { incomplete, unreached: idle.filter(({ idleness }) => !idleness.drained) };
-      }
+      const finish = await allDone(job, taking, outboxes, { system, ledger }, signal);
+      await removal.pass(ending.signal);
+      return finish;
     },
   };
 }
 
-/** A signal that is aborted when the run ends, or when the folder cannot be watched any more. */
-function whileWatched(
+async function allDone(
+  job: Job,
   taking: Intake,
-  clock: Pick<System, "sleep">,
+  outboxes: readonly Outbox[],
+  { system, ledger }: Pick<CorridorTools, "system" | "ledger">,
   signal: AbortSignal,
-): Disposable & { readonly signal: AbortSignal } {
-  const end = new AbortController();
-  const stop = () => end.abort();
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
+): Promise<Finish> {
+  using watched = whileWatched(taking, system, signal);
+  while (true) {
+    await taking.settled();
+    const idle = await Promise.all(
+      outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(watched.signal) })),
+    );
+    // Something may have been admitted while the last files were sent.
+    const { incomplete } = await taking.settled();
+    const late = idle.some(({ destination, idleness }) =>
+      idleness.drained && waitingOf(ledger.counts(job.name, destination)) > 0
+    );
+    if (late && !signal.aborted) continue;
+    return { incomplete, unreached: idle.filter(({ idleness }) => !idleness.drained) };
+  }
+}
+
+/** A signal that is aborted when the run ends, or when the folder cannot be watched any more. */
+function whileWatched(taking: Intake, clock: Pick<System, "sleep">, signal: AbortSignal): LinkedSignal {
+  const watched = anySignal(signal);
   void (async () => {
-    while (!end.signal.aborted) {
-      await clock.sleep(1000, end.signal);
-      if (taking.failure() !== null) stop();
+    while (!watched.signal.aborted) {
+      await clock.sleep(1000, watched.signal);
+      if (taking.failure() !== null) watched.abort();
     }
   })();
-  return {
-    signal: end.signal,
-    [Symbol.dispose]() {
-      stop();
-      signal.removeEventListener("abort", stop);
-    },
-  };
+  return watched;
 }

@@ -7,16 +7,19 @@
 import { join } from "@std/path";
 import type { Destination, Job } from "../domain/job.ts";
 import type { Settings } from "../domain/settings.ts";
-import type { MethodContext } from "../methods/method.ts";
+import type { Method } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
-import { loopGuard } from "./loop_guard.ts";
+import type { OutboxOptions } from "../delivery/destination_context.ts";
+import { type LoopGuard, loopGuard } from "./loop_guard.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { Progress } from "../events/progress.ts";
-import { groupSemaphore } from "../async/semaphore.ts";
+import { within } from "../async/deadline.ts";
+import { groupSemaphore, type Semaphore } from "../async/semaphore.ts";
 
 /** What all corridors share. */
-export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit" | "methodOf" | "once"> {
+export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit">, Pick<OutboxOptions, "once"> {
+  readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
   /** Folders on this side, for links and batch files, and on a disk for whole files. */
   readonly workFolder: string;
   readonly spoolFolder: string;
@@ -37,122 +40,143 @@ export interface Corridors {
   stop(): Promise<void>;
 }
 
+/** None runs before {@linkcode Corridors.adopt}. */
+export function corridors(tools: CorridorsTools): Corridors {
+  const running = new Map<string, Running>();
+  const state: State = {
+    ...tools,
+    running,
+    loops: loopGuard(() => state.settings?.jobs ?? [], tools.system),
+    breakers: new Map(),
+    concurrentSyncsOf: groupSemaphore(Infinity),
+    settings: null,
+  };
+  return {
+    list: () => [...running.values()].map(({ corridor }) => corridor),
+    outboxes: () => [...running.values()].flatMap(({ corridor }) => [...corridor.outboxes]),
+    ending: () => [...running].filter(([, { stop }]) => stop.signal.aborted).map(([name]) => name),
+    adopt: (settings) => adopt(settings, state),
+    async stop() {
+      await Promise.all([...running.keys()].map((name) => stop(name, null, state)));
+    },
+  };
+}
+
 interface Running {
   readonly corridor: Corridor;
   readonly stop: AbortController;
   readonly over: Promise<void>;
 }
 
-/** None runs before {@linkcode Corridors.adopt}. */
-export function corridors(tools: CorridorsTools): Corridors {
-  const { system, emit } = tools;
-  const running = new Map<string, Running>();
-  const hosts = new Map<string, Breaker>();
-  let concurrentSyncsOf = groupSemaphore(Infinity);
-  let settings: Settings | null = null;
-  const loops = loopGuard(() => settings?.jobs ?? [], system);
+interface State extends CorridorsTools {
+  /** By job, in the order of the configuration. */
+  readonly running: Map<string, Running>;
+  readonly loops: LoopGuard;
+  /** One for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
+  readonly breakers: Map<string, Breaker>;
+  concurrentSyncsOf: () => Semaphore;
+  settings: Settings | null;
+}
 
-  function start(job: Job, now: Settings): void {
-    const stop = new AbortController();
-    loops.forget(job.name);
-    const made = corridor(job, {
-      ...tools,
-      contextOf: (destination) => contextOf(destination, tools),
-      breakerOf,
-      loops,
-      concurrentSyncsOf,
-      shutdownTimeoutMs: now.shutdownTimeoutMs,
-      fileOperations: now.maxFileOperations,
-      batchFiles: Math.min(now.syncQueueSize, MOST_BATCH_FILES),
-    });
-    const over = made.run(stop.signal).catch((error) => {
-      emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
-      tools.broken();
-    });
-    running.set(job.name, { corridor: made, stop, over });
+async function adopt(next: Settings, state: State): Promise<void> {
+  const { running, settings: before } = state;
+  const common = before !== null && COMMON.every((key) => before[key] === next[key]);
+  if (!common) state.concurrentSyncsOf = groupSemaphore(next.maxConcurrentSyncs ?? Infinity);
+  state.settings = next;
+  const kept = next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name);
+  const exchanged = [...running.keys()].filter((name) => !kept.includes(name));
+  tellWaiting(exchanged, state);
+  await Promise.all(exchanged.map(async (name) => {
+    await stop(name, next, state);
+    // At once: a job whose transfers are slow to end holds up no other.
+    const job = next.jobs.find((job) => job.name === name);
+    if (job !== undefined) start(job, next, state);
+  }));
+  // What a breaker remembers of an account that is not used any more must not meet it when it comes back.
+  const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));
+  for (const key of state.breakers.keys()) if (!used.has(key)) state.breakers.delete(key);
+  for (const job of next.jobs) if (!running.has(job.name)) start(job, next, state);
+  if (before !== null && watchedFolders(before) !== watchedFolders(next)) attachAgain(kept, state);
+  // A map keeps the order of insertion.
+  const ordered = next.jobs.flatMap(({ name }) => running.get(name) ?? []);
+  running.clear();
+  for (const one of ordered) running.set(one.corridor.job.name, one);
+}
+
+function start(job: Job, settings: Settings, state: State): void {
+  const { running, loops, emit } = state;
+  const stop = new AbortController();
+  loops.forget(job.name);
+  const made = corridor(job, { ...state, outboxOptions: (destination) => outboxOptions(destination, settings, state) });
+  const over = made.run(stop.signal).catch((error) => {
+    emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
+    state.broken();
+  });
+  running.set(job.name, { corridor: made, stop, over });
+}
+
+/** `next` is what comes after; null where the program ends. */
+async function stop(name: string, next: Settings | null, { running, settings, system, emit }: State): Promise<void> {
+  const job = running.get(name);
+  if (!job) return;
+  const stay = next === null ? null : new Set(next.jobs.flatMap(({ destinations }) => destinations.map(placeKey)));
+  for (const box of job.corridor.outboxes) if (stay?.has(placeKey(box.destination)) === false) box.abandonParts();
+  job.stop.abort();
+  const late = "late";
+  if (await within(job.over, (settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, system, late) === late) {
+    // A call to a dead network disk never returns and cannot be given up: what it has in hand is found again at the next start.
+    const message = `Job ${name} did not stop: a disk is not responding. Abandoning it`;
+    emit({ type: "notice", level: "warning", message });
   }
+  running.delete(name);
+}
 
-  /** `next` is what comes after; null where the program ends. */
-  async function stopOne(name: string, next: Settings | null): Promise<void> {
-    const job = running.get(name);
-    if (!job) return;
-    const stay = next === null ? null : new Set(next.jobs.flatMap(({ destinations }) => destinations.map(placeKey)));
-    for (const box of job.corridor.outboxes) if (stay?.has(placeKey(box.destination)) === false) box.abandonParts();
-    job.stop.abort();
-    const patience = new AbortController();
-    const late = system.sleep((settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, patience.signal).then(() => "late" as const);
-    if (await Promise.race([job.over, late]) === "late") {
-      // A call to a dead network disk never returns and cannot be given up: what it has in hand is found again at the next start.
-      emit({
-        type: "notice",
-        level: "warning",
-        message: `Job ${name} did not stop: a disk is not responding. Abandoning it`,
-      });
-    }
-    patience.abort();
-    running.delete(name);
+/** A reload may take as long as the transfers under way are given: that must not look like a daemon that hangs. */
+function tellWaiting(names: readonly string[], { progress, settings, emit }: State): void {
+  const transfers = progress.transfers().filter(({ delivery }) => names.includes(delivery.source.job));
+  if (transfers.length === 0) return;
+  const files = transfers.length === 1 ? "1 file" : `${transfers.length} files`;
+  const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);
+  const jobs = names.join(", ");
+  const message = `Reloading: finishing ${files} of ${jobs}, which may take up to ${most} s; the rest resumes afterwards`;
+  emit({ type: "notice", level: "info", message });
+}
+
+/** A destination that led nowhere may lead to a folder that is watched now. */
+function attachAgain(names: readonly string[], { running, loops }: State): void {
+  for (const name of names) {
+    loops.forget(name);
+    for (const box of running.get(name)?.corridor.outboxes ?? []) box.attachAgain();
   }
+}
 
-  /** A reload may take as long as the transfers under way are given: that must not look like a daemon that hangs. */
-  function tellWaiting(names: readonly string[]): void {
-    const transfers = tools.progress.transfers().filter(({ delivery }) => names.includes(delivery.source.job));
-    if (transfers.length === 0) return;
-    const files = transfers.length === 1 ? "1 file" : `${transfers.length} files`;
-    const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);
-    const message = `Reloading: finishing ${files} of ${
-      names.join(", ")
-    }, which may take up to ${most} s; the rest resumes afterwards`;
-    emit({ type: "notice", level: "info", message });
-  }
-
-  /** One breaker for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
-  function breakerOf(destination: Destination): Breaker {
-    const key = accountKey(destination);
-    const known = hosts.get(key) ?? circuitBreaker(system);
-    hosts.set(key, known);
-    return known;
-  }
-
+/** What the outbox of a destination is handed. */
+function outboxOptions(destination: Destination, settings: Settings, state: State): OutboxOptions {
+  const { system, ledger, emit, breakers } = state;
+  const account = accountKey(destination);
+  const host = breakers.get(account) ?? circuitBreaker(system);
+  breakers.set(account, host);
+  const key = shortHash(`${destination.job}\0${destination.name}`);
   return {
-    list: () => [...running.values()].map(({ corridor }) => corridor),
-    outboxes: () => [...running.values()].flatMap(({ corridor }) => [...corridor.outboxes]),
-    ending: () => [...running].filter(([, { stop }]) => stop.signal.aborted).map(([name]) => name),
-    async adopt(next) {
-      const before = settings;
-      const common = before !== null && COMMON.every((key) => before[key] === next[key]);
-      if (!common) concurrentSyncsOf = groupSemaphore(next.maxConcurrentSyncs ?? Infinity);
-      settings = next;
-      const kept = new Set(
-        next.jobs.filter((job) => common && same(job, running.get(job.name)?.corridor.job)).map(({ name }) => name),
-      );
-      const exchanged = [...running.keys()].filter((name) => !kept.has(name));
-      tellWaiting(exchanged);
-      await Promise.all(exchanged.map(async (name) => {
-        await stopOne(name, next);
-        // At once: a job whose transfers are slow to end holds up no other.
-        const job = next.jobs.find((job) => job.name === name);
-        if (job !== undefined) start(job, next);
-      }));
-      // What a breaker remembers of an account that is not used any more must not meet it when it comes back.
-      const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));
-      for (const key of hosts.keys()) if (!used.has(key)) hosts.delete(key);
-      const sameFolders = before !== null && watchedFolders(before) === watchedFolders(next);
-      for (const job of next.jobs) {
-        if (!running.has(job.name)) start(job, next);
-        else if (kept.has(job.name) && !sameFolders) {
-          // A destination that led nowhere may lead to a folder that is watched now.
-          loops.forget(job.name);
-          for (const box of running.get(job.name)?.corridor.outboxes ?? []) box.attachAgain();
-        }
-      }
-      // A map keeps the order of insertion: jobs are listed as the configuration has them, whichever were exchanged.
-      const ordered = next.jobs.flatMap(({ name }) => running.get(name) ?? []);
-      running.clear();
-      for (const one of ordered) running.set(one.corridor.job.name, one);
+    system,
+    ledger,
+    emit,
+    once: state.once,
+    loops: state.loops,
+    host,
+    concurrentSyncs: state.concurrentSyncsOf(),
+    method: state.methodOf(destination),
+    context: {
+      system,
+      // Of its own for each destination: two that share a folder must not sweep each other's files.
+      stagingRoot: `.image-transfer-${ledger.instance}-${key}`,
+      workFolder: join(state.workFolder, key),
+      spoolFolder: join(state.spoolFolder, key),
+      log: (level, message) => emit({ type: "notice", level, message: `${destination.name}: ${message}` }),
     },
-    async stop() {
-      await Promise.all([...running.keys()].map((name) => stopOne(name, null)));
-    },
+    shutdownTimeoutMs: settings.shutdownTimeoutMs,
+    fileOperations: settings.maxFileOperations,
+    batchFiles: Math.min(settings.syncQueueSize, MOST_BATCH_FILES),
   };
 }
 
@@ -170,18 +194,6 @@ function watchedFolders({ jobs }: Settings): string {
 
 function same(a: Job, b: Job | undefined): boolean {
   return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
-}
-
-function contextOf(destination: Destination, tools: CorridorsTools): MethodContext {
-  const key = shortHash(`${destination.job}\0${destination.name}`);
-  return {
-    system: tools.system,
-    // Of its own for each destination: two that share a folder must not sweep each other's files.
-    stagingRoot: `.image-transfer-${tools.ledger.instance}-${key}`,
-    workFolder: join(tools.workFolder, key),
-    spoolFolder: join(tools.spoolFolder, key),
-    log: (level, message) => tools.emit({ type: "notice", level, message: `${destination.name}: ${message}` }),
-  };
 }
 
 /** FNV-1a, 32 bits, in base 36: tells destinations apart, nothing more. */

@@ -15,7 +15,8 @@ import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
 import { type Progress, trackProgress } from "../events/progress.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
-import { keyedMutex } from "../async/mutex.ts";
+import { aborted } from "../async/abort.ts";
+import { mutex } from "../async/mutex.ts";
 import type { Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
 import { type PidFile, pidFile } from "./pid_file.ts";
@@ -86,13 +87,12 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       askToEnd(parts, "an internal error");
     },
   });
-  const oneAtATime = keyedMutex();
   const parts: Parts = {
     ...opened,
     ...tools,
     jobs,
     ending: new AbortController(),
-    inTurn: (work) => oneAtATime("reload", work),
+    inTurn: mutex(),
     settings: first,
     broken: false,
     web: null,
@@ -208,10 +208,7 @@ function askToEnd({ ending, events }: Parts, reason: string): void {
 
 /** Waits until it is asked to end, then stops the parts, those that others depend on last. */
 async function stopWhenAsked({ ending, inTurn, jobs, web, channel, pid, work, events, ledger, lock }: Parts): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (ending.signal.aborted) resolve();
-    else ending.signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await aborted(ending.signal);
   // A reload under way ends first: it may be exchanging jobs.
   await inTurn(() => Promise.resolve());
   await Promise.all([jobs.stop(), web?.stop()]);
