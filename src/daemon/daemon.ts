@@ -10,7 +10,7 @@ import type { Settings } from "../domain/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
-import { localFolders } from "../methods/local/local_folders.ts";
+import { localFolders } from "../methods/local/local_base.ts";
 import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
 import { type Progress, trackProgress } from "../events/progress.ts";

@@ -4,18 +4,20 @@
  *
  * @module
  */
+import { mapLimit } from "../../async/map_limit.ts";
+import { mutex } from "../../async/mutex.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
+import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import { mapLimit } from "../../async/map_limit.ts";
-import { keyedMutex } from "../../async/mutex.ts";
-import { ancestors, localFiles, SMALL_BYTES } from "./local_files.ts";
+import type { System } from "../../system/system.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { sourceFault } from "../source_fault.ts";
+import { attach, checkMount, destinationFailure, type LocalBase, localBase, makeBelow, pathOf } from "./local_base.ts";
+import { digest, flush, LARGE_AT_ONCE, leftovers, SMALL_BYTES, survey, sweep } from "./local_files.ts";
+import { publish } from "./local_names.ts";
 
-/** Copies at once in one batch: more large ones only make the disk seek. */
-const LARGE_AT_ONCE = 4;
 const SMALL_AT_ONCE = 8;
 const COMPARE_BYTES = 1 << 20;
 
@@ -26,112 +28,134 @@ export const local: Method = {
 };
 
 function openLocal(destination: Destination, context: MethodContext): Session {
-  const { system, log } = context;
-  const files = localFiles(destination, context);
-  const { path, checkMount, makeBelow, blame, ...others } = files;
-  const inTurn = keyedMutex();
-  let refusedOnce = false;
-
-  async function put(uploads: readonly Upload[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal) {
-    await checkMount();
-    for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged).map(path)))) {
-      try {
-        await makeBelow(folder, 0o700);
-      } catch (error) {
-        throw await blame(error, `create the temporary folder "${printable(folder)}"`);
-      }
-    }
-    const small = uploads.every(({ source }) => source.size < SMALL_BYTES);
-    return await mapLimit(uploads, small ? SMALL_AT_ONCE : LARGE_AT_ONCE, (upload, index): Promise<PutOutcome> => {
-      const one = () => putOne(upload, (bytes) => onBytes(index, bytes), signal);
-      // The limit is the destination's, so with one there is one copy at a time, over all batches of the session.
-      return destination.bandwidthLimit === null ? one() : inTurn("copy", one);
-    });
-  }
-
-  async function putOne(upload: Upload, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<PutOutcome> {
-    const to = path(upload.staged);
-    const from = upload.source.absolutePath;
-    try {
-      let bytes = await takeOver(upload, to, signal);
-      if (bytes > 0) onBytes(bytes);
-      const sent = await system.copy(from, to, {
-        from: bytes,
-        bytesPerSecond: destination.bandwidthLimit,
-        // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
-        flush: false,
-        onBytes: (more) => onBytes(bytes += more),
-      }, signal);
-      await keepTimesAndMode(upload, to);
-      return { put: true, sent };
-    } catch (error) {
-      signal.throwIfAborted();
-      const told = faultOf(error);
-      const fault = BY_DESTINATION.has(told) ? null : await sourceFault(from, told === "io", system, signal);
-      if (fault) return { put: false, failure: failureRecord(fault) };
-      const failure = await blame(error, `copy "${printable(from)}" to ${destination.name}`);
-      // A hold is the destination's, not this file's: no use in trying the others.
-      if (failure.next === "hold") throw failure;
-      return { put: false, failure: failureRecord(failure) };
-    }
-  }
-
-  /** Takes an earlier attempt's part as the beginning, where it is one; gives its length. */
-  async function takeOver(upload: Upload, to: string, signal: AbortSignal): Promise<number> {
-    if (upload.leftover === undefined) return 0;
-    const left = path(upload.leftover);
-    const facts = await system.facts(left);
-    if (facts === null) return 0;
-    if (left !== to) await system.rename(left, to);
-    // An empty one is no beginning: the copy makes its file itself.
-    const fits = facts.kind === "file" && facts.size > 0 && facts.size <= upload.source.size;
-    if (fits && await isPrefix(to, facts.size, upload, signal)) return facts.size;
-    await system.removeTree(to);
-    return 0;
-  }
-
-  async function isPrefix(staged: string, size: number, upload: Upload, signal: AbortSignal): Promise<boolean> {
-    for (let at = 0; at < size; at += COMPARE_BYTES) {
-      signal.throwIfAborted();
-      const length = Math.min(COMPARE_BYTES, size - at);
-      const [there, here] = await Promise.all([
-        system.read(staged, at, length),
-        system.read(upload.source.absolutePath, at, length),
-      ]);
-      if (there.length !== here.length || there.some((byte, index) => byte !== here[index])) return false;
-    }
-    return true;
-  }
-
-  /** Some file systems keep neither (FAT, network drives of others): the bytes count, so that is only told. */
-  async function keepTimesAndMode(upload: Upload, to: string): Promise<void> {
-    try {
-      if (destination.preservePermissions && system.platform !== "windows") {
-        const mode = (await system.followedFacts(upload.source.absolutePath))?.mode;
-        if (mode !== undefined) await system.setMode(to, mode & 0o777);
-      }
-      if (destination.preserveTimestamps) await system.setTimes(to, upload.source.mtimeMs);
-    } catch (error) {
-      const fault = faultOf(error);
-      if (fault !== "permission" && fault !== "unsupported") throw error;
-      if (!refusedOnce) log("warning", `${destination.name}: the file system there does not keep times or modes`);
-      refusedOnce = true;
-    }
-  }
-
+  const base = localBase(destination, context);
+  const copying: Copying = { base, log: context.log, copyLock: mutex(), toldOfTimes: false };
   return {
-    ...others,
     method: "local",
     proof: "checksum",
     // Windows has no flush for folders.
-    durability: system.platform === "windows" ? "ordered" : "flushed",
+    durability: context.system.platform === "windows" ? "ordered" : "flushed",
     hashesSource: true,
     resumes: true,
     about: "local copy, SHA-256 of the bytes read again, flushed to the disk",
-    put,
+    attach: (create, _signal, probe) => attach(base, create, probe),
+    survey: (paths) => survey(base, paths),
+    digest: (paths, signal) => digest(base, paths, signal),
+    put: (uploads, onBytes, signal) => put(copying, uploads, onBytes, signal),
+    publish: (items, signal) => publish(base, items, signal),
+    flush: (paths) => flush(base, paths),
+    leftovers: () => leftovers(base),
+    sweep: (attempts) => sweep(base, attempts),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
+/** What the copies of a session share. */
+interface Copying {
+  readonly base: LocalBase;
+  readonly log: MethodContext["log"];
+  /** The limit is the destination's, so with one there is one copy at a time, over all batches. */
+  readonly copyLock: ReturnType<typeof mutex>;
+  toldOfTimes: boolean;
+}
+
+async function put(
+  copying: Copying,
+  uploads: readonly Upload[],
+  onBytes: (index: number, bytes: number) => void,
+  signal: AbortSignal,
+): Promise<PutOutcome[]> {
+  const { base, copyLock } = copying;
+  await checkMount(base);
+  for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged)))) {
+    try {
+      await makeBelow(base, pathOf(base, folder), 0o700);
+    } catch (error) {
+      throw await destinationFailure(base, error, `create the temporary folder "${printable(folder)}"`);
+    }
+  }
+  const small = uploads.every(({ source }) => source.size < SMALL_BYTES);
+  return await mapLimit(uploads, small ? SMALL_AT_ONCE : LARGE_AT_ONCE, (upload, index) => {
+    const one = () => putOne(copying, upload, (bytes) => onBytes(index, bytes), signal);
+    return base.destination.bandwidthLimit === null ? one() : copyLock(one);
+  });
+}
+
+async function putOne(
+  copying: Copying,
+  upload: Upload,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<PutOutcome> {
+  const { base } = copying;
+  const { system, destination } = base;
+  const to = pathOf(base, upload.staged);
+  const from = upload.source.absolutePath;
+  try {
+    let bytes = await takeOver(base, upload, to, signal);
+    if (bytes > 0) onBytes(bytes);
+    const sent = await system.copy(from, to, {
+      from: bytes,
+      bytesPerSecond: destination.bandwidthLimit,
+      // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
+      flush: false,
+      onBytes: (more) => onBytes(bytes += more),
+    }, signal);
+    await keepTimesAndMode(copying, from, upload.source.mtimeMs, to);
+    return { put: true, sent };
+  } catch (error) {
+    signal.throwIfAborted();
+    const told = faultOf(error);
+    const fault = BY_DESTINATION.has(told) ? null : await sourceFault(from, told === "io", system, signal);
+    if (fault) return { put: false, failure: failureRecord(fault) };
+    const failure = await destinationFailure(base, error, `copy "${printable(from)}" to ${destination.name}`);
+    // A hold is the destination's, not this file's: no use in trying the others.
+    if (failure.next === "hold") throw failure;
+    return { put: false, failure: failureRecord(failure) };
+  }
+}
+
 /** Only the written side can say these. */
 const BY_DESTINATION: ReadonlySet<string> = new Set(["no_space", "read_only", "exists", "cross_device"]);
+
+/** Takes an earlier attempt's part as the beginning, where it is one; gives its length. */
+async function takeOver(base: LocalBase, upload: Upload, to: string, signal: AbortSignal): Promise<number> {
+  if (upload.leftover === undefined) return 0;
+  const { system } = base;
+  const left = pathOf(base, upload.leftover);
+  const facts = await system.facts(left);
+  if (facts === null) return 0;
+  if (left !== to) await system.rename(left, to);
+  // An empty one is no beginning: the copy makes its file itself.
+  const fits = facts.kind === "file" && facts.size > 0 && facts.size <= upload.source.size;
+  if (fits && await isPrefix(to, facts.size, upload.source.absolutePath, system, signal)) return facts.size;
+  await system.removeTree(to);
+  return 0;
+}
+
+async function isPrefix(staged: string, size: number, source: string, system: System, signal: AbortSignal): Promise<boolean> {
+  for (let at = 0; at < size; at += COMPARE_BYTES) {
+    signal.throwIfAborted();
+    const length = Math.min(COMPARE_BYTES, size - at);
+    const [there, here] = await Promise.all([system.read(staged, at, length), system.read(source, at, length)]);
+    if (there.length !== here.length || there.some((byte, index) => byte !== here[index])) return false;
+  }
+  return true;
+}
+
+/** Some file systems keep neither (FAT, network drives of others): the bytes count, so that is only told. */
+async function keepTimesAndMode(copying: Copying, from: string, mtimeMs: number, to: string): Promise<void> {
+  const { system, destination } = copying.base;
+  try {
+    if (destination.preservePermissions && system.platform !== "windows") {
+      const mode = (await system.followedFacts(from))?.mode;
+      if (mode !== undefined) await system.setMode(to, mode & 0o777);
+    }
+    if (destination.preserveTimestamps) await system.setTimes(to, mtimeMs);
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault !== "permission" && fault !== "unsupported") throw error;
+    if (!copying.toldOfTimes) copying.log("warning", `${destination.name}: the file system there does not keep times or modes`);
+    copying.toldOfTimes = true;
+  }
+}

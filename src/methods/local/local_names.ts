@@ -1,230 +1,212 @@
 /**
- * Gives staged files their final names on a disk of this computer, by the conflict policy, so that no reader ever
- * sees a half or a missing file, and nothing that stands there is lost without being asked for.
+ * Gives staged files their final names on a disk of this computer, so that no reader ever sees a half or a missing file.
+ * Names are given by `link`, which never replaces, or by an atomic `rename`; folders are flushed last.
  *
  * @module
  */
 import { dirname } from "@std/path";
-import { Failure } from "../../domain/failure.ts";
+import { mapLimit } from "../../async/map_limit.ts";
+import { keyedMutex } from "../../async/mutex.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
+import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
-import { keyedMutex } from "../../async/mutex.ts";
-import { formerName } from "../../domain/names/former_name.ts";
-import type { Publication } from "../method.ts";
+import type { Publication, PublishOutcome } from "../method.ts";
+import { cannotWrite, resolveConflict } from "../naming.ts";
+import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf } from "./local_base.ts";
+import { FLUSHES_AT_ONCE } from "./local_files.ts";
 
-/** What `publish` of the local method needs; native absolute paths, targets relative with `/`. */
-export interface LocalNames {
-  /**
-   * Flushes the staged file, makes the folders on the way and gives the final name. Folders whose entries changed are
-   * added to `changed`: durable once they are flushed. `pathOf` gives the native path of a relative one. Once `signal` is aborted
-   * no name is given any more: whoever gave up waiting may send a newer version meanwhile.
-   */
-  give(
-    staged: string,
-    item: Publication,
-    pathOf: (relative: string) => string,
-    changed: Set<string>,
-    signal: AbortSignal,
-  ): Promise<{ former?: string }>;
-  /** Flushes the folders that hold `folder`, so that its own name survives a power cut. */
-  flushUpwards(folder: string): Promise<void>;
-  /** These folders, which `changed` named, are flushed now: files that go there need no flush of the folder's own name any more. */
-  remember(changed: Iterable<string>): void;
-  /** Forgets which folders are flushed, after a flush that failed. */
-  forget(): void;
+/** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
+const nameLock = keyedMutex();
+
+/** A publication under way. */
+interface Naming {
+  readonly base: LocalBase;
+  readonly item: Publication;
+  /** Native absolute paths. */
+  readonly staged: string;
+  readonly target: string;
+  /** Folders whose entries changed: what is in them is durable once they are flushed. */
+  readonly changed: Set<string>;
+  /** Once aborted no name is given any more: whoever gave up waiting may send a newer version meanwhile. */
+  readonly signal: AbortSignal;
 }
 
-/** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
-const inTurn = keyedMutex();
-
-/**
- * `base` is the native absolute base path; which folders are flushed is remembered as long as this lives. `makeBelow` makes
- * one folder below it, see `localSide`.
- */
-export function createLocalNames(base: string, system: System, makeBelow: (folder: string) => Promise<void>): LocalNames {
-  /** Folders that were seen to be there and whose own names are flushed: not before, as another batch may rely on it. */
-  const known = new Set<string>([base]);
-
-  async function makeFolders(
-    item: Publication,
-    pathOf: (relative: string) => string,
-    changed: Set<string>,
-  ): Promise<void> {
-    const parts = item.target.split("/").slice(0, -1);
-    for (let depth = 1; depth <= parts.length; depth++) {
-      const folder = pathOf(parts.slice(0, depth).join("/"));
-      const facts = await system.followedFacts(folder);
-      if (facts === null) {
-        await makeBelow(folder);
-        if (item.directoryMode !== null) await system.setMode(folder, item.directoryMode);
-      } else if (facts.kind !== "folder") {
-        throw new Failure("exists", `Cannot write "${printable(item.target)}": "${printable(folder)}" is not a folder`, {
-          hint: "Move the file that is in the way, or change the layout.",
-        });
-      }
-      // Also where it was there already: a crash may have come between its making and its flushing.
-      changed.add(dirname(folder));
-    }
-  }
-
-  async function give(
-    staged: string,
-    item: Publication,
-    pathOf: (relative: string) => string,
-    changed: Set<string>,
-    signal: AbortSignal,
-  ) {
-    const target = pathOf(item.target);
-    if (item.fileMode !== null) await system.setMode(staged, item.fileMode);
-    await system.sync(staged);
-    try {
-      // What this batch has changed it flushes itself.
-      if (!known.has(dirname(target)) && !changed.has(dirname(target))) await makeFolders(item, pathOf, changed);
-      changed.add(dirname(target));
-      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf, signal));
-    } catch (error) {
-      // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
-      if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
-      forget();
-      await makeFolders(item, pathOf, changed);
-      return await inTurn(nameKey(target), () => name(staged, target, item, pathOf, signal));
-    }
-  }
-
-  async function name(
-    staged: string,
-    target: string,
-    item: Publication,
-    pathOf: (relative: string) => string,
-    signal: AbortSignal,
-  ) {
-    const claimed = async (alone: boolean) => {
-      if (item.onConflict === "overwrite" || !await claim(staged, target, alone)) return false;
-      await system.remove(staged);
-      return true;
-    };
-    signal.throwIfAborted();
-    if (await claimed(false)) return {};
-    // Another installation could keep the same former version, and then replace what this one has put there.
-    await using _turn = await system.lockFolder(base, signal);
-    // The name may have become free meanwhile.
-    if (await claimed(true)) return {};
-    const there = await system.facts(target);
-    if (there?.kind === "folder") {
-      throw new Failure("exists", `Cannot write "${printable(item.target)}": a folder has that name at the destination`, {
-        hint: "Move the folder away, or change the layout.",
-      });
-    }
-    if (there === null || item.onConflict === "overwrite" || await sameContent(staged, target)) {
+/** What `Session.publish` does. */
+export async function publish(base: LocalBase, items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> {
+  await checkMount(base);
+  const changed = new Set<string>();
+  const outcomes: PublishOutcome[] = [];
+  await mapLimit(byTarget(items), FLUSHES_AT_ONCE, async (indices) => {
+    for (const index of indices) {
       signal.throwIfAborted();
-      await replace(staged, target);
-      return {};
+      outcomes[index] = await publishOne(base, items[index]!, changed, signal);
     }
-    if (item.onConflict !== "version") {
-      throw new Failure("exists", `Cannot write "${printable(item.target)}": a different file has that name at the destination`, {
-        hint: "on_conflict: version keeps both, overwrite replaces it.",
-      });
-    }
+  });
+  try {
+    // Folders last and once each: a rename is on the disk when its folder is.
+    await mapLimit([...changed], FLUSHES_AT_ONCE, (folder) => base.system.sync(folder));
+    for (const folder of changed) base.flushed.add(folder);
+  } catch (error) {
+    forgetFlushed(base);
+    throw await destinationFailure(base, error, `flush folders of ${base.where} to the disk`);
+  }
+  return outcomes;
+}
+
+/** The numbers of the items, those for one name together: the later of two is the newer. */
+function byTarget(items: readonly Publication[]): number[][] {
+  return [...Map.groupBy(items.keys(), (index) => nameKey(items[index]!.target)).values()];
+}
+
+async function publishOne(
+  base: LocalBase,
+  item: Publication,
+  changed: Set<string>,
+  signal: AbortSignal,
+): Promise<PublishOutcome> {
+  try {
+    const naming = { base, item, staged: pathOf(base, item.staged), target: pathOf(base, item.target), changed, signal };
+    return { published: true, ...await flushAndName(naming) };
+  } catch (error) {
     signal.throwIfAborted();
-    const former = await keep(target, item.target, pathOf);
-    await replace(staged, target);
-    return { former };
+    const failure = await destinationFailure(base, error, `write "${printable(item.target)}" to ${base.where}`);
+    return { published: false, failure: failureRecord(failure) };
   }
+}
 
-  /** True when the target was free and is the staged file now. `alone` while no other installation gives names. */
-  async function claim(staged: string, target: string, alone: boolean): Promise<boolean> {
-    try {
-      await system.link(staged, target);
-      return true;
-    } catch (error) {
-      const fault = faultOf(error);
-      if (fault === "exists") return false;
-      if (TELLING.has(fault)) throw error;
+async function flushAndName(naming: Naming): Promise<{ former?: string }> {
+  const { base, item, staged, target, changed } = naming;
+  const { system } = base;
+  if (item.fileMode !== null) await system.setMode(staged, item.fileMode);
+  await system.sync(staged);
+  try {
+    // What this batch has changed it flushes itself.
+    if (!base.flushed.has(dirname(target)) && !changed.has(dirname(target))) await makeFolders(naming);
+    changed.add(dirname(target));
+    return await nameLock(nameKey(target), () => giveName(naming));
+  } catch (error) {
+    // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
+    if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
+    forgetFlushed(base);
+    await makeFolders(naming);
+    return await nameLock(nameKey(target), () => giveName(naming));
+  }
+}
+
+function forgetFlushed({ flushed, folder }: LocalBase): void {
+  flushed.clear();
+  flushed.add(folder);
+}
+
+async function makeFolders({ base, item, changed }: Naming): Promise<void> {
+  for (const folder of ancestors(item.target).map((relative) => pathOf(base, relative))) {
+    const facts = await base.system.followedFacts(folder);
+    if (facts === null) {
+      await makeBelow(base, folder);
+      if (item.directoryMode !== null) await base.system.setMode(folder, item.directoryMode);
+    } else if (facts.kind !== "folder") {
+      const hint = "Move the file that is in the way, or change the layout.";
+      throw cannotWrite(item, base.where, "exists", `"${printable(folder)}" is not a folder`, hint);
     }
-    // No hard links here (exFAT, some network drives): look first. Only another program could come in between.
-    if (!alone || await system.facts(target) !== null) return false;
-    await system.rename(staged, target);
-    return true;
+    // Also where it was there already: a crash may have come between its making and its flushing.
+    changed.add(dirname(folder));
   }
+}
 
-  /** Gives what stands at the target its former name; the target goes on existing where hard links do. */
-  async function keep(target: string, relative: string, pathOf: (relative: string) => string): Promise<string> {
-    const identity = (await system.facts(target))?.identity;
-    for (let number = 1;; number++) {
-      const former = formerName(relative, number);
-      if (await claimFormer(target, pathOf(former))) return former;
-      // Kept already, before a crash.
-      if (identity && (await system.facts(pathOf(former)))?.identity === identity) return former;
-    }
-  }
-
-  async function claimFormer(target: string, former: string): Promise<boolean> {
-    try {
-      await system.link(target, former);
-      return true;
-    } catch (error) {
-      const fault = faultOf(error);
-      if (fault === "exists") return false;
-      if (TELLING.has(fault)) throw error;
-    }
-    if (await system.facts(former) !== null) return false;
-    await system.rename(target, former);
-    return true;
-  }
-
-  /** Rename last: readers see the old or the new file, whole. */
-  async function replace(staged: string, target: string): Promise<void> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        await system.rename(staged, target);
-        break;
-      } catch (error) {
-        const held = system.platform === "windows" && ["busy", "permission"].includes(faultOf(error));
-        if (!held) throw error;
-        if (attempt === WINDOWS_ATTEMPTS) {
-          throw new Failure("permission_denied", `Cannot replace "${printable(target)}": another program has it open`, {
-            next: "later",
-            hint: "Close the program that has the file open; it is retried automatically.",
-            cause: error,
-          });
-        }
-        await system.sleep(WINDOWS_PAUSE_MS);
-      }
-    }
-    // Two names of one file: POSIX renames nothing then (a crash came between link and remove).
-    await system.remove(staged);
-  }
-
-  async function sameContent(staged: string, target: string): Promise<boolean> {
-    const [ours, theirs] = [await system.facts(staged), await system.facts(target)];
-    if (theirs?.kind !== "file" || ours?.size !== theirs.size) return false;
-    if (ours.identity !== "" && ours.identity === theirs.identity) return true;
-    const never = new AbortController().signal;
-    return (await system.hash(staged, never)).sha256 === (await system.hash(target, never)).sha256;
-  }
-
-  function forget(): void {
-    known.clear();
-    known.add(base);
-  }
-
-  return {
-    give,
-    forget,
-    remember: (changed) => {
-      for (const folder of changed) known.add(folder);
-    },
-    flushUpwards: async (folder) => {
-      for (let parent = dirname(folder), child = folder; parent !== child; child = parent, parent = dirname(parent)) {
-        await system.sync(parent);
-      }
-    },
+async function giveName(naming: Naming): Promise<{ former?: string }> {
+  const { base: { system, folder, where }, item, staged, target, signal } = naming;
+  signal.throwIfAborted();
+  if (await claimed(naming, false)) return {};
+  // Another installation could keep the same former version, and then replace what this one has put there.
+  await using _lock = await system.lockFolder(folder, signal);
+  // The name may have become free meanwhile.
+  if (await claimed(naming, true)) return {};
+  const there = await system.facts(target);
+  const replaceNow = () => {
+    signal.throwIfAborted();
+    return replace(staged, target, system);
   };
+  if (there === null) {
+    await replaceNow();
+    return {};
+  }
+  return await resolveConflict(item, there.kind === "symlink" ? "other" : there.kind, where, {
+    isSame: () => sameContent(staged, target, system),
+    keepAs: (former) => keepAs(naming, former),
+    replace: replaceNow,
+  });
+}
+
+/** True when the name was free and is the staged file's now. `alone` while no other installation gives names. */
+async function claimed({ base: { system }, item, staged, target }: Naming, alone: boolean): Promise<boolean> {
+  if (item.onConflict === "overwrite" || !await nameAlso(staged, target, alone, system)) return false;
+  await system.remove(staged);
+  return true;
+}
+
+/** Gives a file a free name, beside its own where there are hard links; false where the name is taken, or may be. */
+async function nameAlso(file: string, name: string, alone: boolean, system: System): Promise<boolean> {
+  try {
+    await system.link(file, name);
+    return true;
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault === "exists") return false;
+    if (TELLING.has(fault)) throw error;
+  }
+  // No hard links here (exFAT, some network drives): look first. Only another program could come in between.
+  if (!alone || await system.facts(name) !== null) return false;
+  await system.rename(file, name);
+  return true;
 }
 
 /** Faults that would be the same with another call: anything else may only mean that there are no hard links. */
 const TELLING: ReadonlySet<string> = new Set(["not_found", "no_space", "read_only", "name_too_long", "bad_name", "cross_device"]);
+
+/** Gives what has the name a former name, under our lock; the target goes on existing where there are hard links. */
+async function keepAs({ base, target, signal }: Naming, relative: string): Promise<boolean> {
+  signal.throwIfAborted();
+  const { system } = base;
+  const former = pathOf(base, relative);
+  const identity = (await system.facts(target))?.identity;
+  if (await nameAlso(target, former, true, system)) return true;
+  // Kept already, before a crash.
+  return Boolean(identity) && (await system.facts(former))?.identity === identity;
+}
+
+/** Rename last: readers see the old or the new file, whole. */
+async function replace(staged: string, target: string, system: System): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      await system.rename(staged, target);
+      break;
+    } catch (error) {
+      const held = system.platform === "windows" && ["busy", "permission"].includes(faultOf(error));
+      if (!held) throw error;
+      if (attempt === WINDOWS_ATTEMPTS) {
+        throw new Failure("permission_denied", `Cannot replace "${printable(target)}": another program has it open`, {
+          next: "later",
+          hint: "Close the program that has the file open; it is retried automatically.",
+          cause: error,
+        });
+      }
+      await system.sleep(WINDOWS_PAUSE_MS);
+    }
+  }
+  // Two names of one file: POSIX renames nothing then (a crash came between link and remove).
+  await system.remove(staged);
+}
+
 const WINDOWS_ATTEMPTS = 20;
 const WINDOWS_PAUSE_MS = 100;
+
+async function sameContent(staged: string, target: string, system: System): Promise<boolean> {
+  const [ours, theirs] = [await system.facts(staged), await system.facts(target)];
+  if (theirs?.kind !== "file" || ours?.size !== theirs.size) return false;
+  if (ours.identity !== "" && ours.identity === theirs.identity) return true;
+  const never = new AbortController().signal;
+  return (await system.hash(staged, never)).sha256 === (await system.hash(target, never)).sha256;
+}

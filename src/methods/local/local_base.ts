@@ -1,0 +1,158 @@
+/**
+ * The base path of a destination on a disk of this computer: native paths below it, and the watch that its disk is still
+ * the one that was found.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { Failure } from "../../domain/failure.ts";
+import type { Destination, Job } from "../../domain/job.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { faultOf } from "../../system/fault.ts";
+import type { System } from "../../system/system.ts";
+import type { MethodContext, Mount } from "../method.ts";
+import { refusedByWindows } from "../windows_names.ts";
+import { localFailure } from "./local_failures.ts";
+
+/** What all calls of a session share. */
+export interface LocalBase {
+  readonly destination: Destination;
+  readonly system: System;
+  readonly stagingRoot: string;
+  /** The base path, absolute and native. */
+  readonly folder: string;
+  /** Base path and destination, for messages. */
+  readonly where: string;
+  /** The file system that {@linkcode attach} found: a base path that is suddenly on another one is a mount that went away. */
+  device: string | null;
+  /** Folders that were seen to be there, and whose own names are on the disk. */
+  readonly flushed: Set<string>;
+}
+
+/** Looks at nothing yet. */
+export function localBase(
+  destination: Destination,
+  { system, stagingRoot }: Pick<MethodContext, "system" | "stagingRoot">,
+): LocalBase {
+  const folder = nativeBase(destination.basePath, system);
+  const where = `"${printable(folder)}" (destination ${destination.name})`;
+  return { destination, system, stagingRoot, folder, where, device: null, flushed: new Set([folder]) };
+}
+
+/** What `Session.attach` does. */
+export async function attach(base: LocalBase, create: boolean, probe?: string): Promise<Mount> {
+  const { system, folder, where } = base;
+  base.device = null;
+  const made = create && await system.followedFacts(folder) === null;
+  if (made) await makeBase(base);
+  await checkMount(base);
+  try {
+    const space = await system.space(folder);
+    base.device = (await system.followedFacts(folder))?.device ?? null;
+    if (probe !== undefined) await leaveProbe(base, probe);
+    const mount = made ? { ...space, made } : space;
+    // Asked at the first contact only; this is looked at every few seconds.
+    if (!create || system.platform === "windows") return mount;
+    return { ...mount, onSystemDisk: base.device === (await system.followedFacts("/"))?.device };
+  } catch (error) {
+    throw await destinationFailure(base, error, `access the folder ${where}`);
+  }
+}
+
+async function makeBase({ system, folder, where, destination }: LocalBase): Promise<void> {
+  try {
+    await system.makeFolder(folder);
+    if (destination.directoryMode !== null) await system.setMode(folder, destination.directoryMode);
+    // So that its own name survives a power cut.
+    for (let parent = dirname(folder), child = folder; parent !== child; child = parent, parent = dirname(parent)) {
+      await system.sync(parent);
+    }
+  } catch (error) {
+    throw localFailure(error, `create the folder ${where}`);
+  }
+}
+
+/** Where nothing can be written no probe is needed: no file will be written there either. */
+async function leaveProbe(base: LocalBase, probe: string): Promise<void> {
+  try {
+    await makeBelow(base, pathOf(base, base.stagingRoot), 0o700);
+    await makeBelow(base, pathOf(base, `${base.stagingRoot}/${probe}`), 0o700);
+  } catch (error) {
+    if (error instanceof Failure || !UNWRITABLE.has(faultOf(error))) throw error;
+  }
+}
+
+const UNWRITABLE: ReadonlySet<string> = new Set(["permission", "read_only", "no_space"]);
+
+/** The native absolute path of a path relative to the base path. @throws {Failure} `name_refused` */
+export function pathOf({ folder, where, system }: LocalBase, relative: string): string {
+  const parts = relative.split("/");
+  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) {
+    throw new Failure("name_refused", `Cannot use "${printable(relative)}" as a path below ${where}`);
+  }
+  const refused = system.platform === "windows" ? parts.find(refusedByWindows) : undefined;
+  if (refused === undefined) return join(folder, ...parts);
+  throw new Failure(
+    "name_refused",
+    `Cannot write "${printable(relative)}": Windows does not allow the name "${printable(refused)}"`,
+    { hint: "Rename the file, or change the layout." },
+  );
+}
+
+/** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */
+export async function checkMount({ folder, where, system, device }: LocalBase): Promise<void> {
+  const facts = await system.followedFacts(folder);
+  if (facts === null || (device !== null && facts.device !== device)) {
+    throw new Failure("device_missing", `Cannot find the folder ${where}${facts ? " on the disk it was on" : ""}`, {
+      hint: "Mount the disk or network drive, or correct remote_base_path.",
+    });
+  }
+  if (facts.kind !== "folder") {
+    throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+  }
+}
+
+/**
+ * Makes one folder below the base path, if it is not there. Never the base path itself, and nothing in an empty mount point
+ * whose disk went away just then.
+ *
+ * @throws {Failure} as {@linkcode checkMount}; else what the system says.
+ */
+export async function makeBelow(base: LocalBase, folder: string, mode?: number): Promise<void> {
+  if (!await base.system.makeInside(folder, mode)) return;
+  try {
+    await checkMount(base);
+  } catch (lost) {
+    // It may have been made in the disk's stead: an empty folder hidden under the disk when it is back.
+    await base.system.remove(folder).catch(() => undefined);
+    throw lost;
+  }
+}
+
+/** An error at the destination as a Failure, after a look whether the base path is still there. */
+export async function destinationFailure(base: LocalBase, error: unknown, what: string): Promise<Failure> {
+  if (!(error instanceof Failure) && faultOf(error) === "not_found") {
+    try {
+      await checkMount(base);
+    } catch (lost) {
+      return localFailure(lost, what);
+    }
+  }
+  return localFailure(error, what);
+}
+
+/** The base path in this system's notation; relative ones start at home, as on a remote host. */
+export function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {
+  const absolute = basePath.startsWith("/") || (system.platform === "windows" && /^([A-Za-z]:)?[\\/]/.test(basePath));
+  return absolute ? join(basePath) : join(system.home, basePath.replace(/^~(?=\/|$)/, "."));
+}
+
+/** The folders of this computer that jobs watch or deliver to, absolute: each may be a disk, or a network drive, of its own. */
+export function localFolders(jobs: readonly Job[], system: Pick<System, "home" | "platform">): string[] {
+  return jobs.flatMap(({ watchPath, destinations }) => [
+    watchPath,
+    ...destinations.filter(({ method, host }) => method === "local" || host === null).map(({ basePath }) =>
+      nativeBase(basePath, system)
+    ),
+  ]);
+}

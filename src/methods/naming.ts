@@ -1,0 +1,67 @@
+/**
+ * What happens when a final name is taken: the conflict policy, once for all methods that give names one by one.
+ * `shell/publish_perl.ts` and `shell/publish_sh.ts` do the same for a whole batch at the far end.
+ *
+ * @module
+ */
+import { Failure, type FailureCode } from "../domain/failure.ts";
+import { formerName } from "../domain/names/former_name.ts";
+import { printable } from "../domain/names/printable.ts";
+import type { Publication, Stat } from "./method.ts";
+
+/** A final name that something has, and a staged file that is to get it. */
+export interface TakenName {
+  /** What has the name has the bytes of the staged file. */
+  isSame(): Promise<boolean>;
+  /** Gives what has the name this former name; false where something else has that. */
+  keepAs(former: string): Promise<boolean>;
+  /** Gives the name to the staged file in one step: readers see the old or the new file, whole. */
+  replace(): Promise<void>;
+}
+
+/**
+ * Acts as the policy says; `former` is the name that the other file keeps. `where` names the destination in messages.
+ *
+ * @throws {Failure} `exists` where the other file must stay.
+ */
+export async function resolveConflict(
+  item: Publication,
+  there: Stat["kind"],
+  where: string,
+  taken: TakenName,
+): Promise<{ former?: string }> {
+  if (there === "folder") throw nameTaken(item, "folder", where);
+  if (item.onConflict === "overwrite" || await taken.isSame()) {
+    await taken.replace();
+    return {};
+  }
+  if (item.onConflict !== "version") throw nameTaken(item, "file", where);
+  const former = await keepFormer(item.target, taken);
+  await taken.replace();
+  return { former };
+}
+
+async function keepFormer(target: string, taken: TakenName): Promise<string> {
+  for (let number = 1;; number++) {
+    const former = formerName(target, number);
+    if (await taken.keepAs(former)) return former;
+  }
+}
+
+/** `exists`: a folder, or a file with other bytes, has the name. */
+export function nameTaken(item: Publication, by: "folder" | "file", where: string): Failure {
+  return by === "folder"
+    ? cannotWrite(item, where, "exists", "a folder has that name", "Move the folder away, or change the layout.")
+    : cannotWrite(
+      item,
+      where,
+      "exists",
+      "a different file has that name",
+      "on_conflict: version keeps both, overwrite replaces it.",
+    );
+}
+
+/** A Failure of one publication. */
+export function cannotWrite(item: Publication, where: string, code: FailureCode, reason: string, hint: string): Failure {
+  return new Failure(code, `Cannot write "${printable(item.target)}" below ${where}: ${reason}`, { hint });
+}
