@@ -16,7 +16,7 @@ import { withWatchdog } from "./watchdog.ts";
 import type { DestinationContext, OutboxOptions } from "./destination_context.ts";
 import { runSession, sweepAll } from "./session.ts";
 import { semaphore } from "../async/semaphore.ts";
-import { sourceWatch } from "../system/watching/source_watch.ts";
+import { sourceRoot } from "../system/watching/source_root.ts";
 import { sendAgain } from "./accept_disk.ts";
 import { transfers } from "./transfers.ts";
 import { bell } from "../async/bell.ts";
@@ -92,7 +92,7 @@ export function outbox(job: Job, destination: Destination, tools: OutboxOptions)
     made: false,
     draining: new Set(),
     endRound: () => {},
-    sourceAway: sourceWatch(job.watchPath, system),
+    sourceAway: sourceRoot(job.watchPath, system).isAway,
     trip(failure) {
       // Of a disk that is full it is known how full it is; of a place that is away nothing is.
       if (failure.code !== "disk_full") context.freeBytes = null;

@@ -21,6 +21,7 @@ import { taskGroup } from "../async/task_group.ts";
 import { patternsOf } from "./patterns.ts";
 import { reconcile } from "./watch/reconcile.ts";
 import { rereads, type RereadTools } from "./settle/rereads.ts";
+import { noticeStandstills } from "./watch/standstill.ts";
 import { scans, type ScanSystem } from "./watch/scans.ts";
 import { patternWatch, type Unmatched } from "./watch/unmatched.ts";
 import { relativePathOf } from "./source_path.ts";
@@ -157,7 +158,17 @@ export function intake(job: Job, tools: IntakeTools): Intake {
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    await Promise.all([watch.run(signal), scanner.run(signal), lookOnAndOn(signal), reading.run(signal)]);
+    const resumed = () => {
+      unheard.lost();
+      scanner.ask();
+    };
+    await Promise.all([
+      watch.run(signal),
+      scanner.run(signal),
+      lookOnAndOn(signal),
+      reading.run(signal),
+      noticeStandstills(system, resumed, signal),
+    ]);
     ended = true;
   }
 
@@ -171,10 +182,6 @@ export function intake(job: Job, tools: IntakeTools): Intake {
       const due = waiting.due(now).filter((path) => !judge.hasInHand(path));
       for (let start = 0; start < due.length; start += DUE_AT_ONCE) {
         await looks.start(() => judgeAgain(due.slice(start, start + DUE_AT_ONCE), signal), signal);
-      }
-      if (scanner.noticesSleep()) {
-        unheard.lost();
-        scanner.ask();
       }
       const silent = unheard.overdue();
       if (silent !== null) watch.distrust(silent);

@@ -1,10 +1,14 @@
 /**
- * What is wrong with a source file, in words a person can act on.
+ * What is wrong with a source file, or with the watched folder, in words a person can act on.
  *
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+import { faultOf } from "../system/fault.ts";
 import { sourceFailure } from "../system/source_failure.ts";
+import type { Platform } from "../system/system.ts";
+import type { RootLook } from "../system/watching/source_root.ts";
 
 /** What an error met while reading a listed file means for it. Its disk lists it: if it cannot be found, it is looked for again. */
 export function unreadable(path: string, error: unknown): FailureRecord {
@@ -50,4 +54,39 @@ export function unreadableFolder(path: string, reason: string): FailureRecord {
       hint: "Give the account that runs image-transfer permission to read the folder; it is retried at the next rescan.",
     }),
   );
+}
+
+/** A watched folder that is not there, is not a folder, or does not respond. */
+export function noRoot(folder: string, is: Exclude<RootLook["is"], "folder">, platform: Platform): Failure {
+  const cannot = `Cannot watch "${folder}"`;
+  switch (is) {
+    case "missing":
+      return platform !== "windows" && /^[A-Za-z]:[\\/]/.test(folder)
+        ? new Failure("source_gone", `${cannot}: it is a Windows path, and this computer does not run Windows`, {
+          next: "later",
+          hint: "Correct watch_path.",
+        })
+        : new Failure("source_gone", `${cannot}: the folder does not exist`, {
+          next: "later",
+          hint: "Create the folder, mount its disk, or correct watch_path. Watching then starts automatically.",
+        });
+    case "not a folder":
+      return new Failure("not_a_folder", `${cannot}: it is not a folder`, {
+        hint: "Set watch_path to the folder of the images.",
+      });
+    case "silent":
+      return new Failure("timeout", `${cannot}: its file system is not responding`, {
+        hint: "Check its file server or disk. Watching resumes automatically as soon as it responds.",
+      });
+    default:
+      return is satisfies never;
+  }
+}
+
+/** A watched folder that cannot be looked at, or whose events cannot be followed. */
+export function cannotWatch(folder: string, error: unknown): Failure {
+  const hint = faultOf(error) === "permission"
+    ? "Give the account that runs image-transfer permission to read the folder."
+    : "It is retried automatically. If the error persists, check the disk.";
+  return new Failure("source_unreadable", `Cannot watch "${folder}": ${reasonOf(error)}`, { hint, cause: error });
 }

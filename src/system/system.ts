@@ -190,8 +190,8 @@ export interface WatchHint {
 /** What changes under a folder, and who still writes there. */
 export interface Watching {
   /**
-   * Hints until the signal is aborted; ends when the watch dies: root gone, replaced, mounted over (`device:inode` is
-   * compared every few seconds here, so callers need not). Throws when it cannot be set up. Hints wait in a bounded queue;
+   * Hints until the signal is aborted; ends when the root is removed. Of a root that was replaced or mounted over it says nothing:
+   * `sourceRoot()` notices that. Throws when it cannot be set up. Hints wait in a bounded queue;
    * when it overflows, or a burst may have been cut short on its way, a hint with empty `paths` follows; the first hint is such
    * a one and comes as soon as the watch is set.
    */

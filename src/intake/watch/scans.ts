@@ -1,6 +1,6 @@
 /**
- * When the whole watched folder is listed: at start, on a period, when asked because something may have been
- * missed, and after the computer slept. One scan at a time, never without pause.
+ * When the whole watched folder is listed: at start, on a period, and when asked because something may have been
+ * missed. One scan at a time, never without pause.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { Scan } from "./reconcile.ts";
 import { unreadableFolder } from "../source_faults.ts";
 
 /** The clock alone: the scan itself is handed in. */
-export type ScanSystem = Pick<Clock, "now" | "monotonic" | "sleep">;
+export type ScanSystem = Pick<Clock, "monotonic" | "sleep">;
 
 /** The scans of one job. */
 export interface Scans {
@@ -28,8 +28,6 @@ export interface Scans {
   now(): Promise<void>;
   /** Whether a scan came to its end and none is wanted or running. */
   done(): boolean;
-  /** True once after the clocks showed that the computer, or only this program, stood still for a while. */
-  noticesSleep(): boolean;
 }
 
 interface ScanTools {
@@ -54,7 +52,6 @@ export function scans(job: Job, { system, emit, how, scan }: ScanTools): Scans {
   let lastMs = 0;
   /** What the last scan that found nothing new took. */
   let quietMs = 0;
-  let beat = { wall: system.now(), monotonic: system.monotonic() };
 
   function dueIn(): number {
     if (how() === null) return AWAY_MS;
@@ -129,14 +126,6 @@ export function scans(job: Job, { system, emit, how, scan }: ScanTools): Scans {
       });
     },
     done: () => completed > 0 && !running && !wanted && urgent.length === 0,
-    noticesSleep() {
-      const now = { wall: system.now(), monotonic: system.monotonic() };
-      const passed = now.monotonic - beat.monotonic;
-      // The monotonic clock stands still while the computer sleeps; it runs on while only we are stopped.
-      const slept = now.wall - beat.wall - passed > STOOD_STILL_MS || passed > STOOD_STILL_MS;
-      beat = now;
-      return slept;
-    },
   };
 }
 
@@ -161,7 +150,6 @@ function trouble({ name, watchPath }: Job, error: unknown): Parameters<Emit>[0] 
 
 const TICK_MS = 5_000;
 const AWAY_MS = 2_000;
-const STOOD_STILL_MS = 10_000;
 const AGAIN_MS = 5_000;
 /** A scan that was asked for waits so many times as long as the last one took. */
 const REST_FACTOR = 5;

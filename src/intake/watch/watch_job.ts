@@ -1,18 +1,19 @@
 /**
- * Keeps an eye on one watched folder: by events where they come, by polling elsewhere, and over again when the
- * folder was away, unmounted or made anew. Hints only; what is true is found by listing.
+ * Watches the folder of one job: by events where they come, by polling elsewhere, and again when the folder was away, unmounted or
+ * replaced. Events are hints only; what is true is found by listing.
  *
  * @module
  */
 import { anySignal } from "../../async/abort.ts";
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../domain/job.ts";
-import { reasonOf } from "../../domain/names/reason.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { Platform, System, WatchHint } from "../../system/system.ts";
+import type { System, WatchHint } from "../../system/system.ts";
+import { type SourceRoot, sourceRoot } from "../../system/watching/source_root.ts";
 import { isDeep } from "../patterns.ts";
+import { cannotWatch, noRoot } from "../source_faults.ts";
 import { isRemoteFolder } from "./remote_folder.ts";
 
 /** The part of the system that watching needs. */
@@ -25,7 +26,7 @@ export type WatchSystem = Pick<
 export interface WatchListener {
   /** Something may have changed at these absolute paths. */
   hint(kind: WatchHint["kind"], paths: readonly string[]): void;
-  /** The watch was just set, or lost track: everything must be listed. `anew`: another folder stands there now. */
+  /** The watch was just set, or lost track: everything must be listed. `anew`: another folder is there now. */
   lost(anew: boolean): void;
 }
 
@@ -43,137 +44,154 @@ export interface JobWatch {
   silent(): boolean;
 }
 
+type WatchState =
+  | { readonly is: "watched"; readonly how: "events" | "poll" }
+  /** `failure` is null before the first try, and just after a watch has ended. */
+  | { readonly is: "not watched"; readonly failure: FailureRecord | null };
+
+/** What a watch keeps. */
+interface Watch {
+  readonly job: Job;
+  readonly system: WatchSystem;
+  readonly emit: Emit;
+  readonly listener: WatchListener;
+  readonly root: SourceRoot;
+  state: WatchState;
+  /** Identity of the root that was watched last. */
+  watched: string | null;
+  /** Identity of the root whose events are not trusted. */
+  distrusted: string | null;
+  /** Why events do not come, as it was said last. */
+  polledFor: string;
+  stopFollowing: () => void;
+}
+
 /** Nothing is watched before `run`; then `listener` is called, by events or not at all while the folder is polled. */
-export function watchJob(job: Job, tools: { system: WatchSystem; emit: Emit }, listener: WatchListener): JobWatch {
-  const { system, emit } = tools;
-  const folder = job.watchPath;
-  let how: "events" | "poll" | null = null;
-  let failure: FailureRecord | null = null;
-  let watched: string | null = null;
-  let asked: { readonly looking: ReturnType<WatchSystem["followedFacts"]>; readonly at: number } | null = null;
-  let patienceMs = PATIENCE_MS;
-  /** The folder whose events are not trusted. */
-  let distrusted: string | null = null;
-  let following = new AbortController();
-  let polledFor = "";
-
-  const watching = (by: "events" | "poll", identity: string) => {
-    if (how !== by || failure !== null) emit({ type: "watching", job: job.name, folder, how: by });
-    how = by;
-    failure = null;
-    const anew = watched !== null && watched !== identity;
-    watched = identity;
-    listener.lost(anew);
+export function watchJob(job: Job, { system, emit }: { system: WatchSystem; emit: Emit }, listener: WatchListener): JobWatch {
+  const watch: Watch = {
+    ...{ job, system, emit, listener },
+    root: sourceRoot(job.watchPath, system),
+    state: { is: "not watched", failure: null },
+    watched: null,
+    distrusted: null,
+    polledFor: "",
+    stopFollowing: () => {},
   };
-  const notWatching = (why: FailureRecord) => {
-    if (failure?.message !== why.message) emit({ type: "not_watching", job: job.name, folder, failure: why });
-    how = null;
-    failure = why;
+  return {
+    run: (signal) => run(watch, signal),
+    how: () => howOf(watch),
+    failure: () => watch.state.is === "watched" ? null : watch.state.failure,
+    distrust: (path) => distrust(watch, path),
+    silent: () => watch.distrusted !== null && watch.distrusted === watch.watched,
   };
+}
 
-  async function run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      let identity: string;
-      try {
-        identity = await rootIdentity(signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        notWatching(failureRecord(error));
-        await system.sleep(ROOT_AGAIN_MS, signal);
-        continue;
-      }
-      if (
-        job.watchMode === "poll" || distrusted === identity || (job.watchMode === "auto" && await isRemoteFolder(folder, system))
-      ) {
-        await poll(identity, Infinity, signal);
-      } else {
-        await followEvents(identity, signal);
-      }
+async function run(watch: Watch, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const identity = await rootIdentity(watch, signal);
+    if (signal.aborted) return;
+    if (identity instanceof Failure) {
+      setNotWatched(watch, failureRecord(identity));
+      await watch.system.sleep(ROOT_AGAIN_MS, signal);
+    } else if (await mustPoll(watch, identity)) {
+      await poll(watch, identity, Infinity, signal);
+    } else {
+      await followEvents(watch, identity, signal);
     }
   }
+}
 
-  async function followEvents(identity: string, signal: AbortSignal): Promise<void> {
-    const begun = system.monotonic();
-    following = new AbortController();
-    using end = anySignal(signal, following.signal);
-    try {
-      for await (const { kind, paths } of system.watch(folder, isDeep(job), end.signal)) {
-        if (how !== "events") watching("events", identity);
-        else if (paths.length === 0) listener.lost(false);
-        if (paths.length > 0) listener.hint(kind, paths);
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      if (faultOf(error) !== "not_found") return await pollInstead(identity, error, signal);
+async function mustPoll({ job, system, distrusted }: Watch, identity: string): Promise<boolean> {
+  if (job.watchMode === "poll" || distrusted === identity) return true;
+  return job.watchMode === "auto" && await isRemoteFolder(job.watchPath, system);
+}
+
+async function followEvents(watch: Watch, identity: string, signal: AbortSignal): Promise<void> {
+  const { job, system, listener } = watch;
+  const begun = system.monotonic();
+  using following = anySignal(signal);
+  watch.stopFollowing = following.abort;
+  // A disk that is slow to answer keeps its watch.
+  void untilReplaced(watch, identity, "still", following.signal).then(() => following.abort());
+  try {
+    for await (const { kind, paths } of system.watch(job.watchPath, isDeep(job), following.signal)) {
+      if (howOf(watch) !== "events") setWatched(watch, "events", identity);
+      else if (paths.length === 0) listener.lost(false);
+      if (paths.length > 0) listener.hint(kind, paths);
     }
-    if (distrusted === identity) return;
-    how = null;
-    // A watch that ends as soon as it is set must not become a busy loop.
-    if (system.monotonic() - begun < ROOT_AGAIN_MS) await system.sleep(ROOT_AGAIN_MS, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (faultOf(error) !== "not_found") return await pollInstead(watch, identity, error, signal);
   }
+  if (watch.distrusted === identity) return;
+  watch.state = { is: "not watched", failure: null };
+  // A watch that ends as soon as it is set must not become a busy loop.
+  if (system.monotonic() - begun < ROOT_AGAIN_MS) await system.sleep(ROOT_AGAIN_MS, signal);
+}
 
-  async function pollInstead(identity: string, error: unknown, signal: AbortSignal): Promise<void> {
-    const { message, hint } = failureRecord(error instanceof Failure ? error : cannotWatch(folder, error));
-    const text = `${message}. The folder is polled instead. ${hint}`.trim();
-    // Events are tried again every now and then: said once while the reason stays.
-    if (how !== "poll" || text !== polledFor) emit({ type: "notice", level: "warning", message: text });
-    polledFor = text;
-    await poll(identity, EVENTS_AGAIN_MS, signal);
+async function pollInstead(watch: Watch, identity: string, error: unknown, signal: AbortSignal): Promise<void> {
+  const { message, hint } = failureRecord(error instanceof Failure ? error : cannotWatch(watch.job.watchPath, error));
+  const text = `${message}. The folder is polled instead. ${hint}`.trim();
+  // Events are tried again every now and then: said once while the reason stays.
+  if (howOf(watch) !== "poll" || text !== watch.polledFor) watch.emit({ type: "notice", level: "warning", message: text });
+  watch.polledFor = text;
+  await poll(watch, identity, EVENTS_AGAIN_MS, signal);
+}
+
+/** Polls until the root is another folder, or for so long. The listing itself is done by whoever listens. */
+async function poll(watch: Watch, identity: string, forMs: number, signal: AbortSignal): Promise<void> {
+  setWatched(watch, "poll", identity);
+  await untilReplaced(watch, identity, "gone", signal, forMs);
+}
+
+/** Resolves when the root is no longer this folder, when the signal is aborted, or after `forMs`. */
+async function untilReplaced(
+  { root, system }: Watch,
+  identity: string,
+  silent: "still" | "gone",
+  signal: AbortSignal,
+  forMs = Infinity,
+): Promise<void> {
+  const begun = system.monotonic();
+  while (!signal.aborted && system.monotonic() - begun < forMs) {
+    await system.sleep(ROOT_CHECK_MS, signal);
+    if (signal.aborted || !await root.isStill(identity, silent, signal)) return;
   }
+}
 
-  /** Polls until the folder is another one, or for so long. The listing itself is done by whoever listens. */
-  async function poll(identity: string, forMs: number, signal: AbortSignal): Promise<void> {
-    const begun = system.monotonic();
-    watching("poll", identity);
-    while (!signal.aborted && system.monotonic() - begun < forMs) {
-      await system.sleep(ROOT_CHECK_MS, signal);
-      if (await rootIdentity(signal).catch(() => null) !== identity) return;
-    }
-  }
+/** Which folder it is, or why it cannot be watched. */
+async function rootIdentity({ job: { watchPath }, root, system }: Watch, signal: AbortSignal): Promise<string | Failure> {
+  const found = await root.look(signal).catch((error) => cannotWatch(watchPath, error));
+  if (found instanceof Failure) return found;
+  return found.is === "folder" ? found.identity : noRoot(watchPath, found.is, system.platform);
+}
 
-  function distrust(path: string): void {
-    if (job.watchMode !== "auto" || how !== "events" || watched === null) return;
-    distrusted = watched;
-    emit({ type: "notice", level: "warning", message: silentFolder(folder, path) });
-    following.abort();
-  }
+function setWatched(watch: Watch, how: "events" | "poll", identity: string): void {
+  const { job, state, watched } = watch;
+  const isNews = state.is === "not watched" || state.how !== how;
+  if (isNews) watch.emit({ type: "watching", job: job.name, folder: job.watchPath, how });
+  watch.state = { is: "watched", how };
+  watch.watched = identity;
+  watch.listener.lost(watched !== null && watched !== identity);
+}
 
-  /** Each look that is not answered holds a thread, some for ever: asks anew after twice as long each time. */
-  function look(): ReturnType<WatchSystem["followedFacts"]> {
-    const now = system.monotonic();
-    if (asked !== null && now - asked.at < patienceMs) return asked.looking;
-    if (asked !== null) patienceMs *= 2;
-    const looking = system.followedFacts(folder).finally(() => {
-      asked = null;
-      patienceMs = PATIENCE_MS;
-    });
-    asked = { looking, at: now };
-    return looking;
-  }
+function setNotWatched(watch: Watch, failure: FailureRecord): void {
+  const { job, state } = watch;
+  const isNews = state.is === "watched" || state.failure?.message !== failure.message;
+  if (isNews) watch.emit({ type: "not_watching", job: job.name, folder: job.watchPath, failure });
+  watch.state = { is: "not watched", failure };
+}
 
-  /**
-   * Which folder it is.
-   * @throws {Failure} where it is missing, no folder, or does not answer.
-   */
-  async function rootIdentity(signal: AbortSignal): Promise<string> {
-    using end = anySignal(signal);
-    const patience = system.sleep(PATIENCE_MS, end.signal).then(() => "silent" as const);
-    const looking = look();
-    looking.catch(() => undefined); // It may lose the race unheard.
-    try {
-      const facts = await Promise.race([looking, patience]);
-      if (facts === "silent") throw silent(folder);
-      if (facts === null) throw missing(folder, system.platform);
-      if (facts.kind !== "folder") throw notAFolder(folder);
-      return facts.identity;
-    } catch (error) {
-      throw error instanceof Failure ? error : cannotWatch(folder, error);
-    } finally {
-      end.abort();
-    }
-  }
+function distrust(watch: Watch, path: string): void {
+  const { job, watched } = watch;
+  if (job.watchMode !== "auto" || howOf(watch) !== "events" || watched === null) return;
+  watch.distrusted = watched;
+  watch.emit({ type: "notice", level: "warning", message: silentFolder(job.watchPath, path) });
+  watch.stopFollowing();
+}
 
-  return { run, how: () => how, failure: () => failure, distrust, silent: () => distrusted !== null && distrusted === watched };
+function howOf({ state }: Watch): "events" | "poll" | null {
+  return state.is === "watched" ? state.how : null;
 }
 
 function silentFolder(folder: string, path: string): string {
@@ -183,40 +201,6 @@ function silentFolder(folder: string, path: string): string {
     "The folder is polled instead; set watch_mode: poll to do so from the start.";
 }
 
-function missing(folder: string, platform: Platform): Failure {
-  if (platform !== "windows" && /^[A-Za-z]:[\\/]/.test(folder)) {
-    return new Failure("source_gone", `Cannot watch "${folder}": it is a Windows path, and this computer does not run Windows`, {
-      next: "later",
-      hint: "Correct watch_path.",
-    });
-  }
-  return new Failure("source_gone", `Cannot watch "${folder}": the folder does not exist`, {
-    next: "later",
-    hint: "Create the folder, mount its disk, or correct watch_path. Watching then starts automatically.",
-  });
-}
-
-function notAFolder(folder: string): Failure {
-  return new Failure("not_a_folder", `Cannot watch "${folder}": it is not a folder`, {
-    hint: "Set watch_path to the folder of the images.",
-  });
-}
-
-function silent(folder: string): Failure {
-  return new Failure("timeout", `Cannot watch "${folder}": its file system is not responding`, {
-    hint: "Check its file server or disk. Watching resumes automatically as soon as it responds.",
-  });
-}
-
-function cannotWatch(folder: string, error: unknown): Failure {
-  const reason = reasonOf(error);
-  const hint = faultOf(error) === "permission"
-    ? "Give the account that runs image-transfer permission to read the folder."
-    : "It is retried automatically. If the error persists, check the disk.";
-  return new Failure("source_unreadable", `Cannot watch "${folder}": ${reason}`, { hint, cause: error });
-}
-
 const ROOT_AGAIN_MS = 1_000;
 const ROOT_CHECK_MS = 2_000;
-const PATIENCE_MS = 10_000;
 const EVENTS_AGAIN_MS = 60_000;

@@ -5,32 +5,26 @@
  * @module
  */
 import { SEPARATOR } from "@std/path";
-import { anySignal, onAbort } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import { type Burst, createBurst } from "./burst.ts";
-import { clock } from "../host/clock.ts";
-import { identityOf } from "../files/path_facts.ts";
+import { anySignal, onAbort } from "../../async/abort.ts";
 import { queue } from "../../async/queue.ts";
-import type { Clock, WatchHint } from "../system.ts";
+import type { WatchHint } from "../system.ts";
 
 /** Hints that may wait; with more, all of them become one "list everything again". */
 const MOST_WAITING = 8_192;
-/** How often it is looked whether the root is still the folder that is watched. */
-const ROOT_CHECK_MS = 3_000;
 
 const LOST_TRACK: WatchHint = { kind: "other", paths: [] };
 
 /** See `Watching.watch`. */
 export async function* watch(root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
   if (signal.aborted) return;
-  const identity = await rootIdentity(root);
-  if (identity === null) throw new Deno.errors.NotFound(`Cannot watch "${root}": it does not exist or is not a folder`);
+  if (!await isFolder(root)) throw new Deno.errors.NotFound(`Cannot watch "${root}": it does not exist or is not a folder`);
   const named = await namedAsGiven(root);
   const watcher = open(root, recursive);
   const hints = queue<WatchHint>();
   using end = anySignal(signal);
-  const stop = () => end.abort();
-  onAbort(end.signal, () => {
+  using _closing = onAbort(end.signal, () => {
     watcher.close();
     hints.end();
   });
@@ -45,15 +39,23 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
   const burst = createBurst(() => put(LOST_TRACK));
   // What happened before the watch was set is for the caller to find.
   put(LOST_TRACK);
-  const draining = drain(watcher, root, named, put, burst).finally(stop);
-  const guarding = guard(root, identity, burst, end.signal).finally(stop);
+  const draining = drain(watcher, root, named, put, burst).finally(() => end.abort());
   try {
     yield* hints;
-    await Promise.all([draining, guarding]);
+    await draining;
   } finally {
-    stop();
+    end.abort();
     burst.end();
-    await Promise.allSettled([draining, guarding]);
+    await Promise.allSettled([draining]);
+  }
+}
+
+async function isFolder(root: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(root)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
   }
 }
 
@@ -116,32 +118,4 @@ async function namedAsGiven(root: string): Promise<(path: string) => string> {
   const real = await Deno.realPath(root).catch(() => root);
   if (real === root) return (path) => path;
   return (path) => path === real || path.startsWith(real + SEPARATOR) ? root + path.slice(real.length) : path;
-}
-
-/** Returns when the root is no longer the folder that the watcher was set on: a watcher says nothing of that. */
-export async function guard(
-  root: string,
-  identity: string,
-  burst: Pick<Burst, "suspect">,
-  signal: AbortSignal,
-  time: Pick<Clock, "now" | "monotonic" | "sleep"> = clock,
-): Promise<void> {
-  while (!signal.aborted) {
-    const [at, wall] = [time.monotonic(), time.now()];
-    await time.sleep(ROOT_CHECK_MS, signal);
-    // This process, or the whole computer, stood still: nobody emptied the kernel's queue.
-    if (Math.max(time.monotonic() - at, time.now() - wall) > 2 * ROOT_CHECK_MS) burst.suspect();
-    if (!signal.aborted && await rootIdentity(root) !== identity) return;
-  }
-}
-
-/** Null where there is no folder. Followed, as the watcher does: the root itself may be a symlink. */
-async function rootIdentity(root: string): Promise<string | null> {
-  try {
-    const info = await Deno.stat(root);
-    return info.isDirectory ? identityOf(info) : null;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
-    throw error;
-  }
 }

@@ -150,26 +150,6 @@ Deno.test("scans() tells of a scan that failed, and tries again", async () => {
   assertEquals([rig.told.at(-1)?.type, rig.scans.done()], ["scanned", true]);
 });
 
-Deno.test("noticesSleep() of scans() sees that the wall clock went on while ours stood still, once", async () => {
-  await using rig = bench();
-  await rig.clock.advance(2_000);
-  assertEquals(rig.scans.noticesSleep(), false);
-  rig.clock.jump(8 * 3_600_000);
-  assertEquals([rig.scans.noticesSleep(), rig.scans.noticesSleep()], [true, false]);
-});
-
-Deno.test("noticesSleep() of scans() sees that the program itself was stopped", async () => {
-  await using rig = bench();
-  await rig.clock.advance(60_000);
-  assertEquals(rig.scans.noticesSleep(), true);
-});
-
-Deno.test("noticesSleep() of scans() takes a clock that is set back for no sleep", async () => {
-  await using rig = bench();
-  rig.clock.jump(-3_600_000);
-  assertEquals(rig.scans.noticesSleep(), false);
-});
-
 Deno.test("scans() leaves a folder that is away to the watch, and calls no trouble of a disk a fault of its own", async () => {
   await using rig = bench(100, "poll");
   rig.fails = new Deno.errors.NotFound("No such file or directory (os error 2): readdir '/data'");
