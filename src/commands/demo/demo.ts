@@ -12,6 +12,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import ms, { type StringValue } from "ms";
+import { deadline } from "../../async/deadline.ts";
 import { parseSettings } from "../../config/read/parse_settings.ts";
 import { absolutePath } from "../../config/read/search_path.ts";
 import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
@@ -67,6 +68,42 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const folder = input.folder !== undefined
     ? absolutePath(input.folder, tools.cwd, system)
     : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${crypto.randomUUID().slice(0, 8)}`);
+  const places = await makePlaces(folder, system);
+
+  const exposures: Exposure[] = [];
+  const closedAt = new Map<string, number>();
+  let proven = 0;
+  {
+    await using daemon = await start(places, folder, tools, (path) => closedAt.get(path));
+    introduce(daemon, places, input, tools);
+    using closing = deadline(lastsMs, system, tools.signal);
+    const trouble = input.faults ? takeArchiveAway(places.archive, tools, closing.signal) : Promise.resolve();
+    const night = observingNight(system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
+    const camera = { folder: places.camera, everyMs, faults: input.faults, night };
+    for await (const exposure of fakeCamera(camera, system, closing.signal)) {
+      closedAt.set(exposure.path, system.now());
+      exposures.push(exposure);
+      if (exposure.oddity !== null) emit(tools, dim(`  camera: ${exposure.path} ${exposure.oddity}`));
+    }
+    await trouble;
+    proven = await everythingArrives(daemon, exposures.length, system);
+  }
+
+  const delivered = await countEqual(exposures, places, system);
+  const lost = exposures.length - delivered;
+  if (input.folder === undefined) await system.removeTree(folder);
+  else emit(tools, "", `Everything is kept in ${folder}`);
+  tools.stdout(`written ${exposures.length}, delivered ${delivered}, proven ${proven}, lost ${lost}\n`);
+  return lost === 0 && proven >= exposures.length ? EXIT.done : EXIT.notDelivered;
+}
+
+interface Places {
+  readonly camera: string;
+  readonly archive: string;
+  readonly state: string;
+}
+
+async function makePlaces(folder: string, system: System): Promise<Places> {
   const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
   if (await system.facts(folder) !== null) {
     throw new Failure("configuration", `Cannot use "${folder}": it already exists`, {
@@ -84,51 +121,14 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
       cause,
     });
   }
-
-  const closedAt = new Map<string, number>();
-  const daemon = await start(places, folder, tools, (path) => closedAt.get(path));
-  const closing = new AbortController();
-  const close = () => closing.abort();
-  tools.signal.addEventListener("abort", close, { once: true });
-  let proven = 0;
-  const exposures: Exposure[] = [];
-  try {
-    emit(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
-    const url = daemon.startUrl();
-    if (url !== null) emit(tools, `Watch it live at   ${cyan(url)}`);
-    emit(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
-    if (Number.isFinite(lastsMs)) void system.sleep(lastsMs, closing.signal).then(close);
-    const trouble = input.faults ? takeArchiveAway(places.archive, tools, closing.signal) : Promise.resolve();
-    const night = observingNight(system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
-    for await (
-      const exposure of fakeCamera({ folder: places.camera, everyMs, faults: input.faults, night }, system, closing.signal)
-    ) {
-      closedAt.set(exposure.path, system.now());
-      exposures.push(exposure);
-      if (exposure.oddity !== null) emit(tools, dim(`  camera: ${exposure.path} ${exposure.oddity}`));
-    }
-    await trouble;
-    await everythingArrives(daemon, exposures.length, system);
-    proven = daemon.ledger.query({ states: ["delivered"] }).filter(({ delivery: { state } }) =>
-      state.state === "delivered" && state.receipt.level === "checksum"
-    ).length;
-  } finally {
-    tools.signal.removeEventListener("abort", close);
-    await daemon[Symbol.asyncDispose]();
-  }
-
-  const delivered = await countEqual(exposures, places, system);
-  const lost = exposures.length - delivered;
-  if (input.folder === undefined) await system.removeTree(folder);
-  else emit(tools, "", `Everything is kept in ${folder}`);
-  tools.stdout(`written ${exposures.length}, delivered ${delivered}, proven ${proven}, lost ${lost}\n`);
-  return lost === 0 && proven >= exposures.length ? EXIT.done : EXIT.notDelivered;
+  return places;
 }
 
-interface Places {
-  readonly camera: string;
-  readonly archive: string;
-  readonly state: string;
+function introduce(daemon: Daemon, places: Places, input: DemoInput, tools: Tools): void {
+  emit(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
+  const url = daemon.startUrl();
+  if (url !== null) emit(tools, `Watch it live at   ${cyan(url)}`);
+  emit(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
 }
 
 async function start(
@@ -194,9 +194,17 @@ async function takeArchiveAway(archive: string, tools: Tools, signal: AbortSigna
   emit(tools, dim("  fault: the destination folder is back"));
 }
 
-async function everythingArrives(daemon: Daemon, count: number, system: Pick<System, "monotonic" | "sleep">): Promise<void> {
+/** Waits for the last images; returns how many deliveries are verified by checksum. */
+async function everythingArrives(
+  { ledger }: Daemon,
+  count: number,
+  system: Pick<System, "monotonic" | "sleep">,
+): Promise<number> {
   const until = system.monotonic() + LAST_WAIT_MS;
-  while (daemon.ledger.counts().delivered < count && system.monotonic() < until) await system.sleep(100);
+  while (ledger.counts().delivered < count && system.monotonic() < until) await system.sleep(100);
+  return ledger.query({ states: ["delivered"] }).filter(({ delivery: { state } }) =>
+    state.state === "delivered" && state.receipt.level === "checksum"
+  ).length;
 }
 
 /** Compares source and archive without asking the daemon. */

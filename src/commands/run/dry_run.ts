@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { anySignal } from "../../async/abort.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination, Job } from "../../domain/job.ts";
 import type { Settings } from "../../domain/settings.ts";
-import type { Admission } from "../../ledger/ledger.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
+import type { Admission, ReadLedger } from "../../ledger/ledger.ts";
 import { board } from "../../events/board.ts";
 import { intake } from "../../intake/intake.ts";
+import type { Waiting } from "../../intake/settle/candidate.ts";
 import { EXIT, type Tools } from "../command.ts";
 import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 
@@ -16,65 +19,75 @@ import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 export async function dryRun(settings: Settings, tools: Tools): Promise<number> {
   using ledger = tools.readLedger(settings.stateDirectory);
   const lower = tools.system.isTerminal("stderr") ? board(tools.stderr, () => tools.system.columns() ?? 80) : null;
-  const output: WaitingOutput = {
+  const screen: Screen = {
     isLive: lower !== null,
     show: (line) => lower ? lower.draw([], line ?? "") : line !== null && tools.stderr(`${line}\n`),
+    line: lower?.line ?? tools.stderr,
   };
   let count = 0;
   let incomplete = 0;
-  const line = lower?.line ?? tools.stderr;
   for (const job of settings.jobs) {
-    const destinations = new Map(job.destinations.map((destination) => [destination.name, destination]));
-    const say = (absolutePath: string, destination: string, target: string) => {
-      const to = destinations.get(destination);
+    const list: List = ({ absolutePath }, destination, target) => {
+      const to = job.destinations.find(({ name }) => name === destination);
       if (!to) return;
       count += 1;
       // Both may be the same terminal.
       lower?.draw([]);
       tools.stdout(`${printable(absolutePath)} -> ${printable(place(to, target))}\n`);
     };
-    for (const { delivery: { source, destination, target } } of ledger.query({ job: job.name, states: WAITING })) {
-      say(source.absolutePath, destination, target);
+    for (const { delivery } of ledger.query({ job: job.name, states: WAITING })) {
+      list(delivery.source, delivery.destination, delivery.target);
     }
-    const admitted = new Set<string>();
-    const admit = (admissions: readonly Admission[]) => {
-      for (const { source, targets } of admissions) {
-        if (admitted.has(source.path)) continue;
-        admitted.add(source.path);
-        for (const { destination, target } of targets) say(source.absolutePath, destination, target);
-      }
-      return [];
-    };
-    const stop = new AbortController();
-    const end = () => stop.abort();
-    tools.signal.addEventListener("abort", end, { once: true });
-    const taking = intake(job, {
-      system: tools.system,
-      ledger: { unknown: ledger.unknown, admit, admittedAt: ledger.admittedAt, recheck: () => [], ...NO_REREADS },
-      emit: (event) => {
-        if (event.type === "notice" && (event.level === "warning" || event.level === "error")) line(`${event.message}\n`);
-      },
-      admitted: () => {},
-    });
-    const over = taking.run(stop.signal);
-    const saying = sayWaiting(() => [{ job, files: taking.waiting() }], output, tools.system, stop.signal);
-    try {
-      for (const { path, reason } of (await taking.settled()).incomplete) {
-        incomplete += 1;
-        line(`"${printable(path)}" would wait: ${reason}\n`);
-      }
-    } finally {
-      stop.abort();
-      await Promise.all([over, saying]);
-      tools.signal.removeEventListener("abort", end);
+    for (const { path, reason } of await takeIn(job, ledger, list, screen, tools)) {
+      incomplete += 1;
+      screen.line(`"${printable(path)}" would wait: ${reason}\n`);
     }
   }
-  tools.stderr(
-    `${count} ${count === 1 ? "file" : "files"} would be sent${
-      incomplete > 0 ? `, ${incomplete} not finished` : ""
-    }. Nothing was touched.\n`,
-  );
+  const files = count === 1 ? "1 file" : `${count} files`;
+  tools.stderr(`${files} would be sent${incomplete > 0 ? `, ${incomplete} not finished` : ""}. Nothing was touched.\n`);
   return EXIT.done;
+}
+
+type List = (source: SourceFile, destination: string, target: string) => void;
+
+interface Screen extends WaitingOutput {
+  readonly line: (text: string) => void;
+}
+
+/** Runs the intake once over everything; lists what it would queue, and returns the files that are not finished. */
+async function takeIn(
+  job: Job,
+  ledger: ReadLedger,
+  list: List,
+  screen: Screen,
+  { system, signal }: Tools,
+): Promise<readonly Waiting[]> {
+  const admitted = new Set<string>();
+  const admit = (admissions: readonly Admission[]) => {
+    for (const { source, targets } of admissions) {
+      if (admitted.has(source.path)) continue;
+      admitted.add(source.path);
+      for (const { destination, target } of targets) list(source, destination, target);
+    }
+    return [];
+  };
+  const taking = intake(job, {
+    system,
+    ledger: { unknown: ledger.unknown, admit, admittedAt: ledger.admittedAt, recheck: () => [], ...NO_REREADS },
+    emit: (event) => {
+      if (event.type === "notice" && (event.level === "warning" || event.level === "error")) screen.line(`${event.message}\n`);
+    },
+    admitted: () => {},
+  });
+  using stop = anySignal(signal);
+  const over = taking.run(stop.signal);
+  const saying = sayWaiting(() => [{ job, files: taking.waiting() }], screen, system, stop.signal);
+  try {
+    return (await taking.settled()).incomplete;
+  } finally {
+    stop.abort();
+    await Promise.all([over, saying]);
+  }
 }
 
 /** Whoever touches nothing reads nothing again either. */
