@@ -12,7 +12,8 @@ import type { System } from "../system/system.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import type { OutboxOptions } from "../delivery/destination_context.ts";
 import { type Intake, intake } from "../intake/intake.ts";
-import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
+import { type Outbox, outbox } from "../delivery/outbox.ts";
+import type { Idleness } from "../delivery/outbox_state.ts";
 import { sourceRemoval } from "../delivery/remove_source.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 
@@ -51,7 +52,7 @@ export function corridor(job: Job, { system, ledger, emit, outboxOptions }: Corr
   const ending = new AbortController();
   const remove = () => void removal.pass(ending.signal);
   const outboxes = job.destinations.map((destination) =>
-    outbox(job, destination, { ...outboxOptions(destination), delivered: remove, rewritten: () => void taking.scanNow() })
+    outbox({ ...outboxOptions(destination), delivered: remove, rewritten: () => void taking.scanNow() })
   );
   const removal = sourceRemoval(job, outboxes, { system, ledger, emit });
   const wake = () => outboxes.forEach((box) => box.wake());

@@ -107,7 +107,7 @@ function start(job: Job, settings: Settings, state: State): void {
   const { running, loops, emit } = state;
   const stop = new AbortController();
   loops.forget(job.name);
-  const made = corridor(job, { ...state, outboxOptions: (destination) => outboxOptions(destination, settings, state) });
+  const made = corridor(job, { ...state, outboxOptions: (destination) => outboxOptions(job, destination, settings, state) });
   const over = made.run(stop.signal).catch((error) => {
     emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
     state.broken();
@@ -151,22 +151,24 @@ function attachAgain(names: readonly string[], { running, loops }: State): void 
 }
 
 /** What the outbox of a destination is handed. */
-function outboxOptions(destination: Destination, settings: Settings, state: State): OutboxOptions {
+function outboxOptions(job: Job, destination: Destination, settings: Settings, state: State): OutboxOptions {
   const { system, ledger, emit, breakers } = state;
   const account = accountKey(destination);
-  const host = breakers.get(account) ?? circuitBreaker(system);
-  breakers.set(account, host);
+  const hostBreaker = breakers.get(account) ?? circuitBreaker(system);
+  breakers.set(account, hostBreaker);
   const key = shortHash(`${destination.job}\0${destination.name}`);
   return {
+    job,
+    destination,
     system,
     ledger,
     emit,
     once: state.once,
     loops: state.loops,
-    host,
+    hostBreaker,
     concurrentSyncs: state.concurrentSyncsOf(),
     method: state.methodOf(destination),
-    context: {
+    methodContext: {
       system,
       // Of its own for each destination: two that share a folder must not sweep each other's files.
       stagingRoot: `.image-transfer-${ledger.instance}-${key}`,

@@ -8,29 +8,24 @@ import type { Delivery } from "../domain/delivery.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { fingerprint } from "../domain/source_file.ts";
 import type { Session } from "../methods/method.ts";
-import { withWatchdog } from "./watchdog.ts";
 import type { DestinationContext } from "./destination_context.ts";
-import { asking } from "./steps/verify.ts";
 
 const AT_ONCE = 500;
 
 /** Looks for every delivered file, by its size. @throws {Failure} where the destination cannot be asked: then it is to be done again. */
 export async function acceptDisk(
   context: DestinationContext,
-  session: Session,
+  session: Pick<Session, "survey">,
   former: FormerFiles,
   signal: AbortSignal,
 ): Promise<void> {
-  const { job, destination, tools } = context;
-  const { ledger, system, emit } = tools;
+  const { job, destination, ledger, system, emit } = context;
   const rows = ledger.each({ job: job.name, destination: destination.name, states: ["delivered"] });
   const count = { delivered: 0, gone: 0, again: 0 };
   for (;;) {
     const some = take(AT_ONCE, rows);
     if (some.length === 0) break;
-    const targets = some.map(({ target }) => target);
-    const watchdog = asking({ destination, system });
-    const stats = await withWatchdog(watchdog, signal, (end) => session.survey(targets, end));
+    const stats = await session.survey(some.map(({ target }) => target), signal);
     const gone = some.filter(({ source }, index) => stats[index]?.bytes !== source.size);
     ledger.markGone(gone.map(({ id }) => id), ANOTHER_DISK, system.now());
     count.delivered += some.length;
@@ -45,8 +40,7 @@ export async function acceptDisk(
 }
 
 /** Queues what is known to be gone, where its source is still the file that was delivered; returns how many. */
-export async function sendAgain({ job, destination, tools, sourceAway }: DestinationContext): Promise<number> {
-  const { ledger, system } = tools;
+export async function sendAgain({ job, destination, ledger, system, sourceAway }: DestinationContext): Promise<number> {
   const gone = ledger.query({ job: job.name, destination: destination.name, gone: true }).map(({ delivery }) => delivery);
   // Where the folder is away nothing is known of its files.
   const away = await sourceAway();

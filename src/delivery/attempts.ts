@@ -19,7 +19,7 @@ export interface Attempts {
   leave(delivery: Delivery, staged: string): void;
   /** Where an earlier attempt left part of this delivery. */
   leftover(delivery: Delivery): string | undefined;
-  /** The delivery is settled: its part is not needed any more. */
+  /** The part of this delivery is not needed any more. */
   forget(delivery: Delivery): void;
   /** Deliveries of which a part was left. */
   left(): readonly Delivery[];
@@ -35,7 +35,7 @@ export interface Attempts {
   /** The attempt is over; its folder goes as soon as no leftover lies in it. */
   end(attempt: string): void;
   /** Removes what can go, in one call; what cannot be removed now is tried again with the next. */
-  sweep(session: Session, signal: AbortSignal): Promise<void>;
+  sweep(session: Pick<Session, "sweep">, signal: AbortSignal): Promise<void>;
   /** Names of attempts whose folders must stay. */
   kept(): ReadonlySet<string>;
   /** Those of them that hold a part: when nothing runs any more, no other is needed. */
@@ -57,7 +57,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
   const running = new Set<string>();
   let ended = new Set<string>();
 
-  const withParts = (): Set<string> => new Set([...leftovers.values()].map(({ staged }) => attemptOf(staged)));
+  const withParts = (): Set<string> => new Set([...leftovers.values()].map(({ staged }) => attemptIn(staged)));
   const needed = (): Set<string> => new Set([...running, ...withParts()]);
 
   return {
@@ -67,7 +67,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
       return name;
     },
     leave(delivery, staged) {
-      const keep = delivery.source.size >= WORTH_KEEPING_BYTES && !doubtful.has(attemptOf(staged));
+      const keep = delivery.source.size >= WORTH_KEEPING_BYTES && !doubtful.has(attemptIn(staged));
       if (keep) leftovers.set(delivery.id, { delivery, staged });
     },
     leftover: (delivery) => leftovers.get(delivery.id)?.staged,
@@ -76,7 +76,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
       const left = leftovers.get(delivery.id);
       if (left === undefined) return;
       leftovers.delete(delivery.id);
-      ended.add(attemptOf(left.staged));
+      ended.add(attemptIn(left.staged));
     },
     doubt: (attempt) => void doubtful.add(attempt),
     async endDoubts(sweep) {
@@ -119,6 +119,17 @@ function attemptName(clock: Pick<Clock, "now" | "random">): string {
 }
 let serial = 0;
 
-function attemptOf(staged: string): string {
+/** The attempt that a staging name is of. */
+function attemptIn(staged: string): string {
   return staged.split("/").at(-2) ?? "";
+}
+
+/** `<staging root>/<attempt>/<id>`: found again after a crash by the ledger alone, whatever the file's own name is. */
+export function stagedName(stagingRoot: string, attempt: string, { id }: Pick<Delivery, "id">): string {
+  return `${stagingRoot}/${attempt}/${id}`;
+}
+
+/** The attempt that an interrupted delivery was in. */
+export function attemptOf({ state }: Delivery): string {
+  return state.state === "sending" ? state.attempt : "none";
 }

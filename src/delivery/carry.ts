@@ -1,21 +1,22 @@
 /**
- * Carries one batch through the corridor: check → adopt → put → prove → publish → record. Rounds to the
+ * Carries one batch through the corridor: check → adopt → put → verify → publish → record. Round trips to the
  * destination are per batch, never per file; what happens to one file never decides the fate of another.
  *
  * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
-import { Failure, type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
+import { type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
+import { stagedName } from "./attempts.ts";
+import { type Batch, failureOf, type Item, itemOf, type OpenSession, undecided } from "./batch.ts";
+import { crashPoint } from "./crash_point.ts";
+import type { DestinationContext } from "./destination_context.ts";
 import { adoptExisting, adoptGone } from "./steps/adopt.ts";
 import { checkSources } from "./steps/check.ts";
-import { crashPoint } from "./crash_point.ts";
 import { takeNames } from "./steps/folded_names.ts";
-import { withWatchdog } from "./watchdog.ts";
-import { asking, verifyStaged } from "./steps/verify.ts";
 import { publish } from "./steps/publish.ts";
 import { put } from "./steps/put.ts";
 import { record } from "./steps/record.ts";
-import { type Batch, giveUp, type Item, itemOf, stagedName, undecided } from "./batch.ts";
+import { verifyStaged } from "./steps/verify.ts";
 
 /** How often a batch is cut in two to find the file that spoils it; then the rest shares its failure. */
 const MOST_PASSES = 40;
@@ -28,105 +29,95 @@ const MOST_PASSES = 40;
 export async function carry(
   deliveries: readonly Delivery[],
   attempt: string,
-  batch: Batch,
-  signal: AbortSignal,
+  open: OpenSession,
 ): Promise<FailureRecord | null> {
-  const items = deliveries.map((delivery) => itemOf(delivery, attempt, batch));
-  using _names = takeNames(items, batch);
-  await pass(items, attempt, { left: MOST_PASSES }, batch, signal);
-  const trouble = troubleOf(items);
-  for (const item of items) keepOrForget(item, batch);
-  await record(items, batch, signal);
-  batch.attempts.end(attempt);
-  return trouble;
+  const { context, hard } = open;
+  const items = deliveries.map((delivery) => itemOf(delivery, attempt, context));
+  using _names = takeNames(items, context);
+  const batch: Batch = { ...open, items };
+  await pass(batch, attempt, { left: MOST_PASSES });
+  const failure = destinationFailure(items);
+  for (const item of items) keepOrForget(item, context);
+  await record(batch, hard);
+  context.attempts.end(attempt);
+  return failure;
 }
 
 /** One pass of the corridor. A batch that fails as a whole, but not by an outage, is tried again in halves. */
-async function pass(
-  items: readonly Item[],
-  attempt: string,
-  budget: { left: number },
-  batch: Batch,
-  signal: AbortSignal,
-): Promise<void> {
+async function pass(batch: Batch, attempt: string, budget: { left: number }): Promise<void> {
+  const { context, hard } = batch;
   budget.left -= 1;
   try {
-    await checkSources(items, batch);
-    await adoptGone(items, batch, signal);
-    await adoptExisting(items, batch, signal);
-    await put(undecided(items), batch, signal);
-    crashPoint("after_put", batch.system);
-    await verifyStaged(undecided(items), batch, signal);
-    crashPoint("after_verify", batch.system);
-    await publishAlone(undecided(items), attempt, batch, signal);
-    crashPoint("after_publish", batch.system);
+    await checkSources(batch);
+    await adoptGone(batch, hard);
+    await adoptExisting(batch, hard);
+    await put(batch, hard);
+    crashPoint("after_put", context.system);
+    await verifyStaged(batch, hard);
+    crashPoint("after_verify", context.system);
+    await publishAlone(batch, attempt, hard);
+    crashPoint("after_publish", context.system);
   } catch (error) {
     const failure = failureRecord(error);
-    if (failure.code === "internal") batch.emit({ type: "notice", level: "error", message: failure.message, error });
-    const rest = undecided(items);
+    if (failure.code === "internal") context.emit({ type: "notice", level: "error", message: failure.message, error });
+    const rest = undecided(batch.items);
     if (isOutage(failure) || rest.length < 2 || budget.left < 2) {
-      for (const item of rest) giveUp(item, failureOf(failure));
+      for (const item of rest) item.outcome = { failure };
       return;
     }
     const middle = Math.ceil(rest.length / 2);
     for (const [name, half] of [[`${attempt}a`, rest.slice(0, middle)], [`${attempt}b`, rest.slice(middle)]] as const) {
-      await pass(restaged(half, name, batch), name, budget, batch, signal);
-      // Not before: another lane may sweep what has ended at any time.
-      batch.attempts.end(name);
+      stageAnew(half, name, context);
+      await pass({ ...batch, items: half }, name, budget);
+      // Not before: another worker may sweep what has ended at any time.
+      context.attempts.end(name);
     }
   }
 }
 
 /** Publishes when no earlier attempt can do so any more: it could put an old version in the place of a newer one. */
-async function publishAlone(items: readonly Item[], attempt: string, batch: Batch, signal: AbortSignal): Promise<void> {
-  if (items.length === 0) return;
-  const watchdog = { ...asking(batch), what: `end an earlier attempt at ${batch.destination.name}` };
-  await batch.attempts.endDoubts((attempts) => withWatchdog(watchdog, signal, (end) => batch.session.sweep(attempts, end)));
+async function publishAlone(batch: Batch, attempt: string, signal: AbortSignal): Promise<void> {
+  if (undecided(batch.items).length === 0) return;
+  const { attempts } = batch.context;
+  await attempts.endDoubts((doubtful) => batch.session.sweep(doubtful, signal));
   try {
-    await publish(items, batch, signal);
+    await publish(batch, signal);
   } catch (error) {
-    batch.attempts.doubt(attempt);
+    attempts.doubt(attempt);
     throw error;
   }
 }
 
-/** The same items under fresh staging names: what is left of the spoilt pass must not be taken for theirs. */
-function restaged(items: readonly Item[], attempt: string, batch: Batch): readonly Item[] {
+/** Gives the items fresh staging names: what is left of the spoilt pass must not be taken for theirs. */
+function stageAnew(items: readonly Item[], attempt: string, { methodContext }: DestinationContext): void {
   for (const item of items) {
-    item.staged = stagedName(batch.stagingRoot, attempt, item.delivery);
+    item.staged = stagedName(methodContext.stagingRoot, attempt, item.delivery);
     item.receipt = null;
   }
-  return items;
 }
 
 /** What speaks against the destination as a whole. */
-function troubleOf(items: readonly Item[]): FailureRecord | null {
-  const outages = items.filter((item) => item.outcome && "failure" in item.outcome && isOutage(item.outcome.failure));
+function destinationFailure(items: readonly Item[]): FailureRecord | null {
   const works = items.some((item) => item.outcome && "receipt" in item.outcome);
-  let trouble: FailureRecord | null = null;
-  for (const item of outages) {
-    const outcome = item.outcome as { failure: FailureRecord };
-    // Where others arrived, a folder that may not be written is this file's own trouble.
-    if (works && OWN_IF_OTHERS_ARRIVE.has(outcome.failure.code)) {
-      item.outcome = { failure: { ...outcome.failure, next: "later" } };
-    } else if (outcome.failure.code !== "stopped") {
-      trouble ??= outcome.failure;
-    }
+  let found: FailureRecord | null = null;
+  for (const item of items) {
+    const failure = failureOf(item);
+    if (failure === null || !isOutage(failure)) continue;
+    // Where others arrived, a folder that may not be written is this file's own failure.
+    if (works && OWN_IF_OTHERS_ARRIVE.has(failure.code)) item.outcome = { failure: { ...failure, next: "later" } };
+    else if (failure.code !== "stopped") found ??= failure;
   }
-  return trouble;
+  return found;
 }
 
 const OWN_IF_OTHERS_ARRIVE: ReadonlySet<string> = new Set(["permission_denied", "not_a_folder"]);
 
-function keepOrForget(item: Item, batch: Batch): void {
-  const { outcome } = item;
-  const mismatch = outcome && "failure" in outcome && outcome.failure.code === "mismatch";
+function keepOrForget(item: Item, { attempts }: DestinationContext): void {
+  const failure = failureOf(item);
   // The part that it went on with was wrong. Without it the next attempt sends the whole: the file itself is not at fault.
-  if (mismatch && batch.attempts.leftover(item.delivery) !== undefined) item.outcome = { ...outcome, counts: false };
-  if (outcome && "failure" in outcome && isOutage(outcome.failure)) batch.attempts.leave(item.delivery, item.staged);
-  else batch.attempts.forget(item.delivery);
-}
-
-function failureOf(record: FailureRecord): Failure {
-  return new Failure(record.code, record.message, { hint: record.hint, next: record.next });
+  if (failure?.code === "mismatch" && attempts.leftover(item.delivery) !== undefined) {
+    item.outcome = { failure, counts: false };
+  }
+  if (failure && isOutage(failure)) attempts.leave(item.delivery, item.staged);
+  else attempts.forget(item.delivery);
 }

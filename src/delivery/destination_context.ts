@@ -1,20 +1,28 @@
 /**
- * What an outbox is handed, and its state as its own parts see it.
+ * What the outbox of a destination is handed, and what it keeps for its life: handed whole to its sessions, workers and batches.
  *
  * @module
  */
+import { type Bell, bell } from "../async/bell.ts";
+import { type Semaphore, semaphore } from "../async/semaphore.ts";
+import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
-import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Destination, Job } from "../domain/job.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Method, MethodContext, Session } from "../methods/method.ts";
-import type { Attempts } from "./attempts.ts";
-import type { Breaker } from "./breaker.ts";
-import type { Semaphore } from "../async/semaphore.ts";
-import type { Transfers } from "./transfers.ts";
-import type { Bell } from "../async/bell.ts";
-import type { OutboxSystem } from "./batch.ts";
+import type { Method, MethodContext } from "../methods/method.ts";
+import type { System } from "../system/system.ts";
+import { sourceRoot } from "../system/watching/source_root.ts";
+import { type Attempts, attempts } from "./attempts.ts";
+import { type Breaker, circuitBreaker, concernsHost } from "./breaker.ts";
+import { destinationState, type OutboxState, sameForPeople, startOf } from "./outbox_state.ts";
+import { type Transfers, transfers } from "./transfers.ts";
+
+/** The parts of the system that the outbox uses. */
+export type OutboxSystem = Pick<
+  System,
+  "now" | "monotonic" | "sleep" | "random" | "facts" | "followedFacts" | "hash" | "remove" | "env" | "crash"
+>;
 
 /** A folder that was left at a destination just now: `<stagingRoot>/<name>` below its base path. */
 export interface Probe {
@@ -36,23 +44,24 @@ export interface LoopCheck {
 
 /** What an outbox is handed. */
 export interface OutboxOptions {
+  readonly job: Job;
+  readonly destination: Destination;
   readonly system: OutboxSystem;
   readonly ledger: Ledger;
-  readonly method: Pick<Method, "connect">;
-  readonly context: MethodContext;
   readonly emit: Emit;
-  /** The breaker of the destination's host, shared by all destinations there. */
-  readonly host: Breaker;
-  /** Looks whether files come back from the destination. */
+  readonly method: Pick<Method, "connect">;
+  readonly methodContext: MethodContext;
+  /** The breaker of the account on the destination's host, shared by all destinations there. */
+  readonly hostBreaker: Breaker;
   readonly loops: LoopCheck;
-  /** Whether this destination may send: bounded only where `max_concurrent_syncs` is set. */
+  /** Whether this destination may send now: bounded only where `max_concurrent_syncs` is set. */
   readonly concurrentSyncs: Semaphore;
   readonly shutdownTimeoutMs: number;
   /** Most file operations at once. */
   readonly fileOperations: number;
-  /** Most files in hand by one batch. */
+  /** Most files in a batch. */
   readonly batchFiles: number;
-  /** The run ends when all is done. */
+  /** The run ends when all is done: what cannot be delivered is given up instead of kept for later. */
   readonly once: boolean;
   /** Called after files were recorded as delivered, and when the destination can be asked again. */
   readonly delivered?: () => void;
@@ -60,44 +69,71 @@ export interface OutboxOptions {
   readonly rewritten?: () => void;
 }
 
-/** The outbox as its own parts see it. */
-export interface DestinationContext {
-  readonly job: Job;
-  readonly destination: Destination;
-  readonly tools: OutboxOptions;
-  /** The breaker of this destination alone. */
+/** All that belongs to one destination for the life of its outbox. */
+export interface DestinationContext extends OutboxOptions {
+  /** Of this destination alone. */
   readonly breaker: Breaker;
   readonly attempts: Attempts;
   readonly transfers: Transfers;
+  /** Batches that may send at once. */
   readonly parallelTransfers: Semaphore;
-  readonly bell: Bell;
-  /** See {@linkcode Way.names}. */
+  /** Names that batches in hand are to give, by their `nameKey`; kept with `on_conflict: overwrite` only. */
   readonly names: Map<string, string>;
-  /** Batches in hand. */
-  busy: number;
-  paused: boolean;
-  /** What an earlier process had in hand is settled. */
-  recovered: boolean;
-  /** A person said that the place is right as it is, and what is to become of the files of the former one. */
-  accept: FormerFiles | null;
-  /** Why nothing may be sent before a person says that the cause is gone. */
-  held: FailureRecord | null;
-  /** Something of ours may be staged there. */
-  littered: boolean;
-  /** Parts of large files stay at the end, for the next start to go on with. */
-  keepsParts: boolean;
-  /** Of the round that runs; null between rounds. */
-  session: Session | null;
-  /** As last measured at the right place; null where that cannot be reached now. */
-  freeBytes: number | null;
-  /** The base path was not there and was made since the start. */
-  made: boolean;
-  /** Rounds that are over and still have batches in hand. */
-  readonly draining: Set<Promise<void>>;
-  /** Ends the round: no new batches with its session. */
-  endRound: () => void;
-  /** Closes the host's breaker or the own one, whichever the failure concerns. */
-  trip(failure: FailureRecord): void;
+  /** Rung when there may be something new to do. */
+  readonly bell: Bell;
   /** Whether the watched folder is missing or on another device than at first: then no file of it is known to be gone. */
   readonly sourceAway: () => Promise<boolean>;
+  readonly state: OutboxState;
+}
+
+/** Looks into the ledger for what a former process left. */
+export function destinationContext(options: OutboxOptions): DestinationContext {
+  const { job, destination, system, ledger, emit } = options;
+  const former = {
+    pausedBy: ledger.pausedBy(destination.name),
+    contacted: ledger.deviceOf(job.name, destination.name) !== null,
+    method: destination.method,
+  };
+  const context: DestinationContext = {
+    ...options,
+    breaker: circuitBreaker(system),
+    attempts: attempts(system, ledger.parts(job.name, destination.name)),
+    transfers: transfers(system, emit),
+    parallelTransfers: semaphore(destination.parallelTransfers),
+    names: new Map(),
+    bell: bell(system),
+    sourceAway: sourceRoot(job.watchPath, system).isAway,
+    state: startOf(former),
+  };
+  context.state.announced = stateOf(context);
+  return context;
+}
+
+/** The state of the destination as people see it. */
+export function stateOf({ state, breaker, hostBreaker, system }: DestinationContext): DestinationState {
+  return destinationState(state, breaker.state(), hostBreaker.state(), system.now());
+}
+
+/** Emits the destination's state if it changed, and rings the bell. */
+export function stateChanged(context: DestinationContext): void {
+  const { state, destination, emit, bell } = context;
+  const [now, before] = [stateOf(context), state.announced];
+  if (!sameForPeople(now, before)) {
+    state.announced = now;
+    emit({ type: "destination", name: destination.name, now, before });
+  }
+  bell.ring();
+}
+
+/** Opens the breaker that the failure concerns: the host's or the destination's own. */
+export function trip({ state, destination, breaker, hostBreaker }: DestinationContext, failure: FailureRecord): void {
+  // Of a disk that is full it is known how full it is; of a place that is away nothing is.
+  if (failure.code !== "disk_full") state.known = { ...state.known, freeBytes: null };
+  (concernsHost(failure) ? hostBreaker : breaker).trip(failure, destination.retryDelayMs);
+}
+
+/** Notes that the destination works. */
+export function succeed({ breaker, hostBreaker }: DestinationContext): void {
+  breaker.succeed();
+  hostBreaker.succeed();
 }

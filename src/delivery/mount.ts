@@ -30,7 +30,11 @@ const WITNESSES = 20;
  *
  * @throws {Failure} `device_missing`, or what the session throws.
  */
-export async function findMount(session: Session, options: MountOptions, signal: AbortSignal): Promise<Mount> {
+export async function findMount(
+  session: Pick<Session, "attach" | "survey">,
+  options: MountOptions,
+  signal: AbortSignal,
+): Promise<Mount> {
   const { destination, ledger, accept } = options;
   const known = ledger.deviceOf(destination.job, destination.name);
   const mount = await session.attach(known === null || accept, signal, options.probe);
@@ -52,7 +56,7 @@ export async function findMount(session: Session, options: MountOptions, signal:
  * @throws {Failure} `device_missing`, or what the session throws.
  */
 export async function demandKnownPlace(
-  session: Session,
+  session: Pick<Session, "attach" | "survey">,
   { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<Ledger, "deviceOf" | "query"> },
   signal: AbortSignal,
 ): Promise<void> {
@@ -107,7 +111,7 @@ export function demandSpace({ freeBytes }: Mount, { name, minimumFreeBytes }: De
 
 /** Whether a file that was delivered stands there: the place is the former one, whatever its device is called now. */
 export async function hasWitness(
-  session: Session,
+  session: Pick<Session, "survey">,
   { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<Ledger, "query"> },
   signal: AbortSignal,
 ): Promise<boolean> {

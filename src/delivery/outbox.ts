@@ -1,32 +1,27 @@
 /**
  * The outbox of one destination: takes deliveries from the ledger in batches, carries them, stops when the
- * destination is away, and comes back by itself.
+ * destination is away, and resumes when it is back.
  *
  * @module
  */
+import { onAbort } from "../async/abort.ts";
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import type { Destination, Job } from "../domain/job.ts";
+import type { Destination } from "../domain/job.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Stat } from "../methods/method.ts";
-import { attempts } from "./attempts.ts";
-import { concernsHost } from "./breaker.ts";
-import { circuitBreaker } from "./breaker.ts";
-import { withWatchdog } from "./watchdog.ts";
-import type { DestinationContext, OutboxOptions } from "./destination_context.ts";
-import { runSession, sweepAll } from "./session.ts";
-import { semaphore } from "../async/semaphore.ts";
-import { sourceRoot } from "../system/watching/source_root.ts";
 import { sendAgain } from "./accept_disk.ts";
-import { transfers } from "./transfers.ts";
-import { bell } from "../async/bell.ts";
-
-/** Whether all was delivered, or why the outbox gave up waiting. */
-export interface Idleness {
-  readonly drained: boolean;
-  /** Null where all was delivered. */
-  readonly failure: FailureRecord | null;
-}
+import {
+  type DestinationContext,
+  destinationContext,
+  type OutboxOptions,
+  stateChanged,
+  stateOf,
+  trip,
+} from "./destination_context.ts";
+import { held, type Idleness, idleness, type Known } from "./outbox_state.ts";
+import { runSession } from "./session.ts";
+import { sweepAll } from "./sweep.ts";
 
 /** The sending half for one destination. */
 export interface Outbox {
@@ -36,8 +31,7 @@ export interface Outbox {
   /** There may be something new in the ledger. */
   wake(): void;
   state(): DestinationState;
-  /** What is known of the destination since it was last open. */
-  about(): { readonly method: string; readonly freeBytes: number | null; readonly about: string; readonly made: boolean };
+  about(): Known;
   /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
   pause(by: string): void;
   /**
@@ -65,205 +59,129 @@ export interface Outbox {
 }
 
 /** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
-export function outbox(job: Job, destination: Destination, tools: OutboxOptions): Outbox {
-  const { system, ledger } = tools;
-  const breaker = circuitBreaker(system);
-  let known: { method: string; about: string } = { method: destination.method, about: "" };
-  const context: DestinationContext = {
-    job,
-    destination,
-    tools,
-    breaker,
-    attempts: attempts(system, ledger.parts(job.name, destination.name)),
-    transfers: transfers(system, tools.emit),
-    parallelTransfers: semaphore(destination.parallelTransfers),
-    bell: bell(system),
-    names: new Map(),
-    busy: 0,
-    paused: ledger.pausedBy(destination.name) !== null,
-    recovered: false,
-    accept: null,
-    held: null,
-    // A former process may have left something, even if this one ends before it has looked.
-    littered: ledger.deviceOf(job.name, destination.name) !== null,
-    keepsParts: true,
-    session: null,
-    freeBytes: null,
-    made: false,
-    draining: new Set(),
-    endRound: () => {},
-    sourceAway: sourceRoot(job.watchPath, system).isAway,
-    trip(failure) {
-      // Of a disk that is full it is known how full it is; of a place that is away nothing is.
-      if (failure.code !== "disk_full") context.freeBytes = null;
-      (concernsHost(failure) ? tools.host : breaker).trip(failure, destination.retryDelayMs);
-    },
-  };
-
-  const state = (): DestinationState => {
-    const by = context.paused ? ledger.pausedBy(destination.name) : null;
-    if (by !== null) return { state: "paused", by };
-    if (context.held !== null) return { state: "on_hold", failure: context.held, until: system.now() };
-    if (breaker.state().state !== "open") return breaker.state();
-    return context.session ? { state: "open" } : tools.host.state();
-  };
-  let before: DestinationState = state();
-  const changed = () => {
-    const now = state();
-    if (!same(now, before)) {
-      tools.emit({ type: "destination", name: destination.name, now, before });
-      before = now;
-    }
-    context.bell.ring();
-  };
-
-  async function run(signal: AbortSignal): Promise<void> {
-    const hard = new AbortController();
-    const over = new AbortController();
-    const giveTime = async () => {
-      context.bell.ring();
-      await system.sleep(tools.shutdownTimeoutMs, over.signal);
-      hard.abort(new Failure("stopped", "image-transfer is stopping"));
-    };
-    if (signal.aborted) void giveTime();
-    else signal.addEventListener("abort", () => void giveTime(), { once: true });
-    const deaf = [breaker.listen(changed), tools.host.listen(changed)];
-    // Paused long ago and forgotten: whoever starts the daemon learns why nothing is sent.
-    if (before.state === "paused") {
-      tools.emit({ type: "destination", name: destination.name, now: before, before: { state: "open" } });
-    }
-    try {
-      while (!signal.aborted) await attend(signal, hard.signal);
-      await Promise.all(context.draining);
-      // A destination that is away cannot be swept: the next start does it.
-      if (context.littered && [breaker, tools.host].every((circuitBreaker) => circuitBreaker.state().state === "open")) {
-        await sweepAll(context);
-      }
-    } finally {
-      over.abort();
-      for (const stop of deaf) stop();
-    }
-  }
-
-  /** Waits until a try makes sense, and has one round with a session. */
-  async function attend(soft: AbortSignal, hard: AbortSignal): Promise<void> {
-    if (context.paused || context.held !== null) return await context.bell.wait(MINUTE, soft);
-    const waitMs = Math.max(breaker.wait(), tools.host.wait());
-    if (waitMs > 0) return await context.bell.wait(Math.min(waitMs, MINUTE), soft);
-    const leaveHost = tools.host.enter();
-    if (leaveHost === null) return await context.bell.wait(SECOND, soft);
-    const leaveOwn = breaker.enter();
-    try {
-      await runSession(
-        context,
-        (session) => {
-          known = { method: session.method, about: session.about };
-          changed();
-        },
-        soft,
-        hard,
-      );
-    } catch (error) {
-      const failure = failureRecord(error);
-      if (failure.code === "internal") tools.emit({ type: "notice", level: "error", message: failure.message, error });
-      if (!soft.aborted) context.trip(failure);
-    } finally {
-      leaveHost();
-      leaveOwn?.();
-      changed();
-    }
-  }
-
-  /** Whether the end has come for a run that has to end; null while it makes sense to wait. */
-  function verdict(): Idleness | null {
-    const { queued, sending, deferred } = ledger.counts(job.name, destination.name);
-    if (queued + sending + deferred === 0 && context.busy === 0) return { drained: true, failure: null };
-    const now = state();
-    if (now.state === "paused") {
-      return { drained: false, failure: failureRecord(new Failure("stopped", `${destination.name} is paused by ${now.by}`)) };
-    }
-    if (context.busy > 0 || now.state === "open") return null;
-    const failuresInARow = Math.max(breaker.failuresInARow(), tools.host.failuresInARow());
-    if (now.state === "on_hold" || failuresInARow >= Math.max(1, destination.retryAttempts)) {
-      return { drained: false, failure: now.failure };
-    }
-    return null;
-  }
-
-  function otherDisk(): { images: number } | null {
-    const held = breaker.state();
-    if (held.state !== "on_hold" || held.failure.code !== "device_missing") return null;
-    return { images: ledger.counts(job.name, destination.name).delivered };
-  }
-
-  function probe(): void {
-    breaker.probeSoon();
-    tools.host.probeSoon();
-    changed();
-  }
-
+export function outbox(options: OutboxOptions): Outbox {
+  const context = destinationContext(options);
+  const { destination, ledger, state } = context;
   return {
     destination,
-    run,
+    run: (signal) => run(context, signal),
     wake: () => context.bell.ring(),
-    state,
-    about: () => ({ ...known, freeBytes: context.freeBytes, made: context.made }),
+    state: () => stateOf(context),
+    about: () => state.known,
     pause(by) {
       ledger.setPaused(destination.name, by);
-      context.paused = true;
-      context.endRound();
-      changed();
+      state.suspension = { state: "paused", by };
+      endSession(context);
+      stateChanged(context);
     },
     async resume(former) {
       ledger.setPaused(destination.name, null);
-      context.paused = false;
-      context.held = null;
-      if (former !== undefined && otherDisk() !== null) context.accept = former;
+      state.suspension = { state: "none" };
+      if (former !== undefined && otherDisk(context) !== null) state.acceptedDisk = former;
       else if (former === "send_again") await sendAgain(context);
-      probe();
+      probe(context);
     },
-    otherDisk,
-    abandonParts: () => void (context.keepsParts = false),
-    probe,
+    otherDisk: () => otherDisk(context),
+    abandonParts: () => void (state.keepsParts = false),
+    probe: () => probe(context),
     hold(failure) {
-      context.held = failure;
-      context.endRound();
-      changed();
+      state.suspension = held(state.suspension, failure);
+      endSession(context);
+      stateChanged(context);
     },
-    attachAgain: () => context.endRound(),
-    async idle(signal) {
-      while (!signal.aborted) {
-        const end = verdict();
-        if (end) return end;
-        await context.bell.wait(SECOND, signal);
-      }
-      return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
-    },
+    attachAgain: () => endSession(context),
+    idle: (signal) => idle(context, signal),
     async survey(targets, signal) {
-      const { session } = context;
-      if (session === null) return null;
-      const watchdog = { what: `check ${destination.name}`, timeoutMs: destination.timeoutMs, clock: system };
-      return await withWatchdog(watchdog, signal, (end) => session.survey(targets, end));
+      return state.connection.state === "open" ? await state.connection.session.survey(targets, signal) : null;
     },
     async digest(targets, bytes, signal) {
-      const { session } = context;
-      if (session === null) return null;
-      const timeoutMs = destination.timeoutMs + bytes / SLOWEST_HASH;
-      const watchdog = { what: `hash files at ${destination.name}`, timeoutMs, clock: system };
-      return await withWatchdog(watchdog, signal, (end) => session.digest(targets, end));
+      return state.connection.state === "open" ? await state.connection.session.digest(targets, bytes, signal) : null;
     },
   };
 }
 
-/** Bytes in a millisecond. */
-const SLOWEST_HASH = 5_000;
+async function run(context: DestinationContext, signal: AbortSignal): Promise<void> {
+  const { state, breaker, hostBreaker, destination, system, shutdownTimeoutMs, emit } = context;
+  const hard = new AbortController();
+  const over = new AbortController();
+  using _stopping = onAbort(signal, async () => {
+    context.bell.ring();
+    await system.sleep(shutdownTimeoutMs, over.signal);
+    hard.abort(new Failure("stopped", "image-transfer is stopping"));
+  });
+  const changed = () => stateChanged(context);
+  const deaf = [breaker.listen(changed), hostBreaker.listen(changed)];
+  // Paused long ago and forgotten: whoever starts the daemon learns why nothing is sent.
+  if (state.announced.state === "paused") {
+    emit({ type: "destination", name: destination.name, now: state.announced, before: { state: "open" } });
+  }
+  try {
+    while (!signal.aborted) await attend(context, signal, hard.signal);
+    await Promise.all(state.closing);
+    // A destination that is away cannot be swept: the next start does it.
+    const isAway = [breaker, hostBreaker].some((one) => one.state().state !== "open");
+    if (state.staging !== "empty" && !isAway) await sweepAll(context);
+  } finally {
+    over.abort();
+    for (const stop of deaf) stop();
+  }
+}
+
+/** Waits until a try makes sense, and has one session. */
+async function attend(context: DestinationContext, soft: AbortSignal, hard: AbortSignal): Promise<void> {
+  const { state, breaker, hostBreaker, bell, emit } = context;
+  if (state.suspension.state !== "none") return await bell.wait(MINUTE, soft);
+  const waitMs = Math.max(breaker.wait(), hostBreaker.wait());
+  if (waitMs > 0) return await bell.wait(Math.min(waitMs, MINUTE), soft);
+  const leaveHost = hostBreaker.enter();
+  if (leaveHost === null) return await bell.wait(SECOND, soft);
+  const leave = breaker.enter();
+  try {
+    await runSession(context, soft, hard);
+  } catch (error) {
+    const failure = failureRecord(error);
+    if (failure.code === "internal") emit({ type: "notice", level: "error", message: failure.message, error });
+    if (!soft.aborted) trip(context, failure);
+  } finally {
+    leaveHost();
+    leave?.();
+    stateChanged(context);
+  }
+}
+
+async function idle(context: DestinationContext, signal: AbortSignal): Promise<Idleness> {
+  const { ledger, job, destination: { name, retryAttempts }, breaker, hostBreaker, state, bell } = context;
+  while (!signal.aborted) {
+    const { queued, sending, deferred } = ledger.counts(job.name, name);
+    const end = idleness({
+      name,
+      waiting: queued + sending + deferred,
+      batches: state.batches,
+      state: stateOf(context),
+      failuresInARow: Math.max(breaker.failuresInARow(), hostBreaker.failuresInARow()),
+      retryAttempts,
+    });
+    if (end) return end;
+    await bell.wait(SECOND, signal);
+  }
+  return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
+}
+
+function endSession({ state: { connection } }: DestinationContext): void {
+  if (connection.state !== "closed") connection.end();
+}
+
+function otherDisk({ breaker, ledger, job, destination }: DestinationContext): { images: number } | null {
+  const state = breaker.state();
+  if (state.state !== "on_hold" || state.failure.code !== "device_missing") return null;
+  return { images: ledger.counts(job.name, destination.name).delivered };
+}
+
+function probe(context: DestinationContext): void {
+  context.breaker.probeSoon();
+  context.hostBreaker.probeSoon();
+  stateChanged(context);
+}
+
 const SECOND = 1_000;
 const MINUTE = 60_000;
-
-/** The same for a person: the time of the next probe alone is no news. */
-function same(a: DestinationState, b: DestinationState): boolean {
-  if (a.state !== b.state) return false;
-  if (a.state === "paused" || b.state === "paused") return a.state === "paused" && b.state === "paused" && a.by === b.by;
-  if (a.state === "open" || b.state === "open") return true;
-  return a.failure.code === b.failure.code && a.failure.message === b.failure.message;
-}

@@ -14,7 +14,7 @@ import { faultOf } from "../system/fault.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OutboxSystem } from "./batch.ts";
+import type { OutboxSystem } from "./destination_context.ts";
 
 /** What removing needs. */
 export interface RemovalTools {
@@ -31,115 +31,29 @@ export interface SourceRemoval {
 
 type Removable = ReturnType<Ledger["removable"]>[number];
 
+interface Removal extends RemovalTools {
+  readonly job: Job;
+  readonly outboxes: readonly Outbox[];
+}
+
 const AT_ONCE = 500;
 
 /** Source removal of one job; does nothing unless the job asks for it and every destination proves what it has. */
 export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools): SourceRemoval {
-  const names = job.destinations.map(({ name }) => name);
+  const removal: Removal = { ...tools, job, outboxes };
   const allowed = job.deleteSource && job.destinations.length > 0 &&
     job.destinations.every(({ verify }) => verify === "checksum");
   let running: Promise<void> | null = null;
   let again = false;
 
-  async function work(signal: AbortSignal): Promise<void> {
-    // Not asked about again in this pass.
-    const doubtful = new Set<number>();
-    while (!signal.aborted) {
-      const limit = AT_ONCE + doubtful.size;
-      const candidates = tools.ledger.removable(job.name, names, limit).filter(({ versionId }) => !doubtful.has(versionId));
-      if (candidates.length === 0) return;
-      const present = await presentEverywhere(candidates, signal);
-      const removed: number[] = [];
-      for (const candidate of candidates) {
-        // Whoever comes after this corridor may have other destinations.
-        if (signal.aborted) break;
-        if (present.has(candidate.versionId) && await removeOne(candidate, signal)) removed.push(candidate.versionId);
-        else doubtful.add(candidate.versionId);
-      }
-      if (removed.length > 0) tools.ledger.markRemoved(removed, tools.system.now());
-    }
-  }
-
-  /** Those of the candidates that every destination still has: by a cheap look, and by their hash where others may replace them. */
-  async function presentEverywhere(candidates: readonly Removable[], signal: AbortSignal): Promise<Set<number>> {
-    const missing = new Set<number>();
-    for (const outbox of outboxes) {
-      const here = candidates.map(({ deliveries }) =>
-        deliveries.find(({ destination }) => destination === outbox.destination.name)
-      );
-      const targets = here.map((delivery) => delivery?.target ?? "");
-      const stats = await outbox.survey(targets, signal);
-      const bytes = candidates.reduce((sum, { source }) => sum + source.size, 0);
-      // Images of one camera are all of one size: another file that was given this name would not be told by that.
-      const hashed = outbox.destination.onConflict === "overwrite" ? await outbox.digest(targets, bytes, signal) : undefined;
-      candidates.forEach((candidate, index) => {
-        const state = here[index]?.state;
-        const proven = state?.state === "delivered" ? state.receipt.sha256 : null;
-        const same = hashed === undefined || (proven !== null && hashed?.[index]?.sha256 === proven);
-        if (!same || proven === null || stats?.[index]?.bytes !== candidate.source.size) missing.add(candidate.versionId);
-      });
-    }
-    return new Set(candidates.map(({ versionId }) => versionId).filter((id) => !missing.has(id)));
-  }
-
-  /** True when the source is gone afterwards, by us or by somebody else. */
-  async function removeOne({ source, receipts }: Removable, signal: AbortSignal): Promise<boolean> {
-    try {
-      if (await tools.system.facts(source.absolutePath) === null) {
-        return await tools.system.followedFacts(job.watchPath) !== null;
-      }
-      // A ctime in whole seconds does not show what was written in the same second: so its bytes are read, which takes time.
-      if (!await isStill(source) || !await isProven(source, receipts, signal) || !await isStill(source)) return false;
-      await tools.system.remove(source.absolutePath);
-    } catch (error) {
-      if (signal.aborted || faultOf(error) === "not_found") return false;
-      tools.emit({
-        type: "notice",
-        level: "warning",
-        message: `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`,
-      });
-      return false;
-    }
-    crashPoint("after_source_removed", tools.system);
-    tools.emit({ type: "removed_source", job: job.name, path: source.path });
-    return true;
-  }
-
-  /** For all that its facts tell, it is the version that was delivered. */
-  async function isStill(source: SourceFile): Promise<boolean> {
-    const facts = await tools.system.facts(source.absolutePath);
-    const same = facts?.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
-    return same && await isInside(source);
-  }
-
-  /** Its bytes are what every destination has. */
-  async function isProven({ absolutePath }: SourceFile, receipts: Removable["receipts"], signal: AbortSignal): Promise<boolean> {
-    const { sha256 } = await tools.system.hash(absolutePath, signal);
-    return receipts.every((receipt) => receipt.sha256 === sha256);
-  }
-
-  /** No folder on the way has become a symlink: what was moved out of the watched folder is not ours to remove. */
-  async function isInside({ path, absolutePath }: SourceFile): Promise<boolean> {
-    const depth = path.split("/").length - 1;
-    let folder = absolutePath;
-    for (let level = 0; level < depth; level++) {
-      folder = dirname(folder);
-      if ((await tools.system.facts(folder))?.kind !== "folder") return false;
-    }
-    return true;
-  }
-
   async function passes(signal: AbortSignal): Promise<void> {
     do {
       again = false;
       try {
-        await work(signal);
+        await removeAll(removal, signal);
       } catch (error) {
-        tools.emit({
-          type: "notice",
-          level: "warning",
-          message: `Cannot remove delivered sources: ${failureRecord(error).message}`,
-        });
+        const message = `Cannot remove delivered sources: ${failureRecord(error).message}`;
+        tools.emit({ type: "notice", level: "warning", message });
       }
     } while (again && !signal.aborted);
   }
@@ -155,4 +69,95 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       await running;
     },
   };
+}
+
+async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
+  const { job, ledger, system } = removal;
+  const names = job.destinations.map(({ name }) => name);
+  // Not asked about again in this pass.
+  const doubtful = new Set<number>();
+  while (!signal.aborted) {
+    const limit = AT_ONCE + doubtful.size;
+    const candidates = ledger.removable(job.name, names, limit).filter(({ versionId }) => !doubtful.has(versionId));
+    if (candidates.length === 0) return;
+    const present = await presentEverywhere(candidates, removal.outboxes, signal);
+    const removed: number[] = [];
+    for (const candidate of candidates) {
+      // Whoever comes after this corridor may have other destinations.
+      if (signal.aborted) break;
+      if (present.has(candidate) && await removeOne(candidate, removal, signal)) removed.push(candidate.versionId);
+      else doubtful.add(candidate.versionId);
+    }
+    if (removed.length > 0) ledger.markRemoved(removed, system.now());
+  }
+}
+
+/** Those of the candidates that every destination still has: by a cheap look, and by their hash where others may replace them. */
+async function presentEverywhere(
+  candidates: readonly Removable[],
+  outboxes: readonly Outbox[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<Removable>> {
+  const present = new Set(candidates);
+  const bytes = candidates.reduce((sum, { source }) => sum + source.size, 0);
+  for (const outbox of outboxes) {
+    const { name, onConflict } = outbox.destination;
+    const here = candidates.map(({ deliveries }) => deliveries.find(({ destination }) => destination === name));
+    const targets = here.map((delivery) => delivery?.target ?? "");
+    const stats = await outbox.survey(targets, signal);
+    // Images of one camera are all of one size: another file that was given this name would not be told by that.
+    const hashed = onConflict === "overwrite" ? await outbox.digest(targets, bytes, signal) : undefined;
+    candidates.forEach((candidate, index) => {
+      const state = here[index]?.state;
+      const proven = state?.state === "delivered" ? state.receipt.sha256 : null;
+      const same = hashed === undefined || (proven !== null && hashed?.[index]?.sha256 === proven);
+      if (!same || proven === null || stats?.[index]?.bytes !== candidate.source.size) present.delete(candidate);
+    });
+  }
+  return present;
+}
+
+/** True when the source is gone afterwards, by us or by somebody else. */
+async function removeOne(candidate: Removable, { job, system, emit }: Removal, signal: AbortSignal): Promise<boolean> {
+  const { source } = candidate;
+  try {
+    if (await system.facts(source.absolutePath) === null) return await system.followedFacts(job.watchPath) !== null;
+    // A ctime in whole seconds does not show what was written in the same second: so its bytes are read, which takes time.
+    const isDelivered = await isStill(source, system) && await isProven(candidate, system, signal) &&
+      await isStill(source, system);
+    if (!isDelivered) return false;
+    await system.remove(source.absolutePath);
+  } catch (error) {
+    if (signal.aborted || faultOf(error) === "not_found") return false;
+    const message = `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`;
+    emit({ type: "notice", level: "warning", message });
+    return false;
+  }
+  crashPoint("after_source_removed", system);
+  emit({ type: "removed_source", job: job.name, path: source.path });
+  return true;
+}
+
+/** For all that its facts tell, it is the version that was delivered. */
+async function isStill(source: SourceFile, system: OutboxSystem): Promise<boolean> {
+  const facts = await system.facts(source.absolutePath);
+  const same = facts?.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
+  return same && await isInside(source, system);
+}
+
+/** Its bytes are what every destination has. */
+async function isProven({ source, receipts }: Removable, system: OutboxSystem, signal: AbortSignal): Promise<boolean> {
+  const { sha256 } = await system.hash(source.absolutePath, signal);
+  return receipts.every((receipt) => receipt.sha256 === sha256);
+}
+
+/** No folder on the way has become a symlink: what was moved out of the watched folder is not ours to remove. */
+async function isInside({ path, absolutePath }: SourceFile, system: OutboxSystem): Promise<boolean> {
+  const depth = path.split("/").length - 1;
+  let folder = absolutePath;
+  for (let level = 0; level < depth; level++) {
+    folder = dirname(folder);
+    if ((await system.facts(folder))?.kind !== "folder") return false;
+  }
+  return true;
 }

@@ -1,13 +1,14 @@
 /**
  * Runs one step that talks to a destination and gives it up when nothing moves for too long, even if the
- * step itself does not listen: a frozen peer must never freeze the daemon.
+ * step itself does not listen.
  *
  * @module
  */
+import { anySignal, onAbort, untilAborted } from "../async/abort.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Clock } from "../system/system.ts";
 
-/** What is guarded, and how long it may be silent. `what` completes the sentence `Cannot …`. */
+/** What is watched, and how long it may be silent. `what` completes the sentence `Cannot …`. */
 export interface WatchdogOptions {
   /** What is done, for the message: `send 12 files to nas`. */
   readonly what: string;
@@ -31,59 +32,44 @@ export async function withWatchdog<T>(
   signal: AbortSignal,
   act: (signal: AbortSignal, alive: () => void) => Promise<T>,
 ): Promise<T> {
+  const { what, clock } = options;
+  // Not aborted when all went well: what was opened with it lives on.
   const end = new AbortController();
-  let lastSign = options.clock.monotonic();
-  const alive = () => {
-    lastSign = options.clock.monotonic();
-  };
-  const stop = () => end.abort(new Failure("stopped", `Cannot ${options.what}: image-transfer is stopping`));
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
-
-  const ended = new AbortController();
+  using over = anySignal();
+  using _stopping = onAbort(signal, () => end.abort(new Failure("stopped", `Cannot ${what}: image-transfer is stopping`)));
+  const lastSign = { at: clock.monotonic() };
+  void watch(options, lastSign, end, over.signal);
   try {
-    const given = new Promise<never>((_, reject) => {
-      const giveUp = () => reject(end.signal.reason);
-      if (end.signal.aborted) giveUp();
-      else end.signal.addEventListener("abort", giveUp, { once: true });
-    });
-    given.catch(() => undefined); // It may lose the race unheard.
-    void watch();
-    const acting = act(end.signal, alive);
-    acting.catch(() => undefined); // Likewise.
-    return await Promise.race([acting, given]);
+    return await untilAborted(act(end.signal, () => void (lastSign.at = clock.monotonic())), end.signal);
   } catch (error) {
     // Whatever a killed tool says, the reason for killing it is the better one.
     throw end.signal.aborted ? end.signal.reason : error;
-  } finally {
-    ended.abort();
-    signal.removeEventListener("abort", stop);
   }
+}
 
-  async function watch(): Promise<void> {
-    let measured = 0;
-    while (true) {
-      const half = lastSign + options.timeoutMs / 2 - options.clock.monotonic();
-      const left = lastSign + options.timeoutMs - options.clock.monotonic();
-      await options.clock.sleep(Math.max(1, options.ask && half > 0 ? half : left), ended.signal);
-      if (ended.signal.aborted) return;
-      const silentMs = options.clock.monotonic() - lastSign;
-      if (silentMs >= options.timeoutMs) {
-        const seconds = Math.round(options.timeoutMs / 1000);
-        end.abort(
-          new Failure("timeout", `Cannot ${options.what}: no progress for ${seconds} s`, {
-            hint: "It is retried automatically. If the link is just slow, raise transfer_timeout_seconds.",
-          }),
-        );
-        return;
-      }
-      // Not awaited: a destination that does not answer must not keep the watch from its time.
-      if (options.ask && silentMs >= options.timeoutMs / 2) {
-        options.ask(ended.signal).then((now) => {
-          if (now > measured) alive();
-          measured = Math.max(now, measured);
-        }, () => undefined);
-      }
+async function watch(
+  { what, timeoutMs, clock, ask }: WatchdogOptions,
+  lastSign: { at: number },
+  end: AbortController,
+  over: AbortSignal,
+): Promise<void> {
+  let measured = 0;
+  while (true) {
+    const silentMs = clock.monotonic() - lastSign.at;
+    if (silentMs >= timeoutMs) {
+      const message = `Cannot ${what}: no progress for ${Math.round(timeoutMs / 1000)} s`;
+      const hint = "It is retried automatically. If the link is just slow, raise transfer_timeout_seconds.";
+      return end.abort(new Failure("timeout", message, { hint }));
     }
+    const isHalf = silentMs >= timeoutMs / 2;
+    // Not awaited: a destination that does not answer must not keep the watch from its time.
+    if (ask && isHalf) {
+      ask(over).then((now) => {
+        if (now > measured) lastSign.at = clock.monotonic();
+        measured = Math.max(now, measured);
+      }, () => undefined);
+    }
+    await clock.sleep(Math.max(1, ask && !isHalf ? timeoutMs / 2 - silentMs : timeoutMs - silentMs), over);
+    if (over.aborted) return;
   }
 }

@@ -62,12 +62,14 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
   const job = aJob(folder.at("data"), { destinations: [destination], ...options.job });
   const events: NewEvent[] = [];
   const tools: OutboxOptions = {
+    job,
+    destination,
     system,
     ledger,
     method: fake.method,
-    context: { system, stagingRoot: `.image-transfer-${ledger.instance}`, workFolder: folder.at("work"), log: () => {} },
+    methodContext: { system, stagingRoot: `.image-transfer-${ledger.instance}`, workFolder: folder.at("work"), log: () => {} },
     emit: (event) => void events.push(event),
-    host: circuitBreaker(clock),
+    hostBreaker: circuitBreaker(clock),
     loops: { check: () => Promise.resolve(), doubts: () => false },
     concurrentSyncs: semaphore(4),
     shutdownTimeoutMs: 20_000,
@@ -76,7 +78,7 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     once: false,
     ...options.tools,
   };
-  const box = outbox(job, destination, tools);
+  const box = outbox(tools);
   const ending = new AbortController();
   let running: Promise<void> = Promise.resolve();
 

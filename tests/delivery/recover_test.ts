@@ -20,7 +20,7 @@ async function interrupted(
   });
   for (const delivery of claimed) {
     const { staged, published } = files[delivery.source.path]!;
-    if (staged !== undefined) put(rig.fake, `${rig.tools.context.stagingRoot}/old/${delivery.id}`, staged);
+    if (staged !== undefined) put(rig.fake, `${rig.tools.methodContext.stagingRoot}/old/${delivery.id}`, staged);
     if (published !== undefined) put(rig.fake, delivery.target, published);
   }
 }
@@ -71,7 +71,7 @@ Deno.test("recover() offers the part of a large file to the next attempt, and sw
   await using rig = await outboxRig();
   const big = new Uint8Array(5 * 1024 * 1024).fill(3);
   await interrupted(rig, { "big.fits": { content: big, staged: big.slice(0, 1000) } });
-  put(rig.fake, `${rig.tools.context.stagingRoot}/older/99`, "rubbish");
+  put(rig.fake, `${rig.tools.methodContext.stagingRoot}/older/99`, "rubbish");
   const offered: (string | undefined)[] = [];
   rig.fake.refuse = (upload) => {
     offered.push(upload.leftover);
@@ -79,7 +79,7 @@ Deno.test("recover() offers the part of a large file to the next attempt, and sw
   };
   rig.start();
   await rig.soon(() => rig.state("big.fits") === "delivered", "delivered");
-  assertEquals(offered, [`${rig.tools.context.stagingRoot}/old/${rig.delivery("big.fits").id}`]);
+  assertEquals(offered, [`${rig.tools.methodContext.stagingRoot}/old/${rig.delivery("big.fits").id}`]);
   await rig.soon(() => [...rig.fake.files.keys()].length === 1, "swept");
   assertEquals([...rig.fake.files.keys()], ["big.fits"]);
 });
@@ -109,7 +109,7 @@ Deno.test("recover() publishes nothing while an attempt of the former process co
   await using rig = await outboxRig({ destination: { onConflict: "overwrite" } });
   // The answer of attempt `doubtful` (version 1) was lost, version 2 was staged, then came kill -9.
   await interrupted(rig, { "a.fits": { content: "second", staged: "second" } });
-  const doubtful = `${rig.tools.context.stagingRoot}/doubtful/7`;
+  const doubtful = `${rig.tools.methodContext.stagingRoot}/doubtful/7`;
   put(rig.fake, doubtful, "first!");
   rig.fake.after = (step) => {
     if (step !== "publish") return;
@@ -133,7 +133,7 @@ Deno.test("recover() leaves nothing of a former process staged that it could sti
     "big.fits": { content: big, staged: big.slice(0, 1000) },
   });
   const old = rig.delivery("x.fits");
-  const abandoned = `${rig.tools.context.stagingRoot}/old/${old.id}`;
+  const abandoned = `${rig.tools.methodContext.stagingRoot}/old/${old.id}`;
   await rig.admit("x.fits", "second version");
   // Big waits: its part is kept.
   rig.fake.refuse = (upload) =>

@@ -3,18 +3,20 @@
  *
  * @module
  */
+import { mapLimit } from "../../async/map_limit.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
+import type { Digest } from "../../domain/receipt.ts";
 import { fingerprint, racyMs, racyUntil, type SourceFile } from "../../domain/source_file.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { PathFacts } from "../../system/system.ts";
-import { mapLimit } from "../../async/map_limit.ts";
-import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
+import { type Batch, failureOf, giveUp, type Item, undecided } from "../batch.ts";
+import type { DestinationContext } from "../destination_context.ts";
 
 /** Checks the sources before anything is sent; those that are gone or changed are given up. */
-export async function checkSources(items: readonly Item[], batch: Batch): Promise<void> {
-  await each(items, batch, async (item) => {
-    const facts = await factsOf(item, batch);
+export async function checkSources({ items, context }: Batch): Promise<void> {
+  await each(items, context, async (item) => {
+    const facts = await factsOf(item, context);
     if (facts) item.ctimeMs = facts.ctimeMs;
   });
 }
@@ -23,17 +25,17 @@ export async function checkSources(items: readonly Item[], batch: Batch): Promis
  * Checks the sources again after they were sent: the version must not have changed meanwhile. A changed ctime
  * alone may only be a permission or another link: then the content decides.
  */
-export async function recheckSources(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+export async function recheckSources({ items, context }: Batch, signal: AbortSignal): Promise<void> {
   const doubtful: Item[] = [];
-  await each(items, batch, async (item) => {
-    const facts = await factsOf(item, batch);
+  await each(items, context, async (item) => {
+    const facts = await factsOf(item, context);
     if (facts && facts.ctimeMs !== item.ctimeMs) doubtful.push(item);
   });
   for (const item of undecided(doubtful)) {
     try {
       // Without a hash nothing tells whether only its rights changed: the next attempt finds it at rest.
       if (item.sha256 === null) throw changed(item.delivery.source);
-      const again = await batch.system.hash(item.delivery.source.absolutePath, signal);
+      const again = await context.system.hash(item.delivery.source.absolutePath, signal);
       if (again.sha256 !== item.sha256) throw changed(item.delivery.source);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -43,56 +45,65 @@ export async function recheckSources(items: readonly Item[], batch: Batch, signa
 }
 
 /** Reads the hashes of those sources that have none yet, and remembers them: small files side by side, large ones alone. */
-export async function hashSources(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+export async function hashSources(items: readonly Item[], context: DestinationContext, signal: AbortSignal): Promise<void> {
   const wanted = undecided(items).filter(({ sha256 }) => sha256 === null);
   const isSmall = ({ delivery }: Item) => delivery.source.size < SMALL_BYTES;
-  await mapLimit(wanted.filter(isSmall), batch.fileOperations, (item) => hashSource(item, batch, signal), signal);
-  for (const item of wanted) if (!isSmall(item)) await hashSource(item, batch, signal);
+  await mapLimit(wanted.filter(isSmall), context.fileOperations, (item) => hashSource(item, context, signal), signal);
+  for (const item of wanted) if (!isSmall(item)) await hashSource(item, context, signal);
 }
 
-async function hashSource(item: Item, batch: Batch, signal: AbortSignal): Promise<void> {
+async function hashSource(item: Item, context: DestinationContext, signal: AbortSignal): Promise<void> {
   const { source } = item.delivery;
   try {
-    if (source.size >= LONG_READ_BYTES) await outlastRacy([item], batch, signal);
-    const readAt = batch.system.now();
-    const digest = await batch.system.hash(source.absolutePath, signal);
-    if (digest.bytes !== source.size) throw changed(source);
-    item.sha256 = digest.sha256;
-    item.readAt = readAt;
+    if (isLongRead(item)) await outlastRacy([item], context, signal);
+    const readAt = context.system.now();
+    takeHash(item, await context.system.hash(source.absolutePath, signal), readAt);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     giveUp(item, sourceFailure(error, source.absolutePath));
   }
 }
 
+/** Takes the hash of the source that was read, beginning at `readAt`; gives the item up where that was another length. */
+export function takeHash(item: Item, digest: Digest, readAt: number): void {
+  const { source } = item.delivery;
+  if (digest.bytes !== source.size) return giveUp(item, changed(source));
+  item.sha256 = digest.sha256;
+  item.readAt = readAt;
+}
+
+/** Reading so much twice costs more than to begin a second later. */
+export function isLongRead({ delivery }: Item): boolean {
+  return delivery.source.size >= LONG_READ_BYTES;
+}
+
 /** Waits until a rewrite of any of these sources would show in its facts. For one that comes from the future it would show now. */
-export async function outlastRacy(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
-  const now = batch.system.now();
+export async function outlastRacy(items: readonly Item[], context: DestinationContext, signal: AbortSignal): Promise<void> {
+  const now = context.system.now();
   const waits = items.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
   const longest = waits.reduce((most, ms) => Math.max(most, ms), 0);
-  if (longest > 0) await batch.system.sleep(longest, signal);
+  if (longest > 0) await context.system.sleep(longest, signal);
 }
 
 const SMALL_BYTES = 1024 * 1024;
-/** Reading so much twice costs more than to begin a second later, beside the sending. */
 const LONG_READ_BYTES = 1024 * 1024 * 1024;
 
 /** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
-export async function confirmGone(items: readonly Item[], batch: Batch): Promise<void> {
+export async function confirmGone({ items, context }: Batch): Promise<void> {
   for (const item of items) {
-    if (!item.outcome || !("failure" in item.outcome) || item.outcome.failure.code !== "source_gone") continue;
+    if (failureOf(item)?.code !== "source_gone") continue;
     const { source } = item.delivery;
-    const isThere = async () => await batch.sourceAway() || await batch.system.facts(source.absolutePath) !== null;
+    const isThere = async () => await context.sourceAway() || await context.system.facts(source.absolutePath) !== null;
     // What cannot be looked at now is not known to be gone.
     if (await isThere().catch(() => true)) item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
   }
 }
 
-async function factsOf(item: Item, batch: Batch): Promise<PathFacts | null> {
+async function factsOf(item: Item, context: DestinationContext): Promise<PathFacts | null> {
   const { source } = item.delivery;
-  const facts = await batch.system.facts(source.absolutePath);
+  const facts = await context.system.facts(source.absolutePath);
   if (facts === null) {
-    if (!await batch.sourceAway()) throw gone(source);
+    if (!await context.sourceAway()) throw gone(source);
     // The folder is at fault, not the file: wait for it without using up attempts.
     item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
     return null;
@@ -101,18 +112,18 @@ async function factsOf(item: Item, batch: Batch): Promise<PathFacts | null> {
   return facts;
 }
 
-async function each(items: readonly Item[], batch: Batch, check: (item: Item) => Promise<void>): Promise<void> {
-  const waiting = undecided(items);
-  const worker = async () => {
-    for (let item = waiting.shift(); item; item = waiting.shift()) {
-      try {
-        await check(item);
-      } catch (error) {
-        giveUp(item, sourceFailure(error, item.delivery.source.absolutePath));
-      }
+async function each(
+  items: readonly Item[],
+  { fileOperations }: DestinationContext,
+  check: (item: Item) => Promise<void>,
+): Promise<void> {
+  await mapLimit(undecided(items), fileOperations, async (item) => {
+    try {
+      await check(item);
+    } catch (error) {
+      giveUp(item, sourceFailure(error, item.delivery.source.absolutePath));
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(batch.fileOperations, waiting.length) }, worker));
+  });
 }
 
 function folderMissing(source: SourceFile): Failure {

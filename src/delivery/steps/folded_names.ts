@@ -8,11 +8,10 @@ import { Failure } from "../../domain/failure.ts";
 import { nameKey, otherSpellings } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Stat } from "../../methods/method.ts";
-import { withWatchdog } from "../watchdog.ts";
-import { asking } from "./verify.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
+import type { DestinationContext } from "../destination_context.ts";
 
-/** A item whose name is taken by other bytes. */
+/** An item whose name is taken by other bytes. */
 export interface Taken {
   readonly item: Item;
   readonly stat: Stat | null;
@@ -20,18 +19,18 @@ export interface Taken {
 
 /** Gives up those whose name leads to another delivered file there. Asks further only where one spelling leads to what another does. */
 export async function refuseNamesakes(taken: readonly Taken[], batch: Batch, signal: AbortSignal): Promise<void> {
-  if (batch.destination.onConflict !== "overwrite") return;
+  if (batch.context.destination.onConflict !== "overwrite") return;
   const files = taken.filter(({ item, stat }) => item.outcome === null && stat?.kind === "file");
   const spelled = files.flatMap(({ item, stat }) =>
     otherSpellings(item.delivery.target).map((other) => ({ item, bytes: stat?.bytes, other }))
   );
   if (spelled.length === 0) return;
-  const found = await withWatchdog(asking(batch), signal, (end) => batch.session.survey(spelled.map(({ other }) => other), end));
+  const found = await batch.session.survey(spelled.map(({ other }) => other), signal);
   const alike = spelled.filter(({ bytes }, index) => found[index]?.kind === "file" && found[index]?.bytes === bytes);
   for (const item of new Set(alike.map(({ item }) => item))) {
     const { source, target, destination } = item.delivery;
-    const [namesake] = batch.ledger.namesakes(source.job, destination, target);
-    if (namesake === undefined || !await isOneFile(target, namesake, batch, signal)) continue;
+    const [namesake] = batch.context.ledger.namesakes(source.job, destination, target);
+    if (namesake === undefined || !await isOneFile(item, namesake, batch, signal)) continue;
     const names = `"${printable(target)}" and "${printable(namesake)}"`;
     giveUp(
       item,
@@ -46,8 +45,9 @@ export async function refuseNamesakes(taken: readonly Taken[], batch: Batch, sig
   }
 }
 
-async function isOneFile(one: string, other: string, batch: Batch, signal: AbortSignal): Promise<boolean> {
-  const [a, b] = await withWatchdog(asking(batch), signal, (end) => batch.session.digest([one, other], end));
+async function isOneFile(item: Item, other: string, { session }: Batch, signal: AbortSignal): Promise<boolean> {
+  const { target, source } = item.delivery;
+  const [a, b] = await session.digest([target, other], 2 * source.size, signal);
   return a != null && b != null && a.sha256 === b.sha256;
 }
 
@@ -55,14 +55,14 @@ async function isOneFile(one: string, other: string, batch: Batch, signal: Abort
  * Puts off those whose namesake is on its way in this or another batch: only what stands there already is known. The result gives the
  * names back.
  */
-export function takeNames(items: readonly Item[], batch: Pick<Batch, "destination" | "names">): Disposable {
+export function takeNames(items: readonly Item[], { destination, names }: DestinationContext): Disposable {
   const mine: string[] = [];
-  if (batch.destination.onConflict === "overwrite") {
+  if (destination.onConflict === "overwrite") {
     for (const item of undecided(items)) {
       const { target } = item.delivery;
-      const holder = batch.names.get(nameKey(target));
+      const holder = names.get(nameKey(target));
       if (holder === undefined) {
-        batch.names.set(nameKey(target), target);
+        names.set(nameKey(target), target);
         mine.push(nameKey(target));
       } else if (holder !== target) {
         const message = `Cannot send "${printable(target)}" yet: "${
@@ -73,5 +73,5 @@ export function takeNames(items: readonly Item[], batch: Pick<Batch, "destinatio
       }
     }
   }
-  return { [Symbol.dispose]: () => mine.forEach((name) => batch.names.delete(name)) };
+  return { [Symbol.dispose]: () => mine.forEach((name) => names.delete(name)) };
 }

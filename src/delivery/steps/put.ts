@@ -1,91 +1,80 @@
 /**
- * Sends the items of a batch to their staging names, while their sources are hashed here at the same time.
+ * Sends the items of a batch to their staging names. Their sources are hashed at the same time: by the method, which reads them
+ * anyway, or beside it.
  *
  * @module
  */
+import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Destination } from "../../domain/job.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Upload } from "../../methods/method.ts";
-import { hashSources, outlastRacy } from "./check.ts";
+import { hashSources, isLongRead, outlastRacy, takeHash } from "./check.ts";
 import { crashPoint } from "../crash_point.ts";
-import { withWatchdog } from "../watchdog.ts";
-import { files } from "./verify.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
+import { succeed } from "../destination_context.ts";
 
 /** So much on its way says that the connection works, even if it breaks before the file is whole. */
 const TELLING_BYTES = 1024 * 1024;
 
 /** Waits for its turn, then puts all items in one call. Items that were not put are given up. */
-export async function put(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
-  const fitting = keepRoom(items, batch);
+export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
+  const { context, session } = batch;
+  const fitting = keepRoom(batch);
   if (fitting.length === 0) return;
+  const hashes = context.destination.verify === "checksum";
   // Without a hash nothing but their facts tells of a rewrite.
-  if (batch.destination.verify !== "checksum") await outlastRacy(fitting, batch, signal);
-  using _lane = await batch.parallelTransfers.acquire(signal);
-  using _slot = await batch.concurrentSyncs.acquire(signal);
-  const end = new AbortController();
-  const stop = () => end.abort(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    const hashing = batch.destination.verify === "checksum" ? hashSources(fitting, batch, end.signal) : Promise.resolve();
-    hashing.catch(() => undefined); // Heard below, unless sending fails first.
-    await send(fitting, batch, signal);
-    await hashing;
-  } finally {
-    end.abort(new Failure("stopped", "The batch is over"));
-    signal.removeEventListener("abort", stop);
-  }
+  if (!hashes) await outlastRacy(fitting, context, signal);
+  else if (session.hashesSource) await outlastRacy(fitting.filter(isLongRead), context, signal);
+  using _transfer = await context.parallelTransfers.acquire(signal);
+  using _sync = await context.concurrentSyncs.acquire(signal);
+  using over = anySignal(signal);
+  const hashing = hashes && !session.hashesSource ? hashSources(fitting, context, over.signal) : Promise.resolve();
+  hashing.catch(() => undefined); // Heard below, unless sending fails first.
+  await send(fitting, batch, signal);
+  await hashing;
 }
 
-async function send(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
+async function send(items: readonly Item[], { context, session }: Batch, signal: AbortSignal): Promise<void> {
+  const { attempts, transfers, system, destination } = context;
   const uploads = items.map((item): Upload => {
-    const leftover = batch.attempts.leftover(item.delivery);
+    const leftover = attempts.leftover(item.delivery);
     return { source: item.delivery.source, staged: item.staged, ...(leftover === undefined ? {} : { leftover }) };
   });
-  const paths = items.map((item) => item.staged);
-  const watchdog = {
-    what: `send ${files(items.length)} to ${batch.destination.name}`,
-    timeoutMs: batch.destination.timeoutMs,
-    clock: batch.system,
-    ask: async (end: AbortSignal) =>
-      (await batch.session.survey(paths, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0),
+  const onBytes = (index: number, bytes: number) => {
+    const item = items[index];
+    if (!item || bytes <= 0) return;
+    crashPoint("during_put", system);
+    transfers.at(item.delivery, bytes);
+    if (bytes >= TELLING_BYTES) succeed(context);
   };
-  for (const item of items) batch.transfers.begin(item.delivery);
+  for (const item of items) transfers.begin(item.delivery);
   try {
-    const outcomes = await withWatchdog(watchdog, signal, (end, alive) =>
-      batch.session.put(uploads, (index, bytes) => {
-        alive();
-        const item = items[index];
-        if (!item || bytes <= 0) return;
-        crashPoint("during_put", batch.system);
-        batch.transfers.at(item.delivery, bytes);
-        if (bytes >= TELLING_BYTES) batch.moved();
-      }, end));
+    const readAt = system.now();
+    const outcomes = await session.put(uploads, onBytes, signal);
     items.forEach((item, index) => {
       const outcome = outcomes[index];
-      if (!outcome) giveUp(item, new Error("the method gave no outcome for a upload"));
+      if (!outcome) giveUp(item, new Error("the method gave no outcome for an upload"));
       else if (!outcome.put) item.outcome ??= { failure: outcome.failure };
+      else if (outcome.sent && item.sha256 === null && destination.verify === "checksum") takeHash(item, outcome.sent, readAt);
     });
   } finally {
-    for (const item of items) batch.transfers.end(item.delivery);
+    for (const item of items) transfers.end(item.delivery);
   }
 }
 
 /** The items that fit into the free space there; the others wait for more. */
-function keepRoom(items: readonly Item[], batch: Batch): readonly Item[] {
-  let room = batch.roomBytes();
-  if (room === null) return items;
-  for (const item of items) {
+function keepRoom({ items, context: { state: { known }, destination } }: Batch): readonly Item[] {
+  const waiting = undecided(items);
+  if (known.freeBytes === null) return waiting;
+  let room = known.freeBytes - destination.minimumFreeBytes;
+  for (const item of waiting) {
     const { source } = item.delivery;
-    if (source.size + batch.destination.copySafetyMarginBytes <= room) {
-      room -= source.size;
-      continue;
-    }
-    giveUp(item, doesNotFit(source, batch.destination));
+    if (source.size + destination.copySafetyMarginBytes <= room) room -= source.size;
+    else giveUp(item, doesNotFit(source, destination));
   }
-  return undecided(items);
+  return undecided(waiting);
 }
 
 /** The file waits for more free space. */

@@ -9,54 +9,51 @@ import { failureRecord } from "../../domain/failure.ts";
 import { confirmGone } from "./check.ts";
 import { crashPoint } from "../crash_point.ts";
 import { nextState } from "../next_state.ts";
-import type { Batch, Item } from "../batch.ts";
+import type { Batch } from "../batch.ts";
+import type { DestinationContext } from "../destination_context.ts";
 
 const RETRY_MS = 5_000;
 
 /** Records all items. While the ledger cannot be written (its disk is full), it waits and tries again. */
-export async function record(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
-  await confirmGone(items, batch);
-  const rules = {
-    destination: batch.destination,
-    now: batch.system.now(),
-    random: batch.system.random(),
-    once: batch.once,
-    stopping: batch.stopping(),
-  };
+export async function record(batch: Batch, signal: AbortSignal): Promise<void> {
+  const { items, context, session, soft } = batch;
+  const { ledger, system, attempts, destination, once, emit } = context;
+  await confirmGone(batch);
+  const rules = { destination, now: system.now(), random: system.random(), once, stopping: soft.aborted };
   const deliveries = items.map((item): Delivery => {
     const outcome = item.outcome ?? { failure: failureRecord(new Error("delivery ended without an outcome")) };
-    return nextState({ ...item.delivery, method: batch.session.method }, outcome, rules);
+    return nextState({ ...item.delivery, method: session.method }, outcome, rules);
   });
-  crashPoint("before_record", batch.system);
+  crashPoint("before_record", system);
   const reads = new Map(
     items.flatMap(({ delivery, sha256, readAt }) =>
       readAt === null || sha256 === null ? [] : [[delivery.id, { at: readAt, sha256 }]]
     ),
   );
   const parts = new Map(items.flatMap(({ delivery }) => {
-    const staged = batch.session.resumes ? batch.attempts.leftover(delivery) : undefined;
+    const staged = session.resumes ? attempts.leftover(delivery) : undefined;
     return staged === undefined ? [] : [[delivery.id, staged]];
   }));
-  const rewritten = await stubbornly(batch, signal, () => batch.ledger.record(deliveries, batch.system.now(), reads, parts));
-  crashPoint("after_record", batch.system);
-  if (rewritten) batch.rewritten();
+  const rewritten = await stubbornly(context, signal, () => ledger.record(deliveries, system.now(), reads, parts));
+  crashPoint("after_record", system);
+  if (rewritten) context.rewritten?.();
   for (const delivery of deliveries) {
-    if (delivery.state.state !== "sending") batch.emit({ type: delivery.state.state, delivery });
+    if (delivery.state.state !== "sending") emit({ type: delivery.state.state, delivery });
   }
 }
 
 /** Repeats a write to the ledger until it works or the daemon ends; at the next start the destination is asked. */
-async function stubbornly<T>(batch: Batch, signal: AbortSignal, write: () => T): Promise<T> {
+async function stubbornly<T>({ system, emit }: DestinationContext, signal: AbortSignal, write: () => T): Promise<T> {
   for (let told = false;; told = true) {
     try {
       return write();
     } catch (error) {
       const { message } = failureRecord(error);
       if (!told) {
-        batch.emit({ type: "notice", level: "error", message: `Cannot write the ledger: ${message}. Retrying`, error });
+        emit({ type: "notice", level: "error", message: `Cannot write the ledger: ${message}. Retrying`, error });
       }
       if (signal.aborted) throw error;
-      await batch.system.sleep(RETRY_MS, signal);
+      await system.sleep(RETRY_MS, signal);
     }
   }
 }

@@ -7,52 +7,44 @@
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { verify } from "../../domain/receipt.ts";
+import { type Batch, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
 import { recheckSources } from "./check.ts";
-import { type WatchdogOptions, withWatchdog } from "../watchdog.ts";
-import { type Batch, giveUp, type Item } from "../batch.ts";
 
-/** Gives every item its receipt or its failure. One round to the destination, whatever the number of items. */
-export async function verifyStaged(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
-  const { session, destination } = batch;
-  const paths = items.map((item) => item.staged);
-  const found = destination.verify === "checksum"
-    ? await withWatchdog(hashing(items, batch), signal, (end) => session.digest(paths, end))
-    : destination.verify === "size"
-    ? await withWatchdog(asking(batch), signal, (end) => session.survey(paths, end))
-    : [];
-  await recheckSources(items, batch, signal);
+/** Gives every item its receipt or its failure. One round trip to the destination, whatever the number of items. */
+export async function verifyStaged(batch: Batch, signal: AbortSignal): Promise<void> {
+  const { context: { destination, system }, session } = batch;
+  const items = undecided(batch.items);
+  if (items.length === 0) return;
+  const found = await digestsOf(items, batch, signal);
+  await recheckSources({ ...batch, items }, signal);
   const level = destination.verify === "checksum" ? session.proof : destination.verify;
   items.forEach((item, index) => {
     if (item.outcome !== null) return;
-    const { source } = item.delivery;
-    const there = found[index] ?? null;
     try {
-      const seen = there && { bytes: there.bytes, sha256: "sha256" in there ? there.sha256 : null };
-      item.receipt = verify({ bytes: source.size, sha256: item.sha256 }, seen, level, batch.system.now());
+      const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
+      item.receipt = verify(sent, found[index] ?? null, level, system.now());
     } catch (error) {
-      const record = failureRecord(error);
-      giveUp(item, new Failure(record.code, unproven(item, batch, record.message), { hint: record.hint }));
+      const { code, message, hint } = failureRecord(error);
+      const what = `Cannot verify "${printable(item.delivery.source.path)}" at ${destination.name}`;
+      giveUp(item, new Failure(code, `${what}: ${message}`, { hint }));
     }
   });
 }
 
-/** How long hashing at the destination may take: the silence allowed, and the time that 5 MB/s would need. */
-export function hashing(items: readonly Item[], batch: Batch): WatchdogOptions {
-  const bytes = items.reduce((sum, item) => sum + item.delivery.source.size, 0);
-  const timeoutMs = batch.destination.timeoutMs + bytes / 5_000;
-  return { what: `verify ${files(items.length)} at ${batch.destination.name}`, timeoutMs, clock: batch.system };
-}
-
-/** The guard of a short question to the destination. */
-export function asking(batch: Pick<Batch, "destination" | "system">): WatchdogOptions {
-  return { what: `check the files at ${batch.destination.name}`, timeoutMs: batch.destination.timeoutMs, clock: batch.system };
-}
-
-/** For messages: `one file`, `12 files`. */
-export function files(count: number): string {
-  return count === 1 ? "one file" : `${count} files`;
-}
-
-function unproven(item: Item, batch: Batch, reason: string): string {
-  return `Cannot verify "${printable(item.delivery.source.path)}" at ${batch.destination.name}: ${reason}`;
+/** What the destination has under the staging names, as far as the configured level compares it. */
+async function digestsOf(
+  items: readonly Item[],
+  { context, session }: Batch,
+  signal: AbortSignal,
+): Promise<readonly ({ readonly bytes: number; readonly sha256: string | null } | null)[]> {
+  const paths = items.map((item) => item.staged);
+  switch (context.destination.verify) {
+    case "checksum":
+      return await session.digest(paths, sizeOf(items), signal);
+    case "size":
+      return (await session.survey(paths, signal)).map((stat) => stat && { bytes: stat.bytes, sha256: null });
+    case "none":
+      return [];
+  }
+  context.destination.verify satisfies never;
 }

@@ -1,0 +1,114 @@
+/**
+ * The place that a session delivers to: finds the mount, accepts another disk where a person said so, searches for a loop back to
+ * a watched folder, and looks again from time to time.
+ *
+ * @module
+ */
+import { type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { acceptDisk } from "./accept_disk.ts";
+import type { OpenSession } from "./batch.ts";
+import { type DestinationContext, succeed } from "./destination_context.ts";
+import { demandSpace, findMount } from "./mount.ts";
+import { doesNotFit } from "./steps/put.ts";
+import { finalSweep } from "./sweep.ts";
+
+const FRESH_MS = 5_000;
+const LOOK_EVERY_MS = 30_000;
+
+/** The right place, as far as can be told. */
+export interface Place {
+  /** Looks whether the destination is still the place it was, if that was not done just now. */
+  look(): Promise<void>;
+  /** Fails with `loop` where files would come back; where the last search found no loop, this one goes on beside the transfers. */
+  readonly loopSearch: Promise<void>;
+}
+
+/** @throws {Failure} what keeps the destination from being used. */
+export async function findPlace(open: OpenSession): Promise<Place> {
+  const { context, sweeper, soft, hard } = open;
+  const { destination, system, attempts, loops, methodContext } = context;
+  // Named like an attempt, and swept like one.
+  const probe = attempts.begin();
+  try {
+    await findMountNow(open, soft, probe);
+    let lookedAt = system.monotonic();
+    const loopSearch = loops.check(destination, { stagingRoot: methodContext.stagingRoot, name: probe }, hard).finally(() => {
+      attempts.end(probe);
+      sweeper.soon(hard);
+    });
+    loopSearch.catch(() => undefined); // Heard by whoever asked.
+    if (loops.doubts(destination)) await noLoop(loopSearch, open);
+    const look = async () => {
+      if (system.monotonic() - lookedAt < FRESH_MS) return;
+      await findMountNow(open, hard);
+      lookedAt = system.monotonic();
+    };
+    return { look, loopSearch };
+  } catch (error) {
+    attempts.end(probe);
+    throw error;
+  }
+}
+
+async function noLoop(loopSearch: Promise<void>, { context, session, sweeper }: OpenSession): Promise<void> {
+  try {
+    await loopSearch.finally(() => sweeper.done());
+  } catch (error) {
+    // Nothing goes there, and nobody would look for it in the watched folder.
+    if (failureRecord(error).code === "loop" && context.state.closing.size === 0) await finalSweep(context, session);
+    throw error;
+  }
+}
+
+async function findMountNow({ context, session }: OpenSession, signal: AbortSignal, probe?: string): Promise<void> {
+  const { destination, ledger, state, emit } = context;
+  const mount = await findMount(session, {
+    destination,
+    ledger,
+    accept: state.acceptedDisk !== null,
+    log: (level, message) => emit({ type: "notice", level, message }),
+    ...(probe === undefined ? {} : { probe }),
+  }, signal);
+  if (state.acceptedDisk !== null) {
+    await acceptDisk(context, session, state.acceptedDisk, signal);
+    ledger.rememberDevice(destination.job, destination.name, mount.device ?? "");
+    state.acceptedDisk = null;
+  }
+  state.known = { ...state.known, freeBytes: mount.freeBytes, made: state.known.made || mount.made === true };
+  demandSpace(mount, destination);
+}
+
+/**
+ * A destination that is on hold because it is full is not open again before one of the files fits.
+ *
+ * @throws {Failure} `disk_full`
+ */
+export function demandRoom({ job, destination, ledger, breaker, state: { known } }: DestinationContext): void {
+  const state = breaker.state();
+  if (known.freeBytes === null || state.state !== "on_hold" || state.failure.code !== "disk_full") return;
+  const states = ["queued", "deferred"] as const;
+  const [smallest] = ledger.query({ job: job.name, destination: destination.name, states, sort: "size", limit: 1 });
+  if (smallest === undefined) return;
+  const { source } = smallest.delivery;
+  const room = known.freeBytes - destination.minimumFreeBytes - destination.copySafetyMarginBytes;
+  if (source.size > room) throw doesNotFit(source, destination);
+}
+
+/** Looks after the place while nothing is sent, so that an idle connection that died is found before a file needs it. */
+export async function watchPlace(
+  place: Place,
+  context: DestinationContext,
+  fail: (failure: FailureRecord) => void,
+  over: AbortSignal,
+): Promise<void> {
+  while (true) {
+    await context.system.sleep(LOOK_EVERY_MS, over);
+    if (over.aborted) return;
+    try {
+      await place.look();
+      succeed(context);
+    } catch (error) {
+      fail(failureRecord(error));
+    }
+  }
+}

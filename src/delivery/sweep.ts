@@ -1,0 +1,85 @@
+/**
+ * Removes what ended attempts left at a destination: beside the batches, and for the last time when the outbox ends.
+ *
+ * @module
+ */
+import { failureRecord } from "../domain/failure.ts";
+import { attemptOf, stagedName } from "./attempts.ts";
+import type { DestinationContext } from "./destination_context.ts";
+import { openSession, type TimedSession } from "./timed_session.ts";
+import { withWatchdog } from "./watchdog.ts";
+
+/** Sweeps beside the batches of one session, one call at a time. */
+export interface Sweeper {
+  soon(signal: AbortSignal): void;
+  /** Resolves when nothing is being swept. */
+  done(): Promise<void>;
+}
+
+/** Failures are only worth a debug line: what could not be removed is tried again with the next call. */
+export function sweeper(context: DestinationContext, session: TimedSession): Sweeper {
+  let last: Promise<void> = Promise.resolve();
+  const sweep = async (signal: AbortSignal) => {
+    forgetSettled(context);
+    await context.attempts.sweep(session, signal);
+  };
+  return {
+    soon(signal) {
+      last = last.then(() => sweep(signal)).catch((error) =>
+        context.emit({ type: "notice", level: "debug", message: failureRecord(error).message })
+      );
+    },
+    done: () => last,
+  };
+}
+
+/** Tidies up with a session of its own, if none is open: a clean stop leaves nothing but what the next start goes on with. */
+export async function sweepAll(context: DestinationContext): Promise<void> {
+  try {
+    await using session = await openSession(context, SWEEP_MS, new AbortController().signal);
+    await finalSweep(context, session);
+  } catch (error) {
+    const { name } = context.destination;
+    const message = `Cannot remove the temporary files at ${name}: ${failureRecord(error).message}. The next start does`;
+    context.emit({ type: "notice", level: "warning", message });
+  }
+}
+
+/** Removes what is ours there, but for the parts of large files that the next start goes on with. */
+export async function finalSweep(context: DestinationContext, session: TimedSession): Promise<void> {
+  const { destination, system, attempts, state } = context;
+  const watchdog = { what: `clean up at ${destination.name}`, timeoutMs: SWEEP_MS, clock: system };
+  await withWatchdog(watchdog, new AbortController().signal, async (end) => {
+    const kept = partsToKeep(context, session);
+    const there = kept.size === 0 ? [] : await session.leftovers(end);
+    if (there.some((attempt) => kept.has(attempt))) {
+      return await session.sweep(there.filter((attempt) => !kept.has(attempt)), end);
+    }
+    await session.sweep(null, end);
+    attempts.clear();
+  });
+  state.staging = "empty";
+}
+
+/** The attempts that hold parts of large files. */
+function partsToKeep(context: DestinationContext, session: TimedSession): ReadonlySet<string> {
+  const { attempts, ledger, methodContext, job, destination, state } = context;
+  forgetSettled(context);
+  // What a former process had in hand is for the next start to recover, where this one did not come to it.
+  for (const delivery of state.staging === "own" ? [] : ledger.inFlight(job.name, destination.name)) {
+    attempts.leave(delivery, stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery));
+  }
+  return session.resumes && state.keepsParts ? attempts.withParts() : new Set();
+}
+
+/** A delivery whose part was left may have ended without another attempt: by a newer version, or by a person. */
+function forgetSettled({ attempts, ledger }: DestinationContext): void {
+  const left = attempts.left();
+  if (left.length === 0) return;
+  const rows = ledger.query({ ids: left.map(({ id }) => id), states: ["queued", "sending", "deferred"] });
+  const waiting = new Set(rows.map(({ delivery }) => delivery.id));
+  for (const delivery of left) if (!waiting.has(delivery.id)) attempts.forget(delivery);
+}
+
+/** How long the last sweep, or a connection for it, may take. */
+const SWEEP_MS = 10_000;

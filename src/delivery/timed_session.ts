@@ -1,0 +1,109 @@
+/**
+ * A session with the time limits of its destination: every call is given up when nothing moves for too long, because a frozen peer
+ * must never freeze the daemon.
+ *
+ * @module
+ */
+import { failureRecord } from "../domain/failure.ts";
+import type { Destination } from "../domain/job.ts";
+import type { Digest } from "../domain/receipt.ts";
+import type { Emit } from "../domain/transfer_event.ts";
+import type { Method, MethodContext, Session } from "../methods/method.ts";
+import type { Clock } from "../system/system.ts";
+import { withWatchdog } from "./watchdog.ts";
+
+/** As the session of a method. Closing it takes 5 s at most and never throws. */
+export interface TimedSession extends Omit<Session, "digest"> {
+  /** As {@linkcode Session.digest}; `bytes` in all, because hashing takes its time. */
+  digest(paths: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[]>;
+}
+
+/** What it is opened with. */
+export interface SessionNeeds {
+  readonly destination: Destination;
+  readonly system: Pick<Clock, "monotonic" | "sleep">;
+  readonly emit: Emit;
+  readonly method: Pick<Method, "connect">;
+  readonly methodContext: MethodContext;
+}
+
+/** Connects within `longestMs`, or the destination's own time-out where that is shorter. */
+export async function openSession(context: SessionNeeds, longestMs: number, signal: AbortSignal): Promise<TimedSession> {
+  const { destination, system, method, methodContext } = context;
+  const timeoutMs = Math.min(longestMs, destination.timeoutMs);
+  let late = false;
+  try {
+    const session = await withWatchdog(
+      { what: `connect to ${destination.name}`, timeoutMs, clock: system },
+      signal,
+      async (end) => {
+        const session = await method.connect(destination, methodContext, end);
+        if (late) await session[Symbol.asyncDispose]();
+        return session;
+      },
+    );
+    return timed(session, context);
+  } finally {
+    late = true;
+  }
+}
+
+function timed(session: Session, { destination, system: clock, emit }: SessionNeeds): TimedSession {
+  const { name, timeoutMs } = destination;
+  const limit = (what: string) => ({ what, timeoutMs, clock });
+  return {
+    proof: session.proof,
+    durability: session.durability,
+    hashesSource: session.hashesSource,
+    resumes: session.resumes,
+    method: session.method,
+    about: session.about,
+    attach: (create, signal, probe) =>
+      withWatchdog(limit(`find the folder at ${name}`), signal, (end) => session.attach(create, end, probe)),
+    survey: (paths, signal) => withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.survey(paths, end)),
+    digest: (paths, bytes, signal) =>
+      withWatchdog(
+        { what: `verify ${files(paths.length)} at ${name}`, timeoutMs: hashingMs(destination, bytes), clock },
+        signal,
+        (end) => session.digest(paths, end),
+      ),
+    put(uploads, onBytes, signal) {
+      const staged = uploads.map((upload) => upload.staged);
+      const ask = async (end: AbortSignal) =>
+        (await session.survey(staged, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0);
+      return withWatchdog(
+        { ...limit(`send ${files(uploads.length)} to ${name}`), ask },
+        signal,
+        (end, alive) =>
+          session.put(uploads, (index, bytes) => {
+            alive();
+            onBytes(index, bytes);
+          }, end),
+      );
+    },
+    publish: (items, signal) =>
+      withWatchdog(limit(`publish ${files(items.length)} at ${name}`), signal, (end) => session.publish(items, end)),
+    flush: (paths, signal) => withWatchdog(limit(`flush files at ${name}`), signal, (end) => session.flush(paths, end)),
+    leftovers: (signal) => withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.leftovers(end)),
+    sweep: (attempts, signal) => withWatchdog(limit(`clean up at ${name}`), signal, (end) => session.sweep(attempts, end)),
+    async [Symbol.asyncDispose]() {
+      const watchdog = { what: `close the session with ${name}`, timeoutMs: CLOSE_MS, clock };
+      try {
+        await withWatchdog(watchdog, new AbortController().signal, async () => await session[Symbol.asyncDispose]());
+      } catch (error) {
+        emit({ type: "notice", level: "debug", message: failureRecord(error).message });
+      }
+    },
+  };
+}
+
+/** The silence allowed, and the time that 5 MB/s would need. */
+function hashingMs({ timeoutMs }: Destination, bytes: number): number {
+  return timeoutMs + bytes / 5_000;
+}
+
+function files(count: number): string {
+  return count === 1 ? "one file" : `${count} files`;
+}
+
+const CLOSE_MS = 5_000;
