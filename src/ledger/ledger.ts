@@ -2,7 +2,7 @@
  * The ledger: what was seen, what is queued, what is verified. The ledger is the queue; there is no other.
  *
  * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger} and {@linkcode History}. `sqlite/`
- * implements it; `tests/ledger/conformance.ts` holds an implementation to it.
+ * implements it; `tests/ledger/conformance/` holds an implementation to it.
  *
  * @module
  */

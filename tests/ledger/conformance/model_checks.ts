@@ -1,11 +1,16 @@
+/**
+ * Any calls in any order, beside a plain list that is asked the same.
+ *
+ * @module
+ */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { deliver, type Delivery, park } from "../../src/domain/delivery.ts";
-import { isTrouble } from "../../src/domain/failure.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import type { DeliveryRow, Ledger } from "../../src/ledger/ledger.ts";
-import { tempFolder } from "../support/temp.ts";
-import { aClaim, anAdmission, broken, later, NOW, proven } from "./makers.ts";
+import { deliver, type Delivery, park } from "../../../src/domain/delivery.ts";
+import { isTrouble } from "../../../src/domain/failure.ts";
+import type { DeliveryRow, Ledger } from "../../../src/ledger/ledger.ts";
+import { tempFolder } from "../../support/temp.ts";
+import { aClaim, anAdmission, broken, later, NOW, proven } from "../makers.ts";
+import type { Check } from "./conformance.ts";
 
 /** What the ledger should be, in the plainest words: a list of deliveries. */
 interface Entry {
@@ -251,18 +256,23 @@ function outcomeOf(delivery: Delivery, outcome: Extract<Step, { do: "record" }>[
   }
 }
 
-Deno.test("the ledger does what a plain list would do, whatever is asked in whatever order", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-      await using dir = await tempFolder();
-      using ledger = openLedger(dir.path);
-      const model = new Model();
-      for (const [round, one] of steps.entries()) {
-        apply(ledger, model, one, round);
-        check(ledger, model);
-      }
-      assertEquals(ledger.integrity(), []);
-    }),
-    { numRuns: 150 },
-  );
-});
+export const MODEL: readonly Check[] = [
+  {
+    name: "it does what a plain list would do, whatever is asked in whatever order",
+    async run({ candidate }) {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+          await using dir = await tempFolder();
+          using ledger = candidate.openLedger(dir.path);
+          const model = new Model();
+          for (const [round, one] of steps.entries()) {
+            apply(ledger, model, one, round);
+            check(ledger, model);
+          }
+          assertEquals(ledger.integrity(), []);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  },
+];

@@ -1,0 +1,77 @@
+/**
+ * One suite that every implementation of the ledger passes: `ledgerConformance(candidate)` in one file each.
+ *
+ * @module
+ */
+import type { Ledger, LedgerAccess, ReadLedger } from "../../../src/ledger/ledger.ts";
+import { tempFolder } from "../../support/temp.ts";
+import { HISTORY } from "./history_checks.ts";
+import { INTAKE } from "./intake_checks.ts";
+import { MODEL } from "./model_checks.ts";
+import { NIGHTS } from "./night_checks.ts";
+import { OUTBOX } from "./outbox_checks.ts";
+import { PROCESSES } from "./process_checks.ts";
+import { RECEIPTS } from "./receipt_checks.ts";
+import { REMOVAL } from "./removal_checks.ts";
+import { REQUEUE } from "./requeue_checks.ts";
+import { REREADS } from "./reread_checks.ts";
+
+/** An implementation of the ledger. */
+export interface Candidate extends LedgerAccess {
+  readonly name: string;
+  /** A module that exports its `openLedger`, for processes of their own. */
+  readonly module: string;
+  /** Keeps the ledger of a folder locked by a process of its own, for so long or until it is disposed of. */
+  lock(folder: string, forMs: number): Promise<AsyncDisposable>;
+}
+
+/** What a check is handed: one folder, and the ledgers in it. */
+export interface Bench {
+  readonly candidate: Candidate;
+  readonly folder: string;
+  /** Opened when it is first used, closed after the check. */
+  readonly ledger: Ledger;
+  /** Opens the ledger of the folder as another process would. */
+  open(): Ledger;
+  read(): ReadLedger;
+}
+
+/** One promise of the contract. */
+export interface Check {
+  readonly name: string;
+  run(bench: Bench): void | Promise<void>;
+}
+
+const CHECKS: readonly Check[] = [
+  ...INTAKE,
+  ...REREADS,
+  ...OUTBOX,
+  ...RECEIPTS,
+  ...REQUEUE,
+  ...REMOVAL,
+  ...HISTORY,
+  ...NIGHTS,
+  ...MODEL,
+  ...PROCESSES,
+];
+
+/** Registers a test for each promise. */
+export function ledgerConformance(candidate: Candidate): void {
+  for (const check of CHECKS) {
+    Deno.test(`${candidate.name}: ${check.name}`, async () => {
+      await using dir = await tempFolder();
+      const folder = dir.at("state");
+      using opened = new DisposableStack();
+      let ledger: Ledger | undefined;
+      await check.run({
+        candidate,
+        folder,
+        get ledger() {
+          return ledger ??= opened.use(candidate.openLedger(folder));
+        },
+        open: () => candidate.openLedger(folder),
+        read: () => candidate.readLedger(folder),
+      });
+    });
+  }
+}

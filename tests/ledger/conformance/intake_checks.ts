@@ -1,0 +1,219 @@
+/**
+ * Admission: which files are new, what supersedes what, what a changed ctime means.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { aClaim, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, someFacts, states, wasRead } from "../makers.ts";
+import type { Check } from "./conformance.ts";
+
+export const INTAKE: readonly Check[] = [
+  {
+    name: "unknown() tells what is not admitted for every destination",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a.fits"), anAdmission("b.fits", {}, ["freya", "nas"])], NOW);
+      const files = ["a.fits", "b.fits", "c.fits"].map((path) => someFacts(path));
+      assertEquals(ledger.unknown("spring", files, ["freya"]), { fresh: [files[2]!], recheck: [] });
+      assertEquals(ledger.unknown("spring", files, ["freya", "nas"]).fresh, [files[0]!, files[2]!]);
+      assertEquals(ledger.unknown("autumn", files, ["freya"]).fresh, files);
+    },
+  },
+  {
+    name: "unknown() sees a changed size, mtime or identity as fresh, a changed ctime alone as worth a second look",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a.fits")], NOW);
+      const same = someFacts("a.fits");
+      for (const change of [{ size: 1001 }, { mtimeMs: NOW }, { identity: "1:2" }]) {
+        assertEquals(ledger.unknown("spring", [{ ...same, ...change }], ["freya"]).fresh.length, 1);
+      }
+      const touched = { ...same, ctimeMs: NOW };
+      assertEquals(ledger.unknown("spring", [touched], ["freya"]), { fresh: [], recheck: [touched] });
+      assertEquals(ledger.unknown("spring", [same], ["freya"]), { fresh: [], recheck: [] });
+    },
+  },
+  {
+    name: "admit() is idempotent, also for one more destination",
+    run({ ledger }) {
+      const [first] = ledger.admit([anAdmission("a.fits")], NOW);
+      assertEquals(ledger.admit([anAdmission("a.fits")], NOW + 1), []);
+      const [second, ...rest] = ledger.admit([anAdmission("a.fits", {}, ["freya", "nas"])], NOW + 2);
+      assertEquals([second?.destination, rest], ["nas", []]);
+      assertEquals(first, ledger.query({ destination: "freya" })[0]?.delivery);
+      assertEquals(second, ledger.query({ destination: "nas" })[0]?.delivery);
+    },
+  },
+  {
+    name: "admit() keeps exact times, hostile names and header cards",
+    run({ ledger }) {
+      for (
+        const path of [
+          "-rf",
+          "$(touch x)",
+          "a'b\"c\n\x1b[31m.fits",
+          "ünï/ñ 星.fits",
+          "é".repeat(120),
+          "'; DROP TABLE deliveries; --",
+        ]
+      ) {
+        const admission = {
+          ...anAdmission(path, { mtimeMs: NOW + 0.123 }),
+          cards: { OBJECT: "M 31", EXPTIME: 60.5, SIMPLE: true },
+        };
+        const [admitted] = ledger.admit([admission], NOW);
+        const [row] = ledger.query({ ids: [admitted!.id] });
+        assertEquals(row?.delivery, admitted);
+        assertEquals(row?.delivery.source, admission.source);
+        assertEquals(row?.cards, admission.cards);
+        assertEquals(ledger.unknown("spring", [admission.source], ["freya"]).fresh, []);
+      }
+    },
+  },
+  {
+    name: "admit() of a new version gives up what waits of the older one, and says so",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a.fits", {}, ["freya", "nas", "tape"])], NOW);
+      ledger.record([proven(deliveryOf(ledger, "a.fits", "nas"))], NOW);
+      ledger.record([later(deliveryOf(ledger, "a.fits", "tape"), NOW + 1)], NOW);
+      ledger.admit([anAdmission("a.fits", { size: 2000 }, ["freya", "nas", "tape"])], NOW + 1);
+      assertEquals(states(ledger), [
+        "a.fits → freya failed superseded",
+        "a.fits → nas delivered",
+        "a.fits → tape failed superseded",
+        "a.fits → freya queued",
+        "a.fits → nas queued",
+        "a.fits → tape queued",
+      ]);
+      const { state } = ledger.query({ limit: 1 })[0]!.delivery;
+      assertEquals(state.state === "failed" && state.failure.message.includes("newer version"), true);
+      assertEquals(ledger.counts().failed, 0);
+      assertEquals(ledger.query({ trouble: true }), []);
+    },
+  },
+  {
+    name: "admit() leaves an older version alone that is being sent, or that goes elsewhere",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a.fits", {}, ["freya", "old"])], NOW);
+      ledger.claim(aClaim());
+      ledger.admit([anAdmission("a.fits", { size: 2000 })], NOW);
+      assertEquals(states(ledger), ["a.fits → freya sending", "a.fits → old queued", "a.fits → freya queued"]);
+    },
+  },
+  {
+    name: "admit() takes a file that came back to an earlier content for a new version",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a.fits", { size: 1 })], NOW);
+      ledger.admit([anAdmission("a.fits", { size: 2 })], NOW);
+      assertEquals(ledger.unknown("spring", [someFacts("a.fits", { size: 1 })], ["freya"]).fresh.length, 1);
+      ledger.admit([anAdmission("a.fits", { size: 1 })], NOW);
+      assertEquals(ledger.query({ states: ["queued"] }).map((row) => row.delivery.source.size), [1]);
+    },
+  },
+  {
+    name: "admit() revives a delivery that failed because the source was gone",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+      ledger.record([broken(delivery!, "source_gone")], NOW);
+      assertEquals(ledger.unknown("spring", [someFacts("a.fits")], ["freya"]).fresh.length, 1);
+      assertEquals(ledger.admit([anAdmission("a.fits")], NOW + 5), [delivery!]);
+      assertEquals(ledger.counts(), { queued: 1, sending: 0, deferred: 0, delivered: 0, failed: 0 });
+      ledger.record([broken(delivery!, "source_corrupt")], NOW);
+      assertEquals(ledger.unknown("spring", [someFacts("a.fits")], ["freya"]).fresh, []);
+    },
+  },
+  {
+    name: "admit() keeps the target of the first admission: it is frozen",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+      ledger.record([broken(delivery!, "source_gone")], NOW);
+      const moved = { ...anAdmission("a.fits"), targets: [{ destination: "freya", target: "elsewhere/a.fits", method: "scp" }] };
+      assertEquals(ledger.admit([moved], NOW).map(({ target, method }) => [target, method]), [["a.fits", "scp"]]);
+    },
+  },
+  {
+    name: "recheck() remembers the new ctime of the same content",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+      wasRead(ledger, delivery!, HASH);
+      ledger.record([proven(delivery!)], NOW);
+      const touched = anAdmission("a.fits", { ctimeMs: NOW });
+      assertEquals(ledger.recheck(touched, HASH, NOW), []);
+      assertEquals(ledger.unknown("spring", [touched.source], ["freya"]), { fresh: [], recheck: [] });
+      assertEquals(ledger.counts().delivered, 1);
+    },
+  },
+  {
+    name: "recheck() admits other content under the same size and mtime as a new version",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+      wasRead(ledger, delivery!, HASH);
+      ledger.record([proven(delivery!)], NOW);
+      const other = "f".repeat(64);
+      const [added, ...rest] = ledger.recheck(anAdmission("a.fits", { ctimeMs: NOW }), other, NOW);
+      assertEquals(rest, []);
+      assertEquals([ledger.hashOf(delivery!), ledger.hashOf(added!)], [HASH, other]);
+      assertEquals(states(ledger), ["a.fits → freya delivered", "a.fits → freya queued"]);
+      assertEquals(ledger.integrity(), []);
+    },
+  },
+  {
+    name: "admit() revives what was given up for a newer version that never came",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+      ledger.record([broken(delivery!, "superseded")], NOW);
+      assertEquals(ledger.unknown("spring", [someFacts("a.fits")], ["freya"]).fresh.length, 1);
+      assertEquals(ledger.admit([anAdmission("a.fits")], NOW + 5), [delivery!]);
+    },
+  },
+  {
+    name: "recheck() admits a new version while one destination holds other bytes, whatever the others were sent",
+    run({ ledger }) {
+      const [freya, nas] = ledger.admit([anAdmission("a.fits", {}, ["freya", "nas"])], NOW);
+      const other = "f".repeat(64);
+      ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]]));
+      // Rewritten under the same time, and sent like that to the second destination.
+      ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, { at: NOW, sha256: other }]]));
+      const touched = anAdmission("a.fits", { ctimeMs: NOW }, ["freya", "nas"]);
+      assertEquals(ledger.recheck(touched, other, NOW).map(({ destination }) => destination), ["freya", "nas"]);
+    },
+  },
+  {
+    name: "record() has a file compared anew that was sent as it was before its content was compared",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+      const other = "f".repeat(64);
+      const touched = anAdmission("a.fits", { ctimeMs: NOW });
+      // Nothing is proven yet, so the ledger only learns what stands there now.
+      assertEquals(ledger.recheck(touched, other, NOW), []);
+      assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, { at: NOW, sha256: HASH }]])), true);
+      assertEquals(ledger.unknown("spring", [touched.source], ["freya"]).recheck, [touched.source]);
+      assertEquals(ledger.removable("spring", ["freya"], 10), []);
+      const [again] = ledger.recheck(touched, other, NOW);
+      assertEquals(ledger.record([proven(again!, other)], NOW), false);
+      assertEquals(ledger.unknown("spring", [touched.source], ["freya"]), { fresh: [], recheck: [] });
+      assertEquals(ledger.query({}).map(({ sha256 }) => sha256), [HASH, other]);
+    },
+  },
+  {
+    name: "recheck() corrects a hash that was misread, where all that arrived is what stands there",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
+      wasRead(ledger, delivery!, "f".repeat(64));
+      assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, { at: NOW, sha256: HASH }]])), true);
+      const { source } = anAdmission("a.fits");
+      assertEquals(ledger.unknown("spring", [source], ["freya"]).recheck, [source]);
+      assertEquals(ledger.recheck(anAdmission("a.fits"), HASH, NOW), []);
+      assertEquals([ledger.hashOf(delivery!), ledger.removable("spring", ["freya"], 10).length], [HASH, 1]);
+    },
+  },
+  {
+    name: "admit() gives up nothing for a file of the same name in another watched folder",
+    run({ ledger }) {
+      const before = anAdmission("light_0001.fits", { identity: "1:1" });
+      const after = anAdmission("light_0001.fits", { identity: "1:2" });
+      // nas was away all night; in the evening the job's watch_path is changed to the folder of the new night.
+      ledger.admit([{ ...before, source: { ...before.source, absolutePath: "/data/monday/light_0001.fits" } }], NOW);
+      ledger.admit([{ ...after, source: { ...after.source, absolutePath: "/data/tuesday/light_0001.fits" } }], NOW);
+      assertEquals(states(ledger), ["light_0001.fits → freya queued", "light_0001.fits → freya queued"]);
+    },
+  },
+];

@@ -1,0 +1,223 @@
+/**
+ * The queue: what is claimed, recorded, due and left.
+ *
+ * @module
+ */
+import { assertEquals, assertThrows } from "@std/assert";
+import { park, send } from "../../../src/domain/delivery.ts";
+import { verify } from "../../../src/domain/receipt.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import {
+  aClaim,
+  aFailure,
+  anAdmission,
+  broken,
+  deliveryOf,
+  HASH,
+  later,
+  NOW,
+  proven,
+  someFacts,
+  states,
+  wasRead,
+} from "../makers.ts";
+import type { Check } from "./conformance.ts";
+
+const paths = (deliveries: readonly { source: { path: string } }[]) => deliveries.map(({ source }) => source.path);
+
+export const OUTBOX: readonly Check[] = [
+  {
+    name: "claim() hands out by age of the file, either way, and never twice",
+    run({ ledger }) {
+      ledger.admit(["b", "c", "a"].map((path, age) => anAdmission(path, { mtimeMs: NOW - age })), NOW);
+      assertEquals(paths(ledger.claim(aClaim({ maxFiles: 1 }))), ["a"]);
+      assertEquals(paths(ledger.claim(aClaim({ maxFiles: 1, order: "newest_first" }))), ["b"]);
+      assertEquals(paths(ledger.claim(aClaim())), ["c"]);
+      assertEquals(ledger.claim(aClaim()), []);
+    },
+  },
+  {
+    name: "claim() keeps to its files and bytes, but hands out at least one file",
+    run({ ledger }) {
+      ledger.admit(["a", "b", "c", "d"].map((path, k) => anAdmission(path, { size: 100, mtimeMs: k })), NOW);
+      assertEquals(paths(ledger.claim(aClaim({ maxBytes: 10 }))), ["a"]);
+      assertEquals(paths(ledger.claim(aClaim({ maxBytes: 200 }))), ["b", "c"]);
+      assertEquals(ledger.claim(aClaim({ maxFiles: 0 })), []);
+    },
+  },
+  {
+    name: "claim() stores what it returns: state sending with its attempt",
+    run({ ledger }) {
+      const [admitted] = ledger.admit([anAdmission("a")], NOW);
+      assertEquals(ledger.claim(aClaim({ attempt: "x7" })), [send(admitted!, "x7")]);
+      assertEquals(ledger.inFlight("spring", "freya"), [send(admitted!, "x7")]);
+      assertEquals(ledger.inFlight("spring", "nas"), []);
+    },
+  },
+  {
+    name: "claim() takes deferred deliveries when they are due, in order with the queued ones",
+    run({ ledger }) {
+      ledger.admit(["a", "b", "c"].map((path, k) => anAdmission(path, { mtimeMs: k })), NOW);
+      ledger.record([later(deliveryOf(ledger, "b"), NOW + 10)], NOW);
+      assertEquals(paths(ledger.claim(aClaim({ now: NOW + 9, maxFiles: 1 }))), ["a"]);
+      assertEquals(paths(ledger.claim(aClaim({ now: NOW + 10 }))), ["b", "c"]);
+      assertEquals(ledger.inFlight("spring", "freya").map(({ attempts }) => attempts), [0, 1, 0]);
+    },
+  },
+  {
+    name: "claim() waits with a new version while an older one is being sent to the same destination",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
+      const [older] = ledger.claim(aClaim());
+      ledger.admit([anAdmission("a", { size: 2, mtimeMs: NOW }, ["freya", "nas"]), anAdmission("z", { mtimeMs: NOW + 1 })], NOW);
+      assertEquals(paths(ledger.claim(aClaim({ maxFiles: 1 }))), ["z"]);
+      assertEquals(ledger.nextDue("spring", "freya"), null);
+      assertEquals(paths(ledger.claim(aClaim({ destination: "nas" }))), ["a"]);
+      ledger.record([proven(older!)], NOW);
+      assertEquals(ledger.nextDue("spring", "freya"), 0);
+      assertEquals(ledger.claim(aClaim()).map(({ source }) => source.size), [2]);
+    },
+  },
+  {
+    name: "record() never puts an older version back into the queue behind a newer one",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+      const [a, b] = ledger.claim(aClaim());
+      ledger.admit([anAdmission("a", { size: 2 }), anAdmission("b", { size: 2 })], NOW);
+      ledger.record([later(a!, NOW + 5), park(b!)], NOW);
+      assertEquals(states(ledger).slice(0, 2), ["a → freya failed superseded", "b → freya failed superseded"]);
+      assertEquals(ledger.claim(aClaim({ now: NOW + 10 })).map(({ source }) => source.size), [2, 2]);
+    },
+  },
+  {
+    name: "record() stores every state as it is, and the method that did it",
+    run({ ledger }) {
+      const [first] = ledger.admit([anAdmission("a")], NOW);
+      const claimed = { ...ledger.claim(aClaim())[0]!, method: "sftp" };
+      for (
+        const delivery of [
+          later(claimed, NOW + 1),
+          broken(claimed),
+          claimed,
+          proven(claimed),
+          proven(claimed, null),
+          { ...park(claimed), attempts: 0 },
+        ]
+      ) {
+        ledger.record([delivery], NOW + 7);
+        const [row] = ledger.query({});
+        assertEquals(row?.delivery, delivery);
+        assertEquals(row?.deliveredAt, delivery.state.state === "delivered" ? NOW + 7 : null);
+      }
+      assertEquals(first?.method, "rsync");
+    },
+  },
+  {
+    name: "record() is all or nothing",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a")], NOW);
+      assertThrows(
+        () => ledger.record([proven(delivery!), { ...proven(delivery!), id: 99 }], NOW),
+        Error,
+        "no delivery with the id 99",
+      );
+      assertEquals(states(ledger), ["a → freya queued"]);
+    },
+  },
+  {
+    name: "record() refuses a delivered state without its proof",
+    run({ ledger }) {
+      const [delivery] = ledger.admit([anAdmission("a")], NOW);
+      const digest = { bytes: 1, sha256: HASH };
+      const receipt = verify(digest, digest, "surely" as "checksum", NOW);
+      assertThrows(() => ledger.record([{ ...delivery!, state: { state: "delivered", receipt } }], NOW), Error, "CHECK");
+      assertEquals(states(ledger), ["a → freya queued"]);
+    },
+  },
+  {
+    name: "nextDue() and makeDue() tell and change when to come again",
+    run({ ledger }) {
+      assertEquals(ledger.nextDue("spring", "freya"), null);
+      const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+      assertEquals(ledger.nextDue("spring", "freya"), 0);
+      ledger.record([later(a!, NOW + 20), later(b!, NOW + 10)], NOW);
+      assertEquals(ledger.nextDue("spring", "freya"), NOW + 10);
+      assertEquals(ledger.nextDue("spring", "nas"), null);
+      ledger.makeDue("spring", "nas");
+      assertEquals(ledger.claim(aClaim()), []);
+      ledger.makeDue("spring", "freya");
+      assertEquals(paths(ledger.claim(aClaim())), ["a", "b"]);
+    },
+  },
+  {
+    name: "record() stores the hashes read meanwhile",
+    run({ ledger }) {
+      const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+      ledger.record([later(a!, NOW + 1), later(b!, NOW + 1)], NOW, new Map([[a!.id, { at: NOW, sha256: HASH }]]));
+      assertEquals([ledger.hashOf(a!), ledger.hashOf(b!)], [HASH, null]);
+    },
+  },
+  {
+    name: "record() puts a file up for another look where other bytes arrived than it was last seen with, and says so",
+    run({ ledger }) {
+      const [freya, nas] = ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
+      const open = () => ledger.unknown("spring", [someFacts("a")], ["freya", "nas"]).recheck.length;
+      assertEquals([ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]])), open()], [false, 0]);
+      assertEquals([ledger.record([proven(nas!, "f".repeat(64))], NOW), open()], [true, 1]);
+    },
+  },
+  {
+    name: "hashOf() is one hash per version, for all its destinations",
+    run({ ledger }) {
+      const [a, b] = ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
+      assertEquals(ledger.hashOf(a!), null);
+      wasRead(ledger, a!, HASH);
+      assertEquals([ledger.hashOf(b!), ledger.query({})[0]?.sha256], [HASH, HASH]);
+    },
+  },
+  {
+    name: "requeue() revives failed deliveries with their attempts forgotten, but none that is no trouble",
+    run({ ledger }) {
+      const [a, b, c, d] = ledger.admit(["a", "b", "c", "d"].map((path) => anAdmission(path)), NOW);
+      ledger.record([broken(a!), broken(b!, "skipped"), later(c!, NOW + 9), proven(d!)], NOW);
+      assertEquals(ledger.requeue(null, NOW), 1);
+      assertEquals(deliveryOf(ledger, "a"), a!);
+      assertEquals(ledger.requeue([b!.id, c!.id, d!.id, 4711], NOW), 2);
+      assertEquals(ledger.counts(), { queued: 3, sending: 0, deferred: 0, delivered: 1, failed: 0 });
+      assertEquals(deliveryOf(ledger, "c").attempts, 0);
+    },
+  },
+  {
+    name: "requeue() leaves a delivery whose file has a newer version",
+    run({ ledger }) {
+      const [older] = ledger.admit([anAdmission("a")], NOW);
+      ledger.record([broken(older!)], NOW);
+      ledger.admit([anAdmission("a", { size: 2 })], NOW);
+      assertEquals([ledger.requeue(null, NOW), ledger.requeue([older!.id], NOW)], [0, 0]);
+      assertEquals(states(ledger), ["a → freya failed bad_name", "a → freya queued"]);
+      assertEquals(aFailure("bad_name").next, "never");
+    },
+  },
+  {
+    name: "parts() tells what was left of deliveries that are not settled, until they are recorded without",
+    run({ open }) {
+      const left = (ledger: Ledger) =>
+        ledger.parts("spring", "freya").map(({ delivery, staged }) => [delivery.source.path, staged]);
+      const all = ["a", "b", "c", "d"] as const;
+      {
+        using ledger = open();
+        ledger.admit([...all.map((path) => anAdmission(path)), anAdmission("a", {}, ["nas"], "other")], NOW);
+        const [a, b, c, d] = ledger.claim(aClaim());
+        const names = new Map([a!, b!, c!, d!].map(({ id, source }) => [id, `.image-transfer-x/a1/${source.path}`]));
+        ledger.record([park(a!), later(b!, NOW + 9), park(c!), park(d!)], NOW, new Map(), names);
+        ledger.claim(aClaim({ maxFiles: 1 }));
+      }
+      using ledger = open();
+      assertEquals(left(ledger), all.map((path) => [path, `.image-transfer-x/a1/${path}`]));
+      ledger.admit([anAdmission("d", { size: 2 })], NOW);
+      ledger.record([proven(deliveryOf(ledger, "b"))], NOW);
+      ledger.record([park(deliveryOf(ledger, "c"))], NOW);
+      assertEquals(left(ledger), [["a", ".image-transfer-x/a1/a"]]);
+    },
+  },
+];
