@@ -11,10 +11,11 @@ import { configSchema } from "../config/schema/json_schema.ts";
 import { loadConfig } from "../config/read/load.ts";
 import { sampleConfig } from "../config/show/sample.ts";
 import { showConfig } from "../config/show/show.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { writeConfig } from "./init.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
+import { placeOf } from "../reports/overview/trouble.ts";
 
 const outputOption = optional(
   option("-o", "--output", pathValue("FILE"), { description: plain("Write to this file instead of standard output") }),
@@ -91,10 +92,12 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
 /** One line a destination: what goes where, how. */
 function summary(settings: Settings): string[] {
   return settings.jobs.flatMap((job) =>
-    job.destinations.map(({ name, method, host, user, basePath, layout }) => {
+    job.destinations.map((destination) => {
+      const { name, transport, basePath, layout } = destination;
       const path = below(basePath, layout.replace(/\/?\{path\}$/, "").replaceAll("{night}", "NIGHT"));
-      const place = host === null ? path : `${user === null ? "" : `${user}@`}${host}:${path}`;
-      return `${job.name}: ${below(job.watchPath, job.nightFolder ?? "")} → ${name} (${method} ${place})`;
+      return `${job.name}: ${below(job.watchPath, job.nightFolder ?? "")} → ${name} (${transport.method} ${
+        placeOf(destination, path)
+      })`;
     })
   );
 }

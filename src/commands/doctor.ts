@@ -9,8 +9,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
-import type { Destination } from "../domain/job.ts";
-import type { Settings } from "../domain/settings.ts";
+import { type Destination, isOverSsh, type Settings } from "../config/settings.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkHere } from "./checks/check_here.ts";
@@ -70,7 +69,7 @@ async function attend(
     return await withoutKey(await checkDestination(destination, settings, tools), destination, tools);
   };
   const first = await check();
-  if (!input.enroll || !first.some(({ code }) => code === "host_key_unknown")) return first;
+  if (!input.enroll || !isOverSsh(destination) || !first.some(({ code }) => code === "host_key_unknown")) return first;
   try {
     const enrolled = await enroll(destination, settings, input.accept ?? null, tools);
     if (enrolled.level !== "ok") return [...first, enrolled];

@@ -7,7 +7,7 @@ import { object } from "@optique/core/constructs";
 import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { printable } from "../domain/names/printable.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { forgetOrphans, type Forgotten } from "../ledger/orphans.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";

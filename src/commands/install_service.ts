@@ -11,7 +11,7 @@ import { string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
 import { CONFIG_VARIABLE } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { needsOf } from "../services/needs.ts";
 import type { Scope, ServiceKind, ServicePlan, ServiceRequest } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";

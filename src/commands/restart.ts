@@ -4,7 +4,7 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { findDaemon } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";

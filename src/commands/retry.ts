@@ -9,7 +9,7 @@ import { argument, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import type { StatusReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";

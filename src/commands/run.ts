@@ -9,7 +9,7 @@ import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts
 import { rememberPlace } from "../config/read/remembered.ts";
 import { type Daemon, startDaemon } from "../daemon/daemon.ts";
 import { reasonOf } from "../domain/names/reason.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { type Console, openConsole } from "./run/console.ts";
 import { autoReload } from "./run/auto_reload.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";

@@ -6,7 +6,7 @@
  */
 import { glanceSettings } from "../config/read/glance.ts";
 import { Failure } from "../domain/failure.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
 import { EXIT, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";

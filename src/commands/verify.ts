@@ -9,7 +9,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
+import type { Destination } from "../config/settings.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Destination, Job } from "../domain/job.ts";
+import type { Destination, Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { waitingOf } from "../ledger/orphans.ts";

@@ -5,8 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Destination, Job } from "../domain/job.ts";
-import type { Settings } from "../domain/settings.ts";
+import { type Destination, type Job, loginOf, type Settings } from "../config/settings.ts";
 import type { Method } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
@@ -206,10 +205,12 @@ function shortHash(text: string): string {
 }
 
 /** The same for a destination that only changed how it is sent to: what lies there in part is gone on with. */
-function placeKey({ job, name, host, user, port, basePath }: Destination): string {
+function placeKey({ job, name, transport, basePath }: Destination): string {
+  const { host, user, port } = loginOf(transport) ?? { host: null, user: null, port: null };
   return JSON.stringify([job, name, host, user, port, basePath]);
 }
 
-function accountKey({ job, name, host, user, port }: Destination): string {
-  return host === null ? `local ${job}/${name}` : `${user ?? ""}@${host.toLowerCase()}:${port ?? ""}`;
+function accountKey({ job, name, transport }: Destination): string {
+  const login = loginOf(transport);
+  return login === null ? `local ${job}/${name}` : `${login.user ?? ""}@${login.host.toLowerCase()}:${login.port ?? ""}`;
 }

@@ -5,8 +5,7 @@
  * @module
  */
 import { Failure, failureRecord } from "../domain/failure.ts";
-import type { Job } from "../domain/job.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Job, Settings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
@@ -77,7 +76,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     system,
     ledger,
     emit: events.emit,
-    methodOf: ({ method }) => methodNamed(method),
+    methodOf: ({ transport }) => methodNamed(transport.method),
     once: options.once ?? false,
     progress: opened.progress,
     workFolder: opened.work.path,

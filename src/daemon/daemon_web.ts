@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { EventStream } from "../events/event_stream.ts";

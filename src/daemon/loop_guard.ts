@@ -7,7 +7,7 @@
  */
 import { dirname, join } from "@std/path";
 import { Failure } from "../domain/failure.ts";
-import type { Destination, Job } from "../domain/job.ts";
+import type { Destination, Job } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { LoopCheck, Probe } from "../delivery/destination_context.ts";
 import type { System } from "../system/system.ts";

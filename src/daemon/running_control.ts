@@ -5,7 +5,7 @@
  */
 import type { Outbox } from "../delivery/outbox.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Progress } from "../events/progress.ts";

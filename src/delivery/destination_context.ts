@@ -7,7 +7,7 @@ import { type Bell, bell } from "../async/bell.ts";
 import { type Semaphore, semaphore } from "../async/semaphore.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
-import type { Destination, Job } from "../domain/job.ts";
+import type { Destination, Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
@@ -92,7 +92,7 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
   const former = {
     pausedBy: ledger.pausedBy(destination.name),
     contacted: ledger.deviceOf(job.name, destination.name) !== null,
-    method: destination.method,
+    method: destination.transport.method,
   };
   const context: DestinationContext = {
     ...options,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { loginOf } from "../config/settings.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -20,7 +21,8 @@ export function freeSpace(boxes: readonly Measured[], ledger: Pick<Ledger, "devi
 }
 
 /** One name for each disk; a destination whose method cannot tell its disk is alone. */
-function diskOf({ destination: { job, name, host, port } }: Measured, ledger: Pick<Ledger, "deviceOf">): string {
+function diskOf({ destination: { job, name, transport } }: Measured, ledger: Pick<Ledger, "deviceOf">): string {
   const device = ledger.deviceOf(job, name);
-  return JSON.stringify(device ? [host?.toLowerCase() ?? null, port, device] : [job, name]);
+  const login = loginOf(transport);
+  return JSON.stringify(device ? [login?.host.toLowerCase() ?? null, login?.port ?? null, device] : [job, name]);
 }

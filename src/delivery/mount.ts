@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
+import type { Destination } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Mount, Session } from "../methods/method.ts";

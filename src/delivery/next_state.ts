@@ -6,7 +6,7 @@
 import { backOff } from "../domain/back_off.ts";
 import { defer, deliver, type Delivery, fail, park } from "../domain/delivery.ts";
 import { type FailureRecord, isOutage } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
+import type { Destination } from "../config/settings.ts";
 import type { Outcome } from "./batch.ts";
 
 /** What the decision depends on besides the outcome. */

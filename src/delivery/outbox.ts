@@ -7,7 +7,7 @@
 import { onAbort } from "../async/abort.ts";
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
+import type { Destination } from "../config/settings.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Stat } from "../methods/method.ts";
 import { sendAgain } from "./accept_disk.ts";

@@ -6,7 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { failureRecord } from "../domain/failure.ts";
-import type { Job } from "../domain/job.ts";
+import type { Job } from "../config/settings.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { fingerprint, type SourceFile } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { failureRecord } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
+import type { Destination } from "../config/settings.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Method, MethodContext, Session } from "../methods/method.ts";

@@ -8,7 +8,7 @@ import { getRotatingFileSink } from "@logtape/file";
 import { configure, dispose, getLogger, type LogRecord, type Sink } from "@logtape/logtape";
 import { join } from "@std/path";
 import { reasonOf } from "../domain/names/reason.ts";
-import type { LogSettings } from "../domain/settings.ts";
+import type { LogSettings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { type LogLine, logLine } from "./log_line.ts";

@@ -6,7 +6,7 @@
  */
 import type { FailureRecord } from "../domain/failure.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
-import type { Job } from "../domain/job.ts";
+import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { bell } from "../async/bell.ts";
 import type { Waiting } from "./settle/candidate.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FailureRecord } from "../domain/failure.ts";
-import type { Job } from "../domain/job.ts";
+import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";

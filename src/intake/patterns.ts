@@ -6,7 +6,7 @@
  * @module
  */
 import picomatch from "picomatch";
-import type { Job } from "../domain/job.ts";
+import type { Job } from "../config/settings.ts";
 import { nightFolder } from "../domain/night/night_folder.ts";
 import { isMarker } from "./settle/marker.ts";
 

@@ -1,13 +1,11 @@
 /**
- * The method auto: local for this computer without a user, else rsync where both ends have a fit one, else sftp, else
- * scp. Only a missing tool leads to the next: a refused login would be refused again. A tool may also turn out to be missing when
+ * The method auto: rsync where both ends have a fit one, else sftp, else scp; for this computer, `config/` takes local. Only a missing tool leads to the next: a refused login would be refused again. A tool may also turn out to be missing when
  * the first file is sent; the next session leaves that method out.
  *
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import type { Destination } from "../domain/job.ts";
-import { local } from "./local/local.ts";
+import type { SshDestination } from "../config/settings.ts";
 import type { Method, Session } from "./method.ts";
 import { rsync } from "./rsync/rsync.ts";
 import { scp } from "./scp/scp.ts";
@@ -18,15 +16,15 @@ import { sftp } from "./sftp/sftp.ts";
  *
  * @throws {Failure} `tool_missing` where none of them can be used; what each of them throws besides.
  */
-export const auto: Pick<Method, "connect"> = {
+export const auto: Pick<Method<"auto">, "connect"> = {
   async connect(destination, context, signal) {
-    if (isHere(destination)) return await local.connect({ ...destination, method: "local" }, context, signal);
     const missing: string[] = [];
     const now = () => context.system.monotonic();
     const fit = METHODS.filter((method) => (unfit.get(keyOf(method, destination)) ?? -Infinity) < now());
     const methods = fit.length > 0 ? fit : METHODS;
     for (const [index, method] of methods.entries()) {
-      const session = await tryMethod(() => method.connect({ ...destination, method: method.name }, context, signal), missing);
+      const chosen = { ...destination, transport: { ...destination.transport, method: method.name } };
+      const session = await tryMethod(() => method.connect(chosen, context, signal), missing);
       if (session === null) continue;
       const next = methods[index + 1]?.name;
       if (next === undefined) return session;
@@ -38,7 +36,8 @@ export const auto: Pick<Method, "connect"> = {
   },
 };
 
-const METHODS: readonly Method[] = [rsync, sftp, scp];
+type Candidate = Method<"rsync" | "sftp" | "scp">;
+const METHODS: readonly Candidate[] = [rsync, sftp, scp];
 
 /** How long a method that could connect but not carry is left out; the server may be mended meanwhile. */
 const UNFIT_MS = 3_600_000;
@@ -46,7 +45,7 @@ const UNFIT_MS = 3_600_000;
 /** Those methods by login, with the time of the monotonic clock until which they are left out. */
 const unfit = new Map<string, number>();
 
-function keyOf({ name }: Method, { host, user, port }: Destination): string {
+function keyOf({ name }: Candidate, { transport: { host, user, port } }: SshDestination): string {
   return JSON.stringify([name, host, user, port]);
 }
 
@@ -61,11 +60,6 @@ function orNext(put: Session["put"], next: string, found: () => void): Session["
       throw new Failure("interrupted", `${error.message}; the next method is ${next}`, { hint: error.hint, cause: error });
     }
   };
-}
-
-/** True for this computer itself. A user or a port asks for a login. */
-function isHere({ host, user, port }: Pick<Destination, "host" | "user" | "port">): boolean {
-  return host === null || (host.toLowerCase() === "localhost" && user === null && port === null);
 }
 
 async function tryMethod(connect: () => Promise<Session>, missing: string[]): Promise<Session | null> {

@@ -9,7 +9,7 @@
  * @module
  */
 import type { FailureRecord } from "../domain/failure.ts";
-import type { ConflictPolicy, Destination, MethodName } from "../domain/job.ts";
+import type { ConflictPolicy, Destination, MethodName, Transport } from "../config/settings.ts";
 import type { Digest, ProofLevel } from "../domain/receipt.ts";
 import type { SourceFile } from "../domain/source_file.ts";
 import type { System } from "../system/system.ts";
@@ -28,13 +28,13 @@ export interface MethodContext {
 }
 
 /** One way to carry files. */
-export interface Method {
-  readonly name: Exclude<MethodName, "auto">;
+export interface Method<M extends MethodName = MethodName> {
+  readonly name: Exclude<M, "auto">;
   /**
    * Opens a session: connects, probes tools. Does not make the base path: {@linkcode Session.attach} does.
    * @throws {Failure} what keeps the destination from being used, with its next step.
    */
-  connect(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<Session>;
+  connect(destination: Destination<Transport<M>>, context: MethodContext, signal: AbortSignal): Promise<Session>;
 }
 
 /** A file to be put under a staging name. */

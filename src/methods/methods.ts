@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MethodName } from "../domain/job.ts";
+import type { MethodName } from "../config/settings.ts";
 import { auto } from "./auto.ts";
 import { local } from "./local/local.ts";
 import type { Method } from "./method.ts";
@@ -11,16 +11,13 @@ import { rsync } from "./rsync/rsync.ts";
 import { scp } from "./scp/scp.ts";
 import { sftp } from "./sftp/sftp.ts";
 
-/** All ways to carry files. */
-const METHODS: readonly Method[] = [local, rsync, scp, sftp];
+/** All ways to carry files: one for each name that `config/schema/schema_methods.ts` has. */
+const METHODS: { readonly [M in MethodName]: Pick<Method<M>, "connect"> } = { auto, rsync, scp, sftp, local };
 
 /** What opens a session: a method, or `auto`, which chooses one. */
 export type Connector = Pick<Method, "connect">;
 
 /** The method of this name. */
 export function methodNamed(name: MethodName): Connector {
-  if (name === "auto") return auto;
-  const method = METHODS.find((method) => method.name === name);
-  if (!method) throw new TypeError(`There is no method "${name}"`);
-  return method;
+  return METHODS[name];
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Job } from "../domain/job.ts";
+import type { Job } from "../config/settings.ts";
 
 /** For `sort`: what is not configured any more comes last, in the order in which it was given. */
 export function configuredOrder<T>(

@@ -5,7 +5,7 @@
  * @module
  */
 import type { FormerFiles } from "../domain/destination_state.ts";
-import type { Settings } from "../domain/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import type { Forgotten, Orphan } from "../ledger/orphans.ts";
 import type { Running } from "../events/progress.ts";
 import type { StatusReport } from "./overview/status_report.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Job } from "../domain/job.ts";
+import type { Job } from "../config/settings.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import type { GivenUp } from "./daemon_control.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
-import type { Destination, Job } from "../domain/job.ts";
+import type { Destination, Job } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";

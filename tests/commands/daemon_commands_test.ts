@@ -171,7 +171,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     destinations: [
       ...STATUS.destinations,
       {
-        destination: { name: "n\nas", job: "spring", method: "local" },
+        destination: { name: "n\nas", job: "spring", transport: { method: "local" } },
         method: null,
         state: { state: "on_hold", failure, until: NOW },
         freeBytes: 0,
@@ -407,7 +407,12 @@ Deno.test("retry, pause and resume are told to the daemon", async () => {
 Deno.test("retry --all says that destinations which hold or are away are tried at once", async () => {
   await using dir = await observatory();
   const at = (name: string, state: StatusParts["destinations"][number]["state"]) => (
-    { ...STATUS.destinations[0]!, destination: { name, job: "spring", method: "local" }, method: null, state } as const
+    {
+      ...STATUS.destinations[0]!,
+      destination: { name, job: "spring", transport: { method: "local" } },
+      method: null,
+      state,
+    } as const
   );
   const failure = aFailure("disk_full");
   await using _daemon = await fakeDaemon(dir.at("state"), {

@@ -85,13 +85,15 @@ Deno.test("init asks on a terminal, again where an answer does not hold, and wri
   assertEquals(await writeConfig(NOTHING, tools), 0);
   const { jobs } = parseSettings(await dir.read(USUAL), "c", "yaml", tools.system);
   const [destination] = jobs[0]!.destinations;
-  assertEquals([jobs[0]!.watchPath, destination?.method, destination?.host, destination?.user, destination?.basePath], [
-    dir.at("images"),
-    "rsync",
-    "freya",
-    "observer",
-    "/data/images",
-  ]);
+  assertEquals([jobs[0]!.watchPath, destination?.basePath], [dir.at("images"), "/data/images"]);
+  assertEquals(destination?.transport, {
+    method: "rsync",
+    host: "freya",
+    user: "observer",
+    port: null,
+    compression: false,
+    rsyncOptions: [],
+  });
   assertStringIncludes(tools.printed.stderr, '"watch_path" must be an absolute path');
   assertStringIncludes(tools.printed.stderr, 'did you mean "rsync"?');
   assertStringIncludes(tools.printed.stderr, "An answer is required.");
@@ -103,7 +105,7 @@ Deno.test("init asks neither host nor user for a folder of this computer, and re
   const tools = testTools(dir.path, { answers: ["", "local", "~/images/sent", "/mnt/nas"] });
   assertEquals(await writeConfig(NOTHING, tools), 0);
   const { jobs } = parseSettings(await dir.read(USUAL), "c", "yaml", tools.system);
-  assertEquals([jobs[0]?.destinations[0]?.method, jobs[0]?.destinations[0]?.basePath], ["local", "/mnt/nas"]);
+  assertEquals([jobs[0]?.destinations[0]?.transport.method, jobs[0]?.destinations[0]?.basePath], ["local", "/mnt/nas"]);
   assertStringIncludes(tools.printed.stderr, "overlap");
 });
 

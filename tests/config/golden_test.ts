@@ -39,7 +39,7 @@ Deno.test("sampleConfig() takes answers in place of its examples", () => {
   const answers = { watch_path: "/cam", transfer_method: "local", remote_base_path: "/mnt/nas: images" };
   for (const kind of KINDS) {
     const [job] = parseSettings(sampleConfig(kind, answers), "c", kind, aComputer()).jobs;
-    assertEquals([job?.watchPath, job?.destinations[0]?.method, job?.destinations[0]?.basePath], [
+    assertEquals([job?.watchPath, job?.destinations[0]?.transport.method, job?.destinations[0]?.basePath], [
       "/cam",
       "local",
       "/mnt/nas: images",

@@ -11,7 +11,7 @@ import { rsync } from "../../src/methods/rsync/rsync.ts";
 import { scp } from "../../src/methods/scp/scp.ts";
 import { sftp } from "../../src/methods/sftp/sftp.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "./rig.ts";
+import { aDestination, aServer, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "./rig.ts";
 import { has } from "../support/needs.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { durabilityFaults, straceArgs, traceThisProcess } from "../support/syscalls.ts";
@@ -49,8 +49,10 @@ for (const { name, method, sshd } of CASES) {
         const system = server?.configure(createSystem()) ?? createSystem();
         const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
         const base = folder.at("base");
-        const place = server ? { host: "127.0.0.1", port: server.port } : {};
-        const session = stack.use(await method.connect(aDestination({ ...place, basePath: base }), context, signal));
+        const destination = server && method.name !== "local"
+          ? aServer(method.name, { port: server.port }, { basePath: base })
+          : aDestination({ basePath: base });
+        const session = stack.use(await method.connect(destination, context, signal));
         await session.attach(true, signal);
         const flushed = session.durability === "flushed";
         assertEquals(flushed, !sshd?.sftpOnly);

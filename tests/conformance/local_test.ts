@@ -11,7 +11,7 @@ conformance({
   start: () =>
     Promise.resolve({
       rig: ({ base, settings }, folder) => {
-        const destination = aDestination({ method: "local", basePath: base ?? folder.at("base", "images"), ...settings });
+        const destination = aDestination({ basePath: base ?? folder.at("base", "images"), ...settings });
         const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
         return Promise.resolve({
           method: local,

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { ConflictPolicy } from "../../src/domain/job.ts";
+import type { ConflictPolicy } from "../../src/config/settings.ts";
 import type { Session } from "../../src/methods/method.ts";
 import { assertAllPublished, assertAllPut, codeOf } from "./expectations.ts";
 import { type Bench, type Check, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";

@@ -7,22 +7,20 @@ import type { Method, MethodContext } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
-import { aDestination, diskView, type Mount, STAGING } from "./rig.ts";
+import { aServer, diskView, type Mount, STAGING } from "./rig.ts";
 
 /** Starts the server. `counts` is false for methods that send everything again. */
-export async function overSshd(method: Method, options: SshdOptions & { counts?: boolean } = {}): Promise<Mount> {
+export async function overSshd(
+  method: Method<"rsync" | "scp" | "sftp">,
+  options: SshdOptions & { counts?: boolean } = {},
+): Promise<Mount> {
   const server = await startSshd(options);
   const proxy = startProxy(server.port);
   const system = server.configure(createSystem());
   return {
     rig: ({ base, settings }, folder) => {
-      const destination = aDestination({
-        method: method.name,
-        host: "127.0.0.1",
-        port: proxy.port,
-        basePath: base ?? folder.at("base", "images"),
-        ...settings,
-      });
+      const differences = { basePath: base ?? folder.at("base", "images"), ...settings };
+      const destination = aServer(method.name, { port: proxy.port }, differences);
       const context: MethodContext = { system, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
       return Promise.resolve({
         method,

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Destination } from "../../src/domain/job.ts";
+import type { Destination, Transport } from "../../src/config/settings.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import type { SourceFile } from "../../src/domain/source_file.ts";
 import type { Method, MethodContext, Publication, Session, Upload } from "../../src/methods/method.ts";
@@ -34,7 +34,7 @@ export interface Rig {
 export interface Wish {
   /** An existing or missing folder of this computer that is to be the base path; else one that is not yet there. */
   readonly base?: string;
-  readonly settings?: Partial<Destination>;
+  readonly settings?: Differences;
 }
 
 /** Somebody who wants to pass the suite. */
@@ -120,9 +120,25 @@ export async function makeSource(
   return { job: "job", path: name, absolutePath, size, mtimeMs, ctimeMs: ctime?.getTime() ?? 0, identity: `${dev}:${ino}` };
 }
 
-/** A destination of this suite. */
-export function aDestination(settings: Partial<Destination> = {}): Destination {
-  return makeDestination({ job: "job", basePath: "/nowhere", timeoutMs: 20_000, parallelTransfers: 2, ...settings });
+/** What differs from the other destinations of this suite. */
+export type Differences = Partial<Omit<Destination, "transport">>;
+/** What differs from a login to this computer, as ssh_config has it. */
+export type LoginDifferences = Partial<Omit<Transport<"rsync">, "method">>;
+
+/** A destination of this suite on this computer. */
+export function aDestination(differences: Differences = {}): Destination<Transport<"local">> {
+  const suite = { job: "job", basePath: "/nowhere", timeoutMs: 20_000, parallelTransfers: 2 };
+  return { ...makeDestination({ ...suite, ...differences }), transport: { method: "local" } };
+}
+
+/** A destination of this suite at a server. */
+export function aServer<M extends "auto" | "rsync" | "scp" | "sftp">(
+  method: M,
+  login: LoginDifferences,
+  differences: Differences,
+) {
+  const transport = { method, host: "127.0.0.1", user: null, port: null, compression: false, rsyncOptions: [], ...login };
+  return { ...aDestination(differences), transport };
 }
 
 /** The upload of a source in an attempt of ours. */

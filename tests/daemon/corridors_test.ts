@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Job } from "../../src/domain/job.ts";
-import type { Settings } from "../../src/domain/settings.ts";
+import { type Job, loginOf, type Settings } from "../../src/config/settings.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
@@ -70,9 +69,14 @@ Deno.test("a login that is refused to one account stops no other account of the 
     if (step === "connect") throw aFailure("login_refused");
   };
   const works = fakeDestination();
-  const all = corridorsOn(folder, ledger, ({ user }) => (user === "guest" ? refused : works).method);
+  const all = corridorsOn(folder, ledger, ({ transport }) => (loginOf(transport)?.user === "guest" ? refused : works).method);
   const job = (name: string, user: string) =>
-    aJob(folder.at(name), { name, destinations: [aDestination({ job: name, method: "sftp", host: "nas", user })] });
+    aJob(folder.at(name), {
+      name,
+      destinations: [
+        aDestination({ job: name, transport: { method: "sftp", host: "nas", user, port: null, compression: false } }),
+      ],
+    });
   await all.adopt(settingsOf(folder, [job("a", "guest")]));
   const isHeld = () => all.outboxes()[0]?.state().state === "on_hold";
   await soon(isHeld, "it holds");

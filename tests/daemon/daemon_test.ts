@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
-import type { Settings } from "../../src/domain/settings.ts";
+import type { Settings } from "../../src/config/settings.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";

@@ -1,11 +1,14 @@
 /** Free space of destinations that share a disk. */
 import { assertEquals } from "@std/assert";
-import type { Destination } from "../../src/domain/job.ts";
 import { freeSpace } from "../../src/delivery/free_space.ts";
+import { aDestination } from "../support/makers.ts";
 
 Deno.test("freeSpace() is one number for all destinations on a disk, the least that was measured", () => {
   const at = (name: string, freeBytes: number | null, host: string | null = null) => ({
-    destination: { job: "spring", name, host, port: null } as unknown as Destination,
+    destination: aDestination({
+      name,
+      transport: host === null ? { method: "local" } : { method: "sftp", host, user: null, port: null, compression: false },
+    }),
     about: () => ({ method: "local", freeBytes, about: "", made: false }),
   });
   const boxes = [at("a", 500), at("b", 400), at("far", 300, "freya"), at("new", null), at("x", 200), at("y", 100)];

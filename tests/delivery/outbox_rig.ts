@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import type { Delivery } from "../../src/domain/delivery.ts";
-import type { Destination, Job } from "../../src/domain/job.ts";
+import type { Destination, Job } from "../../src/config/settings.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
@@ -119,7 +119,7 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
       if (!facts) throw new Error("not written");
       const { size, mtimeMs, ctimeMs, identity } = facts;
       const source = { job: job.name, absolutePath, path: name, size, mtimeMs, ctimeMs, identity };
-      const targets = job.destinations.map((to) => ({ destination: to.name, target: name, method: to.method }));
+      const targets = job.destinations.map((to) => ({ destination: to.name, target: name, method: to.transport.method }));
       ledger.admit([{ source, night: "20260115", targets }], clock.now());
       box.wake();
     },

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Job } from "../../src/domain/job.ts";
+import type { Job } from "../../src/config/settings.ts";
 import { sourceRemoval } from "../../src/delivery/remove_source.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type OutboxRig, outboxRig } from "./outbox_rig.ts";

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import type { Delivery } from "../../src/domain/delivery.ts";
 import { Failure, failureRecord } from "../../src/domain/failure.ts";
 import { verify } from "../../src/domain/receipt.ts";
-import type { LogSettings } from "../../src/domain/settings.ts";
+import type { LogSettings } from "../../src/config/settings.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { openLog } from "../../src/events/log.ts";
 import { logLine } from "../../src/events/log_line.ts";

@@ -6,7 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { aDestination } from "../conformance/rig.ts";
+import { aDestination, aServer } from "../conformance/rig.ts";
 import type { Naming } from "../support/naming_process.ts";
 import { has } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
@@ -33,7 +33,10 @@ for (const { name, method, files, everyMs, sshd } of WAYS) {
       const names = Array.from({ length: files }, (_, number) => `${number}.fits`);
       for (const name of names) await Deno.writeTextFile(`${there}/${name}`, `other ${name}`);
       await using server = method === "local" ? null : await startSshd(sshd);
-      const destination = aDestination({ method, basePath: there, ...(server === null ? {} : { host: server.host }) });
+      const differences = { basePath: there };
+      const destination = method === "local" || server === null
+        ? aDestination(differences)
+        : aServer(method, { host: server.host }, differences);
       const running = ["one", "two"].map((who) =>
         start({
           who,

@@ -112,7 +112,7 @@ Deno.test("waitingOf() shows a refused file with its reason", () => {
 });
 
 Deno.test("admissionOf() freezes night, target and method for each destination", () => {
-  const destinations = [aDestination({ layout: "{night}/{path}" }), aDestination({ name: "two", method: "auto" })];
+  const destinations = [aDestination({ layout: "{night}/{path}" }), aDestination({ name: "two" })];
   const job = aJob("/data", { night: NIGHT, destinations });
   const admission = admissionOf(
     job,

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
-import type { Job } from "../../src/domain/job.ts";
+import type { Job } from "../../src/config/settings.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import type { Destination } from "../../src/domain/job.ts";
 import type { Method, MethodContext, Session } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
-import { aDestination, STAGING, type upload } from "../conformance/rig.ts";
+import { aServer, type Differences, type LoginDifferences, STAGING, type upload } from "../conformance/rig.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -15,12 +14,15 @@ export interface Bench extends AsyncDisposable {
   readonly server: Sshd;
   readonly folder: TempFolder;
   /** A session that is attached to the folder `base`, made for it. */
-  connect(settings?: Partial<Destination>, changes?: Partial<System>): Promise<Session>;
+  connect(differences?: Differences, changes?: Partial<System>, login?: LoginDifferences): Promise<Session>;
   source(name: string, bytes: Uint8Array): Promise<Parameters<typeof upload>[0]>;
 }
 
 /** Starts the server; everything goes when the test ends. */
-export async function openBench(method: Method, options: SshdOptions = {}): Promise<Bench> {
+export async function openBench(
+  method: Method<"rsync" | "scp" | "sftp">,
+  options: SshdOptions = {},
+): Promise<Bench> {
   const signal = new AbortController().signal;
   const server = await startSshd(options);
   const folder = await tempFolder();
@@ -28,8 +30,9 @@ export async function openBench(method: Method, options: SshdOptions = {}): Prom
   return {
     server,
     folder,
-    connect: async (settings = {}, changes = {}) => {
-      const destination = aDestination({ host: server.host, port: server.port, basePath: folder.at("base"), ...settings });
+    connect: async (differences = {}, changes = {}, login = {}) => {
+      const at = { host: server.host, port: server.port, ...login };
+      const destination = aServer(method.name, at, { basePath: folder.at("base"), ...differences });
       const system = { ...server.configure(createSystem()), ...changes };
       const context: MethodContext = {
         system,

@@ -3,20 +3,15 @@
  *
  * @module
  */
-import type { Destination, Job } from "../../src/domain/job.ts";
+import type { Destination, Job } from "../../src/config/settings.ts";
 
 /** A destination whose options are the defaults, but for what a test folder needs: one transfer at a time, no space kept free. */
 export function aDestination(changes: Partial<Destination> = {}): Destination {
   return {
     name: "nas",
     job: "spring",
-    method: "local",
-    host: null,
-    user: null,
-    port: null,
+    transport: { method: "local" },
     basePath: "/mnt/nas",
-    compression: false,
-    rsyncOptions: [],
     timeoutMs: 300_000,
     verify: "checksum",
     retryAttempts: 3,

@@ -10,6 +10,7 @@ import type { DaemonControl } from "../../src/reports/daemon_control.ts";
 import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
 import { join } from "@std/path";
 
+const AUTO = { method: "auto", host: "freya", user: null, port: null, compression: false, rsyncOptions: [] } as const;
 const COUNTS = { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 };
 
 export const STATUS: StatusParts = {
@@ -20,7 +21,7 @@ export const STATUS: StatusParts = {
   configuration: "/home/ann/config.yaml",
   jobs: [{ job: { name: "spring", watchPath: "/data/images" }, watching: true, filesWaiting: 2, givenUp: [], unmatched: null }],
   destinations: [{
-    destination: { name: "freya", job: "spring", method: "auto" },
+    destination: { name: "freya", job: "spring", transport: AUTO },
     method: "rsync",
     state: { state: "open" },
     freeBytes: 5e12,

@@ -6,8 +6,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import type { Destination } from "../../domain/job.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Destination, Settings } from "../../config/settings.ts";
 import { methodNamed } from "../../methods/methods.ts";
 import type { Session } from "../../methods/method.ts";
 import { unusableState } from "../../system/files/state_lock.ts";
@@ -41,7 +40,7 @@ export async function askDestination<T>(
   await using _lock = await makeWorkFolder(workFolder, settings, system);
   try {
     const context = { system, stagingRoot, workFolder, log: () => {} };
-    await using session = await methodNamed(destination.method).connect(destination, context, signal);
+    await using session = await methodNamed(destination.transport.method).connect(destination, context, signal);
     return await work({ session, stagingRoot });
   } finally {
     await system.removeTree(workFolder);

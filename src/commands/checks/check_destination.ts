@@ -7,9 +7,8 @@
 import { join } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination, Settings } from "../../config/settings.ts";
 import { verify } from "../../domain/receipt.ts";
-import type { Settings } from "../../domain/settings.ts";
 import { hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import type { System } from "../../system/system.ts";

@@ -7,7 +7,7 @@ import { dirname } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Settings } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";

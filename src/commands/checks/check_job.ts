@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import { reasonOf } from "../../domain/names/reason.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Settings, WebSettings } from "../../domain/settings.ts";
+import type { Settings, WebSettings } from "../../config/settings.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";

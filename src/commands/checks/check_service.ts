@@ -8,9 +8,8 @@ import { dirname } from "@std/path";
 import * as z from "zod";
 import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination, Settings } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Settings } from "../../domain/settings.ts";
 import { needsOf } from "../../services/needs.ts";
 import type { Account } from "../../services/service.ts";
 import { isOther, runAs } from "../../services/service_account.ts";
@@ -40,7 +39,7 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
   ];
   for (const job of jobs) findings.push(...await checkWatched(job, access, system), ...await checkRemoval(job, access));
   const destinations = jobs.flatMap((job) => job.destinations);
-  for (const destination of destinations.filter(({ host }) => host === null)) {
+  for (const destination of destinations.filter(({ transport }) => transport.method === "local")) {
     findings.push(...await checkBase(destination, access));
   }
   const watched = new Set(jobs.map(({ watchPath }) => watchPath));
@@ -136,7 +135,7 @@ async function checkReadable(path: string, access: Access, system: Pick<System, 
 }
 
 async function checkPrograms(destinations: readonly Destination[], system: Pick<System, "which">): Promise<Finding[]> {
-  const methods = new Set(destinations.map(({ method }) => method));
+  const methods = new Set(destinations.map(({ transport }) => transport.method));
   const wanted = [
     ...(["rsync", "scp", "sftp"] as const).filter((name) => methods.has(name)),
     ...([...methods].some((method) => method !== "local") ? ["ssh"] : []),

@@ -6,9 +6,8 @@
  */
 import { dirname, join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Settings, SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Settings } from "../../domain/settings.ts";
 import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh.ts";
 import type { System } from "../../system/system.ts";
 import type { Tools } from "../command.ts";
@@ -21,7 +20,7 @@ import { type Finding, ok, warning } from "../checks/finding.ts";
  * @throws {Failure} where the key cannot be fetched, is not the accepted one, or nobody is there to ask.
  */
 export async function enroll(
-  destination: Destination,
+  destination: SshDestination,
   settings: Settings,
   accept: string | null,
   tools: Tools,
@@ -33,7 +32,7 @@ export async function enroll(
     const keys = await fetchKeys(destination, fetched, system, signal);
     const fingerprints = await fingerprintsOf(fetched, system, signal);
     tools.stderr(
-      `\nThe host ${printable(destination.host ?? "")} presents this key:\n${
+      `\nThe host ${printable(destination.transport.host)} presents this key:\n${
         fingerprints.map((line) => `    ${printable(line)}\n`).join("")
       }`,
     );
@@ -71,7 +70,7 @@ async function agreed(fingerprints: readonly string[], tools: Tools): Promise<bo
 }
 
 /** Logs in far enough to see the key (as ssh_config says, with its jumps and aliases), into a file of its own. */
-async function fetchKeys(destination: Destination, file: string, system: System, signal: AbortSignal): Promise<string> {
+async function fetchKeys(destination: SshDestination, file: string, system: System, signal: AbortSignal): Promise<string> {
   const settings = sshSettings(destination, system);
   const args = [
     "-o",
@@ -112,7 +111,7 @@ async function fingerprintsOf(file: string, system: System, signal: AbortSignal)
 }
 
 /** Where this user's ssh keeps the keys of hosts, as ssh itself says. */
-async function knownHostsFile(destination: Destination, system: System, signal: AbortSignal): Promise<string> {
+async function knownHostsFile(destination: SshDestination, system: System, signal: AbortSignal): Promise<string> {
   const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
   const { stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
   const first = /^userknownhostsfile\s+(\S+)/m.exec(stdout)?.[1] ?? "~/.ssh/known_hosts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Destination } from "../../domain/job.ts";
+import { type Destination, isOverSsh, type SshDestination } from "../../config/settings.ts";
 import { loginWords } from "../../methods/ssh/ssh_failures.ts";
 import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh.ts";
 import type { Tools } from "../command.ts";
@@ -16,15 +16,15 @@ export async function withoutKey(
   tools: Pick<Tools, "system" | "signal">,
 ): Promise<Finding[]> {
   const isRefused = ({ code }: Finding) => code === "login_refused";
-  if (!findings.some(isRefused) || await mayHaveKey(destination, tools)) return [...findings];
+  if (!isOverSsh(destination) || !findings.some(isRefused) || await mayHaveKey(destination, tools)) return [...findings];
   const hint =
     "This account has no ssh key: create one with `ssh-keygen -t ed25519` (without a passphrase, as nobody can enter it " +
-    `at night), then copy it with \`${loginWords("ssh-copy-id", destination)}\`.`;
+    `at night), then copy it with \`${loginWords("ssh-copy-id", destination.transport)}\`.`;
   return findings.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
 }
 
 /** True unless there is surely none: no agent, and none of the files that ssh itself names is there. */
-async function mayHaveKey(destination: Destination, { system, signal }: Pick<Tools, "system" | "signal">): Promise<boolean> {
+async function mayHaveKey(destination: SshDestination, { system, signal }: Pick<Tools, "system" | "signal">): Promise<boolean> {
   if (system.env("SSH_AUTH_SOCK")) return true;
   const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
   const { code, stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LogSettings } from "../../domain/settings.ts";
+import type { LogSettings } from "../../config/settings.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import { board } from "../../events/board.ts";
 import { type Log, openLog } from "../../events/log.ts";

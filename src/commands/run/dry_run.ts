@@ -5,8 +5,7 @@
  */
 import { anySignal } from "../../async/abort.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Destination, Job } from "../../domain/job.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Destination, Job, Settings } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Admission, ReadLedger } from "../../ledger/ledger.ts";
 import { board } from "../../events/board.ts";
@@ -14,6 +13,7 @@ import { intake } from "../../intake/intake.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import { EXIT, type Tools } from "../command.ts";
 import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
+import { placeOf } from "../../reports/overview/trouble.ts";
 
 /** Lists the deliveries that a run would begin with; one line a delivery on standard output. */
 export async function dryRun(settings: Settings, tools: Tools): Promise<number> {
@@ -95,7 +95,6 @@ const NO_REREADS = { dueRereads: () => [], nextReread: () => null, recordRereads
 
 const WAITING = ["queued", "sending", "deferred"] as const;
 
-function place({ name, host, user, basePath }: Destination, target: string): string {
-  const at = host === null ? "" : `${user === null ? "" : `${user}@`}${host}:`;
-  return `${name} ${at}${basePath.replace(/\/$/, "")}/${target}`;
+function place(destination: Destination, target: string): string {
+  return `${destination.name} ${placeOf(destination, `${destination.basePath.replace(/\/$/, "")}/${target}`)}`;
 }

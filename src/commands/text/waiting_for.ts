@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import { pathField } from "../../domain/names/printable.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import { absolutePathOf } from "../../intake/source_path.ts";

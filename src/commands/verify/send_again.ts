@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Settings } from "../../config/settings.ts";
 import { fingerprint, type SourceFile } from "../../domain/source_file.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";

@@ -5,10 +5,9 @@
  * @module
  */
 import { failureRecord } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination, Settings } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { Settings } from "../../domain/settings.ts";
 import type { DeliveryRow, Ledger } from "../../ledger/ledger.ts";
 import { demandKnownPlace } from "../../delivery/mount.ts";
 import { askDestination } from "../checks/ask_destination.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Settings } from "../settings.ts";
 import { SERVICE_STATE, surroundingsOf, understandFile } from "./load.ts";
 import { notUnderstood } from "./parse_settings.ts";
 import { rememberedPlace } from "./remembered.ts";

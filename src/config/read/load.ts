@@ -5,7 +5,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Settings } from "../settings.ts";
 import { decode } from "./decode.ts";
 import { type ConfigKind, notUnderstood, understand, type Understood } from "./parse_settings.ts";
 import { rememberedPlace } from "./remembered.ts";

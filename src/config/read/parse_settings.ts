@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Settings } from "../../domain/settings.ts";
+import type { Settings } from "../settings.ts";
 import { check } from "./check.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import { parseToml } from "./parse_toml.ts";

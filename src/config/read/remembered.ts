@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Settings } from "../../domain/settings.ts";
+import type { Settings } from "../settings.ts";
 import type { ConfigFiles } from "../resolve/surroundings.ts";
 
 /** What it takes to note one. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Destination, Job } from "../../domain/job.ts";
+import type { Destination, Job } from "../settings.ts";
 import { isWithin } from "./expand_path.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -19,7 +19,7 @@ export interface Loop {
 /** Every destination of this computer that closes a ring. */
 export function findLoops(jobs: readonly Job[], platform: Surroundings["platform"]): Loop[] {
   const feeds = (destination: Destination, job: Job) =>
-    destination.method === "local" && destination.basePath !== "" && job.watchPath !== "" &&
+    destination.transport.method === "local" && destination.basePath !== "" && job.watchPath !== "" &&
     (isWithin(destination.basePath, job.watchPath, platform) || isWithin(job.watchPath, destination.basePath, platform));
   const leadsTo = (from: Job, goal: Job, seen: ReadonlySet<Job>): boolean =>
     !seen.has(from) &&

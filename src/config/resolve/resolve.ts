@@ -4,16 +4,15 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
-import type { Settings } from "../../domain/settings.ts";
+import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
+import { settingsOf } from "../schema/settings_of.ts";
+import { type Job, loginOf, type Settings } from "../settings.ts";
 import { findLoops } from "./loops.ts";
 import { expandPath } from "./expand_path.ts";
 import { splitWatched } from "./night_path.ts";
 import { resolveDestination } from "./resolve_destination.ts";
 import { resolveProgram } from "./resolve_program.ts";
 import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
-import { jobSchema } from "../schema/schema.ts";
-import { jobShape } from "../schema/schema_job.ts";
 import type { Path } from "../read/source.ts";
 import { listOf } from "../read/tree.ts";
 
@@ -45,9 +44,9 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {
   const merged = { ...root, ...section };
-  const keys = jobSchema.parse(merged);
+  const options = settingsOf({ ...watchKeys, ...finishedKeys }, merged);
   const name = String(section["name"] ?? "");
-  const written = watchedFolder(keys.watch_path, path, to);
+  const written = watchedFolder(options.watchPath, path, to);
   const watched = splitWatched(written);
   const list = listOf(merged["destinations"]);
   const listPath: Path = section["destinations"] === undefined ? [] : path;
@@ -65,45 +64,31 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     to,
   );
   refuseSamePlaces(
-    destinations.map(({ host, basePath, layout }) => JSON.stringify([host, basePath, layout])),
+    destinations.map(({ transport, basePath, layout }) => JSON.stringify([loginOf(transport)?.host, basePath, layout])),
     places.map(([at]) => at),
     to,
   );
   const unproven = destinations.find(({ verify }) => verify !== "checksum");
-  if (keys.delete_source && unproven !== undefined) {
+  if (options.deleteSource && unproven !== undefined) {
     to.report(
       to.placeOf(path, "delete_source"),
       `"delete_source" needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`,
     );
   }
   const job: Job = {
+    ...options,
     name,
     watchPath: watched.folder,
     ...(watched.below === null ? {} : { nightFolder: watched.below }),
-    filePatterns: keys.file_patterns,
-    excludePatterns: keys.exclude_patterns,
-    recursive: keys.recursive,
-    ignoreHiddenFiles: keys.ignore_hidden_files,
-    watchEvents: keys.watch_events,
-    watchMode: keys.watch_mode,
-    debounceMs: keys.debounce_ms,
-    rescanIntervalMs: keys.rescan_interval,
-    completeness: keys.completeness,
-    marker: keys.marker,
-    minFileAgeMs: keys.min_file_age_seconds,
-    incompleteAfterMs: keys.incomplete_after,
-    deliverIncomplete: keys.deliver_incomplete,
-    verifySource: keys.verify_source,
-    deleteSource: keys.delete_source,
-    night: { timezone: keys.night_timezone ?? null, rollover: keys.night_rollover, siteLongitude: keys.site_longitude ?? null },
+    night: settingsOf(nightKeys, merged),
     destinations,
   };
   const full = { name, ...withDefaults(jobShape, merged), watch_path: written, destinations: made.map((one) => one.full) };
   return { job, full, places: places.map(([at]) => at) };
 }
 
-function watchedFolder(written: string | undefined, path: Path, to: Resolving): string {
-  if (written === undefined) {
+function watchedFolder(written: string, path: Path, to: Resolving): string {
+  if (written === "") {
     if (!to.wrong.has("watch_path")) to.report(path, '"watch_path" is missing: the folder the camera writes to');
     return "";
   }

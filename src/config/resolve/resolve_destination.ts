@@ -4,17 +4,15 @@
  * @module
  */
 import { bareHost, isHostName, isUserName } from "../../domain/names/host_name.ts";
-import type { Destination, MethodName } from "../../domain/job.ts";
+import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
+import { loginKeys, METHOD_KEYS, rsyncKeys } from "../schema/schema_methods.ts";
+import { settingsOf, type Shape } from "../schema/settings_of.ts";
+import { type Destination, loginOf, type Transport } from "../settings.ts";
 import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
 import { splitNight } from "./night_path.ts";
-import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
+import { resolved, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
 import { checkRsyncOptions } from "./rsync_options.ts";
-import { destinationSchema } from "../schema/schema.ts";
-import { destinationShape } from "../schema/schema_destination.ts";
 import type { Path } from "../read/source.ts";
-
-const GB = 1e9;
-const METHODS: readonly MethodName[] = ["auto", "rsync", "scp", "sftp", "local"];
 
 /** Resolves a destination from its keys and those above it. */
 export function resolveDestination(
@@ -23,74 +21,53 @@ export function resolveDestination(
   job: string,
   to: Resolving,
 ): { destination: Destination; full: Section } {
-  const keys = destinationSchema.parse(merged);
   const at = (key: string): Path => to.placeOf(path, key);
-  const asked = METHODS.find((method) => method === keys.transfer_method) ?? "auto";
-  // A port of this computer is the near end of a tunnel: what is behind it is another computer.
-  const isHere = keys.remote_host?.toLowerCase() === "localhost" && keys.remote_user === undefined &&
-    keys.remote_port === undefined;
-  const method = asked === "auto" && isHere ? "local" : asked;
-  const remote = method !== "local";
-  const host = remote ? remoteHost(keys.remote_host, path, at("remote_host"), to) : null;
-  const user = remote && keys.remote_user !== undefined ? remoteUser(keys.remote_user, at("remote_user"), to) : null;
-  const folder = basePath(keys.remote_base_path, remote, path, at("remote_base_path"), to);
-  const { basePath: base, layout } = splitNight(folder, keys.layout);
-  const options = checkRsyncOptions(keys.rsync_options);
+  const options = checkRsyncOptions(rsyncKeys.rsync_options.parse(merged["rsync_options"]));
   for (const fault of options.faults) to.report([...at("rsync_options"), fault.index], `"rsync_options" ${fault.message}`);
-  const name = typeof merged["name"] === "string" ? merged["name"] : host ?? "local";
-  const destination: Destination = {
-    name,
-    job,
-    method,
-    host,
-    user,
-    port: remote ? keys.remote_port ?? null : null,
-    basePath: base,
-    compression: keys.compression,
-    rsyncOptions: options.kept,
-    timeoutMs: keys.transfer_timeout_seconds,
-    verify: keys.verify_transfer,
-    retryAttempts: keys.retry_attempts,
-    retryDelayMs: keys.retry_delay,
-    parallelTransfers: keys.parallel_transfers,
-    order: keys.order,
-    onConflict: keys.on_conflict,
-    bandwidthLimit: keys.bandwidth_limit,
-    preservePermissions: keys.preserve_permissions,
-    preserveTimestamps: keys.preserve_timestamps,
-    fileMode: keys.file_mode ?? null,
-    directoryMode: keys.directory_mode ?? null,
-    minimumFreeBytes: Math.round(keys.minimum_free_space_gb * GB),
-    copySafetyMarginBytes: Math.round(keys.copy_safety_margin_gb * GB),
-    layout,
-  };
+  const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
+  const login = loginOf(transport);
+  const common = settingsOf(commonKeys, merged);
+  const folder = basePath(common.basePath, login !== null, path, at("remote_base_path"), to);
+  const { basePath: base, layout } = splitNight(folder, common.layout);
+  const name = typeof merged["name"] === "string" ? merged["name"] : login?.host || "local";
   const shown = {
     ...merged,
-    transfer_method: method,
+    transfer_method: transport.method,
     remote_base_path: base,
     layout,
     rsync_options: options.kept,
-    verify_transfer: keys.verify_transfer,
+    verify_transfer: common.verify,
+    ...(login === null ? withoutKeys(loginKeys) : {}),
   };
-  const full = {
-    name,
-    ...withDefaults(
-      destinationShape,
-      remote ? shown : { ...shown, remote_host: undefined, remote_user: undefined, remote_port: undefined },
-    ),
+  return {
+    destination: { ...common, name, job, transport, basePath: base, layout },
+    full: { name, ...withDefaults(destinationShape, shown) },
   };
-  return { destination, full };
 }
 
-function remoteHost(written: string | undefined, path: Path, at: Path, to: Resolving): string | null {
-  if (written === undefined) {
+/** The method with its own options: only the keys that it uses are looked at. */
+function resolveTransport(merged: Section, path: Path, to: Resolving): Transport {
+  const asked = transferMethod.parse(merged["transfer_method"]);
+  // A port of this computer is the near end of a tunnel: what is behind it is another computer.
+  const isHere = String(merged["remote_host"]).toLowerCase() === "localhost" && merged["remote_user"] === undefined &&
+    merged["remote_port"] === undefined;
+  const method = asked === "auto" && isHere ? "local" : asked;
+  const own = settingsOf<Shape>(METHOD_KEYS[method], merged);
+  const checked = { ...own };
+  if ("host" in own) checked["host"] = remoteHost(String(own["host"]), path, to.placeOf(path, "remote_host"), to);
+  if (typeof own["user"] === "string") checked["user"] = remoteUser(own["user"], to.placeOf(path, "remote_user"), to);
+  return { method, ...checked } as Transport;
+}
+
+function remoteHost(written: string, path: Path, at: Path, to: Resolving): string {
+  if (written === "") {
     if (!to.wrong.has("remote_host")) {
       to.report(
         path,
         '"remote_host" is missing: the computer to send images to (for a folder on this computer, set transfer_method: local)',
       );
     }
-    return null;
+    return "";
   }
   if (isHostName(written)) return bareHost(written);
   const [, user, host] = /^([^@\s]+)@([^@\s]+)$/.exec(written) ?? [];
@@ -100,7 +77,7 @@ function remoteHost(written: string | undefined, path: Path, at: Path, to: Resol
     ? "; a port goes into remote_port, a folder into remote_base_path"
     : "";
   to.report(at, `"remote_host" must be a host name, an address or an alias from your ssh configuration, not "${written}"${hint}`);
-  return null;
+  return "";
 }
 
 function remoteUser(written: string, at: Path, to: Resolving): string | null {
@@ -109,8 +86,8 @@ function remoteUser(written: string, at: Path, to: Resolving): string | null {
   return null;
 }
 
-function basePath(written: string | undefined, remote: boolean, path: Path, at: Path, to: Resolving): string {
-  if (written === undefined) {
+function basePath(written: string, remote: boolean, path: Path, at: Path, to: Resolving): string {
+  if (written === "") {
     if (!to.wrong.has("remote_base_path")) {
       to.report(path, '"remote_base_path" is missing: the folder under which files are stored');
     }

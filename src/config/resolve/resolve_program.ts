@@ -4,38 +4,25 @@
  * @module
  */
 import { isHostName } from "../../domain/names/host_name.ts";
-import type { LogSettings, Settings, WebSettings } from "../../domain/settings.ts";
 import { expandPath, expandVariables } from "./expand_path.ts";
 import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
-import { programSchema } from "../schema/schema.ts";
-import { programShape, webShape } from "../schema/schema_program.ts";
+import { daemonKeys, loadKeys, logKeys, programShape, webKeys, webShape } from "../schema/schema_program.ts";
+import { settingsOf } from "../schema/settings_of.ts";
+import type { LogSettings, Settings, WebSettings } from "../settings.ts";
 import type { Path } from "../read/source.ts";
-
-type ProgramKeys = ReturnType<typeof programSchema.parse>;
 
 /** Resolves the keys at the top of the file. */
 export function resolveProgram(root: Section, to: Resolving): {
   settings: Omit<Settings, "file" | "jobs" | "log"> & { log: Omit<LogSettings, "namesDestinations"> };
   full: Section;
 } {
-  const keys = programSchema.parse(root);
   const path = (key: string, written: string) => resolved(key, expandPath(written, to.around), [key], to);
-  const log = logSettings(keys, path);
-  const stateDirectory = path("state_directory", keys.state_directory ?? usualStateDirectory(to.around));
-  const pidFile = keys.pid_file === undefined ? null : path("pid_file", keys.pid_file);
-  const web = webSettings(keys.web, to);
-  const settings = {
-    stateDirectory,
-    pidFile,
-    autoReload: keys.auto_reload,
-    shutdownTimeoutMs: keys.shutdown_timeout_seconds,
-    maxConcurrentSyncs: keys.max_concurrent_syncs ?? null,
-    maxFileOperations: keys.max_file_operations,
-    syncQueueSize: keys.sync_queue_size,
-    log,
-    web,
-    report: keys.report === false ? null : keys.report,
-  };
+  const options = settingsOf({ ...loadKeys, ...daemonKeys }, root);
+  const log = logSettings(root, path);
+  const stateDirectory = path("state_directory", options.stateDirectory ?? usualStateDirectory(to.around));
+  const pidFile = options.pidFile === null ? null : path("pid_file", options.pidFile);
+  const web = webSettings(root, to);
+  const report = webKeys.report.parse(root["report"]);
   const shown = {
     ...root,
     log_level: log.level,
@@ -48,20 +35,15 @@ export function resolveProgram(root: Section, to: Resolving): {
     ...shown,
     web: web === null ? false : withDefaults(webShape, typeof root["web"] === "object" ? root["web"] as Section : {}),
   });
-  return { settings, full };
+  return { settings: { ...options, stateDirectory, pidFile, log, web, report: report === false ? null : report }, full };
 }
 
-function logSettings(keys: ProgramKeys, path: (key: string, written: string) => string): Omit<LogSettings, "namesDestinations"> {
-  const whole = /[/\\]/.test(keys.log_file) ? path("log_file", keys.log_file) : null;
-  const end = whole === null ? -1 : Math.max(whole.lastIndexOf("/"), whole.lastIndexOf("\\"));
-  return {
-    level: keys.log_level === "warn" ? "warning" : keys.log_level,
-    directory: whole === null ? path("log_directory", keys.log_directory) : whole.slice(0, Math.max(end, 1)),
-    file: whole === null ? keys.log_file : whole.slice(end + 1),
-    maxBytes: keys.log_max_bytes,
-    backupCount: keys.log_backup_count,
-    format: keys.log_format,
-  };
+function logSettings(root: Section, path: (key: string, written: string) => string): Omit<LogSettings, "namesDestinations"> {
+  const options = settingsOf(logKeys, root);
+  if (!/[/\\]/.test(options.file)) return { ...options, directory: path("log_directory", options.directory) };
+  const whole = path("log_file", options.file);
+  const end = Math.max(whole.lastIndexOf("/"), whole.lastIndexOf("\\"));
+  return { ...options, directory: whole.slice(0, Math.max(end, 1)), file: whole.slice(end + 1) };
 }
 
 /** Where a system keeps the state of programs; a systemd service is told its own place. */
@@ -73,23 +55,23 @@ function usualStateDirectory(around: Resolving["around"]): string {
   return "~/.local/state/image-transfer";
 }
 
-function webSettings(web: ProgramKeys["web"], to: Resolving): WebSettings | null {
-  if (web === false) return null;
-  const keys = web === true ? programSchema.parse({}).web : web;
-  if (typeof keys === "boolean") return null;
-  const address = parseListen(String(keys.listen));
+function webSettings(root: Section, to: Resolving): WebSettings | null {
+  const section = webKeys.web.parse(root["web"]);
+  if (section === false) return null;
+  const { listen, ...options } = settingsOf(webShape, section === true ? {} : section);
+  const address = parseListen(String(listen));
   if (address === null) {
-    to.report(["web", "listen"], `"web.listen" must be an address and a port, like 127.0.0.1:9090, not "${keys.listen}"`);
+    to.report(["web", "listen"], `"web.listen" must be an address and a port, like 127.0.0.1:9090, not "${listen}"`);
     return null;
   }
-  const file = (key: string, written: string | undefined) =>
-    written === undefined ? null : resolved(`web.${key}`, expandPath(written, to.around), ["web", key], to);
+  const file = (key: string, written: string | null) =>
+    written === null ? null : resolved(`web.${key}`, expandPath(written, to.around), ["web", key], to);
   const settings = {
+    ...options,
     ...address,
-    token: keys.token === undefined ? null : secret("web.token", keys.token, ["web", "token"], to),
-    tlsCert: file("tls_cert", keys.tls_cert),
-    tlsKey: file("tls_key", keys.tls_key),
-    metrics: keys.metrics,
+    token: options.token === null ? null : secret("web.token", options.token, ["web", "token"], to),
+    tlsCert: file("tls_cert", options.tlsCert),
+    tlsKey: file("tls_key", options.tlsKey),
   };
   if (settings.token !== null && settings.token.length < 16) {
     to.report(["web", "token"], '"web.token" must be text of at least 16 characters');

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Expanded } from "./expand_path.ts";
-import { defaultOf, type Shape } from "../schema/schema.ts";
+import { defaultOf } from "../schema/schema.ts";
+import type { Shape } from "../schema/settings_of.ts";
 import type { Path } from "../read/source.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Report } from "../read/tree.ts";
@@ -27,6 +28,11 @@ export function resolved(key: string, expanded: Expanded, at: Path, to: Resolvin
   if (expanded.fault === undefined) return expanded.path;
   to.report(at, `"${key}" ${expanded.fault}`);
   return "";
+}
+
+/** The keys of a shape, none of them set. */
+export function withoutKeys(shape: Shape): Section {
+  return Object.fromEntries(Object.keys(shape).map((key) => [key, undefined]));
 }
 
 /** The values of a shape's keys as written, or their defaults; keys without either are left out. */

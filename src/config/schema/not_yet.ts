@@ -12,8 +12,8 @@ export interface NotYet {
   readonly missing: string;
 }
 
-/** Key → what of it is not there yet. */
-export const NOT_YET: Readonly<Record<string, NotYet>> = {
+/** Keys of features that are not built at all. */
+export const UNBUILT = {
   growing_files: whole("growing_files", (value) => value === false),
   cooldown_seconds: whole("cooldown_seconds", (value) => value === 0 || value === "0"),
   hooks: whole("hooks", (value) => value === false || Array.isArray(value) && value.length === 0),
@@ -24,6 +24,11 @@ export const NOT_YET: Readonly<Record<string, NotYet>> = {
     asked: (value) => value === false || ["continuous", "none"].includes(lower(value)) ? null : '"schedule"',
     missing: "interval, cron, manual",
   },
+} satisfies Readonly<Record<string, NotYet>>;
+
+/** Key → what of it is not there yet. */
+export const NOT_YET: Readonly<Record<string, NotYet>> = {
+  ...UNBUILT,
   transfer_method: {
     asked: (value) => ["ftp", "ftps", "rclone"].includes(lower(value)) ? `"transfer_method: ${lower(value)}"` : null,
     missing: "ftp, ftps, rclone",

@@ -5,20 +5,11 @@
  * @module
  */
 import * as z from "zod";
-import { addressKeys, carryKeys, destinationShape, placeKeys, proofKeys } from "./schema_destination.ts";
+import { addressKeys, destinationShape, placeKeys, proofKeys, transferKeys } from "./schema_destination.ts";
 import { finishedKeys, jobShape, nightKeys, reactionKeys, watchKeys } from "./schema_job.ts";
 import { daemonKeys, loadKeys, logKeys, pocketbaseKeys, programShape, webKeys } from "./schema_program.ts";
+import type { Shape } from "./settings_of.ts";
 import { line } from "./values.ts";
-
-/** Keys with their types, as zod has them. */
-export type Shape = Readonly<Record<string, z.ZodType>>;
-
-/** A destination with every default filled in. */
-export const destinationSchema = z.object(destinationShape);
-/** A job with every default filled in, without its destinations. */
-export const jobSchema = z.object(jobShape);
-/** The program's own keys with every default filled in. */
-export const programSchema = z.object(programShape);
 
 const NAME = "must be a name of letters, digits, spaces and . _ - (at most 64 characters)";
 const nameKey = line("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, NAME);
@@ -61,7 +52,7 @@ export const SECTIONS: readonly {
   { title: "What is watched", place: "job", shape: watchKeys },
   { title: "Where it goes", place: "destination", shape: addressKeys },
   { title: "When a file is finished", place: "job", shape: finishedKeys },
-  { title: "How files are transferred", place: "destination", shape: carryKeys },
+  { title: "How files are transferred", place: "destination", shape: transferKeys },
   { title: "How they are verified", place: "destination", shape: proofKeys },
   { title: "At the destination", place: "destination", shape: placeKeys },
   { title: "The observing night", place: "job", shape: nightKeys },
@@ -78,11 +69,12 @@ export function defaultOf(type: z.ZodType): unknown {
   return type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
 }
 
-/** The type of a key without its default, which would hide what a place above says. */
+/** The keys without their defaults, which would hide what a place above says; none is required, as a place above may have it. */
 function layer(shape: Shape): Record<string, z.ZodType> {
   return Object.fromEntries(
     Object.entries(shape).map(([key, type]) => {
-      if (!(type instanceof z.ZodPrefault)) return [key, type];
+      if (type instanceof z.ZodOptional) return [key, type];
+      if (!(type instanceof z.ZodPrefault)) return [key, type.optional().meta(type.meta() ?? {})];
       return [key, (type.unwrap() as z.ZodType).optional().meta({ ...type.meta(), default: type.def.defaultValue })];
     }),
   );

@@ -6,32 +6,26 @@
  */
 import * as z from "zod";
 import { checkLayout } from "../../domain/names/layout.ts";
-import { amount, duration, line, lines, mode, oneOf, speed, truth, whole } from "./values.ts";
+import { loginKeys, METHOD_NAMES, methodKeys } from "./schema_methods.ts";
+import { named, type Shape } from "./settings_of.ts";
+import { duration, gigabytes, line, mode, oneOf, speed, truth, whole } from "./values.ts";
 
 const DAY = 86_400_000;
 
-/** Where files go. */
-export const addressKeys = {
-  remote_host: line("a host name").optional().meta({
-    description: "The computer to send images to: a name, an address, or an alias from your ssh configuration",
-    examples: ["freya"],
-  }),
-  remote_user: line("a user name").optional().meta({
-    description: "The user to log in as. If not set: as in your ssh configuration",
-    examples: ["observer"],
-  }),
-  remote_base_path: line("a folder").optional().meta({
-    description: "The folder under which files are stored there. `NIGHT` in the path is the observing night, YYYYMMDD",
-    examples: ["/home/observer/data/images"],
-  }),
-  remote_port: whole(1, 65535).optional().meta({
-    description: "Port of the ssh server. If not set: as in your ssh configuration",
-    examples: [22],
-  }),
-  transfer_method: oneOf(["auto", "rsync", "scp", "sftp", "local"]).prefault("auto").meta({
-    description:
-      "`auto`: rsync if both ends have a compatible version, else sftp, else scp; local for `localhost` without a user. `local`: a folder on this computer, such as a mounted drive",
-  }),
+/** The method; what each of them uses besides is in `schema_methods.ts`. */
+export const transferMethod = oneOf(METHOD_NAMES).prefault("auto").meta({
+  description:
+    "`auto`: rsync if both ends have a compatible version, else sftp, else scp; local for `localhost` without a user. `local`: a folder on this computer, such as a mounted drive",
+});
+
+const folderKeys = {
+  remote_base_path: named(
+    "basePath",
+    line("a folder").meta({
+      description: "The folder under which files are stored there. `NIGHT` in the path is the observing night, YYYYMMDD",
+      examples: ["/home/observer/data/images"],
+    }),
+  ),
   layout: line("a path with {path} in it").check((context) => {
     const fault = checkLayout(context.value);
     if (fault !== null) context.issues.push({ code: "custom", message: fault, input: context.value });
@@ -43,15 +37,13 @@ export const addressKeys = {
     }),
 };
 
-/** How files are carried. */
-export const carryKeys = {
-  compression: truth().prefault(false).meta({
-    description: "Compress data during transfer. FITS files hardly shrink, so this mostly costs time",
-  }),
-  rsync_options: lines("options, like [--compress-level=1]").prefault([])
-    .meta({ description: "Further options for rsync; unsafe ones are rejected" }),
-  transfer_timeout_seconds: duration("seconds", 1000, DAY).prefault(300)
-    .meta({ description: "Abort and retry a transfer that makes no progress for this long" }),
+const carryKeys = {
+  transfer_timeout_seconds: named(
+    "timeoutMs",
+    duration("seconds", 1000, DAY).prefault(300).meta({
+      description: "Abort and retry a transfer that makes no progress for this long",
+    }),
+  ),
   parallel_transfers: whole(1, 64).prefault(4).meta({
     description: "How many batches are sent to one destination at the same time; a batch is one large file or many small ones",
   }),
@@ -62,21 +54,27 @@ export const carryKeys = {
     .meta({ description: "Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit" }),
 };
 
-/** How files are proven, and what happens when it fails. */
+/** How files are verified, and what happens when that fails. */
 export const proofKeys = {
-  verify_transfer: z.union([truth(), oneOf(["checksum", "size", "none"])], 'must be true, false, "checksum", "size" or "none"')
-    .transform((value) => value === true ? "checksum" as const : value === false ? "none" as const : value)
-    .prefault(true).meta({
-      description:
-        "How a delivered file is verified. true means `checksum`: its SHA-256 at the destination is compared; `size` compares only the length; false means `none`",
-    }),
+  verify_transfer: named(
+    "verify",
+    z.union([truth(), oneOf(["checksum", "size", "none"])], 'must be true, false, "checksum", "size" or "none"')
+      .transform((value) => value === true ? "checksum" as const : value === false ? "none" as const : value)
+      .prefault(true).meta({
+        description:
+          "How a delivered file is verified. true means `checksum`: its SHA-256 at the destination is compared; `size` compares only the length; false means `none`",
+      }),
+  ),
   retry_attempts: whole(0, 1000).prefault(3)
     .meta({
       description: "How many attempts a file gets before it is listed as failed. Outages of the destination do not count",
     }),
-  retry_delay: duration("seconds", 0, DAY).prefault(5).meta({
-    description: "Pause before the first retry, in seconds; it grows with each retry",
-  }),
+  retry_delay: named(
+    "retryDelayMs",
+    duration("seconds", 0, DAY).prefault(5).meta({
+      description: "Pause before the first retry, in seconds; it grows with each retry",
+    }),
+  ),
 };
 
 /** What stands at the destination. */
@@ -92,12 +90,18 @@ export const placeKeys = {
     description: "Permissions of folders created at the destination",
     examples: ["0775"],
   }),
-  minimum_free_space_gb: amount(0, 1e6).prefault(2).meta({
-    description: "Free space that must remain at the destination, in GB; with less, delivery waits and resumes automatically",
-  }),
-  copy_safety_margin_gb: amount(0, 1e6).prefault(1).meta({
-    description: "Free space required in addition to the size of a file while it is sent, in GB",
-  }),
+  minimum_free_space_gb: named(
+    "minimumFreeBytes",
+    gigabytes(0, 1e6).prefault(2).meta({
+      description: "Free space that must remain at the destination, in GB; with less, delivery waits and resumes automatically",
+    }),
+  ),
+  copy_safety_margin_gb: named(
+    "copySafetyMarginBytes",
+    gigabytes(0, 1e6).prefault(1).meta({
+      description: "Free space required in addition to the size of a file while it is sent, in GB",
+    }),
+  ),
   delete_destination_files: truth().prefault(false).meta({
     description: "Delete files at the destination that were deleted here",
   }),
@@ -106,5 +110,23 @@ export const placeKeys = {
   }),
 };
 
+/** What every destination has, whatever its method. */
+export const commonKeys = { ...folderKeys, ...carryKeys, ...proofKeys, ...placeKeys };
+
+const { remote_base_path, layout } = folderKeys;
+
+/** Where files go. */
+export const addressKeys: Shape = {
+  remote_host: loginKeys.remote_host,
+  remote_user: loginKeys.remote_user,
+  remote_base_path,
+  remote_port: loginKeys.remote_port,
+  transfer_method: transferMethod,
+  layout,
+};
+
+/** How files are transferred. */
+export const transferKeys: Shape = { ...methodKeys, ...carryKeys };
+
 /** All keys of a destination, in the order of the sample file. */
-export const destinationShape = { ...addressKeys, ...carryKeys, ...proofKeys, ...placeKeys };
+export const destinationShape: Shape = { ...addressKeys, ...transferKeys, ...proofKeys, ...placeKeys };

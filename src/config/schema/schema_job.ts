@@ -6,13 +6,14 @@
  */
 import * as z from "zod";
 import { isTimeZone, rolloverMinutes } from "../../domain/night/night.ts";
+import { named } from "./settings_of.ts";
 import { amount, duration, line, lines, oneOf, truth } from "./values.ts";
 
 const DAY = 86_400_000;
 
 /** Which folder is watched, and how. */
 export const watchKeys = {
-  watch_path: line("a folder").optional().meta({
+  watch_path: line("a folder").meta({
     description: "The folder the camera writes to. `NIGHT` in the path matches the folder of every night, YYYYMMDD",
     examples: ["~/images"],
   }),
@@ -41,11 +42,14 @@ export const watchKeys = {
       description:
         "Shortest time between a change and a listing of its whole folder, and between two such listings, in milliseconds. It delays no file: changed files are checked at once",
     }),
-  rescan_interval: duration("seconds", 1000, 7 * DAY).prefault("5m")
-    .meta({
-      description:
-        "How often everything is listed again in case the system missed a change; up to three times as long if a listing takes more than 0.1 % of this. When polling: the longest pause between two listings, which is otherwise 2 to 30 s, or longer if a listing takes longer",
-    }),
+  rescan_interval: named(
+    "rescanIntervalMs",
+    duration("seconds", 1000, 7 * DAY).prefault("5m")
+      .meta({
+        description:
+          "How often everything is listed again in case the system missed a change; up to three times as long if a listing takes more than 0.1 % of this. When polling: the longest pause between two listings, which is otherwise 2 to 30 s, or longer if a listing takes longer",
+      }),
+  ),
 };
 
 /** When a file is finished. */
@@ -59,13 +63,19 @@ export const finishedKeys = {
   }).prefault("{name}.done").meta({
     description: "With `completeness: marker`: the name of the file, in the image's folder, that marks it as finished",
   }),
-  min_file_age_seconds: duration("seconds", 0, DAY).prefault(2)
-    .meta({
-      description:
-        "How long a file must stay unchanged to count as finished, if its writer or its final length cannot be determined",
-    }),
-  incomplete_after: duration("seconds", 1000, 30 * DAY).prefault("10m")
-    .meta({ description: "How long a FITS file may be shorter than its headers declare before it is listed as incomplete" }),
+  min_file_age_seconds: named(
+    "minFileAgeMs",
+    duration("seconds", 0, DAY).prefault(2)
+      .meta({
+        description:
+          "How long a file must stay unchanged to count as finished, if its writer or its final length cannot be determined",
+      }),
+  ),
+  incomplete_after: named(
+    "incompleteAfterMs",
+    duration("seconds", 1000, 30 * DAY).prefault("10m")
+      .meta({ description: "How long a FITS file may be shorter than its headers declare before it is listed as incomplete" }),
+  ),
   deliver_incomplete: truth().prefault(false).meta({
     description: "Deliver incomplete files anyway, with a warning",
   }),
@@ -92,16 +102,22 @@ export const finishedKeys = {
 
 /** Which night a file belongs to. */
 export const nightKeys = {
-  night_timezone: line("a time zone, like Europe/Berlin").refine(isTimeZone, {
-    message: "must be a time zone, like Europe/Berlin",
-  })
-    .optional().meta({
-      description: "Time zone of the observing night. If not set: the computer's time zone",
-      examples: ["Europe/Berlin"],
-    }),
-  night_rollover: line("a time of day, like 12:00").refine((text) => rolloverMinutes(text) !== null, {
-    message: "must be a time of day, like 12:00",
-  }).prefault("12:00").meta({ description: "Local time at which a new night begins" }),
+  night_timezone: named(
+    "timezone",
+    line("a time zone, like Europe/Berlin").refine(isTimeZone, {
+      message: "must be a time zone, like Europe/Berlin",
+    })
+      .optional().meta({
+        description: "Time zone of the observing night. If not set: the computer's time zone",
+        examples: ["Europe/Berlin"],
+      }),
+  ),
+  night_rollover: named(
+    "rollover",
+    line("a time of day, like 12:00").refine((text) => rolloverMinutes(text) !== null, {
+      message: "must be a time of day, like 12:00",
+    }).prefault("12:00").meta({ description: "Local time at which a new night begins" }),
+  ),
   site_longitude: amount(-180, 360).optional()
     .meta({
       description:

@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { rolloverMinutes } from "../../domain/night/night.ts";
+import { named } from "./settings_of.ts";
 import { duration, line, oneOf, size, truth, whole } from "./values.ts";
 
 const DAY = 86_400_000;
@@ -28,19 +29,32 @@ const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
 
 /** What is logged, and where. */
 export const logKeys = {
-  log_level: oneOf(LEVELS).meta({ enum: [...LEVELS, ...LEVELS.map((level) => level.toUpperCase())] }).prefault("INFO")
-    .meta({ description: "How much to log: trace, debug, info, warning, error" }),
-  log_directory: line("a folder").prefault("~/logs").meta({ description: "Folder for the log files" }),
-  log_file: line("a file name").prefault("image_transfer.log").meta({
-    description: "Name of the log file; if it contains a folder, `log_directory` is ignored",
-  }),
-  log_max_bytes: size(10_000, 1e12).prefault("10 MB").meta({
-    description: "Size at which the log file is renamed and a new one is started",
-  }),
-  log_backup_count: whole(0, 1000).prefault(5).meta({ description: "How many old log files to keep" }),
-  log_format: oneOf(["text", "json"]).prefault("text").meta({
-    description: "`text` for people, `json` for programs: one object per line",
-  }),
+  log_level: named(
+    "level",
+    oneOf(LEVELS).meta({ enum: [...LEVELS, ...LEVELS.map((level) => level.toUpperCase())] })
+      .transform((level) => level === "warn" ? "warning" : level).prefault("INFO")
+      .meta({ description: "How much to log: trace, debug, info, warning, error" }),
+  ),
+  log_directory: named("directory", line("a folder").prefault("~/logs").meta({ description: "Folder for the log files" })),
+  log_file: named(
+    "file",
+    line("a file name").prefault("image_transfer.log").meta({
+      description: "Name of the log file; if it contains a folder, `log_directory` is ignored",
+    }),
+  ),
+  log_max_bytes: named(
+    "maxBytes",
+    size(10_000, 1e12).prefault("10 MB").meta({
+      description: "Size at which the log file is renamed and a new one is started",
+    }),
+  ),
+  log_backup_count: named("backupCount", whole(0, 1000).prefault(5).meta({ description: "How many old log files to keep" })),
+  log_format: named(
+    "format",
+    oneOf(["text", "json"]).prefault("text").meta({
+      description: "`text` for people, `json` for programs: one object per line",
+    }),
+  ),
 };
 
 /** The keys inside `web`. */
@@ -55,7 +69,7 @@ export const webShape = {
 };
 
 /** The keys inside `report`. */
-const reportShape = {
+export const reportShape = {
   at: z.string("must be a time of day, like 08:00").refine(
     (text) => rolloverMinutes(text) !== null,
     "must be a time of day, like 08:00",
@@ -90,10 +104,14 @@ export const daemonKeys = {
   auto_reload: truth().prefault(true).meta({
     description: "Apply changes to this file at once. An invalid file changes nothing",
   }),
-  shutdown_timeout_seconds: duration("seconds", 0, 3_600_000).prefault(20)
-    .meta({
-      description: "How long running transfers may take to finish when the daemon is stopped; the rest resumes at the next start",
-    }),
+  shutdown_timeout_seconds: named(
+    "shutdownTimeoutMs",
+    duration("seconds", 0, 3_600_000).prefault(20)
+      .meta({
+        description:
+          "How long running transfers may take to finish when the daemon is stopped; the rest resumes at the next start",
+      }),
+  ),
 };
 
 /** PocketBase as the place where jobs are kept. */

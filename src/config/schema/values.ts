@@ -24,8 +24,13 @@ export function amount(min: number, max: number) {
   return z.number(message).min(min, message).max(max, message);
 }
 
+/** A number of gigabytes within bounds; the result is in bytes. */
+export function gigabytes(min: number, max: number) {
+  return amount(min, max).transform((value) => Math.round(value * 1e9));
+}
+
 /** One word of a list; the case of letters does not matter. */
-export function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+export function oneOf<const T extends readonly string[]>(words: T) {
   const message = `must be ${inWords(words)}`;
   return z.string(message)
     .transform((text, context): T[number] => {

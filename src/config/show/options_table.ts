@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { defaultOf, fileSchema, SECTIONS, type Shape } from "../schema/schema.ts";
+import { defaultOf, fileSchema, SECTIONS } from "../schema/schema.ts";
+import type { Shape } from "../schema/settings_of.ts";
 import { helpOf, innerShape, yamlValue } from "./shown_values.ts";
 
 /** The table; it ends without a line break. */

@@ -5,7 +5,8 @@
  * @module
  */
 import type { ConfigKind } from "../read/parse_settings.ts";
-import { SECTIONS, type Shape } from "../schema/schema.ts";
+import { SECTIONS } from "../schema/schema.ts";
+import type { Shape } from "../schema/settings_of.ts";
 import { helpOf, innerShape, sampleValue, tomlValue, yamlValue } from "./shown_values.ts";
 
 /** What stands in the file without a `#`; keys not named have their example or none. */

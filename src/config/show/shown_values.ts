@@ -6,7 +6,8 @@
 import { stringify } from "yaml";
 import type * as z from "zod";
 import { notYetNote } from "../schema/not_yet.ts";
-import { defaultOf, type Shape } from "../schema/schema.ts";
+import { defaultOf } from "../schema/schema.ts";
+import type { Shape } from "../schema/settings_of.ts";
 
 /** The help of a key, with what of it is not there yet. */
 export function helpOf(key: string, type: z.ZodType): string {

@@ -8,7 +8,7 @@ import { type Context, Hono } from "hono";
 import * as z from "zod";
 import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Settings } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER } from "./control_file.ts";
 import type { DaemonControl, InForce } from "../../reports/daemon_control.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
-import type { ConflictPolicy } from "../../domain/job.ts";
+import type { ConflictPolicy } from "../../config/settings.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { Stat } from "../../methods/method.ts";
 

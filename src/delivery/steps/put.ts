@@ -6,7 +6,7 @@
  */
 import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Upload } from "../../methods/method.ts";

@@ -5,7 +5,16 @@
  * @module
  */
 import { Failure } from "../failure.ts";
-import type { NightRule } from "../job.ts";
+
+/** When an observing night begins: local noon of a time zone, or of the site's longitude. */
+export interface NightRule {
+  /** IANA time zone; null is the computer's own. */
+  readonly timezone: string | null;
+  /** `HH:MM`, local. */
+  readonly rollover: string;
+  /** Degrees, east positive; when set it takes the place of the time zone (mean solar time). */
+  readonly siteLongitude: number | null;
+}
 
 /**
  * The night of a moment (milliseconds since 1970 UTC) as `YYYYMMDD`. Moments outside the years 1 to 9999, and what is

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Delivery } from "../../domain/delivery.ts";
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import { targetPath } from "../../domain/names/layout.ts";
 import { nightFolder } from "../../domain/night/night_folder.ts";
 import { observingNight } from "../../domain/night/night.ts";
@@ -34,10 +34,10 @@ export function admissionOf(
   const source: SourceFile = { ...facts, job: job.name, absolutePath };
   const night = nightOf(job, facts);
   const path = locate(job, facts)?.path ?? facts.path;
-  const targets = job.destinations.map(({ name, layout, method }) => ({
+  const targets = job.destinations.map(({ name, layout, transport }) => ({
     destination: name,
     target: targetPath(layout, { path, night, job: job.name }),
-    method: methodOf(name) ?? method,
+    method: methodOf(name) ?? transport.method,
   }));
   return { source, night, targets, ...(cards === null || Object.keys(cards).length === 0 ? {} : { cards }) };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { Ledger, Reading, Reread } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";

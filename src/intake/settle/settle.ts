@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import type { Verdict } from "../../formats/format.ts";
 
 /** What is known of a file. Lengths of time in milliseconds; what was not asked for yet is left out. */

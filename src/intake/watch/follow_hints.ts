@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { Emit } from "../../domain/transfer_event.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import type { Candidates } from "../settle/candidates.ts";
 import type { Judge } from "../settle/judge.ts";

@@ -6,7 +6,7 @@
  */
 import { anySignal } from "../../async/abort.ts";
 import { failureRecord } from "../../domain/failure.ts";
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import { faultOf } from "../../system/fault.ts";

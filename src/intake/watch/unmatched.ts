@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import { printable } from "../../domain/names/printable.ts";
 

@@ -7,7 +7,7 @@
 import { mapLimit } from "../../async/map_limit.ts";
 import { mutex } from "../../async/mutex.ts";
 import { failureRecord } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination } from "../../config/settings.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
@@ -22,7 +22,7 @@ const SMALL_AT_ONCE = 8;
 const COMPARE_BYTES = 1 << 20;
 
 /** Connecting does nothing yet: the folder is found by `attach`. With a bandwidth limit one file is copied at a time. */
-export const local: Method = {
+export const local: Method<"local"> = {
   name: "local",
   connect: (destination, context) => Promise.resolve(openLocal(destination, context)),
 };

@@ -5,6 +5,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
+import type { Destination, Transport } from "../../config/settings.ts";
 import { diskTrouble } from "../local/disk_trouble.ts";
 import type { Lot } from "../links.ts";
 import type { Method, MethodContext } from "../method.ts";
@@ -22,16 +23,16 @@ import { sshForRsync, toolPath } from "../ssh/ssh.ts";
  *
  * @throws {Failure} from `connect`: `tool_missing` where one end has none that fits; what `ssh` says besides.
  */
-export const rsync: Method = {
+export const rsync: Method<"rsync"> = {
   name: "rsync",
   async connect(destination, context, signal) {
     // First on this side: without an rsync here no login is needed to know.
     const here = await localRsync(context, signal);
     return await openShellSession(
-      { ...destination, method: "rsync" },
+      destination,
       context,
       signal,
-      (parts) => rsyncSender(parts, here, signal),
+      (parts) => rsyncSender({ ...parts, destination }, here, signal),
     );
   },
 };
@@ -52,7 +53,7 @@ async function localRsync({ system }: MethodContext, signal: AbortSignal): Promi
 }
 
 async function rsyncSender(
-  { destination, context, connection, tools, files }: SenderParts,
+  { destination, context, connection, tools, files }: SenderParts & { readonly destination: Destination<Transport<"rsync">> },
   here: LocalRsync,
   signal: AbortSignal,
 ): Promise<Sender> {

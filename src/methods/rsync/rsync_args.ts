@@ -4,14 +4,14 @@
  *
  * @module
  */
-import type { Destination } from "../../domain/job.ts";
+import type { Destination, Transport } from "../../config/settings.ts";
 import type { RsyncPair } from "./rsync_version.ts";
 import { shellQuote } from "../shell/shell_quote.ts";
 import { remoteBase, remoteSpec } from "../ssh/ssh.ts";
 
 /** What one run depends on. */
 export interface RsyncRun {
-  readonly destination: Destination;
+  readonly destination: Destination<Transport<"rsync">>;
   readonly pair: RsyncPair;
   /** `ssh` with its options, as one word. */
   readonly shell: string;
@@ -30,7 +30,7 @@ export function rsyncArgs(run: RsyncRun): string[] {
   const path = `${remoteBase(destination)}/${run.into}/.`;
   const plain = shellQuote(path) === path;
   return [
-    ...destination.rsyncOptions,
+    ...destination.transport.rsyncOptions,
     // The links as the files they lead to; never what lies in a folder that took a file's place.
     ...(pair.readsNames ? ["--files-from=-"] : ["-d"]),
     "-L",
@@ -40,7 +40,7 @@ export function rsyncArgs(run: RsyncRun): string[] {
     // has the right size and time).
     ...(run.resumes ? ["--no-whole-file", "-I"] : ["-W"]),
     "--partial",
-    ...(destination.compression ? ["-z"] : []),
+    ...(destination.transport.compression ? ["-z"] : []),
     ...(destination.bandwidthLimit === null ? [] : [`--bwlimit=${Math.max(1, Math.floor(destination.bandwidthLimit / 1024))}`]),
     // A run that waits for names may wait long; ServerAliveInterval and the watch for progress end one that hangs.
     ...(pair.readsNames ? [] : [`--timeout=${Math.max(1, Math.ceil(destination.timeoutMs / 1000))}`]),

@@ -9,7 +9,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Finished } from "../../system/system.ts";
 import { SILENCE_STARTUP } from "../shell/startup_output.ts";
 import { meaningOf } from "../local/os_failures.ts";
-import { hostNamed, isConnectionTrouble, type Login, sshFailure } from "../ssh/ssh_failures.ts";
+import { hostNamed, isConnectionTrouble, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
 
 /** Exit codes after which each file must be looked at: some were sent. */
 export const PARTIAL: ReadonlySet<number> = new Set([23, 24]);
@@ -17,7 +17,7 @@ export const PARTIAL: ReadonlySet<number> = new Set([23, 24]);
 /** What an rsync that ended with neither 0 nor a partial transfer means. */
 export function rsyncFailure(
   finished: Pick<Finished, "code" | "stderr" | "signal">,
-  destination: Login,
+  destination: Reached,
 ): Failure {
   const { code, stderr, signal } = finished;
   const receiver = stderr.split("\n").filter((line) => !line.includes("[sender]")).join("\n");

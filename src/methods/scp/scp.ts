@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { type Lot, makeLinks } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
@@ -22,7 +22,7 @@ import { toolPath } from "../ssh/ssh.ts";
  *
  * @throws {Failure} from `connect`: `tool_missing` without scp and ssh here, or without such a shell there.
  */
-export const scp: Method = {
+export const scp: Method<"scp"> = {
   name: "scp",
   async connect(destination, context, signal) {
     const { system } = context;
@@ -30,7 +30,7 @@ export const scp: Method = {
     const ssh = await toolPath("ssh", system);
     const version = openSshVersion((await system.run({ program: ssh, args: ["-V"] }, signal)).stderr);
     return await openShellSession(
-      { ...destination, method: "scp" },
+      destination,
       context,
       signal,
       (parts) => scpSender(parts, path, version),
@@ -139,7 +139,7 @@ async function lookAgain(
 /** `scp -p` keeps times and modes or neither: what was not asked for is taken back. */
 async function setRight(
   uploads: readonly Upload[],
-  destination: Destination,
+  destination: SshDestination,
   files: ShellFiles,
   signal: AbortSignal,
 ): Promise<void> {

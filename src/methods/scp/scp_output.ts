@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import type { Finished } from "../../system/system.ts";
 import { diskTrouble } from "../local/disk_trouble.ts";
 import type { Lot } from "../links.ts";
@@ -31,7 +31,7 @@ export async function scpFailure(
   finished: Finished,
   lot: Lot,
   files: ShellFiles,
-  destination: Destination,
+  destination: SshDestination,
   signal: AbortSignal,
 ): Promise<Failure> {
   const failure = sshFailure("scp", finished, destination);

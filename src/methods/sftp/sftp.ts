@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
 import { sftpPut, type SftpPutFiles } from "./sftp_put.ts";
@@ -17,7 +17,7 @@ import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
-export const sftp: Method = { name: "sftp", connect };
+export const sftp: Method<"sftp"> = { name: "sftp", connect };
 
 type Parts =
   & Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "durability" | "about">
@@ -35,7 +35,7 @@ const ASK_AGAIN_MS = 3_600_000;
 /** Those logins, with the time of the monotonic clock from which they are asked again. */
 const shellless = new Map<string, number>();
 
-async function connect(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<Session> {
+async function connect(destination: SshDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   await using stack = new AsyncDisposableStack();
   const program = await toolPath("sftp", context.system);
   const shell = await tryShell(destination, context, stack, signal);
@@ -61,12 +61,13 @@ interface Shell {
 
 /** A connection with a shell that can do what is needed; null where there is none. */
 async function tryShell(
-  destination: Destination,
+  destination: SshDestination,
   context: MethodContext,
   stack: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<Shell | null> {
-  const login = `${destination.user ?? ""}@${destination.host}:${destination.port ?? ""}`;
+  const { host, user, port } = destination.transport;
+  const login = `${user ?? ""}@${host}:${port ?? ""}`;
   if (context.system.monotonic() < (shellless.get(login) ?? -Infinity)) return null;
   await using trial = new AsyncDisposableStack();
   try {
@@ -116,7 +117,7 @@ async function tryToWrite(files: ShellFiles, stagingRoot: string, signal: AbortS
 
 async function withoutShell(
   program: string,
-  destination: Destination,
+  destination: SshDestination,
   context: MethodContext,
   stack: AsyncDisposableStack,
   signal: AbortSignal,

@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Child, Command, System } from "../../system/system.ts";
-import { hostNamed, type Login, sshFailure } from "../ssh/ssh_failures.ts";
+import { hostNamed, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
 import { untilAborted } from "../../async/abort.ts";
 
 /** What sftp printed for one command; `errors` is empty where it worked. */
@@ -52,7 +52,7 @@ const NOISE = /^(channel \d+: |mux_|Warning: |debug\d: |Shared connection |\*\* 
 /** Starts the program; nothing has been asked of it yet. */
 export async function openSftpChannel(
   command: Command,
-  destination: Login,
+  destination: Reached,
   system: Pick<System, "spawn" | "sleep" | "monotonic">,
 ): Promise<SftpChannel> {
   const life = new AbortController();
@@ -71,7 +71,7 @@ class Channel implements SftpChannel {
 
   constructor(
     readonly child: Child,
-    readonly destination: Login,
+    readonly destination: Reached,
     readonly system: Pick<System, "sleep" | "monotonic">,
   ) {
     this.#reading = this.#read();

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import type { Patience, Reply, SftpChannel } from "./sftp_channel.ts";
 import { openSftpChannel } from "./sftp_channel.ts";
@@ -55,7 +55,7 @@ class Channels implements SftpChannels {
     readonly open: (opened: number) => Promise<SftpChannel>,
     /** The first carries the others: when it is lost, all are. */
     readonly firstCarries: boolean,
-    readonly destination: Destination,
+    readonly destination: SshDestination,
   ) {
     this.#most = destination.parallelTransfers + 2;
   }

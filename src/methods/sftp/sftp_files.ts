@@ -212,7 +212,8 @@ export async function openSftpFiles(
     });
   }
 
-  const key = `${destination.host}\n${destination.user}\n${destination.port}`;
+  const { host, user, port } = destination.transport;
+  const key = `${host}\n${user}\n${port}`;
   const place: SftpPlace = {
     channels,
     context,

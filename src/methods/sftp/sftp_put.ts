@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import { Failure, failureRecord } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { keyedMutex } from "../../async/mutex.ts";
@@ -42,7 +42,7 @@ type Item = Lot["uploads"][number];
 export function sftpPut(
   channels: SftpChannels,
   files: SftpPutFiles,
-  destination: Destination,
+  destination: SshDestination,
   context: MethodContext,
 ): Session["put"] {
   const { system, log } = context;

@@ -7,7 +7,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Child, Command, System } from "../../system/system.ts";
-import { hostNamed, type Login, sshFailure } from "../ssh/ssh_failures.ts";
+import { hostNamed, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
 import { untilAborted } from "../../async/abort.ts";
 
 /** What a script printed on its standard output, and its exit status. */
@@ -37,7 +37,7 @@ export interface RemoteShell extends AsyncDisposable {
 /** Starts the program (an `ssh` that runs `exec sh`); nothing has been asked of it yet. */
 export async function openShell(
   command: Command,
-  destination: Login,
+  destination: Reached,
   system: Pick<System, "spawn" | "sleep">,
 ): Promise<RemoteShell> {
   const life = new AbortController();
@@ -76,7 +76,7 @@ class Shell implements RemoteShell {
   constructor(
     readonly child: Child,
     readonly marker: string,
-    readonly destination: Login,
+    readonly destination: Reached,
     readonly system: Pick<System, "sleep">,
   ) {
     this.#reading = this.#read();

@@ -116,7 +116,7 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
     prepare,
     survey: shellSurvey(inBase, tools),
     digest: shellDigest(inBase, tools),
-    publish: shellPublish(inBase, tools, where, `${destination.host}\n${destination.port}\n${base}`),
+    publish: shellPublish(inBase, tools, where, `${destination.transport.host}\n${destination.transport.port}\n${base}`),
     flush: shellFlush(inBase, tools, where),
     leftovers: async (signal) => {
       const script =

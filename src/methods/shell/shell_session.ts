@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type Lot, lotsOf } from "../links.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
@@ -42,7 +42,7 @@ export type FileFailures = ReadonlyMap<string, Failure>;
 
 /** What a sender is made of. */
 export interface SenderParts {
-  readonly destination: Destination;
+  readonly destination: SshDestination;
   readonly context: MethodContext;
   readonly connection: SshConnection;
   readonly tools: ShellTools;
@@ -51,7 +51,7 @@ export interface SenderParts {
 
 /** Connects, probes, and gives a Session with this sender. */
 export async function openShellSession(
-  destination: Destination,
+  destination: SshDestination,
   context: MethodContext,
   signal: AbortSignal,
   senderOf: (parts: SenderParts) => Promise<Sender>,

@@ -7,7 +7,7 @@
  */
 import { join } from "@std/path";
 import { anySignal } from "../../async/abort.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import type { MethodContext } from "../method.ts";
 import { sshExitArgs, type SshSettings } from "./ssh.ts";
 import { untilAborted } from "../../async/abort.ts";
@@ -87,8 +87,9 @@ async function endOrphans(
 }
 
 /** The same for the same destination of the same installation, whatever the run. */
-async function keyOf(destination: Destination, stagingRoot: string): Promise<string> {
-  const parts = [stagingRoot, destination.job, destination.name, destination.host, destination.user, destination.port];
+async function keyOf(destination: SshDestination, stagingRoot: string): Promise<string> {
+  const { host, user, port } = destination.transport;
+  const parts = [stagingRoot, destination.job, destination.name, host, user, port];
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)));
   return [...new Uint8Array(hash).slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("") + "-";
 }

@@ -7,7 +7,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { bareHost, isHostName } from "../../domain/names/host_name.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { System } from "../../system/system.ts";
 
@@ -19,13 +19,13 @@ export type SshProgram = "ssh" | "scp" | "sftp";
 
 /** What is needed to build a command line. */
 export interface SshSettings {
-  readonly destination: Destination;
+  readonly destination: SshDestination;
   /** A file in place of the user's ssh_config; null = the user's own. */
   readonly configFile: string | null;
 }
 
 /** For a destination, with the ssh_config that the environment names. */
-export function sshSettings(destination: Destination, system: Pick<System, "env">): SshSettings {
+export function sshSettings(destination: SshDestination, system: Pick<System, "env">): SshSettings {
   return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null };
 }
 
@@ -51,10 +51,11 @@ export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
     // At ERROR OpenSSH keeps "Connection closed by …" to itself.
     LogLevel: "INFO",
   };
-  if (destination.user !== null) options["User"] = destination.user;
-  if (destination.port !== null) options["Port"] = String(destination.port);
+  const { method, user, port, compression } = destination.transport;
+  if (user !== null) options["User"] = user;
+  if (port !== null) options["Port"] = String(port);
   // rsync compresses by itself.
-  if (destination.compression && destination.method !== "rsync") options["Compression"] = "yes";
+  if (compression && method !== "rsync") options["Compression"] = "yes";
   return [
     ...(settings.configFile ? ["-F", settings.configFile] : []),
     ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]),
@@ -62,7 +63,7 @@ export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
 }
 
 /** Seconds that a connection may take until the key exchange is done. */
-export function connectSeconds(destination: Pick<Destination, "timeoutMs">): number {
+export function connectSeconds(destination: Pick<SshDestination, "timeoutMs">): number {
   return Math.min(20, Math.max(2, Math.ceil(destination.timeoutMs / 1000)));
 }
 
@@ -93,7 +94,7 @@ export function sshForRsync(ssh: string, settings: SshSettings, sharing: Sharing
 }
 
 /** `host:path` as scp and rsync want it; an IPv6 address goes into brackets. */
-export function remoteSpec(destination: Destination, path: string): string {
+export function remoteSpec(destination: SshDestination, path: string): string {
   const host = hostOf(destination);
   return `${host.includes(":") ? `[${host}]` : host}:${path}`;
 }
@@ -102,7 +103,7 @@ export function remoteSpec(destination: Destination, path: string): string {
  * The remote base path as a program that starts in the remote home understands it: never empty, never with a `~` that
  * only a shell would expand, never taken for an option.
  */
-export function remoteBase(destination: Destination): string {
+export function remoteBase(destination: SshDestination): string {
   const path = destination.basePath.replace(/^~(?=\/|$)\/*/, "").replace(/(.)\/+$/, "$1");
   if (path === "") return ".";
   return path.startsWith("/") || path.startsWith("./") ? path : `./${path}`;
@@ -113,10 +114,10 @@ export function remoteBase(destination: Destination): string {
  *
  * @throws {Failure} `configuration` without a host, or with one that a program could take for an option.
  */
-export function hostOf(destination: Destination): string {
-  const { host } = destination;
-  if (host !== null && isHostName(host)) return bareHost(host);
-  throw new Failure("configuration", `Cannot reach ${destination.name}: "${printable(host ?? "")}" is not a host name`, {
+export function hostOf(destination: SshDestination): string {
+  const { host } = destination.transport;
+  if (isHostName(host)) return bareHost(host);
+  throw new Failure("configuration", `Cannot reach ${destination.name}: "${printable(host)}" is not a host name`, {
     hint: "Set remote_host to a host name, an address or an alias of your ssh_config.",
   });
 }

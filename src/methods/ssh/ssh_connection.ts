@@ -8,7 +8,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { SshDestination } from "../../config/settings.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
 import { connectSeconds, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
@@ -17,7 +17,7 @@ import { untilAborted } from "../../async/abort.ts";
 
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {
-  readonly destination: Destination;
+  readonly destination: SshDestination;
   readonly settings: SshSettings;
   /** The absolute path of the local `ssh`. */
   readonly ssh: string;
@@ -38,7 +38,11 @@ export interface SshConnection extends AsyncDisposable {
 const MOST_SHELLS = 3;
 
 /** Logs in. The first answer of the shell proves that there is one. @throws {Failure} */
-export async function connectSsh(destination: Destination, context: MethodContext, signal: AbortSignal): Promise<SshConnection> {
+export async function connectSsh(
+  destination: SshDestination,
+  context: MethodContext,
+  signal: AbortSignal,
+): Promise<SshConnection> {
   const { system } = context;
   const settings = sshSettings(destination, system);
   const ssh = await toolPath("ssh", system);
@@ -74,7 +78,7 @@ class ShellPool implements AsyncDisposable {
   #opening = 0;
   #closed = false;
 
-  constructor(readonly first: RemoteShell, readonly open: () => Promise<RemoteShell>, readonly destination: Destination) {
+  constructor(readonly first: RemoteShell, readonly open: () => Promise<RemoteShell>, readonly destination: SshDestination) {
     first.onIdle = () => this.#wake();
   }
 

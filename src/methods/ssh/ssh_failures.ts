@@ -6,7 +6,7 @@
  */
 import { Failure, type FailureCode, type NextStep } from "../../domain/failure.ts";
 import { bareHost } from "../../domain/names/host_name.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Login, SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Finished } from "../../system/system.ts";
 import { SILENCE_STARTUP } from "../shell/startup_output.ts";
@@ -15,7 +15,9 @@ import { shellQuote } from "../shell/shell_quote.ts";
 import { connectSeconds, type SshProgram } from "./ssh.ts";
 
 /** What is needed of a destination to explain why a connection to it failed. */
-export type Login = Pick<Destination, "name" | "host" | "user" | "port" | "timeoutMs">;
+export interface Reached extends Pick<SshDestination, "name" | "timeoutMs"> {
+  readonly transport: Login;
+}
 
 interface Row {
   readonly pattern: RegExp;
@@ -29,7 +31,7 @@ interface Row {
 export function sshFailure(
   tool: SshProgram | "rsync",
   finished: Pick<Finished, "code" | "stderr"> & { readonly stdout?: string },
-  destination: Login,
+  destination: Reached,
 ): Failure {
   const text = `${finished.stderr}\n${finished.stdout ?? ""}`.replaceAll("\r\n", "\n");
   const row = TABLE.find(({ pattern }) => pattern.test(text));
@@ -60,8 +62,8 @@ export function sshFailure(
 }
 
 /** The host as messages call it: what concerns it is said of all destinations there, so none of their names fits. */
-export function hostNamed({ host, name }: Pick<Login, "host" | "name">): string {
-  return host === null ? name : printable(bareHost(host));
+export function hostNamed({ transport: { host } }: Pick<Reached, "transport">): string {
+  return printable(bareHost(host));
 }
 
 /** True where the text shows that the connection as a whole was lost or never made. */
@@ -70,17 +72,17 @@ export function isConnectionTrouble(text: string): boolean {
 }
 
 /** A reason or a hint with what ssh named: the account, the key file, its own remedy for a changed host key. */
-function filled(sentence: string, text: string, destination: Login): string {
+function filled(sentence: string, text: string, destination: Reached): string {
   const words: Readonly<Record<string, () => string>> = {
     who: () => {
-      const user = /^(?:\S+: )?(\S+)@[^\s@]+: Permission denied/m.exec(text)?.[1] ?? destination.user;
+      const user = /^(?:\S+: )?(\S+)@[^\s@]+: Permission denied/m.exec(text)?.[1] ?? destination.transport.user;
       return user === null ? "" : ` as ${printable(user)}`;
     },
     key: () => keyFile(text) ?? "",
     chmod: () => `chmod 600 ${shellQuote(keyFile(text) ?? "FILE")}`,
     forget: () => forgetHostKey(text, destination),
     seconds: () => String(connectSeconds(destination)),
-    test: () => loginWords("ssh", destination, ["-o", "BatchMode=yes"], ["true"]),
+    test: () => loginWords("ssh", destination.transport, ["-o", "BatchMode=yes"], ["true"]),
   };
   return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => words[name]?.() ?? whole);
 }
@@ -94,11 +96,11 @@ function keyFile(text: string): string | null {
  * The command that ssh itself prints (Debian's does), or the same made of what every ssh prints. The far side can print such a line,
  * too, and a person will type it: nothing may stand in it that a shell would do more with.
  */
-function forgetHostKey(text: string, { host, port }: Login): string {
+function forgetHostKey(text: string, { transport: { host, port } }: Reached): string {
   const own = OWN_REMEDY.exec(text)?.[1];
   if (own !== undefined) return printable(own);
   const file = /Offending (?:\S+ )?key (?:for \S+ )?in (.+):\d+$/m.exec(text)?.[1];
-  const bare = bareHost(host ?? "HOST");
+  const bare = bareHost(host);
   const known = /Host key for (\S+) has changed/.exec(text)?.[1] ?? (port === null || port === 22 ? bare : `[${bare}]:${port}`);
   return `ssh-keygen ${file === undefined ? "" : `-f ${shellQuote(printable(file))} `}-R ${shellQuote(printable(known))}`;
 }
@@ -110,11 +112,11 @@ const OWN_REMEDY =
 /** The command with which a person tries the very login that is configured: `ssh -p 2222 … observer@freya true`. */
 export function loginWords(
   program: "ssh" | "ssh-copy-id",
-  { host, user, port }: Pick<Destination, "host" | "user" | "port">,
+  { host, user, port }: Login,
   options: readonly string[] = [],
   command: readonly string[] = [],
 ): string {
-  const place = shellQuote(printable(`${user === null ? "" : `${user}@`}${bareHost(host ?? "HOST")}`));
+  const place = shellQuote(printable(`${user === null ? "" : `${user}@`}${bareHost(host)}`));
   return [program, ...(port === null ? [] : ["-p", String(port)]), ...options, place, ...command].join(" ");
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Delivery } from "../../domain/delivery.ts";
-import type { Destination, Job } from "../../domain/job.ts";
+import type { Destination, Job } from "../../config/settings.ts";
 import { isTrouble } from "../../domain/failure.ts";
 import type { DeliveryRow, Ledger, NightTotals } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";

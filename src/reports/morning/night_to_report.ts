@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { tonightOf } from "../night/night_summary.ts";
 

@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import { failureRecord } from "../../domain/failure.ts";
-import type { Job } from "../../domain/job.ts";
+import type { Job } from "../../config/settings.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { nightOf } from "../../intake/admit/admit.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";

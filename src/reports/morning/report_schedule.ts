@@ -5,9 +5,8 @@
  * @module
  */
 import { failureRecord } from "../../domain/failure.ts";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination, ReportSettings } from "../../config/settings.ts";
 import { rolloverMinutes } from "../../domain/night/night.ts";
-import type { ReportSettings } from "../../domain/settings.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
 import { NOT_YET, notPickedUp, whyNothingGoes, whyOf } from "./not_picked_up.ts";

@@ -5,8 +5,7 @@
  */
 import { join } from "@std/path";
 import type { DestinationState } from "../../domain/destination_state.ts";
-import type { Destination, Job } from "../../domain/job.ts";
-import type { Settings } from "../../domain/settings.ts";
+import type { Destination, Job, Settings } from "../../config/settings.ts";
 import type { Counts, Ledger } from "../../ledger/ledger.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
@@ -77,7 +76,7 @@ export interface StatusParts {
     readonly unmatched: Unmatched | null;
   }[];
   readonly destinations: readonly {
-    readonly destination: Pick<Destination, "name" | "job" | "method">;
+    readonly destination: Pick<Destination, "name" | "job" | "transport">;
     /** What `auto` chose; null before the first session. */
     readonly method: string | null;
     readonly state: DestinationState;
@@ -125,7 +124,7 @@ export function statusReport(parts: StatusParts): StatusReport {
     destinations: parts.destinations.map(({ destination, method, state, freeBytes, made, counts }) => ({
       name: destination.name,
       job: destination.job,
-      method: method ?? destination.method,
+      method: method ?? destination.transport.method,
       state: state.state,
       reason: reasonOf(state),
       free_bytes: freeBytes,
@@ -160,7 +159,7 @@ export function restingReport(
       not_sent: [],
       unmatched: null,
     })),
-    destinations: jobs.flatMap((job) => job.destinations).map(({ job, name, method }) => {
+    destinations: jobs.flatMap((job) => job.destinations).map(({ job, name, transport: { method } }) => {
       const by = ledger.pausedBy(name);
       const reason = by === null ? null : reasonOf({ state: "paused", by });
       const state = by === null ? "unknown" : "paused";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/unmatched.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
@@ -129,7 +130,8 @@ function orphanTrouble({ job, destination, counts }: Orphan): TroubleItem[] {
 }
 
 /** Where a destination is, for people: `observer@freya:/data/images`, or the folder. */
-export function placeOf({ host, user, basePath }: { host: string | null; user: string | null; basePath: string }): string {
-  if (host === null) return basePath;
-  return `${user === null ? "" : `${user}@`}${host}:${basePath}`;
+export function placeOf({ transport, basePath }: Pick<Destination, "transport" | "basePath">, path = basePath): string {
+  const login = loginOf(transport);
+  if (login === null) return path;
+  return `${login.user === null ? "" : `${login.user}@`}${login.host}:${path}`;
 }

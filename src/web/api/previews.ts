@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Destination } from "../../domain/job.ts";
+import type { Destination } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { System } from "../../system/system.ts";
 import { workerUrl } from "../../system/workers/worker_parts.ts";
@@ -16,7 +16,7 @@ export interface PreviewWish {
   /** Path at the destination, below its base path. */
   readonly target: string;
   /** Null where it is not configured any more. */
-  readonly destination: Pick<Destination, "method" | "basePath"> | null;
+  readonly destination: Pick<Destination, "transport" | "basePath"> | null;
 }
 
 /** A picture, or why there is none; `busy` where too many wait, try again later. */
@@ -93,7 +93,7 @@ async function whereItIs({ source, target, destination }: PreviewWish, system: P
   if (there?.kind === "file" && there.size === source.size && Math.trunc(there.mtimeMs) === Math.trunc(source.mtimeMs)) {
     return source.absolutePath;
   }
-  if (destination?.method !== "local") return null;
+  if (destination?.transport.method !== "local") return null;
   const copy = join(destination.basePath, target);
   const facts = await system.facts(copy).catch(() => null);
   return facts?.kind === "file" && facts.size === source.size ? copy : null;

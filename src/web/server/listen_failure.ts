@@ -5,7 +5,7 @@
  */
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { WebSettings } from "../../domain/settings.ts";
+import type { WebSettings } from "../../config/settings.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 

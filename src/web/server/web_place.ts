@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { WebSettings } from "../../domain/settings.ts";
+import type { WebSettings } from "../../config/settings.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
 import { listenFailure, placeOf } from "./listen_failure.ts";

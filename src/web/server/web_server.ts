@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { WebSettings } from "../../domain/settings.ts";
+import type { WebSettings } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import { isLoopback } from "../auth/access.ts";
 import type { Opening } from "../../reports/daemon_control.ts";

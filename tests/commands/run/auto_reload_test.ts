@@ -1,7 +1,7 @@
 /** What the daemon notices of its configuration file by itself. */
 import { assertEquals } from "@std/assert";
 import { autoReload } from "../../../src/commands/run/auto_reload.ts";
-import type { Settings } from "../../../src/domain/settings.ts";
+import type { Settings } from "../../../src/config/settings.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 Deno.test("autoReload() reads a changed file, and says once when it is missing", async () => {

@@ -1,10 +1,9 @@
 /** Configurations that are fine, and what they mean. */
-import { assertEquals, assertExists, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
 import { ConfigError } from "../../../src/config/read/config_error.ts";
 import { type ConfigKind, parseConfig, parseSettings } from "../../../src/config/read/parse_settings.ts";
 import { showConfig } from "../../../src/config/show/show.ts";
-import type { Destination, Job } from "../../../src/domain/job.ts";
-import type { Settings } from "../../../src/domain/settings.ts";
+import { type Destination, type Job, loginOf, type Settings } from "../../../src/config/settings.ts";
 import { aDestination } from "../../support/makers.ts";
 import { aComputer } from "../a_computer.ts";
 
@@ -39,9 +38,9 @@ Deno.test("parseSettings() reads the example of seed 1 from Windows to Linux, on
   assertEquals(onlyJob(settingsOf(text, "yaml", windows)).watchPath, "C:\\Users\\Observer\\data\\images");
   const job = onlyJob(settingsOf(text));
   assertEquals([job.name, job.watchPath, job.filePatterns], ["default", "C:/Users/Observer/data/images", ["*.fits"]]);
-  const { name, method, host, user, basePath, compression } = onlyDestination(settingsOf(text));
-  assertEquals([name, method, host, user], ["freya", "scp", "freya", "observer"]);
-  assertEquals([basePath, compression], ["/home/observer/data/images", false]);
+  const { name, basePath, transport } = onlyDestination(settingsOf(text));
+  assertEquals([name, basePath], ["freya", "/home/observer/data/images"]);
+  assertEquals(transport, { method: "scp", host: "freya", user: "observer", port: null, compression: false });
 });
 
 Deno.test("parseSettings() reads the first configuration of seed 1", async () => {
@@ -52,13 +51,14 @@ Deno.test("parseSettings() reads the first configuration of seed 1", async () =>
 Deno.test("parseSettings() reads the example of seed 1 with rsync; its options are done anyway", async () => {
   const settings = settingsOf(await seed("linux_to_linux_rsync.yaml"));
   assertEquals(onlyJob(settings).watchPath, "/home/observer/telescope/images");
-  const { method, host, rsyncOptions } = onlyDestination(settings);
-  assertEquals([method, host, rsyncOptions], ["rsync", "processing-server.local", []]);
+  const { transport } = onlyDestination(settings);
+  assert(transport.method === "rsync");
+  assertEquals([transport.host, transport.rsyncOptions], ["processing-server.local", []]);
 });
 
 Deno.test("parseSettings() reads the example of seed 1 on one machine; host and user are ignored", async () => {
-  const { name, method, host, user, basePath } = onlyDestination(settingsOf(await seed("local_transfer.yaml")));
-  assertEquals([name, method, host, user, basePath], ["local", "local", null, null, "/home/observer/processing/inbox"]);
+  const { name, transport, basePath } = onlyDestination(settingsOf(await seed("local_transfer.yaml")));
+  assertEquals([name, transport, basePath], ["local", { method: "local" }, "/home/observer/processing/inbox"]);
 });
 
 Deno.test("parseSettings() reads the whole of seed 2; only PocketBase is not there yet", async () => {
@@ -72,8 +72,8 @@ Deno.test("parseSettings() reads the whole of seed 2; only PocketBase is not the
   assertEquals(job.excludePatterns, ["*.tmp", "*.log", ".git/*"]);
   assertEquals([job.ignoreHiddenFiles, job.recursive, job.debounceMs, job.rescanIntervalMs], [false, true, 1000, 300_000]);
   assertEquals(job.watchEvents, ["create", "write", "remove", "rename"]);
-  const { name, method, basePath, verify } = onlyDestination(settings);
-  assertEquals([name, method, basePath, verify], ["local", "local", "/backup/Documents", "checksum"]);
+  const { name, transport, basePath, verify } = onlyDestination(settings);
+  assertEquals([name, transport.method, basePath, verify], ["local", "local", "/backup/Documents", "checksum"]);
   assertEquals([settings.pidFile, settings.autoReload], ["/var/run/sync-daemon.pid", false]);
   assertEquals([settings.log.directory, settings.log.file, settings.log.level], ["/var/log", "sync-daemon.log", "info"]);
   assertEquals([settings.maxConcurrentSyncs, settings.maxFileOperations, settings.syncQueueSize], [4, 100, 1000]);
@@ -128,8 +128,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
   const destination = aDestination({
     name: "freya",
     job: "default",
-    method: "auto",
-    host: "freya",
+    transport: { method: "auto", host: "freya", user: null, port: null, compression: false, rsyncOptions: [] },
     basePath: "/images",
     parallelTransfers: 4,
     minimumFreeBytes: 2e9,
@@ -223,7 +222,7 @@ const AUTO: readonly (readonly [string, string, string | null])[] = [
 for (const [keys, method, host] of AUTO) {
   Deno.test(`parseSettings() chooses ${method} for ${keys.replaceAll("\n", ", ")}`, () => {
     const destination = onlyDestination(settingsOf(`watch_path: /data\nremote_base_path: /images\n${keys}\n`));
-    assertEquals([destination.method, destination.host], [method, host]);
+    assertEquals([destination.transport.method, loginOf(destination.transport)?.host ?? null], [method, host]);
   });
 }
 

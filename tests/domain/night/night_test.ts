@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Failure } from "../../../src/domain/failure.ts";
-import type { NightRule } from "../../../src/domain/job.ts";
+import type { NightRule } from "../../../src/domain/night/night.ts";
 import { isTimeZone, observingNight, rolloverMinutes } from "../../../src/domain/night/night.ts";
 
 const in_ = (timezone: string, rollover = "12:00"): NightRule => ({ timezone, rollover, siteLongitude: null });

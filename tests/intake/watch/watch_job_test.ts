@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
-import type { Job } from "../../../src/domain/job.ts";
+import type { Job } from "../../../src/config/settings.ts";
 import type { NewEvent } from "../../../src/domain/transfer_event.ts";
 import { watchJob, type WatchSystem } from "../../../src/intake/watch/watch_job.ts";
 import type { PathFacts, WatchHint } from "../../../src/system/system.ts";

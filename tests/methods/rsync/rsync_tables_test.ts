@@ -5,9 +5,9 @@ import { rsyncArgs } from "../../../src/methods/rsync/rsync_args.ts";
 import { rsyncFailure } from "../../../src/methods/rsync/rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "../../../src/methods/rsync/rsync_output.ts";
 import { rsyncPair, rsyncVersion } from "../../../src/methods/rsync/rsync_version.ts";
-import { aDestination } from "../../conformance/rig.ts";
+import { aServer } from "../../conformance/rig.ts";
 
-const nas = { name: "nas", host: "nas", user: null, port: null, timeoutMs: 300_000 };
+const nas = { name: "nas", timeoutMs: 300_000, transport: { host: "nas", user: null, port: null } };
 
 /** Exit code, standard error, what it means. */
 const ENDS: readonly [number, string, FailureCode, NextStep][] = [
@@ -125,7 +125,7 @@ Deno.test("rsyncPair() falls back to what both ends can", () => {
 function argsOf(here: string, there: string, basePath: string, resumes = false) {
   const pair = pairOf(here, there);
   assert(pair);
-  const destination = aDestination({ host: "nas", basePath, rsyncOptions: ["--archive"], bandwidthLimit: 1 << 20 });
+  const destination = aServer("rsync", { host: "nas", rsyncOptions: ["--archive"] }, { basePath, bandwidthLimit: 1 << 20 });
   return rsyncArgs({ destination, pair, shell: "ssh", remotePath: "/usr/bin/rsync", into: ".it/a1", resumes });
 }
 

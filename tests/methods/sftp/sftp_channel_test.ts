@@ -18,7 +18,7 @@ Deno.test({
         *) echo "remote rename: Failure" >&2; head -c 100000 /dev/zero | tr '\\0' x >&2; echo >&2 ;;
       esac
     done`;
-    const destination = { name: "nas", host: "nas", user: null, port: null, timeoutMs: 300_000 };
+    const destination = { name: "nas", timeoutMs: 300_000, transport: { host: "nas", user: null, port: null } };
     await using channel = await openSftpChannel({ program: "/bin/sh", args: ["-c", script] }, destination, createSystem());
     await rejectsWith(() => channel.run(["-rename -l a b"], { patienceMs: 60_000 }, signal), ["interrupted"]);
     assert(channel.lost instanceof Failure);

@@ -106,7 +106,7 @@ Deno.test({
     await using it = await bench({ sftpOnly: true });
     await using proxy = startProxy(it.server.port);
     await (await it.connect())[Symbol.asyncDispose]();
-    const session = await it.connect({ port: proxy.port });
+    const session = await it.connect({}, {}, { port: proxy.port });
     const before = proxy.counters.connections;
     const batches = await Promise.all([1, 2, 3].map(async (number) => {
       return await Promise.all(

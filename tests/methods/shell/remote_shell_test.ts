@@ -5,7 +5,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 const system = createSystem();
-const destination = { name: "nas", host: "nas", user: null, port: null, timeoutMs: 300_000 };
+const destination = { name: "nas", timeoutMs: 300_000, transport: { host: "nas", user: null, port: null } };
 const signal = new AbortController().signal;
 const ignore = Deno.build.os === "windows";
 const PATIENCE_MS = 60_000;

@@ -6,13 +6,21 @@
  */
 import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Failure, isOutage } from "../../../src/domain/failure.ts";
-import type { Destination } from "../../../src/domain/job.ts";
 import type { Method, Session } from "../../../src/methods/method.ts";
 import { rsync } from "../../../src/methods/rsync/rsync.ts";
 import { sftp } from "../../../src/methods/sftp/sftp.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { auto } from "../../../src/methods/auto.ts";
-import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
+import {
+  aServer,
+  ignoreBytes,
+  type LoginDifferences,
+  makeSource,
+  noise,
+  publication,
+  STAGING,
+  upload,
+} from "../../conformance/rig.ts";
 import { has } from "../../support/needs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../support/sshd.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
@@ -23,15 +31,23 @@ const signal = new AbortController().signal;
 interface Place {
   readonly server: Sshd;
   readonly folder: TempFolder;
-  connect(settings?: Partial<Destination>): ReturnType<Method["connect"]>;
+  connect(login?: LoginDifferences, timeoutMs?: number): ReturnType<Method["connect"]>;
   /** The failure of a connection that must not succeed. */
-  refused(settings?: Partial<Destination>): Promise<Failure>;
+  refused(login?: LoginDifferences, timeoutMs?: number): Promise<Failure>;
 }
+
+/** A method over ssh, or `auto`, which has no name. */
+type Tried = Pick<Method<"auto" | "rsync" | "sftp">, "connect"> & { readonly name?: "rsync" | "sftp" };
 
 /** Text of a start-up file of the login shell; `{file}` in the options is its path. */
 const NOISE = 'echo "Welcome to nas"\n';
 
-function withServer(name: string, method: Pick<Method, "connect">, options: SshdOptions, run: (place: Place) => Promise<void>) {
+function withServer(
+  name: string,
+  method: Tried,
+  options: SshdOptions,
+  run: (place: Place) => Promise<void>,
+) {
   Deno.test({
     name,
     ignore: !has("sshd", "rsync"),
@@ -42,14 +58,14 @@ function withServer(name: string, method: Pick<Method, "connect">, options: Sshd
       await using server = await startSshd({ ...options, ...(config ? { config } : {}) });
       const system = { ...server.configure(createSystem()), runtimeFolder: () => Promise.resolve(folder.path) };
       const context = { system, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
-      const connect = (settings: Partial<Destination> = {}) =>
+      const connect = (login: LoginDifferences = {}, timeoutMs = 5000) =>
         method.connect(
-          aDestination({ host: "127.0.0.1", port: server.port, basePath: folder.at("base"), timeoutMs: 5000, ...settings }),
+          aServer(method.name ?? "auto", { port: server.port, ...login }, { basePath: folder.at("base"), timeoutMs }),
           context,
           signal,
         );
-      const refused = async (settings?: Partial<Destination>) =>
-        await assertRejects(async () => await (await connect(settings))[Symbol.asyncDispose](), Failure);
+      const refused = async (login?: LoginDifferences, timeoutMs?: number) =>
+        await assertRejects(async () => await (await connect(login, timeoutMs))[Symbol.asyncDispose](), Failure);
       await run({ server, folder, connect, refused });
     },
   });
@@ -93,7 +109,7 @@ withServer("connect() says how long a port that is no ssh server was waited for"
   const accepting = (async () => {
     for await (const connection of listener) silent.push(connection);
   })();
-  const failure = await refused({ port: listener.addr.port, timeoutMs: 2000 });
+  const failure = await refused({ port: listener.addr.port }, 2000);
   assertEquals(failure.code, "unreachable");
   assertStringIncludes(failure.message, "did not respond within 2 s");
   assertMatch(failure.hint, /remote_port/);

@@ -3,7 +3,7 @@ import type { FailureCode, NextStep } from "../../../src/domain/failure.ts";
 import { meaningOf } from "../../../src/methods/local/os_failures.ts";
 import { isConnectionTrouble, loginWords, sshFailure } from "../../../src/methods/ssh/ssh_failures.ts";
 
-const destination = { name: "freya", host: "freya.example.org", user: null, port: null, timeoutMs: 300_000 };
+const destination = { name: "freya", timeoutMs: 300_000, transport: { host: "freya.example.org", user: null, port: null } };
 
 /** Messages as OpenSSH 8.1 (Windows), 8.9, 9.2, 9.8 and 10 print them. */
 const MESSAGES: readonly [string, FailureCode, NextStep][] = [
@@ -101,7 +101,8 @@ for (const [stderr, code, next] of MESSAGES) {
 }
 
 Deno.test("sshFailure() makes the remedy for a changed host key where ssh prints none", () => {
-  const hintOf = (stderr: string) => sshFailure("ssh", { code: 255, stderr }, { ...destination, port: 2222 }).hint;
+  const hintOf = (stderr: string) =>
+    sshFailure("ssh", { code: 255, stderr }, { ...destination, transport: { ...destination.transport, port: 2222 } }).hint;
   const offending = "Offending ED25519 key in /Users/o/.ssh/known hosts:3\r\n";
   assertMatch(
     hintOf(`${offending}Host key for [alias]:2200 has changed and you have requested strict checking.\r\n`),
@@ -158,7 +159,9 @@ Deno.test("meaningOf() does not know everything", () => assertEquals(meaningOf("
 Deno.test("sshFailure() of a refused login names the command that tries this very login", () => {
   const refused = { code: 255, stderr: "x@y: Permission denied (publickey)." };
   const hintAt = (more: { host?: string; user?: string; port?: number }) =>
-    /Test with `(.*)`\.$/.exec(sshFailure("ssh", refused, { ...destination, ...more }).hint)?.[1];
+    /Test with `(.*)`\.$/.exec(
+      sshFailure("ssh", refused, { ...destination, transport: { ...destination.transport, ...more } }).hint,
+    )?.[1];
   assertEquals(hintAt({}), "ssh -o BatchMode=yes freya.example.org true");
   assertEquals(
     hintAt({ host: "127.0.0.1", user: "nobodyhere", port: 42622 }),

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import { auto } from "../../../src/methods/auto.ts";
-import type { MethodContext } from "../../../src/methods/method.ts";
+import type { Method, MethodContext } from "../../../src/methods/method.ts";
 import { rsync } from "../../../src/methods/rsync/rsync.ts";
 import { scp } from "../../../src/methods/scp/scp.ts";
 import { connectSsh } from "../../../src/methods/ssh/ssh_connection.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { aDestination, ignoreBytes, STAGING, upload } from "../../conformance/rig.ts";
+import { aServer, ignoreBytes, STAGING, upload } from "../../conformance/rig.ts";
 import { has } from "../../support/needs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../support/sshd.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
@@ -15,7 +15,7 @@ import { type TempFolder, tempFolder } from "../../support/temp.ts";
 const signal = new AbortController().signal;
 const ignore = !has("sshd", "rsync");
 
-function surroundings(server: Sshd, folder: TempFolder, port = server.port) {
+function surroundings<M extends "auto" | "rsync" | "scp" | "sftp" = "rsync">(server: Sshd, folder: TempFolder, method?: M) {
   const system = { ...server.configure(createSystem()), runtimeFolder: () => Promise.resolve(folder.path) };
   const told: string[] = [];
   const context: MethodContext = {
@@ -24,7 +24,8 @@ function surroundings(server: Sshd, folder: TempFolder, port = server.port) {
     workFolder: folder.at("work"),
     log: (_, message) => told.push(message),
   };
-  const destination = aDestination({ host: "127.0.0.1", port, basePath: folder.at("base"), timeoutMs: 5000 });
+  const differences = { basePath: folder.at("base"), timeoutMs: 5000 };
+  const destination = aServer(method ?? "rsync" as M, { port: server.port }, differences);
   return { context, destination, told };
 }
 
@@ -69,8 +70,8 @@ withServer(
   "connect() says tool_missing, and to use sftp, where there is only SFTP",
   { sftpOnly: true },
   async (server, folder) => {
-    const { context, destination } = surroundings(server, folder);
-    for (const method of [rsync, scp]) {
+    for (const method of [rsync, scp] as Method<"rsync" | "scp">[]) {
+      const { context, destination } = surroundings(server, folder, method.name);
       const failure = await assertRejects(() => method.connect(destination, context, signal), Failure);
       assertEquals(failure.code, "tool_missing");
       assertStringIncludes(failure.hint, "sftp");
@@ -79,28 +80,21 @@ withServer(
 );
 
 withServer("auto takes sftp where there is only SFTP", { sftpOnly: true }, async (server, folder) => {
-  const { context, destination } = surroundings(server, folder);
+  const { context, destination } = surroundings(server, folder, "auto");
   await using session = await auto.connect(destination, context, signal);
   assertEquals(session.method, "sftp");
 });
 
 withServer("auto takes rsync where both ends have one", {}, async (server, folder) => {
-  const { context, destination } = surroundings(server, folder);
+  const { context, destination } = surroundings(server, folder, "auto");
   await using session = await auto.connect(destination, context, signal);
   assertEquals(session.method, "rsync");
 });
 
 withServer("auto takes sftp where the server has no rsync", { without: ["rsync"] }, async (server, folder) => {
-  const { context, destination } = surroundings(server, folder);
+  const { context, destination } = surroundings(server, folder, "auto");
   await using session = await auto.connect(destination, context, signal);
   assertEquals(session.method, "sftp");
-});
-
-Deno.test("auto takes local for this computer without a user", async () => {
-  await using folder = await tempFolder();
-  const context: MethodContext = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
-  await using session = await auto.connect(aDestination({ host: "localhost", basePath: folder.path }), context, signal);
-  assertEquals(session.method, "local");
 });
 
 withServer("a session whose server dies fails at once, and a new one works", {}, async (server, folder) => {
@@ -128,13 +122,14 @@ withServer("a server that freezes is noticed, although nothing was cut", {}, asy
 withServer("connect() does not wait for ever for a server that says nothing", {}, async (server, folder) => {
   await using proxy = startProxy(server.port);
   proxy.blackHole();
-  const { context, destination } = surroundings(server, folder, proxy.port);
-  const failure = await assertRejects(() => rsync.connect({ ...destination, timeoutMs: 1000 }, context, signal), Failure);
+  const { context, destination } = surroundings(server, folder);
+  const silent = { ...destination, transport: { ...destination.transport, port: proxy.port }, timeoutMs: 1000 };
+  const failure = await assertRejects(() => rsync.connect(silent, context, signal), Failure);
   assert(["timeout", "unreachable"].includes(failure.code), failure.code);
 });
 
 withServer("connect() names a changed host key and a refused login", {}, async (server, folder) => {
-  const { context, destination } = surroundings(server, folder);
+  const { context, destination } = surroundings(server, folder, "scp");
   await server.revokeKey();
   assertEquals((await assertRejects(() => scp.connect(destination, context, signal), Failure)).code, "login_refused");
   await server.changeHostKey();

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Job } from "../../../src/domain/job.ts";
+import type { Job } from "../../../src/config/settings.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { type NotPickedUp, whyNothingGoes } from "../../../src/reports/morning/not_picked_up.ts";
 import { type Look, morningReport, type ReportTools } from "../../../src/reports/morning/morning_report.ts";

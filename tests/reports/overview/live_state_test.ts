@@ -11,7 +11,7 @@ import { fakeSource } from "../fake_source.ts";
 function aDestination(job: string, name: string): DestinationNow {
   return {
     // The state asks where it is, nothing else.
-    destination: { job, name, host: null, user: null, basePath: "/nas" } as DestinationNow["destination"],
+    destination: { job, name, transport: { method: "local" }, basePath: "/nas" } as DestinationNow["destination"],
     method: "local",
     state: { state: "open" },
     freeBytes: null,

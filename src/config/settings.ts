@@ -1,0 +1,91 @@
+/**
+ * The whole configuration as the program uses it: every default filled in, every path absolute. The options come from the
+ * schema, which declares each of them once; here is what is made of several, or of the place where they stand.
+ *
+ * @module
+ */
+import type { NightRule } from "../domain/night/night.ts";
+import type { commonKeys } from "./schema/schema_destination.ts";
+import type { finishedKeys, watchKeys } from "./schema/schema_job.ts";
+import type { loginKeys, METHOD_KEYS, MethodName, sshKeys } from "./schema/schema_methods.ts";
+import type { daemonKeys, loadKeys, logKeys, reportShape, webShape } from "./schema/schema_program.ts";
+import type { SettingsOf } from "./schema/settings_of.ts";
+
+/** What one configuration file says, as the daemon runs by it. */
+export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys> {
+  /** The file it was read from; null where it came from elsewhere (tests, demo). */
+  readonly file: string | null;
+  readonly jobs: readonly Job[];
+  /** Absolute; the ledger, the control file and the lock of the daemon lie in it. */
+  readonly stateDirectory: string;
+  readonly log: LogSettings;
+  /** Null serves no page. */
+  readonly web: WebSettings | null;
+  /** Null sends none. */
+  readonly report: ReportSettings | null;
+}
+
+/** One watched folder with all that decides what is sent where. */
+export interface Job extends SettingsOf<typeof watchKeys & typeof finishedKeys> {
+  readonly name: string;
+  /** Where `watch_path` has `NIGHT` in it: the part from there on; only what lies in such folders counts, see `night_folder.ts`. */
+  readonly nightFolder?: string;
+  readonly night: NightRule;
+  readonly destinations: readonly Destination[];
+}
+
+/** One place that files go to. */
+export interface Destination<T extends { readonly method: MethodName } = Transport> extends SettingsOf<typeof commonKeys> {
+  readonly name: string;
+  /** The job it belongs to. */
+  readonly job: string;
+  /** How files get there: the method, with the options that it alone has. */
+  readonly transport: T;
+}
+
+/** A method with its own options. */
+export type Transport<M extends MethodName = MethodName> = {
+  readonly [Name in M]: { readonly method: Name } & SettingsOf<(typeof METHOD_KEYS)[Name]>;
+}[M];
+
+/** What all methods over ssh have, and `auto`. */
+export interface SshTransport extends SettingsOf<typeof sshKeys> {
+  readonly method: MethodName;
+}
+
+/** Host, user and port; null leaves it to ssh_config. */
+export type Login = SettingsOf<typeof loginKeys>;
+
+/** The account that a method logs in to; null for a method that needs none, as `local` does. */
+export function loginOf(transport: Transport): Login | null {
+  return "host" in transport ? transport : null;
+}
+
+/** A destination whose method logs in over ssh. */
+export type SshDestination = Destination<SshTransport>;
+
+/** True where the method logs in over ssh. */
+export function isOverSsh(destination: Destination): destination is Destination & SshDestination {
+  return "compression" in destination.transport;
+}
+
+/** What happens when a different file already has the final name. */
+export type ConflictPolicy = Destination["onConflict"];
+
+/** Where the log goes, how much of it, and how long it is kept. */
+export interface LogSettings extends SettingsOf<typeof logKeys> {
+  /** The lines of deliveries begin with their destination: there are several, in one job or in all. */
+  readonly namesDestinations: boolean;
+}
+
+/** Where the page is served, and who may see it. A null `token` has one made at the first start. */
+export interface WebSettings extends Omit<SettingsOf<typeof webShape>, "listen"> {
+  readonly host: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+}
+
+/** The report that is sent every morning: `at` by this computer's clock, to a webhook whose address may be a secret. */
+export type ReportSettings = SettingsOf<typeof reportShape>;
+
+export type { MethodName };
