@@ -173,9 +173,10 @@ function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
 }
 
-Deno.test("architecture: what is started by name, the compiled program may start", () => {
-  const allowed = new Set(Object.values(PROGRAMS).flat());
+Deno.test("architecture: what is started by name, the compiled program may start, and nothing else", () => {
+  const allowed = Object.values(PROGRAMS).flat();
   const started = all.flatMap(({ text }) => [...text.matchAll(/\bprogram: "([a-z-]+)"(?! \|)/g)].map(([, name]) => name!));
   assertEquals(started.includes("find"), true);
-  assertEquals(started.filter((name) => !allowed.has(name)), []);
+  assertEquals(started.filter((name) => !allowed.includes(name)), []);
+  assertEquals(allowed.filter((name) => !all.some(({ text }) => text.includes(`"${name}"`))), []);
 });

@@ -23,7 +23,7 @@ export function thisTarget(): Target {
 
 /** Programs of the system that may be started, found on the PATH when the program starts; one that is missing is no error. */
 export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", readonly string[]>> = {
-  everywhere: ["ssh", "scp", "sftp", "ssh-keygen", "ssh-keyscan", "rsync", "curl", "rclone"],
+  everywhere: ["ssh", "scp", "sftp", "ssh-keygen", "rsync"],
   // find, stat: names that are not UTF-8 and open files; readlink: whether a folder is exported by NFS.
   // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
   // sysctl: how many folders the system watches; users have no /sbin on their PATH.
@@ -41,12 +41,12 @@ export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "wind
     "/usr/sbin/sysctl",
     "/sbin/sysctl",
   ],
-  darwin: ["find", "lsof", "launchctl", "id", "sudo", "open", "plutil"],
-  windows: ["schtasks", "powershell", "icacls", "explorer"],
+  darwin: ["find", "lsof", "launchctl", "id", "sudo", "open"],
+  windows: ["schtasks", "explorer"],
 };
 
 /** What is asked of the system besides files and network. */
-const SYSTEM: readonly string[] = ["hostname", "homedir", "uid", "statfs", "cpus", "osRelease"];
+const SYSTEM: readonly string[] = ["hostname", "homedir", "uid", "statfs"];
 
 /** The permission arguments of `deno compile`. */
 export function permissionArguments(target: Target): string[] {
