@@ -9,8 +9,8 @@ import type { Sleeper } from "./deadline.ts";
 /** A ring wakes all who wait. If nobody does, it is remembered: the next wait ends at once. */
 export interface Bell {
   ring(): void;
-  /** Resolves after `ms` (Infinity: after a day), when rung, or when the signal is aborted; never throws. */
-  wait(ms: number, signal: AbortSignal): Promise<void>;
+  /** Resolves after `ms` (Infinity: after a day), when the signal is aborted, or, and only then with true, when rung; never throws. */
+  wait(ms: number, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Unrung. */
@@ -23,21 +23,23 @@ export function bell(clock: Sleeper): Bell {
       for (const one of waiting) one.abort(RUNG);
     },
     async wait(ms, signal) {
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       if (rung) {
         rung = false;
-        return;
+        return true;
       }
       const mine = new AbortController();
-      using _listening = onAbort(signal, () => mine.abort(RUNG));
+      using _listening = onAbort(signal, () => mine.abort(STOPPED));
       waiting.add(mine);
       // Timers end at 2^31 ms; whoever waits looks again then.
       await clock.sleep(Math.min(Math.max(0, ms), LONGEST_MS), mine.signal);
       waiting.delete(mine);
+      return mine.signal.reason === RUNG;
     },
   };
 }
 
-/** With a reason of ours no error is made for each ring: there may be thousands a second. */
+/** With reasons of ours no error is made for each ring: there may be thousands a second. */
 const RUNG = "rung";
+const STOPPED = "stopped";
 const LONGEST_MS = 24 * 3_600_000;

@@ -130,11 +130,11 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
 /** Waits until a try makes sense, and has one session. */
 async function attend(context: DestinationContext, soft: AbortSignal, hard: AbortSignal): Promise<void> {
   const { state, breaker, hostBreaker, bell, emit } = context;
-  if (state.suspension.state !== "none") return await bell.wait(MINUTE, soft);
+  if (state.suspension.state !== "none") return void await bell.wait(MINUTE, soft);
   const waitMs = Math.max(breaker.wait(), hostBreaker.wait());
-  if (waitMs > 0) return await bell.wait(Math.min(waitMs, MINUTE), soft);
+  if (waitMs > 0) return void await bell.wait(Math.min(waitMs, MINUTE), soft);
   const leaveHost = hostBreaker.enter();
-  if (leaveHost === null) return await bell.wait(SECOND, soft);
+  if (leaveHost === null) return void await bell.wait(SECOND, soft);
   const leave = breaker.enter();
   try {
     await runSession(context, soft, hard);

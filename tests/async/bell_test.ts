@@ -9,12 +9,11 @@ Deno.test("bell() does not lose a ring between two waits, and remembers only one
   const ring = bell(clock);
   ring.ring();
   ring.ring();
-  await ring.wait(Infinity, never);
-  assertEquals(clock.sleeping, 0);
+  assertEquals([await ring.wait(Infinity, never), clock.sleeping], [true, 0]);
   const waiting = ring.wait(1_000, never);
   assertEquals(clock.sleeping, 1);
   await clock.advance(1_000);
-  await waiting;
+  assertEquals(await waiting, false);
 });
 
 Deno.test("bell() wakes all who wait, and is not remembered then", async () => {
@@ -24,7 +23,7 @@ Deno.test("bell() wakes all who wait, and is not remembered then", async () => {
   ring.ring();
   // They look at everything when they run: this one changes nothing.
   ring.ring();
-  await all;
+  assertEquals(await all, [true, true]);
   void ring.wait(1_000, never);
   assertEquals(clock.sleeping, 1);
   await clock.advance(1_000);
@@ -41,7 +40,7 @@ Deno.test("bell() still wakes those who wait when another's time has come, or an
   await clock.advance(1_000);
   await short;
   end.abort();
-  await stopped;
+  assertEquals([await stopped, await ring.wait(Infinity, end.signal)], [false, false]);
   assertEquals(woken, false);
   ring.ring();
   assertEquals(await long, true);

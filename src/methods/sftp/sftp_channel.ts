@@ -8,6 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Child, Command, System } from "../../system/system.ts";
 import { hostNamed, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
 import { untilAborted } from "../../async/abort.ts";
+import { type Bell, bell } from "../../async/bell.ts";
 
 /** What sftp printed for one command; `errors` is empty where it worked. */
 export interface Reply {
@@ -67,13 +68,14 @@ class Channel implements SftpChannel {
   readonly #reading: Promise<void>;
   #fences = 0;
   #text = "";
-  #changed: () => void = () => {};
+  readonly #changed: Bell;
 
   constructor(
     readonly child: Child,
     readonly destination: Reached,
     readonly system: Pick<System, "sleep" | "monotonic">,
   ) {
+    this.#changed = bell(system);
     this.#reading = this.#read();
   }
 
@@ -106,7 +108,7 @@ class Channel implements SftpChannel {
     const lines = [this.#fence(first), ...commands.flatMap((command, index) => [command, this.#fence(first + index + 1)])];
     this.child.write(lines.map((line) => `${line}\n`).join("")).catch(() => this.#end());
     try {
-      await untilAborted(this.#until(() => this.#at(this.#text, this.#fences - 1) >= 0, patience), signal);
+      await untilAborted(this.#until(() => this.#at(this.#text, this.#fences - 1) >= 0, patience, signal), signal);
     } catch (error) {
       this.#lose(
         error instanceof Failure ? error : new Failure("stopped", `The connection to ${this.destination.name} was closed`),
@@ -161,15 +163,11 @@ class Channel implements SftpChannel {
     }
   }
 
-  async #until(reached: () => boolean, { patienceMs, moving }: Patience): Promise<void> {
+  async #until(reached: () => boolean, { patienceMs, moving }: Patience, signal: AbortSignal): Promise<void> {
     while (!reached()) {
       if (this.lost) throw this.lost;
-      const seen = this.#text.length;
-      const clock = new AbortController();
-      const changed = new Promise<"changed">((resolve) => this.#changed = () => resolve("changed"));
-      const what = await Promise.race([changed, this.system.sleep(patienceMs, clock.signal)]);
-      clock.abort();
-      if (what === "changed" || this.#text.length > seen || this.lost || await moving?.()) continue;
+      signal.throwIfAborted();
+      if (await this.#changed.wait(patienceMs, signal) || await moving?.()) continue;
       throw new Failure(
         "timeout",
         `No response from ${hostNamed(this.destination)} for ${Math.round(patienceMs / 1000)} seconds`,
@@ -185,7 +183,7 @@ class Channel implements SftpChannel {
     try {
       for await (const piece of this.child.stdout) {
         this.#text += decoder.decode(piece, { stream: true });
-        this.#changed();
+        this.#changed.ring();
       }
     } finally {
       await this.#end();
@@ -201,7 +199,7 @@ class Channel implements SftpChannel {
 
   #lose(failure: Failure): void {
     this.lost ??= failure;
-    this.#changed();
+    this.#changed.ring();
   }
 }
 

@@ -9,7 +9,7 @@ import type { System } from "../../system/system.ts";
 import type { Patience, Reply, SftpChannel } from "./sftp_channel.ts";
 import { openSftpChannel } from "./sftp_channel.ts";
 import { hostOf, type Sharing, sshOptions, type SshSettings } from "../ssh/ssh.ts";
-import { untilAborted } from "../../async/abort.ts";
+import { type Bell, bell } from "../../async/bell.ts";
 
 /** At most two more than `parallel_transfers`, fewer where the server takes fewer. */
 export interface SftpChannels extends AsyncDisposable {
@@ -39,12 +39,14 @@ export function createSftpChannels(
     },
     first?.role === "master",
     destination,
+    system,
   );
 }
 
 class Channels implements SftpChannels {
   readonly #channels: SftpChannel[] = [];
-  readonly #waiting: (() => void)[] = [];
+  /** Rung for all who wait: the first to look finds the free one, the others wait again. */
+  readonly #freed: Bell;
   #most: number;
   #opened = 0;
   #opening = 0;
@@ -56,7 +58,9 @@ class Channels implements SftpChannels {
     /** The first carries the others: when it is lost, all are. */
     readonly firstCarries: boolean,
     readonly destination: SshDestination,
+    system: Pick<System, "sleep">,
   ) {
+    this.#freed = bell(system);
     this.#most = destination.parallelTransfers + 2;
   }
 
@@ -74,7 +78,7 @@ class Channels implements SftpChannels {
       } finally {
         this.#reserved.delete(channel);
         if (channel.lost) await this.#drop(channel, channel.lost);
-        this.#wake();
+        this.#freed.ring();
       }
     }
   }
@@ -97,7 +101,7 @@ class Channels implements SftpChannels {
         return free;
       }
       if (this.#channels.length + this.#opening < this.#most) return await this.#add();
-      await untilAborted(new Promise<void>((wake) => this.#waiting.push(wake)), signal);
+      await this.#freed.wait(Infinity, signal);
     }
   }
 
@@ -119,10 +123,5 @@ class Channels implements SftpChannels {
     if (index === 0 && this.firstCarries) this.#over = failure;
     if (index >= 0) this.#channels.splice(index, 1);
     await channel[Symbol.asyncDispose]();
-  }
-
-  /** All look again: the first to come finds the free channel, the others wait on. */
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
   }
 }

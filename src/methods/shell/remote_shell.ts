@@ -9,6 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Child, Command, System } from "../../system/system.ts";
 import { hostNamed, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
 import { untilAborted } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
 
 /** What a script printed on its standard output, and its exit status. */
 export interface Answer {
@@ -99,16 +100,9 @@ class Shell implements RemoteShell {
     const text = `printf '\\n%s begin\\n' '${name}'\n(\n${script}\n) </dev/null\nprintf '\\n%s end %s\\n' '${name}' "$?"\n`;
     this.child.write(this.#count === 1 ? PRELUDE + text : text).catch(() => this.#end());
 
-    const clock = new AbortController();
-    const late = this.system.sleep(patienceMs, clock.signal).then(() => {
-      if (!clock.signal.aborted) this.#lose(this.#noAnswer(patienceMs));
-    });
-    try {
-      return await untilAborted(answer, signal);
-    } finally {
-      clock.abort();
-      await late;
-    }
+    const answered = await within(untilAborted(answer, signal), patienceMs, this.system, null);
+    if (answered === null) this.#lose(this.#noAnswer(patienceMs));
+    return answered ?? await answer;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,11 +6,11 @@
  * @module
  */
 import { join } from "@std/path";
-import { anySignal } from "../../async/abort.ts";
+import { anySignal, untilAborted } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import type { MethodContext } from "../method.ts";
 import { sshExitArgs, type SshSettings } from "./ssh.ts";
-import { untilAborted } from "../../async/abort.ts";
 
 /** A name for a socket, ours until disposed of. `path` is null where masters cannot be used. */
 export interface ControlSocket extends AsyncDisposable {
@@ -69,16 +69,9 @@ async function endOrphans(
     if (lock === null) continue;
     if (await system.facts(path)) {
       log("info", `Ending the connection to ${settings.destination.name} that an earlier run left open`);
-      const patience = new AbortController();
-      using ending = anySignal(signal, patience.signal);
-      const late = system.sleep(EXIT_PATIENCE_MS, patience.signal);
-      await untilAborted(
-        Promise.race([
-          system.run({ program: ssh, args: sshExitArgs(settings, path) }, ending.signal),
-          late,
-        ]),
-        signal,
-      ).finally(() => patience.abort());
+      using ending = anySignal(signal);
+      const exit = system.run({ program: ssh, args: sshExitArgs(settings, path) }, ending.signal);
+      await untilAborted(within(exit, EXIT_PATIENCE_MS, system, null), signal);
       await system.remove(path);
     }
     await system.remove(`${path}.lock`);

@@ -9,11 +9,12 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
+import type { System } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
 import { connectSeconds, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
 import { controlSocket } from "./control_socket.ts";
-import { untilAborted } from "../../async/abort.ts";
+import { type Bell, bell } from "../../async/bell.ts";
 
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {
@@ -56,7 +57,7 @@ export async function connectSsh(
   if (status !== 0) throw new Failure("tool_missing", `The shell of ${destination.name} does not work (status ${status})`);
 
   const sharing: Sharing = place.path === null ? null : { role: "client", path: place.path };
-  const pool = new ShellPool(first, () => start(sharing), destination);
+  const pool = new ShellPool(first, () => start(sharing), system);
   stack.use(pool);
   const rest = stack.move();
   return {
@@ -74,12 +75,14 @@ class ShellPool implements AsyncDisposable {
   readonly #more: RemoteShell[] = [];
   /** Shells that died on their own; they still have pipes to close. */
   readonly #ended: RemoteShell[] = [];
-  readonly #waiting: (() => void)[] = [];
+  /** Rung for all who wait: the first to look finds the free one, the others wait again. */
+  readonly #freed: Bell;
   #opening = 0;
   #closed = false;
 
-  constructor(readonly first: RemoteShell, readonly open: () => Promise<RemoteShell>, readonly destination: SshDestination) {
-    first.onIdle = () => this.#wake();
+  constructor(readonly first: RemoteShell, readonly open: () => Promise<RemoteShell>, system: Pick<System, "sleep">) {
+    this.#freed = bell(system);
+    first.onIdle = () => this.#freed.ring();
   }
 
   async run(script: string, patienceMs: number, signal: AbortSignal): Promise<Answer> {
@@ -90,7 +93,7 @@ class ShellPool implements AsyncDisposable {
       const shell = [this.first, ...this.#more].find((shell) => !shell.busy && shell.lost === null);
       if (shell) return await shell.run(script, patienceMs, signal);
       if (this.#more.length + this.#opening < MOST_SHELLS - 1) await this.#addShell();
-      else await untilAborted(new Promise<void>((wake) => this.#waiting.push(wake)), signal);
+      else await this.#freed.wait(Infinity, signal);
     }
   }
 
@@ -106,22 +109,17 @@ class ShellPool implements AsyncDisposable {
       if (this.#closed) return await shell[Symbol.asyncDispose]();
       shell.onIdle = () => {
         if (shell.lost) this.#putAside(shell);
-        this.#wake();
+        this.#freed.ring();
       };
       this.#more.push(shell);
     } finally {
       this.#opening--;
-      this.#wake();
+      this.#freed.ring();
     }
   }
 
   #putAside(shell: RemoteShell): void {
     const at = this.#more.indexOf(shell);
     if (at >= 0) this.#ended.push(...this.#more.splice(at, 1));
-  }
-
-  /** All look again: the first to come finds the free shell, the others wait on. */
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
   }
 }
