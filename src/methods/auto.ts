@@ -6,7 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { SshDestination } from "../config/settings.ts";
-import type { Method, Session } from "./method.ts";
+import type { Connector, Method, Session } from "./method.ts";
 import { rsync } from "./rsync/rsync.ts";
 import { scp } from "./scp/scp.ts";
 import { sftp } from "./sftp/sftp.ts";
@@ -16,7 +16,8 @@ import { sftp } from "./sftp/sftp.ts";
  *
  * @throws {Failure} `tool_missing` where none of them can be used; what each of them throws besides.
  */
-export const auto: Pick<Method<"auto">, "connect"> = {
+export const auto: Connector<"auto"> = {
+  programs: ["ssh"],
   async connect(destination, context, signal) {
     const missing: string[] = [];
     const now = () => context.system.monotonic();

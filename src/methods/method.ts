@@ -27,9 +27,14 @@ export interface MethodContext {
   readonly log: (level: "debug" | "info" | "warning", message: string) => void;
 }
 
+/** What opens sessions: a method, or `auto`, which chooses one. */
+export type Connector<M extends MethodName = MethodName> = Omit<Method<M>, "name">;
+
 /** One way to carry files. */
 export interface Method<M extends MethodName = MethodName> {
   readonly name: Exclude<M, "auto">;
+  /** The programs of this computer that it cannot do without. */
+  readonly programs: readonly string[];
   /**
    * Opens a session: connects, probes tools. Does not make the base path: {@linkcode Session.attach} does.
    * @throws {Failure} what keeps the destination from being used, with its next step.

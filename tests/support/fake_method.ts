@@ -100,6 +100,7 @@ export function fakeDestination(): FakeDestination {
       ),
     method: {
       name: "local",
+      programs: [],
       async connect(_destination, context, signal) {
         await step(fake, "connect", signal, () => undefined);
         fake.sessions += 1;

@@ -24,6 +24,7 @@ const COMPARE_BYTES = 1 << 20;
 /** Connecting does nothing yet: the folder is found by `attach`. With a bandwidth limit one file is copied at a time. */
 export const local: Method<"local"> = {
   name: "local",
+  programs: [],
   connect: (destination, context) => Promise.resolve(openLocal(destination, context)),
 };
 

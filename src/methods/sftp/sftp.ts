@@ -17,7 +17,7 @@ import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
-export const sftp: Method<"sftp"> = { name: "sftp", connect };
+export const sftp: Method<"sftp"> = { name: "sftp", programs: ["sftp", "ssh"], connect };
 
 type Parts =
   & Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "durability" | "about">
