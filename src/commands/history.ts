@@ -9,7 +9,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
 import { glanceSettings } from "../config/read/glance.ts";
-import type { DeliveryQuery, DeliveryRow, ReadLedger } from "../ledger/ledger.ts";
+import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { deliveryJson } from "../reports/delivery/delivery_json.ts";
 import type { NotSent } from "../reports/overview/status_report.ts";
@@ -110,7 +110,7 @@ const AT_ONCE = 500;
 
 /** The newest `limit` rows, the newest last, and how many older ones there are. */
 function newest(
-  ledger: Pick<ReadLedger, "query" | "each" | "count">,
+  ledger: Pick<History, "query" | "each" | "count">,
   query: DeliveryQuery,
   limit: number | undefined,
 ): { readonly rows: Iterable<DeliveryRow>; readonly left: number } {

@@ -9,7 +9,7 @@ import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";
-import type { DeliveryRow } from "../ledger/ledger.ts";
+import type { DeliveryRow } from "../ledger/history.ts";
 import type { Session } from "../methods/method.ts";
 import { NOBODY, NOT_YET, notPickedUp, whyNothingGoes, whyOf } from "../reports/morning/not_picked_up.ts";
 import { type Delivered, type Look, morningReport } from "../reports/morning/morning_report.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Ledger } from "../ledger/ledger.ts";
+import type { ReadLedger } from "../ledger/ledger.ts";
 import type { Corridor } from "./corridor.ts";
 import { freeSpace } from "../delivery/free_space.ts";
 import { type StatusParts, type StatusReport, statusReport } from "../reports/overview/status_report.ts";
@@ -12,7 +12,7 @@ import { type StatusParts, type StatusReport, statusReport } from "../reports/ov
 export function runningReport(
   about: Pick<StatusParts, "pid" | "version" | "startedAt" | "url" | "configuration">,
   corridors: readonly Corridor[],
-  ledger: Pick<Ledger, "counts" | "deviceOf">,
+  ledger: Pick<ReadLedger, "counts" | "deviceOf">,
 ): StatusReport {
   const outboxes = corridors.flatMap((corridor) => corridor.outboxes);
   const free = freeSpace(outboxes, ledger);

@@ -6,7 +6,7 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Receipt } from "../domain/receipt.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { stagedName } from "./attempts.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import type { Sweeper } from "./sweep.ts";
@@ -81,7 +81,7 @@ export function itemOf(delivery: Delivery, attempt: string, { methodContext, led
 }
 
 /** What is in hand must come to its end also while the ledger cannot be read: then the source is. */
-function remembered(delivery: Delivery, ledger: Pick<Ledger, "hashOf">): string | null {
+function remembered(delivery: Delivery, ledger: Pick<OutboxLedger, "hashOf">): string | null {
   try {
     return ledger.hashOf(delivery);
   } catch {

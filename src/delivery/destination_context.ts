@@ -9,7 +9,7 @@ import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import { sourceRoot } from "../system/watching/source_root.ts";
@@ -47,7 +47,7 @@ export interface OutboxOptions {
   readonly job: Job;
   readonly destination: Destination;
   readonly system: OutboxSystem;
-  readonly ledger: Ledger;
+  readonly ledger: OutboxLedger;
   readonly emit: Emit;
   readonly method: Pick<Method, "connect">;
   readonly methodContext: MethodContext;

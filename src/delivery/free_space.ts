@@ -4,13 +4,13 @@
  * @module
  */
 import { loginOf } from "../config/settings.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import type { Outbox } from "./outbox.ts";
 
 type Measured = Pick<Outbox, "destination" | "about">;
 
 /** The bytes free at an outbox's destination: the least that any destination on the same disk has measured; null where none has. */
-export function freeSpace(boxes: readonly Measured[], ledger: Pick<Ledger, "deviceOf">): (box: Measured) => number | null {
+export function freeSpace(boxes: readonly Measured[], ledger: Pick<OutboxLedger, "deviceOf">): (box: Measured) => number | null {
   const least = new Map<string, number>();
   for (const box of boxes) {
     const { freeBytes } = box.about();
@@ -21,7 +21,7 @@ export function freeSpace(boxes: readonly Measured[], ledger: Pick<Ledger, "devi
 }
 
 /** One name for each disk; a destination whose method cannot tell its disk is alone. */
-function diskOf({ destination: { job, name, transport } }: Measured, ledger: Pick<Ledger, "deviceOf">): string {
+function diskOf({ destination: { job, name, transport } }: Measured, ledger: Pick<OutboxLedger, "deviceOf">): string {
   const device = ledger.deviceOf(job, name);
   const login = loginOf(transport);
   return JSON.stringify(device ? [login?.host.toLowerCase() ?? null, login?.port ?? null, device] : [job, name]);

@@ -7,13 +7,13 @@
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import type { Mount, Session } from "../methods/method.ts";
 
 /** Which place is looked for, and what is known of it. */
 export interface MountOptions {
   readonly destination: Destination;
-  readonly ledger: Pick<Ledger, "deviceOf" | "rememberDevice" | "query">;
+  readonly ledger: Pick<OutboxLedger, "deviceOf" | "rememberDevice" | "query">;
   /** A person says that what is there now is right; whoever asks remembers the device once it is known what is there. */
   readonly accept: boolean;
   /** Told at the first contact where the place does not look like the one that is meant, or had to be made. */
@@ -57,7 +57,7 @@ export async function findMount(
  */
 export async function demandKnownPlace(
   session: Pick<Session, "attach" | "survey">,
-  { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<Ledger, "deviceOf" | "query"> },
+  { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<OutboxLedger, "deviceOf" | "query"> },
   signal: AbortSignal,
 ): Promise<void> {
   const { device } = await session.attach(false, signal);
@@ -112,7 +112,7 @@ export function demandSpace({ freeBytes }: Mount, { name, minimumFreeBytes }: De
 /** Whether a file that was delivered stands there: the place is the former one, whatever its device is called now. */
 export async function hasWitness(
   session: Pick<Session, "survey">,
-  { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<Ledger, "query"> },
+  { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<OutboxLedger, "query"> },
   signal: AbortSignal,
 ): Promise<boolean> {
   const rows = ledger.query({

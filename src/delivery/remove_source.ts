@@ -11,7 +11,7 @@ import { reasonOf } from "../domain/names/reason.ts";
 import { fingerprint, type SourceFile } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { OutboxLedger, Removable } from "../ledger/outbox_ledger.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutboxSystem } from "./destination_context.ts";
@@ -19,7 +19,7 @@ import type { OutboxSystem } from "./destination_context.ts";
 /** What removing needs. */
 export interface RemovalTools {
   readonly system: OutboxSystem;
-  readonly ledger: Pick<Ledger, "removable" | "markRemoved">;
+  readonly ledger: Pick<OutboxLedger, "removable" | "markRemoved">;
   readonly emit: Emit;
 }
 
@@ -28,8 +28,6 @@ export interface SourceRemoval {
   /** Removes what can be removed now; calls that overlap share one pass more. Never throws. */
   pass(signal: AbortSignal): Promise<void>;
 }
-
-type Removable = ReturnType<Ledger["removable"]>[number];
 
 interface Removal extends RemovalTools {
   readonly job: Job;

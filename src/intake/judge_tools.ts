@@ -6,7 +6,7 @@
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { System } from "../system/system.ts";
 import type { Candidates } from "./settle/candidates.ts";
 import type { FormatTools } from "./settle/inspect_content.ts";
@@ -22,7 +22,7 @@ export type JudgeSystem = Pick<
 export interface JudgeTools {
   readonly job: Job;
   readonly system: JudgeSystem;
-  readonly ledger: Pick<Ledger, "unknown" | "admit" | "admittedAt" | "recheck">;
+  readonly ledger: IntakeLedger;
   readonly formats: FormatTools;
   readonly candidates: Candidates;
   readonly writers: Writers;

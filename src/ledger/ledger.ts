@@ -10,10 +10,6 @@ import type { History } from "./history.ts";
 import type { IntakeLedger } from "./intake_ledger.ts";
 import type { OutboxLedger } from "./outbox_ledger.ts";
 
-export type { Admission, Reading, Reread } from "./intake_ledger.ts";
-export type { BytesRead, ClaimRequest } from "./outbox_ledger.ts";
-export type { Counts, DeliveryQuery, DeliveryRow, Flagged, NightPoint, NightTotals } from "./history.ts";
-
 /**
  * A ledger that may only be read, beside a daemon that writes.
  *

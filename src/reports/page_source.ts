@@ -8,7 +8,8 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Progress } from "../events/progress.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { History } from "../ledger/history.ts";
+import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Unmatched } from "../intake/watch/unmatched.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
@@ -47,10 +48,7 @@ export interface DestinationNow {
 
 /** All of it is of this moment; nothing is kept here. */
 export interface PageSource extends Pick<DaemonControl, "status" | "live" | "sync" | "retry" | "pause" | "resume"> {
-  readonly ledger: Pick<
-    Ledger,
-    "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "nightTotals" | "nightPoints" | "flagged" | "unknown"
-  >;
+  readonly ledger: History & Pick<IntakeLedger, "unknown">;
   readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];

@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
-import type { Ledger } from "../../src/ledger/ledger.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { Mount, Session } from "../../src/methods/method.ts";
 import { mountOf } from "../../src/methods/shell/shell_files.ts";
 import { findMount, notMounted } from "../../src/delivery/mount.ts";
 import { aDestination } from "../support/makers.ts";
+import { anAdmission, NOW, proven } from "../ledger/makers.ts";
+import { tempFolder } from "../support/temp.ts";
 
 const SYSTEM: Mount = { freeBytes: 1e9, device: "/", onSystemDisk: true };
 const DRIVE: Mount = { freeBytes: 1e9, device: "/mnt/nas", onSystemDisk: false };
@@ -27,12 +29,8 @@ for (
 }
 
 Deno.test("findMount() warns of a drive that is not mounted at the first contact only", async () => {
-  let device: string | null = null;
-  const ledger = {
-    deviceOf: () => device,
-    rememberDevice: (_job: string, _name: string, found: string) => void (device = found),
-    query: () => [],
-  };
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
   const session = { attach: () => Promise.resolve(SYSTEM) } as Pick<Session, "attach"> as Session;
   const warnings: string[] = [];
   const options = {
@@ -55,21 +53,20 @@ for (
   ]] as const
 ) {
   Deno.test(`findMount() on another device, with a delivered file ${what}`, async () => {
-    let device = "1";
-    const delivery = { target: "a.fits", source: { size: 5 } };
-    const ledger = {
-      deviceOf: () => device,
-      rememberDevice: (_job: string, _name: string, found: string) => void (device = found),
-      query: () => [{ delivery }] as unknown as ReturnType<Ledger["query"]>,
-    };
+    await using dir = await tempFolder();
+    using ledger = openLedger(dir.path);
+    const destination = aDestination();
+    ledger.rememberDevice(destination.job, destination.name, "1");
+    const [delivery] = ledger.admit([anAdmission("a.fits", { size: 5 }, [destination.name], destination.job)], NOW);
+    ledger.record([proven(delivery!)], NOW);
     const session = {
       attach: () => Promise.resolve({ freeBytes: null, device: "2" }),
       survey: () => Promise.resolve([size === null ? null : { bytes: size, kind: "file" }]),
     } as Partial<Session> as Session;
-    const options = { destination: aDestination(), ledger, accept: false };
+    const options = { destination, ledger, accept: false };
     const found = findMount(session, options, new AbortController().signal);
     assertEquals(await found.then(({ device }) => device, ({ code }) => code), expected);
-    assertEquals(device, size === 5 ? "2" : "1");
+    assertEquals(ledger.deviceOf(destination.job, destination.name), size === 5 ? "2" : "1");
   });
 }
 

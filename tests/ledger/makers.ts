@@ -7,8 +7,9 @@ import { defer, deliver, type Delivery, fail } from "../../src/domain/delivery.t
 import { Failure, type FailureCode, failureRecord } from "../../src/domain/failure.ts";
 import { verify } from "../../src/domain/receipt.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
-import type { Admission, ClaimRequest, Ledger } from "../../src/ledger/ledger.ts";
-import type { OutboxLedger } from "../../src/ledger/outbox_ledger.ts";
+import type { Admission } from "../../src/ledger/intake_ledger.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import type { ClaimRequest, OutboxLedger } from "../../src/ledger/outbox_ledger.ts";
 
 /** A moment of the spring of 2024, milliseconds. */
 export const NOW = Date.UTC(2024, 4, 18, 2);

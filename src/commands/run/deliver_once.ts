@@ -7,7 +7,7 @@
 import type { Daemon } from "../../daemon/daemon.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import { EXIT, type Tools } from "../command.ts";
 import type { Console } from "./console.ts";

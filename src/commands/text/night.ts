@@ -7,7 +7,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { Failure } from "../../domain/failure.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { History } from "../../ledger/history.ts";
 import { plain } from "../command.ts";
 
 /** `--night NIGHT`; what is given is read by {@linkcode nightOf}. */
@@ -20,7 +20,7 @@ export const nightOption = optional(
  *
  * @throws {Failure} `configuration` for anything else, also for a date that no calendar has.
  */
-export function nightOf(given: string | undefined, ledger: Pick<Ledger, "nights">): string | undefined {
+export function nightOf(given: string | undefined, ledger: Pick<History, "nights">): string | undefined {
   if (given === undefined) return undefined;
   if (given === "last") return ledger.nights().at(-1);
   const night = given.replace(/^(\d{4})-(\d\d)-(\d\d)$/, "$1$2$3");
@@ -38,7 +38,7 @@ export function nightText(night: string): string {
 }
 
 /** For people: that a night has no images, and which one was the last that has; null where it has some. */
-export function emptyNight(night: string, command: string, ledger: Pick<Ledger, "nights">): string | null {
+export function emptyNight(night: string, command: string, ledger: Pick<History, "nights">): string | null {
   const nights = ledger.nights();
   if (nights.includes(night)) return null;
   const last = nights.at(-1);

@@ -8,7 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import type { Settings } from "../../config/settings.ts";
 import { fingerprint, type SourceFile } from "../../domain/source_file.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { History } from "../../ledger/history.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
 import { notices, type Tools } from "../command.ts";
 
@@ -18,7 +18,7 @@ const AT_ONCE = 1_000;
 /** By the running daemon, else in the ledger. Says on standard error how many are sent again, and names each that is not. */
 export async function sendAgain(
   ids: readonly number[],
-  ledger: Pick<Ledger, "query">,
+  ledger: Pick<History, "query">,
   { stateDirectory }: Settings,
   tools: Tools,
 ): Promise<void> {

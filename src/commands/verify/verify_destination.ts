@@ -8,7 +8,8 @@ import { failureRecord } from "../../domain/failure.ts";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { DeliveryRow, Ledger } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
+import type { ReadLedger } from "../../ledger/ledger.ts";
 import { demandKnownPlace } from "../../delivery/mount.ts";
 import { askDestination } from "../checks/ask_destination.ts";
 import { askingLine } from "../text/asking_line.ts";
@@ -37,7 +38,7 @@ const AT_ONCE = 200;
 export async function verifyDestination(
   destination: Destination,
   night: string | undefined,
-  ledger: Pick<Ledger, "each" | "count" | "replaced" | "deviceOf" | "query">,
+  ledger: Pick<ReadLedger, "each" | "count" | "replaced" | "deviceOf" | "query">,
   settings: Settings,
   tools: Tools,
   emit: (some: readonly Verified[]) => void,

@@ -7,7 +7,7 @@
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { repetitions } from "../../domain/repetition.ts";
 import { racyMs, racyUntil } from "../../domain/source_file.ts";
-import type { Admission } from "../../ledger/ledger.ts";
+import type { Admission } from "../../ledger/intake_ledger.ts";
 import { admissionOf, admit } from "./admit.ts";
 import { type Candidate, sameVersion } from "../settle/candidate.ts";
 import { mapLimit } from "../../async/map_limit.ts";

@@ -12,7 +12,7 @@ import { nightFolder } from "../../domain/night/night_folder.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import type { FileFacts, SourceFile } from "../../domain/source_file.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
-import type { Admission, Ledger } from "../../ledger/ledger.ts";
+import type { Admission, IntakeLedger } from "../../ledger/intake_ledger.ts";
 import type { Clock } from "../../system/system.ts";
 
 /** Header cards worth keeping in the ledger. */
@@ -54,7 +54,7 @@ function locate(job: Pick<Job, "nightFolder">, { path }: Pick<FileFacts, "path">
 /** Writes admissions to the ledger, in one transaction, and tells of the files and their deliveries; returns the new deliveries. */
 export function admit(
   admissions: readonly Admission[],
-  tools: { ledger: Pick<Ledger, "admit">; system: Pick<Clock, "now">; emit: Emit },
+  tools: { ledger: Pick<IntakeLedger, "admit">; system: Pick<Clock, "now">; emit: Emit },
 ): Delivery[] {
   if (admissions.length === 0) return [];
   const deliveries = tools.ledger.admit(admissions, tools.system.now());

@@ -6,7 +6,7 @@
  */
 import type { Job } from "../../config/settings.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
-import type { Ledger, Reading, Reread } from "../../ledger/ledger.ts";
+import type { IntakeLedger, Reading, Reread } from "../../ledger/intake_ledger.ts";
 import type { System } from "../../system/system.ts";
 import { bell } from "../../async/bell.ts";
 import { sameVersion } from "./candidate.ts";
@@ -16,7 +16,7 @@ import { absolutePathOf } from "../source_path.ts";
 /** What reading again needs. */
 export interface RereadTools {
   readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "separator">;
-  readonly ledger: Pick<Ledger, "dueRereads" | "nextReread" | "recordRereads" | "requestRereads">;
+  readonly ledger: IntakeLedger;
   /** Judges files whose bytes may be others by now. */
   readonly judge: (paths: readonly string[], signal: AbortSignal) => Promise<void>;
   /** Called when bytes have turned out to be certain. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { CSV_HEAD, csvLine } from "./delivery_csv.ts";
 import { type DeliveryJson, deliveryJson } from "./delivery_json.ts";

@@ -6,7 +6,7 @@
 import { type DeliveryState, triesOf } from "../../domain/delivery.ts";
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { ProofLevel } from "../../domain/receipt.ts";
-import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
 
 /** Times ISO 8601 in UTC, sizes in bytes. */
 export interface DeliveryJson {

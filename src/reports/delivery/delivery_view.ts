@@ -4,7 +4,7 @@
  * @module
  */
 import { fits } from "../../formats/fits/fits.ts";
-import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
 import type { DeliveryView } from "../api_types.ts";
 import { deliveryJson } from "./delivery_json.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
 import type { PageSource } from "../page_source.ts";
 
 /**

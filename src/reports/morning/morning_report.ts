@@ -7,7 +7,7 @@
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";
 import { isTrouble } from "../../domain/failure.ts";
-import type { DeliveryRow, Ledger, NightTotals } from "../../ledger/ledger.ts";
+import type { DeliveryRow, History, NightTotals } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { configuredOrder } from "../configured_order.ts";
 import type { NotPickedUp, Why } from "./not_picked_up.ts";
@@ -84,7 +84,7 @@ export interface Delivered {
 
 /** What the report is made of. */
 export interface ReportTools {
-  readonly ledger: Pick<Ledger, "each" | "flagged" | "nightTotals">;
+  readonly ledger: Pick<History, "each" | "flagged" | "nightTotals">;
   /** Ids of what nights after this one replaced at a destination; not given where there is no night after it. */
   readonly replacedLater?: (job: string, destination: string) => readonly number[];
   readonly system: Pick<System, "sleep">;

@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../config/settings.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { IntakeLedger } from "../../ledger/intake_ledger.ts";
 import { nightOf } from "../../intake/admit/admit.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
 import type { System } from "../../system/system.ts";
@@ -36,7 +36,7 @@ export interface Why {
 
 /** What looking for them needs. */
 export interface NotPickedUpTools {
-  readonly ledger: Pick<Ledger, "unknown">;
+  readonly ledger: Pick<IntakeLedger, "unknown">;
   readonly system: Pick<System, "walk" | "sleep">;
   readonly jobs: readonly Job[];
   /** Why a file, its path absolute, was not taken. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { NightPoint } from "../../ledger/ledger.ts";
+import type { NightPoint } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import type { NightReport } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";

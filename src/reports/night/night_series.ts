@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NightPoint } from "../../ledger/ledger.ts";
+import type { NightPoint } from "../../ledger/history.ts";
 import type { NightSeries } from "../api_types.ts";
 
 /** Most bins of a plot: a bin has two or three pixels then. */

@@ -6,7 +6,8 @@
 import { join } from "@std/path";
 import type { DestinationState } from "../../domain/destination_state.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
-import type { Counts, Ledger } from "../../ledger/ledger.ts";
+import type { Counts } from "../../ledger/history.ts";
+import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 
@@ -139,7 +140,7 @@ export function statusReport(parts: StatusParts): StatusReport {
 export function restingReport(
   version: string,
   { file, jobs }: Pick<Settings, "file" | "jobs">,
-  ledger: Pick<Ledger, "counts" | "pausedBy">,
+  ledger: Pick<ReadLedger, "counts" | "pausedBy">,
 ): StatusReport {
   return {
     running: false,

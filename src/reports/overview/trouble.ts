@@ -7,7 +7,7 @@ import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/unmatched.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
-import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
 import type { TroubleItem } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { Context, Hono } from "hono";
 import { Failure } from "../../domain/failure.ts";
-import type { DeliveryQuery } from "../../ledger/ledger.ts";
+import type { DeliveryQuery } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { parseDeliveryAsk } from "./delivery_ask.ts";
 import { exportHeaders, exportStream } from "../../reports/delivery/delivery_export.ts";

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { Failure } from "../../domain/failure.ts";
-import type { DeliveryQuery } from "../../ledger/ledger.ts";
+import type { DeliveryQuery } from "../../ledger/history.ts";
 
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
 /** Rows of one answer. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { readHeaderCards } from "../../formats/fits/header_cards.ts";
-import type { DeliveryRow } from "../../ledger/ledger.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import type { HeaderReport } from "../../reports/api_types.ts";
 import { hasPreview } from "../../reports/delivery/delivery_view.ts";

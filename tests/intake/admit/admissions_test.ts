@@ -1,22 +1,25 @@
 import { assertEquals } from "@std/assert";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
+import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { admissions } from "../../../src/intake/admit/admissions.ts";
 import { candidates } from "../../../src/intake/settle/candidates.ts";
 import { FORMAT_TOOLS } from "../../../src/intake/settle/inspect_content.ts";
 import type { JudgeTools } from "../../../src/intake/judge_tools.ts";
 import type { PathFacts } from "../../../src/system/system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
+import { tempFolder } from "../../support/temp.ts";
 import { aJob } from "../../support/makers.ts";
 
 const never = new AbortController().signal;
 const NAMES = ["a.raw", "b.raw"];
 const FACTS = { size: 5, mtimeMs: 1e12, ctimeMs: 1e12, identity: "1:1" };
 
-/** Finished candidates, and a disk whose facts the test decides. */
-function bench() {
+/** Finished candidates, an empty ledger, and a disk whose facts the test decides. */
+async function bench() {
+  const dir = await tempFolder();
+  const ledger = openLedger(dir.path);
   const waiting = candidates();
   const finished = NAMES.map((path) => waiting.look({ path, ...FACTS } satisfies FileFacts, 0, 0, false).candidate);
-  const written: string[] = [];
   const disk = {
     facts: (_path: string): Promise<Partial<PathFacts>> => Promise.resolve({}),
     hash: () => Promise.resolve({ bytes: 5, sha256: "0".repeat(64) }),
@@ -30,12 +33,7 @@ function bench() {
       read: () => Promise.resolve(new Uint8Array()),
       hash: () => disk.hash(),
     },
-    ledger: {
-      admittedAt: () => null,
-      unknown: () => ({ fresh: [], recheck: [] }),
-      admit: (found) => (written.push(...found.map(({ source }) => source.path)), []),
-      recheck: ({ source }) => (written.push(source.path), []),
-    },
+    ledger,
     formats: FORMAT_TOOLS,
     candidates: waiting,
     writers: { isLocal: () => Promise.resolve(true), of: () => Promise.resolve(() => "gone") },
@@ -52,43 +50,54 @@ function bench() {
     absolute: (path) => `/data/${path}`,
     refuse: ({ facts }, { message }) => void refused.push(`${facts.path}: ${message}`),
   });
-  return { waiting, finished, written, disk, steps, refused };
+  return {
+    waiting,
+    finished,
+    written: () => [...new Set(ledger.query({}).map(({ delivery: { source } }) => source.path))],
+    disk,
+    steps,
+    refused,
+    async [Symbol.asyncDispose]() {
+      ledger[Symbol.dispose]();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
 }
 
 Deno.test("admitAll() admits what is finished", async () => {
-  const rig = bench();
-  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written, rig.refused], [2, NAMES, []]);
+  await using rig = await bench();
+  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written(), rig.refused], [2, NAMES, []]);
 });
 
 Deno.test("admitAll() leaves a file that changed since it was judged, though no hint came, to be judged again", async () => {
-  const rig = bench();
+  await using rig = await bench();
   rig.disk.facts = (path) => Promise.resolve(path.endsWith("a.raw") ? { size: 6 } : {});
-  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written], [1, ["b.raw"]]);
+  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written()], [1, ["b.raw"]]);
   assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
 });
 
 Deno.test("admitAll() leaves a file that was hinted at while others were looked at to be judged again", async () => {
-  const rig = bench();
+  await using rig = await bench();
   const looked = Promise.withResolvers<void>();
   rig.disk.facts = async (path) => {
     if (path.endsWith("a.raw")) setTimeout(looked.resolve, 0);
     else await looked.promise.then(() => rig.waiting.touch("a.raw", false));
     return {};
   };
-  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written], [1, ["b.raw"]]);
+  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written()], [1, ["b.raw"]]);
   assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
 });
 
 Deno.test("compare() takes no hash of a file that changed while it was read", async () => {
-  const rig = bench();
+  await using rig = await bench();
   rig.disk.hash = () => {
     rig.disk.facts = () => Promise.resolve({ size: 6 });
     return Promise.resolve({ bytes: 5, sha256: "0".repeat(64) });
   };
   await rig.steps.compare(rig.finished[0]!, never);
-  assertEquals([rig.written, rig.waiting.get("a.raw") !== undefined], [[], true]);
+  assertEquals([rig.written(), rig.waiting.get("a.raw") !== undefined], [[], true]);
   rig.disk.facts = () => Promise.resolve({});
   rig.disk.hash = () => Promise.resolve({ bytes: 5, sha256: "0".repeat(64) });
   await rig.steps.compare(rig.finished[0]!, never);
-  assertEquals([rig.written, rig.waiting.get("a.raw")], [["a.raw"], undefined]);
+  assertEquals([rig.written(), rig.waiting.get("a.raw")], [["a.raw"], undefined]);
 });

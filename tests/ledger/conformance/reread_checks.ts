@@ -4,7 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { Ledger, Reading } from "../../../src/ledger/ledger.ts";
+import type { Reading } from "../../../src/ledger/intake_ledger.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { aClaim, anAdmission, broken, HASH, NOW, proven, wasRead } from "../makers.ts";
 import type { Check } from "./conformance.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { NightPoint } from "../../../src/ledger/ledger.ts";
+import type { NightPoint } from "../../../src/ledger/history.ts";
 import { nightSeries } from "../../../src/reports/night/night_series.ts";
 
 const START = Date.UTC(2026, 0, 15, 20);
