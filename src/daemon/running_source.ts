@@ -45,7 +45,7 @@ export function runningSource(
         method: box.about().method,
         state: box.state(),
         freeBytes: free(box),
-        survey: (targets, signal) => box.survey(targets, signal),
+        survey: async (targets, signal) => await box.session()?.survey(targets, signal) ?? null,
       }));
     },
   };

@@ -8,8 +8,6 @@ import { onAbort } from "../async/abort.ts";
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
-import type { Digest } from "../domain/receipt.ts";
-import type { Stat } from "../methods/method.ts";
 import { sendAgain } from "./accept_disk.ts";
 import {
   type DestinationContext,
@@ -19,9 +17,17 @@ import {
   stateOf,
   trip,
 } from "./destination_context.ts";
-import { held, type Idleness, idleness, type Known } from "./outbox_state.ts";
+import { held, type Known } from "./outbox_state.ts";
 import { runSession } from "./session.ts";
 import { sweepAll } from "./sweep.ts";
+import type { TimedSession } from "./timed_session.ts";
+
+/** Whether all was delivered, or why the outbox gave up waiting. */
+export interface Idleness {
+  readonly drained: boolean;
+  /** Null where all was delivered. */
+  readonly failure: FailureRecord | null;
+}
 
 /** The sending half for one destination. */
 export interface Outbox {
@@ -52,10 +58,8 @@ export interface Outbox {
   attachAgain(): void;
   /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
   idle(signal: AbortSignal): Promise<Idleness>;
-  /** What stands at these targets; null while there is no session. */
-  survey(targets: readonly string[], signal: AbortSignal): Promise<(Stat | null)[] | null>;
-  /** What these targets hold, `bytes` in all; null while there is no session. */
-  digest(targets: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[] | null>;
+  /** The session at work; null while there is none. */
+  session(): Pick<TimedSession, "survey" | "digest"> | null;
 }
 
 /** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
@@ -91,12 +95,7 @@ export function outbox(options: OutboxOptions): Outbox {
     },
     attachAgain: () => endSession(context),
     idle: (signal) => idle(context, signal),
-    async survey(targets, signal) {
-      return state.connection.state === "open" ? await state.connection.session.survey(targets, signal) : null;
-    },
-    async digest(targets, bytes, signal) {
-      return state.connection.state === "open" ? await state.connection.session.digest(targets, bytes, signal) : null;
-    },
+    session: () => state.connection.state === "open" ? state.connection.session : null,
   };
 }
 
@@ -150,21 +149,27 @@ async function attend(context: DestinationContext, soft: AbortSignal, hard: Abor
 }
 
 async function idle(context: DestinationContext, signal: AbortSignal): Promise<Idleness> {
-  const { ledger, job, destination: { name, retryAttempts }, breaker, hostBreaker, state, bell } = context;
   while (!signal.aborted) {
-    const { queued, sending, deferred } = ledger.counts(job.name, name);
-    const end = idleness({
-      name,
-      waiting: queued + sending + deferred,
-      batches: state.batches,
-      state: stateOf(context),
-      failuresInARow: Math.max(breaker.failuresInARow(), hostBreaker.failuresInARow()),
-      retryAttempts,
-    });
+    const end = verdict(context);
     if (end) return end;
-    await bell.wait(SECOND, signal);
+    await context.bell.wait(SECOND, signal);
   }
   return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
+}
+
+/** Whether the end has come for a run that has to end; null while it makes sense to wait. */
+function verdict(context: DestinationContext): Idleness | null {
+  const { ledger, job, destination: { name, retryAttempts }, breaker, hostBreaker, state: { batches } } = context;
+  const { queued, sending, deferred } = ledger.counts(job.name, name);
+  if (queued + sending + deferred + batches === 0) return { drained: true, failure: null };
+  const now = stateOf(context);
+  if (now.state === "paused") {
+    return { drained: false, failure: failureRecord(new Failure("stopped", `${name} is paused by ${now.by}`)) };
+  }
+  if (batches > 0 || now.state === "open") return null;
+  const failuresInARow = Math.max(breaker.failuresInARow(), hostBreaker.failuresInARow());
+  const isInVain = now.state === "on_hold" || failuresInARow >= Math.max(1, retryAttempts);
+  return isInVain ? { drained: false, failure: now.failure } : null;
 }
 
 function endSession({ state: { connection } }: DestinationContext): void {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
-import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { FailureRecord } from "../domain/failure.ts";
 import type { TimedSession } from "./timed_session.ts";
 
 /** None of these follows from another. */
@@ -94,32 +94,4 @@ export function sameForPeople(a: DestinationState, b: DestinationState): boolean
   if (a.state === "paused" || b.state === "paused") return a.state === "paused" && b.state === "paused" && a.by === b.by;
   if (a.state === "open" || b.state === "open") return true;
   return a.failure.code === b.failure.code && a.failure.message === b.failure.message;
-}
-
-/** Whether all was delivered, or why the outbox gave up waiting. */
-export interface Idleness {
-  readonly drained: boolean;
-  /** Null where all was delivered. */
-  readonly failure: FailureRecord | null;
-}
-
-/** What a run that has to end knows of an outbox; `waiting` are the deliveries that are neither delivered nor given up. */
-export interface Outlook {
-  readonly name: string;
-  readonly waiting: number;
-  readonly batches: number;
-  readonly state: DestinationState;
-  readonly failuresInARow: number;
-  readonly retryAttempts: number;
-}
-
-/** Whether the end has come for a run that has to end; null while it makes sense to wait. */
-export function idleness({ name, waiting, batches, state, failuresInARow, retryAttempts }: Outlook): Idleness | null {
-  if (waiting === 0 && batches === 0) return { drained: true, failure: null };
-  if (state.state === "paused") {
-    return { drained: false, failure: failureRecord(new Failure("stopped", `${name} is paused by ${state.by}`)) };
-  }
-  if (batches > 0 || state.state === "open") return null;
-  const inVain = state.state === "on_hold" || failuresInARow >= Math.max(1, retryAttempts);
-  return inVain ? { drained: false, failure: state.failure } : null;
 }

@@ -102,9 +102,10 @@ async function presentEverywhere(
     const { name, onConflict } = outbox.destination;
     const here = candidates.map(({ deliveries }) => deliveries.find(({ destination }) => destination === name));
     const targets = here.map((delivery) => delivery?.target ?? "");
-    const stats = await outbox.survey(targets, signal);
+    const session = outbox.session();
+    const stats = await session?.survey(targets, signal);
     // Images of one camera are all of one size: another file that was given this name would not be told by that.
-    const hashed = onConflict === "overwrite" ? await outbox.digest(targets, bytes, signal) : undefined;
+    const hashed = onConflict === "overwrite" ? await session?.digest(targets, bytes, signal) ?? null : undefined;
     candidates.forEach((candidate, index) => {
       const state = here[index]?.state;
       const proven = state?.state === "delivered" ? state.receipt.sha256 : null;
