@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { onAbort } from "../../async/abort.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
@@ -59,10 +60,10 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
   let toldAt = 0;
 
   const deaf = source.listen(hear);
-  signal.addEventListener("abort", () => {
+  onAbort(signal, () => {
     deaf();
     dismiss(1001, "the daemon is stopping");
-  }, { once: true });
+  });
   void beat();
 
   function hear(event: TransferEvent): void {
