@@ -32,31 +32,31 @@ export interface Idleness {
 /** The sending half for one destination. */
 export interface Outbox {
   readonly destination: Destination;
-  /** Works until the signal is aborted; what runs then gets `shutdownTimeoutMs` to end. Never throws. */
+  /** Works until the signal is aborted; batches in hand then have `shutdownTimeoutMs` to finish. Never throws. */
   run(signal: AbortSignal): Promise<void>;
   /** There may be something new in the ledger. */
   wake(): void;
   state(): DestinationState;
   about(): Known;
-  /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
+  /** Sends nothing more until {@linkcode Outbox.resume}, even after a restart; batches in hand are finished. */
   pause(by: string): void;
   /**
-   * Ends a pause, and probes at once where it holds: a person says that the cause is gone. With `former`, while it holds for a
-   * missing disk, also that what is there now is the place, and what becomes of the files of the former one; else what is known to
-   * be gone is sent again where that is asked for.
+   * Ends a pause, and probes at once if the destination is on hold. If it is on hold for a missing disk, `former` accepts the disk
+   * that is there now and says what becomes of the files on the former one; otherwise `send_again` sends the files again that are
+   * marked as gone.
    */
   resume(former?: FormerFiles): Promise<void>;
-  /** Whether it holds because its disk is missing or another one; how many delivered files that one has. */
+  /** If it is on hold because its disk is missing or another one: how many delivered files the former disk has. */
   otherDisk(): { readonly images: number } | null;
-  /** Nothing will go on with what is left of large files there, so the end sweeps it as well: the destination is not used any more. */
+  /** The destination is not used any more: the last sweep also removes the parts of large files. */
   abandonParts(): void;
-  /** Probes at once where it holds or is away; a pause stays, and so do doubts that only {@linkcode Outbox.resume} ends. */
+  /** Probes at once if it is on hold or backing off; a pause or {@linkcode Outbox.hold} stays until {@linkcode Outbox.resume}. */
   probe(): void;
-  /** Holds until {@linkcode Outbox.resume}, with this reason. */
+  /** Puts it on hold until {@linkcode Outbox.resume}, with this reason. */
   hold(failure: FailureRecord): void;
-  /** Begins again with a new session: the destination is looked at anew. What is under way goes on to its end. */
+  /** Begins again with a new session, which checks the destination anew; batches in hand are finished. */
   attachAgain(): void;
-  /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
+  /** For a run that ends by itself: resolves when nothing is waiting any more, or when waiting longer is useless. */
   idle(signal: AbortSignal): Promise<Idleness>;
   /** The session at work; null while there is none. */
   session(): Pick<TimedSession, "survey" | "digest"> | null;
@@ -110,14 +110,14 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
   });
   const changed = () => stateChanged(context);
   const deaf = [breaker.listen(changed), hostBreaker.listen(changed)];
-  // Paused long ago and forgotten: whoever starts the daemon learns why nothing is sent.
+  // The pause may be long forgotten: the log of each start says why nothing is sent.
   if (state.announced.state === "paused") {
     emit({ type: "destination", name: destination.name, now: state.announced, before: { state: "open" } });
   }
   try {
     while (!signal.aborted) await attend(context, signal, hard.signal);
     await Promise.all(state.closing);
-    // A destination that is away cannot be swept: the next start does it.
+    // A destination that cannot be reached is swept by the next start.
     const isAway = [breaker, hostBreaker].some((one) => one.state().state !== "open");
     if (state.staging !== "empty" && !isAway) await sweepAll(context);
   } finally {
@@ -126,7 +126,7 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
   }
 }
 
-/** Waits until a try makes sense, and has one session. */
+/** Waits until a try makes sense, then runs one session. */
 async function attend(context: DestinationContext, soft: AbortSignal, hard: AbortSignal): Promise<void> {
   const { state, breaker, hostBreaker, bell, emit } = context;
   if (state.suspension.state !== "none") return void await bell.wait(MINUTE, soft);
@@ -157,7 +157,7 @@ async function idle(context: DestinationContext, signal: AbortSignal): Promise<I
   return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
 }
 
-/** Whether the end has come for a run that has to end; null while it makes sense to wait. */
+/** Null while it makes sense to wait. */
 function verdict(context: DestinationContext): Idleness | null {
   const { ledger, job, destination: { name, retryAttempts }, breaker, hostBreaker, state: { batches } } = context;
   const { queued, sending, deferred } = ledger.counts(job.name, name);

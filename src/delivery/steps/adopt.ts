@@ -1,6 +1,6 @@
 /**
- * Finds out what the targets hold already, and what to do about it: take it for delivered if it is verified equal to its source
- * (after a crash, a lost answer, or a lost ledger), send all the same, or leave it alone, as the conflict policy says.
+ * Adopts what the targets hold already: a file that is verified equal to its source counts as delivered (after a crash, a lost
+ * answer, or a lost ledger). For anything else the conflict policy decides whether the file is sent.
  *
  * @module
  */
@@ -35,21 +35,21 @@ export async function adoptExisting(batch: Batch, signal: AbortSignal): Promise<
 }
 
 /**
- * What is gone at its source may have arrived before: its publication's answer was lost, and then somebody removed the source.
- * The remembered hash shows it.
+ * A file that is gone at its source may have arrived before that, if the answer to its publication was lost. The remembered hash
+ * shows it.
  */
 export async function adoptGone(batch: Batch, signal: AbortSignal): Promise<void> {
   const gone = batch.items.filter((item) => item.sha256 !== null && failureOf(item)?.code === "source_gone");
   try {
     await adopt((await lookAt(gone, batch, signal)).filter(hasSameBytes), batch, signal);
   } catch (error) {
-    // Nobody could be asked: it is not known that they did not arrive.
+    // The destination did not answer: they may have arrived.
     for (const item of gone) item.outcome = { failure: failureRecord(error) };
     throw error;
   }
 }
 
-/** Those of the items whose targets are taken, hashed at both ends where only that can tell whether it is the file itself. */
+/** The items whose targets are taken; hashed at both ends if the sizes are equal. */
 async function lookAt(items: readonly Item[], { context, session }: Batch, signal: AbortSignal): Promise<Occupied[]> {
   if (items.length === 0) return [];
   const stats = await session.survey(items.map(targetOf), signal);
@@ -75,7 +75,7 @@ function isCopy(one: Occupied): boolean {
   return hasSameBytes(one) && !isItself(one.item, one.stat);
 }
 
-/** A second name of the source is no copy: it would be removed, or written into, with it. */
+/** A second name of the source is not a copy: it would change, or lose its data, with the source. */
 function isItself({ delivery }: Item, { identity }: Stat): boolean {
   return identity !== undefined && identity === delivery.source.identity;
 }
@@ -85,7 +85,7 @@ async function adopt(same: readonly Occupied[], { context, session }: Batch, sig
   const receipts = same.map(({ item, found }) =>
     verify({ bytes: item.delivery.source.size, sha256: item.sha256 }, found, session.proof, context.system.now())
   );
-  // Nobody knows whether it has reached the disk: whoever named it may have been cut off before.
+  // It may not be on the disk yet: whoever renamed it may have been interrupted before flushing.
   await session.flush(same.map(({ item }) => targetOf(item)), signal);
   same.forEach(({ item }, index) => item.outcome = { receipt: receipts[index]! });
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps `on_conflict: overwrite` from replacing another file than the one that is meant: where the destination ignores the case of
- * letters or the composition of accents, two files of the source have one name there.
+ * Keeps `on_conflict: overwrite` from replacing the wrong file: if the destination ignores case or the composition of accents, two
+ * source files may have the same name there.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Stat } from "../../methods/method.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 
-/** Gives up those whose name leads to another delivered file there. Asks further only where one spelling leads to what another does. */
+/** Gives up items whose name belongs to another delivered file there. Asks further only if another spelling finds a file. */
 export async function refuseNamesakes(
   taken: readonly { readonly item: Item; readonly stat: Stat }[],
   batch: Batch,
@@ -43,8 +43,8 @@ async function isOneFile(item: Item, other: string, { session }: Batch, signal: 
 }
 
 /**
- * Puts off those whose namesake is on its way in this or another batch: only what stands there already is known. The result gives the
- * names back.
+ * Reserves the targets, and puts off the items whose namesake is in this or another batch: the destination cannot be asked about
+ * that one yet. Disposing of the result gives the names back.
  */
 export function takeNames(items: readonly Item[], { destination, names }: DestinationContext): Disposable {
   const mine: string[] = [];
