@@ -45,7 +45,7 @@ export async function runWorker(
       }
       crashPoint("after_claim", context.system);
       full = isFull(claimed, context);
-      await deliver(claimed, attempt, open, fail);
+      await carryClaimed(claimed, attempt, open, fail);
     } catch (error) {
       const failure = failureRecord(error);
       if (failure.code === "internal") context.emit({ type: "notice", level: "error", message: failure.message, error });
@@ -91,7 +91,7 @@ function isFull(claimed: readonly Delivery[], { batchFiles }: DestinationContext
   return claimed.length >= batchFiles || claimed.reduce((sum, { source }) => sum + source.size, 0) >= BATCH_BYTES / 2;
 }
 
-async function deliver(
+async function carryClaimed(
   claimed: readonly Delivery[],
   attempt: string,
   open: OpenSession,
