@@ -12,7 +12,7 @@ import { glanceSettings } from "../config/read/glance.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { deliveryJson } from "../reports/delivery/delivery_json.ts";
-import type { NotSent } from "../reports/overview/status_report.ts";
+import type { NotSent } from "../reports/overview/status_json.ts";
 import { columnsOf, defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";
 import { historyLine } from "./text/history_text.ts";

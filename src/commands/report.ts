@@ -11,7 +11,8 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";
 import type { DeliveryRow } from "../ledger/history.ts";
 import type { Session } from "../methods/method.ts";
-import { NOBODY, NOT_YET, notPickedUp, whyNothingGoes, whyOf } from "../reports/morning/not_picked_up.ts";
+import { notPickedUp } from "../reports/morning/not_picked_up.ts";
+import { reasonsFrom } from "../reports/morning/reasons.ts";
 import { type Delivered, type Look, morningReport } from "../reports/morning/morning_report.ts";
 import { nightToReport } from "../reports/morning/night_to_report.ts";
 import { absence } from "../reports/morning/report_schedule.ts";
@@ -53,9 +54,7 @@ export const report = defineCommand({
     // What could be made out of a faulty file may lack a destination, or a pattern: nothing is called well by that.
     const isWhole = fault === null || daemon !== null;
     const jobs = isWhole ? settings.jobs : [];
-    const givenUp = daemon === null ? [] : (await daemon.live()).givenUp;
-    const why = whyOf(givenUp, daemon === null ? NOBODY : NOT_YET);
-    const destinations = (await daemon?.status())?.destinations;
+    const reasons = reasonsFrom(await daemon?.status() ?? null);
     const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, jobs, now), {
       ledger,
       replacedLater: ledger.replaced,
@@ -65,9 +64,9 @@ export const report = defineCommand({
       now,
       notPickedUp: async (night, saw) => {
         if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot list the watched folders: ${UNUSABLE}`] };
-        return await notPickedUp(night, { ledger, system: tools.system, jobs, why, saw }, tools.signal);
+        return await notPickedUp(night, { ledger, system: tools.system, jobs, why: reasons.ofFile, saw }, tools.signal);
       },
-      whyWaiting: destinations === undefined ? () => NOBODY_SENDS : whyNothingGoes(destinations),
+      whyWaiting: reasons.ofWaiting,
       look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),
     });
     const latest = ledger.nights().at(-1);
@@ -79,9 +78,6 @@ export const report = defineCommand({
 });
 
 const UNUSABLE = "the configuration cannot be used";
-
-/** Why a delivery waits where no daemon runs. */
-const NOBODY_SENDS = { ...NOBODY, message: "no daemon is running to send it" };
 
 /** Files asked for in one question to a destination. */
 const AT_ONCE = 200;

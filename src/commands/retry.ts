@@ -3,14 +3,14 @@
  *
  * @module
  */
+import type { Settings } from "../config/settings.ts";
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
-import type { Settings } from "../config/settings.ts";
-import type { StatusReport } from "../reports/overview/status_report.ts";
+import type { StatusReport } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";

@@ -7,6 +7,7 @@ import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
 import { orphans } from "../ledger/orphans.ts";
+import { isWell, overviewOf } from "../reports/overview/overview.ts";
 import { atRest, restingReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, plain, say } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -28,14 +29,12 @@ export const status = defineCommand({
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
     if (daemon !== null) {
-      const report = await daemon.status();
+      const [report, live] = [await daemon.status(), await daemon.live()];
+      // A daemon of an older version, before it is restarted, does not tell all of these.
+      const besides = { orphans: live.orphans ?? [], tonight: live.tonight ?? { destinations: [] } };
       if (json) tools.stdout(asJson(report));
-      else {
-        const live = await daemon.live();
-        // A daemon of an older version, before it is restarted, tells of none.
-        say(statusText(report, { ...room, live, orphans: live.orphans ?? [] }), tools);
-      }
-      return check && (fault !== null || !report.all_well) ? EXIT.notDelivered : EXIT.done;
+      else say(statusText(report, { ...room, live, overview: overviewOf(report, besides) }), tools);
+      return check && !isWell(overviewOf(report, { ...besides, fault })) ? EXIT.notDelivered : EXIT.done;
     }
     using ledger = tools.readLedger(settings.stateDirectory);
     const report = restingReport(VERSION, settings, ledger);
@@ -45,7 +44,14 @@ export const status = defineCommand({
       counts: atRest(orphan.counts),
     }));
     if (json) tools.stdout(asJson(report));
-    else say(statusText(report, { ...room, live: null, orphans: left }), tools);
+    else {say(
+        statusText(report, {
+          ...room,
+          live: null,
+          overview: overviewOf(report, { orphans: left, tonight: { destinations: [] } }),
+        }),
+        tools,
+      );}
     return sayNoDaemon(tools, settings);
   },
 });

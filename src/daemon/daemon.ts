@@ -25,7 +25,9 @@ import type { System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import { type DaemonWeb, daemonWeb } from "./daemon_web.ts";
+import type { DaemonState } from "../reports/page_source.ts";
 import { runningControl } from "./running_control.ts";
+import { runningState } from "./running_state.ts";
 
 /** What a daemon is handed; `demo` and tests hand it others. */
 export interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
@@ -226,6 +228,7 @@ async function stopWhenAsked({ ending, inTurn, jobs, web, channel, pid, work, ev
 function controlOf(parts: Parts): DaemonControl {
   return runningControl({
     ...parts,
+    state: stateOf(parts),
     settings: () => parts.settings,
     page: () => parts.web?.server() ?? null,
     stop: (reason) => askToEnd(parts, reason),
@@ -233,16 +236,18 @@ function controlOf(parts: Parts): DaemonControl {
   });
 }
 
+function stateOf(parts: Parts): DaemonState {
+  return runningState({ ...parts, settings: () => parts.settings, page: () => parts.web?.server() ?? null });
+}
+
 function openPage(parts: Parts, control: DaemonControl): Promise<DaemonWeb> {
-  const { system, ledger, events, progress, jobs, startedAt } = parts;
+  const { system, events, startedAt } = parts;
   return daemonWeb({
     system,
-    ledger,
     events,
-    progress,
+    state: stateOf(parts),
+    control,
     settings: () => parts.settings,
-    control: () => control,
-    corridors: () => jobs.list(),
     startedAt,
     moved: (url) =>
       void parts.channel?.announce(url).catch((error) =>

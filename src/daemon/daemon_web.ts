@@ -5,28 +5,22 @@
  */
 import type { Settings } from "../config/settings.ts";
 import { VERSION } from "../domain/version.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import type { EventStream } from "../events/event_stream.ts";
-import type { Progress } from "../events/progress.ts";
 import { type Gauges, metrics } from "../events/metrics.ts";
-import type { Corridor } from "./corridor.ts";
 import type { System } from "../system/system.ts";
-import type { DaemonControl } from "../reports/daemon_control.ts";
 import { pageFiles } from "../web/server/page_files.ts";
-import type { PageSource } from "../reports/page_source.ts";
+import type { DaemonControl } from "../reports/daemon_control.ts";
+import type { DaemonState, PageSource } from "../reports/page_source.ts";
 import { reportSchedule } from "../reports/morning/report_schedule.ts";
-import { runningSource } from "./running_source.ts";
 import { type WebPlace, webPlace } from "../web/server/web_place.ts";
 
 /** What a daemon tells its page; functions where the answer may change with a reload. */
 export interface DaemonWebTools {
   readonly system: System;
-  readonly ledger: Ledger;
   readonly events: EventStream;
-  readonly progress: Progress;
+  readonly state: DaemonState;
+  readonly control: Pick<DaemonControl, "sync" | "retry" | "pause" | "resume">;
   readonly settings: () => Settings;
-  readonly control: () => DaemonControl;
-  readonly corridors: () => readonly Corridor[];
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
   /** Told where the page is now; null for nowhere. */
@@ -41,9 +35,17 @@ export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
 
 /** Counts from now on; listens, and sends reports, when it is given settings. */
 export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
-  const { system, ledger, events, settings, startedAt, moved } = tools;
+  const { system, events, state, control, settings, startedAt, moved } = tools;
+  const source: PageSource = {
+    ...state,
+    listen: events.listen,
+    sync: control.sync,
+    retry: control.retry,
+    pause: control.pause,
+    // Never that another disk is the right one.
+    resume: (destination) => control.resume(destination),
+  };
   const { emit } = events;
-  const source = runningSource(tools.control, ledger, tools.corridors, events.listen, tools.progress);
   const counted = await metrics({
     startedAt,
     version: VERSION,

@@ -7,28 +7,25 @@ import type { Outbox } from "../delivery/outbox.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import { VERSION } from "../domain/version.ts";
-import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { forgetOrphans, oldestToSend, orphans } from "../ledger/orphans.ts";
+import { forgetOrphans, oldestToSend } from "../ledger/orphans.ts";
 import type { DaemonControl, LiveReport, Opening, Resumed } from "../reports/daemon_control.ts";
-import { givenUp } from "../reports/given_up.ts";
+import { nightSummary, tonightOf } from "../reports/night/night_summary.ts";
+import { judged } from "../reports/overview/facts.ts";
+import type { DaemonState } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
 import type { Corridors } from "./corridors.ts";
-import { runningReport } from "./running_report.ts";
 
 /** What the answers come from; functions where they may change with a reload. */
 export interface ControlTools {
-  readonly system: Pick<System, "now" | "pid">;
+  readonly system: Pick<System, "now">;
   readonly ledger: Ledger;
   readonly events: { readonly emit: Emit };
-  readonly progress: Pick<Progress, "running">;
   readonly jobs: Corridors;
-  /** Milliseconds since 1970 UTC. */
-  readonly startedAt: number;
+  readonly state: DaemonState;
   readonly settings: () => Settings;
   /** Null where no page is served. */
-  readonly page: () => { readonly url: string; opening(): Opening } | null;
+  readonly page: () => { opening(): Opening } | null;
   readonly stop: DaemonControl["stop"];
   readonly reload: DaemonControl["reload"];
   /** Runs what must not run beside a reload. */
@@ -37,19 +34,14 @@ export interface ControlTools {
 
 /** The control of a daemon whose jobs these are. */
 export function runningControl(tools: ControlTools): DaemonControl {
-  const { system, ledger, jobs, startedAt, settings, page, stop, reload, inTurn } = tools;
+  const { system, ledger, jobs, state, settings, page, stop, reload, inTurn } = tools;
   const wakeAll = () => jobs.list().forEach(({ wake }) => wake());
   return {
     settings,
     stop,
     reload,
     opening: () => page()?.opening() ?? null,
-    status: () =>
-      runningReport(
-        { pid: system.pid, version: VERSION, startedAt, url: page()?.url ?? null, configuration: settings().file },
-        jobs.list(),
-        ledger,
-      ),
+    status: () => judged(state, system.now()).status,
     live: () => live(tools),
     sync: (job) => sync(job, tools),
     retry(ids) {
@@ -80,14 +72,15 @@ export function runningControl(tools: ControlTools): DaemonControl {
   };
 }
 
-function live({ progress, jobs, ledger, settings, system }: ControlTools): LiveReport {
-  const running = progress.running(system.now());
+function live({ state, jobs, ledger, settings, system }: ControlTools): LiveReport {
+  const now = system.now();
+  const running = state.progress.running(now);
   return {
     running,
     ending: running.filter(({ job }) => jobs.ending().includes(job)),
     oldestWaiting: oldestToSend(ledger, settings().jobs),
-    givenUp: givenUp(jobs.list()),
-    orphans: orphans(ledger, settings().jobs),
+    orphans: state.orphans(),
+    tonight: nightSummary(state, tonightOf(state.jobs(), now)),
   };
 }
 

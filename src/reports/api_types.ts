@@ -27,7 +27,7 @@ import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Counts } from "../ledger/history.ts";
 import type { DeliveryJson } from "./delivery/delivery_json.ts";
-import type { StatusReport } from "./overview/status_report.ts";
+import type { StatusReport } from "./overview/status_json.ts";
 
 export type { StatusReport };
 

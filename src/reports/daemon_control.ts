@@ -8,7 +8,8 @@ import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Forgotten, Orphan } from "../ledger/orphans.ts";
 import type { Running } from "../events/progress.ts";
-import type { StatusReport } from "./overview/status_report.ts";
+import type { NightSummary } from "./api_types.ts";
+import type { StatusReport } from "./overview/status_json.ts";
 
 /** What moves at this moment; for people, its shape is not promised to scripts. */
 export interface LiveReport {
@@ -16,23 +17,12 @@ export interface LiveReport {
   readonly running: readonly Running[];
   /** When the oldest delivery that waits and can be sent was queued, milliseconds since 1970 UTC; null if none waits. */
   readonly oldestWaiting: number | null;
-  /** The first of the files that are not sent because they are incomplete or cannot be taken. */
-  readonly givenUp: readonly GivenUp[];
   /** What nobody can send: for destinations that are not configured any more. */
   readonly orphans: readonly Orphan[];
+  /** The sums of tonight; a daemon of an older version does not tell. */
+  readonly tonight?: NightSummary;
   /** Of those that run, what a reload waits for; a daemon of an older version does not tell. */
   readonly ending?: readonly Running[];
-}
-
-/** A file that is listed and not sent; `path` is absolute. */
-export interface GivenUp {
-  readonly job: string;
-  readonly path: string;
-  readonly reason: "incomplete" | "refused";
-  /** Why, in words. */
-  readonly detail: string;
-  /** What helps. */
-  readonly hint: string;
 }
 
 /** What became of `resume`. */

@@ -1,5 +1,5 @@
 /**
- * What the page, the metrics and the report ask of a running daemon; the daemon implements it.
+ * What a running daemon knows of itself, and what the page may ask of it; the daemon implements both.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Progress } from "../events/progress.ts";
 import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
+import type { Orphan } from "../ledger/orphans.ts";
 import type { Unmatched } from "../intake/watch/unmatched.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
@@ -40,18 +41,38 @@ export interface DestinationNow {
   readonly method: string;
   readonly state: DestinationState;
   readonly freeBytes: number | null;
+  /** Its folder was not there and has been made since the start. */
+  readonly made: boolean;
   /** What stands at these targets, in order; null while there is no session. */
   survey(targets: readonly string[], signal: AbortSignal): Promise<
     readonly ({ readonly bytes: number; readonly kind: "file" | "folder" | "other" } | null)[] | null
   >;
 }
 
-/** All of it is of this moment; nothing is kept here. */
-export interface PageSource extends Pick<DaemonControl, "status" | "live" | "sync" | "retry" | "pause" | "resume"> {
+/** Which daemon it is. */
+export interface About {
+  readonly pid: number;
+  readonly version: string;
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number;
+  /** Where the page is; null without one. */
+  readonly url: string | null;
+  /** The configuration file it runs with; null without one. */
+  readonly configuration: string | null;
+}
+
+/** All that status, page, metrics and report are made of, at this moment; nothing is kept here. */
+export interface DaemonState {
   readonly ledger: History & Pick<IntakeLedger, "unknown">;
   readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
+  about(): About;
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];
+  orphans(): readonly Orphan[];
+}
+
+/** What the page asks and does. */
+export interface PageSource extends DaemonState, Pick<DaemonControl, "sync" | "retry" | "pause" | "resume"> {
   /** Hears every event until the returned function is called. */
   listen(listener: (event: TransferEvent) => void): () => void;
 }

@@ -9,7 +9,7 @@ import { type StatusParts, statusReport } from "../../src/reports/overview/statu
 import { aClaim, aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { springConfig, testTools } from "../support/tools.ts";
-import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
+import { aWaiting, fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
 async function observatory(): Promise<TempFolder> {
   const dir = await tempFolder();
@@ -72,14 +72,14 @@ Deno.test("status prints what the daemon says, as JSON in the promised shape", a
 
 const [SPRING] = STATUS.jobs;
 const [FREYA] = STATUS.destinations;
-const HELD = { reason: "incomplete", path: "a.fits", size: 3, detail: "3 of 5 bytes written", hint: "" } as const;
+const HELD = aWaiting("a.fits", { reason: "incomplete", detail: "3 of 5 bytes written" });
 
 for (
   const [what, changes] of [
     ["nothing", {}],
-    ["a folder that is not watched", { jobs: [{ ...SPRING!, watching: false }] }],
-    ["an incomplete file", { jobs: [{ ...SPRING!, givenUp: [HELD] }] }],
-    ["a rejected file", { jobs: [{ ...SPRING!, givenUp: [{ ...HELD, reason: "refused" }] }] }],
+    ["a folder that is not watched", { jobs: [{ ...SPRING!, how: null }] }],
+    ["an incomplete file", { jobs: [{ ...SPRING!, waiting: [HELD] }] }],
+    ["a rejected file", { jobs: [{ ...SPRING!, waiting: [{ ...HELD, reason: "refused" }] }] }],
     ["patterns that match nothing", { jobs: [{ ...SPRING!, unmatched: { files: 1, example: "a.nef" } }] }],
     ["a destination on hold", {
       destinations: [{ ...FREYA!, state: { state: "on_hold", failure: aFailure("disk_full"), until: 0 } }],
@@ -163,16 +163,16 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     ...STATUS,
     jobs: [{
       job: { name: "spring", watchPath: "/data/\x1b[31mred" },
-      watching: false,
-      filesWaiting: 0,
-      givenUp: [],
+      how: null,
+      waiting: [],
       unmatched: null,
     }],
     destinations: [
       ...STATUS.destinations,
       {
-        destination: { name: "n\nas", job: "spring", transport: { method: "local" } },
-        method: null,
+        destination: { name: "n\nas", job: "spring" },
+        method: "local",
+        made: false,
         state: { state: "on_hold", failure, until: NOW },
         freeBytes: 0,
         counts: { queued: 2, sending: 0, deferred: 1, delivered: 0, failed: 3 },
@@ -191,7 +191,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   }];
   await using _daemon = await fakeDaemon(dir.at("state"), {
     status: () => trouble,
-    live: () => ({ running, oldestWaiting: NOW - 125_000, givenUp: [], orphans: [] }),
+    live: () => ({ running, oldestWaiting: NOW - 125_000, orphans: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
   const [first] = stdout.split("\n");
@@ -211,7 +211,7 @@ Deno.test("status says where no file matches the patterns of a job", async () =>
   await using dir = await observatory();
   const idle = statusReport({
     ...STATUS,
-    jobs: STATUS.jobs.map((one) => ({ ...one, filesWaiting: 0, unmatched: { files: 12, example: "m31/a\u202e.nef" } })),
+    jobs: STATUS.jobs.map((one) => ({ ...one, waiting: [], unmatched: { files: 12, example: "m31/a\u202e.nef" } })),
     counts: { queued: 0, sending: 0, deferred: 0, delivered: 0, failed: 0 },
   });
   await using _daemon = await fakeDaemon(dir.at("state"), { status: () => idle });
@@ -233,16 +233,14 @@ Deno.test("status names the files that are not sent, in its JSON too, and says e
     jobs: [{
       ...STATUS.jobs[0]!,
       job: { name: "spring", watchPath: dir.path },
-      filesWaiting: 5,
-      givenUp: [
-        {
-          path: "a b.fits",
+      waiting: [
+        aWaiting("a b.fits", {
           reason: "incomplete",
-          size: 3,
           detail: "the primary HDU declares 5 bytes, 3 are there",
           hint: "Remove it.",
-        },
-        { path: "c.fits", reason: "refused", size: 9, detail: 'Cannot read "c.fits": Permission denied', hint: "" },
+        }),
+        aWaiting("c.fits", { reason: "refused", size: 9, detail: 'Cannot read "c.fits": Permission denied' }),
+        ...["d.fits", "e.fits", "f.fits"].map((path) => aWaiting(path)),
       ],
     }],
   });
@@ -277,7 +275,6 @@ Deno.test("status counts what waits for removed destinations apart, with the two
     live: () => ({
       running: [],
       oldestWaiting: null,
-      givenUp: [],
       orphans: [{ job: "spring", destination: "tiny", counts }, {
         job: "old",
         destination: "freya",
@@ -372,7 +369,7 @@ Deno.test("reload says what the daemon waits for", async () => {
     },
     live: () => {
       setTimeout(asked.resolve, 700);
-      return { running: [spring], ending: [spring], oldestWaiting: null, givenUp: [], orphans: [] };
+      return { running: [spring], ending: [spring], oldestWaiting: null, orphans: [] };
     },
   });
   const { code, stderr } = await image_transfer(dir, "reload");
@@ -407,12 +404,7 @@ Deno.test("retry, pause and resume are told to the daemon", async () => {
 Deno.test("retry --all says that destinations which hold or are away are tried at once", async () => {
   await using dir = await observatory();
   const at = (name: string, state: StatusParts["destinations"][number]["state"]) => (
-    {
-      ...STATUS.destinations[0]!,
-      destination: { name, job: "spring", transport: { method: "local" } },
-      method: null,
-      state,
-    } as const
+    { ...STATUS.destinations[0]!, destination: { name, job: "spring" }, method: "local", state } as const
   );
   const failure = aFailure("disk_full");
   await using _daemon = await fakeDaemon(dir.at("state"), {

@@ -8,7 +8,7 @@ import { anAdmission, broken, HASH, later, NOW, proven } from "../ledger/makers.
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
 import { statusReport } from "../../src/reports/overview/status_report.ts";
-import { fakeDaemon, STATUS } from "../web/fake_daemon.ts";
+import { aWaiting, fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
 const HOSTILE = '=cmd|"x"\n\x1b[31m,\u202e.fits';
 
@@ -157,12 +157,12 @@ Deno.test("history of a night without images says so and names the last one; exi
 
 Deno.test("history --failed names what the daemon did not even take, and tells programs where that is listed", async () => {
   await using dir = await recorded();
-  const one = { reason: "refused", size: 5, detail: "it cannot be read: Permission denied", hint: "" } as const;
+  const one = aWaiting("x1.fits", { reason: "refused", size: 5, detail: "it cannot be read: Permission denied" });
   const [spring] = STATUS.jobs;
   const jobs = [{
     ...spring!,
     job: { name: "default", watchPath: dir.path },
-    givenUp: [{ ...one, path: "x1.fits" }, { ...one, path: "x2.fits", reason: "incomplete", detail: "3 of 5 bytes" } as const],
+    waiting: [one, { ...one, path: "x2.fits", reason: "incomplete", detail: "3 of 5 bytes" }],
   }];
   await using _daemon = await fakeDaemon(dir.at("state"), { status: () => statusReport({ ...STATUS, jobs }) });
   const both = await history(dir, "--failed", "--job", "default");

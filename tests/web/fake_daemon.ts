@@ -7,10 +7,10 @@ import { withoutFile } from "../../src/config/read/glance.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { controlServer } from "../../src/daemon/control/control_server.ts";
 import type { DaemonControl } from "../../src/reports/daemon_control.ts";
+import type { JobNow } from "../../src/reports/page_source.ts";
 import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
 import { join } from "@std/path";
 
-const AUTO = { method: "auto", host: "freya", user: null, port: null, compression: false, rsyncOptions: [] } as const;
 const COUNTS = { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 };
 
 export const STATUS: StatusParts = {
@@ -19,16 +19,29 @@ export const STATUS: StatusParts = {
   startedAt: Date.UTC(2024, 4, 18, 1, 2, 3),
   url: "http://127.0.0.1:9090/",
   configuration: "/home/ann/config.yaml",
-  jobs: [{ job: { name: "spring", watchPath: "/data/images" }, watching: true, filesWaiting: 2, givenUp: [], unmatched: null }],
+  jobs: [{
+    job: { name: "spring", watchPath: "/data/images" },
+    how: "events",
+    waiting: [aWaiting("1.fits"), aWaiting("2.fits")],
+    unmatched: null,
+  }],
   destinations: [{
-    destination: { name: "freya", job: "spring", transport: AUTO },
+    destination: { name: "freya", job: "spring" },
     method: "rsync",
     state: { state: "open" },
     freeBytes: 5e12,
+    made: false,
     counts: COUNTS,
   }],
   counts: COUNTS,
+  orphans: [],
+  tonight: { destinations: [] },
 };
+
+/** A file that is not sent yet. */
+export function aWaiting(path: string, changes: Partial<JobNow["waiting"][number]> = {}): JobNow["waiting"][number] {
+  return { path, reason: "growing", detail: "", hint: "", size: 3, declared: null, since: 0, ...changes };
+}
 
 export interface FakeDaemon extends AsyncDisposable {
   /** What it was told, in order. */
@@ -48,7 +61,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
   const control: DaemonControl = {
     settings: () => ({ ...withoutFile({ platform: "linux", home: "/", env: () => undefined }), stateDirectory }),
     status: () => statusReport(STATUS),
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [], orphans: [] }),
+    live: () => ({ running: [], oldestWaiting: null, orphans: [] }),
     stop(reason) {
       told.push(["stop", reason]);
       end.abort();

@@ -5,7 +5,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
-import type { StatusReport } from "../../reports/overview/status_report.ts";
+import type { StatusReport } from "../../reports/overview/status_json.ts";
 import type { Tools } from "../command.ts";
 
 const PATIENCE_MS = 20_000;

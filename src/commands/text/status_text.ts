@@ -6,11 +6,12 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../../domain/names/printable.ts";
 import { wrapped } from "../../domain/wrapped.ts";
-import { type Orphan, waitingOf, withoutOrphans } from "../../ledger/orphans.ts";
+import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
-import type { StatusReport } from "../../reports/overview/status_report.ts";
+import { isWell, only, type Overview } from "../../reports/overview/overview.ts";
+import type { StatusReport } from "../../reports/overview/status_json.ts";
 import { notSentLines } from "./not_sent.ts";
 import { span } from "./span.ts";
 
@@ -18,7 +19,7 @@ import { span } from "./span.ts";
 export interface StatusAbout {
   /** Null where no daemon runs. */
   readonly live: LiveReport | null;
-  readonly orphans: readonly Orphan[];
+  readonly overview: Overview;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   /** How many characters a line may have. */
@@ -27,10 +28,9 @@ export interface StatusAbout {
 
 /** The lines, each with its end. Its verdict counts only what can be sent: orphans have a line of their own. */
 export function statusText(report: StatusReport, about: StatusAbout): string {
-  const { live, orphans, now, columns } = about;
-  const toSend: StatusReport = { ...report, deliveries: withoutOrphans(report.deliveries, orphans) };
+  const { live, overview, now, columns } = about;
   return [
-    verdict(toSend, live, now),
+    verdict(report, about),
     "",
     ...destinationLines(report, columns),
     "",
@@ -41,44 +41,64 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
       }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
     ),
     ...notSentLines(report.jobs.flatMap(({ not_sent }) => not_sent ?? []), columns, NOT_SENT_SHOWN),
-    `  ${countsLine(toSend)}`,
-    ...orphanLines(report, orphans, columns),
+    `  ${countsLine(overview)}`,
+    ...orphanLines(report, only(overview, "orphaned").map(({ orphan }) => orphan), columns),
     "",
-    ...helpLines(toSend),
+    ...helpLines(overview),
     ownLine(report, now),
   ].map((line) => `${line}\n`).join("");
 }
 
-function verdict({ running, destinations, deliveries, jobs }: StatusReport, live: LiveReport | null, now: number): string {
-  const { delivered, failed, gone = 0 } = deliveries;
-  const waiting = waitingOf(deliveries);
+function verdict({ running }: StatusReport, { overview, live, now }: StatusAbout): string {
+  const { delivered } = overview.counts;
+  const waiting = waitingOf(overview.counts);
   if (!running) {
     const left = waiting > 0 ? ` ${filesOf(waiting)} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
     return `NOT RUNNING. Nothing is watched and nothing is sent.${left}`;
   }
-  const paused = namesOf(destinations.filter(({ state }) => state === "paused"));
-  const closed = namesOf(destinations.filter(({ state }) => state !== "open" && state !== "paused"));
-  const blind = jobs.filter(({ watching }) => !watching).map(({ name }) => printable(name));
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
-  const troubles = [
-    ...(failed > 0 ? [`${filesOf(failed)} failed`] : []),
-    ...givenUpTroubles(jobs),
-    ...(closed.length > 0 ? [`${closed.join(", ")} ${closed.length === 1 ? "is" : "are"} unavailable`] : []),
-    ...(blind.length > 0 ? [`${blind.join(", ")} ${blind.length === 1 ? "is" : "are"} not watched`] : []),
-  ];
   const wait = waiting > 0 ? `${filesOf(waiting)} on the way${age}` : "";
-  const rest = [...(paused.length > 0 ? [`${paused.join(", ")} ${paused.length === 1 ? "is" : "are"} paused`] : []), wait];
-  if (troubles.length > 0) return `TROUBLE: ${[...troubles, ...rest].filter((part) => part !== "").join("; ")}.`;
-  if (paused.length > 0) return `PAUSED: ${rest.filter((part) => part !== "").join("; ")}.`;
-  const idle = jobs.filter(({ unmatched }) => unmatched != null).map(({ name }) => printable(name));
-  if (idle.length > 0) return `CHECK THE PATTERNS: no file of ${idle.join(", ")} matches${wait === "" ? "" : `; ${wait}`}.`;
-  if (waiting > 0) return `All is well: ${wait}.`;
-  if (gone > 0) {
-    return `FILES MISSING: ${filesOf(gone)} ${gone === 1 ? "was" : "were"} delivered but ${
-      gone === 1 ? "is" : "are"
-    } no longer at the destination.`;
+  if (isWell(overview)) {
+    if (waiting > 0) return `All is well: ${wait}.`;
+    return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
   }
-  return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
+  const [troubles, paused] = [
+    troublesOf(overview),
+    are(only(overview, "paused").map(({ destination }) => destination), "paused"),
+  ];
+  const said = (...parts: string[]) => `${parts.filter((part) => part !== "").join("; ")}.`;
+  if (troubles.length > 0) return `TROUBLE: ${said(...troubles, paused, wait)}`;
+  if (paused !== "") return `PAUSED: ${said(paused, wait)}`;
+  const idle = only(overview, "unmatched").map(({ job }) => printable(job));
+  if (idle.length > 0) return `CHECK THE PATTERNS: ${said(`no file of ${idle.join(", ")} matches`, wait)}`;
+  const gone = only(overview, "missing").reduce((sum, { missing }) => sum + missing.gone, 0);
+  return `FILES MISSING: ${
+    said(
+      `${filesOf(gone)} ${gone === 1 ? "was" : "were"} delivered but ${gone === 1 ? "is" : "are"} no longer at the destination`,
+      wait,
+    )
+  }`;
+}
+
+/** What the word TROUBLE stands for. */
+function troublesOf(overview: Overview): string[] {
+  const { failed } = overview.counts;
+  const notSent = only(overview, "not_sent");
+  const incomplete = notSent.reduce((sum, one) => sum + one.incomplete, 0);
+  const rejected = notSent.reduce((sum, one) => sum + one.rejected, 0);
+  return [
+    failed > 0 ? `${filesOf(failed)} failed` : "",
+    incomplete > 0 ? `${filesOf(incomplete)} ${incomplete === 1 ? "is" : "are"} incomplete` : "",
+    rejected > 0 ? `${filesOf(rejected)} ${rejected === 1 ? "was" : "were"} rejected` : "",
+    are(only(overview, "on_hold", "backing_off").map(({ destination }) => destination), "unavailable"),
+    are(only(overview, "not_watched").map(({ job }) => job), "not watched"),
+  ].filter((part) => part !== "");
+}
+
+/** `freya, nas are paused`; empty where there are none. Destinations of different jobs may share a name, which is said once. */
+function are(names: readonly string[], what: string): string {
+  const all = [...new Set(names.map(printable))];
+  return all.length === 0 ? "" : `${all.join(", ")} ${all.length === 1 ? "is" : "are"} ${what}`;
 }
 
 /** One line each; a reason that does not fit stands below it. */
@@ -131,8 +151,8 @@ function unmatchedHere({ files, example }: Unmatched): string {
   return `${which} the patterns of this job, for example "${printable(example)}": check file_patterns`;
 }
 
-function countsLine({ deliveries }: StatusReport): string {
-  const { queued, sending, deferred, delivered, failed, gone = 0 } = deliveries;
+function countsLine({ counts }: Overview): string {
+  const { queued, sending, deferred, delivered, failed, gone = 0 } = counts;
   const parts = [`${delivered} delivered`, `${sending} being sent`, `${queued} queued`];
   return [
     ...parts,
@@ -167,8 +187,8 @@ function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[],
   );
 }
 
-function helpLines({ deliveries }: StatusReport): string[] {
-  if (deliveries.failed === 0) return [];
+function helpLines({ counts }: Overview): string[] {
+  if (counts.failed === 0) return [];
   return ["  Reasons: image-transfer history --failed      Retry: image-transfer retry --all", ""];
 }
 
@@ -176,21 +196,6 @@ function ownLine({ running, pid, version, started_at, url }: StatusReport, now: 
   if (!running) return `  image-transfer ${version}: start it with image-transfer run`;
   const since = started_at === null ? "" : `, up for ${span(now - Date.parse(started_at))}`;
   return `  image-transfer ${version}, process ${pid}${since}${url === null ? "" : `  ${url}`}`;
-}
-
-/** Each once: destinations of different jobs may share a name. */
-function namesOf(destinations: StatusReport["destinations"]): string[] {
-  return [...new Set(destinations.map(({ name }) => printable(name)))];
-}
-
-function givenUpTroubles(jobs: StatusReport["jobs"]): string[] {
-  // A daemon of an older version, before it is restarted, counts none.
-  const incomplete = jobs.reduce((sum, job) => sum + (job.incomplete ?? 0), 0);
-  const rejected = jobs.reduce((sum, job) => sum + (job.rejected ?? 0), 0);
-  return [
-    ...(incomplete > 0 ? [`${filesOf(incomplete)} ${incomplete === 1 ? "is" : "are"} incomplete`] : []),
-    ...(rejected > 0 ? [`${filesOf(rejected)} ${rejected === 1 ? "was" : "were"} rejected`] : []),
-  ];
 }
 
 /** Files named; status --json and the log have more. */

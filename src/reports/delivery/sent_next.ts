@@ -4,14 +4,14 @@
  * @module
  */
 import type { DeliveryRow } from "../../ledger/history.ts";
-import type { PageSource } from "../page_source.ts";
+import type { DaemonState } from "../page_source.ts";
 
 /**
  * At most `most`: the first of every destination, then the second of every one, as each takes them, by its `order` of the files'
  * last change. What waits for its next try comes behind, the soonest first. `now` is milliseconds since 1970 UTC.
  */
 export function sentNext(
-  { ledger, destinations }: Pick<PageSource, "ledger" | "destinations">,
+  { ledger, destinations }: Pick<DaemonState, "ledger" | "destinations">,
   most: number,
   now: number,
 ): DeliveryRow[] {

@@ -10,7 +10,8 @@ import { isTrouble } from "../../domain/failure.ts";
 import type { DeliveryRow, History, NightTotals } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { configuredOrder } from "../configured_order.ts";
-import type { NotPickedUp, Why } from "./not_picked_up.ts";
+import type { NotPickedUp } from "./not_picked_up.ts";
+import type { Reasons, Why } from "./reasons.ts";
 import { type FrameGaps, frameGaps, type FrameNumbers } from "./frame_gaps.ts";
 
 /** Sizes in bytes, times ISO 8601 in UTC. A shape that scripts may depend on. */
@@ -95,8 +96,8 @@ export interface ReportTools {
   readonly now: number;
   /** The images of the night that the ledger does not know; `saw` hears of each. */
   readonly notPickedUp: (night: string, saw: (job: string, path: string) => void) => Promise<NotPickedUp>;
-  /** Why nothing is sent to a destination of a job at this moment; null where something is. */
-  readonly whyWaiting: (job: string, destination: string) => Why | null;
+  /** What keeps deliveries waiting at this moment. */
+  readonly whyWaiting: Reasons["ofWaiting"];
   /** Asked once for each destination that is configured and has files of the night; never throws. */
   readonly look: (destination: Destination, delivered: Delivered) => Promise<Look>;
 }

@@ -10,6 +10,7 @@ import type { Job } from "../../config/settings.ts";
 import type { IntakeLedger } from "../../ledger/intake_ledger.ts";
 import { nightOf } from "../../intake/admit/admit.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
+import type { Reasons } from "./reasons.ts";
 import type { System } from "../../system/system.ts";
 
 /** Sizes in bytes. A shape that scripts may depend on. */
@@ -28,19 +29,13 @@ export interface NotPickedUp {
   readonly problems: readonly string[];
 }
 
-/** Why a file is not taken, in words. */
-export interface Why {
-  readonly message: string;
-  readonly hint: string;
-}
-
 /** What looking for them needs. */
 export interface NotPickedUpTools {
   readonly ledger: Pick<IntakeLedger, "unknown">;
   readonly system: Pick<System, "walk" | "sleep">;
   readonly jobs: readonly Job[];
-  /** Why a file, its path absolute, was not taken. */
-  readonly why: (absolutePath: string) => Why;
+  /** Why a file, its path absolute, was not picked up. */
+  readonly why: Reasons["ofFile"];
   /** Hears of every file that is found. */
   readonly saw?: (job: string, path: string) => void;
 }
@@ -82,35 +77,3 @@ async function* unknownOf(job: Job, night: string, { ledger, system }: NotPicked
     }
   }
 }
-
-/** Says of each file that is listed and not sent why, and of the others `otherwise`. */
-export function whyOf(
-  givenUp: readonly { readonly path: string; readonly reason: string; readonly detail: string; readonly hint: string }[],
-  otherwise: Why,
-): (absolutePath: string) => Why {
-  const known = new Map(givenUp.map((one) => [one.path, one]));
-  return (path) => {
-    const one = known.get(path);
-    if (one === undefined) return otherwise;
-    return { message: one.reason === "incomplete" ? `it is incomplete: ${one.detail}` : one.detail, hint: one.hint };
-  };
-}
-
-/** Why what waits for a destination is not sent: what keeps it from being open, or that it is there no more; null where it is. */
-export function whyNothingGoes(
-  destinations: readonly { readonly job: string; readonly name: string; readonly reason: string | null }[],
-): (job: string, destination: string) => Why | null {
-  return (job, destination) => {
-    const one = destinations.find((one) => one.name === destination && one.job === job);
-    if (one === undefined) return { message: `${destination} is no longer configured`, hint: "" };
-    return one.reason === null ? null : { message: one.reason, hint: "" };
-  };
-}
-
-/** Where a daemon runs and has not given the file up. */
-export const NOT_YET: Why = { message: "it is not finished yet", hint: "It is sent once it is finished." };
-/** Where none runs. */
-export const NOBODY: Why = {
-  message: "no daemon is running to send it",
-  hint: "Start it: image-transfer run, or image-transfer install-service.",
-};

@@ -4,16 +4,17 @@
  *
  * @module
  */
-import { deadline } from "../../async/deadline.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination, ReportSettings } from "../../config/settings.ts";
 import { rolloverMinutes } from "../../domain/night/night.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
-import { NOT_YET, notPickedUp, whyNothingGoes, whyOf } from "./not_picked_up.ts";
+import { notPickedUp } from "./not_picked_up.ts";
+import { reasonsFrom } from "./reasons.ts";
 import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
 import { nightToReport } from "./night_to_report.ts";
-import type { PageSource } from "../page_source.ts";
+import { judged } from "../overview/facts.ts";
+import type { DaemonState } from "../page_source.ts";
 import { reportText, verdictOf } from "./report_text.ts";
 import { reasonOf } from "../overview/status_report.ts";
 
@@ -27,7 +28,7 @@ export interface ReportSchedule {
 
 /** What is reported, and who hears whether it was sent. */
 export interface ReportScheduleTools {
-  readonly source: PageSource;
+  readonly source: DaemonState;
   readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
   readonly emit: Emit;
 }
@@ -91,23 +92,21 @@ export function nextTime(at: string, now: number): number {
 async function reportNow({ source, system }: ReportScheduleTools, signal: AbortSignal): Promise<MorningReport> {
   const jobs = source.jobs().map(({ job }) => job);
   const now = system.now();
+  const reasons = reasonsFrom(judged(source, now).status);
   return await morningReport(nightToReport(source.ledger, jobs, now), {
     ledger: source.ledger,
     system,
     jobs,
     now,
-    notPickedUp: (night, saw) =>
-      notPickedUp(night, { ledger: source.ledger, system, jobs, why: whyOf(source.live().givenUp, NOT_YET), saw }, signal),
-    whyWaiting: whyNothingGoes(
-      source.destinations().map(({ destination: { job, name }, state }) => ({ job, name, reason: reasonOf(state) })),
-    ),
+    notPickedUp: (night, saw) => notPickedUp(night, { ledger: source.ledger, system, jobs, why: reasons.ofFile, saw }, signal),
+    whyWaiting: reasons.ofWaiting,
     look: (destination, delivered) => look(source, destination, delivered, signal),
   });
 }
 
 /** By the session that is open anyway. */
 async function look(
-  source: PageSource,
+  source: DaemonState,
   destination: Destination,
   delivered: Delivered,
   signal: AbortSignal,
@@ -141,18 +140,24 @@ async function send(
   // Chat services show `text` and ignore the rest.
   const body = JSON.stringify({ text: reportText(report), report });
   for (const pause of [...PAUSES, null]) {
+    const limit = new AbortController();
+    const stop = () => limit.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    void system.sleep(ANSWER_MS, limit.signal).then(() => limit.abort(new Error("no response within 30 seconds")));
     try {
-      return await post(to, body, system, signal);
+      const { status } = await system.askRemote(
+        to,
+        { method: "POST", headers: { "content-type": "application/json" }, body },
+        limit.signal,
+      );
+      if (status >= 200 && status < 300) return;
+      throw new Error(`it responded with status ${status}`);
     } catch (error) {
       if (pause === null || signal.aborted) throw error;
+    } finally {
+      limit.abort();
+      signal.removeEventListener("abort", stop);
     }
     await system.sleep(pause * 1000, signal);
   }
-}
-
-async function post(to: string, body: string, system: ReportScheduleTools["system"], signal: AbortSignal): Promise<void> {
-  using limit = deadline(ANSWER_MS, system, signal, new Error("no response within 30 seconds"));
-  const headers = { "content-type": "application/json" };
-  const { status } = await system.askRemote(to, { method: "POST", headers, body }, limit.signal);
-  if (status < 200 || status >= 300) throw new Error(`it responded with status ${status}`);
 }

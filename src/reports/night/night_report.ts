@@ -10,7 +10,7 @@ import type { NightReport } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import { nightSummary } from "./night_summary.ts";
 import { nightSeries } from "./night_series.ts";
-import type { PageSource } from "../page_source.ts";
+import type { DaemonState } from "../page_source.ts";
 
 const PAGE = 2_000;
 const MOST_IMAGES = 60;
@@ -23,7 +23,7 @@ export type NightReports = (night: string) => Promise<NightReport>;
 
 /** Makes reports; who asks for a night while it is being made gets the same one. */
 export function nightReports(
-  source: Pick<PageSource, "ledger" | "jobs">,
+  source: Pick<DaemonState, "ledger" | "jobs">,
   system: Pick<System, "monotonic" | "sleep">,
 ): NightReports {
   const kept = new Map<string, { readonly until: number; readonly report: Promise<NightReport> }>();

@@ -6,7 +6,7 @@
 import { observingNight } from "../../domain/night/night.ts";
 import type { NightSummary } from "../api_types.ts";
 import { configuredOrder } from "../configured_order.ts";
-import type { JobNow, PageSource } from "../page_source.ts";
+import type { DaemonState, JobNow } from "../page_source.ts";
 
 /** The night of this moment by the rule of the first job. */
 export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): string {
@@ -14,7 +14,7 @@ export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): st
 }
 
 /** The sums of a night, for the places that have files of it. */
-export function nightSummary(source: Pick<PageSource, "ledger" | "jobs">, night: string): NightSummary {
+export function nightSummary(source: Pick<DaemonState, "ledger" | "jobs">, night: string): NightSummary {
   const { files, bytes, places } = source.ledger.nightTotals(night);
   const order = configuredOrder<typeof places[number]>(source.jobs().map(({ job }) => job), (place) => place);
   return {

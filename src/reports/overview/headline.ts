@@ -1,132 +1,166 @@
 /**
- * The one answer to "is everything across, and if not, what do I do?", in a sentence and what to do.
+ * The one answer to "is everything across, and if not, what do I do?", in a sentence and what to do: the worst finding of the
+ * overview in words.
  *
  * @module
  */
+import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
+import { type Missing, only, type Overview, severityOf } from "./overview.ts";
 
-/** What the headline depends on. */
+/** What the sentence names. */
 export interface HeadlineParts {
   readonly jobs: readonly JobNow[];
   readonly destinations: readonly DestinationNow[];
   readonly tonight: NightSummary;
-  /** Deliveries that wait or are on their way, whatever their night. */
-  readonly underway: number;
-  /** Failed ones that need a person. */
-  readonly failed: number;
 }
+
+type Sentence = Omit<Headline, "level">;
 
 /** The worst thing decides. */
-export function headlineOf(parts: HeadlineParts): Headline {
-  return needsPerson(parts) ?? goesOnByItself(parts) ?? inHand(parts) ?? allAcross(parts);
+export function headlineOf(overview: Overview, parts: HeadlineParts): Headline {
+  const [worst] = overview.findings;
+  const isNote = worst === undefined || severityOf(worst) === "note";
+  return { level: overview.level, ...isNote ? whenWell(overview, parts) : sentenceOf(worst.is, overview, parts) };
 }
 
-function needsPerson({ jobs, destinations, failed }: HeadlineParts): Headline | null {
-  const held = destinations.filter(({ state }) => state.state === "on_hold");
-  const first = held[0];
-  if (first?.state.state === "on_hold") {
-    const { code, message, hint } = first.state.failure;
-    const alike = unique(held.filter(({ state }) => state.state === "on_hold" && state.failure.code === code));
-    const others = unique(held).filter((name) => !alike.includes(name));
-    const rest = others.length === 0 ? "" : `; ${onHold(others)} too: see Trouble`;
-    return { level: "bad", text: `${onHold(alike)}: ${message}${rest}`, advice: hint };
+function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overview, parts: HeadlineParts): Sentence {
+  switch (worst) {
+    case "not_running":
+      return { text: "The daemon is not running", advice: "Start it: image-transfer run, or image-transfer install-service." };
+    case "on_hold":
+      return onHold(parts);
+    case "not_watched":
+      return notWatched(overview, parts);
+    case "failed": {
+      const { failed } = overview.counts;
+      return {
+        text: failed === 1 ? "1 image could not be delivered" : `${failed} images could not be delivered`,
+        advice: "See Trouble for the reasons and what to do.",
+      };
+    }
+    case "backing_off":
+      return unreachable(overview, parts);
+    case "paused":
+      return paused(overview, parts);
+    case "not_sent":
+      return notSent(only(overview, worst));
+    case "unmatched": {
+      const folders = only(overview, worst).map(({ job }) => folderOf(job, parts));
+      return {
+        text: `None of the files in ${list(folders)} matches the patterns`,
+        advice: "Nothing is sent from there. See Trouble for an example.",
+      };
+    }
+    case "missing":
+      return missing(only(overview, worst).map((one) => one.missing));
+    case "misconfigured":
+      return {
+        text: "The configuration cannot be used; the daemon is keeping its current one",
+        advice: only(overview, worst)[0]?.fault.message ?? "",
+      };
+    case "orphaned":
+      return whenWell(overview, parts);
+    default:
+      return worst satisfies never;
   }
-  const blind = jobs.find(({ failure }) => failure !== null);
-  if (blind?.failure) {
-    return {
-      level: "bad",
-      text: `${blind.job.watchPath} cannot be watched: ${blind.failure.message}`,
-      advice: blind.failure.hint,
-    };
+}
+
+function onHold({ destinations }: HeadlineParts): Sentence {
+  const held = destinations.flatMap(({ destination: { name }, state }) =>
+    state.state === "on_hold" ? [{ name, failure: state.failure }] : []
+  );
+  const { code, message, hint } = held[0]?.failure ?? { code: "", message: "", hint: "" };
+  const alike = unique(held.filter(({ failure }) => failure.code === code));
+  const others = unique(held).filter((name) => !alike.includes(name));
+  const areOnHold = (names: readonly string[]) => `${list(names)} ${names.length === 1 ? "is" : "are"} on hold`;
+  const rest = others.length === 0 ? "" : `; ${areOnHold(others)} too: see Trouble`;
+  return { text: `${areOnHold(alike)}: ${message}${rest}`, advice: hint };
+}
+
+function notWatched(overview: Overview, parts: HeadlineParts): Sentence {
+  const failed = parts.jobs.find(({ failure }) => failure !== null);
+  if (failed?.failure) {
+    return { text: `${failed.job.watchPath} cannot be watched: ${failed.failure.message}`, advice: failed.failure.hint };
   }
-  if (failed === 0) return null;
+  const folders = only(overview, "not_watched").map(({ job }) => folderOf(job, parts));
+  return { text: `${list(folders)} ${folders.length === 1 ? "is" : "are"} not watched yet`, advice: "" };
+}
+
+function unreachable(overview: Overview, { destinations }: HeadlineParts): Sentence {
+  const away = destinations.flatMap(({ destination: { name }, state }) =>
+    state.state === "backing_off" ? [{ name, failure: state.failure }] : []
+  );
   return {
-    level: "bad",
-    text: failed === 1 ? "1 image could not be delivered" : `${failed} images could not be delivered`,
-    advice: "See Trouble for the reasons and what to do.",
+    text: `${list(unique(away))} cannot be reached${whatWaits(overview)}`,
+    advice: `${away[0]?.failure.message}. image-transfer retries automatically.`,
   };
 }
 
-function goesOnByItself({ jobs, destinations, underway }: HeadlineParts): Headline | null {
-  const away = destinations.filter(({ state }) => state.state === "backing_off");
-  const wait = underway === 0 ? "" : `; ${underway} ${underway === 1 ? "delivery is waiting" : "deliveries are waiting"}`;
-  if (away[0]?.state.state === "backing_off") {
-    const text = `${list(unique(away))} cannot be reached${wait}`;
-    return { level: "warning", text, advice: `${away[0].state.failure.message}. image-transfer retries automatically.` };
-  }
-  const paused = destinations.filter(({ state }) => state.state === "paused");
-  if (paused[0]?.state.state === "paused") {
-    const names = unique(paused);
-    const text = `${list(names)} ${names.length === 1 ? "is" : "are"} paused by ${paused[0].state.by}${wait}`;
-    return { level: "warning", text, advice: "Resume it to send files again." };
-  }
-  const givenUp = jobs.flatMap(({ waiting }) => waiting).filter(({ reason }) => reason === "incomplete" || reason === "refused");
-  const incomplete = givenUp.filter(({ reason }) => reason === "incomplete").length;
-  const unmatched = jobs.filter(({ unmatched }) => unmatched !== null).map(({ job }) => job.watchPath);
-  if (givenUp.length === 0) {
-    return unmatched.length === 0 ? null : {
-      level: "warning",
-      text: `None of the files in ${list(unmatched)} matches the patterns`,
-      advice: "Nothing is sent from there. See Trouble for an example.",
-    };
-  }
+function paused(overview: Overview, { destinations }: HeadlineParts): Sentence {
+  const all = destinations.flatMap(({ destination: { name }, state }) =>
+    state.state === "paused" ? [{ name, by: state.by }] : []
+  );
+  const names = unique(all);
   return {
-    level: "warning",
-    text: notPickedUp(incomplete, givenUp.length - incomplete),
-    advice: "See Trouble for the files and the reasons.",
+    text: `${list(names)} ${names.length === 1 ? "is" : "are"} paused by ${all[0]?.by}${whatWaits(overview)}`,
+    advice: "Resume it to send files again.",
   };
 }
 
-function notPickedUp(incomplete: number, refused: number): string {
-  const all = incomplete + refused;
+function notSent(jobs: readonly { readonly incomplete: number; readonly rejected: number }[]): Sentence {
+  const incomplete = jobs.reduce((sum, one) => sum + one.incomplete, 0);
+  const rejected = jobs.reduce((sum, one) => sum + one.rejected, 0);
+  const all = incomplete + rejected;
   const files = all === 1 ? "1 file" : `${all} files`;
-  if (incomplete === 0) return `${files} ${all === 1 ? "was" : "were"} rejected`;
-  if (refused === 0) return `${files} ${all === 1 ? "is" : "are"} incomplete`;
-  return `${files} were not sent: ${incomplete} incomplete, ${refused} rejected`;
+  const text = incomplete === 0
+    ? `${files} ${all === 1 ? "was" : "were"} rejected`
+    : rejected === 0
+    ? `${files} ${all === 1 ? "is" : "are"} incomplete`
+    : `${files} were not sent: ${incomplete} incomplete, ${rejected} rejected`;
+  return { text, advice: "See Trouble for the files and the reasons." };
 }
 
-function inHand({ tonight, underway }: HeadlineParts): Headline | null {
-  if (underway === 0) return null;
-  const behind = tonight.destinations.filter(({ expected, delivered }) => delivered < expected);
-  if (behind.length === 0) {
-    return {
-      level: "busy",
-      text: `${underway} older ${underway === 1 ? "delivery is" : "deliveries are"} in progress`,
-      advice: "",
-    };
-  }
-  const parts = behind.map(({ name, expected, delivered }) => `${delivered} of ${expected} on ${name}`);
-  return { level: "busy", text: `Delivering tonight's images: ${list(parts)}`, advice: "" };
-}
-
-function allAcross({ tonight, destinations }: HeadlineParts): Headline {
-  const names = list(unique(destinations));
-  const { files } = tonight;
-  // What needs a person comes before: these were delivered and are known to be gone.
-  const missing = tonight.destinations.filter(({ failed }) => failed > 0);
-  if (missing.length > 0) {
-    const parts = missing.map(({ name, expected, failed }) => `${failed} of ${expected} from ${name}`);
-    return {
-      level: "warning",
-      text: `Images of tonight are missing: ${list(parts)}`,
-      advice: "See History for the files and the reasons.",
-    };
-  }
-  if (files === 0) return { level: "good", text: "No images yet tonight; nothing is waiting", advice: "" };
+function missing(all: readonly Missing[]): Sentence {
+  const parts = all.map(({ destination, expected, gone }) => `${gone} of ${expected} from ${destination}`);
   return {
-    level: "good",
+    text: `Images of tonight are missing: ${list(parts)}`,
+    advice: "See History for the files and the reasons.",
+  };
+}
+
+function whenWell({ counts }: Overview, { tonight, destinations }: HeadlineParts): Sentence {
+  const underway = waitingOf(counts);
+  const behind = tonight.destinations.filter(({ expected, delivered }) => delivered < expected);
+  if (underway > 0 && behind.length === 0) {
+    return { text: `${underway} older ${underway === 1 ? "delivery is" : "deliveries are"} in progress`, advice: "" };
+  }
+  if (underway > 0) {
+    const parts = behind.map(({ name, expected, delivered }) => `${delivered} of ${expected} on ${name}`);
+    return { text: `Delivering tonight's images: ${list(parts)}`, advice: "" };
+  }
+  const names = list(unique(destinations.map(({ destination }) => destination)));
+  const { files } = tonight;
+  if (files === 0) return { text: "No images yet tonight; nothing is waiting", advice: "" };
+  return {
     text: files === 1 ? `Tonight's image is on ${names}` : `All ${files} of tonight's images are on ${names}`,
     advice: "",
   };
 }
 
-function onHold(names: readonly string[]): string {
-  return `${list(names)} ${names.length === 1 ? "is" : "are"} on hold`;
+function whatWaits({ counts }: Overview): string {
+  const waiting = waitingOf(counts);
+  return waiting === 0 ? "" : `; ${waiting} ${waiting === 1 ? "delivery is waiting" : "deliveries are waiting"}`;
 }
 
-function unique(destinations: readonly DestinationNow[]): string[] {
-  return [...new Set(destinations.map(({ destination }) => destination.name))];
+function folderOf(name: string, { jobs }: HeadlineParts): string {
+  return jobs.find(({ job }) => job.name === name)?.job.watchPath ?? name;
+}
+
+/** Destinations of different jobs may share a name. */
+function unique(all: readonly { readonly name: string }[]): string[] {
+  return [...new Set(all.map(({ name }) => name))];
 }
 
 function list(words: readonly string[]): string {

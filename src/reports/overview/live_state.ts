@@ -3,101 +3,94 @@
  *
  * @module
  */
-import { waitingOf, withoutOrphans } from "../../ledger/orphans.ts";
-import type { DestinationView, LiveState, TransferView } from "../api_types.ts";
+import type { Destination } from "../../config/settings.ts";
+import type { Transfer } from "../../events/progress.ts";
+import type { DestinationView, JobView, LiveState, TransferView } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
-import { nightSummary, tonightOf } from "../night/night_summary.ts";
+import type { DaemonState, JobNow } from "../page_source.ts";
+import { type Judged, judged } from "./facts.ts";
 import { headlineOf } from "./headline.ts";
-import type { DestinationNow, PageSource } from "../page_source.ts";
-import type { StatusReport } from "./status_report.ts";
 import { placeOf, troubleOf } from "./trouble.ts";
 
 /** Longest lists that are sent. */
 const MOST = { transfers: 50, waiting: 50, newest: 24, trouble: 50 } as const;
 
-/** The state at `now`, milliseconds since 1970 UTC. */
-export type LiveStates = (now: number) => Promise<LiveState>;
+/** Gathers the state at `now`, milliseconds since 1970 UTC. */
+export function liveStates(source: DaemonState): (now: number) => LiveState {
+  const lastDelivered = lastDeliveries(source);
+  return (now) => {
+    const { jobs, destinations, tonight, status, overview } = judged(source, now);
+    const { items: trouble, count: troubleCount } = troubleOf(overview, { ...source, jobs, destinations }, MOST.trouble);
+    const speeds = source.progress.running(now);
+    const speedOf = ({ job, name }: Destination) =>
+      speeds.find((one) => one.job === job && one.destination === name)?.bytesPerSecond ?? 0;
+    return {
+      // What is not sent is in `waiting` and in `trouble` already.
+      status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) },
+      headline: headlineOf(overview, { jobs, destinations, tonight }),
+      tonight,
+      destinations: destinations.map((one) => ({
+        ...destinationView(one),
+        bytesPerSecond: speedOf(one.destination),
+        oldestWaiting: source.ledger.oldestWaiting(one.destination.job, one.destination.name),
+        lastDelivered: lastDelivered(one.destination, one.counts.delivered),
+      })),
+      jobs: jobs.map(jobView),
+      transfers: source.progress.transfers().slice(0, MOST.transfers).map(transferView),
+      waiting: jobs.flatMap(({ job, waiting }) => waiting.map(({ path, ...rest }) => ({ job: job.name, name: path, ...rest })))
+        .slice(0, MOST.waiting),
+      newest: newestImages(source, destinations.length),
+      trouble,
+      troubleCount,
+    };
+  };
+}
 
-/** All of it is of the moment it is asked for. */
-export function liveStates(source: PageSource): LiveStates {
+/** What was delivered before this start is looked up once: reading back to a destination that got nothing for long takes time. */
+function lastDeliveries({ ledger, progress }: DaemonState): (to: Destination, delivered: number) => number | null {
   const before = new Map<string, number>();
-
-  /** What was delivered before this start is looked up once: reading back to a destination that got nothing for long takes time. */
-  function lastDeliveredTo(job: string, destination: string, delivered: number): number | null {
-    const key = placeKey(job, destination);
-    const known = source.progress.lastDelivered(job, destination) ?? before.get(key) ?? null;
+  return ({ job, name }, delivered) => {
+    const key = JSON.stringify([job, name]);
+    const known = progress.lastDelivered(job, name) ?? before.get(key) ?? null;
     if (known !== null || delivered === 0) return known;
-    const [row] = source.ledger.query({
+    const [row] = ledger.query({
       job,
-      destination,
+      destination: name,
       states: ["delivered"],
       sort: "delivered_at",
       descending: true,
       limit: 1,
     });
-    if (row?.deliveredAt != null) before.set(key, row.deliveredAt);
-    return row?.deliveredAt ?? null;
-  }
+    const at = row?.deliveredAt ?? null;
+    if (at !== null) before.set(key, at);
+    return at;
+  };
+}
 
-  return async (now) => {
-    const { ledger } = source;
-    const [jobs, destinations] = [source.jobs(), source.destinations()];
-    const status = await source.status() as StatusReport;
-    const newest = ledger.query({
-      states: ["delivered"],
-      sort: "delivered_at",
-      descending: true,
-      limit: MOST.newest * Math.max(1, destinations.length),
-    });
-    const { orphans } = source.live();
-    const { failed } = status.deliveries;
-    const night = nightSummary(source, tonightOf(jobs, now));
-    const trouble = troubleOf(
-      jobs,
-      destinations,
-      failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST.trouble }),
-      orphans,
-    );
-    const speeds = new Map(
-      source.progress.running(now).map(({ job, destination, bytesPerSecond }) => [placeKey(job, destination), bytesPerSecond]),
-    );
-    // What nobody can send is no work in hand.
-    const underway = waitingOf(withoutOrphans(status.deliveries, orphans));
-    return {
-      // What is not sent is in `waiting` and in `trouble` already.
-      status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) },
-      headline: headlineOf({ jobs, destinations, tonight: night, underway, failed }),
-      tonight: night,
-      destinations: destinations.map((one) => destinationView(one, source, speeds, lastDeliveredTo)),
-      jobs: jobs.map(({ job, how, failure, waiting }) => ({
-        name: job.name,
-        watchPath: job.watchPath,
-        watching: how,
-        failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
-        filesWaiting: waiting.length,
-      })),
-      transfers: transfersOf(source),
-      waiting: jobs.flatMap(({ job, waiting }) => waiting.map(({ path, ...rest }) => ({ job: job.name, name: path, ...rest })))
-        .slice(0, MOST.waiting),
-      newest: eachFileOnce(newest, MOST.newest),
-      trouble: trouble.slice(0, MOST.trouble),
-      troubleCount: trouble.length + Math.max(0, failed - MOST.trouble),
-    };
+/** A file that went to several destinations is shown once, so as many rows are read as may be needed. */
+function newestImages({ ledger }: DaemonState, destinations: number): LiveState["newest"] {
+  const limit = MOST.newest * Math.max(1, destinations);
+  const rows = ledger.query({ states: ["delivered"], sort: "delivered_at", descending: true, limit });
+  return eachFileOnce(rows, MOST.newest);
+}
+
+function jobView({ job, how, failure, waiting }: JobNow): JobView {
+  return {
+    name: job.name,
+    watchPath: job.watchPath,
+    watching: how,
+    failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
+    filesWaiting: waiting.length,
   };
 }
 
 function destinationView(
-  { destination, method, state, freeBytes }: DestinationNow,
-  { ledger }: PageSource,
-  speeds: ReadonlyMap<string, number>,
-  lastDeliveredTo: (job: string, destination: string, delivered: number) => number | null,
-): DestinationView {
-  const { job, name } = destination;
-  const counts = ledger.counts(job, name);
+  { destination, method, state, freeBytes, counts }: Judged["destinations"][number],
+): Omit<DestinationView, "bytesPerSecond" | "oldestWaiting" | "lastDelivered"> {
   const failure = state.state === "on_hold" || state.state === "backing_off" ? state.failure : null;
   return {
-    job,
-    name,
+    job: destination.job,
+    name: destination.name,
     place: placeOf(destination),
     method,
     state: state.state,
@@ -106,24 +99,10 @@ function destinationView(
     pausedBy: state.state === "paused" ? state.by : null,
     freeBytes,
     counts,
-    bytesPerSecond: speeds.get(placeKey(job, name)) ?? 0,
-    oldestWaiting: ledger.oldestWaiting(job, name),
-    lastDelivered: lastDeliveredTo(job, name, counts.delivered),
   };
 }
 
-function transfersOf({ progress }: PageSource): TransferView[] {
-  return progress.transfers().slice(0, MOST.transfers).map(({ delivery: { id, source, destination }, bytes, since }) => ({
-    id,
-    job: source.job,
-    destination,
-    name: source.path,
-    size: source.size,
-    bytes: Math.min(bytes, source.size),
-    since,
-  }));
-}
-
-function placeKey(job: string, destination: string): string {
-  return `${job}\0${destination}`;
+function transferView({ delivery: { id, source, destination }, bytes, since }: Transfer): TransferView {
+  const { job, path: name, size } = source;
+  return { id, job, destination, name, size, bytes: Math.min(bytes, size), since };
 }

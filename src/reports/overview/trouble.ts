@@ -1,77 +1,110 @@
 /**
- * Everything a person should look at, worst first, each with what helps.
+ * Everything a person should look at, worst first, each with what helps: the findings of the overview, one by one.
  *
  * @module
  */
+import type { DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/unmatched.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
-import type { DeliveryRow } from "../../ledger/history.ts";
-import type { TroubleItem } from "../api_types.ts";
+import type { TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
+import { type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
 
-/** Lists it; `failed` are the failed deliveries that are trouble, `orphans` what waits for destinations that were removed. */
-export function troubleOf(
-  jobs: readonly JobNow[],
-  destinations: readonly DestinationNow[],
-  failed: readonly DeliveryRow[],
-  orphans: readonly Orphan[],
-): TroubleItem[] {
-  const items = [
-    ...jobs.flatMap(jobTrouble),
-    ...destinations.flatMap(destinationTrouble),
-    ...failed.flatMap(deliveryTrouble),
-    ...jobs.flatMap(fileTrouble),
-    ...jobs.flatMap(patternTrouble),
-    ...orphans.flatMap(orphanTrouble),
-  ];
-  return [...items.filter(({ severity }) => severity === "bad"), ...items.filter(({ severity }) => severity === "warning")];
+/** What the items name. */
+export interface TroubleParts {
+  readonly ledger: Pick<History, "query">;
+  readonly jobs: readonly JobNow[];
+  readonly destinations: readonly DestinationNow[];
 }
 
-function jobTrouble({ job, failure }: JobNow): TroubleItem[] {
-  if (failure === null) return [];
-  return [{
+/** The first `most`. */
+export function troubleOf({ findings, counts }: Overview, parts: TroubleParts, most: number): TroubleList {
+  const failed = counts.failed === 0 ? [] : failedOf(parts, most);
+  const items = findings.flatMap((finding) => {
+    // What is only worth knowing is listed as well.
+    const severity = severityOf(finding) === "bad" ? "bad" : "warning";
+    return itemsOf(finding, parts, failed).map((item): TroubleItem => ({ ...item, severity }));
+  });
+  return { items: items.slice(0, most), count: items.length + counts.failed - failed.length };
+}
+
+/** The failed ones that somebody sends to, the newest first. */
+function failedOf({ ledger, destinations }: TroubleParts, most: number): DeliveryRow[] {
+  return destinations.flatMap(({ destination: { job, name } }) =>
+    ledger.query({ job, destination: name, trouble: true, descending: true, limit: most })
+  ).sort((a, b) => b.delivery.id - a.delivery.id).slice(0, most);
+}
+
+type Item = Omit<TroubleItem, "severity">;
+
+function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly DeliveryRow[]): Item[] {
+  switch (finding.is) {
+    case "on_hold":
+    case "backing_off":
+    case "paused":
+      return parts.destinations.filter(({ destination: { job, name } }) => job === finding.job && name === finding.destination)
+        .flatMap(destinationItem);
+    case "not_watched":
+      return jobNamed(finding.job, parts).map(notWatchedItem);
+    case "unmatched":
+      return jobNamed(finding.job, parts).flatMap(unmatchedItem);
+    case "not_sent":
+      return jobNamed(finding.job, parts).flatMap(fileItems);
+    case "failed":
+      return failed.flatMap(deliveryItem);
+    case "missing":
+      return [missingItem(finding.missing)];
+    case "orphaned":
+      return [orphanItem(finding.orphan)];
+    case "not_running":
+    case "misconfigured":
+      // Only a command finds these: a page is shown by a running daemon, which keeps the configuration it has.
+      return [];
+    default:
+      return finding satisfies never;
+  }
+}
+
+function jobNamed(name: string, { jobs }: TroubleParts): JobNow[] {
+  return jobs.filter(({ job }) => job.name === name);
+}
+
+function notWatchedItem({ job, failure }: JobNow): Item {
+  return {
     key: `job ${job.name}`,
     kind: "job",
-    severity: "bad",
     what: job.name,
     where: job.watchPath,
-    message: failure.message,
-    hint: failure.hint,
+    message: failure?.message ?? "The folder is not watched yet",
+    hint: failure?.hint ?? "",
     since: null,
     action: { do: "scan", job: job.name },
+  };
+}
+
+function destinationItem({ destination, state }: DestinationNow): Item[] {
+  if (state.state === "open") return [];
+  const said = state.state === "paused"
+    ? { message: `Paused by ${state.by}`, hint: "Resume it to send files again." }
+    : { message: state.failure.message, hint: state.failure.hint };
+  return [{
+    key: `destination ${destination.job}/${destination.name}`,
+    kind: "destination",
+    what: destination.name,
+    where: placeOf(destination),
+    ...said,
+    since: null,
+    action: { do: "resume", destination: destination.name },
   }];
 }
 
-function destinationTrouble({ destination, state }: DestinationNow): TroubleItem[] {
-  if (state.state === "open") return [];
-  const common = {
-    key: `destination ${destination.job}/${destination.name}`,
-    kind: "destination" as const,
-    what: destination.name,
-    where: placeOf(destination),
-    since: null,
-    action: { do: "resume" as const, destination: destination.name },
-  };
-  if (state.state === "paused") {
-    return [{
-      ...common,
-      severity: "warning",
-      message: `Paused by ${state.by}`,
-      hint: "Resume it to send files again.",
-    }];
-  }
-  const { message, hint } = state.failure;
-  return [{ ...common, severity: state.state === "on_hold" ? "bad" : "warning", message, hint }];
-}
-
-function deliveryTrouble({ delivery: { id, source, destination, queuedAt, state } }: DeliveryRow): TroubleItem[] {
+function deliveryItem({ delivery: { id, source, destination, queuedAt, state } }: DeliveryRow): Item[] {
   if (state.state !== "failed") return [];
   return [{
     key: `delivery ${id}`,
     kind: "delivery",
-    severity: "bad",
     what: source.absolutePath,
     where: destination,
     message: state.failure.message,
@@ -81,13 +114,12 @@ function deliveryTrouble({ delivery: { id, source, destination, queuedAt, state 
   }];
 }
 
-function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
+function fileItems({ job, waiting }: JobNow): Item[] {
   return waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused").map((
     { path, reason, detail, hint, since },
   ) => ({
     key: `file ${job.name}/${path}`,
     kind: "file",
-    severity: "warning",
     what: path,
     where: job.name,
     message: reason === "incomplete" ? `The file is incomplete: ${detail}` : detail,
@@ -97,12 +129,11 @@ function fileTrouble({ job, waiting }: JobNow): TroubleItem[] {
   }));
 }
 
-function patternTrouble({ job, unmatched }: JobNow): TroubleItem[] {
+function unmatchedItem({ job, unmatched }: JobNow): Item[] {
   if (unmatched === null) return [];
   return [{
     key: `patterns ${job.name}`,
     kind: "job",
-    severity: "warning",
     what: job.name,
     where: job.watchPath,
     ...unmatchedText(job, unmatched),
@@ -111,22 +142,34 @@ function patternTrouble({ job, unmatched }: JobNow): TroubleItem[] {
   }];
 }
 
-function orphanTrouble({ job, destination, counts }: Orphan): TroubleItem[] {
-  const waiting = waitingOf(counts);
-  if (waiting === 0) return [];
-  return [{
+function missingItem({ job, destination, expected, gone }: Missing): Item {
+  return {
+    key: `missing ${job}/${destination}`,
+    kind: "destination",
+    what: destination,
+    where: `of job ${job}`,
+    message: `${gone} of the ${expected} images of tonight are no longer there`,
+    hint: "History lists them. To send them again: image-transfer verify --retry",
+    since: null,
+    action: null,
+  };
+}
+
+function orphanItem({ job, destination, counts }: Orphan): Item {
+  const all = waitingOf(counts) + counts.failed;
+  const failed = counts.failed === 0 ? "" : ` (${counts.failed} of them failed)`;
+  return {
     key: `orphan ${job}/${destination}`,
     kind: "destination",
-    severity: "warning",
     what: destination,
     where: `of job ${job}`,
     message: `${
-      waiting === 1 ? "1 image is waiting" : `${waiting} images are waiting`
-    } for a destination that is no longer configured`,
+      all === 1 ? "1 image is waiting" : `${all} images are waiting`
+    } for a destination that is no longer configured${failed}`,
     hint: `Configure it again to resume delivery, or give them up: image-transfer forget ${shellQuote(destination)}`,
     since: null,
     action: null,
-  }];
+  };
 }
 
 /** Where a destination is, for people: `observer@freya:/data/images`, or the folder. */

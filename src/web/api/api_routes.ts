@@ -10,11 +10,12 @@ import type { System } from "../../system/system.ts";
 import { parseDeliveryAsk } from "./delivery_ask.ts";
 import { exportHeaders, exportStream } from "../../reports/delivery/delivery_export.ts";
 import { deliveryView } from "../../reports/delivery/delivery_view.ts";
-import type { NightList, TroubleList } from "../../reports/api_types.ts";
+import type { NightList } from "../../reports/api_types.ts";
 import { tonightOf } from "../../reports/night/night_summary.ts";
 import { sentNext } from "../../reports/delivery/sent_next.ts";
 import type { NightReports } from "../../reports/night/night_report.ts";
 import type { PageSource } from "../../reports/page_source.ts";
+import { judged } from "../../reports/overview/facts.ts";
 import { troubleOf } from "../../reports/overview/trouble.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";
 
@@ -31,7 +32,7 @@ const MOST_NEXT = 10;
 /** Adds the GET routes of `api_types.ts`, but for cards, previews and the live stream; who may ask is decided before. */
 export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTools): void {
   const { ledger } = source;
-  app.get("/api/status", async (c) => c.json(await source.status()));
+  app.get("/api/status", (c) => c.json(judged(source, system.now()).status));
   app.get("/api/deliveries", (c) => {
     const query = askOf(c);
     if ("refused" in query) return query.refused;
@@ -61,11 +62,8 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     return c.json(await nights(night === "tonight" ? tonight() : night));
   });
   app.get("/api/trouble", (c) => {
-    const failed = ledger.counts().failed;
-    const rows = failed === 0 ? [] : ledger.query({ trouble: true, descending: true, limit: MOST_TROUBLE });
-    const items = troubleOf(source.jobs(), source.destinations(), rows, source.live().orphans);
-    const list: TroubleList = { items: items.slice(0, MOST_TROUBLE), count: items.length + failed - rows.length };
-    return c.json(list);
+    const { overview, jobs, destinations } = judged(source, system.now());
+    return c.json(troubleOf(overview, { ledger, jobs, destinations }, MOST_TROUBLE));
   });
 
   function tonight(): string {

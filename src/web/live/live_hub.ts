@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { onAbort } from "../../async/abort.ts";
-import type { Delivery } from "../../domain/delivery.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
 import type { LiveMessage, LiveState } from "../../reports/api_types.ts";
@@ -21,7 +19,7 @@ export interface LiveHub {
   /** False where there are too many already. */
   hasRoom(): boolean;
   /** Sends the snapshot, and from then on changes until `leave`. */
-  join(client: Client): Promise<void>;
+  join(client: Client): void;
   leave(client: Client): void;
   /** Closes all, e.g. when the token has changed. */
   dismiss(code: number, reason: string): void;
@@ -50,77 +48,75 @@ export interface LiveHubTools {
 
 /** Works until `signal` is aborted, then closes all pages with 1001 (RFC 6455, 7.4.1). */
 export function liveHub(source: PageSource, { system, onError }: LiveHubTools, signal: AbortSignal): LiveHub {
-  const clients = new Set<Client>();
-  const stateAt = liveStates(source);
-  const changed = new Map<number, Delivery>();
-  let more = false;
-  let last: { readonly state: LiveState; readonly texts: Readonly<Record<string, string>>; readonly at: number } | null = null;
-  let scheduled = false;
-  let gapMs: number = GAP_MS.least;
+  const pages = openPages(onError);
+  const changes = changedDeliveries();
+  const looks = looksAt(source, system);
+  let isScheduled = false;
   let toldAt = 0;
 
-  const deaf = source.listen(hear);
-  onAbort(signal, () => {
-    deaf();
-    dismiss(1001, "the daemon is stopping");
+  const deaf = source.listen((event) => {
+    if (pages.count() === 0) return;
+    changes.hear(event);
+    void pushSoon();
   });
+  signal.addEventListener("abort", () => {
+    deaf();
+    pages.dismiss(1001, "the daemon is stopping");
+  }, { once: true });
   void beat();
 
-  function hear(event: TransferEvent): void {
-    if (clients.size === 0) return;
-    if ("delivery" in event && event.type !== "progress") {
-      changed.delete(event.delivery.id);
-      changed.set(event.delivery.id, event.delivery);
-      for (const oldest of changed.keys()) {
-        if (changed.size <= MOST_DELIVERIES) break;
-        changed.delete(oldest);
-        more = true;
-      }
+  async function pushSoon(): Promise<void> {
+    if (isScheduled || signal.aborted) return;
+    isScheduled = true;
+    await system.sleep(looks.gapMs(), signal);
+    isScheduled = false;
+    push();
+  }
+
+  function push(): void {
+    if (pages.count() === 0 || signal.aborted) return;
+    try {
+      const state = looks.whatChanged();
+      const { ids, more } = changes.take();
+      const deliveries = ids.length === 0 ? [] : source.ledger.query({ ids }).map(deliveryView);
+      if (Object.keys(state).length === 0 && deliveries.length === 0 && !more) return;
+      tell({ type: "change", at: system.now(), state, deliveries, more });
+      if (more) looks.slowDown();
+    } catch (error) {
+      onError(error);
     }
-    schedule();
   }
 
-  function schedule(): void {
-    if (scheduled || signal.aborted) return;
-    scheduled = true;
-    system.sleep(gapMs, signal).then(async () => {
-      scheduled = false;
-      await push();
-    }).catch(onError);
-  }
-
-  async function push(): Promise<void> {
-    if (clients.size === 0 || signal.aborted) return;
-    const before = last?.texts ?? {};
-    const { state, texts } = await gather();
-    const keys = Object.keys(state) as (keyof LiveState)[];
-    const parts = Object.fromEntries(keys.filter((key) => texts[key] !== before[key]).map((key) => [key, state[key]]));
-    const rows = changed.size === 0 ? [] : source.ledger.query({ ids: [...changed.keys()] }).map(deliveryView);
-    changed.clear();
-    if (Object.keys(parts).length === 0 && rows.length === 0 && !more) return;
-    send(clients, { type: "change", at: system.now(), state: parts, deliveries: rows, more });
-    if (more) gapMs = Math.max(gapMs, GAP_MS.bulk);
-    more = false;
-  }
-
-  async function gather(): Promise<NonNullable<typeof last>> {
-    const start = system.monotonic();
-    const state = await stateAt(system.now());
-    const texts = Object.fromEntries(Object.entries(state).map(([key, part]) => [key, JSON.stringify(part)]));
-    const at = system.monotonic();
-    gapMs = Math.min(Math.max(GAP_MS.least, (at - start) * GAP_MS.perMsOfWork), GAP_MS.most);
-    return last = { state, texts, at };
-  }
-
-  function send(to: Iterable<Client>, message: LiveMessage): void {
-    const text = JSON.stringify(message);
+  function tell(message: LiveMessage): void {
     toldAt = system.monotonic();
-    for (const client of [...to]) {
-      if (client.readyState !== OPEN) continue;
-      if (client.bufferedAmount > MOST_BUFFERED) drop(client, TOO_SLOW, "too slow");
-      else client.send(text);
+    pages.send(message);
+  }
+
+  /** Looks also when nothing happened: speeds fall, and a page wants to know that the daemon is there. */
+  async function beat(): Promise<void> {
+    while (!signal.aborted) {
+      await system.sleep(BEAT_MS / 2, signal);
+      if (!isScheduled) push();
+      if (system.monotonic() - toldAt >= BEAT_MS / 2) tell({ type: "beat", at: system.now() });
     }
   }
+
+  return {
+    hasRoom: () => pages.count() < MOST_CLIENTS && !signal.aborted,
+    join(client) {
+      // Many at once, as after a restart, share one look; the others hear of what it finds first.
+      if (looks.isOld()) push();
+      const state = pages.count() > 0 ? looks.last() : looks.look();
+      if (client.readyState === OPEN) pages.add(client, { type: "snapshot", at: system.now(), state });
+    },
+    leave: pages.leave,
+    dismiss: pages.dismiss,
+  };
+}
+
+/** The pages that are open. */
+function openPages(onError: (error: unknown) => void) {
+  const clients = new Set<Client>();
 
   function drop(client: Client, code: number, reason: string): void {
     clients.delete(client);
@@ -131,34 +127,79 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     }
   }
 
-  function dismiss(code: number, reason: string): void {
-    for (const client of [...clients]) drop(client, code, reason);
-  }
-
-  /** Looks also when nothing happened: speeds go down by themselves, and a page wants to know that we are there. */
-  async function beat(): Promise<void> {
-    while (!signal.aborted) {
-      await system.sleep(BEAT_MS / 2, signal);
-      try {
-        if (clients.size > 0 && !scheduled) await push();
-      } catch (error) {
-        onError(error);
+  return {
+    count: () => clients.size,
+    add(client: Client, first: LiveMessage): void {
+      clients.add(client);
+      client.send(JSON.stringify(first));
+    },
+    leave: (client: Client) => void clients.delete(client),
+    send(message: LiveMessage): void {
+      const text = JSON.stringify(message);
+      for (const client of [...clients]) {
+        if (client.readyState !== OPEN) continue;
+        if (client.bufferedAmount > MOST_BUFFERED) drop(client, TOO_SLOW, "too slow");
+        else client.send(text);
       }
-      if (system.monotonic() - toldAt >= BEAT_MS / 2) send(clients, { type: "beat", at: system.now() });
-    }
+    },
+    dismiss(code: number, reason: string): void {
+      for (const client of [...clients]) drop(client, code, reason);
+    },
+  };
+}
+
+/** Which deliveries have changed since they were taken last: the latest {@linkcode MOST_DELIVERIES}, and whether there are more. */
+function changedDeliveries() {
+  const changed = new Set<number>();
+  let more = false;
+  return {
+    hear(event: TransferEvent): void {
+      if (!("delivery" in event) || event.type === "progress") return;
+      changed.delete(event.delivery.id);
+      changed.add(event.delivery.id);
+      for (const oldest of changed) {
+        if (changed.size <= MOST_DELIVERIES) break;
+        changed.delete(oldest);
+        more = true;
+      }
+    },
+    take(): { readonly ids: readonly number[]; readonly more: boolean } {
+      const taken = { ids: [...changed], more };
+      changed.clear();
+      more = false;
+      return taken;
+    },
+  };
+}
+
+/** Looks at the state, no more often than what a look costs allows. */
+function looksAt(source: PageSource, clock: Pick<System, "now" | "monotonic">) {
+  const stateAt = liveStates(source);
+  let last: { readonly state: LiveState; readonly texts: Readonly<Record<string, string>>; readonly at: number } | null = null;
+  let gapMs: number = GAP_MS.least;
+
+  function look(): LiveState {
+    const start = clock.monotonic();
+    const state = stateAt(clock.now());
+    const texts = Object.fromEntries(Object.entries(state).map(([key, part]) => [key, JSON.stringify(part)]));
+    const at = clock.monotonic();
+    gapMs = Math.min(Math.max(GAP_MS.least, (at - start) * GAP_MS.perMsOfWork), GAP_MS.most);
+    last = { state, texts, at };
+    return state;
   }
 
   return {
-    hasRoom: () => clients.size < MOST_CLIENTS && !signal.aborted,
-    async join(client) {
-      // Many at once, as after a restart, share one look; the others hear of what it finds first.
-      if (clients.size > 0 && last !== null && system.monotonic() - last.at > gapMs) await push();
-      const { state } = clients.size > 0 && last !== null ? last : await gather();
-      if (client.readyState !== OPEN) return;
-      clients.add(client);
-      client.send(JSON.stringify({ type: "snapshot", at: system.now(), state } satisfies LiveMessage));
+    look,
+    last: () => last?.state ?? look(),
+    isOld: () => last !== null && clock.monotonic() - last.at > gapMs,
+    gapMs: () => gapMs,
+    slowDown: () => void (gapMs = Math.max(gapMs, GAP_MS.bulk)),
+    /** The parts that differ from the last look. */
+    whatChanged(): Partial<LiveState> {
+      const before = last?.texts ?? {};
+      const state = look();
+      const keys = (Object.keys(state) as (keyof LiveState)[]).filter((key) => last?.texts[key] !== before[key]);
+      return Object.fromEntries(keys.map((key) => [key, state[key]]));
     },
-    leave: (client) => void clients.delete(client),
-    dismiss,
   };
 }

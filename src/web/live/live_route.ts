@@ -26,7 +26,13 @@ export function liveRoute(app: Hono<WebEnv>, { system, hub, onError }: LiveTools
     }
     if (!hub.hasRoom()) return refusal(c, 503, "configuration", "Too many pages are open");
     const { socket, response } = system.upgradeWebSocket(c.req.raw);
-    socket.onopen = () => void hub.join(socket).catch(onError);
+    socket.onopen = () => {
+      try {
+        hub.join(socket);
+      } catch (error) {
+        onError(error);
+      }
+    };
     socket.onclose = () => hub.leave(socket);
     // A connection that breaks is no fault of ours.
     socket.onerror = () => hub.leave(socket);

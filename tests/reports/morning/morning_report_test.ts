@@ -1,14 +1,19 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Job } from "../../../src/config/settings.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
-import { type NotPickedUp, whyNothingGoes } from "../../../src/reports/morning/not_picked_up.ts";
+import type { NotPickedUp } from "../../../src/reports/morning/not_picked_up.ts";
 import { type Look, morningReport, type ReportTools } from "../../../src/reports/morning/morning_report.ts";
+import { reasonsFrom } from "../../../src/reports/morning/reasons.ts";
 import { reportHtml } from "../../../src/reports/morning/report_html.ts";
 import { reportText } from "../../../src/reports/morning/report_text.ts";
+import { statusReport } from "../../../src/reports/overview/status_report.ts";
+import { STATUS } from "../../web/fake_daemon.ts";
 import { aClaim, anAdmission, broken, NOW, proven } from "../../ledger/makers.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const NIGHT = "20240517";
+const [FREYA] = STATUS.destinations;
+const NAS = { ...FREYA!, destination: { job: "spring", name: "nas" }, state: { state: "paused", by: "ann" } } as const;
 const NOTHING: NotPickedUp = { count: 0, bytes: 0, files: [], problems: [] };
 
 async function rig() {
@@ -37,10 +42,7 @@ async function rig() {
         now: NOW,
         system: { sleep: (ms) => Promise.resolve(void pauses.push(ms)) },
         look,
-        whyWaiting: whyNothingGoes([
-          { job: "spring", name: "freya", reason: null },
-          { job: "spring", name: "nas", reason: "paused by ann" },
-        ]),
+        whyWaiting: reasonsFrom(statusReport({ ...STATUS, destinations: [FREYA!, NAS] })).ofWaiting,
         notPickedUp: (_night, saw) => {
           for (const { job, path } of missed.files) saw(job, path.slice("/data/".length));
           return Promise.resolve(missed);

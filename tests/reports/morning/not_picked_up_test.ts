@@ -1,7 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { NOBODY, NOT_YET, notPickedUp, whyOf } from "../../../src/reports/morning/not_picked_up.ts";
+import { notPickedUp } from "../../../src/reports/morning/not_picked_up.ts";
+import { reasonsFrom } from "../../../src/reports/morning/reasons.ts";
+import { statusReport } from "../../../src/reports/overview/status_report.ts";
+import { STATUS } from "../../web/fake_daemon.ts";
 import { aJob } from "../../support/makers.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -38,11 +41,11 @@ Deno.test("notPickedUp() finds what the patterns want of that night and the ledg
   const saw: string[] = [];
   const found = await notPickedUp(
     NIGHT,
-    { ledger, system, jobs: [job], why: () => NOT_YET, saw: (_job, path) => void saw.push(path) },
+    { ledger, system, jobs: [job], why: () => ({ message: "not yet", hint: "" }), saw: (_job, path) => void saw.push(path) },
     new AbortController().signal,
   );
   assertEquals([found.count, found.bytes, saw, found.problems], [1, 5, ["n/new.fits"], []]);
-  assertEquals(found.files.map(({ path, message }) => [path, message]), [[folder.at("data/n/new.fits"), NOT_YET.message]]);
+  assertEquals(found.files.map(({ path, message }) => [path, message]), [[folder.at("data/n/new.fits"), "not yet"]]);
 });
 
 Deno.test("notPickedUp() says which folder it cannot look into, and looks into the others", async () => {
@@ -52,18 +55,22 @@ Deno.test("notPickedUp() says which folder it cannot look into, and looks into t
   const night = new Date().toISOString().slice(0, 10).replaceAll("-", "");
   const today = { timezone: "UTC", rollover: "00:00", siteLongitude: null };
   const jobs = [aJob(folder.at("gone"), { night: today }), aJob(folder.at("data"), { night: today })];
-  const tools = { ledger, system: createSystem(), jobs, why: () => NOBODY };
+  const tools = { ledger, system: createSystem(), jobs, why: reasonsFrom(null).ofFile };
   const found = await notPickedUp(night, tools, new AbortController().signal);
   assertEquals(found.count, 1);
   assertMatch(found.problems.join(), /^Cannot list ".*gone": /);
 });
 
-Deno.test("whyOf() gives the reason of what was given up, and of others what is said of all", () => {
-  const why = whyOf([
-    { path: "/d/a.fits", reason: "incomplete", detail: "5 of 9 bytes", hint: "Wait." },
-    { path: "/d/b.fits", reason: "refused", detail: "its DATASUM is wrong", hint: "Write it again." },
-  ], NOBODY);
-  assertEquals(why("/d/a.fits").message, "it is incomplete: 5 of 9 bytes");
-  assertEquals(why("/d/b.fits"), { message: "its DATASUM is wrong", hint: "Write it again." });
-  assertEquals(why("/d/c.fits"), NOBODY);
+Deno.test("reasonsFrom() gives the reason of what is not sent, and says of others that they are not finished, or that nobody sends them", () => {
+  const aFile = { size: 5, hint: "" };
+  const not_sent = [
+    { ...aFile, path: "/d/a.fits", reason: "incomplete", message: "5 of 9 bytes", hint: "Wait." },
+    { ...aFile, path: "/d/b.fits", reason: "rejected", message: "its DATASUM is wrong", hint: "Write it again." },
+  ] as const;
+  const [job] = statusReport(STATUS).jobs;
+  const reasons = reasonsFrom({ jobs: [{ ...job!, not_sent }], destinations: [] });
+  assertEquals(reasons.ofFile("/d/a.fits").message, "it is incomplete: 5 of 9 bytes");
+  assertEquals(reasons.ofFile("/d/b.fits"), { message: "its DATASUM is wrong", hint: "Write it again." });
+  assertEquals(reasons.ofFile("/d/c.fits").message, "it is not finished yet");
+  assertEquals(reasonsFrom(null).ofFile("/d/a.fits").message, "no daemon is running to send it");
 });

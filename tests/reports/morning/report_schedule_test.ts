@@ -7,7 +7,7 @@ import { createFakeClock } from "../../support/fake_clock.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { webRig } from "../../web/web_rig.ts";
-import type { PageSource } from "../../../src/reports/page_source.ts";
+import { fakeSource } from "../fake_source.ts";
 
 Deno.test("nextTime() is the next moment that the clock shows it", () => {
   const at = (hours: number, minutes: number, day = 15) => new Date(2026, 0, day, hours, minutes).getTime();
@@ -24,9 +24,8 @@ async function scheduled(answers: readonly number[]) {
   const asked: { url: string; body: { text: string; report: MorningReport } }[] = [];
   const left = [...answers];
   const told: string[] = [];
-  const source = { ledger, jobs: () => [], destinations: () => [], live: () => ({ givenUp: [] }) } as unknown as PageSource;
   const schedule = reportSchedule({
-    source,
+    source: fakeSource(ledger),
     emit: (event) => void (event.type === "notice" && told.push(`${event.level}: ${event.message}`)),
     system: {
       now: clock.now,

@@ -1,21 +1,33 @@
 import { assertEquals } from "@std/assert";
 import { Failure, type FailureCode, failureRecord } from "../../../src/domain/failure.ts";
 import { headlineOf, type HeadlineParts } from "../../../src/reports/overview/headline.ts";
+import { overviewOf } from "../../../src/reports/overview/overview.ts";
+import { statusReport } from "../../../src/reports/overview/status_report.ts";
 import type { DestinationNow, JobNow } from "../../../src/reports/page_source.ts";
+import { aWaiting, STATUS } from "../../web/fake_daemon.ts";
 
 const NOTHING: HeadlineParts = {
   jobs: [],
   destinations: [],
   tonight: { night: "20240517", files: 0, bytes: 0, destinations: [] },
-  underway: 0,
-  failed: 0,
 };
+const NONE = { queued: 0, sending: 0, deferred: 0, delivered: 0, failed: 0 };
 
-function textFor(...reasons: readonly string[]): string {
-  const waiting = reasons.map((reason, i) => ({ path: `${i}.fits`, reason, detail: "", size: 1, declared: null, since: 0 }));
-  // Of a job only its failure and its files matter here.
-  const jobs = [{ failure: null, unmatched: null, waiting }] as unknown as JobNow[];
-  const { level, text } = headlineOf({ ...NOTHING, jobs });
+function headlineFor(parts: HeadlineParts) {
+  const status = statusReport({
+    ...STATUS,
+    ...parts,
+    destinations: parts.destinations.map((one) => ({ ...one, counts: NONE })),
+    counts: NONE,
+  });
+  return headlineOf(overviewOf(status, { orphans: [], tonight: parts.tonight }), parts);
+}
+
+function textFor(...reasons: readonly JobNow["waiting"][number]["reason"][]): string {
+  const waiting = reasons.map((reason, i) => aWaiting(`${i}.fits`, { reason }));
+  // Of a job only its files matter here.
+  const jobs = [{ job: { name: "spring", watchPath: "/data" }, how: "events", failure: null, unmatched: null, waiting }];
+  const { level, text } = headlineFor({ ...NOTHING, jobs: jobs as unknown as JobNow[] });
   return `${level}: ${text}`;
 }
 
@@ -40,15 +52,16 @@ Deno.test("headlineOf() names with a reason only those that are on hold for it",
     held("small", "disk_full", "no room"),
   ];
   assertEquals(
-    headlineOf({ ...NOTHING, destinations }).text,
+    headlineFor({ ...NOTHING, destinations }).text,
     "tiny and small are on hold: the disk is full; wrong is on hold too: see Trouble",
   );
-  assertEquals(headlineOf({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny is on hold: the disk is full");
+  assertEquals(headlineFor({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny is on hold: the disk is full");
 });
 
 Deno.test("headlineOf() does not call across what is known to be gone", () => {
   const nas = { job: "spring", name: "nas", expected: 181, delivered: 20, proven: 20, waiting: 0, failed: 161, bytes: 0 };
   const tonight = { night: "20240517", files: 181, bytes: 0, destinations: [nas] };
-  const { level, text } = headlineOf({ ...NOTHING, tonight });
+  const destinations = [{ destination: { job: "spring", name: "nas" }, state: { state: "open" } }];
+  const { level, text } = headlineFor({ ...NOTHING, destinations: destinations as DestinationNow[], tonight });
   assertEquals([level, text], ["warning", "Images of tonight are missing: 161 of 181 from nas"]);
 });

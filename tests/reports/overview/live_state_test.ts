@@ -15,6 +15,7 @@ function aDestination(job: string, name: string): DestinationNow {
     method: "local",
     state: { state: "open" },
     freeBytes: null,
+    made: false,
     survey: () => Promise.resolve(null),
   };
 }
@@ -32,7 +33,7 @@ Deno.test("liveStates() tells speed and last arrival of two jobs apart whose des
   progress.listen({ type: "delivered", delivery: proven(first!), at: NOW });
   progress.listen({ type: "sending", delivery: second!, at: NOW });
   progress.listen({ type: "progress", delivery: second!, bytes: 400, at: NOW });
-  const { destinations } = await liveStates(source)(NOW);
+  const { destinations } = liveStates(source)(NOW);
   assertEquals(destinations.map(({ job, bytesPerSecond, lastDelivered }) => [job, bytesPerSecond, lastDelivered]), [
     ["spring", 100, NOW],
     ["guide", 0, null],
@@ -44,12 +45,12 @@ Deno.test("liveStates() takes what waits for a removed destination for trouble, 
   using ledger = openLedger(folder.path);
   const jobs = [{ name: "spring", destinations: [{ name: "nas" }] }];
   const source = fakeSource(ledger, {
-    live: () => ({ running: [], oldestWaiting: null, givenUp: [], orphans: orphans(ledger, jobs) }),
+    orphans: () => orphans(ledger, jobs),
     destinations: () => [aDestination("spring", "nas")],
   });
   const [here] = ledger.admit([anAdmission("a.fits", {}, ["nas", "tiny store"])], NOW);
   ledger.record([proven(here!)], NOW);
-  const { headline, trouble, troubleCount } = await liveStates(source)(NOW);
+  const { headline, trouble, troubleCount } = liveStates(source)(NOW);
   assertEquals([headline.level, troubleCount], ["good", 1]);
   assertEquals(trouble.map(({ what, message, hint }) => [what, message, hint]), [[
     "tiny store",
@@ -69,7 +70,7 @@ Deno.test("liveStates() tells the last arrival after a restart, also of a destin
   };
   arrive("first.fits", "attic", NOW - 9e6);
   for (let at = 0; at < 100; at++) arrive(`${at}.fits`, "nas", NOW - 100 + at);
-  const state = await liveStates(source)(NOW);
+  const state = liveStates(source)(NOW);
   assertEquals(state.destinations.map(({ name, lastDelivered }) => [name, lastDelivered]), [
     ["nas", NOW - 1],
     ["attic", NOW - 9e6],

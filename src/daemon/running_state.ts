@@ -1,0 +1,66 @@
+/**
+ * How the running jobs, their destinations and the ledger are, for status, page, metrics and report.
+ *
+ * @module
+ */
+import type { Settings } from "../config/settings.ts";
+import { freeSpace } from "../delivery/free_space.ts";
+import { VERSION } from "../domain/version.ts";
+import type { Progress } from "../events/progress.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { orphans } from "../ledger/orphans.ts";
+import type { DaemonState } from "../reports/page_source.ts";
+import type { System } from "../system/system.ts";
+import type { Corridors } from "./corridors.ts";
+
+/** What the state is read from; functions where it may change with a reload. */
+export interface RunningTools {
+  readonly ledger: Ledger;
+  readonly progress: Progress;
+  readonly jobs: Pick<Corridors, "list" | "outboxes">;
+  readonly settings: () => Settings;
+  readonly system: Pick<System, "pid">;
+  /** Milliseconds since 1970 UTC. */
+  readonly startedAt: number;
+  /** Null where no page is served. */
+  readonly page: () => { readonly url: string } | null;
+}
+
+/** All of it is read when it is asked for. */
+export function runningState({ ledger, progress, jobs, settings, system, startedAt, page }: RunningTools): DaemonState {
+  return {
+    ledger,
+    progress,
+    about: () => ({
+      pid: system.pid,
+      version: VERSION,
+      startedAt,
+      url: page()?.url ?? null,
+      configuration: settings().file,
+    }),
+    orphans: () => orphans(ledger, settings().jobs),
+    jobs: () =>
+      jobs.list().map(({ job, intake }) => ({
+        job,
+        how: intake.how(),
+        failure: intake.failure(),
+        unmatched: intake.unmatched(),
+        waiting: intake.waiting(),
+      })),
+    destinations() {
+      const boxes = jobs.outboxes();
+      const free = freeSpace(boxes, ledger);
+      return boxes.map((box) => {
+        const { method, made } = box.about();
+        return {
+          destination: box.destination,
+          method,
+          made,
+          state: box.state(),
+          freeBytes: free(box),
+          survey: (targets, signal) => box.survey(targets, signal),
+        };
+      });
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Is all well? The one judgement behind the headline, `status` and its exit code, the page and its view Trouble: what is wrong, worst
+ * first, and how bad all of it is. Each of them only puts it into words.
+ *
+ * @module
+ */
+import type { Counts } from "../../ledger/history.ts";
+import type { Failure } from "../../domain/failure.ts";
+import { type Orphan, waitingOf, withoutOrphans } from "../../ledger/orphans.ts";
+import type { Headline, NightSummary } from "../api_types.ts";
+import type { StatusReport } from "./status_json.ts";
+
+/** Something that is not as it should be. */
+export type Finding =
+  | { readonly is: "not_running" }
+  | { readonly is: "on_hold" | "backing_off" | "paused"; readonly job: string; readonly destination: string }
+  | { readonly is: "not_watched" | "unmatched"; readonly job: string }
+  | { readonly is: "failed"; readonly count: number }
+  /** Files that were seen and are left alone until they change. */
+  | { readonly is: "not_sent"; readonly job: string; readonly incomplete: number; readonly rejected: number }
+  | { readonly is: "missing"; readonly missing: Missing }
+  | { readonly is: "misconfigured"; readonly fault: Failure }
+  | { readonly is: "orphaned"; readonly orphan: Orphan };
+
+/** Images of tonight that were delivered, and are known to be gone from their destination. */
+export interface Missing {
+  readonly job: string;
+  readonly destination: string;
+  readonly expected: number;
+  readonly gone: number;
+}
+
+/** `bad`: a person is needed. `warning`: something waits, or resumes automatically. `note`: worth knowing; all is well with it. */
+export type Severity = "bad" | "warning" | "note";
+
+/** The judgement. */
+export interface Overview {
+  readonly level: Headline["level"];
+  /** Worst first. */
+  readonly findings: readonly Finding[];
+  /** Of what can be sent: orphans are left out. */
+  readonly counts: Counts;
+}
+
+/** What is judged besides the status. */
+export interface Besides {
+  readonly orphans: readonly Orphan[];
+  readonly tonight: Pick<NightSummary, "destinations">;
+  /** Why the configuration cannot be used; null where it can, or nobody has read it. */
+  readonly fault?: Failure | null;
+}
+
+/** Worst first: in this order they are listed, and the first one is the headline. */
+const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
+  not_running: "bad",
+  on_hold: "bad",
+  not_watched: "bad",
+  failed: "bad",
+  backing_off: "warning",
+  paused: "warning",
+  not_sent: "warning",
+  unmatched: "warning",
+  missing: "warning",
+  misconfigured: "warning",
+  orphaned: "note",
+};
+const ORDER = Object.keys(SEVERITY);
+
+/** Judges a status as the daemon sends it; its own verdict is not looked at. */
+export function overviewOf(status: Omit<StatusReport, "all_well">, { orphans, tonight, fault = null }: Besides): Overview {
+  const counts = withoutOrphans(status.deliveries, orphans);
+  const findings = [
+    ...status.running ? [...status.jobs.flatMap(findingsOfJob), ...status.destinations.flatMap(findingsOfDestination)] : [
+      { is: "not_running" } as const,
+    ],
+    ...counts.failed > 0 ? [{ is: "failed", count: counts.failed } as const] : [],
+    ...missingOf(tonight, status.destinations).map((missing) => ({ is: "missing", missing }) as const),
+    ...fault === null ? [] : [{ is: "misconfigured", fault } as const],
+    ...orphans.map((orphan) => ({ is: "orphaned", orphan }) as const),
+  ].toSorted((a, b) => ORDER.indexOf(a.is) - ORDER.indexOf(b.is));
+  return { level: levelOf(findings, waitingOf(counts)), findings, counts };
+}
+
+/** True where nobody has to do anything, and nothing is kept from arriving. */
+export function isWell({ level }: Pick<Overview, "level">): boolean {
+  return level === "good" || level === "busy";
+}
+
+/** How bad a finding is. */
+export function severityOf({ is }: Finding): Severity {
+  return SEVERITY[is];
+}
+
+/** The findings of one kind, or of several. */
+export function only<Kind extends Finding["is"]>(
+  { findings }: Pick<Overview, "findings">,
+  ...kinds: Kind[]
+): Extract<Finding, { is: Kind }>[] {
+  return findings.filter((one): one is Extract<Finding, { is: Kind }> => (kinds as string[]).includes(one.is));
+}
+
+function findingsOfJob({ name: job, watching, incomplete, rejected, unmatched }: StatusReport["jobs"][number]): Finding[] {
+  // A daemon of an older version, before it is restarted, does not count them.
+  const notSent = { is: "not_sent", job, incomplete: incomplete ?? 0, rejected: rejected ?? 0 } as const;
+  return [
+    ...watching ? [] : [{ is: "not_watched", job } as const],
+    ...notSent.incomplete + notSent.rejected > 0 ? [notSent] : [],
+    ...unmatched == null ? [] : [{ is: "unmatched", job } as const],
+  ];
+}
+
+function findingsOfDestination({ job, name: destination, state }: StatusReport["destinations"][number]): Finding[] {
+  return state === "open" || state === "unknown" ? [] : [{ is: state, job, destination }];
+}
+
+function levelOf(findings: readonly Finding[], waiting: number): Overview["level"] {
+  const worst = (["bad", "warning"] as const).find((severity) => findings.some((one) => severityOf(one) === severity));
+  return worst ?? (waiting > 0 ? "busy" : "good");
+}
+
+/** The destinations that delivered images of tonight are gone from. Where some have failed, those cannot be told apart: none. */
+function missingOf(tonight: Besides["tonight"], destinations: StatusReport["destinations"]): Missing[] {
+  return tonight.destinations.flatMap(({ job, name, expected, failed }) => {
+    const known = destinations.find((one) => one.job === job && one.name === name);
+    return failed > 0 && known?.failed === 0 ? [{ job, destination: name, expected, gone: failed }] : [];
+  });
+}

@@ -1,0 +1,58 @@
+/**
+ * `status --json` and `/api/status`: a shape that scripts depend on.
+ *
+ * @module
+ */
+import type { Counts } from "../../ledger/history.ts";
+import type { DestinationState } from "../../domain/destination_state.ts";
+import type { Unmatched } from "../../intake/watch/unmatched.ts";
+
+/** Times ISO 8601 in UTC, sizes in bytes. Where no daemon runs, what only it knows is null. */
+export interface StatusReport {
+  readonly running: boolean;
+  /** True where the daemon watches every folder, every destination is open, and every file was taken and delivered, or is about to be. */
+  readonly all_well: boolean;
+  readonly pid: number | null;
+  readonly version: string;
+  readonly started_at: string | null;
+  /** Where the page is; null without one. */
+  readonly url: string | null;
+  /** The configuration file that the daemon runs with, or that was read where none runs; null without one. */
+  readonly configuration: string | null;
+  readonly jobs: readonly {
+    readonly name: string;
+    readonly watch_path: string;
+    readonly watching: boolean;
+    /** Files that were seen and have no delivery yet: not finished, incomplete or rejected. */
+    readonly files_waiting: number;
+    /** How many of those are given up as incomplete until they change, and how many were rejected. */
+    readonly incomplete: number | null;
+    readonly rejected: number | null;
+    /** The first hundred of those two. */
+    readonly not_sent: readonly NotSent[];
+    /** The files that are there where the patterns have wanted none so far; null otherwise, and where no daemon runs. */
+    readonly unmatched: Unmatched | null;
+  }[];
+  readonly destinations: readonly (Counts & {
+    readonly name: string;
+    readonly job: string;
+    /** As configured, or what `auto` chose once connected. */
+    readonly method: string;
+    readonly state: DestinationState["state"] | "unknown";
+    /** Why it is not open; null where it is. */
+    readonly reason: string | null;
+    readonly free_bytes: number | null;
+    /** There where its folder was not, and was made since the start. */
+    readonly folder_made?: true;
+  })[];
+  readonly deliveries: Counts;
+}
+
+/** A file that was seen and is not sent; `path` is absolute. */
+export interface NotSent {
+  readonly path: string;
+  readonly reason: "incomplete" | "rejected";
+  readonly size: number;
+  readonly message: string;
+  readonly hint: string;
+}
