@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { counted } from "../domain/names/counted.ts";
 import { bold } from "@std/fmt/colors";
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
@@ -15,7 +16,7 @@ import { checkDestination } from "./checks/check_destination.ts";
 import { checkHere } from "./checks/check_here.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { enroll } from "./doctor/enroll.ts";
-import { counted, fault, type Finding, findingText } from "./checks/finding.ts";
+import { fault, type Finding, findingText } from "./checks/finding.ts";
 import { withoutKey } from "./doctor/key_missing.ts";
 import { configOption, jsonOption } from "./options.ts";
 

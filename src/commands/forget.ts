@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
@@ -31,7 +32,7 @@ export const forget = defineCommand({
     const { count, jobs } = await daemon?.forget(destination) ?? forgetHere(settings, destination, tools);
     const elsewhere = settings.jobs.some((job) => job.destinations.some(({ name }) => name === destination));
     const of = jobs.length > 1 || elsewhere ? ` of job ${jobs.map(printable).join(" and ")}` : "";
-    const deliveries = count === 1 ? "1 delivery" : `${count} deliveries`;
+    const deliveries = counted(count, "delivery", "deliveries");
     tools.stderr(`${deliveries} to ${printable(destination)}${of} ${count === 1 ? "was" : "were"} given up.\n`);
     return EXIT.done;
   },

@@ -16,7 +16,7 @@ import type { NotSent } from "../reports/overview/status_json.ts";
 import { columnsOf, defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";
 import { historyLine } from "./text/history_text.ts";
-import { checkName } from "./text/known_name.ts";
+import { checkName } from "../daemon/known_name.ts";
 import { emptyNight, nightOf, nightOption } from "./text/night.ts";
 import { notSentLines, notSentNow } from "./text/not_sent.ts";
 import { configOption, jsonOption } from "./options.ts";

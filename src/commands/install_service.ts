@@ -24,7 +24,7 @@ import { checkConfiguration, checkDestinations, checkNeeds } from "./checks/chec
 import type { Finding } from "./checks/finding.ts";
 import { nameOption, scopeOption } from "./service/service_options.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
-import { reportLines, untilItRuns } from "./service/service_shown.ts";
+import { reportLines, untilItRuns } from "./service/service_daemon.ts";
 
 /** What `install-service` is told. */
 interface InstallInput {

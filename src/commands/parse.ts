@@ -1,6 +1,6 @@
 /**
  * From the words of the command line to the command to run, with its input checked.
- * Knows the ways of seed 1: no command is `run`, options may stand before the command, `--create-config` is `init`.
+ * As in seed 1, no command is `run`, options may stand before the command, and `--create-config` is `init`.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import type { Parser } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { completions, SHELLS } from "./completions.ts";
 import { type Command, EXIT, plain, type Runnable } from "./command.ts";
+import { runOptions } from "./options.ts";
 import { SERVICE_PROGRAM } from "../services/service_program.ts";
 
 /** What came of the command line: something to run, or an answer that was already printed (help, version, a mistake). */
@@ -35,14 +36,14 @@ const USAGE: Usage = [{ type: "literal", value: "[COMMAND] [OPTION...]" }];
 export function parse(argv: readonly string[], commands: readonly Command[], options: ParseOptions): Parsed {
   const offered = completions(argv, {
     commands,
-    ordered: (words) => seedOneWays(words, commands),
+    ordered: (words) => commandFirst(words, commands),
     parserOf: (words) => parserOf(words, commands),
   });
   if (offered !== null) {
     options.stdout(offered);
     return { kind: "done", code: EXIT.done };
   }
-  const words = asService(options.calledAs) ? serviceWays(argv) : argv.length === 0 ? ["run"] : seedOneWays(argv, commands);
+  const words = asService(options.calledAs) ? serviceWords(argv) : argv.length === 0 ? ["run"] : commandFirst(argv, commands);
   const named = commandOf(words, commands);
   const all = parserOf(words, commands);
   const onShow = (code: number): Parsed => ({ kind: "done", code });
@@ -74,7 +75,7 @@ function commandOf([name]: readonly string[], commands: readonly Command[]): Com
   return commands.find((command) => command.name === name);
 }
 
-/** Of the command that is named alone: the options of `run` are not its. */
+/** Only the named command's parser, because the options of `run` do not apply to it. */
 function parserOf(words: readonly string[], commands: readonly Command[]): Parser<"sync", Runnable, unknown> {
   const unnamed = commandOf(["run"], commands)?.unnamed;
   const parsers = commands.map((command) => command.parser);
@@ -86,12 +87,12 @@ function asService(calledAs = ""): boolean {
 }
 
 /** `image-transfer-service --install` is `image-transfer install-service`; anything else there is `service`. */
-function serviceWays(argv: readonly string[]): readonly string[] {
-  if (argv.some((word) => ["--install", "--uninstall"].includes(word))) return seedOneWays(argv, []);
+function serviceWords(argv: readonly string[]): readonly string[] {
+  if (argv.some((word) => ["--install", "--uninstall"].includes(word))) return commandFirst(argv, []);
   return ["service", ...(argv.length === 0 ? ["--help"] : argv)];
 }
 
-/** Options of seed 1 that are commands of ours. */
+/** Options in seed 1, commands here. */
 const OPTION_COMMANDS: Readonly<Record<string, string>> = {
   "--create-config": "init",
   "--install": "install-service",
@@ -99,7 +100,7 @@ const OPTION_COMMANDS: Readonly<Record<string, string>> = {
 };
 
 /** `--create-config` becomes `init`, `--install` `install-service`; options before the command move behind it. */
-function seedOneWays(argv: readonly string[], commands: readonly Command[]): readonly string[] {
+function commandFirst(argv: readonly string[], commands: readonly Command[]): readonly string[] {
   const end = argv.indexOf("--");
   const named = argv.findIndex((word) => Object.hasOwn(OPTION_COMMANDS, word));
   const command = OPTION_COMMANDS[argv[named] ?? ""];
@@ -122,4 +123,11 @@ function firstWord(argv: readonly string[]): number {
   return at;
 }
 
-const TAKES_A_VALUE: ReadonlySet<string> = new Set(["-c", "--config", "--log-level"]);
+const TAKES_A_VALUE: ReadonlySet<string> = new Set(namesWithValue(runOptions.usage));
+
+function namesWithValue(usage: Usage): readonly string[] {
+  return usage.flatMap((term) => {
+    if (term.type === "optional") return namesWithValue(term.terms);
+    return term.type === "option" && term.metavar !== undefined ? term.names : [];
+  });
+}

@@ -13,7 +13,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { checkName } from "./text/known_name.ts";
+import { checkName } from "../daemon/known_name.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 

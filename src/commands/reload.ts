@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { Running } from "../events/progress.ts";
@@ -67,7 +68,7 @@ function waitingText(ending: readonly Running[]): string | null {
     [0, 0, 0],
   );
   if (files === 0) return null;
-  return `waiting for ${files === 1 ? "1 file" : `${files} files`} to finish, ${formatBytes(bytes)} of ${formatBytes(total)}`;
+  return `waiting for ${counted(files, "file")} to finish, ${formatBytes(bytes)} of ${formatBytes(total)}`;
 }
 
 const LOOK_MS = 500;

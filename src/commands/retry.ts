@@ -4,6 +4,7 @@
  * @module
  */
 import type { Settings } from "../config/settings.ts";
+import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
@@ -46,7 +47,7 @@ export const retry = defineCommand({
       count = ledger.requeue(chosen, tools.system.now());
     }
     const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
-    tools.stderr(`${count === 1 ? "1 delivery" : `${count} deliveries`} queued for retry${count > 0 ? when : ""}.\n`);
+    tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);
     if (away.length > 0) tools.stderr(`Currently unavailable, so checking again now: ${away.join(", ")}.\n`);
     if (chosen === null || count === chosen.length) return EXIT.done;
     tools.stderr("The others are already delivered, are being sent, or were replaced by a newer version of the file.\n");

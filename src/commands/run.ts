@@ -1,9 +1,11 @@
 /**
- * `run`: the daemon in the foreground, until it is asked to end, or with `--once` until everything there is was
+ * `run`, also called `start`: the daemon in the foreground, until it is asked to end, or with `--once` until everything there is was
  * delivered. Also what happens when no command is named.
  *
  * @module
  */
+import { merge, object } from "@optique/core/constructs";
+import { option } from "@optique/core/primitives";
 import { withoutFile } from "../config/read/glance.ts";
 import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts";
 import { rememberPlace } from "../config/read/remembered.ts";
@@ -12,7 +14,7 @@ import { reasonOf } from "../domain/names/reason.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Console, openConsole } from "./run/console.ts";
 import { autoReload } from "./run/auto_reload.ts";
-import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { crashGuard } from "./run/crash_guard.ts";
 import { dryRun } from "./run/dry_run.ts";
 import { deliverOnce } from "./run/deliver_once.ts";
@@ -29,6 +31,17 @@ export const run = defineCommand({
   description: "Watches the configured folders and delivers every finished file until it is stopped (Ctrl+C, SIGTERM). " +
     "SIGHUP reloads the configuration.",
   parser: runOptions,
+  run: runDaemon,
+});
+
+/** Another name for it, as seed 2 has it; `--foreground` changes nothing. */
+export const start = defineCommand({
+  name: "start",
+  help: "Same as run; to run in the background, use install-service",
+  parser: merge(
+    runOptions,
+    object({ foreground: option("--foreground", { description: plain("Run in the foreground (always the case)") }) }),
+  ),
   run: runDaemon,
 });
 

@@ -11,12 +11,12 @@ import { Failure } from "../domain/failure.ts";
 import type { Mark } from "../services/mark.ts";
 import type { ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
-import { askToStop } from "./service/ask_to_stop.ts";
+import { askToStop } from "./service/service_daemon.ts";
 import { commandLine, runSteps } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { findInstalled, type Installed, serviceName } from "./service/installed_service.ts";
 import { nameOption, scopeOption } from "./service/service_options.ts";
-import { reportLines, reportOf, untilItRuns } from "./service/service_shown.ts";
+import { reportLines, reportOf, untilItRuns } from "./service/service_daemon.ts";
 import { followFile, lastLines } from "./service/service_log.ts";
 
 /**

@@ -11,7 +11,7 @@ import type { Mark } from "../services/mark.ts";
 import type { Scope, ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { faultOf } from "../system/fault.ts";
-import { askToStop } from "./service/ask_to_stop.ts";
+import { askToStop } from "./service/service_daemon.ts";
 import { commandLine, runSteps } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { findInstalled, type Installed, serviceName } from "./service/installed_service.ts";

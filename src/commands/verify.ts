@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
@@ -15,7 +16,7 @@ import type { ReadLedger } from "../ledger/ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { WIPE } from "./text/asking_line.ts";
 import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
-import { checkName } from "./text/known_name.ts";
+import { checkName } from "../daemon/known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { wholeSettings } from "./seek_daemon.ts";
@@ -120,7 +121,7 @@ function sayUnchecked(night: string | undefined, all: readonly Destination[], le
     const count = ledger.count({ job, destination, states: ["delivered"], ...(night === undefined ? {} : { night }) });
     if (count === 0) continue;
     stderr(
-      `Not checked: ${count === 1 ? "1 delivery" : `${count} deliveries`} of the job ${printable(job)} to ${
+      `Not checked: ${counted(count, "delivery", "deliveries")} of the job ${printable(job)} to ${
         printable(destination)
       }, which is no longer configured.\n`,
     );

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { counted } from "../domain/names/counted.ts";
 import { join } from "@std/path";
 import { type Destination, type Job, loginOf, type Settings } from "../config/settings.ts";
 import type { Method } from "../methods/method.ts";
@@ -134,7 +135,7 @@ async function stop(name: string, next: Settings | null, { running, settings, sy
 function tellWaiting(names: readonly string[], { progress, settings, emit }: State): void {
   const transfers = progress.transfers().filter(({ delivery }) => names.includes(delivery.source.job));
   if (transfers.length === 0) return;
-  const files = transfers.length === 1 ? "1 file" : `${transfers.length} files`;
+  const files = counted(transfers.length, "file");
   const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);
   const jobs = names.join(", ");
   const message = `Reloading: finishing ${files} of ${jobs}, which may take up to ${most} s; the rest resumes afterwards`;

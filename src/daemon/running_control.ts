@@ -4,7 +4,7 @@
  * @module
  */
 import type { Outbox } from "../delivery/outbox.ts";
-import { Failure, failureRecord } from "../domain/failure.ts";
+import { failureRecord } from "../domain/failure.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -15,6 +15,7 @@ import { judged } from "../reports/overview/facts.ts";
 import type { DaemonState } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
 import type { Corridors } from "./corridors.ts";
+import { checkName } from "./known_name.ts";
 
 /** What the answers come from; functions where they may change with a reload. */
 export interface ControlTools {
@@ -85,8 +86,8 @@ function live({ state, jobs, ledger, settings, system }: ControlTools): LiveRepo
 }
 
 function sync(name: string | undefined, { jobs, events: { emit } }: ControlTools): string[] {
+  if (name !== undefined) checkName("job", name, jobs.list().map(({ job }) => job.name));
   const wanted = jobs.list().filter(({ job }) => name === undefined || job.name === name);
-  if (wanted.length === 0 && name !== undefined) throw unknownName("job", name, jobs.list().map(({ job }) => job.name));
   for (const { intake, job, wake } of wanted) {
     intake.scanNow().catch((error) => {
       const message = `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`;
@@ -119,15 +120,11 @@ async function resume(
 
 function outboxesNamed(name: string | null, jobs: Corridors): Outbox[] {
   const all = jobs.outboxes();
-  const found = all.filter(({ destination }) => name === null || destination.name === name);
-  if (found.length > 0 || name === null) return found;
-  throw unknownName("destination", name, all.map(({ destination }) => destination.name));
+  if (name === null) return all;
+  checkName("destination", name, all.map(({ destination }) => destination.name));
+  return all.filter(({ destination }) => destination.name === name);
 }
 
 function namesOf(boxes: readonly Outbox[]): string[] {
   return [...new Set(boxes.map(({ destination }) => destination.name))];
-}
-
-function unknownName(what: string, name: string, known: readonly string[]): Failure {
-  return new Failure("configuration", `There is no ${what} "${name}"`, { hint: `There are: ${[...new Set(known)].join(", ")}.` });
 }

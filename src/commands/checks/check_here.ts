@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { counted } from "../../domain/names/counted.ts";
 import { dirname } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { Failure } from "../../domain/failure.ts";
@@ -13,7 +14,7 @@ import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
 import { checkPage } from "./check_page.ts";
-import { counted, fault, type Finding, HERE, ok, warning } from "./finding.ts";
+import { fault, type Finding, HERE, ok, warning } from "./finding.ts";
 
 /** Everything on this computer that the daemon needs. */
 export async function checkHere(settings: Settings, tools: AskTools): Promise<Finding[]> {

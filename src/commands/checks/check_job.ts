@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { counted } from "../../domain/names/counted.ts";
 import type { Job } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import { observingNight } from "../../domain/night/night.ts";
@@ -13,7 +14,7 @@ import { unreadables } from "../../intake/watch/unreadables.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
-import { counted, fault, type Finding, ok, warning } from "./finding.ts";
+import { fault, type Finding, ok, warning } from "./finding.ts";
 
 /** Clocks further apart than this make nights and ages doubtful, milliseconds. */
 const CLOCK_DRIFT_MS = 5_000;

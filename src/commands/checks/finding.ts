@@ -47,8 +47,3 @@ export function findingText({ level, what, hint }: Finding): string {
 function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n    ");
 }
-
-/** `1 file`, `2 files`. */
-export function counted(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { counted } from "../../domain/names/counted.ts";
 import { anySignal } from "../../async/abort.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
@@ -44,7 +45,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
       screen.line(`"${printable(path)}" would wait: ${reason}\n`);
     }
   }
-  const files = count === 1 ? "1 file" : `${count} files`;
+  const files = counted(count, "file");
   tools.stderr(`${files} would be sent${incomplete > 0 ? `, ${incomplete} not finished` : ""}. Nothing was touched.\n`);
   return EXIT.done;
 }

@@ -7,7 +7,7 @@ import { pathField, printable } from "../../domain/names/printable.ts";
 import { withoutName } from "../../domain/names/without_name.ts";
 import type { NotSent } from "../../reports/overview/status_json.ts";
 import type { Tools } from "../command.ts";
-import { reportOf } from "../service/service_shown.ts";
+import { reportOf } from "../service/service_daemon.ts";
 import { wrapped } from "../../domain/wrapped.ts";
 
 /** Which of them are asked for. */

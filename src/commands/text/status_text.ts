@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { counted } from "../../domain/names/counted.ts";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../../domain/names/printable.ts";
 import { wrapped } from "../../domain/wrapped.ts";
@@ -37,7 +38,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
     ...jobLines(report, columns),
     ...(live?.running ?? []).map((one) =>
       `  sending to ${printable(one.destination)}: ${formatBytes(one.bytes)} of ${formatBytes(one.total)} in ${
-        filesOf(one.files)
+        counted(one.files, "file")
       }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
     ),
     ...notSentLines(report.jobs.flatMap(({ not_sent }) => not_sent ?? []), columns, NOT_SENT_SHOWN),
@@ -53,11 +54,11 @@ function verdict({ running }: StatusReport, { overview, live, now }: StatusAbout
   const { delivered } = overview.counts;
   const waiting = waitingOf(overview.counts);
   if (!running) {
-    const left = waiting > 0 ? ` ${filesOf(waiting)} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
+    const left = waiting > 0 ? ` ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
     return `NOT RUNNING. Nothing is watched and nothing is sent.${left}`;
   }
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
-  const wait = waiting > 0 ? `${filesOf(waiting)} on the way${age}` : "";
+  const wait = waiting > 0 ? `${counted(waiting, "file")} on the way${age}` : "";
   if (isWell(overview)) {
     if (waiting > 0) return `All is well: ${wait}.`;
     return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
@@ -74,7 +75,9 @@ function verdict({ running }: StatusReport, { overview, live, now }: StatusAbout
   const gone = only(overview, "missing").reduce((sum, { missing }) => sum + missing.gone, 0);
   return `FILES MISSING: ${
     said(
-      `${filesOf(gone)} ${gone === 1 ? "was" : "were"} delivered but ${gone === 1 ? "is" : "are"} no longer at the destination`,
+      `${counted(gone, "file")} ${gone === 1 ? "was" : "were"} delivered but ${
+        gone === 1 ? "is" : "are"
+      } no longer at the destination`,
       wait,
     )
   }`;
@@ -87,9 +90,9 @@ function troublesOf(overview: Overview): string[] {
   const incomplete = notSent.reduce((sum, one) => sum + one.incomplete, 0);
   const rejected = notSent.reduce((sum, one) => sum + one.rejected, 0);
   return [
-    failed > 0 ? `${filesOf(failed)} failed` : "",
-    incomplete > 0 ? `${filesOf(incomplete)} ${incomplete === 1 ? "is" : "are"} incomplete` : "",
-    rejected > 0 ? `${filesOf(rejected)} ${rejected === 1 ? "was" : "were"} rejected` : "",
+    failed > 0 ? `${counted(failed, "file")} failed` : "",
+    incomplete > 0 ? `${counted(incomplete, "file")} ${incomplete === 1 ? "is" : "are"} incomplete` : "",
+    rejected > 0 ? `${counted(rejected, "file")} ${rejected === 1 ? "was" : "were"} rejected` : "",
     are(only(overview, "on_hold", "backing_off").map(({ destination }) => destination), "unavailable"),
     are(only(overview, "not_watched").map(({ job }) => job), "not watched"),
   ].filter((part) => part !== "");
@@ -137,7 +140,7 @@ function jobLines({ jobs, running }: StatusReport, columns: number): string[] {
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     // Those that are given up stand below, each with its reason.
     const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
-    const waits = unfinished > 0 ? `  (${filesOf(unfinished)} not finished yet)` : "";
+    const waits = unfinished > 0 ? `  (${counted(unfinished, "file")} not finished yet)` : "";
     return [
       `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`,
       // A daemon of an older version, before it is restarted, says nothing of it.
@@ -200,7 +203,3 @@ function ownLine({ running, pid, version, started_at, url }: StatusReport, now: 
 
 /** Files named; status --json and the log have more. */
 const NOT_SENT_SHOWN = 10;
-
-function filesOf(count: number): string {
-  return count === 1 ? "1 file" : `${count} files`;
-}

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { nearestKey } from "../../config/read/nearest_key.ts";
-import { Failure } from "../../domain/failure.ts";
+import { nearestKey } from "../config/read/nearest_key.ts";
+import { Failure } from "../domain/failure.ts";
 
 /** @throws {Failure} `configuration` with the nearest of the known names, and all of them, where this is none of them. */
 export function checkName(what: "job" | "destination", given: string, known: readonly string[]): void {

@@ -1,11 +1,12 @@
 /**
- * Shows that a service really runs: by asking the daemon itself, not its manager.
+ * The daemon of an installed service: whether it really runs is asked of the daemon itself, not of its manager.
  *
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
 import type { StatusReport } from "../../reports/overview/status_json.ts";
+import type { Mark } from "../../services/mark.ts";
 import type { Tools } from "../command.ts";
 
 const PATIENCE_MS = 20_000;
@@ -36,6 +37,18 @@ export async function daemonOf(stateDirectory: string, { system, signal }: Tools
     if (error instanceof Failure && ["unreachable", "timeout"].includes(error.code)) return null;
     throw error;
   }
+}
+
+/** How long a daemon is given to park what is in flight. */
+const STOP_MS = 30_000;
+
+/**
+ * Asks the daemon to park what is in flight before Task Scheduler, which only knows force, ends it; elsewhere the manager asks.
+ *
+ * @throws {Failure} where the daemon may not be asked.
+ */
+export async function askToStop(mark: Mark, tools: Tools): Promise<void> {
+  if (tools.system.platform === "windows") await (await daemonOf(mark.state, tools))?.stop(STOP_MS);
 }
 
 /** The report in a few lines. */
