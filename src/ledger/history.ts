@@ -22,7 +22,7 @@ export interface DeliveryQuery {
   /** Delivery ids; an empty list finds nothing. */
   readonly ids?: readonly number[];
   /**
-   * `queued_at`, the default, is the order of queueing, whatever the clock did meanwhile; `changed_at` is the last change of the
+   * `queued_at`, the default, is the order of queueing, even if the clock was changed; `changed_at` is the last change of the
    * source file, the order in which the outbox claims.
    */
   readonly sort?: "queued_at" | "delivered_at" | "path" | "size" | "changed_at" | "retry_at";

@@ -31,7 +31,7 @@ export interface Reread {
   readonly at: number;
 }
 
-/** What a reread found: the hash of the bytes now, that no rewrite can have been missed, or that the file must be judged anew. */
+/** What a reread found: the hash of the bytes now, that no rewrite can have been missed, or that the file must be judged again. */
 export type Reading = { readonly is: "read"; readonly sha256: string } | { readonly is: "certain" } | { readonly is: "doubtful" };
 
 /** Paths are relative to the watched folder of the job. Every change is one transaction, durable on return. */

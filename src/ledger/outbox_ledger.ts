@@ -47,8 +47,8 @@ export interface Removable {
  */
 export interface OutboxLedger extends Pick<History, "query" | "each" | "counts"> {
   /**
-   * Moves due deliveries to the state `sending` and returns them. A delivery is never claimed twice, by whatever process; a newer
-   * version waits until an older one is no longer being sent.
+   * Moves due deliveries to the state `sending` and returns them. No two calls claim the same delivery, not even from two processes;
+   * a newer version waits until an older one is no longer being sent.
    */
   claim(request: ClaimRequest): Delivery[];
   /** Deliveries in the state `sending`: after a start, those that an earlier process was sending when it ended. */
@@ -78,7 +78,7 @@ export interface OutboxLedger extends Pick<History, "query" | "each" | "counts">
   nextDue(job: string, destination: string): number | null;
   /** Makes all deferred deliveries of a destination due now. */
   makeDue(job: string, destination: string): void;
-  /** Targets of delivered files that some file systems take for this one, although they are spelled differently. */
+  /** Targets of delivered files that differ from this one only in case or in the form of accents: for some file systems the same. */
   namesakes(job: string, destination: string, target: string): string[];
 
   /**

@@ -38,7 +38,7 @@ Deno.test("orphans() names what has no destination any more, and withoutOrphans(
   assertEquals(oldestToSend(ledger, [...JOBS, { name: "autumn", destinations: [{ name: "freya" }] }]), NOW - 60_000);
 });
 
-Deno.test("forgetStrays() gives up all but the delivered, and putting the destination back brings none of it back", async () => {
+Deno.test("forgetOrphans() gives up all but the delivered, and putting the destination back brings none of it back", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.at("state"));
   fill(ledger);
@@ -57,7 +57,7 @@ Deno.test("forgetStrays() gives up all but the delivered, and putting the destin
   assertEquals([ledger.requeue(null, NOW), ledger.nextDue("spring", "tiny")], [0, null]);
 });
 
-Deno.test("forgetStrays() of a name that another job still has gives up that of the removed job only", async () => {
+Deno.test("forgetOrphans() of a name that another job still has gives up that of the removed job only", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.at("state"));
   fill(ledger);
@@ -65,7 +65,7 @@ Deno.test("forgetStrays() of a name that another job still has gives up that of 
   assertEquals(ledger.counts("spring", "freya").queued, 1);
 });
 
-Deno.test("forgetStrays() refuses what is configured and what nothing waits for, and changes nothing", async () => {
+Deno.test("forgetOrphans() refuses what is configured and what nothing waits for, and changes nothing", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.at("state"));
   ledger.admit([anAdmission("a", {}, ["freya", "tiny"])], NOW);

@@ -7,7 +7,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Failure } from "../../domain/failure.ts";
 
-/** What SQLite takes and gives in our tables; there are no blobs and no 64-bit integers beyond 2^53. */
+/** The values in our tables; there are no blobs and no 64-bit integers beyond 2^53. */
 export type Value = string | number | null;
 
 /** One row by column name; `rows.ts` checks each value as it is read. */
@@ -41,7 +41,7 @@ export class Database implements Disposable {
     this.#guarded("use", () => this.#db.exec(sql));
   }
 
-  /** All rows of a question; positional `?` take `values` in order. */
+  /** All rows of a query; the values are those of its `?`, in order. */
   all(sql: string, ...values: Value[]): Row[] {
     return this.#guarded("read", () => this.#prepared(sql).all(...values));
   }

@@ -72,7 +72,7 @@ function openForReading(folder: string, onNotice: OnNotice): Database {
   const path = join(folder, LEDGER_FILE);
   const there = isThere(path);
   if (!there) onNotice(`There is no ledger in "${folder}" yet: nothing has been recorded.`);
-  if (there) return openAsItStands(path);
+  if (there) return openReadOnly(path);
   const db = new Database(":memory:", false);
   migrate(db);
   db.exec("PRAGMA query_only = ON");
@@ -80,7 +80,7 @@ function openForReading(folder: string, onNotice: OnNotice): Database {
 }
 
 /** A ledger at rest is read where SQLite cannot make its own files beside it, too: on a read-only disk, or in another account's folder. */
-function openAsItStands(path: string): Database {
+function openReadOnly(path: string): Database {
   const current = (path: string) => opened(new Database(path, true), (db) => (migrate(db), db));
   try {
     return current(path);

@@ -1,6 +1,6 @@
 /**
- * Which bytes must be read again, because they were read so soon after the last change that a rewrite would leave no trace in the
- * facts of the file, or because a writer was heard of afterwards. It is kept here, so that it is done after a restart, too.
+ * Which bytes must be read again: those read so soon after the last change that a rewrite would leave no trace in the facts of the
+ * file, and those of which a writer was seen afterwards. Stored here, so that a restart forgets none.
  *
  * @module
  */
@@ -8,20 +8,9 @@ import type { Database, Row } from "./database.ts";
 import type { IntakeLedger, Reading, Reread } from "../intake_ledger.ts";
 import { number, toSource } from "./rows.ts";
 
-/** `recordRereads` and `requestRereads` are one transaction each, durable on return. */
 export function rereadQueries(
   db: Database,
 ): Pick<IntakeLedger, "dueRereads" | "nextReread" | "recordRereads" | "requestRereads"> {
-  /** True where the content must be compared by `recheck`. */
-  function store({ versionId, at, found }: Reread & { readonly found: Reading }): boolean {
-    if (found.is === "certain" || (found.is === "read" && db.get(SAME, versionId, found.sha256) !== undefined)) {
-      db.run(CERTAIN, found.is === "read" ? found.sha256 : null, versionId, at);
-      return false;
-    }
-    db.run(DOUBTFUL, versionId);
-    return true;
-  }
-
   return {
     dueRereads(job, now, limit) {
       return db.all(DUE, job, Math.trunc(now), limit).map((row: Row): Reread => {
@@ -33,14 +22,24 @@ export function rereadQueries(
       const row = db.get(NEXT, job);
       return row === undefined ? null : number(row, "reread_at");
     },
-    recordRereads: (readings) => db.transaction(() => readings.filter(store).map(({ facts }) => facts.path)),
-    requestRereads(job, paths, now) {
-      db.transaction(() => db.run(ASK, Math.trunc(now), job, JSON.stringify(paths), Math.trunc(now)));
-    },
+    recordRereads: (readings) =>
+      db.transaction(() => readings.filter((one) => storeReading(db, one)).map(({ facts }) => facts.path)),
+    requestRereads: (job, paths, now) =>
+      void db.transaction(() => db.run(REQUEST, Math.trunc(now), job, JSON.stringify(paths), Math.trunc(now))),
   };
 }
 
-/** Somebody is sending it, and nobody has said yet what he read. */
+/** Stores what was found. True where the content must be compared by `recheck`. */
+function storeReading(db: Database, { versionId, at, found }: Reread & { readonly found: Reading }): boolean {
+  if (found.is === "certain" || (found.is === "read" && db.get(SAME, versionId, found.sha256) !== undefined)) {
+    db.run(CERTAIN, found.is === "read" ? found.sha256 : null, versionId, at);
+    return false;
+  }
+  db.run(DOUBTFUL, versionId);
+  return true;
+}
+
+/** It is being sent, and its first hash is not recorded yet. */
 const BEING_READ = `(v.sha256 IS NULL AND EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.state = 'sending'))`;
 
 const DUE = `
@@ -53,18 +52,18 @@ const DUE = `
 const NEXT = `SELECT reread_at FROM versions INDEXED BY versions_reread
   WHERE job = ? AND reread_at IS NOT NULL ORDER BY reread_at LIMIT 1`;
 
-/** The version was not read as other bytes, and did not arrive as other bytes anywhere. */
+/** The version was neither read nor delivered with other bytes. */
 const SAME = `SELECT 1 FROM versions v WHERE v.id = ?1 AND coalesce(v.sha256, ?2) = ?2 AND NOT EXISTS (
   SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.state = 'delivered' AND d.receipt_sha256 <> ?2)`;
 
-// A writer that was heard of meanwhile has set another time: then it is read once more.
+// A writer that was seen meanwhile has set another time: then it is read once more.
 const CERTAIN = `UPDATE versions SET sha256 = coalesce(?, sha256), reread_at = NULL WHERE id = ? AND reread_at = ?`;
 
-/** No file has this ctime, so its content is compared anew. */
+/** No file has this ctime, so `unknown` lists it for a recheck. */
 const DOUBTFUL = `UPDATE versions SET ctime_ms = -1, reread_at = NULL WHERE id = ?`;
 
-/** One that is racy still is read when it no longer is. Always another time than before, see {@linkcode CERTAIN}. */
-const ASK = `UPDATE versions SET reread_at = max(?, coalesce(reread_at + 1, 0)) WHERE removed_at IS NULL AND id IN (
+/** A racy one is read when it no longer is. Always another time than before, see {@linkcode CERTAIN}. */
+const REQUEST = `UPDATE versions SET reread_at = max(?, coalesce(reread_at + 1, 0)) WHERE removed_at IS NULL AND id IN (
     SELECT (SELECT n.id FROM versions n WHERE n.job = j.job AND n.path = p.value ORDER BY n.revision DESC LIMIT 1)
     FROM (SELECT ? AS job) j, json_each(?) p
   ) AND (reread_at IS NULL OR reread_at <= ?)`;

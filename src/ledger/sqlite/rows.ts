@@ -32,12 +32,12 @@ export function toDelivery(row: Row): Delivery {
   };
 }
 
-/** A stored delivery with what the ledger knows besides. */
+/** A stored delivery and what else the ledger knows of it. */
 export function toDeliveryRow(row: Row): DeliveryRow {
   const cards = textOrNull(row, "cards");
   return {
     delivery: toDelivery(row),
-    // What was proven; where the file was rewritten under the same time, its version may have another hash by now.
+    // That of the receipt first: where the file was rewritten under the same time, its version may have another hash by now.
     sha256: textOrNull(row, "receipt_sha256") ?? textOrNull(row, "sha256"),
     deliveredAt: numberOrNull(row, "delivered_at"),
     cards: cards === null ? null : JSON.parse(cards) as NonNullable<DeliveryRow["cards"]>,
@@ -58,7 +58,7 @@ export function toSource(row: Row): SourceFile {
   };
 }
 
-/** The proof of a row; its columns may have been selected under another name. */
+/** The receipt of a row whose delivery is delivered. */
 export function toReceipt(row: Row): Receipt {
   return storedReceipt(
     number(row, "receipt_bytes"),
@@ -88,7 +88,7 @@ export function stateValues(state: DeliveryState, now: number): Value[] {
   }
 }
 
-/** `SET` list that takes {@linkcode stateValues}. */
+/** The `SET` list for {@linkcode stateValues}. */
 export const STATE_COLUMNS = `state = ?, attempt = ?, retry_at = ?,
   failure_code = ?, failure_next = ?, failure_message = ?, failure_hint = ?,
   receipt_bytes = ?, receipt_sha256 = ?, receipt_level = ?, receipt_at = ?, delivered_at = ?`;
@@ -138,7 +138,7 @@ export const SUPERSEDED: FailureRecord = {
 /** The codes of failures that are no trouble, see `isTrouble`; for SQL. */
 export const NO_TROUBLE = "('superseded', 'skipped', 'gone')";
 
-/** The text of a column. @throws {TypeError} where it holds none: a fault of the program, no state of the ledger. */
+/** The text of a column. @throws {TypeError} where it holds none: a bug, not a state of the ledger. */
 export function text(row: Row, column: string): string {
   const value = row[column];
   if (typeof value !== "string") throw new TypeError(`The ledger has ${typeof value} instead of text in "${column}"`);

@@ -13,7 +13,7 @@ const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
-  -- One row per version of a file; the highest revision of a path is what stands there now.
+  -- One row per version of a file; the highest revision of a path is what is at the source now.
   CREATE TABLE versions (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     job TEXT NOT NULL,
@@ -97,12 +97,12 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX versions_reread ON versions (job, reread_at) WHERE reread_at IS NOT NULL;
   `,
   `
-  -- What was wrong with a file that was taken all the same.
+  -- What was wrong with a file that was admitted all the same.
   ALTER TABLE versions ADD COLUMN warning TEXT;
   CREATE INDEX versions_flagged ON versions (night) WHERE warning IS NOT NULL;
   `,
   `
-  -- What an attempt left of a large file at its destination, for the next one to go on with.
+  -- What an attempt left of a large file at its destination, for the next one to resume.
   CREATE TABLE parts (delivery_id INTEGER PRIMARY KEY REFERENCES deliveries (id), staged TEXT NOT NULL) STRICT;
   `,
 ];

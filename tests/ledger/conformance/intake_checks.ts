@@ -19,7 +19,7 @@ export const INTAKE: readonly Check[] = [
     },
   },
   {
-    name: "unknown() sees a changed size, mtime or identity as fresh, a changed ctime alone as worth a second look",
+    name: "unknown() sees a changed size, mtime or identity as fresh, a changed ctime alone as to be rechecked",
     run({ ledger }) {
       ledger.admit([anAdmission("a.fits")], NOW);
       const same = someFacts("a.fits");
@@ -99,7 +99,7 @@ export const INTAKE: readonly Check[] = [
     },
   },
   {
-    name: "admit() takes a file that came back to an earlier content for a new version",
+    name: "admit() admits a file that came back to an earlier content as a new version",
     run({ ledger }) {
       ledger.admit([anAdmission("a.fits", { size: 1 })], NOW);
       ledger.admit([anAdmission("a.fits", { size: 2 })], NOW);
@@ -182,7 +182,7 @@ export const INTAKE: readonly Check[] = [
       const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
       const other = "f".repeat(64);
       const touched = anAdmission("a.fits", { ctimeMs: NOW });
-      // Nothing is proven yet, so the ledger only learns what stands there now.
+      // Nothing is delivered yet, so the ledger only learns what the file holds now.
       assertEquals(ledger.recheck(touched, other, NOW), []);
       assertEquals(ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, { at: NOW, sha256: HASH }]])), true);
       assertEquals(ledger.unknown("spring", [touched.source], ["freya"]).recheck, [touched.source]);
@@ -194,7 +194,7 @@ export const INTAKE: readonly Check[] = [
     },
   },
   {
-    name: "recheck() corrects a hash that was misread, where all that arrived is what stands there",
+    name: "recheck() corrects a hash that was misread, where everything delivered has the bytes of now",
     run({ ledger }) {
       const [delivery] = ledger.admit([anAdmission("a.fits")], NOW);
       wasRead(ledger, delivery!, "f".repeat(64));

@@ -22,7 +22,7 @@ function fill(ledger: Ledger): void {
 
 export const NIGHTS: readonly Check[] = [
   {
-    name: "nightTotals() counts each file once, and what is proven apart from what is delivered",
+    name: "nightTotals() counts each file once, and what is verified by a hash separately from what is delivered",
     run({ ledger }) {
       fill(ledger);
       assertEquals(ledger.nightTotals("20240517"), {
@@ -43,7 +43,7 @@ export const NIGHTS: readonly Check[] = [
     },
   },
   {
-    name: "nightPoints() gives the night's deliveries page by page, without those set aside",
+    name: "nightPoints() gives the night's deliveries page by page, without those superseded or skipped",
     run({ ledger }) {
       fill(ledger);
       const first = ledger.nightPoints("20240517", 0, 3);
@@ -57,7 +57,7 @@ export const NIGHTS: readonly Check[] = [
     },
   },
   {
-    name: "flagged() names the files of a night that were taken with a warning, once however many destinations they have",
+    name: "flagged() names the files of a night that were admitted with a warning, once however many destinations they have",
     run({ ledger }) {
       const flagged = (path: string) => ({ ...anAdmission(path, {}, ["freya", "nas"]), warning: `${path} is damaged` });
       ledger.admit([flagged("a"), anAdmission("b"), flagged("c"), { ...flagged("d"), night: "20240518" }], NOW);

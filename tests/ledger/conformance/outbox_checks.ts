@@ -55,7 +55,7 @@ export const OUTBOX: readonly Check[] = [
     },
   },
   {
-    name: "claim() takes deferred deliveries when they are due, in order with the queued ones",
+    name: "claim() includes deferred deliveries when they are due, in order with the queued ones",
     run({ ledger }) {
       ledger.admit(["a", "b", "c"].map((path, k) => anAdmission(path, { mtimeMs: k })), NOW);
       ledger.record([later(deliveryOf(ledger, "b"), NOW + 10)], NOW);
@@ -125,7 +125,7 @@ export const OUTBOX: readonly Check[] = [
     },
   },
   {
-    name: "record() refuses a delivered state without its proof",
+    name: "record() refuses a delivered state without its receipt",
     run({ ledger }) {
       const [delivery] = ledger.admit([anAdmission("a")], NOW);
       const digest = { bytes: 1, sha256: HASH };
@@ -158,7 +158,7 @@ export const OUTBOX: readonly Check[] = [
     },
   },
   {
-    name: "record() puts a file up for another look where other bytes arrived than it was last seen with, and says so",
+    name: "record() asks for a recheck of a file that was delivered with other bytes than it was last seen with, and says so",
     run({ ledger }) {
       const [freya, nas] = ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
       const open = () => ledger.unknown("spring", [someFacts("a")], ["freya", "nas"]).recheck.length;
@@ -199,7 +199,7 @@ export const OUTBOX: readonly Check[] = [
     },
   },
   {
-    name: "parts() tells what was left of deliveries that are not settled, until they are recorded without",
+    name: "parts() lists what was left of deliveries that are not finished, until they are recorded without",
     run({ open }) {
       const left = (ledger: Ledger) =>
         ledger.parts("spring", "freya").map(({ delivery, staged }) => [delivery.source.path, staged]);

@@ -11,7 +11,7 @@ const BOTH = ["freya", "nas"];
 
 export const REMOVAL: readonly Check[] = [
   {
-    name: "removable() waits for a strong proof at every destination",
+    name: "removable() waits for a compared hash at every destination",
     run({ ledger }) {
       ledger.admit([anAdmission("a", {}, BOTH)], NOW);
       assertEquals(ledger.removable("spring", BOTH, 10), []);
@@ -41,7 +41,7 @@ export const REMOVAL: readonly Check[] = [
     },
   },
   {
-    name: "removable() never offers a file of which a destination has other bytes than stand at the source",
+    name: "removable() never offers a file of which a destination has other bytes than the source",
     run({ ledger }) {
       const [freya, nas] = ledger.admit([anAdmission("a", {}, BOTH)], NOW);
       const other = "f".repeat(64);

@@ -9,7 +9,7 @@ import type { Check } from "./conformance.ts";
 
 export const REQUEUE: readonly Check[] = [
   {
-    name: "sendAgain() queues what is delivered, its proof forgotten, and nothing else",
+    name: "sendAgain() queues what is delivered, its receipt removed, and nothing else",
     run({ ledger }) {
       ledger.admit(["a", "b", "c"].map((path) => anAdmission(path)), NOW);
       ledger.record([proven(deliveryOf(ledger, "a")), broken(deliveryOf(ledger, "b"))], NOW);
@@ -35,7 +35,7 @@ export const REQUEUE: readonly Check[] = [
     },
   },
   {
-    name: "markGone() keeps of delivered ones only when they were, counts them apart, and sendAgain() queues them",
+    name: "markGone() keeps of delivered ones only when they were, counts them separately, and sendAgain() queues them",
     run({ ledger }) {
       ledger.admit(["a", "b", "c"].map((path) => anAdmission(path)), NOW);
       ledger.record([proven(deliveryOf(ledger, "a")), broken(deliveryOf(ledger, "b"))], NOW);

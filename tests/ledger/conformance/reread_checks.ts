@@ -14,7 +14,7 @@ const RACY = { racyUntil: NOW + 1_000 };
 const DUE = NOW + 1_000;
 const due = (ledger: Ledger) => ledger.dueRereads("spring", DUE, 10);
 const paths = (ledger: Ledger) => due(ledger).map(({ facts }) => facts.path);
-const settle = (ledger: Ledger, found: Reading) => ledger.recordRereads(due(ledger).map((one) => ({ ...one, found })));
+const recordAll = (ledger: Ledger, found: Reading) => ledger.recordRereads(due(ledger).map((one) => ({ ...one, found })));
 
 export const REREADS: readonly Check[] = [
   {
@@ -61,7 +61,7 @@ export const REREADS: readonly Check[] = [
       const [freya, nas] = ledger.admit([{ ...anAdmission("a", {}, ["freya", "nas"]), ...RACY }], NOW);
       ledger.record([proven(freya!)], NOW);
       wasRead(ledger, nas!, OTHER);
-      assertEquals(settle(ledger, { is: "read", sha256: OTHER }), ["a"]);
+      assertEquals(recordAll(ledger, { is: "read", sha256: OTHER }), ["a"]);
     },
   },
   {
@@ -129,7 +129,7 @@ export const REREADS: readonly Check[] = [
       const [a] = ledger.admit([{ ...anAdmission("a"), ...RACY }], NOW);
       ledger.record([proven(a!)], NOW, new Map([[a!.id, { at: NOW, sha256: HASH }]]));
       assertEquals(ledger.removable("spring", ["freya"], 10), []);
-      settle(ledger, { is: "read", sha256: HASH });
+      recordAll(ledger, { is: "read", sha256: HASH });
       assertEquals(ledger.removable("spring", ["freya"], 10).length, 1);
     },
   },

@@ -48,7 +48,7 @@ Deno.test("openLedger() gives a lost ledger the same instance name, and says tha
   assertEquals([ledger.instance, ledger.counts().delivered, notices.length], [instance, 0, 1]);
 });
 
-Deno.test("openLedger() writes the instance file again, and takes no nonsense from it", async () => {
+Deno.test("openLedger() writes the instance file again, and ignores a name in it that cannot be ours", async () => {
   await using dir = await tempFolder();
   fill(dir, 1);
   const instance = (await dir.read("instance")).trim();
@@ -85,7 +85,7 @@ const DAMAGES: readonly [string, (bytes: Uint8Array) => Uint8Array][] = [
 ];
 
 for (const [what, damage] of DAMAGES) {
-  Deno.test(`openLedger() moves a ledger aside that was ${what}, and starts anew`, async () => {
+  Deno.test(`openLedger() moves a ledger aside that was ${what}, and creates a new one`, async () => {
     await using dir = await tempFolder();
     fill(dir, 500);
     const torn = damage(await Deno.readFile(dir.at("ledger.sqlite")));
@@ -121,7 +121,7 @@ for (const [what, damage] of DAMAGES) {
   });
 }
 
-Deno.test("openLedger() takes over from a damaged ledger who paused a destination, and its device", async () => {
+Deno.test("openLedger() keeps from a damaged ledger who paused a destination, and its device", async () => {
   await using dir = await tempFolder();
   fill(dir, 500);
   const bytes = await Deno.readFile(dir.at("ledger.sqlite"));
@@ -130,7 +130,7 @@ Deno.test("openLedger() takes over from a damaged ledger who paused a destinatio
   assertEquals([ledger.counts().delivered, ledger.pausedBy("nas"), ledger.deviceOf("spring", "freya")], [0, "ann", "7"]);
 });
 
-Deno.test("openLedger() comes back by itself from damage found at work", async () => {
+Deno.test("openLedger() recovers from damage found while running", async () => {
   await using dir = await tempFolder();
   fill(dir, 500);
   {
@@ -150,7 +150,7 @@ Deno.test("openLedger() comes back by itself from damage found at work", async (
   assertEquals((await names(dir)).filter((name) => name === "ledger-suspect"), []);
 });
 
-Deno.test("openLedger() lives with a write-ahead log cut anywhere", async () => {
+Deno.test("openLedger() reads a write-ahead log that was cut anywhere", async () => {
   await using dir = await tempFolder();
   using writer = openLedger(dir.path);
   const added = writer.admit(Array.from({ length: 50 }, (_, k) => anAdmission(`${k}.fits`)), NOW);
@@ -180,7 +180,7 @@ Deno.test("readLedger() cannot write", async () => {
   assertEquals(failure.code, "permission_denied");
 });
 
-Deno.test("readLedger() takes a missing ledger for an empty one and creates nothing", async () => {
+Deno.test("readLedger() reads a missing ledger as an empty one and creates nothing", async () => {
   await using dir = await tempFolder();
   const notices: string[] = [];
   using ledger = readLedger(dir.path, (notice) => notices.push(notice));
@@ -188,7 +188,7 @@ Deno.test("readLedger() takes a missing ledger for an empty one and creates noth
 });
 
 Deno.test({
-  name: "record() on a full disk fails as local_disk_full, loses nothing, and goes on when there is room",
+  name: "record() on a full disk fails as local_disk_full, loses nothing, and continues when there is room",
   ignore: !has("root"),
   fn: async () => {
     await using dir = await tempFolder();
@@ -304,7 +304,7 @@ Deno.test({
   },
 });
 
-Deno.test("openLedger() says so where its instance file is none", async () => {
+Deno.test("openLedger() says so where its instance file is a folder", async () => {
   await using dir = await tempFolder();
   await Deno.mkdir(dir.at("instance"));
   assertEquals(refusal(() => openLedger(dir.path)), ["exists", `Cannot read "${dir.at("instance")}": a folder has that name`]);
