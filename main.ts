@@ -6,6 +6,7 @@
 import process from "node:process";
 import { setColorEnabled } from "@std/fmt/colors";
 import about from "./deno.json" with { type: "json" };
+import { unlessAborted } from "./src/async/abort.ts";
 import type { Tools } from "./src/commands/command.ts";
 import { COMMANDS } from "./src/commands/commands.ts";
 import { failureText, INTERRUPTED } from "./src/commands/text/failure_text.ts";
@@ -36,10 +37,9 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   if (parsed.kind === "done") return parsed.code;
   const isTerminal = system.isTerminal("stdin") && system.isTerminal("stderr");
   const signal = endSignal(system);
-  const interrupted = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
   const prompt = async (question: string) => {
     system.print("stderr", `${question} `);
-    const answer = await Promise.race([system.readLine(), interrupted]);
+    const answer = await unlessAborted(system.readLine(), signal, null);
     if (signal.aborted) stderr("\n");
     return answer;
   };

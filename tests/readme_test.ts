@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { COMMANDS } from "../src/commands/commands.ts";
-import { optionsTable } from "../src/config/show/options_table.ts";
+import { optionsTable } from "./support/options_table.ts";
 
 const README = new URL("../README.md", import.meta.url);
 const TABLE = /(?<=<!-- options:[^>]*-->\n)[^]*?(?=\n<!-- \/options -->)/;

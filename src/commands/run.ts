@@ -6,6 +6,7 @@
  */
 import { merge, object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
+import { onAbort } from "../async/abort.ts";
 import { withoutFile } from "../config/read/glance.ts";
 import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts";
 import { rememberPlace } from "../config/read/remembered.ts";
@@ -96,15 +97,12 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
 /** Stays with the daemon until it has ended. */
 async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
-  const stop = () => daemon.stop("asked to end");
-  tools.signal.addEventListener("abort", stop, { once: true });
-  if (tools.signal.aborted) stop();
+  using _listening = onAbort(tools.signal, () => daemon.stop("asked to end"));
   sayWhereThePageIs(daemon, tools);
   try {
     return await untilTheEnd(daemon, shown, input, tools);
   } finally {
     await daemon[Symbol.asyncDispose]();
-    tools.signal.removeEventListener("abort", stop);
   }
 }
 

@@ -12,8 +12,7 @@ import type { System } from "../system/system.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import type { OutboxOptions } from "../delivery/destination_context.ts";
 import { type Intake, intake } from "../intake/intake.ts";
-import { type Outbox, outbox } from "../delivery/outbox.ts";
-import type { Idleness } from "../delivery/outbox_state.ts";
+import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
 import { sourceRemoval } from "../delivery/remove_source.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
+import { within } from "../async/deadline.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
@@ -64,12 +65,7 @@ export function loopGuard(jobs: () => readonly Job[], system: LookSystem): LoopG
 async function isSeenBy(job: Job, { stagingRoot, name }: Probe, system: LookSystem, signal: AbortSignal): Promise<boolean> {
   const isThere = async (folder: string) =>
     await system.followedFacts(join(folder, stagingRoot, name)).catch(() => null) !== null;
-  const patience = new AbortController();
-  const root = await Promise.race([
-    system.realPath(job.watchPath).catch(() => null),
-    system.sleep(PATIENCE_MS, patience.signal).then(() => null),
-  ]);
-  patience.abort();
+  const root = await within(system.realPath(job.watchPath).catch(() => null), PATIENCE_MS, system, null);
   if (root === null) return false;
   for (let folder = root;; folder = dirname(folder)) {
     if (await isThere(folder)) return true;

@@ -58,7 +58,7 @@ export function runningState({ ledger, progress, jobs, settings, system, started
           made,
           state: box.state(),
           freeBytes: free(box),
-          survey: (targets, signal) => box.survey(targets, signal),
+          survey: async (targets, signal) => await box.session()?.survey(targets, signal) ?? null,
         };
       });
     },

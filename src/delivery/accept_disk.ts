@@ -1,6 +1,6 @@
 /**
- * What becomes of the delivered files of a destination when a person accepts another disk in place of the former one: what does not
- * stand there is known to be gone, and is sent again where that was asked for.
+ * When a person accepts another disk at a destination: the delivered files that are not on it are marked as gone, and sent again
+ * if that was asked for.
  *
  * @module
  */
@@ -12,7 +12,11 @@ import type { DestinationContext } from "./destination_context.ts";
 
 const AT_ONCE = 500;
 
-/** Looks for every delivered file, by its size. @throws {Failure} where the destination cannot be asked: then it is to be done again. */
+/**
+ * Looks for every delivered file, by its size.
+ *
+ * @throws {Failure} if the destination does not answer: then it has to be done again.
+ */
 export async function acceptDisk(
   context: DestinationContext,
   session: Pick<Session, "survey">,
@@ -39,10 +43,10 @@ export async function acceptDisk(
   emit({ type: "notice", level: "warning", message });
 }
 
-/** Queues what is known to be gone, where its source is still the file that was delivered; returns how many. */
+/** Queues the files that are marked as gone, unless their source has changed; returns how many. */
 export async function sendAgain({ job, destination, ledger, system, sourceAway }: DestinationContext): Promise<number> {
   const gone = ledger.query({ job: job.name, destination: destination.name, gone: true }).map(({ delivery }) => delivery);
-  // Where the folder is away nothing is known of its files.
+  // While the watched folder is missing, nothing is known about its files.
   const away = await sourceAway();
   const chosen: number[] = [];
   for (const { id, source } of gone) {

@@ -1,5 +1,5 @@
 /**
- * The attempts of an outbox: their names, what they left at the destination that a later attempt may build on,
+ * The attempts of an outbox: their names, the parts of files that they left at the destination for a later attempt,
  * and which of their folders are to be swept.
  *
  * @module
@@ -11,11 +11,11 @@ import type { Clock } from "../system/system.ts";
 /** Parts of smaller files are not worth keeping. */
 const WORTH_KEEPING_BYTES = 4 * 1024 * 1024;
 
-/** The folders that ended attempts left are known in memory only: the next process finds them by looking into the staging root. */
+/** The folders of ended attempts are remembered in memory only: the next process lists the staging root. */
 export interface Attempts {
   /** A new attempt's name, made of safe characters, unique. */
   begin(): string;
-  /** Keeps in mind that this delivery may have left a part of it under `staged`. */
+  /** Remembers that a part of this delivery may lie under `staged`. */
   leave(delivery: Delivery, staged: string): void;
   /** Where an earlier attempt left part of this delivery. */
   leftover(delivery: Delivery): string | undefined;
@@ -24,7 +24,7 @@ export interface Attempts {
   /** Deliveries of which a part was left. */
   left(): readonly Delivery[];
   /**
-   * Nobody knows what became of its publication: whatever carries it out there may still be at it. Nothing of it is built on,
+   * The answer to its publication was lost, so the remote program may still be renaming files. Nothing of it is resumed,
    * and it must be swept before anything else gets a final name.
    */
   doubt(attempt: string): void;
@@ -32,15 +32,15 @@ export interface Attempts {
   endDoubts(sweep: (attempts: readonly string[]) => Promise<void>): Promise<void>;
   /** The attempt was never used. */
   abandon(attempt: string): void;
-  /** The attempt is over; its folder goes as soon as no leftover lies in it. */
+  /** The attempt is over; its folder is removed as soon as no part that is still needed lies in it. */
   end(attempt: string): void;
-  /** Removes what can go, in one call; what cannot be removed now is tried again with the next. */
+  /** Removes the folders that are not needed, in one call; if that fails, the next call tries again. */
   sweep(session: Pick<Session, "sweep">, signal: AbortSignal): Promise<void>;
   /** Names of attempts whose folders must stay. */
   kept(): ReadonlySet<string>;
-  /** Those of them that hold a part: when nothing runs any more, no other is needed. */
+  /** Those of them that hold a part: once nothing is running, no others are needed. */
   withParts(): ReadonlySet<string>;
-  /** Nothing is left there any more: the staging root was swept. */
+  /** The staging root was swept: nothing is left. */
   clear(): void;
 }
 
@@ -112,7 +112,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
   };
 }
 
-/** Time and chance, so that no two attempts share a folder, whatever the clock does. */
+/** The time and random characters: unique even if the clock is set back. */
 function attemptName(clock: Pick<Clock, "now" | "random">): string {
   const chance = () => Math.floor(clock.random() * 36 ** 6).toString(36).padStart(6, "0");
   return `${Math.trunc(clock.now()).toString(36)}-${chance()}${(serial++ % 1296).toString(36).padStart(2, "0")}`;
@@ -124,7 +124,7 @@ function attemptIn(staged: string): string {
   return staged.split("/").at(-2) ?? "";
 }
 
-/** `<staging root>/<attempt>/<id>`: found again after a crash by the ledger alone, whatever the file's own name is. */
+/** `<staging root>/<attempt>/<id>`: after a crash the ledger alone is enough to find it, whatever the file is called. */
 export function stagedName(stagingRoot: string, attempt: string, { id }: Pick<Delivery, "id">): string {
   return `${stagingRoot}/${attempt}/${id}`;
 }

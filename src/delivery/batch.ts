@@ -1,5 +1,5 @@
 /**
- * A batch on its way through the corridor, and what is known of each file in it.
+ * A batch, and what is known about each file in it.
  *
  * @module
  */
@@ -17,9 +17,9 @@ export interface OpenSession {
   readonly context: DestinationContext;
   readonly session: TimedSession;
   readonly sweeper: Sweeper;
-  /** Aborted when the outbox is asked to end: nothing new is begun. */
+  /** Aborted when the outbox is asked to end: no new batch begins. */
   readonly soft: AbortSignal;
-  /** Aborted when the time is up that was given to what is in hand. */
+  /** Aborted when the time for the batches in hand is up: they are dropped. */
   readonly hard: AbortSignal;
 }
 
@@ -28,14 +28,14 @@ export interface Batch extends OpenSession {
   readonly items: readonly Item[];
 }
 
-/** A delivery in a batch. `outcome` is set when its fate is known; the steps skip it from then on. */
+/** A delivery in a batch. Once its `outcome` is known, the steps skip it. */
 export interface Item {
   readonly delivery: Delivery;
   /** Its staging name. */
   staged: string;
   /** SHA-256 of the source's bytes, once known. */
   sha256: string | null;
-  /** When that was begun to be read in this attempt, milliseconds since 1970 UTC; null where it was not, or is remembered. */
+  /** When this attempt began to read them, milliseconds since 1970 UTC; null if it did not, or the hash was remembered. */
   readAt: number | null;
   /** The source's ctime when the attempt began. */
   ctimeMs: number;
@@ -46,12 +46,12 @@ export interface Item {
 /** `counts: false` where neither the file nor the destination is at fault: no attempt is used up. */
 export type Outcome = { readonly receipt: Receipt } | { readonly failure: FailureRecord; readonly counts?: false };
 
-/** The items whose fate is not known yet. */
+/** The items without an outcome yet. */
 export function undecided(items: readonly Item[]): Item[] {
   return items.filter((item) => item.outcome === null);
 }
 
-/** Decides an item's fate as failed; nothing happens if it is known already. */
+/** Makes it the outcome that the item failed, unless it has an outcome already. */
 export function giveUp(item: Item, thrown: unknown): void {
   item.outcome ??= { failure: failureRecord(thrown) };
 }
@@ -71,7 +71,7 @@ export function itemOf(delivery: Delivery, attempt: string, { methodContext, led
   return {
     delivery,
     staged: stagedName(methodContext.stagingRoot, attempt, delivery),
-    // After a failure of its own the remembered hash may be the culprit: read again.
+    // After a failure of its own the remembered hash may be wrong: the source is read again.
     sha256: delivery.attempts === 0 ? remembered(delivery, ledger) : null,
     readAt: null,
     ctimeMs: delivery.source.ctimeMs,
@@ -80,7 +80,7 @@ export function itemOf(delivery: Delivery, attempt: string, { methodContext, led
   };
 }
 
-/** What is in hand must come to its end also while the ledger cannot be read: then the source is. */
+/** If the ledger cannot be read, the source is read instead: a claimed batch is always finished. */
 function remembered(delivery: Delivery, ledger: Pick<OutboxLedger, "hashOf">): string | null {
   try {
     return ledger.hashOf(delivery);

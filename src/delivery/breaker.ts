@@ -15,20 +15,20 @@ export interface Breaker {
   /** Opens it for a while; `baseMs` is the first delay. */
   trip(failure: FailureRecord, baseMs: number): void;
   /**
-   * Takes the right to try: null while it is open, or somebody else is trying; servers drop connections where several log in
-   * at once (MaxStartups, PerSourcePenalties). The function gives the right back where the try ends without a verdict.
+   * Takes the right to try: null while it is open, or while another try is running, because servers drop connections when several
+   * log in at once (MaxStartups, PerSourcePenalties). The function gives the right back if the try ends undecided.
    */
   enter(): (() => void) | null;
   /** The try went well so far: the next may try. */
   close(): void;
-  /** Something was really done: the failures in a row are forgotten, unless it was opened meanwhile. */
+  /** Something really worked: the failures in a row are forgotten, unless it was opened meanwhile. */
   succeed(): void;
-  /** A person says that the cause is gone: probe now. */
+  /** Makes the next probe due now: a person says that the cause is gone. */
   probeSoon(): void;
   failuresInARow(): number;
-  /** Milliseconds until {@linkcode enter} is worth asking again; 0 when it may be. */
+  /** Milliseconds until it makes sense to call {@linkcode enter} again; 0 for now. */
   wait(): number;
-  /** As the state of what it guards is shown: `open` (for files) where the breaker is closed. */
+  /** The state of the destination behind it: `open` (for files) while the breaker is closed. */
   state(): DestinationState;
   /** Calls back at every change, until the returned function is called. */
   listen(listener: () => void): () => void;
@@ -70,14 +70,14 @@ export function circuitBreaker(clock: Pick<Clock, "now" | "monotonic" | "random"
   };
 }
 
-/** The breaker as a value; `tripped` is null while it is closed. The failures are counted since something last went well. */
+/** The breaker as a value; `tripped` is null while it is closed. Failures are counted since the last success. */
 export interface BreakerState {
   readonly failuresInARow: number;
   /** `probeAt` is when the next try may be made, by the monotonic clock, milliseconds. */
   readonly tripped: { readonly failure: FailureRecord; readonly probeAt: number } | null;
 }
 
-/** Files may pass, nothing went wrong. */
+/** Nothing went wrong. */
 export const CLOSED: BreakerState = { failuresInARow: 0, tripped: null };
 
 /** How long to wait: `baseMs` is the destination's retry delay, `random` a number in [0, 1) for the jitter. */
@@ -87,7 +87,7 @@ export interface TripRules {
   readonly monotonic: number;
 }
 
-/** Opens the breaker. A failure that comes in before the probe is due belongs to the same outage and prolongs nothing. */
+/** Opens the breaker. A failure before the probe is due belongs to the same outage and does not delay the probe. */
 export function trip(breaker: BreakerState, failure: FailureRecord, rules: TripRules): BreakerState {
   if (breaker.tripped && rules.monotonic < breaker.tripped.probeAt) {
     return graver(failure, breaker.tripped.failure) ? { ...breaker, tripped: { ...breaker.tripped, failure } } : breaker;
@@ -96,7 +96,7 @@ export function trip(breaker: BreakerState, failure: FailureRecord, rules: TripR
   return { failuresInARow, tripped: { failure, probeAt: rules.monotonic + delayOf(failure, failuresInARow, rules) } };
 }
 
-/** Lets files pass again; the failures in a row stay until something has gone well. */
+/** Lets files pass again; the failures in a row are kept until something has worked. */
 export function close(breaker: BreakerState): BreakerState {
   return breaker.tripped ? { ...breaker, tripped: null } : breaker;
 }
@@ -106,7 +106,7 @@ export function mayTry(breaker: BreakerState, monotonic: number): boolean {
   return breaker.tripped === null || monotonic >= breaker.tripped.probeAt;
 }
 
-/** Makes a probe due at once: a person says that the cause is gone. */
+/** Makes a probe due now. */
 export function probeSoon(breaker: BreakerState, monotonic: number): BreakerState {
   return breaker.tripped ? { ...breaker, tripped: { ...breaker.tripped, probeAt: monotonic } } : breaker;
 }
@@ -119,7 +119,7 @@ export function shown(breaker: BreakerState, now: number, monotonic: number): De
   return failure.next === "hold" ? { state: "on_hold", failure, until } : { state: "backing_off", until, failure };
 }
 
-/** Whether a failure speaks of the host (and so of every destination on it) or of this destination alone. */
+/** Whether a failure concerns the host, and so every destination on it, or this destination alone. */
 export function concernsHost(failure: FailureRecord): boolean {
   return HOST_CODES.has(failure.code);
 }
@@ -133,7 +133,7 @@ const HOST_CODES: ReadonlySet<FailureCode> = new Set<FailureCode>([
   "login_refused",
 ]);
 
-// Probing these means logging in again: too often gets a host banned.
+// A probe of these is a login: too many get the account banned.
 const RARE_CODES: ReadonlySet<FailureCode> = new Set<FailureCode>(["host_key_unknown", "host_key_changed", "login_refused"]);
 
 const SECOND = 1000;
@@ -142,7 +142,7 @@ const MINUTE = 60 * SECOND;
 function delayOf(failure: FailureRecord, failuresInARow: number, { baseMs, random }: TripRules): number {
   if (RARE_CODES.has(failure.code)) return backOff(failuresInARow, 5 * MINUTE, random, 30 * MINUTE);
   if (failure.next === "hold") return backOff(failuresInARow, 5 * SECOND, random, MINUTE);
-  // The first failure is often only a connection that died of idleness: try again nearly at once.
+  // The first failure is often just an idle connection that was dropped: try again almost at once.
   if (failuresInARow === 1) return backOff(1, Math.min(baseMs, SECOND), random);
   return backOff(failuresInARow - 1, baseMs, random);
 }

@@ -18,7 +18,7 @@ import { put } from "./steps/put.ts";
 import { record } from "./steps/record.ts";
 import { verifyStaged } from "./steps/verify.ts";
 
-/** How often a batch is cut in two to find the file that spoils it; then the rest shares its failure. */
+/** How often a batch is halved to find the file that makes it fail; then the rest shares its failure. */
 const MOST_PASSES = 40;
 
 /**
@@ -69,13 +69,13 @@ async function pass(batch: Batch, attempt: string, budget: { left: number }): Pr
     for (const [name, half] of [[`${attempt}a`, rest.slice(0, middle)], [`${attempt}b`, rest.slice(middle)]] as const) {
       stageAnew(half, name, context);
       await pass({ ...batch, items: half }, name, budget);
-      // Not before: another worker may sweep what has ended at any time.
+      // Not before: another worker may sweep ended attempts at any time.
       context.attempts.end(name);
     }
   }
 }
 
-/** Publishes when no earlier attempt can do so any more: it could put an old version in the place of a newer one. */
+/** Publishes once no earlier attempt can do so any more: it could replace a newer version with an old one. */
 async function publishAlone(batch: Batch, attempt: string, signal: AbortSignal): Promise<void> {
   if (undecided(batch.items).length === 0) return;
   const { attempts } = batch.context;
@@ -88,7 +88,7 @@ async function publishAlone(batch: Batch, attempt: string, signal: AbortSignal):
   }
 }
 
-/** Gives the items fresh staging names: what is left of the spoilt pass must not be taken for theirs. */
+/** Gives the items fresh staging names: what the failed pass left must not be taken for theirs. */
 function stageAnew(items: readonly Item[], attempt: string, { methodContext }: DestinationContext): void {
   for (const item of items) {
     item.staged = stagedName(methodContext.stagingRoot, attempt, item.delivery);
@@ -96,14 +96,14 @@ function stageAnew(items: readonly Item[], attempt: string, { methodContext }: D
   }
 }
 
-/** What speaks against the destination as a whole. */
+/** The failure of the destination as a whole, if it has one. */
 function destinationFailure(items: readonly Item[]): FailureRecord | null {
   const works = items.some((item) => item.outcome && "receipt" in item.outcome);
   let found: FailureRecord | null = null;
   for (const item of items) {
     const failure = failureOf(item);
     if (failure === null || !isOutage(failure)) continue;
-    // Where others arrived, a folder that may not be written is this file's own failure.
+    // If others arrived, a folder without write permission is this file's own failure.
     if (works && OWN_IF_OTHERS_ARRIVE.has(failure.code)) item.outcome = { failure: { ...failure, next: "later" } };
     else if (failure.code !== "stopped") found ??= failure;
   }
@@ -114,7 +114,7 @@ const OWN_IF_OTHERS_ARRIVE: ReadonlySet<string> = new Set(["permission_denied", 
 
 function keepOrForget(item: Item, { attempts }: DestinationContext): void {
   const failure = failureOf(item);
-  // The part that it went on with was wrong. Without it the next attempt sends the whole: the file itself is not at fault.
+  // The part that was resumed was wrong, not the file: the next attempt sends the whole file.
   if (failure?.code === "mismatch" && attempts.leftover(item.delivery) !== undefined) {
     item.outcome = { failure, counts: false };
   }

@@ -1,5 +1,5 @@
 /**
- * What the outbox of a destination is handed, and what it keeps for its life: handed whole to its sessions, workers and batches.
+ * What the outbox of a destination is handed and keeps for its life. Its sessions, workers and batches are handed all of it.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export type OutboxSystem = Pick<
   "now" | "monotonic" | "sleep" | "random" | "facts" | "followedFacts" | "hash" | "remove" | "env" | "crash"
 >;
 
-/** A folder that was left at a destination just now: `<stagingRoot>/<name>` below its base path. */
+/** A folder that was just made at a destination: `<stagingRoot>/<name>` below its base path. */
 export interface Probe {
   readonly stagingRoot: string;
   readonly name: string;
@@ -35,7 +35,7 @@ export interface LoopCheck {
   /**
    * Looks for the probe in all watched folders, which takes as long as listing them.
    *
-   * @throws {Failure} `loop` where files would come back to the job of the destination, on their own or by way of other jobs.
+   * @throws {Failure} `loop` where files would come back to the job of the destination, directly or through other jobs.
    */
   check(destination: Destination, probe: Probe, signal: AbortSignal): Promise<void>;
   /** Whether the last check of the destination found a loop, or none was made yet. */
@@ -63,9 +63,9 @@ export interface OutboxOptions {
   readonly batchFiles: number;
   /** The run ends when all is done: what cannot be delivered is given up instead of kept for later. */
   readonly once: boolean;
-  /** Called after files were recorded as delivered, and when the destination can be asked again. */
+  /** Called after files were recorded as delivered, and when the destination can be reached again. */
   readonly delivered?: () => void;
-  /** Called when a source was rewritten under the same time while it was sent: it must be looked at again. */
+  /** Called when a source was rewritten under the same time while it was sent: it must be checked again. */
   readonly rewritten?: () => void;
 }
 
@@ -77,16 +77,16 @@ export interface DestinationContext extends OutboxOptions {
   readonly transfers: Transfers;
   /** Batches that may send at once. */
   readonly parallelTransfers: Semaphore;
-  /** Names that batches in hand are to give, by their `nameKey`; kept with `on_conflict: overwrite` only. */
+  /** Targets of the batches in hand, by their `nameKey`; kept with `on_conflict: overwrite` only. */
   readonly names: Map<string, string>;
   /** Rung when there may be something new to do. */
   readonly bell: Bell;
-  /** Whether the watched folder is missing or on another device than at first: then no file of it is known to be gone. */
+  /** Whether the watched folder is missing or on another device than at first: then a missing file does not count as gone. */
   readonly sourceAway: () => Promise<boolean>;
   readonly state: OutboxState;
 }
 
-/** Looks into the ledger for what a former process left. */
+/** Reads from the ledger what a former process left. */
 export function destinationContext(options: OutboxOptions): DestinationContext {
   const { job, destination, system, ledger, emit } = options;
   const former = {
@@ -127,7 +127,7 @@ export function stateChanged(context: DestinationContext): void {
 
 /** Opens the breaker that the failure concerns: the host's or the destination's own. */
 export function trip({ state, destination, breaker, hostBreaker }: DestinationContext, failure: FailureRecord): void {
-  // Of a disk that is full it is known how full it is; of a place that is away nothing is.
+  // How full a full disk is, is known; nothing is known about a disk that is missing.
   if (failure.code !== "disk_full") state.known = { ...state.known, freeBytes: null };
   (concernsHost(failure) ? hostBreaker : breaker).trip(failure, destination.retryDelayMs);
 }

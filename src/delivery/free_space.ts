@@ -1,5 +1,5 @@
 /**
- * Free space as it is shown: destinations on one disk measure it at different moments, and shall not contradict each other.
+ * Free space as it is shown: destinations on the same disk measure it at different times but must show the same number.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Outbox } from "./outbox.ts";
 
 type Measured = Pick<Outbox, "destination" | "about">;
 
-/** The bytes free at an outbox's destination: the least that any destination on the same disk has measured; null where none has. */
+/** The least that any destination on the same disk has measured, in bytes; null if none has. */
 export function freeSpace(boxes: readonly Measured[], ledger: Pick<OutboxLedger, "deviceOf">): (box: Measured) => number | null {
   const least = new Map<string, number>();
   for (const box of boxes) {
@@ -20,7 +20,7 @@ export function freeSpace(boxes: readonly Measured[], ledger: Pick<OutboxLedger,
   return (box) => box.about().freeBytes === null ? null : least.get(diskOf(box, ledger)) ?? null;
 }
 
-/** One name for each disk; a destination whose method cannot tell its disk is alone. */
+/** One key per disk; a destination whose disk is not known has its own. */
 function diskOf({ destination: { job, name, transport } }: Measured, ledger: Pick<OutboxLedger, "deviceOf">): string {
   const device = ledger.deviceOf(job, name);
   const login = loginOf(transport);

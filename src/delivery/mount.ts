@@ -1,6 +1,6 @@
 /**
- * Finds the base path of a destination and makes sure that it is the place it was before: a mount point whose disk
- * is not mounted must not be filled in its stead.
+ * Finds the base path of a destination and makes sure that it is the same place as before: without its disk, the empty mount
+ * point must not be filled.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import type { Mount, Session } from "../methods/method.ts";
 export interface MountOptions {
   readonly destination: Destination;
   readonly ledger: Pick<OutboxLedger, "deviceOf" | "rememberDevice" | "query">;
-  /** A person says that what is there now is right; whoever asks remembers the device once it is known what is there. */
+  /** A person accepted the disk that is there now; the caller remembers its device afterwards. */
   readonly accept: boolean;
-  /** Told at the first contact where the place does not look like the one that is meant, or had to be made. */
+  /** Called at the first contact if the folder looks wrong or had to be made. */
   readonly log?: (level: "info" | "warning", message: string) => void;
   /** Left there, see {@linkcode Session.attach}. */
   readonly probe?: string;
 }
 
-/** How many delivered files are looked for to recognise a place whose device has another name now. */
+/** How many delivered files are looked for to recognise a disk whose device number changed. */
 const WITNESSES = 20;
 
 /**
- * The mount under the base path. It is made at the first contact only.
+ * The mount under the base path. The folder is made at the first contact only.
  *
  * @throws {Failure} `device_missing`, or what the session throws.
  */
@@ -51,7 +51,7 @@ export async function findMount(
 }
 
 /**
- * For a command that only looks: makes sure that the place is the one where files were delivered, before it says that any are missing.
+ * For commands that only look: makes sure that this is where the files were delivered, before any are reported as missing.
  *
  * @throws {Failure} `device_missing`, or what the session throws.
  */
@@ -65,12 +65,12 @@ export async function demandKnownPlace(
   if (differ(known, device ?? "") && !await hasWitness(session, { destination, ledger }, signal)) throw otherDevice(destination);
 }
 
-/** Device numbers can change with a reboot: the files that were delivered tell then whether it is the same place. */
+/** A reboot can change device numbers: then the delivered files show whether it is the same disk. */
 function differ(known: string, device: string): boolean {
   return known !== "" && device !== "" && known !== device;
 }
 
-/** What speaks against a place where drives are mounted, but none is; null where nothing does. */
+/** A warning about a base path where drives are usually mounted, if none is mounted there. */
 export function notMounted(
   { name, basePath }: Pick<Destination, "name" | "basePath">,
   { onSystemDisk }: Mount,
@@ -82,7 +82,7 @@ export function notMounted(
   };
 }
 
-/** What is said of a folder that was not there at the first contact, and what to do if that is a mistake. */
+/** What is said about a folder that had to be made at the first contact. */
 export function madeNow({ name, basePath }: Pick<Destination, "name" | "basePath">): readonly [message: string, hint: string] {
   return [
     `The folder of ${name}, "${printable(basePath)}", did not exist: created.`,
@@ -94,7 +94,7 @@ export function madeNow({ name, basePath }: Pick<Destination, "name" | "basePath
 const MOUNTS = /^\/(mnt|media|run\/media|Volumes)\//;
 
 /**
- * Holds a destination whose disk is nearly full.
+ * Puts a destination on hold whose disk is nearly full.
  *
  * @throws {Failure} `disk_full` where less than `minimum_free_space_gb` is free.
  */
@@ -109,7 +109,7 @@ export function demandSpace({ freeBytes }: Mount, { name, minimumFreeBytes }: De
   );
 }
 
-/** Whether a file that was delivered stands there: the place is the former one, whatever its device is called now. */
+/** Whether a delivered file is there: then it is the same disk, whatever its device number is now. */
 export async function hasWitness(
   session: Pick<Session, "survey">,
   { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<OutboxLedger, "query"> },

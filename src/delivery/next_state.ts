@@ -1,5 +1,5 @@
 /**
- * What a delivery becomes after an attempt. Pure: one place decides between delivered, deferred, failed and parked.
+ * What a delivery becomes after an attempt: delivered, deferred, failed, or queued again. Pure.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type FailureRecord, isOutage } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
 import type { Outcome } from "./batch.ts";
 
-/** What the decision depends on besides the outcome. */
+/** What the next state depends on besides the outcome. */
 export interface StateRules {
   readonly destination: Pick<Destination, "retryAttempts" | "retryDelayMs">;
   /** Milliseconds since 1970 UTC. */

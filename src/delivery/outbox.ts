@@ -8,8 +8,6 @@ import { onAbort } from "../async/abort.ts";
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
-import type { Digest } from "../domain/receipt.ts";
-import type { Stat } from "../methods/method.ts";
 import { sendAgain } from "./accept_disk.ts";
 import {
   type DestinationContext,
@@ -19,43 +17,49 @@ import {
   stateOf,
   trip,
 } from "./destination_context.ts";
-import { held, type Idleness, idleness, type Known } from "./outbox_state.ts";
+import { held, type Known } from "./outbox_state.ts";
 import { runSession } from "./session.ts";
 import { sweepAll } from "./sweep.ts";
+import type { TimedSession } from "./timed_session.ts";
+
+/** Whether all was delivered, or why the outbox gave up waiting. */
+export interface Idleness {
+  readonly drained: boolean;
+  /** Null where all was delivered. */
+  readonly failure: FailureRecord | null;
+}
 
 /** The sending half for one destination. */
 export interface Outbox {
   readonly destination: Destination;
-  /** Works until the signal is aborted; what runs then gets `shutdownTimeoutMs` to end. Never throws. */
+  /** Works until the signal is aborted; batches in hand then have `shutdownTimeoutMs` to finish. Never throws. */
   run(signal: AbortSignal): Promise<void>;
   /** There may be something new in the ledger. */
   wake(): void;
   state(): DestinationState;
   about(): Known;
-  /** Sends nothing more until {@linkcode Outbox.resume}, over restarts too; what is under way goes on to its end. */
+  /** Sends nothing more until {@linkcode Outbox.resume}, even after a restart; batches in hand are finished. */
   pause(by: string): void;
   /**
-   * Ends a pause, and probes at once where it holds: a person says that the cause is gone. With `former`, while it holds for a
-   * missing disk, also that what is there now is the place, and what becomes of the files of the former one; else what is known to
-   * be gone is sent again where that is asked for.
+   * Ends a pause, and probes at once if the destination is on hold. If it is on hold for a missing disk, `former` accepts the disk
+   * that is there now and says what becomes of the files on the former one; otherwise `send_again` sends the files again that are
+   * marked as gone.
    */
   resume(former?: FormerFiles): Promise<void>;
-  /** Whether it holds because its disk is missing or another one; how many delivered files that one has. */
+  /** If it is on hold because its disk is missing or another one: how many delivered files the former disk has. */
   otherDisk(): { readonly images: number } | null;
-  /** Nothing will go on with what is left of large files there, so the end sweeps it as well: the destination is not used any more. */
+  /** The destination is not used any more: the last sweep also removes the parts of large files. */
   abandonParts(): void;
-  /** Probes at once where it holds or is away; a pause stays, and so do doubts that only {@linkcode Outbox.resume} ends. */
+  /** Probes at once if it is on hold or backing off; a pause or {@linkcode Outbox.hold} stays until {@linkcode Outbox.resume}. */
   probe(): void;
-  /** Holds until {@linkcode Outbox.resume}, with this reason. */
+  /** Puts it on hold until {@linkcode Outbox.resume}, with this reason. */
   hold(failure: FailureRecord): void;
-  /** Begins again with a new session: the destination is looked at anew. What is under way goes on to its end. */
+  /** Begins again with a new session, which checks the destination anew; batches in hand are finished. */
   attachAgain(): void;
-  /** Resolves when nothing waits any more, or when waiting is in vain for a run that has to end. */
+  /** For a run that ends by itself: resolves when nothing is waiting any more, or when waiting longer is useless. */
   idle(signal: AbortSignal): Promise<Idleness>;
-  /** What stands at these targets; null while there is no session. */
-  survey(targets: readonly string[], signal: AbortSignal): Promise<(Stat | null)[] | null>;
-  /** What these targets hold, `bytes` in all; null while there is no session. */
-  digest(targets: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[] | null>;
+  /** The session at work; null while there is none. */
+  session(): Pick<TimedSession, "survey" | "digest"> | null;
 }
 
 /** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
@@ -91,12 +95,7 @@ export function outbox(options: OutboxOptions): Outbox {
     },
     attachAgain: () => endSession(context),
     idle: (signal) => idle(context, signal),
-    async survey(targets, signal) {
-      return state.connection.state === "open" ? await state.connection.session.survey(targets, signal) : null;
-    },
-    async digest(targets, bytes, signal) {
-      return state.connection.state === "open" ? await state.connection.session.digest(targets, bytes, signal) : null;
-    },
+    session: () => state.connection.state === "open" ? state.connection.session : null,
   };
 }
 
@@ -111,14 +110,14 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
   });
   const changed = () => stateChanged(context);
   const deaf = [breaker.listen(changed), hostBreaker.listen(changed)];
-  // Paused long ago and forgotten: whoever starts the daemon learns why nothing is sent.
+  // The pause may be long forgotten: the log of each start says why nothing is sent.
   if (state.announced.state === "paused") {
     emit({ type: "destination", name: destination.name, now: state.announced, before: { state: "open" } });
   }
   try {
     while (!signal.aborted) await attend(context, signal, hard.signal);
     await Promise.all(state.closing);
-    // A destination that is away cannot be swept: the next start does it.
+    // A destination that cannot be reached is swept by the next start.
     const isAway = [breaker, hostBreaker].some((one) => one.state().state !== "open");
     if (state.staging !== "empty" && !isAway) await sweepAll(context);
   } finally {
@@ -127,7 +126,7 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
   }
 }
 
-/** Waits until a try makes sense, and has one session. */
+/** Waits until a try makes sense, then runs one session. */
 async function attend(context: DestinationContext, soft: AbortSignal, hard: AbortSignal): Promise<void> {
   const { state, breaker, hostBreaker, bell, emit } = context;
   if (state.suspension.state !== "none") return void await bell.wait(MINUTE, soft);
@@ -150,21 +149,27 @@ async function attend(context: DestinationContext, soft: AbortSignal, hard: Abor
 }
 
 async function idle(context: DestinationContext, signal: AbortSignal): Promise<Idleness> {
-  const { ledger, job, destination: { name, retryAttempts }, breaker, hostBreaker, state, bell } = context;
   while (!signal.aborted) {
-    const { queued, sending, deferred } = ledger.counts(job.name, name);
-    const end = idleness({
-      name,
-      waiting: queued + sending + deferred,
-      batches: state.batches,
-      state: stateOf(context),
-      failuresInARow: Math.max(breaker.failuresInARow(), hostBreaker.failuresInARow()),
-      retryAttempts,
-    });
+    const end = verdict(context);
     if (end) return end;
-    await bell.wait(SECOND, signal);
+    await context.bell.wait(SECOND, signal);
   }
   return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
+}
+
+/** Null while it makes sense to wait. */
+function verdict(context: DestinationContext): Idleness | null {
+  const { ledger, job, destination: { name, retryAttempts }, breaker, hostBreaker, state: { batches } } = context;
+  const { queued, sending, deferred } = ledger.counts(job.name, name);
+  if (queued + sending + deferred + batches === 0) return { drained: true, failure: null };
+  const now = stateOf(context);
+  if (now.state === "paused") {
+    return { drained: false, failure: failureRecord(new Failure("stopped", `${name} is paused by ${now.by}`)) };
+  }
+  if (batches > 0 || now.state === "open") return null;
+  const failuresInARow = Math.max(breaker.failuresInARow(), hostBreaker.failuresInARow());
+  const isInVain = now.state === "on_hold" || failuresInARow >= Math.max(1, retryAttempts);
+  return isInVain ? { drained: false, failure: now.failure } : null;
 }
 
 function endSession({ state: { connection } }: DestinationContext): void {

@@ -1,6 +1,6 @@
 /**
- * The place that a session delivers to: finds the mount, accepts another disk where a person said so, searches for a loop back to
- * a watched folder, and looks again from time to time.
+ * The place that a session delivers to: finds the mount, accepts another disk if a person said so, searches for a loop back to a
+ * watched folder, and checks the place again from time to time.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import { finalSweep } from "./sweep.ts";
 const FRESH_MS = 5_000;
 const LOOK_EVERY_MS = 30_000;
 
-/** The right place, as far as can be told. */
+/** The place that was found. */
 export interface Place {
-  /** Looks whether the destination is still the place it was, if that was not done just now. */
+  /** Checks that it is still the same place, unless that was done a moment ago. */
   look(): Promise<void>;
-  /** Fails with `loop` where files would come back; where the last search found no loop, this one goes on beside the transfers. */
+  /** Rejects with `loop` if files would come back. If the last search found no loop, this one runs beside the transfers. */
   readonly loopSearch: Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export async function findPlace(open: OpenSession): Promise<Place> {
       attempts.end(probe);
       sweeper.soon(hard);
     });
-    loopSearch.catch(() => undefined); // Heard by whoever asked.
+    loopSearch.catch(() => undefined); // The session listens to it later.
     if (loops.doubts(destination)) await noLoop(loopSearch, open);
     const look = async () => {
       if (system.monotonic() - lookedAt < FRESH_MS) return;
@@ -54,7 +54,7 @@ async function noLoop(loopSearch: Promise<void>, { context, session, sweeper }: 
   try {
     await loopSearch.finally(() => sweeper.done());
   } catch (error) {
-    // Nothing goes there, and nobody would look for it in the watched folder.
+    // Nothing is sent there, so nothing else would remove the probe from the watched folder.
     if (failureRecord(error).code === "loop" && context.state.closing.size === 0) await finalSweep(context, session);
     throw error;
   }
@@ -79,7 +79,7 @@ async function findMountNow({ context, session }: OpenSession, signal: AbortSign
 }
 
 /**
- * A destination that is on hold because it is full is not open again before one of the files fits.
+ * A destination that is on hold because it is full is not open again until one of the files fits.
  *
  * @throws {Failure} `disk_full`
  */
@@ -94,7 +94,7 @@ export function demandRoom({ job, destination, ledger, breaker, state: { known }
   if (source.size > room) throw doesNotFit(source, destination);
 }
 
-/** Looks after the place while nothing is sent, so that an idle connection that died is found before a file needs it. */
+/** Checks the place while nothing is sent, so that a dead idle connection is noticed before a file needs it. */
 export async function watchPlace(
   place: Place,
   context: DestinationContext,

@@ -23,7 +23,7 @@ const CHUNK = 500;
  */
 export async function recover(deliveries: readonly Delivery[], open: OpenSession): Promise<void> {
   const left = new Set(await open.session.leftovers(open.hard));
-  // What is not in hand may belong to a publication that still works on over there: it must have nothing left to name.
+  // Anything else may belong to a publication that is still running there: it must find nothing left to rename.
   const inHand = new Set(deliveries.map(attemptOf));
   await sweepUnneeded([...left].filter((attempt) => !inHand.has(attempt)), open);
   for (let start = 0; start < deliveries.length; start += CHUNK) {
@@ -38,7 +38,7 @@ async function recoverBatch(batch: Batch, left: ReadonlySet<string>): Promise<vo
   const { context, items, hard } = batch;
   await adoptExisting(batch, hard);
   await checkSources(batch);
-  // Only a hash proves what nobody saw arriving: a file of the right length may have holes.
+  // Only a hash can verify what a former process sent: a file of the right length may have holes.
   const provable = context.destination.verify === "checksum" ? undecided(items) : [];
   const staged = await wholeStaged(provable.filter((item) => left.has(attemptOf(item.delivery))), batch);
   await hashSources(staged, context, hard);
@@ -46,7 +46,7 @@ async function recoverBatch(batch: Batch, left: ReadonlySet<string>): Promise<vo
   // A staged file that turns out wrong is no failed attempt: it was never finished. It is sent again.
   for (const item of staged) if (failureOf(item)?.code === "mismatch") item.outcome = null;
   await publish({ ...batch, items: staged }, hard);
-  // Where one of them came to its end, the former process may have asked for publication: then nothing of the attempt may stay.
+  // If one of them has an outcome, the former process may have begun to publish: then nothing of the attempt may stay.
   const doubtful = new Set(items.filter(({ outcome }) => outcome !== null).map(({ delivery }) => attemptOf(delivery)));
   for (const item of undecided(items)) {
     const attempt = attemptOf(item.delivery);

@@ -1,6 +1,6 @@
 /**
- * Removes source files that are proven at all their destinations (I4, only where `delete_source` asks for it): the
- * source is looked at again, and so is every destination, just before.
+ * Removes source files that are verified at all their destinations (I4; only with `delete_source`). Just before, the source and
+ * every destination are checked again.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface RemovalTools {
 
 /** The removals of one job. */
 export interface SourceRemoval {
-  /** Removes what can be removed now; calls that overlap share one pass more. Never throws. */
+  /** Removes what can be removed now; calls during a pass share one more pass. Never throws. */
   pass(signal: AbortSignal): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ interface Removal extends RemovalTools {
 
 const AT_ONCE = 500;
 
-/** Source removal of one job; does nothing unless the job asks for it and every destination proves what it has. */
+/** Source removal of one job; does nothing unless the job asks for it and every destination compares checksums. */
 export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools): SourceRemoval {
   const removal: Removal = { ...tools, job, outboxes };
   const allowed = job.deleteSource && job.destinations.length > 0 &&
@@ -81,7 +81,7 @@ async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
     const present = await presentEverywhere(candidates, removal.outboxes, signal);
     const removed: number[] = [];
     for (const candidate of candidates) {
-      // Whoever comes after this corridor may have other destinations.
+      // After a reload the job may have other destinations.
       if (signal.aborted) break;
       if (present.has(candidate) && await removeOne(candidate, removal, signal)) removed.push(candidate.versionId);
       else doubtful.add(candidate.versionId);
@@ -90,7 +90,7 @@ async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Those of the candidates that every destination still has: by a cheap look, and by their hash where others may replace them. */
+/** The candidates that every destination still has: of the same size, and with the same hash if others may replace them. */
 async function presentEverywhere(
   candidates: readonly Removable[],
   outboxes: readonly Outbox[],
@@ -102,9 +102,10 @@ async function presentEverywhere(
     const { name, onConflict } = outbox.destination;
     const here = candidates.map(({ deliveries }) => deliveries.find(({ destination }) => destination === name));
     const targets = here.map((delivery) => delivery?.target ?? "");
-    const stats = await outbox.survey(targets, signal);
-    // Images of one camera are all of one size: another file that was given this name would not be told by that.
-    const hashed = onConflict === "overwrite" ? await outbox.digest(targets, bytes, signal) : undefined;
+    const session = outbox.session();
+    const stats = await session?.survey(targets, signal);
+    // Images of one camera all have the same size: only the hash shows that another file has this name now.
+    const hashed = onConflict === "overwrite" ? await session?.digest(targets, bytes, signal) ?? null : undefined;
     candidates.forEach((candidate, index) => {
       const state = here[index]?.state;
       const proven = state?.state === "delivered" ? state.receipt.sha256 : null;
@@ -120,7 +121,7 @@ async function removeOne(candidate: Removable, { job, system, emit }: Removal, s
   const { source } = candidate;
   try {
     if (await system.facts(source.absolutePath) === null) return await system.followedFacts(job.watchPath) !== null;
-    // A ctime in whole seconds does not show what was written in the same second: so its bytes are read, which takes time.
+    // A ctime in whole seconds does not show a rewrite in the same second, so the file is read, and then checked once more.
     const isDelivered = await isStill(source, system) && await isProven(candidate, system, signal) &&
       await isStill(source, system);
     if (!isDelivered) return false;
@@ -136,7 +137,7 @@ async function removeOne(candidate: Removable, { job, system, emit }: Removal, s
   return true;
 }
 
-/** For all that its facts tell, it is the version that was delivered. */
+/** By its facts, it is the version that was delivered. */
 async function isStill(source: SourceFile, system: OutboxSystem): Promise<boolean> {
   const facts = await system.facts(source.absolutePath);
   const same = facts?.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
@@ -149,7 +150,7 @@ async function isProven({ source, receipts }: Removable, system: OutboxSystem, s
   return receipts.every((receipt) => receipt.sha256 === sha256);
 }
 
-/** No folder on the way has become a symlink: what was moved out of the watched folder is not ours to remove. */
+/** None of its folders has become a symlink: a file that was moved out of the watched folder must not be removed. */
 async function isInside({ path, absolutePath }: SourceFile, system: OutboxSystem): Promise<boolean> {
   const depth = path.split("/").length - 1;
   let folder = absolutePath;

@@ -17,7 +17,7 @@ import { runWorker } from "./worker.ts";
 const CONNECT_MS = 60_000;
 
 /**
- * Has one session, until it is over; what it has in hand then comes to its end beside the next session.
+ * Runs one session until it is over; the batches that it still has in hand are finished beside the next session.
  *
  * @throws {Failure} what keeps the destination from being used; failures of batches trip the breaker and end the session.
  */
@@ -32,7 +32,7 @@ export async function runSession(context: DestinationContext, soft: AbortSignal,
     const open: OpenSession = { context, session, sweeper: sweeper(context, session), soft, hard };
     let working: Promise<unknown> = Promise.resolve();
     try {
-      // The host answered, whatever the folder there says.
+      // The host answered, even if the folder turns out to be unusable.
       context.hostBreaker.close();
       const place = await findPlace(open);
       demandRoom(context);

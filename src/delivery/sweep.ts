@@ -1,5 +1,5 @@
 /**
- * Removes what ended attempts left at a destination: beside the batches, and for the last time when the outbox ends.
+ * Removes what ended attempts left at a destination: beside the batches, and finally when the outbox ends.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface Sweeper {
   done(): Promise<void>;
 }
 
-/** Failures are only worth a debug line: what could not be removed is tried again with the next call. */
+/** A failure is only a debug line in the log: the next call tries again. */
 export function sweeper(context: DestinationContext, session: TimedSession): Sweeper {
   let last: Promise<void> = Promise.resolve();
   const sweep = async (signal: AbortSignal) => {
@@ -33,7 +33,7 @@ export function sweeper(context: DestinationContext, session: TimedSession): Swe
   };
 }
 
-/** Tidies up with a session of its own, if none is open: a clean stop leaves nothing but what the next start goes on with. */
+/** The last sweep, with a session of its own: a clean stop leaves nothing but the parts that the next start resumes. */
 export async function sweepAll(context: DestinationContext): Promise<void> {
   try {
     await using session = await openSession(context, SWEEP_MS, new AbortController().signal);
@@ -45,7 +45,7 @@ export async function sweepAll(context: DestinationContext): Promise<void> {
   }
 }
 
-/** Removes what is ours there, but for the parts of large files that the next start goes on with. */
+/** Removes everything of ours except the parts of large files that the next start resumes. */
 export async function finalSweep(context: DestinationContext, session: TimedSession): Promise<void> {
   const { destination, system, attempts, state } = context;
   const watchdog = { what: `clean up at ${destination.name}`, timeoutMs: SWEEP_MS, clock: system };
@@ -65,14 +65,14 @@ export async function finalSweep(context: DestinationContext, session: TimedSess
 function partsToKeep(context: DestinationContext, session: TimedSession): ReadonlySet<string> {
   const { attempts, ledger, methodContext, job, destination, state } = context;
   forgetSettled(context);
-  // What a former process had in hand is for the next start to recover, where this one did not come to it.
+  // If this process did not recover what a former one had in hand, the next start does.
   for (const delivery of state.staging === "own" ? [] : ledger.inFlight(job.name, destination.name)) {
     attempts.leave(delivery, stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery));
   }
   return session.resumes && state.keepsParts ? attempts.withParts() : new Set();
 }
 
-/** A delivery whose part was left may have ended without another attempt: by a newer version, or by a person. */
+/** A delivery whose part was left may have ended without another attempt: because of a newer version, or a person. */
 function forgetSettled({ attempts, ledger }: DestinationContext): void {
   const left = attempts.left();
   if (left.length === 0) return;

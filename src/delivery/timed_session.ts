@@ -1,6 +1,6 @@
 /**
- * A session with the time limits of its destination: every call is given up when nothing moves for too long, because a frozen peer
- * must never freeze the daemon.
+ * A session with the time limits of its destination: every call is given up if there is no progress for too long, because a frozen
+ * peer must not freeze the daemon.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Method, MethodContext, Session } from "../methods/method.ts";
 import type { Clock } from "../system/system.ts";
 import { withWatchdog } from "./watchdog.ts";
 
-/** As the session of a method. Closing it takes 5 s at most and never throws. */
+/** Like the session of a method, but closing it takes 5 s at most and never throws. */
 export interface TimedSession extends Omit<Session, "digest"> {
   /** As {@linkcode Session.digest}; `bytes` in all, because hashing takes its time. */
   digest(paths: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[]>;

@@ -1,5 +1,5 @@
 /**
- * Tells the event stream what is being sent and how far it is, not too often. `events/progress.ts` follows it.
+ * Emits what is being sent and how far it is, but not too often. `events/progress.ts` follows it.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import type { Clock } from "../system/system.ts";
 
 /** The running transfers of one destination. */
 export interface Transfers {
-  /** Begins at 0 bytes and tells `sending`. */
+  /** Begins at 0 bytes and emits `sending`. */
   begin(delivery: Delivery): void;
-  /** Notes how far it is; listeners hear of it a few times a second. */
+  /** Notes how far it is; that is emitted a few times a second at most. */
   at(delivery: Delivery, bytes: number): void;
   end(delivery: Delivery): void;
 }
 
 const TELL_EVERY_MS = 200;
 
-/** One for each outbox; `progress` is told at most every 200 ms for each delivery. */
+/** One for each outbox; `progress` is emitted at most every 200 ms for each delivery. */
 export function transfers(clock: Pick<Clock, "monotonic">, emit: Emit): Transfers {
   const running = new Map<number, { bytes: number; toldAt: number }>();
   return {

@@ -1,6 +1,6 @@
 /**
- * Runs one step that talks to a destination and gives it up when nothing moves for too long, even if the
- * step itself does not listen.
+ * Runs a step that talks to a destination and gives it up if there is no progress for too long, even if the step itself ignores
+ * its signal.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { anySignal, onAbort, untilAborted } from "../async/abort.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Clock } from "../system/system.ts";
 
-/** What is watched, and how long it may be silent. `what` completes the sentence `Cannot …`. */
+/** What is watched, and how long it may show no progress. `what` completes the sentence `Cannot …`. */
 export interface WatchdogOptions {
   /** What is done, for the message: `send 12 files to nas`. */
   readonly what: string;
@@ -16,8 +16,8 @@ export interface WatchdogOptions {
   readonly timeoutMs: number;
   readonly clock: Pick<Clock, "monotonic" | "sleep">;
   /**
-   * Asks the destination itself whether something moved (any number that grows), for tools that tell nothing.
-   * Called when half the time has passed in silence.
+   * Asks the destination itself for progress (any number that grows), because some tools report none.
+   * Called when half the time has passed without a sign of life.
    */
   readonly ask?: (signal: AbortSignal) => Promise<number>;
 }
@@ -25,7 +25,7 @@ export interface WatchdogOptions {
 /**
  * The result of `act`, which is handed a signal and a function to call at every sign of life.
  *
- * @throws {Failure} `timeout` when it fell silent, `stopped` when `signal` was aborted.
+ * @throws {Failure} `timeout` without progress, `stopped` when `signal` was aborted.
  */
 export async function withWatchdog<T>(
   options: WatchdogOptions,
@@ -33,7 +33,7 @@ export async function withWatchdog<T>(
   act: (signal: AbortSignal, alive: () => void) => Promise<T>,
 ): Promise<T> {
   const { what, clock } = options;
-  // Not aborted when all went well: what was opened with it lives on.
+  // Not aborted after a success: a session that was opened with it lives on.
   const end = new AbortController();
   using over = anySignal();
   using _stopping = onAbort(signal, () => end.abort(new Failure("stopped", `Cannot ${what}: image-transfer is stopping`)));
@@ -42,7 +42,7 @@ export async function withWatchdog<T>(
   try {
     return await untilAborted(act(end.signal, () => void (lastSign.at = clock.monotonic())), end.signal);
   } catch (error) {
-    // Whatever a killed tool says, the reason for killing it is the better one.
+    // A killed tool may say anything: the reason for killing it is the better message.
     throw end.signal.aborted ? end.signal.reason : error;
   }
 }
@@ -62,7 +62,7 @@ async function watch(
       return end.abort(new Failure("timeout", message, { hint }));
     }
     const isHalf = silentMs >= timeoutMs / 2;
-    // Not awaited: a destination that does not answer must not keep the watch from its time.
+    // Not awaited: the time-out must come even if the destination does not answer.
     if (ask && isHalf) {
       ask(over).then((now) => {
         if (now > measured) lastSign.at = clock.monotonic();

@@ -1,7 +1,7 @@
 /**
- * The folders on this side for links and batch files, and for whole files. The former in memory where the system offers
- * that: a batch makes a link for every file, and on a disk that is being flushed each of them waits. The latter on the disk
- * of the state directory: memory is too small for images.
+ * The local folders for links and batch files, and for whole files. The former is in memory if possible: a batch makes a link for
+ * every file, and each would wait for a disk that is being flushed. The latter is on the disk of the state directory, because
+ * images may not fit into memory.
  *
  * @module
  */
@@ -23,7 +23,8 @@ type WorkSystem = Pick<System, "platform" | "followedFacts" | "list" | "removeTr
 const MEMORY = "/dev/shm";
 
 /**
- * Makes the folder, empty (the one for whole files is not made, it may be the same), and removes what a former process left. `instance` is the ledger's name: only one process has it.
+ * Makes the folder for links, and removes what a former process left in both. `instance` is the ledger's name: only one process
+ * has it.
  *
  * @throws {Failure} `configuration` where not even the state directory can be used.
  */
@@ -53,13 +54,13 @@ async function inMemory(instance: string, system: WorkSystem): Promise<string | 
     if ((await system.followedFacts(MEMORY))?.kind !== "folder") return null;
     const { entries } = await system.list(MEMORY);
     for (const { name } of entries) if (name.startsWith(prefix)) await system.removeTree(`${MEMORY}/${name}`);
-    // Everybody may write there: a name that nobody can guess belongs to us.
+    // Any account may write there, so the name must not be guessable.
     const chance = Array.from({ length: 3 }, () => Math.floor(system.random() * 2 ** 32).toString(36)).join("");
     const path = `${MEMORY}/${prefix}${chance}`;
     await system.makeFolder(path, 0o700);
     return path;
   } catch (error) {
-    // Forbidden, read-only, full: the state directory does as well.
+    // Forbidden, read-only or full: the state directory is used instead.
     if (faultOf(error) === "other") throw error;
     return null;
   }

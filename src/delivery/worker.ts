@@ -1,5 +1,5 @@
 /**
- * One worker of an open session: claims a batch, carries it, has what it left swept, and begins again, until the session is over.
+ * One worker of an open session: claims a batch, carries it, has its leftovers swept, and starts over, until the session ends.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { crashPoint } from "./crash_point.ts";
 import { type DestinationContext, succeed } from "./destination_context.ts";
 
 const BATCH_BYTES = 64 * 1024 * 1024;
-/** How long a worker waits for more files to join a fresh one while another worker is busy anyway. */
+/** How long a worker waits for more files while another one is busy anyway. */
 const LINGER_MS = 50;
-/** How long to wait when the watched folder is away. */
+/** How long to wait while the watched folder is missing. */
 const SOURCE_AGAIN_MS = 2_000;
 const MINUTE = 60_000;
-/** No back-off lasts longer: a delivery due later than this says that the clock was set back. */
+/** No back-off lasts longer: a delivery that is due later shows that the clock was set back. */
 const LONGEST_WAIT_MS = 10 * MINUTE;
 
 /**
- * Claims and carries batches, one after the other. `look` looks whether the place is still the right one; `fail` ends the session
+ * Claims and carries batches, one after the other. `look` checks that the place is still the right one; `fail` ends the session
  * because of the destination; `over` is aborted when no new batch may begin.
  */
 export async function runWorker(
@@ -45,7 +45,7 @@ export async function runWorker(
       }
       crashPoint("after_claim", context.system);
       full = isFull(claimed, context);
-      await deliver(claimed, attempt, open, fail);
+      await carryClaimed(claimed, attempt, open, fail);
     } catch (error) {
       const failure = failureRecord(error);
       if (failure.code === "internal") context.emit({ type: "notice", level: "error", message: failure.message, error });
@@ -54,7 +54,7 @@ export async function runWorker(
   }
 }
 
-/** True when a batch is due; else it has waited, and has to be asked again. */
+/** True if a batch is due; otherwise it has waited, and has to be called again. */
 async function isTimeToClaim(context: DestinationContext, full: boolean, over: AbortSignal): Promise<boolean> {
   const { ledger, job, destination, system, bell, state } = context;
   const due = ledger.nextDue(job.name, destination.name);
@@ -91,7 +91,7 @@ function isFull(claimed: readonly Delivery[], { batchFiles }: DestinationContext
   return claimed.length >= batchFiles || claimed.reduce((sum, { source }) => sum + source.size, 0) >= BATCH_BYTES / 2;
 }
 
-async function deliver(
+async function carryClaimed(
   claimed: readonly Delivery[],
   attempt: string,
   open: OpenSession,

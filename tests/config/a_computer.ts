@@ -1,5 +1,5 @@
 /** A computer for tests of the configuration: home folder, system and environment are given, not found. */
-import type { Surroundings } from "../../src/config/resolve/surroundings.ts";
+import type { Surroundings } from "../../src/config/resolve/expand_path.ts";
 
 /** A Linux computer unless told otherwise; `env` holds its environment. */
 export function aComputer(

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConfigError, problemLine } from "../../src/config/read/config_error.ts";
+import { ConfigError } from "../../src/config/read/config_error.ts";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { aComputer } from "./a_computer.ts";
 
@@ -801,10 +801,11 @@ Deno.test("ConfigError has its problems as data, with the whole key", () => {
   }]);
 });
 
-Deno.test("problemLine() keeps every problem on one line", () => {
+Deno.test("a ConfigError has one line for every problem", () => {
   const text = '"remote\\nhost": x\n"\\u001b[31m": y\n';
   const error = assertThrows(() => parseSettings(text, "c.yaml", "yaml", aComputer()), ConfigError);
-  const lines = error.problems.map((problem) => problemLine("c.yaml", problem));
+  const lines = error.message.split("\n");
+  assertEquals(lines.length, error.problems.length);
   assert(lines.every((line) => !/[\p{Cc}]/u.test(line)), lines.join("|"));
 });
 

@@ -6,7 +6,7 @@
  */
 import { dirname } from "@std/path";
 import * as z from "zod";
-import { anySignal } from "../../async/abort.ts";
+import { deadline } from "../../async/deadline.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
@@ -69,14 +69,13 @@ const PATIENCE_MS = 60_000;
  * be there at night.
  */
 export async function checkDestinations(checks: ServiceChecks, program: string): Promise<Finding[]> {
-  const limit = AbortSignal.timeout(PATIENCE_MS);
-  using both = anySignal(checks.signal, limit);
+  using limit = deadline(PATIENCE_MS, checks.system, checks.signal);
   try {
-    const all = await tryDestinations({ ...checks, signal: both.signal }, program);
+    const all = await tryDestinations({ ...checks, signal: limit.signal }, program);
     const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));
     return wrong.map((finding) => ({ ...finding, level: "warning" }));
   } catch (error) {
-    if (!limit.aborted) throw error;
+    if (!limit.passed) throw error;
     const hint = "For details, run image-transfer doctor.";
     return [warning(HERE, "The destinations could not be checked within a minute", hint)];
   }

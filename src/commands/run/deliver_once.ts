@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unlessAborted } from "../../async/abort.ts";
 import type { Daemon } from "../../daemon/daemon.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -23,12 +24,11 @@ export async function deliverOnce(
   tools: Pick<Tools, "system">,
 ): Promise<number> {
   const startedAt = tools.system.now();
-  const ended = new Promise<null>((resolve) => daemon.ending.addEventListener("abort", () => resolve(null), { once: true }));
   const missing: string[] = [];
   const over = new AbortController();
   const saying = sayWaiting(daemon.unsettled, waiting, tools.system, over.signal);
   try {
-    const finishes = await Promise.race([daemon.finished(), ended]);
+    const finishes = await unlessAborted(daemon.finished(), daemon.ending, null);
     if (finishes === null) missing.push("it was stopped before everything was delivered");
     for (const { job, finish } of finishes ?? []) {
       for (const { path, reason, detail } of finish.incomplete) {

@@ -23,6 +23,6 @@ export class ConfigError extends Failure {
 }
 
 /** `config.yaml:9:1: unknown key "file_patern"; did you mean "file_patterns"?` */
-export function problemLine(file: string, problem: Problem): string {
+function problemLine(file: string, problem: Problem): string {
   return `${printable(file)}:${problem.line}:${problem.column}: ${printable(problem.message)}`;
 }

@@ -9,8 +9,8 @@ import type { Settings } from "../settings.ts";
 import { SERVICE_STATE, surroundingsOf, understandFile } from "./load.ts";
 import { notUnderstood } from "./parse_settings.ts";
 import { rememberedPlace } from "./remembered.ts";
-import { absolutePath, CONFIG_VARIABLE, findConfigFile, usualConfigFiles } from "./search_path.ts";
-import type { ConfigFiles, Surroundings } from "../resolve/surroundings.ts";
+import type { Surroundings } from "../resolve/expand_path.ts";
+import { absolutePath, CONFIG_VARIABLE, type ConfigFiles, findConfigFile, usualConfigFiles } from "./search_path.ts";
 
 /** What could be read. */
 export interface Glance {

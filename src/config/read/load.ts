@@ -10,8 +10,8 @@ import { decode } from "./decode.ts";
 import { type ConfigKind, notUnderstood, understand, type Understood } from "./parse_settings.ts";
 import { rememberedPlace } from "./remembered.ts";
 import type { Resolved } from "../resolve/resolve.ts";
-import { findConfigFile } from "./search_path.ts";
-import type { ConfigFiles, Surroundings } from "../resolve/surroundings.ts";
+import { type ConfigFiles, findConfigFile } from "./search_path.ts";
+import type { Surroundings } from "../resolve/expand_path.ts";
 
 /**
  * The settings of the configuration named by `-c`, or of the first found in the usual places.

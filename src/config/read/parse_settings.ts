@@ -11,7 +11,7 @@ import { parseYaml } from "./parse_yaml.ts";
 import { resolve, type Resolved } from "../resolve/resolve.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";
 import { isSection, keyText, type Path, type Position, type Source } from "./source.ts";
-import type { Surroundings } from "../resolve/surroundings.ts";
+import type { Surroundings } from "../resolve/expand_path.ts";
 import { tidy } from "./tidy.ts";
 import { Origins, type Tree } from "./tree.ts";
 

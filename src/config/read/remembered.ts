@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import type { Settings } from "../settings.ts";
-import type { ConfigFiles } from "../resolve/surroundings.ts";
+import type { ConfigFiles } from "./search_path.ts";
 
 /** What it takes to note one. */
 type Writing = {

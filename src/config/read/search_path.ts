@@ -5,8 +5,18 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import { wholePath } from "../resolve/expand_path.ts";
-import type { ConfigFiles, Surroundings } from "../resolve/surroundings.ts";
+import { type Surroundings, wholePath } from "../resolve/expand_path.ts";
+
+/** What finding and reading a file takes. */
+export interface ConfigFiles extends Surroundings {
+  followedFacts(path: string): Promise<{ readonly kind: "file" | "folder" | "symlink" | "other" } | null>;
+  /** What is in a folder; symlinks are not followed. */
+  list?(folder: string): Promise<{
+    readonly entries: readonly { readonly name: string; readonly facts: { readonly kind: string; readonly mode: number } }[];
+  }>;
+  /** At most so many bytes from there on. */
+  read(path: string, offset: number, length: number): Promise<Uint8Array>;
+}
 
 /** The variable that names a configuration. */
 export const CONFIG_VARIABLE = "IMAGE_TRANSFER_CONFIG";

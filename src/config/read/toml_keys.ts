@@ -17,94 +17,99 @@ export interface TomlKey {
 
 /** Every key, table head and list item of a TOML text that is known to be valid. */
 export function tomlKeys(text: string): TomlKey[] {
-  const found: TomlKey[] = [];
-  const lists = new Map<string, number>();
-  let table: (string | number)[] = [];
-  let at = 0;
-
-  const skip = (pattern: RegExp): string => {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text)?.[0] ?? "";
-    at += match.length;
-    return match;
-  };
-  const blank = () => skip(/(?:[ \t\r\n]|#[^\n]*)*/y);
-
-  const key = (): string[] => {
-    const parts: string[] = [];
-    do {
-      skip(/[ \t]*\.?[ \t]*/y);
-      parts.push(text[at] === '"' || text[at] === "'" ? quoted() : skip(/[A-Za-z0-9_-]+/y));
-      skip(/[ \t]*/y);
-    } while (text[at] === ".");
-    return parts;
-  };
-  const quoted = (): string => {
-    const raw = skip(/"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y);
-    return raw.startsWith('"') ? unescaped(raw) : raw.slice(1, -1);
-  };
-  const value = (path: (string | number)[]): string => {
-    const strings = /"""(?:[^\\]|\\[^])*?"{3,5}|'''[^]*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y;
-    if (text[at] === "[") list(path);
-    else if (text[at] === "{") inlineTable(path);
-    else if (!skip(strings)) return skip(/[^,\]}\s#]+/y);
-    return "";
-  };
-  const list = (path: (string | number)[]) => {
-    at++;
-    for (let index = 0;; index++) {
-      skip(/(?:[ \t\r\n,]|#[^\n]*)*/y);
-      if (at >= text.length || text[at] === "]") break;
-      const offset = at;
-      add([...path, index], offset, () => value([...path, index]));
-    }
-    at++;
-  };
-  const inlineTable = (path: (string | number)[]) => {
-    at++;
-    for (;;) {
-      skip(/(?:[ \t\r\n,]|#[^\n]*)*/y);
-      if (at >= text.length || text[at] === "}") break;
-      pair(path);
-    }
-    at++;
-  };
-  const pair = (path: (string | number)[]) => {
-    const offset = at;
-    const whole = [...path, ...key()];
-    skip(/[ \t]*=[ \t]*/y);
-    add(whole, offset, () => value(whole));
-    if (at === offset) at = text.length; // Not TOML after all: end rather than turn in circles.
-  };
-  const add = (path: readonly (string | number)[], offset: number, read: () => string) => {
-    const place = found.length;
-    found.push({ path, offset, bare: "" });
-    const bare = read();
-    if (bare !== "") found[place] = { path, offset, bare };
-  };
-  const head = () => {
-    const double = skip(/\[\[/y) !== "";
-    if (!double) at++;
-    const offset = at + (/^[ \t]*/.exec(text.slice(at, at + 200))?.[0].length ?? 0);
-    const parts = key();
-    skip(/[ \t]*\]+/y);
-    table = [];
-    parts.forEach((part, index) => {
-      table = [...table, part];
-      const name = JSON.stringify(table);
-      const last = index === parts.length - 1;
-      if (last && double) lists.set(name, (lists.get(name) ?? -1) + 1);
-      if (last) found.push({ path: table, offset, bare: "" });
-      if (lists.has(name)) table = [...table, lists.get(name)!];
-    });
-    found.push({ path: table, offset, bare: "" });
-  };
-
-  for (blank(); at < text.length; blank()) {
-    if (text[at] === "[") head();
-    else pair(table);
+  const reader: Reader = { text, at: 0, table: [], lists: new Map(), found: [] };
+  for (skip(reader, BLANK); reader.at < text.length; skip(reader, BLANK)) {
+    if (text[reader.at] === "[") readHead(reader);
+    else readPair(reader, reader.table);
   }
-  return found;
+  return reader.found;
+}
+
+/** How far the text is read, and what was found in it. */
+interface Reader {
+  readonly text: string;
+  at: number;
+  /** The table that the next lines belong to. */
+  table: TomlKey["path"];
+  /** The number of the last `[[table]]` of each list, by the path of the list as JSON. */
+  readonly lists: Map<string, number>;
+  readonly found: TomlKey[];
+}
+
+const BLANK = /(?:[ \t\r\n]|#[^\n]*)*/y;
+const BLANK_OR_COMMA = /(?:[ \t\r\n,]|#[^\n]*)*/y;
+const STRING = /"""(?:[^\\]|\\[^])*?"{3,5}|'''[^]*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y;
+
+/** Reads what the pattern matches here; empty where it does not. */
+function skip(reader: Reader, pattern: RegExp): string {
+  pattern.lastIndex = reader.at;
+  const match = pattern.exec(reader.text)?.[0] ?? "";
+  reader.at += match.length;
+  return match;
+}
+
+/** `[table]` or `[[list of tables]]`. */
+function readHead(reader: Reader): void {
+  const { text, lists, found } = reader;
+  const isList = skip(reader, /\[\[/y) !== "";
+  if (!isList) reader.at++;
+  const offset = reader.at + (/^[ \t]*/.exec(text.slice(reader.at, reader.at + 200))?.[0].length ?? 0);
+  const parts = readKey(reader);
+  skip(reader, /[ \t]*\]+/y);
+  reader.table = [];
+  parts.forEach((part, index) => {
+    const path = [...reader.table, part];
+    const name = JSON.stringify(path);
+    const isLast = index === parts.length - 1;
+    if (isLast && isList) lists.set(name, (lists.get(name) ?? -1) + 1);
+    if (isLast) found.push({ path, offset, bare: "" });
+    const number = lists.get(name);
+    reader.table = number === undefined ? path : [...path, number];
+  });
+  found.push({ path: reader.table, offset, bare: "" });
+}
+
+/** `key = value` */
+function readPair(reader: Reader, table: TomlKey["path"]): void {
+  const offset = reader.at;
+  const path = [...table, ...readKey(reader)];
+  skip(reader, /[ \t]*=[ \t]*/y);
+  readValueOf(path, offset, reader);
+  if (reader.at === offset) reader.at = reader.text.length; // Not TOML after all: end rather than loop for ever.
+}
+
+/** The parts of a dotted key. */
+function readKey(reader: Reader): string[] {
+  const parts: string[] = [];
+  do {
+    skip(reader, /[ \t]*\.?[ \t]*/y);
+    const quoted = skip(reader, /"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y);
+    parts.push(
+      quoted === "" ? skip(reader, /[A-Za-z0-9_-]+/y) : quoted.startsWith('"') ? unescaped(quoted) : quoted.slice(1, -1),
+    );
+    skip(reader, /[ \t]*/y);
+  } while (reader.text[reader.at] === ".");
+  return parts;
+}
+
+/** Reads the value of what begins at `offset`, after noting it: what is inside it comes later. */
+function readValueOf(path: TomlKey["path"], offset: number, reader: Reader): void {
+  const { text, found } = reader;
+  const place = found.push({ path, offset, bare: "" }) - 1;
+  if (text[reader.at] === "[") {
+    reader.at++;
+    for (let index = 0; !isAtEnd("]", reader); index++) readValueOf([...path, index], reader.at, reader);
+    reader.at++;
+  } else if (text[reader.at] === "{") {
+    reader.at++;
+    while (!isAtEnd("}", reader)) readPair(reader, path);
+    reader.at++;
+  } else if (skip(reader, STRING) === "") found[place] = { path, offset, bare: skip(reader, /[^,\]}\s#]+/y) };
+}
+
+function isAtEnd(bracket: string, reader: Reader): boolean {
+  skip(reader, BLANK_OR_COMMA);
+  return reader.at >= reader.text.length || reader.text[reader.at] === bracket;
 }
 
 function unescaped(raw: string): string {

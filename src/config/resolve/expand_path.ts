@@ -5,7 +5,14 @@
  */
 import { normalize as normalizePosix } from "@std/path/posix";
 import { normalize as normalizeWindows } from "@std/path/windows";
-import type { Surroundings } from "./surroundings.ts";
+
+/** What paths and defaults depend on. A `System` has it; being on the same floor, it is not imported. */
+export interface Surroundings {
+  readonly platform: "linux" | "darwin" | "windows";
+  /** The user's home folder. */
+  readonly home: string;
+  env(name: string): string | undefined;
+}
 
 /** A path that was understood, or what is wrong with it, as the rest of a sentence that begins with the key. */
 export type Expanded = { readonly path: string; readonly fault?: undefined } | { readonly fault: string };

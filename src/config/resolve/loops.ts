@@ -4,8 +4,7 @@
  * @module
  */
 import type { Destination, Job } from "../settings.ts";
-import { isWithin } from "./expand_path.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { isWithin, type Surroundings } from "./expand_path.ts";
 
 /** A destination (numbers of job and destination) that files would come back from. */
 export interface Loop {

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import type { Expanded } from "./expand_path.ts";
+import type { Expanded, Surroundings } from "./expand_path.ts";
 import { defaultOf } from "../schema/schema.ts";
 import type { Shape } from "../schema/settings_of.ts";
 import type { Path } from "../read/source.ts";
-import type { Surroundings } from "./surroundings.ts";
 import type { Report } from "../read/tree.ts";
 
 /** Keys with their values, as written. */

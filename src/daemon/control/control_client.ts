@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { anySignal } from "../../async/abort.ts";
+import { deadline } from "../../async/deadline.ts";
 import type { FormerFiles } from "../../domain/destination_state.ts";
 import { Failure, type FailureCode } from "../../domain/failure.ts";
 import type { Forgotten } from "../../ledger/orphans.ts";
@@ -148,19 +148,18 @@ type Ask = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unk
 function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientOptions, signal: AbortSignal): Ask {
   return async (method, path, body) => {
     const patience = method === "GET" ? timeoutMs : 6 * timeoutMs;
-    const limit = AbortSignal.timeout(patience);
-    using either = anySignal(signal, limit);
+    using limit = deadline(patience, system, signal);
     const headers = { authorization: `Bearer ${file.secret}`, "content-type": "application/json" };
     const question = { method, path, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     try {
-      const answer = await system.askLocal(file.port, question, either.signal);
+      const answer = await system.askLocal(file.port, question, limit.signal);
       if (answer.headers.get(PID_HEADER) !== String(file.pid)) return null;
       if (answer.status === 404) throw otherVersion(file.version);
       const content: unknown = JSON.parse(answer.text);
       if (answer.status === 200) return content;
       throw failureOf(content);
     } catch (error) {
-      if (limit.aborted && !signal.aborted) throw hangs(file.pid, patience);
+      if (limit.passed) throw hangs(file.pid, patience);
       if (error instanceof TypeError) return null;
       throw error;
     }

@@ -1,113 +1,124 @@
 /**
- * Finds out what stands at the targets already. What is proven equal to its source is taken for delivered without
- * being sent: after a crash, a lost answer, or a lost ledger.
+ * Adopts what the targets hold already: a file that is verified equal to its source counts as delivered (after a crash, a lost
+ * answer, or a lost ledger). For anything else the conflict policy decides whether the file is sent.
  *
  * @module
  */
 import { Failure, failureRecord } from "../../domain/failure.ts";
+import type { ConflictPolicy } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { type Receipt, verify } from "../../domain/receipt.ts";
+import { type Digest, verify } from "../../domain/receipt.ts";
 import type { Stat } from "../../methods/method.ts";
-import { hashSources } from "./check.ts";
-import { decideExisting, worthHashing } from "./decide_existing.ts";
-import { refuseNamesakes } from "./folded_names.ts";
 import { type Batch, failureOf, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
+import { hashSources } from "./check.ts";
+import { refuseNamesakes } from "./folded_names.ts";
+
+/** An item whose target is taken; `found` is null where no hash was needed to tell that it is something else. */
+interface Occupied {
+  readonly item: Item;
+  readonly stat: Stat;
+  readonly found: Digest | null;
+}
 
 /** One round trip for all targets, a second one only where a file of the same size is there. */
 export async function adoptExisting(batch: Batch, signal: AbortSignal): Promise<void> {
-  const asked = undecided(batch.items);
-  if (asked.length === 0) return;
-  const stats = await batch.session.survey(asked.map(targetOf), signal);
-  const there = asked.map((item, index) => ({ item, stat: stats[index] ?? null })).filter(({ stat }) => stat);
-  if (there.length > 0) await decide(there, batch, signal);
-}
-
-interface Occupied {
-  readonly item: Item;
-  readonly stat: Stat | null;
-}
-
-async function decide(there: readonly Occupied[], batch: Batch, signal: AbortSignal): Promise<void> {
-  const { context: { destination, system }, session } = batch;
-  const alike = there.filter(({ item, stat }) => worthHashing(stat, item.delivery.source.size)).map(({ item }) => item);
-  await hashSources(alike, batch.context, signal);
-  const hashed = alike.filter((item) => item.sha256 !== null);
-  const digests = hashed.length === 0 ? [] : await session.digest(hashed.map(targetOf), sizeOf(hashed), signal);
-  const adopted: Adopted[] = [];
-  const foundOf = new Map(hashed.map((item, index) => [item, digests[index] ?? null]));
-
-  for (const { item, stat } of there) {
-    if (item.outcome !== null) continue;
-    const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
-    const target = printable(targetOf(item));
-    const decision = decideExisting({ target, stat, found: foundOf.get(item) ?? null, sent }, destination.onConflict);
-    if (stat?.identity !== undefined && stat.identity === item.delivery.source.identity) {
-      giveUp(item, itself(item, destination.name));
-    } else if (decision.decision === "adopt") {
-      adopted.push({ item, receipt: verify(sent, decision.found, session.proof, system.now()) });
-    } else if (decision.decision === "refuse") {
-      const { code, message, hint } = decision.failure;
-      const what = `Cannot send "${printable(item.delivery.source.path)}" to ${destination.name}`;
-      giveUp(item, new Failure(code, `${what}: ${message}`, { hint }));
-    }
+  const { name, onConflict } = batch.context.destination;
+  const occupied = await lookAt(undecided(batch.items), batch, signal);
+  const [same, different] = [occupied.filter(isCopy), occupied.filter((one) => !isCopy(one))];
+  for (const { item, stat } of different) {
+    const what = `Cannot send "${printable(item.delivery.source.path)}" to ${name}`;
+    const refusal = refusalOf(item, stat, onConflict);
+    if (refusal) giveUp(item, new Failure(refusal.code, `${what}: ${refusal.reason}`, { hint: refusal.hint }));
   }
-  const same = new Set(adopted.map(({ item }) => item));
-  await refuseNamesakes(there.filter(({ item }) => !same.has(item)), batch, signal);
-  await adopt(adopted, batch, signal);
-}
-
-interface Adopted {
-  readonly item: Item;
-  readonly receipt: Receipt;
-}
-
-async function adopt(adopted: readonly Adopted[], { session }: Batch, signal: AbortSignal): Promise<void> {
-  if (adopted.length === 0) return;
-  // Nobody knows whether it has reached the disk: whoever named it may have been cut off before.
-  await session.flush(adopted.map(({ item }) => targetOf(item)), signal);
-  for (const { item, receipt } of adopted) item.outcome = { receipt };
+  await refuseNamesakes(different, batch, signal);
+  await adopt(same, batch, signal);
 }
 
 /**
- * What is gone at its source may have arrived before: its publication's answer was lost, and then somebody removed the source.
- * The remembered hash tells.
+ * A file that is gone at its source may have arrived before that, if the answer to its publication was lost. The remembered hash
+ * shows it.
  */
 export async function adoptGone(batch: Batch, signal: AbortSignal): Promise<void> {
   const gone = batch.items.filter((item) => item.sha256 !== null && failureOf(item)?.code === "source_gone");
-  if (gone.length === 0) return;
   try {
-    await adoptArrived(gone, batch, signal);
+    await adopt((await lookAt(gone, batch, signal)).filter(hasSameBytes), batch, signal);
   } catch (error) {
-    // Nobody could be asked: it is not known that they did not arrive.
+    // The destination did not answer: they may have arrived.
     for (const item of gone) item.outcome = { failure: failureRecord(error) };
     throw error;
   }
 }
 
-async function adoptArrived(gone: readonly Item[], batch: Batch, signal: AbortSignal): Promise<void> {
-  const { context: { destination, system }, session } = batch;
-  const stats = await session.survey(gone.map(targetOf), signal);
-  const alike = gone.filter((item, index) => worthHashing(stats[index] ?? null, item.delivery.source.size));
-  if (alike.length === 0) return;
-  const digests = await session.digest(alike.map(targetOf), sizeOf(alike), signal);
-  const adopted = alike.flatMap((item, index): Adopted[] => {
-    const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
-    const stat = { bytes: sent.bytes, kind: "file" as const };
-    const existing = { target: targetOf(item), stat, found: digests[index] ?? null, sent };
-    const decision = decideExisting(existing, destination.onConflict);
-    if (decision.decision !== "adopt") return [];
-    return [{ item, receipt: verify(sent, decision.found, session.proof, system.now()) }];
+/** The items whose targets are taken; hashed at both ends if the sizes are equal. */
+async function lookAt(items: readonly Item[], { context, session }: Batch, signal: AbortSignal): Promise<Occupied[]> {
+  if (items.length === 0) return [];
+  const stats = await session.survey(items.map(targetOf), signal);
+  const alike = items.filter(({ delivery }, index) => {
+    const stat = stats[index];
+    return stat?.kind === "file" && stat.bytes === delivery.source.size;
   });
-  await adopt(adopted, batch, signal);
+  await hashSources(alike, context, signal);
+  const hashed = alike.filter((item) => item.sha256 !== null);
+  const digests = hashed.length === 0 ? [] : await session.digest(hashed.map(targetOf), sizeOf(hashed), signal);
+  const foundOf = new Map(hashed.map((item, index) => [item, digests[index] ?? null]));
+  return items.flatMap((item, index) => {
+    const stat = stats[index];
+    return stat ? [{ item, stat, found: foundOf.get(item) ?? null }] : [];
+  });
 }
 
-/** A second name of the source is no copy: it would go, or be written into, with it. */
-function itself({ delivery }: Item, destination: string): Failure {
-  const what = `Cannot send "${printable(delivery.source.path)}" to ${destination}`;
-  return new Failure("exists", `${what}: "${printable(delivery.target)}" there is this very file`, {
-    hint: "remote_base_path may lead into watch_path, or somebody created a link. Correct the path, or remove the link.",
-  });
+function hasSameBytes({ item, found }: Occupied): boolean {
+  return found !== null && found.bytes === item.delivery.source.size && found.sha256 === item.sha256;
 }
+
+function isCopy(one: Occupied): boolean {
+  return hasSameBytes(one) && !isItself(one.item, one.stat);
+}
+
+/** A second name of the source is not a copy: it would change, or lose its data, with the source. */
+function isItself({ delivery }: Item, { identity }: Stat): boolean {
+  return identity !== undefined && identity === delivery.source.identity;
+}
+
+async function adopt(same: readonly Occupied[], { context, session }: Batch, signal: AbortSignal): Promise<void> {
+  if (same.length === 0) return;
+  const receipts = same.map(({ item, found }) =>
+    verify({ bytes: item.delivery.source.size, sha256: item.sha256 }, found, session.proof, context.system.now())
+  );
+  // It may not be on the disk yet: whoever renamed it may have been interrupted before flushing.
+  await session.flush(same.map(({ item }) => targetOf(item)), signal);
+  same.forEach(({ item }, index) => item.outcome = { receipt: receipts[index]! });
+}
+
+interface Refusal {
+  readonly code: "exists" | "skipped";
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** Why nothing may be sent to a target that holds something different; null where it may. */
+function refusalOf(item: Item, stat: Stat, policy: ConflictPolicy): Refusal | null {
+  const target = printable(targetOf(item));
+  if (isItself(item, stat)) {
+    const hint = "remote_base_path may lead into watch_path, or somebody created a link. Correct the path, or remove the link.";
+    return { code: "exists", reason: `"${target}" there is this very file`, hint };
+  }
+  if (stat.kind === "folder") return { code: "exists", reason: `a folder has the name "${target}"`, hint: EXISTS };
+  switch (policy) {
+    case "version":
+    case "overwrite":
+      return null;
+    case "skip": {
+      const hint = "Nothing was changed there. on_conflict: version keeps both.";
+      return { code: "skipped", reason: "a different file exists there and on_conflict is skip", hint };
+    }
+    case "fail":
+      return { code: "exists", reason: "a different file exists there and on_conflict is fail", hint: EXISTS };
+  }
+  policy satisfies never;
+}
+
+const EXISTS = "Rename or remove the existing file, then retry. on_conflict: version keeps both.";
 
 function targetOf(item: Item): string {
   return item.delivery.target;

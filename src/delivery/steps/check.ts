@@ -1,5 +1,5 @@
 /**
- * Looks whether the sources of a batch are still the versions that were admitted, and reads their hashes.
+ * Checks that the sources of a batch are still the versions that were admitted, and hashes them.
  *
  * @module
  */
@@ -22,8 +22,8 @@ export async function checkSources({ items, context }: Batch): Promise<void> {
 }
 
 /**
- * Checks the sources again after they were sent: the version must not have changed meanwhile. A changed ctime
- * alone may only be a permission or another link: then the content decides.
+ * Checks after sending that the sources did not change meanwhile. A changed ctime alone may only mean new permissions or another
+ * link: then the content decides.
  */
 export async function recheckSources({ items, context }: Batch, signal: AbortSignal): Promise<void> {
   const doubtful: Item[] = [];
@@ -33,7 +33,7 @@ export async function recheckSources({ items, context }: Batch, signal: AbortSig
   });
   for (const item of undecided(doubtful)) {
     try {
-      // Without a hash nothing tells whether only its rights changed: the next attempt finds it at rest.
+      // Without a hash it may be more than a change of permissions: the next attempt decides.
       if (item.sha256 === null) throw changed(item.delivery.source);
       const again = await context.system.hash(item.delivery.source.absolutePath, signal);
       if (again.sha256 !== item.sha256) throw changed(item.delivery.source);
@@ -44,7 +44,7 @@ export async function recheckSources({ items, context }: Batch, signal: AbortSig
   }
 }
 
-/** Reads the hashes of those sources that have none yet, and remembers them: small files side by side, large ones alone. */
+/** Hashes the sources that have no hash yet: small files in parallel, large ones one at a time. */
 export async function hashSources(items: readonly Item[], context: DestinationContext, signal: AbortSignal): Promise<void> {
   const wanted = undecided(items).filter(({ sha256 }) => sha256 === null);
   const isSmall = ({ delivery }: Item) => delivery.source.size < SMALL_BYTES;
@@ -64,7 +64,7 @@ async function hashSource(item: Item, context: DestinationContext, signal: Abort
   }
 }
 
-/** Takes the hash of the source that was read, beginning at `readAt`; gives the item up where that was another length. */
+/** Stores the hash of a source that was read from `readAt` on; gives the item up if its length has changed. */
 export function takeHash(item: Item, digest: Digest, readAt: number): void {
   const { source } = item.delivery;
   if (digest.bytes !== source.size) return giveUp(item, changed(source));
@@ -72,12 +72,12 @@ export function takeHash(item: Item, digest: Digest, readAt: number): void {
   item.readAt = readAt;
 }
 
-/** Reading so much twice costs more than to begin a second later. */
+/** Reading so much twice would cost more than waiting for a second first. */
 export function isLongRead({ delivery }: Item): boolean {
   return delivery.source.size >= LONG_READ_BYTES;
 }
 
-/** Waits until a rewrite of any of these sources would show in its facts. For one that comes from the future it would show now. */
+/** Waits until a rewrite of any of these sources would show in its facts. With a time in the future it shows already. */
 export async function outlastRacy(items: readonly Item[], context: DestinationContext, signal: AbortSignal): Promise<void> {
   const now = context.system.now();
   const waits = items.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
@@ -88,13 +88,13 @@ export async function outlastRacy(items: readonly Item[], context: DestinationCo
 const SMALL_BYTES = 1024 * 1024;
 const LONG_READ_BYTES = 1024 * 1024 * 1024;
 
-/** Whoever missed a source: it is only gone if the watched folder is there and the file is not. */
+/** Whichever step missed a source: it only counts as gone if the watched folder is there and the file is not. */
 export async function confirmGone({ items, context }: Batch): Promise<void> {
   for (const item of items) {
     if (failureOf(item)?.code !== "source_gone") continue;
     const { source } = item.delivery;
     const isThere = async () => await context.sourceAway() || await context.system.facts(source.absolutePath) !== null;
-    // What cannot be looked at now is not known to be gone.
+    // If it cannot be checked now, it may not be gone.
     if (await isThere().catch(() => true)) item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
   }
 }

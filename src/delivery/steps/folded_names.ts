@@ -1,6 +1,6 @@
 /**
- * Keeps `on_conflict: overwrite` from replacing another file than the one that is meant: where the destination ignores the case of
- * letters or the composition of accents, two files of the source have one name there.
+ * Keeps `on_conflict: overwrite` from replacing the wrong file: if the destination ignores case or the composition of accents, two
+ * source files may have the same name there.
  *
  * @module
  */
@@ -11,18 +11,16 @@ import type { Stat } from "../../methods/method.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 
-/** An item whose name is taken by other bytes. */
-export interface Taken {
-  readonly item: Item;
-  readonly stat: Stat | null;
-}
-
-/** Gives up those whose name leads to another delivered file there. Asks further only where one spelling leads to what another does. */
-export async function refuseNamesakes(taken: readonly Taken[], batch: Batch, signal: AbortSignal): Promise<void> {
+/** Gives up items whose name belongs to another delivered file there. Asks further only if another spelling finds a file. */
+export async function refuseNamesakes(
+  taken: readonly { readonly item: Item; readonly stat: Stat }[],
+  batch: Batch,
+  signal: AbortSignal,
+): Promise<void> {
   if (batch.context.destination.onConflict !== "overwrite") return;
-  const files = taken.filter(({ item, stat }) => item.outcome === null && stat?.kind === "file");
+  const files = taken.filter(({ item, stat }) => item.outcome === null && stat.kind === "file");
   const spelled = files.flatMap(({ item, stat }) =>
-    otherSpellings(item.delivery.target).map((other) => ({ item, bytes: stat?.bytes, other }))
+    otherSpellings(item.delivery.target).map((other) => ({ item, bytes: stat.bytes, other }))
   );
   if (spelled.length === 0) return;
   const found = await batch.session.survey(spelled.map(({ other }) => other), signal);
@@ -32,16 +30,9 @@ export async function refuseNamesakes(taken: readonly Taken[], batch: Batch, sig
     const [namesake] = batch.context.ledger.namesakes(source.job, destination, target);
     if (namesake === undefined || !await isOneFile(item, namesake, batch, signal)) continue;
     const names = `"${printable(target)}" and "${printable(namesake)}"`;
-    giveUp(
-      item,
-      new Failure(
-        "exists",
-        `Cannot send "${
-          printable(source.path)
-        }" to ${destination}: ${names} are the same name there, and the latter would be lost`,
-        { hint: "Rename one of the two, or set on_conflict: version, which keeps both." },
-      ),
-    );
+    const what = `Cannot send "${printable(source.path)}" to ${destination}`;
+    const hint = "Rename one of the two, or set on_conflict: version, which keeps both.";
+    giveUp(item, new Failure("exists", `${what}: ${names} are the same name there, and the latter would be lost`, { hint }));
   }
 }
 
@@ -52,8 +43,8 @@ async function isOneFile(item: Item, other: string, { session }: Batch, signal: 
 }
 
 /**
- * Puts off those whose namesake is on its way in this or another batch: only what stands there already is known. The result gives the
- * names back.
+ * Reserves the targets, and puts off the items whose namesake is in this or another batch: the destination cannot be asked about
+ * that one yet. Disposing of the result gives the names back.
  */
 export function takeNames(items: readonly Item[], { destination, names }: DestinationContext): Disposable {
   const mine: string[] = [];

@@ -15,7 +15,7 @@ import { crashPoint } from "../crash_point.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 import { succeed } from "../destination_context.ts";
 
-/** So much on its way says that the connection works, even if it breaks before the file is whole. */
+/** If so much was sent, the connection works, even if it breaks before the file is complete. */
 const TELLING_BYTES = 1024 * 1024;
 
 /** Waits for its turn, then puts all items in one call. Items that were not put are given up. */
@@ -24,14 +24,14 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   const fitting = keepRoom(batch);
   if (fitting.length === 0) return;
   const hashes = context.destination.verify === "checksum";
-  // Without a hash nothing but their facts tells of a rewrite.
+  // Without a hash, only their facts can show a rewrite.
   if (!hashes) await outlastRacy(fitting, context, signal);
   else if (session.hashesSource) await outlastRacy(fitting.filter(isLongRead), context, signal);
   using _transfer = await context.parallelTransfers.acquire(signal);
   using _sync = await context.concurrentSyncs.acquire(signal);
   using over = anySignal(signal);
   const hashing = hashes && !session.hashesSource ? hashSources(fitting, context, over.signal) : Promise.resolve();
-  hashing.catch(() => undefined); // Heard below, unless sending fails first.
+  hashing.catch(() => undefined); // Awaited below, unless sending fails first.
   await send(fitting, batch, signal);
   await hashing;
 }

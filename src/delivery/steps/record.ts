@@ -1,6 +1,6 @@
 /**
- * Writes down what became of a batch, in one transaction, and tells the event stream. The last step: whatever is
- * lost before it is found again at the destination.
+ * Records what became of a batch, in one transaction, and emits the events. The last step: after a crash before it, the files are
+ * found again at the destination.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export async function record(batch: Batch, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Repeats a write to the ledger until it works or the daemon ends; at the next start the destination is asked. */
+/** Repeats a write to the ledger until it works or the daemon stops; the next start asks the destination. */
 async function stubbornly<T>({ system, emit }: DestinationContext, signal: AbortSignal, write: () => T): Promise<T> {
   for (let told = false;; told = true) {
     try {

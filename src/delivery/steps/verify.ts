@@ -1,6 +1,6 @@
 /**
- * Makes the receipts: compares what stands staged at the destination with what was read at the source, at the
- * level that is configured. Only what was really compared is claimed.
+ * Makes the receipts: compares the staged files with what was read at the source, at the configured level. A receipt claims only
+ * what was really compared.
  *
  * @module
  */

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { anySignal } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
 import type { System } from "../../system/system.ts";
 
 /** Whether other machines write there; `unknown` where it could not be told this time. */
@@ -15,15 +17,9 @@ type Asked = Pick<System, "run" | "platform" | "sleep" | "realPath">;
 export async function remotenessOf(folder: string, system: Asked): Promise<Remoteness> {
   if (system.platform === "windows" && isShare(folder)) return "remote";
   // A dead file server lets every call hang: then it is one.
-  const given = new AbortController();
-  const answer = fileSystemOf(folder, system, given.signal).catch(() => "");
-  const end = new AbortController();
-  const kind = await Promise.race([answer, system.sleep(PATIENCE_MS, end.signal).then(() => null)]);
-  end.abort();
-  if (kind === null) {
-    given.abort();
-    return "remote";
-  }
+  using end = anySignal();
+  const kind = await within(fileSystemOf(folder, system, end.signal).catch(() => ""), PATIENCE_MS, system, null);
+  if (kind === null) return "remote";
   return kind === "" ? "unknown" : isRemoteKind(kind) ? "remote" : "local";
 }
 

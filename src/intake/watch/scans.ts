@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { anySignal } from "../../async/abort.ts";
+import { anySignal, untilAborted } from "../../async/abort.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
@@ -83,7 +83,7 @@ export function scans(job: Job, { system, emit, how, scan }: ScanTools): Scans {
       using walking = anySignal(signal, anew.signal);
       try {
         const scanning = scan(callers.length > 0, signal, walking.signal);
-        const { files, admitted, milliseconds } = await unlessAborted(scanning, anew.signal);
+        const { files, admitted, milliseconds } = await untilAborted(scanning, anew.signal);
         completed++;
         lastMs = milliseconds;
         if (admitted === 0) quietMs = milliseconds;
@@ -127,18 +127,6 @@ export function scans(job: Job, { system, emit, how, scan }: ScanTools): Scans {
     },
     done: () => completed > 0 && !running && !wanted && urgent.length === 0,
   };
-}
-
-/** Whatever is still going then is left to itself. */
-async function unlessAborted<T>(going: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const leave = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", leave, { once: true });
-  try {
-    return await Promise.race([going, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", leave);
-  }
 }
 
 function trouble({ name, watchPath }: Job, error: unknown): Parameters<Emit>[0] {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { deadline } from "../../async/deadline.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination, ReportSettings } from "../../config/settings.ts";
 import { rolloverMinutes } from "../../domain/night/night.ts";
@@ -140,24 +141,18 @@ async function send(
   // Chat services show `text` and ignore the rest.
   const body = JSON.stringify({ text: reportText(report), report });
   for (const pause of [...PAUSES, null]) {
-    const limit = new AbortController();
-    const stop = () => limit.abort(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    void system.sleep(ANSWER_MS, limit.signal).then(() => limit.abort(new Error("no response within 30 seconds")));
     try {
-      const { status } = await system.askRemote(
-        to,
-        { method: "POST", headers: { "content-type": "application/json" }, body },
-        limit.signal,
-      );
-      if (status >= 200 && status < 300) return;
-      throw new Error(`it responded with status ${status}`);
+      return await post(to, body, system, signal);
     } catch (error) {
       if (pause === null || signal.aborted) throw error;
-    } finally {
-      limit.abort();
-      signal.removeEventListener("abort", stop);
     }
     await system.sleep(pause * 1000, signal);
   }
+}
+
+async function post(to: string, body: string, system: ReportScheduleTools["system"], signal: AbortSignal): Promise<void> {
+  using limit = deadline(ANSWER_MS, system, signal, new Error("no response within 30 seconds"));
+  const headers = { "content-type": "application/json" };
+  const { status } = await system.askRemote(to, { method: "POST", headers, body }, limit.signal);
+  if (status < 200 || status >= 300) throw new Error(`it responded with status ${status}`);
 }

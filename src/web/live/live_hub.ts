@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { onAbort } from "../../async/abort.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
 import type { LiveMessage, LiveState } from "../../reports/api_types.ts";
@@ -59,10 +60,10 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     changes.hear(event);
     void pushSoon();
   });
-  signal.addEventListener("abort", () => {
+  onAbort(signal, () => {
     deaf();
     pages.dismiss(1001, "the daemon is stopping");
-  }, { once: true });
+  });
   void beat();
 
   async function pushSoon(): Promise<void> {

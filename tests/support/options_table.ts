@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { defaultOf, fileSchema, SECTIONS } from "../schema/schema.ts";
-import type { Shape } from "../schema/settings_of.ts";
-import { helpOf, innerShape, yamlValue } from "./shown_values.ts";
+import { defaultOf, fileSchema, SECTIONS } from "../../src/config/schema/schema.ts";
+import type { Shape } from "../../src/config/schema/settings_of.ts";
+import { helpOf, innerShape, yamlValue } from "../../src/config/show/shown_values.ts";
 
 /** The table; it ends without a line break. */
 export function optionsTable(): string {
