@@ -1,86 +1,17 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { parseSettings } from "../../src/config/read/parse_settings.ts";
-import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
-import type { Settings } from "../../src/config/settings.ts";
-import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { startDaemon } from "../../src/daemon/daemon.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { createSystem } from "../../src/system/create_system.ts";
-import type { System } from "../../src/system/system.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { type DaemonRig, daemonRig } from "../support/daemon_rig.ts";
 
-interface Bench extends AsyncDisposable {
-  readonly folder: TempFolder;
-  readonly daemon: Daemon;
-  readonly events: TransferEvent[];
-  readonly system: System;
-  /** What a reload reads; throws what is put there. */
-  next: () => Settings;
-  settings(changes?: Record<string, unknown>): Settings;
-  until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
-}
-
-async function bench(changes: Record<string, unknown> = {}, options: { once?: boolean } = {}): Promise<Bench> {
-  const folder = await tempFolder();
-  await Deno.mkdir(folder.at("data"));
-  const system = createSystem();
-  const events: TransferEvent[] = [];
-  const settings = (more: Record<string, unknown> = {}) =>
-    parseSettings(
-      JSON.stringify({
-        watch_path: folder.at("data"),
-        transfer_method: "local",
-        remote_base_path: folder.at("nas"),
-        state_directory: folder.at("state"),
-        log_directory: folder.at("logs"),
-        pid_file: folder.at("daemon.pid"),
-        minimum_free_space_gb: 0,
-        copy_safety_margin_gb: 0,
-        min_file_age_seconds: 0.1,
-        web: false,
-        ...changes,
-        ...more,
-      }),
-      folder.at("config.yaml"),
-      "yaml",
-      system,
-    );
-  const state = { next: () => settings() };
-  const daemon = await startDaemon(
-    settings(),
-    {
-      system,
-      openLedger,
-      readSettings: async () => await Promise.resolve(state.next()),
-      listeners: [(event) => void events.push(event)],
-    },
-    options,
-  );
-  assert(daemon);
-  return Object.assign(state, {
-    folder,
-    daemon,
-    events,
-    system,
-    settings,
-    async until(done: () => boolean | Promise<boolean>, what: string) {
-      for (let turn = 0; turn < 2000; turn++) {
-        if (await done()) return;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      throw new Error(`never came to it: ${what}; ${JSON.stringify(events.slice(-6))}`);
-    },
-    async [Symbol.asyncDispose]() {
-      await daemon[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
-  });
+function bench(config: Record<string, unknown> = {}, options: { once?: boolean } = {}): Promise<DaemonRig> {
+  return daemonRig({ web: false, ...config }, options);
 }
 
 function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 }
 
-const delivered = (b: Bench, count: number) => () => b.daemon.ledger.counts().delivered === count;
+const delivered = (b: DaemonRig, count: number) => () => b.daemon.ledger.counts().delivered === count;
 
 Deno.test("startDaemon() delivers what is there and what comes, and leaves nothing behind when it stops", async () => {
   await using b = await bench();
@@ -131,12 +62,9 @@ Deno.test("reload() takes over new jobs and lets unchanged ones run on", async (
     b.events.filter((event) => event.type === "watching").map((event) => event.type === "watching" && event.job);
   b.next = () => {
     const [first] = b.settings().jobs;
-    const [second] = b.settings({ watch_path: b.folder.at("more"), remote_base_path: b.folder.at("nas2") }).jobs;
-    const job = {
-      ...second!,
-      name: "more",
-      destinations: second!.destinations.map((to) => ({ ...to, job: "more", name: "nas2" })),
-    };
+    const destinations = [{ name: "nas2", transfer_method: "local", remote_base_path: b.folder.at("nas2") }];
+    const [second] = b.settings({ watch_path: b.folder.at("more"), destinations }).jobs;
+    const job = { ...second!, name: "more", destinations: second!.destinations.map((to) => ({ ...to, job: "more" })) };
     return { ...b.settings(), jobs: [first!, job] };
   };
   assertEquals((await b.daemon.reload()).ok, true);
@@ -154,7 +82,7 @@ Deno.test("reload() refuses another state directory", async () => {
 
 Deno.test("pause(), resume(), sync() and status() answer for destinations and jobs by name", async () => {
   await using b = await bench();
-  assertEquals(b.daemon.pause("local", "observer"), ["local"]);
+  assertEquals(b.daemon.pause("nas", "observer"), ["nas"]);
   const { destinations, jobs, running } = await b.daemon.status();
   assertEquals([running, jobs[0]?.name, destinations[0]?.state, destinations[0]?.reason], [
     true,
@@ -162,7 +90,7 @@ Deno.test("pause(), resume(), sync() and status() answer for destinations and jo
     "paused",
     "paused by observer",
   ]);
-  assertEquals(await b.daemon.resume(null), { names: ["local"], undecided: [] });
+  assertEquals(await b.daemon.resume(null), { names: ["nas"], undecided: [] });
   assertEquals(await b.daemon.sync(), ["default"]);
   for (const ask of [() => b.daemon.pause("nobody", "me"), () => b.daemon.sync("nothing")]) {
     let message = "";

@@ -3,78 +3,35 @@
  *
  * @module
  */
-import { parseSettings } from "../../src/config/read/parse_settings.ts";
-import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
-import type { Settings } from "../../src/config/settings.ts";
-import type { TransferEvent } from "../../src/domain/transfer_event.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { createSystem } from "../../src/system/create_system.ts";
-import type { System } from "../../src/system/system.ts";
 import type { LiveMessage } from "../../src/reports/api_types.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import type { System } from "../../src/system/system.ts";
+import { type DaemonRig, daemonRig } from "../support/daemon_rig.ts";
 
-export interface WebRig extends AsyncDisposable {
-  readonly folder: TempFolder;
-  readonly daemon: Daemon;
-  readonly events: readonly TransferEvent[];
+export interface WebRig extends DaemonRig {
   /** Where the server is, without a path: `http://127.0.0.1:4711`. */
   readonly origin: string;
   readonly port: number;
   readonly token: string;
   /** Name and value of a session's cookie. */
   readonly cookie: string;
-  /** What a reload reads. */
-  next: () => Settings;
-  settings(changes?: Record<string, unknown>): Settings;
   /** Asks with a session, as the page does. */
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   json<T>(path: string): Promise<T>;
-  until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
 }
 
-/** Starts one; keys of the configuration as in `config.yaml`, and what of the system is to be another. */
+/** Starts one; see {@linkcode daemonRig}. */
 export async function webRig(config: Record<string, unknown> = {}, instead: Partial<System> = {}): Promise<WebRig> {
-  const folder = await tempFolder();
-  await Deno.mkdir(folder.at("data"));
-  const system = { ...createSystem(), ...instead };
-  const events: TransferEvent[] = [];
-  const settings = (changes: Record<string, unknown> = {}) => {
-    const all = {
-      watch_path: folder.at("data"),
-      state_directory: folder.at("state"),
-      log_directory: folder.at("logs"),
-      minimum_free_space_gb: 0,
-      copy_safety_margin_gb: 0,
-      min_file_age_seconds: 0.1,
-      destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
-      web: { listen: "127.0.0.1:0" },
-      ...config,
-      ...changes,
-    };
-    return parseSettings(JSON.stringify(all), folder.at("config.yaml"), "yaml", system);
-  };
-  const state = { next: () => settings() };
-  const daemon = await startDaemon(settings(), {
-    system,
-    openLedger,
-    readSettings: async () => await Promise.resolve(state.next()),
-    listeners: [(event) => void events.push(event)],
-  });
-  if (daemon === null) throw new Error("another daemon has the state directory");
-  const start = new URL(daemon.opening()?.once ?? "http://nowhere/");
-  const token = (JSON.parse(await folder.read("state/web.json")) as { token: string }).token;
+  const rig = await daemonRig({ web: { listen: "127.0.0.1:0" }, ...config }, { instead });
+  const start = new URL(rig.daemon.opening()?.once ?? "http://nowhere/");
+  const token = (JSON.parse(await rig.folder.read("state/web.json")) as { token: string }).token;
   const { cookie } = await login(start.href);
   const headersOf = (more: Record<string, string>) => ({ cookie, ...more });
-  return Object.assign(state, {
-    folder,
-    daemon,
-    events,
+  return Object.assign(rig, {
     origin: start.origin,
     port: Number(start.port),
     token,
     cookie,
-    settings,
     get: (path: string, headers: Record<string, string> = {}) =>
       fetch(`${start.origin}${path}`, { headers: headersOf(headers), redirect: "manual" }),
     post: (path: string, body: unknown, headers: Record<string, string> = {}) =>
@@ -88,17 +45,6 @@ export async function webRig(config: Record<string, unknown> = {}, instead: Part
       const response = await fetch(`${start.origin}${path}`, { headers: { cookie } });
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       return await response.json() as T;
-    },
-    async until(done: () => boolean | Promise<boolean>, what: string) {
-      for (let turn = 0; turn < 2000; turn++) {
-        if (await done()) return;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      throw new Error(`never came to it: ${what}; ${JSON.stringify(events.slice(-6))}`);
-    },
-    async [Symbol.asyncDispose]() {
-      await daemon[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
     },
   });
 }

@@ -1,0 +1,73 @@
+/**
+ * A daemon that runs in this process on real files, with one job that watches `data`.
+ *
+ * @module
+ */
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import type { Settings } from "../../src/config/settings.ts";
+import { type Daemon, type DaemonOptions, startDaemon } from "../../src/daemon/daemon.ts";
+import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
+import { type TempFolder, tempFolder } from "./temp.ts";
+
+export interface DaemonRig extends AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly daemon: Daemon;
+  readonly events: readonly TransferEvent[];
+  readonly system: System;
+  /** What a reload reads. */
+  next: () => Settings;
+  settings(changes?: Record<string, unknown>): Settings;
+  until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
+}
+
+/** Starts it; `config` has keys as in `config.yaml`, `instead` parts of the system to replace. */
+export async function daemonRig(
+  config: Record<string, unknown>,
+  { instead = {}, ...options }: DaemonOptions & { readonly instead?: Partial<System> } = {},
+): Promise<DaemonRig> {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  const system = { ...createSystem(), ...instead };
+  const events: TransferEvent[] = [];
+  const settings = (changes: Record<string, unknown> = {}) => {
+    const all = {
+      watch_path: folder.at("data"),
+      state_directory: folder.at("state"),
+      log_directory: folder.at("logs"),
+      pid_file: folder.at("daemon.pid"),
+      minimum_free_space_gb: 0,
+      copy_safety_margin_gb: 0,
+      min_file_age_seconds: 0.1,
+      destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
+      ...config,
+      ...changes,
+    };
+    return parseSettings(JSON.stringify(all), folder.at("config.yaml"), "yaml", system);
+  };
+  const state = { next: () => settings() };
+  const readSettings = async () => await Promise.resolve(state.next());
+  const listeners = [(event: TransferEvent) => void events.push(event)];
+  const daemon = await startDaemon(settings(), { system, openLedger, readSettings, listeners }, options);
+  if (daemon === null) throw new Error("another daemon has the state directory");
+  return Object.assign(state, {
+    folder,
+    daemon,
+    events,
+    system,
+    settings,
+    async until(done: () => boolean | Promise<boolean>, what: string) {
+      for (let turn = 0; turn < 2000; turn++) {
+        if (await done()) return;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      throw new Error(`never came to it: ${what}; ${JSON.stringify(events.slice(-6))}`);
+    },
+    async [Symbol.asyncDispose]() {
+      await daemon[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  });
+}
