@@ -13,28 +13,19 @@ import type { MethodContext, Upload } from "./method.ts";
 /** A folder of our own for links; gone when disposed of. */
 export interface Links extends AsyncDisposable {
   readonly folder: string;
-  /** Makes a link for each upload of the lot, named like its staged name, in `<folder>/<below>` where `below` is given. */
-  fill(lot: Lot, below?: string): Promise<void>;
+  /** Makes a link for each upload, named like its staged name, in `<folder>/<below>` where `below` is given. */
+  fill(uploads: readonly Upload[], below?: string): Promise<void>;
 }
 
-/** Uploads that go to the same folder; `index` is a upload's place in the batch, `name` that of its link. */
-export interface Lot {
-  /** The remote folder, relative to the base path. */
-  readonly staging: string;
-  readonly uploads: readonly { readonly upload: Upload; readonly index: number; readonly name: string }[];
+/** The folder, relative to the base path, that holds the staged names of a batch. */
+export function stagingOf(uploads: readonly Upload[]): string {
+  const { staged } = uploads[0]!;
+  return staged.slice(0, staged.lastIndexOf("/"));
 }
 
-/** The uploads by their staging folder, nearly always one. */
-export function lotsOf(uploads: readonly Upload[]): Lot[] {
-  const lots = new Map<string, { upload: Upload; index: number; name: string }[]>();
-  uploads.forEach((upload, index) => {
-    const slash = upload.staged.lastIndexOf("/");
-    const staging = upload.staged.slice(0, slash);
-    const lot = lots.get(staging) ?? [];
-    lot.push({ upload, index, name: upload.staged.slice(slash + 1) });
-    lots.set(staging, lot);
-  });
-  return [...lots].map(([staging, uploads]) => ({ staging, uploads }));
+/** The name in that folder, and of the link. */
+export function linkName({ staged }: Pick<Upload, "staged">): string {
+  return staged.slice(staged.lastIndexOf("/") + 1);
 }
 
 /** Makes the folder. @throws {Failure} `local_disk_full`, or what else keeps us from writing in our own folder. */
@@ -44,20 +35,22 @@ export async function makeLinks({ system, workFolder }: MethodContext): Promise<
   await system.makeFolder(folder, 0o700).catch(refuse);
   return {
     folder,
-    async fill({ uploads }, below) {
+    async fill(uploads, below) {
       const into = below === undefined ? folder : join(folder, below);
       if (below !== undefined) await system.makeFolder(into, 0o700).catch(refuse);
-      await mapLimit(uploads, 16, ({ upload, name }) => link(upload.source.absolutePath, join(into, name), system)).catch(refuse);
+      await mapLimit(uploads, 16, (upload) => link(upload.source.absolutePath, join(into, linkName(upload)), system)).catch(
+        refuse,
+      );
     },
     [Symbol.asyncDispose]: () => system.removeTree(folder),
   };
 }
 
-/** Makes a folder with the links of a lot. @throws {Failure} as {@linkcode makeLinks} */
-export async function linkLot(lot: Lot, context: MethodContext): Promise<Links> {
+/** Makes a folder with these links. @throws {Failure} as {@linkcode makeLinks} */
+export async function linkUploads(uploads: readonly Upload[], context: MethodContext): Promise<Links> {
   const links = await makeLinks(context);
   try {
-    await links.fill(lot);
+    await links.fill(uploads);
     return links;
   } catch (error) {
     await links[Symbol.asyncDispose]();

@@ -130,7 +130,7 @@ export interface Session extends AsyncDisposable {
   /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */
   digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
   /**
-   * Puts files under their staging names and makes the staging folder. One bad file fails alone.
+   * Puts files under their staging names, all in one folder, and makes that. One bad file fails alone.
    * `onBytes(index, bytes)` tells how far a upload is; some tools tell only in steps.
    * @throws {Failure} when the whole batch is lost (connection, disk full…); what arrived stays staged.
    */
@@ -147,3 +147,6 @@ export interface Session extends AsyncDisposable {
   /** Removes the staged remains of these attempts; with `null`, the whole staging root. Nothing there is fine. */
   sweep(attempts: readonly string[] | null, signal: AbortSignal): Promise<void>;
 }
+
+/** All of a Session that sends nothing. */
+export type DestinationFiles = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep">;

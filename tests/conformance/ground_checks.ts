@@ -127,8 +127,9 @@ export const GROUND: readonly Check[] = [
       const open = await session(it);
       assertEquals(await open.leftovers(signal), []);
       const file = await source("a.fits", noise(100));
-      await open.put([upload(file, 1, "a1"), upload(file, 2, "a1"), upload(file, 1, "a2")], ignoreBytes, signal);
-      await open.put([upload(file, 3, "a2"), upload(file, 1, "a3")], ignoreBytes, signal);
+      await open.put([upload(file, 1, "a1"), upload(file, 2, "a1")], ignoreBytes, signal);
+      await open.put([upload(file, 1, "a2"), upload(file, 3, "a2")], ignoreBytes, signal);
+      await open.put([upload(file, 1, "a3")], ignoreBytes, signal);
       await open.publish([publication(`${STAGING}/a3/1`, "a.fits")], signal);
       const left = await open.leftovers(signal);
       assert(left.includes("a1") && left.includes("a2"), `left: ${left}`);

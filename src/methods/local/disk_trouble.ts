@@ -5,7 +5,8 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { Lot } from "../links.ts";
+import { stagingOf } from "../links.ts";
+import type { Upload } from "../method.ts";
 import { meaningOf } from "./os_failures.ts";
 import { shellQuote } from "../shell/shell_quote.ts";
 import type { ShellFiles } from "../shell/shell_files.ts";
@@ -13,17 +14,17 @@ import type { ShellFiles } from "../shell/shell_files.ts";
 /** What is wrong with the disk there, or `told`, the failure so far, where nothing is or nothing can be learned. */
 export async function diskTrouble(
   told: Failure,
-  { uploads, staging }: Lot,
+  uploads: readonly Upload[],
   files: ShellFiles,
   signal: AbortSignal,
 ): Promise<Failure> {
-  const probe = shellQuote(`${staging}/.probe`);
+  const probe = shellQuote(`${stagingOf(uploads)}/.probe`);
   const write = `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || { rm -f ${probe}; exit 92; }\nrm -f ${probe}`;
   try {
     await files.inBase("write below the base path", write, signal);
-    const stat = await files.survey(uploads.map(({ upload }) => upload.staged), signal);
-    const missing = uploads.map(({ upload }, index) => upload.source.size - (stat[index]?.bytes ?? 0));
-    const { freeBytes } = await files.look(signal);
+    const stat = await files.survey(uploads.map(({ staged }) => staged), signal);
+    const missing = uploads.map(({ source }, index) => source.size - (stat[index]?.bytes ?? 0));
+    const freeBytes = await files.freeBytes(signal);
     if (freeBytes === null || freeBytes >= Math.max(0, ...missing)) return told;
     const full = meaningOf("No space left on device");
     return new Failure("disk_full", `${told.message}: ${full?.reason}`, { hint: full?.hint ?? "", cause: told });

@@ -7,13 +7,13 @@
 import { Failure } from "../../domain/failure.ts";
 import type { Destination, Transport } from "../../config/settings.ts";
 import { diskTrouble } from "../local/disk_trouble.ts";
-import type { Lot } from "../links.ts";
-import type { Method, MethodContext } from "../method.ts";
+import { linkName } from "../links.ts";
+import type { Method, MethodContext, Upload } from "../method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
 import { startupOutputFailure } from "../shell/startup_output.ts";
 import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "./rsync_output.ts";
-import { rsyncRuns } from "./rsync_runs.ts";
+import { RsyncRuns } from "./rsync_runs.ts";
 import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
 import { type FileFailures, type OnBytes, openShellSession, type Sender, type SenderParts } from "../shell/shell_session.ts";
 import { sshForRsync, toolPath } from "../ssh/ssh.ts";
@@ -72,7 +72,7 @@ async function rsyncSender(
   }
   if (connection.startupOutput !== "") throw await startupOutputFailure(connection, signal);
   const shell = sshForRsync(connection.ssh, connection.settings, connection.sharing);
-  const runs = rsyncRuns({
+  const runs = new RsyncRuns({
     path: here.path,
     readsNames: pair.readsNames,
     // Without a shared connection each would be a login of its own.
@@ -80,17 +80,22 @@ async function rsyncSender(
     args: (into, resumes) => rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes }),
   }, context);
 
-  async function send(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<FileFailures | null> {
-    const progress = rsyncProgress(new Set(lot.uploads.map(({ name }) => name)), onBytes);
-    const end = await runs.send(lot, prepared, progress, signal);
+  async function send(
+    uploads: readonly Upload[],
+    prepared: Promise<void>,
+    onBytes: OnBytes,
+    signal: AbortSignal,
+  ): Promise<FileFailures | null> {
+    const progress = rsyncProgress(new Set(uploads.map(linkName)), onBytes);
+    const end = await runs.send(uploads, prepared, progress, signal);
     if (end.code === 0) return null;
     if (!PARTIAL.has(end.code)) {
       const failure = rsyncFailure(end, destination);
       throw BY_OTHER_END.has(end.code) && failure.code === "interrupted"
-        ? await diskTrouble(failure, lot, files, signal)
+        ? await diskTrouble(failure, uploads, files, signal)
         : failure;
     }
-    return rsyncFileFailures(end.stderr, lot, destination);
+    return rsyncFileFailures(end.stderr, uploads, destination);
   }
 
   return {
@@ -98,8 +103,8 @@ async function rsyncSender(
     about: pair.about,
     resumes: true,
     send,
-    makeReady: runs.startAhead,
-    close: runs.close,
+    makeReady: () => runs.startAhead(),
+    close: () => runs.close(),
   };
 }
 

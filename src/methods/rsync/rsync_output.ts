@@ -8,7 +8,8 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { sourceFailureOf } from "../../system/source_failure.ts";
 import type { Fault } from "../../system/system.ts";
-import type { Lot } from "../links.ts";
+import { linkName } from "../links.ts";
+import type { Upload } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import type { FileFailures, OnBytes } from "../shell/shell_session.ts";
 
@@ -36,12 +37,16 @@ function nameOf(path: string): string {
  *
  * @throws {Failure} where a line tells of the destination as a whole (disk full, read-only…).
  */
-export function rsyncFileFailures(stderr: string, lot: Lot, destination: { readonly name: string }): FileFailures {
-  const uploads = new Map(lot.uploads.map(({ name, upload }) => [name, upload]));
+export function rsyncFileFailures(
+  stderr: string,
+  uploads: readonly Upload[],
+  destination: { readonly name: string },
+): FileFailures {
+  const byName = new Map(uploads.map((upload) => [linkName(upload), upload]));
   const failures = new Map<string, Failure>();
   for (const line of stderr.split(/\r?\n/)) {
     const [, quoted, reason = ""] = /"([^"]+)"(.*)$/.exec(line) ?? [];
-    const upload = quoted === undefined ? undefined : uploads.get(nameOf(quoted));
+    const upload = quoted === undefined ? undefined : byName.get(nameOf(quoted));
     if (upload && quoted && isSource(line)) {
       failures.set(nameOf(quoted), toldOfSource(upload.source.path, line, reason));
       continue;

@@ -6,9 +6,10 @@
  * @module
  */
 import type { Child, System } from "../../system/system.ts";
-import { linkLot, type Links, type Lot, makeLinks } from "../links.ts";
-import type { MethodContext } from "../method.ts";
+import { linkName, type Links, linkUploads, makeLinks, stagingOf } from "../links.ts";
+import type { MethodContext, Upload } from "../method.ts";
 import { untilAborted } from "../../async/abort.ts";
+import { PARTIAL } from "./rsync_failures.ts";
 
 /** What became of a run. */
 export interface RsyncEnd {
@@ -16,16 +17,6 @@ export interface RsyncEnd {
   readonly code: number;
   readonly signal: string | null;
   readonly stderr: string;
-}
-
-/** The runs of one session. Several lots may be sent at a time. */
-export interface RsyncRuns {
-  /** Sends a lot once `prepared` resolves; what rsync prints goes to `onText`. */
-  send(lot: Lot, prepared: Promise<void>, onText: (text: string) => void, signal: AbortSignal): Promise<RsyncEnd>;
-  /** Starts a run ahead if there is none. Never throws. */
-  startAhead(): void;
-  /** Ends the runs that wait; to be called when no lot is under way any more. */
-  close(): Promise<void>;
 }
 
 /** The local rsync and how it is called. */
@@ -41,101 +32,112 @@ export interface RsyncProgram {
 }
 
 interface Run extends AsyncDisposable {
-  [Symbol.asyncDispose](): Promise<void>;
   readonly links: Links;
   readonly child: Child;
   readonly over: boolean;
 }
 
-/** Starts nothing before `send` or `startAhead`; links are made in the context's work folder. */
-export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncRuns {
-  const { system, stagingRoot, log } = context;
-  const spares: Run[] = [];
-  let starting = 0;
-  let pending: Promise<void> = Promise.resolve();
-  let closed = false;
+/** The files of one run. */
+interface Batch {
+  readonly uploads: readonly Upload[];
+  /** Resolves when their staging folder is there. */
+  readonly prepared: Promise<void>;
+  /** What rsync prints. */
+  readonly onText: (text: string) => void;
+}
 
-  async function send(lot: Lot, prepared: Promise<void>, onText: (text: string) => void, signal: AbortSignal): Promise<RsyncEnd> {
-    const resumes = lot.uploads.some(({ upload }) => upload.leftover !== undefined);
-    if (!program.readsNames) return await sendFolder(lot, prepared, resumes, onText, signal);
-    const spare = resumes ? undefined : await takeSpare();
-    if (spare) {
+/** The runs of one session: nothing is started before `send` or `startAhead`, and several batches may be sent at a time. */
+export class RsyncRuns {
+  readonly #ahead: Run[] = [];
+  #starting = 0;
+  #pending: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** Links are made in the context's work folder. */
+  constructor(readonly program: RsyncProgram, readonly context: MethodContext) {}
+
+  /** Sends files once `prepared` resolves; what rsync prints goes to `onText`. */
+  async send(
+    uploads: readonly Upload[],
+    prepared: Promise<void>,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<RsyncEnd> {
+    const resumes = uploads.some(({ leftover }) => leftover !== undefined);
+    if (!this.program.readsNames) return await this.#sendFolder({ uploads, prepared, onText }, resumes, signal);
+    const ahead = resumes ? undefined : await this.#takeAhead();
+    if (ahead) {
       let moved = false;
-      const end = await sendNames(spare, lot, prepared, (text) => onText((moved = true, text)), signal);
+      const end = await sendNames(ahead, { uploads, prepared, onText: (text) => onText((moved = true, text)) }, signal);
       // One that died while it waited says nothing about the files: they go with a new one.
-      if (end.code === 0 || end.code === 23 || end.code === 24 || moved) return end;
-      log("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
+      if (end.code === 0 || PARTIAL.has(end.code) || moved) return end;
+      this.context.log("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
     }
-    const links = await makeLinks(context);
-    return await sendNames(
-      await start(links, program.args(stagingRoot, resumes), system, program.path),
-      lot,
-      prepared,
-      onText,
-      signal,
-    );
+    return await sendNames(await this.#start(resumes), { uploads, prepared, onText }, signal);
   }
 
-  async function takeSpare(): Promise<Run | undefined> {
-    for (let run = spares.shift(); run; run = spares.shift()) {
+  /** Starts a run ahead if there is none. Never throws. */
+  startAhead(): void {
+    const alive = this.#ahead.filter((run) => !run.over).length;
+    if (!this.program.readsNames || this.#closed || alive + this.#starting >= this.program.ahead) return;
+    this.#starting++;
+    const more = this.#startOneAhead()
+      .catch((error) => this.context.log("debug", `Cannot start rsync ahead: ${error instanceof Error ? error.message : error}`))
+      .finally(() => this.#starting--);
+    this.#pending = Promise.all([this.#pending, more]).then(() => undefined);
+  }
+
+  /** Ends the runs that wait; to be called when no batch is under way any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pending;
+    await Promise.all(this.#ahead.map((run) => run[Symbol.asyncDispose]()));
+  }
+
+  async #startOneAhead(): Promise<void> {
+    const run = await this.#start(false);
+    if (this.#closed) await run[Symbol.asyncDispose]();
+    else this.#ahead.push(run);
+  }
+
+  async #takeAhead(): Promise<Run | undefined> {
+    for (let run = this.#ahead.shift(); run; run = this.#ahead.shift()) {
       if (!run.over) return run;
       await run[Symbol.asyncDispose]();
     }
   }
 
-  /** Names are read as soon as they are written, so everything they stand for must be there before. */
-  async function sendNames(run: Run, lot: Lot, prepared: Promise<void>, onText: (text: string) => void, signal: AbortSignal) {
-    await using it = run;
-    const attempt = lot.staging.slice(lot.staging.lastIndexOf("/") + 1);
-    await Promise.all([it.links.fill(lot, attempt), prepared]);
-    const names = lot.uploads.map(({ name }) => `${attempt}/${name}\n`).join("");
-    // It may end before it has read them all; its exit code says why.
-    const written = it.child.write(names).then(() => it.child.closeStdin()).catch(() => undefined);
-    const end = await endOf(it.child, onText, signal);
-    await written;
-    return end;
+  /** A run that is told the names later. */
+  async #start(resumes: boolean): Promise<Run> {
+    const { program, context } = this;
+    return await start(await makeLinks(context), program.args(context.stagingRoot, resumes), context.system, program.path);
   }
 
-  async function sendFolder(
-    lot: Lot,
-    prepared: Promise<void>,
-    resumes: boolean,
-    onText: (text: string) => void,
-    signal: AbortSignal,
-  ) {
-    const links = await linkLot(lot, context);
+  async #sendFolder({ uploads, prepared, onText }: Batch, resumes: boolean, signal: AbortSignal): Promise<RsyncEnd> {
+    const { program, context } = this;
+    const links = await linkUploads(uploads, context);
     await prepared.catch(async (error) => {
       await links[Symbol.asyncDispose]();
       throw error;
     });
-    await using run = await start(links, program.args(lot.staging, resumes), system, program.path);
+    await using run = await start(links, program.args(stagingOf(uploads), resumes), context.system, program.path);
     await run.child.closeStdin();
     return await endOf(run.child, onText, signal);
   }
+}
 
-  async function oneMore(): Promise<void> {
-    const run = await start(await makeLinks(context), program.args(stagingRoot, false), system, program.path);
-    if (closed) await run[Symbol.asyncDispose]();
-    else spares.push(run);
-  }
-
-  return {
-    send,
-    startAhead() {
-      const alive = spares.filter((run) => !run.over).length;
-      if (!program.readsNames || closed || alive + starting >= program.ahead) return;
-      starting++;
-      const more = oneMore()
-        .catch((error) => log("debug", `Cannot start rsync ahead: ${error instanceof Error ? error.message : error}`))
-        .finally(() => starting--);
-      pending = Promise.all([pending, more]).then(() => undefined);
-    },
-    async close() {
-      closed = true;
-      await pending;
-      await Promise.all(spares.map((run) => run[Symbol.asyncDispose]()));
-    },
-  };
+/** Names are read as soon as they are written, so everything they stand for must be there before. */
+async function sendNames(run: Run, { uploads, prepared, onText }: Batch, signal: AbortSignal): Promise<RsyncEnd> {
+  await using it = run;
+  const staging = stagingOf(uploads);
+  const attempt = staging.slice(staging.lastIndexOf("/") + 1);
+  await Promise.all([it.links.fill(uploads, attempt), prepared]);
+  const names = uploads.map((upload) => `${attempt}/${linkName(upload)}\n`).join("");
+  // It may end before it has read them all; its exit code says why.
+  const written = it.child.write(names).then(() => it.child.closeStdin()).catch(() => undefined);
+  const end = await endOf(it.child, onText, signal);
+  await written;
+  return end;
 }
 
 async function start(links: Links, args: string[], system: Pick<System, "spawn">, program: string): Promise<Run> {

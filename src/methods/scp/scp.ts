@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { mapLimit } from "../../async/map_limit.ts";
-import { type Lot, makeLinks } from "../links.ts";
+import { sourceFailureOf } from "../../system/source_failure.ts";
+import { watchGrowth } from "../growth.ts";
+import { linkName, makeLinks, stagingOf } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
-import { toldOfSource } from "../rsync/rsync_output.ts";
 import { type OpenSshVersion, openSshVersion, scpArgs } from "./scp_args.ts";
 import { scpFailure, scpFileFailures } from "./scp_output.ts";
 import { type FileFailures, type OnBytes, openShellSession, type Sender, type SenderParts } from "../shell/shell_session.ts";
@@ -47,10 +48,16 @@ function scpSender(
   program: string,
   version: OpenSshVersion | null,
 ): Promise<Sender> {
+  const { settings, sharing, ssh } = connection;
   let toldAnew = false;
 
-  async function send(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<FileFailures | null> {
-    if (!toldAnew && lot.uploads.some(({ upload }) => upload.leftover !== undefined)) {
+  async function send(
+    uploads: readonly Upload[],
+    prepared: Promise<void>,
+    onBytes: OnBytes,
+    signal: AbortSignal,
+  ): Promise<FileFailures | null> {
+    if (!toldAnew && uploads.some(({ leftover }) => leftover !== undefined)) {
       toldAnew = true;
       context.log(
         "info",
@@ -58,30 +65,31 @@ function scpSender(
       );
     }
     await using links = await makeLinks(context);
-    await Promise.all([links.fill(lot), prepared]);
-    const failures = new Map<string, Failure>();
-    const looking = new AbortController();
-    const looks = lookAgain(lot, files, context, onBytes, looking.signal);
-    try {
-      // Windows allows 32,767 characters on a command line.
-      const groups = wordGroups(await sources(lot, failures, context), 20_000);
-      for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
-        const { settings, sharing, ssh } = connection;
-        const args = scpArgs({ settings, sharing, ssh, version, staging: lot.staging, names });
-        const finished = await context.system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
-        if (finished.code === 0) continue;
-        const said = scpFileFailures(finished.stderr, lot);
-        if (said.size === 0) throw await scpFailure(finished, lot, files, destination, signal);
-        for (const [name, failure] of said) failures.set(name, failure);
-        // A file that is gone makes scp end at once: go on behind it.
-        const last = names.findLastIndex((name) => said.has(name.slice("./".length)));
-        if (last >= 0 && last < names.length - 1) groups.unshift(names.slice(last + 1));
-      }
-      return failures.size === 0 ? null : failures;
-    } finally {
-      looking.abort();
-      await looks;
+    await Promise.all([links.fill(uploads), prepared]);
+    const looks = { survey: files.survey, periodMs: LOOK_MS, files: Infinity };
+    await using _growth = watchGrowth(
+      uploads,
+      looks,
+      (upload, bytes) => onBytes(linkName(upload), bytes),
+      context.system,
+      signal,
+    );
+    const failures = new Map(await irregular(uploads, context));
+    const regular = uploads.map(linkName).filter((name) => !failures.has(name)).map((name) => `./${name}`);
+    // Windows allows 32,767 characters on a command line.
+    const groups = wordGroups(regular, 20_000);
+    for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
+      const args = scpArgs({ settings, sharing, ssh, version, staging: stagingOf(uploads), names });
+      const finished = await context.system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
+      if (finished.code === 0) continue;
+      const said = scpFileFailures(finished.stderr, uploads);
+      if (said.size === 0) throw await scpFailure(finished, uploads, files, destination, signal);
+      for (const [name, failure] of said) failures.set(name, failure);
+      // A file that is gone makes scp end at once: continue behind it.
+      const last = names.findLastIndex((name) => said.has(name.slice("./".length)));
+      if (last >= 0 && last < names.length - 1) groups.unshift(names.slice(last + 1));
     }
+    return failures.size === 0 ? null : failures;
   }
 
   return Promise.resolve({
@@ -93,14 +101,13 @@ function scpSender(
   });
 }
 
-/** The links to send: those that lead to a regular file. The others get their complaint. */
-async function sources({ uploads }: Lot, failures: Map<string, Failure>, { system }: MethodContext): Promise<string[]> {
-  const kinds = await mapLimit(uploads, 16, async ({ upload }) => await kindOf(upload.source.absolutePath, system));
-  return uploads.flatMap(({ upload, name }, index) => {
+/** The links that do not lead to a regular file, which scp would send in its own manner, and why they are not sent. */
+async function irregular(uploads: readonly Upload[], { system }: MethodContext): Promise<[string, Failure][]> {
+  const kinds = await mapLimit(uploads, 16, ({ source }) => kindOf(source.absolutePath, system));
+  return uploads.flatMap((upload, index): [string, Failure][] => {
     const kind = kinds[index];
-    if (kind === "file" || kind === "unknown") return [`./${name}`];
-    failures.set(name, toldOfSource(upload.source.path, kind === null ? "No such file" : "not a regular file"));
-    return [];
+    if (kind === "file" || kind === "unknown") return [];
+    return [[linkName(upload), sourceFailureOf(kind === null ? "not_found" : "is_a_folder", upload.source.path)]];
   });
 }
 
@@ -110,30 +117,6 @@ async function kindOf(path: string, system: Pick<MethodContext["system"], "follo
   } catch (error) {
     // scp itself will say what is wrong with it.
     return error instanceof Error ? "unknown" : null;
-  }
-}
-
-/** Tells how far the files of a lot are, again and again, until the signal is aborted. Never throws. */
-async function lookAgain(
-  { uploads }: Lot,
-  files: ShellFiles,
-  { system, log }: MethodContext,
-  onBytes: OnBytes,
-  signal: AbortSignal,
-): Promise<void> {
-  const paths = uploads.map(({ upload }) => upload.staged);
-  const known = uploads.map(() => 0);
-  try {
-    for (await system.sleep(LOOK_MS, signal); !signal.aborted; await system.sleep(LOOK_MS, signal)) {
-      const stat = await files.survey(paths, signal);
-      uploads.forEach(({ upload, name }, index) => {
-        const bytes = Math.min(stat[index]?.bytes ?? 0, upload.source.size);
-        if (bytes > known[index]!) onBytes(name, known[index] = bytes);
-      });
-    }
-  } catch (error) {
-    // The transfer itself will tell what is wrong.
-    if (!signal.aborted) log("debug", `Cannot read the progress of scp: ${error instanceof Error ? error.message : error}`);
   }
 }
 

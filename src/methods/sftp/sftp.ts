@@ -8,23 +8,18 @@ import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
-import { sftpPut, type SftpPutFiles } from "./sftp_put.ts";
-import { openSftpFiles } from "./sftp_files.ts";
-import { ASK_FOR_SPACE, mountOf, type ShellFiles, shellFiles } from "../shell/shell_files.ts";
+import { openSftpBase } from "./sftp_base.ts";
+import { sftpFiles } from "./sftp_files.ts";
+import { sftpPut } from "./sftp_put.ts";
+import { shellFiles } from "../shell/shell_files.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
-import { remoteBase, sshSettings, toolPath } from "../ssh/ssh.ts";
+import type { RemoteFiles } from "../ssh/remote_files.ts";
+import { type Sharing, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
 export const sftp: Method<"sftp"> = { name: "sftp", programs: ["sftp", "ssh"], connect };
-
-type Parts =
-  & Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep" | "proof" | "durability" | "about">
-  & {
-    readonly channels: SftpChannels;
-    readonly putFiles: SftpPutFiles;
-  };
 
 /**
  * How long a login that gives no usable shell is not asked for one again, milliseconds. Asking leaves a line in the server's
@@ -39,19 +34,26 @@ async function connect(destination: SshDestination, context: MethodContext, sign
   await using stack = new AsyncDisposableStack();
   const program = await toolPath("sftp", context.system);
   const shell = await tryShell(destination, context, stack, signal);
-  const { channels, putFiles, ...parts } = shell
+  const { files, channels, ...stated } = shell
     ? withShell(program, shell, context, stack)
     : await withoutShell(program, destination, context, stack, signal);
   const rest = stack.move();
   return {
-    ...parts,
+    ...stated,
+    ...files,
     method: "sftp",
     hashesSource: false,
     // sftp trusts a part: only a hash of the whole finds out that it was wrong.
     resumes: destination.verify === "checksum",
-    put: sftpPut(channels, putFiles, destination, context),
+    put: sftpPut({ channels, files, destination, context }),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
+}
+
+/** What depends on whether there is a shell. */
+interface Parts extends Pick<Session, "proof" | "durability" | "about"> {
+  readonly channels: SftpChannels;
+  readonly files: RemoteFiles;
 }
 
 interface Shell {
@@ -84,35 +86,13 @@ async function tryShell(
 
 function withShell(program: string, { connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
   const { settings, sharing } = connection;
-  const files = shellFiles(connection, tools, context);
-  const channels = stack.use(createSftpChannels(program, settings, sharing, sharing, context.system));
-  const base = remoteBase(settings.destination);
-  const { attach, survey, digest, publish, flush, leftovers, sweep } = files;
   return {
-    attach,
-    survey,
-    digest,
-    publish,
-    flush,
-    leftovers,
-    sweep,
-    channels,
-    putFiles: {
-      prepare: files.prepare,
-      survey,
-      free: async (signal) => mountOf(await files.inBase("ask for free space", ASK_FOR_SPACE, signal)).freeBytes,
-      tryToWrite: (signal) => tryToWrite(files, context.stagingRoot, signal),
-      path: (relative) => `${base}/${relative}`,
-    },
+    channels: stack.use(createSftpChannels(program, settings, sharing, sharing, context.system)),
+    files: shellFiles(connection, tools, context),
     proof: "checksum",
     durability: durabilityOf(tools),
     about: `sftp; ${aboutTools(tools)}`,
   };
-}
-
-async function tryToWrite(files: ShellFiles, stagingRoot: string, signal: AbortSignal): Promise<void> {
-  const probe = `${stagingRoot}/probe`;
-  await files.inBase("write at the destination", `{ mkdir -p ${stagingRoot} && : > ${probe} && rm -f ${probe}; } 2>&1`, signal);
 }
 
 async function withoutShell(
@@ -124,18 +104,11 @@ async function withoutShell(
 ): Promise<Parts> {
   const settings = sshSettings(destination, context.system);
   const { path } = stack.use(await controlSocket(settings, await toolPath("ssh", context.system), context, signal));
-  const channels = stack.use(createSftpChannels(
-    program,
-    settings,
-    path === null ? null : { role: "master", path },
-    path === null ? null : { role: "client", path },
-    context.system,
-  ));
-  const { prepare, free, tryToWrite, path: pathOf, ...calls } = await openSftpFiles(channels, settings, context, signal);
+  const [first, sharing]: Sharing[] = path === null ? [null, null] : [{ role: "master", path }, { role: "client", path }];
+  const channels = stack.use(createSftpChannels(program, settings, first!, sharing!, context.system));
   return {
-    ...calls,
     channels,
-    putFiles: { prepare, survey: calls.survey, free, tryToWrite, path: pathOf },
+    files: sftpFiles(await openSftpBase(channels, destination, context, signal)),
     proof: "read_back",
     // sftp does not tell whether the server has fsync@openssh.com.
     durability: "unconfirmed",

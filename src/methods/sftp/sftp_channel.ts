@@ -17,11 +17,11 @@ export interface Reply {
 }
 
 /** How long commands may take, and who hears how far they are. */
-export interface Patience {
+export interface RunOptions {
   /** Longest time without any answer, milliseconds. */
-  readonly patienceMs: number;
+  readonly idleTimeoutMs: number;
   /** Asked when that time is over: whether something moves all the same. */
-  readonly moving?: () => Promise<boolean>;
+  readonly moving?: () => boolean | Promise<boolean>;
   /** Called for the commands that are done so far. */
   readonly onReplies?: (done: number) => void;
 }
@@ -38,17 +38,17 @@ export interface SftpChannel extends AsyncDisposable {
    *
    * @throws {Failure} when the connection ends or nothing moves any more.
    */
-  run(commands: readonly string[], patience: Patience, signal: AbortSignal): Promise<Reply[]>;
+  run(commands: readonly string[], options: RunOptions, signal: AbortSignal): Promise<Reply[]>;
 }
 
 /** Most commands under way: their errors, of 1,024 bytes at most, must fit into what is kept of the error output. */
 const CHUNK_COMMANDS = 40;
 const CHUNK_LENGTH = 8000;
 /** The error output may come a little after the standard output. */
-const ERRORS_PATIENCE_MS = 2000;
+const ERRORS_TIMEOUT_MS = 2000;
 
 /** What the ssh below says of its own accord, of other channels for example: no answer to any command. */
-const NOISE = /^(channel \d+: |mux_|Warning: |debug\d: |Shared connection |\*\* ).*\n?/gm;
+const SSH_MESSAGES = /^(channel \d+: |mux_|Warning: |debug\d: |Shared connection |\*\* ).*\n?/gm;
 
 /** Starts the program; nothing has been asked of it yet. */
 export async function openSftpChannel(
@@ -79,15 +79,15 @@ class Channel implements SftpChannel {
     this.#reading = this.#read();
   }
 
-  async run(commands: readonly string[], patience: Patience, signal: AbortSignal): Promise<Reply[]> {
+  async run(commands: readonly string[], options: RunOptions, signal: AbortSignal): Promise<Reply[]> {
     if (this.busy) throw new Error("An sftp channel runs one batch at a time");
     this.busy = true;
     const replies: Reply[] = [];
     try {
       for (const chunk of chunks(commands)) {
         signal.throwIfAborted();
-        replies.push(...await this.#runChunk(chunk, patience, signal));
-        patience.onReplies?.(replies.length);
+        replies.push(...await this.#runChunk(chunk, options, signal));
+        options.onReplies?.(replies.length);
       }
       return replies;
     } finally {
@@ -101,14 +101,14 @@ class Channel implements SftpChannel {
     await this.#reading;
   }
 
-  async #runChunk(commands: readonly string[], patience: Patience, signal: AbortSignal): Promise<Reply[]> {
+  async #runChunk(commands: readonly string[], options: RunOptions, signal: AbortSignal): Promise<Reply[]> {
     if (this.lost) throw this.lost;
     const first = this.#fences;
     this.#fences += commands.length + 1;
     const lines = [this.#fence(first), ...commands.flatMap((command, index) => [command, this.#fence(first + index + 1)])];
     this.child.write(lines.map((line) => `${line}\n`).join("")).catch(() => this.#end());
     try {
-      await untilAborted(this.#until(() => this.#at(this.#text, this.#fences - 1) >= 0, patience, signal), signal);
+      await untilAborted(this.#until(() => this.#at(this.#text, this.#fences - 1) >= 0, options, signal), signal);
     } catch (error) {
       this.#lose(
         error instanceof Failure ? error : new Failure("stopped", `The connection to ${this.destination.name} was closed`),
@@ -126,7 +126,7 @@ class Channel implements SftpChannel {
     const replies = commands.map((_, index) => ({
       // The first line is the echo of the command.
       output: this.#between(this.#text, first + index).replace(/^[^\n]*\n?/, ""),
-      errors: this.#between(errors, first + index).replace(NOISE, "").trim(),
+      errors: this.#between(errors, first + index).replace(SSH_MESSAGES, "").trim(),
     }));
     this.#text = this.#text.slice(this.#at(this.#text, this.#fences - 1));
     return replies;
@@ -156,21 +156,21 @@ class Channel implements SftpChannel {
       const errors = this.child.stderr();
       if (this.#at(errors, number) >= 0) return errors;
       if (this.lost) throw this.lost;
-      if (this.system.monotonic() - began > ERRORS_PATIENCE_MS) {
+      if (this.system.monotonic() - began > ERRORS_TIMEOUT_MS) {
         throw new Failure("interrupted", `Unexpected response from sftp for ${this.destination.name}`);
       }
       await this.system.sleep(pause);
     }
   }
 
-  async #until(reached: () => boolean, { patienceMs, moving }: Patience, signal: AbortSignal): Promise<void> {
+  async #until(reached: () => boolean, { idleTimeoutMs, moving }: RunOptions, signal: AbortSignal): Promise<void> {
     while (!reached()) {
       if (this.lost) throw this.lost;
       signal.throwIfAborted();
-      if (await this.#changed.wait(patienceMs, signal) || await moving?.()) continue;
+      if (await this.#changed.wait(idleTimeoutMs, signal) || await moving?.()) continue;
       throw new Failure(
         "timeout",
-        `No response from ${hostNamed(this.destination)} for ${Math.round(patienceMs / 1000)} seconds`,
+        `No response from ${hostNamed(this.destination)} for ${Math.round(idleTimeoutMs / 1000)} seconds`,
         {
           hint: "It is retried automatically. If it persists, check the load and the disks of that computer.",
         },

@@ -6,7 +6,7 @@
 import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
-import type { Patience, Reply, SftpChannel } from "./sftp_channel.ts";
+import type { Reply, RunOptions, SftpChannel } from "./sftp_channel.ts";
 import { openSftpChannel } from "./sftp_channel.ts";
 import { hostOf, type Sharing, sshOptions, type SshSettings } from "../ssh/ssh.ts";
 import { type Bell, bell } from "../../async/bell.ts";
@@ -14,7 +14,7 @@ import { type Bell, bell } from "../../async/bell.ts";
 /** At most two more than `parallel_transfers`, fewer where the server takes fewer. */
 export interface SftpChannels extends AsyncDisposable {
   /** Runs commands on a free channel. @throws {Failure} */
-  run(commands: readonly string[], signal: AbortSignal, patience?: Partial<Patience>): Promise<Reply[]>;
+  run(commands: readonly string[], signal: AbortSignal, options?: Partial<RunOptions>): Promise<Reply[]>;
 }
 
 /**
@@ -64,13 +64,13 @@ class Channels implements SftpChannels {
     this.#most = destination.parallelTransfers + 2;
   }
 
-  async run(commands: readonly string[], signal: AbortSignal, patience: Partial<Patience> = {}): Promise<Reply[]> {
+  async run(commands: readonly string[], signal: AbortSignal, options: Partial<RunOptions> = {}): Promise<Reply[]> {
     if (commands.length === 0) return [];
-    const patient = { patienceMs: Math.max(60_000, this.destination.timeoutMs), ...patience };
+    const all = { idleTimeoutMs: Math.max(60_000, this.destination.timeoutMs), ...options };
     for (;;) {
       const channel = await this.#take(signal);
       try {
-        return await channel.run(commands, patient, signal);
+        return await channel.run(commands, all, signal);
       } catch (error) {
         // The server takes no more sessions: what is open must do.
         if (channel.answered || signal.aborted || this.#channels.length < 2) throw error;

@@ -1,97 +1,96 @@
 /**
- * Turns between installations that give names on one SFTP server, which has no locks: whoever makes a certain folder has the turn.
+ * A lock between installations that give names on one SFTP server, which has no locks: whoever makes a certain folder has it.
  *
  * @module
  */
+import { anySignal } from "../../async/abort.ts";
 import { failureRecord } from "../../domain/failure.ts";
-import type { System } from "../../system/system.ts";
+import { ask, isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
 import { sftpCommand } from "./sftp_command.ts";
-import type { SftpPlace } from "./sftp_place.ts";
 
 /** Lies beside the staging folders; named so, it is never watched or taken for a file. */
-const TURN = ".image-transfer-turn";
+const LOCK = ".image-transfer-turn";
 /** One in which nothing happens for so long was left behind by a process that was killed, or by a connection that broke. */
-const LONGEST_MS = 30_000;
-/** Whoever has the turn shows so often that it lives: comparing large files takes minutes. */
-const BEAT_MS = 2_000;
-const AGAIN_MS = 50;
+const STALE_MS = 30_000;
+/** Whoever has the lock shows so often that it lives: comparing large files takes minutes. */
+const HEARTBEAT_MS = 2_000;
+const RETRY_MS = 50;
 
-/** Makes `work` wait until no other installation has its turn. Where no folder can be made, nobody has one. */
-export function sftpLock({ channels, context: { system, log }, path, isFolder, timeoutMs }: SftpLockPlace) {
-  const folder = path(TURN);
-  // Who waits is itself given up after its time-out, and must have found out before.
-  const longestMs = Math.min(LONGEST_MS, timeoutMs / 2);
-
-  async function take(signal: AbortSignal): Promise<boolean> {
-    let beat = "";
-    let [since, looked] = [system.monotonic(), system.monotonic()];
-    for (;;) {
-      const [made] = await channels.run([sftpCommand("mkdir", folder)], signal);
-      if (made?.errors === "") return true;
-      // Whatever keeps it from being made, it is not another one's turn.
-      if (!await isFolder(folder, signal)) {
-        const [again] = await channels.run([sftpCommand("mkdir", folder)], signal);
-        if (again?.errors === "") return true;
-        if (!await isFolder(folder, signal)) return false;
-      }
-      if (system.monotonic() - looked >= Math.min(BEAT_MS, longestMs / 4)) {
-        const beats = await beatsIn(signal);
-        looked = system.monotonic();
-        if (beats.join() !== beat) since = looked;
-        else if (looked - since > longestMs) {
-          await channels.run([...beats, folder].map((name) => sftpCommand("rmdir", name)), signal);
-          since = looked;
-        }
-        beat = beats.join();
-      }
-      await system.sleep(AGAIN_MS, signal);
-      signal.throwIfAborted();
-    }
+/** Does the work while no other installation has the lock. Where no folder can be made, nobody has one. */
+export async function withSftpLock<R>(base: SftpBase, signal: AbortSignal, work: () => Promise<R>): Promise<R> {
+  const folder = pathOf(base, LOCK);
+  if (!await acquire(base, folder, signal)) return await work();
+  const heart = heartbeat(base, folder);
+  try {
+    return await work();
+  } finally {
+    // Also where the work was stopped: others wait.
+    const left = [...await heart.stop(), folder].map((name) => sftpCommand("rmdir", name));
+    await base.channels.run(left, NEVER)
+      .catch((error) => base.context.log("debug", `The folder "${LOCK}" was left behind: ${failureRecord(error).message}`));
   }
-
-  async function beatsIn(signal: AbortSignal): Promise<string[]> {
-    const [reply] = await channels.run([sftpCommand("ls -1a", folder)], signal);
-    return [...(reply?.output ?? "").matchAll(/(?:^|\/)(\d+)\s*$/gm)].map(([, name]) => `${folder}/${name}`);
-  }
-
-  /** Shows that the turn is not over, by folders that come and go in its own. The result ends that, and gives the last of them. */
-  function keepBeating(): () => Promise<string[]> {
-    const end = new AbortController();
-    let last: string[] = [];
-    const beating = (async () => {
-      for (let count = 1;; count++) {
-        await system.sleep(BEAT_MS, end.signal);
-        if (end.signal.aborted) return;
-        const next = `${folder}/${Math.trunc(system.now()) + count}`;
-        const commands = [sftpCommand("mkdir", next), ...last.map((former) => sftpCommand("rmdir", former))];
-        last = [next];
-        await channels.run(commands, NEVER);
-      }
-    })();
-    beating.catch(() => undefined); // A connection that is lost shows in the work itself.
-    return async () => {
-      end.abort();
-      await beating.catch(() => undefined);
-      return last;
-    };
-  }
-
-  return async <R>(signal: AbortSignal, work: () => Promise<R>): Promise<R> => {
-    if (!await take(signal)) return await work();
-    const stopBeating = keepBeating();
-    try {
-      return await work();
-    } finally {
-      // Also where the work was stopped: others wait.
-      const left = [...await stopBeating(), folder].map((name) => sftpCommand("rmdir", name));
-      await channels.run(left, NEVER)
-        .catch((error) => log("debug", `The folder "${TURN}" was left behind: ${failureRecord(error).message}`));
-    }
-  };
 }
 
-type SftpLockPlace = Pick<SftpPlace, "channels" | "path" | "isFolder" | "timeoutMs"> & {
-  readonly context: Pick<SftpPlace["context"], "log"> & { readonly system: Pick<System, "now" | "monotonic" | "sleep"> };
-};
+/** True once the folder is ours; false where it cannot be made. */
+async function acquire(base: SftpBase, folder: string, signal: AbortSignal): Promise<boolean> {
+  const { system } = base.context;
+  // Who waits is itself given up after its time-out, and must have found out before.
+  const staleMs = Math.min(STALE_MS, base.destination.timeoutMs / 2);
+  let beats: readonly string[] = [];
+  let [changedAt, lookedAt] = [system.monotonic(), system.monotonic()];
+  for (;;) {
+    const made = await make(base, folder, signal);
+    if (made !== "taken") return made === "made";
+    if (system.monotonic() - lookedAt >= Math.min(HEARTBEAT_MS, staleMs / 4)) {
+      const now = await beatsIn(base, folder, signal);
+      lookedAt = system.monotonic();
+      const stale = now.join() === beats.join() && lookedAt - changedAt > staleMs;
+      if (stale) await base.channels.run([...now, folder].map((name) => sftpCommand("rmdir", name)), signal);
+      if (stale || now.join() !== beats.join()) changedAt = lookedAt;
+      beats = now;
+    }
+    await system.sleep(RETRY_MS, signal);
+    signal.throwIfAborted();
+  }
+}
+
+async function make(base: SftpBase, folder: string, signal: AbortSignal): Promise<"made" | "taken" | "impossible"> {
+  // Twice: it may have been removed between the two questions.
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    if ((await ask(base, sftpCommand("mkdir", folder), signal)).errors === "") return "made";
+    if (await isFolder(base, folder, signal)) return "taken";
+  }
+  // Whatever keeps it from being made, it is not another one's lock.
+  return "impossible";
+}
+
+async function beatsIn(base: SftpBase, folder: string, signal: AbortSignal): Promise<string[]> {
+  const { output } = await ask(base, sftpCommand("ls -1a", folder), signal);
+  return [...output.matchAll(/(?:^|\/)(\d+)\s*$/gm)].map(([, name]) => `${folder}/${name}`);
+}
+
+/** Shows that the lock lives, by folders that come and go in its own. `stop` gives the last of them. */
+function heartbeat({ channels, context: { system } }: SftpBase, folder: string): { stop(): Promise<readonly string[]> } {
+  const end = anySignal();
+  let last: readonly string[] = [];
+  const beat = async () => {
+    for (let count = 1;; count++) {
+      await system.sleep(HEARTBEAT_MS, end.signal);
+      if (end.signal.aborted) return;
+      const next = `${folder}/${Math.trunc(system.now()) + count}`;
+      const commands = [sftpCommand("mkdir", next), ...last.map((former) => sftpCommand("rmdir", former))];
+      last = [next];
+      await channels.run(commands, NEVER);
+    }
+  };
+  const beating = beat().catch(() => undefined); // A connection that is lost shows in the work itself.
+  return {
+    stop: async () => {
+      end.abort();
+      await beating;
+      return last;
+    },
+  };
+}
 
 const NEVER = new AbortController().signal;

@@ -4,55 +4,49 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { Session } from "../method.ts";
+import { ask, isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
 import { sftpCommand } from "./sftp_command.ts";
-import type { SftpPlace } from "./sftp_place.ts";
 
 /** Staging holds our own names only, and what tools make of them: nothing deeper. */
 const DEEPEST = 4;
 /** Names of ours: the listing may have escaped others. */
-const OURS = /^[A-Za-z0-9_.~-]+$/;
+const OURS = /^(?!\.{1,2}$)[A-Za-z0-9_.~-]+$/;
 
-/** Descends four folders at most, and touches no name that could not be ours. */
-export function sftpSweep({ channels, context, path, where, isFolder }: SftpPlace): Pick<Session, "leftovers" | "sweep"> {
-  const { stagingRoot } = context;
+/** What `Session.leftovers` does. */
+export async function leftovers(base: SftpBase, signal: AbortSignal): Promise<string[]> {
+  const root = pathOf(base, base.context.stagingRoot);
+  if (!await isFolder(base, root, signal)) return [];
+  const found = await namesIn(base, root, signal);
+  const replies = await base.channels.run(found.map((name) => sftpCommand("cd", `${root}/${name}`)), signal);
+  return found.filter((_, index) => replies[index]?.errors === "");
+}
 
-  async function names(folder: string, signal: AbortSignal): Promise<string[]> {
-    const [reply] = await channels.run([sftpCommand("ls -1a", folder)], signal);
-    const lines = (reply?.output ?? "").split("\n").map((line) => line.trimEnd());
-    // Some versions print the folder in front of each name.
-    return lines.map((line) => line.slice(line.lastIndexOf("/") + 1)).filter((name) =>
-      OURS.test(name) && !/^\.{1,2}$/.test(name)
-    );
+/** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
+export async function sweep(base: SftpBase, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
+  const { stagingRoot } = base.context;
+  const folders = attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot];
+  for (const folder of folders.map((each) => pathOf(base, each))) {
+    if (!await isFolder(base, folder, signal)) continue;
+    await removeTree(base, folder, 0, signal);
+    if (!await isFolder(base, folder, signal)) continue;
+    throw new Failure("permission_denied", `Cannot remove the temporary folder "${folder}" from ${base.where}`, {
+      next: "later",
+      hint: "Check the permissions of the remote account there; it is retried automatically.",
+    });
   }
+}
 
-  async function removeTree(folder: string, depth: number, signal: AbortSignal): Promise<void> {
-    const entries = (await names(folder, signal)).map((name) => `${folder}/${name}`);
-    const replies = await channels.run(entries.map((entry) => sftpCommand("rm", entry)), signal);
-    const folders = entries.filter((_, index) => replies[index]?.errors !== "");
-    for (const entry of folders) if (depth < DEEPEST) await removeTree(entry, depth + 1, signal);
-    await channels.run([sftpCommand("rmdir", folder)], signal);
-  }
+async function removeTree(base: SftpBase, folder: string, depth: number, signal: AbortSignal): Promise<void> {
+  const entries = (await namesIn(base, folder, signal)).map((name) => `${folder}/${name}`);
+  const replies = await base.channels.run(entries.map((entry) => sftpCommand("rm", entry)), signal);
+  const folders = entries.filter((_, index) => replies[index]?.errors !== "");
+  for (const entry of folders) if (depth < DEEPEST) await removeTree(base, entry, depth + 1, signal);
+  await ask(base, sftpCommand("rmdir", folder), signal);
+}
 
-  return {
-    leftovers: async (signal) => {
-      const root = path(stagingRoot);
-      if (!await isFolder(root, signal)) return [];
-      const found = await names(root, signal);
-      const replies = await channels.run(found.map((name) => sftpCommand("cd", `${root}/${name}`)), signal);
-      return found.filter((_, index) => replies[index]?.errors === "");
-    },
-    sweep: async (attempts, signal) => {
-      const folders = attempts === null ? [stagingRoot] : attempts.map((attempt) => `${stagingRoot}/${attempt}`);
-      for (const folder of folders.map(path)) {
-        if (!await isFolder(folder, signal)) continue;
-        await removeTree(folder, 0, signal);
-        if (!await isFolder(folder, signal)) continue;
-        throw new Failure("permission_denied", `Cannot remove the temporary folder "${folder}" from ${where}`, {
-          next: "later",
-          hint: "Check the permissions of the remote account there; it is retried automatically.",
-        });
-      }
-    },
-  };
+async function namesIn(base: SftpBase, folder: string, signal: AbortSignal): Promise<string[]> {
+  const { output } = await ask(base, sftpCommand("ls -1a", folder), signal);
+  // Some versions print the folder in front of each name.
+  const names = output.split("\n").map((line) => line.trimEnd()).map((line) => line.slice(line.lastIndexOf("/") + 1));
+  return names.filter((name) => OURS.test(name));
 }

@@ -6,7 +6,8 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { MethodContext, Mount, Session } from "../method.ts";
+import type { MethodContext, Mount } from "../method.ts";
+import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { meaningOf } from "../local/os_failures.ts";
 import { flushScript } from "./publish_sh.ts";
 import type { Answer } from "./remote_shell.ts";
@@ -20,13 +21,9 @@ import type { RunInBase } from "./run_in_base.ts";
 import { remoteBase } from "../ssh/ssh.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 
-/** The calls of a Session that send nothing, and what `put` needs. */
-export interface ShellFiles extends Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep"> {
-  /** Makes the folders of these staged names, and moves leftovers to their new names. */
-  prepare(uploads: readonly { readonly staged: string; readonly leftover?: string }[], signal: AbortSignal): Promise<void>;
+/** What a shell alone can do, besides. */
+export interface ShellFiles extends RemoteFiles {
   readonly inBase: RunInBase;
-  /** The free space now. */
-  look(signal: AbortSignal): Promise<Mount>;
 }
 
 /** Exit status of a script that did not get into the base path. */
@@ -111,7 +108,12 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
 
   return {
     inBase,
-    look: async (signal) => mountOf(await inBase(`check ${where}`, ASK_FOR_SPACE, signal)),
+    freeBytes: async (signal) => mountOf(await inBase(`check ${where}`, ASK_FOR_SPACE, signal)).freeBytes,
+    tryToWrite: async (signal) => {
+      const probe = `${stagingRoot}/probe`;
+      await inBase("write at the destination", `{ mkdir -p ${stagingRoot} && : > ${probe} && rm -f ${probe}; } 2>&1`, signal);
+    },
+    path: (relative) => `${base}/${relative}`,
     attach,
     prepare,
     survey: shellSurvey(inBase, tools),

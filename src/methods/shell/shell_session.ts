@@ -1,33 +1,38 @@
 /**
  * What rsync and scp have in common: a connection with a shell, and a Session whose `put` prepares the staging folder,
- * carries lot by lot, and finds out which file it was when the tool reports trouble.
+ * sends a batch, and finds out which file it was when the tool reports trouble.
  *
  * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { type Lot, lotsOf } from "../links.ts";
+import { linkName } from "../links.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { type ShellFiles, shellFiles } from "./shell_files.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "./shell_tools.ts";
 import { sourceFault } from "../source_fault.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 
-/** What carries one lot. */
+/** What sends a batch. */
 export interface Sender {
   readonly method: "rsync" | "scp";
   readonly about: string;
-  /** It goes on with what an earlier attempt left. */
+  /** It resumes what an earlier attempt left. */
   readonly resumes: boolean;
   /**
-   * Sends a lot once `prepared` says that its staging folder is there. Gives null when all went well, else what the tool
+   * Sends the files once `prepared` says that its staging folder is there. Gives null when all went well, else what the tool
    * said of single files by name; files it said nothing about are looked for at the destination.
    *
    * @throws {Failure} when the batch as a whole is lost.
    */
-  send(lot: Lot, prepared: Promise<void>, onBytes: OnBytes, signal: AbortSignal): Promise<FileFailures | null>;
-  /** Called when all lots are there. */
+  send(
+    uploads: readonly Upload[],
+    prepared: Promise<void>,
+    onBytes: OnBytes,
+    signal: AbortSignal,
+  ): Promise<FileFailures | null>;
+  /** Called with what has arrived. */
   readonly finish?: (uploads: readonly Upload[], signal: AbortSignal) => Promise<void>;
   /** Called when nothing urgent is to be done: after attaching, and after each publication. Never throws. */
   readonly makeReady?: () => void;
@@ -100,35 +105,46 @@ async function put(
   system: MethodContext["system"],
 ): Promise<PutOutcome[]> {
   if (uploads.length === 0) return [];
-  const outcomes: PutOutcome[] = uploads.map(() => ({ put: true }));
-  // What is not gone on with stays where it is: a server of that attempt may still be writing into it.
+  // What is not resumed stays where it is: a server of that attempt may still be writing into it.
   const prepared = files.prepare(sender.resumes ? uploads : uploads.map(({ staged }) => ({ staged })), signal);
   prepared.catch(() => undefined); // Awaited by the sender, when its own preparations are done as well.
-  for (const lot of lotsOf(uploads)) {
-    const indices = new Map(lot.uploads.map(({ name, index }) => [name, index]));
-    const log: OnBytes = (name, bytes) => {
-      const index = indices.get(name);
-      if (index !== undefined) onBytes(index, bytes);
-    };
-    const failures = await sender.send(lot, prepared, log, signal);
-    if (failures === null) {
-      for (const { upload, index } of lot.uploads) onBytes(index, upload.source.size);
+  const indices = new Map(uploads.map((upload, index) => [linkName(upload), index]));
+  const failures = await sender.send(uploads, prepared, (name, bytes) => {
+    const index = indices.get(name);
+    if (index !== undefined) onBytes(index, bytes);
+  }, signal);
+  const outcomes = failures === null
+    ? uploads.map((): PutOutcome => ({ put: true }))
+    : await outcomesOf(uploads, failures, sender, files, system, signal);
+  outcomes.forEach(({ put }, index) => {
+    if (put) onBytes(index, uploads[index]!.source.size);
+  });
+  await sender.finish?.(uploads.filter((_, index) => outcomes[index]!.put), signal);
+  return outcomes;
+}
+
+/** After trouble: what the tool said of a file decides, or else whether all of it is there. */
+async function outcomesOf(
+  uploads: readonly Upload[],
+  failures: FileFailures,
+  sender: Sender,
+  files: ShellFiles,
+  system: MethodContext["system"],
+  signal: AbortSignal,
+): Promise<PutOutcome[]> {
+  const found = await files.survey(uploads.map(({ staged }) => staged), signal);
+  const outcomes: PutOutcome[] = [];
+  for (const [index, upload] of uploads.entries()) {
+    const said = failures.get(linkName(upload));
+    const stat = found[index];
+    if (said === undefined && stat?.kind === "file" && stat.bytes === upload.source.size) {
+      outcomes.push({ put: true });
       continue;
     }
-    const stat = await files.survey(lot.uploads.map(({ upload }) => upload.staged), signal);
-    for (const [at, { upload, index, name }] of lot.uploads.entries()) {
-      const found = stat[at] ?? null;
-      const said = failures.get(name);
-      if (said === undefined && found?.kind === "file" && found.bytes === upload.source.size) {
-        onBytes(index, found.bytes);
-        continue;
-      }
-      // A tool passes over what is no file any more without a word.
-      const known = said ?? await sourceFault(upload.source.absolutePath, false, system, signal);
-      outcomes[index] = { put: false, failure: known === null ? unexplained(upload, sender) : failureRecord(known) };
-    }
+    // A tool passes over what is no file any more without a word.
+    const known = said ?? await sourceFault(upload.source.absolutePath, false, system, signal);
+    outcomes.push({ put: false, failure: known === null ? unexplained(upload, sender) : failureRecord(known) });
   }
-  await sender.finish?.(uploads.filter((_, index) => outcomes[index]?.put), signal);
   return outcomes;
 }
 

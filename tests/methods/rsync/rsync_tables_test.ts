@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Failure, type FailureCode, type NextStep } from "../../../src/domain/failure.ts";
-import type { Lot } from "../../../src/methods/links.ts";
 import { rsyncArgs } from "../../../src/methods/rsync/rsync_args.ts";
 import { rsyncFailure } from "../../../src/methods/rsync/rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "../../../src/methods/rsync/rsync_output.ts";
@@ -158,35 +157,20 @@ Deno.test("rsyncProgress() tells how far which file is, however the output is cu
   }
 });
 
-const lot: Lot = {
-  staging: ".it/a1",
-  uploads: [1, 2, 3].map((number) => ({
-    name: String(number),
-    index: number - 1,
-    upload: {
-      staged: `.it/a1/${number}`,
-      source: {
-        job: "j",
-        path: `${number}.fits`,
-        absolutePath: `/w/${number}.fits`,
-        size: 1,
-        mtimeMs: 0,
-        ctimeMs: 0,
-        identity: "",
-      },
-    },
-  })),
-};
+const uploads = [1, 2, 3].map((number) => ({
+  staged: `.it/a1/${number}`,
+  source: { job: "j", path: `${number}.fits`, absolutePath: `/w/${number}.fits`, size: 1, mtimeMs: 0, ctimeMs: 0, identity: "" },
+}));
 
 Deno.test("rsyncFileFailures() names the sources that were left out, and why", () => {
   const stderr = 'rsync: [sender] send_files failed to open "/work/x/a1/1": Permission denied (13)\n' +
     'symlink has no referent: "/work/x/a1/2"\nfile has vanished: "/work/x/a1/3"\n' +
     "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1338) [sender=3.2.7]\n";
-  const codes = [...rsyncFileFailures(stderr, lot, nas)].map(([name, failure]) => [name, failure.code]);
+  const codes = [...rsyncFileFailures(stderr, uploads, nas)].map(([name, failure]) => [name, failure.code]);
   assertEquals(codes, [["1", "source_unreadable"], ["2", "source_gone"], ["3", "source_gone"]]);
 });
 
 Deno.test("rsyncFileFailures() throws what is the destination's fault", () => {
   const stderr = 'rsync: [receiver] mkstemp "/d/.it/a1/.1.Abcdef" failed: No space left on device (28)\n';
-  assertEquals(assertThrows(() => rsyncFileFailures(stderr, lot, nas), Failure).code, "disk_full");
+  assertEquals(assertThrows(() => rsyncFileFailures(stderr, uploads, nas), Failure).code, "disk_full");
 });

@@ -20,7 +20,7 @@ Deno.test({
     done`;
     const destination = { name: "nas", timeoutMs: 300_000, transport: { host: "nas", user: null, port: null } };
     await using channel = await openSftpChannel({ program: "/bin/sh", args: ["-c", script] }, destination, createSystem());
-    await rejectsWith(() => channel.run(["-rename -l a b"], { patienceMs: 60_000 }, signal), ["interrupted"]);
+    await rejectsWith(() => channel.run(["-rename -l a b"], { idleTimeoutMs: 60_000 }, signal), ["interrupted"]);
     assert(channel.lost instanceof Failure);
   },
 });

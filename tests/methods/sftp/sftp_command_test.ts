@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import { freeBytes, listed, sftpCommand } from "../../../src/methods/sftp/sftp_command.ts";
-import { ancestors } from "../../../src/methods/sftp/sftp_place.ts";
-import { sftpBase } from "../../../src/methods/sftp/sftp_files.ts";
+import { ancestors } from "../../../src/domain/names/ancestors.ts";
+import { absoluteBase } from "../../../src/methods/sftp/sftp_base.ts";
 
 Deno.test("sftpCommand() quotes what sftp's reader would change", () => {
   assertEquals(sftpCommand("put -fp", "/l/1", '/r/it\'s "q" \\ x'), `-put -fp "/l/1" "/r/it's \\"q\\" \\\\ x"`);
@@ -48,7 +48,7 @@ Deno.test("freeBytes() reads df, or says that it cannot", () => {
   assertEquals(freeBytes(""), null);
 });
 
-Deno.test("sftpBase() makes every base path absolute", () => {
+Deno.test("absoluteBase() makes every base path absolute", () => {
   const table: readonly [string, string, string][] = [
     ["/data/images/", "/home/o", "/data/images"],
     ["images", "/home/o", "/home/o/images"],
@@ -59,7 +59,7 @@ Deno.test("sftpBase() makes every base path absolute", () => {
     ["images", "/C:/Users/o", "/C:/Users/o/images"],
     ["/", "/", "/"],
   ];
-  for (const [base, home, expected] of table) assertEquals(sftpBase(base, home), expected);
+  for (const [base, home, expected] of table) assertEquals(absoluteBase(base, home), expected);
 });
 
 Deno.test("ancestors() are the folders on the way, outermost first", () => {

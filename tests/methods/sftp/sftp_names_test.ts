@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import type { Reply } from "../../../src/methods/sftp/sftp_channel.ts";
-import { sftpNames } from "../../../src/methods/sftp/sftp_names.ts";
+import { publish, type SftpNaming } from "../../../src/methods/sftp/sftp_names.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
-import { publication, STAGING } from "../../conformance/rig.ts";
+import { aServer, publication, STAGING } from "../../conformance/rig.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const signal = new AbortController().signal;
@@ -13,26 +13,35 @@ const signal = new AbortController().signal;
 async function published(times: number, answer: (command: string) => Reply) {
   await using folder = await tempFolder();
   const none = () => Promise.resolve();
-  const { publish } = sftpNames({
-    channels: {
-      run: (commands) => Promise.resolve().then(() => commands.map(answer)),
-      [Symbol.asyncDispose]: none,
+  const naming: SftpNaming = {
+    base: {
+      channels: {
+        run: (commands) =>
+          Promise.resolve().then(() =>
+            commands.map((command) => command.startsWith("-ls ") ? listing(command) : answer(command))
+          ),
+        [Symbol.asyncDispose]: none,
+      },
+      context: { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} },
+      destination: aServer("sftp", {}, {}),
+      folder: "/base",
+      where: "there",
     },
-    context: { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} },
-    where: "there",
-    timeoutMs: 60_000,
-    key: "key",
-    path: (relative) => `/base/${relative}`,
-    list: (path) => Promise.resolve(path.endsWith(".v1.fits") ? { kind: "nothing" } : { kind: "file", bytes: path.length }),
-    isFolder: () => Promise.resolve(true),
-    checkBase: none,
-    digest: () => Promise.resolve([]),
-  });
+    known: new Set(),
+    replaces: null,
+  };
   const outcomes = [];
   for (let time = 1; time <= times; time++) {
-    outcomes.push(...await publish([publication(`${STAGING}/a${time}/1`, "x.fits")], signal));
+    outcomes.push(...await publish(naming, [publication(`${STAGING}/a${time}/1`, "x.fits")], signal));
   }
   return outcomes;
+}
+
+/** There is no former version; all else is a file, each of another length. */
+function listing(command: string): Reply {
+  if (command.includes(".v1.fits")) return { output: "", errors: "No such file" };
+  const path = command.slice(command.indexOf('"') + 1, -1);
+  return { output: `-rw-r--r--    1 0  0  ${path.length} Jan  1 00:00 ${path}\n`, errors: "" };
 }
 
 const WORKED: Reply = { output: "", errors: "" };
