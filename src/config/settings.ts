@@ -16,8 +16,6 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
   /** The file it was read from; null where it came from elsewhere (tests, demo). */
   readonly file: string | null;
   readonly jobs: readonly Job[];
-  /** Absolute; the ledger, the control file and the lock of the daemon lie in it. */
-  readonly stateDirectory: string;
   readonly log: LogSettings;
   /** Null serves no page. */
   readonly web: WebSettings | null;

@@ -5,14 +5,12 @@
  * @module
  */
 import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
-import { settingsOf } from "../schema/settings_of.ts";
 import { type Job, loginOf, type Settings } from "../settings.ts";
 import { findLoops } from "./loops.ts";
-import { expandPath } from "./expand_path.ts";
 import { splitWatched } from "./night_path.ts";
 import { resolveDestination } from "./resolve_destination.ts";
 import { resolveProgram } from "./resolve_program.ts";
-import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
+import { resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import type { Path } from "../read/source.ts";
 import { listOf } from "../read/tree.ts";
 
@@ -44,10 +42,9 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {
   const merged = { ...root, ...section };
-  const options = settingsOf({ ...watchKeys, ...finishedKeys }, merged);
+  const options = resolveKeys({ ...watchKeys, ...finishedKeys }, merged, path, to);
   const name = String(section["name"] ?? "");
-  const written = watchedFolder(options.watchPath, path, to);
-  const watched = splitWatched(written);
+  const watched = splitWatched(options.watchPath);
   const list = listOf(merged["destinations"]);
   const listPath: Path = section["destinations"] === undefined ? [] : path;
   const places: [Path, Section][] = list.length > 0
@@ -80,20 +77,16 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     name,
     watchPath: watched.folder,
     ...(watched.below === null ? {} : { nightFolder: watched.below }),
-    night: settingsOf(nightKeys, merged),
+    night: resolveKeys(nightKeys, merged, path, to),
     destinations,
   };
-  const full = { name, ...withDefaults(jobShape, merged), watch_path: written, destinations: made.map((one) => one.full) };
+  const full = {
+    name,
+    ...withDefaults(jobShape, merged),
+    watch_path: options.watchPath,
+    destinations: made.map((one) => one.full),
+  };
   return { job, full, places: places.map(([at]) => at) };
-}
-
-function watchedFolder(written: string, path: Path, to: Resolving): string {
-  if (written === "") {
-    if (!to.wrong.has("watch_path")) to.report(path, '"watch_path" is missing: the folder the camera writes to');
-    return "";
-  }
-  const at = to.placeOf(path, "watch_path");
-  return resolved("watch_path", expandPath(written, to.around), at, to);
 }
 
 function refuseSameNames(names: readonly string[], pathOf: (index: number) => Path, what: string, to: Resolving): void {

@@ -6,11 +6,11 @@
 import { bareHost, isHostName, isUserName } from "../../domain/names/host_name.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
 import { loginKeys, METHOD_KEYS, rsyncKeys } from "../schema/schema_methods.ts";
-import { settingsOf, type Shape } from "../schema/settings_of.ts";
+import type { Shape } from "../schema/settings_of.ts";
 import { type Destination, loginOf, type Transport } from "../settings.ts";
 import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
 import { splitNight } from "./night_path.ts";
-import { resolved, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
+import { resolved, resolveKeys, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
 import { checkRsyncOptions } from "./rsync_options.ts";
 import type { Path } from "../read/source.ts";
 
@@ -26,10 +26,10 @@ export function resolveDestination(
   for (const fault of options.faults) to.report([...at("rsync_options"), fault.index], `"rsync_options" ${fault.message}`);
   const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
   const login = loginOf(transport);
-  const common = settingsOf(commonKeys, merged);
-  const folder = basePath(common.basePath, login !== null, path, at("remote_base_path"), to);
+  const common = resolveKeys(commonKeys, merged, path, to);
+  const folder = basePath(common.basePath, transport.method !== "local", path, to);
   const { basePath: base, layout } = splitNight(folder, common.layout);
-  const name = typeof merged["name"] === "string" ? merged["name"] : login?.host || "local";
+  const name = typeof merged["name"] === "string" ? merged["name"] : login?.host || transport.method;
   const shown = {
     ...merged,
     transfer_method: transport.method,
@@ -52,64 +52,51 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
   const isHere = String(merged["remote_host"]).toLowerCase() === "localhost" && merged["remote_user"] === undefined &&
     merged["remote_port"] === undefined;
   const method = asked === "auto" && isHere ? "local" : asked;
-  const own = settingsOf<Shape>(METHOD_KEYS[method], merged);
-  const checked = { ...own };
-  if ("host" in own) checked["host"] = remoteHost(String(own["host"]), path, to.placeOf(path, "remote_host"), to);
-  if (typeof own["user"] === "string") checked["user"] = remoteUser(own["user"], to.placeOf(path, "remote_user"), to);
-  return { method, ...checked } as Transport;
+  const own: Record<string, unknown> = resolveKeys<Shape>(METHOD_KEYS[method], merged, path, to);
+  const { host, user } = own;
+  return {
+    method,
+    ...own,
+    ...(typeof host === "string" ? { host: remoteHost(host, path, to) } : {}),
+    ...(typeof user === "string" ? { user: remoteUser(user, path, to) } : {}),
+  } as Transport;
 }
 
-function remoteHost(written: string, path: Path, at: Path, to: Resolving): string {
-  if (written === "") {
-    if (!to.wrong.has("remote_host")) {
-      to.report(
-        path,
-        '"remote_host" is missing: the computer to send images to (for a folder on this computer, set transfer_method: local)',
-      );
-    }
-    return "";
-  }
-  if (isHostName(written)) return bareHost(written);
+function remoteHost(written: string, path: Path, to: Resolving): string {
+  if (written === "" || isHostName(written)) return bareHost(written);
   const [, user, host] = /^([^@\s]+)@([^@\s]+)$/.exec(written) ?? [];
   const hint = user !== undefined
     ? `; write remote_user: ${user} and remote_host: ${host}`
     : written.includes(":")
     ? "; a port goes into remote_port, a folder into remote_base_path"
     : "";
+  const at = to.placeOf(path, "remote_host");
   to.report(at, `"remote_host" must be a host name, an address or an alias from your ssh configuration, not "${written}"${hint}`);
   return "";
 }
 
-function remoteUser(written: string, at: Path, to: Resolving): string | null {
+function remoteUser(written: string, path: Path, to: Resolving): string | null {
   if (isUserName(written)) return written;
-  to.report(at, `"remote_user" must be a user name, not "${written}"`);
+  to.report(to.placeOf(path, "remote_user"), `"remote_user" must be a user name, not "${written}"`);
   return null;
 }
 
-function basePath(written: string, remote: boolean, path: Path, at: Path, to: Resolving): string {
-  if (written === "") {
-    if (!to.wrong.has("remote_base_path")) {
-      to.report(path, '"remote_base_path" is missing: the folder under which files are stored');
-    }
-    return "";
-  }
-  if (!remote) {
-    const path = resolved("remote_base_path", expandPath(written, to.around), at, to);
-    if (to.around.platform !== "windows" && isWindowsPath(path)) {
+function basePath(written: string, isRemote: boolean, path: Path, to: Resolving): string {
+  if (written === "") return "";
+  const at = to.placeOf(path, "remote_base_path");
+  if (!isRemote) {
+    const folder = resolved("remote_base_path", expandPath(written, to.around), path, to);
+    if (to.around.platform !== "windows" && isWindowsPath(folder)) {
       to.report(
         at,
         `"remote_base_path" is a Windows path, "${written}", but this computer does not run Windows; use a path on this computer, or set remote_host`,
       );
     }
-    return path;
+    return folder;
   }
   // The home folder is that of the other side, where a relative path begins.
-  const text = resolved(
-    "remote_base_path",
-    expandVariables(written.replace(/^\$(HOME|\{HOME\})(?=$|\/)/, "~"), to.around),
-    at,
-    to,
-  );
+  const expanded = expandVariables(written.replace(/^\$(HOME|\{HOME\})(?=$|\/)/, "~"), to.around);
+  const text = resolved("remote_base_path", expanded, path, to);
   const slashes = /^[A-Za-z]:[\\/]/.test(text) ? text.replaceAll("\\", "/") : text;
   const relative = slashes.replace(/^~(\/+|$)/, "");
   if (relative.startsWith("~")) {

@@ -4,42 +4,38 @@
  * @module
  */
 import { isHostName } from "../../domain/names/host_name.ts";
-import { expandPath, expandVariables } from "./expand_path.ts";
-import { resolved, type Resolving, type Section, withDefaults } from "./resolving.ts";
+import { expandPath } from "./expand_path.ts";
+import { resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import { daemonKeys, loadKeys, logKeys, programShape, webKeys, webShape } from "../schema/schema_program.ts";
-import { settingsOf } from "../schema/settings_of.ts";
 import type { LogSettings, Settings, WebSettings } from "../settings.ts";
-import type { Path } from "../read/source.ts";
+import { isSection } from "../read/source.ts";
 
 /** Resolves the keys at the top of the file. */
 export function resolveProgram(root: Section, to: Resolving): {
   settings: Omit<Settings, "file" | "jobs" | "log"> & { log: Omit<LogSettings, "namesDestinations"> };
   full: Section;
 } {
-  const path = (key: string, written: string) => resolved(key, expandPath(written, to.around), [key], to);
-  const options = settingsOf({ ...loadKeys, ...daemonKeys }, root);
-  const log = logSettings(root, path);
-  const stateDirectory = path("state_directory", options.stateDirectory ?? usualStateDirectory(to.around));
-  const pidFile = options.pidFile === null ? null : path("pid_file", options.pidFile);
-  const web = webSettings(root, to);
+  const place = { state_directory: usualStateDirectory(to.around), ...root };
+  const options = resolveKeys({ ...loadKeys, ...daemonKeys }, place, [], to);
+  const log = logSettings(root, to);
+  const web = webSettings(root["web"], to);
   const report = webKeys.report.parse(root["report"]);
-  const shown = {
+  const full = withDefaults(programShape, {
     ...root,
     log_level: log.level,
     log_directory: log.directory,
     log_file: log.file,
-    state_directory: stateDirectory,
-    pid_file: pidFile ?? undefined,
-  };
-  const full = withDefaults(programShape, {
-    ...shown,
-    web: web === null ? false : withDefaults(webShape, typeof root["web"] === "object" ? root["web"] as Section : {}),
+    state_directory: options.stateDirectory,
+    pid_file: options.pidFile ?? undefined,
+    web: web === null ? false : withDefaults(webShape, isSection(root["web"]) ? root["web"] : {}),
   });
-  return { settings: { ...options, stateDirectory, pidFile, log, web, report: report === false ? null : report }, full };
+  return { settings: { ...options, log, web, report: report === false ? null : report }, full };
 }
 
-function logSettings(root: Section, path: (key: string, written: string) => string): Omit<LogSettings, "namesDestinations"> {
-  const options = settingsOf(logKeys, root);
+/** A file with a folder in it needs no folder. */
+function logSettings(root: Section, to: Resolving): Omit<LogSettings, "namesDestinations"> {
+  const options = resolveKeys(logKeys, root, [], to);
+  const path = (key: string, written: string) => resolved(key, expandPath(written, to.around), [], to);
   if (!/[/\\]/.test(options.file)) return { ...options, directory: path("log_directory", options.directory) };
   const whole = path("log_file", options.file);
   const end = Math.max(whole.lastIndexOf("/"), whole.lastIndexOf("\\"));
@@ -55,24 +51,15 @@ function usualStateDirectory(around: Resolving["around"]): string {
   return "~/.local/state/image-transfer";
 }
 
-function webSettings(root: Section, to: Resolving): WebSettings | null {
-  const section = webKeys.web.parse(root["web"]);
-  if (section === false) return null;
-  const { listen, ...options } = settingsOf(webShape, section === true ? {} : section);
+function webSettings(written: unknown, to: Resolving): WebSettings | null {
+  if (written === false) return null;
+  const { listen, ...options } = resolveKeys(webShape, isSection(written) ? written : {}, ["web"], to);
   const address = parseListen(String(listen));
   if (address === null) {
     to.report(["web", "listen"], `"web.listen" must be an address and a port, like 127.0.0.1:9090, not "${listen}"`);
     return null;
   }
-  const file = (key: string, written: string | null) =>
-    written === null ? null : resolved(`web.${key}`, expandPath(written, to.around), ["web", key], to);
-  const settings = {
-    ...options,
-    ...address,
-    token: options.token === null ? null : secret("web.token", options.token, ["web", "token"], to),
-    tlsCert: file("tls_cert", options.tlsCert),
-    tlsKey: file("tls_key", options.tlsKey),
-  };
+  const settings = { ...options, ...address };
   if (settings.token !== null && settings.token.length < 16) {
     to.report(["web", "token"], '"web.token" must be text of at least 16 characters');
   }
@@ -101,9 +88,4 @@ function parseListen(text: string): { host: string; port: number } | null {
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-
-/** A secret that is only the name of an environment variable is that variable's value. */
-function secret(key: string, written: string, at: Path, to: Resolving): string {
-  return /^\$(\w+|\{\w+\})$/.test(written) ? resolved(key, expandVariables(written, to.around), at, to) : written;
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Expanded, Surroundings } from "./expand_path.ts";
+import { type Expanded, expandPath, expandVariables, type Surroundings } from "./expand_path.ts";
 import { defaultOf } from "../schema/schema.ts";
-import type { Shape } from "../schema/settings_of.ts";
+import { settingOf, type SettingsOf, type Shape } from "../schema/settings_of.ts";
 import type { Path } from "../read/source.ts";
 import type { Report } from "../read/tree.ts";
 
@@ -22,11 +22,37 @@ export interface Resolving {
   placeOf(path: Path, key: string): Path;
 }
 
-/** The path, or an empty one after reporting what is wrong with it. */
-export function resolved(key: string, expanded: Expanded, at: Path, to: Resolving): string {
+/**
+ * The settings of these keys in a checked section at `path`: defaults filled in, paths and secrets resolved. What is missing, or
+ * cannot be resolved, is reported, and an empty text.
+ */
+export function resolveKeys<S extends Shape>(shape: S, section: Section, path: Path, to: Resolving): SettingsOf<S> {
+  const settings = Object.entries(shape).flatMap(([key, type]) => {
+    const about = settingOf(key, type);
+    if (about === null) return [];
+    if (about.missing !== undefined && section[key] === undefined) {
+      if (!to.wrong.has(key)) to.report(path, `"${key}" is missing: ${about.missing}`);
+      return [[about.name, ""]];
+    }
+    const value = type.parse(section[key]) ?? null;
+    if (typeof value !== "string" || about.kind === undefined) return [[about.name, value]];
+    const expand = about.kind === "path" ? expandPath : expandSecret;
+    return [[about.name, resolved(key, expand(value, to.around), path, to)]];
+  });
+  return Object.fromEntries(settings) as SettingsOf<S>;
+}
+
+/** The text, or an empty one after reporting what is wrong with the key's value in the section at `path`. */
+export function resolved(key: string, expanded: Expanded, path: Path, to: Resolving): string {
   if (expanded.fault === undefined) return expanded.path;
-  to.report(at, `"${key}" ${expanded.fault}`);
+  const section = typeof path.at(-1) === "string" ? `${path.at(-1)}.` : "";
+  to.report(to.placeOf(path, key), `"${section}${key}" ${expanded.fault}`);
   return "";
+}
+
+/** A secret that is only the name of an environment variable is that variable's value. */
+function expandSecret(written: string, around: Surroundings): Expanded {
+  return /^\$(\w+|\{\w+\})$/.test(written) ? expandVariables(written, around) : { path: written };
 }
 
 /** The keys of a shape, none of them set. */

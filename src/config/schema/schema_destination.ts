@@ -7,7 +7,7 @@
 import * as z from "zod";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { loginKeys, METHOD_NAMES, methodKeys } from "./schema_methods.ts";
-import { named, type Shape } from "./settings_of.ts";
+import { setting, type Shape } from "./settings_of.ts";
 import { duration, gigabytes, line, mode, oneOf, speed, truth, whole } from "./values.ts";
 
 const DAY = 86_400_000;
@@ -19,8 +19,8 @@ export const transferMethod = oneOf(METHOD_NAMES).prefault("auto").meta({
 });
 
 const folderKeys = {
-  remote_base_path: named(
-    "basePath",
+  remote_base_path: setting(
+    { name: "basePath", missing: "the folder under which files are stored" },
     line("a folder").meta({
       description: "The folder under which files are stored there. `NIGHT` in the path is the observing night, YYYYMMDD",
       examples: ["/home/observer/data/images"],
@@ -38,8 +38,8 @@ const folderKeys = {
 };
 
 const carryKeys = {
-  transfer_timeout_seconds: named(
-    "timeoutMs",
+  transfer_timeout_seconds: setting(
+    { name: "timeoutMs" },
     duration("seconds", 1000, DAY).prefault(300).meta({
       description: "Abort and retry a transfer that makes no progress for this long",
     }),
@@ -56,8 +56,8 @@ const carryKeys = {
 
 /** How files are verified, and what happens when that fails. */
 export const proofKeys = {
-  verify_transfer: named(
-    "verify",
+  verify_transfer: setting(
+    { name: "verify" },
     z.union([truth(), oneOf(["checksum", "size", "none"])], 'must be true, false, "checksum", "size" or "none"')
       .transform((value) => value === true ? "checksum" as const : value === false ? "none" as const : value)
       .prefault(true).meta({
@@ -69,8 +69,8 @@ export const proofKeys = {
     .meta({
       description: "How many attempts a file gets before it is listed as failed. Outages of the destination do not count",
     }),
-  retry_delay: named(
-    "retryDelayMs",
+  retry_delay: setting(
+    { name: "retryDelayMs" },
     duration("seconds", 0, DAY).prefault(5).meta({
       description: "Pause before the first retry, in seconds; it grows with each retry",
     }),
@@ -90,14 +90,14 @@ export const placeKeys = {
     description: "Permissions of folders created at the destination",
     examples: ["0775"],
   }),
-  minimum_free_space_gb: named(
-    "minimumFreeBytes",
+  minimum_free_space_gb: setting(
+    { name: "minimumFreeBytes" },
     gigabytes(0, 1e6).prefault(2).meta({
       description: "Free space that must remain at the destination, in GB; with less, delivery waits and resumes automatically",
     }),
   ),
-  copy_safety_margin_gb: named(
-    "copySafetyMarginBytes",
+  copy_safety_margin_gb: setting(
+    { name: "copySafetyMarginBytes" },
     gigabytes(0, 1e6).prefault(1).meta({
       description: "Free space required in addition to the size of a file while it is sent, in GB",
     }),

@@ -6,17 +6,20 @@
  */
 import * as z from "zod";
 import { isTimeZone, rolloverMinutes } from "../../domain/night/night.ts";
-import { named } from "./settings_of.ts";
+import { setting } from "./settings_of.ts";
 import { amount, duration, line, lines, oneOf, truth } from "./values.ts";
 
 const DAY = 86_400_000;
 
 /** Which folder is watched, and how. */
 export const watchKeys = {
-  watch_path: line("a folder").meta({
-    description: "The folder the camera writes to. `NIGHT` in the path matches the folder of every night, YYYYMMDD",
-    examples: ["~/images"],
-  }),
+  watch_path: setting(
+    { kind: "path", missing: "the folder the camera writes to" },
+    line("a folder").meta({
+      description: "The folder the camera writes to. `NIGHT` in the path matches the folder of every night, YYYYMMDD",
+      examples: ["~/images"],
+    }),
+  ),
   file_patterns: lines('patterns, like ["*.fits", "*.fit"]').min(1, "must name at least one pattern")
     .prefault(["*.fits", "*.fit", "*.fts", "*.fz", "*.fits.gz"])
     .meta({
@@ -42,8 +45,8 @@ export const watchKeys = {
       description:
         "Shortest time between a change and a listing of its whole folder, and between two such listings, in milliseconds. It delays no file: changed files are checked at once",
     }),
-  rescan_interval: named(
-    "rescanIntervalMs",
+  rescan_interval: setting(
+    { name: "rescanIntervalMs" },
     duration("seconds", 1000, 7 * DAY).prefault("5m")
       .meta({
         description:
@@ -63,16 +66,16 @@ export const finishedKeys = {
   }).prefault("{name}.done").meta({
     description: "With `completeness: marker`: the name of the file, in the image's folder, that marks it as finished",
   }),
-  min_file_age_seconds: named(
-    "minFileAgeMs",
+  min_file_age_seconds: setting(
+    { name: "minFileAgeMs" },
     duration("seconds", 0, DAY).prefault(2)
       .meta({
         description:
           "How long a file must stay unchanged to count as finished, if its writer or its final length cannot be determined",
       }),
   ),
-  incomplete_after: named(
-    "incompleteAfterMs",
+  incomplete_after: setting(
+    { name: "incompleteAfterMs" },
     duration("seconds", 1000, 30 * DAY).prefault("10m")
       .meta({ description: "How long a FITS file may be shorter than its headers declare before it is listed as incomplete" }),
   ),
@@ -102,8 +105,8 @@ export const finishedKeys = {
 
 /** Which night a file belongs to. */
 export const nightKeys = {
-  night_timezone: named(
-    "timezone",
+  night_timezone: setting(
+    { name: "timezone" },
     line("a time zone, like Europe/Berlin").refine(isTimeZone, {
       message: "must be a time zone, like Europe/Berlin",
     })
@@ -112,8 +115,8 @@ export const nightKeys = {
         examples: ["Europe/Berlin"],
       }),
   ),
-  night_rollover: named(
-    "rollover",
+  night_rollover: setting(
+    { name: "rollover" },
     line("a time of day, like 12:00").refine((text) => rolloverMinutes(text) !== null, {
       message: "must be a time of day, like 12:00",
     }).prefault("12:00").meta({ description: "Local time at which a new night begins" }),

@@ -5,27 +5,30 @@
  * @module
  */
 import type * as z from "zod";
-import { named, type Shape } from "./settings_of.ts";
+import { setting, type Shape } from "./settings_of.ts";
 import { line, lines, truth, whole } from "./values.ts";
 
 /** The account that is logged in to. */
 export const loginKeys = {
-  remote_host: named(
-    "host",
+  remote_host: setting(
+    {
+      name: "host",
+      missing: "the computer to send images to (for a folder on this computer, set transfer_method: local)",
+    },
     line("a host name").meta({
       description: "The computer to send images to: a name, an address, or an alias from your ssh configuration",
       examples: ["freya"],
     }),
   ),
-  remote_user: named(
-    "user",
+  remote_user: setting(
+    { name: "user" },
     line("a user name").optional().meta({
       description: "The user to log in as. If not set: as in your ssh configuration",
       examples: ["observer"],
     }),
   ),
-  remote_port: named(
-    "port",
+  remote_port: setting(
+    { name: "port" },
     whole(1, 65535).optional().meta({
       description: "Port of the ssh server. If not set: as in your ssh configuration",
       examples: [22],

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { rolloverMinutes } from "../../domain/night/night.ts";
-import { named } from "./settings_of.ts";
+import { setting } from "./settings_of.ts";
 import { duration, line, oneOf, size, truth, whole } from "./values.ts";
 
 const DAY = 86_400_000;
@@ -29,28 +29,34 @@ const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
 
 /** What is logged, and where. */
 export const logKeys = {
-  log_level: named(
-    "level",
+  log_level: setting(
+    { name: "level" },
     oneOf(LEVELS).meta({ enum: [...LEVELS, ...LEVELS.map((level) => level.toUpperCase())] })
       .transform((level) => level === "warn" ? "warning" : level).prefault("INFO")
       .meta({ description: "How much to log: trace, debug, info, warning, error" }),
   ),
-  log_directory: named("directory", line("a folder").prefault("~/logs").meta({ description: "Folder for the log files" })),
-  log_file: named(
-    "file",
+  log_directory: setting(
+    { name: "directory" },
+    line("a folder").prefault("~/logs").meta({ description: "Folder for the log files" }),
+  ),
+  log_file: setting(
+    { name: "file" },
     line("a file name").prefault("image_transfer.log").meta({
       description: "Name of the log file; if it contains a folder, `log_directory` is ignored",
     }),
   ),
-  log_max_bytes: named(
-    "maxBytes",
+  log_max_bytes: setting(
+    { name: "maxBytes" },
     size(10_000, 1e12).prefault("10 MB").meta({
       description: "Size at which the log file is renamed and a new one is started",
     }),
   ),
-  log_backup_count: named("backupCount", whole(0, 1000).prefault(5).meta({ description: "How many old log files to keep" })),
-  log_format: named(
-    "format",
+  log_backup_count: setting(
+    { name: "backupCount" },
+    whole(0, 1000).prefault(5).meta({ description: "How many old log files to keep" }),
+  ),
+  log_format: setting(
+    { name: "format" },
     oneOf(["text", "json"]).prefault("text").meta({
       description: "`text` for people, `json` for programs: one object per line",
     }),
@@ -61,10 +67,13 @@ export const logKeys = {
 export const webShape = {
   listen: z.union([z.string(), z.number()], "must be an address and a port, like 127.0.0.1:9090").prefault("127.0.0.1:9090")
     .meta({ description: "Address and port. Port 0 means any free port" }),
-  token: line("text of at least 16 characters").optional()
-    .meta({ description: "Access token for the page. Required if other computers may connect", writeOnly: true }),
-  tls_cert: line("a file").optional().meta({ description: "Certificate file for https" }),
-  tls_key: line("a file").optional().meta({ description: "Private key file for https" }),
+  token: setting(
+    { kind: "secret" },
+    line("text of at least 16 characters").optional()
+      .meta({ description: "Access token for the page. Required if other computers may connect", writeOnly: true }),
+  ),
+  tls_cert: setting({ kind: "path" }, line("a file").optional().meta({ description: "Certificate file for https" })),
+  tls_key: setting({ kind: "path" }, line("a file").optional().meta({ description: "Private key file for https" })),
   metrics: truth().prefault(true).meta({ description: "Serve `/metrics` for Prometheus" }),
 };
 
@@ -93,19 +102,25 @@ export const webKeys = {
 
 /** The daemon itself. */
 export const daemonKeys = {
-  state_directory: line("a folder").optional().meta({
-    description: "Folder for the ledger of all deliveries. If not set: the usual place on this system",
-    examples: ["~/.local/state/image-transfer"],
-  }),
-  pid_file: line("a file").optional().meta({
-    description: "File to write the process ID to",
-    examples: ["/run/image-transfer.pid"],
-  }),
+  state_directory: setting(
+    { kind: "path" },
+    line("a folder").meta({
+      description: "Folder for the ledger of all deliveries. If not set: the usual place on this system",
+      examples: ["~/.local/state/image-transfer"],
+    }),
+  ),
+  pid_file: setting(
+    { kind: "path" },
+    line("a file").optional().meta({
+      description: "File to write the process ID to",
+      examples: ["/run/image-transfer.pid"],
+    }),
+  ),
   auto_reload: truth().prefault(true).meta({
     description: "Apply changes to this file at once. An invalid file changes nothing",
   }),
-  shutdown_timeout_seconds: named(
-    "shutdownTimeoutMs",
+  shutdown_timeout_seconds: setting(
+    { name: "shutdownTimeoutMs" },
     duration("seconds", 0, 3_600_000).prefault(20)
       .meta({
         description:

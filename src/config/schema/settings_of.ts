@@ -1,6 +1,7 @@
 /**
- * From the keys of a file to the names in the program. A key has its name in camel case (`file_patterns` is `filePatterns`),
- * unless its entry gives another, for instance because the unit changes (`min_file_age_seconds` is `minFileAgeMs`).
+ * From the keys of a file to the settings of the program. A key's setting has its name in camel case (`file_patterns` is
+ * `filePatterns`), unless its entry gives another, for instance because the unit changes (`min_file_age_seconds` is
+ * `minFileAgeMs`).
  *
  * @module
  */
@@ -9,6 +10,15 @@ import { UNBUILT } from "./not_yet.ts";
 
 /** Keys with their types, as zod has them. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** What an entry says of the setting besides its type. */
+export interface Setting<N extends string = string> {
+  readonly name?: N;
+  /** Resolved on this computer: a path of it, or a secret that may be the name of an environment variable. */
+  readonly kind?: "path" | "secret";
+  /** What the key is, for one that must be set. */
+  readonly missing?: string;
+}
 
 /** The settings that keys stand for; null is what was not set and has no default. Keys of features not built yet have none. */
 export type SettingsOf<S extends Shape> = {
@@ -22,30 +32,23 @@ type NameOf<K, T> = K extends keyof typeof UNBUILT ? never
 type CamelCase<K extends string> = K extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<CamelCase<Rest>>}` : K;
 type Plain<V> = undefined extends V ? NonNullable<V> | null : V extends readonly (infer E)[] ? readonly E[] : V;
 
-/** Only in the types: the name that {@linkcode named} gave. */
+/** Only in the types: the name that {@linkcode setting} gave. */
 declare const settingName: unique symbol;
-type Named<N extends string> = { readonly [settingName]: N };
+type Named<N> = { readonly [settingName]: N };
 
-const NAMES = z.registry<{ readonly name: string }>();
+const SETTINGS = z.registry<Setting>();
 
-/** The entry of a key whose setting is not called like the key. */
-export function named<const N extends string, T extends z.ZodType>(name: N, type: T): T & Named<N> {
-  NAMES.add(type, { name });
-  return type as T & Named<N>;
+/** The entry of a key, with what is special about its setting. */
+export function setting<T extends z.ZodType, const N extends string = never>(
+  about: Setting<N>,
+  type: T,
+): [N] extends [never] ? T : T & Named<N> {
+  SETTINGS.add(type, about);
+  return type as [N] extends [never] ? T : T & Named<N>;
 }
 
-/**
- * The settings of these keys in a checked section, with defaults for what is not set. A required key that is missing
- * becomes an empty text: whoever resolves the section reports it.
- */
-export function settingsOf<S extends Shape>(shape: S, section: Readonly<Record<string, unknown>>): SettingsOf<S> {
-  const settings = Object.entries(shape).filter(([key]) => !(key in UNBUILT)).map(([key, type]) => {
-    const { success, data } = type.safeParse(section[key]);
-    return [NAMES.get(type)?.name ?? camelCase(key), success ? data ?? null : ""];
-  });
-  return Object.fromEntries(settings) as SettingsOf<S>;
-}
-
-function camelCase(key: string): string {
-  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+/** What is known of a key's setting; null for a feature that is not built yet. */
+export function settingOf(key: string, type: z.ZodType): Setting & { readonly name: string } | null {
+  if (key in UNBUILT) return null;
+  return { name: key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), ...SETTINGS.get(type) };
 }
