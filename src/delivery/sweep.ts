@@ -20,7 +20,7 @@ export interface Sweeper {
 export function sweeper(context: DestinationContext, session: TimedSession): Sweeper {
   let last: Promise<void> = Promise.resolve();
   const sweep = async (signal: AbortSignal) => {
-    forgetSettled(context);
+    forgetEnded(context);
     await context.attempts.sweep(session, signal);
   };
   return {
@@ -64,7 +64,7 @@ export async function finalSweep(context: DestinationContext, session: TimedSess
 /** The attempts that hold parts of large files. */
 function partsToKeep(context: DestinationContext, session: TimedSession): ReadonlySet<string> {
   const { attempts, ledger, methodContext, job, destination, state } = context;
-  forgetSettled(context);
+  forgetEnded(context);
   // If this process did not recover what a former one had in hand, the next start does.
   for (const delivery of state.staging === "own" ? [] : ledger.inFlight(job.name, destination.name)) {
     attempts.leave(delivery, stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery));
@@ -73,7 +73,7 @@ function partsToKeep(context: DestinationContext, session: TimedSession): Readon
 }
 
 /** A delivery whose part was left may have ended without another attempt: because of a newer version, or a person. */
-function forgetSettled({ attempts, ledger }: DestinationContext): void {
+function forgetEnded({ attempts, ledger }: DestinationContext): void {
   const left = attempts.left();
   if (left.length === 0) return;
   const rows = ledger.query({ ids: left.map(({ id }) => id), states: ["queued", "sending", "deferred"] });

@@ -1,10 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { racyUntil } from "../../src/domain/source_file.ts";
 import { aFailure } from "../support/fake_method.ts";
-import { stagedAttempts } from "./outbox_parts.ts";
-import { outboxRig } from "./outbox_rig.ts";
+import { outboxRig, stagedAttempts } from "./outbox_rig.ts";
 
-Deno.test("carry() keeps the staging folder of half a batch until that half is done, whatever other lanes sweep", async () => {
+Deno.test("carry() keeps the staging folder of half a batch until that half is done, whatever other workers sweep", async () => {
   await using rig = await outboxRig();
   const held = Promise.withResolvers<void>();
   rig.fake.before = async (step) => {
@@ -17,7 +16,7 @@ Deno.test("carry() keeps the staging folder of half a batch until that half is d
   rig.start();
   await rig.soon(() => rig.fake.calls.digest === 1, "half a batch is being hashed");
   await rig.admit("c.fits", "gamma");
-  await rig.until(() => rig.state("c.fits") === "delivered" && rig.fake.calls.sweep > 0, "another lane delivers and sweeps");
+  await rig.until(() => rig.state("c.fits") === "delivered" && rig.fake.calls.sweep > 0, "another worker delivers and sweeps");
   held.resolve();
   await rig.until(() => rig.ledger.counts().delivered === 3, "all delivered");
   assertEquals(["a.fits", "b.fits"].map((name) => rig.delivery(name).attempts), [0, 0]);

@@ -2,9 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
 import { Failure, type FailureCode } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { stagedAttempts } from "./outbox_parts.ts";
 import { aFailure } from "../support/fake_method.ts";
-import { outboxRig } from "./outbox_rig.ts";
+import { outboxRig, stagedAttempts } from "./outbox_rig.ts";
 
 const OUTAGES: readonly FailureCode[] = ["unreachable", "interrupted", "timeout"];
 const HOLDS: readonly FailureCode[] = [

@@ -138,3 +138,9 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     },
   };
 }
+
+/** Names of the attempts that have something staged at the destination. */
+export function stagedAttempts(fake: Pick<FakeDestination, "files">): string[] {
+  const staged = [...fake.files.keys()].filter((path) => path.startsWith(".image-transfer-"));
+  return [...new Set(staged.map((path) => path.split("/")[1]!))];
+}

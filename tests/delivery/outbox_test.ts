@@ -235,7 +235,7 @@ Deno.test("outbox() uses up no attempt when the watched folder goes away while i
   assertEquals([code(rig, "a.fits"), rig.delivery("a.fits").attempts, rig.fake.texts()], ["source_unreadable", 0, {}]);
 });
 
-Deno.test("outbox() goes on with new files while another lane still sends after a failure", async () => {
+Deno.test("outbox() goes on with new files while another worker still sends after a failure", async () => {
   await using rig = await outboxRig({ destination: { parallelTransfers: 2 } });
   let finish = () => {};
   rig.fake.garble = (_parcel, bytes) => bytes;
@@ -248,7 +248,7 @@ Deno.test("outbox() goes on with new files while another lane still sends after 
   };
   await rig.admit("slow.fits", "slow");
   rig.start();
-  await rig.soon(() => puts === 1, "the first lane sends");
+  await rig.soon(() => puts === 1, "the first worker sends");
   await rig.admit("cut.fits", "cut");
   await rig.until(() => rig.state("cut.fits") === "delivered", "the second file, with a new session");
   assertEquals(rig.state("slow.fits"), "sending");

@@ -26,7 +26,9 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   const hashes = context.destination.verify === "checksum";
   // Without a hash, only their facts can show a rewrite.
   if (!hashes) await outlastRacy(fitting, context, signal);
-  else if (session.hashesSource) await outlastRacy(fitting.filter(isLongRead), context, signal);
+  else if (session.hashesSource) {
+    await outlastRacy(fitting.filter((item) => item.sha256 === null && isLongRead(item)), context, signal);
+  }
   using _transfer = await context.parallelTransfers.acquire(signal);
   using _sync = await context.concurrentSyncs.acquire(signal);
   using over = anySignal(signal);
