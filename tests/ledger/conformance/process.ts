@@ -19,16 +19,21 @@ export function startProcess(program: string, ...args: string[]): TestProcess {
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  let ended = false;
-  const status = child.status.finally(() => ended = true);
   const reader = child.stdout.getReader();
-  const kill = () => void (ended || child.kill("SIGKILL"));
+  const kill = () => {
+    try {
+      child.kill("SIGKILL");
+    } catch (error) {
+      // It has ended already.
+      if (!(error instanceof TypeError)) throw error;
+    }
+  };
   return {
     lines: linesOf(reader),
     kill,
     async [Symbol.asyncDispose]() {
       kill();
-      await status;
+      await child.status;
       await reader.cancel();
     },
   };
