@@ -10,8 +10,9 @@
 import { setImmediate } from "node:timers";
 import type { Digest } from "../../domain/receipt.ts";
 import { clock } from "../host/clock.ts";
-import type { Answer, Ask, Found } from "./batching_worker.ts";
-import { thrownThere, workerUrl } from "../workers/worker_parts.ts";
+import { within } from "../../async/deadline.ts";
+import type { Answer, Ask, BatchingCalls, Found } from "./batching_worker.ts";
+import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_calls.ts";
 import type { PathFacts } from "../system.ts";
 
 /** Looks that are asked for at the same time are done together. */
@@ -46,95 +47,30 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-interface Running {
-  readonly worker: Worker;
-  /** What it was asked and has not answered yet, oldest first. */
-  readonly asked: (readonly Waiting[])[];
+interface State {
+  readonly worker: WorkerCalls<BatchingCalls>;
+  readonly longSilenceMs: number;
+  /** Batches that it was asked for and has not answered yet. */
+  unanswered: number;
+  /** When it last answered, or was first asked. */
   lastSign: number;
-  /** Aborted when all is answered. */
-  answered: AbortController;
+  /** It could not be started, or broke: never again. */
+  broken: boolean;
 }
 
 /** Starts nothing yet: the Worker comes with the first 96 looks at once. Errors are the ones that `alone` would throw. */
 export function createBatching(longSilenceMs: number = LONG_SILENCE_MS): Batching {
-  let waiting: Waiting[] = [];
-  let running: Running | null = null;
-  /** It could not be started, or broke: never again. */
-  let broken = false;
+  const options = { name: "batching_worker", here: import.meta.url, what: "The look at many files", restMs: REST_MS };
+  const worker = workerCalls<BatchingCalls>(options);
+  const state: State = { worker, longSilenceMs, unanswered: 0, lastSign: 0, broken: false };
+  const waiting: Waiting[] = [];
 
   function ask(ask: Ask, alone: () => Promise<Found>): Promise<Found> {
     return new Promise((resolve, reject) => {
       waiting.push({ ask, alone, resolve, reject });
       // Whoever asks now is heard together: all that became runnable by the same event.
-      if (waiting.length === 1) setImmediate(flush);
+      if (waiting.length === 1) setImmediate(() => find(waiting.splice(0), state));
     });
-  }
-
-  function flush(): void {
-    const all = waiting;
-    waiting = [];
-    const worker = all.length < USE_FOR ? null : workerFor(all.length);
-    if (worker === null) return all.forEach(plainly);
-    for (let start = 0; start < all.length; start += AT_ONCE) {
-      const batch = all.slice(start, start + AT_ONCE);
-      worker.asked.push(batch);
-      if (worker.asked.length === 1) void watch(worker);
-      worker.worker.postMessage(batch.map(({ ask }) => ask));
-    }
-  }
-
-  function workerFor(count: number): Running | null {
-    if (running === null && (broken || count < START_FOR)) return null;
-    const worker = running ??= start();
-    const silent = worker.asked.length > 0 && clock.monotonic() - worker.lastSign > SILENCE_MS;
-    return silent ? null : worker;
-  }
-
-  function start(): Running {
-    const worker = new Worker(workerUrl("batching_worker", import.meta.url), { type: "module", name: "batching" });
-    const mine: Running = { worker, asked: [], lastSign: clock.monotonic(), answered: new AbortController() };
-    worker.onmessage = ({ data }: MessageEvent<readonly Answer[]>) => {
-      mine.lastSign = clock.monotonic();
-      settle(mine.asked.shift() ?? [], data);
-      if (mine.asked.length > 0) return;
-      mine.answered.abort();
-      void rest(mine);
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      broken = true;
-      mine.answered.abort();
-      end(mine);
-      mine.asked.splice(0).flat().forEach(plainly);
-    };
-    return mine;
-  }
-
-  /** Serves the plain way what has waited too long. What the Worker says of it later comes too late, and does no harm. */
-  async function watch(mine: Running): Promise<void> {
-    mine.lastSign = clock.monotonic();
-    mine.answered = new AbortController();
-    const { signal } = mine.answered;
-    const served = new Set<readonly Waiting[]>();
-    while (!signal.aborted) {
-      await clock.sleep(longSilenceMs - (clock.monotonic() - mine.lastSign) % longSilenceMs, signal);
-      if (signal.aborted || clock.monotonic() - mine.lastSign < longSilenceMs) continue;
-      for (const batch of mine.asked.filter((batch) => !served.has(batch))) {
-        served.add(batch);
-        batch.forEach(plainly);
-      }
-    }
-  }
-
-  async function rest(mine: Running): Promise<void> {
-    const since = mine.lastSign;
-    await clock.sleep(REST_MS);
-    if (running === mine && mine.asked.length === 0 && mine.lastSign === since) end(mine);
-  }
-
-  function end(mine: Running): void {
-    mine.worker.terminate();
-    if (running === mine) running = null;
   }
 
   return {
@@ -145,6 +81,42 @@ export function createBatching(longSilenceMs: number = LONG_SILENCE_MS): Batchin
   };
 }
 
+function find(all: readonly Waiting[], state: State): void {
+  if (!isWorthwhile(all.length, state)) return all.forEach(plainly);
+  for (let start = 0; start < all.length; start += AT_ONCE) void together(all.slice(start, start + AT_ONCE), state);
+}
+
+function isWorthwhile(count: number, { worker, unanswered, lastSign, broken }: State): boolean {
+  if (broken || count < (worker.running ? USE_FOR : START_FOR)) return false;
+  return unanswered === 0 || clock.monotonic() - lastSign <= SILENCE_MS;
+}
+
+async function together(batch: readonly Waiting[], state: State): Promise<void> {
+  if (state.unanswered++ === 0) state.lastSign = clock.monotonic();
+  try {
+    const answering = state.worker.call("look", batch.map(({ ask }) => ask));
+    const answers = await unlessSilent(answering, state);
+    if (answers === null) batch.forEach(plainly);
+    // What the Worker says after a long silence comes too late, and does no harm.
+    settle(batch, answers ?? await answering);
+  } catch {
+    state.broken = true;
+    batch.forEach(plainly);
+  } finally {
+    state.unanswered -= 1;
+    state.lastSign = clock.monotonic();
+  }
+}
+
+/** The answers, or null when the Worker has not answered anything for long. */
+async function unlessSilent(answering: Promise<Answer[]>, state: State): Promise<Answer[] | null> {
+  for (let leftMs = state.longSilenceMs; leftMs > 0; leftMs = state.lastSign + state.longSilenceMs - clock.monotonic()) {
+    const answers = await within(answering, leftMs, clock, null);
+    if (answers !== null) return answers;
+  }
+  return null;
+}
+
 function plainly({ alone, resolve, reject }: Waiting): void {
   alone().then(resolve, reject);
 }
@@ -153,7 +125,7 @@ function settle(batch: readonly Waiting[], answers: readonly Answer[]): void {
   batch.forEach((one, index) => {
     const answer = answers[index];
     if (answer === undefined) plainly(one);
-    else if ("failed" in answer) one.reject(thrownThere(answer.failed));
+    else if ("failed" in answer) one.reject(uncarried(answer.failed));
     else one.resolve(answer.found);
   });
 }

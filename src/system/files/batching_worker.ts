@@ -2,7 +2,7 @@
  * The Worker of `batching.ts`: many short looks at files, one after the other with synchronous calls, where a slow disk stops
  * nobody else.
  *
- * It is bundled and embedded by itself: import nothing heavy here.
+ * It is bundled and embedded separately: import nothing heavy here.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { pathFacts } from "./path_facts.ts";
 import type { PathFacts } from "../system.ts";
-import type { ThrownThere } from "../workers/worker_parts.ts";
+import { carried, type CarriedError, serveCalls } from "../workers/serve_calls.ts";
 
 /** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is left alone. */
 export type Ask =
@@ -21,23 +21,25 @@ export type Ask =
 export type Found = PathFacts | Digest | Uint8Array | null;
 
 /** One for each question, in the order of the questions. */
-export type Answer = { readonly found: Found } | { readonly failed: ThrownThere };
+export type Answer = { readonly found: Found } | { readonly failed: CarriedError };
 
 /** What is hashed and read here at most, bytes. */
 const SMALL_BYTES = 1024 * 1024;
 
 const buffer = new Uint8Array(SMALL_BYTES);
 
-self.onmessage = ({ data }: MessageEvent<readonly Ask[]>) => self.postMessage(data.map(answer));
+const calls = { look: (asks: readonly Ask[]): Answer[] => asks.map(answer) };
+
+/** What this Worker can be asked. */
+export type BatchingCalls = typeof calls;
 
 function answer(ask: Ask): Answer {
   try {
     return { found: find(ask) };
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
     const nothing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
     if (nothing && (ask.do === "facts" || ask.do === "followedFacts")) return { found: null };
-    return { failed: { name: error.name, message: error.message, code: "code" in error ? String(error.code) : "" } };
+    return { failed: carried(error) };
   }
 }
 
@@ -74,3 +76,5 @@ function readSync(path: string, offset: number, length: number): Uint8Array {
   }
   return buffer.subarray(0, filled);
 }
+
+serveCalls(calls);

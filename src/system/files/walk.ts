@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { anySignal, onAbort } from "../../async/abort.ts";
 import { findBadNames } from "./bad_names.ts";
-import { queue } from "../../async/queue.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
-import { thrownThere, workerUrl } from "../workers/worker_parts.ts";
-import type { WalkAnswer, WalkRequest } from "./walk_worker.ts";
+import { workerCalls } from "../workers/worker_calls.ts";
+import type { WalkCalls } from "./walk_worker.ts";
 
 /** Batches on their way at a time: the Worker works on while one is digested, and memory stays bounded. */
 const AHEAD = 3;
@@ -15,39 +15,31 @@ const AHEAD = 3;
 /** See `Files.walk`. */
 export async function* walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncGenerator<WalkBatch> {
   signal.throwIfAborted();
-  const answers = queue<WalkAnswer>();
-  const stop = new AbortController();
-  const abort = () => {
-    answers.end(signal.reason);
-    stop.abort(signal.reason);
-  };
-  signal.addEventListener("abort", abort, { once: true });
-  const badNames = options.foldersNamed === undefined ? findBadNames(root, options, stop.signal) : Promise.resolve([]);
+  using end = anySignal(signal);
+  const badNames = options.foldersNamed === undefined ? findBadNames(root, options, end.signal) : Promise.resolve([]);
   // Awaited below: until then, its rejection is not unseen.
   badNames.catch(() => undefined);
-  const worker = new Worker(workerUrl("walk_worker", import.meta.url), { type: "module", name: "walk" });
-  const ask = (request: WalkRequest) => worker.postMessage(request);
+  using tree = workerCalls<WalkCalls>({ name: "walk_worker", here: import.meta.url, what: `The walk of "${root}"` });
+  using _listening = onAbort(signal, () => tree.end(signal.reason));
+  const ahead: Promise<WalkBatch | null>[] = [];
+  const askForMore = () => {
+    const batch = tree.call("next");
+    // Likewise.
+    batch.catch(() => undefined);
+    ahead.push(batch);
+  };
   try {
-    worker.onmessage = ({ data }: MessageEvent<WalkAnswer>) => answers.push(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      answers.end(new Error(`The walk of "${root}" broke off: ${event.message}`));
-    };
-    ask({ root, options });
-    for (let more = 1; more < AHEAD; more++) ask("more");
-    for await (const answer of answers) {
-      if (answer.kind === "failed") throw thrownThere(answer);
-      if (answer.kind === "end") break;
-      ask("more");
-      yield answer.batch;
+    await tree.call("begin", root, options);
+    while (ahead.length < AHEAD) askForMore();
+    for (let batch = await ahead.shift(); batch; batch = await ahead.shift()) {
+      askForMore();
+      yield batch;
       signal.throwIfAborted();
     }
     const unreadable = await badNames;
     if (unreadable.length > 0) yield { files: [], unreadable };
   } finally {
-    worker.terminate();
-    signal.removeEventListener("abort", abort);
-    stop.abort();
+    end.abort();
     await Promise.allSettled([badNames]);
   }
 }

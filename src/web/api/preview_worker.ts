@@ -1,13 +1,14 @@
 /**
  * The Worker that makes previews, so that the work of a big image holds up no delivery. One at a time.
  *
- * It is bundled and embedded by itself: import nothing heavy here.
+ * It is bundled and embedded separately: import nothing heavy here.
  *
  * @module
  */
 import { greyPng } from "../../formats/preview/png.ts";
 import { fitsPreview } from "../../formats/preview/preview.ts";
 import { files } from "../../system/files/files.ts";
+import { serveCalls } from "../../system/workers/serve_calls.ts";
 
 /** Which file, and how big the picture may be. */
 export interface PreviewRequest {
@@ -20,15 +21,14 @@ export interface PreviewRequest {
 /** A PNG, or why there is none. */
 export type PreviewAnswer = { readonly png: Uint8Array<ArrayBuffer> } | { readonly problem: string };
 
-self.onmessage = async ({ data }: MessageEvent<PreviewRequest>) => {
-  self.postMessage(await answer(data));
-};
-
-async function answer({ path, size, mostSide }: PreviewRequest): Promise<PreviewAnswer> {
-  try {
+const calls = {
+  async preview({ path, size, mostSide }: PreviewRequest): Promise<PreviewAnswer> {
     const preview = await fitsPreview((offset, length) => files.read(path, offset, length), size, mostSide);
     return preview === null ? { problem: "the file contains no image that can be shown" } : { png: greyPng(preview) };
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
-  }
-}
+  },
+};
+
+/** What this Worker can be asked. */
+export type PreviewCalls = typeof calls;
+
+serveCalls(calls);

@@ -4,11 +4,14 @@
  * @module
  */
 import { join } from "@std/path";
+import { onAbort } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
+import { mutex } from "../../async/mutex.ts";
 import type { Destination } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { System } from "../../system/system.ts";
-import { workerUrl } from "../../system/workers/worker_parts.ts";
-import type { PreviewAnswer, PreviewRequest } from "./preview_worker.ts";
+import { workerCalls } from "../../system/workers/worker_calls.ts";
+import type { PreviewAnswer, PreviewCalls, PreviewRequest } from "./preview_worker.ts";
 
 /** Which file, and where a copy of it may stand. */
 export interface PreviewWish {
@@ -42,7 +45,7 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
   const cache = new Map<string, PreviewAnswer>();
   const pending = new Map<string, Promise<PreviewAnswer>>();
   let cachedBytes = 0;
-  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = mutex();
   const maker = previewMaker(system, signal);
 
   function remember(key: string, answer: PreviewAnswer): void {
@@ -76,9 +79,7 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
       const path = await whereItIs(wish, system);
       // Not remembered: it may come back.
       if (path === null) return { problem: "the file is no longer on this computer" };
-      const made = turn.then(() => maker({ path, size: wish.source.size, mostSide: MOST_SIDE }));
-      turn = made.catch(() => undefined);
-      const answer = await made;
+      const answer = await inTurn(() => maker({ path, size: wish.source.size, mostSide: MOST_SIDE }));
       if (!signal.aborted) remember(key, answer);
       return answer;
     } finally {
@@ -101,45 +102,19 @@ async function whereItIs({ source, target, destination }: PreviewWish, system: P
 
 /** Asks the Worker, which is started when it is needed; to be called one after the other. */
 function previewMaker(system: PreviewSystem, signal: AbortSignal): (request: PreviewRequest) => Promise<PreviewAnswer> {
-  let worker: Worker | null = null;
-  /** Aborted when the time that runs does not matter any more. */
-  let waiting = new AbortController();
-  const end = () => {
-    waiting.abort();
-    worker?.terminate();
-    worker = null;
-  };
-  signal.addEventListener("abort", end, { once: true });
-
-  /** Does it later, unless something else comes first. */
-  function later(ms: number, act: () => void): void {
-    waiting.abort();
-    const mine = waiting = new AbortController();
-    void system.sleep(ms, mine.signal).then(() => mine.signal.aborted ? undefined : act());
-  }
-
+  const options = { name: "preview_worker", here: import.meta.url, what: "The preview", restMs: IDLE_MS };
+  const making = workerCalls<PreviewCalls>(options);
+  onAbort(signal, () => making.end(new Error("the daemon is stopping")));
   return async (request) => {
     if (signal.aborted) return { problem: "the daemon is stopping" };
-    const mine = worker ??= new Worker(workerUrl("preview_worker", import.meta.url), { type: "module", name: "preview" });
-    const { promise, resolve } = Promise.withResolvers<PreviewAnswer>();
-    const stop = () => resolve({ problem: "the daemon is stopping" });
-    signal.addEventListener("abort", stop, { once: true });
-    mine.onmessage = ({ data }: MessageEvent<PreviewAnswer>) => resolve(data);
-    mine.onerror = (event) => {
-      event.preventDefault();
-      end();
-      resolve({ problem: event.message });
-    };
-    later(LONGEST_MS, () => {
-      end();
-      resolve({ problem: "reading the file took too long" });
-    });
-    mine.postMessage(request);
-    const answer = await promise;
-    signal.removeEventListener("abort", stop);
-    if (worker === null) waiting.abort();
-    else later(IDLE_MS, end);
-    return answer;
+    try {
+      const answer = await within(making.call("preview", request), LONGEST_MS, system, null);
+      if (answer !== null) return answer;
+      making.end();
+      return { problem: "reading the file took too long" };
+    } catch (error) {
+      return { problem: error instanceof Error ? error.message : String(error) };
+    }
   };
 }
 

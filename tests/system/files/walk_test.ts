@@ -2,7 +2,6 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { WalkBatch, WalkOptions } from "../../../src/system/system.ts";
 import {} from "../../../src/system/files/walk.ts";
-import { workerUrl } from "../../../src/system/workers/worker_parts.ts";
 import { has } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -163,8 +162,3 @@ async function makeMany(folder: string, count: number): Promise<void> {
   const script = "import sys\nfor n in range(int(sys.argv[2])): open(f'{sys.argv[1]}/f{n}.fits', 'w').close()";
   await system.run({ program: "python3", args: ["-c", script, folder, String(count)] }, never);
 }
-
-Deno.test("workerUrl() is beside the source, and beside the bundle in the binary", () => {
-  assertEquals(workerUrl("walk_worker", "file:///p/src/system/walk.ts"), "file:///p/src/system/walk_worker.ts");
-  assertEquals(workerUrl("walk_worker", "file:///tmp/x/bundle/main.js"), "file:///tmp/x/bundle/walk_worker.js");
-});
