@@ -27,9 +27,14 @@ export interface ReportSchedule {
   stop(): Promise<void>;
 }
 
-/** What is reported, and who hears whether it was sent. */
-export interface ReportScheduleTools {
+/** What is reported. */
+interface ReportTools {
   readonly source: DaemonState;
+  readonly system: Pick<System, "now" | "sleep" | "walk">;
+}
+
+/** What is reported, and who hears whether it was sent. */
+export interface ReportScheduleTools extends ReportTools {
   readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
   readonly emit: Emit;
 }
@@ -90,7 +95,8 @@ export function nextTime(at: string, now: number): number {
   return date.getTime();
 }
 
-async function reportNow({ source, system }: ReportScheduleTools, signal: AbortSignal): Promise<MorningReport> {
+/** The report of the latest night, by the sessions that are open anyway. */
+export async function reportNow({ source, system }: ReportTools, signal: AbortSignal): Promise<MorningReport> {
   const jobs = source.jobs().map(({ job }) => job);
   const now = system.now();
   const reasons = reasonsFrom(judged(source, now).status);
