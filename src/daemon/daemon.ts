@@ -19,7 +19,7 @@ import { mutex } from "../async/mutex.ts";
 import type { Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
 import { type PidFile, pidFile } from "./pid_file.ts";
-import { lockState } from "../system/files/state_lock.ts";
+import { lockState } from "../system/files/lock.ts";
 import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
 import type { System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";

@@ -8,7 +8,7 @@
 import { join } from "@std/path";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
-import { unusableState } from "../system/files/state_lock.ts";
+import { unusableState } from "../system/files/lock.ts";
 
 /** Absolute paths; both folders are removed when it is disposed of. */
 export interface WorkFolder extends AsyncDisposable {

@@ -11,9 +11,21 @@ import { serving } from "./host/serving.ts";
 import { createSurroundings } from "./host/surroundings.ts";
 import type { System } from "./system.ts";
 import { terminal } from "./host/terminal.ts";
-import { watching } from "./watching/watching.ts";
+import { openForWriting, seesEveryWriter } from "./processes/open_writers.ts";
+import { watch } from "./watching/watch.ts";
 
 /** Everything the daemon needs of the operating system. */
 export function createSystem(): System {
-  return { ...clock, ...files, ...watching, ...processes, ...createSurroundings(), ...serving, ...terminal, ...lifetime };
+  return {
+    ...clock,
+    ...files,
+    watch,
+    openForWriting,
+    seesEveryWriter,
+    ...processes,
+    ...createSurroundings(),
+    ...serving,
+    ...terminal,
+    ...lifetime,
+  };
 }

@@ -9,7 +9,7 @@ import { dirname, join } from "@std/path";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { methodNamed } from "../../methods/methods.ts";
 import type { Session } from "../../methods/method.ts";
-import { unusableState } from "../../system/files/state_lock.ts";
+import { unusableState } from "../../system/files/lock.ts";
 import type { System } from "../../system/system.ts";
 import type { Tools } from "../command.ts";
 

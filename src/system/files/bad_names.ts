@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NOT_UTF8 } from "./not_utf8.ts";
+import { NOT_UTF8 } from "./unusable_names.ts";
 import { processes } from "../processes/processes.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
 import { which } from "../processes/which.ts";

@@ -11,12 +11,11 @@ import { copy } from "./copy.ts";
 import { createBatching, SHORT_BYTES } from "./batching.ts";
 import { hash } from "./hash.ts";
 import { lockFolder } from "./lock.ts";
-import { NOT_UTF8 } from "./not_utf8.ts";
+import { NOT_UTF8 } from "./unusable_names.ts";
 import { pathFacts } from "./path_facts.ts";
-import { sync } from "./sync.ts";
+import { sync, writeText } from "./durable.ts";
 import type { Files, FileWriter, PathFacts } from "../system.ts";
 import { walk } from "./walk.ts";
-import { writeText } from "./write_text.ts";
 
 const batching = createBatching();
 const { setBulkheads, run: at } = createBulkheads();

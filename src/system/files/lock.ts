@@ -1,9 +1,14 @@
 /**
- * A lock that dies with its process, however that ends.
+ * Locks that are released when their process ends, however it ends: of a file, of a folder, and of the state directory, which only one
+ * daemon or `run --once` may use at a time.
  *
  * @module
  */
+import { join } from "@std/path";
+import { Failure } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
 import { clock } from "../host/clock.ts";
+import type { System } from "../system.ts";
 import { identityOf } from "./path_facts.ts";
 
 /** Holds the exclusive lock of the file (made when missing, never removed) until disposed of; null when someone holds it. */
@@ -56,4 +61,22 @@ async function isStillThere(file: Deno.FsFile, path: string): Promise<boolean> {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+/** Makes the directory where it is not there. Null where another process holds it. @throws {Failure} `configuration` where it cannot be used. */
+export async function lockState(folder: string, system: Pick<System, "makeFolder" | "lock">): Promise<AsyncDisposable | null> {
+  try {
+    await system.makeFolder(folder, 0o700);
+    return await system.lock(join(folder, "lock"));
+  } catch (cause) {
+    throw unusableState(folder, cause);
+  }
+}
+
+/** What a person is told where the state directory cannot be written to. */
+export function unusableState(folder: string, cause: unknown): Failure {
+  return new Failure("configuration", `Cannot use the state directory "${folder}": ${reasonOf(cause)}`, {
+    hint: "Make it writable for this account, or choose another one with state_directory.",
+    cause,
+  });
 }

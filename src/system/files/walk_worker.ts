@@ -7,8 +7,7 @@
  * @module
  */
 import type { FileFacts } from "../../domain/source_file.ts";
-import { DEVICE_NAME, isDeviceName } from "./device_name.ts";
-import { NOT_UTF8 } from "./not_utf8.ts";
+import { DEVICE_NAME, isDeviceName, NOT_UTF8 } from "./unusable_names.ts";
 import { identityOf, timeOf } from "./path_facts.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
 import { serveCalls } from "../workers/serve_calls.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import { endAllChildren } from "../processes/launch.ts";
-import { notifyServiceManager } from "./notify_service_manager.ts";
+import { runtimeFolder } from "./runtime_folder.ts";
 import type { Lifetime, SignalName } from "../system.ts";
 
 /** See `Lifetime`. */
@@ -27,3 +28,25 @@ function onSignal(names: readonly SignalName[], handler: (name: SignalName) => v
 }
 
 const WINDOWS = Deno.build.os === "windows";
+
+/**
+ * Sends a state in systemd's notify protocol (sd_notify(3)): one datagram of `NAME=value` lines to the socket in `NOTIFY_SOCKET`.
+ * False where no service manager listens. Abstract addresses (`@…`, which systemd does not use by default) need Deno 2.9; before, false.
+ */
+async function notifyServiceManager(state: string): Promise<boolean> {
+  const address = Deno.build.os === "linux" ? Deno.env.get("NOTIFY_SOCKET") : undefined;
+  if (!address || !/^[/@]/.test(address)) return false;
+  // A sender must be bound to an address of its own.
+  const own = join(await runtimeFolder(), `n-${crypto.randomUUID().slice(0, 8)}`);
+  const socket = Deno.listenDatagram({ transport: "unixpacket", path: own });
+  try {
+    await socket.send(new TextEncoder().encode(state), { transport: "unixpacket", path: address.replace(/^@/, "\0") });
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError && /null byte/.test(error.message)) return false;
+    throw error;
+  } finally {
+    socket.close();
+    await Deno.remove(own);
+  }
+}
