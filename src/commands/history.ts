@@ -8,7 +8,7 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
-import { glanceSettings } from "../config/read/glance.ts";
+import { partialSettings } from "../config/read/partial_settings.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { deliveryJson } from "../reports/delivery/delivery_json.ts";
@@ -52,7 +52,7 @@ export const history = defineCommand({
       tools.stderr("Use --json or --csv, not both.\n");
       return EXIT.usage;
     }
-    const { settings: { stateDirectory, jobs }, fault } = await glanceSettings(input.config, tools.cwd, tools.system);
+    const { settings: { stateDirectory, jobs }, fault } = await partialSettings(input.config, tools.cwd, tools.system);
     if (fault !== null) tools.stderr(`Warning: ${failureText(fault).text}\n`);
     using ledger = tools.readLedger(stateDirectory, notices(tools));
     const { job, destination, search } = input;

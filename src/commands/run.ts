@@ -7,9 +7,9 @@
 import { merge, object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { onAbort } from "../async/abort.ts";
-import { withoutFile } from "../config/read/glance.ts";
+import { withoutFile } from "../config/read/partial_settings.ts";
 import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts";
-import { rememberPlace } from "../config/read/remembered.ts";
+import { rememberState } from "../config/read/remembered_state.ts";
 import { type Daemon, startDaemon } from "../daemon/daemon.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import type { Settings } from "../config/settings.ts";
@@ -87,7 +87,7 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
 /** So that commands find it, and its ledger, when its file cannot tell where they are. */
 async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise<void> {
   try {
-    await rememberPlace(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
+    await rememberState(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
   } catch (error) {
     const message = `Cannot record the state directory of this configuration: ${reasonOf(error)}`;
     daemon.events.emit({ type: "notice", level: "debug", message });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { glanceSettings } from "../config/read/glance.ts";
+import { partialSettings } from "../config/read/partial_settings.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
@@ -24,7 +24,7 @@ export interface Sought {
 /**
  * Finds both; a fault of the configuration is printed as a warning.
  *
- * @throws {Failure} what `glanceSettings()` and `findDaemon()` throw, and `configuration` where another daemon may be meant.
+ * @throws {Failure} what `partialSettings()` and `findDaemon()` throw, and `configuration` where another daemon may be meant.
  */
 export async function seekDaemon(config: string | undefined, tools: Tools): Promise<Sought> {
   const sought = await seekQuietly(config, tools);
@@ -35,7 +35,7 @@ export async function seekDaemon(config: string | undefined, tools: Tools): Prom
 /** As {@linkcode seekDaemon}, for a command that tells the fault itself. */
 export async function seekQuietly(config: string | undefined, tools: Tools): Promise<Sought> {
   const { system, signal } = tools;
-  const { settings, fault, guessed, former } = await glanceSettings(config, tools.cwd, system);
+  const { settings, fault, guessed, former } = await partialSettings(config, tools.cwd, system);
   const { stateDirectory } = settings;
   const daemon = await findDaemon({ stateDirectory, system }, signal);
   if (fault === null) {
@@ -58,7 +58,7 @@ export async function seekQuietly(config: string | undefined, tools: Tools): Pro
  * @throws {Failure} the fault, where no daemon runs.
  */
 export async function wholeSettings(config: string | undefined, tools: Tools): Promise<Settings> {
-  const { settings, fault } = await glanceSettings(config, tools.cwd, tools.system);
+  const { settings, fault } = await partialSettings(config, tools.cwd, tools.system);
   if (fault === null) return settings;
   const sought = await seekQuietly(config, tools);
   if (sought.daemon === null) throw fault;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { withoutFile } from "../../src/config/read/glance.ts";
+import { withoutFile } from "../../src/config/read/partial_settings.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { controlServer } from "../../src/daemon/control/control_server.ts";
 import type { DaemonControl } from "../../src/reports/daemon_control.ts";

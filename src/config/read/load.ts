@@ -7,8 +7,8 @@ import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Settings } from "../settings.ts";
 import { decode } from "./decode.ts";
-import { type ConfigKind, notUnderstood, understand, type Understood } from "./parse_settings.ts";
-import { rememberedPlace } from "./remembered.ts";
+import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
+import { rememberedState } from "./remembered_state.ts";
 import type { Resolved } from "../resolve/resolve.ts";
 import { type ConfigFiles, findConfigFile } from "./search_path.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
@@ -34,13 +34,13 @@ type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFil
 
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(path: string, system: Reading): Promise<Resolved> {
-  const { resolved, fault } = await understandFile(path, system);
+  const { resolved, fault } = await readPartially(path, system);
   if (fault !== null) throw fault;
   return resolved;
 }
 
 /** As {@linkcode readConfig}, but what is wrong with the file is part of the answer. @throws {Failure} where it cannot be read. */
-export async function understandFile(path: string, system: Reading): Promise<Understood> {
+export async function readPartially(path: string, system: Reading): Promise<PartialConfig> {
   let bytes: Uint8Array;
   try {
     bytes = await system.read(path, 0, MOST_BYTES + 1);
@@ -57,8 +57,8 @@ export async function understandFile(path: string, system: Reading): Promise<Und
   }
   const around = await surroundingsOf(system, path);
   const decoded = decode(bytes);
-  if ("text" in decoded) return understand(decoded.text, path, kindOf(path), around);
-  return notUnderstood(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
+  if ("text" in decoded) return parsePartially(decoded.text, path, kindOf(path), around);
+  return unparsed(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
 }
 
 /** A larger file is not a configuration; a device may be endless. */
@@ -93,7 +93,7 @@ async function ownService(system: Reading, file: string | undefined): Promise<st
   for (const { name, facts: { kind, mode } } of entries) {
     if (kind !== "folder" || (mode & 0o077) !== 0) continue;
     const state = `${SERVICE_STATES}/${name}`;
-    if (await rememberedPlace(file, [state], system) === state && await isOurUnit(name, system)) return state;
+    if (await rememberedState(file, [state], system) === state && await isOurUnit(name, system)) return state;
   }
   return null;
 }

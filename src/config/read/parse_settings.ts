@@ -29,13 +29,13 @@ export function parseSettings(text: string, fileName: string, kind: ConfigKind, 
 
 /** As {@linkcode parseSettings}, and the whole in the notation of a configuration file. */
 export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Resolved {
-  const { resolved, fault } = understand(text, fileName, kind, around);
+  const { resolved, fault } = parsePartially(text, fileName, kind, around);
   if (fault !== null) throw fault;
   return resolved;
 }
 
 /** A text as far as it can be understood. */
-export interface Understood {
+export interface PartialConfig {
   /** Where there is a fault: what could be made out, with defaults for the rest. */
   readonly resolved: Resolved;
   /** The state directory that the text names; null where it names none, or it cannot be made out. */
@@ -45,15 +45,15 @@ export interface Understood {
 }
 
 /** As {@linkcode parseConfig}, but what is wrong is part of the answer. */
-export function understand(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Understood {
+export function parsePartially(text: string, fileName: string, kind: ConfigKind, around: Surroundings): PartialConfig {
   const source = kind === "toml" ? parseToml(text) : parseYaml(text);
-  if (source.faults.length > 0) return notUnderstood(text, fileName, kind, around, source.faults);
+  if (source.faults.length > 0) return unparsed(text, fileName, kind, around, source.faults);
   if (!isSection(source.value)) {
     const empty = source.value === null || source.value === undefined;
     const message = empty
       ? 'the configuration is empty; "image-transfer init" creates one'
       : "a configuration must consist of keys and values, like watch_path: ~/images";
-    return notUnderstood(text, fileName, kind, around, [{ ...source.locate([]), message }]);
+    return unparsed(text, fileName, kind, around, [{ ...source.locate([]), message }]);
   }
   const found: { path: Path; message: string }[] = [];
   const report = (path: Path, message: string) => found.push({ path, message });
@@ -68,13 +68,13 @@ export function understand(text: string, fileName: string, kind: ConfigKind, aro
 }
 
 /** Of a text with faults in its notation: all defaults, no jobs, and the state directory, where a line of its own names it. */
-export function notUnderstood(
+export function unparsed(
   text: string,
   fileName: string,
   kind: ConfigKind,
   around: Surroundings,
   faults: Source["faults"],
-): Understood {
+): PartialConfig {
   const fault = new ConfigError(fileName, faults.map((fault) => ({ ...fault, key: "" })));
   const line = /^[ \t]*(["']?state_directory["']?[ \t]*[:=].*?)[ \t]*,?[ \t]*$/m.exec(text)?.[1] ?? "";
   const { value } = kind === "toml" ? parseToml(line) : parseYaml(line);
@@ -90,14 +90,14 @@ export function notUnderstood(
 function problems(found: readonly { path: Path; message: string }[], source: Source, origins: Origins): Problem[] {
   const placed = found.map(({ path, message }): Problem & Position => {
     const origin = origins.of(path);
-    return { ...source.locate(origin), key: keyText(origin), message: inTheirWords(message, path, origin) };
+    return { ...source.locate(origin), key: keyText(origin), message: withWrittenName(message, path, origin) };
   });
   const once = new Map(placed.map((problem) => [JSON.stringify(problem), problem]));
   return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 /** A key that was written under another name is called by that. */
-function inTheirWords(message: string, path: Path, origin: Path): string {
+function withWrittenName(message: string, path: Path, origin: Path): string {
   const index = path.findLastIndex((part) => typeof part === "string");
   const theirs = origin.at(index - path.length);
   return typeof theirs === "string" ? message.replace(`"${path[index]}`, `"${theirs}`) : message;

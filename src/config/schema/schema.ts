@@ -9,10 +9,10 @@ import { addressKeys, destinationShape, placeKeys, proofKeys, transferKeys } fro
 import { finishedKeys, jobShape, nightKeys, reactionKeys, watchKeys } from "./schema_job.ts";
 import { daemonKeys, loadKeys, logKeys, pocketbaseKeys, programShape, webKeys } from "./schema_program.ts";
 import type { Shape } from "./settings_of.ts";
-import { line } from "./values.ts";
+import { text } from "./values.ts";
 
 const NAME = "must be a name of letters, digits, spaces and . _ - (at most 64 characters)";
-const nameKey = line("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, NAME);
+const nameKey = text("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, NAME);
 
 const destinationLayer = z.strictObject({
   name: nameKey.optional().meta({

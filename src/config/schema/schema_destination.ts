@@ -8,7 +8,7 @@ import * as z from "zod";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { loginKeys, METHOD_NAMES, methodKeys } from "./schema_methods.ts";
 import { setting, type Shape } from "./settings_of.ts";
-import { duration, gigabytes, line, mode, oneOf, speed, truth, whole } from "./values.ts";
+import { bool, duration, gigabytes, integer, mode, oneOf, speed, text } from "./values.ts";
 
 const DAY = 86_400_000;
 
@@ -19,14 +19,13 @@ export const transferMethod = oneOf(METHOD_NAMES).prefault("auto").meta({
 });
 
 const folderKeys = {
-  remote_base_path: setting(
-    { name: "basePath", missing: "the folder under which files are stored" },
-    line("a folder").meta({
-      description: "The folder under which files are stored there. `NIGHT` in the path is the observing night, YYYYMMDD",
-      examples: ["/home/observer/data/images"],
-    }),
-  ),
-  layout: line("a path with {path} in it").check((context) => {
+  remote_base_path: setting(text("a folder"), {
+    name: "basePath",
+    missing: "the folder under which files are stored",
+    description: "The folder under which files are stored there. `NIGHT` in the path is the observing night, YYYYMMDD",
+    examples: ["/home/observer/data/images"],
+  }),
+  layout: text("a path with {path} in it").check((context) => {
     const fault = checkLayout(context.value);
     if (fault !== null) context.issues.push({ code: "custom", message: fault, input: context.value });
   })
@@ -38,13 +37,11 @@ const folderKeys = {
 };
 
 const carryKeys = {
-  transfer_timeout_seconds: setting(
-    { name: "timeoutMs" },
-    duration("seconds", 1000, DAY).prefault(300).meta({
-      description: "Abort and retry a transfer that makes no progress for this long",
-    }),
-  ),
-  parallel_transfers: whole(1, 64).prefault(4).meta({
+  transfer_timeout_seconds: setting(duration("seconds", 1000, DAY).prefault(300), {
+    name: "timeoutMs",
+    description: "Abort and retry a transfer that makes no progress for this long",
+  }),
+  parallel_transfers: integer(1, 64).prefault(4).meta({
     description: "How many batches are sent to one destination at the same time; a batch is one large file or many small ones",
   }),
   order: oneOf(["oldest_first", "newest_first"]).prefault("oldest_first").meta({
@@ -57,24 +54,23 @@ const carryKeys = {
 /** How files are verified, and what happens when that fails. */
 export const proofKeys = {
   verify_transfer: setting(
-    { name: "verify" },
-    z.union([truth(), oneOf(["checksum", "size", "none"])], 'must be true, false, "checksum", "size" or "none"')
+    z.union([bool(), oneOf(["checksum", "size", "none"])], 'must be true, false, "checksum", "size" or "none"')
       .transform((value) => value === true ? "checksum" as const : value === false ? "none" as const : value)
-      .prefault(true).meta({
-        description:
-          "How a delivered file is verified. true means `checksum`: its SHA-256 at the destination is compared; `size` compares only the length; false means `none`",
-      }),
+      .prefault(true),
+    {
+      name: "verify",
+      description:
+        "How a delivered file is verified. true means `checksum`: its SHA-256 at the destination is compared; `size` compares only the length; false means `none`",
+    },
   ),
-  retry_attempts: whole(0, 1000).prefault(3)
+  retry_attempts: integer(0, 1000).prefault(3)
     .meta({
       description: "How many attempts a file gets before it is listed as failed. Outages of the destination do not count",
     }),
-  retry_delay: setting(
-    { name: "retryDelayMs" },
-    duration("seconds", 0, DAY).prefault(5).meta({
-      description: "Pause before the first retry, in seconds; it grows with each retry",
-    }),
-  ),
+  retry_delay: setting(duration("seconds", 0, DAY).prefault(5), {
+    name: "retryDelayMs",
+    description: "Pause before the first retry, in seconds; it grows with each retry",
+  }),
 };
 
 /** What stands at the destination. */
@@ -83,29 +79,25 @@ export const placeKeys = {
     description:
       "What to do if a different file of that name exists. `version` keeps both: the newest gets the plain name, the previous one becomes `name.v1.fits`",
   }),
-  preserve_permissions: truth().prefault(true).meta({ description: "Keep the permissions of the file" }),
-  preserve_timestamps: truth().prefault(true).meta({ description: "Keep the modification time of the file" }),
+  preserve_permissions: bool().prefault(true).meta({ description: "Keep the permissions of the file" }),
+  preserve_timestamps: bool().prefault(true).meta({ description: "Keep the modification time of the file" }),
   file_mode: mode().optional().meta({ description: "Permissions of delivered files, instead of their own", examples: ["0664"] }),
   directory_mode: mode().optional().meta({
     description: "Permissions of folders created at the destination",
     examples: ["0775"],
   }),
-  minimum_free_space_gb: setting(
-    { name: "minimumFreeBytes" },
-    gigabytes(0, 1e6).prefault(2).meta({
-      description: "Free space that must remain at the destination, in GB; with less, delivery waits and resumes automatically",
-    }),
-  ),
-  copy_safety_margin_gb: setting(
-    { name: "copySafetyMarginBytes" },
-    gigabytes(0, 1e6).prefault(1).meta({
-      description: "Free space required in addition to the size of a file while it is sent, in GB",
-    }),
-  ),
-  delete_destination_files: truth().prefault(false).meta({
+  minimum_free_space_gb: setting(gigabytes(0, 1e6).prefault(2), {
+    name: "minimumFreeBytes",
+    description: "Free space that must remain at the destination, in GB; with less, delivery waits and resumes automatically",
+  }),
+  copy_safety_margin_gb: setting(gigabytes(0, 1e6).prefault(1), {
+    name: "copySafetyMarginBytes",
+    description: "Free space required in addition to the size of a file while it is sent, in GB",
+  }),
+  delete_destination_files: bool().prefault(false).meta({
     description: "Delete files at the destination that were deleted here",
   }),
-  max_delete: whole(0, 1e9).prefault(100).meta({
+  max_delete: integer(0, 1e9).prefault(100).meta({
     description: "Safety limit of `delete_destination_files`: stop and ask before deleting more files than this at once",
   }),
 };

@@ -7,29 +7,28 @@
 import * as z from "zod";
 import { isTimeZone, rolloverMinutes } from "../../domain/night/night.ts";
 import { setting } from "./settings_of.ts";
-import { amount, duration, line, lines, oneOf, truth } from "./values.ts";
+import { amount, bool, duration, oneOf, text, texts } from "./values.ts";
 
 const DAY = 86_400_000;
 
 /** Which folder is watched, and how. */
 export const watchKeys = {
-  watch_path: setting(
-    { kind: "path", missing: "the folder the camera writes to" },
-    line("a folder").meta({
-      description: "The folder the camera writes to. `NIGHT` in the path matches the folder of every night, YYYYMMDD",
-      examples: ["~/images"],
-    }),
-  ),
-  file_patterns: lines('patterns, like ["*.fits", "*.fit"]').min(1, "must name at least one pattern")
+  watch_path: setting(text("a folder"), {
+    kind: "path",
+    missing: "the folder the camera writes to",
+    description: "The folder the camera writes to. `NIGHT` in the path matches the folder of every night, YYYYMMDD",
+    examples: ["~/images"],
+  }),
+  file_patterns: texts('patterns, like ["*.fits", "*.fit"]').min(1, "must name at least one pattern")
     .prefault(["*.fits", "*.fit", "*.fts", "*.fz", "*.fits.gz"])
     .meta({
       description:
         "Which files to deliver, as globs; case is ignored. A pattern without `/` is matched against the file name, one with `/` against the path below `watch_path`",
     }),
-  exclude_patterns: lines('patterns, like ["*.tmp"]').prefault([])
+  exclude_patterns: texts('patterns, like ["*.tmp"]').prefault([])
     .meta({ description: "Files to leave out although they match `file_patterns`" }),
-  recursive: truth().prefault(true).meta({ description: "Watch subfolders as well" }),
-  ignore_hidden_files: truth().prefault(true).meta({ description: "Ignore names that begin with a dot" }),
+  recursive: bool().prefault(true).meta({ description: "Watch subfolders as well" }),
+  ignore_hidden_files: bool().prefault(true).meta({ description: "Ignore names that begin with a dot" }),
   watch_mode: oneOf(["auto", "events", "poll"]).prefault("auto").meta({
     description:
       "`events`: the system reports changes; `poll`: the folder is listed regularly, for network drives; `auto` chooses",
@@ -45,14 +44,11 @@ export const watchKeys = {
       description:
         "Shortest time between a change and a listing of its whole folder, and between two such listings, in milliseconds. It delays no file: changed files are checked at once",
     }),
-  rescan_interval: setting(
-    { name: "rescanIntervalMs" },
-    duration("seconds", 1000, 7 * DAY).prefault("5m")
-      .meta({
-        description:
-          "How often everything is listed again in case the system missed a change; up to three times as long if a listing takes more than 0.1 % of this. When polling: the longest pause between two listings, which is otherwise 2 to 30 s, or longer if a listing takes longer",
-      }),
-  ),
+  rescan_interval: setting(duration("seconds", 1000, 7 * DAY).prefault("5m"), {
+    name: "rescanIntervalMs",
+    description:
+      "How often everything is listed again in case the system missed a change; up to three times as long if a listing takes more than 0.1 % of this. When polling: the longest pause between two listings, which is otherwise 2 to 30 s, or longer if a listing takes longer",
+  }),
 };
 
 /** When a file is finished. */
@@ -61,28 +57,24 @@ export const finishedKeys = {
     description:
       "How a finished file is recognised. `auto`: no program is writing to it and it has the length that its headers declare; `quiet`: it is unchanged for `min_file_age_seconds`; `marker`: the file named by `marker` exists",
   }),
-  marker: line("a name like {name}.done").refine((text) => text.includes("{name}") && !/[/\\]/.test(text), {
+  marker: text("a name like {name}.done").refine((text) => text.includes("{name}") && !/[/\\]/.test(text), {
     message: "must be a file name that contains {name}, like {name}.done, without a folder",
   }).prefault("{name}.done").meta({
     description: "With `completeness: marker`: the name of the file, in the image's folder, that marks it as finished",
   }),
-  min_file_age_seconds: setting(
-    { name: "minFileAgeMs" },
-    duration("seconds", 0, DAY).prefault(2)
-      .meta({
-        description:
-          "How long a file must stay unchanged to count as finished, if its writer or its final length cannot be determined",
-      }),
-  ),
-  incomplete_after: setting(
-    { name: "incompleteAfterMs" },
-    duration("seconds", 1000, 30 * DAY).prefault("10m")
-      .meta({ description: "How long a FITS file may be shorter than its headers declare before it is listed as incomplete" }),
-  ),
-  deliver_incomplete: truth().prefault(false).meta({
+  min_file_age_seconds: setting(duration("seconds", 0, DAY).prefault(2), {
+    name: "minFileAgeMs",
+    description:
+      "How long a file must stay unchanged to count as finished, if its writer or its final length cannot be determined",
+  }),
+  incomplete_after: setting(duration("seconds", 1000, 30 * DAY).prefault("10m"), {
+    name: "incompleteAfterMs",
+    description: "How long a FITS file may be shorter than its headers declare before it is listed as incomplete",
+  }),
+  deliver_incomplete: bool().prefault(false).meta({
     description: "Deliver incomplete files anyway, with a warning",
   }),
-  verify_source: z.union([truth(), oneOf(["warn", "refuse"])], "must be warn, refuse, true or false")
+  verify_source: z.union([bool(), oneOf(["warn", "refuse"])], "must be warn, refuse, true or false")
     .transform((value) => value === true ? "warn" : value).prefault("warn").meta({
       description:
         "What to do with a file that is damaged or was edited, according to its DATASUM, CHECKSUM or gzip CRC: `warn` (or true) delivers it as it is, with a warning; `refuse` rejects it; `false` does not check",
@@ -100,26 +92,30 @@ export const finishedKeys = {
   ], "must be false, true or a section").prefault(false).meta({
     description: "Copy large files while they are still being written",
   }),
-  delete_source: truth().prefault(false).meta({ description: "Delete a file here once it is verified at all its destinations" }),
+  delete_source: bool().prefault(false).meta({ description: "Delete a file here once it is verified at all its destinations" }),
 };
 
 /** Which night a file belongs to. */
 export const nightKeys = {
   night_timezone: setting(
-    { name: "timezone" },
-    line("a time zone, like Europe/Berlin").refine(isTimeZone, {
+    text("a time zone, like Europe/Berlin").refine(isTimeZone, {
       message: "must be a time zone, like Europe/Berlin",
     })
-      .optional().meta({
-        description: "Time zone of the observing night. If not set: the computer's time zone",
-        examples: ["Europe/Berlin"],
-      }),
+      .optional(),
+    {
+      name: "timezone",
+      description: "Time zone of the observing night. If not set: the computer's time zone",
+      examples: ["Europe/Berlin"],
+    },
   ),
   night_rollover: setting(
-    { name: "rollover" },
-    line("a time of day, like 12:00").refine((text) => rolloverMinutes(text) !== null, {
+    text("a time of day, like 12:00").refine((text) => rolloverMinutes(text) !== null, {
       message: "must be a time of day, like 12:00",
-    }).prefault("12:00").meta({ description: "Local time at which a new night begins" }),
+    }).prefault("12:00"),
+    {
+      name: "rollover",
+      description: "Local time at which a new night begins",
+    },
   ),
   site_longitude: amount(-180, 360).optional()
     .meta({
@@ -136,7 +132,7 @@ export const reactionKeys = {
     z.strictObject({
       interval: duration("seconds", 1000, 30 * DAY).optional().meta({ description: "Time between two runs, like `5m` or `1h`" }),
       interval_hours: amount(0.01, 720).optional().meta({ description: "The same in hours" }),
-      cron: line("five or six cron fields").optional().meta({ description: "Times of the runs, as five or six cron fields" }),
+      cron: text("five or six cron fields").optional().meta({ description: "Times of the runs, as five or six cron fields" }),
     }),
   ], 'must be "continuous", "manual" or a section').prefault("continuous")
     .meta({ description: "When files are sent. `continuous`: as soon as they are finished" }),
@@ -148,10 +144,10 @@ export const reactionKeys = {
         "must be a list of events",
       )
         .meta({ description: "The events that trigger it" }),
-      command: lines("words: the program and its arguments").optional()
+      command: texts("words: the program and its arguments").optional()
         .meta({ description: "Program and arguments, with placeholders like `{path}`" }),
       url: z.url("must be a URL").optional().meta({ description: "Or a webhook to post to" }),
-      secret: line("a secret").optional().meta({ description: "Key that signs the webhook's requests", writeOnly: true }),
+      secret: text("a secret").optional().meta({ description: "Key that signs the webhook's requests", writeOnly: true }),
       timeout_seconds: duration("seconds", 100, DAY).prefault(60).meta({ description: "Time limit" }),
     }),
     "must be a list of hooks",

@@ -6,40 +6,32 @@
  */
 import type * as z from "zod";
 import { setting, type Shape } from "./settings_of.ts";
-import { line, lines, truth, whole } from "./values.ts";
+import { bool, integer, text, texts } from "./values.ts";
 
 /** The account that is logged in to. */
 export const loginKeys = {
-  remote_host: setting(
-    {
-      name: "host",
-      missing: "the computer to send images to (for a folder on this computer, set transfer_method: local)",
-    },
-    line("a host name").meta({
-      description: "The computer to send images to: a name, an address, or an alias from your ssh configuration",
-      examples: ["freya"],
-    }),
-  ),
-  remote_user: setting(
-    { name: "user" },
-    line("a user name").optional().meta({
-      description: "The user to log in as. If not set: as in your ssh configuration",
-      examples: ["observer"],
-    }),
-  ),
-  remote_port: setting(
-    { name: "port" },
-    whole(1, 65535).optional().meta({
-      description: "Port of the ssh server. If not set: as in your ssh configuration",
-      examples: [22],
-    }),
-  ),
+  remote_host: setting(text("a host name"), {
+    name: "host",
+    missing: "the computer to send images to (for a folder on this computer, set transfer_method: local)",
+    description: "The computer to send images to: a name, an address, or an alias from your ssh configuration",
+    examples: ["freya"],
+  }),
+  remote_user: setting(text("a user name").optional(), {
+    name: "user",
+    description: "The user to log in as. If not set: as in your ssh configuration",
+    examples: ["observer"],
+  }),
+  remote_port: setting(integer(1, 65535).optional(), {
+    name: "port",
+    description: "Port of the ssh server. If not set: as in your ssh configuration",
+    examples: [22],
+  }),
 };
 
 /** What all methods over ssh use. */
 export const sshKeys = {
   ...loginKeys,
-  compression: truth().prefault(false).meta({
+  compression: bool().prefault(false).meta({
     description: "Compress data during transfer. FITS files hardly shrink, so this mostly costs time",
   }),
 };
@@ -47,7 +39,7 @@ export const sshKeys = {
 /** What rsync uses. */
 export const rsyncKeys = {
   ...sshKeys,
-  rsync_options: lines("options, like [--compress-level=1]").prefault([])
+  rsync_options: texts("options, like [--compress-level=1]").prefault([])
     .meta({ description: "Further options for rsync; unsafe ones are rejected" }),
 };
 

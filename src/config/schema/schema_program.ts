@@ -6,22 +6,22 @@
 import * as z from "zod";
 import { rolloverMinutes } from "../../domain/night/night.ts";
 import { setting } from "./settings_of.ts";
-import { duration, line, oneOf, size, truth, whole } from "./values.ts";
+import { bool, duration, integer, oneOf, size, text } from "./values.ts";
 
 const DAY = 86_400_000;
 
 /** How much it does at once. */
 export const loadKeys = {
-  max_concurrent_syncs: whole(1, 256).optional().meta({
+  max_concurrent_syncs: integer(1, 256).optional().meta({
     description:
       "How many destinations may be sent to at the same time; if more have files waiting, they take turns, and a slow one " +
       "delays the others. If not set: all, independently of each other",
     examples: [4],
   }),
-  max_file_operations: whole(1, 10_000).prefault(100).meta({
+  max_file_operations: integer(1, 10_000).prefault(100).meta({
     description: "How many source files of a batch are checked or hashed at the same time",
   }),
-  sync_queue_size: whole(1, 1_000_000).prefault(1000)
+  sync_queue_size: integer(1, 1_000_000).prefault(1000)
     .meta({ description: "Maximum number of files in one batch, at most 1000. The backlog itself is on disk and has no limit" }),
 };
 
@@ -30,51 +30,53 @@ const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
 /** What is logged, and where. */
 export const logKeys = {
   log_level: setting(
-    { name: "level" },
     oneOf(LEVELS).meta({ enum: [...LEVELS, ...LEVELS.map((level) => level.toUpperCase())] })
-      .transform((level) => level === "warn" ? "warning" : level).prefault("INFO")
-      .meta({ description: "How much to log: trace, debug, info, warning, error" }),
+      .transform((level) => level === "warn" ? "warning" : level).prefault("INFO"),
+    {
+      name: "level",
+      description: "How much to log: trace, debug, info, warning, error",
+    },
   ),
-  log_directory: setting(
-    { name: "directory" },
-    line("a folder").prefault("~/logs").meta({ description: "Folder for the log files" }),
-  ),
-  log_file: setting(
-    { name: "file" },
-    line("a file name").prefault("image_transfer.log").meta({
-      description: "Name of the log file; if it contains a folder, `log_directory` is ignored",
-    }),
-  ),
-  log_max_bytes: setting(
-    { name: "maxBytes" },
-    size(10_000, 1e12).prefault("10 MB").meta({
-      description: "Size at which the log file is renamed and a new one is started",
-    }),
-  ),
-  log_backup_count: setting(
-    { name: "backupCount" },
-    whole(0, 1000).prefault(5).meta({ description: "How many old log files to keep" }),
-  ),
-  log_format: setting(
-    { name: "format" },
-    oneOf(["text", "json"]).prefault("text").meta({
-      description: "`text` for people, `json` for programs: one object per line",
-    }),
-  ),
+  log_directory: setting(text("a folder").prefault("~/logs"), {
+    name: "directory",
+    description: "Folder for the log files",
+  }),
+  log_file: setting(text("a file name").prefault("image_transfer.log"), {
+    name: "file",
+    description: "Name of the log file; if it contains a folder, `log_directory` is ignored",
+  }),
+  log_max_bytes: setting(size(10_000, 1e12).prefault("10 MB"), {
+    name: "maxBytes",
+    description: "Size at which the log file is renamed and a new one is started",
+  }),
+  log_backup_count: setting(integer(0, 1000).prefault(5), {
+    name: "backupCount",
+    description: "How many old log files to keep",
+  }),
+  log_format: setting(oneOf(["text", "json"]).prefault("text"), {
+    name: "format",
+    description: "`text` for people, `json` for programs: one object per line",
+  }),
 };
 
 /** The keys inside `web`. */
 export const webShape = {
   listen: z.union([z.string(), z.number()], "must be an address and a port, like 127.0.0.1:9090").prefault("127.0.0.1:9090")
     .meta({ description: "Address and port. Port 0 means any free port" }),
-  token: setting(
-    { kind: "secret" },
-    line("text of at least 16 characters").optional()
-      .meta({ description: "Access token for the page. Required if other computers may connect", writeOnly: true }),
-  ),
-  tls_cert: setting({ kind: "path" }, line("a file").optional().meta({ description: "Certificate file for https" })),
-  tls_key: setting({ kind: "path" }, line("a file").optional().meta({ description: "Private key file for https" })),
-  metrics: truth().prefault(true).meta({ description: "Serve `/metrics` for Prometheus" }),
+  token: setting(text("text of at least 16 characters").optional(), {
+    kind: "secret",
+    description: "Access token for the page. Required if other computers may connect",
+    writeOnly: true,
+  }),
+  tls_cert: setting(text("a file").optional(), {
+    kind: "path",
+    description: "Certificate file for https",
+  }),
+  tls_key: setting(text("a file").optional(), {
+    kind: "path",
+    description: "Private key file for https",
+  }),
+  metrics: bool().prefault(true).meta({ description: "Serve `/metrics` for Prometheus" }),
 };
 
 /** The keys inside `report`. */
@@ -102,31 +104,23 @@ export const webKeys = {
 
 /** The daemon itself. */
 export const daemonKeys = {
-  state_directory: setting(
-    { kind: "path" },
-    line("a folder").meta({
-      description: "Folder for the ledger of all deliveries. If not set: the usual place on this system",
-      examples: ["~/.local/state/image-transfer"],
-    }),
-  ),
-  pid_file: setting(
-    { kind: "path" },
-    line("a file").optional().meta({
-      description: "File to write the process ID to",
-      examples: ["/run/image-transfer.pid"],
-    }),
-  ),
-  auto_reload: truth().prefault(true).meta({
+  state_directory: setting(text("a folder"), {
+    kind: "path",
+    description: "Folder for the ledger of all deliveries. If not set: the usual place on this system",
+    examples: ["~/.local/state/image-transfer"],
+  }),
+  pid_file: setting(text("a file").optional(), {
+    kind: "path",
+    description: "File to write the process ID to",
+    examples: ["/run/image-transfer.pid"],
+  }),
+  auto_reload: bool().prefault(true).meta({
     description: "Apply changes to this file at once. An invalid file changes nothing",
   }),
-  shutdown_timeout_seconds: setting(
-    { name: "shutdownTimeoutMs" },
-    duration("seconds", 0, 3_600_000).prefault(20)
-      .meta({
-        description:
-          "How long running transfers may take to finish when the daemon is stopped; the rest resumes at the next start",
-      }),
-  ),
+  shutdown_timeout_seconds: setting(duration("seconds", 0, 3_600_000).prefault(20), {
+    name: "shutdownTimeoutMs",
+    description: "How long running transfers may take to finish when the daemon is stopped; the rest resumes at the next start",
+  }),
 };
 
 /** PocketBase as the place where jobs are kept. */
@@ -135,17 +129,17 @@ export const pocketbaseKeys = {
     z.literal(false),
     z.strictObject({
       url: z.url("must be a URL, like http://localhost:8090").optional().meta({ description: "URL of the server" }),
-      admin_email: line("an address").optional().meta({ description: "Email address to log in with" }),
-      admin_password: line("a password").optional().meta({ description: "Password to log in with", writeOnly: true }),
-      admin_password_file: line("a file").optional().meta({ description: "Or a file that contains the password" }),
+      admin_email: text("an address").optional().meta({ description: "Email address to log in with" }),
+      admin_password: text("a password").optional().meta({ description: "Password to log in with", writeOnly: true }),
+      admin_password_file: text("a file").optional().meta({ description: "Or a file that contains the password" }),
       timeout_secs: duration("seconds", 100, DAY).prefault(30).meta({ description: "Maximum time to wait for an answer" }),
-      retry_attempts: whole(0, 1000).prefault(3).meta({ description: "How often to retry a request" }),
+      retry_attempts: integer(0, 1000).prefault(3).meta({ description: "How often to retry a request" }),
       retry_delay_secs: duration("seconds", 0, DAY).prefault(5).meta({ description: "Pause between retries" }),
       config_refresh_interval_secs: duration("seconds", 1000, DAY).prefault(300).meta({
         description: "How often to reload the jobs",
       }),
-      upload_logs: truth().prefault(true).meta({ description: "Upload the log as well" }),
-      cache_dir: line("a folder").optional().meta({ description: "Folder for a copy of the jobs, for starts without a network" }),
+      upload_logs: bool().prefault(true).meta({ description: "Upload the log as well" }),
+      cache_dir: text("a folder").optional().meta({ description: "Folder for a copy of the jobs, for starts without a network" }),
     }),
   ], "must be false or a section").prefault(false).meta({ description: "Keep jobs and logs on a PocketBase server" }),
 };

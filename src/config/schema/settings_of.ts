@@ -38,13 +38,15 @@ type Named<N> = { readonly [settingName]: N };
 
 const SETTINGS = z.registry<Setting>();
 
-/** The entry of a key, with what is special about its setting. */
+/** The entry of a key whose setting needs to be told more of than its type; the help goes to zod's `meta()`. */
 export function setting<T extends z.ZodType, const N extends string = never>(
-  about: Setting<N>,
   type: T,
+  about: Setting<N> & z.GlobalMeta,
 ): [N] extends [never] ? T : T & Named<N> {
-  SETTINGS.add(type, about);
-  return type as [N] extends [never] ? T : T & Named<N>;
+  const { name: _name, kind: _kind, missing: _missing, ...meta } = about;
+  const entry = type.meta(meta);
+  SETTINGS.add(entry, about);
+  return entry as [N] extends [never] ? T : T & Named<N>;
 }
 
 /** What is known of a key's setting; null for a feature that is not built yet. */

@@ -8,12 +8,12 @@ import ms from "ms";
 import * as z from "zod";
 
 /** `true` or `false`. */
-export function truth() {
+export function bool() {
   return z.boolean("must be true or false");
 }
 
 /** A whole number within bounds. */
-export function whole(min: number, max: number) {
+export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
   return z.number(message).int(message).min(min, message).max(max, message);
 }
@@ -41,15 +41,15 @@ export function oneOf<const T extends readonly string[]>(words: T) {
 }
 
 /** Text that is not empty and has no control characters. */
-export function line(what: string) {
+export function text(what: string) {
   const message = `must be ${what}`;
   // deno-lint-ignore no-control-regex -- control characters are what is refused
   return z.string(message).min(1, message).regex(/^[^\x00-\x1f\x7f]*$/, `${message}, without control characters`);
 }
 
 /** A list of texts. */
-export function lines(what: string) {
-  return z.array(line("text"), `must be a list of ${what}`);
+export function texts(what: string) {
+  return z.array(text("text"), `must be a list of ${what}`);
 }
 
 /** What a bare number of a duration counts, in milliseconds. */

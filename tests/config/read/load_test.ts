@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConfigError } from "../../../src/config/read/config_error.ts";
 import { loadSettings } from "../../../src/config/read/load.ts";
-import { rememberPlace } from "../../../src/config/read/remembered.ts";
+import { rememberState } from "../../../src/config/read/remembered_state.ts";
 import { absolutePath, findConfigFile, usualConfigFiles } from "../../../src/config/read/search_path.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
@@ -164,7 +164,7 @@ Deno.test("loadSettings() means the state of the service that was started with t
   assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "one with the usual name");
   for (const [name, file] of [["camera-a", a], ["image-transfer", b]] as const) {
     await dir.write(`var/lib/${name}/lock`, "");
-    await rememberPlace({ file, stateDirectory: `/var/lib/${name}` }, dir.at(`var/lib/${name}`), real);
+    await rememberState({ file, stateDirectory: `/var/lib/${name}` }, dir.at(`var/lib/${name}`), real);
     await dir.write(`etc/systemd/system/${name}.service`, "# image-transfer-service: {}\n[Unit]\n");
     await Deno.chmod(dir.at(`var/lib/${name}`), 0o700);
   }

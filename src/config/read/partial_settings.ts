@@ -6,14 +6,14 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Settings } from "../settings.ts";
-import { SERVICE_STATE, surroundingsOf, understandFile } from "./load.ts";
-import { notUnderstood } from "./parse_settings.ts";
-import { rememberedPlace } from "./remembered.ts";
+import { readPartially, SERVICE_STATE, surroundingsOf } from "./load.ts";
+import { unparsed } from "./parse_settings.ts";
+import { rememberedState } from "./remembered_state.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
 import { absolutePath, CONFIG_VARIABLE, type ConfigFiles, findConfigFile, usualConfigFiles } from "./search_path.ts";
 
 /** What could be read. */
-export interface Glance {
+export interface PartialSettings {
   /** Whole where nothing is wrong. Else the state directory is to be relied on, and the rest is what could be made out. */
   readonly settings: Settings;
   /** Why it cannot be used; null where it can. */
@@ -29,13 +29,13 @@ export interface Glance {
  *
  * @throws {Failure} `configuration` for a named file that cannot be read and that no daemon ever ran with.
  */
-export async function glanceSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Glance> {
+export async function partialSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<PartialSettings> {
   const around = await surroundingsOf(system);
   const defaults = withoutFile(around);
-  const remembered = (file: string) => rememberedPlace(file, [defaults.stateDirectory, SERVICE_STATE], system);
+  const remembered = (file: string) => rememberedState(file, [defaults.stateDirectory, SERVICE_STATE], system);
   try {
     const file = await findConfigFile(named, cwd, system);
-    const { resolved: { settings }, stateDirectory, fault } = await understandFile(file, system);
+    const { resolved: { settings }, stateDirectory, fault } = await readPartially(file, system);
     const last = await remembered(file);
     if (fault === null) return { settings, fault, guessed: false, former: last === settings.stateDirectory ? null : last };
     const known = stateDirectory ?? last;
@@ -56,5 +56,5 @@ export async function glanceSettings(named: string | undefined, cwd: string, sys
 
 /** All defaults, and no jobs: what is known without a file. */
 export function withoutFile(around: Surroundings): Settings {
-  return { ...notUnderstood("", "", "yaml", around, []).resolved.settings, file: null };
+  return { ...unparsed("", "", "yaml", around, []).resolved.settings, file: null };
 }

@@ -15,7 +15,7 @@ type Writing = {
 };
 
 /** Notes it in the usual state directory `usual`. @throws what keeps it from being written. */
-export async function rememberPlace(
+export async function rememberState(
   { file, stateDirectory }: Pick<Settings, "file" | "stateDirectory">,
   usual: string,
   system: Writing,
@@ -27,7 +27,7 @@ export async function rememberPlace(
 }
 
 /** The state directory of a configuration, as it was noted in one of these folders; null where none is. */
-export async function rememberedPlace(
+export async function rememberedState(
   file: string,
   folders: readonly string[],
   system: Pick<ConfigFiles, "read">,

@@ -1,8 +1,8 @@
 /** Where the state of a configuration is, when the file cannot be used any more. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { glanceSettings, withoutFile } from "../../../src/config/read/glance.ts";
+import { partialSettings, withoutFile } from "../../../src/config/read/partial_settings.ts";
 import { surroundingsOf } from "../../../src/config/read/load.ts";
-import { rememberPlace } from "../../../src/config/read/remembered.ts";
+import { rememberState } from "../../../src/config/read/remembered_state.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
@@ -38,10 +38,10 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`glanceSettings() reads the state directory out of a file with ${what}, and tells the fault`, async () => {
+  Deno.test(`partialSettings() reads the state directory out of a file with ${what}, and tells the fault`, async () => {
     await using dir = await tempFolder();
     const file = await dir.write(name, text);
-    const { settings, fault, guessed } = await glanceSettings(file, "/", computer(dir));
+    const { settings, fault, guessed } = await partialSettings(file, "/", computer(dir));
     assertEquals([settings.stateDirectory, settings.file, guessed], ["/kept/state", file, false]);
     assertStringIncludes(fault?.message ?? "", `${file}:`);
   });
@@ -57,46 +57,46 @@ for (
     ["that is gone", null],
   ] as const
 ) {
-  Deno.test(`glanceSettings() remembers where the state of a file ${what} was, and else takes the usual place`, async () => {
+  Deno.test(`partialSettings() remembers where the state of a file ${what} was, and else takes the usual place`, async () => {
     await using dir = await tempFolder();
     const system = computer(dir);
     const file = text === null ? dir.at("c.yaml") : await dir.write("c.yaml", text);
     if (text !== null) {
-      const unknown = await glanceSettings(file, "/", system);
+      const unknown = await partialSettings(file, "/", system);
       assertEquals([unknown.settings.stateDirectory, unknown.guessed], [await usual(dir), true]);
     }
-    await rememberPlace({ file, stateDirectory: "/kept/state" }, await usual(dir), system);
-    await rememberPlace({ file: dir.at("other.yaml"), stateDirectory: "/other" }, await usual(dir), system);
-    const { settings, fault, guessed } = await glanceSettings("c.yaml", dir.path, system);
+    await rememberState({ file, stateDirectory: "/kept/state" }, await usual(dir), system);
+    await rememberState({ file: dir.at("other.yaml"), stateDirectory: "/other" }, await usual(dir), system);
+    const { settings, fault, guessed } = await partialSettings("c.yaml", dir.path, system);
     assertEquals([settings.stateDirectory, settings.file, guessed], ["/kept/state", file, false]);
     assertEquals(fault?.code, "configuration");
-    const byVariable = await glanceSettings(undefined, "/", computer(dir, { IMAGE_TRANSFER_CONFIG: file }));
+    const byVariable = await partialSettings(undefined, "/", computer(dir, { IMAGE_TRANSFER_CONFIG: file }));
     assertEquals(byVariable.settings.stateDirectory, "/kept/state");
   });
 }
 
-Deno.test("glanceSettings() never takes another place for a named file that is not there and never was", async () => {
+Deno.test("partialSettings() never takes another place for a named file that is not there and never was", async () => {
   await using dir = await tempFolder();
-  await assertRejects(() => glanceSettings("mistyped.yaml", dir.path, computer(dir)), Failure, "the file does not exist");
+  await assertRejects(() => partialSettings("mistyped.yaml", dir.path, computer(dir)), Failure, "the file does not exist");
 });
 
-Deno.test("glanceSettings() without any file takes the usual place, or where the user's own was", async () => {
+Deno.test("partialSettings() without any file takes the usual place, or where the user's own was", async () => {
   await using dir = await tempFolder();
-  const nothing = await glanceSettings(undefined, "/", computer(dir));
+  const nothing = await partialSettings(undefined, "/", computer(dir));
   assertEquals([nothing.settings.stateDirectory, nothing.settings.file, nothing.guessed], [await usual(dir), null, true]);
   const own = dir.at(".config", "image-transfer", "config.yaml");
-  await rememberPlace({ file: own, stateDirectory: "/kept" }, await usual(dir), computer(dir));
-  const { settings, guessed } = await glanceSettings(undefined, "/", computer(dir));
+  await rememberState({ file: own, stateDirectory: "/kept" }, await usual(dir), computer(dir));
+  const { settings, guessed } = await partialSettings(undefined, "/", computer(dir));
   assertEquals([settings.stateDirectory, settings.file, guessed], ["/kept", own, false]);
 });
 
-Deno.test("glanceSettings() of a file without fault is all of it, and knows where its state was before", async () => {
+Deno.test("partialSettings() of a file without fault is all of it, and knows where its state was before", async () => {
   await using dir = await tempFolder();
   const file = await dir.write("c.yaml", `${GOOD}state_directory: /new\n`);
-  const fresh = await glanceSettings(file, "/", computer(dir));
+  const fresh = await partialSettings(file, "/", computer(dir));
   assertEquals([fresh.fault, fresh.former, fresh.settings.jobs.length], [null, null, 1]);
-  await rememberPlace({ file, stateDirectory: "/new" }, await usual(dir), computer(dir));
-  assertEquals((await glanceSettings(file, "/", computer(dir))).former, null);
-  await rememberPlace({ file, stateDirectory: "/old" }, await usual(dir), computer(dir));
-  assertEquals((await glanceSettings(file, "/", computer(dir))).former, "/old");
+  await rememberState({ file, stateDirectory: "/new" }, await usual(dir), computer(dir));
+  assertEquals((await partialSettings(file, "/", computer(dir))).former, null);
+  await rememberState({ file, stateDirectory: "/old" }, await usual(dir), computer(dir));
+  assertEquals((await partialSettings(file, "/", computer(dir))).former, "/old");
 });
