@@ -55,7 +55,7 @@ Deno.test("accountFor() is whoever installs on Windows", async () => {
 });
 
 Deno.test("seenFrom() hides the caller's environment, which a service does not have", () => {
-  const seen = seenFrom(observer, "/var/lib/image-transfer", aSystem({}, { DATA: "/data", HOME: "/root" }));
+  const seen = seenFrom(observer, "/var/lib/image-transfer", aSystem({}, { DATA: "/data", HOME: "/home/somebody" }));
   assertEquals([seen.home, seen.env("HOME"), seen.env("DATA"), seen.env("STATE_DIRECTORY")], [
     "/home/observer",
     "/home/observer",

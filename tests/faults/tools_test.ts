@@ -88,7 +88,7 @@ const LOGIN: readonly Answer[] = [
   { exit: 255, words: "No ED25519 host key is known for nas and you have requested strict checking.", code: "host_key_unknown" },
   { exit: 255, words: "WARNING: UNPROTECTED PRIVATE KEY FILE!", code: "login_refused" },
   { exit: 255, words: "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures", code: "login_refused" },
-  { exit: 255, words: "/root/.ssh/config: line 3: Bad configuration option: wrong", code: "configuration" },
+  { exit: 255, words: "/home/observer/.ssh/config: line 3: Bad configuration option: wrong", code: "configuration" },
   { exit: 255, words: "Connection closed by 10.0.0.1 port 22", code: "interrupted" },
   { exit: 255, words: "Timeout, server nas not responding.", code: "timeout" },
   { exit: 255, code: "interrupted" },

@@ -367,7 +367,7 @@ Deno.test("parseSettings() takes a secret from the environment", () => {
 
 const STATE: readonly (readonly ["linux" | "darwin" | "windows", string, Record<string, string>, string])[] = [
   ["linux", "/home/me", {}, "/home/me/.local/state/image-transfer"],
-  ["linux", "/root", { STATE_DIRECTORY: "/var/lib/image-transfer" }, "/var/lib/image-transfer"],
+  ["linux", "/home/observer", { STATE_DIRECTORY: "/var/lib/image-transfer" }, "/var/lib/image-transfer"],
   ["darwin", "/Users/me", {}, "/Users/me/Library/Application Support/image-transfer"],
   ["windows", "C:\\Users\\me", { LOCALAPPDATA: "D:\\Local" }, "D:\\Local\\image-transfer"],
   ["windows", "C:\\Users\\me", {}, "C:\\Users\\me\\AppData\\Local\\image-transfer"],

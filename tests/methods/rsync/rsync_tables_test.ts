@@ -163,8 +163,8 @@ const uploads = [1, 2, 3].map((number) => ({
 }));
 
 Deno.test("rsyncFileFailures() names the sources that were left out, and why", () => {
-  const stderr = 'rsync: [sender] send_files failed to open "/work/x/a1/1": Permission denied (13)\n' +
-    'symlink has no referent: "/work/x/a1/2"\nfile has vanished: "/work/x/a1/3"\n' +
+  const stderr = 'rsync: [sender] send_files failed to open "/links/x/a1/1": Permission denied (13)\n' +
+    'symlink has no referent: "/links/x/a1/2"\nfile has vanished: "/links/x/a1/3"\n' +
     "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1338) [sender=3.2.7]\n";
   const codes = [...rsyncFileFailures(stderr, uploads, nas)].map(([name, failure]) => [name, failure.code]);
   assertEquals(codes, [["1", "source_unreadable"], ["2", "source_gone"], ["3", "source_gone"]]);
