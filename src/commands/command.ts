@@ -19,7 +19,7 @@ export interface Tools extends LedgerAccess {
   readonly cwd: string;
   /** Writes data to standard output as it is; the caller ends its lines. */
   readonly stdout: (text: string) => void;
-  /** Writes what is meant for people to standard error as it is; the caller ends its lines. */
+  /** Writes messages for people to standard error as they are; the caller ends the lines. */
   readonly stderr: (text: string) => void;
   /** True when a person sits at standard input and standard error. */
   readonly isTerminal: boolean;
@@ -29,7 +29,7 @@ export interface Tools extends LedgerAccess {
   readonly signal: AbortSignal;
 }
 
-/** How long a line on standard output may be: what is no terminal gets whole lines, as other programs want them. */
+/** How long a line on standard output may be: unlimited if it is not a terminal, as other programs expect. */
 export function columnsOf({ system }: Pick<Tools, "system">): number {
   return (system.isTerminal("stdout") ? system.columns() : null) ?? Infinity;
 }
@@ -54,7 +54,7 @@ export interface CommandDefinition<T> {
   readonly help: string;
   /** Shown by `--help` of the command, when there is more to say than `help`. */
   readonly description?: string;
-  /** Parses what stands behind the name. Its options carry their own help. */
+  /** Parses what follows the name. Its options carry their own help. */
   readonly parser: Parser<"sync", T, unknown>;
   /** Does it, and returns the exit code. */
   readonly run: (input: T, tools: Tools) => Promise<number>;
@@ -63,7 +63,7 @@ export interface CommandDefinition<T> {
 /** A parsed command line, ready to be run. */
 export type Runnable = (tools: Tools) => Promise<number>;
 
-/** A command in the list, its kind of input forgotten. */
+/** A command in the list, whatever its kind of input. */
 export interface Command {
   readonly name: string;
   readonly help: string;
@@ -83,7 +83,7 @@ export function defineCommand<T>(definition: CommandDefinition<T>): Command {
   return { name: definition.name, help: definition.help, parser, unnamed };
 }
 
-/** Text for people as the command line library wants it, with nothing in it interpreted. */
+/** Text for people as the command line library expects it, without markup. */
 export function plain(words: string): Message {
   return message`${text(words)}`;
 }

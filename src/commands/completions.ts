@@ -15,12 +15,12 @@ export const SHELLS = { bash, zsh, fish, powershell: pwsh };
 /** How a command line is read. */
 export interface Reading {
   readonly commands: readonly Command[];
-  /** Options that stand before the command, brought behind it. */
+  /** Moves options from before the command to after it. */
   readonly ordered: (words: readonly string[]) => readonly string[];
   readonly parserOf: (words: readonly string[]) => Parser<"sync", Runnable, unknown>;
 }
 
-/** The suggestions for a command line, as the shell wants them; null where nobody asked for any. */
+/** The suggestions for a command line in the shell's format; null if this is not a request for them. */
 export function completions(argv: readonly string[], reading: Reading): string | null {
   const [name, shell = "", ...words] = argv;
   if (name !== "completions" || words.length === 0) return null;
@@ -39,14 +39,14 @@ function suggested(words: readonly string[], { commands, ordered, parserOf }: Re
   if (first === "completions") return before.length === 1 ? beginning(Object.keys(SHELLS), current) : [];
   if (first === "help") return before.length === 1 ? beginning(names, current) : [];
   const isNamed = first !== undefined && names.includes(first);
-  // What stands before a command are options of `run`.
+  // Options before a command are those of `run`.
   const [name = "run", ...given] = isNamed ? before : ["run", ...before];
   const found = suggestSync(parserOf([name]), [name, ...given, current]);
   const ours = beginning(["--help", ...(first === undefined ? ["--version"] : [])], current);
   const isOption = (one: Suggestion) => one.kind === "literal" && one.text.startsWith("-");
-  // Options are offered to who begins one: a word may be the name of a destination.
+  // Options are suggested only after a `-`: a word may be the name of a destination.
   const all = [...found, ...ours].filter((one) => current !== "" || !isOption(one));
-  // An option that waits for its value has words or files of its own.
+  // An option that expects a value suggests its own words or files.
   return isNamed || !found.every(isOption) ? all : [...firstWords, ...all];
 }
 

@@ -1,5 +1,5 @@
 /**
- * `config`: checks the configuration, shows what it amounts to, and writes samples and the JSON Schema.
+ * `config`: checks the configuration, shows it with all defaults, and writes samples and the JSON Schema.
  *
  * @module
  */

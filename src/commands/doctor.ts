@@ -1,5 +1,5 @@
 /**
- * `doctor`: tries everything that a night needs, and names each fault with its fix.
+ * `doctor`: checks everything that a night needs, and names each fault with its fix.
  *
  * @module
  */

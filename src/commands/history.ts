@@ -25,8 +25,8 @@ const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB"
   optional(option(name, string({ metavar }), { description: plain(help) }));
 
 /**
- * `--json` and `--csv` print the shape of `DeliveryJson`. Exit code 0 also where nothing is found; jobs and destinations may be
- * those of the past, unknown ones are refused.
+ * `--json` and `--csv` print the shape of `DeliveryJson`. Exit code 0 also if nothing is found. Jobs and destinations
+ * may be former ones; unknown ones are rejected.
  */
 export const history = defineCommand({
   name: "history",
@@ -103,9 +103,9 @@ function sayNotSent(files: readonly NotSent[] | null, isData: boolean, tools: To
   if (!isData) tools.stdout(notSentLines(files, columns, FOR_PEOPLE).map((line) => `${line}\n`).join(""));
 }
 
-/** Rows that fit a person's patience. */
+/** How many rows to show a person. */
 const FOR_PEOPLE = 100;
-/** Rows turned into text before they are printed. */
+/** How many rows are printed at a time. */
 const AT_ONCE = 500;
 
 /** The newest `limit` rows, the newest last, and how many older ones there are. */

@@ -84,7 +84,7 @@ function cannotWrite(path: string, reason: string, hint: string, cause?: unknown
   return new Failure("configuration", `Cannot write the configuration "${path}": ${reason}`, { hint, cause });
 }
 
-/** `named` is how a file is named that is not found by itself. */
+/** `named`: the option that names a file outside the usual places. */
 function nextSteps(answers: Answers | null, named: string): string {
   const steps = [
     `image-transfer doctor${named}    checks that everything is reachable`,

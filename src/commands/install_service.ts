@@ -1,6 +1,6 @@
 /**
- * `install-service`: makes the system start the daemon by itself. Looks first whether it could work, does nothing twice, and
- * ends by showing that the daemon really runs.
+ * `install-service`: makes the system start the daemon. Checks first that it can work, repeats nothing that is already done, and
+ * ends by showing that the daemon runs.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { nameOption, scopeOption } from "./service/service_options.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
 import { reportLines, untilItRuns } from "./service/service_daemon.ts";
 
-/** What `install-service` is told. */
+/** Its options. */
 interface InstallInput {
   readonly name: string | undefined;
   readonly description: string;
@@ -129,7 +129,7 @@ function again(input: InstallInput, program: string): string {
   return commandLine({ program, args: words });
 }
 
-/** Prints what is wrong; throws where something of it keeps the service from working. */
+/** Prints what is wrong; throws if there is an error, with which the service could not work. */
 function mustBeFine(findings: readonly Finding[], { stderr }: Tools): void {
   const wrong = findings.filter(({ level }) => level !== "ok");
   for (const { level, what, hint } of wrong) {

@@ -35,7 +35,7 @@ export const open = defineCommand({
     const browser = print ? null : await browserFor(opening.once, tools.system);
     if (browser === null) return EXIT.done;
     const { code } = await tools.system.run(browser, tools.signal);
-    // The Explorer always says 1.
+    // The Explorer always exits with 1.
     if (code !== 0 && tools.system.platform !== "windows") {
       tools.stderr("Cannot start a browser: open the address yourself.\n");
     }
@@ -43,7 +43,7 @@ export const open = defineCommand({
   },
 });
 
-/** The program that shows an address; null where there is no desktop. */
+/** The program that opens an address; null if there is no desktop. */
 async function browserFor(address: string, system: Pick<System, "platform" | "env" | "which">): Promise<Program | null> {
   if (system.platform === "linux" && !system.env("DISPLAY") && !system.env("WAYLAND_DISPLAY")) return null;
   const name = { linux: "xdg-open", darwin: "open", windows: "explorer" }[system.platform];

@@ -44,7 +44,7 @@ const logLevelOption = optional(
   }),
 );
 
-/** What `run` (also without its name) and `start` are told. */
+/** Options of `run` (also without its name) and `start`. */
 export interface RunInput {
   readonly config: string | undefined;
   readonly verbose: boolean;

@@ -13,7 +13,7 @@ import { type Command, EXIT, plain, type Runnable } from "./command.ts";
 import { runOptions } from "./options.ts";
 import { SERVICE_PROGRAM } from "../services/service_program.ts";
 
-/** What came of the command line: something to run, or an answer that was already printed (help, version, a mistake). */
+/** The result of parsing: something to run, or an answer that was already printed (help, version, a mistake). */
 export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };
 
 /** How and where help and mistakes are printed. */
@@ -99,7 +99,7 @@ const OPTION_COMMANDS: Readonly<Record<string, string>> = {
   "--uninstall": "uninstall-service",
 };
 
-/** `--create-config` becomes `init`, `--install` `install-service`; options before the command move behind it. */
+/** `--create-config` becomes `init`, `--install` `install-service`; options before the command move after it. */
 function commandFirst(argv: readonly string[], commands: readonly Command[]): readonly string[] {
   const end = argv.indexOf("--");
   const named = argv.findIndex((word) => Object.hasOwn(OPTION_COMMANDS, word));
@@ -114,7 +114,7 @@ function commandFirst(argv: readonly string[], commands: readonly Command[]): re
   return at < 0 ? [...behind, ...before] : [...behind.slice(0, at), ...before, ...behind.slice(at)];
 }
 
-/** Where the first word stands that is neither an option nor an option's value. */
+/** The index of the first word that is neither an option nor an option's value. */
 function firstWord(argv: readonly string[]): number {
   let at = 0;
   while (at < argv.length && argv[at]?.startsWith("-") && argv[at] !== "--") {

@@ -36,7 +36,7 @@ export const pause = defineCommand({
 });
 
 /**
- * By the daemon, which then tries at once also where it holds or waits; else in the ledger. Another disk is accepted only where a
+ * By the daemon, which then tries at once even if it is on hold or waiting; else in the ledger. Another disk is accepted only if a
  * person says what becomes of the files of the former one: exit code 2 where nobody does.
  */
 export const resume = defineCommand({

@@ -20,7 +20,7 @@ export const reload = defineCommand({
   help: "Make the running daemon reload its configuration",
   parser: object({ config: configOption }),
   async run({ config }, tools) {
-    // What is wrong with the configuration is told once, by the daemon that cannot use it.
+    // An error in the configuration is reported once, by the daemon that cannot use it.
     const { settings, daemon, fault } = await seekQuietly(config, tools);
     if (daemon === null) {
       if (fault !== null) tools.stderr(failureText(fault).text);
@@ -52,7 +52,7 @@ async function sayWaiting(daemon: Pick<DaemonClient, "live">, tools: Tools, over
   for (let told = false;;) {
     await tools.system.sleep(LOOK_MS, over);
     if (over.aborted) return;
-    // A daemon that cannot be asked is told by the reload itself.
+    // If the daemon does not respond, the reload itself reports it.
     const live = await daemon.live().catch(() => null);
     const text = waitingText(live?.ending ?? []);
     if (text === null || over.aborted) continue;

@@ -1,5 +1,5 @@
 /**
- * `report`: how a night came out, for the morning after.
+ * `report`: how a night went, for the morning after.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export const report = defineCommand({
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const now = tools.system.now();
-    // What could be made out of a faulty file may lack a destination, or a pattern: nothing is called well by that.
+    // What could be read of an invalid file may lack a destination or a pattern: never conclude from it that all is well.
     const isWhole = fault === null || daemon !== null;
     const jobs = isWhole ? settings.jobs : [];
     const reasons = reasonsFrom(await daemon?.status() ?? null);

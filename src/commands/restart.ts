@@ -1,5 +1,5 @@
 /**
- * `restart`: ends the running daemon. Where a service manager starts it again, that one runs; else it runs here.
+ * `restart`: ends the running daemon. If a service manager starts it again, that is all; otherwise it runs here.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export const restart = defineCommand({
   },
 });
 
-/** Waits until the service has started it, and says so; false where it does not, or a person gave up. */
+/** Waits until the service has started it, and says so; false if it does not, or if a person gave up. */
 async function startedAgain(service: string, { stateDirectory }: Settings, tools: Tools): Promise<boolean> {
   const { system, signal } = tools;
   tools.stderr(`Waiting for ${service} to start it again (at most ${TAKE_OVER_MS / 1000} s) …\n`);

@@ -55,14 +55,14 @@ export const retry = defineCommand({
   },
 });
 
-/** The destinations that hold or are away, each once. */
+/** The names of destinations that are on hold or unavailable, each once. */
 function namesAway({ destinations }: StatusReport): string[] {
   return [...new Set(destinations.filter(({ state }) => AWAY.has(state)).map(({ name }) => printable(name)))];
 }
 
 const AWAY: ReadonlySet<string> = new Set(["on_hold", "backing_off"]);
 
-/** Nothing is tried where one id is a mistake: the others may be too. */
+/** If one ID is wrong, nothing is retried: the others may be wrong, too. */
 function checkIds(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): void {
   using ledger = tools.readLedger(stateDirectory, notices(tools));
   const there = new Set(ledger.query({ ids }).map(({ delivery }) => delivery.id));

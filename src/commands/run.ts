@@ -55,7 +55,7 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
   await using shown = await openConsole(first.log, tools);
   const read = first.file === null ? null : fileReader(first.file, input, tools);
   const hangup: { act: () => void; early: boolean } = { act: () => hangup.early = true, early: false };
-  // Before anything is started: a SIGHUP that nobody hears would end the program.
+  // Before anything is started: a SIGHUP without a handler would end the program.
   const takeBack = system.onSignal(["SIGHUP"], () => hangup.act());
   try {
     const daemon = await startDaemon(
@@ -84,7 +84,7 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
   }
 }
 
-/** So that commands find it, and its ledger, when its file cannot tell where they are. */
+/** So that commands find the daemon and its ledger if the configuration is damaged. */
 async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise<void> {
   try {
     await rememberState(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
@@ -94,7 +94,7 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
   }
 }
 
-/** Stays with the daemon until it has ended. */
+/** Runs until the daemon has stopped. */
 async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
   using _listening = onAbort(tools.signal, () => daemon.stop("asked to end"));
@@ -114,7 +114,7 @@ async function untilTheEnd(daemon: Daemon, shown: Console, input: RunInput, tool
   return daemon.broken() ? EXIT.notDelivered : EXIT.done;
 }
 
-/** The start-up line, with the token in it; not where it would be kept for others to read. */
+/** The start-up line, which contains the token; not printed where it would be stored for others to read. */
 function sayWhereThePageIs(daemon: Daemon, { system, stderr }: Tools): void {
   const address = daemon.startUrl();
   const isKept = system.env("JOURNAL_STREAM") !== undefined || system.env("XPC_SERVICE_NAME")?.includes("imagetransfer");
@@ -125,7 +125,7 @@ function fileReader(file: string, input: RunInput, { system }: Tools): () => Pro
   return async () => withOptions((await readConfig(file, system)).settings, input);
 }
 
-/** The options of the command line outrank the file. */
+/** Options of the command line take precedence over the file. */
 function withOptions(settings: Settings, { verbose, logLevel }: RunInput): Settings {
   const wanted = logLevel ?? (verbose ? "debug" : undefined);
   if (wanted === undefined) return settings;

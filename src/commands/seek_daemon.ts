@@ -1,6 +1,6 @@
 /**
- * What the commands that talk to a daemon begin with: the settings, and the daemon that runs with them. A configuration that has
- * been spoilt or deleted is a warning to them: a running daemon is asked what it goes by.
+ * What the commands that talk to a daemon begin with: the settings, and the daemon that runs with them. A configuration that has been
+ * damaged or deleted is only a warning: a running daemon reports its settings.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { failureText } from "./text/failure_text.ts";
 
 /** The settings and the daemon that runs with them. */
 export interface Sought {
-  /** Of the configuration; where that has a fault, those the daemon goes by, or without a daemon what could be made out. */
+  /** Those of the configuration; if it has an error, those of the daemon, or without a daemon what could be read. */
   readonly settings: Settings;
   /** Null where none runs. */
   readonly daemon: DaemonClient | null;
@@ -32,7 +32,7 @@ export async function seekDaemon(config: string | undefined, tools: Tools): Prom
   return sought;
 }
 
-/** As {@linkcode seekDaemon}, for a command that tells the fault itself. */
+/** Like {@linkcode seekDaemon}, for a command that reports the fault itself. */
 export async function seekQuietly(config: string | undefined, tools: Tools): Promise<Sought> {
   const { system, signal } = tools;
   const { settings, fault, guessed, former } = await partialSettings(config, tools.cwd, system);
@@ -83,7 +83,7 @@ function warning({ daemon, settings }: Sought, fault: Failure): string {
   return `Warning: ${failureText(fault).text}${consequence}\n\n`;
 }
 
-/** Says that none runs, and what would help; returns the exit code for it. */
+/** Says that no daemon is running and how to start one; returns the exit code. */
 export function sayNoDaemon(tools: Tools, { stateDirectory }: Settings): number {
   tools.stderr(
     `No daemon is running with the state directory "${stateDirectory}".\n` +
@@ -92,7 +92,7 @@ export function sayNoDaemon(tools: Tools, { stateDirectory }: Settings): number 
   return EXIT.noDaemon;
 }
 
-/** Who gives the order, for others to read. */
+/** Who paused a destination, as shown to others. */
 export function whoAsks({ system }: Tools): string {
   return system.env("SUDO_USER") || system.env("USER") || system.env("LOGNAME") || system.env("USERNAME") || "a command";
 }

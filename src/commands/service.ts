@@ -1,5 +1,5 @@
 /**
- * `service start|stop|restart|status|logs`: one way to control the installed service on every system.
+ * `service start|stop|restart|status|logs`: controls the installed service in the same way on every system.
  *
  * @module
  */
@@ -107,7 +107,7 @@ async function status(found: Installed, mark: Mark, kind: ServiceKind, tools: To
   return report === null ? EXIT.noDaemon : EXIT.done;
 }
 
-/** Undefined: it runs as another account, whose daemon we may not ask. */
+/** Undefined: it runs as another account, and only that account may ask it. */
 function notAllowed(error: unknown): undefined {
   if (error instanceof Failure && error.code === "permission_denied") return undefined;
   throw error;

@@ -1,5 +1,5 @@
 /**
- * `status`: how the daemon and its destinations are; where none runs, what the ledger knows.
+ * `status`: the state of the daemon and its destinations; without a daemon, what the ledger contains.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export const status = defineCommand({
     const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
     if (daemon !== null) {
       const [report, live] = [await daemon.status(), await daemon.live()];
-      // A daemon of an older version, before it is restarted, does not tell all of these.
+      // A daemon of an older version, before it is restarted, does not report all of these.
       const besides = { orphans: live.orphans ?? [], tonight: live.tonight ?? { destinations: [] } };
       if (json) tools.stdout(asJson(report));
       else say(statusText(report, { ...room, live, overview: overviewOf(report, besides) }), tools);
@@ -38,7 +38,7 @@ export const status = defineCommand({
     }
     using ledger = tools.readLedger(settings.stateDirectory);
     const report = restingReport(VERSION, settings, ledger);
-    // With a fault in it nobody can say what is not configured any more.
+    // If the configuration has an error, it is unknown what is no longer configured.
     const left = (fault === null ? orphans(ledger, settings.jobs) : []).map((orphan) => ({
       ...orphan,
       counts: atRest(orphan.counts),

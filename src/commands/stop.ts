@@ -33,8 +33,8 @@ async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> 
 }
 
 /**
- * The installed service that starts a daemon of this state directory again when it has ended by itself: systemd and launchd do,
- * Windows does after a failure only. Null where there is none, or it cannot be found out.
+ * The installed service that restarts the daemon of this state directory after it has stopped: systemd and launchd do, Windows
+ * only after a failure. Null if there is none, or if that cannot be determined.
  */
 export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<string | null> {
   const { platform } = tools.system;
@@ -44,10 +44,10 @@ export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): P
   return found?.mark?.state === stateDirectory ? kind.title(found.place) : null;
 }
 
-/** Beyond the time that the daemon gives its transfers, milliseconds. */
+/** In addition to the time that the daemon gives its transfers, milliseconds. */
 const MARGIN_MS = 15_000;
 
-/** Stops it and says so; false when it does not end in its time. */
+/** Stops it and says so; false if it does not stop in time. */
 export async function stopDaemon(daemon: DaemonClient, { shutdownTimeoutMs }: Settings, tools: Tools): Promise<boolean> {
   const patience = shutdownTimeoutMs + MARGIN_MS;
   if (await daemon.stop(patience)) {

@@ -1,5 +1,5 @@
 /**
- * `uninstall-service`: takes away all that install-service made. State, log and configuration stay; `--purge` takes
+ * `uninstall-service`: removes everything that install-service created. State, log and configuration stay; `--purge` removes
  * state and log as well.
  *
  * @module
@@ -18,7 +18,7 @@ import { findInstalled, type Installed, serviceName } from "./service/installed_
 import { nameOption, scopeOption } from "./service/service_options.ts";
 import { removeProgram } from "../services/service_program.ts";
 
-/** What it is told. */
+/** Its options. */
 interface UninstallInput {
   readonly name: string | undefined;
   readonly scope: Scope | undefined;

@@ -25,7 +25,7 @@ import { type Verified, verifyDestination } from "./verify/verify_destination.ts
 
 /**
  * Exit code 1 for files that are missing, differ or cannot be asked; those of which only the size is known do not count.
- * Where nothing was delivered nothing is wrong: that is said, exit code 0.
+ * If nothing was delivered, it says so; exit code 0.
  */
 export const verify = defineCommand({
   name: "verify",
@@ -87,7 +87,7 @@ export const verify = defineCommand({
   },
 });
 
-/** The command that mends what this one has found. */
+/** The command that sends the missing files again. */
 function again(night: string | undefined, destination: string | undefined): string {
   const which = [
     ...(night === undefined ? [] : ["--night", night]),
@@ -114,7 +114,7 @@ function nothing(night: string | undefined, destination: string | undefined, led
   return empty ?? `Night ${nightText(night)}: nothing was delivered${to}. To list its files: history --night ${night}\n`;
 }
 
-/** A job or destination that was renamed or taken away cannot be asked: that must not look as if all were checked. */
+/** A job or destination that was renamed or removed cannot be checked; without this line it would look as if all were checked. */
 function sayUnchecked(night: string | undefined, all: readonly Destination[], ledger: ReadLedger, { stderr }: Tools): void {
   for (const { job, destination } of ledger.places()) {
     if (all.some((place) => place.job === job && place.name === destination)) continue;
@@ -128,7 +128,7 @@ function sayUnchecked(night: string | undefined, all: readonly Destination[], le
   }
 }
 
-/** Where results go as they come: nothing is kept. */
+/** Prints results as they come; nothing is kept in memory. */
 interface Sheet {
   add(some: readonly Verified[]): void;
   end(): void;
@@ -139,7 +139,7 @@ function textSheet(tools: Tools): Sheet {
     add(some) {
       const notable = some.filter(({ verdict }) => verdict !== "equal");
       if (notable.length === 0) return;
-      // The line that tells how far it is: it comes again.
+      // The progress line is drawn again.
       if (tools.system.isTerminal("stderr")) tools.stderr(WIPE);
       for (const one of notable) {
         say(`${one.verdict.padEnd(8)} ${one.destination}  ${pathField(one.target)}: ${one.reason}\n`, tools);

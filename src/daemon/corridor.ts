@@ -34,13 +34,13 @@ export interface Corridor {
   run(signal: AbortSignal): Promise<void>;
   /** Wakes the outboxes: the ledger changed. */
   wake(): void;
-  /** Resolves when everything there is was delivered, or waiting for the rest is in vain. Needs {@linkcode Corridor.run} to run. */
+  /** Resolves when everything there is was delivered, or the rest cannot be delivered now. Needs {@linkcode Corridor.run} to run. */
   finished(signal: AbortSignal): Promise<Finish>;
 }
 
-/** How a run that ends by itself came out for one job. */
+/** The result of `run --once` for one job. */
 export interface Finish {
-  /** Files found that are not finished or cannot be taken, and why. */
+  /** Files that are unfinished or rejected, and why. */
   readonly incomplete: readonly Pick<Waiting, "path" | "reason" | "detail">[];
   /** Destinations that were given up. */
   readonly unreached: readonly { readonly destination: string; readonly idleness: Idleness }[];

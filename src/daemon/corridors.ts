@@ -1,6 +1,6 @@
 /**
  * The corridors of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
- * on one host share a breaker; where `max_concurrent_syncs` is set, all destinations share so many places to send.
+ * on one host share a breaker; where `max_concurrent_syncs` is set, all destinations share that many places to send.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" 
   readonly workFolder: string;
   readonly spoolFolder: string;
   readonly progress: Pick<Progress, "transfers">;
-  /** Called when a corridor ended by an error of ours. */
+  /** Called when a corridor ended because of an internal error. */
   readonly broken: () => void;
 }
 
@@ -34,9 +34,9 @@ export interface Corridors {
   outboxes(): Outbox[];
   /** The jobs that were asked to end and have not yet. */
   ending(): readonly string[];
-  /** Makes these settings' jobs the running ones. What did not change goes on undisturbed. */
+  /** Makes these settings' jobs the running ones. Unchanged jobs are not interrupted. */
   adopt(settings: Settings): Promise<void>;
-  /** Stops all; one whose disk does not answer is left behind 30 s after the shutdown time-out, with a warning. */
+  /** Stops all; one whose disk does not respond is abandoned 30 s after the shutdown time-out, with a warning. */
   stop(): Promise<void>;
 }
 
@@ -88,11 +88,11 @@ async function adopt(next: Settings, state: State): Promise<void> {
   tellWaiting(exchanged, state);
   await Promise.all(exchanged.map(async (name) => {
     await stop(name, next, state);
-    // At once: a job whose transfers are slow to end holds up no other.
+    // At once: a job whose transfers take long to finish must not delay the others.
     const job = next.jobs.find((job) => job.name === name);
     if (job !== undefined) start(job, next, state);
   }));
-  // What a breaker remembers of an account that is not used any more must not meet it when it comes back.
+  // An account that is configured again later must not find its old breaker.
   const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));
   for (const key of state.breakers.keys()) if (!used.has(key)) state.breakers.delete(key);
   for (const job of next.jobs) if (!running.has(job.name)) start(job, next, state);
@@ -115,7 +115,7 @@ function start(job: Job, settings: Settings, state: State): void {
   running.set(job.name, { corridor: made, stop, over });
 }
 
-/** `next` is what comes after; null where the program ends. */
+/** `next`: the settings that follow; null when the program ends. */
 async function stop(name: string, next: Settings | null, { running, settings, system, emit }: State): Promise<void> {
   const job = running.get(name);
   if (!job) return;
@@ -124,14 +124,14 @@ async function stop(name: string, next: Settings | null, { running, settings, sy
   job.stop.abort();
   const late = "late";
   if (await within(job.over, (settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, system, late) === late) {
-    // A call to a dead network disk never returns and cannot be given up: what it has in hand is found again at the next start.
+    // A call to a dead network disk never returns and cannot be cancelled: the next start picks up its deliveries.
     const message = `Job ${name} did not stop: a disk is not responding. Abandoning it`;
     emit({ type: "notice", level: "warning", message });
   }
   running.delete(name);
 }
 
-/** A reload may take as long as the transfers under way are given: that must not look like a daemon that hangs. */
+/** A reload may take as long as running transfers get to finish: that must not look like a daemon that hangs. */
 function tellWaiting(names: readonly string[], { progress, settings, emit }: State): void {
   const transfers = progress.transfers().filter(({ delivery }) => names.includes(delivery.source.job));
   if (transfers.length === 0) return;
@@ -142,7 +142,7 @@ function tellWaiting(names: readonly string[], { progress, settings, emit }: Sta
   emit({ type: "notice", level: "info", message });
 }
 
-/** A destination that led nowhere may lead to a folder that is watched now. */
+/** A destination that led to no watched folder may lead to one now. */
 function attachAgain(names: readonly string[], { running, loops }: State): void {
   for (const name of names) {
     loops.forget(name);
@@ -184,10 +184,10 @@ function outboxOptions(job: Job, destination: Destination, settings: Settings, s
 
 const MOST_BATCH_FILES = 1000;
 
-/** What sweeping and closing may take beyond the time for what is in flight. */
+/** Time for sweeping and closing, in addition to the time for what is in flight. */
 const TIDYING_MS = 30_000;
 
-/** Settings that every job lives by: a change restarts all. */
+/** Settings that all jobs use: a change restarts all. */
 const COMMON = ["maxConcurrentSyncs", "maxFileOperations", "syncQueueSize", "shutdownTimeoutMs"] as const;
 
 function watchedFolders({ jobs }: Settings): string {
@@ -198,14 +198,14 @@ function same(a: Job, b: Job | undefined): boolean {
   return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** FNV-1a, 32 bits, in base 36: tells destinations apart, nothing more. */
+/** FNV-1a, 32 bits, in base 36: only to give each destination a name of its own. */
 function shortHash(text: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
   return hash.toString(36);
 }
 
-/** The same for a destination that only changed how it is sent to: what lies there in part is gone on with. */
+/** The same for a destination where only the way of sending changed: its partial files are resumed. */
 function placeKey({ job, name, transport, basePath }: Destination): string {
   const { host, user, port } = loginOf(transport) ?? { host: null, user: null, port: null };
   return JSON.stringify([job, name, host, user, port, basePath]);

@@ -34,7 +34,7 @@ export interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly system: System;
   /** Reads the configuration again, for a reload; null where it does not come from a file. */
   readonly readSettings: (() => Promise<Settings>) | null;
-  /** Hear every event from the first on. */
+  /** Receive every event, from the first. */
   readonly listeners: readonly ((event: TransferEvent) => void)[];
   /** Called with new settings before their jobs start: for whatever else depends on them. */
   readonly adopt?: (settings: Settings) => Promise<void>;
@@ -46,7 +46,7 @@ export interface DaemonOptions {
   readonly once?: boolean;
 }
 
-/** A daemon that runs. Disposing of it stops it as `stop` does, and waits for the end. */
+/** A running daemon. Disposing of it stops it, like `stop`, and waits until it has stopped. */
 export interface Daemon extends DaemonControl, AsyncDisposable {
   readonly ledger: Ledger;
   readonly events: EventStream;
@@ -54,13 +54,13 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
   startUrl(): string | null;
   /** Aborted when somebody asked for the end. */
   readonly ending: AbortSignal;
-  /** True when it ends because of an error of its own: it should be started again. */
+  /** True if it stops because of an internal error: it should be started again. */
   broken(): boolean;
   /** Resolves when everything has ended and the lock is free. */
   readonly stopped: Promise<void>;
   /** The files of each job that are not sent yet, as its intake reports them. */
   unsettled(): readonly { readonly job: Job; readonly files: readonly Waiting[] }[];
-  /** With `once`: how it came out, per job, when nothing is left to do. */
+  /** With `once`: the result of each job, when nothing is left to do. */
   finished(): Promise<readonly { readonly job: string; readonly finish: Finish }[]>;
 }
 
@@ -164,7 +164,7 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
 interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
   readonly jobs: Corridors;
   readonly ending: AbortController;
-  /** Runs what must not run beside a reload. */
+  /** Runs what must not run during a reload. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** The current ones. */
   settings: Settings;
@@ -261,7 +261,7 @@ interface Channel extends Pick<ControlServer, "announce"> {
   close(): Promise<void>;
 }
 
-/** Null where it cannot listen: the daemon delivers all the same. */
+/** Null if it cannot listen: the daemon still delivers. */
 async function openChannel(parts: Parts, control: DaemonControl): Promise<Channel | null> {
   const { system, settings: { stateDirectory }, events: { emit } } = parts;
   const onError = (error: unknown) => emit({ type: "notice", level: "error", message: "A request from a command failed", error });

@@ -1,12 +1,12 @@
 /**
- * Names of jobs and destinations on the command line: one that there is not is a mistake, never an empty answer.
+ * Names of jobs and destinations that a person gives: an unknown one is an error, never an empty answer.
  *
  * @module
  */
 import { nearestKey } from "../config/read/nearest_key.ts";
 import { Failure } from "../domain/failure.ts";
 
-/** @throws {Failure} `configuration` with the nearest of the known names, and all of them, where this is none of them. */
+/** @throws {Failure} `configuration` with the most similar known name, and all of them, if this is not one of them. */
 export function checkName(what: "job" | "destination", given: string, known: readonly string[]): void {
   if (known.includes(given)) return;
   const names = [...new Set(known)];

@@ -1,7 +1,7 @@
 /**
- * Finds destinations whose files come back into a watched folder, by whatever way they lead there: a symlink, another mount, this
- * computer's own name behind ssh. Each session leaves a probe folder with a random name at its base path; where that turns up in a
- * watched folder, files would too.
+ * Finds destinations whose files come back into a watched folder, through a symlink, another mount or this computer's own
+ * name behind ssh. Each session creates a probe folder with a random name at its base path; if it turns up in a watched folder,
+ * files would too.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { LoopCheck, Probe } from "../delivery/destination_context.ts";
 import type { System } from "../system/system.ts";
 import { folderOf, isDeep, patternsOf } from "../intake/patterns.ts";
 
-/** What is known of the ways from destinations to watched folders. One for all destinations that run together. */
+/** What is known of destinations that lead to watched folders. One for all destinations that run together. */
 export interface LoopGuard extends LoopCheck {
   /** Forgets the destinations of a job: they are new, or gone. */
   forget(job: string): void;
@@ -22,16 +22,16 @@ export interface LoopGuard extends LoopCheck {
 
 type LookSystem = Pick<System, "followedFacts" | "realPath" | "walk" | "sleep">;
 
-/** A watched folder whose disk does not answer for so long is not being watched either. */
+/** A watched folder whose disk does not respond for this long is not being watched either. */
 const PATIENCE_MS = 5_000;
 
-/** `jobs` are asked for anew by each check. */
+/** Each check calls `jobs` again. */
 export function loopGuard(jobs: () => readonly Job[], system: LookSystem): LoopGuard {
   /** By job and destination: the jobs that its files reach. */
   const reached = new Map<string, Map<string, ReadonlySet<string>>>();
   const clear = new Set<string>();
 
-  /** Whether files of one job get to another one, by what is known so far. */
+  /** Whether files of one job reach another one, as far as is known. */
   function leads(from: string, goal: string, seen: Set<string>): boolean {
     if (seen.has(from)) return false;
     seen.add(from);
@@ -61,7 +61,7 @@ export function loopGuard(jobs: () => readonly Job[], system: LookSystem): LoopG
   };
 }
 
-/** Whether the job would take files that stand beside the probe, or whether its folder lies below the probe's base path. */
+/** Whether the job would pick up files next to the probe, or its folder is below the probe's base path. */
 async function isSeenBy(job: Job, { stagingRoot, name }: Probe, system: LookSystem, signal: AbortSignal): Promise<boolean> {
   const isThere = async (folder: string) =>
     await system.followedFacts(join(folder, stagingRoot, name)).catch(() => null) !== null;

@@ -1,5 +1,5 @@
 /**
- * The file with the process number, for scripts that look for one. The daemon runs without it where it cannot be written.
+ * The file with the process ID, for scripts. If it cannot be written, the daemon runs without it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { System } from "../system/system.ts";
 
 /** Removed when it is disposed of. */
 export interface PidFile extends AsyncDisposable {
-  /** Writes this one in place of the former; null for none. Never throws: what keeps it from being written is a warning. */
+  /** Writes this one instead of the previous one; null for none. Never throws: if it cannot be written, that is a warning. */
   adopt(path: string | null): Promise<void>;
 }
 

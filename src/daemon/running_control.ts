@@ -29,11 +29,11 @@ export interface ControlTools {
   readonly page: () => { opening(): Opening } | null;
   readonly stop: DaemonControl["stop"];
   readonly reload: DaemonControl["reload"];
-  /** Runs what must not run beside a reload. */
+  /** Runs what must not run during a reload. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** The control of a daemon whose jobs these are. */
+/** The control of the daemon that runs these jobs. */
 export function runningControl(tools: ControlTools): DaemonControl {
   const { system, ledger, jobs, state, settings, page, stop, reload, inTurn } = tools;
   const wakeAll = () => jobs.list().forEach(({ wake }) => wake());
@@ -68,7 +68,7 @@ export function runningControl(tools: ControlTools): DaemonControl {
       wakeAll();
       return resumed;
     },
-    // Until a reload has ended, what it takes away is still in use.
+    // Until a reload has ended, a destination that it removes is still in use.
     forget: (name) => inTurn(() => Promise.resolve(forgetOrphans(ledger, settings().jobs, name, system.now()))),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * How the running jobs, their destinations and the ledger are, for status, page, metrics and report.
+ * The state of the running jobs, their destinations and the ledger, for status, page, metrics and report.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface RunningTools {
   readonly page: () => { readonly url: string } | null;
 }
 
-/** All of it is read when it is asked for. */
+/** Everything is read when it is requested. */
 export function runningState({ ledger, progress, jobs, settings, system, startedAt, page }: RunningTools): DaemonState {
   return {
     ledger,

@@ -6,8 +6,8 @@
 import { Failure } from "../domain/failure.ts";
 
 /**
- * Puts values in; they are written as they are, so escape them first. A hole that stands alone on its line and gets
- * nothing takes the line with it.
+ * Puts values in; they are written as they are, so escape them first. A hole that is alone on its line and gets an empty
+ * value removes the line.
  *
  * @throws {Error} when a hole has no value, or a value no hole: template and plan do not fit.
  */

@@ -48,7 +48,7 @@ function plan(request: ServiceRequest, template: string): ServicePlan {
     output: xmlText(join(dirname(logFile), `${request.name}.out.log`)),
     errors: xmlText(join(dirname(logFile), `${request.name}.err.log`)),
   });
-  // There is nothing to enable before the start: launchd reads the folder at log-on, or boot, by itself.
+  // There is nothing to enable before the start: launchd reads the folder at log-on or boot.
   return { files: [{ path: plistFile(request), text, mode: 0o644 }], enable: [] };
 }
 

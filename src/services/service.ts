@@ -1,5 +1,5 @@
 /**
- * The contract of services: what has to be written and run so that the system starts the daemon by itself, as plain data.
+ * The contract of services: what has to be written and run so that the system starts the daemon, as plain data.
  * A service kind (systemd, launchd, Task Scheduler) only plans; `commands/` carries out, or prints with `--dry-run`.
  *
  * @module
@@ -64,11 +64,11 @@ export interface PlannedFile {
 /** A program to run. */
 export interface Step {
   readonly command: Command;
-  /** What goes on when it fails: nothing worth telling (`ignore`), a warning (`warn`), or the whole stops (not given). */
+  /** What happens if it fails: nothing (`ignore`), a warning (`warn`), or everything stops (not given). */
   readonly failing?: "ignore" | "warn";
   /** Said with the warning. */
   readonly hint?: string;
-  /** Tried so often, a second apart: for what ends in the background. */
+  /** How often it is tried, one second after the other, for steps that finish in the background. */
   readonly tries?: number;
 }
 

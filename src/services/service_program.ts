@@ -17,7 +17,7 @@ type Door = Pick<
 /** The program's other name, under which it takes `--install` and `--uninstall`, and else is `service`. */
 export const SERVICE_PROGRAM = "image-transfer-service";
 
-/** Where the program of a service lies: where it is, if it stays there; else the system's usual place for programs. */
+/** Where the program of a service is kept: where it is, if that is permanent; else the system's usual place for programs. */
 export function placeOfProgram(
   scope: Scope,
   account: Account,

@@ -1,7 +1,6 @@
 /**
- * A session with a destination for a command that only asks (`doctor`, `verify`, `report`): staging names and work folder of
- * its own, so that a daemon beside it is not disturbed; both are gone afterwards, or, where the command was killed, with the
- * next one.
+ * A session with a destination for a command that only asks (`doctor`, `verify`, `report`). It has its own staging names and work
+ * folder, so that it does not disturb a running daemon; both are removed afterwards, or by the next command if this one is killed.
  *
  * @module
  */
@@ -34,7 +33,7 @@ export async function askDestination<T>(
   work: (asking: Asking) => Promise<T>,
 ): Promise<T> {
   const { system, signal } = tools;
-  // The same every time: what a killed command left there is swept, and its connection is ended, by the next.
+  // The same every time, so that the next command removes what a killed one left there, and ends its connection.
   const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory, tools)}-${await keyOf(destination)}`;
   const workFolder = join(settings.stateDirectory, "asking", crypto.randomUUID());
   await using _lock = await makeWorkFolder(workFolder, settings, system);

@@ -1,6 +1,6 @@
 /**
- * What `doctor` tries at a destination: connect, find the folder, and the whole way of a small file: stage, hash,
- * publish, read back. Nothing is left there, and no final name is made outside of our own staging folder.
+ * What `doctor` tries at a destination: connect, find the folder, and deliver a small file: stage, hash, publish,
+ * read back. Nothing is left there, and no final name is made outside of our own staging folder.
  *
  * @module
  */
@@ -47,7 +47,7 @@ async function mount(
   using ledger = readLedger(settings.stateDirectory);
   const known = ledger.deviceOf(destination.job, destination.name);
   const probe = `doctor-${crypto.randomUUID().slice(0, 8)}`;
-  // Only a place never used before is made: a folder that was there and is not is a disk that is not mounted.
+  // Only a folder that was never used before is created: one that existed and is missing means that its disk is not mounted.
   const found = await session.attach(known === null, signal, probe);
   try {
     await loopsOf(settings, system).check(destination, { stagingRoot, name: probe }, signal);
@@ -76,7 +76,7 @@ async function mount(
   });
 }
 
-/** One for all destinations of a configuration: files may come back by way of another job. */
+/** One for all destinations of a configuration: files may come back through another job. */
 function loopsOf(settings: Settings, system: System): LoopGuard {
   const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
   guards.set(settings, guard);

@@ -53,7 +53,7 @@ export async function checkFolder(
   }
 }
 
-/** Its folder is not made: it is the service manager's as a rule. */
+/** Its folder is not created: it usually belongs to the service manager. */
 export async function checkPidFile(
   path: string | null,
   access: Access,
@@ -88,7 +88,7 @@ function ledger(settings: Settings, { readLedger }: AskTools): Finding {
   }
 }
 
-/** Where it cannot be asked there is nothing to say: the daemon itself tells of folders that it has to poll. */
+/** Nothing if it cannot be determined: the daemon itself reports folders that it has to poll. */
 async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
   if (system.platform !== "linux") return [];
   const most = await watchesAllowed(system, signal);
@@ -103,7 +103,7 @@ async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
   ];
 }
 
-/** By sysctl, because the compiled program may not read /proc; null where that is not there or does not know. */
+/** By sysctl, because the compiled program may not read /proc; null if that is missing or does not know it. */
 async function watchesAllowed(system: System, signal: AbortSignal): Promise<number | null> {
   for (const name of SYSCTL) {
     const program = await system.which(name);
@@ -113,7 +113,7 @@ async function watchesAllowed(system: System, signal: AbortSignal): Promise<numb
       return code === 0 && /^\d+\n?$/.test(stdout) ? Number(stdout) : null;
     } catch (error) {
       signal.throwIfAborted();
-      // It is there and may not be started: perhaps another one may.
+      // It exists, but this program is not allowed to start it: perhaps it may start another one.
       if (!(error instanceof Failure)) throw error;
     }
   }

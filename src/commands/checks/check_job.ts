@@ -1,5 +1,5 @@
 /**
- * What `doctor` looks at in a watched folder: whether it is there, what the patterns want of it, and what cannot be read.
+ * What `doctor` looks at in a watched folder: whether it exists, how many files match the patterns, and what cannot be read.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
-/** Clocks further apart than this make nights and ages doubtful, milliseconds. */
+/** If clocks differ by more than this, nights and ages are doubtful. Milliseconds. */
 const CLOCK_DRIFT_MS = 5_000;
-/** Most folders and files that cannot be read that are named. */
+/** How many unreadable folders and files are named. */
 const MOST_NAMED = 5;
 
 /** One job, without its destinations. */
@@ -115,7 +115,7 @@ function unreadable(found: readonly { readonly detail: string; readonly hint: st
   ];
 }
 
-/** A network drive stamps files with its server's clock; ages and nights are told by it. */
+/** Files on a network drive have the times of its server's clock, and ages and nights depend on them. */
 async function clock(job: Job, about: string, system: System): Promise<Finding[]> {
   const { entries } = await system.list(job.watchPath);
   const newest = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0);

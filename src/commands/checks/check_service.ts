@@ -61,7 +61,7 @@ export async function checkConfiguration(
   return [fault(HERE, new Failure("configuration", `${account.name} cannot use the configuration: ${stderr.trim()}`))];
 }
 
-/** Long enough for a server that does not answer. */
+/** Long enough for a server that does not respond. */
 const PATIENCE_MS = 60_000;
 
 /**
@@ -95,7 +95,7 @@ async function tryDestinations(checks: ServiceChecks, program: string): Promise<
     const destinations = settings.jobs.flatMap((job) => job.destinations);
     return (await Promise.all(destinations.map((each) => checkDestination(each, settings, checks)))).flat();
   }
-  // The state of the service is not there yet, and its account must not get another one by this.
+  // The state directory of the service does not exist yet, and this must not create another one for its account.
   const state = `/tmp/image-transfer-${crypto.randomUUID()}`;
   const words = ["env", `STATE_DIRECTORY=${state}`, program, "doctor", "--json", "--config", settings.file ?? ""];
   const { stdout } = await runAs(account, words, system, signal);

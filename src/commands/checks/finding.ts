@@ -7,7 +7,7 @@ import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 
-/** `fault`: it cannot work like this. `warning`: it works, but a person should know. */
+/** `fault`: it cannot work like this. `warning`: it works, but a person should know about it. */
 export interface Finding {
   readonly level: "ok" | "warning" | "fault";
   /** What was looked at: `this computer`, a job, a destination. */
@@ -21,7 +21,7 @@ export interface Finding {
 /** What is looked at that belongs to no job. */
 export const HERE = "this computer";
 
-/** Nothing is to be done. */
+/** Nothing needs to be done. */
 export function ok(about: string, what: string): Finding {
   return { level: "ok", about, what, hint: "", code: null };
 }
@@ -31,7 +31,7 @@ export function warning(about: string, what: string, hint: string): Finding {
   return { level: "warning", about, what, hint, code: null };
 }
 
-/** The finding for whatever was thrown. */
+/** The finding for an error that was thrown. */
 export function fault(about: string, thrown: unknown): Finding {
   const { message, hint, code } = failureRecord(thrown);
   return { level: "fault", about, what: message, hint, code };

@@ -1,6 +1,6 @@
 /**
- * `demo`: a fake camera writes FITS files, the real daemon delivers them to a folder, and in the end everything is
- * compared once more, byte by byte, by someone who does not ask the daemon.
+ * `demo`: a fake camera writes FITS files, the real daemon delivers them to a folder, and at the end everything is
+ * compared byte by byte, independently of the daemon.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { defineCommand, EXIT, plain, type Tools } from "../command.ts";
 import { type Exposure, fakeCamera } from "./fake_camera.ts";
 import { pathValue } from "../options.ts";
 
-/** What `demo` is told; times as they are written, like `20s` or `2m`, undefined for the usual ones. */
+/** Options of `demo`; times as written, like `20s` or `2m`, undefined for the usual ones. */
 interface DemoInput {
   readonly for: string | undefined;
   readonly every: string | undefined;
@@ -111,7 +111,7 @@ async function makePlaces(folder: string, system: System): Promise<Places> {
     });
   }
   try {
-    // In a folder that everyone may write to, nobody can foresee its name and make it first.
+    // In a folder that everyone may write to, nobody can guess the name and create it first.
     await system.makeFolder(folder, 0o700);
     await system.makeFolder(places.camera);
     await system.makeFolder(places.archive);
@@ -159,7 +159,7 @@ async function start(
   return daemon;
 }
 
-/** What the demo says of an event; the log of `run` says more. */
+/** The demo's line for an event; the log of `run` has more. */
 function lineOf(event: TransferEvent, closedAt: (path: string) => number | undefined): string | null {
   switch (event.type) {
     case "delivered": {
@@ -183,7 +183,7 @@ function lineOf(event: TransferEvent, closedAt: (path: string) => number | undef
   }
 }
 
-/** Halfway through, the destination is not there for some seconds, as a network drive that drops out. */
+/** After five seconds the destination disappears for four, like a network drive that drops out. */
 async function takeArchiveAway(archive: string, tools: Tools, signal: AbortSignal): Promise<void> {
   const { system } = tools;
   await system.sleep(5000, signal);

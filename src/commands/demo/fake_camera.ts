@@ -55,7 +55,7 @@ export async function* fakeCamera(options: CameraOptions, system: CameraSystem, 
   }
 }
 
-/** A way to write an image, and what was odd about it. */
+/** Writes an image; returns what was odd about it. */
 type Habit = (path: string, image: Uint8Array, system: CameraSystem, signal: AbortSignal) => Promise<string | null>;
 
 const steady: Habit = async (path, image, system, signal) => {
@@ -63,7 +63,7 @@ const steady: Habit = async (path, image, system, signal) => {
   return null;
 };
 
-/** Longer than any quiet time one would dare to configure; the declared length tells that more must come. */
+/** Longer than any reasonable quiet time; only the declared length shows that the file is unfinished. */
 const pausing: Habit = async (path, image, system, signal) => {
   await writeInPieces(path, image, 2, 4000, system, signal);
   return "paused for 4 s in the middle of the file";

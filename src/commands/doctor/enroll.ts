@@ -1,6 +1,6 @@
 /**
- * Enrolling a host: its key is fetched, its fingerprint shown, and only when a person says yes is it added to the
- * user's known_hosts. A key that has changed is never replaced here.
+ * Enrolling a host: fetches its key, shows the fingerprint, and adds it to the user's known_hosts only
+ * if a person confirms. A key that has changed is never replaced here.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { type Finding, ok, warning } from "../checks/finding.ts";
  * Fetches the host's key and asks about it.
  *
  * @param accept a fingerprint (`SHA256:…`) that is right, for scripts; null asks the person at the terminal
- * @throws {Failure} where the key cannot be fetched, is not the accepted one, or nobody is there to ask.
+ * @throws {Failure} if the key cannot be fetched, is not the accepted one, or nobody can be asked.
  */
 export async function enroll(
   destination: SshDestination,
@@ -69,7 +69,7 @@ async function agreed(fingerprints: readonly string[], tools: Tools): Promise<bo
   return answer?.trim().toLowerCase() === "yes";
 }
 
-/** Logs in far enough to see the key (as ssh_config says, with its jumps and aliases), into a file of its own. */
+/** Connects far enough to get the key (following ssh_config, with its jumps and aliases), and writes it to a separate file. */
 async function fetchKeys(destination: SshDestination, file: string, system: System, signal: AbortSignal): Promise<string> {
   const settings = sshSettings(destination, system);
   const args = [
@@ -110,7 +110,7 @@ async function fingerprintsOf(file: string, system: System, signal: AbortSignal)
   return stdout.trim().split("\n");
 }
 
-/** Where this user's ssh keeps the keys of hosts, as ssh itself says. */
+/** The user's known_hosts file, according to ssh. */
 async function knownHostsFile(destination: SshDestination, system: System, signal: AbortSignal): Promise<string> {
   const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
   const { stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);

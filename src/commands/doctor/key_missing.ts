@@ -1,5 +1,5 @@
 /**
- * A login that is refused because this account has no key to show: what to do then begins with making one.
+ * A login that is refused because this account has no ssh key: the first step is to create one.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh
 import type { Tools } from "../command.ts";
 import type { Finding } from "../checks/finding.ts";
 
-/** The findings; where a login was refused and there is no key, its hint says how to make one and bring it there. */
+/** The findings; if a login was refused and there is no key, the hint says how to create one and copy it there. */
 export async function withoutKey(
   findings: readonly Finding[],
   destination: Destination,
@@ -23,14 +23,14 @@ export async function withoutKey(
   return findings.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
 }
 
-/** True unless there is surely none: no agent, and none of the files that ssh itself names is there. */
+/** False only if there is certainly none: no agent, and none of the files that ssh names exists. */
 async function mayHaveKey(destination: SshDestination, { system, signal }: Pick<Tools, "system" | "signal">): Promise<boolean> {
   if (system.env("SSH_AUTH_SOCK")) return true;
   const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
   const { code, stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
   if (code !== 0 || /^(identityagent (?!none)|pkcs11provider (?!none))/m.test(stdout)) return true;
   for (const [, file = ""] of stdout.matchAll(/^identityfile (.+)$/gm)) {
-    // What cannot be looked at may be one.
+    // A file that cannot be checked may be a key.
     if (await system.facts(file.replace(/^~(?=[/\\])/, system.home)).catch(() => "unknown") !== null) return true;
   }
   return false;

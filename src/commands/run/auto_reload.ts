@@ -1,6 +1,6 @@
 /**
- * Reads the configuration again when its file changes. The file is looked at every two seconds, so that editors that
- * write a new file, symlinks and network drives are all the same.
+ * Reads the configuration again when its file changes. The file is checked every two seconds, which works with
+ * editors that replace the file, symlinks and network drives.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { System } from "../../system/system.ts";
 
 const LOOK_EVERY_MS = 2_000;
 
-/** Looks until the daemon ends. A change counts once the file has kept still for one look. */
+/** Runs until the daemon stops. A change counts once the file is the same in two checks in a row. */
 export async function autoReload(
   system: Pick<System, "sleep" | "followedFacts">,
   daemon: Pick<Daemon, "settings" | "reload" | "ending">,
@@ -27,7 +27,7 @@ export async function autoReload(
     if (daemon.settings().autoReload) await daemon.reload();
   }
 
-  /** What tells one state of the file from another; where it is missing or cannot be read, a reload says so. */
+  /** Identifies the state of the file; if it is missing or unreadable, the reload says so. */
   async function look(): Promise<string> {
     const { file } = daemon.settings();
     if (file === null) return "";

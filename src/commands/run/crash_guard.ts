@@ -1,5 +1,5 @@
 /**
- * Catches what nobody awaited: it is logged with its stack, and where the program cannot be trusted any more it stops
+ * Catches errors that nothing else caught: logs them with their stack and, if the program cannot be trusted any more, stops it
  * cleanly, so that a service manager starts it again.
  *
  * @module

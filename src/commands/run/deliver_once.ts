@@ -14,7 +14,7 @@ import { EXIT, type Tools } from "../command.ts";
 import type { Console } from "./console.ts";
 import { sayWaiting } from "../text/waiting_for.ts";
 
-/** Most old failures that are looked after: more of them change nothing. */
+/** How many old failures are checked: more would change nothing. */
 const MOST_FAILURES = 1000;
 
 /** Waits until nothing is left to do, ends the daemon, and returns the exit code. */
@@ -74,7 +74,7 @@ async function isThere({ source }: DeliveryRow["delivery"], system: Tools["syste
   try {
     return await system.facts(source.absolutePath) !== null;
   } catch (error) {
-    // A file that cannot be looked at is not known to be gone.
+    // A file that cannot be checked may still exist.
     return error instanceof Error;
   }
 }

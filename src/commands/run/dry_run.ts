@@ -92,7 +92,7 @@ async function takeIn(
   }
 }
 
-/** Whoever touches nothing reads nothing again either. */
+/** A dry run reads nothing again. */
 const NO_REREADS = { dueRereads: () => [], nextReread: () => null, recordRereads: () => [], requestRereads: () => {} };
 
 const WAITING = ["queued", "sending", "deferred"] as const;

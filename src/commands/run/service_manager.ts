@@ -1,5 +1,5 @@
 /**
- * Tells systemd that the daemon is ready, alive, and stopping. Elsewhere nobody listens, and nothing happens.
+ * Notifies systemd that the daemon is ready, alive, and stopping. Without systemd it does nothing.
  *
  * @module
  */

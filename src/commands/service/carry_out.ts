@@ -10,7 +10,7 @@ import { faultOf } from "../../system/fault.ts";
 import type { Command } from "../../system/system.ts";
 import type { Tools } from "../command.ts";
 
-/** Writes a file, unless it is as it shall be; true when it was written. */
+/** Writes a file unless it already has this content; true if it was written. */
 export async function writePlanned(file: PlannedFile, { system }: Pick<Tools, "system">): Promise<boolean> {
   const folder = file.path.slice(0, Math.max(file.path.lastIndexOf("/"), file.path.lastIndexOf("\\")));
   try {
@@ -40,7 +40,7 @@ export async function readIfThere(path: string, system: Pick<Tools["system"], "r
   }
 }
 
-/** Runs one step after the other. @throws {Failure} for the first that fails and matters. */
+/** Runs one step after the other. @throws {Failure} for the first failure that is not ignored. */
 export async function runSteps(steps: readonly Step[], kind: ServiceKind, tools: Tools): Promise<void> {
   for (const step of steps) await runStep(step, kind, tools);
 }

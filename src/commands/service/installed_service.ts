@@ -1,5 +1,5 @@
 /**
- * Finds an installed service again, by its definition: for `service`, for uninstalling, and for installing anew.
+ * Finds an installed service again, by its definition: for `service`, for uninstalling, and for installing again.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface Installed {
   readonly mark: Mark | null;
 }
 
-/** The service of that name, in this scope or, where none is given, where the caller would look first; null when there is none. */
+/** The service of that name in this scope, or if none is given, in the caller's usual scopes; null if there is none. */
 export async function findInstalled(
   name: string,
   scope: Scope | undefined,
@@ -53,7 +53,7 @@ export function serviceName(written: string | undefined, kind: ServiceKind): str
   });
 }
 
-/** Root looks at the computer's services; others at their own first. Windows knows no difference. */
+/** Root looks at the computer's services; others at their own first. Windows makes no difference. */
 function usualScopes({ uid }: Account): readonly Scope[] {
   if (uid === null) return ["user"];
   return uid === 0 ? ["system", "user"] : ["user", "system"];

@@ -29,7 +29,7 @@ export async function reportOf(stateDirectory: string, tools: Tools): Promise<St
   return await daemon?.status() ?? null;
 }
 
-/** The daemon that runs with this state directory, null when none does. One that cannot be asked just now counts as none. */
+/** The daemon that runs with this state directory, null when none does. One that does not respond counts as none. */
 export async function daemonOf(stateDirectory: string, { system, signal }: Tools): Promise<DaemonClient | null> {
   try {
     return await findDaemon({ stateDirectory, system }, signal);

@@ -23,7 +23,7 @@ export async function lastLines(path: string, lines: number, system: Pick<System
   return whole.slice(-lines - 1).join("\n");
 }
 
-/** Goes on printing what is added, until asked to end; a file that is rotated is begun anew. */
+/** Prints what is appended, until asked to stop; after a rotation it starts at the beginning of the new file. */
 export async function followFile(path: string, tools: Tools): Promise<void> {
   const { system, signal, stdout } = tools;
   const decoder = new TextDecoder();

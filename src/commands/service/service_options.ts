@@ -17,7 +17,7 @@ export const nameOption = optional(
   }),
 );
 
-/** `--system` or `--user`; undefined leaves it to who calls. */
+/** `--system` or `--user`; undefined: depends on who calls. */
 export const scopeOption = withDefault(
   or(
     map(

@@ -1,19 +1,19 @@
 /**
- * The line that says, on a terminal, which destination is being asked and how far that is: a host that does not answer must not
- * look like a command that does nothing.
+ * The line that says, on a terminal, which destination is being checked and the progress: a command that waits for a host must not look
+ * as if it did nothing.
  *
  * @module
  */
 import { printable } from "../../domain/names/printable.ts";
 import type { Tools } from "../command.ts";
 
-/** One destination that is being asked. Disposing of it takes the line away. */
+/** One destination that is being checked. Disposing of it removes the line. */
 export interface AskingLine extends AsyncDisposable {
-  /** Something has come: how far it is now. */
+  /** There is progress. */
   heard(progress: string): void;
 }
 
-/** Shows nothing in the first second, or if standard error is not a terminal. */
+/** Shows nothing during the first second, or if standard error is not a terminal. */
 export function askingLine(
   destination: string,
   { system, stderr }: Pick<Tools, "stderr"> & {
@@ -51,7 +51,7 @@ export function askingLine(
   };
 }
 
-/** Back to the first column, and the line away. */
+/** Moves to the first column and clears the line. */
 export const WIPE = "\r\x1b[K";
 const DRAW_EVERY_MS = 1_000;
 const LONG_S = 3;

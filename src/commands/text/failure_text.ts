@@ -1,5 +1,5 @@
 /**
- * What a person is told when a command ends with an error, and the exit code for it.
+ * What is printed when a command ends with an error, and its exit code.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface FailureText {
 }
 
 /**
- * A `Failure` in its own words, and so is what the operating system refuses; anything else is a fault of ours and keeps its stack.
+ * A `Failure`, or an error of the operating system, as a sentence; anything else is an internal error and keeps its stack.
  * Once `signal` is aborted, steps that end because of it are not errors.
  */
 export function failureText(thrown: unknown, signal?: AbortSignal): FailureText {
@@ -47,5 +47,5 @@ function refusal(message: string): string {
   return `Cannot ${CALLS[call] ?? call} "${path}": ${reason}`;
 }
 
-/** Calls whose names are no words. */
+/** System calls in plain words. */
 const CALLS: Readonly<Record<string, string>> = { stat: "access", lstat: "access", readdir: "list", mkdir: "create the folder" };

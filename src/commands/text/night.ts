@@ -1,5 +1,5 @@
 /**
- * The night that a command is told: how it is written, what it means, and what is said where it has no images.
+ * The night that a command is given: how it is written, what it means, and what is printed if it has no images.
  *
  * @module
  */

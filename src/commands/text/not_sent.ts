@@ -1,5 +1,5 @@
 /**
- * Files that were seen and not taken, incomplete ones and rejected ones: no delivery, and so no history, names them.
+ * Files that are incomplete or rejected: they have no delivery, so the history does not contain them.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface NotSentAsk {
   readonly search?: string;
 }
 
-/** Those that the running daemon names; null where none can be asked. */
+/** Those that the running daemon reports; null if no daemon responds. */
 export async function notSentNow(
   { job, search = "" }: NotSentAsk,
   stateDirectory: string,

@@ -1,5 +1,5 @@
 /**
- * `status` for a tired observer: first whether all is well, then each destination, then what moves.
+ * `status` for a tired observer: first whether all is well, then each destination, then running transfers.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { StatusReport } from "../../reports/overview/status_json.ts";
 import { notSentLines } from "./not_sent.ts";
 import { span } from "./span.ts";
 
-/** What the text says besides the report. */
+/** What the text shows besides the report. */
 export interface StatusAbout {
   /** Null where no daemon runs. */
   readonly live: LiveReport | null;
@@ -104,7 +104,7 @@ function are(names: readonly string[], what: string): string {
   return all.length === 0 ? "" : `${all.join(", ")} ${all.length === 1 ? "is" : "are"} ${what}`;
 }
 
-/** One line each; a reason that does not fit stands below it. */
+/** One line each; a reason that does not fit goes below it. */
 function destinationLines({ destinations }: StatusReport, columns: number): string[] {
   const width = Math.max(...destinations.map(({ name }) => printable(name).length), 0);
   const method = Math.max(...destinations.map((one) => one.method.length), 0);
@@ -138,7 +138,7 @@ const STATES = {
 function jobLines({ jobs, running }: StatusReport, columns: number): string[] {
   return jobs.flatMap(({ name, watch_path, watching, files_waiting, incomplete, rejected, unmatched }) => {
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
-    // Those that are given up stand below, each with its reason.
+    // Those that are given up are listed below, each with its reason.
     const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
     const waits = unfinished > 0 ? `  (${counted(unfinished, "file")} not finished yet)` : "";
     return [
@@ -166,7 +166,7 @@ function countsLine({ counts }: Overview): string {
     .join(", ");
 }
 
-/** What waits for destinations that are not there, and the two ways out. */
+/** What waits for destinations that are no longer configured, and the two ways to resolve it. */
 function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[], columns: number): string[] {
   const [first] = orphans;
   if (first === undefined) return [];

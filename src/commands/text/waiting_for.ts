@@ -1,6 +1,6 @@
 /**
- * What a run that ends by itself is waiting for: files that are not finished yet. Said as soon as it takes longer than files
- * usually do: on a terminal always anew, elsewhere once in a while.
+ * What `run --once` is waiting for: files that are not finished yet. Printed once it takes longer than usual: updated
+ * continuously on a terminal, elsewhere once a minute.
  *
  * @module
  */
@@ -11,21 +11,21 @@ import { absolutePathOf } from "../../intake/source_path.ts";
 import type { System } from "../../system/system.ts";
 import { span } from "./span.ts";
 
-/** The files of a job that are not sent yet, as its intake tells them. */
+/** The files of a job that are not sent yet, as reported by its intake. */
 export interface Unsettled {
   readonly job: Pick<Job, "watchPath" | "incompleteAfterMs">;
   readonly files: readonly Waiting[];
 }
 
-/** Where it is said. */
+/** Where it is printed. */
 export interface WaitingOutput {
-  /** True where {@linkcode WaitingDoor.show} replaces what it showed before: a terminal. */
+  /** True if {@linkcode WaitingOutput.show} replaces the previous line: on a terminal. */
   readonly isLive: boolean;
-  /** One line without an end; null where nothing is waited for. */
+  /** One line without a line break; null if nothing is waited for. */
   readonly show: (line: string | null) => void;
 }
 
-/** Looks at `unsettled()` until the signal is aborted, and says what is waited for. */
+/** Checks `unsettled()` until the signal is aborted, and prints what is waited for. */
 export async function sayWaiting(
   unsettled: () => readonly Unsettled[],
   output: WaitingOutput,
@@ -45,7 +45,7 @@ export async function sayWaiting(
   if (output.isLive) output.show(null);
 }
 
-/** `Waiting for half.fits: 200000 of 529920 bytes, 3 min at most`; null where nothing has been waited for long. */
+/** `Waiting for half.fits: 200000 of 529920 bytes, 3 min at most`; null if nothing has been waited for long. */
 export async function waitingText(
   all: readonly Unsettled[],
   system: Pick<System, "facts" | "now" | "separator">,
@@ -78,7 +78,7 @@ async function describe(
   }
 }
 
-/** How long it is given before it is called incomplete; nothing where the file cannot be looked at. */
+/** How long until it is listed as incomplete; empty if the file cannot be checked. */
 async function atMost(
   path: string,
   { watchPath, incompleteAfterMs }: Unsettled["job"],
@@ -87,13 +87,13 @@ async function atMost(
   const facts = await system.facts(absolutePathOf(watchPath, path, system.separator)).catch(() => null);
   if (facts === null) return "";
   const left = incompleteAfterMs - (system.now() - Math.max(facts.mtimeMs, facts.ctimeMs));
-  // A clock that is ahead or was set back must not make a promise.
+  // Even if a clock is ahead or was set back.
   const ms = Math.min(incompleteAfterMs, Math.max(0, left));
   return `, ${span(Math.ceil(ms / 1000) * 1000)} at most unless it keeps growing`;
 }
 
-/** Most files are finished before: they are not worth a line. */
+/** Most files are finished sooner and need no line. */
 const LONG_MS = 3_000;
 const LOOK_MS = 1_000;
-/** Where a line stays for ever, as in a log. */
+/** Where lines are not replaced, as in a log. */
 const AGAIN_MS = 60_000;

@@ -1,5 +1,5 @@
 /**
- * Asks a person some questions, one after the other, each until its answer holds.
+ * Asks a person some questions, one after the other, each until its answer is valid.
  *
  * @module
  */
@@ -11,11 +11,11 @@ export interface Question {
   readonly text: string;
   /** Taken for an empty answer; null where one must be given, "" where none is fine. */
   readonly suggestion: string | null;
-  /** Asked only when this holds for the answers so far. */
+  /** Asked only if this is true for the answers so far. */
   readonly when?: (answers: Answers) => boolean;
   /** What is wrong with an answer; null when it is fine. */
   readonly fault: (key: string, answer: string, answers: Answers) => string | null;
-  /** What is to be said of an answer that is fine all the same; null where there is nothing. */
+  /** A remark about a valid answer; null if there is none. */
   readonly remark?: (answer: string) => Promise<string | null>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * `verify --retry`: what is missing or differs at a destination is queued again, where its source is still the file that was
- * delivered; of the rest it says why not.
+ * `verify --retry`: what is missing or differs at a destination is queued again, if its source is still the file that was
+ * delivered; for the others it says why not.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function sendAgain(
   tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} queued again${when}.\n`);
 }
 
-/** By the running daemon, else in the ledger: what was looked for in vain is not shown as delivered any more. */
+/** By the running daemon, else in the ledger: missing files are no longer shown as delivered. */
 export async function markGone(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): Promise<void> {
   if (ids.length === 0) return;
   try {

@@ -31,9 +31,9 @@ export interface Verified {
 const AT_ONCE = 200;
 
 /**
- * Tells `tell` of the files in the order of queueing, some at a time, also of those that cannot be asked.
+ * Emits the results in the order of queueing, some at a time, including files that could not be checked.
  *
- * @throws {Failure} what keeps the ledger from being read; and whatever is thrown once the command shall end.
+ * @throws {Failure} if the ledger cannot be read; and whatever is thrown once the command is interrupted.
  */
 export async function verifyDestination(
   destination: Destination,

@@ -1,6 +1,6 @@
 /**
- * The commands' end of the control channel: finds the running daemon by `control.json` and asks it. A file left behind by a
- * daemon that was killed is seen through; one that hangs is told from one that is not there.
+ * The commands' end of the control channel: finds the running daemon by `control.json` and asks it. It is not
+ * misled by the file of a daemon that was killed, and distinguishes a daemon that hangs from one that is not running.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface DaemonClient {
   readonly version: string;
   /** Where its page is; null without one. */
   readonly url: string | null;
-  /** What it goes by, whatever its file says now. */
+  /** The settings it runs with, whatever its file contains now. */
   settings(): Promise<InForce>;
   status(): Promise<StatusReport>;
   live(): Promise<LiveReport>;
@@ -30,7 +30,7 @@ export interface DaemonClient {
   reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
   /** Without a job, all; names those whose folders are listed. */
   sync(job: string | undefined): Promise<readonly string[]>;
-  /** Null for all failed ones that are trouble; says how many are back in the queue. */
+  /** Null for all failed ones; returns how many are back in the queue. */
   retry(ids: readonly number[] | null): Promise<number>;
   /** Puts delivered ones back into the queue; says which. */
   sendAgain(ids: readonly number[]): Promise<readonly number[]>;
@@ -40,28 +40,28 @@ export interface DaemonClient {
   markGone(ids: readonly number[], reason: string): Promise<void>;
   /** Null for all; see `DaemonControl.resume`. */
   resume(destination: string | null, former: FormerFiles | "ask"): Promise<Resumed>;
-  /** Gives up what waits for a destination that is not configured any more. */
+  /** Gives up deliveries to a destination that is no longer configured. */
   forget(destination: string): Promise<Forgotten>;
   /** Addresses that open the page; null without a page. */
   opening(): Promise<Opening | null>;
 }
 
-/** Which daemon is looked for: the one of this state directory. */
+/** Which daemon: the one that uses this state directory. */
 export interface ControlClientOptions {
   readonly stateDirectory: string;
   readonly system: Pick<System, "readText" | "facts" | "lock" | "askLocal" | "sleep" | "monotonic">;
-  /** How long an answer may take, milliseconds; what makes the daemon work gets six times as long. */
+  /** Time limit for an answer, milliseconds; six times as long for requests that change something. */
   readonly timeoutMs?: number;
 }
 
-/** How long a daemon that holds the lock, but does not listen, is waited for: it starts or ends. Milliseconds. */
+/** How long to wait for a daemon that has the lock but does not listen: it is starting or stopping. Milliseconds. */
 const SETTLE_MS = 3_000;
 
 /**
  * The daemon that runs with this state directory; null when none does.
  *
  * @throws {Failure} `permission_denied` when its `control.json` belongs to another account, `timeout` when it hangs,
- * `unreachable` when somebody holds the state directory who cannot be asked.
+ * `unreachable` when a process uses the state directory but does not respond.
  */
 export async function findDaemon(options: ControlClientOptions, signal: AbortSignal): Promise<DaemonClient | null> {
   const { system, stateDirectory } = options;
@@ -69,7 +69,7 @@ export async function findDaemon(options: ControlClientOptions, signal: AbortSig
   for (;;) {
     const file = await readControlFile(options);
     const ask = file === null ? null : asker(file, options, signal);
-    // Nobody there, or another program has the port since: the file is what a killed daemon left.
+    // Nobody is listening, or another program has the port: the file is from a daemon that was killed.
     if (file !== null && ask !== null && await ask("GET", "/status") !== null) return client(file, ask, options, signal);
     if (await isFree(options)) return null;
     if (system.monotonic() - start > SETTLE_MS) {
@@ -130,7 +130,7 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
       const { system } = options;
       const start = system.monotonic();
       await ask("POST", "/stop", {});
-      // The lock goes last; it may be taken by a new daemon at once, which has another secret.
+      // The lock is released last; a new daemon, with another secret, may take it at once.
       while (!await isFree(options)) {
         const now = await readControlFile(options);
         if (now !== null && now.secret !== file.secret) return true;
@@ -142,7 +142,7 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
   };
 }
 
-/** Asks once; null where this daemon is not there any more. */
+/** Asks once; null if this daemon has exited. */
 type Ask = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unknown>;
 
 function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientOptions, signal: AbortSignal): Ask {

@@ -17,15 +17,15 @@ const controlFile = z.object({
   url: z.string().nullable(),
 });
 
-/** `secret` is 64 hex digits; it is another one at each start of a daemon. */
+/** `secret` is 64 hex digits, new at each start of a daemon. */
 export type ControlFile = z.infer<typeof controlFile>;
 
-/** Where it lies. */
+/** Its path. */
 export function controlPath(stateDirectory: string): string {
   return join(stateDirectory, "control.json");
 }
 
-/** The file's content; null when it is none of ours. */
+/** The file's content; null if it is not a control file. */
 export function parseControlFile(text: string): ControlFile | null {
   try {
     return controlFile.safeParse(JSON.parse(text)).data ?? null;
