@@ -95,12 +95,12 @@ async function allDone(
 ): Promise<Finish> {
   using watched = whileWatched(taking, system, signal);
   while (true) {
-    await taking.settled();
+    await taking.caughtUp();
     const idle = await Promise.all(
       outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(watched.signal) })),
     );
     // Something may have been admitted while the last files were sent.
-    const { incomplete } = await taking.settled();
+    const { incomplete } = await taking.caughtUp();
     const late = idle.some(({ destination, idleness }) =>
       idleness.drained && waitingOf(ledger.counts(job.name, destination)) > 0
     );

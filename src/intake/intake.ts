@@ -1,40 +1,40 @@
 /**
  * The intake half of the corridor for one job: watch → settle → admit. It finds out by itself, again and again,
- * what stands in the watched folder; every finished file becomes a queued delivery for each destination.
+ * what is in the watched folder; every finished file becomes a queued delivery for each destination.
  *
  * @module
  */
-import type { FailureRecord } from "../domain/failure.ts";
-import { Failure, failureRecord } from "../domain/failure.ts";
+import { type Bell, bell } from "../async/bell.ts";
+import { type TaskGroup, taskGroup } from "../async/task_group.ts";
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import { bell } from "../async/bell.ts";
+import type { IntakeLedger } from "../ledger/intake_ledger.ts";
+import type { System } from "../system/system.ts";
+import type { IntakeContext } from "./intake_context.ts";
+import { patternsOf } from "./patterns.ts";
 import type { Waiting } from "./settle/candidate.ts";
 import { candidates } from "./settle/candidates.ts";
-import { dirtyFolders } from "./watch/dirty_folders.ts";
-import { hintFollower } from "./watch/follow_hints.ts";
-import { FORMAT_TOOLS, type FormatTools } from "./settle/inspect_content.ts";
-import { judgeOf } from "./settle/judge.ts";
-import type { JudgeSystem, JudgeTools } from "./judge_tools.ts";
-import { knownFiles } from "./watch/known_files.ts";
-import { taskGroup } from "../async/task_group.ts";
-import { patternsOf } from "./patterns.ts";
-import { reconcile } from "./watch/reconcile.ts";
-import { rereads, type RereadTools } from "./settle/rereads.ts";
-import { noticeStandstills } from "./watch/standstill.ts";
-import { scans, type ScanSystem } from "./watch/scans.ts";
-import { patternWatch, type Unmatched } from "./watch/unmatched.ts";
-import { relativePathOf } from "./source_path.ts";
-import { unannounced } from "./watch/unannounced.ts";
-import { unreadables } from "./watch/unreadables.ts";
-import { watchJob, type WatchSystem } from "./watch/watch_job.ts";
+import { type Rereads, rereads } from "./settle/rereads.ts";
+import { settleAgain } from "./settle/settle_files.ts";
 import { writers, type WriterSystem } from "./settle/writers.ts";
-import type { System } from "../system/system.ts";
+import { checkFolder } from "./watch/check_folder.ts";
+import { dirtyFolders, type FolderWork } from "./watch/dirty_folders.ts";
+import { knownFiles } from "./watch/known_files.ts";
+import { missingEvents } from "./watch/missing_events.ts";
+import { noteEvent } from "./watch/note_event.ts";
+import { recentCloses } from "./watch/recent_closes.ts";
+import { reconcile } from "./watch/reconcile.ts";
+import { type Scans, scans } from "./watch/scans.ts";
+import { noticeStandstills } from "./watch/standstill.ts";
+import { patternWatch, type Unmatched } from "./watch/unmatched.ts";
+import { unreadablePaths } from "./watch/unreadable_paths.ts";
+import { type JobWatch, watchJob, type WatchSystem } from "./watch/watch_job.ts";
 
 /** What an intake is handed. */
 export interface IntakeTools {
-  readonly system: JudgeSystem & WatchSystem & WriterSystem & ScanSystem & Pick<System, "walk" | "list" | "random">;
-  readonly ledger: JudgeTools["ledger"] & RereadTools["ledger"];
+  readonly system: IntakeContext["system"] & WatchSystem & WriterSystem & Pick<System, "random">;
+  readonly ledger: IntakeLedger;
   readonly emit: Emit;
   /** Called after something was admitted: wakes the outbox. */
   readonly admitted: () => void;
@@ -44,8 +44,6 @@ export interface IntakeTools {
   readonly loops?: (failure: FailureRecord) => void;
   /** The method of a destination where `auto` has chosen one already; null otherwise. */
   readonly chosenMethod?: (destination: string) => string | null;
-  /** Other formats than ours, for tests. */
-  readonly formats?: FormatTools;
 }
 
 /** The intake of one job. */
@@ -59,7 +57,7 @@ export interface Intake {
    * For `--once`. Needs {@linkcode Intake.run} to run.
    * @throws {Failure} where the watched folder cannot be watched; `stopped` when the intake ends before.
    */
-  settled(): Promise<{ readonly incomplete: readonly Waiting[] }>;
+  caughtUp(): Promise<{ readonly incomplete: readonly Waiting[] }>;
   /** Files that are being waited for, and those that were given up. */
   waiting(): readonly Waiting[];
   /** The files that are there where no pattern has wanted any so far; null otherwise. */
@@ -72,175 +70,169 @@ export interface Intake {
   failure(): FailureRecord | null;
 }
 
+/** The parts of one intake. */
+interface Parts {
+  readonly context: IntakeContext;
+  readonly watch: JobWatch;
+  readonly scans: Scans;
+  readonly rereads: Rereads;
+  /** Checks of folders, and of candidates whose time has come. */
+  readonly checks: TaskGroup;
+  /** Something is due. */
+  readonly due: Bell;
+}
+
 /** Looks at nothing before {@linkcode Intake.run}. */
 export function intake(job: Job, tools: IntakeTools): Intake {
-  const { system, emit } = tools;
-  const patterns = patternsOf(job);
-  const waiting = candidates();
-  const dirty = dirtyFolders(job.debounceMs);
-  const unread = unreadables(job.name, { patterns, emit, system });
-  const wakeUp = bell(system);
-  const matches = patternWatch(job, emit);
-  const asked = writers(system);
-  const unheard = unannounced(system);
-  const judge = judgeOf({
-    job,
-    system,
-    ledger: tools.ledger,
-    formats: tools.formats ?? FORMAT_TOOLS,
-    candidates: waiting,
-    // Where others write without an event, their open files are not seen either.
-    writers: { ...asked, isLocal: async (facts, folder) => !watch.silent() && await asked.isLocal(facts, folder) },
-    emit,
-    methodOf: tools.chosenMethod ?? (() => null),
-    onError,
-    admitted() {
-      matches.matched();
-      tools.admitted();
-      reading.wake();
-    },
-    loops: tools.loops ?? (() => {}),
-  });
-  const reading = rereads(job, {
-    system,
-    ledger: tools.ledger,
-    judge: async (paths, signal) => void await judge.judge(await judge.revisit(paths, signal), signal),
-    certain: () => tools.certain?.(),
-    onError,
-  });
-  const known = knownFiles(system.random);
-  const shared = {
-    job,
-    system,
-    patterns,
-    judge,
-    candidates: waiting,
-    known,
-    unreadables: unread,
-    emit,
-    dirty,
-    rereads: reading,
-    unannounced: unheard,
-  };
-  const follower = hintFollower(shared);
-  const scanner = scans(job, {
-    system,
-    emit,
-    how: () => watch.how(),
-    async scan(thorough, signal, walking) {
-      const found = await reconcile(shared, thorough, signal, walking);
-      matches.scanned(found);
-      return found;
-    },
-  });
-  const watch = watchJob(job, tools, {
-    hint(kind, paths) {
-      for (const path of paths) unheard.told(relativePathOf(job.watchPath, path, system.separator) ?? "");
-      if (!follower.note(kind, paths)) scanner.ask();
-      wakeUp.ring();
-    },
-    lost(anew) {
-      unheard.lost();
-      scanner.ask(anew);
-    },
-  });
+  const parts = assemble(job, tools);
+  const { context, watch, scans } = parts;
+  const waiting = () => [...context.candidates.waiting(), ...context.unreadable.waiting()];
   let ended = false;
-  let told = { message: "", at: 0 };
-  const looks = taskGroup(LOOKS_AT_ONCE, onError);
-
-  /** What keeps failing every few seconds is told every few minutes. */
-  function onError(error: unknown): void {
-    const notice = trouble(job, error);
-    const now = system.monotonic();
-    if (notice.message === told.message && now - told.at < TELL_AGAIN_MS) return;
-    told = { message: notice.message, at: now };
-    emit(notice);
-  }
-
-  async function run(signal: AbortSignal): Promise<void> {
-    const resumed = () => {
-      unheard.lost();
-      scanner.ask();
-    };
-    await Promise.all([
-      watch.run(signal),
-      scanner.run(signal),
-      lookOnAndOn(signal),
-      reading.run(signal),
-      noticeStandstills(system, resumed, signal),
-    ]);
-    ended = true;
-  }
-
-  /** Dirty folders and candidates whose time has come, for ever. */
-  async function lookOnAndOn(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const now = system.monotonic();
-      for (const work of dirty.take(now)) {
-        await looks.start(() => follower.work(work, signal).catch((error) => againLater(work.folder, error)), signal);
-      }
-      const due = waiting.due(now).filter((path) => !judge.hasInHand(path));
-      for (let start = 0; start < due.length; start += DUE_AT_ONCE) {
-        await looks.start(() => judgeAgain(due.slice(start, start + DUE_AT_ONCE), signal), signal);
-      }
-      const silent = unheard.overdue();
-      if (silent !== null) watch.distrust(silent);
-      const next = Math.min(dirty.due(), waiting.nextDue(judge.hasInHand)) - system.monotonic();
-      await wakeUp.wait(Math.min(TICK_MS, Math.max(1, next)), signal);
-    }
-    await looks.settled();
-  }
-
-  async function judgeAgain(paths: readonly string[], signal: AbortSignal): Promise<void> {
-    // Should this fail, they must not be due at once again.
-    judge.postpone(paths, AGAIN_MS);
-    await judge.judge(await judge.revisit(paths, signal), signal);
-    wakeUp.ring();
-  }
-
-  function againLater(folder: string, error: unknown): never {
-    dirty.list(folder, system.monotonic(), AGAIN_MS, true);
-    throw error;
-  }
-
-  const givenUp = () => [...waiting.waiting(), ...unread.waiting()].filter(isGivenUp);
-
-  async function settled(): Promise<{ incomplete: readonly Waiting[] }> {
-    while (true) {
-      if (ended) throw new Failure("stopped", `Job ${job.name} was stopped before every file was settled`);
-      const failure = watch.failure();
-      if (failure !== null) throw new Failure(failure.code, failure.message, failure);
-      const quiet = scanner.done() && judge.idle() && looks.idle() && !dirty.pending() && waiting.unsettled() === 0;
-      if (quiet && reading.idle()) return { incomplete: givenUp() };
-      await system.sleep(SETTLED_CHECK_MS);
-    }
-  }
 
   return {
-    run,
-    settled,
-    scanNow: () => scanner.now(),
-    waiting: () => [...waiting.waiting(), ...unread.waiting()],
-    unmatched: matches.unmatched,
+    async run(signal) {
+      await Promise.all([
+        watch.run(signal),
+        scans.run(signal),
+        checkWhatIsDue(parts, signal),
+        parts.rereads.run(signal),
+        noticeStandstills(tools.system, () => lostTrack(parts, false), signal),
+      ]);
+      ended = true;
+    },
+    async caughtUp() {
+      while (true) {
+        if (ended) throw new Failure("stopped", `Job ${job.name} was stopped before every file was settled`);
+        const failure = watch.failure();
+        if (failure !== null) throw new Failure(failure.code, failure.message, failure);
+        if (isIdle(parts)) return { incomplete: waiting().filter(isGivenUp) };
+        await tools.system.sleep(IDLE_CHECK_MS);
+      }
+    },
+    scanNow: () => scans.now(),
+    waiting,
+    unmatched: context.matches.unmatched,
     watching: () => watch.how() !== null,
     how: watch.how,
     failure: watch.failure,
   };
 }
 
+function assemble(job: Job, tools: IntakeTools): Parts {
+  const { system, ledger, emit } = tools;
+  const onError = errorNotices(job, tools);
+  const patterns = patternsOf(job);
+  const asked = writers(system);
+  const context: IntakeContext = {
+    ...{ job, system, ledger, emit, onError, patterns },
+    loops: tools.loops ?? (() => {}),
+    chosenMethod: tools.chosenMethod ?? (() => null),
+    admitted() {
+      context.matches.matched();
+      tools.admitted();
+      parts.rereads.wake();
+    },
+    // Where others write without an event, their open files are not seen either.
+    writers: { ...asked, isLocal: async (facts, folder) => !parts.watch.silent() && await asked.isLocal(facts, folder) },
+    candidates: candidates(),
+    comparing: taskGroup(1, onError),
+    dirty: dirtyFolders(job.debounceMs),
+    recentCloses: recentCloses(),
+    known: knownFiles(system.random),
+    unreadable: unreadablePaths(job.name, { patterns, emit, system }),
+    missingEvents: missingEvents(system),
+    matches: patternWatch(job, emit),
+    rereads: { ask: (paths) => parts.rereads.ask(paths) },
+  };
+  const parts: Parts = {
+    context,
+    watch: watchJob(job, tools, {
+      event(kind, paths) {
+        if (!noteEvent(context, kind, paths)) parts.scans.ask();
+        parts.due.ring();
+      },
+      lost: (anew) => lostTrack(parts, anew),
+    }),
+    scans: scans(job, {
+      ...{ system, emit },
+      how: () => parts.watch.how(),
+      scan: (thorough, signal, walking) => reconcile(context, thorough, signal, walking),
+    }),
+    rereads: rereads(job, {
+      ...{ system, ledger, onError },
+      settle: async (paths, signal) => void await settleAgain(context, paths, signal),
+      certain: () => tools.certain?.(),
+    }),
+    checks: taskGroup(CHECKS_AT_ONCE, onError),
+    due: bell(system),
+  };
+  return parts;
+}
+
+/** Events may be lost: everything must be listed. `anew`: another folder is there now. */
+function lostTrack({ context, scans }: Parts, anew: boolean): void {
+  context.missingEvents.lost();
+  scans.ask(anew);
+}
+
+/** Checks dirty folders, and candidates whose time has come, until the signal is aborted. */
+async function checkWhatIsDue(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { context: { system, dirty, candidates, missingEvents }, watch, checks, due } = parts;
+  while (!signal.aborted) {
+    const now = system.monotonic();
+    for (const work of dirty.take(now)) await checks.start(() => checkOrAgain(parts, work, signal), signal);
+    const paths = candidates.due(now);
+    for (let start = 0; start < paths.length; start += FILES_AT_ONCE) {
+      await checks.start(() => settleDue(parts, paths.slice(start, start + FILES_AT_ONCE), signal), signal);
+    }
+    const silent = missingEvents.overdue();
+    if (silent !== null) watch.distrust(silent);
+    const next = Math.min(dirty.due(), candidates.nextDue()) - system.monotonic();
+    await due.wait(Math.min(TICK_MS, Math.max(1, next)), signal);
+  }
+  await checks.settled();
+}
+
+async function checkOrAgain({ context }: Parts, work: FolderWork, signal: AbortSignal): Promise<void> {
+  try {
+    await checkFolder(context, work, signal);
+  } catch (error) {
+    context.dirty.list(work.folder, context.system.monotonic(), AGAIN_MS, true);
+    throw error;
+  }
+}
+
+async function settleDue({ context, due }: Parts, paths: readonly string[], signal: AbortSignal): Promise<void> {
+  // Should this fail, they must not be due at once again.
+  context.candidates.postpone(paths, context.system.monotonic() + AGAIN_MS);
+  await settleAgain(context, paths, signal);
+  due.ring();
+}
+
+function isIdle({ context: { candidates, dirty }, scans, rereads, checks }: Parts): boolean {
+  return scans.done() && candidates.idle() && checks.idle() && !dirty.pending() && candidates.unsettled() === 0 && rereads.idle();
+}
+
 function isGivenUp({ reason }: Waiting): boolean {
   return reason === "incomplete" || reason === "refused";
 }
 
-function trouble(job: Job, error: unknown) {
-  const { code, message, hint } = failureRecord(error);
-  const text = `Job ${job.name}: ${message}. ${hint}`.trim();
-  return { type: "notice" as const, level: "error" as const, message: text, ...(code === "internal" ? { error } : {}) };
+/** What keeps failing every few seconds is told every few minutes. */
+function errorNotices(job: Job, { system, emit }: IntakeTools): (error: unknown) => void {
+  let told = { message: "", at: 0 };
+  return (error) => {
+    const { code, message, hint } = failureRecord(error);
+    const text = `Job ${job.name}: ${message}. ${hint}`.trim();
+    const now = system.monotonic();
+    if (text === told.message && now - told.at < TELL_AGAIN_MS) return;
+    told = { message: text, at: now };
+    emit({ type: "notice", level: "error", message: text, ...(code === "internal" ? { error } : {}) });
+  };
 }
 
-const LOOKS_AT_ONCE = 4;
-const DUE_AT_ONCE = 250;
+const CHECKS_AT_ONCE = 4;
+const FILES_AT_ONCE = 250;
 const TICK_MS = 5_000;
 const AGAIN_MS = 5_000;
 const TELL_AGAIN_MS = 5 * 60_000;
-const SETTLED_CHECK_MS = 25;
+const IDLE_CHECK_MS = 25;

@@ -180,7 +180,7 @@ export interface CopyOptions {
 }
 
 /** A hint that something under a watched root may have changed. */
-export interface WatchHint {
+export interface WatchEvent {
   /** `close` comes from Linux only: the last writer may have closed the file. */
   readonly kind: "create" | "write" | "close" | "remove" | "rename" | "chmod" | "other";
   /** Absolute paths; empty when the watcher lost track and everything must be listed again. */
@@ -195,7 +195,7 @@ export interface Watching {
    * when it overflows, or a burst may have been cut short on its way, a hint with empty `paths` follows; the first hint is such
    * a one and comes as soon as the watch is set.
    */
-  watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchHint>;
+  watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /**
    * Which of these files some process holds open, or mapped, for writing; `null` where this system cannot tell.
    * One look for all of them: ask in batches. A path that is missing from the set is surely closed only where

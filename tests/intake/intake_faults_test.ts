@@ -1,7 +1,7 @@
 /** What goes wrong around the intake: watches that cannot be set or lose hints, clocks, ledgers, other machines. */
 import { assertEquals } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
-import type { WatchHint } from "../../src/system/system.ts";
+import type { WatchEvent } from "../../src/system/system.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
@@ -10,9 +10,9 @@ const image = fitsFile(6_000, 3);
 const real = createSystem();
 
 /** A watch that gives no hint of its own; `hints` lets the test give some. */
-function deafWatch(hints: WatchHint[] = []) {
+function deafWatch(hints: WatchEvent[] = []) {
   return {
-    async *watch(_root: string, _recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
+    async *watch(_root: string, _recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchEvent> {
       yield { kind: "other", paths: [] };
       while (!signal.aborted) {
         yield* hints.splice(0);
@@ -53,7 +53,7 @@ Deno.test("intake() finds on the period what no hint told", async () => {
 });
 
 Deno.test("intake() lists everything when the watch lost track", async () => {
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   await using rig = await runningIntake({ system: deafWatch(hints) });
   await rig.write("x/a.fits", image);
   await pause(100);
@@ -63,7 +63,7 @@ Deno.test("intake() lists everything when the watch lost track", async () => {
 });
 
 Deno.test("intake() lists everything for a hint from outside its folder", async () => {
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   await using rig = await runningIntake({ system: deafWatch(hints) });
   await rig.write("a.fits", image);
   hints.push({ kind: "close", paths: ["/private/elsewhere/a.fits"] });
@@ -71,7 +71,7 @@ Deno.test("intake() lists everything for a hint from outside its folder", async 
 });
 
 Deno.test("intake() finds a neighbour whose hint was lost, by listing the folder of the one that came", async () => {
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   await using rig = await runningIntake({ job: { debounceMs: 100 }, system: deafWatch(hints) });
   await rig.write("n/a.fits", image);
   await rig.write("n/b.fits", image);
@@ -126,7 +126,7 @@ Deno.test("intake() trusts neither closes nor open files where other machines wr
 });
 
 Deno.test("intake() waits for quiet where others' processes are not seen and no close came", async () => {
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   await using rig = await runningIntake({
     system: {
       ...deafWatch(hints),
@@ -164,7 +164,7 @@ Deno.test("intake() outlives a ledger that refuses for a while, and loses nothin
   await rig.until(() => rig.admitted().length === 1, "it is admitted after all");
 });
 
-Deno.test("settled() of intake() waits for files that are about to be finished", async () => {
+Deno.test("caughtUp() of intake() waits for files that are about to be finished", async () => {
   await using rig = await intakeRig();
   await rig.write("old.fits", image);
   rig.whole("late.fits", image);
@@ -172,7 +172,7 @@ Deno.test("settled() of intake() waits for files that are about to be finished",
   await late.write(image.subarray(0, 3_000));
   rig.start();
   let settled = false;
-  const settling = rig.intake.settled().then((result) => {
+  const settling = rig.intake.caughtUp().then((result) => {
     settled = true;
     return result;
   });
@@ -184,10 +184,10 @@ Deno.test("settled() of intake() waits for files that are about to be finished",
   assertEquals([await settling, rig.admitted().length], [{ incomplete: [] }, 2]);
 });
 
-Deno.test("settled() of intake() resolves for an empty folder", async () => {
+Deno.test("caughtUp() of intake() resolves for an empty folder", async () => {
   await using rig = await intakeRig();
   rig.start();
-  assertEquals(await rig.intake.settled(), { incomplete: [] });
+  assertEquals(await rig.intake.caughtUp(), { incomplete: [] });
 });
 
 Deno.test("run() of intake() ends when told, in the middle of a backlog", async () => {
@@ -195,14 +195,14 @@ Deno.test("run() of intake() ends when told, in the middle of a backlog", async 
   for (let index = 0; index < 300; index++) await rig.write(`f${index}.fits`, image);
   rig.start();
   await rig.until(() => rig.intake.watching(), "it has begun");
-  const settling = rig.intake.settled().then(() => null, (error) => error.code);
+  const settling = rig.intake.caughtUp().then(() => null, (error) => error.code);
   await rig.stop();
   assertEquals([await settling, rig.told("notice")], ["stopped", []]);
   await rig.intake.scanNow();
 });
 
 Deno.test("intake() does not forget a new version for a scan that began before it was written", async () => {
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   const gate = Promise.withResolvers<void>();
   let scans = 0;
   let walked = false;
@@ -234,7 +234,7 @@ Deno.test("intake() does not forget a new version for a scan that began before i
 });
 
 Deno.test("intake() lists one file that cannot be looked at, and goes on with those hinted at with it", async () => {
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   await using rig = await intakeRig({
     job: { recursive: false, debounceMs: 3_600_000 },
     system: {

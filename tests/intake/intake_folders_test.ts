@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { assertEquals, assertMatch } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import type { System, WatchHint } from "../../src/system/system.ts";
+import type { System, WatchEvent } from "../../src/system/system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { type IntakeRig, intakeRig, pause, runningIntake } from "./intake_rig.ts";
@@ -64,12 +64,12 @@ Deno.test("intake() notices that its folder was replaced by another one", async 
   await rig.until(() => rig.admitted().length === 1, "the file of the new folder is admitted");
 });
 
-Deno.test("settled() of intake() throws where the folder is missing", async () => {
+Deno.test("caughtUp() of intake() throws where the folder is missing", async () => {
   await using rig = await intakeRig();
   await Deno.remove(rig.root);
   rig.start();
   await rig.until(() => rig.intake.failure() !== null, "the folder is missed");
-  const thrown = await rig.intake.settled().then(() => null, (error) => error);
+  const thrown = await rig.intake.caughtUp().then(() => null, (error) => error);
   assertEquals(thrown instanceof Failure && thrown.code, "source_gone");
 });
 
@@ -113,7 +113,7 @@ Deno.test({
     await rig.intake.scanNow();
     const [refused, ...more] = rig.told("refused");
     assertEquals([refused?.type === "refused" && refused.failure.code, more], ["bad_name", []]);
-    const { incomplete } = await rig.intake.settled();
+    const { incomplete } = await rig.intake.caughtUp();
     assertEquals(incomplete.map(({ reason }) => reason), ["refused"]);
     await shell(rig.root, "rm -- bad*.fits");
     await rig.intake.scanNow();
@@ -173,7 +173,7 @@ Deno.test({
   ignore: !posix,
   fn: async () => {
     // As watches of some systems give it, which follow symlinks themselves.
-    const hints: WatchHint[] = [{ kind: "other", paths: [] }];
+    const hints: WatchEvent[] = [{ kind: "other", paths: [] }];
     await using rig = await intakeRig({
       system: {
         async *watch(root, _recursive, signal) {

@@ -2,10 +2,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
-import { admissionOf } from "../../src/intake/admit/admit.ts";
+import { admissionOf } from "../../src/intake/admit/admission.ts";
 import { look, observation, touch, waitingOf } from "../../src/intake/settle/candidate.ts";
 import { candidates } from "../../src/intake/settle/candidates.ts";
-import { hasEmptyTail } from "../../src/intake/settle/inspect_content.ts";
+import { hasEmptyTail } from "../../src/intake/settle/inspect.ts";
 import { knownFiles } from "../../src/intake/watch/known_files.ts";
 import { nfsExports } from "../../src/intake/watch/nfs_exports.ts";
 import { recentCloses } from "../../src/intake/watch/recent_closes.ts";
@@ -27,9 +27,14 @@ function facts(changes: Partial<FileFacts> = {}): FileFacts {
 Deno.test("look() counts looks at one version and begins anew with the next", () => {
   const first = look(undefined, facts(), 0, 0);
   const second = look(first, facts(), 100, 100);
-  const grown = look({ ...second, verdict: { verdict: "undeclared" } }, facts({ size: 20, mtimeMs: 5 }), 200, 200);
+  const grown = look(
+    { ...second, content: { verdict: { verdict: "undeclared" }, emptyTail: false, cards: null } },
+    facts({ size: 20, mtimeMs: 5 }),
+    200,
+    200,
+  );
   assertEquals([first.looks, second.looks, second.changedAt], [1, 2, 0]);
-  assertEquals([grown.looks, grown.changedAt, grown.grew, grown.verdict, grown.since], [1, 200, true, undefined, 0]);
+  assertEquals([grown.looks, grown.changedAt, grown.grew, grown.content, grown.since], [1, 200, true, undefined, 0]);
 });
 
 Deno.test("look() takes a changed ctime, and a replaced file of the same size, for a change", () => {
@@ -39,7 +44,7 @@ Deno.test("look() takes a changed ctime, and a replaced file of the same size, f
   assertEquals([replaced.looks, replaced.grew], [1, false]);
 });
 
-Deno.test("stir() remembers whether the last hint was a close, and wakes what was given up", () => {
+Deno.test("touch() remembers whether the last hint was a close, and wakes what was given up", () => {
   const given = { ...look(undefined, facts(), 0, 0), state: { is: "incomplete", reason: "short" } as const };
   assertEquals([touch(given, true).closed, touch(touch(given, true), false).closed, touch(given, true).state.is], [
     true,
@@ -74,14 +79,30 @@ Deno.test("candidates() believes a close no longer once the file changed and no 
   assertEquals([closed(30), closed(40)], [true, false]);
 });
 
-Deno.test("candidates() tells what is due", () => {
+Deno.test("candidates() tells what is due and is not being settled", () => {
   const all = candidates();
   const { candidate } = all.look(facts(), 0, 0, false);
   all.put({ ...candidate, state: { is: "waiting", reason: "short", again: 500 } });
-  assertEquals([all.due(499), all.due(500), all.nextDue(() => false), all.nextDue(() => true)], [[], ["a.fits"], 500, Infinity]);
+  assertEquals([all.due(499), all.due(500), all.nextDue()], [[], ["a.fits"], 500]);
+  assertEquals([all.begin(["a.fits"]), all.begin(["a.fits"]), all.due(500), all.nextDue()], [["a.fits"], [], [], Infinity]);
+  all.end("a.fits", 900);
+  assertEquals([all.nextDue(), all.idle()], [500, true]);
   all.forget("a.fits");
   all.put(candidate);
   assertEquals(all.waiting(), []);
+});
+
+Deno.test("end() of candidates() has a file looked at again that was hinted at while it was settled, or was not decided", () => {
+  const all = candidates();
+  const { candidate } = all.look(facts(), 0, 0, false);
+  all.begin(["a.fits"]);
+  all.end("a.fits", 700);
+  assertEquals(all.nextDue(), 700);
+  all.put({ ...candidate, state: { is: "waiting", reason: "short", again: 60_000 } });
+  all.begin(["a.fits"]);
+  all.touch("a.fits", true);
+  all.end("a.fits", 800);
+  assertEquals(all.nextDue(), 800);
 });
 
 Deno.test("candidates() puts no judgement of a former version, or from before a hint, in the place of a newer one", () => {

@@ -183,7 +183,7 @@ Deno.test("intake() tells once that a file stays incomplete, and takes it when i
   rig.whole("half.fits", image);
   await Deno.writeFile(`${rig.root}/half.fits`, image.subarray(0, 100_000));
   await rig.until(() => rig.told("incomplete", "half.fits").length === 1, "it is told");
-  const { incomplete } = await rig.intake.settled();
+  const { incomplete } = await rig.intake.caughtUp();
   assertEquals(incomplete.map(({ path, reason, declared }) => ({ path, reason, declared })), [
     { path: "half.fits", reason: "incomplete", declared: image.length },
   ]);

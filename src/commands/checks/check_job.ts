@@ -10,7 +10,7 @@ import { observingNight } from "../../domain/night/night.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
 import { matching, unmatchedText } from "../../intake/watch/unmatched.ts";
-import { unreadables } from "../../intake/watch/unreadables.ts";
+import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
@@ -83,7 +83,7 @@ export async function checkRemoval(job: Job, access: Access): Promise<Finding[]>
 async function content(job: Job, about: string, system: System, signal: AbortSignal): Promise<Finding[]> {
   const patterns = patternsOf(job);
   const files = matching();
-  const unread = unreadables(job.name, { patterns, emit: () => {}, system });
+  const unread = unreadablePaths(job.name, { patterns, emit: () => {}, system });
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
     files.count(batch.files, batch.files.filter(({ path }) => patterns.wants(path)).length);
     for (const { path, reason } of batch.unreadable) unread.note(path, reason);

@@ -85,7 +85,7 @@ async function takeIn(
   const over = taking.run(stop.signal);
   const saying = sayWaiting(() => [{ job, files: taking.waiting() }], screen, system, stop.signal);
   try {
-    return (await taking.settled()).incomplete;
+    return (await taking.caughtUp()).incomplete;
   } finally {
     stop.abort();
     await Promise.all([over, saying]);

@@ -6,8 +6,8 @@
  */
 import type { FailureRecord } from "../../domain/failure.ts";
 import { type FileFacts, fingerprint } from "../../domain/source_file.ts";
-import type { Verdict } from "../../formats/format.ts";
-import type { Cards } from "../admit/admit.ts";
+import type { Content } from "./inspect.ts";
+import type { WriterState } from "./writers.ts";
 import { NO_MARKER, type Observation, type WaitReason } from "./settle.ts";
 
 /** Times by the monotonic clock, milliseconds, unless said otherwise. */
@@ -31,10 +31,8 @@ export interface Candidate {
   readonly seenTouches: number;
   /** Only its ctime differs from what the ledger knows: its content must be compared. */
   readonly recheck: boolean;
-  readonly verdict?: Verdict;
-  readonly emptyTail?: boolean;
-  /** Header cards, known with the verdict. */
-  readonly cards?: Cards | null;
+  /** What its content says; absent before the first look into it. */
+  readonly content?: Content;
   /** What is missing, where it is sent all the same. */
   readonly incomplete?: string;
   /** The bytes the file declares, remembered while it grows. */
@@ -109,6 +107,17 @@ export function touch(candidate: Candidate, closed: boolean): Candidate {
   return { ...candidate, closed, state, touches: candidate.touches + 1 };
 }
 
+/** What was found in its content. */
+export function withContent(candidate: Candidate, content: Content): Candidate {
+  return { ...candidate, content, declared: "declaredBytes" in content.verdict ? content.verdict.declaredBytes : null };
+}
+
+/** To be looked at again at `again`, for the same reason as before. */
+export function lookAgain(candidate: Candidate, again: number): Candidate {
+  const reason = candidate.state.is === "waiting" ? candidate.state.reason : "quiet";
+  return { ...candidate, state: { is: "waiting", reason, again } };
+}
+
 /** Given up until something happens to it. */
 export function isParked({ state }: Candidate): boolean {
   return state.is === "incomplete" || state.is === "refused";
@@ -122,9 +131,9 @@ export function mayPass({ state }: Candidate): boolean {
 /** What is known of it, for {@linkcode settle}. `wall` is the wall clock, `local` whether all its writers are on this machine. */
 export function observation(
   candidate: Candidate,
-  at: { now: number; wall: number; local: boolean; costly: boolean; marker: boolean; writer?: "open" | "gone" | "unseen" },
+  at: { now: number; wall: number; local: boolean; costly: boolean; marker: boolean; writer?: WriterState },
 ): Observation {
-  const { facts, verdict, emptyTail } = candidate;
+  const { facts, content } = candidate;
   return {
     unchangedMs: at.now - candidate.changedAt,
     ageMs: at.wall - Math.max(facts.mtimeMs, facts.ctimeMs),
@@ -134,8 +143,7 @@ export function observation(
     costly: at.costly,
     marker: at.marker,
     ...(at.writer === undefined ? {} : { writer: at.writer }),
-    ...(verdict === undefined ? {} : { verdict }),
-    ...(emptyTail === undefined ? {} : { emptyTail }),
+    ...(content === undefined ? {} : { content }),
   };
 }
 

@@ -1,12 +1,12 @@
 /**
  * Reads files again that were read when a rewrite could leave no trace in their facts, or before a writer was heard of. The ledger
- * knows which (`IntakeLedger.dueRereads`); what has other bytes by now is judged anew. A few files at a time, beside everything else.
+ * knows which (`IntakeLedger.dueRereads`); what has other bytes by now is settled again. A few files at a time, beside everything else.
  *
  * @module
  */
 import type { Job } from "../../config/settings.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
-import type { IntakeLedger, Reading, Reread } from "../../ledger/intake_ledger.ts";
+import type { IntakeLedger, Reading } from "../../ledger/intake_ledger.ts";
 import type { System } from "../../system/system.ts";
 import { bell } from "../../async/bell.ts";
 import { sameVersion } from "./candidate.ts";
@@ -17,8 +17,8 @@ import { absolutePathOf } from "../source_path.ts";
 export interface RereadTools {
   readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "separator">;
   readonly ledger: IntakeLedger;
-  /** Judges files whose bytes may be others by now. */
-  readonly judge: (paths: readonly string[], signal: AbortSignal) => Promise<void>;
+  /** Settles files again whose bytes may be others by now. */
+  readonly settle: (paths: readonly string[], signal: AbortSignal) => Promise<void>;
   /** Called when bytes have turned out to be certain. */
   readonly certain: () => void;
   readonly onError: (error: unknown) => void;
@@ -38,60 +38,33 @@ export interface Rereads {
 
 /** Nothing is read before {@linkcode Rereads.run}; nothing is kept in memory. */
 export function rereads(job: Job, tools: RereadTools): Rereads {
-  const { system, ledger } = tools;
+  const { system, ledger, onError } = tools;
   const wakeUp = bell(system);
   let busy = false;
 
-  const dueIn = () => (ledger.nextReread(job.name) ?? Infinity) - system.now();
-
-  async function run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      let waitMs = AGAIN_MS;
-      try {
-        const dueMs = dueIn();
-        if (dueMs > 0) waitMs = Math.min(dueMs, TICK_MS);
-        // Whoever stops the job does not wait for a disk that does not answer.
-        else if (!busy) void pass(signal).catch((error) => signal.aborted || tools.onError(error));
-      } catch (error) {
-        tools.onError(error);
-      }
-      await wakeUp.wait(waitMs, signal);
-    }
-  }
-
-  async function pass(signal: AbortSignal): Promise<void> {
+  async function readDue(signal: AbortSignal): Promise<void> {
     busy = true;
     try {
-      const due = ledger.dueRereads(job.name, system.now(), AT_ONCE);
-      if (due.length === 0) return;
-      const readings: (Reread & { found: Reading })[] = [];
-      await mapLimit(due, READS_AT_ONCE, async (one) => {
-        readings.push({ ...one, found: one.wasRead ? await read(one.facts, signal) : CERTAIN });
-      }, signal);
-      const doubtful = ledger.recordRereads(readings);
-      if (doubtful.length > 0) await tools.judge(doubtful, signal);
-      if (doubtful.length < due.length) tools.certain();
-      wakeUp.ring();
+      if (await rereadDue(job, tools, signal)) wakeUp.ring();
+    } catch (error) {
+      if (!signal.aborted) onError(error);
     } finally {
       busy = false;
     }
   }
 
-  async function read(known: FileFacts, signal: AbortSignal): Promise<Reading> {
-    const path = absolutePathOf(job.watchPath, known.path, system.separator);
-    const isStill = async () => {
-      const facts = await system.facts(path);
-      return facts?.kind === "file" && sameVersion(known, { path: known.path, ...facts });
-    };
-    try {
-      // What is gone may come back as it was: when its disk is mounted again.
-      if (!await isStill()) return DOUBTFUL;
-      const { sha256 } = await system.hash(path, signal);
-      return await isStill() ? { is: "read", sha256 } : DOUBTFUL;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      // Whoever judges it says why it cannot be read, and tries again.
-      return DOUBTFUL;
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let waitMs = AGAIN_MS;
+      try {
+        const dueMs = (ledger.nextReread(job.name) ?? Infinity) - system.now();
+        if (dueMs > 0) waitMs = Math.min(dueMs, TICK_MS);
+        // Whoever stops the job does not wait for a disk that does not answer.
+        else if (!busy) void readDue(signal);
+      } catch (error) {
+        onError(error);
+      }
+      await wakeUp.wait(waitMs, signal);
     }
   }
 
@@ -107,6 +80,38 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
     // by its outbox, which knows when that is in vain.
     idle: () => !busy && ledger.dueRereads(job.name, system.now() + LONGEST_RACE_MS, 1).length === 0,
   };
+}
+
+/** Reads some of what is due; false where there was nothing. */
+async function rereadDue(job: Job, tools: RereadTools, signal: AbortSignal): Promise<boolean> {
+  const { system, ledger } = tools;
+  const due = ledger.dueRereads(job.name, system.now(), AT_ONCE);
+  if (due.length === 0) return false;
+  const readings = await mapLimit(due, READS_AT_ONCE, async (one) => (
+    { ...one, found: one.wasRead ? await read(job, one.facts, system, signal) : CERTAIN }
+  ), signal);
+  const doubtful = ledger.recordRereads(readings);
+  if (doubtful.length > 0) await tools.settle(doubtful, signal);
+  if (doubtful.length < due.length) tools.certain();
+  return true;
+}
+
+async function read(job: Job, known: FileFacts, system: RereadTools["system"], signal: AbortSignal): Promise<Reading> {
+  const path = absolutePathOf(job.watchPath, known.path, system.separator);
+  const isStill = async () => {
+    const facts = await system.facts(path);
+    return facts?.kind === "file" && sameVersion(known, { path: known.path, ...facts });
+  };
+  try {
+    // What is gone may come back as it was: when its disk is mounted again.
+    if (!await isStill()) return DOUBTFUL;
+    const { sha256 } = await system.hash(path, signal);
+    return await isStill() ? { is: "read", sha256 } : DOUBTFUL;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // It is settled again, which says why it cannot be read.
+    return DOUBTFUL;
+  }
 }
 
 const CERTAIN: Reading = { is: "certain" };

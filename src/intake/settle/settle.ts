@@ -11,7 +11,8 @@
  * @module
  */
 import type { Job } from "../../config/settings.ts";
-import type { Verdict } from "../../formats/format.ts";
+import type { Content } from "./inspect.ts";
+import type { WriterState } from "./writers.ts";
 
 /** What is known of a file. Lengths of time in milliseconds; what was not asked for yet is left out. */
 export interface Observation {
@@ -29,10 +30,8 @@ export interface Observation {
   readonly costly: boolean;
   /** A current done-marker stands beside the file. */
   readonly marker: boolean;
-  readonly writer?: "open" | "gone" | "unseen";
-  readonly verdict?: Verdict;
-  /** The last bytes are all zero, as in space that was set aside and not written yet. */
-  readonly emptyTail?: boolean;
+  readonly writer?: WriterState;
+  readonly content?: Pick<Content, "verdict" | "emptyTail">;
 }
 
 /** The job's say in it. */
@@ -51,25 +50,28 @@ export type Settlement =
   | { readonly is: "incomplete"; readonly reason: string }
   | { readonly is: "corrupt"; readonly reason: string }
   /** More must be known. */
-  | { readonly is: "undecided"; readonly ask: "content" | "writer" | "tail" };
+  | { readonly is: "undecided"; readonly ask: "content" | "writer" };
 
 /** Judges one file; see the module for the rules. */
 export function settle(file: Observation, rules: SettleRules): Settlement {
   if (rules.completeness === "marker" && !file.marker) return unfinished(file, rules, "marker", NO_MARKER);
-  if (file.verdict === undefined) return beforeContent(file, rules);
-  switch (file.verdict.verdict) {
+  if (file.content === undefined) return beforeContent(file, rules);
+  const { verdict, emptyTail } = file.content;
+  switch (verdict.verdict) {
     case "short":
-      return unfinished(file, rules, file.grew ? "growing" : "short", file.verdict.reason);
+      return unfinished(file, rules, file.grew ? "growing" : "short", verdict.reason);
     case "corrupt":
-      if (rules.verifySource === "refuse") return whenWriterGone(file, rules, () => ({ is: "corrupt", reason: reasonOf(file) }));
+      if (rules.verifySource === "refuse") {
+        return whenWriterGone(file, rules, emptyTail, { is: "corrupt", reason: verdict.reason });
+      }
       // Damaged, or written in an order of its own: it tells no length that could be relied on.
-      return file.emptyTail === undefined ? ask("tail") : whenQuiet(file, rules, file.emptyTail);
+      return whenQuiet(file, rules, emptyTail);
     case "reached":
-      return whenWriterGone(file, rules, () => FINISHED);
+      return whenWriterGone(file, rules, emptyTail, FINISHED);
     case "undeclared":
       return whenQuiet(file, rules, false);
     default:
-      return file.verdict satisfies never;
+      return verdict satisfies never;
   }
 }
 
@@ -81,15 +83,14 @@ function beforeContent(file: Observation, rules: SettleRules): Settlement {
 }
 
 /** Rules 2 and 3, for content that says that it is all there. */
-function whenWriterGone(file: Observation, rules: SettleRules, done: () => Settlement): Settlement {
-  if (file.emptyTail === undefined) return ask("tail");
+function whenWriterGone(file: Observation, rules: SettleRules, emptyTail: boolean, done: Settlement): Settlement {
   // A close proves that no writer is left, unless the file looks set aside: then only the tables of open files do.
-  if (file.writer === undefined && !(file.closed && !file.emptyTail)) return ask("writer");
+  if (file.writer === undefined && !(file.closed && !emptyTail)) return ask("writer");
   if (file.writer === "open") return waiting(file, "writer open");
-  const hurries = rules.completeness === "auto" && (file.closed || (file.writer === "gone" && !file.emptyTail));
-  if (hurries || rules.completeness === "marker") return done();
-  const settled = whenQuiet(file, rules, file.emptyTail);
-  return settled.is === "finished" ? done() : settled;
+  const atOnce = rules.completeness === "auto" && (file.closed || (file.writer === "gone" && !emptyTail));
+  if (atOnce || rules.completeness === "marker") return done;
+  const quiet = whenQuiet(file, rules, emptyTail);
+  return quiet.is === "finished" ? done : quiet;
 }
 
 /** Rules 2 and 4. Bytes that look set aside are waited for longer where no writer can be seen. */
@@ -129,12 +130,8 @@ function waiting(file: Observation, reason: WaitReason, atMostMs = SELDOM_MS): S
   return { is: "waiting", reason, againMs: Math.max(SECOND_LOOK_MS, againMs) };
 }
 
-function ask(what: "content" | "writer" | "tail"): Settlement {
+function ask(what: "content" | "writer"): Settlement {
   return { is: "undecided", ask: what };
-}
-
-function reasonOf(file: Observation): string {
-  return file.verdict?.verdict === "corrupt" ? file.verdict.reason : "";
 }
 
 const FINISHED: Settlement = { is: "finished", incomplete: null };

@@ -12,12 +12,15 @@ import { type Remoteness, remotenessOf } from "../watch/remote_folder.ts";
 /** `gone` is sure: no process of any account has it open, and no other machine can. `unseen` is no answer. */
 export type WriterState = "open" | "gone" | "unseen";
 
+/** Of a file (absolute path), and whether every writer of it is on this machine. */
+export type WriterOf = (path: string, local: boolean) => WriterState;
+
 /** What is remembered is which devices are remote, and whether every writer can be seen. */
 export interface Writers {
   /** Whether every writer of this file is on this machine. `folder` is the absolute path of its folder. */
   isLocal(facts: FileFacts, folder: string): Promise<boolean>;
   /** What is known of the writers of these files (absolute paths); one look for all. */
-  of(paths: readonly string[], signal: AbortSignal): Promise<(path: string, local: boolean) => WriterState>;
+  of(paths: readonly string[], signal: AbortSignal): Promise<WriterOf>;
 }
 
 /** The part of the system that the look needs. */

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { WatchHint } from "../../system/system.ts";
+import type { WatchEvent } from "../../system/system.ts";
 
 /** Absolute paths, the newest 1000. */
 export interface RecentCloses {
-  /** Notes a hint. Returns the new name of a file that was closed before it was renamed; null otherwise. */
-  note(kind: WatchHint["kind"], paths: readonly string[]): string | null;
+  /** Notes an event. Returns the new name of a file that was closed before it was renamed; null otherwise. */
+  note(kind: WatchEvent["kind"], paths: readonly string[]): string | null;
 }
 
 /** One for each watched folder. */

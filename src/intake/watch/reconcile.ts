@@ -4,32 +4,16 @@
  *
  * @module
  */
-import type { Job } from "../../config/settings.ts";
-import type { System } from "../../system/system.ts";
-import type { Candidates } from "../settle/candidates.ts";
-import type { Judge } from "../settle/judge.ts";
-import type { KnownFiles } from "./known_files.ts";
-import { isDeep, type Patterns } from "../patterns.ts";
-import { matching, type Unmatched } from "./unmatched.ts";
-import type { Unannounced } from "./unannounced.ts";
-import type { Unreadables } from "./unreadables.ts";
-
-/** The parts of one intake that a scan needs. */
-export interface ReconcileTools {
-  readonly job: Job;
-  readonly system: Pick<System, "walk" | "monotonic" | "sleep">;
-  readonly patterns: Patterns;
-  readonly judge: Judge;
-  readonly candidates: Candidates;
-  readonly known: KnownFiles;
-  readonly unreadables: Unreadables;
-  readonly unannounced: Unannounced;
-}
+import type { FileFacts } from "../../domain/source_file.ts";
+import type { IntakeContext } from "../intake_context.ts";
+import { isDeep } from "../patterns.ts";
+import { noteFiles } from "../settle/note_files.ts";
+import { settleAgain } from "../settle/settle_files.ts";
+import { matching } from "./unmatched.ts";
 
 /** What a scan came to; `files` are those that the patterns want. */
 export interface Scan {
   readonly files: number;
-  readonly unmatched: Unmatched | null;
   readonly admitted: number;
   readonly milliseconds: number;
 }
@@ -39,40 +23,52 @@ export interface Scan {
  * also about those that the last scan found known. `walking` ends the walk alone.
  */
 export async function reconcile(
-  tools: ReconcileTools,
+  context: IntakeContext,
   thorough: boolean,
   signal: AbortSignal,
   walking = signal,
 ): Promise<Scan> {
-  const { job, system, patterns, judge, candidates, known, unreadables, unannounced } = tools;
+  const { job, system, patterns, candidates, known, unreadable, missingEvents, matches } = context;
   const begun = system.monotonic();
   const found = matching();
   let admitted = 0;
-  unreadables.scanBegins();
-  unannounced.scanBegins();
+  unreadable.scanBegins();
+  missingEvents.scanBegins();
   known.scanBegins(thorough);
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, walking)) {
     const wanted = batch.files.filter(({ path }) => patterns.wants(path));
-    for (const { path, reason } of batch.unreadable) unreadables.note(path, reason);
+    for (const { path, reason } of batch.unreadable) unreadable.note(path, reason);
     found.count(batch.files, wanted.length);
-    for (let start = 0; start < wanted.length; start += AT_ONCE) {
-      const stretch = wanted.slice(start, start + AT_ONCE);
+    for (let start = 0; start < wanted.length; start += FILES_AT_ONCE) {
+      const stretch = wanted.slice(start, start + FILES_AT_ONCE);
       if (known.includes(stretch)) continue;
       if (start > 0) await system.sleep(0);
-      const unheard = stretch.filter(({ path }) => !candidates.isHeardOf(path));
-      const { open, known: asTheyAre } = judge.meet(stretch, { retry: true, asOf: begun });
-      if (asTheyAre.length === stretch.length) known.add(stretch);
-      // Changed rights alone are not told.
-      unannounced.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
-      // The walk's look was the first; the second, just before it is judged, shows whether the file rests.
-      if (open.length > 0) admitted += await judge.judge(await judge.revisit(open, signal), signal);
+      admitted += await reconcileStretch(context, stretch, begun, signal);
     }
   }
-  unreadables.scanned();
-  unannounced.scanned();
-  await judge.judge(await judge.revisit(candidates.notSeenSince(begun), signal), signal);
-  return { files: found.wanted, unmatched: found.unmatched, admitted, milliseconds: Math.round(system.monotonic() - begun) };
+  unreadable.scanned();
+  missingEvents.scanned();
+  await settleAgain(context, candidates.notSeenSince(begun), signal);
+  matches.scanned({ files: found.wanted, unmatched: found.unmatched });
+  return { files: found.wanted, admitted, milliseconds: Math.round(system.monotonic() - begun) };
+}
+
+/** Files that the walk found one after the other; returns how many of them were admitted. */
+async function reconcileStretch(
+  context: IntakeContext,
+  stretch: readonly FileFacts[],
+  begun: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const { candidates, known, missingEvents } = context;
+  const unheard = stretch.filter(({ path }) => !candidates.isHeardOf(path));
+  const noted = noteFiles(context, stretch, { retry: true, asOf: begun });
+  if (noted.known.length === stretch.length) known.add(stretch);
+  // Changed rights alone give no event that counts.
+  missingEvents.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
+  // The walk's look was the first; the second, just before it is settled, shows whether the file rests.
+  return noted.open.length > 0 ? await settleAgain(context, noted.open, signal) : 0;
 }
 
 /** Files that the ledger is asked about at once: a few milliseconds, so that events get their turn. */
-const AT_ONCE = 500;
+const FILES_AT_ONCE = 500;

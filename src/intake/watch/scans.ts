@@ -36,7 +36,7 @@ interface ScanTools {
   /** How the folder is watched; null = it is away, there is nothing to scan. */
   readonly how: () => "events" | "poll" | null;
   /** `thorough` where somebody asked for it; `walking` ends the walk alone. */
-  readonly scan: (thorough: boolean, signal: AbortSignal, walking: AbortSignal) => Promise<Omit<Scan, "unmatched">>;
+  readonly scan: (thorough: boolean, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
 }
 
 /** The first scan comes when `run` runs and the folder is watched and asks for one. */

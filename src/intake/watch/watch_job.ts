@@ -10,7 +10,7 @@ import type { Job } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { System, WatchHint } from "../../system/system.ts";
+import type { System, WatchEvent } from "../../system/system.ts";
 import { type SourceRoot, sourceRoot } from "../../system/watching/source_root.ts";
 import { isDeep } from "../patterns.ts";
 import { cannotWatch, noRoot } from "../source_faults.ts";
@@ -25,7 +25,7 @@ export type WatchSystem = Pick<
 /** Who listens. */
 export interface WatchListener {
   /** Something may have changed at these absolute paths. */
-  hint(kind: WatchHint["kind"], paths: readonly string[]): void;
+  event(kind: WatchEvent["kind"], paths: readonly string[]): void;
   /** The watch was just set, or lost track: everything must be listed. `anew`: another folder is there now. */
   lost(anew: boolean): void;
 }
@@ -117,7 +117,7 @@ async function followEvents(watch: Watch, identity: string, signal: AbortSignal)
     for await (const { kind, paths } of system.watch(job.watchPath, isDeep(job), following.signal)) {
       if (howOf(watch) !== "events") setWatched(watch, "events", identity);
       else if (paths.length === 0) listener.lost(false);
-      if (paths.length > 0) listener.hint(kind, paths);
+      if (paths.length > 0) listener.event(kind, paths);
     }
   } catch (error) {
     if (signal.aborted) return;

@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../config/settings.ts";
 import type { IntakeLedger } from "../../ledger/intake_ledger.ts";
-import { nightOf } from "../../intake/admit/admit.ts";
+import { nightOf } from "../../intake/admit/admission.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
 import type { Reasons } from "./reasons.ts";
 import type { System } from "../../system/system.ts";

@@ -9,27 +9,27 @@ import { Failure } from "../../domain/failure.ts";
 import { type Burst, createBurst } from "./burst.ts";
 import { anySignal, onAbort } from "../../async/abort.ts";
 import { queue } from "../../async/queue.ts";
-import type { WatchHint } from "../system.ts";
+import type { WatchEvent } from "../system.ts";
 
 /** Hints that may wait; with more, all of them become one "list everything again". */
 const MOST_WAITING = 8_192;
 
-const LOST_TRACK: WatchHint = { kind: "other", paths: [] };
+const LOST_TRACK: WatchEvent = { kind: "other", paths: [] };
 
 /** See `Watching.watch`. */
-export async function* watch(root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
+export async function* watch(root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchEvent> {
   if (signal.aborted) return;
   if (!await isFolder(root)) throw new Deno.errors.NotFound(`Cannot watch "${root}": it does not exist or is not a folder`);
   const named = await namedAsGiven(root);
   const watcher = open(root, recursive);
-  const hints = queue<WatchHint>();
+  const hints = queue<WatchEvent>();
   using end = anySignal(signal);
   using _closing = onAbort(end.signal, () => {
     watcher.close();
     hints.end();
   });
 
-  const put = (hint: WatchHint) => {
+  const put = (hint: WatchEvent) => {
     if (hints.length >= MOST_WAITING) {
       hints.clear();
       hints.push(LOST_TRACK);
@@ -82,7 +82,7 @@ async function drain(
   watcher: Deno.FsWatcher,
   root: string,
   named: (path: string) => string,
-  put: (hint: WatchHint) => void,
+  put: (hint: WatchEvent) => void,
   burst: Burst,
 ): Promise<void> {
   const events = watcher[Symbol.asyncIterator]();
@@ -103,7 +103,7 @@ async function drain(
 }
 
 /** `access` comes when a writer closes its file (Linux); merely reading gives no event. */
-const KINDS: Readonly<Record<Deno.FsEvent["kind"], WatchHint["kind"]>> = {
+const KINDS: Readonly<Record<Deno.FsEvent["kind"], WatchEvent["kind"]>> = {
   access: "close",
   create: "create",
   modify: "write",

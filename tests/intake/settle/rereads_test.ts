@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { deliver } from "../../../src/domain/delivery.ts";
 import { verify } from "../../../src/domain/receipt.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
-import type { WatchHint } from "../../../src/system/system.ts";
+import type { WatchEvent } from "../../../src/system/system.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
 import { hashOf, type IntakeRig, pause, runningIntake } from "../intake_rig.ts";
 
@@ -78,25 +78,25 @@ Deno.test("intake() admits what was rewritten within the second, also when it wa
   await rig.until(() => newest(rig).delivery.state.state === "queued", "the rewritten file is admitted");
 });
 
-Deno.test("settled() of intake() waits for what may have been rewritten within the second", async () => {
+Deno.test("caughtUp() of intake() waits for what may have been rewritten within the second", async () => {
   await using rig = await runningIntake();
   await rewrittenAtOnce(rig, "a.fits");
-  await rig.intake.settled();
+  await rig.intake.caughtUp();
   assertEquals([newest(rig).delivery.state.state, newest(rig).sha256], ["queued", hashOf(second)]);
 });
 
-Deno.test("settled() of intake() does not wait for the time of a file that comes from the future", async () => {
+Deno.test("caughtUp() of intake() does not wait for the time of a file that comes from the future", async () => {
   await using rig = await runningIntake({ system: { now: () => Date.now() - 3_600_000 } });
   await rig.write("a.fits", first);
   await rig.until(() => rig.admitted().length === 1, "it is admitted");
   deliverAll(rig);
   let settled = false;
-  void rig.intake.settled().then(() => settled = true);
+  void rig.intake.caughtUp().then(() => settled = true);
   await rig.until(() => settled, "nothing is waited for");
   assertEquals((rig.ledger.nextReread("spring") ?? 0) > Date.now(), true);
 });
 
-Deno.test("settled() of intake() does not wait for what a former process was sending: its destination may be away", async () => {
+Deno.test("caughtUp() of intake() does not wait for what a former process was sending: its destination may be away", async () => {
   await using rig = await runningIntake();
   await rig.write("a.fits", first);
   await rig.until(() => rig.admitted().length === 1, "it is admitted");
@@ -113,7 +113,7 @@ Deno.test("settled() of intake() does not wait for what a former process was sen
   rig.ledger.requestRereads("spring", ["a.fits"], Date.now());
   rig.again();
   let settled = false;
-  void rig.intake.settled().then(() => settled = true);
+  void rig.intake.caughtUp().then(() => settled = true);
   await rig.until(() => settled, "nothing is waited for");
   assertEquals(rig.ledger.nextReread("spring") === null, false);
 });
@@ -138,12 +138,12 @@ Deno.test("intake() compares what was away when it was to be read again, as soon
 });
 
 Deno.test("intake() never ignores a close that it hears after the bytes were read, even if no fact has changed", async () => {
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   await using rig = await runningIntake({
     // No listing of the folder after the hint: that would see the ctime.
     job: { debounceMs: 600_000 },
     system: {
-      async *watch(_root: string, _recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchHint> {
+      async *watch(_root: string, _recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchEvent> {
         yield { kind: "other", paths: [] };
         while (!signal.aborted) {
           yield* hints.splice(0);

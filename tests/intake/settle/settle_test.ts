@@ -15,8 +15,12 @@ const UNDECLARED = { verdict: "undeclared" } as const;
 const CORRUPT = { verdict: "corrupt", reason: "DATASUM differs" } as const;
 const HOUR = 3_600_000;
 
-function aFile(known: Partial<Observation> = {}): Observation {
-  return { unchangedMs: 0, ageMs: 0, looks: 1, grew: false, closed: false, costly: false, marker: false, ...known };
+/** With the content's findings side by side. */
+type Known = Partial<Omit<Observation, "content"> & NonNullable<Observation["content"]>>;
+
+function aFile({ verdict, emptyTail = false, ...known }: Known = {}): Observation {
+  const content = verdict === undefined ? {} : { content: { verdict, emptyTail } };
+  return { unchangedMs: 0, ageMs: 0, looks: 1, grew: false, closed: false, costly: false, marker: false, ...known, ...content };
 }
 
 /** The settlement in a word: `finished`, `waiting growing`, `ask writer`… */
@@ -34,9 +38,8 @@ function inAWord(settlement: Settlement): string {
   }
 }
 
-const TABLE: [promise: string, file: Partial<Observation>, rules: Partial<SettleRules>, word: string][] = [
+const TABLE: [promise: string, file: Known, rules: Partial<SettleRules>, word: string][] = [
   ["reads the content first", {}, {}, "ask content"],
-  ["looks at the end of what is all there", { verdict: REACHED }, {}, "ask tail"],
   ["takes a close and the declared length at once", { verdict: REACHED, emptyTail: false, closed: true }, {}, "finished"],
   ["asks for the writer without a close", { verdict: REACHED, emptyTail: false }, {}, "ask writer"],
   ["takes a gone writer and the declared length at once", { verdict: REACHED, emptyTail: false, writer: "gone" }, {}, "finished"],
@@ -249,8 +252,7 @@ const files: fc.Arbitrary<Observation> = fc.record({
   costly: fc.boolean(),
   marker: fc.boolean(),
   writer: fc.constantFrom("open", "gone", "unseen"),
-  verdict: verdicts,
-  emptyTail: fc.boolean(),
+  content: fc.record({ verdict: verdicts, emptyTail: fc.boolean() }),
 });
 const modes = fc.record({
   completeness: fc.constantFrom("auto", "quiet", "marker"),
@@ -273,7 +275,7 @@ Deno.test("settle() never finishes a file with an open writer", () => {
 Deno.test("settle() never finishes a short file unless told to deliver it incomplete", () => {
   fc.assert(
     fc.property(files, modes, (file, rules) => {
-      const settlement = settle({ ...file, verdict: SHORT }, rules);
+      const settlement = settle({ ...file, content: { verdict: SHORT, emptyTail: false } }, rules);
       if (settlement.is === "finished") assertEquals([rules.deliverIncomplete, settlement.incomplete !== null], [true, true]);
     }),
     MANY,

@@ -3,7 +3,7 @@ import { Failure } from "../../../src/domain/failure.ts";
 import type { Job } from "../../../src/config/settings.ts";
 import type { NewEvent } from "../../../src/domain/transfer_event.ts";
 import { watchJob, type WatchSystem } from "../../../src/intake/watch/watch_job.ts";
-import type { PathFacts, WatchHint } from "../../../src/system/system.ts";
+import type { PathFacts, WatchEvent } from "../../../src/system/system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 import { aJob } from "../../support/makers.ts";
 
@@ -18,7 +18,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
     watchFails: null as Error | null,
     /** The watch that is set fails with this. */
     watchBreaks: null as Error | null,
-    hints: [] as WatchHint[],
+    hints: [] as WatchEvent[],
     watches: 0,
   };
   const system: WatchSystem = {
@@ -43,7 +43,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
     },
   };
   const watch = watchJob(aJob("/data", changes), { system, emit: (event) => told.push(event) }, {
-    hint: (kind, paths) => heard.push(`${kind} ${paths}`),
+    event: (kind, paths) => heard.push(`${kind} ${paths}`),
     lost: (anew) => heard.push(anew ? "lost anew" : "lost"),
   });
   const running = watch.run(ending.signal);

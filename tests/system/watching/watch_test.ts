@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
-import type { WatchHint } from "../../../src/system/system.ts";
+import type { WatchEvent } from "../../../src/system/system.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const system = createSystem();
@@ -9,7 +9,7 @@ const never = new AbortController().signal;
 /** Watches; `until` resolves as soon as a hint is as wanted, and fails loudly instead of hanging. */
 async function watching(root: string, recursive = true) {
   const stop = new AbortController();
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   let look = () => {};
   let ended = false;
   const done = (async () => {
@@ -33,7 +33,7 @@ async function watching(root: string, recursive = true) {
   hints.length = 0;
   return {
     hints,
-    until: (wanted: (hint: WatchHint) => boolean, what: string) => wait(() => hints.some(wanted), what),
+    until: (wanted: (hint: WatchEvent) => boolean, what: string) => wait(() => hints.some(wanted), what),
     ended: () => wait(() => ended, "the end"),
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -42,8 +42,8 @@ async function watching(root: string, recursive = true) {
   };
 }
 
-const of = (kind: WatchHint["kind"], path: string) => (hint: WatchHint) => hint.kind === kind && hint.paths.includes(path);
-const listAgain = (hint: WatchHint) => hint.paths.length === 0;
+const of = (kind: WatchEvent["kind"], path: string) => (hint: WatchEvent) => hint.kind === kind && hint.paths.includes(path);
+const listAgain = (hint: WatchEvent) => hint.paths.length === 0;
 
 Deno.test({
   name: "watch() tells of a writer's close, which reading does not give",
@@ -86,7 +86,7 @@ Deno.test("watch() names every one of many files, or asks for a new listing", as
   const script = "import sys\nfor n in range(3000): open(f'{sys.argv[1]}/f{n}.fits', 'w').close()";
   await system.run({ program: "python3", args: ["-c", script, dir.path] }, never);
   const named = new Set<string>();
-  const complete = (hint: WatchHint) => listAgain(hint) || hint.paths.some((path) => named.add(path).size === 3_000);
+  const complete = (hint: WatchEvent) => listAgain(hint) || hint.paths.some((path) => named.add(path).size === 3_000);
   await watched.until(complete, "the last of 3000 names, or a hint without paths,");
 });
 
@@ -110,7 +110,7 @@ Deno.test("watch() asks for a new listing when its consumer stalls past 8,192 hi
   const isLast = of("create", dir.at("last.fits"));
   await other.until(isLast, "the last hint at a consumer that keeps up");
   // All that it was told, a stalled one was told, too.
-  const hints: WatchHint[] = [];
+  const hints: WatchEvent[] = [];
   while (!hints.some(isLast)) hints.push((await slow.next()).value!);
   stop.abort();
   await slow.return?.();

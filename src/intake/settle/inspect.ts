@@ -6,59 +6,51 @@
  */
 import { readCards } from "../../formats/fits/kept_cards.ts";
 import { verifyFitsChecksums } from "../../formats/fits/fits_checksums.ts";
-import type { Format, RangeReader, Verdict } from "../../formats/format.ts";
+import type { RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
 import type { Files } from "../../system/system.ts";
-import type { Cards } from "../admit/admit.ts";
-
-/** The formats, as the intake uses them. */
-export interface FormatTools {
-  /** The format that claims a file of this name. */
-  formatOf(name: string): Format | undefined;
-  readCards(read: RangeReader, size: number): Promise<Cards>;
-  verifyFitsChecksums(
-    read: RangeReader,
-    size: number,
-    signal: AbortSignal,
-  ): Promise<{ ok: true } | { ok: false; reason: string }>;
-}
-
-/** The formats there are. */
-export const FORMAT_TOOLS: FormatTools = { formatOf, readCards, verifyFitsChecksums };
+import type { Cards } from "../admit/admission.ts";
 
 /** What a look into the content gave. */
-export interface ContentFindings {
+export interface Content {
   readonly verdict: Verdict;
-  /** Null where the format has none. */
+  /** Its end is nothing but zeros, as in space that was set aside and not written yet; only asked of what may be all there. */
+  readonly emptyTail: boolean;
+  /** Header cards; null where the format has none. */
   readonly cards: Cards | null;
 }
 
+/** A file to look into; `name` is the last part of its path. */
+export interface InspectedFile {
+  readonly absolutePath: string;
+  readonly name: string;
+  readonly size: number;
+}
+
 /** Asks the format of a file; a file that no format claims tells nothing. Errors of reading pass through. */
-export async function inspectContent(
-  file: { readonly absolutePath: string; readonly name: string; readonly size: number },
-  tools: { system: Pick<Files, "read">; formats: FormatTools },
-  signal: AbortSignal,
-): Promise<ContentFindings> {
-  const format = tools.formats.formatOf(file.name);
+export async function inspect(file: InspectedFile, system: Pick<Files, "read">, signal: AbortSignal): Promise<Content> {
+  const { absolutePath, name, size } = file;
+  const format = formatOf(name);
   if (format === undefined) {
     // One byte: a file that cannot be read is found out now, not when it is sent.
-    if (file.size > 0) await tools.system.read(file.absolutePath, 0, 1);
-    return { verdict: { verdict: "undeclared" }, cards: null };
+    if (size > 0) await system.read(absolutePath, 0, 1);
+    return { verdict: { verdict: "undeclared" }, emptyTail: false, cards: null };
   }
-  const read = rangeReader(tools.system, file.absolutePath);
-  const verdict = await format.inspect(read, file.size, signal);
-  return { verdict, cards: verdict.verdict === "reached" ? await tools.formats.readCards(read, file.size) : null };
+  const read = rangeReader(system, absolutePath);
+  const verdict = await format.inspect(read, size, signal);
+  const { verdict: is } = verdict;
+  return {
+    verdict,
+    emptyTail: (is === "reached" || is === "corrupt") && await hasEmptyTail(system, absolutePath, size, verdict),
+    cards: is === "reached" ? await readCards(read, size) : null,
+  };
 }
 
 /** How the content contradicts its own checksums; null where it does not, or has none. */
-export async function checkSums(
-  file: { readonly absolutePath: string; readonly name: string; readonly size: number },
-  tools: { system: Pick<Files, "read">; formats: FormatTools },
-  signal: AbortSignal,
-): Promise<string | null> {
+export async function checkSums(file: InspectedFile, system: Pick<Files, "read">, signal: AbortSignal): Promise<string | null> {
   if (!/\.(fits|fit|fts|fz)$/i.test(file.name)) return null;
-  const read: RangeReader = (offset, length) => tools.system.read(file.absolutePath, offset, length);
-  const sums = await tools.formats.verifyFitsChecksums(read, file.size, signal);
+  const read: RangeReader = (offset, length) => system.read(file.absolutePath, offset, length);
+  const sums = await verifyFitsChecksums(read, file.size, signal);
   return sums.ok ? null : sums.reason;
 }
 

@@ -11,7 +11,7 @@ import { lastPart, type Patterns } from "../patterns.ts";
 import { badName, unreadableFolder } from "../source_faults.ts";
 
 /** Kept from scan to scan, in memory. */
-export interface Unreadables {
+export interface UnreadablePaths {
   /** Notes one; paths relative to the watched folder. What no pattern wants is nobody's trouble. */
   note(path: string, reason: string): void;
   /** A full scan begins. */
@@ -23,10 +23,10 @@ export interface Unreadables {
 }
 
 /** One for each intake; `tell` hears `refused` once for each path and reason. */
-export function unreadables(
+export function unreadablePaths(
   job: string,
   tools: { patterns: Patterns; emit: Emit; system: { now(): number } },
-): Unreadables {
+): UnreadablePaths {
   const all = new Map<string, { failure: FailureRecord; since: number; scan: number }>();
   let scan = 0;
   return {

@@ -1,19 +1,16 @@
 /**
- * Admits finished files: each becomes one delivery per destination, night and target path frozen. The night
+ * What a finished file becomes: one delivery per destination, night and target path frozen. The night
  * follows from the file's time of last change, which every file has; a YYYYMMDD folder in the path stays as it is.
  * Where `watch_path` has `NIGHT` in it, that folder tells the night, and the path begins below it.
  *
  * @module
  */
-import type { Delivery } from "../../domain/delivery.ts";
 import type { Job } from "../../config/settings.ts";
 import { targetPath } from "../../domain/names/layout.ts";
 import { nightFolder } from "../../domain/night/night_folder.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import type { FileFacts, SourceFile } from "../../domain/source_file.ts";
-import type { Emit } from "../../domain/transfer_event.ts";
-import type { Admission, IntakeLedger } from "../../ledger/intake_ledger.ts";
-import type { Clock } from "../../system/system.ts";
+import type { Admission } from "../../ledger/intake_ledger.ts";
 
 /** Header cards worth keeping in the ledger. */
 export type Cards = NonNullable<Admission["cards"]>;
@@ -49,19 +46,4 @@ export function nightOf(job: Pick<Job, "night" | "nightFolder">, facts: Pick<Fil
 
 function locate(job: Pick<Job, "nightFolder">, { path }: Pick<FileFacts, "path">) {
   return job.nightFolder === undefined ? null : nightFolder(job.nightFolder).locate(path);
-}
-
-/** Writes admissions to the ledger, in one transaction, and tells of the files and their deliveries; returns the new deliveries. */
-export function admit(
-  admissions: readonly Admission[],
-  tools: { ledger: Pick<IntakeLedger, "admit">; system: Pick<Clock, "now">; emit: Emit },
-): Delivery[] {
-  if (admissions.length === 0) return [];
-  const deliveries = tools.ledger.admit(admissions, tools.system.now());
-  const admitted = new Set(deliveries.map(({ source }) => source.path));
-  for (const { source } of admissions) {
-    if (admitted.has(source.path)) tools.emit({ type: "ready", job: source.job, path: source.path, size: source.size });
-  }
-  for (const delivery of deliveries) tools.emit({ type: "queued", delivery });
-  return deliveries;
 }

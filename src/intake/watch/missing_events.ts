@@ -9,7 +9,7 @@ import type { Clock } from "../../system/system.ts";
 import { folderOf } from "../patterns.ts";
 
 /** Paths are relative to the watched folder, with `/`. */
-export interface Unannounced {
+export interface MissingEvents {
   /** A scan begins. */
   scanBegins(): void;
   /** The scan found these files, which are new and which nobody had told of. */
@@ -25,7 +25,7 @@ export interface Unannounced {
 }
 
 /** Nothing is expected before the first scan came to its end. */
-export function unannounced(clock: Pick<Clock, "now" | "monotonic">): Unannounced {
+export function missingEvents(clock: Pick<Clock, "now" | "monotonic">): MissingEvents {
   /** By the wall clock: what came later should have been told of. Null before everything was listed. */
   let listedAt: number | null = null;
   let begunAt: number | null = null;

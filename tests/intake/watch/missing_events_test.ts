@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
-import { unannounced } from "../../../src/intake/watch/unannounced.ts";
+import { missingEvents } from "../../../src/intake/watch/missing_events.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 /** Everything is listed; what comes a second later should be told of. */
 async function listed() {
   const clock = createFakeClock();
-  const watch = unannounced(clock);
+  const watch = missingEvents(clock);
   watch.scanBegins();
   watch.scanned();
   await clock.advance(1_000);
@@ -16,7 +16,7 @@ async function listed() {
   return { clock, watch, file };
 }
 
-Deno.test("unannounced() names a new file that a scan found and no event told of, some time later and once", async () => {
+Deno.test("missingEvents() names a new file that a scan found and no event told of, some time later and once", async () => {
   const { clock, watch, file } = await listed();
   watch.found([file("n/a.fits")]);
   assertEquals(watch.overdue(), null);
@@ -24,9 +24,9 @@ Deno.test("unannounced() names a new file that a scan found and no event told of
   assertEquals([watch.overdue(), watch.overdue()], ["n/a.fits", null]);
 });
 
-Deno.test("unannounced() goes by whole seconds, as ctimes do", async () => {
+Deno.test("missingEvents() goes by whole seconds, as ctimes do", async () => {
   const clock = createFakeClock({ startMs: 1_000_900 });
-  const watch = unannounced(clock);
+  const watch = missingEvents(clock);
   watch.scanBegins();
   watch.scanned();
   watch.found([{ path: "a.fits", size: 1, mtimeMs: 0, ctimeMs: 1_000_000, identity: "1:1" }]);
@@ -34,7 +34,7 @@ Deno.test("unannounced() goes by whole seconds, as ctimes do", async () => {
   assertEquals(watch.overdue(), "a.fits");
 });
 
-Deno.test("unannounced() takes an event that comes late, for the file or for a folder above it", async () => {
+Deno.test("missingEvents() takes an event that comes late, for the file or for a folder above it", async () => {
   for (const told of ["a/b/c.fits", "a/b", "a"]) {
     const { clock, watch, file } = await listed();
     watch.found([file("a/b/c.fits")]);
@@ -50,7 +50,7 @@ Deno.test("unannounced() takes an event that comes late, for the file or for a f
   assertEquals(watch.overdue(), "a/b/c.fits");
 });
 
-Deno.test("unannounced() expects nothing of what was there before everything was listed, or came while track was lost", async () => {
+Deno.test("missingEvents() expects nothing of what was there before everything was listed, or came while track was lost", async () => {
   const { clock, watch, file } = await listed();
   watch.found([file("old.fits", { ctimeMs: clock.now() - 5_000 })]);
   await clock.advance(10_000);
@@ -70,7 +70,7 @@ Deno.test("unannounced() expects nothing of what was there before everything was
   assertEquals(watch.overdue(), "d.fits");
 });
 
-Deno.test("unannounced() goes by the time of last change where there is no ctime", async () => {
+Deno.test("missingEvents() goes by the time of last change where there is no ctime", async () => {
   const { clock, watch, file } = await listed();
   watch.found([file("copied.fits", { ctimeMs: 0, mtimeMs: 1 }), file("new.fits", { ctimeMs: 0, mtimeMs: clock.now() })]);
   await clock.advance(10_000);

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
-import { admissions } from "../../../src/intake/admit/admissions.ts";
+import { admitFinished, compareKnown } from "../../../src/intake/admit/admit_finished.ts";
 import { candidates } from "../../../src/intake/settle/candidates.ts";
-import { FORMAT_TOOLS } from "../../../src/intake/settle/inspect_content.ts";
-import type { JudgeTools } from "../../../src/intake/judge_tools.ts";
+import { taskGroup } from "../../../src/async/task_group.ts";
+import type { SettleContext } from "../../../src/intake/intake_context.ts";
 import type { PathFacts } from "../../../src/system/system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 import { tempFolder } from "../../support/temp.ts";
@@ -19,12 +19,13 @@ async function bench() {
   const dir = await tempFolder();
   const ledger = openLedger(dir.path);
   const waiting = candidates();
+  const refused: string[] = [];
   const finished = NAMES.map((path) => waiting.look({ path, ...FACTS } satisfies FileFacts, 0, 0, false).candidate);
   const disk = {
     facts: (_path: string): Promise<Partial<PathFacts>> => Promise.resolve({}),
     hash: () => Promise.resolve({ bytes: 5, sha256: "0".repeat(64) }),
   };
-  const tools: JudgeTools = {
+  const context: SettleContext = {
     job: aJob("/data"),
     system: {
       ...createFakeClock(),
@@ -34,28 +35,23 @@ async function bench() {
       hash: () => disk.hash(),
     },
     ledger,
-    formats: FORMAT_TOOLS,
     candidates: waiting,
     writers: { isLocal: () => Promise.resolve(true), of: () => Promise.resolve(() => "gone") },
-    emit: () => {},
-    methodOf: () => null,
+    emit: (event) => void (event.type === "refused" && refused.push(event.path)),
+    comparing: taskGroup(1, () => {}),
+    chosenMethod: () => null,
     loops: () => {},
     onError: (error) => {
       throw error;
     },
     admitted: () => {},
   };
-  const refused: string[] = [];
-  const steps = admissions(tools, {
-    absolute: (path) => `/data/${path}`,
-    refuse: ({ facts }, { message }) => void refused.push(`${facts.path}: ${message}`),
-  });
   return {
     waiting,
     finished,
     written: () => [...new Set(ledger.query({}).map(({ delivery: { source } }) => source.path))],
     disk,
-    steps,
+    context,
     refused,
     async [Symbol.asyncDispose]() {
       ledger[Symbol.dispose]();
@@ -64,19 +60,19 @@ async function bench() {
   };
 }
 
-Deno.test("admitAll() admits what is finished", async () => {
+Deno.test("admitFinished() admits what is finished", async () => {
   await using rig = await bench();
-  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written(), rig.refused], [2, NAMES, []]);
+  assertEquals([await admitFinished(rig.context, rig.finished, never), rig.written(), rig.refused], [2, NAMES, []]);
 });
 
-Deno.test("admitAll() leaves a file that changed since it was judged, though no hint came, to be judged again", async () => {
+Deno.test("admitFinished() leaves a file that changed since it was judged, though no hint came, to be judged again", async () => {
   await using rig = await bench();
   rig.disk.facts = (path) => Promise.resolve(path.endsWith("a.raw") ? { size: 6 } : {});
-  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written()], [1, ["b.raw"]]);
+  assertEquals([await admitFinished(rig.context, rig.finished, never), rig.written()], [1, ["b.raw"]]);
   assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
 });
 
-Deno.test("admitAll() leaves a file that was hinted at while others were looked at to be judged again", async () => {
+Deno.test("admitFinished() leaves a file that was hinted at while others were looked at to be judged again", async () => {
   await using rig = await bench();
   const looked = Promise.withResolvers<void>();
   rig.disk.facts = async (path) => {
@@ -84,20 +80,20 @@ Deno.test("admitAll() leaves a file that was hinted at while others were looked 
     else await looked.promise.then(() => rig.waiting.touch("a.raw", false));
     return {};
   };
-  assertEquals([await rig.steps.admitAll(rig.finished, never), rig.written()], [1, ["b.raw"]]);
+  assertEquals([await admitFinished(rig.context, rig.finished, never), rig.written()], [1, ["b.raw"]]);
   assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
 });
 
-Deno.test("compare() takes no hash of a file that changed while it was read", async () => {
+Deno.test("compareKnown() takes no hash of a file that changed while it was read", async () => {
   await using rig = await bench();
   rig.disk.hash = () => {
     rig.disk.facts = () => Promise.resolve({ size: 6 });
     return Promise.resolve({ bytes: 5, sha256: "0".repeat(64) });
   };
-  await rig.steps.compare(rig.finished[0]!, never);
+  await compareKnown(rig.context, rig.finished[0]!, never);
   assertEquals([rig.written(), rig.waiting.get("a.raw") !== undefined], [[], true]);
   rig.disk.facts = () => Promise.resolve({});
   rig.disk.hash = () => Promise.resolve({ bytes: 5, sha256: "0".repeat(64) });
-  await rig.steps.compare(rig.finished[0]!, never);
+  await compareKnown(rig.context, rig.finished[0]!, never);
   assertEquals([rig.written(), rig.waiting.get("a.raw")], [["a.raw"], undefined]);
 });

@@ -1,0 +1,111 @@
+/**
+ * The last step of the intake: finished candidates are looked at once more and written to the ledger, if they are still the
+ * version that was settled. A file that changed meanwhile stays a candidate, one at fault is refused.
+ *
+ * @module
+ */
+import { mapLimit } from "../../async/map_limit.ts";
+import type { Delivery } from "../../domain/delivery.ts";
+import type { Admission } from "../../ledger/intake_ledger.ts";
+import type { SettleContext } from "../intake_context.ts";
+import type { Candidate } from "../settle/candidate.ts";
+import { refuse } from "../settle/conclude.ts";
+import { unreadable } from "../source_faults.ts";
+import { isStill, lastLook } from "./last_look.ts";
+
+/** Admits finished candidates; returns how many. */
+export async function admitFinished(
+  context: SettleContext,
+  finished: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<number> {
+  const { job, system, ledger, candidates } = context;
+  if (finished.length === 0) return 0;
+  await outlastTimestamps(context, finished, signal);
+  const looked = await mapLimit(finished, job.verifySource === false ? LOOKS_AT_ONCE : READS_AT_ONCE, async (candidate) => {
+    const admission = await orRefuse(context, candidate, signal, () => lastLook(context, candidate, signal));
+    return admission && { candidate, admission };
+  }, signal);
+  const sound = looked.filter((each) => each !== null);
+  let count = 0;
+  let queued = 0;
+  for (let start = 0; start < sound.length; start += BATCH) {
+    // A transaction blocks the event loop: others get their turn between two.
+    if (start > 0) await system.sleep(0);
+    // While others were looked at, something may have happened to this one.
+    const batch = sound.slice(start, start + BATCH).filter(({ candidate }) => candidates.isCurrent(candidate));
+    if (batch.length === 0) continue;
+    const deliveries = ledger.admit(batch.map(({ admission }) => admission), system.now());
+    tellAdmitted(context, batch.map(({ admission }) => admission), deliveries);
+    for (const { candidate, admission } of batch) {
+      tellWarning(context, candidate, admission);
+      candidates.forget(candidate.facts.path);
+    }
+    queued += deliveries.length;
+    count += batch.length;
+  }
+  if (queued > 0) context.admitted();
+  return count;
+}
+
+/** Compares the content of a candidate that differs in its ctime only with what the ledger knows. */
+export async function compareKnown(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<void> {
+  const { system, ledger, candidates, emit } = context;
+  await orRefuse(context, candidate, signal, async () => {
+    const admission = await lastLook(context, candidate, signal);
+    if (admission === null) return;
+    const { sha256 } = await system.hash(admission.source.absolutePath, signal);
+    if (!await isStill(context, candidate)) return;
+    const deliveries = ledger.recheck(admission, sha256, system.now());
+    candidates.forget(candidate.facts.path);
+    if (deliveries.length === 0) return;
+    tellWarning(context, candidate, admission);
+    for (const delivery of deliveries) emit({ type: "queued", delivery });
+    context.admitted();
+  });
+}
+
+/** Does it; an error that is the file's refuses the file, and gives null. */
+async function orRefuse<T>(
+  context: SettleContext,
+  candidate: Candidate,
+  signal: AbortSignal,
+  act: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await act();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    refuse(context, candidate, unreadable(candidate.facts.path, error));
+    return null;
+  }
+}
+
+/** A write within the same tick of the file system's clock would not show in the file's times: let the tick pass first. */
+async function outlastTimestamps({ system }: SettleContext, finished: readonly Candidate[], signal: AbortSignal): Promise<void> {
+  const now = system.now();
+  const ages = finished.map(({ facts }) => Math.abs(now - facts.mtimeMs));
+  const youngest = ages.reduce((least, age) => Math.min(least, age), Infinity);
+  if (youngest < TICK_MS) await system.sleep(TICK_MS - youngest, signal);
+}
+
+function tellAdmitted({ emit }: SettleContext, admissions: readonly Admission[], deliveries: readonly Delivery[]): void {
+  const queued = new Set(deliveries.map(({ source }) => source.path));
+  for (const { source } of admissions) {
+    if (queued.has(source.path)) emit({ type: "ready", job: source.job, path: source.path, size: source.size });
+  }
+  for (const delivery of deliveries) emit({ type: "queued", delivery });
+}
+
+/** Listeners know already of what is sent although it is incomplete. */
+function tellWarning({ emit }: SettleContext, { facts: { path }, incomplete }: Candidate, { warning }: Admission): void {
+  if (warning === undefined || incomplete !== undefined) return;
+  emit({ type: "notice", level: "warning", message: `"${path}" is sent as it is: ${warning}` });
+}
+
+/** Whole files. */
+const READS_AT_ONCE = 8;
+const LOOKS_AT_ONCE = 128;
+/** Files of one transaction: 20 ms or so. */
+const BATCH = 500;
+const TICK_MS = 12;

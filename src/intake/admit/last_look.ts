@@ -1,0 +1,91 @@
+/**
+ * The last look at a finished file before it is admitted: what the ledger will be told of it, as long as it is still the version that
+ * was settled.
+ *
+ * @module
+ */
+import { repetitions } from "../../domain/repetition.ts";
+import { racyMs, racyUntil } from "../../domain/source_file.ts";
+import type { Admission } from "../../ledger/intake_ledger.ts";
+import { absolute, type SettleContext } from "../intake_context.ts";
+import { folderOf, lastPart } from "../patterns.ts";
+import { type Candidate, sameVersion } from "../settle/candidate.ts";
+import { refuse } from "../settle/conclude.ts";
+import { checkSums } from "../settle/inspect.ts";
+import { CLOCKS_DIFFER_MS } from "../settle/settle.ts";
+import { cameBack, corrupt } from "../source_faults.ts";
+import { admissionOf } from "./admission.ts";
+
+/** One moment, by both clocks, milliseconds. */
+interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/** What is to be admitted; null where the file changed since it was settled, or is at fault: then it was refused. */
+export async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Admission | null> {
+  const { job, system } = context;
+  const { path, size } = candidate.facts;
+  const absolutePath = absolute(context, path);
+  const before = { wall: system.now(), monotonic: system.monotonic() };
+  const admission = admissionOf(job, candidate.facts, absolutePath, candidate.content?.cards ?? null, context.chosenMethod);
+  const original = originalOf(context, candidate);
+  if (original !== null) {
+    const failure = cameBack(path, original);
+    refuse(context, candidate, failure);
+    context.loops({ ...failure, next: "hold" });
+    return null;
+  }
+  const sums = job.verifySource === false ? null : await checkSums({ absolutePath, name: lastPart(path), size }, system, signal);
+  if (sums !== null && job.verifySource === "refuse") {
+    refuse(context, candidate, corrupt(path, sums));
+    return null;
+  }
+  const warning = sums ?? warningOf(context, candidate);
+  if (!await isStill(context, candidate)) return null;
+  return { ...admission, ...(warning === null ? {} : { warning }), ...await race(context, candidate, before) };
+}
+
+/** Whether the file is the version that was settled, and nothing was heard of it since. */
+export async function isStill(context: SettleContext, candidate: Candidate): Promise<boolean> {
+  const { path } = candidate.facts;
+  const facts = await context.system.facts(absolute(context, path));
+  if (facts?.kind !== "file") context.candidates.forget(path);
+  return facts !== null && context.candidates.isCurrent(candidate) && sameVersion(candidate.facts, { path, ...facts });
+}
+
+/** What is wrong with a file that is sent all the same. */
+function warningOf({ job }: SettleContext, { content, incomplete }: Candidate): string | null {
+  if (incomplete !== undefined) return `it is incomplete: ${incomplete}`;
+  const verdict = content?.verdict;
+  if (verdict?.verdict === "corrupt") return job.verifySource === false ? null : verdict.reason;
+  return verdict !== undefined && "warning" in verdict ? verdict.warning ?? null : null;
+}
+
+/** Until when the file is racy, its bytes being read after `before`; empty where it is not. */
+async function race(
+  context: SettleContext,
+  { facts, changedAt }: Candidate,
+  before: Moment,
+): Promise<Pick<Admission, "racyUntil">> {
+  const isLocal = await context.writers.isLocal(facts, absolute(context, folderOf(facts.path)));
+  // Where another computer's clock may tell the times, only how long we have seen the file like this counts, or a great age.
+  const seenMs = before.wall - facts.ctimeMs > CLOCKS_DIFFER_MS ? Infinity : before.monotonic - changedAt;
+  const until = isLocal ? racyUntil(facts) : before.wall + racyMs(facts) - seenMs;
+  return until > before.wall ? { racyUntil: until } : {};
+}
+
+/**
+ * The same file one repetition of its folders shorter, if this one came back from there: it was made after the first of them
+ * was admitted, and all of them were. Trees that were made in another way are just deep.
+ */
+function originalOf({ job, ledger }: SettleContext, { facts: { path, size, ctimeMs } }: Candidate): string | null {
+  for (const { shorter } of repetitions(path)) {
+    const admitted = shorter.map((former) => ledger.admittedAt(job.name, former, size));
+    const [first = null] = admitted;
+    if (first === null || admitted.includes(null)) continue;
+    // Some systems tell it in whole seconds.
+    if (first <= ctimeMs + 999) return shorter.at(-1) ?? null;
+  }
+  return null;
+}

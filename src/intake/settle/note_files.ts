@@ -1,0 +1,92 @@
+/**
+ * Notes files as they were just found: those that the ledger does not know become candidates.
+ *
+ * @module
+ */
+import { mapLimit } from "../../async/map_limit.ts";
+import type { FileFacts } from "../../domain/source_file.ts";
+import { absolute, type SettleContext } from "../intake_context.ts";
+import { unreadable } from "../source_faults.ts";
+import { isParked, mayPass } from "./candidate.ts";
+import { refuse } from "./conclude.ts";
+
+/** How files were found. */
+export interface NoteOptions {
+  /** Gives those a chance that were given up for a reason that may pass. */
+  readonly retry?: boolean;
+  /** When they were found, at the earliest (monotonic): those that were looked at since are open, and stay as they are. */
+  readonly asOf?: number;
+  /** The event for a file that is noted for the first time. */
+  readonly news?: (path: string) => "created" | "changed";
+}
+
+/** Paths of the files that were noted. */
+export interface Noted {
+  /** To be settled: not known to the ledger, and not given up. */
+  readonly open: string[];
+  /** The ledger knows them as they are. */
+  readonly known: string[];
+}
+
+/** Notes these files with the facts that were just found. */
+export function noteFiles(context: SettleContext, found: readonly FileFacts[], options: NoteOptions = {}): Noted {
+  const { job, candidates, ledger } = context;
+  const { asOf = Infinity } = options;
+  const overtaken = found.filter(({ path }) => (candidates.get(path)?.lookedAt ?? -Infinity) > asOf);
+  const current = overtaken.length === 0 ? found : found.filter((facts) => !overtaken.includes(facts));
+  const { fresh, recheck } = ledger.unknown(job.name, current, job.destinations.map(({ name }) => name));
+  const unknown = new Set([...fresh, ...recheck].map(({ path }) => path));
+  const known = current.map(({ path }) => path).filter((path) => !unknown.has(path));
+  known.forEach(candidates.forget);
+  const open = [
+    ...overtaken,
+    ...fresh.filter((facts) => noteFile(context, facts, false, options)),
+    ...recheck.filter((facts) => noteFile(context, facts, true, options)),
+  ];
+  return { open: open.map(({ path }) => path), known };
+}
+
+/** Looks at these files now and notes them; returns those to be settled. */
+export async function statFiles(
+  context: SettleContext,
+  paths: readonly string[],
+  signal: AbortSignal,
+  options: NoteOptions = {},
+): Promise<string[]> {
+  const found = await mapLimit(paths, STATS_AT_ONCE, (path) => statFile(context, path), signal);
+  return noteFiles(context, found.filter((facts) => facts !== null), options).open;
+}
+
+/** The file as it is now; null, and no candidate any more, where there is none. */
+export async function statFile(context: SettleContext, path: string): Promise<FileFacts | null> {
+  const { system, candidates } = context;
+  try {
+    const facts = await system.facts(absolute(context, path));
+    if (facts?.kind === "file") return { path, ...facts };
+    candidates.forget(path);
+  } catch (error) {
+    const candidate = candidates.get(path);
+    if (candidate) refuse(context, candidate, unreadable(path, error));
+  }
+  return null;
+}
+
+/** True where there is something to settle. */
+function noteFile(context: SettleContext, facts: FileFacts, recheck: boolean, options: NoteOptions): boolean {
+  const { system, candidates } = context;
+  const { candidate, first } = candidates.look(facts, system.monotonic(), system.now(), recheck);
+  if (first && !recheck) announce(context, facts.path, options.news?.(facts.path) ?? "created");
+  if (!isParked(candidate)) return true;
+  if (!options.retry || !mayPass(candidate)) return false;
+  const { content: _, ...again } = candidate;
+  candidates.put({ ...again, state: { is: "new" } });
+  return true;
+}
+
+function announce({ job, emit }: SettleContext, path: string, type: "created" | "changed"): void {
+  const wanted = type === "created" ? ["create", "rename"] : ["write"];
+  if (job.watchEvents.some((event) => wanted.includes(event))) emit({ type, job: job.name, path });
+}
+
+/** Short looks: many at once are cheaper than many one by one. */
+const STATS_AT_ONCE = 128;

@@ -1,0 +1,138 @@
+/**
+ * Checks a dirty folder: looks at the names that events told of, lists the folder after them, and descends into folders that were
+ * just made, as what was put into them before the watch was there gave no event.
+ *
+ * @module
+ */
+import { mapLimit } from "../../async/map_limit.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import type { FileFacts } from "../../domain/source_file.ts";
+import type { PathFacts, System } from "../../system/system.ts";
+import { absolute, type IntakeContext } from "../intake_context.ts";
+import { folderOf, lastPart } from "../patterns.ts";
+import { isMarker, markersOf } from "../settle/marker.ts";
+import { noteFiles, statFiles } from "../settle/note_files.ts";
+import { settleFiles } from "../settle/settle_files.ts";
+import { pathIn } from "../source_path.ts";
+import type { FolderWork, Touch } from "./dirty_folders.ts";
+
+/** Does what is due in one folder. */
+export async function checkFolder(context: IntakeContext, work: FolderWork, signal: AbortSignal): Promise<void> {
+  const { folder, names, whole, deep } = work;
+  if (!await isRealFolder(context, folder)) {
+    for (const [name, touches] of names) vanished(context, pathIn(folder, name), touches);
+    return;
+  }
+  const touched = [...names];
+  for (let start = 0; start < touched.length; start += FILES_AT_ONCE) {
+    await checkNames(context, folder, new Map(touched.slice(start, start + FILES_AT_ONCE)), signal);
+  }
+  if (whole) await listFolder(context, folder, deep, signal);
+}
+
+/** No part of the path is a symlink: nothing outside the watched folder is ever looked at. */
+async function isRealFolder(context: IntakeContext, folder: string): Promise<boolean> {
+  for (let part = folder; part !== ""; part = folderOf(part)) {
+    const facts = await context.system.facts(absolute(context, part));
+    if (facts?.kind !== "folder") return false;
+  }
+  return true;
+}
+
+async function checkNames(
+  context: IntakeContext,
+  folder: string,
+  names: FolderWork["names"],
+  signal: AbortSignal,
+): Promise<void> {
+  const touchesOf = (path: string) => names.get(lastPart(path)) ?? NO_TOUCHES;
+  const isNew = (path: string) => touchesOf(path).has("create") || touchesOf(path).has("rename");
+  const { files, folders, marked } = await findNames(context, folder, names, signal);
+  const { open, known } = noteFiles(context, files, { news: (path) => isNew(path) ? "created" : "changed" });
+  // Heard of after its bytes may have been read. Only Linux tells of closes, the others of writes alone.
+  context.rereads.ask(known.filter((path) => touchesOf(path).has("close") || touchesOf(path).has("write")));
+  const all = marked.length > 0 ? [...open, ...await statFiles(context, marked, signal, { retry: true })] : open;
+  if (all.length > 0) await settleFiles(context, all, signal);
+  for (const path of folders.filter(isNew)) {
+    await listFolder(context, path, true, signal);
+    context.dirty.list(path, context.system.monotonic(), context.job.debounceMs, true);
+  }
+}
+
+/** What there is by these names: files and folders that are wanted, and the files that a marker among them speaks for. */
+async function findNames(context: IntakeContext, folder: string, names: FolderWork["names"], signal: AbortSignal) {
+  const { job, patterns } = context;
+  const files: FileFacts[] = [];
+  const folders: string[] = [];
+  const marked: string[] = [];
+  await mapLimit([...names], STATS_AT_ONCE, async ([name, touches]) => {
+    const path = pathIn(folder, name);
+    const facts = await factsOf(context, path);
+    if (facts === null) vanished(context, path, touches);
+    if (facts?.kind === "folder" && patterns.enters(path)) folders.push(path);
+    if (facts?.kind === "file" && patterns.wants(path)) files.push({ path, ...facts });
+    if (facts?.kind !== "file" || job.completeness !== "marker" || !isMarker(name, job.marker)) return;
+    // One by one: a marker may speak for a whole folder, and a call cannot take a hundred thousand arguments.
+    for (const waiting of markedBy(context, path)) marked.push(waiting);
+  }, signal);
+  return { files, folders, marked };
+}
+
+/** Null where there is nothing; undefined, and listed as unreadable, where it cannot be looked at. */
+async function factsOf(context: IntakeContext, path: string): Promise<PathFacts | null | undefined> {
+  try {
+    return await context.system.facts(absolute(context, path));
+  } catch (error) {
+    context.unreadable.note(path, reasonOf(error));
+    return undefined;
+  }
+}
+
+/** Files that wait for this marker. */
+function markedBy({ job, candidates }: IntakeContext, marker: string): string[] {
+  const inFolder = candidates.waiting().filter(({ path }) => folderOf(path) === folderOf(marker));
+  return inFolder.map(({ path }) => path).filter((path) => markersOf(lastPart(path), job.marker).includes(lastPart(marker)));
+}
+
+function vanished({ job, patterns, candidates, emit }: IntakeContext, path: string, touches: ReadonlySet<Touch>): void {
+  candidates.forget(path);
+  const told = (["remove", "rename"] as const).some((event) => touches.has(event) && job.watchEvents.includes(event));
+  if (told && patterns.wants(path)) emit({ type: "removed", job: job.name, path });
+}
+
+async function listFolder(context: IntakeContext, top: string, deep: boolean, signal: AbortSignal): Promise<void> {
+  const { system, patterns, unreadable, dirty } = context;
+  const folders = [top];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    const begun = system.monotonic();
+    const listing = await listOrNull(context, folder);
+    if (listing === null) continue;
+    const files: FileFacts[] = [];
+    for (const { name, facts } of listing.entries) {
+      const path = pathIn(folder, name);
+      if (facts.kind === "folder" && deep && patterns.enters(path)) folders.push(path);
+      if (facts.kind === "file" && patterns.wants(path)) files.push({ path, ...facts });
+    }
+    for (const { name, reason } of listing.unreadable) unreadable.note(pathIn(folder, name), reason);
+    dirty.listed(folder, system.monotonic(), system.monotonic() - begun);
+    for (let start = 0; start < files.length; start += FILES_AT_ONCE) {
+      const { open } = noteFiles(context, files.slice(start, start + FILES_AT_ONCE));
+      if (open.length > 0) await settleFiles(context, open, signal);
+    }
+  }
+}
+
+async function listOrNull(context: IntakeContext, folder: string): Promise<Awaited<ReturnType<System["list"]>> | null> {
+  const { system, unreadable } = context;
+  try {
+    return await system.list(absolute(context, folder));
+  } catch (error) {
+    // Gone again, or not ours to read: the scans say so.
+    if (await system.facts(absolute(context, folder)).catch(() => null) !== null) unreadable.note(folder, reasonOf(error));
+    return null;
+  }
+}
+
+const NO_TOUCHES: ReadonlySet<Touch> = new Set();
+const FILES_AT_ONCE = 500;
+const STATS_AT_ONCE = 128;
