@@ -10,9 +10,10 @@ import type { Connector } from "./method.ts";
 import { rsync } from "./rsync/rsync.ts";
 import { scp } from "./scp/scp.ts";
 import { sftp } from "./sftp/sftp.ts";
+import { tar } from "./tar/tar.ts";
 
 /** All ways to carry files: one for each name that `config/schema/schema_methods.ts` has. */
-export const METHODS: { readonly [M in MethodName]: Connector<M> } = { auto, rsync, scp, sftp, local };
+export const METHODS: { readonly [M in MethodName]: Connector<M> } = { auto, rsync, tar, scp, sftp, local };
 
 /** The method of this name. */
 export function methodNamed(name: MethodName): Connector {

@@ -107,6 +107,12 @@ export interface Files {
   /** SHA-256 over the whole file, with one reused buffer. */
   hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
+   * Opens a regular file, has it read once from its beginning while it is hashed, and closes it.
+   *
+   * @throws {Deno.errors.NotSupported} for what is no regular file; what `use` throws.
+   */
+  readSource<T>(path: string, use: (source: SourceReader) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /**
    * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed, unless told not to.
    * Continues behind `options.from` bytes that already stand at `to` (they are hashed from the source; what stands there
    * beyond them is cut off). Without `from`, throws AlreadyExists rather than write into something.
@@ -145,6 +151,19 @@ export interface Files {
   writeText(path: string, text: string, mode?: number): Promise<void>;
   /** Free bytes for this account and the device of the file system that holds `path`. */
   space(path: string): Promise<{ freeBytes: number; device: string }>;
+}
+
+/** A file that is read once. */
+export interface SourceReader {
+  /** When it was opened. */
+  readonly bytes: number;
+  /** As in {@linkcode PathFacts}. */
+  readonly mode: number;
+  readonly mtimeMs: number;
+  /** The next `length` bytes, fewer where the file ends; a piece is valid until the next is asked for. */
+  read(length: number): AsyncIterable<Uint8Array>;
+  /** Of all that has been read so far, 64 hex digits. */
+  sha256(): string;
 }
 
 /** A file that is being written; closed when disposed of. */

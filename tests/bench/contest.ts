@@ -35,7 +35,7 @@ export interface ContestOptions {
 }
 
 /** The methods of ours that take part; `auto` is the default setting. */
-const METHODS = ["auto", "rsync", "sftp", "scp"];
+const METHODS = ["auto", "tar", "rsync", "sftp", "scp"];
 
 /** The two ends, and the line between them. */
 interface Site {

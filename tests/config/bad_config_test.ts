@@ -298,7 +298,7 @@ const ROWS: readonly Row[] = [
     name: "an unknown method",
     text: `${BASE}transfer_method: rsnyc\n`,
     errors: [
-      'config.yaml:4:1: "transfer_method" must be "auto", "rsync", "scp", "sftp" or "local", not "rsnyc"; did you mean "rsync"?',
+      'config.yaml:4:1: "transfer_method" must be "auto", "rsync", "tar", "scp", "sftp" or "local", not "rsnyc"; did you mean "rsync"?',
     ],
   },
   {

@@ -11,7 +11,7 @@ import { aServer, diskView, type Mount, STAGING } from "./rig.ts";
 
 /** Starts the server. `counts` is false for methods that send everything again. */
 export async function overSshd(
-  method: Method<"rsync" | "scp" | "sftp">,
+  method: Method<"rsync" | "tar" | "scp" | "sftp">,
   options: SshdOptions & { counts?: boolean } = {},
 ): Promise<Mount> {
   const server = await startSshd(options);

@@ -132,7 +132,7 @@ export function aDestination(differences: Differences = {}): Destination<Transpo
 }
 
 /** A destination of this suite at a server. */
-export function aServer<M extends "auto" | "rsync" | "scp" | "sftp">(
+export function aServer<M extends "auto" | "rsync" | "tar" | "scp" | "sftp">(
   method: M,
   login: LoginDifferences,
   differences: Differences,

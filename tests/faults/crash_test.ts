@@ -21,11 +21,12 @@ const POINTS = [
 const CASES = {
   local: POINTS,
   rsync: POINTS,
+  tar: POINTS,
   sftp: ["during_put", "after_publish"],
   scp: ["during_put", "after_publish"],
 } as const;
 
-for (const method of ["local", "rsync", "sftp", "scp"] as const) {
+for (const method of ["local", "rsync", "tar", "sftp", "scp"] as const) {
   Deno.test({
     name: `kill -9 at ${CASES[method].length} named steps (${method}): nothing half is shown, all is delivered at the next start`,
     ignore: method !== "local" && !has("sshd", "rsync"),

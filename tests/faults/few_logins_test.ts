@@ -69,7 +69,7 @@ async function setUp(method: string, options: SshdOptions) {
   };
 }
 
-for (const method of ["rsync", "sftp", "scp"]) {
+for (const method of ["rsync", "tar", "sftp", "scp"]) {
   Deno.test({
     name:
       `a server that takes one login at a time (MaxStartups, ${method}): four destinations get all files, with few connections`,

@@ -33,7 +33,7 @@ Deno.test({
   },
 });
 
-for (const method of ["local", "rsync", "scp", "sftp"] as const) {
+for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
   Deno.test({
     name: `targets that cannot be written (${method}): they are listed with a hint, the rest of their batch arrives`,
     ignore: method !== "local" && !has("sshd", "rsync"),

@@ -29,7 +29,7 @@ const NAMES = [
   "\u001b[31mred.fits",
 ];
 
-for (const method of ["local", "rsync", "scp", "sftp"] as const) {
+for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
   Deno.test({
     name: `hostile names (${method}): delivered under the same name, nothing is executed, names that are no UTF-8 are listed`,
     ignore: method !== "local" && !has("sshd", "rsync"),

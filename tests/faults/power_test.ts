@@ -15,7 +15,7 @@ import { makeRig, successLines, tool, unmounting, until } from "./rig.ts";
 
 interface Case {
   readonly what: string;
-  readonly method: "local" | "rsync" | "scp" | "sftp";
+  readonly method: "local" | "rsync" | "tar" | "scp" | "sftp";
   readonly sshd?: SshdOptions;
   /** The ledger is on the destination's disk: its own flushes write the names there, too. */
   readonly ledgerThere?: boolean;
@@ -27,6 +27,7 @@ const CASES: readonly Case[] = [
   { what: "local", method: "local" },
   { what: "rsync", method: "rsync" },
   { what: "rsync without perl there", method: "rsync", sshd: { without: ["perl"] } },
+  { what: "tar", method: "tar" },
   { what: "scp", method: "scp" },
   { what: "sftp", method: "sftp" },
   { what: "sftp without a shell there", method: "sftp", sshd: { sftpOnly: true } },

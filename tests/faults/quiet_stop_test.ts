@@ -9,7 +9,7 @@ import { has } from "../support/needs.ts";
 import { signalEach, treeOf } from "../support/process_tree.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
-for (const method of ["rsync", "sftp", "scp"] as const) {
+for (const method of ["rsync", "tar", "sftp", "scp"] as const) {
   Deno.test({
     name: `a stop that ends ssh and ${method} as well parks what they had in hand, without a warning`,
     ignore: !has("sshd", "rsync"),

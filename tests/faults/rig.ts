@@ -42,7 +42,7 @@ export interface Rig extends AsyncDisposable {
 }
 
 export interface RigOptions {
-  readonly method: "local" | "rsync" | "scp" | "sftp";
+  readonly method: "local" | "rsync" | "tar" | "scp" | "sftp";
   readonly config?: Readonly<Record<string, unknown>>;
   readonly there?: string;
   readonly folder?: TempFolder;

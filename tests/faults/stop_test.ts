@@ -14,7 +14,7 @@ import { everyDelivered, makeRig, type Rig, until } from "./rig.ts";
 
 const SIZE = 7_000_000;
 
-for (const method of ["local", "rsync", "scp", "sftp"] as const) {
+for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
   Deno.test({
     name:
       `SIGTERM in the middle of a large file (${method}): ends in time, parks it, leaves only what it goes on with, delivers it later`,

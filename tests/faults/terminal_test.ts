@@ -13,7 +13,7 @@ import { makeRig, type Rig, until } from "./rig.ts";
 const SIZE = 6_000_000;
 const CTRL_C = new Uint8Array([3]);
 
-for (const method of ["rsync", "scp", "sftp"] as const) {
+for (const method of ["rsync", "tar", "scp", "sftp"] as const) {
   Deno.test({
     name: `Ctrl+C in a terminal during a transfer with ${method}: it comes to its end`,
     ignore: !has("sshd", "rsync", "terminal"),

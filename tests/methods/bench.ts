@@ -20,7 +20,7 @@ export interface Bench extends AsyncDisposable {
 
 /** Starts the server; everything goes when the test ends. */
 export async function openBench(
-  method: Method<"rsync" | "scp" | "sftp">,
+  method: Method<"rsync" | "tar" | "scp" | "sftp">,
   options: SshdOptions = {},
 ): Promise<Bench> {
   const signal = new AbortController().signal;

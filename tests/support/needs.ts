@@ -26,6 +26,11 @@ export const COMPONENTS = {
     packages: ["strace"],
     tests: "the order of flushes and renames",
   },
+  tars: {
+    found: () => Boolean(which("bsdtar") && which("busybox")),
+    packages: ["libarchive-tools", "busybox"],
+    tests: "the tar method with bsdtar and busybox tar at the far end",
+  },
   rsync: { found: () => Boolean(which("rsync")), packages: ["rsync"], tests: "the rsync method" },
   astropy: {
     found: () => succeeds("/usr/bin/python3", ["-c", "import astropy.io.fits"]),

@@ -47,6 +47,7 @@ export const rsyncKeys = {
 export const METHOD_KEYS = {
   auto: rsyncKeys,
   rsync: rsyncKeys,
+  tar: sshKeys,
   scp: sshKeys,
   sftp: sshKeys,
   local: {},

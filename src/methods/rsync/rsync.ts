@@ -15,7 +15,7 @@ import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "./rsync_output.ts";
 import { RsyncRuns } from "./rsync_runs.ts";
 import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
-import { type FileFailures, type OnBytes, openShellSession, type Sender, type SenderParts } from "../shell/shell_session.ts";
+import { type FileFailures, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { sshForRsync, toolPath } from "../ssh/ssh.ts";
 
 /**
@@ -83,10 +83,10 @@ async function rsyncSender(
   async function send(
     uploads: readonly Upload[],
     prepared: Promise<void>,
-    onBytes: OnBytes,
+    sent: Sent,
     signal: AbortSignal,
   ): Promise<FileFailures | null> {
-    const progress = rsyncProgress(new Set(uploads.map(linkName)), onBytes);
+    const progress = rsyncProgress(new Set(uploads.map(linkName)), sent.bytes);
     const end = await runs.send(uploads, prepared, progress, signal);
     if (end.code === 0) return null;
     if (!PARTIAL.has(end.code)) {
@@ -102,6 +102,7 @@ async function rsyncSender(
     method: "rsync",
     about: pair.about,
     resumes: true,
+    hashesSource: false,
     send,
     makeReady: () => runs.startAhead(),
     close: () => runs.close(),

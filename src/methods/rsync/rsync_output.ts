@@ -11,10 +11,10 @@ import type { Fault } from "../../system/system.ts";
 import { linkName } from "../links.ts";
 import type { Upload } from "../method.ts";
 import { meaningOf } from "../local/os_failures.ts";
-import type { FileFailures, OnBytes } from "../shell/shell_session.ts";
+import type { FileFailures, Sent } from "../shell/shell_session.ts";
 
 /** Takes output piece by piece and tells how far which file is. */
-export function rsyncProgress(names: ReadonlySet<string>, onBytes: OnBytes): (text: string) => void {
+export function rsyncProgress(names: ReadonlySet<string>, onBytes: Sent["bytes"]): (text: string) => void {
   let rest = "";
   let current: string | null = null;
   return (text) => {

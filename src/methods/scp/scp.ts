@@ -13,7 +13,7 @@ import { linkName, makeLinks, stagingOf } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { type OpenSshVersion, openSshVersion, scpArgs } from "./scp_args.ts";
 import { scpFailure, scpFileFailures } from "./scp_output.ts";
-import { type FileFailures, type OnBytes, openShellSession, type Sender, type SenderParts } from "../shell/shell_session.ts";
+import { type FileFailures, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords, wordGroups } from "../shell/shell_quote.ts";
 import type { ShellFiles } from "../shell/shell_files.ts";
 import { toolPath } from "../ssh/ssh.ts";
@@ -54,7 +54,7 @@ function scpSender(
   async function send(
     uploads: readonly Upload[],
     prepared: Promise<void>,
-    onBytes: OnBytes,
+    sent: Sent,
     signal: AbortSignal,
   ): Promise<FileFailures | null> {
     if (!toldAnew && uploads.some(({ leftover }) => leftover !== undefined)) {
@@ -70,7 +70,7 @@ function scpSender(
     await using _growth = watchGrowth(
       uploads,
       looks,
-      (upload, bytes) => onBytes(linkName(upload), bytes),
+      (upload, bytes) => sent.bytes(linkName(upload), bytes),
       context.system,
       signal,
     );
@@ -96,6 +96,7 @@ function scpSender(
     method: "scp",
     about: `scp${version ? ` of OpenSSH ${version.major}.${version.minor}` : ""}`,
     resumes: false,
+    hashesSource: false,
     send,
     finish: (uploads, signal) => setRight(uploads, destination, files, signal),
   });

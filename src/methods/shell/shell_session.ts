@@ -1,5 +1,5 @@
 /**
- * What rsync and scp have in common: a connection with a shell, and a Session whose `put` prepares the staging folder,
+ * What rsync, scp and tar have in common: a connection with a shell, and a Session whose `put` prepares the staging folder,
  * sends a batch, and finds out which file it was when the tool reports trouble.
  *
  * @module
@@ -7,6 +7,7 @@
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
+import type { Digest } from "../../domain/receipt.ts";
 import { linkName } from "../links.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { type ShellFiles, shellFiles } from "./shell_files.ts";
@@ -16,10 +17,12 @@ import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 
 /** What sends a batch. */
 export interface Sender {
-  readonly method: "rsync" | "scp";
+  readonly method: "rsync" | "scp" | "tar";
   readonly about: string;
   /** It resumes what an earlier attempt left. */
   readonly resumes: boolean;
+  /** It tells the digest of every file that it sends. */
+  readonly hashesSource: boolean;
   /**
    * Sends the files once `prepared` says that its staging folder is there. Gives null when all went well, else what the tool
    * said of single files by name; files it said nothing about are looked for at the destination.
@@ -29,7 +32,7 @@ export interface Sender {
   send(
     uploads: readonly Upload[],
     prepared: Promise<void>,
-    onBytes: OnBytes,
+    sent: Sent,
     signal: AbortSignal,
   ): Promise<FileFailures | null>;
   /** Called with what has arrived. */
@@ -39,8 +42,13 @@ export interface Sender {
   readonly close?: () => Promise<void>;
 }
 
-/** `onBytes(name, bytes)`: how far the link of this name is. */
-export type OnBytes = (name: string, bytes: number) => void;
+/** What is told while files are sent, by the last part of their staged names. */
+export interface Sent {
+  /** How far the file is. */
+  bytes(name: string, bytes: number): void;
+  /** What was read of the source: all of it. */
+  digest(name: string, digest: Digest): void;
+}
 
 /** What a tool said of single files, by the name of their link. */
 export type FileFailures = ReadonlyMap<string, Failure>;
@@ -89,7 +97,7 @@ export async function openShellSession(
     resumes: sender.resumes,
     proof: "checksum",
     durability: durabilityOf(tools),
-    hashesSource: false,
+    hashesSource: sender.hashesSource,
     about: `${sender.about}; ${aboutTools(tools)}`,
     put: (uploads, onBytes, signal) => put(uploads, onBytes, signal, sender, files, context.system),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
@@ -109,13 +117,22 @@ async function put(
   const prepared = files.prepare(sender.resumes ? uploads : uploads.map(({ staged }) => ({ staged })), signal);
   prepared.catch(() => undefined); // Awaited by the sender, when its own preparations are done as well.
   const indices = new Map(uploads.map((upload, index) => [linkName(upload), index]));
-  const failures = await sender.send(uploads, prepared, (name, bytes) => {
-    const index = indices.get(name);
-    if (index !== undefined) onBytes(index, bytes);
-  }, signal);
-  const outcomes = failures === null
-    ? uploads.map((): PutOutcome => ({ put: true }))
-    : await outcomesOf(uploads, failures, sender, files, system, signal);
+  const digests = new Map<string, Digest>();
+  const sent: Sent = {
+    bytes(name, bytes) {
+      const index = indices.get(name);
+      if (index !== undefined) onBytes(index, bytes);
+    },
+    digest: (name, digest) => digests.set(name, digest),
+  };
+  const failures = await sender.send(uploads, prepared, sent, signal);
+  const outcomes =
+    (failures === null
+      ? uploads.map((): PutOutcome => ({ put: true }))
+      : await outcomesOf(uploads, failures, sender, files, system, signal)).map((outcome, index) => {
+        const digest = digests.get(linkName(uploads[index]!));
+        return outcome.put && digest ? { ...outcome, sent: digest } : outcome;
+      });
   outcomes.forEach(({ put }, index) => {
     if (put) onBytes(index, uploads[index]!.source.size);
   });

@@ -28,6 +28,8 @@ export interface ShellTools {
   readonly syncWaits: boolean;
   /** At least 1: so many files are hashed side by side. */
   readonly processors: number;
+  /** What `tar --version` says first; null where there is no tar. */
+  readonly tar: string | null;
   /** Path and version of rsync; null where there is none. */
   readonly rsync: { readonly path: string; readonly version: RsyncVersion } | null;
 }
@@ -61,6 +63,7 @@ function shellTools(output: string, name: string): ShellTools {
     flush: said.get("flush") === "sync -f" ? "sync -f" : said.get("flush") === "fsync" ? "fsync" : "sync",
     syncWaits: said.get("system") === "Linux",
     processors: Math.max(1, Number(said.get("processors")) || 1),
+    tar: said.get("tar") ?? null,
     rsync: path && version ? { path, version } : null,
   };
 }
@@ -106,6 +109,9 @@ else
   command -v fsync >/dev/null && echo "flush fsync"
 fi
 echo "processors $(getconf _NPROCESSORS_ONLN 2>/dev/null)"
+if command -v tar >/dev/null; then
+  tar --version 2>&1 </dev/null | { IFS= read -r version; echo "tar $version"; }
+fi
 if p=$(command -v rsync); then
   echo "rsync-path $p"
   rsync --version 2>&1 </dev/null | { IFS= read -r version; echo "rsync-version $version"; }

@@ -14,6 +14,7 @@ import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./unusable_names.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync, writeText } from "./durable.ts";
+import { readSource } from "./read_source.ts";
 import type { Files, FileWriter, PathFacts } from "../system.ts";
 import { walk } from "./walk.ts";
 
@@ -40,6 +41,7 @@ export const files: Files = {
     signal.throwIfAborted();
     return digest;
   },
+  readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   sync: (path) => at(path, () => sync(path)),
   createFile,

@@ -14,6 +14,7 @@ const TOOLS: ShellTools = {
   syncWaits: true,
   processors: 1,
   rsync: null,
+  tar: null,
 };
 const ITEMS = [publication(".s/1", "free.fits"), publication(".s/2", "taken.fits", { onConflict: "fail" })];
 

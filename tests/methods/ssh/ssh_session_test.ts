@@ -15,7 +15,11 @@ import { type TempFolder, tempFolder } from "../../support/temp.ts";
 const signal = new AbortController().signal;
 const ignore = !has("sshd", "rsync");
 
-function surroundings<M extends "auto" | "rsync" | "scp" | "sftp" = "rsync">(server: Sshd, folder: TempFolder, method?: M) {
+function surroundings<M extends "auto" | "rsync" | "tar" | "scp" | "sftp" = "rsync">(
+  server: Sshd,
+  folder: TempFolder,
+  method?: M,
+) {
   const system = { ...server.configure(createSystem()), runtimeFolder: () => Promise.resolve(folder.path) };
   const told: string[] = [];
   const context: MethodContext = {

@@ -1,0 +1,131 @@
+/**
+ * The far ends of tar streams: each is one command over the connection of the session, which waits for the name of a folder and
+ * then unpacks there whatever comes. One is started ahead: its channel and its login shell are there already when a file is
+ * finished. That takes several round trips off every delivery.
+ *
+ * @module
+ */
+import type { Child } from "../../system/system.ts";
+import type { MethodContext } from "../method.ts";
+import { remoteBase, sshArgs } from "../ssh/ssh.ts";
+import type { SshConnection } from "../ssh/ssh_connection.ts";
+
+/** How a stream ended: of `ssh`, which passes the exit status of the far end on. */
+export interface ReceiverEnd {
+  readonly code: number;
+  readonly stderr: string;
+}
+
+/** The far end of one stream. Disposing of it ends the stream where it is. */
+export interface Receiver extends AsyncDisposable {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Says that nothing more comes, and waits for the end. */
+  finish(): Promise<ReceiverEnd>;
+}
+
+/** The receivers of one session. */
+export interface Receivers {
+  /** Unpacks into this folder (relative to the base path), which must be there. */
+  unpack(staging: string): Promise<Receiver>;
+  /** Appends to a file of that folder. */
+  append(staging: string, name: string): Promise<Receiver>;
+  /** Starts one ahead, if none waits. Never throws. */
+  startAhead(): void;
+  close(): Promise<void>;
+}
+
+/** Exit status where the folder cannot be entered. */
+export const NO_FOLDER = 91;
+
+/** `flags` are those of `tar`; `after` is done where it ended well. `ahead` is how many may wait. */
+export interface ReceiverOptions {
+  readonly flags: string;
+  readonly after: string | null;
+  readonly ahead: number;
+}
+
+/** Starts nothing yet. */
+export function tarReceivers(connection: SshConnection, options: ReceiverOptions, { system, log }: MethodContext): Receivers {
+  const { ssh, settings, sharing, destination } = connection;
+  const args = sshArgs(settings, sharing, commandOf(options));
+  const waiting: Waiting[] = [];
+  let starting = 0;
+  let pending: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  async function start(): Promise<Waiting> {
+    const child = await system.spawn({ program: ssh, args, env: { LC_ALL: "C" } }, new AbortController().signal);
+    const waits: Waiting = { child, ended: false };
+    void child.finished.then(() => waits.ended = true);
+    return waits;
+  }
+
+  /** One that died while it waited says nothing about the files. */
+  async function take(): Promise<Child> {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      if (!next.ended) return next.child;
+      await next.child.end();
+    }
+    return (await start()).child;
+  }
+
+  async function open(folder: string, file: string): Promise<Receiver> {
+    const child = await take();
+    const told = child.write(`${remoteBase(destination)}/${folder}\n${file}\n`);
+    told.catch(() => undefined); // Heard at the next write.
+    return receiver(child);
+  }
+
+  return {
+    unpack: (staging) => open(staging, ""),
+    append: (staging, name) => open(staging, name),
+    startAhead() {
+      const alive = waiting.filter(({ ended }) => !ended).length;
+      if (closed || alive + starting >= options.ahead) return;
+      starting++;
+      const more = start()
+        .then(async (next) => closed ? await next.child.end() : void waiting.push(next))
+        .catch((error) => log("debug", `Cannot open a channel ahead: ${error instanceof Error ? error.message : error}`))
+        .finally(() => starting--);
+      pending = Promise.all([pending, more]);
+    },
+    async close() {
+      closed = true;
+      await pending;
+      await Promise.all(waiting.splice(0).map(({ child }) => child.end()));
+    },
+  };
+}
+
+interface Waiting {
+  readonly child: Child;
+  ended: boolean;
+}
+
+/**
+ * Reads two lines, the folder and the file to append to (empty to unpack), and gives the rest of its input to `cat` or `tar`; `read`
+ * takes no byte more than its line. Nothing in it means anything else to csh or fish.
+ */
+function commandOf({ flags, after }: ReceiverOptions): string {
+  const unpack = after === null ? `exec tar ${flags} -f -` : `tar ${flags} -f - && ${after}`;
+  const script = [
+    `LC_ALL=C; export LC_ALL; PATH="$PATH:/usr/local/bin:/opt/bin:/opt/homebrew/bin"; export PATH`,
+    "IFS= read -r folder && IFS= read -r file || exit 0",
+    `cd "$folder" || exit ${NO_FOLDER}`,
+    `if [ -n "$file" ]; then exec cat >> "./$file"; fi`,
+    unpack,
+  ].join("; ");
+  return `exec sh -c '${script}'`;
+}
+
+function receiver(child: Child): Receiver {
+  return {
+    write: (bytes) => child.write(bytes),
+    async finish() {
+      await child.closeStdin().catch(() => undefined);
+      const { code } = await child.finished;
+      return { code, stderr: child.stderr() };
+    },
+    [Symbol.asyncDispose]: () => child.end(),
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * A tar stream that is made while its files are read: each file is read once, and hashed on the way.
+ *
+ * @module
+ */
+import type { Digest } from "../../domain/receipt.ts";
+import type { Clock, SourceReader } from "../../system/system.ts";
+import { TAR_BLOCK, type TarEntry, tarHeader, tarPadding } from "./tar_header.ts";
+
+/** Writes some bytes to where the stream goes; resolves when it takes more. */
+export type Write = (bytes: Uint8Array) => Promise<void>;
+
+/** One stream. Calls are made one after the other. */
+export interface TarStream {
+  /**
+   * Adds a file of `entry.bytes` bytes and gives the digest of what it added. A source that ends early, or cannot be read to its
+   * end, is filled up with zeros, so that what follows is still a tar stream.
+   *
+   * @throws {SourceError} when the source could not be read, {StreamError} when the stream cannot be written.
+   */
+  add(entry: TarEntry, source: Pick<SourceReader, "read" | "sha256">, onBytes: (bytes: number) => void): Promise<Digest>;
+  /** Adds bytes of a source as they are. */
+  raw(bytes: Uint8Array): Promise<void>;
+  /** Writes what has been gathered so far. */
+  flush(): Promise<void>;
+  /** Says that all files are there. */
+  end(): Promise<void>;
+}
+
+/** The source failed, not the stream. */
+export class SourceError extends Error {}
+
+/** The stream takes no more. */
+export class StreamError extends Error {}
+
+/** Written at a time: small files share a write. */
+const WRITE_BYTES = 256 * 1024;
+const ZEROS = new Uint8Array(64 * 1024);
+
+/** `bytesPerSecond` holds the average from now on; null = as fast as it goes. */
+export function tarStream(
+  write: Write,
+  bytesPerSecond: number | null,
+  clock: Pick<Clock, "monotonic" | "sleep">,
+  signal: AbortSignal,
+): TarStream {
+  const began = clock.monotonic();
+  const atOnce = bytesPerSecond === null ? WRITE_BYTES : Math.min(WRITE_BYTES, Math.max(1024, Math.floor(bytesPerSecond / 4)));
+  // While one buffer is written, the other one is filled.
+  let [buffer, other] = [new Uint8Array(atOnce), new Uint8Array(atOnce)];
+  let filled = 0;
+  let total = 0;
+  let writing: Promise<void> = Promise.resolve();
+
+  async function swap(): Promise<void> {
+    await writing;
+    signal.throwIfAborted();
+    writing = write(buffer.subarray(0, filled)).catch((cause) => {
+      throw new StreamError("The far end takes no more", { cause });
+    });
+    writing.catch(() => undefined); // Heard at the next swap.
+    total += filled;
+    [buffer, other, filled] = [other, buffer, 0];
+    if (bytesPerSecond !== null) await clock.sleep(began + total / bytesPerSecond * 1000 - clock.monotonic(), signal);
+  }
+
+  async function raw(bytes: Uint8Array): Promise<void> {
+    for (let from = 0; from < bytes.length;) {
+      const part = bytes.subarray(from, from + atOnce - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      from += part.length;
+      if (filled === atOnce) await swap();
+    }
+  }
+
+  async function zeros(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= ZEROS.length) await raw(ZEROS.subarray(0, left));
+  }
+
+  async function flush(): Promise<void> {
+    if (filled > 0) await swap();
+    await writing;
+  }
+
+  return {
+    raw,
+    flush,
+    async add(entry, source, onBytes) {
+      await raw(tarHeader(entry));
+      let bytes = 0;
+      let broken: unknown = null;
+      for await (const piece of readable(source.read(entry.bytes), (error) => broken = error)) {
+        await raw(piece);
+        bytes += piece.length;
+        onBytes(bytes);
+      }
+      const digest = { bytes, sha256: source.sha256() };
+      await zeros(entry.bytes - bytes + tarPadding(entry.bytes));
+      if (broken !== null) throw new SourceError(`"${entry.name}" could not be read to its end`, { cause: broken });
+      return digest;
+    },
+    async end() {
+      await zeros(2 * TAR_BLOCK);
+      await flush();
+    },
+  };
+}
+
+/** The pieces up to the first error, which is told. */
+async function* readable(pieces: AsyncIterable<Uint8Array>, onError: (error: unknown) => void): AsyncGenerator<Uint8Array> {
+  const reading = pieces[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await reading.next().catch((error) => {
+        onError(error);
+        return { done: true as const, value: undefined };
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await reading.return?.();
+  }
+}

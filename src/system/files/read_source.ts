@@ -1,0 +1,33 @@
+/**
+ * Reads a file once, from its beginning, and hashes it on the way.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { SourceReader } from "../system.ts";
+import { pieces } from "./hash.ts";
+
+/** See `Files.readSource`. What is no regular file is not read: a pipe would never end. */
+export async function readSource<T>(
+  path: string,
+  use: (source: SourceReader) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  signal.throwIfAborted();
+  using file = await Deno.open(path);
+  const { isFile, size, mode, mtime } = await file.stat();
+  if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
+  const sum = createHash("sha256");
+  return await use({
+    bytes: size,
+    mode: (mode ?? 0) & 0o7777,
+    mtimeMs: mtime?.getTime() ?? 0,
+    async *read(length) {
+      for await (const piece of pieces(file, length, signal)) {
+        sum.update(piece);
+        yield piece;
+      }
+    },
+    sha256: () => sum.copy().digest("hex"),
+  });
+}
