@@ -19,7 +19,7 @@ const NEXT_STEP = {
   source_corrupt: "never",
   superseded: "never",
   bad_name: "never",
-  // The way
+  // The connection
   unreachable: "later",
   interrupted: "later",
   timeout: "later",

@@ -20,7 +20,7 @@ Deno.test("outbox() delivers what is queued, proven, and leaves nothing staged",
   assertEquals(rig.fake.sessions, 0);
 });
 
-Deno.test("outbox() carries a batch in a number of rounds that does not grow with its files", async () => {
+Deno.test("outbox() carries a batch in a number of round trips that does not grow with its files", async () => {
   await using rig = await outboxRig();
   for (let n = 0; n < 300; n++) await rig.admit(`f${n}.fits`, `content ${n}`);
   rig.start();
