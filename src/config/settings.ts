@@ -1,6 +1,6 @@
 /**
  * The whole configuration as the program uses it: every default filled in, every path absolute. The options come from the
- * schema, which declares each of them once; here is what is made of several, or of the place where they stand.
+ * schema, which declares each of them once; here is what is made of several, or of where they are set.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { loginKeys, METHOD_KEYS, MethodName, sshKeys } from "./schema/schem
 import type { daemonKeys, loadKeys, logKeys, reportShape, webShape } from "./schema/schema_program.ts";
 import type { SettingsOf } from "./schema/settings_of.ts";
 
-/** What one configuration file says, as the daemon runs by it. */
+/** All settings of one configuration file. */
 export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys> {
   /** The file it was read from; null where it came from elsewhere (tests, demo). */
   readonly file: string | null;

@@ -1,6 +1,5 @@
 /**
- * Checks a tree against the schema, tells every mistake, and takes what is wrong out, so that the rest can be
- * looked at as well.
+ * Checks a tree against the schema, reports every mistake, and removes what is wrong, so that the rest can be checked as well.
  *
  * @module
  */
@@ -53,7 +52,7 @@ function misplaced(key: string, path: Path): string | null {
   }`;
 }
 
-/** Of a value that could have several forms, the mistakes inside the form that was meant. */
+/** For a value that may have several forms, the mistakes inside the form that was meant. */
 function unfold(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union" || !isSection(valueAt(root, issue.path))) return [issue];
   const inside = issue.errors.find((errors) =>
@@ -78,14 +77,14 @@ function subject(path: Path): string {
   return own.map((part, index) => typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`).join("");
 }
 
-/** Where in the path the own key begins, after jobs[n] and destinations[n]. */
+/** Where in the path the section's own key begins, after jobs[n] and destinations[n]. */
 function keyIndex(path: Path): number {
   let at = 0;
   while ((path[at] === "jobs" || path[at] === "destinations") && typeof path[at + 1] === "number") at += 2;
   return at;
 }
 
-/** True for a key that holds a secret, or a section with one in it, in whose place a secret may have been written. */
+/** True for a key that holds a secret, and for a section with such a key: a secret may have been written in its place. */
 function mayBeSecret(path: Path): boolean {
   const secrets = secretKeys();
   return [...path, ...knownKeys(path)].some((key) => secrets.has(String(key)));
@@ -110,7 +109,7 @@ function knownKeys(path: Path): string[] {
   return keyIndex(path) === path.length ? [...keys, ...Object.keys(ALIASES)] : keys;
 }
 
-/** What is inside optional values, defaults and lists of forms: there the form with keys. */
+/** The type inside optional values and defaults; of several forms, the one with keys. */
 function unwrap(type: z.ZodType): z.ZodType {
   const def = type.def as { innerType?: z.ZodType; options?: readonly z.ZodType[]; in?: z.ZodType };
   if (def.innerType) return unwrap(def.innerType);

@@ -1,5 +1,5 @@
 /**
- * All that is wrong with a configuration, each with file, line and key.
+ * Everything that is wrong with a configuration, each problem with file, line and key.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { printable } from "../../domain/names/printable.ts";
 export interface Problem {
   readonly line: number;
   readonly column: number;
-  /** The whole key, e.g. `jobs[0].destinations[1].remote_host`; empty where it concerns the file. */
+  /** The whole key, e.g. `jobs[0].destinations[1].remote_host`; empty if it concerns the whole file. */
   readonly key: string;
   readonly message: string;
 }
 
-/** Thrown for a configuration that cannot be used; the message has one line a problem, as `file:line:column: …`. */
+/** Thrown for a configuration that cannot be used; the message has one line for each problem, as `file:line:column: …`. */
 export class ConfigError extends Failure {
   constructor(readonly file: string, readonly problems: readonly Problem[]) {
     super("configuration", problems.map((problem) => problemLine(file, problem)).join("\n"));

@@ -1,6 +1,6 @@
 /**
- * From the bytes of a configuration to its text: UTF-8, or UTF-16 where a byte order mark says so, as Windows PowerShell writes it.
- * Nothing is guessed: a wrong guess would turn up as a wrong folder name.
+ * From the bytes of a configuration to its text: UTF-8, or UTF-16 if a byte order mark says so, as Windows PowerShell writes it.
+ * Nothing is guessed: a wrong guess would result in a wrong folder name.
  *
  * @module
  */
@@ -38,7 +38,7 @@ function invalid(bytes: Uint8Array): Decoded {
   while (end < bytes.length && strictly("utf-8", bytes.subarray(start, end)) !== null) {
     [line, start, end] = [line + 1, end + 1, lineEnd(bytes, end + 1)];
   }
-  // What stands before the first replacement character is as it was written.
+  // Everything before the first replacement character is valid.
   const column = new TextDecoder().decode(bytes.subarray(start, end)).indexOf("\uFFFD") + 1;
   return at(line, column, "invalid UTF-8; the file may have been saved as Latin-1 or Windows-1252: save it as UTF-8");
 }

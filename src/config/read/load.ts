@@ -24,7 +24,7 @@ export async function loadSettings(named: string | undefined, cwd: string, syste
   return (await loadConfig(named, cwd, system)).settings;
 }
 
-/** As {@linkcode loadSettings}, and the whole in the notation of a configuration file. */
+/** As {@linkcode loadSettings}, and the complete configuration file. */
 export async function loadConfig(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Resolved> {
   return await readConfig(await findConfigFile(named, cwd, system), system);
 }
@@ -66,14 +66,14 @@ const MOST_BYTES = 1_048_576;
 
 /** Where systemd keeps the state of services, each in a folder of its name. */
 const SERVICE_STATES = "/var/lib";
-/** That of the service with the usual name. */
+/** The state of the service with the usual name. */
 export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
 /** Where `install-service` writes the computer's services. */
 const UNITS = "/etc/systemd/system";
 
 /**
- * Commands typed in a shell mean the state of the installed service, when this account is the one that runs it (nobody else
- * sees into that folder): the service that was last started with this file, else the one with the usual name.
+ * Commands typed in a shell use the state of the installed service if this account runs it (nobody else can read that
+ * folder): of the service that was last started with this file, else of the one with the usual name.
  */
 export async function surroundingsOf(system: Reading, file?: string): Promise<Surroundings> {
   if (system.platform !== "linux" || system.env("STATE_DIRECTORY")) return system;
@@ -84,8 +84,8 @@ export async function surroundingsOf(system: Reading, file?: string): Promise<Su
 }
 
 /**
- * The state of the service that runs with this file; null where none is known to. Accounts of other programs have folders there,
- * too, and may write there what they like: only one that is closed to all but its owner, and that a service of ours was made for, counts.
+ * The state of the service that runs with this file; null if none is known. Other programs have folders there, too, and could
+ * claim to be that service: only a folder that is closed to all but its owner and belongs to a service of ours is accepted.
  */
 async function ownService(system: Reading, file: string | undefined): Promise<string | null> {
   if (file === undefined || system.list === undefined) return null;
@@ -98,7 +98,7 @@ async function ownService(system: Reading, file: string | undefined): Promise<st
   return null;
 }
 
-/** Units are written by root alone. */
+/** Only root can write units. */
 async function isOurUnit(name: string, system: Reading): Promise<boolean> {
   const unit = await system.read(`${UNITS}/${name}.service`, 0, MOST_BYTES).catch(() => new Uint8Array());
   return new TextDecoder().decode(unit).includes("image-transfer-service: ");

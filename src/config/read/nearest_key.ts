@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The nearest of the known words, or undefined where none is near. */
+/** The nearest of the known words, or undefined if none is near. */
 export function nearestKey(written: string, known: readonly string[]): string | undefined {
   const wanted = plain(written);
   let best: string | undefined;
@@ -13,7 +13,7 @@ export function nearestKey(written: string, known: readonly string[]): string | 
     const distance = editDistance(wanted, plain(word));
     if (distance < bestDistance) [best, bestDistance] = [word, distance];
   }
-  // A part of a known word counts as well: "host" for "remote_host", but only when it is the only one.
+  // A part of a known word counts as well, like "host" for "remote_host", if only one word contains it.
   if (best !== undefined || wanted.length < 3) return best;
   const holding = known.filter((word) => plain(word).includes(wanted));
   return holding.length === 1 ? holding[0] : undefined;
@@ -24,7 +24,7 @@ function plain(word: string): string {
   return word.slice(0, 80).replace(/([a-z])([A-Z])/g, "$1_$2").toLowerCase().replace(/[\s.-]+/g, "_");
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that make one word of the other. */
+/** How many insertions, deletions, replacements and swaps of neighbours turn one word into the other. */
 function editDistance(a: string, b: string): number {
   let former: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

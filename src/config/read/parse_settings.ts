@@ -1,5 +1,5 @@
 /**
- * The pure heart of loading: from the text of a configuration to settings, or to everything that is wrong with it.
+ * From the text of a configuration to settings, or to everything that is wrong with it. Pure.
  *
  * @module
  */
@@ -27,18 +27,18 @@ export function parseSettings(text: string, fileName: string, kind: ConfigKind, 
   return parseConfig(text, fileName, kind, around).settings;
 }
 
-/** As {@linkcode parseSettings}, and the whole in the notation of a configuration file. */
+/** As {@linkcode parseSettings}, and the complete configuration file. */
 export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Resolved {
   const { resolved, fault } = parsePartially(text, fileName, kind, around);
   if (fault !== null) throw fault;
   return resolved;
 }
 
-/** A text as far as it can be understood. */
+/** A configuration as far as it could be read. */
 export interface PartialConfig {
-  /** Where there is a fault: what could be made out, with defaults for the rest. */
+  /** With a fault: what could be read, with defaults for the rest. */
   readonly resolved: Resolved;
-  /** The state directory that the text names; null where it names none, or it cannot be made out. */
+  /** The state directory that the text names; null if it names none, or it cannot be read. */
   readonly stateDirectory: string | null;
   /** Everything that is wrong; null where nothing is. */
   readonly fault: ConfigError | null;
@@ -62,12 +62,12 @@ export function parsePartially(text: string, fileName: string, kind: ConfigKind,
   const wrong = check(tree.root, report);
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
   const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree.origins));
-  // What is wrong was taken out of the tree, or has come to nothing.
+  // What is wrong was removed from the tree, or resolved to an empty text.
   const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
   return { resolved, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
 }
 
-/** Of a text with faults in its notation: all defaults, no jobs, and the state directory, where a line of its own names it. */
+/** Of a text with syntax errors: all defaults, no jobs, and the state directory if a line of its own names it. */
 export function unparsed(
   text: string,
   fileName: string,
@@ -79,14 +79,14 @@ export function unparsed(
   const line = /^[ \t]*(["']?state_directory["']?[ \t]*[:=].*?)[ \t]*,?[ \t]*$/m.exec(text)?.[1] ?? "";
   const { value } = kind === "toml" ? parseToml(line) : parseYaml(line);
   const written = isSection(value) ? value["state_directory"] : undefined;
-  // Bytes that are no text: the folder would be another.
+  // A replacement character replaces bytes that are lost: it would be a different folder.
   const root = typeof written === "string" && !written.includes("\uFFFD") ? { jobs: [], state_directory: written } : { jobs: [] };
   const resolved = resolve(root, fileName, { around, report: () => {}, wrong: new Set(), placeOf: (path) => path });
   const { stateDirectory } = resolved.settings;
   return { resolved, stateDirectory: "state_directory" in root && stateDirectory !== "" ? stateDirectory : null, fault };
 }
 
-/** Each problem with its line, in the order of lines; told once. */
+/** Each problem once, with its line, in the order of lines. */
 function problems(found: readonly { path: Path; message: string }[], source: Source, origins: Origins): Problem[] {
   const placed = found.map(({ path, message }): Problem & Position => {
     const origin = origins.of(path);
@@ -96,14 +96,14 @@ function problems(found: readonly { path: Path; message: string }[], source: Sou
   return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
-/** A key that was written under another name is called by that. */
+/** The message with the key as the user wrote it, where that was under another name. */
 function withWrittenName(message: string, path: Path, origin: Path): string {
   const index = path.findLastIndex((part) => typeof part === "string");
   const theirs = origin.at(index - path.length);
   return typeof theirs === "string" ? message.replace(`"${path[index]}`, `"${theirs}`) : message;
 }
 
-/** Where the value of a key comes from: the section itself, its job, or the top; the section where nowhere. */
+/** Where a key is set that applies to a section: in it, in its job, or at the top; the section itself if nowhere. */
 function placeOf(root: Record<string, unknown>, path: Path, key: string): Path {
   for (let length = path.length; length >= 0; length -= 2) {
     const section = path.slice(0, length).reduce<unknown>(

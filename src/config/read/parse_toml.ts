@@ -56,7 +56,7 @@ function put(root: unknown, path: Path, value: string): void {
   if (typeof at === "object" && at !== null && last !== undefined) (at as Record<string | number, unknown>)[last] = value;
 }
 
-/** Objects of TOML have no prototype, and its dates are objects of their own: neither is wanted outside. */
+/** Plain objects and texts: the library gives objects without a prototype, and dates of its own. */
 function plain(value: unknown): unknown {
   if (value instanceof TomlDate) return value.toISOString();
   if (Array.isArray(value)) return value.map(plain);

@@ -35,13 +35,13 @@ export function parseYaml(text: string): Source {
   } catch (error) {
     const lost = lostAlias(document);
     if (lost !== null) return { value: undefined, locate, faults: [{ ...at(lost), message: LOST_ALIAS }] };
-    // Anchors that unfold without end.
+    // Anchors that expand without end.
     const message = error instanceof Error ? error.message : String(error);
     return { value: undefined, locate, faults: [{ line: 1, column: 1, message: `invalid YAML: ${message}` }] };
   }
 }
 
-/** Offset of the first alias that leads nowhere; null where all lead somewhere. */
+/** Offset of the first alias without an anchor; null if there is none. */
 function lostAlias(document: Document): number | null {
   let found: number | null = null;
   visit(document, {
@@ -81,6 +81,6 @@ function yamlFault(code: string, message: string): string {
   if (code === "TAB_AS_INDENT") return "YAML cannot be indented with tabs; use spaces";
   if (code === "MULTIPLE_DOCS") return "a second YAML document begins here; a configuration is a single document";
   if (code === "BAD_DQ_ESCAPE") return "\\ is an escape character in double quotes; write C:/… or use single quotes";
-  // What the parser quotes behind a colon may be a secret.
+  // What the parser quotes after a colon may be a secret.
   return `invalid YAML: ${message.split("\n")[0]!.replace(/(?<=[^\s(])(?<!\(type): .*$/, "")}`;
 }

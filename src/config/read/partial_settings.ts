@@ -1,6 +1,6 @@
 /**
- * A configuration as far as it can be read: for commands that only talk to a daemon or read its ledger. A file that was spoilt or
- * deleted while the daemon runs must not keep its owner from them.
+ * A configuration as far as it can be read: for commands that only talk to a daemon or read its ledger. They must work even if
+ * the file was damaged or deleted while the daemon runs.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { absolutePath, CONFIG_VARIABLE, type ConfigFiles, findConfigFile, usualC
 
 /** What could be read. */
 export interface PartialSettings {
-  /** Whole where nothing is wrong. Else the state directory is to be relied on, and the rest is what could be made out. */
+  /** Complete if nothing is wrong. Else only the state directory is reliable, and the rest is what could be read. */
   readonly settings: Settings;
-  /** Why it cannot be used; null where it can. */
+  /** Why it cannot be used; null if it can. */
   readonly fault: Failure | null;
-  /** True where nothing tells the state directory, and the usual one is taken for it. */
+  /** True if the state directory is unknown, and the usual one is assumed. */
   readonly guessed: boolean;
   /** Where a daemon with this file last kept its state, if that is not what the file says now. */
   readonly former: string | null;
 }
 
 /**
- * As `loadSettings()`, but of a file with faults, or one that is gone, gives what is known of it.
+ * As `loadSettings()`, but gives what is known of a file with faults, or one that is gone.
  *
  * @throws {Failure} `configuration` for a named file that cannot be read and that no daemon ever ran with.
  */
@@ -54,7 +54,7 @@ export async function partialSettings(named: string | undefined, cwd: string, sy
   }
 }
 
-/** All defaults, and no jobs: what is known without a file. */
+/** All defaults, and no jobs: the settings without a file. */
 export function withoutFile(around: Surroundings): Settings {
   return { ...unparsed("", "", "yaml", around, []).resolved.settings, file: null };
 }

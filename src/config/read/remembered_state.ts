@@ -1,6 +1,6 @@
 /**
- * Which state directory belongs to which configuration, noted at every start of a daemon: a file that was spoilt or deleted since
- * can tell it no more, and commands still find the daemon and its ledger.
+ * Which state directory belongs to which configuration, recorded at every start of a daemon, so that commands find the daemon and
+ * its ledger even if the file was damaged or deleted since.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { join } from "@std/path";
 import type { Settings } from "../settings.ts";
 import type { ConfigFiles } from "./search_path.ts";
 
-/** What it takes to note one. */
+/** What recording one needs. */
 type Writing = {
   makeFolder(path: string, mode?: number): Promise<void>;
   writeText(path: string, text: string, mode?: number): Promise<void>;
 };
 
-/** Notes it in the usual state directory `usual`. @throws what keeps it from being written. */
+/** Records it in the usual state directory `usual`. @throws what prevents writing. */
 export async function rememberState(
   { file, stateDirectory }: Pick<Settings, "file" | "stateDirectory">,
   usual: string,
@@ -26,7 +26,7 @@ export async function rememberState(
   await system.writeText(join(folder, await nameOf(file)), `${JSON.stringify({ configuration: file, stateDirectory })}\n`, 0o600);
 }
 
-/** The state directory of a configuration, as it was noted in one of these folders; null where none is. */
+/** The state directory of a configuration, as recorded in one of these folders; null if it is in none. */
 export async function rememberedState(
   file: string,
   folders: readonly string[],
@@ -44,7 +44,7 @@ export async function rememberedState(
 const MOST_BYTES = 65_536;
 const FOLDER = "configurations";
 
-/** Paths are too long and too odd to be names. */
+/** Paths are too long for file names, and contain characters that those cannot have. */
 async function nameOf(file: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(file));
   return `${[...new Uint8Array(hash).slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}.json`;

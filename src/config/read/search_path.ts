@@ -36,7 +36,7 @@ export function usualConfigFiles(around: Pick<Surroundings, "home" | "platform">
 }
 
 /**
- * The absolute path of the configuration to use. A named one must be there: it is never replaced by another.
+ * The absolute path of the configuration to use. A named one must exist: no other is used in its place.
  *
  * @param named what `-c` says
  * @param cwd where relative names begin
@@ -81,7 +81,7 @@ async function factsOf(path: string, shown: string, system: Pick<ConfigFiles, "f
   }
 }
 
-/** A path of the command line made whole: `~` is the home folder, relative ones begin at `cwd`; the shell has done the rest. */
+/** An absolute path from the command line: `~` is the home folder, relative paths begin at `cwd`; the shell has done the rest. */
 export function absolutePath(named: string, cwd: string, around: Pick<Surroundings, "home" | "platform">): string {
   const whole = wholePath(named, named, around);
   if (whole.fault === undefined) return whole.path;

@@ -1,6 +1,6 @@
 /**
- * The shape of seed 2 (`[[sync_jobs]]`, `[[file_watchers]]`, `[daemon]`, `[concurrency]`, `[cache]`) put into ours.
- * Keys that it does not know are handed on, so that the check tells of them where they stand.
+ * Converts a configuration in the shape of seed 2 (`[[sync_jobs]]`, `[[file_watchers]]`, `[daemon]`, `[concurrency]`, `[cache]`)
+ * into ours. Unknown keys are kept, so that the check reports them with their position.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { listOf, Origins, type Report, type Tree } from "./tree.ts";
 
 type Section = Record<string, unknown>;
 
-/** Their key → ours; null where nothing of ours corresponds and nothing is lost without it. */
+/** Their key → ours; null for a key that has no counterpart and can be left out. */
 const DAEMON = {
   config_refresh_interval_secs: "pocketbase.config_refresh_interval_secs",
   auto_restart_on_config_change: "auto_reload",
@@ -86,7 +86,7 @@ function jobs(tree: Tree, given: unknown, watchers: unknown, report: Report): Se
       }
     }
     plainSchedule(job);
-    // Theirs copies every file to a folder of this computer unless told otherwise.
+    // By default, seed 2 copies every file to a folder of this computer.
     if (!Object.hasOwn(job, "file_patterns")) job["file_patterns"] = ["*"];
     if (!Object.hasOwn(job, "remote_host")) job["transfer_method"] ??= "local";
   }
@@ -96,7 +96,7 @@ function jobs(tree: Tree, given: unknown, watchers: unknown, report: Report): Se
   return made;
 }
 
-/** A watcher belongs to a job and adds its keys to it; with one, the job's interval is how often all is listed again. */
+/** A watcher belongs to a job and adds its keys to it; the job's interval then means how often everything is listed again. */
 function watch(
   tree: Tree,
   watcher: Section,
@@ -131,7 +131,7 @@ function watch(
   }
 }
 
-/** `{ type: interval, interval: 5m }` and `{ type: cron, expression: … }` in our notation. */
+/** `{ type: interval, interval: 5m }` and `{ type: cron, expression: … }` as we write it. */
 function plainSchedule(job: Section): void {
   const schedule = job["schedule"];
   if (!isSection(schedule) || typeof schedule["type"] !== "string") return;
@@ -140,7 +140,7 @@ function plainSchedule(job: Section): void {
   else job["schedule"] = type === "cron" && expression !== undefined ? { cron: expression, ...rest } : rest;
 }
 
-/** Takes the keys of one of their sections over, under our names. */
+/** Copies the keys of one of their sections, under our names. */
 function move(
   tree: Tree,
   section: Section,

@@ -1,10 +1,10 @@
 /**
- * A parsed file: its plain value, and where each key of it stands.
+ * A parsed file: its plain value, and the position of each key.
  *
  * @module
  */
 
-/** The way to a value: keys of sections and numbers of list items. */
+/** The path of a value: keys of sections and numbers of list items. */
 export type Path = readonly (string | number)[];
 
 /** Line and column, both from 1. */
@@ -16,9 +16,9 @@ export interface Position {
 /** What a parser made of a file. */
 export interface Source {
   readonly value: unknown;
-  /** Where a key or list item stands; for one that does not exist, the nearest above it that does. */
+  /** The position of a key or list item; of one that does not exist, that of the nearest above it that does. */
   locate(path: Path): Position;
-  /** Faults of the notation itself; the value may lack what stands there. */
+  /** Syntax errors; the value may lack what is there. */
   readonly faults: readonly (Position & { readonly message: string })[];
 }
 
@@ -27,7 +27,7 @@ export function keyText(path: Path): string {
   return path.map((part, index) => typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`).join("");
 }
 
-/** What to say of the key at `offset` of a text where it is set again. */
+/** The error for a key that is set again at `offset` of a text. */
 export function setTwice(text: string, offset: number): string {
   const written = /^(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s:=,\]}])+/.exec(text.slice(offset))?.[0] ?? "";
   return `"${written.replace(/^(["'])(.*)\1$/, "$2")}" is set twice; keep one`;

@@ -1,6 +1,6 @@
 /**
- * Before the check: other names of keys become ours, keys without a value and features not built yet are reported
- * and taken out, so that each mistake is told once.
+ * Before the check: other names of keys become ours, keys without a value and features not built yet are reported and removed,
+ * so that each mistake is reported once.
  *
  * @module
  */
@@ -45,7 +45,7 @@ function refuseNotYet(section: Record<string, unknown>, path: Path, report: Repo
       report([...path, key], `${feature} is not available yet`);
       delete section[key];
     } else if (section[key] === false && key !== "delete_destination_files" && key !== "bandwidth_limit") {
-      delete section[key]; // `false` turns off what has another notation for off.
+      delete section[key]; // `false` also turns off what has another value for off.
     }
   }
 }

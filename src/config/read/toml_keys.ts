@@ -1,6 +1,6 @@
 /**
- * Finds where the keys of a TOML text stand, which the TOML library does not tell. The text has been parsed
- * before, so this only follows its structure and checks nothing.
+ * Finds the positions of the keys of a TOML text, which the TOML library does not give. The text was parsed before, so this
+ * only follows its structure and checks nothing.
  *
  * @module
  */

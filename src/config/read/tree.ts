@@ -1,15 +1,15 @@
 /**
- * The tree of sections that a configuration is: the whole file, its jobs, their destinations. Walks over them,
- * and remembers where a section stood before it was put into our shape.
+ * The sections of a configuration: the whole file, its jobs, their destinations; and where each was in the file before it was
+ * converted to our shape.
  *
  * @module
  */
 import { isSection, type Path } from "./source.ts";
 
-/** Says that something is wrong at a place of the tree. */
+/** Reports a problem at a path of the tree. */
 export type Report = (path: Path, message: string) => void;
 
-/** A configuration in our shape, and where its parts stood in the file. */
+/** A configuration in our shape, and where its parts were in the file. */
 export interface Tree {
   readonly root: Record<string, unknown>;
   readonly origins: Origins;
@@ -49,7 +49,7 @@ function* destinations(section: Record<string, unknown>, path: Path) {
   }
 }
 
-/** The sections of a list, with their numbers; what is no section is left out. */
+/** The sections of a list, with their numbers; anything else is left out. */
 export function listOf(value: unknown): [number, Record<string, unknown>][] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((item, index): [number, Record<string, unknown>][] => isSection(item) ? [[index, item]] : []);

@@ -14,16 +14,16 @@ export interface Surroundings {
   env(name: string): string | undefined;
 }
 
-/** A path that was understood, or what is wrong with it, as the rest of a sentence that begins with the key. */
+/** A path, or what is wrong with it, as the rest of a sentence that begins with the key. */
 export type Expanded = { readonly path: string; readonly fault?: undefined } | { readonly fault: string };
 
-/** An absolute path in the notation of this system; a Windows path on another system is kept as it is. */
+/** An absolute path as this system writes it; a Windows path on another system is left unchanged. */
 export function expandPath(written: string, around: Surroundings): Expanded {
   const text = expandVariables(written, around);
   return text.fault === undefined ? wholePath(text.path, written, around) : text;
 }
 
-/** As {@linkcode expandPath}, but `$` and `%` mean themselves; `written` is what faults are told about. */
+/** As {@linkcode expandPath}, but `$` and `%` are ordinary characters; `written` is what an error quotes. */
 export function wholePath(text: string, written: string, around: Pick<Surroundings, "home" | "platform">): Expanded {
   const whole = text.replace(/^~(?=$|[/\\])/, () => around.home);
   if (whole.startsWith("~")) return { fault: `refers to the home folder of another user, "${written}"; write the full path` };
@@ -41,7 +41,7 @@ export function isWindowsPath(path: string): boolean {
   return /^[A-Za-z]:[\\/]/.test(path);
 }
 
-/** Puts the values of environment variables in; leaves `~` as it is. */
+/** Replaces environment variables by their values; leaves `~` unchanged. */
 export function expandVariables(written: string, around: Pick<Surroundings, "platform" | "env">): Expanded {
   const missing: string[] = [];
   const value = (whole: string, name: string) => {

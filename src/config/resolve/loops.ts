@@ -1,12 +1,13 @@
 /**
- * Finds destinations whose files would be taken for new ones: in the watched folder of their own job, or in a ring of jobs.
+ * Finds destinations whose files would be sent again: those in the watched folder of their own job, or of jobs that send to each
+ * other.
  *
  * @module
  */
 import type { Destination, Job } from "../settings.ts";
 import { isWithin, type Surroundings } from "./expand_path.ts";
 
-/** A destination (numbers of job and destination) that files would come back from. */
+/** A destination whose files would be sent again. */
 export interface Loop {
   /** Place in the list, from 0. */
   readonly job: number;
@@ -15,7 +16,7 @@ export interface Loop {
   readonly message: string;
 }
 
-/** Every destination of this computer that closes a ring. */
+/** Every destination on this computer that closes a loop. */
 export function findLoops(jobs: readonly Job[], platform: Surroundings["platform"]): Loop[] {
   const feeds = (destination: Destination, job: Job) =>
     destination.transport.method === "local" && destination.basePath !== "" && job.watchPath !== "" &&

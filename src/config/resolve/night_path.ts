@@ -1,7 +1,7 @@
 /**
- * `NIGHT` in a path stands for the observing night. At a destination, the part of the path before it stays the base
- * path, which is made once and looked after, and the rest becomes part of the layout. Of a watched path, the part before it
- * is watched, and the rest says which folders in it count.
+ * `NIGHT` in a path means the observing night. At a destination, the part of the path before it stays the base
+ * path, which is made once and remembered, and the rest becomes part of the layout. Of a watched path, the part before it is
+ * watched, and the rest selects folders in it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ function hasNight(path: string): boolean {
   return withNight(path, "") !== path;
 }
 
-/** `/data/NIGHT/raw` watched is `/data`, and `NIGHT/raw` below it; null below it where there is no `NIGHT`. */
+/** `/data/NIGHT/raw` watched is `/data`, and `NIGHT/raw` below it, which is null without a `NIGHT`. */
 export function splitWatched(path: string): { folder: string; below: string | null } {
   const cut = cutAtNight(path);
   return cut === null ? { folder: path, below: null } : { folder: cut.base, below: cut.rest.join("/") };

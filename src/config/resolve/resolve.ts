@@ -1,6 +1,6 @@
 /**
- * From a checked tree to the settings: what stands above becomes the default of what stands below, every default is
- * filled in, every path is made whole, and what cannot be true together is reported.
+ * From a checked tree to the settings: keys further up become the defaults of those below, every default is filled in, every
+ * path is made absolute, and contradictions are reported.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import { resolveKeys, type Resolving, type Section, withDefaults } from "./resol
 import type { Path } from "../read/source.ts";
 import { listOf } from "../read/tree.ts";
 
-/** The settings, and the same in the notation of a configuration file, in full form. */
+/** The settings, and the same as a complete configuration file. */
 export interface Resolved {
   readonly settings: Settings;
   /** For `config show`: jobs with their destinations, every key with its value, secrets in clear. */
   readonly full: Section;
 }
 
-/** Resolves a checked tree; what is wrong goes to `to.report`, and the result is then worth nothing. */
+/** Resolves a checked tree. If anything was reported to `to.report`, the settings must not be used to send files. */
 export function resolve(root: Section, file: string | null, to: Resolving): Resolved {
   const program = resolveProgram(root, to);
   const written: [Path, Section][] = root["jobs"] === undefined

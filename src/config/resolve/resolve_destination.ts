@@ -45,10 +45,10 @@ export function resolveDestination(
   };
 }
 
-/** The method with its own options: only the keys that it uses are looked at. */
+/** The method with its own options: only the keys that it uses are checked. */
 function resolveTransport(merged: Section, path: Path, to: Resolving): Transport {
   const asked = transferMethod.parse(merged["transfer_method"]);
-  // A port of this computer is the near end of a tunnel: what is behind it is another computer.
+  // A port of this computer may be the near end of a tunnel to another one.
   const isHere = String(merged["remote_host"]).toLowerCase() === "localhost" && merged["remote_user"] === undefined &&
     merged["remote_port"] === undefined;
   const method = asked === "auto" && isHere ? "local" : asked;
@@ -94,7 +94,7 @@ function basePath(written: string, isRemote: boolean, path: Path, to: Resolving)
     }
     return folder;
   }
-  // The home folder is that of the other side, where a relative path begins.
+  // The home folder is the remote one, where a relative path begins.
   const expanded = expandVariables(written.replace(/^\$(HOME|\{HOME\})(?=$|\/)/, "~"), to.around);
   const text = resolved("remote_base_path", expanded, path, to);
   const slashes = /^[A-Za-z]:[\\/]/.test(text) ? text.replaceAll("\\", "/") : text;

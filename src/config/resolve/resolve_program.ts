@@ -32,7 +32,7 @@ export function resolveProgram(root: Section, to: Resolving): {
   return { settings: { ...options, log, web, report: report === false ? null : report }, full };
 }
 
-/** A file with a folder in it needs no folder. */
+/** A `log_file` with a folder in it makes `log_directory` meaningless. */
 function logSettings(root: Section, to: Resolving): Omit<LogSettings, "namesDestinations"> {
   const options = resolveKeys(logKeys, root, [], to);
   const path = (key: string, written: string) => resolved(key, expandPath(written, to.around), [], to);
@@ -42,7 +42,7 @@ function logSettings(root: Section, to: Resolving): Omit<LogSettings, "namesDest
   return { ...options, directory: whole.slice(0, Math.max(end, 1)), file: whole.slice(end + 1) };
 }
 
-/** Where a system keeps the state of programs; a systemd service is told its own place. */
+/** Where a system keeps the state of programs; systemd gives a service its own folder. */
 function usualStateDirectory(around: Resolving["around"]): string {
   const given = around.env("STATE_DIRECTORY")?.split(":")[0];
   if (given && around.platform === "linux") return given;
@@ -78,7 +78,7 @@ function webSettings(written: unknown, to: Resolving): WebSettings | null {
   return settings;
 }
 
-/** `host:port`, `[v6]:port`, or a port alone, which is one of this computer only; null where it is none. */
+/** `host:port`, `[v6]:port`, or a port alone, which means this computer only; null for anything else. */
 function parseListen(text: string): { host: string; port: number } | null {
   const match = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);

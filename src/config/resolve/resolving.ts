@@ -1,5 +1,5 @@
 /**
- * What the steps of resolving share.
+ * What resolving a job, a destination and the program have in common.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import type { Report } from "../read/tree.ts";
 /** Keys with their values, as written. */
 export type Section = Record<string, unknown>;
 
-/** Where the steps take from and report to. */
+/** What a section is resolved with, and where problems are reported. */
 export interface Resolving {
   readonly around: Surroundings;
   readonly report: Report;
-  /** Keys that were wrong and taken out, so that they are not called missing. */
+  /** Keys that were removed because their values were wrong: they must not be called missing. */
   readonly wrong: ReadonlySet<string>;
-  /** Where a key stands that a section takes from above: in its job, at the top, or nowhere (the section itself). */
+  /** Where a key is set that applies to a section: in it, in its job, or at the top; the section itself if nowhere. */
   placeOf(path: Path, key: string): Path;
 }
 
 /**
- * The settings of these keys in a checked section at `path`: defaults filled in, paths and secrets resolved. What is missing, or
- * cannot be resolved, is reported, and an empty text.
+ * The settings of these keys in a checked section at `path`: defaults filled in, paths and secrets resolved. What is missing or
+ * cannot be resolved is reported, and empty.
  */
 export function resolveKeys<S extends Shape>(shape: S, section: Section, path: Path, to: Resolving): SettingsOf<S> {
   const settings = Object.entries(shape).flatMap(([key, type]) => {

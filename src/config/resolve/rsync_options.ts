@@ -1,18 +1,18 @@
 /**
- * Which options of rsync a user may add. Only those that are known to break no promise pass; those of seed 1 that
- * are done anyway are accepted and left out; the rest is refused by name, with the reason where there is one.
+ * Which options of rsync a user may add: only those that are known to break no promise. Options of seed 1 that have no effect
+ * here are accepted and left out; all others are rejected by name, with a reason if there is one.
  *
  * @module
  */
 
-/** What of the options is passed on, and what is wrong with the others. */
+/** The options that are passed on, and what is wrong with the others. */
 export interface CheckedOptions {
   readonly kept: readonly string[];
   /** `index` is the place among the options as they were written, from 0. */
   readonly faults: readonly { readonly index: number; readonly message: string }[];
 }
 
-/** What may be added, for people. */
+/** What may be added, as the error lists it. */
 const ALLOWED_TEXT =
   "--bwlimit=…, --compress, --compress-level=…, --compress-choice=…, --skip-compress=…, --whole-file, --no-whole-file, --chmod=…, --chown=…, " +
   "--owner, --group, --numeric-ids, --usermap=…, --groupmap=…, --acls, --xattrs, --omit-dir-times, --ipv4, --ipv6, --sockopts=…, --block-size=…, " +
@@ -21,7 +21,7 @@ const ALLOWED_TEXT =
 const ALLOWED =
   /^--(?:bwlimit=[\d.]+[KMGkmg]?|compress|no-compress|compress-level=\d+|zl=\d+|compress-choice=\w+|zc=\w+|skip-compress=[\w./[\]*-]*|(?:no-)?whole-file|chmod=[\w,=+-]+|chown=[\w.*:-]+|(?:no-)?owner|(?:no-)?group|numeric-ids|usermap=[\w.*:,-]+|groupmap=[\w.*:,-]+|(?:no-)?acls|(?:no-)?xattrs|omit-dir-times|ipv[46]|sockopts=[\w=,]+|block-size=\d+|checksum-choice=[\w,]+|cc=[\w,]+|open-noatime)$/;
 
-/** Done anyway, or only about what is printed. */
+/** Always on, or only about what is printed. */
 const DONE_ANYWAY =
   /^--(?:archive|recursive|links|times|perms|partial|progress|verbose|quiet|human-readable|stats|checksum|protect-args|secluded-args)$/;
 
@@ -57,7 +57,7 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^--no-(times|perms|archive|recursive)$/, "use preserve_timestamps and preserve_permissions"],
 ];
 
-/** The letters of short options, as their long names; those with a value are refused anyway. */
+/** The long names of short options; those with a value are rejected anyway. */
 const LETTERS: Readonly<Record<string, string>> = {
   a: "archive",
   r: "recursive",
@@ -125,7 +125,7 @@ function refusal(written: string, option: string): string {
   return `must not contain ${name}: ${reason}`;
 }
 
-/** `-avn` as its long options; null where it is no option at all. */
+/** `-avn` as its long options; null if it is not an option. */
 function shortOptions(written: string): string[] | null {
   if (!/^-[A-Za-z0-9@]/.test(written)) return null;
   return [...written.slice(1)].map((letter) => LETTERS[letter] === undefined ? `-${letter}` : `--${LETTERS[letter]}`);

@@ -10,12 +10,12 @@ import { ALIASES } from "../read/tidy.ts";
 /** A JSON Schema (draft 2020-12) as plain data. */
 export type JsonSchema = Record<string, unknown>;
 
-/** What a configuration may hold, other names of keys included. */
+/** The schema of a configuration file, other names of keys included. */
 export function configSchema(): JsonSchema {
   const schema = z.toJSONSchema(fileSchema, {
     io: "input",
     override: ({ zodSchema, jsonSchema }) => {
-      // Values that are transformed lose their default on the way.
+      // zod leaves out the default of a value that is transformed.
       const fallback = z.globalRegistry.get(zodSchema)?.["default"];
       if (fallback !== undefined) jsonSchema.default = fallback as typeof jsonSchema.default;
       addAliases(jsonSchema.properties);

@@ -1,14 +1,14 @@
 /**
- * Keys whose feature is not built yet: asking for one is an error, its off value is fine. A feature that gets built deletes its line.
+ * Keys whose feature is not built yet: using one is an error, turning it off is fine. Whoever builds the feature deletes its line.
  *
  * @module
  */
 
-/** A feature that a key asks for in vain. */
+/** A feature that is not built. */
 export interface NotYet {
-  /** The part of the value that asks for it, as it is told to the user; null when nothing is asked for. */
+  /** The part of the value that uses it, as the error names it; null if it is not used. */
   readonly asked: (value: unknown) => string | null;
-  /** What of the key is missing, for the help; empty where it is the whole key. */
+  /** Which part of the key is missing, for the help; empty if it is the whole key. */
   readonly missing: string;
 }
 
@@ -26,7 +26,7 @@ export const UNBUILT = {
   },
 } satisfies Readonly<Record<string, NotYet>>;
 
-/** Key → what of it is not there yet. */
+/** Every key of which something is not built yet. */
 export const NOT_YET: Readonly<Record<string, NotYet>> = {
   ...UNBUILT,
   transfer_method: {
@@ -39,7 +39,7 @@ export const NOT_YET: Readonly<Record<string, NotYet>> = {
   },
 };
 
-/** The sentence that the help of a key ends with: empty for what is there. */
+/** What the help of a key ends with; empty if all of it is built. */
 export function notYetNote(key: string): string {
   const entry = NOT_YET[key];
   if (!entry) return "";

@@ -31,7 +31,7 @@ const jobLayer = z.strictObject({
   destinations: destinationsKey,
 }, "must be a section, like { name: spring, watch_path: /data, … }");
 
-/** A whole file as it is written: every key at every place where it may stand, nothing filled in. */
+/** A whole file as it is written: every key in every place where it may be set, without defaults. */
 export const fileSchema = z.strictObject({
   ...layer(jobShape),
   ...layer(destinationShape),
@@ -69,7 +69,7 @@ export function defaultOf(type: z.ZodType): unknown {
   return type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
 }
 
-/** The keys without their defaults, which would hide what a place above says; none is required, as a place above may have it. */
+/** The keys without their defaults, which would hide what is set above; none is required, as it may be set above. */
 function layer(shape: Shape): Record<string, z.ZodType> {
   return Object.fromEntries(
     Object.entries(shape).map(([key, type]) => {

@@ -1,6 +1,6 @@
 /**
- * The keys of a destination: where files go, how they are carried and proven. Each may stand in a destination,
- * in its job, or at the top as the default of all.
+ * The keys of a destination: where files go, how they are transferred and verified. Each may be set in a destination, in its
+ * job, or at the top as the default for all.
  *
  * @module
  */
@@ -73,7 +73,7 @@ export const proofKeys = {
   }),
 };
 
-/** What stands at the destination. */
+/** What files and folders are like at the destination. */
 export const placeKeys = {
   on_conflict: oneOf(["version", "overwrite", "skip", "fail"]).prefault("version").meta({
     description:

@@ -1,6 +1,6 @@
 /**
- * The keys of a job: what is watched, and when a file is finished. Each may stand in a job, or at the top as
- * the default of all jobs.
+ * The keys of a job: what is watched, and when a file is finished. Each may be set in a job, or at the top as the default
+ * for all jobs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The keys of the whole program: load, log, page, state, PocketBase. They stand at the top of the file.
+ * The keys of the whole program: load, log, page, state, PocketBase. They belong at the top of the file.
  *
  * @module
  */

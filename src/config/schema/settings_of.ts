@@ -38,7 +38,7 @@ type Named<N> = { readonly [settingName]: N };
 
 const SETTINGS = z.registry<Setting>();
 
-/** The entry of a key whose setting needs to be told more of than its type; the help goes to zod's `meta()`. */
+/** The entry of a key with more to say than its type; the help goes to zod's `meta()`. */
 export function setting<T extends z.ZodType, const N extends string = never>(
   type: T,
   about: Setting<N> & z.GlobalMeta,

@@ -69,7 +69,7 @@ function durationMs(text: string, unit: number): number {
   const trimmed = text.trim();
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed) * unit;
   if (!/^\d+(\.\d+)? ?[a-z]+$/i.test(trimmed)) return NaN;
-  // Anything that is no unit makes ms() say undefined or NaN, and both fail the bounds.
+  // ms() gives undefined or NaN for an unknown unit, and both fail the bounds.
   return ms(trimmed as ms.StringValue) ?? NaN;
 }
 

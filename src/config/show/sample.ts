@@ -1,15 +1,16 @@
 /**
- * The commented configuration that `init` and `config generate` write: every key with its help; what has a default
- * stands commented out with it.
+ * The commented configuration that `init` and `config generate` write: every key with its help; keys with a default are commented
+ * out.
  *
  * @module
  */
+import { wrapped } from "../../domain/wrapped.ts";
 import type { ConfigKind } from "../read/parse_settings.ts";
 import { SECTIONS } from "../schema/schema.ts";
 import type { Shape } from "../schema/settings_of.ts";
 import { helpOf, innerShape, sampleValue, tomlValue, yamlValue } from "./shown_values.ts";
 
-/** What stands in the file without a `#`; keys not named have their example or none. */
+/** Values that are written without a `#`, by key; other keys show their default or an example. */
 export type Answers = Readonly<Record<string, string>>;
 
 /** What a beginner must fill in. */
@@ -31,11 +32,11 @@ export function sampleConfig(kind: ConfigKind, answers: Answers | null = null): 
     const indent = kind === "toml" ? "#" : "#  ";
     const lines = Object.entries(inner).flatMap(([name, type]) => {
       const value = sampleValue(type);
-      const told = wrapped(helpOf(name, type), 100).map((text) => `${indent}# ${text}`);
-      // What has neither default nor example could not be shown by a value that works.
+      const about = wrapped(helpOf(name, type), 102 + indent.length, `${indent}# `, `${indent}# `);
+      // Without a default or an example, there is no value to show that works.
       return value === undefined
-        ? [...told, `${indent}# ${name}${assign}…`]
-        : [...told, `${indent}${name}${assign}${shown(value)}`];
+        ? [...about, `${indent}# ${name}${assign}…`]
+        : [...about, `${indent}${name}${assign}${shown(value)}`];
     });
     return [...help, head, ...lines, ""];
   };
@@ -44,7 +45,7 @@ export function sampleConfig(kind: ConfigKind, answers: Answers | null = null): 
       ? []
       : [`# ${`── ${title} `.padEnd(100, "─")}`, ""]),
     ...Object.entries(shape).flatMap(([key, type]) => {
-      const help = wrapped(helpOf(key, type), 110).map((text) => `# ${text}`);
+      const help = wrapped(helpOf(key, type), 112, "# ", "# ");
       const inner = innerShape(type);
       if (inner === null) return [...help, lineOf(key, sampleValue(type)), ""];
       const lines = section(key, help, inner);
@@ -83,14 +84,4 @@ function head(kind: ConfigKind): string[] {
     ...several.map((line) => `#   ${line.slice(1)}`),
     "",
   ];
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines.length - 1;
-    if (lines[last] !== "" && lines[last]!.length + word.length >= width) lines.push(word);
-    else lines[last] = lines[last] === "" ? word : `${lines[last]} ${word}`;
-  }
-  return lines;
 }

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { secretKeys } from "../schema/json_schema.ts";
 import { isSection } from "../read/source.ts";
 
-/** What stands in place of a secret. */
+/** What is shown instead of a secret. */
 const HIDDEN = "(hidden)";
 
 /** `full` of a resolved configuration as YAML or JSON; it ends with a line break. */

@@ -9,7 +9,7 @@ import { notYetNote } from "../schema/not_yet.ts";
 import { defaultOf } from "../schema/schema.ts";
 import type { Shape } from "../schema/settings_of.ts";
 
-/** The help of a key, with what of it is not there yet. */
+/** The help of a key, with what of it is not built yet. */
 export function helpOf(key: string, type: z.ZodType): string {
   return `${type.meta()?.description ?? ""}${notYetNote(key)}`;
 }
@@ -33,7 +33,7 @@ export function yamlValue(value: unknown): string {
   return stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
 }
 
-/** A value on one line of TOML, which for these kinds is JSON. */
+/** A value on one line of TOML, which is JSON for these kinds of values. */
 export function tomlValue(value: unknown): string {
   return Array.isArray(value) ? `[${value.map(tomlValue).join(", ")}]` : JSON.stringify(value);
 }
