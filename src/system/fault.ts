@@ -1,12 +1,12 @@
 /**
- * What an error of the operating system means. Three tellers are asked in turn: the number in the message
- * (`(os error 28)`, the surest, as Deno names only some errors), the `code` (`ENOSPC`), the class (`Deno.errors.NotFound`).
+ * What an error of the operating system means, decided by the first of these that is known: the number in the message
+ * (`(os error 28)`, the most reliable, as Deno names only some errors), the `code` (`ENOSPC`), the class (`Deno.errors.NotFound`).
  *
  * @module
  */
 import type { Fault, Platform } from "./system.ts";
 
-/** The meaning of anything thrown by the parts of System; "other" for what is no error of the operating system. */
+/** The meaning of anything thrown by the parts of System; "other" if it is not an error of the operating system. */
 export function faultOf(error: unknown, platform: Platform = thisPlatform()): Fault {
   if (!(error instanceof Error)) return "other";
   if (error.name === "AbortError" || error.name === "Interrupted") return "aborted";

@@ -1,6 +1,6 @@
 /**
- * All access to the operating system, as an interface: everything above is handed the parts it uses
- * (`Pick<System, "now" | "sleep" | "run">`), so that tests can hand it others.
+ * All access to the operating system, as an interface: everything above is passed the parts it uses
+ * (`Pick<System, "now" | "sleep" | "run">`), so that tests can pass fakes.
  *
  * Every path given here is absolute and in the system's own notation, unless said otherwise.
  * Errors of the operating system are thrown as they are (`Deno.errors.NotFound`, …); ask {@linkcode faultOf}
@@ -15,7 +15,7 @@ import type { Lifetime, Serving, Terminal } from "./host/host.ts";
 /** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
 
-/** What a path is; times in milliseconds since 1970 UTC. */
+/** What stat(2) says of a path; times in milliseconds since 1970 UTC. */
 export interface PathFacts {
   readonly kind: "file" | "folder" | "symlink" | "other";
   /** Bytes. */
@@ -39,30 +39,30 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What became of a program that ran to its end. Output is text, cut at 1 MiB a stream. */
+/** How a program ended. Output is text, cut at 1 MiB for each stream. */
 export interface Finished {
   readonly code: number;
-  /** What ended it, as `SIGTERM`; null where it ended by itself. */
+  /** The signal that ended it, such as `SIGTERM`; null if it exited. */
   readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A program that goes on running, with all three pipes. Streams are drained even if nobody reads. */
+/** A program that keeps running, with all three pipes. Streams are drained even if nobody reads. */
 export interface Child extends AsyncDisposable {
   readonly pid: number;
   write(data: Uint8Array | string): Promise<void>;
   closeStdin(): Promise<void>;
-  /** Standard output, in pieces as they come. */
+  /** Standard output, in pieces as they arrive. */
   readonly stdout: AsyncIterable<Uint8Array>;
   /** The last 64 KiB of standard error so far. */
   stderr(): string;
   readonly finished: Promise<{ code: number; signal: string | null }>;
-  /** Asks it to end, and ends it by force two seconds later. */
+  /** Asks it to end, and kills it two seconds later. */
   end(): Promise<void>;
 }
 
-/** Time and chance, so that tests can be handed others. */
+/** Time and randomness, so that tests can pass their own. */
 export interface Clock {
   /** Milliseconds since 1970 UTC; may jump. For what is shown and stored. */
   now(): number;
@@ -74,11 +74,10 @@ export interface Clock {
   random(): number;
 }
 
-/** Files and folders. No call blocks the event loop, and none answers for another disk's silence. */
+/** Files and folders. No call blocks the event loop, and a disk that does not respond delays only calls about itself. */
 export interface Files {
   /**
-   * Names the folders (absolute) that may lie on disks of their own: one that does not answer any more holds up what
-   * concerns itself, and nothing else.
+   * Names the folders (absolute) that may be on disks of their own: one that stops responding delays only calls about itself.
    */
   setBulkheads(folders: readonly string[]): void;
   /** Facts of a path without following a symlink; null where there is nothing. */
@@ -96,9 +95,9 @@ export interface Files {
     unreadable: { name: string; reason: string }[];
   }>;
   /**
-   * Every regular file under `root` in batches, never following a symlink, in a Worker that ends with the walk.
-   * `path` of the facts is relative with `/`. Folders that cannot be read and names that are not UTF-8 come as `unreadable`,
-   * their paths relative too. Throws when `root` itself cannot be read: a missing root is never an empty one.
+   * Every regular file under `root` in batches, without following symlinks, in a Worker that ends with the walk.
+   * `path` of the facts is relative with `/`. Folders that cannot be read and names that are not UTF-8 are in `unreadable`,
+   * with relative paths, too. Throws when `root` itself cannot be read: a missing root is never taken for an empty one.
    * Once the signal is aborted, throws its reason.
    */
   walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncIterable<WalkBatch>;
@@ -114,34 +113,34 @@ export interface Files {
   readSource<T>(path: string, use: (source: SourceReader) => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
    * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed, unless told not to.
-   * Continues behind `options.from` bytes that already stand at `to` (they are hashed from the source; what stands there
-   * beyond them is cut off). Without `from`, throws AlreadyExists rather than write into something.
-   * Aborted or failed, it leaves what it has written.
+   * Continues after the first `options.from` bytes of an existing `to` (they are hashed from the source; anything after them in `to`
+   * is cut off). Without `from`, throws AlreadyExists instead of writing into an existing file.
+   * When aborted or failed, it leaves what it has written.
    */
   copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
   /** Flushes a file or folder to its disk (fsync); a no-op for folders on Windows. */
   sync(path: string): Promise<void>;
-  /** Makes a new file and keeps it open for writing, as a camera does; throws AlreadyExists rather than replace. */
+  /** Makes a new file and keeps it open for writing, as a camera does; throws AlreadyExists instead of replacing. */
   createFile(path: string): Promise<FileWriter>;
-  /** Replaces what has the name `to`, at once for readers. */
+  /** Renames, replacing `to` atomically. */
   rename(from: string, to: string): Promise<void>;
   /** Makes a second name for a file; throws AlreadyExists instead of replacing. */
   link(from: string, to: string): Promise<void>;
   /**
-   * Waits until no other process of this kind holds the folder, and holds it until disposed of; where the system has no such locks,
-   * at once. The signal ends the wait.
+   * Waits for the exclusive lock of the folder and holds it until disposed of; where the system has no such locks, without waiting.
+   * The signal ends the wait.
    */
   lockFolder(path: string, signal: AbortSignal): Promise<AsyncDisposable>;
   symlink(target: string, path: string): Promise<void>;
-  /** Removes a file or an empty folder; nothing there is fine. */
+  /** Removes a file or an empty folder, if it exists. */
   remove(path: string): Promise<void>;
-  /** Removes a folder with all that is in it; nothing there is fine. */
+  /** Removes a folder and everything in it, if it exists. */
   removeTree(path: string): Promise<void>;
   /** Makes a folder and its parents. */
   makeFolder(path: string, mode?: number): Promise<void>;
-  /** Makes one folder; false where the name was there already. Throws NotFound where the folder that it belongs in is not there. */
+  /** Makes one folder; false if the name exists already. Throws NotFound if its parent does not exist. */
   makeInside(path: string, mode?: number): Promise<boolean>;
-  /** Sets the time of last change, milliseconds since 1970 UTC, and the time of last access to now. */
+  /** Sets the modification time, milliseconds since 1970 UTC, and the access time to now. */
   setTimes(path: string, mtimeMs: number): Promise<void>;
   /** Permission bits; does nothing on Windows. */
   setMode(path: string, mode: number): Promise<void>;
@@ -174,13 +173,13 @@ export interface FileWriter extends AsyncDisposable {
 /** Which folders are entered, and which names are left out. */
 export interface WalkOptions {
   readonly recursive: boolean;
-  /** Skip names that begin with a dot (and Windows' hidden attribute is not looked at). */
+  /** Skip names that begin with a dot (Windows' hidden attribute is ignored). */
   readonly skipHidden: boolean;
-  /** Tells the folders of this name, hidden or not, in place of the files: no file is looked at, which is much faster. */
+  /** Lists the folders of this name, hidden or not, instead of files: no file is examined, which is much faster. */
   readonly foldersNamed?: string;
 }
 
-/** Some of the files of a walk; no order among them is promised. */
+/** Some of the files of a walk, in no particular order. */
 export interface WalkBatch {
   readonly files: readonly FileFacts[];
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
@@ -188,13 +187,13 @@ export interface WalkBatch {
 
 /** How a file is copied. */
 export interface CopyOptions {
-  /** How many bytes stand there already; 0 or left out makes a new file. */
+  /** How many bytes are already there; 0 or omitted makes a new file. */
   readonly from?: number;
-  /** Null is no limit. */
+  /** Null means no limit. */
   readonly bytesPerSecond?: number | null;
-  /** Told the bytes of each piece that was written, not their sum. */
+  /** Called with the bytes of each piece that was written, not their sum. */
   readonly onBytes?: (bytes: number) => void;
-  /** False where the caller flushes the copy (true). */
+  /** False if the caller flushes the copy (default true). */
   readonly flush?: boolean;
 }
 
@@ -217,7 +216,7 @@ export interface Watching {
   watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /**
    * Which of these files some process holds open, or mapped, for writing; `null` where this system cannot tell.
-   * One look for all of them: ask in batches. A path that is missing from the set is surely closed only where
+   * All are checked in one pass: ask in batches. A path that is missing from the set is certainly closed only where
    * {@linkcode Watching.seesEveryWriter} is true; elsewhere other accounts' processes are not seen.
    */
   openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null>;
@@ -229,24 +228,23 @@ export interface Watching {
   seesEveryWriter(): Promise<boolean>;
 }
 
-/** Programs of this computer: never a shell, their output never without end. */
+/** Programs of this computer: never a shell, and their output is limited. */
 export interface Processes {
   /**
    * Runs a program to its end; killed when the signal is aborted (then throws the signal's reason).
-   * Any exit code is an answer; a program that is not there is a Failure `tool_missing`. What it leaves running in the
-   * background with its outputs open is not waited for.
+   * Any exit code is a result; a missing program is a Failure `tool_missing`. Background processes that it leaves
+   * with its outputs open are not waited for.
    */
   run(command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished>;
   /**
-   * Starts a program that goes on running; ended when the signal is aborted. A program that is not there is a Failure
-   * `tool_missing`.
+   * Starts a program that keeps running; ended when the signal is aborted. A missing program is a Failure `tool_missing`.
    */
   spawn(command: Command, signal: AbortSignal): Promise<Child>;
   /** The absolute path of a program on the PATH (or of an absolute path, itself), or null. */
   which(program: string): Promise<string | null>;
 }
 
-/** Where and as what this process runs. */
+/** Where this process runs, and as which account. */
 export interface Surroundings {
   readonly platform: Platform;
   readonly pid: number;
@@ -268,7 +266,7 @@ export interface Surroundings {
   embedded(path: string): Promise<string>;
   /** A short folder of mode 0700 for sockets and such, gone after a reboot. */
   runtimeFolder(): Promise<string>;
-  /** Ends this process at once: nothing is tidied, no `finally` runs. For the named crash points of the fault tests. */
+  /** Ends this process at once: no clean-up, no `finally`. For the named crash points of the fault tests. */
   crash(): never;
   /** Holds an exclusive lock on the file until released or the process ends; null when another process holds it. */
   lock(path: string): Promise<AsyncDisposable | null>;
@@ -279,7 +277,7 @@ export type * from "./host/host.ts";
 /** All of it; ask for the parts you use. */
 export type System = Clock & Files & Watching & Processes & Surroundings & Serving & Terminal & Lifetime;
 
-/** What an error of the operating system means to us. */
+/** What an error of the operating system means. */
 export type Fault =
   | "not_found"
   | "exists"

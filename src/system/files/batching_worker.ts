@@ -1,6 +1,6 @@
 /**
- * The Worker of `batching.ts`: many short looks at files, one after the other with synchronous calls, where a slow disk stops
- * nobody else.
+ * The Worker of `batching.ts`: many short calls about files, one after the other and synchronous, because here a slow disk blocks
+ * nothing else.
  *
  * It is bundled and embedded separately: import nothing heavy here.
  *
@@ -12,18 +12,18 @@ import { pathFacts } from "./path_facts.ts";
 import type { PathFacts } from "../system.ts";
 import { carried, type CarriedError, serveCalls } from "../workers/serve_calls.ts";
 
-/** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is left alone. */
+/** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is skipped. */
 export type Ask =
   | { readonly do: "facts" | "followedFacts" | "hash"; readonly path: string }
   | { readonly do: "read"; readonly path: string; readonly offset: number; readonly length: number };
 
-/** What was found; null where there is nothing, or where the file is not small. */
+/** What was found; null if nothing is there, or if the file is not small. */
 export type Found = PathFacts | Digest | Uint8Array | null;
 
 /** One for each question, in the order of the questions. */
 export type Answer = { readonly found: Found } | { readonly failed: CarriedError };
 
-/** What is hashed and read here at most, bytes. */
+/** Most that is hashed or read here, bytes. */
 const SMALL_BYTES = 1024 * 1024;
 
 const buffer = new Uint8Array(SMALL_BYTES);

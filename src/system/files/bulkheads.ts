@@ -1,7 +1,7 @@
 /**
- * Keeps a disk that does not answer from stopping the work on the others. A call to a dead network drive does not come back
- * and holds a thread of the runtime all that time; there are 32 (on Windows four for each processor). So at most a share of
- * them is given to each folder that is named, and whoever wants more waits for that folder alone.
+ * Keeps a disk that does not respond from blocking the work on others. A call to a dead network drive does not return, and
+ * occupies a thread of the runtime all that time; there are 32 (on Windows four for each processor). So each named folder gets only a
+ * share of them, and further calls wait for that folder alone. Not the semaphore of `async/`: a reload changes the number of places.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { SEPARATOR } from "@std/path";
 
 /** A share of the runtime's threads for each named folder; paths absolute, in the system's own notation. */
 export interface Bulkheads {
-  /** Shares the threads out anew: to these folders (absolute), and to all the rest. What runs goes on. */
+  /** Divides the threads among these folders (absolute) and all the rest. Running calls continue. */
   setBulkheads(folders: readonly string[]): void;
-  /** Does the work as soon as the folder of this path has a place for it. */
+  /** Runs the work as soon as the folder of this path has a free place. */
   run<T>(path: string, work: () => Promise<T>): Promise<T>;
 }
 
@@ -23,7 +23,7 @@ interface Share {
 /** The runtime's threads for calls that block (`max_blocking_threads` in Deno's `tokio_util.rs`). */
 const THREADS = Deno.build.os === "windows" ? 4 * navigator.hardwareConcurrency : 32;
 
-/** `threads` is how many calls may block at once before the runtime stops; three quarters of them are shared out. */
+/** `threads` is how many calls may block at once before the runtime stops; three quarters of them are divided. */
 export function createBulkheads(threads: number = THREADS): Bulkheads {
   let folders: readonly string[] = [];
   let places = threads;
@@ -48,9 +48,9 @@ export function createBulkheads(threads: number = THREADS): Bulkheads {
 
   return {
     setBulkheads(named) {
-      // The longest first: a folder may lie in another.
+      // The longest first: a folder may be inside another.
       folders = [...new Set(named)].sort((a, b) => b.length - a.length);
-      // A quarter is for all else: the state folder, programs, the page.
+      // A quarter is for everything else: the state folder, programs, the page.
       places = Math.max(2, Math.floor(threads * 3 / 4 / Math.max(1, folders.length)));
       for (const share of shares.values()) fill(share);
     },

@@ -1,6 +1,6 @@
 /**
- * A hashing copy: reads, hashes and writes in one pass, and has the bytes on the disk before it says so (unless told not to).
- * Aborted or failed, it leaves its partial file, and can continue behind it.
+ * A hashing copy: reads, hashes and writes in one pass, and flushes before it returns (unless told not to).
+ * When aborted or failed, it leaves its partial file, and can continue after it.
  *
  * @module
  */
@@ -60,7 +60,7 @@ async function openPartial(path: string, start: number): Promise<Deno.FsFile> {
   }
 }
 
-/** One write may take only part of what it is given. */
+/** A single write may be partial. */
 export async function writeAll(file: { write(data: Uint8Array): Promise<number> }, data: Uint8Array): Promise<void> {
   for (let written = 0; written < data.length;) written += await file.write(data.subarray(written));
 }

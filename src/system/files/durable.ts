@@ -7,7 +7,7 @@
 import { dirname, join } from "@std/path";
 import { writeAll } from "./copy.ts";
 
-/** fsync; a no-op for folders on Windows, which has none. File systems that cannot sync folders are taken as done. */
+/** fsync; a no-op for folders on Windows, which has none. File systems that cannot sync folders are ignored. */
 export async function sync(path: string): Promise<void> {
   if (Deno.build.os === "windows") {
     if ((await Deno.lstat(path)).isDirectory) return;
@@ -18,7 +18,7 @@ export async function sync(path: string): Promise<void> {
   try {
     await file.sync();
   } catch (error) {
-    // Some network and user-space file systems refuse fsync on a folder with EINVAL: there is nothing more to do there.
+    // Some network and user-space file systems refuse fsync on a folder with EINVAL: nothing more can be done.
     if (!isRefused(error) || !(await Deno.lstat(path)).isDirectory) throw error;
   }
 }

@@ -62,7 +62,7 @@ export const files: Files = {
   space: (path) => at(path, () => space(path)),
 };
 
-/** Facts are asked for this many at a time: one by one takes ten times as long, all at once floods the thread pool. */
+/** Facts are read this many at a time: one by one takes ten times as long, all at once floods the thread pool. */
 const LOOKS_AT_ONCE = 256;
 
 async function list(folder: string): ReturnType<Files["list"]> {
@@ -144,7 +144,7 @@ async function orNothing(removing: Promise<void>): Promise<void> {
   }
 }
 
-/** Nothing at that path, or a file where one of its folders should be. */
+/** Nothing at that path, or a file in place of one of its folders. */
 function isNothingThere(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }

@@ -1,6 +1,6 @@
 /**
  * SHA-256 of a whole file. Two buffers take turns: while one is hashed here, the next is read in the runtime's threads, so a
- * dead network disk never stops the event loop, and it goes as fast as hashing alone (1.8 GB/s where measured).
+ * dead network disk never blocks the event loop, and it is as fast as hashing alone (1.8 GB/s when measured).
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Digest } from "../../domain/receipt.ts";
 /** Read at a time: large enough for full speed, small enough for many files side by side. */
 export const CHUNK_BYTES = 128 * 1024;
 
-/** Reads and hashes the file; throws the signal's reason when aborted. `onBytes` is told the bytes of each piece. */
+/** Reads and hashes the file; throws the signal's reason when aborted. `onBytes` is called with the bytes of each piece. */
 export async function hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest> {
   signal.throwIfAborted();
   const sum = createHash("sha256");
@@ -50,7 +50,7 @@ export async function* pieces(
       [now, after] = [after, now];
     }
   } finally {
-    // The runtime still writes into a buffer that is being read: it must not be handed to anyone else before.
+    // The runtime still writes into a buffer that is being read: nobody else may use it before.
     await reading.then(() => spare.push(pair), () => spare.push(pair));
     spare.splice(MOST_SPARE);
   }

@@ -19,7 +19,7 @@ export async function lock(path: string): Promise<AsyncDisposable | null> {
     try {
       held = await file.tryLock(true);
       if (!held) return null;
-      // Someone removed the file between opening and locking: a lock on that one excludes nobody.
+      // Someone removed the file between opening and locking: a lock on the removed file excludes nobody.
       if (!await isStillThere(file, path)) {
         held = false;
         continue;
@@ -33,7 +33,7 @@ export async function lock(path: string): Promise<AsyncDisposable | null> {
 
 /**
  * Waits for the exclusive lock of a folder, which programs in perl and `flock` know too. Where there are no such locks (Windows, some
- * network drives) it is held by whoever asks.
+ * network drives), everybody gets it.
  */
 export async function lockFolder(path: string, signal: AbortSignal): Promise<AsyncDisposable> {
   if (Deno.build.os === "windows") return { [Symbol.asyncDispose]: () => Promise.resolve() };
@@ -63,7 +63,7 @@ async function isStillThere(file: Deno.FsFile, path: string): Promise<boolean> {
   }
 }
 
-/** Makes the directory where it is not there. Null where another process holds it. @throws {Failure} `configuration` where it cannot be used. */
+/** Makes the directory if needed. Null if another process holds it. @throws {Failure} `configuration` if it cannot be used. */
 export async function lockState(folder: string, system: Pick<System, "makeFolder" | "lock">): Promise<AsyncDisposable | null> {
   try {
     await system.makeFolder(folder, 0o700);
@@ -73,7 +73,7 @@ export async function lockState(folder: string, system: Pick<System, "makeFolder
   }
 }
 
-/** What a person is told where the state directory cannot be written to. */
+/** The failure of a state directory that cannot be written to. */
 export function unusableState(folder: string, cause: unknown): Failure {
   return new Failure("configuration", `Cannot use the state directory "${folder}": ${reasonOf(cause)}`, {
     hint: "Make it writable for this account, or choose another one with state_directory.",

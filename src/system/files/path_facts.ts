@@ -5,7 +5,7 @@
  */
 import type { PathFacts } from "../system.ts";
 
-/** The part of `Deno.FileInfo` that is looked at. */
+/** The part of `Deno.FileInfo` that is used. */
 export type Info = Pick<
   Deno.FileInfo,
   "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "mode" | "dev" | "ino"
@@ -18,7 +18,7 @@ export function pathFacts(info: Info): PathFacts {
     size: info.size,
     mtimeMs: timeOf(info.mtime),
     ctimeMs: timeOf(info.ctime),
-    // Windows has no such rights: what Deno says there is made up.
+    // Windows has no such permissions: what Deno reports there is made up.
     mode: Deno.build.os === "windows" ? 0 : (info.mode ?? 0) & 0o7777,
     identity: identityOf(info),
     device: info.dev === null ? "" : String(info.dev),

@@ -9,7 +9,7 @@ import type { WalkBatch, WalkOptions } from "../system.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
 import type { WalkCalls } from "./walk_worker.ts";
 
-/** Batches on their way at a time: the Worker works on while one is digested, and memory stays bounded. */
+/** Batches asked for in advance: the Worker continues while one is processed, and memory stays bounded. */
 const AHEAD = 3;
 
 /** See `Files.walk`. */
@@ -17,7 +17,7 @@ export async function* walk(root: string, options: WalkOptions, signal: AbortSig
   signal.throwIfAborted();
   using end = anySignal(signal);
   const badNames = options.foldersNamed === undefined ? findBadNames(root, options, end.signal) : Promise.resolve([]);
-  // Awaited below: until then, its rejection is not unseen.
+  // Awaited below; until then a rejection must not count as unhandled.
   badNames.catch(() => undefined);
   using tree = workerCalls<WalkCalls>({ name: "walk_worker", here: import.meta.url, what: `The walk of "${root}"` });
   using _listening = onAbort(signal, () => tree.end(signal.reason));

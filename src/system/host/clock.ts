@@ -9,7 +9,7 @@ import type { Clock } from "../system.ts";
 /** Longest single timer: a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The only one that is not a test's; a sleep may be longer than the 2^31 - 1 ms of one timer. */
+/** The only one outside tests; a sleep may be longer than the 2^31 - 1 ms of one timer. */
 export const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

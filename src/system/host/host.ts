@@ -7,7 +7,7 @@
 /** A server that listens. */
 export interface Listening {
   readonly host: string;
-  /** The port really used, where 0 was asked for. */
+  /** The port in use, also if 0 was asked for. */
   readonly port: number;
   /** Resolves when the server has ended after its signal was aborted. */
   readonly finished: Promise<void>;
@@ -23,7 +23,7 @@ export interface ListenOptions {
   readonly handler: (request: Request, peer: { readonly host: string; readonly port: number }) => Response | Promise<Response>;
   /** Certificate chain and key in PEM; plain HTTP without. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Told of what the handler threw; the client gets a 500 without details. */
+  /** Called with what the handler threw; the client gets a 500 without details. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -36,7 +36,7 @@ export interface LocalQuestion {
   readonly body?: string;
 }
 
-/** Of any status; `text` is the body as UTF-8. */
+/** With any status; `text` is the body as UTF-8. */
 export interface LocalAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -49,12 +49,12 @@ export interface Serving {
   listen(options: ListenOptions, signal: AbortSignal): Promise<Listening>;
   /**
    * Asks an HTTP server on this computer (127.0.0.1), never through a proxy, and reads all of its answer; redirects are not
-   * followed. Throws a TypeError where nobody answers, the signal's reason when it is aborted.
+   * followed. Throws a TypeError if nothing answers, the signal's reason when it is aborted.
    */
   askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer>;
   /**
    * Asks any HTTP server, through the proxy of the environment where one is set, and reads some 1 MiB of its answer; redirects are not
-   * followed. Throws a TypeError where nobody answers, the signal's reason when it is aborted.
+   * followed. Throws a TypeError if nothing answers, the signal's reason when it is aborted.
    */
   askRemote(url: string, question: Omit<LocalQuestion, "path">, signal: AbortSignal): Promise<LocalAnswer>;
   /** True where the first certificate of this PEM text names the host. */
@@ -63,7 +63,7 @@ export interface Serving {
   upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
 }
 
-/** As `isTerminal` is asked about them. */
+/** For `isTerminal`. */
 export type StandardStream = "stdin" | "stdout" | "stderr";
 
 /** What a person at a terminal sees and types. */
@@ -71,7 +71,7 @@ export interface Terminal {
   isTerminal(stream: StandardStream): boolean;
   /** Width of the terminal behind stdout or stderr in columns; null where there is none. */
   columns(): number | null;
-  /** Writes all of the text at once. A reader that went away (`| head`) is no error. */
+  /** Writes all of the text at once. A reader that is gone (`| head`) is not an error. */
   print(stream: "stdout" | "stderr", text: string): void;
   /** One line typed at the terminal, without its end; null at the end of input. */
   readLine(): Promise<string | null>;
@@ -80,12 +80,12 @@ export interface Terminal {
 /** Signals a daemon reacts to; SIGBREAK is Windows' Ctrl+Break. */
 export type SignalName = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGBREAK" | "SIGUSR1" | "SIGUSR2";
 
-/** What asks the process to end or to reload, and whom it tells. */
+/** Requests to end or reload this process, and reports to the service manager. */
 export interface Lifetime {
-  /** Calls the handler at these signals (those the system does not have are skipped); the answer takes it back. */
+  /** Calls the handler at these signals (those the system does not have are skipped), until the returned function is called. */
   onSignal(names: readonly SignalName[], handler: (name: SignalName) => void): () => void;
-  /** Tells systemd (`READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1`, `STATUS=…`); false where nobody listens. */
+  /** Tells systemd (`READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1`, `STATUS=…`); false if nobody listens. */
   notifyServiceManager(state: string): Promise<boolean>;
-  /** Ends all children by force, then the process. */
+  /** Kills all children, then ends the process. */
   exit(code: number): never;
 }

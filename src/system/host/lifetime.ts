@@ -1,5 +1,5 @@
 /**
- * Signals, the service manager, and the end.
+ * Signals, the service manager, and the end of the process.
  *
  * @module
  */

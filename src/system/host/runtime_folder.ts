@@ -6,9 +6,9 @@
 import { isAbsolute, join } from "@std/path";
 
 /**
- * Gives, and makes, a folder of mode 0700 that belongs to this account and is gone after a reboot: systemd's
- * `RUNTIME_DIRECTORY`, else `image-transfer` in `XDG_RUNTIME_DIR`, else `/tmp/it-<uid>`. One that is someone else's, a symlink, or too
- * long for a socket is passed over; at the last, a new folder with a random name is made.
+ * Returns, and makes, a folder of mode 0700 that belongs to this account and is gone after a reboot: systemd's
+ * `RUNTIME_DIRECTORY`, else `image-transfer` in `XDG_RUNTIME_DIR`, else `/tmp/it-<uid>`. One that belongs to another account, is a
+ * symlink, or is too long for a socket is skipped; if none is left, a new folder with a random name is made.
  */
 export async function runtimeFolder(): Promise<string> {
   if (Deno.build.os === "windows") {

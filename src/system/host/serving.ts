@@ -39,7 +39,7 @@ async function listen(options: ListenOptions, signal: AbortSignal): Promise<List
 }
 
 async function askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer> {
-  // As its own proxy: HTTP_PROXY, common in institutes, would otherwise take what is meant for this computer.
+  // Without a proxy: HTTP_PROXY, common in institutes, would otherwise receive what is meant for this computer.
   using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname: "127.0.0.1", port } });
   const { path, ...rest } = question;
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...rest, redirect: "manual", client, signal });
@@ -52,14 +52,14 @@ async function askRemote(url: string, question: Omit<LocalQuestion, "path">, sig
   let text = "";
   for await (const piece of response.body ?? []) {
     text += decoder.decode(piece, { stream: true });
-    // Breaking off ends the connection.
+    // Leaving the loop closes the connection.
     if (text.length > MOST_ANSWER) break;
   }
   return { status: response.status, headers: response.headers, text };
 }
 
 const MOST_ANSWER = 1024 * 1024;
-/** Compressed where the browser takes it: a phone at the mountain's network. Deno 2.7 does so unasked, and does not know the key. */
+/** Compressed if the browser accepts it, for slow mobile connections. Deno 2.7 always does so, and does not know the key. */
 const SMALL_ANSWERS = { automaticCompression: true };
 
 function peerOf(address: Deno.Addr): { host: string; port: number } {
@@ -71,7 +71,7 @@ function certifies(cert: string, host: string): boolean {
     const named = new X509Certificate(cert);
     return (named.checkHost(host) ?? named.checkIP(host)) !== undefined;
   } catch {
-    // Not a certificate: it names nobody. Serving with it fails, and says so.
+    // Not a certificate, so it names no host. Serving with it fails with a message.
     return false;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Where we run.
+ * Where this process runs: account, folders, environment.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export function createSurroundings(): Surroundings {
     pid: Deno.pid,
     hostname: hostname(),
     uid: Deno.uid(),
-    // A program started by a service manager may have no HOME: the account's own folder then, never the root.
+    // A program started by a service manager may have no HOME: use the account's folder then, never the root.
     home: env(platform === "windows" ? "USERPROFILE" : "HOME") || homedir() || (platform === "windows" ? "C:\\" : "/"),
     separator: platform === "windows" ? "\\" : "/",
     executable: Deno.execPath(),
@@ -31,7 +31,7 @@ export function createSurroundings(): Surroundings {
     env,
     embedded: (path) => Deno.readTextFile(embeddedUrl(path)),
     crash() {
-      // As `kill -9` does; where a permission list forbids signals, an exit without ceremony comes nearest.
+      // As `kill -9` does; where a permission list forbids signals, an immediate exit comes closest.
       if (Deno.permissions.querySync({ name: "run" }).state === "granted") Deno.kill(Deno.pid, "SIGKILL");
       Deno.exit(137);
     },

@@ -1,5 +1,5 @@
 /**
- * The terminal, or whatever is in its place.
+ * The terminal, or what stdin, stdout and stderr are redirected to.
  *
  * @module
  */
@@ -44,7 +44,7 @@ function print(stream: "stdout" | "stderr", text: string): void {
 async function readLine(): Promise<string | null> {
   const bytes: number[] = [];
   const one = new Uint8Array(1);
-  // Byte by byte: what is behind the line belongs to the next reader.
+  // Byte by byte: what follows the line belongs to the next reader.
   for (let got = await Deno.stdin.read(one);; got = await Deno.stdin.read(one)) {
     if (got === null) {
       if (bytes.length === 0) return null;

@@ -1,5 +1,5 @@
 /**
- * Starts programs and ends them. What is started here is known until it has ended, so that an orderly stop leaves nothing running.
+ * Starts programs and ends them. Everything started here is tracked until it has ended, so that a clean stop leaves nothing running.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Launched {
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
   readonly finished: Promise<{ code: number; signal: string | null }>;
-  /** Asks it to end, ends it by force two seconds later; resolves when it is gone (or cannot be ended: a dead disk). */
+  /** Asks it to end, kills it two seconds later; resolves when it is gone (or cannot be killed: a dead disk). */
   end(): Promise<void>;
 }
 
@@ -28,10 +28,10 @@ const PATIENCE_MS = 2_000;
 /** How {@linkcode launch} is called. */
 export type Launch = (command: Command, signal: AbortSignal) => Promise<Launched>;
 
-/** Starts a program; ended when the signal is aborted. @throws {Failure} `tool_missing` when it is not there. */
+/** Starts a program; ended when the signal is aborted. @throws {Failure} `tool_missing` */
 export const launch: Launch = launchWith(Deno.build.os === "windows" ? workerStart() : startHere);
 
-/** A `launch` that starts programs in this way. */
+/** A `launch` with this function. */
 export function launchWith(start: Start): Launch {
   return async ({ program: name, ...rest }, signal) => {
     signal.throwIfAborted();
@@ -51,7 +51,7 @@ export function launchWith(start: Start): Launch {
   };
 }
 
-/** Ends all that runs, by force and at once: for the end of this process. In Workers their pipes may close first, to the same end. */
+/** Kills everything that runs: for the end of this process. Programs of Workers may find their pipes closed first, which ends them, too. */
 export function endAllChildren(): void {
   for (const started of running) started.kill("SIGKILL");
 }
@@ -76,7 +76,7 @@ function missing(program: string, reason: string, cause?: unknown): Failure {
 
 /**
  * With a permission list, Deno refuses every child while one of the dynamic loader's variables is set
- * (a list would mean nothing if `LD_PRELOAD` could change what a program does). Programs of the system need none of them.
+ * (`LD_PRELOAD` could change what a permitted program does). Programs of the system need none of them.
  */
 function dropLoaderVariables(): void {
   if (Deno.permissions.querySync({ name: "run" }).state === "granted") return;

@@ -1,6 +1,6 @@
 /**
- * Who still writes? Linux: the tables of open and of mapped files in `/proc`, read by a spawned `find`, because Deno with a permission
- * list may not look there. macOS: `lsof`. Windows: a file that cannot be opened for writing is held.
+ * Which files some process has open for writing. Linux: the tables of open and of mapped files in `/proc`, read by a spawned `find`,
+ * because Deno with a permission list may not read them. macOS: `lsof`. Windows: a file that cannot be opened for writing.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { identityOf } from "../files/path_facts.ts";
 import { processes } from "./processes.ts";
 import { which } from "./which.ts";
 
-/** See `Watching.openForWriting`. One look at the whole system costs some 35 ms of processor time, however many are asked for. */
+/** See `Watching.openForWriting`. One pass over the whole system costs some 35 ms of processor time, for any number of paths. */
 export async function openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
   signal.throwIfAborted();
   if (paths.length === 0) return new Set();
@@ -25,7 +25,7 @@ export async function openForWriting(paths: readonly string[], signal: AbortSign
   return held && new Set([...asked].flatMap(([real, given]) => held.has(real) ? given : []));
 }
 
-/** See `Watching.seesEveryWriter`. Asked once: who we are does not change. */
+/** See `Watching.seesEveryWriter`. Determined once: the account does not change. */
 export function seesEveryWriter(): Promise<boolean> {
   return seesAll ??= looksEverywhere();
 }
@@ -44,12 +44,12 @@ async function looksEverywhere(): Promise<boolean> {
   return !hidesProcesses(stderr);
 }
 
-/** The machine's own, PROC_PID_INIT_INO of linux/proc_ns.h: from any other, a container's for example, its processes are not seen. */
+/** The machine's own namespace, PROC_PID_INIT_INO of linux/proc_ns.h: in any other, such as a container's, its processes are hidden. */
 const FIRST_PID_NAMESPACE = "pid:[4026531836]";
 
 /**
- * What find complains about tells whether some process hides its files: "Permission denied" at any but the first (init writes no
- * images, and some systems shield it even from root), or the first not there at all (other accounts' processes are hidden).
+ * Whether find's errors show that the files of some process are hidden: "Permission denied" for any but the first (init writes no
+ * images, and some systems protect it even from root), or no first process at all (other accounts' processes are hidden).
  */
 export function hidesProcesses(complaints: string): boolean {
   return complaints.split("\n").some((line) =>
@@ -64,7 +64,7 @@ async function realPaths(paths: readonly string[]): Promise<Map<string, string[]
   for (const path of paths) {
     const folder = dirname(path);
     let known = folders.get(folder);
-    // A folder that has gone holds no open file that could be taken for finished.
+    // A removed folder contains no file that could be taken for finished.
     if (known === undefined) folders.set(folder, known = Deno.realPath(folder).catch(() => folder));
     const key = join(await known, basename(path));
     real.set(key, [...real.get(key) ?? [], path]);
@@ -81,12 +81,12 @@ interface Open {
   readonly handles: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Those of these paths that are open for writing; null where that cannot be told. */
+/** Those of these paths that are open for writing; null if that is unknown. */
 async function heldInProc(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
   const open = await lookIntoProc(signal);
   if (open === null) return null;
   const held = new Set(paths.filter((path) => open.names.has(path)));
-  // In a container and through another mount a file has the same last name. Another one has a hard link, while it is there and after.
+  // In a container, or through another mount, the last part of the name is the same. With a hard link even that may differ.
   const suspects = new Set<string>();
   const numbered = await Promise.all(
     paths.filter((path) => !held.has(path)).map(async (path) => {
@@ -104,7 +104,7 @@ async function heldInProc(paths: readonly string[], signal: AbortSignal): Promis
   return held;
 }
 
-/** `device:inode` of what these lead to; null where a file system does not answer. */
+/** `device:inode` of what these lead to; null if a file system does not respond. */
 async function identitiesOf(handles: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
   if (handles.length === 0) return new Set();
   if (await which("stat") === null) return null;
@@ -123,12 +123,12 @@ async function identitiesOf(handles: readonly string[], signal: AbortSignal): Pr
   }
 }
 
-/** Stands behind a name that was removed while the file is open. */
+/** Follows a name that was removed while the file is open. */
 const DELETED = " (deleted)";
 const STAT_BATCH = 1_000;
 const PATIENCE_MS = 5_000;
 
-/** One look at a time; whoever asks while one runs shares the next, which begins after all of them have asked. */
+/** One pass at a time; all calls during one share the next, which begins after they were made. */
 async function lookIntoProc(signal: AbortSignal): Promise<Open | null> {
   const former = look;
   const mine = next ??= (async () => {
@@ -142,7 +142,7 @@ async function lookIntoProc(signal: AbortSignal): Promise<Open | null> {
 let look: Promise<Open | null> = Promise.resolve(null);
 let next: Promise<Open | null> | null = null;
 
-/** It takes a fraction of a second, and others may wait for it: nobody ends it. */
+/** It takes a fraction of a second, and others may wait for it, so no signal ends it. */
 async function lookNow(): Promise<Open | null> {
   if (await which("find") === null) return null;
   const { signal } = new AbortController();
@@ -168,11 +168,11 @@ async function openFiles(signal: AbortSignal): Promise<Pick<Open, "names" | "han
     else known.push(handle);
   }
   await find.finished;
-  // It complains about processes that ended meanwhile or are not ours to see; a find that cannot do this says otherwise.
+  // Errors about processes that have ended or are not visible are expected; a find without these options prints others.
   return /unrecognized|unknown (predicate|primary)|illegal/i.test(find.stderr()) ? null : { names, handles };
 }
 
-/** A file can be written through a mapping after it was closed: shared writable ones stand as `rw-s` in `/proc/<pid>/maps`. */
+/** A file can be written through a mapping after it was closed: shared writable mappings are `rw-s` in `/proc/<pid>/maps`. */
 async function mappedFiles(signal: AbortSignal): Promise<{ names: Set<string>; identities: Set<string> }> {
   const args = ["/proc", "-mindepth", "2", "-maxdepth", "2", "-path", "/proc/[0-9]*/maps"];
   args.push("-exec", "grep", "-hsF", " rw-s ", "{}", "+");
@@ -187,7 +187,7 @@ async function mappedFiles(signal: AbortSignal): Promise<{ names: Set<string>; i
   return mapped;
 }
 
-/** As `st_dev` has it (glibc's makedev): eight bits of the minor number lie below the major one. */
+/** As `st_dev` has it (glibc's makedev): eight bits of the minor number are below the major one. */
 function deviceNumber(major: number, minor: number): number {
   return minor % 256 + major * 256 + Math.trunc(minor / 256) * 2 ** 20;
 }

@@ -1,17 +1,17 @@
 /**
- * The two outputs of a program: read to their end whoever listens, kept up to a limit.
+ * The two outputs of a program: read to their end even if nobody listens, kept up to a limit.
  *
  * @module
  */
 import { within } from "../../async/deadline.ts";
 import { clock } from "../host/clock.ts";
 
-/** How long outputs are still read after the program has ended: longer only for what it left running in the background. */
+/** How long outputs are still read after the program has ended; background processes that it left may keep them open longer. */
 export const LAST_WORDS_MS = 500;
 
 type Take = (piece: Uint8Array) => void | Promise<void>;
 
-/** Reads both outputs from now on. `lastWords` resolves at their end, or a little after it is called, and then reads no more. */
+/** Reads both outputs from now on. `lastWords` resolves at their end, or after {@linkcode LAST_WORDS_MS}, and stops reading. */
 export function drainBoth(
   streams: { readonly stdout: ReadableStream<Uint8Array>; readonly stderr: ReadableStream<Uint8Array> },
   takeOutput: Take,
@@ -59,7 +59,7 @@ export function createTail(limit: number) {
       pieces.push(piece);
       kept += piece.length;
       while (kept - (pieces[0]?.length ?? 0) >= limit) kept -= pieces.shift()?.length ?? 0;
-      // A single large piece stands in memory whole otherwise.
+      // Otherwise a single large piece stays in memory.
       if (kept > 2 * limit) {
         pieces = [piece.slice(-limit)];
         kept = limit;

@@ -1,5 +1,5 @@
 /**
- * Programs of the system: to their end, or kept running with pipes. All outputs are drained whoever reads, with caps.
+ * Programs of the system: run to their end, or kept running with pipes. All outputs are drained even if nobody reads, up to a limit.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { which } from "./which.ts";
 /** See `Processes`. */
 export const processes: Processes = processesWith(launch);
 
-/** Programs that are launched in this way. */
+/** Programs that are started with this `launch`. */
 export function processesWith(launch: Launch): Processes {
   return {
     run: (command, signal, stdin) => run(launch, command, signal, stdin),
@@ -28,7 +28,7 @@ export function processesWith(launch: Launch): Processes {
 const KEPT_BYTES = 1024 * 1024;
 /** Kept of a child's standard error: its end. */
 const KEPT_ERROR_BYTES = 64 * 1024;
-/** A reader that lets this much wait holds the child back. */
+/** When a reader is so far behind, the child has to wait. */
 const WAITING_BYTES = 4 * 1024 * 1024;
 
 /** See `Processes.run`. */
@@ -65,7 +65,7 @@ async function spawn(launch: Launch, command: Command, signal: AbortSignal): Pro
   };
   const outputs = drainBoth(launched, take, stderr.add);
   const finished = launched.finished.then(async (status) => {
-    // A reader that stopped reading must not keep the end from being known.
+    // The end must be known even if the reader has stopped reading.
     waiting = -Infinity;
     goOn?.();
     await outputs.lastWords();
@@ -99,7 +99,7 @@ async function spawn(launch: Launch, command: Command, signal: AbortSignal): Pro
   };
 }
 
-/** Writes the input while the outputs are drained. A program that ends without reading it all is no error. */
+/** Writes the input while the outputs are drained. A program that ends without reading all of it is not an error. */
 async function feed({ stdin }: Launched, data: string | Uint8Array = ""): Promise<void> {
   try {
     if (data.length > 0) await stdin.write(typeof data === "string" ? new TextEncoder().encode(data) : data);

@@ -5,14 +5,14 @@
  */
 import type { Command } from "../system.ts";
 
-/** A program that was started, wherever its pipes are held. */
+/** A program that was started, here or in a Worker. */
 export interface Started {
   readonly pid: number;
   readonly stdin: { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
   readonly finished: Promise<{ readonly code: number; readonly signal: string | null }>;
-  /** Sends a signal; says nothing when the program has ended already. */
+  /** Sends a signal; ignored when the program has already ended. */
   kill(name: "SIGTERM" | "SIGKILL"): void;
 }
 
@@ -20,9 +20,9 @@ export interface Started {
 export type Start = (command: Command) => Promise<Started>;
 
 /**
- * Where starting blocks nobody for long: all systems but Windows. The program is in a process group of its own: Ctrl+C in a
- * terminal is meant for the daemon, which decides what becomes of a running transfer. (On Windows it would be in no job of the
- * daemon's then, and outlive it.)
+ * For all systems but Windows, where `start_in_worker.ts` is needed. The program is in a process group of its own: Ctrl+C in a
+ * terminal is meant for the daemon, which decides what happens to a running transfer. (On Windows it would not belong to the
+ * daemon's job object then, and outlive it.)
  */
 export const startHere: Start = ({ program, args, cwd, env }) => {
   const child = new Deno.Command(program, {
@@ -48,7 +48,7 @@ function kill(child: Deno.ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
   try {
     child.kill(name);
   } catch (error) {
-    // It has ended already: Deno says so in different ways.
+    // It has already ended, which Deno reports in several forms.
     if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
       throw error;
     }

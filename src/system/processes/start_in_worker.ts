@@ -1,7 +1,7 @@
 /**
  * Starts programs from Workers. On Windows a thread of the runtime waits at every pipe, and the runtime has four of them for
- * each processor, for its files as well: four programs that run long on two processors, and no file can be read any more.
- * Each Worker has a runtime, and so threads, of its own.
+ * each processor, for its files as well: with four programs that run long on two processors, no thread is left to read a file.
+ * Each Worker has its own runtime, and so its own threads.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const REST_MS = 5_000;
 
 interface Host {
   readonly worker: WorkerCalls<StartCalls>;
-  /** How many it has in hand. */
+  /** How many run there, or have unread output. */
   programs: number;
 }
 
@@ -43,7 +43,7 @@ export function workerStart(programsEach: number = PROGRAMS_EACH): Start {
 
 type Part = Output | "status";
 
-/** The program is in the Worker's hands until it has ended and both its outputs are read to their ends, or not wanted any more. */
+/** The Worker keeps the program until it has ended and both its outputs are read to the end, or cancelled. */
 async function startThere(command: Command, host: Host): Promise<Started> {
   const { worker } = host;
   const { id, pid } = await worker.call("start", command);
@@ -76,7 +76,7 @@ async function startThere(command: Command, host: Host): Promise<Started> {
   };
 }
 
-/** What a program has not taken when it ends is not taken by anybody: throws `BrokenPipe` then. */
+/** Throws `BrokenPipe` when the program ends before it has read everything. */
 async function unlessEnded(give: () => Promise<void>, ended: AbortSignal): Promise<void> {
   ended.throwIfAborted();
   await untilAborted(give(), ended);
@@ -92,7 +92,7 @@ function outputOf(
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       const piece = await worker.call("read", id, name).catch(() => null);
-      // Not wanted any more.
+      // It was cancelled meanwhile.
       if (!isOpen()) return;
       if (piece !== null) return controller.enqueue(piece);
       over();
@@ -106,5 +106,5 @@ function outputOf(
   }, { highWaterMark: 0 });
 }
 
-/** The Worker broke: what is asked of its programs has no effect any more. */
+/** The Worker broke, and its programs have lost their pipes: there is nothing left to do for them. */
 function ignored(): void {}

@@ -9,7 +9,7 @@ import { type Started, startHere } from "./start_here.ts";
 import type { Command } from "../system.ts";
 import { serveCalls } from "../workers/serve_calls.ts";
 
-/** The two that a program writes to. */
+/** What a program writes to. */
 export type Output = "stdout" | "stderr";
 
 interface Program {
@@ -33,7 +33,7 @@ const calls = {
   finished: (id: number) => programOf(id).started.finished,
   write: (id: number, bytes: Uint8Array) => programOf(id).started.stdin.write(bytes),
   close: (id: number) => programOf(id).started.stdin.close(),
-  /** The next piece; null at the end. A pipe that breaks has ended. */
+  /** The next piece; null at the end. A broken pipe is at its end. */
   async read(id: number, output: Output): Promise<Uint8Array | null> {
     const { value } = await programOf(id).readers[output].read().catch(() => ({ value: undefined }));
     return value ?? null;
@@ -45,7 +45,7 @@ const calls = {
     programOf(id).forgotten.resolve();
     programs.delete(id);
   },
-  /** Not answered before: until then this Worker has something to do. */
+  /** Resolves with `forget`: until then this Worker is not idle. */
   forgotten: (id: number) => programOf(id).forgotten.promise,
 };
 
@@ -54,7 +54,7 @@ export type StartCalls = typeof calls;
 
 function programOf(id: number): Program {
   const program = programs.get(id);
-  if (program === undefined) throw new Error("The program is not known any more");
+  if (program === undefined) throw new Error("This program is no longer known");
   return program;
 }
 

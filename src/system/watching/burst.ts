@@ -1,31 +1,31 @@
 /**
- * Recognises bursts of events so dense that some may have been lost on their way: Deno before 2.9 drops those that come while 16
- * wait, every Deno loses without a word what overflows in the kernel (16,384). After the burst, everything should be listed again.
+ * Recognises bursts of events so dense that some may have been lost: Deno before 2.9 drops events while 16 are waiting, and every Deno
+ * silently loses what overflows in the kernel (16,384). After the burst, everything should be listed again.
  *
  * @module
  */
 import { clock } from "../host/clock.ts";
 
-/** Told of every event; calls back some time after a burst that may have lost something. */
+/** To be called for every event; calls back some time after a burst that may have lost some. */
 export interface Burst {
   note(paths: readonly string[]): void;
-  /** Something was lost for certain. */
+  /** An event was certainly lost. */
   suspect(): void;
   /** Stops the timers; nothing is called back any more. */
   end(): void;
 }
 
-/** What makes a burst, and when it is told of; times in milliseconds. */
+/** What counts as a burst, and when it is reported; times in milliseconds. */
 export interface BurstLimits {
   /** Events nearer to each other than this belong to one burst. */
   readonly pauseMs: number;
   /** A burst loses something only with so many events… */
   readonly events: number;
-  /** …of so many different files: one file that is written in many pieces loses nothing that matters. */
+  /** …of so many different files: for one file that is written in many pieces, lost events do not matter. */
   readonly files: number;
   /** Called back this long after the last event, */
   readonly quietMs: number;
-  /** but, in a burst without end, no later than this after its first loss. */
+  /** but, in an endless burst, no later than this after its first loss. */
   readonly longestMs: number;
 }
 

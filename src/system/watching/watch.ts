@@ -1,6 +1,6 @@
 /**
- * Hints from the operating system that something changed. Deno's watcher is drained as fast as it gives, into a bounded queue of
- * our own; wherever something may have been lost, a hint without paths says "list everything again".
+ * Hints from the operating system that something changed. Deno's watcher is drained at once into a bounded queue; a hint without
+ * paths means that something may have been lost and everything should be listed again.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export async function* watch(root: string, recursive: boolean, signal: AbortSign
     hints.push(hint);
   };
   const burst = createBurst(() => put(LOST_TRACK));
-  // What happened before the watch was set is for the caller to find.
+  // The caller must find what happened before the watch was set.
   put(LOST_TRACK);
   const draining = drain(watcher, root, named, put, burst).finally(() => end.abort());
   try {
@@ -67,7 +67,7 @@ function open(root: string, recursive: boolean): Deno.FsWatcher {
   }
 }
 
-/** Watches run out when the watch is set, or later, when folders are made. */
+/** The system may run out of watches when the watch is set, or later, when folders are made. */
 function inWords(error: unknown, root: string): unknown {
   if (!(error instanceof Error && /os file watch limit|too many open files|no space left/i.test(error.message))) return error;
   return new Failure("configuration", `Cannot watch "${root}": the system has no file watches left (${error.message})`, {
@@ -77,7 +77,7 @@ function inWords(error: unknown, root: string): unknown {
   });
 }
 
-/** Asks for one event after the other: a loop over the watcher would die of the first name that is not UTF-8. */
+/** Reads one event after the other: a loop over the watcher would end at the first name that is not UTF-8. */
 async function drain(
   watcher: Deno.FsWatcher,
   root: string,
@@ -96,7 +96,7 @@ async function drain(
       if (value.kind === "remove" && paths.includes(root)) return;
     } catch (error) {
       if (!(error instanceof TypeError && /utf-?8/i.test(error.message))) throw inWords(error, root);
-      // Which file it was is not said; a walk finds it.
+      // The error does not say which file it was; a walk finds it.
       burst.suspect();
     }
   }
@@ -113,7 +113,7 @@ const KINDS: Readonly<Record<Deno.FsEvent["kind"], WatchEvent["kind"]>> = {
   other: "other",
 };
 
-/** Some systems (macOS) name the real path where the root leads through a symlink: hints begin with the root as it was given. */
+/** Some systems (macOS) report real paths if the root leads through a symlink: hints begin with the root as it was given. */
 async function namedAsGiven(root: string): Promise<(path: string) => string> {
   const real = await Deno.realPath(root).catch(() => root);
   if (real === root) return (path) => path;

@@ -44,7 +44,7 @@ export function workerCalls<C extends Calls>({ name, here, what, restMs = null }
 
   function take(answer: CallAnswer): void {
     if (answer === "idle") {
-      // It may have been asked something since it said so.
+      // It may have been called since it said so.
       if (pending.size === 0) end();
       return;
     }

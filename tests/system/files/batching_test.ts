@@ -10,7 +10,7 @@ import { tempFolder } from "../../support/temp.ts";
 const keeps = { sanitizeOps: false, sanitizeResources: false };
 const MANY = 400;
 const never = (): never => {
-  throw new Error("the plain way was taken");
+  throw new Error("the call was made directly");
 };
 
 async function filesOf(folder: { at(name: string): string }, count: number): Promise<string[]> {
@@ -54,7 +54,7 @@ Deno.test("batching: what is missing is null, what cannot be read fails alone, w
   ]);
 });
 
-Deno.test("batching: a large file is left to the plain way", keeps, async () => {
+Deno.test("batching: a large file is hashed directly", keeps, async () => {
   await using folder = await tempFolder();
   const paths = await filesOf(folder, MANY);
   const large = folder.at("large");
@@ -68,7 +68,7 @@ Deno.test("batching: a large file is left to the plain way", keeps, async () => 
   assertEquals(digest, await hash(large, signal));
 });
 
-Deno.test("batching: a few go the plain way and start no Worker", async () => {
+Deno.test("batching: a few are made directly and start no Worker", async () => {
   const batching = createBatching();
   const plain: PathFacts = { kind: "file", size: 7, mtimeMs: 0, ctimeMs: 0, mode: 0, identity: "", device: "" };
   const found = await Promise.all(Array.from({ length: 20 }, () => batching.facts("/", () => Promise.resolve(plain))));
