@@ -8,7 +8,7 @@ import { Failure, type FailureCode, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { faultOf } from "./fault.ts";
-import type { Fault } from "./system.ts";
+import type { Fault, Files } from "./system.ts";
 
 /** What an error met while reading a source means; one that is not the operating system's is `internal`. */
 export function sourceFailure(error: unknown, path: string): Failure {
@@ -26,6 +26,29 @@ export function sourceFailureOf(fault: Fault, path: string, detail = "", cause?:
   const { code, reason, hint } = MEANING[fault] ?? UNREADABLE;
   const more = detail === "" || detail.toLowerCase() === reason.toLowerCase() ? "" : ` (${printable(detail).slice(0, 200)})`;
   return new Failure(code, `Cannot read "${printable(path)}": ${reason}${more}`, { hint, cause });
+}
+
+/**
+ * Whether it is the source that keeps a file from being sent, which a copy or a tool that touches both sides does not tell: a Failure
+ * where it cannot be read; null where it can. `whole` reads all of it, as after an error of a disk.
+ */
+export async function sourceFault(
+  source: string,
+  whole: boolean,
+  system: Pick<Files, "followedFacts" | "read" | "hash">,
+  signal: AbortSignal,
+): Promise<Failure | null> {
+  try {
+    const facts = await system.followedFacts(source);
+    if (facts === null) return sourceFailureOf("not_found", source);
+    if (facts.kind !== "file") return sourceFailureOf("is_a_folder", source);
+    await system.read(source, 0, 1);
+    if (whole) await system.hash(source, signal);
+    return null;
+  } catch (error) {
+    signal.throwIfAborted();
+    return sourceFailure(error, source);
+  }
 }
 
 interface Meaning {

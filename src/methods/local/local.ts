@@ -13,7 +13,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
-import { sourceFault } from "../source_fault.ts";
+import { sourceFault } from "../../system/source_failure.ts";
 import { attach, checkMount, destinationFailure, type LocalBase, localBase, makeBelow, pathOf } from "./local_base.ts";
 import { digest, flush, LARGE_AT_ONCE, leftovers, SMALL_BYTES, survey, sweep } from "./local_files.ts";
 import { publish } from "./local_names.ts";

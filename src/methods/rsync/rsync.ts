@@ -6,7 +6,6 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Destination, Transport } from "../../config/settings.ts";
-import { diskTrouble } from "../local/disk_trouble.ts";
 import { linkName } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
@@ -15,7 +14,14 @@ import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "./rsync_output.ts";
 import { RsyncRuns } from "./rsync_runs.ts";
 import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
-import { type FileFailures, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
+import {
+  diskTrouble,
+  type FileFailures,
+  openShellSession,
+  type Sender,
+  type SenderParts,
+  type Sent,
+} from "../shell/shell_session.ts";
 import { sshForRsync, toolPath } from "../ssh/ssh.ts";
 
 /**

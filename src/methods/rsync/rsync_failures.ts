@@ -8,7 +8,7 @@ import { Failure, type FailureCode, type NextStep } from "../../domain/failure.t
 import { printable } from "../../domain/names/printable.ts";
 import type { Finished } from "../../system/system.ts";
 import { SILENCE_STARTUP } from "../shell/startup_output.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import { hostNamed, isConnectionTrouble, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
 
 /** Exit codes after which each file must be looked at: some were sent. */

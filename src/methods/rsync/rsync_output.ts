@@ -10,7 +10,7 @@ import { sourceFailureOf } from "../../system/source_failure.ts";
 import type { Fault } from "../../system/system.ts";
 import { linkName } from "../links.ts";
 import type { Upload } from "../method.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import type { FileFailures, Sent } from "../shell/shell_session.ts";
 
 /** Takes output piece by piece and tells how far which file is. */

@@ -12,8 +12,17 @@ import { watchGrowth } from "../growth.ts";
 import { linkName, makeLinks, stagingOf } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { type OpenSshVersion, openSshVersion, scpArgs } from "./scp_args.ts";
-import { scpFailure, scpFileFailures } from "./scp_output.ts";
-import { type FileFailures, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
+import {
+  diskTrouble,
+  type FileFailures,
+  openShellSession,
+  type Sender,
+  type SenderParts,
+  type Sent,
+} from "../shell/shell_session.ts";
+import { toldOfSource } from "../rsync/rsync_output.ts";
+import type { Finished } from "../../system/system.ts";
+import { sshFailure } from "../ssh/ssh_failures.ts";
 import { shellWords, wordGroups } from "../shell/shell_quote.ts";
 import type { ShellFiles } from "../shell/shell_files.ts";
 import { toolPath } from "../ssh/ssh.ts";
@@ -134,4 +143,30 @@ async function setRight(
   const command = preserveTimestamps ? ["chmod", "=rw"] : ["touch"];
   const lines = wordGroups(uploads.map(({ staged }) => staged)).map((group) => `${shellWords([...command, ...group])} 2>&1\n`);
   await files.inBase("set times and modes at the destination", `${lines.join("")}:`, signal);
+}
+
+/** What was said of single sources: `scp: stat local "./3": No such file or directory`, `/usr/bin/scp: ./3: not a regular file`… */
+export function scpFileFailures(stderr: string, uploads: readonly Upload[]): FileFailures {
+  const byName = new Map(uploads.map((upload) => [linkName(upload), upload]));
+  const failures = new Map<string, Failure>();
+  for (const line of stderr.split(/\r?\n/)) {
+    const name = /^(?:\S*scp(?:\.exe)?: )?(?:(?:stat|open|read|local) )*(?:local )?"?(?:\.\/)?([A-Za-z0-9._-]+)"?: /.exec(line)
+      ?.[1];
+    const upload = name === undefined ? undefined : byName.get(name);
+    if (upload && name && !/remote|dest/.test(line)) failures.set(name, toldOfSource(upload.source.path, line));
+  }
+  return failures;
+}
+
+/** What an scp that blamed no source means. */
+async function scpFailure(
+  finished: Finished,
+  uploads: readonly Upload[],
+  files: ShellFiles,
+  destination: SshDestination,
+  signal: AbortSignal,
+): Promise<Failure> {
+  const failure = sshFailure("scp", finished, destination);
+  const vague = failure.code === "interrupted" && /: Failure|write remote|dest open/.test(finished.stderr);
+  return vague ? await diskTrouble(failure, uploads, files, signal) : failure;
 }

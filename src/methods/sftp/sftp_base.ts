@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import type { MethodContext } from "../method.ts";
 import { refusedByWindows } from "../windows_names.ts";
 import type { Reply } from "./sftp_channel.ts";

@@ -6,7 +6,7 @@
 import { Failure } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import type { Publication } from "../method.ts";
 import { cannotWrite, resolveConflict } from "../naming.ts";
 import type { Reply } from "./sftp_channel.ts";

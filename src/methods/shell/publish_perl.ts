@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { SYNCED_WHOLE } from "./synced_whole.ts";
+import { SYNCED_WHOLE } from "./shell_flush.ts";
 
 /**
  * Arguments: `sync -f` or nothing, and from how many files on it is used in place of an fsync for each, where the file system

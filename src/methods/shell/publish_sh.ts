@@ -4,10 +4,6 @@
  *
  * @module
  */
-import type { Flush } from "./shell_tools.ts";
-import { shellWords, wordGroups } from "./shell_quote.ts";
-import { SYNCED_WHOLE } from "./synced_whole.ts";
-
 /** One call: `p staged target policy stem ending fileMode folderMode parent`. Prints the same lines as the perl program. */
 export const PUBLISH_SH = `
 nl='
@@ -85,34 +81,4 @@ if command -v flock >/dev/null 2>&1 && [ -r . ]; then exec 9<.; flock 9 2>/dev/n
 export function deviceFunction(stat: readonly string[]): string {
   const format = stat.includes("-f") ? "-f %d" : "-c %d";
   return `device() { stat -L ${format} "$1" 2>/dev/null; }\n`;
-}
-
-/** Flushes these files and folders, or the whole file system; fails when the disk said no. */
-export function flushScript(flush: Flush, paths: readonly string[]): string {
-  switch (flush) {
-    case "sync -f":
-      // With names, and without -f, it is an fsync of each.
-      return `case "$(stat -f -c %t . 2>/dev/null)" in
-${SYNCED_WHOLE.join("|")}) sync -f . 2>&1 || exit 9 ;;
-*) ${flushEach("sync", paths)} ;;
-esac
-`;
-    case "fsync":
-      return flushEach("fsync", paths);
-    case "sync":
-      return "sync\n";
-  }
-  flush satisfies never;
-}
-
-/** Flushes what is there of the names; one process where all are. */
-function flushEach(program: "fsync" | "sync", paths: readonly string[]): string {
-  const define = `flush() {
-  for f; do
-    [ -e "$f" ] || { for f; do [ ! -e "$f" ] || ${program} "$f" 2>&1 || exit 9; done; return 0; }
-  done
-  ${program} "$@" 2>&1 || exit 9
-}
-`;
-  return define + wordGroups(paths).map((group) => `flush ${shellWords(group)}\n`).join("");
 }

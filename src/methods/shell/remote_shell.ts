@@ -35,6 +35,13 @@ export interface RemoteShell extends AsyncDisposable {
   onIdle: (() => void) | null;
 }
 
+/**
+ * Runs a script in the base path and gives its output; `what` reads `Cannot <what>: …`.
+ *
+ * @throws {Failure} when the base path is not there, the script fails, or the connection is lost.
+ */
+export type RunInBase = (what: string, script: string, signal: AbortSignal) => Promise<string>;
+
 /** Starts the program (an `ssh` that runs `exec sh`); nothing has been asked of it yet. */
 export async function openShell(
   command: Command,

@@ -8,7 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
-import type { RunInBase } from "./run_in_base.ts";
+import type { RunInBase } from "./remote_shell.ts";
 import { isPlain, lookScript, stats } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 

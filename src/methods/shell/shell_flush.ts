@@ -1,17 +1,15 @@
 /**
- * Flushes files that have their final names already, and the folders on the way to them, through a remote shell: for what
- * is taken for delivered because it was found there.
+ * Flushing to the disk through a remote shell: each file and folder, or a file system as a whole.
  *
  * @module
  */
 import type { Session } from "../method.ts";
-import { flushScript } from "./publish_sh.ts";
-import type { RunInBase } from "./run_in_base.ts";
-import { shellQuote } from "./shell_quote.ts";
+import type { RunInBase } from "./remote_shell.ts";
+import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
 import { nulList } from "./shell_survey.ts";
-import type { ShellTools } from "./shell_tools.ts";
+import type { Flush, ShellTools } from "./shell_tools.ts";
 
-/** Makes `Session.flush`. */
+/** Makes `Session.flush`: for what is taken for delivered because it was found there, with the folders on the way to it. */
 export function shellFlush(inBase: RunInBase, tools: ShellTools, where: string): Session["flush"] {
   return async (paths, signal) => {
     if (paths.length === 0) return;
@@ -42,3 +40,49 @@ while (defined(my $path = <STDIN>)) {
   print "$!\n"; exit 1;
 }
 `;
+
+/** Flushes these files and folders, or the whole file system; fails when the disk said no. */
+export function flushScript(flush: Flush, paths: readonly string[]): string {
+  switch (flush) {
+    case "sync -f":
+      // With names, and without -f, it is an fsync of each.
+      return `case "$(stat -f -c %t . 2>/dev/null)" in
+${SYNCED_WHOLE.join("|")}) sync -f . 2>&1 || exit 9 ;;
+*) ${flushEach("sync", paths)} ;;
+esac
+`;
+    case "fsync":
+      return flushEach("fsync", paths);
+    case "sync":
+      return "sync\n";
+  }
+  flush satisfies never;
+}
+
+/** Flushes what is there of the names; one process where all are. */
+function flushEach(program: "fsync" | "sync", paths: readonly string[]): string {
+  const define = `flush() {
+  for f; do
+    [ -e "$f" ] || { for f; do [ ! -e "$f" ] || ${program} "$f" 2>&1 || exit 9; done; return 0; }
+  done
+  ${program} "$@" 2>&1 || exit 9
+}
+`;
+  return define + wordGroups(paths).map((group) => `flush ${shellWords(group)}\n`).join("");
+}
+
+/**
+ * Types of file systems of Linux that may be flushed as a whole (`sync -f`, syncfs(2)) in place of file by file, as `stat -f -c %t` prints them. The numbers are from linux/magic.h (statfs(2) lists them too), that of ZFS from its
+ * own source. Others are flushed file by file: FUSE and CIFS, for example, hand fsync(2) on to whoever keeps the data, but
+ * not syncfs(2).
+ */
+export const SYNCED_WHOLE: readonly string[] = [
+  "ef53", // ext2, ext3, ext4
+  "58465342", // XFS
+  "9123683e", // Btrfs
+  "2fc12fc1", // ZFS
+  "f2f52010", // F2FS
+  "6969", // NFS: what is written back is committed at the server
+  "1021994", // tmpfs
+  "794c7630", // overlayfs: hands it on to the file system below
+];

@@ -9,11 +9,12 @@ import { printable } from "../../domain/names/printable.ts";
 import { keyedMutex } from "../../async/mutex.ts";
 import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";
-import { deviceFunction, flushScript, PUBLISH_SH } from "./publish_sh.ts";
+import { deviceFunction, PUBLISH_SH } from "./publish_sh.ts";
+import { flushScript } from "./shell_flush.ts";
 import { shellQuote, shellWords } from "./shell_quote.ts";
-import type { RunInBase } from "./run_in_base.ts";
+import type { RunInBase } from "./remote_shell.ts";
 import { nulList } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
@@ -25,7 +26,7 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string
   return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
     if (items.length === 0) return [];
     const script = tools.perl ? perlScript(items, tools) : shScript(items, tools);
-    const output = await inTurn(place, () => inBase(`publish files below ${where}`, script, signal));
+    const output = await nameLock(place, () => inBase(`publish files below ${where}`, script, signal));
     // Something that runs there may print into the answer: a line more would give each file its neighbour's.
     const lines = output.split("\n").filter((line) => ANSWER.test(line));
     if (lines.length !== items.length) {
@@ -40,8 +41,8 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string
 /** What the programs say of one file. */
 const ANSWER = /^(?:ok|exists|folder|former \d+|fail .*)$/s;
 
-/** Two that give the same name at once would both keep the same former file: by turns, over all sessions. */
-const inTurn = keyedMutex();
+/** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
+const nameLock = keyedMutex();
 
 function perlScript(items: readonly Publication[], { flush }: ShellTools): string {
   const fields = items.flatMap((item) => {

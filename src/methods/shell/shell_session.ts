@@ -8,11 +8,13 @@ import { Failure, type FailureRecord, failureRecord } from "../../domain/failure
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import { linkName } from "../links.ts";
+import { linkName, stagingOf } from "../links.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
+import { shellQuote } from "./shell_quote.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { type ShellFiles, shellFiles } from "./shell_files.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "./shell_tools.ts";
-import { sourceFault } from "../source_fault.ts";
+import { sourceFault } from "../../system/source_failure.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 
 /** What sends a batch. */
@@ -176,4 +178,31 @@ function unexplained({ source }: Upload, { method }: Sender): FailureRecord {
       },
     ),
   );
+}
+
+/**
+ * Asks the disk there itself when a tool broke off without a reason: SFTP only says "Failure" when a disk is full, and what an rsync
+ * there said of it may be lost with the connection that it closed. Gives what is wrong with the disk, or `told`, the failure so far, where nothing is
+ * or nothing can be learned.
+ */
+export async function diskTrouble(
+  told: Failure,
+  uploads: readonly Upload[],
+  files: ShellFiles,
+  signal: AbortSignal,
+): Promise<Failure> {
+  const probe = shellQuote(`${stagingOf(uploads)}/.probe`);
+  const write = `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || { rm -f ${probe}; exit 92; }\nrm -f ${probe}`;
+  try {
+    await files.inBase("write below the base path", write, signal);
+    const stat = await files.survey(uploads.map(({ staged }) => staged), signal);
+    const missing = uploads.map(({ source }, index) => source.size - (stat[index]?.bytes ?? 0));
+    const freeBytes = await files.freeBytes(signal);
+    if (freeBytes === null || freeBytes >= Math.max(0, ...missing)) return told;
+    const full = meaningOf("No space left on device");
+    return new Failure("disk_full", `${told.message}: ${full?.reason}`, { hint: full?.hint ?? "", cause: told });
+  } catch (error) {
+    signal.throwIfAborted();
+    return error instanceof Failure && error.next === "hold" ? error : told;
+  }
 }

@@ -6,9 +6,9 @@
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Stat } from "../method.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import { shellWords, wordGroups } from "./shell_quote.ts";
-import type { RunInBase } from "./run_in_base.ts";
+import type { RunInBase } from "./remote_shell.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** Makes `Session.survey`. Symlinks are followed; one that leads nowhere is `other`. */

@@ -10,7 +10,7 @@ import type { Login, SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Finished } from "../../system/system.ts";
 import { SILENCE_STARTUP } from "../shell/startup_output.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "./error_texts.ts";
 import { shellQuote } from "../shell/shell_quote.ts";
 import { connectSeconds, type SshProgram } from "./ssh.ts";
 

@@ -13,7 +13,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { SourceReader } from "../../system/system.ts";
 import { linkName, stagingOf } from "../links.ts";
-import { diskTrouble } from "../local/disk_trouble.ts";
+import { diskTrouble } from "../shell/shell_session.ts";
 import type { Method, Upload } from "../method.ts";
 import { type FileFailures, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";

@@ -8,7 +8,7 @@ import type { SshDestination } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import { hostNamed, isConnectionTrouble, sshFailure } from "../ssh/ssh_failures.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { meaningOf } from "../local/os_failures.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import { NO_FOLDER, type ReceiverEnd } from "./tar_receivers.ts";
 
 /** Never for one file alone: what became of each is looked up at the destination. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { deviceFunction, flushScript, PUBLISH_SH } from "../../../src/methods/shell/publish_sh.ts";
+import { deviceFunction, PUBLISH_SH } from "../../../src/methods/shell/publish_sh.ts";
+import { flushScript } from "../../../src/methods/shell/shell_flush.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { tempFolder } from "../../support/temp.ts";
 

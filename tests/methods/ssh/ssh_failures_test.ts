@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import type { FailureCode, NextStep } from "../../../src/domain/failure.ts";
-import { meaningOf } from "../../../src/methods/local/os_failures.ts";
+import { meaningOf } from "../../../src/methods/ssh/error_texts.ts";
 import { isConnectionTrouble, loginWords, sshFailure } from "../../../src/methods/ssh/ssh_failures.ts";
 
 const destination = { name: "freya", timeoutMs: 300_000, transport: { host: "freya.example.org", user: null, port: null } };

@@ -1,0 +1,111 @@
+/**
+ * The base path of a destination as a remote shell sees it. Every script begins in it, so a base path that goes away is
+ * noticed by each of them.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Mount } from "../method.ts";
+import { remoteBase } from "../ssh/ssh.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
+import type { SshConnection } from "../ssh/ssh_connection.ts";
+import type { Answer, RunInBase } from "./remote_shell.ts";
+import { flushScript } from "./shell_flush.ts";
+import { shellQuote } from "./shell_quote.ts";
+import type { ShellTools } from "./shell_tools.ts";
+
+/** What all calls of a session share. */
+export interface ShellBase {
+  readonly connection: SshConnection;
+  readonly tools: ShellTools;
+  readonly stagingRoot: string;
+  /** The base path as programs there take it. */
+  readonly folder: string;
+  /** Base path and destination, for messages. */
+  readonly where: string;
+  /** The mount point that {@linkcode attach} found: a base path that is suddenly on another one is a mount that went away. */
+  device: string | null;
+}
+
+/** Asks nothing yet. */
+export function shellBase(connection: SshConnection, tools: ShellTools, stagingRoot: string): ShellBase {
+  const { destination } = connection;
+  const where = `"${printable(destination.basePath)}" at ${destination.name}`;
+  return { connection, tools, stagingRoot, folder: remoteBase(destination), where, device: null };
+}
+
+/** Exit status of a script that did not get into the base path. */
+const NO_BASE = 91;
+/** Exit status of a script whose own work failed; what it printed says why. */
+export const FAILED = 92;
+/** Printed where the base path was made. */
+const MADE = "image-transfer: made";
+
+export function runInBase(base: ShellBase): RunInBase {
+  return (what, script, signal) => run(base, what, `${enter(base)}${script}`, signal);
+}
+
+function enter({ folder }: ShellBase): string {
+  return `cd ${shellQuote(folder)} 2>&1 || exit ${NO_BASE}\n`;
+}
+
+async function run(base: ShellBase, what: string, script: string, signal: AbortSignal): Promise<string> {
+  const answer = await base.connection.run(script, signal);
+  if (answer.status === NO_BASE) throw noBase(base, answer);
+  if (answer.status !== 0) throw failed(what, answer);
+  return answer.output;
+}
+
+function noBase({ where }: ShellBase, { output }: Answer): Failure {
+  if (/not a directory/i.test(output)) {
+    return new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+  }
+  if (/permission denied/i.test(output)) return failed(`enter the folder ${where}`, { status: FAILED, output });
+  // dash only says "can't cd to …": anything else is a missing folder.
+  return new Failure("device_missing", `Cannot find the folder ${where}`, {
+    hint: "Mount the disk or network drive there, or correct remote_base_path.",
+  });
+}
+
+function failed(what: string, { status, output }: Answer): Failure {
+  const last = printable(output.trim().split("\n").at(-1) ?? "").slice(0, 300);
+  const meaning = meaningOf(output);
+  if (meaning) return new Failure(meaning.code, `Cannot ${what}: ${meaning.reason} (${last})`, { hint: meaning.hint });
+  return new Failure("interrupted", `Cannot ${what}: ${last || `status ${status}`}`, { hint: "It is retried automatically." });
+}
+
+/** What `Session.attach` does. */
+export async function attach(base: ShellBase, create: boolean, signal: AbortSignal, probe?: string): Promise<Mount> {
+  const { tools, stagingRoot, where, connection: { destination: { directoryMode } } } = base;
+  const folder = shellQuote(base.folder);
+  const mode = directoryMode === null ? "" : ` && chmod ${directoryMode.toString(8)} ${folder} 2>&1`;
+  const make = `[ -d ${folder} ] || { mkdir -p ${folder} 2>&1${mode} && made=1 && echo '${MADE}'; } || exit ${FAILED}\n`;
+  // A power cut must not take the folder itself away with all that is delivered into it. Folders above that may not be read are not ours.
+  const above = base.folder.split("/").map((_, depth) => Array.from({ length: depth + 1 }, () => "..").join("/"));
+  const keep = `[ -z "$made" ] || (\n${flushScript(tools.flush, above)}) >/dev/null 2>&1\n`;
+  // `cd` may be refused where the folder is there: dash does not say why, ls does.
+  const look = `[ -e ${folder} ] && [ ! -d ${folder} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
+  const leave = probe === undefined ? "" : `(umask 077; mkdir -p ${shellQuote(`${stagingRoot}/${probe}`)}) 2>/dev/null\n`;
+  const script = `made=\n${look}${create ? make : ""}${enter(base)}${create ? keep : ""}${leave}${ASK_FOR_SPACE}`;
+  const output = await run(base, `create the folder ${where}`, script, signal);
+  const mount = mountOf(output);
+  base.device = mount.device;
+  return output.split("\n").includes(MADE) ? { ...mount, made: true } : mount;
+}
+
+/** Prints what {@linkcode mountOf} reads, nothing where there is no df. */
+export const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";
+/**
+ * Reads the last line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and
+ * it changes when a disk that should be there is not mounted.
+ */
+export function mountOf(output: string): Mount {
+  const line = output.trim().split("\n").at(-1) ?? "";
+  const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/.exec(line);
+  if (!found) return { freeBytes: null, device: null };
+  const [, source, free, mount] = found;
+  // The server of a network share is part of its identity; a disk's device file may change its name.
+  const share = source && /^(\/\/|[^/]+:)/.test(source) ? `${source} on ` : "";
+  return { freeBytes: Math.max(0, Number(free)) * 1024, device: `${share}${mount}`, onSystemDisk: mount === "/" };
+}
