@@ -9,6 +9,7 @@ import { option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
+import { METHOD_NAMES } from "../config/schema/schema_methods.ts";
 import { type Answers, sampleConfig } from "../config/show/sample.ts";
 import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
@@ -126,7 +127,7 @@ function questions(home: string, around: Tools["system"]): readonly Question[] {
   };
   return [
     { key: "watch_path", text: "Which folder does the camera write to?", suggestion: "~/images", fault, remark },
-    { key: "transfer_method", text: "Transfer method (auto, rsync, scp, sftp, local)?", suggestion: "auto", fault },
+    { key: "transfer_method", text: `Transfer method (${METHOD_NAMES.join(", ")})?`, suggestion: "auto", fault },
     { key: "remote_host", text: "Remote computer (name, address or ssh alias)?", suggestion: null, when: remote, fault },
     { key: "remote_user", text: "Remote user (empty: as in your ssh configuration)?", suggestion: "", when: remote, fault },
     { key: "remote_base_path", text: "Destination folder?", suggestion: null, fault },

@@ -21,7 +21,7 @@ const signal = new AbortController().signal;
 
 interface Case {
   readonly name: string;
-  readonly method: Method;
+  readonly method: Method<"local" | "rsync" | "scp" | "sftp">;
   /** Null for the disks of this computer. */
   readonly sshd: SshdOptions | null;
 }
