@@ -12,7 +12,8 @@ import type { Destination, Job } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { LoopCheck, Probe } from "../delivery/destination_context.ts";
 import type { System } from "../system/system.ts";
-import { folderOf, isDeep, patternsOf } from "../intake/patterns.ts";
+import { isDeep, patternsOf } from "../intake/patterns.ts";
+import { folderOf } from "../intake/source_path.ts";
 
 /** What is known of destinations that lead to watched folders. One for all destinations that run together. */
 export interface LoopGuard extends LoopCheck {

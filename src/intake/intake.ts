@@ -62,8 +62,6 @@ export interface Intake {
   waiting(): readonly Waiting[];
   /** The files that are there where no pattern has wanted any so far; null otherwise. */
   unmatched(): Unmatched | null;
-  /** True while the folder is watched in whatever way. */
-  watching(): boolean;
   /** How the folder is watched; null while it is not. */
   how(): "events" | "poll" | null;
   /** Why the folder is not watched; null while it is, or before it was tried. */
@@ -112,7 +110,6 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     scanNow: () => scans.now(),
     waiting,
     unmatched: context.matches.unmatched,
-    watching: () => watch.how() !== null,
     how: watch.how,
     failure: watch.failure,
   };

@@ -9,6 +9,7 @@ import picomatch from "picomatch";
 import type { Job } from "../config/settings.ts";
 import { nightFolder } from "../domain/night/night_folder.ts";
 import { isMarker } from "./settle/marker.ts";
+import { folderOf, lastPart } from "./source_path.ts";
 
 /** Paths are relative to the watched folder, `/` between the parts. */
 export interface Patterns {
@@ -71,17 +72,6 @@ function patternsBelow(job: Wanting): Patterns {
       included(path) && passes(path) && !(job.completeness === "marker" && isMarker(lastPart(path), job.marker)) &&
       enters(folderOf(path)),
   };
-}
-
-/** The folder part of a relative path; `""` where there is none. */
-export function folderOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "" : path.slice(0, slash);
-}
-
-/** The last part of a relative path. */
-export function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Whether a folder of this name is one of our staging folders. */

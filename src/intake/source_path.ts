@@ -25,6 +25,17 @@ export function pathIn(folder: string, name: string): string {
   return folder === "" ? name : `${folder}/${name}`;
 }
 
+/** The folder part of a relative path; `""` where there is none. */
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : path.slice(0, slash);
+}
+
+/** The last part of a relative path. */
+export function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
 function endsWithSeparator(root: string, separator: "/" | "\\"): boolean {
   return root.endsWith(separator) || (separator === "\\" && root.endsWith("/"));
 }

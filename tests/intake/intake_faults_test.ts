@@ -156,7 +156,7 @@ Deno.test("intake() outlives a ledger that refuses for a while, and loses nothin
     }),
   });
   rig.start();
-  await rig.until(() => rig.intake.watching(), "the watch is set");
+  await rig.until(() => rig.intake.how() !== null, "the watch is set");
   await rig.write("a.fits", image);
   await rig.until(() => rig.told("notice").length > 0, "the trouble is told");
   assertEquals(rig.told("notice").length <= 2, true);
@@ -194,7 +194,7 @@ Deno.test("run() of intake() ends when told, in the middle of a backlog", async 
   await using rig = await intakeRig();
   for (let index = 0; index < 300; index++) await rig.write(`f${index}.fits`, image);
   rig.start();
-  await rig.until(() => rig.intake.watching(), "it has begun");
+  await rig.until(() => rig.intake.how() !== null, "it has begun");
   const settling = rig.intake.caughtUp().then(() => null, (error) => error.code);
   await rig.stop();
   assertEquals([await settling, rig.told("notice")], ["stopped", []]);

@@ -9,7 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
-import { matching, unmatchedText } from "../../intake/watch/unmatched.ts";
+import { andFound, NOTHING_FOUND, unmatchedOf, unmatchedText } from "../../intake/watch/unmatched.ts";
 import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
@@ -82,18 +82,19 @@ export async function checkRemoval(job: Job, access: Access): Promise<Finding[]>
 /** Looks at everything, as the daemon does at its start. */
 async function content(job: Job, about: string, system: System, signal: AbortSignal): Promise<Finding[]> {
   const patterns = patternsOf(job);
-  const files = matching();
+  let files = NOTHING_FOUND;
   const unread = unreadablePaths(job.name, { patterns, emit: () => {}, system });
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
-    files.count(batch.files, batch.files.filter(({ path }) => patterns.wants(path)).length);
+    files = andFound(files, batch.files, batch.files.filter(({ path }) => patterns.wants(path)).length);
     for (const { path, reason } of batch.unreadable) unread.note(path, reason);
   }
   const found = files.all === 0
     ? "it is empty so far"
     : `${files.wanted} of ${counted(files.all, "file")} ${files.wanted === 1 ? "matches" : "match"}`;
+  const unmatched = unmatchedOf(files);
   const watches = ok(about, `Watches ${job.watchPath}: ${found}`);
   return [
-    files.unmatched === null ? watches : nothingMatches(job, about, files.unmatched),
+    unmatched === null ? watches : nothingMatches(job, about, unmatched),
     ...unreadable(unread.waiting(), about),
   ];
 }

@@ -8,7 +8,7 @@ import { repetitions } from "../../domain/repetition.ts";
 import { racyMs, racyUntil } from "../../domain/source_file.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
-import { folderOf, lastPart } from "../patterns.ts";
+import { folderOf, lastPart } from "../source_path.ts";
 import { type Candidate, sameVersion } from "../settle/candidate.ts";
 import { refuse } from "../settle/conclude.ts";
 import { checkSums } from "../settle/inspect.ts";

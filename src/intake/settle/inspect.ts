@@ -8,6 +8,7 @@ import { readCards } from "../../formats/fits/kept_cards.ts";
 import { verifyFitsChecksums } from "../../formats/fits/fits_checksums.ts";
 import type { RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
+import { isBlank, windowed } from "../../formats/range_window.ts";
 import type { Files } from "../../system/system.ts";
 import type { Cards } from "../admit/admission.ts";
 
@@ -36,7 +37,7 @@ export async function inspect(file: InspectedFile, system: Pick<Files, "read">, 
     if (size > 0) await system.read(absolutePath, 0, 1);
     return { verdict: { verdict: "undeclared" }, emptyTail: false, cards: null };
   }
-  const read = rangeReader(system, absolutePath);
+  const read = rangeReader(system, file);
   const verdict = await format.inspect(read, size, signal);
   const { verdict: is } = verdict;
   return {
@@ -63,27 +64,20 @@ export async function hasEmptyTail(system: Pick<Files, "read">, path: string, si
   async function isEmpty(from: number, to: number): Promise<boolean> {
     const length = Math.min(to - from, TAIL);
     if (length === 0) return false;
-    const tail = await system.read(path, to - length, length);
-    return tail.every((byte) => byte === 0);
+    return isBlank(await system.read(path, to - length, length));
   }
 }
 
-/** Reads ranges of a file and remembers the last piece, so that a header read in small steps, or twice, is one read. */
-function rangeReader(system: Pick<Files, "read">, path: string): RangeReader {
-  let piece = new Uint8Array() as Uint8Array;
-  let from = 0;
-  return async (offset, length) => {
-    if (offset < from || offset + length > from + piece.length) {
-      if (length >= LONG) return await system.read(path, offset, length);
-      piece = await system.read(path, offset, Math.max(length, PIECE));
-      from = offset;
-    }
-    return piece.subarray(offset - from, offset - from + length);
-  };
+/** Remembers the last piece, so that a header read in small steps, or twice, is one read. */
+function rangeReader(system: Pick<Files, "read">, { absolutePath, size }: InspectedFile): RangeReader {
+  const read: RangeReader = (offset, length) => system.read(absolutePath, offset, length);
+  const window = windowed(read, size, PIECE);
+  return async (offset, length) =>
+    length >= LONG ? await read(offset, length) : (await window(offset, length)).subarray(0, length);
 }
 
 const PIECE = 32 * 1024;
-const LONG = 1024 * 1024;
+const LONG = 128 * 1024;
 /** The least that a further part of a FITS file takes; fewer zeros are padding. */
 const FITS_BLOCK = 2880;
 /** More than the padding of a FITS block. */

@@ -5,9 +5,8 @@
  */
 import { faultOf } from "../../system/fault.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
-import { folderOf, lastPart } from "../patterns.ts";
 import { unreadable } from "../source_faults.ts";
-import { pathIn } from "../source_path.ts";
+import { folderOf, lastPart, pathIn } from "../source_path.ts";
 import { type Candidate, lookAgain, observation, sameVersion, withContent } from "./candidate.ts";
 import { conclude, keepWaiting, refuse } from "./conclude.ts";
 import { inspect } from "./inspect.ts";

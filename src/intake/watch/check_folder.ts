@@ -9,11 +9,10 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { PathFacts, System } from "../../system/system.ts";
 import { absolute, type IntakeContext } from "../intake_context.ts";
-import { folderOf, lastPart } from "../patterns.ts";
 import { isMarker, markersOf } from "../settle/marker.ts";
 import { noteFiles, statFiles } from "../settle/note_files.ts";
 import { settleFiles } from "../settle/settle_files.ts";
-import { pathIn } from "../source_path.ts";
+import { folderOf, lastPart, pathIn } from "../source_path.ts";
 import type { FolderWork, Touch } from "./dirty_folders.ts";
 
 /** Does what is due in one folder. */

@@ -1,19 +1,19 @@
 /**
- * Which folders are to be looked at, and when. A hint makes its folder dirty; the first look comes at once and
- * looks at the hinted names only; then the whole folder is listed, as hints get lost. Looks at a busy folder
- * keep their distance, a close does not wait for it. Pure bookkeeping; times by the monotonic clock, milliseconds.
+ * Which folders are to be checked, and when. An event makes its folder dirty; the first check comes at once and
+ * looks at the touched names only; then the whole folder is listed, as events get lost. Listings of a busy folder
+ * keep their distance; a close does not wait for one. Pure bookkeeping; times by the monotonic clock, milliseconds.
  *
  * @module
  */
 
-/** How a name was stirred. */
+/** What an event told of a name. */
 export type Touch = "create" | "write" | "close" | "remove" | "rename" | "chmod";
 
 /** What is to be done in one folder now. */
 export interface FolderWork {
   /** Relative to the watched folder with `/`; empty for that folder itself. */
   readonly folder: string;
-  /** Names that were hinted at since the last look, with what happened to each. */
+  /** Names that were touched since the last check, and how. */
   readonly names: ReadonlyMap<string, ReadonlySet<Touch>>;
   /** List the whole folder. */
   readonly whole: boolean;
@@ -42,71 +42,64 @@ export interface DirtyFolders {
   take(now: number): FolderWork[];
   /** When something is due next; Infinity if nothing is dirty. */
   due(): number;
-  /** Whether hinted names wait to be looked at. */
+  /** Whether touched names wait to be looked at. */
   pending(): boolean;
 }
 
 /** Bookkeeping with `debounceMs` between two listings of a folder. */
 export function dirtyFolders(debounceMs: number): DirtyFolders {
-  const dirt = new Map<string, Dirt>();
-
+  const all = new Map<string, Dirt>();
   const of = (folder: string): Dirt => {
-    let found = dirt.get(folder);
-    if (found === undefined) {
-      found = { names: new Map(), namesDue: Infinity, wholeDue: Infinity, deep: false, listedAt: -Infinity, listCostMs: 0 };
-      dirt.set(folder, found);
-    }
-    return found;
+    const dirt = all.get(folder) ?? clean();
+    all.set(folder, dirt);
+    return dirt;
   };
+  const distanceMs = ({ listCostMs }: Dirt) => Math.max(debounceMs, LISTING_SHARE * listCostMs);
 
   return {
     touch(folder, name, how, now) {
-      const found = of(folder);
-      const touches = found.names.get(name) ?? new Set();
+      const dirt = of(folder);
+      const touches = dirt.names.get(name) ?? new Set();
       // In the order they came: only a close that nothing followed says that the writer is gone.
       touches.delete(how);
-      found.names.set(name, touches.add(how));
-      found.namesDue = Math.min(found.namesDue, now + DELAY_MS[how]);
-      if (found.wholeDue === Infinity) {
-        const distance = Math.max(debounceMs, LISTING_SHARE * found.listCostMs);
-        found.wholeDue = Math.max(now + debounceMs, found.listedAt + distance);
-      }
+      dirt.names.set(name, touches.add(how));
+      dirt.namesDue = Math.min(dirt.namesDue, now + DELAY_MS[how]);
+      if (dirt.wholeDue === Infinity) dirt.wholeDue = Math.max(now + debounceMs, dirt.listedAt + distanceMs(dirt));
     },
     list(folder, now, afterMs, deep) {
-      const found = of(folder);
-      found.wholeDue = Math.min(found.wholeDue, now + afterMs);
-      found.deep ||= deep;
+      const dirt = of(folder);
+      dirt.wholeDue = Math.min(dirt.wholeDue, now + afterMs);
+      dirt.deep ||= deep;
     },
-    listed(folder, now, costMs) {
-      const found = of(folder);
-      found.listedAt = now;
-      found.listCostMs = costMs;
-    },
+    listed: (folder, now, costMs) =>
+      void Object.assign(of(folder), { listedAt: now, listCostMs: costMs } satisfies Partial<Dirt>),
     take(now) {
       const work: FolderWork[] = [];
-      for (const [folder, found] of dirt) {
-        const whole = found.wholeDue <= now;
-        if (whole || found.namesDue <= now) {
-          work.push({ folder, names: found.names, whole, deep: whole && found.deep });
-          found.names = new Map();
-          found.namesDue = Infinity;
-          if (whole) {
-            found.wholeDue = Infinity;
-            found.deep = false;
-          }
-        } else if (found.wholeDue === Infinity && now - found.listedAt > LISTING_SHARE * found.listCostMs + debounceMs) {
-          dirt.delete(folder);
-        }
+      for (const [folder, dirt] of all) {
+        if (dirt.wholeDue <= now || dirt.namesDue <= now) work.push({ folder, ...takeDue(dirt, now) });
+        else if (dirt.wholeDue === Infinity && now - dirt.listedAt > debounceMs + distanceMs(dirt)) all.delete(folder);
       }
       return work;
     },
     due() {
       let next = Infinity;
-      for (const found of dirt.values()) next = Math.min(next, found.namesDue, found.wholeDue);
+      for (const { namesDue, wholeDue } of all.values()) next = Math.min(next, namesDue, wholeDue);
       return next;
     },
-    pending: () => [...dirt.values()].some(({ names }) => names.size > 0),
+    pending: () => [...all.values()].some(({ names }) => names.size > 0),
   };
+}
+
+function clean(): Dirt {
+  return { names: new Map(), namesDue: Infinity, wholeDue: Infinity, deep: false, listedAt: -Infinity, listCostMs: 0 };
+}
+
+function takeDue(dirt: Dirt, now: number): Omit<FolderWork, "folder"> {
+  const whole = dirt.wholeDue <= now;
+  const work = { names: dirt.names, whole, deep: whole && dirt.deep };
+  Object.assign(dirt, { names: new Map(), namesDue: Infinity } satisfies Partial<Dirt>);
+  if (whole) Object.assign(dirt, { wholeDue: Infinity, deep: false } satisfies Partial<Dirt>);
+  return work;
 }
 
 /** A close may mean that a file is finished; while it is written there is nothing to win by looking often. */

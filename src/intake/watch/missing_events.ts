@@ -6,7 +6,7 @@
  */
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { Clock } from "../../system/system.ts";
-import { folderOf } from "../patterns.ts";
+import { folderOf } from "../source_path.ts";
 
 /** Paths are relative to the watched folder, with `/`. */
 export interface MissingEvents {

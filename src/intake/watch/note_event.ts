@@ -5,8 +5,7 @@
  */
 import type { WatchEvent } from "../../system/system.ts";
 import type { IntakeContext } from "../intake_context.ts";
-import { folderOf, lastPart } from "../patterns.ts";
-import { relativePathOf } from "../source_path.ts";
+import { folderOf, lastPart, relativePathOf } from "../source_path.ts";
 import type { Touch } from "./dirty_folders.ts";
 
 type Noting = Pick<IntakeContext, "job" | "patterns" | "candidates" | "dirty" | "recentCloses" | "missingEvents"> & {

@@ -9,7 +9,7 @@ import type { IntakeContext } from "../intake_context.ts";
 import { isDeep } from "../patterns.ts";
 import { noteFiles } from "../settle/note_files.ts";
 import { settleAgain } from "../settle/settle_files.ts";
-import { matching } from "./unmatched.ts";
+import { andFound, NOTHING_FOUND } from "./unmatched.ts";
 
 /** What a scan came to; `files` are those that the patterns want. */
 export interface Scan {
@@ -30,7 +30,7 @@ export async function reconcile(
 ): Promise<Scan> {
   const { job, system, patterns, candidates, known, unreadable, missingEvents, matches } = context;
   const begun = system.monotonic();
-  const found = matching();
+  let found = NOTHING_FOUND;
   let admitted = 0;
   unreadable.scanBegins();
   missingEvents.scanBegins();
@@ -38,7 +38,7 @@ export async function reconcile(
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, walking)) {
     const wanted = batch.files.filter(({ path }) => patterns.wants(path));
     for (const { path, reason } of batch.unreadable) unreadable.note(path, reason);
-    found.count(batch.files, wanted.length);
+    found = andFound(found, batch.files, wanted.length);
     for (let start = 0; start < wanted.length; start += FILES_AT_ONCE) {
       const stretch = wanted.slice(start, start + FILES_AT_ONCE);
       if (known.includes(stretch)) continue;
@@ -49,7 +49,7 @@ export async function reconcile(
   unreadable.scanned();
   missingEvents.scanned();
   await settleAgain(context, candidates.notSeenSince(begun), signal);
-  matches.scanned({ files: found.wanted, unmatched: found.unmatched });
+  matches.scanned(found);
   return { files: found.wanted, admitted, milliseconds: Math.round(system.monotonic() - begun) };
 }
 

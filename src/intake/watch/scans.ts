@@ -22,7 +22,7 @@ export type ScanSystem = Pick<Clock, "monotonic" | "sleep">;
 export interface Scans {
   /** Scans until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
-  /** A scan is wanted soon. `anew`: another folder stands there, and the scan under way may hang in the former for ever. */
+  /** A scan is wanted soon. `anew`: another folder is there now, and the scan under way may hang in the former one for ever. */
   ask(anew?: boolean): void;
   /** Scans at once; resolves when a scan that began after this call is done, or the scans have ended. */
   now(): Promise<void>;
@@ -39,94 +39,96 @@ interface ScanTools {
   readonly scan: (thorough: boolean, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
 }
 
-/** The first scan comes when `run` runs and the folder is watched and asks for one. */
-export function scans(job: Job, { system, emit, how, scan }: ScanTools): Scans {
-  const wake = bell(system);
-  let wanted = false;
-  let urgent: (() => void)[] = [];
-  let running = false;
-  let anew = new AbortController();
-  let ended = false;
-  let completed = 0;
-  let endedAt: number | null = null;
-  let lastMs = 0;
+/** What is kept between two scans. Times by the monotonic clock, milliseconds. */
+interface ScanState {
+  /** Something may have been missed. */
+  wanted: boolean;
+  /** Told when the next scan is done. */
+  callers: (() => void)[];
+  running: boolean;
+  /** A scan came to its end. */
+  completed: boolean;
+  /** No more scans. */
+  ended: boolean;
+  endedAt: number | null;
+  lastMs: number;
   /** What the last scan that found nothing new took. */
-  let quietMs = 0;
+  quietMs: number;
+  /** Leaves the scan under way to itself. */
+  abandon: AbortController;
+}
 
-  function dueIn(): number {
-    if (how() === null) return AWAY_MS;
-    if (urgent.length > 0) return 0;
-    if (endedAt === null) return wanted ? 0 : TICK_MS;
-    const restMs = Math.min(REST_FACTOR * lastMs, job.rescanIntervalMs);
-    const pollMs = Math.min(
-      job.rescanIntervalMs,
-      Math.max(POLL_MS, Math.min(POLL_FACTOR * lastMs, Math.max(POLL_AT_MOST_MS, lastMs))),
-    );
-    // Where events tell of changes, a scan for what they missed must cost next to nothing.
-    const rescanMs = Math.max(job.rescanIntervalMs, Math.min(RESCAN_FACTOR * quietMs, RESCAN_STRETCH * job.rescanIntervalMs));
-    const periodMs = wanted ? restMs : how() === "poll" ? pollMs : rescanMs;
-    return endedAt + periodMs - system.monotonic();
-  }
-
-  async function run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const waitMs = dueIn();
-      if (waitMs > 0) {
-        await wake.wait(Math.min(waitMs, TICK_MS), signal);
-        continue;
-      }
-      const callers = urgent;
-      urgent = [];
-      wanted = false;
-      running = true;
-      anew = new AbortController();
-      using walking = anySignal(signal, anew.signal);
-      try {
-        const scanning = scan(callers.length > 0, signal, walking.signal);
-        const { files, admitted, milliseconds } = await untilAborted(scanning, anew.signal);
-        completed++;
-        lastMs = milliseconds;
-        if (admitted === 0) quietMs = milliseconds;
-        emit({ type: "scanned", job: job.name, files, admitted, milliseconds });
-      } catch (error) {
-        if (signal.aborted) {
-          urgent.push(...callers);
-          break;
-        }
-        wanted = true;
-        if (anew.signal.aborted) {
-          urgent.push(...callers);
-          continue;
-        }
-        lastMs = Math.max(lastMs, AGAIN_MS / REST_FACTOR);
-        // A folder that is away is told of by the watch, which notices a moment later where it polls.
-        if (how() !== null && faultOf(error) !== "not_found") emit(trouble(job, error));
-      } finally {
-        running = false;
-        endedAt = system.monotonic();
-      }
-      callers.forEach((done) => done());
-    }
-    ended = true;
-    urgent.forEach((done) => done());
-  }
-
+/** The first scan comes when `run` runs and the folder is watched and asks for one. */
+export function scans(job: Job, tools: ScanTools): Scans {
+  const { system, how } = tools;
+  const wake = bell(system);
+  const state: ScanState = {
+    ...{ wanted: false, callers: [], running: false, completed: false, ended: false },
+    ...{ endedAt: null, lastMs: 0, quietMs: 0, abandon: new AbortController() },
+  };
   return {
-    run,
+    async run(signal) {
+      while (!signal.aborted) {
+        const waitMs = waitMsOf(state, job.rescanIntervalMs, how(), system.monotonic());
+        if (waitMs > 0) await wake.wait(Math.min(waitMs, TICK_MS), signal);
+        else await scanOnce(job, tools, state, signal);
+      }
+      state.ended = true;
+      state.callers.forEach((done) => done());
+    },
     ask(isAnew = false) {
-      wanted = true;
-      if (isAnew) anew.abort();
+      state.wanted = true;
+      if (isAnew) state.abandon.abort();
       wake.ring();
     },
     now() {
       return new Promise((resolve) => {
-        if (ended) return resolve();
-        urgent.push(resolve);
+        if (state.ended) return resolve();
+        state.callers.push(resolve);
         wake.ring();
       });
     },
-    done: () => completed > 0 && !running && !wanted && urgent.length === 0,
+    done: () => state.completed && !state.running && !state.wanted && state.callers.length === 0,
   };
+}
+
+/** How long the next scan must wait; 0 or less: it is due. */
+function waitMsOf(state: ScanState, intervalMs: number, how: "events" | "poll" | null, now: number): number {
+  const { wanted, callers, endedAt, lastMs, quietMs } = state;
+  if (how === null) return AWAY_MS;
+  if (callers.length > 0) return 0;
+  if (endedAt === null) return wanted ? 0 : TICK_MS;
+  const restMs = Math.min(REST_FACTOR * lastMs, intervalMs);
+  const pollMs = Math.min(intervalMs, Math.max(POLL_MS, Math.min(POLL_FACTOR * lastMs, Math.max(POLL_AT_MOST_MS, lastMs))));
+  // Where events tell of changes, a scan for what they missed must cost next to nothing.
+  const rescanMs = Math.max(intervalMs, Math.min(RESCAN_FACTOR * quietMs, RESCAN_STRETCH * intervalMs));
+  const periodMs = wanted ? restMs : how === "poll" ? pollMs : rescanMs;
+  return endedAt + periodMs - now;
+}
+
+async function scanOnce(job: Job, { system, emit, how, scan }: ScanTools, state: ScanState, signal: AbortSignal): Promise<void> {
+  const callers = state.callers;
+  const abandon = new AbortController();
+  Object.assign(state, { callers: [], wanted: false, running: true, abandon } satisfies Partial<ScanState>);
+  using walking = anySignal(signal, abandon.signal);
+  try {
+    const scanning = scan(callers.length > 0, signal, walking.signal);
+    const { files, admitted, milliseconds } = await untilAborted(scanning, abandon.signal);
+    state.completed = true;
+    state.lastMs = milliseconds;
+    if (admitted === 0) state.quietMs = milliseconds;
+    emit({ type: "scanned", job: job.name, files, admitted, milliseconds });
+  } catch (error) {
+    state.wanted = true;
+    if (signal.aborted || abandon.signal.aborted) return void state.callers.push(...callers);
+    state.lastMs = Math.max(state.lastMs, AGAIN_MS / REST_FACTOR);
+    // A folder that is away is told of by the watch, which notices a moment later where it polls.
+    if (how() !== null && faultOf(error) !== "not_found") emit(trouble(job, error));
+  } finally {
+    state.running = false;
+    state.endedAt = system.monotonic();
+  }
+  callers.forEach((done) => done());
 }
 
 function trouble({ name, watchPath }: Job, error: unknown): Parameters<Emit>[0] {

@@ -16,59 +16,50 @@ export interface Unmatched {
   readonly example: string;
 }
 
-/** Counts what a walk finds. */
-export interface Matching {
-  readonly wanted: number;
+/** What a walk has found so far. */
+export interface Found {
   readonly all: number;
-  /** Null where some file is wanted, or there is none at all. */
-  readonly unmatched: Unmatched | null;
-  /** Some of the files found, and those of them that are wanted. */
-  count(files: readonly { readonly path: string }[], wanted: number): void;
+  /** Those that the patterns want. */
+  readonly wanted: number;
+  readonly example: string;
 }
 
-/** For one walk. */
-export function matching(): Matching {
-  let [all, wanted, example] = [0, 0, ""];
-  return {
-    get all() {
-      return all;
-    },
-    get wanted() {
-      return wanted;
-    },
-    get unmatched() {
-      return wanted === 0 && all > 0 ? { files: all, example } : null;
-    },
-    count(files, some) {
-      if (all === 0) example = files[0]?.path ?? "";
-      all += files.length;
-      wanted += some;
-    },
-  };
+/** Before a walk. */
+export const NOTHING_FOUND: Found = { all: 0, wanted: 0, example: "" };
+
+/** With some more files, of which so many are wanted. */
+export function andFound(found: Found, files: readonly { readonly path: string }[], wanted: number): Found {
+  const example = found.all > 0 ? found.example : files[0]?.path ?? "";
+  return { all: found.all + files.length, wanted: found.wanted + wanted, example };
+}
+
+/** Null where some file is wanted, or there is none at all. */
+export function unmatchedOf({ all, wanted, example }: Found): Unmatched | null {
+  return wanted === 0 && all > 0 ? { files: all, example } : null;
 }
 
 /** Whether the patterns of one job ever wanted a file. */
 export interface PatternWatch {
   /** What a scan came to. */
-  scanned(found: { readonly files: number; readonly unmatched: Unmatched | null }): void;
+  scanned(found: Found): void;
   /** A file was wanted that no scan found. */
   matched(): void;
   /** What the last scan found, as long as no file was wanted. */
   unmatched(): Unmatched | null;
 }
 
-/** `tell` hears once that nothing matches; not after a file was wanted: that one may have been removed since. */
+/** Emits a notice once if nothing matches; not after a file was wanted: that one may have been removed since. */
 export function patternWatch(job: Job, emit: Emit): PatternWatch {
   let ever = false;
   let told = false;
   let last: Unmatched | null = null;
   return {
-    scanned({ files, unmatched }) {
-      if (files > 0) ever = true;
-      last = unmatched;
-      if (ever || told || unmatched === null) return;
+    scanned(found) {
+      if (found.wanted > 0) ever = true;
+      last = unmatchedOf(found);
+      if (ever || told || last === null) return;
       told = true;
-      const { message, hint } = unmatchedText(job, unmatched);
+      const { message, hint } = unmatchedText(job, last);
       emit({ type: "notice", level: "warning", message: `Job ${printable(job.name)}: ${message}. ${hint}` });
     },
     matched: () => void (ever = true),

@@ -7,7 +7,8 @@
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { Waiting } from "../settle/candidate.ts";
-import { lastPart, type Patterns } from "../patterns.ts";
+import type { Patterns } from "../patterns.ts";
+import { lastPart } from "../source_path.ts";
 import { badName, unreadableFolder } from "../source_faults.ts";
 
 /** Kept from scan to scan, in memory. */
