@@ -6,7 +6,7 @@
 import type * as z from "zod";
 import { nearestKey } from "./nearest_key.ts";
 import { secretKeys } from "../schema/json_schema.ts";
-import { fileSchema } from "../schema/schema.ts";
+import { fileSchema, keysInside, unwrapped } from "../schema/schema.ts";
 import { jobShape } from "../schema/schema_job.ts";
 import { isSection, type Path } from "./source.ts";
 import { inWords } from "../schema/values.ts";
@@ -100,29 +100,12 @@ function shown(value: unknown): string {
 function knownKeys(path: Path): string[] {
   let type: z.ZodType = fileSchema;
   for (const part of path) {
-    const inner = unwrap(type);
-    const next = typeof part === "number" ? elementOf(inner) : shapeOf(inner)[part];
+    const next = typeof part === "number" ? (unwrapped(type) as { element?: z.ZodType }).element : keysInside(type)[part];
     if (!next) return [];
     type = next;
   }
-  const keys = Object.keys(shapeOf(unwrap(type)));
+  const keys = Object.keys(keysInside(type));
   return keyIndex(path) === path.length ? [...keys, ...Object.keys(ALIASES)] : keys;
-}
-
-/** The type inside optional values and defaults; of several forms, the one with keys. */
-function unwrap(type: z.ZodType): z.ZodType {
-  const def = type.def as { innerType?: z.ZodType; options?: readonly z.ZodType[]; in?: z.ZodType };
-  if (def.innerType) return unwrap(def.innerType);
-  const form = def.options?.map(unwrap).find((option) => Object.keys(shapeOf(option)).length > 0);
-  return form ?? type;
-}
-
-function shapeOf(type: z.ZodType): Record<string, z.ZodType> {
-  return (type as { shape?: Record<string, z.ZodType> }).shape ?? {};
-}
-
-function elementOf(type: z.ZodType): z.ZodType | undefined {
-  return (type as { element?: z.ZodType }).element;
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {

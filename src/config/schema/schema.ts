@@ -69,6 +69,18 @@ export function defaultOf(type: z.ZodType): unknown {
   return type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
 }
 
+/** The keys of the section that a type describes; none for other types. */
+export function keysInside(type: z.ZodType): Shape {
+  return (unwrapped(type) as { shape?: Shape }).shape ?? {};
+}
+
+/** The type inside optional values and defaults; of several forms, the one with keys. */
+export function unwrapped(type: z.ZodType): z.ZodType {
+  const { innerType, options = [] } = type.def as { innerType?: z.ZodType; options?: readonly z.ZodType[] };
+  if (innerType) return unwrapped(innerType);
+  return options.map(unwrapped).find((option) => Object.keys(keysInside(option)).length > 0) ?? type;
+}
+
 /** The keys without their defaults, which would hide what is set above; none is required, as it may be set above. */
 function layer(shape: Shape): Record<string, z.ZodType> {
   return Object.fromEntries(

@@ -6,7 +6,8 @@
 import { stringify } from "yaml";
 import type * as z from "zod";
 import { notYetNote } from "../schema/not_yet.ts";
-import { defaultOf } from "../schema/schema.ts";
+import { isSection } from "../read/source.ts";
+import { defaultOf, keysInside } from "../schema/schema.ts";
 import type { Shape } from "../schema/settings_of.ts";
 
 /** The help of a key, with what of it is not built yet. */
@@ -22,10 +23,7 @@ export function sampleValue(type: z.ZodType): unknown {
 
 /** The keys inside a key that is a section by default (`web`); null for others. */
 export function innerShape(type: z.ZodType): Shape | null {
-  const fallback = defaultOf(type);
-  if (typeof fallback !== "object" || fallback === null || Array.isArray(fallback)) return null;
-  const options = (type.def as { innerType?: { options?: readonly { shape?: Shape }[] } }).innerType?.options ?? [];
-  return options.find((option) => option.shape)?.shape ?? null;
+  return isSection(defaultOf(type)) ? keysInside(type) : null;
 }
 
 /** A value on one line of YAML. */
