@@ -102,7 +102,7 @@ Deno.test("architecture: only system/ and ledger/sqlite/ name Deno or node: inpu
   const names = all.filter(({ path }) => room(path) !== "system" && !path.startsWith(SQLITE))
     .filter((source) =>
       /\bDeno\.(?!errors\b)/.test(withoutComments(source.text)) ||
-      source.imports.some((specifier) => /^node:(?!zlib$|buffer$|stream$)/.test(specifier))
+      source.imports.some((specifier) => /^node:(?!zlib$|buffer$|stream$|crypto$)/.test(specifier))
     )
     .map((source) => source.path);
   assertEquals(names, []);

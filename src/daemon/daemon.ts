@@ -24,8 +24,9 @@ import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
 import type { System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
-import { type DaemonWeb, daemonWeb } from "./daemon_web.ts";
-import type { DaemonState } from "../reports/page_source.ts";
+import { type HttpApp, httpApp, type Visit } from "./control/http_app.ts";
+import { type DaemonWeb, daemonWeb, pageSource } from "./daemon_web.ts";
+import type { DaemonState, PageSource } from "../reports/page_source.ts";
 import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
 
@@ -100,10 +101,15 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     channel: null,
   };
   const control = controlOf(parts);
-  if (!options.once) parts.web = await openPage(parts, control);
+  const source = options.once ? null : pageSource(stateOf(parts), control, events.listen);
+  const http = httpApp(
+    { control, source, system, onError: (error, door) => tellFailed(error, door, parts) },
+    parts.ending.signal,
+  );
+  if (source !== null) parts.web = await openPage(parts, source, http);
   events.emit({ type: "started", version: VERSION, pid: system.pid });
   await apply(first, parts);
-  parts.channel = await openChannel(parts, control);
+  parts.channel = await openChannel(parts, http);
   const stopped = stopWhenAsked(parts);
 
   return {
@@ -240,13 +246,13 @@ function stateOf(parts: Parts): DaemonState {
   return runningState({ ...parts, settings: () => parts.settings, page: () => parts.web?.server() ?? null });
 }
 
-function openPage(parts: Parts, control: DaemonControl): Promise<DaemonWeb> {
+function openPage(parts: Parts, source: PageSource, http: HttpApp): Promise<DaemonWeb> {
   const { system, events, startedAt } = parts;
   return daemonWeb({
     system,
     events,
-    state: stateOf(parts),
-    control,
+    source,
+    http,
     settings: () => parts.settings,
     startedAt,
     moved: (url) =>
@@ -256,20 +262,25 @@ function openPage(parts: Parts, control: DaemonControl): Promise<DaemonWeb> {
   });
 }
 
+function tellFailed(error: unknown, door: Visit["door"], { events }: Parts): void {
+  const message = `A request from ${door === "commands" ? "a command" : "the page"} failed`;
+  events.emit({ type: "notice", level: "error", message, error });
+}
+
 /** The channel for commands. */
 interface Channel extends Pick<ControlServer, "announce"> {
   close(): Promise<void>;
 }
 
 /** Null if it cannot listen: the daemon still delivers. */
-async function openChannel(parts: Parts, control: DaemonControl): Promise<Channel | null> {
+async function openChannel(parts: Parts, http: HttpApp): Promise<Channel | null> {
   const { system, settings: { stateDirectory }, events: { emit } } = parts;
-  const onError = (error: unknown) => emit({ type: "notice", level: "error", message: "A request from a command failed", error });
+  const onError = (error: unknown) => tellFailed(error, "commands", parts);
   const end = new AbortController();
   const url = parts.web?.server()?.url ?? null;
   try {
     const { announce, finished } = await controlServer(
-      control,
+      http,
       { stateDirectory, version: VERSION, url, system, onError },
       end.signal,
     );

@@ -8,9 +8,9 @@ import { VERSION } from "../domain/version.ts";
 import type { EventStream } from "../events/event_stream.ts";
 import { type Gauges, metrics } from "../events/metrics.ts";
 import type { System } from "../system/system.ts";
-import { pageFiles } from "../web/server/page_files.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
+import type { HttpApp } from "./control/http_app.ts";
 import { reportSchedule } from "../reports/morning/report_schedule.ts";
 import { type WebPlace, webPlace } from "../web/server/web_place.ts";
 
@@ -18,8 +18,8 @@ import { type WebPlace, webPlace } from "../web/server/web_place.ts";
 export interface DaemonWebTools {
   readonly system: System;
   readonly events: EventStream;
-  readonly state: DaemonState;
-  readonly control: Pick<DaemonControl, "sync" | "retry" | "pause" | "resume">;
+  readonly source: PageSource;
+  readonly http: HttpApp;
   readonly settings: () => Settings;
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
@@ -33,18 +33,22 @@ export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
   adopt(settings: Pick<Settings, "web" | "report">): Promise<void>;
 }
 
-/** Counts from now on; listens, and sends reports, when it is given settings. */
-export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
-  const { system, events, state, control, settings, startedAt, moved } = tools;
-  const source: PageSource = {
+/** What the page may ask and do: of the control no more than is named here. */
+export function pageSource(state: DaemonState, control: DaemonControl, listen: EventStream["listen"]): PageSource {
+  return {
     ...state,
-    listen: events.listen,
-    sync: control.sync,
-    retry: control.retry,
-    pause: control.pause,
+    listen,
+    sync: (job) => control.sync(job),
+    retry: (ids) => control.retry(ids),
+    pause: (destination, by) => control.pause(destination, by),
     // Never that another disk is the right one.
     resume: (destination) => control.resume(destination),
   };
+}
+
+/** Counts from now on; listens, and sends reports, when it is given settings. */
+export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
+  const { system, events, source, http, settings, startedAt, moved } = tools;
   const { emit } = events;
   const counted = await metrics({
     startedAt,
@@ -53,13 +57,12 @@ export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
     logLevel: () => settings().log.level,
   });
   events.listen(counted.listen);
-  const ending = new AbortController();
   const place = webPlace({
     source,
     system,
     emit,
     moved,
-    files: pageFiles(system, ending.signal),
+    answer: (request, env) => http.fetch(request, { door: "page", ...env }),
     metrics: counted,
     stateDirectory: settings().stateDirectory,
     onError: (error) => emit({ type: "notice", level: "error", message: "A request from the page failed", error }),
@@ -72,7 +75,6 @@ export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
       await place.adopt(web);
     },
     async stop() {
-      ending.abort();
       await Promise.all([place.stop(), reports.stop()]);
     },
   };

@@ -5,6 +5,7 @@
  */
 import { withoutFile } from "../../src/config/read/partial_settings.ts";
 import { createSystem } from "../../src/system/create_system.ts";
+import { httpApp } from "../../src/daemon/control/http_app.ts";
 import { controlServer } from "../../src/daemon/control/control_server.ts";
 import type { DaemonControl } from "../../src/reports/daemon_control.ts";
 import type { JobNow } from "../../src/reports/page_source.ts";
@@ -102,7 +103,8 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
     ...instead,
   };
   const options = { stateDirectory, version: "0.1.0", url: STATUS.url, system, onError: (error: unknown) => errors.push(error) };
-  const server = await controlServer(control, options, end.signal);
+  const app = httpApp({ control, source: null, system, onError: options.onError }, end.signal);
+  const server = await controlServer(app, options, end.signal);
   const ended = server.finished.then(() => lock[Symbol.asyncDispose]());
   return {
     told,

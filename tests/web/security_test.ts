@@ -10,7 +10,7 @@ Deno.test("a token in the address becomes a cookie that scripts cannot read, and
   assertEquals([response.status, response.headers.get("location")], [303, "/"]);
   assertMatch(
     response.headers.get("set-cookie") ?? "",
-    /^image-transfer-[0-9a-f]{8}=[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=\d+$/,
+    /^image-transfer-[0-9a-f]{8}=[0-9a-f]{64}; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict$/,
   );
   assert(!cookie.includes(rig.token));
   const page = await fetch(`${rig.origin}/api/status`, { headers: { cookie } });

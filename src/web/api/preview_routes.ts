@@ -8,18 +8,16 @@ import type { System } from "../../system/system.ts";
 import { hasPreview } from "../../reports/delivery/delivery_view.ts";
 import { headerReport } from "./header_report.ts";
 import type { PageSource } from "../../reports/page_source.ts";
-import type { Previews } from "./previews.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";
 
 /** What pictures and headers are made from. */
 export interface PreviewTools {
-  readonly source: PageSource;
-  readonly previews: Previews;
+  readonly source: Pick<PageSource, "ledger" | "destinations">;
   readonly system: Pick<System, "facts" | "read">;
 }
 
 /** Adds the routes; 404 where there is no picture, 503 with `retry-after` where too many are being made. */
-export function previewRoutes(app: Hono<WebEnv>, { source, previews, system }: PreviewTools): void {
+export function previewRoutes(app: Hono<WebEnv>, { source, system }: PreviewTools): void {
   const rowOf = (id: string) => source.ledger.query({ ids: [Number(id)] })[0];
 
   app.get("/api/preview/:file{[0-9]{1,12}\\.png}", async (c) => {
@@ -29,7 +27,7 @@ export function previewRoutes(app: Hono<WebEnv>, { source, previews, system }: P
     const at = source.destinations().find(({ destination: { job, name } }) =>
       job === file.job && name === row.delivery.destination
     );
-    const result = await previews({ source: file, target, destination: at?.destination ?? null });
+    const result = await c.env.previews({ source: file, target, destination: at?.destination ?? null });
     if ("busy" in result) {
       c.header("retry-after", "5");
       return refusal(c, 503, "stopped", "Too many previews are being created");

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { bearerOf, cookieOf, sameText } from "./access.ts";
+import type { Context } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { bearerOf, sameText } from "./access.ts";
 import { loginLimit } from "./login_limit.ts";
-import type { Access } from "./token.ts";
+import { type Access, randomHex } from "./token.ts";
 
 /** What became of a try to get in: `waitMs` until the next one is listened to. */
 export type Try = { readonly in: true } | { readonly in: false; readonly waitMs: number };
@@ -13,11 +15,11 @@ export type Try = { readonly in: true } | { readonly in: false; readonly waitMs:
 /** Decides who is in; wrong tokens count for `peer`, the address that they came from. */
 export interface Authentication {
   /** Whether the request has a session or the token with it. */
-  knows(request: Request, peer: string): Try;
+  knows(c: Context, peer: string): Try;
   /** A token was given to begin a session. */
   login(token: string, peer: string): Try;
-  /** The `Set-Cookie` of a session. */
-  readonly setCookie: string;
+  /** Begins a session: the answer sets its cookie. */
+  begin(c: Context): void;
   /** A token for one login within two minutes: what is handed to a browser as an argument can be read by others here. */
   ticket(): string;
 }
@@ -46,18 +48,16 @@ export function authentication(access: Access, secure: boolean, now: () => numbe
   }
 
   return {
-    knows(request, peer) {
-      const cookie = cookieOf(request, name);
-      if (cookie !== null && sameText(cookie, value)) return { in: true };
-      const bearer = bearerOf(request);
+    knows(c, peer) {
+      const cookie = getCookie(c, name);
+      if (cookie !== undefined && sameText(cookie, value)) return { in: true };
+      const bearer = bearerOf(c.req.raw);
       return bearer === null ? { in: false, waitMs: 0 } : tryToken(bearer, peer, false);
     },
     login: (token, peer) => tryToken(token, peer, true),
-    setCookie: `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_SECONDS}${secure ? "; Secure" : ""}`,
+    begin: (c) => setCookie(c, name, value, { httpOnly: true, sameSite: "Strict", maxAge: SESSION_SECONDS, secure }),
     ticket() {
-      const ticket = Array.from(crypto.getRandomValues(new Uint8Array(24)), (byte) => byte.toString(16).padStart(2, "0")).join(
-        "",
-      );
+      const ticket = randomHex(24);
       tickets.set(ticket, now() + TICKET_MS);
       for (const oldest of tickets.keys()) {
         if (tickets.size <= MOST_TICKETS) break;

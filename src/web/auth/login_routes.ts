@@ -5,16 +5,16 @@
  * @module
  */
 import type { Context, Hono } from "hono";
-import type { Authentication, Try } from "./authentication.ts";
+import type { Try } from "./authentication.ts";
 import { LOGIN_CSS, loginPage } from "./login_page.ts";
 import type { WebEnv } from "../server/refusal.ts";
 
 /** Adds the routes that need no session. A right token is answered with the cookie and 303, a wrong one with 401 or 429. */
-export function loginRoutes(app: Hono<WebEnv>, auth: Authentication): void {
+export function loginRoutes(app: Hono<WebEnv>): void {
   app.get("/", async (c, next) => {
     const token = c.req.query("token");
     if (token === undefined) return await next();
-    return answer(c, auth.login(token, c.env.peer));
+    return answer(c, c.env.auth.login(token, c.env.peer));
   });
   app.get("/assets/login.css", (c) => c.body(LOGIN_CSS, 200, { "content-type": "text/css; charset=utf-8" }));
   app.post("/login", async (c) => {
@@ -23,12 +23,12 @@ export function loginRoutes(app: Hono<WebEnv>, auth: Authentication): void {
       return c.html(loginPage("The request did not come from the login form. Enter the access token here."), 415);
     }
     const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
-    return answer(c, auth.login(token.trim(), c.env.peer));
+    return answer(c, c.env.auth.login(token.trim(), c.env.peer));
   });
 
   function answer(c: Context<WebEnv>, tried: Try): Response {
     if (tried.in) {
-      c.header("set-cookie", auth.setCookie);
+      c.env.auth.begin(c);
       return c.redirect("/", 303);
     }
     if (tried.waitMs === 0) {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHmac, randomBytes } from "node:crypto";
 import { join } from "@std/path";
 import * as z from "zod";
 import type { System } from "../../system/system.ts";
@@ -32,7 +33,7 @@ export async function openAccess(
   const path = join(stateDirectory, "web.json");
   let file = await system.facts(path) === null ? null : parse(await system.readText(path));
   if (file === null) {
-    file = { token: randomHex(), key: randomHex() };
+    file = { token: randomHex(32), key: randomHex(32) };
     await system.writeText(path, `${JSON.stringify(file, null, 2)}\n`, 0o600);
   }
   const token = configured ?? file.token;
@@ -41,8 +42,8 @@ export async function openAccess(
     configured: configured !== null,
     cookie: {
       // Of its own for each installation: cookies of one host are shared by all of its ports.
-      name: `image-transfer-${(await keyed(file.key, "name")).slice(0, 8)}`,
-      value: await keyed(file.key, `session ${token}`),
+      name: `image-transfer-${keyed(file.key, "name").slice(0, 8)}`,
+      value: keyed(file.key, `session ${token}`),
     },
   };
 }
@@ -57,16 +58,11 @@ function parse(text: string): z.infer<typeof kept> | null {
 }
 
 /** HMAC-SHA-256 in hex: the token cannot be tried out against a cookie without the key. */
-async function keyed(keyText: string, text: string): Promise<string> {
-  const bytes = (words: string) => new TextEncoder().encode(words);
-  const key = await crypto.subtle.importKey("raw", bytes(keyText), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  return hex(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes(text))));
+function keyed(key: string, text: string): string {
+  return createHmac("sha256", key).update(text).digest("hex");
 }
 
-function randomHex(): string {
-  return hex(crypto.getRandomValues(new Uint8Array(32)));
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** So many random bytes as hex digits. */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString("hex");
 }

@@ -5,13 +5,11 @@
  */
 import type { Hono } from "hono";
 import type { System } from "../../system/system.ts";
-import type { LiveHub } from "./live_hub.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";
 
 /** What the stream needs. */
 export interface LiveTools {
   readonly system: Pick<System, "upgradeWebSocket">;
-  readonly hub: LiveHub;
   readonly onError: (error: unknown) => void;
 }
 
@@ -19,11 +17,12 @@ export interface LiveTools {
 const NOT_ALLOWED = 1008;
 
 /** Adds the route; refuses with 426 what asks for no WebSocket, with 503 one page too many. */
-export function liveRoute(app: Hono<WebEnv>, { system, hub, onError }: LiveTools): void {
+export function liveRoute(app: Hono<WebEnv>, { system, onError }: LiveTools): void {
   app.get("/api/live", (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
       return refusal(c, 426, "configuration", "This address accepts only WebSocket connections");
     }
+    const { hub } = c.env;
     if (!hub.hasRoom()) return refusal(c, 503, "configuration", "Too many pages are open");
     const { socket, response } = system.upgradeWebSocket(c.req.raw);
     socket.onopen = () => {

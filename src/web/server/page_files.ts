@@ -11,8 +11,6 @@ import { buildPage, type BuildSystem, isBuilt, PAGE_FILES } from "./build_page.t
 export interface PageFile {
   readonly text: string;
   readonly type: string;
-  /** Changes with the content. */
-  readonly tag: string;
 }
 
 /** Null for a name that is none of {@linkcode PAGE_FILES}. */
@@ -27,7 +25,7 @@ export function pageFiles(system: BuildSystem & Pick<System, "embedded" | "compi
     made ??= system.compiled ? Promise.resolve() : makeWhereNeeded();
     await made;
     const text = await system.embedded(system.compiled ? `page/${name}` : `build/page/${name}`);
-    return { text, type: PAGE_FILES[name]!, tag: await tagOf(text) };
+    return { text, type: PAGE_FILES[name]! };
   }
 
   async function makeWhereNeeded(): Promise<void> {
@@ -49,9 +47,4 @@ export function pageFiles(system: BuildSystem & Pick<System, "embedded" | "compi
       throw error;
     }
   };
-}
-
-async function tagOf(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return `"${Array.from(new Uint8Array(digest, 0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("")}"`;
 }

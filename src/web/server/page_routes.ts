@@ -4,28 +4,23 @@
  * @module
  */
 import type { Context, Hono } from "hono";
-import type { Try } from "../auth/authentication.ts";
+import { etag } from "hono/etag";
 import { loginPage } from "../auth/login_page.ts";
 import type { PageFiles } from "./page_files.ts";
 import type { WebEnv } from "./refusal.ts";
 
 /** Adds the routes; who is not known gets the login form with 401 in place of the page. */
-export function pageRoutes(app: Hono<WebEnv>, files: PageFiles, knows: (c: Context<WebEnv>) => Try): void {
-  app.get("/", async (c) => {
-    if (!knows(c).in) return c.html(loginPage(), 401);
-    return await send(c, "index.html") ?? c.notFound();
+export function pageRoutes(app: Hono<WebEnv>, files: PageFiles): void {
+  app.get("/", etag(), async (c) => {
+    if (!c.env.auth.knows(c, c.env.peer).in) return c.html(loginPage(), 401);
+    return await send(c, "index.html");
   });
   // Nothing in them is secret.
-  app.get("/assets/:name", async (c) => await send(c, c.req.param("name")) ?? c.notFound());
-  app.get("/favicon.ico", async (c) => await send(c, "icon.svg") ?? c.notFound());
+  app.get("/assets/:name", etag(), async (c) => await send(c, c.req.param("name")));
+  app.get("/favicon.ico", etag(), async (c) => await send(c, "icon.svg"));
 
-  async function send(c: Context<WebEnv>, name: string): Promise<Response | null> {
+  async function send(c: Context<WebEnv>, name: string): Promise<Response> {
     const file = await files(name);
-    if (file === null) return null;
-    const headers = { etag: file.tag, "cache-control": "no-cache" };
-    // Compressed on its way, the tag was made a weak one.
-    const known = (c.req.header("if-none-match") ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-    if (known.includes(file.tag)) return c.body(null, 304, headers);
-    return c.body(file.text, 200, { ...headers, "content-type": file.type });
+    return file === null ? c.notFound() : c.body(file.text, 200, { "cache-control": "no-cache", "content-type": file.type });
   }
 }

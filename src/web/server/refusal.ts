@@ -1,16 +1,30 @@
 /**
- * What comes with a request besides itself, and how it is refused.
+ * What comes with a request of the page besides itself, and how a request is refused.
  *
  * @module
  */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { ApiFailure } from "../../reports/api_types.ts";
+import type { Previews } from "../api/previews.ts";
+import type { OwnAddress } from "../auth/access.ts";
+import type { Authentication } from "../auth/authentication.ts";
+import type { LiveHub } from "../live/live_hub.ts";
+
+/** What belongs to the address at which the page is served now: all of it is made anew when the settings of the page change. */
+export interface PageServing {
+  readonly auth: Authentication;
+  readonly own: OwnAddress;
+  readonly hub: LiveHub;
+  readonly previews: Previews;
+  /** The metrics in the text format of Prometheus; null where they are switched off. */
+  readonly metrics: { readonly type: string; text(): Promise<string> } | null;
+}
 
 /** What a route knows of a request besides the request. */
 export interface WebEnv {
-  /** The address the request came from. */
-  readonly Bindings: { readonly peer: string };
+  /** `peer` is the address the request came from. */
+  readonly Bindings: PageServing & { readonly peer: string };
 }
 
 /** A failure as the API sends it. */

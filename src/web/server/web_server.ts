@@ -10,32 +10,21 @@ import type { Opening } from "../../reports/daemon_control.ts";
 import { authentication } from "../auth/authentication.ts";
 import { readTls } from "./listen_failure.ts";
 import { liveHub } from "../live/live_hub.ts";
-import { nightReports } from "../../reports/night/night_report.ts";
-import type { PageFiles } from "./page_files.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import { previews } from "../api/previews.ts";
 import { openAccess } from "../auth/token.ts";
-import { webApp, type WebTools } from "./web_app.ts";
+import type { PageServing, WebEnv } from "./refusal.ts";
 
 /** What a server needs whatever its settings are. */
 export interface WebServerTools {
   readonly source: PageSource;
-  readonly files: PageFiles;
-  readonly metrics: WebTools["metrics"];
+  /** Answers a request at the page's address. */
+  readonly answer: (request: Request, env: WebEnv["Bindings"]) => Response | Promise<Response>;
+  readonly metrics: PageServing["metrics"];
   readonly stateDirectory: string;
   readonly system: Pick<
     System,
-    | "listen"
-    | "upgradeWebSocket"
-    | "certifies"
-    | "readText"
-    | "writeText"
-    | "facts"
-    | "read"
-    | "hostname"
-    | "now"
-    | "monotonic"
-    | "sleep"
+    "listen" | "certifies" | "readText" | "writeText" | "facts" | "hostname" | "now" | "monotonic" | "sleep"
   >;
   readonly onError: (error: unknown) => void;
 }
@@ -62,26 +51,21 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
   const access = await openAccess(tools.stateDirectory, settings.token, system);
   const tls = await readTls(settings, system);
   const auth = authentication(access, tls !== null, () => system.now());
-  const app = webApp({
-    source,
+  const serving: PageServing = {
     auth,
     own: {
       listen: settings.host,
       hostname: system.hostname,
       certifies: (host) => tls !== null && system.certifies(tls.cert, host),
     },
-    files: tools.files,
     hub: liveHub(source, { system, onError }, signal),
-    nights: nightReports(source, system),
     previews: previews(system, signal),
     metrics: settings.metrics ? tools.metrics : null,
-    system,
-    onError,
-  });
+  };
   const listening = await system.listen({
     host: settings.host,
     port: settings.port,
-    handler: (request, peer) => app.fetch(request, { peer: peer.host }),
+    handler: (request, peer) => tools.answer(request, { ...serving, peer: peer.host }),
     ...(tls === null ? {} : { tls }),
     onError,
   }, signal);
