@@ -364,3 +364,27 @@ Deno.test("200 idle pages cost no delivery, and all hear of it", async () => {
     await Promise.all(pages.map((page) => page[Symbol.asyncDispose]()));
   }
 });
+
+Deno.test("no request leaves its door: the page's address has no command, the control channel no page, whatever it is asked with", async () => {
+  await using rig = await webRig();
+  const control = JSON.parse(await rig.folder.read("state/control.json")) as { port: number; secret: string };
+  const commands = ["settings", "live", "stop", "reload", "sync", "retry", "send-again", "mark-gone", "forget", "opening"];
+  for (const secret of [rig.token, control.secret]) {
+    for (
+      const path of commands.flatMap((name) => [`/${name}`, `/commands/${name}`, `//commands/${name}`, `/../commands/${name}`])
+    ) {
+      for (const method of ["GET", "POST"]) {
+        const lines = [`${method} ${path} HTTP/1.1`, `host: 127.0.0.1:${rig.port}`, `authorization: Bearer ${secret}`];
+        const { status } = await raw(rig.port, [...lines, "content-type: application/json", "content-length: 2"], "{}");
+        assertEquals([method, path, status], [method, path, 404]);
+      }
+    }
+  }
+  for (const path of ["/", "/api/status", "/page/api/status", "/assets/page.js", "/login", "/health", "/metrics"]) {
+    const lines = [`GET ${path} HTTP/1.1`, `host: 127.0.0.1:${control.port}`, `cookie: ${rig.cookie}`];
+    assertEquals([path, (await raw(control.port, lines)).status], [path, 403]);
+    const { status } = await raw(control.port, [...lines, `authorization: Bearer ${control.secret}`]);
+    assertEquals([path, status], [path, 404]);
+  }
+  assertEquals(rig.daemon.ending.aborted, false);
+});
