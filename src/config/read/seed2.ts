@@ -11,6 +11,7 @@ import { listOf, Origins, type Report, type Tree } from "./tree.ts";
 type Section = Record<string, unknown>;
 
 /** Their key → ours; null for a key that has no counterpart and can be left out. */
+type Keys = Readonly<Record<string, string | null>>;
 const DAEMON = {
   config_refresh_interval_secs: "pocketbase.config_refresh_interval_secs",
   auto_restart_on_config_change: "auto_reload",
@@ -39,90 +40,69 @@ export function isSeed2(root: Section): boolean {
 
 /** The same configuration in our shape. */
 export function fromSeed2(given: Section, report: Report): Tree {
-  const tree: Tree = { root: {}, origins: new Origins() };
-  const { sync_jobs, file_watchers, daemon, concurrency, cache, ...rest } = given;
-  Object.assign(tree.root, rest);
-  const withPocketbase = isSection(rest["pocketbase"]);
-  if (withPocketbase) tree.root["pocketbase"] = { ...rest["pocketbase"] as Section };
-  const whole: [string, unknown, Readonly<Record<string, string | null>>][] = [["daemon", daemon, DAEMON], [
-    "concurrency",
-    concurrency,
-    {},
-  ], ["cache", cache, CACHE]];
-  for (const [name, section, keys] of whole) {
-    if (section === undefined) continue;
-    if (isSection(section)) move(tree, section, [name], [], keys, withPocketbase);
-    else report([name], `"${name}" must be a section`);
+  const { sync_jobs, file_watchers, daemon, concurrency, cache, ...root } = given;
+  const tree: Tree = { root, origins: new Origins() };
+  if (isSection(root["pocketbase"])) root["pocketbase"] = { ...root["pocketbase"] };
+  const sections = { daemon: [daemon, DAEMON], concurrency: [concurrency, {}], cache: [cache, CACHE] } as const;
+  for (const [name, [section, keys]] of Object.entries(sections)) {
+    if (isSection(section)) move(section, [name], root, [], keys, tree);
+    else if (section !== undefined) report([name], `"${name}" must be a section`);
   }
-  const lists = { sync_jobs, file_watchers };
-  for (const [name, list] of Object.entries(lists)) {
+  for (const [name, list] of Object.entries({ sync_jobs, file_watchers })) {
     if (list !== undefined && !Array.isArray(list)) report([name], `"${name}" must be a list of sections, [[${name}]]`);
   }
-  if (listOf(sync_jobs).length > 0) tree.root["jobs"] = jobs(tree, sync_jobs, file_watchers, report);
+  if (listOf(sync_jobs).length > 0) root["jobs"] = jobsOf(sync_jobs, file_watchers, tree, report);
   return tree;
 }
 
-function jobs(tree: Tree, given: unknown, watchers: unknown, report: Report): Section[] {
+function jobsOf(given: unknown, watchers: unknown, tree: Tree, report: Report): Section[] {
   const made: Section[] = [];
-  const ids = new Map<unknown, Section | null>();
+  const byId = new Map<unknown, Section | null>();
   for (const [index, theirs] of listOf(given)) {
-    const id = theirs["id"] ?? theirs["name"];
-    if (theirs["enabled"] === false) {
-      ids.set(id, null);
-      continue;
-    }
-    const from: Path = ["sync_jobs", index];
-    const to: Path = ["jobs", made.length];
-    const job: Section = { name: id };
-    made.push(job);
-    ids.set(id, job);
-    tree.origins.moved(from, to);
-    move(tree, theirs, from, to, SYNC_JOB, false, job);
-    const options = theirs["sync_options"];
-    if (isSection(options)) {
-      move(tree, options, [...from, "sync_options"], to, SYNC_OPTIONS, false, job);
-      if (options["dry_run"] === true) {
-        report([...from, "sync_options", "dry_run"], '"dry_run" is a command-line option: image-transfer --dry-run');
-      }
-    }
-    plainSchedule(job);
-    // By default, seed 2 copies every file to a folder of this computer.
-    if (!Object.hasOwn(job, "file_patterns")) job["file_patterns"] = ["*"];
-    if (!Object.hasOwn(job, "remote_host")) job["transfer_method"] ??= "local";
+    const isOn = theirs["enabled"] !== false;
+    const job = isOn ? jobOf(theirs, ["sync_jobs", index], ["jobs", made.length], tree, report) : null;
+    if (job !== null) made.push(job);
+    byId.set(theirs["id"] ?? theirs["name"], job);
   }
   for (const [index, watcher] of listOf(watchers)) {
-    if (watcher["enabled"] !== false) watch(tree, watcher, ["file_watchers", index], ids, made, report);
+    if (watcher["enabled"] === false) continue;
+    const from = ["file_watchers", index];
+    const job = byId.get(watcher["sync_job_id"]);
+    if (job === undefined) report([...from, "sync_job_id"], noSuchJob(watcher["sync_job_id"], [...byId.keys()]));
+    else if (job !== null) addWatcher(watcher, from, job, ["jobs", made.indexOf(job)], tree, report);
   }
   return made;
 }
 
-/** A watcher belongs to a job and adds its keys to it; the job's interval then means how often everything is listed again. */
-function watch(
-  tree: Tree,
-  watcher: Section,
-  from: Path,
-  ids: Map<unknown, Section | null>,
-  made: Section[],
-  report: Report,
-): void {
-  const id = watcher["sync_job_id"];
-  const job = ids.get(id);
-  if (job === undefined) {
-    const known = [...ids.keys()].filter((name) => typeof name === "string");
-    report(
-      [...from, "sync_job_id"],
-      typeof id === "string"
-        ? unknownKey(id, known).replace("unknown key", "no sync job has the id")
-        : '"sync_job_id" must be the id of a sync job',
-    );
-    return;
+function jobOf(theirs: Section, from: Path, to: Path, tree: Tree, report: Report): Section {
+  const job: Section = { name: theirs["id"] ?? theirs["name"] };
+  tree.origins.moved(from, to);
+  move(theirs, from, job, to, SYNC_JOB, tree);
+  const options = theirs["sync_options"];
+  if (isSection(options)) {
+    move(options, [...from, "sync_options"], job, to, SYNC_OPTIONS, tree);
+    if (options["dry_run"] === true) {
+      report([...from, "sync_options", "dry_run"], '"dry_run" is a command-line option: image-transfer --dry-run');
+    }
   }
-  if (job === null) return;
+  plainSchedule(job);
+  // By default, seed 2 copies every file to a folder of this computer.
+  if (!Object.hasOwn(job, "file_patterns")) job["file_patterns"] = ["*"];
+  if (!Object.hasOwn(job, "remote_host")) job["transfer_method"] ??= "local";
+  return job;
+}
+
+function noSuchJob(id: unknown, ids: readonly unknown[]): string {
+  if (typeof id !== "string") return '"sync_job_id" must be the id of a sync job';
+  return unknownKey(id, ids.filter((name) => typeof name === "string")).replace("unknown key", "no sync job has the id");
+}
+
+/** A watcher adds its keys to its job; the job's interval then means how often everything is listed again. */
+function addWatcher(watcher: Section, from: Path, job: Section, to: Path, tree: Tree, report: Report): void {
   if (watcher["watch_path"] !== undefined && watcher["watch_path"] !== job["watch_path"]) {
     report([...from, "watch_path"], `"watch_path" must be the source_path of its sync job, ${JSON.stringify(job["watch_path"])}`);
   }
-  const to: Path = ["jobs", made.indexOf(job)];
-  move(tree, watcher, from, to, WATCHER, false, job);
+  move(watcher, from, job, to, WATCHER, tree);
   const schedule = job["schedule"];
   if (isSection(schedule) && schedule["interval"] !== undefined) {
     job["rescan_interval"] = schedule["interval"];
@@ -141,24 +121,16 @@ function plainSchedule(job: Section): void {
 }
 
 /** Copies the keys of one of their sections, under our names. */
-function move(
-  tree: Tree,
-  section: Section,
-  from: Path,
-  to: Path,
-  keys: Readonly<Record<string, string | null>>,
-  withPocketbase: boolean,
-  into = tree.root,
-): void {
+function move(section: Section, from: Path, into: Section, to: Path, keys: Keys, { root, origins }: Tree): void {
   for (const [key, value] of Object.entries(section)) {
     const ours = Object.hasOwn(keys, key) ? keys[key] ?? null : key;
     if (ours === null) continue;
     if (ours.startsWith("pocketbase.")) {
       // Without a server there is nothing to refresh or to cache.
-      if (withPocketbase) (into["pocketbase"] as Section)[ours.slice("pocketbase.".length)] ??= value;
+      if (isSection(root["pocketbase"])) root["pocketbase"][ours.slice("pocketbase.".length)] ??= value;
       continue;
     }
     into[ours] = value;
-    tree.origins.moved([...from, key], [...to, ours]);
+    origins.moved([...from, key], [...to, ours]);
   }
 }
