@@ -55,7 +55,7 @@ export const resume = defineCommand({
   }),
   async run({ config, destination = null, sendAgain, keep }, tools) {
     if ((sendAgain || keep) && (destination === null || (sendAgain && keep))) {
-      tools.stderr("Give one destination and either --send-again or --keep: image-transfer resume DEST --send-again\n");
+      tools.stderr("Specify one destination and either --send-again or --keep: image-transfer resume DEST --send-again\n");
       return EXIT.usage;
     }
     const sought = await seekDaemon(config, tools);

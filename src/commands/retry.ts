@@ -31,7 +31,7 @@ export const retry = defineCommand({
   }),
   async run({ config, ids, all }, tools) {
     if (all === (ids.length > 0)) {
-      tools.stderr("Give the IDs of deliveries (image-transfer history --failed lists them), or use --all.\n");
+      tools.stderr("Specify the IDs of deliveries (image-transfer history --failed lists them) or --all.\n");
       return EXIT.usage;
     }
     const { settings, daemon } = await seekDaemon(config, tools);
@@ -48,7 +48,7 @@ export const retry = defineCommand({
     }
     const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
     tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);
-    if (away.length > 0) tools.stderr(`Currently unavailable, so checking again now: ${away.join(", ")}.\n`);
+    if (away.length > 0) tools.stderr(`Checking unavailable destinations again: ${away.join(", ")}.\n`);
     if (chosen === null || count === chosen.length) return EXIT.done;
     tools.stderr("The others are already delivered, are being sent, or were replaced by a newer version of the file.\n");
     return EXIT.notDelivered;
@@ -68,7 +68,7 @@ function checkIds(ids: readonly number[], { stateDirectory }: Settings, tools: T
   const there = new Set(ledger.query({ ids }).map(({ delivery }) => delivery.id));
   const unknown = ids.filter((id) => !there.has(id));
   if (unknown.length === 0) return;
-  throw new Failure("configuration", `There is no delivery ${unknown.join(", ")}; nothing was retried`, {
+  throw new Failure("configuration", `Unknown delivery ${unknown.join(", ")}; nothing was retried`, {
     hint: "To list the IDs of failed deliveries: image-transfer history --failed",
   });
 }

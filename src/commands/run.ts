@@ -97,7 +97,7 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
 /** Runs until the daemon has stopped. */
 async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
-  using _listening = onAbort(tools.signal, () => daemon.stop("asked to end"));
+  using _listening = onAbort(tools.signal, () => daemon.stop("requested by a signal"));
   sayWhereThePageIs(daemon, tools);
   try {
     return await untilTheEnd(daemon, shown, input, tools);

@@ -83,7 +83,7 @@ async function startOrRestart(
   tools.stdout(
     report === undefined
       ? `${kind.title(found.place)} was started\n`
-      : `${kind.title(found.place)} runs: ${reportLines(report).join("\n  ")}\n`,
+      : `${kind.title(found.place)} is running: ${reportLines(report).join("\n  ")}\n`,
   );
   return EXIT.done;
 }

@@ -33,7 +33,7 @@ export const verify = defineCommand({
   description:
     "Reads and hashes every delivered file at its destination and lists those that are missing or differ; exit code 1 if any. " +
     "Missing files are then listed as gone. " +
-    "With --retry, these files are sent again; on_conflict decides about files that differ.",
+    "With --retry, these files are sent again; on_conflict determines what happens to files that differ.",
   parser: object({
     config: configOption,
     night: nightOption,
@@ -100,7 +100,7 @@ function checkDestination(name: string, all: readonly Destination[], ledger: Pic
   const known = all.map((destination) => destination.name);
   if (!known.includes(name) && ledger.places().some(({ destination }) => destination === name)) {
     throw new Failure("configuration", `Cannot check "${name}": it is no longer configured`, {
-      hint: `There are: ${[...new Set(known)].join(", ")}.`,
+      hint: `Known destinations: ${[...new Set(known)].join(", ")}.`,
     });
   }
   checkName("destination", name, known);

@@ -190,7 +190,7 @@ async function apply(next: Settings, parts: Parts): Promise<void> {
 
 async function reload(parts: Parts): Promise<{ ok: boolean; message: string }> {
   const { readSettings, settings, events: { emit } } = parts;
-  if (readSettings === null) return { ok: false, message: "There is no configuration file to reload" };
+  if (readSettings === null) return { ok: false, message: "Cannot reload: the daemon was started without a configuration file" };
   let next: Settings;
   try {
     next = await readSettings();

@@ -12,5 +12,5 @@ export function checkName(what: "job" | "destination", given: string, known: rea
   const names = [...new Set(known)];
   const nearest = nearestKey(given, names);
   const meant = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-  throw new Failure("configuration", `There is no ${what} "${given}"${meant}`, { hint: `There are: ${names.join(", ")}.` });
+  throw new Failure("configuration", `Unknown ${what} "${given}"${meant}`, { hint: `Known ${what}s: ${names.join(", ")}.` });
 }

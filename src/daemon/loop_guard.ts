@@ -87,7 +87,7 @@ async function isSeenBy(job: Job, { stagingRoot, name }: Probe, system: LookSyst
 }
 
 function loop({ name, job, basePath }: Destination, back: Job): Failure {
-  const through = back.name === job ? "" : ` by way of the job "${printable(back.name)}"`;
+  const through = back.name === job ? "" : ` through the job "${printable(back.name)}"`;
   return new Failure(
     "loop",
     `Cannot send to ${name}: "${printable(basePath)}" leads back to the watched folder "${

@@ -1,21 +1,21 @@
 /**
- * Fills the holes `{{name}}` of a template in `service/`, and writes values so that each format reads back exactly what was meant.
+ * Fills the placeholders `{{name}}` of a template in `service/`, and writes values so that each format reads back exactly what was meant.
  *
  * @module
  */
 import { Failure } from "../domain/failure.ts";
 
 /**
- * Puts values in; they are written as they are, so escape them first. A hole that is alone on its line and gets an empty
+ * Puts values in; they are written as they are, so escape them first. A placeholder that is alone on its line and gets an empty
  * value removes the line.
  *
- * @throws {Error} when a hole has no value, or a value no hole: template and plan do not fit.
+ * @throws {Error} when a placeholder has no value, or a value no placeholder: template and plan do not fit.
  */
 export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
   const used = new Set<string>();
   const valueOf = (name: string) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    if (value === undefined) throw new Error(`The template has a hole "${name}" that nothing fills`);
+    if (value === undefined) throw new Error(`The template has a placeholder "${name}" without a value`);
     used.add(name);
     return value;
   };
@@ -23,7 +23,7 @@ export function fillTemplate(template: string, values: Readonly<Record<string, s
     .replace(/^[ \t]*\{\{(\w+)\}\}\n/gm, (line, name) => valueOf(name) === "" ? "" : line)
     .replace(/\{\{(\w+)\}\}/g, (_, name) => valueOf(name));
   const unused = Object.keys(values).filter((name) => !used.has(name));
-  if (unused.length > 0) throw new Error(`The template has no hole for ${unused.join(", ")}`);
+  if (unused.length > 0) throw new Error(`The template has no placeholder for ${unused.join(", ")}`);
   return text;
 }
 
@@ -73,7 +73,7 @@ const XML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": 
 function mustBePrintable(text: string): string {
   // deno-lint-ignore no-control-regex -- they are what is looked for
   if (!/[\u0000-\u001f\u007f\ufffe\uffff]/.test(text)) return text;
-  throw new Failure("configuration", `Cannot name "${oneLine(text)}" in a service: it contains a control character`, {
+  throw new Failure("configuration", `Cannot use "${oneLine(text)}" in a service definition: it contains a control character`, {
     hint: "Rename that file or folder.",
   });
 }

@@ -422,7 +422,7 @@ Deno.test("retry --all says that destinations which hold or are away are tried a
   });
   assertEquals(
     (await image_transfer(dir, "retry", "--all")).stderr,
-    "0 deliveries queued for retry.\nCurrently unavailable, so checking again now: nas, tape.\n",
+    "0 deliveries queued for retry.\nChecking unavailable destinations again: nas, tape.\n",
   );
 });
 
@@ -438,7 +438,7 @@ Deno.test("retry without a daemon works on the ledger", async () => {
   await assertRejects(
     () => image_transfer(dir, "retry", "2", "99", "98"),
     Failure,
-    "There is no delivery 99, 98; nothing was retried",
+    "Unknown delivery 99, 98; nothing was retried",
   );
   const some = await image_transfer(dir, "retry", "2", "3");
   assertEquals(some.code, 1);
@@ -464,7 +464,7 @@ Deno.test("pause and resume without a daemon are remembered in the ledger", asyn
   assertEquals((await image_transfer(dir, "resume", "nas")).code, 0);
   using ledger = readLedger(dir.at("state"));
   assertEquals([ledger.pausedBy("freya"), ledger.pausedBy("nas")], ["ann", null]);
-  await assertRejects(() => image_transfer(dir, "pause", "nowhere"), Failure, 'There is no destination "nowhere"');
+  await assertRejects(() => image_transfer(dir, "pause", "nowhere"), Failure, 'Unknown destination "nowhere"');
 });
 
 /** As a Linux user with a service for this state directory. */
@@ -540,6 +540,6 @@ Deno.test("status says where the folder of a destination was made", async () => 
   const report = statusReport({ ...STATUS, destinations: [{ ...freya!, made: true }] });
   await using _daemon = await fakeDaemon(dir.at("state"), { status: () => report });
   const { stdout } = await image_transfer(dir, "status");
-  const line = "its folder was not there and has been made; if that is a mistake, correct remote_base_path";
+  const line = "its folder did not exist and was created; if that is a mistake, correct remote_base_path";
   assertStringIncludes(stdout.replaceAll(/\s+/g, " "), line);
 });

@@ -139,11 +139,11 @@ Deno.test("history refuses a job or destination that there is not, and names the
   const job = await assertRejects(
     () => history(dir, "--job", "sprnig"),
     Failure,
-    'There is no job "sprnig"; did you mean "spring"?',
+    'Unknown job "sprnig"; did you mean "spring"?',
   );
-  assertEquals([job.code, job.hint], ["configuration", "There are: default, spring."]);
-  const place = await assertRejects(() => history(dir, "--destination", "tape"), Failure, 'There is no destination "tape"');
-  assertEquals([place.code, place.hint], ["configuration", "There are: freya, nas."]);
+  assertEquals([job.code, job.hint], ["configuration", "Known jobs: default, spring."]);
+  const place = await assertRejects(() => history(dir, "--destination", "tape"), Failure, 'Unknown destination "tape"');
+  assertEquals([place.code, place.hint], ["configuration", "Known destinations: freya, nas."]);
 });
 
 Deno.test("history of a night without images says so and names the last one; exit 0", async () => {

@@ -52,7 +52,7 @@ Deno.test("report finds what is missing, has another size, and with --deep other
   const text = await night.program.command(["report"]);
   assertEquals(text.code, 1);
   assertStringIncludes(text.stdout, "NOT all well: 2 missing or changed on nas");
-  assertStringIncludes(text.stdout, "  a.fits: it is not there any more");
+  assertStringIncludes(text.stdout, "  a.fits: it is no longer there");
 });
 
 Deno.test("report lists gaps in frame numbers and a destination that cannot be asked; exit 1", async () => {

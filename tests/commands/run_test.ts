@@ -149,7 +149,7 @@ Deno.test("run --dry-run says what would be sent where, and touches nothing", as
   const { code, stdout, stderr } = await program.command(["run", "--dry-run"]);
   assertEquals(code, 0);
   assert(/a\.fits -> local .*\/nas\/\d{8}\/a\.fits\n$/.test(stdout), stdout);
-  assertStringIncludes(stderr, "Nothing was touched");
+  assertStringIncludes(stderr, "Nothing was changed");
   assertEquals(tree(folder.path).filter((path) => !path.includes("/.cache")), before);
 });
 

@@ -80,9 +80,9 @@ Deno.test("verify refuses a destination that there is not, and names the one tha
   const failure = await assertRejects(
     () => it.verify("--destination", "fryea"),
     Failure,
-    'There is no destination "fryea"; did you mean "freya"?',
+    'Unknown destination "fryea"; did you mean "freya"?',
   );
-  assertEquals([failure.code, failure.hint], ["configuration", "There are: freya, nas."]);
+  assertEquals([failure.code, failure.hint], ["configuration", "Known destinations: freya, nas."]);
 });
 
 Deno.test("verify says that a destination with deliveries is no longer configured", async () => {
@@ -272,8 +272,8 @@ Deno.test({
     const { code, stderr } = await it.verify();
     assertEquals([code, stderr], [1, `451 checked, 449 equal, 2 not\n${HINT}`]);
     assertEquals(pages, [
-      "missing  freya  7.fits: it is not there any more\n",
-      "missing  freya  449.fits: it is not there any more\n",
+      "missing  freya  7.fits: it is no longer there\n",
+      "missing  freya  449.fits: it is no longer there\n",
     ]);
     pages.length = 0;
     await it.verify("--json");

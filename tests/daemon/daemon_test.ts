@@ -99,7 +99,7 @@ Deno.test("pause(), resume(), sync() and status() answer for destinations and jo
     } catch (error) {
       message = error instanceof Error ? error.message : "";
     }
-    assertStringIncludes(message, "There is no");
+    assertStringIncludes(message, "Unknown");
   }
 });
 

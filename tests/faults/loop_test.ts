@@ -105,7 +105,7 @@ Deno.test({
     const before = (await installation.log()).length;
     await Deno.mkdir(folder.at("a/in"));
     await change(installation, chain(folder.at("to-a/in")));
-    await installation.untilLog(/Destination two is on hold: .*by way of the job "first"/, before);
+    await installation.untilLog(/Destination two is on hold: .*through the job "first"/, before);
     await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
     await installation.until((rows) => rows.filter(({ target }) => target === "y.fits").length === 2);
     assertEquals(await images(folder.at("a")), ["x.fits", "y.fits"]);
@@ -132,7 +132,7 @@ Deno.test({
     await installation.until(everyDelivered(1));
     const before = (await installation.log()).length;
     await change(installation, { ...SMALL, jobs: [first, second] });
-    await installation.untilLog(/Destination (one|two) is on hold: .*by way of the job/, before);
+    await installation.untilLog(/Destination (one|two) is on hold: .*through the job/, before);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert((await images(folder.at("a"))).length <= 2, (await images(folder.at("a"))).join());
     assertEquals(await daemon.stop(), 0);

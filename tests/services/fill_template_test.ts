@@ -15,13 +15,13 @@ Deno.test("fillTemplate() puts values in as they are", () => {
   assertEquals(fillTemplate("a={{x}} b={{y}}\n", { x: "$& $1 {{y}}", y: "2" }), "a=$& $1 {{y}} b=2\n");
 });
 
-Deno.test("fillTemplate() removes the line of a hole that gets nothing", () => {
+Deno.test("fillTemplate() removes the line of a placeholder whose value is empty", () => {
   assertEquals(fillTemplate("a\n  {{x}}\nb {{x}}\n", { x: "" }), "a\nb \n");
 });
 
-Deno.test("fillTemplate() refuses a hole without a value and a value without a hole", () => {
+Deno.test("fillTemplate() refuses a placeholder without a value and a value without a placeholder", () => {
   assertThrows(() => fillTemplate("{{x}} {{toString}}", { x: "1" }), Error, "toString");
-  assertThrows(() => fillTemplate("{{x}}", { x: "1", y: "2" }), Error, "no hole for y");
+  assertThrows(() => fillTemplate("{{x}}", { x: "1", y: "2" }), Error, "no placeholder for y");
 });
 
 Deno.test("unitText() keeps specifiers and line ends from meaning anything", () => {

@@ -44,10 +44,11 @@ export async function checkFolder(
     await access.write(folder);
     const { freeBytes } = await system.space(folder);
     const free = formatBytes(freeBytes);
-    if (freeBytes >= 100e6) return ok(HERE, `Folder for the ${what} ${folder}, ${free} free`);
-    return warning(HERE, `Folder for the ${what} ${folder}: only ${free} free`, "Free some space on this disk.");
+    const title = what === "state" ? "State directory" : "Log directory";
+    if (freeBytes >= 100e6) return ok(HERE, `${title} ${folder}: ${free} free`);
+    return warning(HERE, `${title} ${folder}: only ${free} free`, "Free some space on this disk.");
   } catch (error) {
-    const message = `Cannot write to the folder for the ${what} "${folder}": ${reasonOf(error)}`;
+    const message = `Cannot write to the ${what} directory "${folder}": ${reasonOf(error)}`;
     const hint = `Make it writable for ${access.account ?? "this account"}, or set ${what}_directory to another folder.`;
     return fault(HERE, new Failure("permission_denied", message, { hint }));
   }

@@ -89,7 +89,7 @@ async function content(job: Job, about: string, system: System, signal: AbortSig
     for (const { path, reason } of batch.unreadable) unread.note(path, reason);
   }
   const found = files.all === 0
-    ? "it is empty so far"
+    ? "empty so far"
     : `${files.wanted} of ${counted(files.all, "file")} ${files.wanted === 1 ? "matches" : "match"}`;
   const unmatched = unmatchedOf(files);
   const watches = ok(about, `Watches ${job.watchPath}: ${found}`);

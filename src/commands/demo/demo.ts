@@ -169,7 +169,7 @@ function lineOf(event: TransferEvent, closedAt: (path: string) => number | undef
         ? "at once"
         : `${((event.at - closed) / 1000).toFixed(2)} s after the last byte was written`;
       const hash = state.state === "delivered" ? state.receipt.sha256?.slice(0, 12) ?? "" : "";
-      return `${green("✓")} ${printable(source.path)}  ${formatBytes(source.size)}  proven ${late}  ${dim(`sha256 ${hash}…`)}`;
+      return `${green("✓")} ${printable(source.path)}  ${formatBytes(source.size)}  verified ${late}  ${dim(`sha256 ${hash}…`)}`;
     }
     case "destination":
       if (event.now.state === "open") return `${green("•")} the destination is available again`;

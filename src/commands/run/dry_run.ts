@@ -46,7 +46,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     }
   }
   const files = counted(count, "file");
-  tools.stderr(`${files} would be sent${incomplete > 0 ? `, ${incomplete} not finished` : ""}. Nothing was touched.\n`);
+  tools.stderr(`${files} would be sent${incomplete > 0 ? `, ${incomplete} not finished` : ""}. Nothing was changed.\n`);
   return EXIT.done;
 }
 

@@ -125,7 +125,7 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
 }
 
 const HANGING = " ".repeat(6);
-const MADE_NOW = "its folder was not there and has been made; if that is a mistake, correct remote_base_path";
+const MADE_NOW = "its folder did not exist and was created; if that is a mistake, correct remote_base_path";
 
 const STATES = {
   open: "open",

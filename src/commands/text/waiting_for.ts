@@ -69,7 +69,7 @@ async function describe(
     case "writer open":
       return "a program is still writing it";
     case "marker":
-      return `its done-marker is missing${await atMost(path, job, system)}`;
+      return `its marker file is missing${await atMost(path, job, system)}`;
     case "short":
     case "growing":
       return `${declared === null ? `${size} bytes so far` : `${size} of ${declared} bytes`}${await atMost(path, job, system)}`;

@@ -104,7 +104,7 @@ function take<T>(count: number, items: Iterator<T>): T[] {
 
 function compared(row: DeliveryRow, found: Digest | null): Verified {
   const { size } = row.delivery.source;
-  if (found === null) return verdict(row, "missing", "it is not there any more");
+  if (found === null) return verdict(row, "missing", "it is no longer there");
   if (found.bytes !== size) return verdict(row, "differs", `its size is ${found.bytes} bytes, but ${size} were delivered`);
   if (row.sha256 === null) return verdict(row, "unproven", "no hash was recorded when it was delivered; its size matches");
   if (found.sha256 !== row.sha256) {

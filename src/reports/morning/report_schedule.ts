@@ -133,7 +133,7 @@ async function look(
 
 /** Why what stands at a target is not what was delivered there, or null. */
 export function absence(size: number, there: { readonly bytes: number; readonly kind: string } | null): string | null {
-  if (there === null) return "it is not there any more";
+  if (there === null) return "it is no longer there";
   if (there.kind !== "file") return `a ${there.kind} is in its place`;
   return there.bytes === size ? null : `${size} bytes were delivered, ${there.bytes} are there`;
 }

@@ -61,7 +61,7 @@ Deno.test("checkNeeds() calls an error what the account cannot read or write, an
   const { checks } = await service(dir, refuses, { delete_source: true });
   await Deno.mkdir(dir.at("logs"));
   assertEquals(told(await checkNeeds(checks, null), dir), [
-    'fault: Cannot write to the folder for the state "/state": Permission denied',
+    'fault: Cannot write to the state directory "/state": Permission denied',
     'fault: observer cannot read "/images"',
     'fault: Cannot remove files in "/images": Permission denied',
     'warning: "/nas" does not exist, and observer cannot create it: Permission denied',

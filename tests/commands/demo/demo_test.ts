@@ -45,7 +45,7 @@ Deno.test("demo delivers all that its camera writes, says so in its last line, a
   const [written, delivered, proven, lost] = numbers(result);
   assert(written! >= 3, result.stderr);
   assertEquals([result.code, delivered, proven, lost], [0, written, written, 0], result.stderr);
-  assertMatch(result.stderr, /✓ \d{8}\/M31_R_0001\.fits .* proven/);
+  assertMatch(result.stderr, /✓ \d{8}\/M31_R_0001\.fits .* verified/);
 });
 
 Deno.test("demo without a folder leaves nothing behind", async () => {

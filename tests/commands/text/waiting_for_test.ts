@@ -35,7 +35,7 @@ Deno.test("waitingText() tells how much is there and how long it may take at mos
   );
   assertEquals(
     await waitingText([aJob(aFile({ reason: "marker" }))], lookingAt(-MINUTE)),
-    "Waiting for half.fits: its done-marker is missing, 10 min at most unless it keeps growing",
+    "Waiting for half.fits: its marker file is missing, 10 min at most unless it keeps growing",
   );
 });
 

@@ -130,15 +130,15 @@ Deno.test("a failure of the daemon arrives with code, message and hint; an inter
   await using dir = await tempFolder();
   await using daemon = await fakeDaemon(dir.path, {
     pause: () => {
-      throw new Failure("configuration", 'There is no destination "x"', { hint: "There are: freya." });
+      throw new Failure("configuration", 'Unknown destination "x"', { hint: "Known destinations: freya." });
     },
     sync: () => {
       throw new Error("secret details");
     },
   });
   const client = (await find(dir))!;
-  const failure = await assertRejects(() => client.pause("x", "ann"), Failure, 'There is no destination "x"');
-  assertEquals([failure.code, failure.hint], ["configuration", "There are: freya."]);
+  const failure = await assertRejects(() => client.pause("x", "ann"), Failure, 'Unknown destination "x"');
+  assertEquals([failure.code, failure.hint], ["configuration", "Known destinations: freya."]);
   const internal = await assertRejects(() => client.sync(undefined), Failure, "Internal error");
   assert(!internal.message.includes("secret details"));
   assertEquals(daemon.errors.map(String), ["Error: secret details"]);

@@ -27,7 +27,7 @@ async function rig() {
   const looking = (missing: (target: string) => boolean): ReportTools["look"] => async (_, delivered): Promise<Look> => {
     for await (const rows of delivered.pieces(300)) {
       pieces.push(rows.length);
-      delivered.found(rows, rows.map(({ delivery: { target } }) => missing(target) ? "it is not there any more" : null));
+      delivered.found(rows, rows.map(({ delivery: { target } }) => missing(target) ? "it is no longer there" : null));
     }
     return { looked: true, hashed: false };
   };
@@ -147,7 +147,7 @@ Deno.test("morningReport() says why a destination cannot be asked, and counts no
   night.ledger.record(all.map((one) => proven(one)), NOW);
   const report = await night.report(async (_, delivered) => {
     for await (const rows of delivered.pieces(1)) {
-      delivered.found(rows, ["it is not there any more"]);
+      delivered.found(rows, ["it is no longer there"]);
       break;
     }
     return { looked: false, problem: "it went away" };

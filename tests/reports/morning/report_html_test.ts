@@ -42,7 +42,7 @@ const REPORT: MorningReport = {
     present: 39,
     hashed: false,
     wrong_count: 161,
-    wrong: hundred.map((path) => ({ path, target: path, reason: "it is not there any more" })),
+    wrong: hundred.map((path) => ({ path, target: path, reason: "it is no longer there" })),
     problem: null,
   })),
   gaps: [{ job: "spring", series: "M31_*_####.fits", first: 1, last: 90, missing: ["13", "20-25"], missingCount: 7 }],
