@@ -27,6 +27,110 @@ export interface LogLine {
 /** The line for an event, or null where the log has nothing to say. */
 export function logLine(event: TransferEvent): LogLine | null {
   switch (event.type) {
+    case "created":
+    case "changed":
+    case "removed":
+    case "growing":
+    case "incomplete":
+    case "ready":
+    case "refused":
+    case "removed_source":
+      return fileLine(event);
+    case "queued":
+    case "sending":
+    case "deferred":
+    case "delivered":
+    case "failed":
+    case "progress":
+      return deliveryLine(event);
+    case "destination":
+    case "session":
+    case "swept":
+      return placeLine(event);
+    default:
+      return daemonLine(event);
+  }
+}
+
+/** The events of these types. */
+type Of<Type extends TransferEvent["type"], E = TransferEvent> = E extends { readonly type: infer T }
+  ? Extract<T, Type> extends never ? never : E
+  : never;
+
+/** What happens to a file at its source. */
+function fileLine(
+  event: Of<"created" | "growing" | "incomplete" | "ready" | "refused" | "removed_source">,
+): LogLine {
+  const path = pathField(event.path);
+  const { job } = event;
+  switch (event.type) {
+    case "created":
+    case "changed":
+    case "removed":
+      return line("debug", `File ${event.type}: ${path}`, { job });
+    case "growing": {
+      const declared = event.declared ? ` of ${size(event.declared)}` : "";
+      return line("debug", `Still being written: ${path}, ${size(event.size)}${declared}`);
+    }
+    case "incomplete": {
+      const what = event.sent ? "sent anyway" : "not sent";
+      return line("warning", `Incomplete, ${what}: ${path}: ${printable(event.reason)}`, { job });
+    }
+    case "ready":
+      return line("debug", `Finished at the source: ${path}, ${size(event.size)}`, { job });
+    case "refused": {
+      const failure = { ...event.failure, message: withoutName(event.failure.message, event.path) };
+      return line("error", `Rejected ${path} (job ${job}): ${withHint(failure)}`);
+    }
+    case "removed_source":
+      return line("info", `Removed at the source after verified delivery to every destination: ${path}`, { job });
+    default:
+      return event satisfies never;
+  }
+}
+
+function deliveryLine(event: Of<"queued" | "progress">): LogLine | null {
+  const { delivery } = event;
+  switch (event.type) {
+    case "queued":
+      return line("trace", `Queued for ${delivery.destination}: ${pathOf(delivery)}`, fieldsOf(delivery));
+    case "sending":
+      return line("debug", `Sending to ${delivery.destination}: ${pathOf(delivery)}`, fieldsOf(delivery));
+    case "deferred":
+      return deferredLine(delivery);
+    case "delivered":
+      return line("info", `Successfully transferred ${pathOf(delivery)}`, fieldsOf(delivery));
+    case "failed":
+      return failedLine(delivery);
+    case "progress":
+      return null;
+    default:
+      return event satisfies never;
+  }
+}
+
+function placeLine(event: Of<"destination" | "session" | "swept">): LogLine | null {
+  switch (event.type) {
+    case "destination":
+      return destinationLine(event.name, event.now, event.before);
+    case "session":
+      return line("debug", `Connected to ${event.name}: ${printable(event.about)}`);
+    case "swept": {
+      const attempts = event.count === 1 ? "1 interrupted attempt" : `${event.count} interrupted attempts`;
+      return line("info", `Removed what ${attempts} left at ${event.name}`);
+    }
+    default:
+      return event satisfies never;
+  }
+}
+
+/** What the daemon and the watching of its jobs do. */
+function daemonLine(
+  event: Of<
+    "started" | "stopping" | "stopped" | "reloaded" | "reload_refused" | "watching" | "not_watching" | "scanned" | "notice"
+  >,
+): LogLine {
+  switch (event.type) {
     case "started":
       return line("info", `image-transfer ${event.version} started (process ${event.pid})`);
     case "stopping":
@@ -37,80 +141,21 @@ export function logLine(event: TransferEvent): LogLine | null {
       return line("info", "Configuration reloaded");
     case "reload_refused":
       return line("error", `Configuration not reloaded, keeping the current configuration: ${oneLine(event.message)}`);
-    case "watching":
-      return line(
-        "info",
-        `Watching ${pathField(event.folder)} (job ${event.job}, by ${event.how === "poll" ? "polling" : "events"})`,
-      );
+    case "watching": {
+      const how = event.how === "poll" ? "polling" : "events";
+      return line("info", `Watching ${pathField(event.folder)} (job ${event.job}, by ${how})`);
+    }
     case "not_watching":
       return line("error", `Job ${event.job}: ${withHint(event.failure)}`);
-    case "scanned":
-      return line(
-        "debug",
-        `Scanned job ${event.job}: ${event.files} ${event.files === 1 ? "file" : "files"}, ${event.admitted} new, in ${
-          Math.round(event.milliseconds)
-        } ms`,
-      );
-    case "created":
-    case "changed":
-    case "removed":
-      return line("debug", `File ${event.type}: ${pathField(event.path)}`, { job: event.job });
-    case "growing":
-      return line(
-        "debug",
-        `Still being written: ${pathField(event.path)}, ${size(event.size)}${
-          event.declared ? ` of ${size(event.declared)}` : ""
-        }`,
-      );
-    case "incomplete":
-      return line(
-        "warning",
-        `Incomplete, ${event.sent ? "sent anyway" : "not sent"}: ${pathField(event.path)}: ${printable(event.reason)}`,
-        { job: event.job },
-      );
-    case "ready":
-      return line("debug", `Finished at the source: ${pathField(event.path)}, ${size(event.size)}`, { job: event.job });
-    case "refused":
-      return line(
-        "error",
-        `Rejected ${pathField(event.path)} (job ${event.job}): ${
-          withHint({ ...event.failure, message: withoutName(event.failure.message, event.path) })
-        }`,
-      );
-    case "queued":
-    case "sending":
-      return line(
-        event.type === "queued" ? "trace" : "debug",
-        `${event.type === "queued" ? "Queued for" : "Sending to"} ${event.delivery.destination}: ${pathOf(event.delivery)}`,
-        fieldsOf(event.delivery),
-      );
-    case "deferred":
-      return deferredLine(event.delivery);
-    case "delivered":
-      return line("info", `Successfully transferred ${pathOf(event.delivery)}`, fieldsOf(event.delivery));
-    case "failed":
-      return failedLine(event.delivery);
-    case "progress":
-      return null;
-    case "removed_source":
-      return line("info", `Removed at the source after verified delivery to every destination: ${pathField(event.path)}`, {
-        job: event.job,
-      });
-    case "destination":
-      return destinationLine(event.name, event.now, event.before);
-    case "session":
-      return line("debug", `Connected to ${event.name}: ${printable(event.about)}`);
-    case "swept":
-      return line(
-        "info",
-        `Removed what ${event.count} interrupted ${event.count === 1 ? "attempt" : "attempts"} left at ${event.name}`,
-      );
-    case "notice":
-      return {
-        level: event.level,
-        message: printable(event.message),
-        ...(event.error === undefined ? {} : { error: event.error }),
-      };
+    case "scanned": {
+      const files = event.files === 1 ? "1 file" : `${event.files} files`;
+      const ms = Math.round(event.milliseconds);
+      return line("debug", `Scanned job ${event.job}: ${files}, ${event.admitted} new, in ${ms} ms`);
+    }
+    case "notice": {
+      const error = event.error === undefined ? {} : { error: event.error };
+      return { level: event.level, message: printable(event.message), ...error };
+    }
     default:
       return event satisfies never;
   }
@@ -153,7 +198,7 @@ function destinationLine(name: string, now: DestinationState, before: Destinatio
       // Told once an outage, not at each try.
       return line(
         before.state === "backing_off" ? "debug" : "warning",
-        `Destination ${name} ${WAY.has(now.failure.code) ? "cannot be reached" : "is unavailable"}: ${withHint(now.failure)}`,
+        `Destination ${name} ${AWAY.has(now.failure.code) ? "cannot be reached" : "is unavailable"}: ${withHint(now.failure)}`,
       );
     case "on_hold":
       return line(
@@ -168,7 +213,7 @@ function destinationLine(name: string, now: DestinationState, before: Destinatio
 }
 
 /** What keeps from reaching a destination; all else happened there. */
-const WAY: ReadonlySet<string> = new Set(["unreachable", "interrupted", "timeout", "stopped"]);
+const AWAY: ReadonlySet<string> = new Set(["unreachable", "interrupted", "timeout", "stopped"]);
 
 function line(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): LogLine {
   return fields ? { level, message, fields } : { level, message };

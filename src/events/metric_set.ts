@@ -21,15 +21,27 @@ const DURATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** All of them by the name that the code uses, registered in `registry`; seconds and bytes, as Prometheus asks for base units. */
-export function metricSet({ Counter, Gauge, Histogram }: MetricKinds, registry: Registry) {
-  const registers = [registry];
-  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
-    new Counter<T>({ name, help, labelNames, registers });
-  const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
-    new Gauge<T>({ name, help, labelNames, registers });
-  const histogram = <T extends string>(name: string, help: string, buckets: number[], labelNames: readonly T[] = []) =>
-    new Histogram<T>({ name, help, buckets, labelNames, registers });
+export function metricSet(kinds: MetricKinds, registry: Registry) {
+  const makers = makersOf(kinds, registry);
+  return { ...contractMetrics(makers), ...ownMetrics(makers) };
+}
 
+type Makers = ReturnType<typeof makersOf>;
+
+function makersOf({ Counter, Gauge, Histogram }: MetricKinds, registry: Registry) {
+  const registers = [registry];
+  return {
+    counter: <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
+      new Counter<T>({ name, help, labelNames, registers }),
+    gauge: <T extends string>(name: string, help: string, labelNames: readonly T[] = []) =>
+      new Gauge<T>({ name, help, labelNames, registers }),
+    histogram: <T extends string>(name: string, help: string, buckets: number[], labelNames: readonly T[] = []) =>
+      new Histogram<T>({ name, help, buckets, labelNames, registers }),
+  };
+}
+
+/** Seed 2's sixteen. */
+function contractMetrics({ counter, gauge, histogram }: Makers) {
   return {
     operations: counter("sync_operations_total", "Attempts to deliver a file to a destination, by result.", [
       ...PLACE,
@@ -65,6 +77,12 @@ export function metricSet({ Counter, Gauge, Histogram }: MetricKinds, registry: 
     logEntries: counter("log_entries_total", "Log lines written, by level.", ["level"]),
     logUploadErrors: counter("log_upload_errors_total", "Uploads of log lines that failed."),
     logBuffer: gauge("log_buffer_size", "Log lines waiting for upload."),
+  };
+}
+
+/** Ours. */
+function ownMetrics({ gauge, histogram }: Makers) {
+  return {
     depth: gauge("image_transfer_queue_deliveries", "Deliveries not delivered yet or failed, by state.", [...PLACE, "state"]),
     oldest: gauge(
       "image_transfer_oldest_undelivered_age_seconds",

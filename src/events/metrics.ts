@@ -68,19 +68,18 @@ export async function metrics({ startedAt, version, read, logLevel }: MetricsToo
   const { Counter, Gauge, Histogram, Registry } = await import("prom-client");
   const registry = new Registry();
   const all = metricSet({ Counter, Gauge, Histogram }, registry);
-  const begun = new Map<number, number>();
-  const known = new Set<string>();
-  let [cpuSeconds, cpuAt] = [0, startedAt];
-
+  const kept: Kept = { startedAt, version, begun: new Map(), known: new Set(), cpuSeconds: 0, cpuAt: startedAt };
   return {
     type: registry.contentType,
     listen(event) {
-      count(event);
+      count(event, all, kept);
       const level = logLine(event)?.level;
       if (level !== undefined && LEVELS.indexOf(level) >= LEVELS.indexOf(logLevel())) all.logEntries.inc({ level });
     },
     async text() {
-      observe(read());
+      const gauges = read();
+      observeProcess(gauges, all, kept);
+      observePlaces(gauges, all, kept);
       return await registry.metrics();
     },
     pocketbase: {
@@ -93,63 +92,78 @@ export async function metrics({ startedAt, version, read, logLevel }: MetricsToo
       buffered: (entries) => all.logBuffer.set(entries),
     },
   };
+}
 
-  function count(event: TransferEvent): void {
-    switch (event.type) {
-      case "queued":
-        begun.delete(event.delivery.id);
-        return;
-      case "sending":
-        begun.set(event.delivery.id, event.at);
-        return;
-      case "delivered":
-      case "deferred":
-      case "failed": {
-        const { id, source, destination, state, queuedAt } = event.delivery;
-        const place = { sync_job: source.job, destination };
-        all.operations.inc({ ...place, result: event.type });
-        known.add(`${source.job}\0${destination}`);
-        const since = begun.get(id);
-        if (since !== undefined) all.duration.observe(place, Math.max(0, event.at - since) / 1000);
-        begun.delete(id);
-        if (state.state === "deferred" || state.state === "failed") all.errors.inc({ ...place, code: state.failure.code });
-        if (event.type === "deferred") return;
-        all.files.inc({ ...place, result: event.type });
-        if (state.state !== "delivered") return;
-        all.bytes.inc(place, state.receipt.bytes);
-        all.latency.observe(place, Math.max(0, event.at - queuedAt) / 1000);
-      }
+type All = ReturnType<typeof metricSet>;
+
+/** What is remembered from event to event, and from scrape to scrape. */
+interface Kept extends Pick<MetricsTools, "startedAt" | "version"> {
+  /** When the attempts under way began, by delivery. */
+  readonly begun: Map<number, number>;
+  /** The destinations whose histograms exist. */
+  readonly known: Set<string>;
+  /** Processor time at the last scrape, and when that was. */
+  cpuSeconds: number;
+  cpuAt: number;
+}
+
+function count(event: TransferEvent, all: All, { begun, known }: Kept): void {
+  switch (event.type) {
+    case "queued":
+      begun.delete(event.delivery.id);
+      return;
+    case "sending":
+      begun.set(event.delivery.id, event.at);
+      return;
+    case "delivered":
+    case "deferred":
+    case "failed": {
+      const { id, source, destination, state, queuedAt } = event.delivery;
+      const place = { sync_job: source.job, destination };
+      all.operations.inc({ ...place, result: event.type });
+      known.add(`${source.job}\0${destination}`);
+      const since = begun.get(id);
+      if (since !== undefined) all.duration.observe(place, Math.max(0, event.at - since) / 1000);
+      begun.delete(id);
+      if (state.state === "deferred" || state.state === "failed") all.errors.inc({ ...place, code: state.failure.code });
+      if (event.type === "deferred") return;
+      all.files.inc({ ...place, result: event.type });
+      if (state.state !== "delivered") return;
+      all.bytes.inc(place, state.receipt.bytes);
+      all.latency.observe(place, Math.max(0, event.at - queuedAt) / 1000);
     }
   }
+}
 
-  function observe(gauges: Gauges): void {
-    const { now, usage, jobs, destinations } = gauges;
-    all.uptime.set(Math.max(0, now - startedAt) / 1000);
-    all.memory.set(usage.rssBytes);
-    if (now > cpuAt) all.cpu.set(Math.max(0, 100 * (usage.cpuSeconds - cpuSeconds) / ((now - cpuAt) / 1000)));
-    [cpuSeconds, cpuAt] = [usage.cpuSeconds, now];
-    all.info.set({ version }, 1);
-    all.activeJobs.set(new Set(destinations.filter(({ sending }) => sending > 0).map(({ job }) => job)).size);
-    all.watchers.set(jobs.filter(({ watched }) => watched).length);
-    // A job or destination that a reload took away must not stay.
-    for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free]) gauge.reset();
-    for (const { name, filesWaiting } of jobs) all.waiting.set({ sync_job: name }, filesWaiting);
-    for (const one of destinations) {
-      const place = { sync_job: one.job, destination: one.name };
-      for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);
-      for (const state of DESTINATION_STATES) all.state.set({ ...place, state }, one.state === state ? 1 : 0);
-      all.oldest.set(place, one.oldestWaiting === null ? 0 : Math.max(0, now - one.oldestWaiting) / 1000);
-      if (one.freeBytes !== null) all.free.set(place, one.freeBytes);
-      // There from the first scrape on, so that the first delivery is seen as an increase.
-      for (const result of ["delivered", "failed"]) all.files.inc({ ...place, result }, 0);
-      for (const result of ["delivered", "deferred", "failed"]) all.operations.inc({ ...place, result }, 0);
-      all.bytes.inc(place, 0);
-      const key = `${one.job}\0${one.name}`;
-      if (known.has(key)) continue;
-      known.add(key);
-      all.duration.zero(place);
-      all.latency.zero(place);
-    }
-    for (const level of LEVELS) all.logEntries.inc({ level }, 0);
+function observeProcess({ now, usage, jobs, destinations }: Gauges, all: All, kept: Kept): void {
+  all.uptime.set(Math.max(0, now - kept.startedAt) / 1000);
+  all.memory.set(usage.rssBytes);
+  if (now > kept.cpuAt) all.cpu.set(Math.max(0, 100 * (usage.cpuSeconds - kept.cpuSeconds) / ((now - kept.cpuAt) / 1000)));
+  [kept.cpuSeconds, kept.cpuAt] = [usage.cpuSeconds, now];
+  all.info.set({ version: kept.version }, 1);
+  all.activeJobs.set(new Set(destinations.filter(({ sending }) => sending > 0).map(({ job }) => job)).size);
+  all.watchers.set(jobs.filter(({ watched }) => watched).length);
+  for (const level of LEVELS) all.logEntries.inc({ level }, 0);
+}
+
+function observePlaces({ now, jobs, destinations }: Gauges, all: All, { known }: Kept): void {
+  // A job or destination that a reload took away must not stay.
+  for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free]) gauge.reset();
+  for (const { name, filesWaiting } of jobs) all.waiting.set({ sync_job: name }, filesWaiting);
+  for (const one of destinations) {
+    const place = { sync_job: one.job, destination: one.name };
+    for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);
+    for (const state of DESTINATION_STATES) all.state.set({ ...place, state }, one.state === state ? 1 : 0);
+    all.oldest.set(place, one.oldestWaiting === null ? 0 : Math.max(0, now - one.oldestWaiting) / 1000);
+    if (one.freeBytes !== null) all.free.set(place, one.freeBytes);
+    // There from the first scrape on, so that the first delivery is seen as an increase.
+    for (const result of ["delivered", "failed"]) all.files.inc({ ...place, result }, 0);
+    for (const result of ["delivered", "deferred", "failed"]) all.operations.inc({ ...place, result }, 0);
+    all.bytes.inc(place, 0);
+    const key = `${one.job}\0${one.name}`;
+    if (known.has(key)) continue;
+    known.add(key);
+    all.duration.zero(place);
+    all.latency.zero(place);
   }
 }
