@@ -148,7 +148,7 @@ function assemble(job: Job, tools: IntakeTools): Parts {
         if (!noteEvent(context, kind, paths)) parts.scans.ask();
         parts.due.ring();
       },
-      lost: (anew) => lostTrack(parts, anew),
+      lost: (replaced) => lostTrack(parts, replaced),
     }),
     scans: scans(job, {
       ...{ system, emit },
@@ -166,10 +166,10 @@ function assemble(job: Job, tools: IntakeTools): Parts {
   return parts;
 }
 
-/** Events may be lost: everything must be listed. `anew`: another folder is there now. */
-function lostTrack({ context, scans }: Parts, anew: boolean): void {
+/** Events may be lost: everything must be listed. `replaced`: another folder is there now. */
+function lostTrack({ context, scans }: Parts, replaced: boolean): void {
   context.missingEvents.lost();
-  scans.ask(anew);
+  scans.ask(replaced);
 }
 
 /** Checks dirty folders, and candidates whose time has come, until the signal is aborted. */

@@ -1,6 +1,6 @@
 /**
  * Which files of a watched folder count. Case does not matter. A pattern without a slash is held against the
- * name (an exclude pattern also against every folder on the way), one with a slash against the path from the
+ * name (an exclude pattern also against every folder above it), one with a slash against the path from the
  * watched folder. Our own `.image-transfer-*` folders never count.
  *
  * @module

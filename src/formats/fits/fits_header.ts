@@ -19,7 +19,7 @@ export interface Card {
 /** Length of a card, in bytes. */
 export const CARD_BYTES = 80;
 
-/** The keywords of a header with their values; of a keyword that stands twice, the first, as astropy and cfitsio take it. */
+/** The keywords of a header with their values; of a keyword that comes twice, the first, as astropy and cfitsio take it. */
 export type Header = ReadonlyMap<string, CardValue>;
 
 /** Everything in FITS comes in blocks of this many bytes. */
@@ -88,7 +88,7 @@ function fromUtf8(text: string): string | null {
   }
 }
 
-/** Takes a card apart; `text` has one character a byte. Never throws. */
+/** Keyword and value of a card; `text` has one character a byte. Never throws. */
 export function parseCard(text: string): Card {
   const keyword = text.slice(0, 8).trimEnd();
   // A continued string has no value indicator (§4.2.1.2).

@@ -1,6 +1,6 @@
 /**
  * Walks over the header and data units (HDUs) of a FITS file by its headers alone: a 4 GB file costs a few
- * kilobytes. Everything that asks a FITS file something (length, cards, checksums, preview) goes this way.
+ * kilobytes. Everything that asks a FITS file something (length, cards, checksums, preview) uses it.
  *
  * @module
  */

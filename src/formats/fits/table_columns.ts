@@ -1,5 +1,5 @@
 /**
- * Where the columns of a FITS binary table stand within a row (FITS Standard 4.0, §7.3.1).
+ * Where the columns of a FITS binary table are within a row (FITS Standard 4.0, §7.3.1).
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Header } from "./fits_header.ts";
 export interface Column {
   /** From the beginning of a row, bytes. */
   readonly offset: number;
-  /** TFORM without what stands in brackets, e.g. `1PB`. */
+  /** TFORM without what is in brackets, e.g. `1PB`. */
   readonly format: string;
 }
 

@@ -5,7 +5,7 @@
  */
 import type { WindowReader } from "../range_window.ts";
 
-/** The file ends within the header, or what stands there can never become one. */
+/** The file ends within the header, or has something else there. */
 export type NoHeader = { readonly found: "cut" } | { readonly found: "corrupt"; readonly reason: string };
 
 /** The length in bytes of the header that begins at `offset`, or why there is none. */

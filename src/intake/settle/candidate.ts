@@ -1,6 +1,6 @@
 /**
  * A file that is not settled yet, as it was seen so far. Each look makes a new candidate from the former one;
- * what was learnt of the content and of the writer holds for one version only and goes with it.
+ * what was learnt of the content and of the writer holds for one version only.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface Candidate {
   readonly grew: boolean;
   /** A close was told and no write after it. */
   readonly closed: boolean;
-  /** Goes up with every hint of a change, so that a judgement made meanwhile is known to be out of date. */
+  /** How many events told of it: whatever was decided before the last one is out of date. */
   readonly touches: number;
   /** How many of them had come by the last look. */
   readonly seenTouches: number;
@@ -83,7 +83,7 @@ export function look(former: Candidate | undefined, facts: FileFacts, now: numbe
     lookedAt: now,
     looks: 1,
     grew: former !== undefined && facts.identity === former.facts.identity && facts.size > former.facts.size,
-    // A change without a hint: some were lost, and with them what came after the close.
+    // A change without an event: some were lost, and with them what came after the close.
     closed: former !== undefined && former.closed && former.touches !== former.seenTouches,
     touches: former?.touches ?? 0,
     seenTouches: former?.touches ?? 0,
@@ -101,9 +101,9 @@ export function sameVersion(a: FileFacts, b: FileFacts): boolean {
   return fingerprint(a) === fingerprint(b) && Math.trunc(a.ctimeMs) === Math.trunc(b.ctimeMs);
 }
 
-/** A hint came for it: `close` says that no writer is left, everything else that there may be one. */
+/** An event told of it: a close says that no writer is left, everything else that there may be one. */
 export function touch(candidate: Candidate, closed: boolean): Candidate {
-  const state = isParked(candidate) ? { is: "new" } as const : candidate.state;
+  const state = isGivenUp(candidate) ? { is: "new" } as const : candidate.state;
   return { ...candidate, closed, state, touches: candidate.touches + 1 };
 }
 
@@ -119,7 +119,7 @@ export function lookAgain(candidate: Candidate, again: number): Candidate {
 }
 
 /** Given up until something happens to it. */
-export function isParked({ state }: Candidate): boolean {
+export function isGivenUp({ state }: Candidate): boolean {
   return state.is === "incomplete" || state.is === "refused";
 }
 
@@ -130,19 +130,15 @@ export function mayPass({ state }: Candidate): boolean {
 
 /** What is known of it, for {@linkcode settle}. `wall` is the wall clock, `local` whether all its writers are on this machine. */
 export function observation(
-  candidate: Candidate,
+  { facts, content, changedAt, looks, grew, closed }: Candidate,
   at: { now: number; wall: number; local: boolean; costly: boolean; marker: boolean; writer?: WriterState },
 ): Observation {
-  const { facts, content } = candidate;
+  const { now, wall, local, ...known } = at;
   return {
-    unchangedMs: at.now - candidate.changedAt,
-    ageMs: at.wall - Math.max(facts.mtimeMs, facts.ctimeMs),
-    looks: candidate.looks,
-    grew: candidate.grew,
-    closed: candidate.closed && at.local,
-    costly: at.costly,
-    marker: at.marker,
-    ...(at.writer === undefined ? {} : { writer: at.writer }),
+    unchangedMs: now - changedAt,
+    ageMs: wall - Math.max(facts.mtimeMs, facts.ctimeMs),
+    ...{ looks, grew, closed: closed && local },
+    ...known,
     ...(content === undefined ? {} : { content }),
   };
 }

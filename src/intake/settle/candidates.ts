@@ -4,25 +4,35 @@
  * @module
  */
 import type { FileFacts } from "../../domain/source_file.ts";
-import { type Candidate, isParked, look, lookAgain, sameVersion, touch, type Waiting, waitingOf } from "./candidate.ts";
+import { type Candidate, isGivenUp, look, lookAgain, sameVersion, touch, type Waiting, waitingOf } from "./candidate.ts";
 
 /** By path, relative to the watched folder with `/`. Times by the monotonic clock, milliseconds, but for `wall`. */
-export interface Candidates {
+export interface Candidates extends Turns {
   get(path: string): Candidate | undefined;
-  /** Notes a look; returns the candidate with whether it is met for the first time. */
+  /** Notes a look; `first` where the file was no candidate before. */
   look(facts: FileFacts, now: number, wall: number, recheck: boolean): { candidate: Candidate; first: boolean };
-  /** Notes a hint; one for a file that is no candidate is kept in mind for the next look at it. */
+  /** Notes an event; that of a file that is no candidate yet is remembered for the first look at it. */
   touch(path: string, closed: boolean): void;
-  /** Whether it is a candidate, or a hint for it is kept in mind. */
+  /** Whether it is a candidate, or an event told of it. */
   isHeardOf(path: string): boolean;
-  /** Notes what was found out of a candidate, unless it changed, was hinted at or went away meanwhile. */
+  /** Notes what was found out of a candidate, if that is still true. */
   put(candidate: Candidate): void;
-  /** Whether it is what it was: neither changed nor hinted at since, nor gone. */
+  /** Whether it is still there, the same version, and no event has told of it since. */
   isCurrent(candidate: Candidate): boolean;
   forget(path: string): void;
-  /** Begins to settle these, but for those that are being settled already; returns the others. */
+  /** Paths of those that were not looked at since then. */
+  notSeenSince(time: number): string[];
+  /** All of them, given up or not, as a person is shown them. */
+  waiting(): Waiting[];
+  /** How many are neither finished nor given up. */
+  unsettled(): number;
+}
+
+/** Whose turn it is to be settled. */
+export interface Turns {
+  /** Begins to settle these, but for those that are being settled already; returns the paths begun. */
   begin(paths: readonly string[]): string[];
-  /** No longer settles it. Where something happened meanwhile, or nothing was decided, it is looked at again at `again`. */
+  /** No longer settles it. Where an event told of it meanwhile, or nothing was decided, it is looked at again at `again`. */
   end(path: string, again: number): void;
   /** Whether none is being settled. */
   idle(): boolean;
@@ -32,58 +42,64 @@ export interface Candidates {
   due(now: number): string[];
   /** When the next one is due; Infinity if none. */
   nextDue(): number;
-  /** Paths of those that were not looked at since then. */
-  notSeenSince(time: number): string[];
-  /** All of them, given up or not, as a person is shown them. */
-  waiting(): Waiting[];
-  /** Candidates that are neither finished nor given up. */
-  unsettled(): number;
 }
 
 /** One for each intake; empty, as a restart finds all of them again. */
 export function candidates(): Candidates {
   const all = new Map<string, Candidate>();
-  /** The last hint for files that are no candidates yet, and whether it was a close. */
-  const closes = new Map<string, boolean>();
-  /** Those being settled, and how often each had been hinted at before. */
-  const settling = new Map<string, number | undefined>();
+  /** Files that an event told of before the first look; whether the last of them was a close. */
+  const heardOf = new Map<string, boolean>();
 
   const isCurrent = (candidate: Candidate) => {
     const now = all.get(candidate.facts.path);
     return now?.touches === candidate.touches && sameVersion(now.facts, candidate.facts);
-  };
-  const put = (candidate: Candidate) => {
-    const now = all.get(candidate.facts.path);
-    if (now === undefined || !isCurrent(candidate)) return;
-    all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt, seenTouches: now.seenTouches });
   };
 
   return {
     get: (path) => all.get(path),
     look(facts, now, wall, recheck) {
       const former = all.get(facts.path);
-      const met = look(former, facts, now, wall, recheck);
-      const hinted = closes.get(facts.path);
-      // The hint came before this look.
-      const candidate = former === undefined && hinted !== undefined
-        ? { ...touch(met, hinted), seenTouches: met.touches + 1 }
-        : met;
-      closes.delete(facts.path);
+      const closed = former === undefined ? heardOf.get(facts.path) : undefined;
+      const seen = look(former, facts, now, wall, recheck);
+      const candidate = closed === undefined ? seen : { ...touch(seen, closed), seenTouches: seen.touches + 1 };
+      heardOf.delete(facts.path);
       all.set(facts.path, candidate);
       return { candidate, first: former === undefined };
     },
     touch(path, closed) {
       const candidate = all.get(path);
-      if (candidate === undefined) closes.set(path, closed);
+      if (candidate === undefined) heardOf.set(path, closed);
       else all.set(path, touch(candidate, closed));
     },
-    isHeardOf: (path) => all.has(path) || closes.has(path),
-    put,
+    isHeardOf: (path) => all.has(path) || heardOf.has(path),
+    put(candidate) {
+      const now = all.get(candidate.facts.path);
+      if (now === undefined || !isCurrent(candidate)) return;
+      all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt, seenTouches: now.seenTouches });
+    },
     isCurrent,
     forget(path) {
       all.delete(path);
-      closes.delete(path);
+      heardOf.delete(path);
     },
+    notSeenSince: (time) => [...all.values()].filter(({ lookedAt }) => lookedAt < time).map(({ facts }) => facts.path),
+    waiting: () => [...all.values()].map(waitingOf),
+    unsettled: () => [...all.values()].filter((candidate) => !isGivenUp(candidate)).length,
+
+    ...turns(all),
+  };
+}
+
+/** Over these candidates. */
+function turns(all: Map<string, Candidate>): Turns {
+  /** Those being settled, and their touches when that began. */
+  const settling = new Map<string, number | undefined>();
+  const lookAgainAt = (path: string, again: number) => {
+    const candidate = all.get(path);
+    if (candidate) all.set(path, lookAgain(candidate, again));
+  };
+
+  return {
     begin(paths) {
       const begun = [...new Set(paths)].filter((path) => !settling.has(path));
       for (const path of begun) settling.set(path, all.get(path)?.touches);
@@ -91,38 +107,27 @@ export function candidates(): Candidates {
     },
     end(path, again) {
       const candidate = all.get(path);
-      const touches = settling.get(path);
-      settling.delete(path);
       // Nothing may stay without a next look.
-      if (candidate && (candidate.touches !== touches || candidate.state.is === "new")) put(lookAgain(candidate, again));
+      if (candidate?.touches !== settling.get(path) || candidate?.state.is === "new") lookAgainAt(path, again);
+      settling.delete(path);
     },
     idle: () => settling.size === 0,
     postpone(paths, again) {
-      for (const path of paths) {
-        const candidate = all.get(path);
-        if (candidate) put(lookAgain(candidate, again));
-      }
+      for (const path of paths) lookAgainAt(path, again);
     },
     due(now) {
       const due: string[] = [];
-      for (const [path, { state }] of all) {
-        if (state.is === "waiting" && state.again <= now && !settling.has(path)) due.push(path);
-      }
+      for (const [path, candidate] of all) if (dueAt(candidate) <= now && !settling.has(path)) due.push(path);
       return due;
     },
     nextDue() {
       let next = Infinity;
-      for (const [path, { state }] of all) {
-        if (state.is === "waiting" && state.again < next && !settling.has(path)) next = state.again;
-      }
+      for (const [path, candidate] of all) if (dueAt(candidate) < next && !settling.has(path)) next = dueAt(candidate);
       return next;
     },
-    notSeenSince: (time) => [...all.values()].filter(({ lookedAt }) => lookedAt < time).map(({ facts }) => facts.path),
-    waiting: () => [...all.values()].map(waitingOf),
-    unsettled() {
-      let count = 0;
-      for (const candidate of all.values()) if (!isParked(candidate)) count++;
-      return count;
-    },
   };
+}
+
+function dueAt({ state }: Candidate): number {
+  return state.is === "waiting" ? state.again : Infinity;
 }

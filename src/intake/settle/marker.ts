@@ -1,5 +1,5 @@
 /**
- * Done-markers: with `completeness: marker` a file is finished once its marker stands beside it. `{name}` in the
+ * Done-markers: with `completeness: marker` a file is finished once its marker is beside it. `{name}` in the
  * marker's name is the file's name, `{stem}` the name without its ending; `{name}.done` is satisfied by
  * `<stem>.done` too. A marker older than the file belongs to a former version. Markers are not delivered.
  *
@@ -26,7 +26,7 @@ export function isCurrent(markerMtimeMs: number, fileMtimeMs: number): boolean {
   return markerMtimeMs >= fileMtimeMs - COARSEST_TIMESTAMP_MS;
 }
 
-/** Whether a marker by this template stands beside the file and speaks for it; `look` is given names in the file's folder. */
+/** Whether a current marker by this template is beside the file; `look` is given names in the file's folder. */
 export async function isMarked(
   file: { readonly name: string; readonly mtimeMs: number },
   template: string,

@@ -7,7 +7,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
 import { unreadable } from "../source_faults.ts";
-import { isParked, mayPass } from "./candidate.ts";
+import { isGivenUp, mayPass } from "./candidate.ts";
 import { refuse } from "./conclude.ts";
 
 /** How files were found. */
@@ -76,7 +76,7 @@ function noteFile(context: SettleContext, facts: FileFacts, recheck: boolean, op
   const { system, candidates } = context;
   const { candidate, first } = candidates.look(facts, system.monotonic(), system.now(), recheck);
   if (first && !recheck) announce(context, facts.path, options.news?.(facts.path) ?? "created");
-  if (!isParked(candidate)) return true;
+  if (!isGivenUp(candidate)) return true;
   if (!options.retry || !mayPass(candidate)) return false;
   const { content: _, ...again } = candidate;
   candidates.put({ ...again, state: { is: "new" } });

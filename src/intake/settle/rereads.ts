@@ -26,7 +26,7 @@ export interface RereadTools {
 
 /** The rereads of one job. */
 export interface Rereads {
-  /** Reads what is due, for ever. */
+  /** Reads what is due, until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
   /** A writer of these known files was heard of: what was read of them may be out of date. */
   ask(paths: readonly string[]): void;

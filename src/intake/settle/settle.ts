@@ -28,7 +28,7 @@ export interface Observation {
   readonly closed: boolean;
   /** Judging the content costs a read of the whole file. */
   readonly costly: boolean;
-  /** A current done-marker stands beside the file. */
+  /** A current done-marker is beside the file. */
   readonly marker: boolean;
   readonly writer?: WriterState;
   readonly content?: Pick<Content, "verdict" | "emptyTail">;
@@ -52,7 +52,7 @@ export type Settlement =
   /** More must be known. */
   | { readonly is: "undecided"; readonly ask: "content" | "writer" };
 
-/** Judges one file; see the module for the rules. */
+/** What is to be done with one file; see the module for the rules. */
 export function settle(file: Observation, rules: SettleRules): Settlement {
   if (rules.completeness === "marker" && !file.marker) return unfinished(file, rules, "marker", NO_MARKER);
   if (file.content === undefined) return beforeContent(file, rules);

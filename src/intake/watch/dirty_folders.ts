@@ -17,7 +17,7 @@ export interface FolderWork {
   readonly names: ReadonlyMap<string, ReadonlySet<Touch>>;
   /** List the whole folder. */
   readonly whole: boolean;
-  /** Descend into its folders too: it is new, and what was made in it before gave no hint. */
+  /** Descend into its folders too: it is new, and what was made in it before gave no event. */
   readonly deep: boolean;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Remembers what the last scan found to be known already, as a digest of each stretch of files, so that the next
  * scan need not ask the ledger about a hundred thousand files again. A stretch that differs in one byte of one
- * name, size or time is asked about anew; now and then everything is.
+ * name, size or time is asked about again; every tenth scan everything is.
  *
  * @module
  */

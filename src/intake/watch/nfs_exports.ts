@@ -1,5 +1,5 @@
 /**
- * Folders of this machine that its kernel exports by NFS: what other machines write there stands in no table of open files.
+ * Folders of this machine that its kernel exports by NFS: what other machines write there is in no table of open files.
  * Linux only, from the table that exportfs keeps.
  *
  * @module

@@ -28,7 +28,7 @@ export async function isRemoteFolder(folder: string, system: Asked): Promise<boo
   return await remotenessOf(folder, system) === "remote";
 }
 
-/** Whether this name of a file system type, as mount tables give it, stands for one that others write to. */
+/** Whether this name of a file system type, as mount tables give it, is one that other machines write to. */
 export function isRemoteKind(kind: string): boolean {
   const name = kind.trim().toLowerCase();
   return REMOTE.has(name) || name.startsWith("fuse.") || name.startsWith("nfs");

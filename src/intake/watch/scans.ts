@@ -22,8 +22,8 @@ export type ScanSystem = Pick<Clock, "monotonic" | "sleep">;
 export interface Scans {
   /** Scans until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
-  /** A scan is wanted soon. `anew`: another folder is there now, and the scan under way may hang in the former one for ever. */
-  ask(anew?: boolean): void;
+  /** A scan is wanted soon. `replaced`: another folder is there now, and the scan under way may hang in the former one for ever. */
+  ask(replaced?: boolean): void;
   /** Scans at once; resolves when a scan that began after this call is done, or the scans have ended. */
   now(): Promise<void>;
   /** Whether a scan came to its end and none is wanted or running. */
@@ -76,9 +76,9 @@ export function scans(job: Job, tools: ScanTools): Scans {
       state.ended = true;
       state.callers.forEach((done) => done());
     },
-    ask(isAnew = false) {
+    ask(replaced = false) {
       state.wanted = true;
-      if (isAnew) state.abandon.abort();
+      if (replaced) state.abandon.abort();
       wake.ring();
     },
     now() {

@@ -26,8 +26,8 @@ export type WatchSystem = Pick<
 export interface WatchListener {
   /** Something may have changed at these absolute paths. */
   event(kind: WatchEvent["kind"], paths: readonly string[]): void;
-  /** The watch was just set, or lost track: everything must be listed. `anew`: another folder is there now. */
-  lost(anew: boolean): void;
+  /** The watch was just set, or lost track: everything must be listed. `replaced`: another folder is there now. */
+  lost(replaced: boolean): void;
 }
 
 /** The watch over one folder. */
