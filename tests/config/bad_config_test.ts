@@ -5,8 +5,14 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../../src/config/read/config_error.ts";
+import { METHOD_NAMES } from "../../src/config/schema/schema_methods.ts";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { aComputer } from "./a_computer.ts";
+
+/** `"a", "b" or "c"` */
+function eitherOf(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(", ").replace(/, ([^,]+)$/, " or $1");
+}
 
 interface Row {
   readonly name: string;
@@ -298,7 +304,7 @@ const ROWS: readonly Row[] = [
     name: "an unknown method",
     text: `${BASE}transfer_method: rsnyc\n`,
     errors: [
-      'config.yaml:4:1: "transfer_method" must be "auto", "rsync", "tar", "scp", "sftp" or "local", not "rsnyc"; did you mean "rsync"?',
+      `config.yaml:4:1: "transfer_method" must be ${eitherOf(METHOD_NAMES)}, not "rsnyc"; did you mean "rsync"?`,
     ],
   },
   {

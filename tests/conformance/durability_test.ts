@@ -10,8 +10,9 @@ import type { Method, MethodContext } from "../../src/methods/method.ts";
 import { rsync } from "../../src/methods/rsync/rsync.ts";
 import { scp } from "../../src/methods/scp/scp.ts";
 import { sftp } from "../../src/methods/sftp/sftp.ts";
+import { tar } from "../../src/methods/tar/tar.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { aDestination, aServer, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "./rig.ts";
+import { aDestination, aServer, ignoreBytes, makeSource, noise, publication, type SshMethod, STAGING, upload } from "./rig.ts";
 import { has } from "../support/needs.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { durabilityFaults, straceArgs, traceThisProcess } from "../support/syscalls.ts";
@@ -21,7 +22,7 @@ const signal = new AbortController().signal;
 
 interface Case {
   readonly name: string;
-  readonly method: Method<"local" | "rsync" | "scp" | "sftp">;
+  readonly method: Method<"local" | SshMethod>;
   /** Null for the disks of this computer. */
   readonly sshd: SshdOptions | null;
 }
@@ -30,6 +31,7 @@ const CASES: readonly Case[] = [
   { name: "local", method: local, sshd: null },
   { name: "rsync", method: rsync, sshd: {} },
   { name: "rsync without perl there", method: rsync, sshd: { without: ["perl"] } },
+  { name: "tar", method: tar, sshd: {} },
   { name: "scp", method: scp, sshd: {} },
   { name: "sftp", method: sftp, sshd: {} },
   { name: "sftp without a shell there", method: sftp, sshd: { sftpOnly: true } },

@@ -7,11 +7,11 @@ import type { Method, MethodContext } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
-import { aServer, diskView, type Mount, STAGING } from "./rig.ts";
+import { aServer, diskView, type Mount, type SshMethod, STAGING } from "./rig.ts";
 
 /** Starts the server. `counts` is false for methods that send everything again. */
 export async function overSshd(
-  method: Method<"rsync" | "tar" | "scp" | "sftp">,
+  method: Method<SshMethod>,
   options: SshdOptions & { counts?: boolean } = {},
 ): Promise<Mount> {
   const server = await startSshd(options);

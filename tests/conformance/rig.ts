@@ -131,8 +131,11 @@ export function aDestination(differences: Differences = {}): Destination<Transpo
   return { ...makeDestination({ ...suite, ...differences }), transport: { method: "local" } };
 }
 
+/** The methods that log in by SSH. */
+export type SshMethod = "rsync" | "tar" | "scp" | "sftp";
+
 /** A destination of this suite at a server. */
-export function aServer<M extends "auto" | "rsync" | "tar" | "scp" | "sftp">(
+export function aServer<M extends "auto" | SshMethod>(
   method: M,
   login: LoginDifferences,
   differences: Differences,

@@ -28,6 +28,7 @@ export function innerShape(type: z.ZodType): Shape | null {
 
 /** A value on one line of YAML. */
 export function yamlValue(value: unknown): string {
+  if (value === undefined) throw new TypeError("A key of the schema has neither a default nor examples to show");
   return stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
 }
 
