@@ -94,6 +94,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     ...tools,
     jobs,
     ending: new AbortController(),
+    closing: new AbortController(),
     inTurn: mutex(),
     settings: first,
     broken: false,
@@ -169,14 +170,17 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
 /** What one daemon consists of while it runs. */
 interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
   readonly jobs: Corridors;
+  /** Aborted to ask for the end. */
   readonly ending: AbortController;
+  /** Aborted when the jobs have stopped: commands are answered until then. */
+  readonly closing: AbortController;
   /** Runs what must not run during a reload. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** The current ones. */
   settings: Settings;
   broken: boolean;
   web: DaemonWeb | null;
-  channel: Channel | null;
+  channel: ControlServer | null;
 }
 
 /** Makes these settings the current ones. */
@@ -214,12 +218,14 @@ function askToEnd({ ending, events }: Parts, reason: string): void {
 }
 
 /** Waits until it is asked to end, then stops the parts, those that others depend on last. */
-async function stopWhenAsked({ ending, inTurn, jobs, web, channel, pid, work, events, ledger, lock }: Parts): Promise<void> {
+async function stopWhenAsked(parts: Parts): Promise<void> {
+  const { ending, closing, inTurn, jobs, web, channel, pid, work, events, ledger, lock } = parts;
   await aborted(ending.signal);
   // A reload under way ends first: it may be exchanging jobs.
   await inTurn(() => Promise.resolve());
   await Promise.all([jobs.stop(), web?.stop()]);
-  await channel?.close();
+  closing.abort();
+  await channel?.finished;
   try {
     await pid[Symbol.asyncDispose]();
     await work[Symbol.asyncDispose]();
@@ -267,30 +273,13 @@ function tellFailed(error: unknown, door: Visit["door"], { events }: Parts): voi
   events.emit({ type: "notice", level: "error", message, error });
 }
 
-/** The channel for commands. */
-interface Channel extends Pick<ControlServer, "announce"> {
-  close(): Promise<void>;
-}
-
-/** Null if it cannot listen: the daemon still delivers. */
-async function openChannel(parts: Parts, http: HttpApp): Promise<Channel | null> {
-  const { system, settings: { stateDirectory }, events: { emit } } = parts;
+/** The channel for commands; null if it cannot listen: the daemon still delivers. */
+async function openChannel(parts: Parts, http: HttpApp): Promise<ControlServer | null> {
+  const { system, settings: { stateDirectory }, events: { emit }, closing } = parts;
   const onError = (error: unknown) => tellFailed(error, "commands", parts);
-  const end = new AbortController();
   const url = parts.web?.server()?.url ?? null;
   try {
-    const { announce, finished } = await controlServer(
-      http,
-      { stateDirectory, version: VERSION, url, system, onError },
-      end.signal,
-    );
-    return {
-      announce,
-      async close() {
-        end.abort();
-        await finished;
-      },
-    };
+    return await controlServer(http, { stateDirectory, version: VERSION, url, system, onError }, closing.signal);
   } catch (error) {
     const message = `Cannot listen for commands (status, stop, …): ${failureRecord(error).message}`;
     emit({ type: "notice", level: "warning", message });
