@@ -49,11 +49,10 @@ export interface LiveHubTools {
 
 /** Works until `signal` is aborted, then closes all pages with 1001 (RFC 6455, 7.4.1). */
 export function liveHub(source: PageSource, { system, onError }: LiveHubTools, signal: AbortSignal): LiveHub {
-  const pages = openPages(onError);
+  const pages = openPages(system, onError);
   const changes = changedDeliveries();
   const looks = looksAt(source, system);
   let isScheduled = false;
-  let toldAt = 0;
 
   const deaf = source.listen((event) => {
     if (pages.count() === 0) return;
@@ -67,7 +66,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
   void beat();
 
   async function pushSoon(): Promise<void> {
-    if (isScheduled || signal.aborted) return;
+    if (isScheduled) return;
     isScheduled = true;
     await system.sleep(looks.gapMs(), signal);
     isScheduled = false;
@@ -81,16 +80,11 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
       const { ids, more } = changes.take();
       const deliveries = ids.length === 0 ? [] : source.ledger.query({ ids }).map(deliveryView);
       if (Object.keys(state).length === 0 && deliveries.length === 0 && !more) return;
-      tell({ type: "change", at: system.now(), state, deliveries, more });
+      pages.send({ type: "change", at: system.now(), state, deliveries, more });
       if (more) looks.slowDown();
     } catch (error) {
       onError(error);
     }
-  }
-
-  function tell(message: LiveMessage): void {
-    toldAt = system.monotonic();
-    pages.send(message);
   }
 
   /** Looks also when nothing happened: speeds fall, and a page wants to know that the daemon is there. */
@@ -98,7 +92,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     while (!signal.aborted) {
       await system.sleep(BEAT_MS / 2, signal);
       if (!isScheduled) push();
-      if (system.monotonic() - toldAt >= BEAT_MS / 2) tell({ type: "beat", at: system.now() });
+      if (pages.quietMs() >= BEAT_MS / 2) pages.send({ type: "beat", at: system.now() });
     }
   }
 
@@ -108,7 +102,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
       // Many at once, as after a restart, share one look; the others hear of what it finds first.
       if (looks.isOld()) push();
       const state = pages.count() > 0 ? looks.last() : looks.look();
-      if (client.readyState === OPEN) pages.add(client, { type: "snapshot", at: system.now(), state });
+      pages.add(client, { type: "snapshot", at: system.now(), state });
     },
     leave: pages.leave,
     dismiss: pages.dismiss,
@@ -116,8 +110,9 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
 }
 
 /** The pages that are open. */
-function openPages(onError: (error: unknown) => void) {
+function openPages(clock: Pick<System, "monotonic">, onError: (error: unknown) => void) {
   const clients = new Set<Client>();
+  let toldAt = 0;
 
   function drop(client: Client, code: number, reason: string): void {
     clients.delete(client);
@@ -131,11 +126,15 @@ function openPages(onError: (error: unknown) => void) {
   return {
     count: () => clients.size,
     add(client: Client, first: LiveMessage): void {
+      if (client.readyState !== OPEN) return;
       clients.add(client);
       client.send(JSON.stringify(first));
     },
     leave: (client: Client) => void clients.delete(client),
+    /** How long nothing was sent to all of them. */
+    quietMs: () => clock.monotonic() - toldAt,
     send(message: LiveMessage): void {
+      toldAt = clock.monotonic();
       const text = JSON.stringify(message);
       for (const client of [...clients]) {
         if (client.readyState !== OPEN) continue;

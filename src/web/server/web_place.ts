@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { anySignal } from "../../async/abort.ts";
 import type { WebSettings } from "../../config/settings.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
@@ -33,65 +34,81 @@ const TRY_AGAIN_MS = 30_000;
 /** Listens to nothing before it has settings; tries again every 30 s where it cannot. */
 export function webPlace(tools: WebPlaceTools): WebPlace {
   let settings: WebSettings | null = null;
-  let running: { readonly server: WebServer | null; readonly end: AbortController; readonly over: Promise<unknown> } | null =
-    null;
-
-  async function adopt(next: WebSettings | null): Promise<void> {
-    // Certificates are renewed in place: a reload reads them again.
-    if (JSON.stringify(next) === JSON.stringify(settings) && (next?.tlsCert ?? null) === null) return;
-    await stop();
-    settings = next;
-    if (next !== null) await start(next);
-  }
-
-  async function start(now: WebSettings): Promise<void> {
-    const end = new AbortController();
-    try {
-      const server = await startWebServer(now, tools, end.signal);
-      running = { server, end, over: server.finished };
-      tools.emit({ type: "notice", level: "info", message: `The page is at ${server.url} (to open it: image-transfer open)` });
-      tools.moved(server.url);
-    } catch (error) {
-      end.abort();
-      tools.emit({ type: "notice", level: "warning", message: reasonOf(now, error) });
-      const again = new AbortController();
-      running = { server: null, end: again, over: keepTrying(now, again.signal) };
-    }
-  }
-
-  /** Without a word until it works: the reason was told. */
-  async function keepTrying(now: WebSettings, stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) {
-      await tools.system.sleep(TRY_AGAIN_MS, stopped);
-      if (stopped.aborted) return;
-      const end = new AbortController();
-      const server = await startWebServer(now, tools, end.signal).catch(() => null);
-      if (server === null) {
-        end.abort();
-        continue;
-      }
-      if (stopped.aborted) {
-        end.abort();
-        return await server.finished;
-      }
-      running = { server, end, over: server.finished };
-      tools.emit({ type: "notice", level: "info", message: `The page is now available at ${server.url}` });
-      tools.moved(server.url);
-      return;
-    }
-  }
+  let serving: Serving | null = null;
 
   async function stop(): Promise<void> {
-    const former = running;
-    running = null;
-    settings = null;
+    const former = serving;
+    [serving, settings] = [null, null];
     if (former === null) return;
-    former.end.abort();
+    former.stopped.abort();
     await former.over;
     tools.moved(null);
   }
 
-  return { adopt, server: () => running?.server ?? null, stop };
+  return {
+    async adopt(next) {
+      // Certificates are renewed in place: a reload reads them again.
+      if (JSON.stringify(next) === JSON.stringify(settings) && (next?.tlsCert ?? null) === null) return;
+      await stop();
+      settings = next;
+      serving = next === null ? null : await serve(next, tools);
+    },
+    server: () => serving?.server ?? null,
+    stop,
+  };
+}
+
+/** The page at one address. */
+interface Serving {
+  /** Null while it cannot listen. */
+  server: WebServer | null;
+  readonly stopped: AbortController;
+  /** Resolves when nothing listens any more after `stopped`. */
+  over: Promise<void>;
+}
+
+/** Comes back when it listens, or has found that it cannot for now. */
+async function serve(settings: WebSettings, tools: WebPlaceTools): Promise<Serving> {
+  const { emit } = tools;
+  const serving: Serving = { server: null, stopped: new AbortController(), over: Promise.resolve() };
+  try {
+    const { url } = await listen(serving, settings, tools);
+    tools.moved(url);
+    emit({ type: "notice", level: "info", message: `The page is at ${url} (to open it: image-transfer open)` });
+  } catch (error) {
+    emit({ type: "notice", level: "warning", message: reasonOf(settings, error) });
+    serving.over = keepTrying(serving, settings, tools);
+  }
+  return serving;
+}
+
+async function listen(serving: Serving, settings: WebSettings, tools: WebPlaceTools): Promise<WebServer> {
+  // Of its own: what a start that fails has begun must end.
+  const end = anySignal(serving.stopped.signal);
+  try {
+    const server = await startWebServer(settings, tools, end.signal);
+    serving.server = server;
+    serving.over = server.finished;
+    return server;
+  } catch (error) {
+    end.abort();
+    throw error;
+  }
+}
+
+/** Says nothing until it works: the reason was told. */
+async function keepTrying(serving: Serving, settings: WebSettings, tools: WebPlaceTools): Promise<void> {
+  const { signal } = serving.stopped;
+  while (true) {
+    await tools.system.sleep(TRY_AGAIN_MS, signal);
+    if (signal.aborted) return;
+    const server = await listen(serving, settings, tools).catch(() => null);
+    if (server === null) continue;
+    if (signal.aborted) return await server.finished;
+    tools.moved(server.url);
+    tools.emit({ type: "notice", level: "info", message: `The page is now available at ${server.url}` });
+    return;
+  }
 }
 
 function reasonOf(settings: WebSettings, error: unknown): string {

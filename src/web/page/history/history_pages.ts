@@ -7,7 +7,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { DeliveryView } from "../../../reports/api_types.ts";
 import { ask, AskError } from "../store/ask.ts";
-import { type Changes, onChanges } from "../store/live.ts";
+import { onChanges } from "../store/live.ts";
 
 /** Rows by their place in the whole list, from 0; to be closed when it is no longer shown. */
 export interface HistoryPages {
@@ -37,45 +37,70 @@ const MOST_PAGES = 60;
 
 /** The rows that match `filter`, a query string; `onTop` tells whether new rows may come in by themselves. */
 export function historyPages(filter: string, onTop: () => boolean): HistoryPages {
-  const [total, version] = [signal<number | null>(null), signal(0)];
-  const [problem, stale] = [signal<AskError | null>(null), signal(false)];
-  const pages = new Map<number, readonly DeliveryView[]>();
-  const asking = new Map<number, AbortController>();
-  let wanted: readonly [number, number] = [0, 0];
+  const version = signal(0);
+  const pages = pagesOf(filter, () => version.value++);
+  const stale = signal(false);
   let restTimer: ReturnType<typeof setTimeout> | undefined;
   let freshTimer: typeof restTimer;
-  const deaf = onChanges(hear);
-  void read(0);
+  const deaf = onChanges(({ rows }) => {
+    pages.replace(rows);
+    version.value++;
+    clearTimeout(freshTimer);
+    freshTimer = setTimeout(() => {
+      if (onTop()) refresh();
+      else stale.value = true;
+    }, FRESH_MS);
+  });
+  pages.readWanted();
 
-  function row(at: number): DeliveryView | undefined {
-    return pages.get(Math.floor(at / PAGE))?.[at % PAGE];
+  function refresh(): void {
+    stale.value = false;
+    pages.readAnew();
   }
 
-  function need(from: number, to: number): void {
-    const range = [Math.floor(Math.max(0, from) / PAGE), Math.floor(Math.max(0, to) / PAGE)] as const;
-    if (range[0] === wanted[0] && range[1] === wanted[1]) return;
-    wanted = range;
-    clearTimeout(restTimer);
-    restTimer = setTimeout(readWanted, REST_MS);
-  }
+  return {
+    total: pages.total,
+    version,
+    problem: pages.problem,
+    stale,
+    row: pages.row,
+    need(from, to) {
+      if (!pages.want(from, to)) return;
+      clearTimeout(restTimer);
+      restTimer = setTimeout(pages.readWanted, REST_MS);
+    },
+    refresh,
+    close() {
+      deaf();
+      clearTimeout(restTimer);
+      clearTimeout(freshTimer);
+      pages.close();
+    },
+  };
+}
 
-  function readWanted(): void {
-    for (const [page, end] of asking) if (page < wanted[0] || page > wanted[1]) end.abort();
-    for (let page = wanted[0]; page <= wanted[1]; page++) if (!pages.has(page) && !asking.has(page)) void read(page);
-  }
+/** The pages that are here, and those that are being read; `changed` hears of each that comes. */
+function pagesOf(filter: string, changed: () => void) {
+  const total = signal<number | null>(null);
+  const problem = signal<AskError | null>(null);
+  const pages = new Map<number, readonly DeliveryView[]>();
+  const asking = new Map<number, AbortController>();
+  let [first, last] = [0, 0];
+  const isWanted = (page: number) => page >= first && page <= last;
+  const wanted = () => Array.from({ length: last - first + 1 }, (_, at) => first + at);
 
   async function read(page: number): Promise<void> {
     const end = new AbortController();
     asking.set(page, end);
     try {
-      const path = `/api/deliveries?${filter}${filter === "" ? "" : "&"}limit=${PAGE}&offset=${page * PAGE}`;
-      const answer = await ask<readonly DeliveryView[]>(path, end.signal);
+      const answer = await askForPage(filter, page, end.signal);
       pages.delete(page);
       pages.set(page, answer.value);
-      forget();
+      const far = [...pages.keys()].filter((one) => !isWanted(one));
+      for (const one of far.slice(0, Math.max(0, pages.size - MOST_PAGES))) pages.delete(one);
       total.value = answer.total ?? answer.value.length;
       problem.value = null;
-      version.value++;
+      changed();
     } catch (error) {
       if (!end.signal.aborted && error instanceof AskError) problem.value = error;
     } finally {
@@ -83,41 +108,41 @@ export function historyPages(filter: string, onTop: () => boolean): HistoryPages
     }
   }
 
-  function forget(): void {
-    for (const page of pages.keys()) {
-      if (pages.size <= MOST_PAGES) return;
-      if (page < wanted[0] || page > wanted[1]) pages.delete(page);
-    }
-  }
+  return {
+    total,
+    problem,
+    row: (at: number) => pages.get(Math.floor(at / PAGE))?.[at % PAGE],
+    /** False where these rows are wanted already. */
+    want(from: number, to: number): boolean {
+      const before = `${first} ${last}`;
+      [first, last] = [Math.floor(Math.max(0, from) / PAGE), Math.floor(Math.max(0, to) / PAGE)];
+      return before !== `${first} ${last}`;
+    },
+    readWanted(): void {
+      for (const [page, end] of asking) if (!isWanted(page)) end.abort();
+      for (const page of wanted()) if (!pages.has(page) && !asking.has(page)) void read(page);
+    },
+    readAnew(): void {
+      for (const page of [...pages.keys()]) if (!isWanted(page)) pages.delete(page);
+      for (const page of wanted()) {
+        asking.get(page)?.abort();
+        void read(page);
+      }
+    },
+    /** Puts what has changed into the rows that are here. */
+    replace(rows: readonly DeliveryView[]): void {
+      const fresh = new Map(rows.map((one) => [one.id, one]));
+      for (const [page, known] of pages) {
+        if (known.some(({ id }) => fresh.has(id))) pages.set(page, known.map((one) => fresh.get(one.id) ?? one));
+      }
+    },
+    close(): void {
+      for (const end of asking.values()) end.abort();
+    },
+  };
+}
 
-  function hear({ rows }: Changes): void {
-    const fresh = new Map(rows.map((one) => [one.id, one]));
-    for (const [page, known] of pages) {
-      if (known.some(({ id }) => fresh.has(id))) pages.set(page, known.map((one) => fresh.get(one.id) ?? one));
-    }
-    version.value++;
-    clearTimeout(freshTimer);
-    freshTimer = setTimeout(() => {
-      if (onTop()) refresh();
-      else stale.value = true;
-    }, FRESH_MS);
-  }
-
-  function refresh(): void {
-    stale.value = false;
-    for (const page of [...pages.keys()]) if (page < wanted[0] || page > wanted[1]) pages.delete(page);
-    for (let page = wanted[0]; page <= wanted[1]; page++) {
-      asking.get(page)?.abort();
-      void read(page);
-    }
-  }
-
-  function close(): void {
-    deaf();
-    clearTimeout(restTimer);
-    clearTimeout(freshTimer);
-    for (const end of asking.values()) end.abort();
-  }
-
-  return { total, version, problem, stale, row, need, refresh, close };
+function askForPage(filter: string, page: number, signal: AbortSignal) {
+  const path = `/api/deliveries?${filter}${filter === "" ? "" : "&"}limit=${PAGE}&offset=${page * PAGE}`;
+  return ask<readonly DeliveryView[]>(path, signal);
 }

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { TroubleItem, TroubleList } from "../../../reports/api_types.ts";
 import { count, duration, plural } from "../parts/format.ts";
-import { Glyph } from "../parts/glyph.tsx";
+import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { resume, retry, scan } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
@@ -97,66 +97,69 @@ const WHERE: Readonly<Record<TroubleItem["kind"], string>> = {
   file: "In job",
 };
 
+/** What the page can do about it. */
 function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
   const [busy, setBusy] = useState(false);
-  const { action } = one;
-  const act = async (what: Promise<void>) => {
+  const { action, what } = one;
+  const act = async (doing: Promise<void>) => {
     setBusy(true);
-    await what;
+    await doing;
     setBusy(false);
   };
-  if (action === null) return null;
-  const off = busy || !isLive.value;
-  switch (action.do) {
+  const common = { off: busy || !isLive.value };
+  switch (action?.do) {
+    case undefined:
+      return null;
     case "retry":
       return (
         <div class="trouble-actions">
-          <button
-            type="button"
-            class="button"
-            disabled={off}
-            aria-label={`Retry ${one.what}`}
-            onClick={() => act(retry(action.ids))}
-          >
-            <Glyph name="retry" />Retry
-          </button>
-          <button type="button" class="button" aria-label={`Details of ${one.what}`} onClick={() => show(action.ids[0]!)}>
+          <Button {...common} glyph="retry" word="Retry" label={`Retry ${what}`} onClick={() => act(retry(action.ids))} />
+          <button type="button" class="button" aria-label={`Details of ${what}`} onClick={() => show(action.ids[0]!)}>
             Details
           </button>
         </div>
       );
     case "resume": {
-      const word = isPaused(action.destination) ? "Resume" : "Retry now";
+      const { destination } = action;
+      const word = isPaused(destination) ? "Resume" : "Retry now";
+      const label = `${word}: ${destination}`;
       return (
         <div class="trouble-actions">
-          <button
-            type="button"
-            class="button is-primary"
-            disabled={off}
-            aria-label={`${word}: ${action.destination}`}
-            onClick={() => act(resume(action.destination))}
-          >
-            <Glyph name="retry" />
-            {word}
-          </button>
+          <Button {...common} primary glyph="retry" word={word} label={label} onClick={() => act(resume(destination))} />
         </div>
       );
     }
     case "scan":
       return (
         <div class="trouble-actions">
-          <button
-            type="button"
-            class="button"
-            disabled={off}
-            aria-label={`Scan again: ${one.what}`}
+          <Button
+            {...common}
+            glyph="scan"
+            word="Scan again"
+            label={`Scan again: ${what}`}
             onClick={() => act(scan(action.job))}
-          >
-            <Glyph name="scan" />Scan again
-          </button>
+          />
         </div>
       );
     default:
       return action satisfies never;
   }
+}
+
+interface ButtonProps {
+  readonly glyph: GlyphName;
+  readonly word: string;
+  readonly label: string;
+  readonly off: boolean;
+  readonly primary?: boolean;
+  readonly onClick: () => void;
+}
+
+function Button({ glyph, word, label, off, primary = false, onClick }: ButtonProps): JSX.Element {
+  return (
+    <button type="button" class={primary ? "button is-primary" : "button"} disabled={off} aria-label={label} onClick={onClick}>
+      <Glyph name={glyph} />
+      {word}
+    </button>
+  );
 }
