@@ -1,6 +1,7 @@
 /**
- * The method auto: rsync where both ends have a fit one, else sftp, else scp; for this computer, `config/` takes local. Only a missing tool leads to the next: a refused login would be refused again. A tool may also turn out to be missing when
- * the first file is sent; the next session leaves that method out.
+ * The method auto: rsync where both ends have one that fits, else sftp, else scp; for this computer, `config/` takes local. Only a
+ * missing tool leads to the next: a refused login would be refused again. A tool may also turn out to be missing when the
+ * first file is sent; the next session leaves that method out.
  *
  * @module
  */
@@ -21,15 +22,18 @@ export const auto: Connector<"auto"> = {
   async connect(destination, context, signal) {
     const missing: string[] = [];
     const now = () => context.system.monotonic();
-    const fit = METHODS.filter((method) => (unfit.get(keyOf(method, destination)) ?? -Infinity) < now());
-    const methods = fit.length > 0 ? fit : METHODS;
+    const usable = METHODS.filter((method) => (unusableUntil.get(keyOf(method, destination)) ?? -Infinity) < now());
+    const methods = usable.length > 0 ? usable : METHODS;
     for (const [index, method] of methods.entries()) {
       const chosen = { ...destination, transport: { ...destination.transport, method: method.name } };
       const session = await tryMethod(() => method.connect(chosen, context, signal), missing);
       if (session === null) continue;
       const next = methods[index + 1]?.name;
       if (next === undefined) return session;
-      return { ...session, put: orNext(session.put, next, () => unfit.set(keyOf(method, destination), now() + UNFIT_MS)) };
+      return {
+        ...session,
+        put: orNext(session.put, next, () => unusableUntil.set(keyOf(method, destination), now() + LEFT_OUT_MS)),
+      };
     }
     throw new Failure("tool_missing", `Cannot reach ${destination.name} by rsync, sftp or scp: ${missing.join("; ")}`, {
       hint: "Allow SFTP on the server, or install rsync on both sides.",
@@ -40,11 +44,11 @@ export const auto: Connector<"auto"> = {
 type Candidate = Method<"rsync" | "sftp" | "scp">;
 const METHODS: readonly Candidate[] = [rsync, sftp, scp];
 
-/** How long a method that could connect but not carry is left out; the server may be mended meanwhile. */
-const UNFIT_MS = 3_600_000;
+/** How long a method that could connect but not send is left out; the server may be repaired meanwhile. */
+const LEFT_OUT_MS = 3_600_000;
 
 /** Those methods by login, with the time of the monotonic clock until which they are left out. */
-const unfit = new Map<string, number>();
+const unusableUntil = new Map<string, number>();
 
 function keyOf({ name }: Candidate, { transport: { host, user, port } }: SshDestination): string {
   return JSON.stringify([name, host, user, port]);

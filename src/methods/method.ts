@@ -1,5 +1,5 @@
 /**
- * The contract between the corridor and the ways to carry files. A method opens a Session; the session
+ * The contract between delivery and the methods of transfer. A method opens a Session; the session
  * puts files under staging names, tells digests, publishes. The conformance suite holds every method to it.
  *
  * Paths here (`staged`, `target`) are relative to the destination's base path, `/` between the parts,
@@ -19,7 +19,7 @@ export interface MethodContext {
   readonly system: System;
   /** Name of our staging folder at the destination: `.image-transfer-<instance>`. */
   readonly stagingRoot: string;
-  /** A folder of ours on this side for links and batch files; swept at start. It may be in memory. */
+  /** A folder of ours on this computer for links and batch files; swept at start. It may be in memory. */
   readonly workFolder: string;
   /** The same on a disk, for whole files; the work folder where it is not given. */
   readonly spoolFolder?: string;
@@ -30,7 +30,7 @@ export interface MethodContext {
 /** What opens sessions: a method, or `auto`, which chooses one. */
 export type Connector<M extends MethodName = MethodName> = Omit<Method<M>, "name">;
 
-/** One way to carry files. */
+/** A method of transfer. */
 export interface Method<M extends MethodName = MethodName> {
   readonly name: Exclude<M, "auto">;
   /** The programs of this computer that it cannot do without. */
@@ -53,7 +53,7 @@ export interface Upload {
 
 /**
  * What became of one upload; in the order of the uploads. `sent` is the digest of all the source's bytes as this call read
- * them, the part that was resumed included: nobody has to read the source again to know what was sent.
+ * them, the part that was resumed included: the source need not be read again to know what was sent.
  */
 export type PutOutcome =
   | { readonly put: true; readonly sent?: Digest }
@@ -76,7 +76,7 @@ export type PublishOutcome =
   | { readonly published: true; readonly former?: string }
   | { readonly published: false; readonly failure: FailureRecord };
 
-/** What stands at a path. */
+/** What is at a path. */
 export interface Stat {
   /** Its length; meaningless for what is no file. */
   readonly bytes: number;
@@ -125,7 +125,7 @@ export interface Session extends AsyncDisposable {
    * @throws {Failure} `device_missing` where the base path is not there and `create` is false.
    */
   attach(create: boolean, signal: AbortSignal, probe?: string): Promise<Mount>;
-  /** What stands at these paths, in order; null = nothing. Cheap: no content is read. */
+  /** What is at these paths, in order; null = nothing. Cheap: no content is read. */
   survey(paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]>;
   /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */
   digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;

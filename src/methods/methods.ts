@@ -12,7 +12,7 @@ import { scp } from "./scp/scp.ts";
 import { sftp } from "./sftp/sftp.ts";
 import { tar } from "./tar/tar.ts";
 
-/** All ways to carry files: one for each name that `config/schema/schema_methods.ts` has. */
+/** All methods: one for each name that `config/schema/schema_methods.ts` has. */
 export const METHODS: { readonly [M in MethodName]: Connector<M> } = { auto, rsync, tar, scp, sftp, local };
 
 /** The method of this name. */

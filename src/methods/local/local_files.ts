@@ -1,5 +1,5 @@
 /**
- * What stands at a destination on a disk of this computer: found, hashed, flushed, swept.
+ * What is at a destination on a disk of this computer: found, hashed, flushed, swept.
  *
  * @module
  */

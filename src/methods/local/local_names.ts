@@ -166,7 +166,7 @@ async function nameAlso(file: string, name: string, alone: boolean, system: Syst
 /** Faults that would be the same with another call: anything else may only mean that there are no hard links. */
 const TELLING: ReadonlySet<string> = new Set(["not_found", "no_space", "read_only", "name_too_long", "bad_name", "cross_device"]);
 
-/** Gives what has the name a former name, under our lock; the target goes on existing where there are hard links. */
+/** Gives what has the name a former name, under our lock; the target stays where there are hard links. */
 async function keepAs({ base, target, signal }: Naming, relative: string): Promise<boolean> {
   signal.throwIfAborted();
   const { system } = base;

@@ -153,7 +153,7 @@ async function start(links: Links, args: string[], system: Pick<System, "spawn">
         return over;
       },
       async [Symbol.asyncDispose]() {
-        // Also where it has ended by itself: its pipes are closed here.
+        // Also after it has exited: its pipes are closed here.
         await child.end();
         await ended;
         await links[Symbol.asyncDispose]();

@@ -43,7 +43,7 @@ function atLeast(version: RsyncVersion, major: number, minor: number, patch = 0)
 export interface RsyncPair {
   /** Arguments can travel outside of the remote shell's command line (`-s`). */
   readonly protectsArgs: boolean;
-  /** The local one escapes arguments for the remote shell by itself unless told not to (`--old-args`). */
+  /** The local one escapes arguments for the remote shell unless told not to (`--old-args`). */
   readonly escapesArgs: boolean;
   /** Names can be read from the input, so that a run can be started before they are known (`--files-from=-`). */
   readonly readsNames: boolean;
@@ -52,7 +52,7 @@ export interface RsyncPair {
   readonly about: string;
 }
 
-/** How two versions work together; null where they are no fit pair (older than 2.6.9). */
+/** How two versions work together; null where one is too old (before 2.6.9). */
 export function rsyncPair(here: RsyncVersion, there: RsyncVersion): RsyncPair | null {
   const fit = (version: RsyncVersion) => version.kind === "openrsync" || atLeast(version, 2, 6, 9);
   if (!fit(here) || !fit(there)) return null;

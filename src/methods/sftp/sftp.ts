@@ -28,7 +28,7 @@ export const sftp: Method<"sftp"> = { name: "sftp", programs: ["sftp", "ssh"], c
 const ASK_AGAIN_MS = 3_600_000;
 
 /** Those logins, with the time of the monotonic clock from which they are asked again. */
-const shellless = new Map<string, number>();
+const askAgainAt = new Map<string, number>();
 
 async function connect(destination: SshDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   await using stack = new AsyncDisposableStack();
@@ -70,7 +70,7 @@ async function tryShell(
 ): Promise<Shell | null> {
   const { host, user, port } = destination.transport;
   const login = `${user ?? ""}@${host}:${port ?? ""}`;
-  if (context.system.monotonic() < (shellless.get(login) ?? -Infinity)) return null;
+  if (context.system.monotonic() < (askAgainAt.get(login) ?? -Infinity)) return null;
   await using trial = new AsyncDisposableStack();
   try {
     const connection = trial.use(await connectSsh(destination, context, signal));
@@ -79,7 +79,7 @@ async function tryShell(
     return { connection, tools };
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
-    shellless.set(login, context.system.monotonic() + ASK_AGAIN_MS);
+    askAgainAt.set(login, context.system.monotonic() + ASK_AGAIN_MS);
     return null;
   }
 }

@@ -93,7 +93,7 @@ export async function checkBase(base: SftpBase, signal: AbortSignal): Promise<vo
   if (/not a directory/i.test(errors)) {
     throw new Failure("not_a_folder", `Cannot use ${base.where}: it is not a folder`, { hint: "Correct remote_base_path." });
   }
-  // Only what surely says so makes a disk missing: that stops the whole destination.
+  // Only an error that says so makes a disk missing: that stops the whole destination.
   if (!NOT_THERE.test(errors)) throw refusal(`enter the folder ${base.where}`, errors);
   throw new Failure("device_missing", `Cannot find the folder ${base.where}`, {
     hint: "Mount the disk or network drive there, or correct remote_base_path.",

@@ -47,7 +47,7 @@ const CHUNK_LENGTH = 8000;
 /** The error output may come a little after the standard output. */
 const ERRORS_TIMEOUT_MS = 2000;
 
-/** What the ssh below says of its own accord, of other channels for example: no answer to any command. */
+/** What ssh itself prints, about other channels for example: no answer to any command. */
 const SSH_MESSAGES = /^(channel \d+: |mux_|Warning: |debug\d: |Shared connection |\*\* ).*\n?/gm;
 
 /** Starts the program; nothing has been asked of it yet. */

@@ -1,5 +1,5 @@
 /**
- * The sftp channels of one session: opened as needed, through a shared connection where there is one, used by turns.
+ * The sftp channels of one session: opened as needed, through a shared connection where there is one, each for one batch of commands at a time.
  *
  * @module
  */
@@ -55,8 +55,8 @@ class Channels implements SftpChannels {
 
   constructor(
     readonly open: (opened: number) => Promise<SftpChannel>,
-    /** The first carries the others: when it is lost, all are. */
-    readonly firstCarries: boolean,
+    /** The first is the connection of the others: when it is lost, all are. */
+    readonly firstConnects: boolean,
     readonly destination: SshDestination,
     system: Pick<System, "sleep">,
   ) {
@@ -94,7 +94,7 @@ class Channels implements SftpChannels {
     for (;;) {
       signal.throwIfAborted();
       if (this.#over) throw this.#over;
-      // The last first, so that the one that carries the others is the least often stopped in the middle.
+      // The last first, so that the connection of the others is the least often stopped in the middle.
       const free = this.#channels.findLast((channel) => !this.#reserved.has(channel) && channel.lost === null);
       if (free) {
         this.#reserved.add(free);
@@ -120,7 +120,7 @@ class Channels implements SftpChannels {
 
   async #drop(channel: SftpChannel, failure: Failure): Promise<void> {
     const index = this.#channels.indexOf(channel);
-    if (index === 0 && this.firstCarries) this.#over = failure;
+    if (index === 0 && this.firstConnects) this.#over = failure;
     if (index >= 0) this.#channels.splice(index, 1);
     await channel[Symbol.asyncDispose]();
   }

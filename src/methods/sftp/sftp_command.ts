@@ -18,7 +18,7 @@ export function sftpCommand(words: string, ...paths: readonly string[]): string 
   return line;
 }
 
-/** As sftp's own reader takes it back; wildcards in quotes stand for themselves. */
+/** As sftp's own parser reads it back; wildcards in quotes are plain characters. */
 function quoted(path: string): string {
   return `"${path.replace(/[\\"]/g, "\\$&")}"`;
 }
@@ -64,5 +64,5 @@ function slashes(text: string): number {
   return text.split("/").length;
 }
 
-/** Type and size of a long listing: the size stands before the date, whatever the owners are called. */
+/** Type and size of a long listing: the size comes before the date, whatever the owners are called. */
 const LONG_LINE = /^([-a-zA-Z])[-a-zA-Z]{9}\S*\s.*?\s(\d+)\s+\S{3,9}\.?\s+\d{1,2}\s+(?:\d{1,2}:\d{2}|\d{4})\s/;

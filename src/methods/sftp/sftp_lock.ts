@@ -10,9 +10,9 @@ import { sftpCommand } from "./sftp_command.ts";
 
 /** Lies beside the staging folders; named so, it is never watched or taken for a file. */
 const LOCK = ".image-transfer-turn";
-/** One in which nothing happens for so long was left behind by a process that was killed, or by a connection that broke. */
+/** One without a heartbeat for so long was left behind by a process that was killed, or by a connection that broke. */
 const STALE_MS = 30_000;
-/** Whoever has the lock shows so often that it lives: comparing large files takes minutes. */
+/** Whoever has the lock shows so often that it is alive: comparing large files takes minutes. */
 const HEARTBEAT_MS = 2_000;
 const RETRY_MS = 50;
 
@@ -69,7 +69,7 @@ async function beatsIn(base: SftpBase, folder: string, signal: AbortSignal): Pro
   return [...output.matchAll(/(?:^|\/)(\d+)\s*$/gm)].map(([, name]) => `${folder}/${name}`);
 }
 
-/** Shows that the lock lives, by folders that come and go in its own. `stop` gives the last of them. */
+/** Shows that the owner of the lock is alive, by folders that come and go in its own. `stop` gives the last of them. */
 function heartbeat({ channels, context: { system } }: SftpBase, folder: string): { stop(): Promise<readonly string[]> } {
   const end = anySignal();
   let last: readonly string[] = [];

@@ -46,7 +46,7 @@ async function isSame(base: SftpBase, item: Publication, ours: Listed, there: Li
   return Boolean(a && b && a.sha256 === b.sha256);
 }
 
-/** The plain name goes on existing where the server makes links. */
+/** The plain name stays where the server makes links. */
 async function keepAs(base: SftpBase, item: Publication, former: string, signal: AbortSignal): Promise<boolean> {
   const target = pathOf(base, item.target);
   const [linked] = await change(base, [sftpCommand("ln", target, former)], signal);

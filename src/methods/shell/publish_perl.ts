@@ -126,16 +126,16 @@ for my $i (0 .. $#item) {
   my $e = $whole && !$lost ? '' : flush($item[$i][0]);
   $answer[$i] = "fail staged file: $e" if $e;
 }
-# Two that give one name at once would both keep the same former file, and the file of one of them would be lost: by turns,
+# Two that give one name at once would both keep the same former file, and the file of one of them would be lost: one after the other,
 # whoever they are. Where a folder cannot be locked, only another computer's publication could come in between.
-my $turn;
-flock $turn, LOCK_EX if open $turn, '<', '.';
+my $lock;
+flock $lock, LOCK_EX if open $lock, '<', '.';
 for my $i (0 .. $#item) {
   next if $answer[$i];
   $answer[$i] = place(@{$item[$i]});
   $dirty{parent($item[$i][1])} = 1 unless $answer[$i] =~ /^fail|^exists|^folder/;
 }
-close $turn if $turn;
+close $lock if $lock;
 if (%dirty) {
   my $e = $whole ? flush_all() : '';
   if (!$whole || $e) { $e = ''; for my $dir (keys %dirty) { $e ||= flush($dir) } }

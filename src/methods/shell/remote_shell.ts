@@ -28,9 +28,9 @@ export interface RemoteShell extends AsyncDisposable {
   /**
    * Runs a script of our own making, in a subshell without input. Never two at a time.
    *
-   * @throws {Failure} when the connection ends, or nothing was answered for `patienceMs`. The signal's reason when aborted.
+   * @throws {Failure} when the connection ends, or nothing was answered for `timeoutMs`. The signal's reason when aborted.
    */
-  run(script: string, patienceMs: number, signal: AbortSignal): Promise<Answer>;
+  run(script: string, timeoutMs: number, signal: AbortSignal): Promise<Answer>;
   /** Called whenever a script has ended. */
   onIdle: (() => void) | null;
 }
@@ -94,7 +94,7 @@ class Shell implements RemoteShell {
     return this.#request !== null;
   }
 
-  async run(script: string, patienceMs: number, signal: AbortSignal): Promise<Answer> {
+  async run(script: string, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted();
     if (this.lost) throw this.lost;
     if (this.#request) throw new Error("A remote shell runs one script at a time");
@@ -107,8 +107,8 @@ class Shell implements RemoteShell {
     const text = `printf '\\n%s begin\\n' '${name}'\n(\n${script}\n) </dev/null\nprintf '\\n%s end %s\\n' '${name}' "$?"\n`;
     this.child.write(this.#count === 1 ? PRELUDE + text : text).catch(() => this.#end());
 
-    const answered = await within(untilAborted(answer, signal), patienceMs, this.system, null);
-    if (answered === null) this.#lose(this.#noAnswer(patienceMs));
+    const answered = await within(untilAborted(answer, signal), timeoutMs, this.system, null);
+    if (answered === null) this.#lose(this.#noAnswer(timeoutMs));
     return answered ?? await answer;
   }
 
@@ -178,8 +178,8 @@ class Shell implements RemoteShell {
     this.#lose(noShell ? sshFailure("ssh", { ...finished, code: 127 }, this.destination) : failure);
   }
 
-  #noAnswer(patienceMs: number): Failure {
-    const seconds = Math.round(patienceMs / 1000);
+  #noAnswer(timeoutMs: number): Failure {
+    const seconds = Math.round(timeoutMs / 1000);
     return new Failure("timeout", `No response from ${hostNamed(this.destination)} for ${seconds} seconds`, {
       hint: "It is retried automatically. If it persists, check the load and the disks of that computer.",
     });

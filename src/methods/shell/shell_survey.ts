@@ -1,5 +1,5 @@
 /**
- * What stands at many paths, found with one remote process: a perl, or a `stat` for all names that can stand on a line.
+ * What is at many paths, asked with one remote process: a perl, or a `stat` for all names that fit on a line.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export function nulList(words: readonly string[]): string {
   return `{ ${wordGroups(words).map((group) => `printf '%s\\0' ${shellWords(group)}\n`).join("")}}`;
 }
 
-/** A name that can stand on a line of a tool's output without being changed or split; U+2028 and U+2029 would split ours. */
+/** A name that fits on a line of a tool's output without being changed or split; U+2028 and U+2029 would split ours. */
 export function isPlain(name: string): boolean {
   // deno-lint-ignore no-control-regex
   return !/[\x00-\x1f\x7f\\\u2028\u2029]/.test(name);

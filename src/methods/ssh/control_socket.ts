@@ -19,7 +19,7 @@ export interface ControlSocket extends AsyncDisposable {
 
 /** OpenSSH adds a dot and 16 characters while it makes the socket; `sun_path` holds 104 bytes on macOS, 108 on Linux. */
 const LONGEST_PATH = 104 - 1 - 17;
-const EXIT_PATIENCE_MS = 5000;
+const EXIT_TIMEOUT_MS = 5000;
 
 /** Ends what a former run left for this destination, and gives a fresh name. On Windows, OpenSSH knows no masters. */
 export async function controlSocket(
@@ -71,7 +71,7 @@ async function endOrphans(
       log("info", `Ending the connection to ${settings.destination.name} that an earlier run left open`);
       using ending = anySignal(signal);
       const exit = system.run({ program: ssh, args: sshExitArgs(settings, path) }, ending.signal);
-      await untilAborted(within(exit, EXIT_PATIENCE_MS, system, null), signal);
+      await untilAborted(within(exit, EXIT_TIMEOUT_MS, system, null), signal);
       await system.remove(path);
     }
     await system.remove(`${path}.lock`);

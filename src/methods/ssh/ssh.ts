@@ -54,7 +54,7 @@ export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
   const { method, user, port, compression } = destination.transport;
   if (user !== null) options["User"] = user;
   if (port !== null) options["Port"] = String(port);
-  // rsync compresses by itself.
+  // rsync compresses without ssh.
   if (compression && method !== "rsync") options["Compression"] = "yes";
   return [
     ...(settings.configFile ? ["-F", settings.configFile] : []),

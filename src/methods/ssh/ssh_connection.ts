@@ -1,5 +1,5 @@
 /**
- * One connection to a host, shared by everything a session does: a few remote shells that take turns, and a socket
+ * One connection to a host, shared by everything a session does: a few remote shells, each for one script at a time, and a socket
  * through which rsync, scp and sftp get channels without a login of their own. The first shell is the ControlMaster
  * itself: one process and one login less, and it ends when its input does, so nothing outlives the daemon.
  *
@@ -24,15 +24,15 @@ export interface SshConnection extends AsyncDisposable {
   readonly ssh: string;
   /** How other programs share this connection. */
   readonly sharing: Sharing;
-  /** What the login shell printed of its own accord. */
+  /** What start-up files printed. */
   readonly startupOutput: string;
   /**
-   * Runs a script in the next free shell. `patienceMs` defaults to several times the destination's time-out, since a
+   * Runs a script in the next free shell. `timeoutMs` defaults to several times the destination's time-out, since a
    * busy disk may need long to flush.
    *
    * @throws {Failure} when the connection is lost; the session must then be opened anew.
    */
-  run(script: string, signal: AbortSignal, patienceMs?: number): Promise<Answer>;
+  run(script: string, signal: AbortSignal, timeoutMs?: number): Promise<Answer>;
 }
 
 /** Shells at once: one for long work (hashing), one more to halve it, one for short questions meanwhile. */
@@ -52,8 +52,8 @@ export async function connectSsh(
   const start = (sharing: Sharing) =>
     openShell({ program: ssh, args: sshArgs(settings, sharing, "exec sh") }, destination, system);
   const first = stack.use(await start(place.path === null ? null : { role: "master", path: place.path }));
-  const patienceMs = connectSeconds(destination) * 2000;
-  const { status } = await first.run(":", patienceMs, signal);
+  const timeoutMs = connectSeconds(destination) * 2000;
+  const { status } = await first.run(":", timeoutMs, signal);
   if (status !== 0) throw new Failure("tool_missing", `The shell of ${destination.name} does not work (status ${status})`);
 
   const sharing: Sharing = place.path === null ? null : { role: "client", path: place.path };
@@ -66,7 +66,7 @@ export async function connectSsh(
     ssh,
     sharing,
     startupOutput: first.startupOutput,
-    run: (script, signal, patienceMs) => pool.run(script, patienceMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
+    run: (script, signal, timeoutMs) => pool.run(script, timeoutMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }
@@ -85,13 +85,13 @@ class ShellPool implements AsyncDisposable {
     first.onIdle = () => this.#freed.ring();
   }
 
-  async run(script: string, patienceMs: number, signal: AbortSignal): Promise<Answer> {
+  async run(script: string, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
     for (;;) {
       signal.throwIfAborted();
       // The master is gone: whatever still hangs on it is lost too.
       if (this.first.lost) throw this.first.lost;
       const shell = [this.first, ...this.#more].find((shell) => !shell.busy && shell.lost === null);
-      if (shell) return await shell.run(script, patienceMs, signal);
+      if (shell) return await shell.run(script, timeoutMs, signal);
       if (this.#more.length + this.#opening < MOST_SHELLS - 1) await this.#addShell();
       else await this.#freed.wait(Infinity, signal);
     }
