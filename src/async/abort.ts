@@ -1,13 +1,12 @@
 /**
- * Abort signals: joining them, acting on them, waiting beside them. Nobody else adds a listener to one, so none is forgotten.
+ * Abort signals: joining them, reacting to them, and waiting that they end. Only this file adds listeners to them, so none is left behind.
  *
- * Our own instead of `AbortSignal.any`, because Deno 2.7 forgets the listeners of its signal at the next garbage collection;
- * libraries for it either use that or leave the removal of listeners to the caller.
+ * Our own, because on Deno 2.7 the signal of `AbortSignal.any` loses its listeners at the next garbage collection.
  *
  * @module
  */
 
-/** A signal of its own that follows others. It ends with its block: disposing of it aborts it and stops following. */
+/** A signal that follows others. It ends with its block: disposing of it aborts it and stops following. */
 export interface LinkedSignal extends Disposable {
   /** Aborted, with its reason, when the first of the followed signals is. */
   readonly signal: AbortSignal;
@@ -15,7 +14,7 @@ export interface LinkedSignal extends Disposable {
   abort(reason?: unknown): void;
 }
 
-/** Follows these signals: `using both = anySignal(signal, other);`. With none, a signal that ends with the block. */
+/** Follows these signals: `using both = anySignal(signal, other);`. Without arguments, a signal that just ends with the block. */
 export function anySignal(...signals: readonly AbortSignal[]): LinkedSignal {
   const own = new AbortController();
   const followed: Disposable[] = [];
@@ -30,31 +29,31 @@ export function anySignal(...signals: readonly AbortSignal[]): LinkedSignal {
   return { signal: own.signal, abort, [Symbol.dispose]: () => abort(OVER) };
 }
 
-/** Calls `act` once the signal is aborted, or at once if it is already. Dispose of it to stop listening. */
+/** Calls `act` when the signal is aborted, or now if it already is. Dispose of it to stop listening. */
 export function onAbort(signal: AbortSignal, act: () => void): Disposable {
   if (signal.aborted) act();
   else signal.addEventListener("abort", act, { once: true });
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", act) };
 }
 
-/** Resolves when the signal is aborted. For a signal that is aborted sooner or later: its listener stays until then. */
+/** Resolves when the signal is aborted. Only for a signal that will be aborted: the listener stays until then. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => onAbort(signal, resolve));
 }
 
-/** What the work gives, or the signal's reason thrown as soon as it is aborted; the work itself continues, and nobody hears of it. */
+/** The result of the work; throws the signal's reason as soon as it is aborted. The work itself continues, and its result is ignored. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const given = Promise.withResolvers<never>();
   using _listening = onAbort(signal, () => given.reject(signal.reason));
   return await Promise.race([given.promise, work]);
 }
 
-/** What the work gives, or `otherwise` as soon as the signal is aborted; the work itself continues, and nobody hears of it. */
+/** The result of the work, or `otherwise` as soon as the signal is aborted. The work itself continues, and its result is ignored. */
 export async function unlessAborted<T, O>(work: Promise<T>, signal: AbortSignal, otherwise: O): Promise<T | O> {
   const given = Promise.withResolvers<O>();
   using _listening = onAbort(signal, () => given.resolve(otherwise));
   return await Promise.race([given.promise, work]);
 }
 
-/** A reason of ours: making an error for each block would cost more than the rest. */
+/** A constant: creating an error for each block would cost more than the rest. */
 const OVER = "over";

@@ -1,19 +1,19 @@
 /**
- * Lets loops sleep until their time has come or somebody rings.
+ * Lets loops sleep until a given time or until somebody rings.
  *
  * @module
  */
 import { onAbort } from "./abort.ts";
 import type { Sleeper } from "./deadline.ts";
 
-/** A ring wakes all who wait. If nobody does, it is remembered: the next wait ends at once. */
+/** A ring wakes everyone who waits. If nobody waits, it is remembered: the next wait ends at once. */
 export interface Bell {
   ring(): void;
-  /** Resolves after `ms` (Infinity: after a day), when the signal is aborted, or, and only then with true, when rung; never throws. */
+  /** Resolves to true when rung; to false after `ms` (at most a day) or when the signal is aborted. Never throws. */
   wait(ms: number, signal: AbortSignal): Promise<boolean>;
 }
 
-/** Unrung. */
+/** A bell that has not been rung. */
 export function bell(clock: Sleeper): Bell {
   const waiting = new Set<AbortController>();
   let rung = false;
@@ -31,7 +31,7 @@ export function bell(clock: Sleeper): Bell {
       const mine = new AbortController();
       using _listening = onAbort(signal, () => mine.abort(STOPPED));
       waiting.add(mine);
-      // Timers end at 2^31 ms; whoever waits looks again then.
+      // A timer has at most 2^31 ms.
       await clock.sleep(Math.min(Math.max(0, ms), LONGEST_MS), mine.signal);
       waiting.delete(mine);
       return mine.signal.reason === RUNG;
@@ -39,7 +39,7 @@ export function bell(clock: Sleeper): Bell {
   };
 }
 
-/** With reasons of ours no error is made for each ring: there may be thousands a second. */
+/** Constants: no error is created for each ring, of which there may be thousands a second. */
 const RUNG = "rung";
 const STOPPED = "stopped";
 const LONGEST_MS = 24 * 3_600_000;

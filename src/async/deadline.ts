@@ -1,12 +1,12 @@
 /**
- * Limits in time: for a block, for one piece of work, for many. The clock is handed in, so tests move theirs by hand;
- * `deadline()` of @std/async and `AbortSignal.timeout()` know only the real one.
+ * Time limits: for a block, for one piece of work, for many. Our own, because the clock is an argument, so that tests can use theirs;
+ * `deadline()` of @std/async and `AbortSignal.timeout()` only know the real one.
  *
  * @module
  */
 import { anySignal } from "./abort.ts";
 
-/** A clock that can be waited on. */
+/** The part of a clock that the kit needs. */
 export interface Sleeper {
   /** Resolves after `ms`, or at once, without an error, when the signal is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -16,11 +16,11 @@ export interface Sleeper {
 export interface Deadline extends Disposable {
   /** Aborted when the time is up, when a followed signal is aborted, and at the end of the block. */
   readonly signal: AbortSignal;
-  /** Whether the time was up before all else. */
+  /** Whether the signal was aborted because the time was up. */
   readonly passed: boolean;
 }
 
-/** Begins now. `reason` is the signal's when the time is up. */
+/** Starts now. The signal's reason is `reason` when the time is up. */
 export function deadline(ms: number, clock: Sleeper, signal?: AbortSignal, reason?: unknown): Deadline {
   const link = signal ? anySignal(signal) : anySignal();
   let passed = false;
@@ -38,15 +38,15 @@ export function deadline(ms: number, clock: Sleeper, signal?: AbortSignal, reaso
   };
 }
 
-/** What the work gives, or `late` when the time is up first; the work itself continues, and nobody hears of it. */
+/** The result of the work, or `late` when the time is up first. The work itself continues, and its result is ignored. */
 export async function within<T, L>(work: Promise<T>, ms: number, clock: Sleeper, late: L): Promise<T | L> {
   using end = anySignal();
   return await Promise.race([work, clock.sleep(ms, end.signal).then(() => late)]);
 }
 
-/** One limit for many that begin together: a timer for each of a hundred thousand files would cost too much. */
+/** One limit for many that start together: a timer for each of a hundred thousand files would cost too much. */
 export interface SharedDeadline extends Disposable {
-  /** True when the work has ended, well or not; false when it has not at the next tick. It continues all the same. */
+  /** True when the work ends, successfully or not; false if it has not by the next tick. It continues in any case. */
   inTime(work: Promise<unknown>): Promise<boolean>;
 }
 

@@ -1,15 +1,15 @@
 /**
- * Bounded concurrency: the work of a batch, some at a time. Our own, because p-map reports an error while work that had begun
- * still runs, and here such work may be writing files.
+ * Bounded concurrency: the work of a batch, some at a time. Our own, because p-map rejects while other work is
+ * still running, which may be writing files.
  *
  * @module
  */
 import { untilAborted } from "./abort.ts";
 
 /**
- * Calls `work` for every item, at most `limit` at once, and gives the results in the order of the items.
- * After the first error nothing new is begun; it is thrown when what had begun has ended. Once the signal is aborted nothing new is
- * begun either, and its reason is thrown at once: what had begun may hang, and must listen to the signal itself.
+ * Calls `work` for every item, at most `limit` at once, and returns the results in the order of the items.
+ * After the first error nothing new is started; it is thrown when all running work has ended. Once the signal is aborted, nothing new is
+ * started either, and its reason is thrown at once: running work may hang, and must listen to the signal itself.
  */
 export async function mapLimit<T, R>(
   items: readonly T[],

@@ -1,10 +1,10 @@
 /**
- * One after another. Our own, because async-mutex has none by key, and this is all of it that is needed.
+ * One at a time. Our own, because async-mutex has no mutex by key, and the rest of it is not needed.
  *
  * @module
  */
 
-/** `inTurn(work)` waits for all earlier work, whatever became of it. */
+/** `inTurn(work)` waits until all earlier work has ended, successfully or not. */
 export function mutex(): <R>(work: () => Promise<R>) => Promise<R> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

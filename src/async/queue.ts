@@ -1,14 +1,14 @@
 /**
- * A queue between something that calls back and something that awaits.
+ * A queue from callbacks to a loop that awaits.
  *
  * @module
  */
 
-/** One producer, one consumer; what is queued when it ends is still handed out. */
+/** One producer, one consumer; items that are queued when it ends are still delivered. */
 export interface Queue<T> extends AsyncIterable<T> {
   readonly length: number;
   push(item: T): void;
-  /** Takes everything out that waits. */
+  /** Removes and returns all waiting items. */
   clear(): T[];
   /** No more items; with an error, the consumer gets it after the last item. */
   end(error?: unknown): void;
@@ -16,7 +16,7 @@ export interface Queue<T> extends AsyncIterable<T> {
   next(): Promise<T | undefined>;
 }
 
-/** Empty and unbounded: who must not grow without end looks at `length`. */
+/** Empty and unbounded: to limit its length, check `length` before `push`. */
 export function queue<T>(): Queue<T> {
   let items: T[] = [];
   let ended: { readonly error: unknown } | null = null;

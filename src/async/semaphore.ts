@@ -1,6 +1,6 @@
 /**
- * Fair counters of free places: who asks first is served first. One bounds how many batches are on their way to a
- * destination at once, another how many destinations are sent to at once. Our own, because async-mutex knows no AbortSignal.
+ * Fair counters of free places: first come, first served. One bounds how many batches are on their way to a
+ * destination at once, another how many destinations are sent to at once. Our own, because async-mutex has no AbortSignal.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function semaphore(places: number): Semaphore {
 }
 
 /**
- * Places that groups take: a group has one place however many of its members are at work, and keeps it only while no other
+ * Places for groups: a group has one place, no matter how many of its members are working, and keeps it only while no other
  * group waits, so that each gets its turn. Every call of the returned function makes a group; `places` may be infinite.
  */
 export function groupSemaphore(places: number): () => Semaphore {
@@ -56,7 +56,7 @@ export function groupSemaphore(places: number): () => Semaphore {
       if (!group.waiting.includes(enter)) return;
       group.waiting.splice(group.waiting.indexOf(enter), 1);
       letIn();
-      place.reject(new Failure("stopped", "Cannot go on: image-transfer is stopping"));
+      place.reject(new Failure("stopped", "Cannot continue: image-transfer is stopping"));
     });
     letIn();
     await place.promise;
@@ -76,7 +76,7 @@ export function groupSemaphore(places: number): () => Semaphore {
 }
 
 interface Group {
-  /** At work. */
+  /** How many are working. */
   members: number;
   readonly waiting: (() => void)[];
 }

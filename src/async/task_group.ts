@@ -1,18 +1,19 @@
 /**
- * Work in the background, a few pieces at a time; whoever brings more waits until one has ended. Our own, because p-limit knows
- * neither an AbortSignal nor what to do with the errors of work that nobody awaits.
+ * Work in the background, a few pieces at a time. Our own, because p-limit has neither an AbortSignal nor a place for the
+ * errors of work that nobody awaits.
  *
  * @module
  */
+/** Errors are never thrown to whoever starts the work. */
 export interface TaskGroup {
-  /** Starts the work as soon as there is room; resolves when it has started, or has been dropped because the signal is aborted. */
+  /** Starts the work as soon as there is room; resolves when it has started, or was dropped because the signal is aborted. */
   start(work: () => Promise<void>, signal: AbortSignal): Promise<void>;
   /** Resolves when nothing runs any more. */
   settled(): Promise<void>;
   idle(): boolean;
 }
 
-/** Room for so many at once. Errors go to `onError`, but for those that come from stopping. */
+/** Runs at most `limit` at once. Errors go to `onError`, except those after the signal was aborted. */
 export function taskGroup(limit: number, onError: (error: unknown) => void): TaskGroup {
   const running = new Set<Promise<void>>();
   const waiting: (() => void)[] = [];
