@@ -1,5 +1,5 @@
 /**
- * What happens when a final name is taken: the conflict policy, once for all methods that give names one by one.
+ * Final names: which can be given, and what happens when one is taken, once for all methods that give names one by one.
  * `shell/publish_perl.ts` and `shell/publish_sh.ts` do the same for a whole batch at the far end.
  *
  * @module
@@ -65,3 +65,25 @@ export function nameTaken(item: Publication, by: "folder" | "file", where: strin
 export function cannotWrite(item: Publication, where: string, code: FailureCode, reason: string, hint: string): Failure {
   return new Failure(code, `Cannot write "${printable(item.target)}" below ${where}: ${reason}`, { hint });
 }
+
+/** @throws {Failure} `name_refused` where a part of a relative path cannot be a name there. `where` names the destination. */
+export function checkPath(relative: string, where: string, windows: boolean): void {
+  const bad = relative.split("/").find((part) =>
+    part === "" || part === "." || part === ".." || part.includes("\0") || (windows && refusedByWindows(part))
+  );
+  if (bad === undefined) return;
+  throw new Failure(
+    "name_refused",
+    `Cannot use "${printable(relative)}" below ${where}: "${printable(bad)}" is not a valid name there`,
+    { hint: "Rename the file, or change the layout." },
+  );
+}
+
+/** Windows refuses these, or takes them for something else (`CON`, `a:b`, `name.`). */
+function refusedByWindows(name: string): boolean {
+  return FORBIDDEN.test(name) || /[. ]$/.test(name) || RESERVED.test(name);
+}
+
+// deno-lint-ignore no-control-regex
+const FORBIDDEN = /[<>:"|?*\\\x00-\x1f]/;
+const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\..*)?$/i;

@@ -11,7 +11,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
-import { refusedByWindows } from "../windows_names.ts";
+import { checkPath } from "../naming.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** What all calls of a session share. */
@@ -86,17 +86,8 @@ const UNWRITABLE: ReadonlySet<string> = new Set(["permission", "read_only", "no_
 
 /** The native absolute path of a path relative to the base path. @throws {Failure} `name_refused` */
 export function pathOf({ folder, where, system }: LocalBase, relative: string): string {
-  const parts = relative.split("/");
-  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) {
-    throw new Failure("name_refused", `Cannot use "${printable(relative)}" as a path below ${where}`);
-  }
-  const refused = system.platform === "windows" ? parts.find(refusedByWindows) : undefined;
-  if (refused === undefined) return join(folder, ...parts);
-  throw new Failure(
-    "name_refused",
-    `Cannot write "${printable(relative)}": Windows does not allow the name "${printable(refused)}"`,
-    { hint: "Rename the file, or change the layout." },
-  );
+  checkPath(relative, where, system.platform === "windows");
+  return join(folder, relative);
 }
 
 /** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */

@@ -9,7 +9,7 @@ import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import type { MethodContext } from "../method.ts";
-import { refusedByWindows } from "../windows_names.ts";
+import { checkPath } from "../naming.ts";
 import type { Reply } from "./sftp_channel.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import { freeBytes, type Listed, listed, NOT_THERE, sftpCommand } from "./sftp_command.ts";
@@ -48,16 +48,8 @@ export function absoluteBase(basePath: string, home: string): string {
 
 /** The absolute path there of one that is relative to the base path. @throws {Failure} `name_refused` */
 export function pathOf({ folder, where }: Pick<SftpBase, "folder" | "where">, relative: string): string {
-  const windows = /^\/[A-Za-z]:/.test(folder);
-  const bad = relative.split("/").find((part) =>
-    part === "" || part === "." || part === ".." || (windows && refusedByWindows(part))
-  );
-  if (bad === undefined) return `${folder === "/" ? "" : folder}/${relative}`;
-  throw new Failure(
-    "name_refused",
-    `Cannot use "${printable(relative)}" below ${where}: "${printable(bad)}" is not a valid name there`,
-    { hint: "Rename the file, or change the layout." },
-  );
+  checkPath(relative, where, /^\/[A-Za-z]:/.test(folder));
+  return `${folder === "/" ? "" : folder}/${relative}`;
 }
 
 /** Runs one command. */
