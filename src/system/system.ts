@@ -102,9 +102,15 @@ export interface Files {
    */
   walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncIterable<WalkBatch>;
   /** At most `length` bytes from `offset`; fewer at the end of the file. */
-  read(path: string, offset: number, length: number): Promise<Uint8Array>;
+  read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** SHA-256 over the whole file, with one reused buffer. */
   hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
+  /**
+   * A regular file as a whole, read and hashed once; null for one of 1 MiB or more. Cheap for many at a time.
+   *
+   * @throws {Deno.errors.NotSupported} for what is no regular file.
+   */
+  readSmall(path: string, signal: AbortSignal): Promise<SmallFile | null>;
   /**
    * Opens a regular file, has it read once from its beginning while it is hashed, and closes it.
    *
@@ -150,6 +156,16 @@ export interface Files {
   writeText(path: string, text: string, mode?: number): Promise<void>;
   /** Free bytes for this account and the device of the file system that holds `path`. */
   space(path: string): Promise<{ freeBytes: number; device: string }>;
+}
+
+/** A small file as it was read. */
+export interface SmallFile {
+  readonly content: Uint8Array<ArrayBuffer>;
+  /** As in {@linkcode PathFacts}. */
+  readonly mode: number;
+  readonly mtimeMs: number;
+  /** Of the content, 64 hex digits. */
+  readonly sha256: string;
 }
 
 /** A file that is read once. */

@@ -11,7 +11,7 @@ import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
-import type { SourceReader } from "../../system/system.ts";
+import type { SmallFile, SourceReader, System } from "../../system/system.ts";
 import { linkName, stagingOf } from "../links.ts";
 import { diskTrouble } from "../shell/shell_session.ts";
 import type { Method, Upload } from "../method.ts";
@@ -65,9 +65,9 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
   async function unpack(uploads: readonly Upload[], failures: Map<string, Failure>, sent: Sent, signal: AbortSignal) {
     await using receiver = await receivers.unpack(stagingOf(uploads));
     await carry(receiver, uploads, signal, async (stream) => {
-      for (const upload of uploads) {
+      for await (const [upload, small] of readAhead(uploads, system, signal)) {
         try {
-          sent.digest(linkName(upload), await addFile(stream, upload, sent, signal));
+          sent.digest(linkName(upload), await addFile(stream, upload, await small, sent, signal));
         } catch (error) {
           failures.set(linkName(upload), failureOf(error, upload, signal));
         }
@@ -76,19 +76,25 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     });
   }
 
-  function addFile(stream: TarStream, upload: Upload, sent: Sent, signal: AbortSignal): Promise<Digest> {
-    const { source } = upload;
+  async function addFile(stream: TarStream, upload: Upload, small: SmallFile | null, sent: Sent, signal: AbortSignal) {
+    const { absolutePath, path, size } = upload.source;
+    const digest = small === null
+      ? await system.readSource(absolutePath, (reader) => add(stream, upload, reader, sent), signal)
+      : await add(stream, upload, readerOf(small), sent);
+    if (digest.bytes !== size || (small !== null && small.content.length !== size)) throw changed(path);
+    return digest;
+  }
+
+  function add(
+    stream: TarStream,
+    upload: Upload,
+    reader: Pick<SourceReader, "mode" | "read" | "sha256">,
+    sent: Sent,
+  ): Promise<Digest> {
+    const { size, mtimeMs } = upload.source;
     const name = linkName(upload);
-    return system.readSource(source.absolutePath, async (reader) => {
-      const mode = destination.preservePermissions ? reader.mode : PLAIN_MODE;
-      const digest = await stream.add(
-        { name, bytes: source.size, mode, mtimeMs: source.mtimeMs },
-        reader,
-        (bytes) => sent.bytes(name, bytes),
-      );
-      if (digest.bytes < source.size) throw changed(source.path);
-      return digest;
-    }, signal);
+    const mode = destination.preservePermissions ? reader.mode : PLAIN_MODE;
+    return stream.add({ name, bytes: size, mode, mtimeMs }, reader, (bytes) => sent.bytes(name, bytes));
   }
 
   /** Sends the rest of a file of which a part stands there; false where there is none, or another one. */
@@ -180,6 +186,57 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     close: receivers.close,
   });
 }
+
+/** A small file as if it were read now. */
+function readerOf({ content, mode, sha256 }: SmallFile): Pick<SourceReader, "mode" | "read" | "sha256"> {
+  return {
+    mode,
+    async *read(length) {
+      yield content.subarray(0, length);
+    },
+    sha256: () => sha256,
+  };
+}
+
+/** Reads small files in groups, the next while one is sent; null for large ones, which are read while they are sent. */
+async function* readAhead(
+  uploads: readonly Upload[],
+  system: Pick<System, "readSmall">,
+  signal: AbortSignal,
+): AsyncGenerator<readonly [Upload, Promise<SmallFile | null>]> {
+  const groups = grouped(uploads);
+  const read = (group: readonly Upload[] = []) =>
+    group.map((upload) => {
+      const { absolutePath, size } = upload.source;
+      const small = size < SMALL_BYTES ? system.readSmall(absolutePath, signal) : Promise.resolve(null);
+      small.catch(() => undefined); // Heard when it is its turn.
+      return [upload, small] as const;
+    });
+  let next = read(groups[0]);
+  for (let index = 1; index <= groups.length; index++) {
+    const now = next;
+    next = read(groups[index]);
+    yield* now;
+  }
+}
+
+/** In order; a group is as much as is kept in memory twice. */
+function grouped(uploads: readonly Upload[]): Upload[][] {
+  const groups: Upload[][] = [];
+  let bytes = Infinity;
+  for (const upload of uploads) {
+    bytes += Math.min(upload.source.size, SMALL_BYTES);
+    if (bytes > GROUP_BYTES) {
+      groups.push([]);
+      bytes = Math.min(upload.source.size, SMALL_BYTES);
+    }
+    groups.at(-1)!.push(upload);
+  }
+  return groups;
+}
+
+const SMALL_BYTES = 1024 * 1024;
+const GROUP_BYTES = 4 * 1024 * 1024;
 
 /** The mode of a file whose own is not kept, before the umask there. */
 const PLAIN_MODE = 0o666;

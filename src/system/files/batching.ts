@@ -13,16 +13,22 @@ import { clock } from "../host/clock.ts";
 import { within } from "../../async/deadline.ts";
 import type { Answer, Ask, BatchingCalls, Found } from "./batching_worker.ts";
 import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_calls.ts";
-import type { PathFacts } from "../system.ts";
+import type { PathFacts, SmallFile } from "../system.ts";
 
 /** Calls that are made at the same time run together. `alone` makes the call directly. */
 export interface Batching {
   facts(path: string, alone: () => Promise<PathFacts | null>): Promise<PathFacts | null>;
   followedFacts(path: string, alone: () => Promise<PathFacts | null>): Promise<PathFacts | null>;
   /** For at most {@linkcode SHORT_BYTES}. */
-  read(path: string, offset: number, length: number, alone: () => Promise<Uint8Array>): Promise<Uint8Array>;
+  read(
+    path: string,
+    offset: number,
+    length: number,
+    alone: () => Promise<Uint8Array<ArrayBuffer>>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   /** For small files; a large one is hashed by `alone`. */
   hash(path: string, alone: () => Promise<Digest>): Promise<Digest>;
+  content(path: string, alone: () => Promise<SmallFile | null>): Promise<SmallFile | null>;
 }
 
 /** Longest read in a batch, bytes. */
@@ -75,8 +81,9 @@ export function createBatching(longSilenceMs: number = LONG_SILENCE_MS): Batchin
   return {
     facts: (path, alone) => ask({ do: "facts", path }, alone) as Promise<PathFacts | null>,
     followedFacts: (path, alone) => ask({ do: "followedFacts", path }, alone) as Promise<PathFacts | null>,
-    read: (path, offset, length, alone) => ask({ do: "read", path, offset, length }, alone) as Promise<Uint8Array>,
+    read: (path, offset, length, alone) => ask({ do: "read", path, offset, length }, alone) as Promise<Uint8Array<ArrayBuffer>>,
     hash: async (path, alone) => await ask({ do: "hash", path }, alone) as Digest | null ?? await alone(),
+    content: (path, alone) => ask({ do: "content", path }, alone) as Promise<SmallFile | null>,
   };
 }
 

@@ -9,16 +9,16 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { pathFacts } from "./path_facts.ts";
-import type { PathFacts } from "../system.ts";
-import { carried, type CarriedError, serveCalls } from "../workers/serve_calls.ts";
+import type { PathFacts, SmallFile } from "../system.ts";
+import { carried, type CarriedError, HandedOver, serveCalls } from "../workers/serve_calls.ts";
 
-/** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is skipped. */
+/** One thing to find out. `hash` and `content` are for small files: one of {@linkcode SMALL_BYTES} or more is skipped. */
 export type Ask =
-  | { readonly do: "facts" | "followedFacts" | "hash"; readonly path: string }
+  | { readonly do: "facts" | "followedFacts" | "hash" | "content"; readonly path: string }
   | { readonly do: "read"; readonly path: string; readonly offset: number; readonly length: number };
 
 /** What was found; null if nothing is there, or if the file is not small. */
-export type Found = PathFacts | Digest | Uint8Array | null;
+export type Found = PathFacts | Digest | Uint8Array<ArrayBuffer> | SmallFile | null;
 
 /** One for each question, in the order of the questions. */
 export type Answer = { readonly found: Found } | { readonly failed: CarriedError };
@@ -28,7 +28,12 @@ const SMALL_BYTES = 1024 * 1024;
 
 const buffer = new Uint8Array(SMALL_BYTES);
 
-const calls = { look: (asks: readonly Ask[]): Answer[] => asks.map(answer) };
+const calls = {
+  look(asks: readonly Ask[]): HandedOver<Answer[]> {
+    const answers = asks.map(answer);
+    return new HandedOver(answers, answers.flatMap(buffersOf));
+  },
+};
 
 /** What this Worker can be asked. */
 export type BatchingCalls = typeof calls;
@@ -53,6 +58,8 @@ function find(ask: Ask): Found {
       return readSync(ask.path, ask.offset, ask.length).slice();
     case "hash":
       return hashSync(ask.path);
+    case "content":
+      return contentSync(ask.path);
     default:
       return ask satisfies never;
   }
@@ -64,10 +71,30 @@ function hashSync(path: string): Digest | null {
   return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
+function contentSync(path: string): SmallFile | null {
+  using file = Deno.openSync(path);
+  const { isFile, mode, mtime } = file.statSync();
+  if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
+  const read = fillFrom(file, SMALL_BYTES);
+  if (read.length === SMALL_BYTES) return null;
+  const sha256 = createHash("sha256").update(read).digest("hex");
+  return { content: read.slice(), mode: (mode ?? 0) & 0o7777, mtimeMs: mtime?.getTime() ?? 0, sha256 };
+}
+
+function buffersOf(answer: Answer): ArrayBuffer[] {
+  const found = "found" in answer ? answer.found : null;
+  const bytes = found instanceof Uint8Array ? found : found !== null && "content" in found ? found.content : null;
+  return bytes === null ? [] : [bytes.buffer];
+}
+
 /** A view into the buffer. */
-function readSync(path: string, offset: number, length: number): Uint8Array {
+function readSync(path: string, offset: number, length: number): Uint8Array<ArrayBuffer> {
   using file = Deno.openSync(path);
   if (offset > 0) file.seekSync(offset, Deno.SeekMode.Start);
+  return fillFrom(file, length);
+}
+
+function fillFrom(file: Deno.FsFile, length: number): Uint8Array<ArrayBuffer> {
   let filled = 0;
   while (filled < length) {
     const got = file.readSync(buffer.subarray(filled, length));

@@ -14,7 +14,7 @@ import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./unusable_names.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync, writeText } from "./durable.ts";
-import { readSource } from "./read_source.ts";
+import { readSmall, readSource } from "./read_source.ts";
 import type { Files, FileWriter, PathFacts } from "../system.ts";
 import { walk } from "./walk.ts";
 
@@ -41,6 +41,7 @@ export const files: Files = {
     signal.throwIfAborted();
     return digest;
   },
+  readSmall: (path, signal) => batching.content(path, () => at(path, () => readSmall(path, signal))),
   readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   sync: (path) => at(path, () => sync(path)),
@@ -114,7 +115,7 @@ async function createFile(path: string): Promise<FileWriter> {
   };
 }
 
-async function read(path: string, offset: number, length: number): Promise<Uint8Array> {
+async function read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
   using file = await Deno.open(path);
   if (offset > 0) await file.seek(offset, Deno.SeekMode.Start);
   const buffer = new Uint8Array(length);

@@ -1,10 +1,10 @@
 /**
- * Reads a file once, from its beginning, and hashes it on the way.
+ * Reads files once, from their beginning, and hashes them on the way.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import type { SourceReader } from "../system.ts";
+import type { SmallFile, SourceReader } from "../system.ts";
 import { pieces } from "./hash.ts";
 
 /** See `Files.readSource`. What is no regular file is not read: a pipe would never end. */
@@ -31,3 +31,20 @@ export async function readSource<T>(
     sha256: () => sum.copy().digest("hex"),
   });
 }
+
+/** See `Files.readSmall`. */
+export function readSmall(path: string, signal: AbortSignal): Promise<SmallFile | null> {
+  return readSource(path, async (source) => {
+    if (source.bytes >= SMALL_BYTES) return null;
+    const content = new Uint8Array(SMALL_BYTES);
+    let filled = 0;
+    for await (const piece of source.read(SMALL_BYTES)) {
+      content.set(piece, filled);
+      filled += piece.length;
+    }
+    if (filled === SMALL_BYTES) return null;
+    return { content: content.slice(0, filled), mode: source.mode, mtimeMs: source.mtimeMs, sha256: source.sha256() };
+  }, signal);
+}
+
+const SMALL_BYTES = 1024 * 1024;

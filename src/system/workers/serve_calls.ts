@@ -32,6 +32,11 @@ export interface CarriedError {
   readonly code: string;
 }
 
+/** A value whose buffers are handed over rather than copied: the Worker cannot use them afterwards. */
+export class HandedOver<T> {
+  constructor(readonly value: T, readonly buffers: ArrayBuffer[]) {}
+}
+
 /** Answers from now on. */
 export function serveCalls(calls: Calls): void {
   let running = 0;
@@ -40,12 +45,15 @@ export function serveCalls(calls: Calls): void {
     clearTimeout(rest);
     running += 1;
     let answer: CallAnswer;
+    let buffers: ArrayBuffer[] = [];
     try {
-      answer = { id, value: await calls[name]!(...args as never[]) };
+      const given = await calls[name]!(...args as never[]);
+      if (given instanceof HandedOver) buffers = given.buffers;
+      answer = { id, value: given instanceof HandedOver ? given.value : given };
     } catch (error) {
       answer = { id, failed: carried(error) };
     }
-    self.postMessage(answer);
+    self.postMessage(answer, { transfer: buffers });
     running -= 1;
     if (running === 0 && restMs !== null) rest = setTimeout(() => self.postMessage("idle" satisfies CallAnswer), restMs);
   };

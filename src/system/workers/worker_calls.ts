@@ -3,16 +3,19 @@
  *
  * @module
  */
-import type { Call, CallAnswer, Calls, CarriedError } from "./serve_calls.ts";
+import type { Call, CallAnswer, Calls, CarriedError, HandedOver } from "./serve_calls.ts";
 
 /** A Worker that starts with the first call, and again with the first one after it ended. Disposing of it ends it. */
 export interface WorkerCalls<C extends Calls> extends Disposable {
   /** What the function there returns or throws. Also rejected when the Worker breaks or is ended. */
-  call<N extends keyof C & string>(name: N, ...args: Parameters<C[N]>): Promise<Awaited<ReturnType<C[N]>>>;
+  call<N extends keyof C & string>(name: N, ...args: Parameters<C[N]>): Promise<Given<ReturnType<C[N]>>>;
   /** Ends it; what has not been answered is rejected with this reason. */
   end(reason?: unknown): void;
   readonly running: boolean;
 }
+
+/** What arrives here of what a function there returns. */
+type Given<R> = Awaited<R> extends HandedOver<infer T> ? T : Awaited<R>;
 
 /** Which Worker, and how it lives. */
 export interface WorkerOptions {
@@ -68,7 +71,7 @@ export function workerCalls<C extends Calls>({ name, here, what, restMs = null }
       pending.set(id, answer);
       worker ??= start();
       worker.postMessage({ id, name, args, restMs } satisfies Call);
-      return answer.promise as Promise<Awaited<ReturnType<C[N]>>>;
+      return answer.promise as Promise<Given<ReturnType<C[N]>>>;
     },
     end,
     get running() {
