@@ -30,7 +30,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 const NEIGHBOURS: readonly string[] = ["async → domain", "delivery → methods", "web → reports"];
 /** The one implementation of the ledger. */
 const SQLITE = "ledger/sqlite/";
-const LONGEST = 300;
+const LONGEST = 400;
 
 interface Source {
   readonly path: string;

@@ -20,14 +20,26 @@ export type Verdict =
   /** The content contradicts its own checksums: never deliverable by waiting. */
   | { readonly verdict: "corrupt"; readonly reason: string };
 
+/** What the header of one part (HDU) of a FITS file says. */
+export interface HeaderUnit {
+  /** 0 is the primary HDU. */
+  readonly index: number;
+  readonly header: ReadonlyMap<string, string | number | boolean>;
+  /** Length of the data as declared, without padding; with the heap of a table. */
+  readonly dataBytes: number;
+}
+
 /** One format of the list in `formats.ts`. */
 export interface Format {
   /** As people write it: `FITS`, `gzip`; shown in reasons and warnings. */
   readonly name: string;
   /** Whether a file of this name may be of this format; `name` is the last part of the path, in lower case. */
   claims(name: string): boolean;
-  /** Looks at `size` bytes of content. Never throws for content; errors of the reader pass through. */
-  inspect(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict>;
+  /**
+   * Looks at `size` bytes of content. Never throws for content; errors of the reader pass through. `onHdu` is told of every HDU of
+   * a plain FITS file, so that nobody who wants more of its headers reads them again.
+   */
+  inspect(read: RangeReader, size: number, signal: AbortSignal, onHdu?: (hdu: HeaderUnit) => void): Promise<Verdict>;
 }
 
 /** More must come; `declaredBytes` is null while the file does not say how much. */

@@ -40,9 +40,9 @@ export function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);
 }
 
-/** The bytes as text, one character a byte. */
+/** The bytes as text, one character a byte. (`TextDecoder("latin1")` is Windows-1252, and spreading a typed array costs a hundred bytes a byte.) */
 export function latin1(bytes: Uint8Array): string {
   let text = "";
-  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  for (let at = 0; at < bytes.length; at += 4096) text += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + 4096));
   return text;
 }

@@ -28,7 +28,7 @@ Deno.test("look() counts looks at one version and begins anew with the next", ()
   const first = look(undefined, facts(), 0, 0);
   const second = look(first, facts(), 100, 100);
   const grown = look(
-    { ...second, content: { verdict: { verdict: "undeclared" }, emptyTail: false, cards: null } },
+    { ...second, content: { verdict: { verdict: "undeclared" }, hasSums: null, emptyTail: false, cards: null } },
     facts({ size: 20, mtimeMs: 5 }),
     200,
     200,

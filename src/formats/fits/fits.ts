@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Format, RangeReader, Verdict } from "../format.ts";
+import type { Format, HeaderUnit, RangeReader, Verdict } from "../format.ts";
 import { walkHdus } from "./fits_walk.ts";
 
 /** `.fits`, `.fit`, `.fts`, `.fz`: a file that begins like FITS is short until its last declared HDU is there. */
@@ -13,10 +13,16 @@ export const fits: Format = {
   inspect: declaredLength,
 };
 
-async function declaredLength(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
+async function declaredLength(
+  read: RangeReader,
+  size: number,
+  signal: AbortSignal,
+  onHdu?: (hdu: HeaderUnit) => void,
+): Promise<Verdict> {
   const walk = walkHdus(read, size, signal);
   while (true) {
     const step = await walk.next();
     if (step.done) return step.value;
+    onHdu?.(step.value);
   }
 }

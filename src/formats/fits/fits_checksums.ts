@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type Hdu, hduName, walkHdus } from "./fits_walk.ts";
-import type { RangeReader } from "../format.ts";
+import { hduName, walkHdus } from "./fits_walk.ts";
+import type { HeaderUnit, RangeReader } from "../format.ts";
 import { fill } from "../range_window.ts";
 
 /** `checked` is the number of sums that were there and right. */
@@ -15,8 +15,8 @@ export type ChecksumVerdict = { readonly ok: true; readonly checked: number } | 
 export async function verifyFitsChecksums(read: RangeReader, size: number, signal: AbortSignal): Promise<ChecksumVerdict> {
   let checked = 0;
   for await (const hdu of walkHdus(read, size, signal)) {
+    if (!declaresSums(hdu)) continue;
     const wanted = declaredSums(hdu);
-    if (wanted.data === null && !wanted.whole) continue;
     const sumOf = (from: number, to: number, filler: number) => onesComplementSum(read, { from, to, size, filler }, signal);
     const data = await sumOf(hdu.dataOffset, hdu.end, hdu.header.get("XTENSION") === "TABLE" ? BLANK : 0);
     if (wanted.data !== null) {
@@ -37,8 +37,14 @@ export async function verifyFitsChecksums(read: RangeReader, size: number, signa
   return { ok: true, checked };
 }
 
+/** Whether there is a sum to check. */
+export function declaresSums(hdu: Pick<HeaderUnit, "header">): boolean {
+  const { data, whole } = declaredSums(hdu);
+  return data !== null || whole;
+}
+
 /** What the header promises. An empty CHECKSUM means "not known"; a DATASUM that is no number promises nothing. */
-function declaredSums({ header }: Hdu): { data: number | null; whole: boolean } {
+function declaredSums({ header }: Pick<HeaderUnit, "header">): { data: number | null; whole: boolean } {
   const datasum = String(header.get("DATASUM") ?? "").trim();
   const checksum = header.get("CHECKSUM");
   return {

@@ -42,11 +42,11 @@ export async function readHeader(window: WindowReader, offset: number): Promise<
   const header = new Map<string, CardValue>();
   let continued: string | null = null;
   for (let at = 0; at < MAX_HEADER_BYTES; at += BLOCK_BYTES) {
-    const block = (await window(offset + at, BLOCK_BYTES)).subarray(0, BLOCK_BYTES);
+    const block = latin1((await window(offset + at, BLOCK_BYTES)).subarray(0, BLOCK_BYTES));
     for (let line = 0; line < BLOCK_BYTES; line += CARD_BYTES) {
       // Less than a card: the file ends here. A zero is no character of a header: reserved and not yet written.
-      if (line + CARD_BYTES > block.length || block[line] === 0) return { found: "cut" };
-      const text = latin1(block.subarray(line, line + CARD_BYTES));
+      if (line + CARD_BYTES > block.length || block.charCodeAt(line) === 0) return { found: "cut" };
+      const text = block.slice(line, line + CARD_BYTES);
       if (END.test(text)) return { found: "header", header: readable(header), bytes: at + line + CARD_BYTES };
       const { keyword, value } = parseCard(text);
       if (keyword === "CONTINUE") {

@@ -4,22 +4,17 @@
  *
  * @module
  */
-import { type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
-import { BLOCK_BYTES, type Header, MAX_HEADER_BYTES, readHeader } from "./fits_header.ts";
+import { type HeaderUnit, type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
+import { BLOCK_BYTES, MAX_HEADER_BYTES, readHeader } from "./fits_header.ts";
 import { dataLength, padded } from "./fits_length.ts";
 import { isBlank, latin1, windowed } from "../range_window.ts";
 
 /** One HDU whose header is whole; its data may not be there yet. Offsets from the beginning of the file, in bytes. */
-export interface Hdu {
-  /** 0 is the primary HDU. */
-  readonly index: number;
-  readonly header: Header;
+export interface Hdu extends HeaderUnit {
   readonly offset: number;
   /** Length of the header, its padding included. */
   readonly headerBytes: number;
   readonly dataOffset: number;
-  /** Length of the data as declared, without padding; with the heap of a table. */
-  readonly dataBytes: number;
   /** Where the next HDU begins. */
   readonly end: number;
 }

@@ -5,7 +5,7 @@
  */
 import type { CardValue } from "./fits_header.ts";
 import { walkHdus } from "./fits_walk.ts";
-import type { RangeReader } from "../format.ts";
+import type { HeaderUnit, RangeReader } from "../format.ts";
 import { plainBeginning } from "../gzip/gunzipped.ts";
 
 /** The keywords that are kept. */
@@ -31,15 +31,35 @@ const KEPT_CARDS = [
  */
 export async function readCards(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
   const plain = await plainBeginning(read, size);
-  const cards: Record<string, CardValue> = {};
-  for await (const { index, header, dataBytes } of walkHdus(plain.read, plain.size)) {
-    for (const keyword of KEPT_CARDS) {
-      const value = header.get(keyword);
-      if (value !== undefined && value !== "") cards[keyword] ??= typeof value === "string" ? value.slice(0, MAX_TEXT) : value;
-    }
-    if (index > 0 || dataBytes > 0) break;
+  const kept = keptCards();
+  for await (const hdu of walkHdus(plain.read, plain.size)) {
+    if (!kept.add(hdu)) break;
   }
-  return cards;
+  return kept.cards;
+}
+
+/** The kept cards of the HDUs of one file, which are added in order. */
+export interface KeptCards {
+  readonly cards: Readonly<Record<string, CardValue>>;
+  /** False once the following HDUs have nothing to add. */
+  add(unit: HeaderUnit): boolean;
+}
+
+/** None yet. */
+export function keptCards(): KeptCards {
+  const cards: Record<string, CardValue> = {};
+  let more = true;
+  return {
+    cards,
+    add({ index, header, dataBytes }) {
+      for (const keyword of more ? KEPT_CARDS : []) {
+        const value = header.get(keyword);
+        if (value !== undefined && value !== "") cards[keyword] ??= typeof value === "string" ? value.slice(0, MAX_TEXT) : value;
+      }
+      more &&= index === 0 && dataBytes === 0;
+      return more;
+    },
+  };
 }
 
 /** Continued strings can be as long as the header. */

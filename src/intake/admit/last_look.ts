@@ -36,7 +36,8 @@ export async function lastLook(context: SettleContext, candidate: Candidate, sig
     context.loops({ ...failure, next: "hold" });
     return null;
   }
-  const sums = job.verifySource === false ? null : await checkSums({ absolutePath, name: lastPart(path), size }, system, signal);
+  const file = { absolutePath, name: lastPart(path), size };
+  const sums = job.verifySource === false ? null : await checkSums(file, candidate.content, system, signal);
   if (sums !== null && job.verifySource === "refuse") {
     refuse(context, candidate, corrupt(path, sums));
     return null;

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { readCards } from "../../formats/fits/kept_cards.ts";
-import { verifyFitsChecksums } from "../../formats/fits/fits_checksums.ts";
+import { keptCards, readCards } from "../../formats/fits/kept_cards.ts";
+import { declaresSums, verifyFitsChecksums } from "../../formats/fits/fits_checksums.ts";
 import type { RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
 import { isBlank, windowed } from "../../formats/range_window.ts";
@@ -15,6 +15,8 @@ import type { Cards } from "../admit/admission.ts";
 /** What a look into the content gave. */
 export interface Content {
   readonly verdict: Verdict;
+  /** It holds checksums of its contents; null where that was not looked for. */
+  readonly hasSums: boolean | null;
   /** Its end is nothing but zeros, as in space that was set aside and not written yet; only asked of what may be all there. */
   readonly emptyTail: boolean;
   /** Header cards; null where the format has none. */
@@ -35,21 +37,35 @@ export async function inspect(file: InspectedFile, system: Pick<Files, "read">, 
   if (format === undefined) {
     // One byte: a file that cannot be read is found out now, not when it is sent.
     if (size > 0) await system.read(absolutePath, 0, 1);
-    return { verdict: { verdict: "undeclared" }, emptyTail: false, cards: null };
+    return { verdict: { verdict: "undeclared" }, hasSums: null, emptyTail: false, cards: null };
   }
   const read = rangeReader(system, file);
-  const verdict = await format.inspect(read, size, signal);
+  const kept = keptCards();
+  let plainFits = false;
+  let hasSums = false;
+  const verdict = await format.inspect(read, size, signal, (hdu) => {
+    plainFits = true;
+    kept.add(hdu);
+    hasSums ||= declaresSums(hdu);
+  });
   const { verdict: is } = verdict;
   return {
     verdict,
+    hasSums: plainFits ? hasSums : null,
     emptyTail: (is === "reached" || is === "corrupt") && await hasEmptyTail(system, absolutePath, size, verdict),
-    cards: is === "reached" ? await readCards(read, size) : null,
+    cards: is !== "reached" ? null : plainFits ? kept.cards : await readCards(read, size),
   };
 }
 
-/** How the content contradicts its own checksums; null where it does not, or has none. */
-export async function checkSums(file: InspectedFile, system: Pick<Files, "read">, signal: AbortSignal): Promise<string | null> {
+/** How the content contradicts its own checksums; null where it does not, or has none. `content` is what is known of it. */
+export async function checkSums(
+  file: InspectedFile,
+  content: Content | undefined,
+  system: Pick<Files, "read">,
+  signal: AbortSignal,
+): Promise<string | null> {
   if (!/\.(fits|fit|fts|fz)$/i.test(file.name)) return null;
+  if (content?.verdict.verdict === "reached" && content.hasSums === false) return null;
   const read: RangeReader = (offset, length) => system.read(file.absolutePath, offset, length);
   const sums = await verifyFitsChecksums(read, file.size, signal);
   return sums.ok ? null : sums.reason;

@@ -15,9 +15,9 @@ import type { SmallFile, SourceReader, System } from "../../system/system.ts";
 import { linkName, stagingOf } from "../links.ts";
 import { diskTrouble } from "../shell/shell_session.ts";
 import type { Method, Upload } from "../method.ts";
-import { type FileFailures, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
+import { openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
-import { type Receiver, type ReceiverOptions, tarReceivers } from "./tar_receivers.ts";
+import { type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
 import { tarFailure } from "./tar_failures.ts";
 
@@ -32,163 +32,163 @@ export const tar: Method<"tar"> = {
   connect: (destination, context, signal) => openShellSession(destination, context, signal, tarSender),
 };
 
+/** What sends a batch. */
+interface Parts extends Pick<SenderParts, "destination" | "files"> {
+  readonly system: System;
+  readonly receivers: Receivers;
+}
+
+/** A batch on its way. */
+interface Sending {
+  readonly sent: Sent;
+  readonly failures: Map<string, Failure>;
+  readonly signal: AbortSignal;
+}
+
 function tarSender({ destination, context, connection, tools, files }: SenderParts): Promise<Sender> {
-  if (tools.tar === null) {
-    throw new Failure("tool_missing", `Cannot use tar with ${destination.name}: it is not installed there`, {
-      hint: "Install tar there, or set transfer_method to sftp or auto.",
-    });
-  }
-  if (/[\r\n]/.test(destination.basePath)) {
-    throw new Failure("tool_missing", `Cannot use tar with ${destination.name}: its base path has a line break`, {
-      hint: "Set transfer_method to rsync or sftp.",
-    });
-  }
-  const { system } = context;
+  if (tools.tar === null) throw unusable(destination.name, "it is not installed there", "Install tar there, or set");
+  if (/[\r\n]/.test(destination.basePath)) throw unusable(destination.name, "its base path has a line break", "Set");
   const receivers = tarReceivers(connection, receiverOptions(destination, connection.sharing !== null), context);
-
-  async function send(
-    uploads: readonly Upload[],
-    prepared: Promise<void>,
-    sent: Sent,
-    signal: AbortSignal,
-  ): Promise<FileFailures | null> {
-    const failures = new Map<string, Failure>();
-    await prepared;
-    const fresh: Upload[] = [];
-    for (const upload of uploads) {
-      if (!await resume(upload, failures, sent, signal)) fresh.push(upload);
-    }
-    if (fresh.length > 0) await unpack(fresh, failures, sent, signal);
-    return failures.size === 0 ? null : failures;
-  }
-
-  async function unpack(uploads: readonly Upload[], failures: Map<string, Failure>, sent: Sent, signal: AbortSignal) {
-    await using receiver = await receivers.unpack(stagingOf(uploads));
-    await carry(receiver, uploads, signal, async (stream) => {
-      for await (const [upload, small] of readAhead(uploads, system, signal)) {
-        try {
-          sent.digest(linkName(upload), await addFile(stream, upload, await small, sent, signal));
-        } catch (error) {
-          failures.set(linkName(upload), failureOf(error, upload, signal));
-        }
-      }
-      await stream.end();
-    });
-  }
-
-  async function addFile(stream: TarStream, upload: Upload, small: SmallFile | null, sent: Sent, signal: AbortSignal) {
-    const { absolutePath, path, size } = upload.source;
-    const digest = small === null
-      ? await system.readSource(absolutePath, (reader) => add(stream, upload, reader, sent), signal)
-      : await add(stream, upload, readerOf(small), sent);
-    if (digest.bytes !== size || (small !== null && small.content.length !== size)) throw changed(path);
-    return digest;
-  }
-
-  function add(
-    stream: TarStream,
-    upload: Upload,
-    reader: Pick<SourceReader, "mode" | "read" | "sha256">,
-    sent: Sent,
-  ): Promise<Digest> {
-    const { size, mtimeMs } = upload.source;
-    const name = linkName(upload);
-    const mode = destination.preservePermissions ? reader.mode : PLAIN_MODE;
-    return stream.add({ name, bytes: size, mode, mtimeMs }, reader, (bytes) => sent.bytes(name, bytes));
-  }
-
-  /** Sends the rest of a file of which a part stands there; false where there is none, or another one. */
-  async function resume(
-    upload: Upload,
-    failures: Map<string, Failure>,
-    sent: Sent,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    if (upload.leftover === undefined) return false;
-    const { source, staged } = upload;
-    const name = linkName(upload);
-    const [part] = await files.digest([staged], signal);
-    if (!part || part.bytes === 0 || part.bytes > source.size) return false;
-    try {
-      return await system.readSource(source.absolutePath, async (reader) => {
-        let read = 0;
-        for await (const piece of reader.read(part.bytes)) sent.bytes(name, read += piece.length);
-        if (reader.sha256() !== part.sha256) return false;
-        await detach(staged, signal);
-        await append(reader, upload, part.bytes, sent, signal);
-        return true;
-      }, signal);
-    } catch (error) {
-      failures.set(name, failureOf(error, upload, signal));
-      return true;
-    }
-  }
-
-  /** A process of the cut connection may still have the part open: the rest is appended to a copy of it. */
-  async function detach(staged: string, signal: AbortSignal): Promise<void> {
-    const script = `cp ${shellWords([staged, `${staged}.part`])} 2>&1 && mv -f ${
-      shellWords([`${staged}.part`, staged])
-    } 2>&1 || exit 92`;
-    await files.inBase("copy the part of a file that was sent before", script, signal);
-  }
-
-  async function append(
-    reader: SourceReader,
-    upload: Upload,
-    from: number,
-    sent: Sent,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { source } = upload;
-    const name = linkName(upload);
-    await using receiver = await receivers.append(stagingOf([upload]), name);
-    let bytes = from;
-    await carry(receiver, [upload], signal, async (stream) => {
-      for await (const piece of reader.read(source.size - from)) {
-        await stream.raw(piece);
-        sent.bytes(name, bytes += piece.length);
-      }
-      await stream.flush();
-    });
-    if (bytes < source.size) throw changed(source.path);
-    sent.digest(name, { bytes, sha256: reader.sha256() });
-  }
-
-  /** Has `write` fill the stream, and waits until the far end has taken all of it. @throws {Failure} where it has not. */
-  async function carry(
-    receiver: Receiver,
-    uploads: readonly Upload[],
-    signal: AbortSignal,
-    write: (stream: TarStream) => Promise<void>,
-  ): Promise<void> {
-    const stream = tarStream(receiver.write, destination.bandwidthLimit, system, signal);
-    let unwritten: unknown = null;
-    try {
-      await untilAborted(write(stream), signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      unwritten = error;
-    }
-    const end = await untilAborted(receiver.finish(), signal);
-    if (end.code === 0 && unwritten === null) return;
-    if (end.code === 0) throw unwritten;
-    const failure = tarFailure(end, destination);
-    throw failure.code === "interrupted" ? await diskTrouble(failure, uploads, files, signal) : failure;
-  }
-
+  const parts: Parts = { destination, files, system: context.system, receivers };
   return Promise.resolve({
     method: "tar",
     about: tools.tar,
     resumes: true,
     hashesSource: true,
-    send,
+    async send(uploads, prepared, sent, signal) {
+      const sending: Sending = { sent, signal, failures: new Map() };
+      await prepared;
+      const fresh: Upload[] = [];
+      for (const upload of uploads) if (!await resume(parts, upload, sending)) fresh.push(upload);
+      if (fresh.length > 0) await sendAll(parts, fresh, sending);
+      return sending.failures.size === 0 ? null : sending.failures;
+    },
     makeReady: receivers.startAhead,
     close: receivers.close,
   });
 }
 
+function unusable(name: string, reason: string, help: string): Failure {
+  return new Failure("tool_missing", `Cannot use tar with ${name}: ${reason}`, {
+    hint: `${help} transfer_method to sftp or auto.`,
+  });
+}
+
+/** Sends these files as one stream. */
+async function sendAll(parts: Parts, uploads: readonly Upload[], sending: Sending): Promise<void> {
+  const { sent, failures, signal } = sending;
+  await using receiver = await parts.receivers.unpack(stagingOf(uploads));
+  await fill(parts, receiver, uploads, signal, async (stream) => {
+    for await (const [upload, small] of readAhead(uploads, parts.system, signal)) {
+      try {
+        sent.digest(linkName(upload), await addFile(parts, stream, upload, await small, sending));
+      } catch (error) {
+        failures.set(linkName(upload), failureOf(error, upload, signal));
+      }
+    }
+    await stream.end();
+  });
+}
+
+/** `small` is the file where it was read ahead. */
+async function addFile(
+  { destination, system }: Parts,
+  stream: TarStream,
+  { source, staged }: Upload,
+  small: SmallFile | null,
+  { sent, signal }: Sending,
+): Promise<Digest> {
+  const { absolutePath, path, size: bytes, mtimeMs } = source;
+  const name = linkName({ staged });
+  const add = ({ mode, ...reader }: Reader) => {
+    const entry = { name, bytes, mode: destination.preservePermissions ? mode : PLAIN_MODE, mtimeMs };
+    return stream.add(entry, reader, (bytes) => sent.bytes(name, bytes));
+  };
+  const digest = small === null ? await system.readSource(absolutePath, add, signal) : await add(readerOf(small));
+  if (digest.bytes !== bytes || (small !== null && small.content.length !== bytes)) throw changed(path);
+  return digest;
+}
+
+/** Sends the rest of a file of which a part stands there; false where there is none, or another one. */
+async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: Sending): Promise<boolean> {
+  if (upload.leftover === undefined) return false;
+  const { files, system } = parts;
+  const { source, staged } = upload;
+  const name = linkName(upload);
+  const [part] = await files.digest([staged], signal);
+  if (!part || part.bytes === 0 || part.bytes > source.size) return false;
+  try {
+    return await system.readSource(source.absolutePath, async (reader) => {
+      let bytes = 0;
+      for await (const piece of reader.read(part.bytes)) sent.bytes(name, bytes += piece.length);
+      if (reader.sha256() !== part.sha256) return false;
+      await detach(parts, staged, signal);
+      await append(parts, upload, bytes, reader, sent, signal);
+      return true;
+    }, signal);
+  } catch (error) {
+    failures.set(name, failureOf(error, upload, signal));
+    return true;
+  }
+}
+
+/** A process of the cut connection may still have the part open: the rest is appended to a copy of it. */
+async function detach({ files }: Parts, staged: string, signal: AbortSignal): Promise<void> {
+  const copy = `${staged}.part`;
+  const script = `cp ${shellWords([staged, copy])} 2>&1 && mv -f ${shellWords([copy, staged])} 2>&1 || exit 92`;
+  await files.inBase("copy the part of a file that was sent before", script, signal);
+}
+
+async function append(
+  parts: Parts,
+  upload: Upload,
+  from: number,
+  reader: Pick<SourceReader, "read" | "sha256">,
+  sent: Sent,
+  signal: AbortSignal,
+): Promise<void> {
+  const { path, size } = upload.source;
+  const name = linkName(upload);
+  await using receiver = await parts.receivers.append(stagingOf([upload]), name);
+  let bytes = from;
+  await fill(parts, receiver, [upload], signal, async (stream) => {
+    for await (const piece of reader.read(size - from)) {
+      await stream.raw(piece);
+      sent.bytes(name, bytes += piece.length);
+    }
+    await stream.flush();
+  });
+  if (bytes < size) throw changed(path);
+  sent.digest(name, { bytes, sha256: reader.sha256() });
+}
+
+/** Has `write` fill the stream, and waits until the far end has taken all of it. @throws {Failure} where it has not. */
+async function fill(
+  { destination, system, files }: Parts,
+  receiver: Receiver,
+  uploads: readonly Upload[],
+  signal: AbortSignal,
+  write: (stream: TarStream) => Promise<void>,
+): Promise<void> {
+  const stream = tarStream(receiver.write, destination.bandwidthLimit, system, signal);
+  let unwritten: unknown = null;
+  try {
+    await untilAborted(write(stream), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    unwritten = error;
+  }
+  const end = await untilAborted(receiver.finish(), signal);
+  if (end.code === 0 && unwritten === null) return;
+  if (end.code === 0) throw unwritten;
+  const failure = tarFailure(end, destination);
+  throw failure.code === "interrupted" ? await diskTrouble(failure, uploads, files, signal) : failure;
+}
+
+type Reader = Pick<SourceReader, "mode" | "read" | "sha256">;
+
 /** A small file as if it were read now. */
-function readerOf({ content, mode, sha256 }: SmallFile): Pick<SourceReader, "mode" | "read" | "sha256"> {
+function readerOf({ content, mode, sha256 }: SmallFile): Reader {
   return {
     mode,
     async *read(length) {
