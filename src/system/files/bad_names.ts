@@ -5,12 +5,13 @@
  * @module
  */
 import { NOT_UTF8 } from "./unusable_names.ts";
+import { BEFORE_DENO_2_9 } from "../host/surroundings.ts";
 import { processes } from "../processes/processes.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
 import { which } from "../processes/which.ts";
 
 /** True where the runtime's listings leave such names out. */
-const LEFT_OUT = Deno.build.os !== "windows" && isBefore(Deno.version.deno, 2, 9);
+const LEFT_OUT = Deno.build.os !== "windows" && BEFORE_DENO_2_9;
 
 /** What lies under `root` with a name that is not UTF-8, as the walk reports it. Empty where the walk sees it itself. */
 export async function findBadNames(root: string, options: WalkOptions, signal: AbortSignal): Promise<WalkBatch["unreadable"]> {
@@ -62,9 +63,4 @@ export async function* splitAtNul(stream: AsyncIterable<Uint8Array>): AsyncGener
     }
     rest = bytes.slice(start);
   }
-}
-
-function isBefore(version: string, major: number, minor: number): boolean {
-  const [itsMajor = 0, itsMinor = 0] = version.split(".").map(Number);
-  return itsMajor < major || (itsMajor === major && itsMinor < minor);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { clock } from "../host/clock.ts";
+import { BEFORE_DENO_2_9 } from "../host/surroundings.ts";
 
 /** To be called for every event; calls back some time after a burst that may have lost some. */
 export interface Burst {
@@ -29,12 +30,10 @@ export interface BurstLimits {
   readonly longestMs: number;
 }
 
-const OWN_QUEUE_DROPS = !/^(2\.(9|\d\d)|[3-9])\b/.test(Deno.version.deno);
-
 /** For this Deno: before 2.9 its own queue of 16 drops events, from then on only the kernel's does. */
 const LIMITS: BurstLimits = {
-  pauseMs: OWN_QUEUE_DROPS ? 50 : 250,
-  events: OWN_QUEUE_DROPS ? 16 : 4_000,
+  pauseMs: BEFORE_DENO_2_9 ? 50 : 250,
+  events: BEFORE_DENO_2_9 ? 16 : 4_000,
   files: 4,
   quietMs: 250,
   longestMs: 3_000,

@@ -37,7 +37,9 @@ export function workerCalls<C extends Calls>({ name, here, what, restMs = null }
 
   function start(): Worker {
     const mine = new Worker(workerUrl(name, here), { type: "module", name });
-    mine.onmessage = ({ data }: MessageEvent<CallAnswer>) => take(data);
+    mine.onmessage = ({ data }: MessageEvent<CallAnswer>) => {
+      if (worker === mine) take(data);
+    };
     mine.onerror = (event) => {
       event.preventDefault();
       if (worker === mine) end(new Error(`${what} broke off: ${event.message}`));
