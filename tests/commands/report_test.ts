@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { observingNight } from "../../src/domain/night/night.ts";
-import type { MorningReport } from "../../src/reports/morning/morning_report.ts";
+import type { MorningReport } from "../../src/reports/morning/morning_json.ts";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -10,67 +10,11 @@ import { isTrouble } from "../../domain/failure.ts";
 import type { DeliveryRow, History, NightTotals } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { configuredOrder } from "../configured_order.ts";
+import type { MorningReport, ReportDestination } from "./morning_json.ts";
 import type { NotPickedUp } from "./not_picked_up.ts";
 import type { Reasons, Why } from "./reasons.ts";
-import { type FrameGaps, frameGaps, type FrameNumbers } from "./frame_gaps.ts";
-
-/** Sizes in bytes, times ISO 8601 in UTC. A shape that scripts may depend on. */
-export interface MorningReport {
-  readonly night: string;
-  readonly made_at: string;
-  readonly all_well: boolean;
-  /** What was not taken included. */
-  readonly seen: { readonly files: number; readonly bytes: number };
-  readonly not_taken: NotPickedUp;
-  /** Files that were sent as they are although something is wrong with them; the first hundred. They spoil no night. */
-  readonly flagged: {
-    readonly count: number;
-    readonly files: readonly { readonly job: string; readonly path: string; readonly message: string }[];
-  };
-  readonly destinations: readonly ReportDestination[];
-  readonly gaps: readonly FrameGaps[];
-  /** From finished to proven; the ten slowest. */
-  readonly slowest: readonly {
-    readonly job: string;
-    readonly path: string;
-    readonly destination: string;
-    readonly seconds: number;
-  }[];
-  /** Deliveries that are not done. */
-  readonly undelivered_count: number;
-  /** The first hundred of them, and why. */
-  readonly undelivered: readonly {
-    readonly id: number;
-    readonly job: string;
-    readonly path: string;
-    readonly destination: string;
-    readonly state: string;
-    readonly message: string;
-    readonly hint: string;
-  }[];
-}
-
-/** A night at one destination. `bytes` are those delivered. */
-export interface ReportDestination {
-  readonly job: string;
-  readonly name: string;
-  readonly expected: number;
-  readonly delivered: number;
-  readonly proven: number;
-  readonly bytes: number;
-  /** Delivered files that a newer version of the same name took the place of. */
-  readonly replaced: number;
-  /** The other delivered files that stand there now; null where the destination cannot be asked. */
-  readonly present: number | null;
-  /** True where they were hashed again, not only looked at. */
-  readonly hashed: boolean;
-  /** Delivered files that are missing or differ. */
-  readonly wrong_count: number;
-  /** The first hundred of them. */
-  readonly wrong: readonly { readonly path: string; readonly target: string; readonly reason: string }[];
-  /** Why it cannot be asked. */
-  readonly problem: string | null;
-}
+import { frameGaps, type FrameNumbers } from "./frame_gaps.ts";
+import { faultsOf } from "./verdict.ts";
 
 /** How a look at a destination came out. */
 export type Look = { readonly looked: true; readonly hashed: boolean } | { readonly looked: false; readonly problem: string };
@@ -127,13 +71,10 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
   const missed = await tools.notPickedUp(night, frames.saw);
   const gaps = frames.gaps();
   const flagged = tools.ledger.flagged(night, MOST_LISTED);
-  const isWell = ({ expected, proven, present, delivered, wrong_count }: ReportDestination) =>
-    delivered === expected && proven === expected && present !== null && wrong_count === 0;
   return {
     night,
     made_at: new Date(tools.now).toISOString(),
-    all_well: undelivered.length === 0 && missed.count + missed.problems.length === 0 && gaps.length === 0 &&
-      destinations.every(isWell),
+    all_well: faultsOf({ not_taken: missed, destinations, gaps }).length === 0,
     seen: { files: totals.files + missed.count, bytes: totals.bytes + missed.bytes },
     not_taken: missed,
     flagged: {

@@ -6,8 +6,9 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../../domain/names/printable.ts";
 import { isRightToLeft, pathParts } from "../../domain/reading_direction.ts";
-import type { MorningReport } from "./morning_report.ts";
-import { dated, duration, verdictOf } from "./report_text.ts";
+import type { MorningReport } from "./morning_json.ts";
+import { dated, duration } from "./report_text.ts";
+import { verdictOf } from "./verdict.ts";
 
 /** A whole document; all text from outside is escaped. */
 export function reportHtml(report: MorningReport): string {

@@ -12,11 +12,13 @@ import type { Emit } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
 import { notPickedUp } from "./not_picked_up.ts";
 import { reasonsFrom } from "./reasons.ts";
-import { type Delivered, type Look, type MorningReport, morningReport } from "./morning_report.ts";
+import { type Delivered, type Look, morningReport } from "./morning_report.ts";
+import type { MorningReport } from "./morning_json.ts";
 import { nightToReport } from "./night_to_report.ts";
 import { judged } from "../overview/facts.ts";
 import type { DaemonState } from "../page_source.ts";
-import { reportText, verdictOf } from "./report_text.ts";
+import { reportText } from "./report_text.ts";
+import { verdictOf } from "./verdict.ts";
 import { reasonOf } from "../overview/status_report.ts";
 
 /** Sends one report a day while it has settings. */

@@ -5,12 +5,13 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { pathField, printable } from "../../domain/names/printable.ts";
-import type { MorningReport, ReportDestination } from "./morning_report.ts";
+import type { MorningReport, ReportDestination } from "./morning_json.ts";
+import { namesIn, verdictOf } from "./verdict.ts";
 
 /** Ends with a line end. */
 export function reportText(report: MorningReport): string {
   const { night, all_well, seen, not_taken, flagged, destinations, gaps, slowest, undelivered, undelivered_count } = report;
-  const called = names(report);
+  const called = namesIn(report.destinations);
   const more = (count: number) => count > 0 ? [`  … and ${count} more`] : [];
   const lines = [
     `Night ${dated(night)}: ${verdictOf(report)}`,
@@ -51,38 +52,7 @@ export function reportText(report: MorningReport): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The whole report in a sentence. */
-export function verdictOf(report: MorningReport): string {
-  const { all_well, seen, not_taken, flagged, destinations, gaps } = report;
-  if (seen.files === 0 && not_taken.problems.length === 0) return "no images";
-  const called = names(report);
-  const all = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
-  const warned = flagged.count === 0 ? "" : `, ${flagged.count} with a warning`;
-  if (all_well) return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${all}${warned}`;
-  const faults = [
-    ...not_taken.count > 0 ? [`${not_taken.count} not picked up at the camera`] : [],
-    ...not_taken.problems.length > 0 ? ["a watched folder cannot be listed"] : [],
-    ...destinations.filter(({ delivered, expected }) => delivered < expected)
-      .map((one) => `${one.expected - one.delivered} not on ${called(one)}`),
-    ...destinations.filter(({ wrong_count }) => wrong_count > 0)
-      .map((one) => `${one.wrong_count} missing or changed on ${called(one)}`),
-    ...destinations.filter(({ present }) => present === null).map((one) => `${called(one)} is unavailable`),
-    ...destinations.filter(({ proven, delivered }) => proven < delivered)
-      .map((one) => `${one.delivered - one.proven} not verified on ${called(one)}`),
-    ...gaps.length === 0 ? [] : [`${gaps.reduce((sum, { missingCount }) => sum + missingCount, 0)} frame numbers missing`],
-  ];
-  return `NOT all well: ${faults.join(", ")}`;
-}
-
-/** What the destinations of a report are called: with their job where two jobs have one of the same name. */
-function names({ destinations }: MorningReport): (one: { readonly job: string; readonly name: string }) => string {
-  return ({ job, name }) => {
-    const isShared = destinations.some((other) => other.name === name && other.job !== job);
-    return isShared ? `${printable(name)} (${printable(job)})` : printable(name);
-  };
-}
-
-function destinationLine(one: ReportDestination, all: readonly string[], called: ReturnType<typeof names>): string {
+function destinationLine(one: ReportDestination, all: readonly string[], called: ReturnType<typeof namesIn>): string {
   const width = Math.max(...all.map((name) => name.length));
   const { expected, delivered, proven, replaced, present, hashed, bytes, problem } = one;
   const newer = replaced === 0 ? "" : `, ${replaced} replaced by newer versions`;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { has } from "../../support/needs.ts";
 import { startBrowser } from "../../support/browser.ts";
-import type { MorningReport } from "../../../src/reports/morning/morning_report.ts";
+import type { MorningReport } from "../../../src/reports/morning/morning_json.ts";
 import { reportHtml } from "../../../src/reports/morning/report_html.ts";
 import { reportText } from "../../../src/reports/morning/report_text.ts";
 import { seriousFaults } from "../../web/axe_faults.ts";

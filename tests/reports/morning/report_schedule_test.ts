@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
-import type { MorningReport } from "../../../src/reports/morning/morning_report.ts";
+import type { MorningReport } from "../../../src/reports/morning/morning_json.ts";
 import { nextTime, reportSchedule } from "../../../src/reports/morning/report_schedule.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
