@@ -8,7 +8,7 @@ import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 
 /** What is exported, as it was some seconds ago at most. */
-export interface NfsExports {
+interface NfsExports {
   /** Whether others may write in this folder (absolute); true where that cannot be told. */
   has(folder: string): Promise<boolean>;
 }
@@ -48,7 +48,7 @@ export function nfsExports(system: Pick<System, "readText" | "run" | "platform" 
 }
 
 /** The folders that some client may write to; a line is `path`, tab, `client(options)`, odd bytes of the path as `\040`. */
-export function writableExports(etab: string): string[] {
+function writableExports(etab: string): string[] {
   return [...etab.matchAll(/^(\S+)\s.*[(,]rw[,)]/gm)].map(([, path = ""]) =>
     new TextDecoder().decode(
       Uint8Array.from(

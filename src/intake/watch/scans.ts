@@ -15,9 +15,6 @@ import { bell } from "../../async/bell.ts";
 import type { Scan } from "./reconcile.ts";
 import { unreadableFolder } from "../source_faults.ts";
 
-/** The clock alone: the scan itself is handed in. */
-export type ScanSystem = Pick<Clock, "monotonic" | "sleep">;
-
 /** The scans of one job. */
 export interface Scans {
   /** Scans until the signal is aborted. */
@@ -31,7 +28,7 @@ export interface Scans {
 }
 
 interface ScanTools {
-  readonly system: ScanSystem;
+  readonly system: Pick<Clock, "monotonic" | "sleep">;
   readonly emit: Emit;
   /** How the folder is watched; null = it is away, there is nothing to scan. */
   readonly how: () => "events" | "poll" | null;
