@@ -24,7 +24,7 @@ import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
 import type { System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
-import { type HttpApp, httpApp, type Visit } from "./control/http_app.ts";
+import { type HttpApp, httpApp, type Origin } from "./control/http_app.ts";
 import { type DaemonWeb, daemonWeb, pageSource } from "./daemon_web.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
 import { runningControl } from "./running_control.ts";
@@ -104,7 +104,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   const control = controlOf(parts);
   const source = options.once ? null : pageSource(stateOf(parts), control, events.listen);
   const http = httpApp(
-    { control, source, system, onError: (error, door) => tellFailed(error, door, parts) },
+    { control, source, system, onError: (error, listener) => tellFailed(error, listener, parts) },
     parts.ending.signal,
   );
   if (source !== null) parts.web = await openPage(parts, source, http);
@@ -268,8 +268,8 @@ function openPage(parts: Parts, source: PageSource, http: HttpApp): Promise<Daem
   });
 }
 
-function tellFailed(error: unknown, door: Visit["door"], { events }: Parts): void {
-  const message = `A request from ${door === "commands" ? "a command" : "the page"} failed`;
+function tellFailed(error: unknown, listener: Origin["listener"], { events }: Parts): void {
+  const message = `A request from ${listener === "commands" ? "a command" : "the page"} failed`;
   events.emit({ type: "notice", level: "error", message, error });
 }
 

@@ -62,7 +62,7 @@ export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
     system,
     emit,
     moved,
-    answer: (request, env) => http.fetch(request, { door: "page", ...env }),
+    answer: (request, env) => http.fetch(request, { listener: "page", ...env }),
     metrics: counted,
     stateDirectory: settings().stateDirectory,
     onError: (error) => emit({ type: "notice", level: "error", message: "A request from the page failed", error }),

@@ -100,7 +100,7 @@ export interface LiveState {
 
 /** The one answer to "is everything across, and if not, what do I do?". */
 export interface Headline {
-  /** `good`: all is across. `busy`: under way, nothing wrong. `warning`: goes on by itself. `bad`: a person is needed. */
+  /** `good`: everything is delivered. `busy`: files are being delivered, nothing is wrong. `warning`: something waits. `bad`: a person is needed. */
   readonly level: "good" | "busy" | "warning" | "bad";
   /** One sentence: `All 412 of tonight's images are on freya and nas`. */
   readonly text: string;

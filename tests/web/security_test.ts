@@ -365,7 +365,7 @@ Deno.test("200 idle pages cost no delivery, and all hear of it", async () => {
   }
 });
 
-Deno.test("no request leaves its door: the page's address has no command, the control channel no page, whatever it is asked with", async () => {
+Deno.test("no request reaches the routes of the other listener: the page's address has no command, the control channel no page, whatever it is asked with", async () => {
   await using rig = await webRig();
   const control = JSON.parse(await rig.folder.read("state/control.json")) as { port: number; secret: string };
   const commands = ["settings", "live", "stop", "reload", "sync", "retry", "send-again", "mark-gone", "forget", "opening"];

@@ -1,5 +1,5 @@
 /**
- * The door for commands: HTTP on 127.0.0.1, any free port, for whoever can read `control.json`.
+ * The listener for commands: HTTP on 127.0.0.1, any free port, for whoever can read `control.json`.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function controlServer(
   const secret = randomHex(32);
   const ended = anySignal(signal);
   const server = await system.listen(
-    { host: "127.0.0.1", port: 0, handler: (request) => app.fetch(request, { door: "commands", secret }), onError },
+    { host: "127.0.0.1", port: 0, handler: (request) => app.fetch(request, { listener: "commands", secret }), onError },
     ended.signal,
   );
   const path = controlPath(stateDirectory);

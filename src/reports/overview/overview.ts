@@ -118,7 +118,7 @@ function levelOf(findings: readonly Finding[], waiting: number): Overview["level
   return worst ?? (waiting > 0 ? "busy" : "good");
 }
 
-/** The destinations that delivered images of tonight are gone from. Where some have failed, those cannot be told apart: none. */
+/** The destinations that delivered images of tonight are gone from. None where deliveries have failed: the ledger counts both as one. */
 function missingOf(tonight: Besides["tonight"], destinations: StatusReport["destinations"]): Missing[] {
   return tonight.destinations.flatMap(({ job, name, expected, failed }) => {
     const known = destinations.find((one) => one.job === job && one.name === name);

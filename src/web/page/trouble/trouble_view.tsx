@@ -121,11 +121,19 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
       );
     case "resume": {
       const { destination } = action;
-      const word = isPaused(destination) ? "Resume" : "Retry now";
+      const paused = isPaused(destination);
+      const word = paused ? "Resume" : "Retry now";
       const label = `${word}: ${destination}`;
       return (
         <div class="trouble-actions">
-          <Button {...common} primary glyph="retry" word={word} label={label} onClick={() => act(resume(destination))} />
+          <Button
+            {...common}
+            primary
+            glyph={paused ? "play" : "retry"}
+            word={word}
+            label={label}
+            onClick={() => act(resume(destination))}
+          />
         </div>
       );
     }
