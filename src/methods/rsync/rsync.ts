@@ -12,7 +12,7 @@ import { rsyncArgs } from "./rsync_args.ts";
 import { startupOutputFailure } from "../shell/startup_output.ts";
 import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "./rsync_output.ts";
-import { RsyncRuns } from "./rsync_runs.ts";
+import { rsyncRuns } from "./rsync_runs.ts";
 import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
 import {
   diskTrouble,
@@ -78,7 +78,7 @@ async function rsyncSender(
   }
   if (connection.startupOutput !== "") throw await startupOutputFailure(connection, signal);
   const shell = sshForRsync(connection.ssh, connection.settings, connection.sharing);
-  const runs = new RsyncRuns({
+  const runs = rsyncRuns({
     path: here.path,
     readsNames: pair.readsNames,
     // Without a shared connection each would be a login of its own.
@@ -110,8 +110,8 @@ async function rsyncSender(
     resumes: true,
     hashesSource: false,
     send,
-    makeReady: () => runs.startAhead(),
-    close: () => runs.close(),
+    makeReady: runs.startAhead,
+    close: runs.close,
   };
 }
 

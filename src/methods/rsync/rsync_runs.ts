@@ -1,7 +1,6 @@
 /**
- * Runs of rsync, one of them started ahead: its connection, the login shell with its start-up files and the rsync at the
- * far end are there already when a file is finished, and only its name is missing. That takes a tenth of a second or
- * more, and several round trips, off every delivery. Where names cannot be given later, a run starts when it is needed.
+ * Runs of rsync. Where names can be given later, one is started ahead: only the name of a finished file is missing then. Else a
+ * run starts when it is needed.
  *
  * @module
  */
@@ -9,6 +8,7 @@ import type { Child, System } from "../../system/system.ts";
 import { linkName, type Links, linkUploads, makeLinks, stagingOf } from "../links.ts";
 import type { MethodContext, Upload } from "../method.ts";
 import { untilAborted } from "../../async/abort.ts";
+import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
 import { PARTIAL } from "./rsync_failures.ts";
 
 /** What became of a run. */
@@ -17,6 +17,21 @@ export interface RsyncEnd {
   readonly code: number;
   readonly signal: string | null;
   readonly stderr: string;
+}
+
+/** The runs of one session. Several batches may be sent at a time. */
+export interface RsyncRuns {
+  /** Sends files once `prepared` resolves; what rsync prints goes to `onText`. */
+  send(
+    uploads: readonly Upload[],
+    prepared: Promise<void>,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<RsyncEnd>;
+  /** Starts a run ahead if there is none. Never throws. */
+  startAhead(): void;
+  /** Ends the runs that wait; to be called when no batch is under way any more. */
+  close(): Promise<void>;
 }
 
 /** The local rsync and how it is called. */
@@ -31,10 +46,9 @@ export interface RsyncProgram {
   args(into: string, resumes: boolean): string[];
 }
 
-interface Run extends AsyncDisposable {
+interface Run extends Waiting {
   readonly links: Links;
   readonly child: Child;
-  readonly over: boolean;
 }
 
 /** The files of one run. */
@@ -46,84 +60,48 @@ interface Batch {
   readonly onText: (text: string) => void;
 }
 
-/** The runs of one session: nothing is started before `send` or `startAhead`, and several batches may be sent at a time. */
-export class RsyncRuns {
-  readonly #ahead: Run[] = [];
-  #starting = 0;
-  #pending: Promise<void> = Promise.resolve();
-  #closed = false;
-
-  /** Links are made in the context's work folder. */
-  constructor(readonly program: RsyncProgram, readonly context: MethodContext) {}
-
-  /** Sends files once `prepared` resolves; what rsync prints goes to `onText`. */
-  async send(
-    uploads: readonly Upload[],
-    prepared: Promise<void>,
-    onText: (text: string) => void,
-    signal: AbortSignal,
-  ): Promise<RsyncEnd> {
-    const resumes = uploads.some(({ leftover }) => leftover !== undefined);
-    if (!this.program.readsNames) return await this.#sendFolder({ uploads, prepared, onText }, resumes, signal);
-    const ahead = resumes ? undefined : await this.#takeAhead();
-    if (ahead) {
-      let moved = false;
-      const end = await sendNames(ahead, { uploads, prepared, onText: (text) => onText((moved = true, text)) }, signal);
-      // One that died while it waited says nothing about the files: they go with a new one.
-      if (end.code === 0 || PARTIAL.has(end.code) || moved) return end;
-      this.context.log("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
-    }
-    return await sendNames(await this.#start(resumes), { uploads, prepared, onText }, signal);
-  }
-
-  /** Starts a run ahead if there is none. Never throws. */
-  startAhead(): void {
-    const alive = this.#ahead.filter((run) => !run.over).length;
-    if (!this.program.readsNames || this.#closed || alive + this.#starting >= this.program.ahead) return;
-    this.#starting++;
-    const more = this.#startOneAhead()
-      .catch((error) => this.context.log("debug", `Cannot start rsync ahead: ${error instanceof Error ? error.message : error}`))
-      .finally(() => this.#starting--);
-    this.#pending = Promise.all([this.#pending, more]).then(() => undefined);
-  }
-
-  /** Ends the runs that wait; to be called when no batch is under way any more. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#pending;
-    await Promise.all(this.#ahead.map((run) => run[Symbol.asyncDispose]()));
-  }
-
-  async #startOneAhead(): Promise<void> {
-    const run = await this.#start(false);
-    if (this.#closed) await run[Symbol.asyncDispose]();
-    else this.#ahead.push(run);
-  }
-
-  async #takeAhead(): Promise<Run | undefined> {
-    for (let run = this.#ahead.shift(); run; run = this.#ahead.shift()) {
-      if (!run.over) return run;
-      await run[Symbol.asyncDispose]();
-    }
-  }
-
+/** Starts nothing before `send` or `startAhead`; links are made in the context's work folder. */
+export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncRuns {
+  const { system, log, stagingRoot } = context;
   /** A run that is told the names later. */
-  async #start(resumes: boolean): Promise<Run> {
-    const { program, context } = this;
-    return await start(await makeLinks(context), program.args(context.stagingRoot, resumes), context.system, program.path);
-  }
+  const startRun = async (resumes: boolean) =>
+    await start(await makeLinks(context), program.args(stagingRoot, resumes), system, program.path);
+  const ahead = startedAhead(program.readsNames ? program.ahead : 0, () => startRun(false), (message) => log("debug", message));
+  return {
+    startAhead: ahead.startMore,
+    close: ahead.close,
+    async send(uploads, prepared, onText, signal) {
+      const resumes = uploads.some(({ leftover }) => leftover !== undefined);
+      const batch: Batch = { uploads, prepared, onText };
+      if (!program.readsNames) return await sendFolder(program, context, batch, resumes, signal);
+      const waiting = resumes ? undefined : await ahead.take();
+      if (waiting) {
+        let moved = false;
+        const end = await sendNames(waiting, { ...batch, onText: (text) => onText((moved = true, text)) }, signal);
+        // One that died while it waited says nothing about the files: they go with a new one.
+        if (end.code === 0 || PARTIAL.has(end.code) || moved) return end;
+        log("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
+      }
+      return await sendNames(await startRun(resumes), batch, signal);
+    },
+  };
+}
 
-  async #sendFolder({ uploads, prepared, onText }: Batch, resumes: boolean, signal: AbortSignal): Promise<RsyncEnd> {
-    const { program, context } = this;
-    const links = await linkUploads(uploads, context);
-    await prepared.catch(async (error) => {
-      await links[Symbol.asyncDispose]();
-      throw error;
-    });
-    await using run = await start(links, program.args(stagingOf(uploads), resumes), context.system, program.path);
-    await run.child.closeStdin();
-    return await endOf(run.child, onText, signal);
-  }
+async function sendFolder(
+  program: RsyncProgram,
+  context: MethodContext,
+  { uploads, prepared, onText }: Batch,
+  resumes: boolean,
+  signal: AbortSignal,
+): Promise<RsyncEnd> {
+  const links = await linkUploads(uploads, context);
+  await prepared.catch(async (error) => {
+    await links[Symbol.asyncDispose]();
+    throw error;
+  });
+  await using run = await start(links, program.args(stagingOf(uploads), resumes), context.system, program.path);
+  await run.child.closeStdin();
+  return await endOf(run.child, onText, signal);
 }
 
 /** Names are read as soon as they are written, so everything they stand for must be there before. */

@@ -1,7 +1,6 @@
 /**
  * The far ends of tar streams: each is one command over the connection of the session, which waits for the name of a folder and
- * then unpacks there whatever comes. One is started ahead: its channel and its login shell are there already when a file is
- * finished. That takes several round trips off every delivery.
+ * then unpacks there whatever comes. One is started ahead.
  *
  * @module
  */
@@ -9,6 +8,7 @@ import type { Child } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { remoteBase, sshArgs } from "../ssh/ssh.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
+import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
 
 /** How a stream ended: of `ssh`, which passes the exit status of the far end on. */
 export interface ReceiverEnd {
@@ -48,29 +48,22 @@ export interface ReceiverOptions {
 export function tarReceivers(connection: SshConnection, options: ReceiverOptions, { system, log }: MethodContext): Receivers {
   const { ssh, settings, sharing, destination } = connection;
   const args = sshArgs(settings, sharing, commandOf(options));
-  const waiting: Waiting[] = [];
-  let starting = 0;
-  let pending: Promise<unknown> = Promise.resolve();
-  let closed = false;
-
-  async function start(): Promise<Waiting> {
+  const start = async (): Promise<WaitingChild> => {
     const child = await system.spawn({ program: ssh, args, env: { LC_ALL: "C" } }, new AbortController().signal);
-    const waits: Waiting = { child, ended: false };
-    void child.finished.then(() => waits.ended = true);
-    return waits;
-  }
-
-  /** One that died while it waited says nothing about the files. */
-  async function take(): Promise<Child> {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      if (!next.ended) return next.child;
-      await next.child.end();
-    }
-    return (await start()).child;
-  }
+    let over = false;
+    void child.finished.then(() => over = true);
+    return {
+      child,
+      get over() {
+        return over;
+      },
+      [Symbol.asyncDispose]: () => child.end(),
+    };
+  };
+  const ahead = startedAhead(options.ahead, start, (message) => log("debug", message));
 
   async function open(folder: string, file: string): Promise<Receiver> {
-    const child = await take();
+    const { child } = await ahead.take() ?? await start();
     const told = child.write(`${remoteBase(destination)}/${folder}\n${file}\n`);
     told.catch(() => undefined); // Heard at the next write.
     return receiver(child);
@@ -79,27 +72,13 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
   return {
     unpack: (staging) => open(staging, ""),
     append: (staging, name) => open(staging, name),
-    startAhead() {
-      const alive = waiting.filter(({ ended }) => !ended).length;
-      if (closed || alive + starting >= options.ahead) return;
-      starting++;
-      const more = start()
-        .then(async (next) => closed ? await next.child.end() : void waiting.push(next))
-        .catch((error) => log("debug", `Cannot open a channel ahead: ${error instanceof Error ? error.message : error}`))
-        .finally(() => starting--);
-      pending = Promise.all([pending, more]);
-    },
-    async close() {
-      closed = true;
-      await pending;
-      await Promise.all(waiting.splice(0).map(({ child }) => child.end()));
-    },
+    startAhead: ahead.startMore,
+    close: ahead.close,
   };
 }
 
-interface Waiting {
+interface WaitingChild extends Waiting {
   readonly child: Child;
-  ended: boolean;
 }
 
 /**

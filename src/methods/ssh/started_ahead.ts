@@ -1,0 +1,69 @@
+/**
+ * Programs that are started before they are needed: the connection, the login shell with its start-up files and the program at the
+ * far end are there already when a file is finished. That takes a tenth of a second or more, and several round
+ * trips, off every delivery.
+ *
+ * @module
+ */
+import { reasonOf } from "../../domain/names/reason.ts";
+
+/** A program that waits. */
+export interface Waiting extends AsyncDisposable {
+  /** It has ended. */
+  readonly over: boolean;
+}
+
+/** Those of one session. */
+export interface StartedAhead<T extends Waiting> {
+  /** One that waits; undefined where there is none. One that died while it waited says nothing about the files. */
+  take(): Promise<T | undefined>;
+  /** Starts one more, unless enough wait. Never throws. */
+  startMore(): void;
+  /** Ends those that wait; no more are started. */
+  close(): Promise<void>;
+}
+
+/** Starts nothing yet; at most `most` wait. A failed start is told to `log` only: whoever finds none starts one. */
+export function startedAhead<T extends Waiting>(
+  most: number,
+  start: () => Promise<T>,
+  log: (message: string) => void,
+): StartedAhead<T> {
+  const waiting: T[] = [];
+  let starting = 0;
+  let pending: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  async function startOne(): Promise<void> {
+    starting++;
+    try {
+      const started = await start();
+      if (closed) await started[Symbol.asyncDispose]();
+      else waiting.push(started);
+    } catch (error) {
+      log(`Cannot start a program ahead: ${reasonOf(error)}`);
+    } finally {
+      starting--;
+    }
+  }
+
+  return {
+    async take() {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        if (!next.over) return next;
+        await next[Symbol.asyncDispose]();
+      }
+    },
+    startMore() {
+      const alive = waiting.filter(({ over }) => !over).length;
+      if (closed || alive + starting >= most) return;
+      const one = startOne();
+      pending = pending.then(() => one);
+    },
+    async close() {
+      closed = true;
+      await pending;
+      await Promise.all(waiting.splice(0).map((each) => each[Symbol.asyncDispose]()));
+    },
+  };
+}
