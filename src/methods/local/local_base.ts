@@ -133,7 +133,7 @@ export async function destinationFailure(base: LocalBase, error: unknown, what: 
 }
 
 /** The base path in this system's notation; relative ones start at home, as on a remote host. */
-export function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {
+function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {
   const absolute = basePath.startsWith("/") || (system.platform === "windows" && /^([A-Za-z]:)?[\\/]/.test(basePath));
   return absolute ? join(basePath) : join(system.home, basePath.replace(/^~(?=\/|$)/, "."));
 }

@@ -146,7 +146,7 @@ async function setRight(
 }
 
 /** What was said of single sources: `scp: stat local "./3": No such file or directory`, `/usr/bin/scp: ./3: not a regular file`… */
-export function scpFileFailures(stderr: string, uploads: readonly Upload[]): FileFailures {
+function scpFileFailures(stderr: string, uploads: readonly Upload[]): FileFailures {
   const byName = new Map(uploads.map((upload) => [linkName(upload), upload]));
   const failures = new Map<string, Failure>();
   for (const line of stderr.split(/\r?\n/)) {

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { keyedMutex } from "../../async/mutex.ts";
 import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
+import { cannotWrite, nameTaken } from "../naming.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";
 import { deviceFunction, PUBLISH_SH } from "./publish_sh.ts";
@@ -84,19 +85,22 @@ function outcomeOf(line: string, item: Publication, where: string): PublishOutco
   if (line === "ok") return { published: true };
   const number = /^former (\d+)$/.exec(line)?.[1];
   if (number) return { published: true, former: formerName(item.target, Number(number)) };
-  return { published: false, failure: refusal(line, item, where) };
+  return { published: false, failure: failureRecord(refusal(line, item, where)) };
 }
 
-function refusal(line: string, item: Publication, where: string): FailureRecord {
-  const cannot = `Cannot write "${printable(item.target)}" below ${where}`;
-  const say = (code: Failure["code"], reason: string, hint: string) =>
-    failureRecord(new Failure(code, `${cannot}: ${reason}`, { hint }));
-  if (line === "exists") return say("exists", "a different file has that name", "Move it away, or set on_conflict: version.");
-  if (line === "folder") return say("exists", "a folder has that name", "Move the folder away, or change the layout.");
+function refusal(line: string, item: Publication, where: string): Failure {
+  if (line === "exists") return nameTaken(item, "file", where);
+  if (line === "folder") return nameTaken(item, "folder", where);
   const reason = printable(line.replace(/^fail /, "")) || "no answer";
   if (/^staged file: No such file/.test(reason)) {
-    return say("interrupted", "its temporary file is gone", "Something else removed it; the file is sent again.");
+    return cannotWrite(
+      item,
+      where,
+      "interrupted",
+      "its temporary file is gone",
+      "Something else removed it; the file is sent again.",
+    );
   }
-  const meaning = meaningOf(line);
-  return meaning ? say(meaning.code, meaning.reason, meaning.hint) : say("interrupted", reason, "It is retried automatically.");
+  const meaning = meaningOf(line) ?? { code: "interrupted", reason, hint: "It is retried automatically." };
+  return cannotWrite(item, where, meaning.code, meaning.reason, meaning.hint);
 }
