@@ -19,7 +19,7 @@ import { type Rereads, rereads } from "./settle/rereads.ts";
 import { settleAgain } from "./settle/settle_files.ts";
 import { writers, type WriterSystem } from "./settle/writers.ts";
 import { checkFolder } from "./watch/check_folder.ts";
-import { dirtyFolders, type FolderWork } from "./watch/dirty_folders.ts";
+import { dirtyFolders } from "./watch/dirty_folders.ts";
 import { knownFiles } from "./watch/known_files.ts";
 import { missingEvents } from "./watch/missing_events.ts";
 import { noteEvent } from "./watch/note_event.ts";
@@ -174,10 +174,11 @@ function lostTrack({ context, scans }: Parts, replaced: boolean): void {
 
 /** Checks dirty folders, and candidates whose time has come, until the signal is aborted. */
 async function checkWhatIsDue(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { context: { system, dirty, candidates, missingEvents }, watch, checks, due } = parts;
+  const { context, watch, checks, due } = parts;
+  const { system, dirty, candidates, missingEvents } = context;
   while (!signal.aborted) {
     const now = system.monotonic();
-    for (const work of dirty.take(now)) await checks.start(() => checkOrAgain(parts, work, signal), signal);
+    for (const work of dirty.take(now)) await checks.start(() => checkFolder(context, work, signal), signal);
     const paths = candidates.due(now);
     for (let start = 0; start < paths.length; start += FILES_AT_ONCE) {
       await checks.start(() => settleDue(parts, paths.slice(start, start + FILES_AT_ONCE), signal), signal);
@@ -188,15 +189,6 @@ async function checkWhatIsDue(parts: Parts, signal: AbortSignal): Promise<void> 
     await due.wait(Math.min(TICK_MS, Math.max(1, next)), signal);
   }
   await checks.settled();
-}
-
-async function checkOrAgain({ context }: Parts, work: FolderWork, signal: AbortSignal): Promise<void> {
-  try {
-    await checkFolder(context, work, signal);
-  } catch (error) {
-    context.dirty.list(work.folder, context.system.monotonic(), AGAIN_MS, true);
-    throw error;
-  }
 }
 
 async function settleDue({ context, due }: Parts, paths: readonly string[], signal: AbortSignal): Promise<void> {

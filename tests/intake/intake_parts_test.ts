@@ -44,7 +44,7 @@ Deno.test("look() takes a changed ctime, and a replaced file of the same size, f
   assertEquals([replaced.looks, replaced.grew], [1, false]);
 });
 
-Deno.test("touch() remembers whether the last hint was a close, and wakes what was given up", () => {
+Deno.test("touch() remembers whether the last event was a close, and wakes what was given up", () => {
   const given = { ...look(undefined, facts(), 0, 0), state: { is: "incomplete", reason: "short" } as const };
   assertEquals([touch(given, true).closed, touch(touch(given, true), false).closed, touch(given, true).state.is], [
     true,
@@ -62,7 +62,7 @@ Deno.test("observation() does not believe a close where other machines write", (
   ]);
 });
 
-Deno.test("candidates() keeps a hint that came before the first look", () => {
+Deno.test("candidates() keeps an event that came before the first look", () => {
   const all = candidates();
   all.touch("a.fits", true);
   assertEquals(all.look(facts(), 0, 0, false).candidate.closed, true);
@@ -70,7 +70,7 @@ Deno.test("candidates() keeps a hint that came before the first look", () => {
   assertEquals(all.get("a.fits")?.closed, false);
 });
 
-Deno.test("candidates() believes a close no longer once the file changed and no hint told so", () => {
+Deno.test("candidates() believes a close no longer once the file changed and no event told so", () => {
   const all = candidates();
   const closed = (size: number) => all.look(facts({ size }), 0, 0, false).candidate.closed;
   all.touch("a.fits", true);
@@ -92,7 +92,7 @@ Deno.test("candidates() tells what is due and is not being settled", () => {
   assertEquals(all.waiting(), []);
 });
 
-Deno.test("end() of candidates() has a file looked at again that was hinted at while it was settled, or was not decided", () => {
+Deno.test("end() of candidates() has a file looked at again that an event told of while it was settled, or was not decided", () => {
   const all = candidates();
   const { candidate } = all.look(facts(), 0, 0, false);
   all.begin(["a.fits"]);
@@ -105,7 +105,7 @@ Deno.test("end() of candidates() has a file looked at again that was hinted at w
   assertEquals(all.nextDue(), 800);
 });
 
-Deno.test("candidates() puts no judgement of a former version, or from before a hint, in the place of a newer one", () => {
+Deno.test("candidates() keeps nothing that was found of a former version, or from before an event, in the place of a newer one", () => {
   const failure = { code: "source_corrupt", next: "never", message: "DATASUM differs", hint: "" } as const;
   const all = candidates();
   const { candidate: former } = all.look(facts(), 0, 0, false);

@@ -15,18 +15,22 @@ import { settleFiles } from "../settle/settle_files.ts";
 import { folderOf, lastPart, pathIn } from "../source_path.ts";
 import type { FolderWork, Touch } from "./dirty_folders.ts";
 
-/** Does what is due in one folder. */
+/** Does what is due in one folder; should that fail, all that is in it is due again some seconds later. */
 export async function checkFolder(context: IntakeContext, work: FolderWork, signal: AbortSignal): Promise<void> {
   const { folder, names, whole, deep } = work;
-  if (!await isRealFolder(context, folder)) {
-    for (const [name, touches] of names) vanished(context, pathIn(folder, name), touches);
-    return;
+  try {
+    if (!await isRealFolder(context, folder)) {
+      return names.forEach((touches, name) => vanished(context, pathIn(folder, name), touches));
+    }
+    const touched = [...names];
+    for (let start = 0; start < touched.length; start += FILES_AT_ONCE) {
+      await checkNames(context, folder, new Map(touched.slice(start, start + FILES_AT_ONCE)), signal);
+    }
+    if (whole) await listFolder(context, folder, deep, signal);
+  } catch (error) {
+    context.dirty.list(folder, context.system.monotonic(), AGAIN_MS, true);
+    throw error;
   }
-  const touched = [...names];
-  for (let start = 0; start < touched.length; start += FILES_AT_ONCE) {
-    await checkNames(context, folder, new Map(touched.slice(start, start + FILES_AT_ONCE)), signal);
-  }
-  if (whole) await listFolder(context, folder, deep, signal);
 }
 
 /** No part of the path is a symlink: nothing outside the watched folder is ever looked at. */
@@ -133,5 +137,6 @@ async function listOrNull(context: IntakeContext, folder: string): Promise<Await
 }
 
 const NO_TOUCHES: ReadonlySet<Touch> = new Set();
+const AGAIN_MS = 5_000;
 const FILES_AT_ONCE = 500;
 const STATS_AT_ONCE = 128;

@@ -65,14 +65,14 @@ Deno.test("admitFinished() admits what is finished", async () => {
   assertEquals([await admitFinished(rig.context, rig.finished, never), rig.written(), rig.refused], [2, NAMES, []]);
 });
 
-Deno.test("admitFinished() leaves a file that changed since it was judged, though no hint came, to be judged again", async () => {
+Deno.test("admitFinished() leaves a file that changed since it was settled, though no event came, to be settled again", async () => {
   await using rig = await bench();
   rig.disk.facts = (path) => Promise.resolve(path.endsWith("a.raw") ? { size: 6 } : {});
   assertEquals([await admitFinished(rig.context, rig.finished, never), rig.written()], [1, ["b.raw"]]);
   assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
 });
 
-Deno.test("admitFinished() leaves a file that was hinted at while others were looked at to be judged again", async () => {
+Deno.test("admitFinished() leaves a file that an event told of while others were looked at to be settled again", async () => {
   await using rig = await bench();
   const looked = Promise.withResolvers<void>();
   rig.disk.facts = async (path) => {

@@ -57,7 +57,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
   };
 }
 
-Deno.test("watchJob() has everything listed once the watch is set, and passes hints on", async () => {
+Deno.test("watchJob() has everything listed once the watch is set, and passes events on", async () => {
   await using rig = bench();
   rig.world.hints.push({ kind: "close", paths: ["/data/a.fits"] }, { kind: "other", paths: [] });
   await rig.clock.advance(100);
