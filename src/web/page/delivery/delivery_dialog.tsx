@@ -12,7 +12,7 @@ import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { StateWord } from "../parts/state_word.tsx";
 import { cardSummary } from "../parts/thumbnail.tsx";
-import { bothTimes } from "../parts/times.ts";
+import { bothTimes } from "../parts/time.tsx";
 import { retry } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";

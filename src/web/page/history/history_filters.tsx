@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { NightList } from "../../../reports/api_types.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { nightName } from "../parts/times.ts";
+import { nightName } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { part } from "../store/live.ts";
 import { route, setQuery } from "../store/route.ts";

@@ -9,7 +9,7 @@ import { bytes, count, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
-import { nightName } from "../parts/times.ts";
+import { nightName } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { part } from "../store/live.ts";
 import { hrefOf, route, setQuery } from "../store/route.ts";

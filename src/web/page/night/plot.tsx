@@ -6,7 +6,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { timeText } from "../parts/times.ts";
+import { timeText } from "../parts/time.tsx";
 import { preferences } from "../store/preferences.ts";
 
 /** A stretch of time, seconds since 1970 UTC. */

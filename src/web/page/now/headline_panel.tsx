@@ -6,7 +6,7 @@
 import type { JSX } from "preact";
 import { bytes, count, duration, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { nightName } from "../parts/times.ts";
+import { nightName } from "../parts/time.tsx";
 import { pause, resume, scan } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
 import { reconnect } from "../store/connection.ts";

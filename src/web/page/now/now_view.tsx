@@ -4,10 +4,12 @@
  * @module
  */
 import type { JSX } from "preact";
-import { isLive, live } from "../store/live.ts";
+import { Panel } from "../parts/panel.tsx";
+import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
+import { isLive, live, part } from "../store/live.ts";
+import { hrefOf } from "../store/route.ts";
 import { DestinationCards } from "./destination_cards.tsx";
 import { HeadlinePanel } from "./headline_panel.tsx";
-import { NewestStrip } from "./newest_strip.tsx";
 import { QueueList } from "./queue_list.tsx";
 import { TransferList } from "./transfer_list.tsx";
 import { WaitingList } from "./waiting_list.tsx";
@@ -29,5 +31,21 @@ export function NowView(): JSX.Element {
         </div>
       )}
     </>
+  );
+}
+
+const newest = part("newest");
+const MOST_NEWEST = 16;
+
+/** The images that arrived last, at most 16; null while there is none. */
+function NewestStrip(): JSX.Element | null {
+  const all = newest.value ?? [];
+  if (all.length === 0) return null;
+  return (
+    <Panel title="Latest images" aside={<a href={hrefOf("night")}>all images from this night</a>}>
+      <ul class="strip-of-images">
+        {all.slice(0, MOST_NEWEST).map((one) => <Thumbnail key={imageKey(one)} one={one} />)}
+      </ul>
+    </Panel>
   );
 }

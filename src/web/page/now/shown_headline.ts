@@ -5,7 +5,7 @@
  */
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Headline } from "../../../reports/api_types.ts";
-import { timeText } from "../parts/times.ts";
+import { timeText } from "../parts/time.tsx";
 import { headline, link, toldAt } from "../store/live.ts";
 
 /** `away` is the page's own level: nobody says how it is now. */

@@ -12,7 +12,7 @@ import { nextTheme, preferences, THEMES } from "../store/preferences.ts";
 import { hrefOf, route, type View } from "../store/route.ts";
 import { ago, count } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
-import { timeText } from "./times.ts";
+import { timeText } from "./time.tsx";
 
 const NAMES: Readonly<Record<View, string>> = { now: "Now", night: "Night", history: "History", trouble: "Trouble" };
 
