@@ -7,9 +7,8 @@ import { look, observation, touch, waitingOf } from "../../src/intake/settle/can
 import { candidates } from "../../src/intake/settle/candidates.ts";
 import { hasEmptyTail } from "../../src/intake/settle/inspect.ts";
 import { knownFiles } from "../../src/intake/watch/known_files.ts";
-import { nfsExports } from "../../src/intake/watch/nfs_exports.ts";
 import { recentCloses } from "../../src/intake/watch/recent_closes.ts";
-import { isRemoteFolder, isRemoteKind, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
+import { isRemoteFolder, isRemoteKind, nfsExports, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
 import { absolutePathOf, relativePathOf } from "../../src/intake/source_path.ts";
 import type { System } from "../../src/system/system.ts";
 import { writers } from "../../src/intake/settle/writers.ts";

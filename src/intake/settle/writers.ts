@@ -6,8 +6,7 @@
  */
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { System } from "../../system/system.ts";
-import { nfsExports } from "../watch/nfs_exports.ts";
-import { type Remoteness, remotenessOf } from "../watch/remote_folder.ts";
+import { nfsExports, type Remoteness, remotenessOf } from "../watch/remote_folder.ts";
 
 /** `gone` is sure: no process of any account has it open, and no other machine can. `unseen` is no answer. */
 export type WriterState = "open" | "gone" | "unseen";

@@ -1,11 +1,12 @@
 /**
- * Whether a folder lies on a file system where other machines write: there events do not come, and open files
- * of others are not seen.
+ * Whether other machines write into a folder: because it is on a file system of theirs, or because this machine exports it by NFS.
+ * There their open files are not seen; on a file system of theirs, nothing that they do gives an event.
  *
  * @module
  */
 import { anySignal } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
+import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 
 /** Whether other machines write there; `unknown` where it could not be told this time. */
@@ -60,6 +61,60 @@ function isShare(path: string): boolean {
   return /^[\\/]{2}(?![?.][\\/])|^\\\\\?\\UNC\\/i.test(path);
 }
 
+/** Folders that the kernel of this machine exports by NFS (Linux), as it was some seconds ago at most. */
+interface NfsExports {
+  /** Whether others may write in this folder (absolute); true where that cannot be told. */
+  has(folder: string): Promise<boolean>;
+}
+
+/** Asks nothing before it is asked. */
+export function nfsExports(system: Pick<System, "readText" | "run" | "platform" | "monotonic">): NfsExports {
+  let table: { readonly answer: Promise<readonly string[] | null>; readonly at: number } | null = null;
+  const realPaths = new Map<string, Promise<string>>();
+
+  async function read(): Promise<readonly string[] | null> {
+    try {
+      return writableExports(await system.readText(ETAB));
+    } catch (error) {
+      return faultOf(error) === "not_found" ? [] : null;
+    }
+  }
+
+  async function realPath(folder: string): Promise<string> {
+    const { stdout } = await system.run({ program: "readlink", args: ["-f", "--", folder] }, new AbortController().signal);
+    return stdout.replace(/\n$/, "") || folder;
+  }
+
+  return {
+    async has(folder) {
+      if (system.platform !== "linux") return false;
+      const now = system.monotonic();
+      if (table === null || now - table.at >= ETAB_AGAIN_MS) table = { answer: read(), at: now };
+      const exported = await table.answer;
+      if (exported === null) return true;
+      if (exported.length === 0) return false;
+      let real = realPaths.get(folder);
+      if (real === undefined) realPaths.set(folder, real = realPath(folder).catch(() => folder));
+      const place = `${await real}/`;
+      return exported.some((path) => place.startsWith(path.endsWith("/") ? path : `${path}/`));
+    },
+  };
+}
+
+/** The folders that some client may write to; a line is `path`, tab, `client(options)`, odd bytes of the path as `\040`. */
+function writableExports(etab: string): string[] {
+  return [...etab.matchAll(/^(\S+)\s.*[(,]rw[,)]/gm)].map(([, path = ""]) =>
+    new TextDecoder().decode(
+      Uint8Array.from(
+        path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+        (character) => character.charCodeAt(0),
+      ),
+    )
+  );
+}
+
+const ETAB = "/var/lib/nfs/etab";
+const ETAB_AGAIN_MS = 5_000;
 const PATIENCE_MS = 5_000;
 const REMOTE: ReadonlySet<string> = new Set([
   "cifs",
