@@ -33,7 +33,7 @@ export interface Batching {
 
 /** Longest read in a batch, bytes. */
 export const SHORT_BYTES = 32 * 1024;
-/** The Worker is started for at least so many calls at once; one that runs is used for at least so many. */
+/** The Worker is started for at least so many calls at once, unless told otherwise; one that runs is used for at least so many. */
 const START_FOR = 96;
 const USE_FOR = 8;
 /** Most calls in one message. */
@@ -54,6 +54,7 @@ interface Waiting {
 
 interface State {
   readonly worker: WorkerCalls<BatchingCalls>;
+  readonly startFor: number;
   readonly longSilenceMs: number;
   /** Batches without an answer yet. */
   unanswered: number;
@@ -63,11 +64,17 @@ interface State {
   broken: boolean;
 }
 
-/** Starts nothing yet: the Worker starts with the first 96 calls at once. Errors are the ones that `alone` would throw. */
-export function createBatching(longSilenceMs: number = LONG_SILENCE_MS): Batching {
+/** When the Worker is used; see the constants that are the defaults. */
+export interface BatchingOptions {
+  readonly startFor?: number;
+  readonly longSilenceMs?: number;
+}
+
+/** Starts nothing yet: the Worker starts with the first `startFor` calls at once. Errors are the ones that `alone` would throw. */
+export function createBatching({ startFor = START_FOR, longSilenceMs = LONG_SILENCE_MS }: BatchingOptions = {}): Batching {
   const options = { name: "batching_worker", here: import.meta.url, what: "Reading many files", restMs: REST_MS };
   const worker = workerCalls<BatchingCalls>(options);
-  const state: State = { worker, longSilenceMs, unanswered: 0, lastSign: 0, broken: false };
+  const state: State = { worker, startFor, longSilenceMs, unanswered: 0, lastSign: 0, broken: false };
   const waiting: Waiting[] = [];
 
   function ask(ask: Ask, alone: () => Promise<Found>): Promise<Found> {
@@ -92,8 +99,8 @@ function find(all: readonly Waiting[], state: State): void {
   for (let start = 0; start < all.length; start += AT_ONCE) void together(all.slice(start, start + AT_ONCE), state);
 }
 
-function isWorthwhile(count: number, { worker, unanswered, lastSign, broken }: State): boolean {
-  if (broken || count < (worker.running ? USE_FOR : START_FOR)) return false;
+function isWorthwhile(count: number, { worker, startFor, unanswered, lastSign, broken }: State): boolean {
+  if (broken || count < (worker.running ? USE_FOR : startFor)) return false;
   return unanswered === 0 || clock.monotonic() - lastSign <= SILENCE_MS;
 }
 

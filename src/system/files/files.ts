@@ -19,6 +19,8 @@ import type { Files, FileWriter, PathFacts } from "../system.ts";
 import { walk } from "./walk.ts";
 
 const batching = createBatching();
+/** A Worker of their own: a file that is sent does not wait behind the looks at many new ones. */
+const contents = createBatching({ startFor: 16 });
 const { setBulkheads, run: at } = createBulkheads();
 
 /** One for the process: all callers share its Worker and its threads. */
@@ -41,7 +43,7 @@ export const files: Files = {
     signal.throwIfAborted();
     return digest;
   },
-  readSmall: (path, signal) => batching.content(path, () => at(path, () => readSmall(path, signal))),
+  readSmall: (path, signal) => contents.content(path, () => at(path, () => readSmall(path, signal))),
   readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   sync: (path) => at(path, () => sync(path)),

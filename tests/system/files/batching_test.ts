@@ -94,7 +94,7 @@ Deno.test({
     // To open a pipe that nobody writes to lasts as long as a call to a dead network drive: for ever.
     const pipe = folder.at("pipe");
     assert((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
-    const batching = createBatching(50);
+    const batching = createBatching({ longSilenceMs: 50 });
     let answered = false;
     const dead = batching.read(pipe, 0, 1, () => new Promise(() => {})).finally(() => answered = true);
     const found = await Promise.all(paths.map((path) => batching.facts(path, () => files.facts(path))));
