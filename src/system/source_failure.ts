@@ -21,11 +21,13 @@ export function sourceFailure(error: unknown, path: string): Failure {
   return new Failure(code, message, { next, hint, cause: error });
 }
 
-/** The same for a fault that is known; `detail` is shown where it says more than the table. */
+/** The same for a fault that is known; `detail` is shown where the table says nothing of it. */
 export function sourceFailureOf(fault: Fault, path: string, detail = "", cause?: unknown): Failure {
-  const { code, reason, hint } = MEANING[fault] ?? UNREADABLE;
-  const more = detail === "" || detail.toLowerCase() === reason.toLowerCase() ? "" : ` (${printable(detail).slice(0, 200)})`;
-  return new Failure(code, `Cannot read "${printable(path)}": ${reason}${more}`, { hint, cause });
+  const { code, reason, hint } = MEANING[fault] ?? {
+    ...UNREADABLE,
+    reason: `${UNREADABLE.reason}${detail === "" ? "" : ` (${printable(detail).slice(0, 200)})`}`,
+  };
+  return new Failure(code, `Cannot read "${printable(path)}": ${reason}`, { hint, cause });
 }
 
 /**
