@@ -1,6 +1,5 @@
 /**
- * The lower edge of a terminal: a progress bar for each destination that has files in hand, below the log
- * lines, which go on scrolling above it.
+ * The last lines of a terminal: a progress bar for each destination that is being sent to. The log lines scroll above them.
  *
  * @module
  */
@@ -14,7 +13,7 @@ import type { Running } from "./progress.ts";
 export interface Board {
   /** Writes a log line above the bars, wrapped to the width. */
   line(text: string): void;
-  /** Draws the bars anew, and `below` them a line, cut to the width; none where it is empty. */
+  /** Redraws the bars, and `below` them a line, cut to the width; none where it is empty. */
   draw(running: readonly Running[], below?: string): void;
 }
 

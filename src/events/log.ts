@@ -32,7 +32,7 @@ export interface Log extends AsyncDisposable {
   write(line: LogLine): void;
 }
 
-/** Opens the log. Where its folder cannot be made or the file not opened, `trouble` is told and the console alone goes on. */
+/** Opens the log. If its folder cannot be created or its file not opened, `trouble` is called and only the console is written. */
 export async function openLog(
   settings: LogSettings,
   output: ConsoleOutput | null,
@@ -126,7 +126,7 @@ function gathered(sink: Sink & (Disposable | AsyncDisposable), clock: Pick<Syste
   });
 }
 
-/** Hears from LogTape that lines did not reach the file (its disk is full, say): said at once, then now and then. */
+/** Learns from LogTape that lines did not reach the file (its disk is full, say): reported at once, then every ten minutes. */
 function troubleSink(settings: LogSettings, trouble: (message: string) => void): Sink {
   let toldAt = -Infinity;
   return ({ timestamp, properties }) => {

@@ -164,7 +164,7 @@ function daemonLine(
 function deferredLine(delivery: Delivery): LogLine | null {
   if (delivery.state.state !== "deferred") return null;
   const { failure, retryAt } = delivery.state;
-  // An outage is told once, by the destination; a thousand waiting files need no line each.
+  // An outage is reported once, for the destination; a thousand waiting files need no line each.
   const level = failure.code === "unreachable" || failure.next === "hold" || failure.code === "stopped" ? "debug" : "warning";
   const when = new Date(retryAt).toTimeString().slice(0, 8);
   return line(

@@ -34,7 +34,7 @@ export type { StatusReport };
 /** The values of header cards by keyword. */
 export type CardValues = Readonly<Record<string, string | number | boolean>>;
 
-/** A delivery as the page shows it: the promised shape of history, and what the page needs besides. */
+/** A delivery as the page shows it: the promised shape of history, and what only the page needs. */
 export interface DeliveryView extends DeliveryJson {
   /** The observing night, `YYYYMMDD`. */
   readonly night: string;
@@ -98,7 +98,7 @@ export interface LiveState {
   readonly troubleCount: number;
 }
 
-/** The one answer to "is everything across, and if not, what do I do?". */
+/** The one answer to "is everything delivered, and if not, what do I do?". */
 export interface Headline {
   /** `good`: everything is delivered. `busy`: files are being delivered, nothing is wrong. `warning`: something waits. `bad`: a person is needed. */
   readonly level: "good" | "busy" | "warning" | "bad";
@@ -203,7 +203,7 @@ export interface NightList {
   readonly nights: readonly string[];
 }
 
-/** How a night stands. */
+/** The sums of a night. */
 export interface NightSummary {
   readonly night: string;
   /** File versions that were finished. */
@@ -256,7 +256,7 @@ export interface NightSeries {
   }[];
 }
 
-/** The header of an image, as it stands in the file. */
+/** The header of an image, as it is in the file. */
 export interface HeaderReport {
   readonly id: number;
   readonly path: string;

@@ -1,5 +1,5 @@
 /**
- * What a running daemon can be asked and told: by the commands through the control channel, by the page through the API.
+ * What a running daemon can be asked to tell or do: by commands through the control channel, by the page through the API.
  * The daemon implements it; {@linkcode controlServer} and the API serve it.
  *
  * @module
@@ -13,7 +13,7 @@ import type { StatusReport } from "./overview/status_json.ts";
 
 /** What moves at this moment; for people, its shape is not promised to scripts. */
 export interface LiveReport {
-  /** One entry for each destination that has files in hand. */
+  /** One entry for each destination that is being sent to. */
   readonly running: readonly Running[];
   /** When the oldest delivery that waits and can be sent was queued, milliseconds since 1970 UTC; null if none waits. */
   readonly oldestWaiting: number | null;
@@ -54,7 +54,7 @@ export interface DaemonControl {
   live(): LiveReport;
   /** Asks for a clean stop and comes back at once; the daemon ends within its `shutdown_timeout_seconds`. */
   stop(reason: string): void;
-  /** Reads the configuration again; a bad one changes nothing and is told in `message`. */
+  /** Reads the configuration again; a faulty one changes nothing, and `message` says why. */
   reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
   /**
    * Lists the folders of a job, or of all jobs, and delivers what is new, now; also with `schedule: manual`.

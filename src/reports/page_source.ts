@@ -43,7 +43,7 @@ export interface DestinationNow {
   readonly freeBytes: number | null;
   /** Its folder was not there and has been made since the start. */
   readonly made: boolean;
-  /** What stands at these targets, in order; null while there is no session. */
+  /** What is at these targets, in order; null while there is no session. */
   survey(targets: readonly string[], signal: AbortSignal): Promise<
     readonly ({ readonly bytes: number; readonly kind: "file" | "folder" | "other" } | null)[] | null
   >;

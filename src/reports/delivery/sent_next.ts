@@ -1,5 +1,5 @@
 /**
- * What the outboxes take next, for who looks at the queue.
+ * What is sent next: the head of the queue.
  *
  * @module
  */

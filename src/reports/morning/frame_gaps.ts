@@ -45,7 +45,7 @@ const FEWEST = 3;
 const MOST_HOLES_PER_FRAME = 2;
 const MOST_RANGES = 50;
 
-/** Each folder of each job is looked at by itself. */
+/** Each folder of each job has its own series. */
 export function frameGaps(): FrameNumbers {
   const folders = new Map<string, Folder>();
   const kinds = new Map<string, string>();
@@ -86,7 +86,7 @@ function numbered(name: string, kinds: Map<string, string>): Numbered | null {
   return { kin: kinds.get(kin) ?? kin, number: Number(match[0]), digits: match[0].length };
 }
 
-/** Dates, times of day, ISO times, values with a decimal point: they differ from frame to frame by themselves. */
+/** Dates, times of day, ISO times, values with a decimal point: they differ from frame to frame anyway. */
 const CHANGING =
   /\d{4}-\d\d-\d\d|\d\d[-_:]\d\d[-_:]\d\d(?!\d)|[-+]?\d+\.\d+|(?<!\d)(?:\d{8}T?\d{6}|\d{8})(?!\d)|\d{7,}|(?<=[_T-])\d{6}(?=[_-])/g;
 
@@ -101,7 +101,7 @@ interface Series {
   readonly digits: number;
 }
 
-/** One counter for the whole folder, as many cameras have it through all filters, where no number stands twice; else one for each kind. */
+/** One counter for the whole folder, as many cameras have it through all filters, where no number occurs twice; else one for each kind. */
 function seriesOf(all: readonly Numbered[]): Series[] {
   const whole = aSeries(all);
   if (whole.numbers.size === all.length && isCounter(whole)) return [whole];

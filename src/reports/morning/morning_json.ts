@@ -52,9 +52,9 @@ export interface ReportDestination {
   readonly bytes: number;
   /** Delivered files that a newer version of the same name took the place of. */
   readonly replaced: number;
-  /** The other delivered files that stand there now; null where the destination cannot be asked. */
+  /** The other delivered files that are there now; null if the destination is unavailable. */
   readonly present: number | null;
-  /** True where they were hashed again, not only looked at. */
+  /** True if they were hashed again; otherwise only their sizes were compared. */
   readonly hashed: boolean;
   /** Delivered files that are missing or differ. */
   readonly wrong_count: number;

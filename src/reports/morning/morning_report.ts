@@ -19,7 +19,7 @@ import { faultsOf } from "./verdict.ts";
 /** How a look at a destination came out. */
 export type Look = { readonly looked: true; readonly hashed: boolean } | { readonly looked: false; readonly problem: string };
 
-/** What was delivered to a destination and should stand there now, every target once. */
+/** What was delivered to a destination and should be there now, every target once. */
 export interface Delivered {
   /** All of it, piece by piece, at most `atOnce` at a time; to be gone through once. */
   pieces(atOnce: number): AsyncIterable<readonly DeliveryRow[]>;
@@ -38,7 +38,7 @@ export interface ReportTools {
   readonly notAmongJobs?: string;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
-  /** The images of the night that the ledger does not know; `saw` hears of each. */
+  /** The images of the night that the ledger does not know; `saw` is called for each. */
   readonly notPickedUp: (night: string, saw: (job: string, path: string) => void) => Promise<NotPickedUp>;
   /** What keeps deliveries waiting at this moment. */
   readonly whyWaiting: Reasons["ofWaiting"];
@@ -93,7 +93,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
         job: source.job,
         path: source.absolutePath,
         destination,
-        // What a killed daemon had in hand is not being sent.
+        // What a killed daemon was sending is not being sent now.
         state: why === null ? state.state : "queued",
         ...whyUndelivered(delivery, why),
       };
@@ -110,7 +110,7 @@ function whyUndelivered({ state }: Delivery, why: Why | null): Why {
 type Place = NightTotals["places"][number];
 type Slow = MorningReport["slowest"][number];
 
-/** What the rows of a place tell by themselves; `replaced` are those whose target was delivered again later. */
+/** What the ledger's rows alone tell of a destination; `replaced` are those whose target was delivered again later. */
 async function gather(night: string, { job, destination }: Place, frames: FrameNumbers, tools: ReportTools) {
   const { ledger, system } = tools;
   const later = new Set(tools.replacedLater?.(job, destination));

@@ -25,7 +25,7 @@ export interface NotPickedUp {
     readonly message: string;
     readonly hint: string;
   }[];
-  /** Watched folders that cannot be looked into: nobody knows what is in them. */
+  /** Why watched folders cannot be listed: nobody knows what is in them. */
   readonly problems: readonly string[];
 }
 

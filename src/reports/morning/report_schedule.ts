@@ -35,13 +35,13 @@ interface ReportTools {
   readonly system: Pick<System, "now" | "sleep" | "walk">;
 }
 
-/** What is reported, and who hears whether it was sent. */
+/** What is reported; `emit` says whether it was sent. */
 export interface ReportScheduleTools extends ReportTools {
   readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
   readonly emit: Emit;
 }
 
-/** The clock is looked at this often: a computer that slept goes on with the next look. */
+/** The clock is read this often: a computer that slept notices at the next reading. */
 const LOOK_MS = 30_000;
 const ANSWER_MS = 30_000;
 /** Pauses between tries, seconds. */
@@ -133,7 +133,7 @@ async function look(
   return { looked: true, hashed: false };
 }
 
-/** Why what stands at a target is not what was delivered there, or null. */
+/** Why what is at a target is not what was delivered there, or null. */
 export function absence(size: number, there: { readonly bytes: number; readonly kind: string } | null): string | null {
   if (there === null) return "it is no longer there";
   if (there.kind !== "file") return `a ${there.kind} is in its place`;

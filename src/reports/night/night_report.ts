@@ -14,14 +14,14 @@ import type { DaemonState } from "../page_source.ts";
 
 const PAGE = 2_000;
 const MOST_IMAGES = 60;
-/** A report is good for this long, or for as long as ten makings of it. */
+/** A report is reused for this long, or for ten times as long as making it took. */
 const FRESH_MS = 2_000;
 const MOST_KEPT = 20;
 
 /** Answers for `YYYYMMDD`, also for nights that have no files. */
 export type NightReports = (night: string) => Promise<NightReport>;
 
-/** Makes reports; who asks for a night while it is being made gets the same one. */
+/** Makes reports; two requests for a night at the same time share one. */
 export function nightReports(
   source: Pick<DaemonState, "ledger" | "jobs">,
   system: Pick<System, "monotonic" | "sleep">,

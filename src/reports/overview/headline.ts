@@ -1,6 +1,5 @@
 /**
- * The one answer to "is everything across, and if not, what do I do?", in a sentence and what to do: the worst finding of the
- * overview in words.
+ * The one answer to "is everything delivered, and if not, what do I do?": the worst finding of the overview as a sentence, with advice.
  *
  * @module
  */

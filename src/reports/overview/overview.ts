@@ -66,7 +66,7 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
 };
 const ORDER = Object.keys(SEVERITY);
 
-/** Judges a status as the daemon sends it; its own verdict is not looked at. */
+/** Judges a status as the daemon sends it; its own verdict is ignored. */
 export function overviewOf(status: Omit<StatusReport, "all_well">, { orphans, tonight, fault = null }: Besides): Overview {
   const counts = withoutOrphans(status.deliveries, orphans);
   const findings = [

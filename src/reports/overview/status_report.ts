@@ -109,7 +109,7 @@ export function restingReport(
   };
 }
 
-/** Where no daemon runs nothing is being sent: what a killed one had in hand is looked at and sent by the next. */
+/** Without a daemon nothing is being sent: what a killed one was sending is checked and sent by the next one. */
 export function atRest({ queued, sending, ...others }: Counts): Counts {
   return { queued: queued + sending, sending: 0, ...others };
 }

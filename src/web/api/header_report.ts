@@ -1,5 +1,5 @@
 /**
- * The headers of a FITS file as they stand in it, for who clicks on an image.
+ * The headers of a FITS file, for the details of an image.
  *
  * @module
  */

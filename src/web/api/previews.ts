@@ -13,7 +13,7 @@ import type { System } from "../../system/system.ts";
 import { workerCalls } from "../../system/workers/worker_calls.ts";
 import type { PreviewAnswer, PreviewCalls, PreviewRequest } from "./preview_worker.ts";
 
-/** Which file, and where a copy of it may stand. */
+/** Which file, and where a copy of it may be. */
 export interface PreviewWish {
   readonly source: SourceFile;
   /** Path at the destination, below its base path. */
@@ -88,7 +88,7 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
   }
 }
 
-/** The source while it is the same, or what stands in a local destination. */
+/** The source while it is unchanged, or its copy in a local destination. */
 async function whereItIs({ source, target, destination }: PreviewWish, system: PreviewSystem): Promise<string | null> {
   const there = await system.facts(source.absolutePath).catch(() => null);
   if (there?.kind === "file" && there.size === source.size && Math.trunc(there.mtimeMs) === Math.trunc(source.mtimeMs)) {

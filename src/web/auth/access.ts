@@ -25,7 +25,7 @@ function askedHost(request: Request): string | null {
 
 /**
  * Answers only to names that nobody else can point at us: loopback, the address and name that are configured, what the certificate
- * names, and addresses in digits. The port is not looked at: `ssh -L` changes it.
+ * names, and addresses in digits. The port is ignored: `ssh -L` changes it.
  */
 export function isOwnHost(request: Request, own: OwnAddress): boolean {
   const host = askedHost(request);

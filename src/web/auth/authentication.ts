@@ -1,5 +1,5 @@
 /**
- * Lets in who has the token: once by token, from then on by a cookie; scripts by `Authorization: Bearer`.
+ * Lets in those who have the token: browsers show it once and then a cookie, scripts send `Authorization: Bearer`.
  *
  * @module
  */

@@ -50,7 +50,7 @@ function group(peer: string): string {
   if (!address.includes(":")) return peer;
   const words = wordsOf(address);
   const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff;
-  // An IPv4 address in the clothes of IPv6 is the same peer as without them (RFC 4291, 2.5.5.2).
+  // An IPv4 address mapped into IPv6 is the same peer (RFC 4291, 2.5.5.2).
   if (isMapped) return words.slice(6).flatMap((word) => [word >> 8, word & 255]).join(".");
   return `${words.slice(0, 4).map((word) => word.toString(16)).join(":")}%${zone}`;
 }

@@ -1,5 +1,5 @@
 /**
- * What is shown to who has no session: how to get one, and a field for the token. Plain HTML, its style in a file of its own. Its
+ * What is shown without a session: how to get one, and a field for the token. Plain HTML, its style in a file of its own. Its
  * referrer policy lets the form name its origin, which browsers otherwise hide (Fetch, "append a request Origin header").
  *
  * @module

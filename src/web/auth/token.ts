@@ -12,7 +12,7 @@ import type { System } from "../../system/system.ts";
 /** What opens the page; both token and cookie are secrets. */
 export interface Access {
   readonly token: string;
-  /** True where the token stands in the configuration: then it is shown to nobody. */
+  /** True if the token is configured: then it is shown to nobody. */
   readonly configured: boolean;
   /** Name and value of the cookie of a session. */
   readonly cookie: { readonly name: string; readonly value: string };

@@ -1,5 +1,5 @@
 /**
- * The live stream: one snapshot for who comes, then what changed, gathered once for all. It costs at most a few percent of the
+ * The live stream: a snapshot for each page that connects, then what changed, gathered once for all. It costs at most a few percent of the
  * daemon's time however many pages are open, and who reads too slowly is dropped.
  *
  * @module
@@ -99,7 +99,7 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
   return {
     hasRoom: () => pages.count() < MOST_CLIENTS && !signal.aborted,
     join(client) {
-      // Many at once, as after a restart, share one look; the others hear of what it finds first.
+      // Many at once, as after a restart, share one look; the pages already open are told of its changes first.
       if (looks.isOld()) push();
       const state = pages.count() > 0 ? looks.last() : looks.look();
       pages.add(client, { type: "snapshot", at: system.now(), state });

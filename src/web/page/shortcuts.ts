@@ -1,5 +1,5 @@
 /**
- * Single letters that spare a way with the mouse. They can be switched off, and rest while something is typed.
+ * Single-key shortcuts. They can be switched off, and do nothing while somebody types.
  *
  * @module
  */

@@ -9,7 +9,7 @@ import { loginPage } from "../auth/login_page.ts";
 import type { PageFiles } from "./page_files.ts";
 import type { WebEnv } from "./refusal.ts";
 
-/** Adds the routes; who is not known gets the login form with 401 in place of the page. */
+/** Adds the routes; without a session the login form is sent with 401 in place of the page. */
 export function pageRoutes(app: Hono<WebEnv>, files: PageFiles): void {
   app.get("/", etag(), async (c) => {
     if (!c.env.auth.knows(c, c.env.peer).in) return c.html(loginPage(), 401);

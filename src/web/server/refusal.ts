@@ -11,7 +11,7 @@ import type { OwnAddress } from "../auth/access.ts";
 import type { Authentication } from "../auth/authentication.ts";
 import type { LiveHub } from "../live/live_hub.ts";
 
-/** What belongs to the address at which the page is served now: all of it is made anew when the settings of the page change. */
+/** What belongs to the address at which the page is served now: all of it is replaced when the settings of the page change. */
 export interface PageServing {
   readonly auth: Authentication;
   readonly own: OwnAddress;

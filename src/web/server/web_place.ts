@@ -1,6 +1,6 @@
 /**
- * Keeps the web server in step with the configuration. Where it cannot listen, because the port is taken or a certificate is missing,
- * it says so once and goes on trying; delivery never waits for it.
+ * Keeps the web server in step with the configuration. If it cannot listen, because the port is taken or a certificate is missing, it
+ * says so once and keeps trying; delivery never waits for it.
  *
  * @module
  */
@@ -21,10 +21,10 @@ export interface WebPlace {
   stop(): Promise<void>;
 }
 
-/** What a server needs, and who hears where it is. */
+/** What a server needs, and what is called when its address changes. */
 export interface WebPlaceTools extends WebServerTools {
   readonly emit: Emit;
-  /** Told where the page is now; null for nowhere. */
+  /** Called with the address of the page; null while there is none. */
   readonly moved: (url: string | null) => void;
   readonly system: WebServerTools["system"] & Pick<System, "sleep">;
 }
@@ -96,7 +96,7 @@ async function listen(serving: Serving, settings: WebSettings, tools: WebPlaceTo
   }
 }
 
-/** Says nothing until it works: the reason was told. */
+/** Silent until it works: the reason has been logged. */
 async function keepTrying(serving: Serving, settings: WebSettings, tools: WebPlaceTools): Promise<void> {
   const { signal } = serving.stopped;
   while (true) {

@@ -1,5 +1,5 @@
 /**
- * The web server as it listens: made anew when its settings change. Without it the daemon delivers all the same.
+ * The web server; a new one is started when its settings change. Without it the daemon still delivers.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { previews } from "../api/previews.ts";
 import { openAccess } from "../auth/token.ts";
 import type { PageServing, WebEnv } from "./refusal.ts";
 
-/** What a server needs whatever its settings are. */
+/** What a server needs besides its settings. */
 export interface WebServerTools {
   readonly source: PageSource;
   /** Answers a request at the page's address. */
@@ -31,7 +31,7 @@ export interface WebServerTools {
 
 /** A server that listens until the signal it was started with is aborted. */
 export interface WebServer {
-  /** Where the page is, for who has a session. */
+  /** The address of the page, for those who have a session. */
   readonly url: string;
   /** The address with the token in it, for the start-up line; without, where a token is configured: who configured it knows it. */
   readonly startUrl: string;

@@ -1,5 +1,5 @@
 /**
- * All that is known of one delivery: the image, how it went, and the header as it stands in the file.
+ * Everything about one delivery: the image, how it went, and the header of the file.
  *
  * @module
  */

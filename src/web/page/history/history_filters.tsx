@@ -1,5 +1,5 @@
 /**
- * What is looked for in History. It stands in the address, so it can be kept and sent.
+ * The filters of History. They are part of the address, so a search can be bookmarked and shared.
  *
  * @module
  */
@@ -58,7 +58,7 @@ function Search(): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const value = route.value.query["search"] ?? "";
-  // What stands in the address goes into the field, but not while somebody types.
+  // The address sets the field, but not while somebody types.
   useEffect(() => {
     if (field.current !== null && document.activeElement !== field.current) field.current.value = value;
   }, [value]);

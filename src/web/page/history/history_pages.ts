@@ -1,6 +1,6 @@
 /**
- * A list of any length, read page by page where it is looked at. What changes meanwhile is put into the rows that are here; new
- * rows are told of, and shown when they are asked for, so that nothing moves under the eyes.
+ * A list of any length, of which the pages in view are read. Changes are put into the rows that are loaded; new rows are announced,
+ * and shown on request, so that nothing moves while somebody reads.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface HistoryPages {
   row(at: number): DeliveryView | undefined;
   /** Reads these rows where they are not here. */
   need(from: number, to: number): void;
-  /** Reads all anew. */
+  /** Reads everything again. */
   refresh(): void;
   close(): void;
 }
@@ -31,11 +31,11 @@ export interface HistoryPages {
 const PAGE = 100;
 /** A list that is scrolled quickly is read where it comes to rest. */
 const REST_MS = 60;
-/** Changes come in heaps. */
+/** Changes come in bursts. */
 const FRESH_MS = 1_500;
 const MOST_PAGES = 60;
 
-/** The rows that match `filter`, a query string; `onTop` tells whether new rows may come in by themselves. */
+/** The rows that match `filter`, a query string; `onTop` tells whether new rows may be added at once. */
 export function historyPages(filter: string, onTop: () => boolean): HistoryPages {
   const version = signal(0);
   const pages = pagesOf(filter, () => version.value++);
@@ -79,7 +79,7 @@ export function historyPages(filter: string, onTop: () => boolean): HistoryPages
   };
 }
 
-/** The pages that are here, and those that are being read; `changed` hears of each that comes. */
+/** The pages that are loaded or loading; `changed` is called when one has come. */
 function pagesOf(filter: string, changed: () => void) {
   const total = signal<number | null>(null);
   const problem = signal<AskError | null>(null);

@@ -35,7 +35,7 @@ const COLUMNS: readonly { readonly name: string; readonly class: string; readonl
   { name: "Delivered", class: "col-delivered", sort: "delivered_at" },
 ];
 const status = part("status");
-/** Above this many pixels, new rows may come in by themselves. */
+/** Scrolled down less than this many pixels, new rows are added at once. */
 const TOP_PX = 20;
 const MOST_DRAWN = 500;
 

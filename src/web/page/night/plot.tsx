@@ -15,7 +15,7 @@ export interface Zoom {
   readonly max: number;
 }
 
-/** `values` are as many as the times of the plot; null where there is none and the line breaks, undefined where it goes on. */
+/** `values` are as many as the times of the plot; null where there is none and the line breaks, undefined where it continues. */
 export interface Line {
   readonly name: string;
   readonly values: readonly (number | null | undefined)[];
@@ -30,7 +30,7 @@ export interface PlotProps {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
-  /** What it shows, for who cannot see it. */
+  /** What it shows, for screen readers. */
   readonly label: string;
   /** What of the time is shown; null for all of it. */
   readonly zoom: Zoom | null;

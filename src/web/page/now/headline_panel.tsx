@@ -1,5 +1,5 @@
 /**
- * The one sentence that can be read from across the room, what to do about it, and the night in numbers.
+ * The headline, in type that can be read from a distance, what to do about it, and the night in numbers.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { shownHeadline } from "./shown_headline.ts";
 const tonight = part("tonight");
 const destinations = part("destinations");
 
-/** Its buttons act on all destinations, and are there only while the daemon is heard. */
+/** Its buttons act on all destinations, and are shown only while connected. */
 export function HeadlinePanel(): JSX.Element {
   const { level, text, advice } = shownHeadline.value;
   return (

@@ -1,5 +1,5 @@
 /**
- * The view Now: is everything across, and if not, what is to be done?
+ * The view Now: is everything delivered, and if not, what is there to do?
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { QueueList } from "./queue_list.tsx";
 import { TransferList } from "./transfer_list.tsx";
 import { WaitingList } from "./waiting_list.tsx";
 
-/** Only the headline before the first snapshot; marked as stale while the daemon is not heard. */
+/** Only the headline before the first snapshot; marked as stale while not connected. */
 export function NowView(): JSX.Element {
   return (
     <>

@@ -1,5 +1,5 @@
 /**
- * The headline as it may be shown: the daemon's own while it is heard, and never an old one as if it were of this moment.
+ * The headline as it may be shown: the daemon's own while connected, and never an old one as if it were current.
  *
  * @module
  */

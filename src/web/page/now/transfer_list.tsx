@@ -1,5 +1,5 @@
 /**
- * What is on its way at this moment.
+ * What is being sent.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Says the headline to who cannot see it: at once when things get better or worse, now and then while numbers change.
+ * Announces the headline to screen readers: at once if the level changes, every 30 s at most while only numbers change.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import { ratio } from "./format.ts";
 export interface ProgressProps {
   readonly done: number;
   readonly all: number;
-  /** What it is of, for who cannot see it. */
+  /** What it is the progress of, for screen readers. */
   readonly label: string;
   /** The same in words, e.g. `34 of 120 MB`. */
   readonly text: string;

@@ -1,5 +1,5 @@
 /**
- * What the page can do, each with a word about how it came out.
+ * What the page can do; each says how it came out.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  */
 import { signal } from "@preact/signals";
 
-/** Below this much, what the clocks of browser and daemon differ by is the way of the message. */
+/** A smaller difference between the clocks of browser and daemon is the message's travel time. */
 const SMALL_SKEW_MS = 2_000;
 let skewMs = 0;
 

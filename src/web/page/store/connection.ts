@@ -20,7 +20,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let pauseMs: number = PAUSE_MS.first;
 let openedAt = 0;
 
-/** Connects, and from then on by itself. */
+/** Connects, and reconnects automatically. */
 export function startConnection(): void {
   startClock(watch);
   document.addEventListener("visibilitychange", lookAgain);

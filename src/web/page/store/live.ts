@@ -27,7 +27,7 @@ export const toldAt = signal(0);
 /** False where what is shown may be out of date. */
 export const isLive: ReadonlySignal<boolean> = computed(() => link.value.kind === "live");
 
-/** One part of the state; its readers are told only when that part changes. */
+/** One part of the state; its readers are notified only when that part changes. */
 export function part<K extends keyof LiveState>(name: K): ReadonlySignal<LiveState[K] | null> {
   return computed(() => live.value?.[name] ?? null);
 }

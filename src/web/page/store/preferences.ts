@@ -1,5 +1,5 @@
 /**
- * What who looks at the page prefers: colours, the time scale, shortcuts. Kept in the browser, where it keeps anything.
+ * Preferences: colours, the time scale, shortcuts. Kept in the browser's local storage, if there is any.
  *
  * @module
  */
