@@ -193,12 +193,16 @@ export interface WalkOptions {
   readonly skipHidden: boolean;
   /** Lists the folders of this name, hidden or not, instead of files: no file is examined, which is much faster. */
   readonly foldersNamed?: string;
+  /** Each batch has a digest, and those with one of these come without their files. `seed` is any number, the same for all walks compared. */
+  readonly known?: { readonly digests: ReadonlySet<string>; readonly seed: number };
 }
 
 /** Some of the files of a walk, in no particular order. */
 export interface WalkBatch {
   readonly files: readonly FileFacts[];
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  /** With `known`: another one as soon as any name, size or time in the batch differs. */
+  readonly digest?: string;
 }
 
 /** How a file is copied. */

@@ -9,7 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
-import { andFound, NOTHING_FOUND, unmatchedOf, unmatchedText } from "../../intake/watch/unmatched.ts";
+import { andFound, foundIn, NOTHING_FOUND, unmatchedOf, unmatchedText } from "../../intake/watch/unmatched.ts";
 import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
@@ -85,7 +85,7 @@ async function content(job: Job, about: string, system: System, signal: AbortSig
   let files = NOTHING_FOUND;
   const unread = unreadablePaths(job.name, { patterns, emit: () => {}, system });
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
-    files = andFound(files, batch.files, batch.files.filter(({ path }) => patterns.wants(path)).length);
+    files = andFound(files, foundIn(batch.files, batch.files.filter(({ path }) => patterns.wants(path)).length));
     for (const { path, reason } of batch.unreadable) unread.note(path, reason);
   }
   const found = files.all === 0

@@ -47,8 +47,8 @@ export function writers(system: WriterSystem): Writers {
     },
     async of(paths, signal) {
       if (paths.length === 0) return () => "unseen";
-      const open = await system.openForWriting(paths, signal);
-      const everyone = await (seesAll ??= system.seesEveryWriter());
+      seesAll ??= system.seesEveryWriter();
+      const [open, everyone] = await Promise.all([system.openForWriting(paths, signal), seesAll]);
       return (path, local) => open?.has(path) ? "open" : open !== null && everyone && local ? "gone" : "unseen";
     },
   };

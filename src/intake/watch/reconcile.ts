@@ -9,7 +9,7 @@ import type { IntakeContext } from "../intake_context.ts";
 import { isDeep } from "../patterns.ts";
 import { noteFiles } from "../settle/note_files.ts";
 import { settleAgain } from "../settle/settle_files.ts";
-import { andFound, NOTHING_FOUND } from "./unmatched.ts";
+import { andFound, foundIn, NOTHING_FOUND } from "./unmatched.ts";
 
 /** What a scan came to; `files` are those that the patterns want. */
 export interface Scan {
@@ -34,17 +34,25 @@ export async function reconcile(
   let admitted = 0;
   unreadable.scanBegins();
   missingEvents.scanBegins();
-  known.scanBegins(thorough);
-  for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, walking)) {
-    const wanted = batch.files.filter(({ path }) => patterns.wants(path));
-    for (const { path, reason } of batch.unreadable) unreadable.note(path, reason);
-    found = andFound(found, batch.files, wanted.length);
-    for (let start = 0; start < wanted.length; start += FILES_AT_ONCE) {
-      const stretch = wanted.slice(start, start + FILES_AT_ONCE);
-      if (known.includes(stretch)) continue;
-      if (start > 0) await system.sleep(0);
-      admitted += await reconcileStretch(context, stretch, begun, signal);
+  const walk = { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles, known: known.scanBegins(thorough) };
+  for await (const { files, digest, unreadable: notRead } of system.walk(job.watchPath, walk, walking)) {
+    for (const { path, reason } of notRead) unreadable.note(path, reason);
+    const former = known.found(digest);
+    if (former !== undefined) {
+      found = andFound(found, former);
+      continue;
     }
+    const wanted = files.filter(({ path }) => patterns.wants(path));
+    const batch = foundIn(files, wanted.length);
+    found = andFound(found, batch);
+    let knownHere = 0;
+    for (let start = 0; start < wanted.length; start += FILES_AT_ONCE) {
+      if (start > 0) await system.sleep(0);
+      const some = await reconcileStretch(context, wanted.slice(start, start + FILES_AT_ONCE), begun, signal);
+      knownHere += some.known;
+      admitted += some.admitted;
+    }
+    if (knownHere === wanted.length) known.add(digest, batch);
   }
   unreadable.scanned();
   missingEvents.scanned();
@@ -53,21 +61,21 @@ export async function reconcile(
   return { files: found.wanted, admitted, milliseconds: Math.round(system.monotonic() - begun) };
 }
 
-/** Files that the walk found one after the other; returns how many of them were admitted. */
+/** Files that the walk found one after the other; returns how many of them were known, and how many are admitted now. */
 async function reconcileStretch(
   context: IntakeContext,
   stretch: readonly FileFacts[],
   begun: number,
   signal: AbortSignal,
-): Promise<number> {
-  const { candidates, known, missingEvents } = context;
+): Promise<{ readonly known: number; readonly admitted: number }> {
+  const { candidates, missingEvents } = context;
   const unheard = stretch.filter(({ path }) => !candidates.isHeardOf(path));
   const noted = noteFiles(context, stretch, { retry: true, asOf: begun });
-  if (noted.known.length === stretch.length) known.add(stretch);
   // Changed rights alone give no event that counts.
   missingEvents.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
   // The walk's look was the first; the second, just before it is settled, shows whether the file rests.
-  return noted.open.length > 0 ? await settleAgain(context, noted.open, signal) : 0;
+  const admitted = noted.open.length > 0 ? await settleAgain(context, noted.open, signal) : 0;
+  return { known: noted.known.length, admitted };
 }
 
 /** Files that the ledger is asked about at once: a few milliseconds, so that events get their turn. */

@@ -27,10 +27,15 @@ export interface Found {
 /** Before a walk. */
 export const NOTHING_FOUND: Found = { all: 0, wanted: 0, example: "" };
 
-/** With some more files, of which so many are wanted. */
-export function andFound(found: Found, files: readonly { readonly path: string }[], wanted: number): Found {
-  const example = found.all > 0 ? found.example : files[0]?.path ?? "";
-  return { all: found.all + files.length, wanted: found.wanted + wanted, example };
+/** Some files, of which so many are wanted. */
+export function foundIn(files: readonly { readonly path: string }[], wanted: number): Found {
+  return { all: files.length, wanted, example: files[0]?.path ?? "" };
+}
+
+/** With what was found later. */
+export function andFound(found: Found, more: Found): Found {
+  const { example } = found.all > 0 ? found : more;
+  return { all: found.all + more.all, wanted: found.wanted + more.wanted, example };
 }
 
 /** Null where some file is wanted, or there is none at all. */

@@ -11,6 +11,7 @@ import { DEVICE_NAME, isDeviceName, NOT_UTF8 } from "./unusable_names.ts";
 import { identityOf, timeOf } from "./path_facts.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
 import { serveCalls } from "../workers/serve_calls.ts";
+import { walkDigest } from "./walk_digest.ts";
 
 const BATCH = 2_000;
 const NO_FACTS = { size: 0, mtimeMs: 0, ctimeMs: 0, identity: "" };
@@ -32,6 +33,15 @@ function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch, und
   const folders = [""];
   let files: FileFacts[] = [];
   let unreadable: { path: string; reason: string }[] = [];
+  const { known } = options;
+  const digest = known === undefined ? null : walkDigest(known.seed);
+  const take = (): WalkBatch => {
+    const batch = { files, unreadable };
+    [files, unreadable] = [[], []];
+    if (known === undefined || digest === null) return batch;
+    const own = digest.take();
+    return { ...batch, digest: own, ...(known.digests.has(own) ? { files: [] } : {}) };
+  };
 
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     let entries: Deno.DirEntry[];
@@ -56,28 +66,27 @@ function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch, und
         continue;
       }
       if (!isFile || options.foldersNamed !== undefined) continue;
+      let isEnd = false;
       try {
         const info = Deno.lstatSync(base + path);
         if (!info.isFile) continue;
-        files.push({
+        const facts = {
           path,
           size: info.size,
           mtimeMs: timeOf(info.mtime),
           ctimeMs: timeOf(info.ctime),
           identity: identityOf(info),
-        });
+        };
+        files.push(facts);
+        isEnd = digest?.add(facts) ?? false;
       } catch (error) {
         const reason = whyUnreadable(name, error);
         if (reason !== null) unreadable.push({ path, reason });
       }
-      if (files.length + unreadable.length >= BATCH) {
-        yield { files, unreadable };
-        files = [];
-        unreadable = [];
-      }
+      if (isEnd || files.length + unreadable.length >= BATCH) yield take();
     }
   }
-  if (files.length + unreadable.length > 0) yield { files, unreadable };
+  if (files.length + unreadable.length > 0) yield take();
 }
 
 /** Null if it was removed since it was listed. U+FFFD stands for bytes that are not UTF-8: such a name cannot be opened. */

@@ -2,6 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { WalkBatch, WalkOptions } from "../../../src/system/system.ts";
 import {} from "../../../src/system/files/walk.ts";
+import { walkDigest } from "../../../src/system/files/walk_digest.ts";
+import type { FileFacts } from "../../../src/domain/source_file.ts";
 import { has } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -137,6 +139,33 @@ Deno.test("walk() comes in batches, and a consumer that stops early ends it", as
     assertEquals(batch.files.length, 2_000);
     break;
   }
+});
+
+Deno.test("walk() leaves out the files of a batch whose digest is known, and of no other when one file is added", async () => {
+  await using dir = await tempFolder();
+  await makeMany(dir.path, 6_000);
+  const walkKnowing = (digests: Iterable<string>) => walked(dir.path, { ...ALL, known: { digests: new Set(digests), seed: 7 } });
+  const first = await walkKnowing([]);
+  assertEquals(first.files.length, 6_000);
+  const digests = first.batches.map(({ digest = "" }) => digest);
+  assertEquals((await walkKnowing(digests)).files, []);
+  await dir.write("one more.fits", "1");
+  const { files, batches } = await walkKnowing(digests);
+  assertEquals(files.some(({ path }) => path === "one more.fits"), true);
+  assertEquals(batches.filter(({ files }) => files.length > 0).length <= 2, true);
+});
+
+Deno.test("walkDigest() differs with every fact, and with the seed", () => {
+  const digestOf = (facts: Partial<FileFacts>, seed = 1) => {
+    const digest = walkDigest(seed);
+    digest.add({ path: "a.fits", size: 10, mtimeMs: 1_000, ctimeMs: 2_000, identity: "1:2", ...facts });
+    return digest.take();
+  };
+  const others = [{ size: 11 }, { size: 10 + 2 ** 33 }, { mtimeMs: 1 }, { ctimeMs: 1_000 }, { identity: "1:9" }, {
+    path: "a.fit",
+  }];
+  assertEquals(new Set([digestOf({}), digestOf({}, 2), ...others.map((facts) => digestOf(facts))]).size, 8);
+  assertEquals(digestOf({}), digestOf({ mtimeMs: 1_000.4 }));
 });
 
 Deno.test("walk() throws the signal's reason once aborted", async () => {
