@@ -51,7 +51,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
 }
 
 function verdict({ running }: StatusReport, { overview, live, now }: StatusAbout): string {
-  const { delivered } = overview.counts;
+  const { delivered, gone = 0 } = overview.counts;
   const waiting = waitingOf(overview.counts);
   if (!running) {
     const left = waiting > 0 ? ` ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
@@ -59,10 +59,14 @@ function verdict({ running }: StatusReport, { overview, live, now }: StatusAbout
   }
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
   const wait = waiting > 0 ? `${counted(waiting, "file")} on the way${age}` : "";
-  if (isWell(overview)) {
-    if (waiting > 0) return `All is well: ${wait}.`;
-    return delivered > 0 ? "All is well: everything is delivered." : "All is well: nothing to deliver yet.";
-  }
+  if (!isWell(overview)) return unwell(overview, wait);
+  if (waiting > 0) return `All is well: ${wait}.`;
+  // Of nights before this one: those of tonight are not well.
+  const but = gone === 0 ? "" : ` except ${counted(gone, "file")} no longer at the destination`;
+  return delivered > 0 ? `All is well: everything is delivered${but}.` : "All is well: nothing to deliver yet.";
+}
+
+function unwell(overview: Overview, wait: string): string {
   const [troubles, paused] = [
     troublesOf(overview),
     are(only(overview, "paused").map(({ destination }) => destination), "paused"),

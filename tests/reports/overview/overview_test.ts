@@ -139,6 +139,20 @@ for (const [what, state] of Object.entries(STATES)) {
   });
 }
 
+Deno.test("an image of an earlier night that is gone is named by status, and does not spoil tonight", async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.at("state"));
+  const before = (ledger: Ledger) => {
+    ledger.admit([{ ...anAdmission("old.fits"), night: "20240516" }], NOW);
+    ledger.record([proven(deliveryOf(ledger, "old.fits"))], NOW);
+    ledger.markGone([deliveryOf(ledger, "old.fits").id], "It is gone", NOW);
+  };
+  const { status, overview } = judged(await sourceOf({ before, level: "good" }, ledger, folder), NOW);
+  const text = statusText(status, { live: null, overview, now: NOW, columns: 200 });
+  assertEquals([overview.level, status.all_well], ["good", true]);
+  assertEquals(text.split("\n")[0], "All is well: everything is delivered except 1 file no longer at the destination.");
+});
+
 Deno.test("overviewOf() calls nothing well without a daemon, or with a configuration that cannot be used", async () => {
   await using folder = await tempFolder();
   using ledger = openLedger(folder.at("state"));

@@ -136,9 +136,7 @@ function pagesOf(filter: string, changed: () => void) {
         if (known.some(({ id }) => fresh.has(id))) pages.set(page, known.map((one) => fresh.get(one.id) ?? one));
       }
     },
-    close(): void {
-      for (const end of asking.values()) end.abort();
-    },
+    close: () => asking.forEach((end) => end.abort()),
   };
 }
 
