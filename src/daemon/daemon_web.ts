@@ -14,7 +14,7 @@ import type { HttpApp } from "./control/http_app.ts";
 import { reportSchedule } from "../reports/morning/report_schedule.ts";
 import { type WebPlace, webPlace } from "../web/server/web_place.ts";
 
-/** What a daemon tells its page; functions where the answer may change with a reload. */
+/** What the page is made of; functions where the answer may change with a reload. */
 export interface DaemonWebTools {
   readonly system: System;
   readonly events: EventStream;

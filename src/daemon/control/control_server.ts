@@ -9,7 +9,7 @@ import { randomHex } from "../../web/auth/token.ts";
 import { type ControlFile, controlPath, parseControlFile } from "./control_file.ts";
 import type { HttpApp } from "./http_app.ts";
 
-/** Where `control.json` is written, and what stands in it. */
+/** Where `control.json` is written, and its content. */
 export interface ControlServerOptions {
   readonly stateDirectory: string;
   readonly version: string;
