@@ -106,7 +106,7 @@ export interface Files {
   /** SHA-256 over the whole file, with one reused buffer. */
   hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
-   * A regular file as a whole, read and hashed once; null for one of 1 MiB or more. Cheap for many at a time.
+   * A regular file as a whole, read and hashed once; null for one of 1 MiB or more, or that grows. Cheap for many at a time.
    *
    * @throws {Deno.errors.NotSupported} for what is no regular file.
    */

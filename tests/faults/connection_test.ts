@@ -10,7 +10,7 @@ import { everyDelivered, makeRig, until } from "./rig.ts";
 
 const SIZE = 12_000_000;
 
-for (const method of ["rsync", "sftp"] as const) {
+for (const method of ["rsync", "tar", "sftp"] as const) {
   Deno.test({
     name: `server killed, frozen, connection cut, black hole in the middle of large files (${method}): each goes on where it was`,
     ignore: !has("sshd", "rsync"),

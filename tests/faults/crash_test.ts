@@ -56,7 +56,7 @@ for (const method of ["local", "rsync", "tar", "sftp", "scp"] as const) {
   });
 }
 
-for (const method of ["local", "rsync"] as const) {
+for (const method of ["local", "rsync", "tar"] as const) {
   Deno.test({
     name: `kill -9 at random moments (${method}), again and again during one backlog`,
     ignore: method !== "local" && !has("sshd", "rsync"),

@@ -12,7 +12,7 @@ import { tempFolder } from "../support/temp.ts";
 import { finalNames } from "../support/observer.ts";
 import { everyDelivered, makeRig, namesIn, tool, troubled, unmounting, until } from "./rig.ts";
 
-for (const method of ["local", "rsync", "sftp"] as const) {
+for (const method of ["local", "rsync", "tar", "sftp"] as const) {
   Deno.test({
     name: `disk full and enlarged, read-only and back, not mounted and back (${method}): it holds, and goes on by itself`,
     ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
@@ -86,7 +86,7 @@ for (const method of ["local", "rsync", "sftp"] as const) {
 /** Without these even root needs the right to read. */
 const PLAIN_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"];
 
-for (const method of ["rsync", "sftp"] as const) {
+for (const method of ["rsync", "tar", "sftp"] as const) {
   Deno.test({
     name: `a file that cannot be read at the destination (${method}): it is listed with what to do, and all others arrive`,
     ignore: !has("root", "sshd", "rsync"),

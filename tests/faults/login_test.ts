@@ -9,7 +9,7 @@ import { has } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
-for (const method of ["rsync", "sftp"] as const) {
+for (const method of ["rsync", "tar", "sftp"] as const) {
   Deno.test({
     name: `changed host key, refused login (${method}): held with a hint, nothing sent, no login storm, goes on after resume`,
     ignore: !has("sshd", "rsync"),

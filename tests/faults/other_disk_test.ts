@@ -11,7 +11,7 @@ import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 import { everyDelivered, makeRig, namesIn } from "./rig.ts";
 
-for (const method of ["local", "rsync"] as const) {
+for (const method of ["local", "rsync", "tar"] as const) {
   for (const choice of ["--send-again", "--keep"] as const) {
     Deno.test({
       name: `resume ${choice} after another disk was mounted (${method}): history, status and report say what is there`,

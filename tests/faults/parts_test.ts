@@ -17,7 +17,7 @@ const PART = 9_000_000;
 /** Sent in all where the part is gone on with; without, at least `PART + SIZE`. */
 const MOST = SIZE + 4_000_000;
 
-const METHODS = ["local", "rsync", "sftp"] as const;
+const METHODS = ["local", "rsync", "tar", "sftp"] as const;
 
 for (const method of METHODS) {
   Deno.test({

@@ -49,7 +49,7 @@ const FAULTS: readonly {
   { name: "deleted.fits", strike: (_, path) => Deno.remove(path) },
 ];
 
-for (const method of ["local", "rsync", "sftp"] as const) {
+for (const method of ["local", "rsync", "tar", "sftp"] as const) {
   Deno.test({
     name: `source changed, shrunk, replaced, deleted while it is sent (${method}): only whole versions, the newest arrives`,
     ignore: method !== "local" && !has("sshd", "rsync"),

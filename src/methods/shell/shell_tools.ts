@@ -109,7 +109,7 @@ else
   command -v fsync >/dev/null && echo "flush fsync"
 fi
 echo "processors $(getconf _NPROCESSORS_ONLN 2>/dev/null)"
-if command -v tar >/dev/null; then
+if dd if=/dev/zero bs=1024 count=1 2>/dev/null | tar -xpmo -f - >/dev/null 2>&1; then
   tar --version 2>&1 </dev/null | { IFS= read -r version; echo "tar $version"; }
 fi
 if p=$(command -v rsync); then

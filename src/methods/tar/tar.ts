@@ -122,7 +122,7 @@ async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: 
       let bytes = 0;
       for await (const piece of reader.read(part.bytes)) sent.bytes(name, bytes += piece.length);
       if (reader.sha256() !== part.sha256) return false;
-      await detach(parts, staged, signal);
+      if (!await detach(parts, staged, signal)) return false;
       await append(parts, upload, bytes, reader, sent, signal);
       return true;
     }, signal);
@@ -132,12 +132,19 @@ async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: 
   }
 }
 
-/** A process of the cut connection may still have the part open: the rest is appended to a copy of it. */
-async function detach({ files }: Parts, staged: string, signal: AbortSignal): Promise<void> {
+/**
+ * A process of the cut connection may still have the part open: the rest is appended to a copy of it. Where there is no room for
+ * one, the part makes room for the whole file; false then.
+ */
+async function detach({ files }: Parts, staged: string, signal: AbortSignal): Promise<boolean> {
   const copy = `${staged}.part`;
-  const script = `cp ${shellWords([staged, copy])} 2>&1 && mv -f ${shellWords([copy, staged])} 2>&1 || exit 92`;
-  await files.inBase("copy the part of a file that was sent before", script, signal);
+  const script = `cp ${shellWords([staged, copy])} 2>&1 && mv -f ${shellWords([copy, staged])} 2>&1 && echo ${COPIED} || rm -f ${
+    shellWords([copy, staged])
+  }`;
+  return (await files.inBase("copy the part of a file that was sent before", script, signal)).includes(COPIED);
 }
+
+const COPIED = "== copied ==";
 
 async function append(
   parts: Parts,
@@ -180,7 +187,7 @@ async function fill(
   }
   const end = await untilAborted(receiver.finish(), signal);
   if (end.code === 0 && unwritten === null) return;
-  if (end.code === 0) throw unwritten;
+  if (end.code === 0 && !(unwritten instanceof StreamError)) throw unwritten;
   const failure = tarFailure(end, destination);
   throw failure.code === "interrupted" ? await diskTrouble(failure, uploads, files, signal) : failure;
 }
@@ -262,7 +269,7 @@ function failureOf(error: unknown, { source }: Upload, signal: AbortSignal): Fai
 }
 
 function changed(path: string): Failure {
-  return new Failure("source_changed", `Cannot send "${printable(path)}": it became shorter while it was sent`, {
+  return new Failure("source_changed", `Cannot send "${printable(path)}": it changed while it was sent`, {
     hint: "It is checked again.",
   });
 }

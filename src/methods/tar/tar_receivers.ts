@@ -36,6 +36,12 @@ export interface Receivers {
 
 /** Exit status where the folder cannot be entered. */
 export const NO_FOLDER = 91;
+/** Exit status where something else read the lines that were meant for us. */
+export const NO_LINES = 93;
+
+/** The second line: what is done with the rest. */
+const UNPACK = "unpack";
+const APPEND = "append";
 
 /** `flags` are those of `tar`; `after` is done where it ended well. `ahead` is how many may wait. */
 export interface ReceiverOptions {
@@ -64,7 +70,7 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
 
   async function open(folder: string, file: string): Promise<Receiver> {
     const { child } = await ahead.take() ?? await start();
-    const told = child.write(`${remoteBase(destination)}/${folder}\n${file}\n`);
+    const told = child.write(`${remoteBase(destination)}/${folder}\n${file === "" ? UNPACK : `${APPEND} ${file}`}\n`);
     told.catch(() => undefined); // Heard at the next write.
     return receiver(child);
   }
@@ -82,16 +88,18 @@ interface WaitingChild extends Waiting {
 }
 
 /**
- * Reads two lines, the folder and the file to append to (empty to unpack), and gives the rest of its input to `cat` or `tar`; `read`
- * takes no byte more than its line. Nothing in it means anything else to csh or fish.
+ * Reads two lines, the folder and what to do there, and gives the rest of its input to `cat` or `tar`; `read` takes no byte more
+ * than its line. If a start-up file has read the first line, the second one is not ours, and nothing may be written anywhere. Nothing
+ * in the script means anything else to csh or fish.
  */
 function commandOf({ flags, after }: ReceiverOptions): string {
   const unpack = after === null ? `exec tar ${flags} -f -` : `tar ${flags} -f - && ${after}`;
   const script = [
     `LC_ALL=C; export LC_ALL; PATH="$PATH:/usr/local/bin:/opt/bin:/opt/homebrew/bin"; export PATH`,
-    "IFS= read -r folder && IFS= read -r file || exit 0",
+    `IFS= read -r folder && IFS= read -r task || exit ${NO_LINES}`,
+    `case "$task" in ${UNPACK}|"${APPEND} "*) ;; *) exit ${NO_LINES};; esac`,
     `cd "$folder" || exit ${NO_FOLDER}`,
-    `if [ -n "$file" ]; then exec cat >> "./$file"; fi`,
+    `case "$task" in ${APPEND}*) exec cat >> "./\${task#* }";; esac`,
     unpack,
   ].join("; ");
   return `exec sh -c '${script}'`;

@@ -36,14 +36,15 @@ export async function readSource<T>(
 export function readSmall(path: string, signal: AbortSignal): Promise<SmallFile | null> {
   return readSource(path, async (source) => {
     if (source.bytes >= SMALL_BYTES) return null;
-    const content = new Uint8Array(SMALL_BYTES);
+    // One byte more than it should have: so a file that grows is noticed.
+    const content = new Uint8Array(source.bytes + 1);
     let filled = 0;
-    for await (const piece of source.read(SMALL_BYTES)) {
+    for await (const piece of source.read(content.length)) {
       content.set(piece, filled);
       filled += piece.length;
     }
-    if (filled === SMALL_BYTES) return null;
-    return { content: content.slice(0, filled), mode: source.mode, mtimeMs: source.mtimeMs, sha256: source.sha256() };
+    if (filled === content.length) return null;
+    return { content: content.subarray(0, filled), mode: source.mode, mtimeMs: source.mtimeMs, sha256: source.sha256() };
   }, signal);
 }
 

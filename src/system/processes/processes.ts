@@ -74,7 +74,8 @@ async function spawn(launch: Launch, command: Command, signal: AbortSignal): Pro
   });
 
   const end = async () => {
-    await launched.stdin.close().catch(() => undefined);
+    // Not awaited: a write to a program that reads nothing ends only with the program.
+    launched.stdin.close().catch(() => undefined);
     await launched.end();
     await within(finished, 2 * LAST_WORDS_MS, clock, undefined);
   };

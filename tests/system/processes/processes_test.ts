@@ -159,6 +159,15 @@ test("spawn(): what is written to a program that has ended is refused", async (s
   });
 });
 
+test("spawn() gives a child that can be ended while it leaves what was written unread", async (system) => {
+  const child = await system.spawn({ program: "sleep", args: ["60"] }, never);
+  const written = child.write(new Uint8Array(8 << 20)).then(() => "written", () => "refused");
+  const began = performance.now();
+  await child.end();
+  assertLessOrEqual(performance.now() - began, 10_000);
+  assertEquals(await written, "refused");
+});
+
 Deno.test("which() finds programs on the PATH and takes absolute paths", async () => {
   const found = await system.which("sh") ?? "";
   assert(found.endsWith("/sh") && found.startsWith("/"));
