@@ -47,7 +47,11 @@ export function commandRoutes(
   });
   app.use(bodyLimit({
     maxSize: MAX_BODY,
-    onError: (c) => refusal(c, 409, "configuration", `Rejected a request of more than ${MAX_BODY} bytes`),
+    async onError(c) {
+      // Read to its end: closing a connection on which the asker still sends would lose the answer.
+      if (!c.req.raw.bodyUsed) await c.req.raw.body?.pipeTo(new WritableStream());
+      return refusal(c, 409, "configuration", `Rejected a request of more than ${MAX_BODY} bytes`);
+    },
   }));
   app.get("/status", async (c) => c.json(await control.status()));
   app.get("/settings", (c) => c.json(inForce(control.settings())));
