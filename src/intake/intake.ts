@@ -131,7 +131,7 @@ function assemble(job: Job, tools: IntakeTools): Parts {
     },
     // Where others write without an event, their open files are not seen either.
     writers: { ...asked, isLocal: async (facts, folder) => !parts.watch.silent() && await asked.isLocal(facts, folder) },
-    candidates: candidates(),
+    candidates: candidates(() => parts.due.ring()),
     comparing: taskGroup(1, onError),
     dirty: dirtyFolders(job.debounceMs),
     recentCloses: recentCloses(),
@@ -191,11 +191,10 @@ async function checkWhatIsDue(parts: Parts, signal: AbortSignal): Promise<void> 
   await checks.settled();
 }
 
-async function settleDue({ context, due }: Parts, paths: readonly string[], signal: AbortSignal): Promise<void> {
+async function settleDue({ context }: Parts, paths: readonly string[], signal: AbortSignal): Promise<void> {
   // Should this fail, they must not be due at once again.
   context.candidates.postpone(paths, context.system.monotonic() + AGAIN_MS);
   await settleAgain(context, paths, signal);
-  due.ring();
 }
 
 function isIdle({ context: { candidates, dirty }, scans, rereads, checks }: Parts): boolean {

@@ -2,7 +2,8 @@
  * Files as cameras write them, on the real file system: none may be admitted before its last byte is there. The
  * quiet time of these tests is 300 ms; every pause of a writer is longer.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has, which } from "../support/needs.ts";
 import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
@@ -236,3 +237,26 @@ memory[2880:] = source[2880:]
 time.sleep(1.5 * rest)
 memory.close()
 `;
+
+Deno.test("intake() takes a file at once whose close is told while it is looked into", async () => {
+  const { read } = createSystem();
+  const closing = Promise.withResolvers<void>();
+  const looked = Promise.withResolvers<void>();
+  const patient = async (...asked: Parameters<typeof read>) => {
+    looked.resolve();
+    await closing.promise;
+    return await read(...asked);
+  };
+  // The listing that would find it as well comes much later.
+  await using rig = await runningIntake({ job: { debounceMs: 60_000 }, system: { read: patient } });
+  rig.whole("a.fits", image);
+  const file = await Deno.open(`${rig.root}/a.fits`, { write: true, create: true });
+  await writeAll(file, image);
+  await looked.promise;
+  file.close();
+  await pause(100);
+  const closed = performance.now();
+  closing.resolve();
+  await rig.until(() => rig.admitted().length === 1, "the closed file is admitted");
+  assert(performance.now() - closed < 2_000);
+});

@@ -30,10 +30,15 @@ export interface Candidates extends Turns {
 
 /** Whose turn it is to be settled. */
 export interface Turns {
-  /** Begins to settle these, but for those that are being settled already; returns the paths begun. */
+  /** Begins to settle these, but for those that are being settled and do not wait for an answer; returns the paths begun. */
   begin(paths: readonly string[]): string[];
   /** No longer settles it. Where an event told of it meanwhile, or nothing was decided, it is looked at again at `again`. */
   end(path: string, again: number): void;
+  /**
+   * These wait for an answer; meanwhile another may begin to settle them, as an event may tell what was asked for. The result is called
+   * when the answer is there, and returns those that still wait for it; those that an event told of are looked at again instead.
+   */
+  ask(paths: readonly string[]): () => string[];
   /** Whether none is being settled. */
   idle(): boolean;
   /** Looks at these no sooner than at `again`. */
@@ -44,8 +49,8 @@ export interface Turns {
   nextDue(): number;
 }
 
-/** One for each intake; empty, as a restart finds all of them again. */
-export function candidates(): Candidates {
+/** One for each intake; empty, as a restart finds all of them again. `due` is called when one may be due sooner than the others. */
+export function candidates(due: () => void = () => {}): Candidates {
   const all = new Map<string, Candidate>();
   /** Files that an event told of before the first look; whether the last of them was a close. */
   const heardOf = new Map<string, boolean>();
@@ -86,30 +91,48 @@ export function candidates(): Candidates {
     waiting: () => [...all.values()].map(waitingOf),
     unsettled: () => [...all.values()].filter((candidate) => !isGivenUp(candidate)).length,
 
-    ...turns(all),
+    ...turns(all, due),
   };
 }
 
 /** Over these candidates. */
-function turns(all: Map<string, Candidate>): Turns {
+function turns(all: Map<string, Candidate>, sooner: () => void): Turns {
   /** Those being settled, and their touches when that began. */
   const settling = new Map<string, number | undefined>();
+  /** Those of them that wait for an answer, and for which. */
+  const asked = new Map<string, symbol>();
   const lookAgainAt = (path: string, again: number) => {
     const candidate = all.get(path);
     if (candidate) all.set(path, lookAgain(candidate, again));
   };
 
+  const end = (path: string, again: number) => {
+    const candidate = all.get(path);
+    // Nothing may stay without a next look.
+    if (isTouched(path) || candidate?.state.is === "new") lookAgainAt(path, again);
+    settling.delete(path);
+    if (candidate !== undefined) sooner();
+  };
+  const isTouched = (path: string) => all.get(path)?.touches !== settling.get(path);
+
   return {
     begin(paths) {
-      const begun = [...new Set(paths)].filter((path) => !settling.has(path));
-      for (const path of begun) settling.set(path, all.get(path)?.touches);
+      const begun = [...new Set(paths)].filter((path) => !settling.has(path) || asked.has(path));
+      for (const path of begun) {
+        settling.set(path, all.get(path)?.touches);
+        asked.delete(path);
+      }
       return begun;
     },
-    end(path, again) {
-      const candidate = all.get(path);
-      // Nothing may stay without a next look.
-      if (candidate?.touches !== settling.get(path) || candidate?.state.is === "new") lookAgainAt(path, again);
-      settling.delete(path);
+    end,
+    ask(paths) {
+      const answer = Symbol();
+      for (const path of paths) asked.set(path, answer);
+      return () => {
+        const mine = paths.filter((path) => asked.get(path) === answer && asked.delete(path));
+        for (const path of mine.filter(isTouched)) end(path, -Infinity);
+        return mine.filter((path) => settling.has(path));
+      };
     },
     idle: () => settling.size === 0,
     postpone(paths, again) {

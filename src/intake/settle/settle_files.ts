@@ -4,41 +4,29 @@
  *
  * @module
  */
-import { type SharedDeadline, sharedDeadline } from "../../async/deadline.ts";
+import { sharedDeadline } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { admitFinished, compareKnown } from "../admit/admit_finished.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
-import type { Candidate } from "./candidate.ts";
 import { type NoteOptions, statFiles } from "./note_files.ts";
 import { isCostly, type Outcome, settleFile } from "./settle_file.ts";
 import type { WriterOf } from "./writers.ts";
 
-/** Settles these candidates; returns how many were admitted. */
+/**
+ * Settles these candidates; returns how many were admitted. Writers are asked about in one look for all files that depend on them; the
+ * others do not wait for it.
+ */
 export async function settleFiles(context: SettleContext, paths: readonly string[], signal: AbortSignal): Promise<number> {
-  const { candidates, system, comparing } = context;
-  const begun = candidates.begin(paths);
-  /** Those that end later, whatever becomes of the others. */
-  const later = new Set<string>();
-  const end = (path: string, afterMs: number) => candidates.end(path, system.monotonic() + afterMs);
-  let againMs = FAILED_AGAIN_MS;
+  const { candidates, system, writers } = context;
+  const { admitted, unsure } = await settleBegun(context, candidates.begin(paths), null, signal);
+  if (unsure.length === 0) return admitted;
+  const answered = candidates.ask(unsure);
   try {
-    const finished = await finishedOf(context, begun, {
-      signal,
-      endLater: (path, settling) => {
-        later.add(path);
-        settling.catch((error) => signal.aborted || context.onError(error)).finally(() => end(path, 0));
-      },
-    });
-    for (const candidate of finished.filter(({ recheck }) => recheck)) {
-      const { path } = candidate.facts;
-      later.add(path);
-      void comparing.start(() => compareKnown(context, candidate, signal).finally(() => end(path, FAILED_AGAIN_MS)), signal);
-    }
-    const admitted = await admitFinished(context, finished.filter(({ recheck }) => !recheck), signal);
-    againMs = 0;
-    return admitted;
+    const writerOf = await writers.of(unsure.map((path) => absolute(context, path)), signal);
+    return admitted + (await settleBegun(context, answered(), writerOf, signal)).admitted;
   } finally {
-    for (const path of begun) if (!later.has(path)) end(path, againMs);
+    // Without an answer.
+    for (const path of answered()) candidates.end(path, system.monotonic() + FAILED_AGAIN_MS);
   }
 }
 
@@ -52,34 +40,63 @@ export async function settleAgain(
   return await settleFiles(context, await statFiles(context, paths, signal, options), signal);
 }
 
+/** How many were admitted, and the files that depend on their writers: they are still being settled. */
+interface Settled {
+  readonly admitted: number;
+  readonly unsure: readonly string[];
+}
+
+/** Settles those that were begun. Without `writerOf`, nothing is known of their writers yet. */
+async function settleBegun(
+  context: SettleContext,
+  begun: readonly string[],
+  writerOf: WriterOf | null,
+  signal: AbortSignal,
+): Promise<Settled> {
+  const { candidates, system, comparing } = context;
+  /** Those that end later, whatever becomes of the others. */
+  const later = new Set<string>();
+  const end = (path: string, afterMs: number) => candidates.end(path, system.monotonic() + afterMs);
+  let againMs = FAILED_AGAIN_MS;
+  try {
+    const outcomes = await settleEach(context, begun, writerOf, {
+      signal,
+      endLater: (path, settling) => {
+        later.add(path);
+        settling.catch((error) => signal.aborted || context.onError(error)).finally(() => end(path, 0));
+      },
+    });
+    const finished = outcomes.flatMap((outcome) => outcome?.is === "finished" ? [outcome.candidate] : []);
+    for (const candidate of finished.filter(({ recheck }) => recheck)) {
+      const { path } = candidate.facts;
+      later.add(path);
+      void comparing.start(() => compareKnown(context, candidate, signal).finally(() => end(path, FAILED_AGAIN_MS)), signal);
+    }
+    const admitted = await admitFinished(context, finished.filter(({ recheck }) => !recheck), signal);
+    againMs = 0;
+    const unsure = outcomes.flatMap((outcome) => outcome?.is === "unsure" && writerOf === null ? [outcome.path] : []);
+    for (const path of unsure) later.add(path);
+    return { admitted, unsure };
+  } finally {
+    for (const path of begun) if (!later.has(path)) end(path, againMs);
+  }
+}
+
 interface Settling {
   readonly signal: AbortSignal;
   /** Does not wait for a file that takes too long: an open can take minutes. */
   readonly endLater: (path: string, settling: Promise<unknown>) => void;
 }
 
-/** Those that are finished. Writers are asked about in one look for all files that depend on them. */
-async function finishedOf(context: SettleContext, paths: readonly string[], settling: Settling): Promise<Candidate[]> {
-  using limit = sharedDeadline(PATIENCE_MS, context.system);
-  const first = await settleEach(context, paths, null, limit, settling);
-  const unsure = first.flatMap((outcome) => outcome?.is === "unsure" ? [outcome.path] : []);
-  if (unsure.length === 0) return finishedIn(first);
-  const writerOf = await context.writers.of(unsure.map((path) => absolute(context, path)), settling.signal);
-  return [...finishedIn(first), ...finishedIn(await settleEach(context, unsure, writerOf, limit, settling))];
-}
-
-const finishedIn = (outcomes: readonly Outcome[]) =>
-  outcomes.flatMap((outcome) => outcome?.is === "finished" ? [outcome.candidate] : []);
-
-function settleEach(
+async function settleEach(
   context: SettleContext,
   paths: readonly string[],
   writerOf: WriterOf | null,
-  limit: SharedDeadline,
   { signal, endLater }: Settling,
 ): Promise<Outcome[]> {
+  using limit = sharedDeadline(PATIENCE_MS, context.system);
   const atOnce = paths.some((path) => isCostly(path)) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
-  return mapLimit(paths, atOnce, async (path) => {
+  return await mapLimit(paths, atOnce, async (path) => {
     const settling = settleFile(context, path, writerOf, signal);
     if (isCostly(path) || await limit.inTime(settling)) return await settling;
     endLater(path, settling);

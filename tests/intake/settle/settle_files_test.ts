@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { taskGroup } from "../../../src/async/task_group.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import type { SettleContext } from "../../../src/intake/intake_context.ts";
@@ -99,3 +99,31 @@ for (
     assertEquals([await rig.settle(), rig.states(), rig.errors], [1, states, []]);
   });
 }
+
+Deno.test("settleFiles() does not wait for the look at writers once a close was told", async () => {
+  await using rig = await bench("a.fits", "b.fits");
+  const looked = Promise.withResolvers<() => "open">();
+  rig.context.writers.of = () => looked.promise;
+  const settling = rig.settle();
+  await rig.clock.advance(0);
+  rig.context.candidates.touch("a.fits", true);
+  assertEquals([await settleFiles(rig.context, ["a.fits"], never), rig.states()], [1, ["b.fits: quiet"]]);
+  looked.resolve(() => "open");
+  assertEquals([await settling, rig.states(), rig.context.candidates.idle()], [0, ["b.fits: writer open"], true]);
+});
+
+Deno.test("settleFiles() has no use for an answer about writers from before an event", async () => {
+  await using rig = await bench("a.fits");
+  rig.context.writers.of = () => {
+    rig.context.candidates.touch("a.fits", false);
+    return Promise.resolve(() => "gone");
+  };
+  assertEquals([await rig.settle(), rig.states(), rig.context.candidates.due(0)], [0, ["a.fits: quiet"], ["a.fits"]]);
+});
+
+Deno.test("settleFiles() looks at files again later whose writers could not be asked about", async () => {
+  await using rig = await bench("a.fits");
+  rig.context.writers.of = () => Promise.reject(new Error("no programs"));
+  await assertRejects(rig.settle, Error, "no programs");
+  assertEquals([rig.context.candidates.idle(), rig.context.candidates.nextDue()], [true, 5_000]);
+});
