@@ -5,7 +5,7 @@
  */
 
 /** One producer, one consumer; items that are queued when it ends are still delivered. */
-export interface Queue<T> extends AsyncIterable<T> {
+interface Queue<T> extends AsyncIterable<T> {
   readonly length: number;
   push(item: T): void;
   /** Removes and returns all waiting items. */

@@ -47,7 +47,7 @@ export type Transport<M extends MethodName = MethodName> = {
 }[M];
 
 /** What all methods over ssh have, and `auto`. */
-export interface SshTransport extends SettingsOf<typeof sshKeys> {
+interface SshTransport extends SettingsOf<typeof sshKeys> {
   readonly method: MethodName;
 }
 

@@ -45,7 +45,7 @@ export interface Attempts {
 }
 
 /** A part of a delivery, under a staging name of an earlier attempt. */
-export interface Leftover {
+interface Leftover {
   readonly delivery: Delivery;
   readonly staged: string;
 }

@@ -81,7 +81,7 @@ export interface BreakerState {
 export const CLOSED: BreakerState = { failuresInARow: 0, tripped: null };
 
 /** How long to wait: `baseMs` is the destination's retry delay, `random` a number in [0, 1) for the jitter. */
-export interface TripRules {
+interface TripRules {
   readonly baseMs: number;
   readonly random: number;
   readonly monotonic: number;

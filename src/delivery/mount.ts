@@ -11,7 +11,7 @@ import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import type { Mount, Session } from "../methods/method.ts";
 
 /** Which place is looked for, and what is known of it. */
-export interface MountOptions {
+interface MountOptions {
   readonly destination: Destination;
   readonly ledger: Pick<OutboxLedger, "deviceOf" | "rememberDevice" | "query">;
   /** A person accepted the disk that is there now; the caller remembers its device afterwards. */

@@ -10,7 +10,7 @@ import type { Destination } from "../config/settings.ts";
 import type { Outcome } from "./batch.ts";
 
 /** What the next state depends on besides the outcome. */
-export interface StateRules {
+interface StateRules {
   readonly destination: Pick<Destination, "retryAttempts" | "retryDelayMs">;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;

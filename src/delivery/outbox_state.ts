@@ -38,7 +38,7 @@ export type Connection =
   | { readonly state: "open"; readonly end: () => void; readonly session: TimedSession };
 
 /** What may lie in our staging folder: nothing, what a former process left, or only what this one put there. */
-export type Staging = "empty" | "former" | "own";
+type Staging = "empty" | "former" | "own";
 
 /** What is known about the destination since it was last open. */
 export interface Known {

@@ -17,14 +17,14 @@ import type { Outbox } from "./outbox.ts";
 import type { OutboxSystem } from "./destination_context.ts";
 
 /** What removing needs. */
-export interface RemovalTools {
+interface RemovalTools {
   readonly system: OutboxSystem;
   readonly ledger: Pick<OutboxLedger, "removable" | "markRemoved">;
   readonly emit: Emit;
 }
 
 /** The removals of one job. */
-export interface SourceRemoval {
+interface SourceRemoval {
   /** Removes what can be removed now; calls during a pass share one more pass. Never throws. */
   pass(signal: AbortSignal): Promise<void>;
 }

@@ -19,7 +19,7 @@ export interface TimedSession extends Omit<Session, "digest"> {
 }
 
 /** What it is opened with. */
-export interface SessionNeeds {
+interface SessionNeeds {
   readonly destination: Destination;
   readonly system: Pick<Clock, "monotonic" | "sleep">;
   readonly emit: Emit;

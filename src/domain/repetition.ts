@@ -5,7 +5,7 @@
  */
 
 /** A path that repeats some of its folders, and the same with them once only, twice, … less one time. */
-export interface Repetition {
+interface Repetition {
   readonly shorter: readonly string[];
 }
 

@@ -10,7 +10,7 @@ import { fitted } from "../domain/wrapped.ts";
 import type { Running } from "./progress.ts";
 
 /** Writes cursor movements (ECMA-48): for a terminal only. */
-export interface Board {
+interface Board {
   /** Writes a log line above the bars, wrapped to the width. */
   line(text: string): void;
   /** Redraws the bars, and `below` them a line, cut to the width; none where it is empty. */

@@ -7,7 +7,7 @@
 import type { Emit, NewEvent, TransferEvent } from "../domain/transfer_event.ts";
 
 /** Called at once, one event after the other; must not take long. */
-export type Listener = (event: TransferEvent) => void;
+type Listener = (event: TransferEvent) => void;
 
 /** One for the daemon; listeners hear events in the order of `listen`. */
 export interface EventStream {

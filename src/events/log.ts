@@ -15,7 +15,7 @@ import { type LogLine, logLine } from "./log_line.ts";
 import { jsonLine, prettyLine, textLine } from "./log_text.ts";
 
 /** Where lines for people go. */
-export interface ConsoleOutput {
+interface ConsoleOutput {
   write(text: string): void;
   /** Colours and bars, for a terminal. */
   readonly pretty: boolean;

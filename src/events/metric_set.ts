@@ -6,7 +6,7 @@
 import type { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** The library's classes, which are loaded late. */
-export interface MetricKinds {
+interface MetricKinds {
   readonly Counter: typeof Counter;
   readonly Gauge: typeof Gauge;
   readonly Histogram: typeof Histogram;

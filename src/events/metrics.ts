@@ -27,7 +27,7 @@ export interface Gauges {
 }
 
 /** Memory of the process only: counters begin at 0 with each start. */
-export interface Metrics {
+interface Metrics {
   /** Hears the event stream. */
   listen(event: TransferEvent): void;
   /** The text that Prometheus reads, and its media type. */
@@ -53,7 +53,7 @@ const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused"] as const
 const DELIVERY_STATES = ["queued", "sending", "deferred", "failed"] as const;
 
 /** What the metrics are made of. */
-export interface MetricsTools {
+interface MetricsTools {
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
   readonly version: string;

@@ -89,7 +89,7 @@ export interface NightPoint {
 }
 
 /** The files of a night that were admitted with a warning. */
-export interface Flagged {
+interface Flagged {
   readonly count: number;
   /** The first of them. */
   readonly files: readonly { readonly source: SourceFile; readonly warning: string }[];

@@ -22,7 +22,7 @@ export interface Forgotten {
 }
 
 /** What is configured: the jobs with their destinations. */
-export type Configured = readonly { readonly name: string; readonly destinations: readonly { readonly name: string }[] }[];
+type Configured = readonly { readonly name: string; readonly destinations: readonly { readonly name: string }[] }[];
 
 /** Those with deliveries that wait or have failed, in the order of their names. */
 export function orphans(ledger: Pick<History, "places" | "counts">, jobs: Configured): Orphan[] {

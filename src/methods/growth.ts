@@ -16,7 +16,7 @@ export interface Growth extends AsyncDisposable {
 }
 
 /** How it is looked. */
-export interface Looks {
+interface Looks {
   readonly survey: Session["survey"];
   readonly periodMs: number;
   /** So many of those that are not done are looked at each time: the first, as files are sent in order. */

@@ -10,7 +10,7 @@ import { printable } from "../domain/names/printable.ts";
 import type { Publication, Stat } from "./method.ts";
 
 /** A final name that something has, and a staged file that is to get it. */
-export interface TakenName {
+interface TakenName {
   /** What has the name has the bytes of the staged file. */
   isSame(): Promise<boolean>;
   /** Gives what has the name this former name; false where something else has that. */

@@ -86,7 +86,7 @@ export interface Controls {
 }
 
 /** Where a definition can be read back: a file, or a command that prints it. */
-export type Definition = { readonly file: string; readonly print?: undefined } | { readonly print: Command };
+type Definition = { readonly file: string; readonly print?: undefined } | { readonly print: Command };
 
 /** What to do to install. */
 export interface ServicePlan {

@@ -40,7 +40,7 @@ export function placeOfProgram(
 }
 
 /** What was done about the program. */
-export interface Placed {
+interface Placed {
   /** True when install-service brought it there, now or before: uninstall-service takes it away. */
   readonly copied: boolean;
   /** True when it is another program than before. */

@@ -226,7 +226,7 @@ export interface WatchEvent {
 }
 
 /** What changes under a folder, and who still writes there. */
-export interface Watching {
+interface Watching {
   /**
    * Hints until the signal is aborted; ends when the root is removed. Of a root that was replaced or mounted over it says nothing:
    * `sourceRoot()` notices that. Throws when it cannot be set up. Hints wait in a bounded queue;

@@ -7,7 +7,7 @@
 import type { Position } from "./source.ts";
 
 /** The text without its byte order mark, or why there is none. */
-export type Decoded = { readonly text: string } | { readonly fault: Position & { readonly message: string } };
+type Decoded = { readonly text: string } | { readonly fault: Position & { readonly message: string } };
 
 const MARKS = [["utf-16le", 0xff, 0xfe], ["utf-16be", 0xfe, 0xff]] as const;
 

@@ -13,7 +13,7 @@ import type { Surroundings } from "../resolve/expand_path.ts";
 import { absolutePath, CONFIG_VARIABLE, type ConfigFiles, findConfigFile, usualConfigFiles } from "./search_path.ts";
 
 /** What could be read. */
-export interface PartialSettings {
+interface PartialSettings {
   /** Complete if nothing is wrong. Else only the state directory is reliable, and the rest is what could be read. */
   readonly settings: Settings;
   /** Why it cannot be used; null if it can. */

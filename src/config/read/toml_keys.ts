@@ -6,7 +6,7 @@
  */
 
 /** A key or list item, where it begins, and its value where that is a bare word or number. */
-export interface TomlKey {
+interface TomlKey {
   /** Keys as text, places in lists as numbers from 0, outermost first. */
   readonly path: readonly (string | number)[];
   /** From the beginning of the text, in UTF-16 units. */

@@ -8,7 +8,7 @@ import type { Destination, Job } from "../settings.ts";
 import { isWithin, type Surroundings } from "./expand_path.ts";
 
 /** A destination whose files would be sent again. */
-export interface Loop {
+interface Loop {
   /** Place in the list, from 0. */
   readonly job: number;
   /** Place in its job's list, from 0. */

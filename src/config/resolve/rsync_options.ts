@@ -6,7 +6,7 @@
  */
 
 /** The options that are passed on, and what is wrong with the others. */
-export interface CheckedOptions {
+interface CheckedOptions {
   readonly kept: readonly string[];
   /** `index` is the place among the options as they were written, from 0. */
   readonly faults: readonly { readonly index: number; readonly message: string }[];

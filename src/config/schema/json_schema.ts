@@ -8,7 +8,7 @@ import { fileSchema } from "./schema.ts";
 import { ALIASES } from "../read/tidy.ts";
 
 /** A JSON Schema (draft 2020-12) as plain data. */
-export type JsonSchema = Record<string, unknown>;
+type JsonSchema = Record<string, unknown>;
 
 /** The schema of a configuration file, other names of keys included. */
 export function configSchema(): JsonSchema {

@@ -5,7 +5,7 @@
  */
 
 /** A feature that is not built. */
-export interface NotYet {
+interface NotYet {
   /** The part of the value that uses it, as the error names it; null if it is not used. */
   readonly asked: (value: unknown) => string | null;
   /** Which part of the key is missing, for the help; empty if it is the whole key. */

@@ -12,7 +12,7 @@ import { UNBUILT } from "./not_yet.ts";
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
 /** What an entry says of the setting besides its type. */
-export interface Setting<N extends string = string> {
+interface Setting<N extends string = string> {
   readonly name?: N;
   /** Resolved on this computer: a path of it, or a secret that may be the name of an environment variable. */
   readonly kind?: "path" | "secret";

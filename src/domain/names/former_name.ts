@@ -6,7 +6,7 @@
 import { nameParts, utf8Length } from "./name_parts.ts";
 
 /** What stands before and behind `.v<number>`; for shells that count up by themselves. */
-export interface FormerNameParts {
+interface FormerNameParts {
   /** Folder (with its `/`) and name up to the ending, e.g. `20260705/m31`. */
   readonly stem: string;
   /** The ending with its dot, e.g. `.fits` or `.fits.fz`; empty where there is none. */

@@ -8,7 +8,7 @@ import { Failure } from "../failure.ts";
 import { nameParts } from "./name_parts.ts";
 
 /** What the placeholders of a layout stand for. */
-export interface LayoutValues {
+interface LayoutValues {
   /** Path relative to the watched folder, `/` between the parts. */
   readonly path: string;
   /** `YYYYMMDD`. */

@@ -5,7 +5,7 @@
  */
 
 /** The two parts of a file name; together they are the name. */
-export interface NameParts {
+interface NameParts {
   readonly stem: string;
   /** With its dot; empty where the name has none. A compression's ending takes the one before it along. */
   readonly ext: string;

@@ -7,7 +7,7 @@
 import { withNight } from "../names/layout.ts";
 
 /** A file or folder seen from the folder of its night. */
-export interface InNight {
+interface InNight {
   /** `YYYYMMDD`, as the folder says. */
   readonly night: string;
   /** The path below that folder, `/` between the parts. */
@@ -15,7 +15,7 @@ export interface InNight {
 }
 
 /** Reads relative paths (`/` between the parts) against one template; made by {@linkcode nightFolder}. */
-export interface NightFolder {
+interface NightFolder {
   /** Where a path below the watched folder lies; null where it is in the folder of no night. */
   locate(path: string): InNight | null;
   /** True for a folder that folders of nights may lie in. */

@@ -9,7 +9,7 @@ import type { HeaderUnit, RangeReader } from "../format.ts";
 import { fill } from "../range_window.ts";
 
 /** `checked` is the number of sums that were there and right. */
-export type ChecksumVerdict = { readonly ok: true; readonly checked: number } | { readonly ok: false; readonly reason: string };
+type ChecksumVerdict = { readonly ok: true; readonly checked: number } | { readonly ok: false; readonly reason: string };
 
 /** Checks every DATASUM and CHECKSUM that is present; HDUs without them, and what is no FITS, pass unchecked. */
 export async function verifyFitsChecksums(read: RangeReader, size: number, signal: AbortSignal): Promise<ChecksumVerdict> {

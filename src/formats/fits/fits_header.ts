@@ -11,7 +11,7 @@ import { latin1, type WindowReader } from "../range_window.ts";
 export type CardValue = string | number | boolean;
 
 /** `value` is undefined for COMMENT, HISTORY, complex numbers and whatever else has none that can be read. */
-export interface Card {
+interface Card {
   readonly keyword: string;
   readonly value: CardValue | undefined;
 }
@@ -29,7 +29,7 @@ export const BLOCK_BYTES = 2880;
 export const MAX_HEADER_BYTES = 16 * 1024 * 1024;
 
 /** How far the header at an offset could be read. */
-export type HeaderReading =
+type HeaderReading =
   /** `bytes` is the length up to and with END, without the blanks that fill the block. */
   | { readonly found: "header"; readonly header: Header; readonly bytes: number }
   /** The file ends, or has unwritten bytes, before END. */

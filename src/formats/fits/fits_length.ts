@@ -6,7 +6,7 @@
 import { BLOCK_BYTES, type Header } from "./fits_header.ts";
 
 /** The declared length of the data without its padding, or what keeps the header from declaring one. */
-export type DataLength = { readonly bytes: number } | { readonly problem: string };
+type DataLength = { readonly bytes: number } | { readonly problem: string };
 
 /** Reads BITPIX, NAXIS, NAXISn, PCOUNT, GCOUNT and GROUPS. */
 export function dataLength(header: Header): DataLength {

@@ -10,7 +10,7 @@ import { plainBeginning } from "../gzip/gunzipped.ts";
 import { fill, latin1 } from "../range_window.ts";
 
 /** One HDU as text. */
-export interface HeaderCards {
+interface HeaderCards {
   /** `primary`, `extension 2 (SCI)`. */
   readonly name: string;
   /** `4144 × 2822, 16 bit`; `no data`. */

@@ -39,7 +39,7 @@ export async function readCards(read: RangeReader, size: number): Promise<Record
 }
 
 /** The kept cards of the HDUs of one file, which are added in order. */
-export interface KeptCards {
+interface KeptCards {
   readonly cards: Readonly<Record<string, CardValue>>;
   /** False once the following HDUs have nothing to add. */
   add(unit: HeaderUnit): boolean;

@@ -37,7 +37,7 @@ function unzippedAsFarAsPossible(zipped: Uint8Array): Uint8Array {
 }
 
 /** The plain content of a gzip file of `size` bytes; to be disposed of. */
-export interface Gunzipped extends Disposable {
+interface Gunzipped extends Disposable {
   /** Cheap where each call asks for what lies at most 1 MiB before the end of the last: else it begins again. */
   readonly read: RangeReader;
   /** No more than this can be inside. */

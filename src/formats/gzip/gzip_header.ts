@@ -6,7 +6,7 @@
 import type { WindowReader } from "../range_window.ts";
 
 /** The file ends within the header, or has something else there. */
-export type NoHeader = { readonly found: "cut" } | { readonly found: "corrupt"; readonly reason: string };
+type NoHeader = { readonly found: "cut" } | { readonly found: "corrupt"; readonly reason: string };
 
 /** The length in bytes of the header that begins at `offset`, or why there is none. */
 export async function gzipHeaderLength(window: WindowReader, offset: number, size: number): Promise<number | NoHeader> {

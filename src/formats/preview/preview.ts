@@ -16,7 +16,7 @@ export interface Preview {
 }
 
 /** Values of the blocks of an image, the lowest row first as in the file; NaN where a block has none. */
-export interface Blocks {
+interface Blocks {
   readonly width: number;
   readonly height: number;
   readonly values: Float64Array;

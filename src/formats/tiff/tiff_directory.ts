@@ -20,7 +20,7 @@ export interface TiffKind {
  * What was found at an offset; `next` are the offsets of further directories, 0 for none, and `problem` says why no length can be
  * told.
  */
-export type Directory =
+type Directory =
   /** `end` is how far the file must reach for all that is known so far. */
   | { readonly found: "directory"; readonly end: number; readonly next: readonly number[] }
   | { readonly found: "cut"; readonly end: number }

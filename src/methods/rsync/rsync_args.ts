@@ -10,7 +10,7 @@ import { shellQuote } from "../shell/shell_quote.ts";
 import { remoteBase, remoteSpec } from "../ssh/ssh.ts";
 
 /** What one run depends on. */
-export interface RsyncRun {
+interface RsyncRun {
   readonly destination: Destination<Transport<"rsync">>;
   readonly pair: RsyncPair;
   /** `ssh` with its options, as one word. */

@@ -12,7 +12,7 @@ import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
 import { PARTIAL } from "./rsync_failures.ts";
 
 /** What became of a run. */
-export interface RsyncEnd {
+interface RsyncEnd {
   /** As in rsync's man page under EXIT VALUES: 0 all is there, 23 and 24 some files are not. */
   readonly code: number;
   readonly signal: string | null;
@@ -20,7 +20,7 @@ export interface RsyncEnd {
 }
 
 /** The runs of one session. Several batches may be sent at a time. */
-export interface RsyncRuns {
+interface RsyncRuns {
   /** Sends files once `prepared` resolves; what rsync prints goes to `onText`. */
   send(
     uploads: readonly Upload[],
@@ -35,7 +35,7 @@ export interface RsyncRuns {
 }
 
 /** The local rsync and how it is called. */
-export interface RsyncProgram {
+interface RsyncProgram {
   /** Absolute. */
   readonly path: string;
   /** False where all must be known at the start. */

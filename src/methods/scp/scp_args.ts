@@ -19,7 +19,7 @@ export function openSshVersion(text: string): OpenSshVersion | null {
 }
 
 /** What one run depends on. */
-export interface ScpRun {
+interface ScpRun {
   readonly settings: SshSettings;
   readonly sharing: Sharing;
   /** The absolute path of `ssh`: scp would take the one it was built with. */

@@ -13,7 +13,7 @@ export const SILENCE_STARTUP =
   "Let the start-up files of that account (~/.bashrc, ~/.zshenv, ~/.cshrc, ~/.ssh/rc) print only on a terminal: put `[ -t 1 ] &&` in front of the line that prints.";
 
 /** The part of a connection that is needed to find out. */
-export interface ProbedConnection {
+interface ProbedConnection {
   readonly destination: { readonly name: string };
   readonly startupOutput: string;
   run(script: string, signal: AbortSignal): Promise<{ readonly output: string }>;

@@ -13,7 +13,7 @@ import type { MethodContext } from "../method.ts";
 import { sshExitArgs, type SshSettings } from "./ssh.ts";
 
 /** A name for a socket, ours until disposed of. `path` is null where masters cannot be used. */
-export interface ControlSocket extends AsyncDisposable {
+interface ControlSocket extends AsyncDisposable {
   readonly path: string | null;
 }
 

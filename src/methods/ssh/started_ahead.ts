@@ -14,7 +14,7 @@ export interface Waiting extends AsyncDisposable {
 }
 
 /** Those of one session. */
-export interface StartedAhead<T extends Waiting> {
+interface StartedAhead<T extends Waiting> {
   /** One that waits; undefined where there is none. One that died while it waited says nothing about the files. */
   take(): Promise<T | undefined>;
   /** Starts one more, unless enough wait. Never throws. */

@@ -16,7 +16,7 @@ import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_call
 import type { PathFacts, SmallFile } from "../system.ts";
 
 /** Calls that are made at the same time run together. `alone` makes the call directly. */
-export interface Batching {
+interface Batching {
   facts(path: string, alone: () => Promise<PathFacts | null>): Promise<PathFacts | null>;
   followedFacts(path: string, alone: () => Promise<PathFacts | null>): Promise<PathFacts | null>;
   /** For at most {@linkcode SHORT_BYTES}. */
@@ -65,7 +65,7 @@ interface State {
 }
 
 /** When the Worker is used; see the constants that are the defaults. */
-export interface BatchingOptions {
+interface BatchingOptions {
   readonly startFor?: number;
   readonly longSilenceMs?: number;
 }

@@ -6,7 +6,7 @@
 import type { PathFacts } from "../system.ts";
 
 /** The part of `Deno.FileInfo` that is used. */
-export type Info = Pick<
+type Info = Pick<
   Deno.FileInfo,
   "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "mode" | "dev" | "ino"
 >;

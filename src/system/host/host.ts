@@ -64,7 +64,7 @@ export interface Serving {
 }
 
 /** For `isTerminal`. */
-export type StandardStream = "stdin" | "stdout" | "stderr";
+type StandardStream = "stdin" | "stdout" | "stderr";
 
 /** What a person at a terminal sees and types. */
 export interface Terminal {

@@ -18,7 +18,7 @@ export interface WorkerCalls<C extends Calls> extends Disposable {
 type Given<R> = Awaited<R> extends HandedOver<infer T> ? T : Awaited<R>;
 
 /** Which Worker, and how it lives. */
-export interface WorkerOptions {
+interface WorkerOptions {
   /** Its module, see {@linkcode workerUrl}. */
   readonly name: string;
   /** The URL of the module that starts it. */
