@@ -9,7 +9,7 @@ import { join as joinWindows } from "@std/path/windows";
 import type { Account, Scope } from "./service.ts";
 import type { System } from "../system/system.ts";
 
-type Door = Pick<
+type ProgramSystem = Pick<
   System,
   "platform" | "executable" | "env" | "facts" | "hash" | "copy" | "setMode" | "rename" | "remove" | "makeFolder" | "symlink"
 >;
@@ -48,7 +48,12 @@ interface Placed {
 }
 
 /** Copies the running program to `place`, unless the same is there. `copiedBefore`: an earlier install brought what is there. */
-export async function placeProgram(place: string, copiedBefore: boolean, system: Door, signal: AbortSignal): Promise<Placed> {
+export async function placeProgram(
+  place: string,
+  copiedBefore: boolean,
+  system: ProgramSystem,
+  signal: AbortSignal,
+): Promise<Placed> {
   const { executable } = system;
   if (place === executable) return { copied: copiedBefore, changed: false };
   const there = await system.facts(place);
@@ -70,7 +75,7 @@ export async function placeProgram(place: string, copiedBefore: boolean, system:
 }
 
 /** Takes the program away again; false where that is not possible, since it runs (Windows). */
-export async function removeProgram(place: string, system: Door): Promise<boolean> {
+export async function removeProgram(place: string, system: ProgramSystem): Promise<boolean> {
   if (system.platform === "windows" && system.executable.toLowerCase() === place.toLowerCase()) return false;
   await system.remove(place);
   const link = serviceName(place);
@@ -78,13 +83,13 @@ export async function removeProgram(place: string, system: Door): Promise<boolea
   return true;
 }
 
-async function moveAside(place: string, system: Door): Promise<void> {
+async function moveAside(place: string, system: ProgramSystem): Promise<void> {
   const old = `${place}.old`;
   await system.remove(old).catch(() => undefined);
   await system.rename(place, old);
 }
 
-async function linkServiceName(place: string, system: Door): Promise<void> {
+async function linkServiceName(place: string, system: ProgramSystem): Promise<void> {
   const link = serviceName(place);
   if (link !== null && await system.facts(link) === null) await system.symlink("image-transfer", link);
 }
