@@ -32,6 +32,9 @@ Deno.test("binary: what the system needs works within the permission lists", asy
       never,
     );
     assertEquals(JSON.parse(await act("walk", dir.at("tree"))), ["a.fits", "b/c.fits", "unreadable \uFFFD.fits"]);
+    // So many that the Worker is needed.
+    await Promise.all(Array.from({ length: 300 }, (_, index) => dir.write(`large/${index}`, "")));
+    assertEquals(JSON.parse(await act("walk", dir.at("large"))).length, 300);
   });
 
   await test.step("open writers are found", async () => {

@@ -8,7 +8,7 @@
 import { SEPARATOR } from "@std/path";
 
 /** A share of the runtime's threads for each named folder; paths absolute, in the system's own notation. */
-interface Bulkheads {
+export interface Bulkheads {
   /** Divides the threads among these folders (absolute) and all the rest. Running calls continue. */
   setBulkheads(folders: readonly string[]): void;
   /** Runs the work as soon as the folder of this path has a free place. */

@@ -16,7 +16,7 @@ import { pathFacts } from "./path_facts.ts";
 import { sync, writeText } from "./durable.ts";
 import { readSmall, readSource } from "./read_source.ts";
 import type { Files, FileWriter, PathFacts } from "../system.ts";
-import { walk } from "./walk.ts";
+import { createWalk } from "./walk.ts";
 
 const batching = createBatching();
 /** A Worker of their own: a file that is sent does not wait behind the looks at many new ones. */
@@ -30,7 +30,7 @@ export const files: Files = {
   followedFacts: (path) => batching.followedFacts(path, () => at(path, () => orNull(Deno.stat(path).then(pathFacts)))),
   realPath: (path) => at(path, () => orNull(Deno.realPath(path))),
   list: (folder) => list(folder),
-  walk,
+  walk: createWalk(at),
   read: (path, offset, length) => {
     const alone = () => at(path, () => read(path, offset, length));
     return length > SHORT_BYTES ? alone() : batching.read(path, offset, length, alone);

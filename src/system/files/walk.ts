@@ -1,45 +1,78 @@
 /**
- * Every regular file under a folder, in batches, from a Worker that lives as long as the walk (it costs some 13 MB).
+ * Every regular file under a folder, in batches: a small tree is read here, a larger one in a Worker that lives as long as the walk (it
+ * costs some 13 MB, and a tenth of a second to start).
  *
  * @module
  */
-import { anySignal, onAbort } from "../../async/abort.ts";
+import { anySignal, onAbort, untilAborted } from "../../async/abort.ts";
 import { findBadNames } from "./bad_names.ts";
-import type { WalkBatch, WalkOptions } from "../system.ts";
+import type { Bulkheads } from "./bulkheads.ts";
+import type { Files, WalkBatch, WalkOptions } from "../system.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
+import { type Disk, walkTree } from "./walk_tree.ts";
 import type { WalkCalls } from "./walk_worker.ts";
 
-/** Batches asked for in advance: the Worker continues while one is processed, and memory stays bounded. */
+/** A tree with more names is read in a Worker. */
+const FEW = 200;
+/** Batches on their way at a time: the Worker works on while one is digested, and memory stays bounded. */
 const AHEAD = 3;
 
-/** See `Files.walk`. */
-export async function* walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncGenerator<WalkBatch> {
-  signal.throwIfAborted();
-  using end = anySignal(signal);
-  const badNames = options.foldersNamed === undefined ? findBadNames(root, options, end.signal) : Promise.resolve([]);
-  // Awaited below; until then a rejection must not count as unhandled.
-  badNames.catch(() => undefined);
+/** `at` gives each folder its share of the runtime's threads. */
+export function createWalk(at: Bulkheads["run"]): Files["walk"] {
+  /** Roots that had many names: whoever reads a folder of a million here blocks everybody for long. */
+  const large = new Set<string>();
+  return async function* walk(root, options, signal) {
+    signal.throwIfAborted();
+    using end = anySignal(signal);
+    const badNames = options.foldersNamed === undefined ? findBadNames(root, options, end.signal) : Promise.resolve([]);
+    // Awaited below: until then, its rejection is not unseen.
+    badNames.catch(() => undefined);
+    try {
+      const small = large.has(root) ? null : await untilAborted(smallTree(root, options, at), signal);
+      if (small === null) large.add(root);
+      for await (const batch of small ?? walkThere(root, options, signal)) {
+        yield batch;
+        signal.throwIfAborted();
+      }
+      const unreadable = await badNames;
+      if (unreadable.length > 0) yield { files: [], unreadable };
+    } finally {
+      end.abort();
+      await Promise.allSettled([badNames]);
+    }
+  };
+}
+
+/** Null where there are more than a few names. */
+async function smallTree(root: string, options: WalkOptions, at: Bulkheads["run"]): Promise<WalkBatch[] | null> {
+  let names = 0;
+  const disk: Disk = {
+    entries: (folder) =>
+      at(folder, async () => {
+        const entries = names > FEW ? [] : await Array.fromAsync(Deno.readDir(folder));
+        names += entries.length;
+        return names > FEW ? [] : entries;
+      }),
+    look: (path) => at(path, () => Deno.lstat(path)),
+  };
+  const batches = await Array.fromAsync(walkTree(root, options, disk));
+  return names > FEW ? null : batches;
+}
+
+async function* walkThere(root: string, options: WalkOptions, signal: AbortSignal): AsyncGenerator<WalkBatch> {
   using tree = workerCalls<WalkCalls>({ name: "walk_worker", here: import.meta.url, what: `The walk of "${root}"` });
   using _listening = onAbort(signal, () => tree.end(signal.reason));
   const ahead: Promise<WalkBatch | null>[] = [];
   const askForMore = () => {
     const batch = tree.call("next");
-    // Likewise.
+    // Awaited later: until then, its rejection is not unseen.
     batch.catch(() => undefined);
     ahead.push(batch);
   };
-  try {
-    await tree.call("begin", root, options);
-    while (ahead.length < AHEAD) askForMore();
-    for (let batch = await ahead.shift(); batch; batch = await ahead.shift()) {
-      askForMore();
-      yield batch;
-      signal.throwIfAborted();
-    }
-    const unreadable = await badNames;
-    if (unreadable.length > 0) yield { files: [], unreadable };
-  } finally {
-    end.abort();
-    await Promise.allSettled([badNames]);
+  await tree.call("begin", root, options);
+  while (ahead.length < AHEAD) askForMore();
+  for (let batch = await ahead.shift(); batch; batch = await ahead.shift()) {
+    askForMore();
+    yield batch;
   }
 }

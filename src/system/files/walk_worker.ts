@@ -1,99 +1,28 @@
 /**
- * The Worker of {@linkcode walk}: reads a tree with synchronous calls, which are ten times as fast as awaited ones and block
- * nothing else here. It makes one batch for every call, so a slow consumer slows it down.
+ * The Worker of {@linkcode walk}: reads a tree with synchronous calls, ten times as fast as with awaited ones, where a slow
+ * disk stops nobody else. It makes one batch for every call, so a slow consumer holds it back.
  *
  * It is bundled and embedded separately: import nothing heavy here.
  *
  * @module
  */
-import type { FileFacts } from "../../domain/source_file.ts";
-import { DEVICE_NAME, isDeviceName, NOT_UTF8 } from "./unusable_names.ts";
-import { identityOf, timeOf } from "./path_facts.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
 import { serveCalls } from "../workers/serve_calls.ts";
-import { walkDigest } from "./walk_digest.ts";
+import { type Disk, walkTree } from "./walk_tree.ts";
 
-const BATCH = 2_000;
-const NO_FACTS = { size: 0, mtimeMs: 0, ctimeMs: 0, identity: "" };
-
-let batches: Iterator<WalkBatch, undefined> | null = null;
+const disk: Disk = {
+  entries: (folder) => [...Deno.readDirSync(folder)],
+  look: (path) => Deno.lstatSync(path),
+};
+let batches: AsyncIterator<WalkBatch, undefined> | null = null;
 
 const calls = {
-  begin: (root: string, options: WalkOptions) => void (batches = walkTree(root, options)),
+  begin: (root: string, options: WalkOptions) => void (batches = walkTree(root, options, disk)),
   /** Null at the end. @throws where the root itself cannot be read. */
-  next: (): WalkBatch | null => batches?.next().value ?? null,
+  next: async (): Promise<WalkBatch | null> => (await batches?.next())?.value ?? null,
 };
 
 /** What this Worker can be asked. */
 export type WalkCalls = typeof calls;
-
-function* walkTree(root: string, options: WalkOptions): Generator<WalkBatch, undefined> {
-  const separator = Deno.build.os === "windows" ? "\\" : "/";
-  const base = root.endsWith("/") || root.endsWith(separator) ? root : root + separator;
-  const folders = [""];
-  let files: FileFacts[] = [];
-  let unreadable: { path: string; reason: string }[] = [];
-  const { known } = options;
-  const digest = known === undefined ? null : walkDigest(known.seed);
-  const take = (): WalkBatch => {
-    const batch = { files, unreadable };
-    [files, unreadable] = [[], []];
-    if (known === undefined || digest === null) return batch;
-    const own = digest.take();
-    return { ...batch, digest: own, ...(known.digests.has(own) ? { files: [] } : {}) };
-  };
-
-  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    let entries: Deno.DirEntry[];
-    try {
-      entries = [...Deno.readDirSync(base + folder)];
-    } catch (error) {
-      if (folder === "") throw error;
-      const reason = whyUnreadable(folder.slice(0, -1), error);
-      if (reason !== null) unreadable.push({ path: folder.slice(0, -1), reason });
-      continue;
-    }
-    for (const { name, isDirectory, isFile } of entries) {
-      if (isDirectory && name === options.foldersNamed) files.push({ path: folder + name, ...NO_FACTS });
-      if (options.skipHidden && name.startsWith(".")) continue;
-      const path = folder + name;
-      if (separator === "\\" && isDeviceName(name)) {
-        unreadable.push({ path, reason: DEVICE_NAME });
-        continue;
-      }
-      if (isDirectory) {
-        if (options.recursive) folders.push(path + "/");
-        continue;
-      }
-      if (!isFile || options.foldersNamed !== undefined) continue;
-      let isEnd = false;
-      try {
-        const info = Deno.lstatSync(base + path);
-        if (!info.isFile) continue;
-        const facts = {
-          path,
-          size: info.size,
-          mtimeMs: timeOf(info.mtime),
-          ctimeMs: timeOf(info.ctime),
-          identity: identityOf(info),
-        };
-        files.push(facts);
-        isEnd = digest?.add(facts) ?? false;
-      } catch (error) {
-        const reason = whyUnreadable(name, error);
-        if (reason !== null) unreadable.push({ path, reason });
-      }
-      if (isEnd || files.length + unreadable.length >= BATCH) yield take();
-    }
-  }
-  if (files.length + unreadable.length > 0) yield take();
-}
-
-/** Null if it was removed since it was listed. U+FFFD stands for bytes that are not UTF-8: such a name cannot be opened. */
-function whyUnreadable(name: string, error: unknown): string | null {
-  if (error instanceof Deno.errors.NotFound) return name.includes("\uFFFD") ? NOT_UTF8 : null;
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\.? \(os error \d+\).*$/s, "");
-}
 
 serveCalls(calls);

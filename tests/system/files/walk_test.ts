@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { WalkBatch, WalkOptions } from "../../../src/system/system.ts";
 import {} from "../../../src/system/files/walk.ts";
+import {} from "../../../src/system/files/walk_tree.ts";
 import { walkDigest } from "../../../src/system/files/walk_digest.ts";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
 import { has } from "../../support/needs.ts";
@@ -76,6 +77,19 @@ Deno.test("walk() skips hidden names, and folders, when asked to", async () => {
   assertEquals((await walked(dir.path)).paths, [".b", ".c/d", "a", "e/.g", "e/f"]);
   assertEquals((await walked(dir.path, { recursive: true, skipHidden: true })).paths, ["a", "e/f"]);
   assertEquals((await walked(dir.path, { recursive: false, skipHidden: true })).paths, ["a"]);
+});
+
+Deno.test("walk() finds the same in a small tree as in a large one", async () => {
+  await using dir = await tempFolder();
+  await makeMany(dir.path, 150);
+  await dir.write("below/a.fits", "1");
+  const small = await walked(dir.path);
+  await Promise.all(Array.from({ length: 100 }, (_, index) => dir.write(`more/${index}`, "")));
+  for (let walk = 0; walk < 2; walk++) {
+    const large = await walked(dir.path);
+    assertEquals(large.files.length, 251);
+    assertEquals(large.files.filter(({ path }) => !path.startsWith("more/")), small.files);
+  }
 });
 
 Deno.test("walk() throws when the root is missing or no folder: that is not an empty one", async () => {
