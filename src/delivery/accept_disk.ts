@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Delivery } from "../domain/delivery.ts";
+import { chunks } from "../domain/chunks.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { fingerprint } from "../domain/source_file.ts";
 import type { Session } from "../methods/method.ts";
@@ -26,12 +26,10 @@ export async function acceptDisk(
   const { job, destination, ledger, system, emit } = context;
   const rows = ledger.each({ job: job.name, destination: destination.name, states: ["delivered"] });
   const count = { delivered: 0, gone: 0, again: 0 };
-  for (;;) {
-    const some = take(AT_ONCE, rows);
-    if (some.length === 0) break;
-    const stats = await session.survey(some.map(({ target }) => target), signal);
-    const gone = some.filter(({ source }, index) => stats[index]?.bytes !== source.size);
-    ledger.markGone(gone.map(({ id }) => id), ANOTHER_DISK, system.now());
+  for (const some of chunks(rows, AT_ONCE)) {
+    const stats = await session.survey(some.map(({ delivery }) => delivery.target), signal);
+    const gone = some.filter(({ delivery }, index) => stats[index]?.bytes !== delivery.source.size);
+    ledger.markGone(gone.map(({ delivery }) => delivery.id), ANOTHER_DISK, system.now());
     count.delivered += some.length;
     count.gone += gone.length;
   }
@@ -54,16 +52,6 @@ export async function sendAgain({ job, destination, ledger, system, sourceAway }
     if (away || (facts?.kind === "file" && fingerprint(facts) === fingerprint(source))) chosen.push(id);
   }
   return ledger.sendAgain(chosen, system.now()).length;
-}
-
-function take(most: number, rows: Iterator<{ readonly delivery: Delivery }>): Delivery[] {
-  const taken: Delivery[] = [];
-  while (taken.length < most) {
-    const row = rows.next();
-    if (row.done) break;
-    taken.push(row.value.delivery);
-  }
-  return taken;
 }
 
 const ANOTHER_DISK = "It is no longer at the destination: another disk was accepted in place of the one that has it";

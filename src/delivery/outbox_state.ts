@@ -43,7 +43,6 @@ type Staging = "empty" | "former" | "own";
 /** What is known about the destination since it was last open. */
 export interface Known {
   readonly method: string;
-  readonly about: string;
   /** As last measured on the right disk; null while that cannot be reached. */
   readonly freeBytes: number | null;
   /** The base path did not exist and was made since the start. */
@@ -64,7 +63,7 @@ export function startOf(
     batches: 0,
     acceptedDisk: null,
     keepsParts: true,
-    known: { method: former.method, about: "", freeBytes: null, made: false },
+    known: { method: former.method, freeBytes: null, made: false },
     announced: { state: "open" },
   };
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { chunks } from "../domain/chunks.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { Failure, isOutage } from "../domain/failure.ts";
 import { attemptOf } from "./attempts.ts";
@@ -26,8 +27,7 @@ export async function recover(deliveries: readonly Delivery[], open: OpenSession
   // Anything else may belong to a publication that is still running there: it must find nothing left to rename.
   const inHand = new Set(deliveries.map(attemptOf));
   await sweepUnneeded([...left].filter((attempt) => !inHand.has(attempt)), open);
-  for (let start = 0; start < deliveries.length; start += CHUNK) {
-    const some = deliveries.slice(start, start + CHUNK);
+  for (const some of chunks(deliveries, CHUNK)) {
     const items = some.map((delivery) => itemOf(delivery, attemptOf(delivery), open.context));
     await recoverBatch({ ...open, items }, left);
   }

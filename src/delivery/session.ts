@@ -39,7 +39,7 @@ export async function runSession(context: DestinationContext, soft: AbortSignal,
       context.breaker.close();
       if (over.signal.aborted) return;
       state.connection = { state: "open", end, session };
-      state.known = { ...state.known, method: session.method, about: session.about };
+      state.known = { ...state.known, method: session.method };
       stateChanged(context);
       await recoverFormer(open);
       if (over.signal.aborted) return;

@@ -10,7 +10,6 @@ import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, 
 
 /** launchd.plist(5); a job that is stopped is booted out, one that starts is enabled and bootstrapped. */
 export const launchd: ServiceKind = {
-  manager: "launchd",
   usualName: "com.observatory.imagetransfer",
   template: "service/com.observatory.imagetransfer.plist",
   nameOf(written) {

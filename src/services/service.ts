@@ -97,8 +97,6 @@ export interface ServicePlan {
 
 /** One kind of service manager. */
 export interface ServiceKind {
-  /** As people call it. */
-  readonly manager: string;
   /** The name of a service that was given none. */
   readonly usualName: string;
   /** The template's path among the embedded files. */

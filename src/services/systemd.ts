@@ -12,7 +12,6 @@ import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, 
 
 /** systemd.service(5) and systemd.exec(5); a system service's state folder is `/var/lib/<name>`. */
 export const systemd: ServiceKind = {
-  manager: "systemd",
   usualName: "image-transfer",
   template: "service/image-transfer.service",
   nameOf(written) {

@@ -11,7 +11,6 @@ import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, 
 
 /** Task XML as `schtasks /create /xml` reads it; commands never ask for a password. */
 export const taskScheduler: ServiceKind = {
-  manager: "Task Scheduler",
   usualName: "ImageTransferDaemon",
   template: "service/ImageTransferDaemon.xml",
   nameOf: (written) => /^[A-Za-z0-9][A-Za-z0-9 _.-]{0,99}$/.test(written) ? written : null,

@@ -163,7 +163,6 @@ export interface SmallFile {
   readonly content: Uint8Array<ArrayBuffer>;
   /** As in {@linkcode PathFacts}. */
   readonly mode: number;
-  readonly mtimeMs: number;
   /** Of the content, 64 hex digits. */
   readonly sha256: string;
 }

@@ -12,7 +12,6 @@ import { fakeSky } from "./fake_sky.ts";
 /** One image that the camera has finished: its path relative to the camera's folder. */
 export interface Exposure {
   readonly path: string;
-  readonly bytes: number;
   /** What the camera did wrong on the way, if it did. */
   readonly oddity: string | null;
 }
@@ -50,7 +49,7 @@ export async function* fakeCamera(options: CameraOptions, system: CameraSystem, 
     });
     const habit = options.faults ? HABITS[frame % HABITS.length]! : steady;
     const oddity = await habit(join(folder, name), image, system, signal);
-    yield { path: `${options.night}/${name}`, bytes: image.length, oddity };
+    yield { path: `${options.night}/${name}`, oddity };
     await system.sleep(Math.max(0, options.everyMs - (system.monotonic() - begin)), signal);
   }
 }

@@ -47,7 +47,7 @@ const FOLDER = "configurations";
 /** Paths are too long for file names, and contain characters that those cannot have. */
 async function nameOf(file: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(file));
-  return `${[...new Uint8Array(hash).slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}.json`;
+  return `${new Uint8Array(hash, 0, 8).toHex()}.json`;
 }
 
 function parsed(bytes: Uint8Array): { readonly configuration: string; readonly stateDirectory: string } | null {

@@ -9,8 +9,6 @@ import type { Header } from "./fits_header.ts";
 export interface FitsImage {
   readonly width: number;
   readonly height: number;
-  /** As declared, of the image itself where it is compressed: 8, 16, 32, 64, -32, -64. */
-  readonly bitpix: number;
   /** The values of a row, 0 being the lowest; NaN where the file has none (BLANK, NaN). Valid until the next call. */
   row(y: number): Promise<Float64Array>;
 }

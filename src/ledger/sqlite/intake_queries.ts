@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { chunks } from "../../domain/chunks.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import { type FileFacts, fingerprint } from "../../domain/source_file.ts";
 import type { Admission, IntakeLedger } from "../intake_ledger.ts";
@@ -37,8 +38,7 @@ function unknown(
 ): ReturnType<IntakeLedger["unknown"]> {
   const fresh: FileFacts[] = [];
   const recheck: FileFacts[] = [];
-  for (let start = 0; start < files.length; start += CHUNK) {
-    const chunk = files.slice(start, start + CHUNK);
+  for (const chunk of chunks(files, CHUNK)) {
     const rows = db.all(NEWEST_OF_PATHS, JSON.stringify(destinations), job, JSON.stringify(chunk.map(({ path }) => path)));
     const newest = new Map(rows.map((row) => [text(row, "path"), row]));
     for (const file of chunk) {

@@ -84,5 +84,5 @@ async function keyOf(destination: SshDestination, stagingRoot: string): Promise<
   const { host, user, port } = destination.transport;
   const parts = [stagingRoot, destination.job, destination.name, host, user, port];
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)));
-  return [...new Uint8Array(hash).slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("") + "-";
+  return `${new Uint8Array(hash, 0, 4).toHex()}-`;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import { chunks } from "../../domain/chunks.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { clock } from "../host/clock.ts";
 import { within } from "../../async/deadline.ts";
@@ -96,7 +97,7 @@ export function createBatching({ startFor = START_FOR, longSilenceMs = LONG_SILE
 
 function find(all: readonly Waiting[], state: State): void {
   if (!isWorthwhile(all.length, state)) return all.forEach(directly);
-  for (let start = 0; start < all.length; start += AT_ONCE) void together(all.slice(start, start + AT_ONCE), state);
+  for (const some of chunks(all, AT_ONCE)) void together(some, state);
 }
 
 function isWorthwhile(count: number, { worker, startFor, unanswered, lastSign, broken }: State): boolean {

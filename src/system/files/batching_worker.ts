@@ -73,12 +73,12 @@ function hashSync(path: string): Digest | null {
 
 function contentSync(path: string): SmallFile | null {
   using file = Deno.openSync(path);
-  const { isFile, mode, mtime } = file.statSync();
+  const { isFile, mode } = file.statSync();
   if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
   const read = fillFrom(file, SMALL_BYTES);
   if (read.length === SMALL_BYTES) return null;
   const sha256 = createHash("sha256").update(read).digest("hex");
-  return { content: read.slice(), mode: (mode ?? 0) & 0o7777, mtimeMs: mtime?.getTime() ?? 0, sha256 };
+  return { content: read.slice(), mode: (mode ?? 0) & 0o7777, sha256 };
 }
 
 function buffersOf(answer: Answer): ArrayBuffer[] {

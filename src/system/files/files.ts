@@ -5,6 +5,7 @@
  */
 import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
+import { chunks } from "../../domain/chunks.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { createBulkheads } from "./bulkheads.ts";
 import { copy } from "./copy.ts";
@@ -75,8 +76,7 @@ async function list(folder: string): ReturnType<Files["list"]> {
   });
   const entries: { name: string; facts: PathFacts }[] = [];
   const unreadable: { name: string; reason: string }[] = [];
-  for (let at = 0; at < names.length; at += LOOKS_AT_ONCE) {
-    const some = names.slice(at, at + LOOKS_AT_ONCE);
+  for (const some of chunks(names, LOOKS_AT_ONCE)) {
     const looks = await Promise.allSettled(some.map((name) => files.facts(join(folder, name))));
     some.forEach((name, index) => {
       const look = looks[index]!;

@@ -44,7 +44,7 @@ export function readSmall(path: string, signal: AbortSignal): Promise<SmallFile 
       filled += piece.length;
     }
     if (filled === content.length) return null;
-    return { content: content.subarray(0, filled), mode: source.mode, mtimeMs: source.mtimeMs, sha256: source.sha256() };
+    return { content: content.subarray(0, filled), mode: source.mode, sha256: source.sha256() };
   }, signal);
 }
 

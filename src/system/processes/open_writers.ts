@@ -13,6 +13,7 @@ import { faultOf } from "../fault.ts";
 import { identityOf } from "../files/path_facts.ts";
 import { processes } from "./processes.ts";
 import { which } from "./which.ts";
+import { chunks } from "../../domain/chunks.ts";
 
 /** See `Watching.openForWriting`. One pass over the whole system costs some 35 ms of processor time, for any number of paths. */
 export async function openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
@@ -111,8 +112,8 @@ async function identitiesOf(handles: readonly string[], signal: AbortSignal): Pr
   using limit = deadline(PATIENCE_MS, clock, signal);
   const found = new Set<string>();
   try {
-    for (let at = 0; at < handles.length; at += STAT_BATCH) {
-      const args = ["-L", "-c", "%d:%i", ...handles.slice(at, at + STAT_BATCH)];
+    for (const some of chunks(handles, STAT_BATCH)) {
+      const args = ["-L", "-c", "%d:%i", ...some];
       const { stdout } = await processes.run({ program: "stat", args, env: { LC_ALL: "C" } }, limit.signal);
       for (const identity of stdout.split("\n")) found.add(identity);
     }
@@ -199,11 +200,8 @@ async function lookWithLsof(paths: readonly string[], signal: AbortSignal): Prom
   const lsof = await which("lsof") ?? await which("/usr/sbin/lsof");
   if (lsof === null) return null;
   const open = new Set<string>();
-  for (let at = 0; at < paths.length; at += LSOF_BATCH) {
-    const { stdout } = await processes.run(
-      { program: lsof, args: ["-w", "-F", "an", "--", ...paths.slice(at, at + LSOF_BATCH)] },
-      signal,
-    );
+  for (const some of chunks(paths, LSOF_BATCH)) {
+    const { stdout } = await processes.run({ program: lsof, args: ["-w", "-F", "an", "--", ...some] }, signal);
     for (const path of writersOf(stdout)) open.add(path);
   }
   return open;
