@@ -26,7 +26,6 @@ import { nameOption, scopeOption } from "./service/service_options.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
 import { reportLines, untilItRuns } from "./service/service_daemon.ts";
 
-/** Its options. */
 interface InstallInput {
   readonly name: string | undefined;
   readonly description: string;

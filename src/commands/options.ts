@@ -34,7 +34,6 @@ export const configOption = optional(
 /** `--json`: data for programs on standard output. */
 export const jsonOption = option("--json", { description: plain("Print JSON") });
 
-/** The levels of `--log-level`. */
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
 
 /** `--log-level L`; undefined leaves the configured one. */

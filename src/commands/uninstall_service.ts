@@ -18,7 +18,6 @@ import { findInstalled, type Installed, serviceName } from "./service/installed_
 import { nameOption, scopeOption } from "./service/service_options.ts";
 import { removeProgram } from "../services/service_program.ts";
 
-/** Its options. */
 interface UninstallInput {
   readonly name: string | undefined;
   readonly scope: Scope | undefined;

@@ -35,7 +35,6 @@ export interface Job extends SettingsOf<typeof watchKeys & typeof finishedKeys> 
 /** One place that files go to. */
 export interface Destination<T extends { readonly method: MethodName } = Transport> extends SettingsOf<typeof commonKeys> {
   readonly name: string;
-  /** The job it belongs to. */
   readonly job: string;
   /** How files get there: the method, with the options that it alone has. */
   readonly transport: T;

@@ -61,7 +61,6 @@ export function sizeOf(items: readonly Item[]): number {
   return items.reduce((sum, { delivery }) => sum + delivery.source.size, 0);
 }
 
-/** The failure of an item that has one. */
 export function failureOf({ outcome }: Item): FailureRecord | null {
   return outcome !== null && "failure" in outcome ? outcome.failure : null;
 }

@@ -21,7 +21,6 @@ export interface Delivery {
   /** Of the ledger; given in the order of queueing, never used again. */
   readonly id: number;
   readonly source: SourceFile;
-  /** Name of the destination. */
   readonly destination: string;
   /** The method that carries it, as configured or as `auto` chose. */
   readonly method: string;

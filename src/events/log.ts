@@ -26,7 +26,6 @@ interface ConsoleOutput {
  * waits.
  */
 export interface Log extends AsyncDisposable {
-  /** Listens to the event stream. */
   listen(event: TransferEvent): void;
   /** For what is no event. */
   write(line: LogLine): void;

@@ -80,7 +80,6 @@ function contractMetrics({ counter, gauge, histogram }: Makers) {
   };
 }
 
-/** Ours. */
 function ownMetrics({ gauge, histogram }: Makers) {
   return {
     depth: gauge("image_transfer_queue_deliveries", "Deliveries not delivered yet or failed, by state.", [...PLACE, "state"]),

@@ -76,7 +76,6 @@ interface Parts {
   readonly rereads: Rereads;
   /** Checks of folders, and of candidates whose time has come. */
   readonly checks: TaskGroup;
-  /** Something is due. */
   readonly due: Bell;
 }
 

@@ -24,7 +24,6 @@ type Wanting = Pick<
   "filePatterns" | "excludePatterns" | "ignoreHiddenFiles" | "recursive" | "completeness" | "marker" | "nightFolder"
 >;
 
-/** The patterns of a job, compiled. */
 export function patternsOf(job: Wanting): Patterns {
   const patterns = patternsBelow(job);
   if (job.nightFolder === undefined) return patterns;

@@ -57,7 +57,6 @@ export interface Counts {
   readonly gone?: number;
 }
 
-/** The sums of a night. */
 export interface NightTotals {
   /** File versions. */
   readonly files: number;

@@ -30,7 +30,6 @@ export interface MethodContext {
 /** What opens sessions: a method, or `auto`, which chooses one. */
 export type Connector<M extends MethodName = MethodName> = Omit<Method<M>, "name">;
 
-/** A method of transfer. */
 export interface Method<M extends MethodName = MethodName> {
   readonly name: Exclude<M, "auto">;
   /** The programs of this computer that it cannot do without. */

@@ -15,7 +15,6 @@ import { tar } from "./tar/tar.ts";
 /** All methods: one for each name that `config/schema/schema_methods.ts` has. */
 export const METHODS: { readonly [M in MethodName]: Connector<M> } = { auto, rsync, tar, scp, sftp, local };
 
-/** The method of this name. */
 export function methodNamed(name: MethodName): Connector {
   return METHODS[name];
 }

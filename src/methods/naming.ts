@@ -61,7 +61,6 @@ export function nameTaken(item: Publication, by: "folder" | "file", where: strin
     );
 }
 
-/** A Failure of one publication. */
 export function cannotWrite(item: Publication, where: string, code: FailureCode, reason: string, hint: string): Failure {
   return new Failure(code, `Cannot write "${printable(item.target)}" below ${where}: ${reason}`, { hint });
 }

@@ -119,7 +119,6 @@ export interface DestinationView {
   /** When it is tried again; null where it is open or paused. */
   readonly until: number | null;
   readonly failure: Pick<FailureRecord, "code" | "message" | "hint"> | null;
-  /** Who paused it. */
   readonly pausedBy: string | null;
   readonly freeBytes: number | null;
   readonly counts: Counts;
@@ -131,7 +130,6 @@ export interface DestinationView {
   readonly lastDelivered: number | null;
 }
 
-/** A job as it runs. */
 export interface JobView {
   readonly name: string;
   readonly watchPath: string;
@@ -203,7 +201,6 @@ export interface NightList {
   readonly nights: readonly string[];
 }
 
-/** The sums of a night. */
 export interface NightSummary {
   readonly night: string;
   /** File versions that were finished. */
@@ -237,7 +234,6 @@ export interface NightReport {
 
 /** For the plots: columns of equal length, ready for uPlot. Empty columns where nothing was delivered. */
 export interface NightSeries {
-  /** Width of a bin. */
   readonly binMs: number;
   /** End of each bin, seconds since 1970 UTC. */
   readonly times: readonly number[];

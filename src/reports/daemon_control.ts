@@ -48,7 +48,6 @@ export interface InForce extends Pick<Settings, "file" | "stateDirectory" | "job
 
 /** Every call may throw a `Failure`: the asker sees its message and hint. */
 export interface DaemonControl {
-  /** The settings in force. */
   settings(): Settings;
   status(): StatusReport | Promise<StatusReport>;
   live(): LiveReport;

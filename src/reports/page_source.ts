@@ -34,7 +34,6 @@ export interface JobNow {
   }[];
 }
 
-/** A destination as it runs. */
 export interface DestinationNow {
   readonly destination: Destination;
   /** The method at work, or as configured. */

@@ -49,7 +49,6 @@ export interface ServiceRequest extends ServicePlace {
   readonly stopSeconds: number;
 }
 
-/** A file to be written. */
 export interface PlannedFile {
   readonly path: string;
   readonly text: string;

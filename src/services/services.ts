@@ -9,5 +9,4 @@ import type { ServiceKind } from "./service.ts";
 import { systemd } from "./systemd.ts";
 import { taskScheduler } from "./task_scheduler.ts";
 
-/** The service manager of a system. */
 export const SERVICES: Readonly<Record<Platform, ServiceKind>> = { linux: systemd, darwin: launchd, windows: taskScheduler };

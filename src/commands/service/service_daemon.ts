@@ -51,7 +51,6 @@ export async function askToStop(mark: Mark, tools: Tools): Promise<void> {
   if (tools.system.platform === "windows") await (await daemonOf(mark.state, tools))?.stop(STOP_MS);
 }
 
-/** The report in a few lines. */
 export function reportLines(report: StatusReport): string[] {
   return [
     `process ${report.pid}, version ${report.version}${report.url === null ? "" : `, page ${report.url}`}`,

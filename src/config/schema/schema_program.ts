@@ -102,7 +102,6 @@ export const webKeys = {
   }),
 };
 
-/** The daemon itself. */
 export const daemonKeys = {
   state_directory: setting(text("a folder"), {
     kind: "path",

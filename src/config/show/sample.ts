@@ -16,7 +16,6 @@ export type Answers = Readonly<Record<string, string>>;
 /** What a beginner must fill in. */
 const FILLED = ["watch_path", "remote_host", "remote_user", "remote_base_path"];
 
-/** The text of a sample configuration. */
 export function sampleConfig(kind: ConfigKind, answers: Answers | null = null): string {
   const assign = kind === "toml" ? " = " : ": ";
   const shown = kind === "toml" ? tomlValue : yamlValue;

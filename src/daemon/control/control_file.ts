@@ -20,7 +20,6 @@ const controlFile = z.object({
 /** `secret` is 64 hex digits, new at each start of a daemon. */
 export type ControlFile = z.infer<typeof controlFile>;
 
-/** Its path. */
 export function controlPath(stateDirectory: string): string {
   return join(stateDirectory, "control.json");
 }

@@ -13,7 +13,6 @@ interface LayoutValues {
   readonly path: string;
   /** `YYYYMMDD`. */
   readonly night: string;
-  /** Name of the job. */
   readonly job: string;
 }
 

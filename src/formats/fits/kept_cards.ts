@@ -8,7 +8,6 @@ import { walkHdus } from "./fits_walk.ts";
 import type { HeaderUnit, RangeReader } from "../format.ts";
 import { plainBeginning } from "../gzip/gunzipped.ts";
 
-/** The keywords that are kept. */
 const KEPT_CARDS = [
   "OBJECT",
   "FILTER",

@@ -10,7 +10,6 @@ import { folderOf } from "../source_path.ts";
 
 /** Paths are relative to the watched folder, with `/`. */
 export interface MissingEvents {
-  /** A scan begins. */
   scanBegins(): void;
   /** The scan found these files, which are new and which nobody had told of. */
   found(files: readonly FileFacts[]): void;

@@ -15,7 +15,6 @@ import { badName, unreadableFolder } from "../source_faults.ts";
 export interface UnreadablePaths {
   /** Notes one; paths relative to the watched folder. What no pattern wants is nobody's trouble. */
   note(path: string, reason: string): void;
-  /** A full scan begins. */
   scanBegins(): void;
   /** It has ended: what it did not find is forgotten. */
   scanned(): void;

@@ -22,7 +22,6 @@ export type WatchSystem = Pick<
   "watch" | "followedFacts" | "realPath" | "run" | "platform" | "sleep" | "monotonic"
 >;
 
-/** Who listens. */
 export interface WatchListener {
   /** Something may have changed at these absolute paths. */
   event(kind: WatchEvent["kind"], paths: readonly string[]): void;

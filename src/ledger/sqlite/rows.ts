@@ -17,7 +17,6 @@ export const SELECT_DELIVERY = `SELECT d.id, d.destination, d.method, d.target, 
   d.receipt_bytes, d.receipt_sha256, d.receipt_level, d.receipt_at, d.queued_at, d.delivered_at, d.night, d.sort_ms,
   v.job, v.path, v.absolute_path, v.size, v.mtime_ms, v.ctime_ms, v.identity, v.sha256, v.cards, v.warning`;
 
-/** A stored delivery. */
 export function toDelivery(row: Row): Delivery {
   return {
     id: number(row, "id"),

@@ -87,7 +87,6 @@ function missing(name: string, what: string, hint: string): Failure {
   });
 }
 
-/** SHA-256 of nothing. */
 const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** Each row is one word that names it, then what was found. A tool counts when it was seen to work. */

@@ -24,7 +24,6 @@ const COLUMNS = [
 /** The first line. Lines end with CR LF. */
 export const CSV_HEAD = `${[...COLUMNS, "error_code", "error_message", "error_hint", "warning"].join(",")}\r\n`;
 
-/** One line a delivery. */
 export function csvLine(delivery: DeliveryJson): string {
   const { error } = delivery;
   const cells = [...COLUMNS.map((column) => delivery[column]), error?.code, error?.message, error?.hint, delivery.warning];

@@ -35,7 +35,6 @@ export interface DeliveryJson {
   readonly warning: string | null;
 }
 
-/** A row of the ledger as JSON. */
 export function deliveryJson({ delivery, sha256, deliveredAt, warning }: DeliveryRow): DeliveryJson {
   const { id, source, destination, method, target, state, queuedAt } = delivery;
   return {

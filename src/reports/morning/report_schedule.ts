@@ -29,7 +29,6 @@ export interface ReportSchedule {
   stop(): Promise<void>;
 }
 
-/** What is reported. */
 interface ReportTools {
   readonly source: DaemonState;
   readonly system: Pick<System, "now" | "sleep" | "walk">;

@@ -33,7 +33,6 @@ export interface Missing {
 /** `bad`: a person is needed. `warning`: something waits, or resumes automatically. `note`: worth knowing; all is well with it. */
 export type Severity = "bad" | "warning" | "note";
 
-/** The judgement. */
 export interface Overview {
   readonly level: Headline["level"];
   /** Worst first. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-/** A server that listens. */
 export interface Listening {
   readonly host: string;
   /** The port in use, also if 0 was asked for. */
@@ -30,7 +29,6 @@ export interface ListenOptions {
 /** A request to a server on this computer. */
 export interface LocalQuestion {
   readonly method: "GET" | "POST";
-  /** Path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -63,7 +61,6 @@ export interface Serving {
   upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
 }
 
-/** For `isTerminal`. */
 type StandardStream = "stdin" | "stdout" | "stderr";
 
 /** What a person at a terminal sees and types. */

@@ -8,7 +8,6 @@ import { endAllChildren } from "../processes/launch.ts";
 import { runtimeFolder } from "./runtime_folder.ts";
 import type { Lifetime, SignalName } from "../system.ts";
 
-/** See `Lifetime`. */
 export const lifetime: Lifetime = {
   onSignal,
   notifyServiceManager,

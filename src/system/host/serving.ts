@@ -6,7 +6,6 @@
 import { X509Certificate } from "node:crypto";
 import type { Listening, ListenOptions, LocalAnswer, LocalQuestion, Serving } from "../system.ts";
 
-/** See `Serving`. */
 export const serving: Serving = {
   listen,
   askLocal,

@@ -5,7 +5,6 @@
  */
 import type { Terminal } from "../system.ts";
 
-/** See `Terminal`. */
 export const terminal: Terminal = {
   isTerminal: (stream) => Deno[stream].isTerminal(),
   columns,

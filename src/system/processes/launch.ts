@@ -31,7 +31,6 @@ export type Launch = (command: Command, signal: AbortSignal) => Promise<Launched
 /** Starts a program; ended when the signal is aborted. @throws {Failure} `tool_missing` */
 export const launch: Launch = launchWith(Deno.build.os === "windows" ? workerStart() : startHere);
 
-/** A `launch` with this function. */
 export function launchWith(start: Start): Launch {
   return async ({ program: name, ...rest }, signal) => {
     signal.throwIfAborted();

@@ -12,7 +12,6 @@ import { queue } from "../../async/queue.ts";
 import type { Child, Command, Finished, Processes } from "../system.ts";
 import { which } from "./which.ts";
 
-/** See `Processes`. */
 export const processes: Processes = processesWith(launch);
 
 /** Programs that are started with this `launch`. */

@@ -8,7 +8,6 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 /** What the server knows of its own address. */
 export interface OwnAddress {
-  /** The address it listens at. */
   readonly listen: string;
   /** The computer's name. */
   readonly hostname: string;

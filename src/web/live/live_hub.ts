@@ -109,7 +109,6 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
   };
 }
 
-/** The pages that are open. */
 function openPages(clock: Pick<System, "monotonic">, onError: (error: unknown) => void) {
   const clients = new Set<Client>();
   let toldAt = 0;

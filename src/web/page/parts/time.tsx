@@ -36,7 +36,6 @@ export function timeText(atMs: number, shape: Shape, utc = preferences.utc.value
   return utc ? `${text} UT` : text;
 }
 
-/** Both scales. */
 export function bothTimes(atMs: number): string {
   return `${timeText(atMs, "full", false)} local time, ${timeText(atMs, "full", true)}`;
 }

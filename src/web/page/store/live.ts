@@ -52,7 +52,6 @@ export function onChanges(listener: (changes: Changes) => void): () => void {
   return () => void listeners.delete(listener);
 }
 
-/** Takes in a message. */
 export function hear(message: LiveMessage): void {
   setClock(message.at);
   batch(() => {

@@ -30,7 +30,6 @@ export function startRouting(): void {
   });
 }
 
-/** The address of a view. */
 export function hrefOf(view: View, query: Readonly<Record<string, string>> = {}): string {
   const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "")).toString();
   return text === "" ? `#${view}` : `#${view}?${text}`;
@@ -55,7 +54,6 @@ export function show(id: number): void {
   location.hash = hrefOf(view, { ...query, show: String(id) });
 }
 
-/** Closes it. */
 export function closeShown(): void {
   if (canGoBack) history.back();
   else setQuery({ show: "" });
