@@ -43,11 +43,11 @@ export async function acceptDisk(
 
 /** Queues the files that are marked as gone, unless their source has changed; returns how many. */
 export async function sendAgain({ job, destination, ledger, system, sourceAway }: DestinationContext): Promise<number> {
-  const gone = ledger.query({ job: job.name, destination: destination.name, gone: true }).map(({ delivery }) => delivery);
+  const gone = ledger.each({ job: job.name, destination: destination.name, gone: true });
   // While the watched folder is missing, nothing is known about its files.
   const away = await sourceAway();
   const chosen: number[] = [];
-  for (const { id, source } of gone) {
+  for (const { delivery: { id, source } } of gone) {
     const facts = away ? null : await system.facts(source.absolutePath);
     if (away || (facts?.kind === "file" && fingerprint(facts) === fingerprint(source))) chosen.push(id);
   }

@@ -37,7 +37,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
       lower?.draw([]);
       tools.stdout(`${printable(absolutePath)} -> ${printable(place(to, target))}\n`);
     };
-    for (const { delivery } of ledger.query({ job: job.name, states: WAITING })) {
+    for (const { delivery } of ledger.each({ job: job.name, states: WAITING })) {
       list(delivery.source, delivery.destination, delivery.target);
     }
     for (const { path, reason } of await takeIn(job, ledger, list, screen, tools)) {

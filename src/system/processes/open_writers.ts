@@ -37,12 +37,11 @@ async function looksEverywhere(): Promise<boolean> {
   if (Deno.build.os === "darwin") return Deno.uid() === 0 && await which("lsof") !== null;
   if (await which("find") === null) return false;
   const { signal } = new AbortController();
-  const look = ["/proc/self/ns/pid", "-maxdepth", "0", "-printf", "%l"];
-  const { stdout: space } = await processes.run({ program: "find", args: look }, signal);
-  if (space !== FIRST_PID_NAMESPACE) return false;
-  const args = ["/proc/1", "/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/ "];
-  const { stderr } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, signal);
-  return !hidesProcesses(stderr);
+  const space = ["-path", "/proc/self/ns/pid", "-printf", "%l"];
+  const handles = ["-path", "/proc/[0-9]*/fd/*", "-lname", "/ "];
+  const args = ["/proc/self/ns/pid", "/proc/1", "/proc", "-maxdepth", "3", ...space, "-o", ...handles];
+  const { stdout, stderr } = await processes.run({ program: "find", args, env: { LC_ALL: "C" } }, signal);
+  return stdout === FIRST_PID_NAMESPACE && !hidesProcesses(stderr);
 }
 
 /** The machine's own namespace, PROC_PID_INIT_INO of linux/proc_ns.h: in any other, such as a container's, its processes are hidden. */
