@@ -231,7 +231,16 @@ Deno.test("verify --retry sends again what is missing or differs, and says why t
 
 Deno.test("verify --retry hands what it found to the daemon that runs", async () => {
   // The source as it was admitted.
-  const facts = { kind: "file", size: 1, mtimeMs: NOW + 1, ctimeMs: 0, identity: "2049:6", mode: 0, device: "" } as const;
+  const facts = {
+    kind: "file",
+    size: 1,
+    mtimeMs: NOW + 1,
+    ctimeMs: 0,
+    identity: "2049:6",
+    mode: 0,
+    links: 1,
+    device: "",
+  } as const;
   const real = createSystem();
   const system = { facts: (path: string) => path === "/data/a.fits" ? Promise.resolve(facts) : real.facts(path) };
   await using asked = await site({ system });

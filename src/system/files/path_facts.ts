@@ -8,7 +8,7 @@ import type { PathFacts } from "../system.ts";
 /** The part of `Deno.FileInfo` that is used. */
 type Info = Pick<
   Deno.FileInfo,
-  "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "mode" | "dev" | "ino"
+  "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "mode" | "nlink" | "dev" | "ino"
 >;
 
 /** Times whole milliseconds; `mode` only the permission bits, 0 on Windows. */
@@ -20,6 +20,7 @@ export function pathFacts(info: Info): PathFacts {
     ctimeMs: timeOf(info.ctime),
     // Windows has no such permissions: what Deno reports there is made up.
     mode: Deno.build.os === "windows" ? 0 : (info.mode ?? 0) & 0o7777,
+    links: info.nlink ?? 1,
     identity: identityOf(info),
     device: info.dev === null ? "" : String(info.dev),
   };

@@ -10,7 +10,7 @@ import { clock } from "../host/clock.ts";
 import { type Start, type Started, startHere } from "./start_here.ts";
 import { workerStart } from "./start_in_worker.ts";
 import type { Command } from "../system.ts";
-import { which } from "./which.ts";
+import { forget, which } from "./which.ts";
 
 /** A running program with its raw pipes. */
 export interface Launched {
@@ -32,13 +32,10 @@ export type Launch = (command: Command, signal: AbortSignal) => Promise<Launched
 export const launch: Launch = launchWith(Deno.build.os === "windows" ? workerStart() : startHere);
 
 export function launchWith(start: Start): Launch {
-  return async ({ program: name, ...rest }, signal) => {
+  return async (command, signal) => {
     signal.throwIfAborted();
-    const program = await which(name);
-    if (program === null) throw missing(name, "it is not on this computer's PATH");
     dropLoaderVariables();
-    signal.throwIfAborted();
-    const started = await permitted(start, { program, ...rest });
+    const started = await startFound(start, command, signal);
     running.add(started);
     const { pid, stdin, stdout, stderr } = started;
     const finished = started.finished.finally(() => running.delete(started));
@@ -56,6 +53,22 @@ export function endAllChildren(): void {
 }
 
 const running = new Set<Started>();
+
+/** Looks for the program again if it is not where it was. */
+async function startFound(start: Start, { program: name, ...rest }: Command, signal: AbortSignal): Promise<Started> {
+  for (let former: string | null = null;;) {
+    const program = await which(name);
+    if (program === null) throw missing(name, "it is not on this computer's PATH");
+    signal.throwIfAborted();
+    try {
+      return await permitted(start, { program, ...rest });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound) || program === former) throw error;
+      former = program;
+      forget(name);
+    }
+  }
+}
 
 async function permitted(start: Start, command: Command): Promise<Started> {
   try {

@@ -24,7 +24,7 @@ export type Start = (command: Command) => Promise<Started>;
  * terminal is meant for the daemon, which decides what happens to a running transfer. (On Windows it would not belong to the
  * daemon's job object then, and outlive it.)
  */
-export const startHere: Start = ({ program, args, cwd, env }) => {
+export const startHere: Start = ({ program, args, cwd, env, brief }) => {
   const child = new Deno.Command(program, {
     args: [...args],
     ...(cwd === undefined ? {} : { cwd }),
@@ -32,7 +32,8 @@ export const startHere: Start = ({ program, args, cwd, env }) => {
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    detached: Deno.build.os !== "windows",
+    // This forks the whole process: 4 ms in place of 0.2 that nothing else runs in.
+    detached: Deno.build.os !== "windows" && brief !== true,
   }).spawn();
   return Promise.resolve({
     pid: child.pid,

@@ -14,7 +14,9 @@ Deno.test("autoReload() reads a changed file, and says once when it is missing",
       sleep: clock.sleep,
       followedFacts: () =>
         Promise.resolve(
-          size === null ? null : { kind: "file", size, mtimeMs: 1, ctimeMs: 1, identity: "1", mode: 0o600, device: "1" },
+          size === null
+            ? null
+            : { kind: "file", size, mtimeMs: 1, ctimeMs: 1, identity: "1", mode: 0o600, links: 1, device: "1" },
         ),
     },
     {

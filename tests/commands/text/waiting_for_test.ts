@@ -20,7 +20,16 @@ function aJob(...files: Waiting[]): Unsettled {
 /** A file that was written to so long ago. */
 function lookingAt(ageMs: number, now = () => NOW) {
   const at = NOW - ageMs;
-  const facts: PathFacts = { kind: "file", size: 200_000, mtimeMs: at, ctimeMs: at, identity: "1", mode: 0o644, device: "1" };
+  const facts: PathFacts = {
+    kind: "file",
+    size: 200_000,
+    mtimeMs: at,
+    ctimeMs: at,
+    identity: "1",
+    mode: 0o644,
+    links: 1,
+    device: "1",
+  };
   return { now, separator: "/" as const, facts: () => Promise.resolve(facts) };
 }
 

@@ -30,7 +30,7 @@ async function bench() {
     system: {
       ...createFakeClock(),
       separator: "/",
-      facts: async (path) => ({ kind: "file", device: "1", mode: 0o644, ...FACTS, ...await disk.facts(path) }),
+      facts: async (path) => ({ kind: "file", device: "1", mode: 0o644, links: 1, ...FACTS, ...await disk.facts(path) }),
       read: () => Promise.resolve(new Uint8Array()),
       hash: () => disk.hash(),
     },

@@ -183,6 +183,27 @@ Deno.test("which() takes no relative path, no folder, and nothing that may not b
   assertEquals(await system.which(plain), null);
 });
 
+test("run() looks for a program again that is no longer where it was found", async (system) => {
+  await using dir = await tempFolder();
+  const program = await dir.write("program", "#!/bin/sh\necho here\n");
+  await Deno.chmod(program, 0o755);
+  assertEquals((await system.run({ program, args: [] }, never)).stdout, "here\n");
+  await Deno.remove(program);
+  const error = await assertRejects(() => system.run({ program, args: [] }, never), Failure);
+  assertEquals(error.code, "tool_missing");
+});
+
+Deno.test({
+  name: "run() starts a brief program in the process group of the daemon, all others in groups of their own",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const groupOf = async (brief: boolean) => (await system.run({ ...sh("ps -o pgid= -p $$"), brief }, never)).stdout.trim();
+    const [own, ours] = [await groupOf(false), await groupOf(true)];
+    const { stdout } = await system.run(sh('ps -o pgid= -p "$1"', String(Deno.pid)), never);
+    assertEquals([ours, own === ours], [stdout.trim(), false]);
+  },
+});
+
 last.forEach((each) => Deno.test(each));
 
 async function isAlive(pid: string): Promise<boolean> {
