@@ -48,7 +48,7 @@ export function notices({ stderr }: Pick<Tools, "stderr">): OnNotice {
 export const EXIT = { done: 0, notDelivered: 1, usage: 2, otherInstance: 3, noDaemon: 4 } as const;
 
 /** A command as it is written, with its own kind of input. */
-export interface CommandDefinition<T> {
+interface CommandDefinition<T> {
   readonly name: string;
   /** One line without a full stop, shown in lists. */
   readonly help: string;

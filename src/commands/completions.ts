@@ -13,7 +13,7 @@ import { plain } from "./command.ts";
 export const SHELLS = { bash, zsh, fish, powershell: pwsh };
 
 /** How a command line is read. */
-export interface Reading {
+interface Reading {
   readonly commands: readonly Command[];
   /** Moves options from before the command to after it. */
   readonly ordered: (words: readonly string[]) => readonly string[];

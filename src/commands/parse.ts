@@ -14,10 +14,10 @@ import { runOptions } from "./options.ts";
 import { SERVICE_PROGRAM } from "../services/service_program.ts";
 
 /** The result of parsing: something to run, or an answer that was already printed (help, version, a mistake). */
-export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };
+type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };
 
 /** How and where help and mistakes are printed. */
-export interface ParseOptions {
+interface ParseOptions {
   readonly version: string;
   /** The name or path that the program was called by. */
   readonly calledAs?: string;

@@ -31,7 +31,7 @@ import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
 
 /** What a daemon is handed; `demo` and tests hand it others. */
-export interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
+interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly system: System;
   /** Reads the configuration again, for a reload; null where it does not come from a file. */
   readonly readSettings: (() => Promise<Settings>) | null;

@@ -15,7 +15,7 @@ import { reportSchedule } from "../reports/morning/report_schedule.ts";
 import { type WebPlace, webPlace } from "../web/server/web_place.ts";
 
 /** What the page is made of; functions where the answer may change with a reload. */
-export interface DaemonWebTools {
+interface DaemonWebTools {
   readonly system: System;
   readonly events: EventStream;
   readonly source: PageSource;

@@ -18,7 +18,7 @@ import type { Corridors } from "./corridors.ts";
 import { checkName } from "./known_name.ts";
 
 /** What the answers come from; functions where they may change with a reload. */
-export interface ControlTools {
+interface ControlTools {
   readonly system: Pick<System, "now">;
   readonly ledger: Ledger;
   readonly events: { readonly emit: Emit };

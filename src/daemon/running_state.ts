@@ -14,7 +14,7 @@ import type { System } from "../system/system.ts";
 import type { Corridors } from "./corridors.ts";
 
 /** What the state is read from; functions where it may change with a reload. */
-export interface RunningTools {
+interface RunningTools {
   readonly ledger: Ledger;
   readonly progress: Progress;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;

@@ -6,6 +6,7 @@
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { type TaskGroup, taskGroup } from "../async/task_group.ts";
+import { chunks } from "../domain/chunks.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
@@ -178,9 +179,8 @@ async function checkWhatIsDue(parts: Parts, signal: AbortSignal): Promise<void> 
   while (!signal.aborted) {
     const now = system.monotonic();
     for (const work of dirty.take(now)) await checks.start(() => checkFolder(context, work, signal), signal);
-    const paths = candidates.due(now);
-    for (let start = 0; start < paths.length; start += FILES_AT_ONCE) {
-      await checks.start(() => settleDue(parts, paths.slice(start, start + FILES_AT_ONCE), signal), signal);
+    for (const paths of chunks(candidates.due(now), FILES_AT_ONCE)) {
+      await checks.start(() => settleDue(parts, paths, signal), signal);
     }
     const silent = missingEvents.overdue();
     if (silent !== null) watch.distrust(silent);

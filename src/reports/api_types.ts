@@ -210,7 +210,7 @@ export interface NightSummary {
 }
 
 /** A night at one destination; `expected` is the sum of delivered, waiting and failed. */
-export interface NightDestination {
+interface NightDestination {
   readonly job: string;
   readonly name: string;
   /** Files that should be there. */

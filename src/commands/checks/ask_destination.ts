@@ -73,7 +73,7 @@ function instanceOf(stateDirectory: string, { readLedger }: AskTools): string {
 /** Of its own for each destination: two may share a folder. */
 async function keyOf({ job, name }: Destination): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify([job, name])));
-  return [...new Uint8Array(hash).slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return new Uint8Array(hash, 0, 4).toHex();
 }
 
 /** Removes the work folders of commands that were killed: nobody holds their locks. */

@@ -23,7 +23,7 @@ import { checkRemoval, checkWatched } from "./check_job.ts";
 import { fault, type Finding, HERE, warning } from "./finding.ts";
 
 /** Which service, and who asks. */
-export interface ServiceChecks extends AskTools {
+interface ServiceChecks extends AskTools {
   readonly settings: Settings;
   readonly account: Account;
 }

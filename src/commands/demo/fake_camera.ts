@@ -17,7 +17,7 @@ export interface Exposure {
 }
 
 /** How the camera works. */
-export interface CameraOptions {
+interface CameraOptions {
   /** Absolute; the folder of the night is made in it. */
   readonly folder: string;
   /** From the begin of one exposure to the next, milliseconds. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-export interface Sky {
+interface Sky {
   readonly width: number;
   readonly height: number;
   /** The pixels of one exposure, in counts. */

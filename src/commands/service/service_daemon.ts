@@ -30,7 +30,7 @@ export async function reportOf(stateDirectory: string, tools: Tools): Promise<St
 }
 
 /** The daemon that runs with this state directory, null when none does. One that does not respond counts as none. */
-export async function daemonOf(stateDirectory: string, { system, signal }: Tools): Promise<DaemonClient | null> {
+async function daemonOf(stateDirectory: string, { system, signal }: Tools): Promise<DaemonClient | null> {
   try {
     return await findDaemon({ stateDirectory, system }, signal);
   } catch (error) {

@@ -8,7 +8,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Tools } from "../command.ts";
 
 /** One destination that is being checked. Disposing of it removes the line. */
-export interface AskingLine extends AsyncDisposable {
+interface AskingLine extends AsyncDisposable {
   /** There is progress. */
   heard(progress: string): void;
 }

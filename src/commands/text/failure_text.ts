@@ -13,7 +13,7 @@ import { EXIT } from "../command.ts";
 export const INTERRUPTED = 130;
 
 /** The lines for standard error (they end with a line break) and the exit code. */
-export interface FailureText {
+interface FailureText {
   readonly text: string;
   readonly code: number;
 }

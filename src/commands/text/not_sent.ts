@@ -11,7 +11,7 @@ import { reportOf } from "../service/service_daemon.ts";
 import { wrapped } from "../../domain/wrapped.ts";
 
 /** Which of them are asked for. */
-export interface NotSentAsk {
+interface NotSentAsk {
   readonly job?: string;
   /** Part of the path, any case. */
   readonly search?: string;

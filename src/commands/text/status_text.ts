@@ -17,7 +17,7 @@ import { notSentLines } from "./not_sent.ts";
 import { span } from "./span.ts";
 
 /** What the text shows besides the report. */
-export interface StatusAbout {
+interface StatusAbout {
   /** Null where no daemon runs. */
   readonly live: LiveReport | null;
   readonly overview: Overview;

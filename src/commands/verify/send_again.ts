@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { chunks } from "../../domain/chunks.ts";
 import { Failure } from "../../domain/failure.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import type { Settings } from "../../config/settings.ts";
@@ -24,8 +25,8 @@ export async function sendAgain(
 ): Promise<void> {
   const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
   let count = 0;
-  for (let start = 0; start < ids.length; start += AT_ONCE) {
-    const some = ledger.query({ ids: ids.slice(start, start + AT_ONCE) }).map(({ delivery }) => delivery);
+  for (const asked of chunks(ids, AT_ONCE)) {
+    const some = ledger.query({ ids: asked }).map(({ delivery }) => delivery);
     const reasons = new Map<number, string>();
     for (const { id, source } of some) {
       const reason = await whyNot(source, tools);

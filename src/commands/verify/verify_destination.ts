@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { chunks } from "../../domain/chunks.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -47,11 +48,12 @@ export async function verifyDestination(
   const query = { job, destination: name, states: ["delivered" as const], ...(night === undefined ? {} : { night }) };
   // A name that was delivered several times shows its newest version; the former ones have names of their own.
   const replaced = ledger.replaced(job, name);
-  const rows = without(new Set(replaced), ledger.each(query));
+  const former = new Set(replaced);
+  const rows = chunks(Iterator.from(ledger.each(query)).filter(({ delivery }) => !former.has(delivery.id)), AT_ONCE);
   let reading = false;
   const next = () => {
     reading = true;
-    const some = take(AT_ONCE, rows);
+    const some = rows.next().value ?? [];
     reading = false;
     return some;
   };
@@ -86,20 +88,6 @@ export async function verifyDestination(
     const reason = printable(failureRecord(error).message);
     for (; inHand.length > 0; inHand = next()) emit(inHand.map((row) => verdict(row, "unknown", reason)));
   }
-}
-
-function* without(ids: ReadonlySet<number>, rows: Iterable<DeliveryRow>): Generator<DeliveryRow> {
-  for (const row of rows) if (!ids.has(row.delivery.id)) yield row;
-}
-
-function take<T>(count: number, items: Iterator<T>): T[] {
-  const taken: T[] = [];
-  while (taken.length < count) {
-    const item = items.next();
-    if (item.done) break;
-    taken.push(item.value);
-  }
-  return taken;
 }
 
 function compared(row: DeliveryRow, found: Digest | null): Verified {

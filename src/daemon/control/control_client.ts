@@ -47,7 +47,7 @@ export interface DaemonClient {
 }
 
 /** Which daemon: the one that uses this state directory. */
-export interface ControlClientOptions {
+interface ControlClientOptions {
   readonly stateDirectory: string;
   readonly system: Pick<System, "readText" | "facts" | "lock" | "askLocal" | "sleep" | "monotonic">;
   /** Time limit for an answer, milliseconds; six times as long for requests that change something. */

@@ -10,7 +10,7 @@ import { type ControlFile, controlPath, parseControlFile } from "./control_file.
 import type { HttpApp } from "./http_app.ts";
 
 /** Where `control.json` is written, and its content. */
-export interface ControlServerOptions {
+interface ControlServerOptions {
   readonly stateDirectory: string;
   readonly version: string;
   /** Where the page is; null without one. */

@@ -28,7 +28,7 @@ export interface HttpApp {
 }
 
 /** What the answers are made from. */
-export interface HttpTools {
+interface HttpTools {
   readonly control: DaemonControl;
   /** Null without a page: then its listener answers nothing. */
   readonly source: PageSource | null;

@@ -46,7 +46,7 @@ export interface Candidate {
 }
 
 /** What is said of a candidate, and when it is looked at again. */
-export type CandidateState =
+type CandidateState =
   | { readonly is: "new" }
   | { readonly is: "waiting"; readonly reason: WaitReason; readonly again: number }
   /** Left alone until it changes. */

@@ -29,7 +29,7 @@ export interface Candidates extends Turns {
 }
 
 /** Whose turn it is to be settled. */
-export interface Turns {
+interface Turns {
   /** Begins to settle these, but for those that are being settled and do not wait for an answer; returns the paths begun. */
   begin(paths: readonly string[]): string[];
   /** No longer settles it. Where an event told of it meanwhile, or nothing was decided, it is looked at again at `again`. */

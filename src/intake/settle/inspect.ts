@@ -24,7 +24,7 @@ export interface Content {
 }
 
 /** A file to look into; `name` is the last part of its path. */
-export interface InspectedFile {
+interface InspectedFile {
   readonly absolutePath: string;
   readonly name: string;
   readonly size: number;

@@ -21,7 +21,7 @@ export interface NoteOptions {
 }
 
 /** Paths of the files that were noted. */
-export interface Noted {
+interface Noted {
   /** To be settled: not known to the ledger, and not given up. */
   readonly open: string[];
   /** The ledger knows them as they are. */

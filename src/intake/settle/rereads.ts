@@ -14,7 +14,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { absolutePathOf } from "../source_path.ts";
 
 /** What reading again needs. */
-export interface RereadTools {
+interface RereadTools {
   readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "separator">;
   readonly ledger: IntakeLedger;
   /** Settles files again whose bytes may be others by now. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
+import { chunks } from "../../domain/chunks.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { PathFacts, System } from "../../system/system.ts";
@@ -22,10 +23,7 @@ export async function checkFolder(context: IntakeContext, work: FolderWork, sign
     if (!await isRealFolder(context, folder)) {
       return names.forEach((touches, name) => vanished(context, pathIn(folder, name), touches));
     }
-    const touched = [...names];
-    for (let start = 0; start < touched.length; start += FILES_AT_ONCE) {
-      await checkNames(context, folder, new Map(touched.slice(start, start + FILES_AT_ONCE)), signal);
-    }
+    for (const some of chunks([...names], FILES_AT_ONCE)) await checkNames(context, folder, new Map(some), signal);
     if (whole) await listFolder(context, folder, deep, signal);
   } catch (error) {
     context.dirty.list(folder, context.system.monotonic(), AGAIN_MS, true);
@@ -118,8 +116,8 @@ async function listFolder(context: IntakeContext, top: string, deep: boolean, si
     }
     for (const { name, reason } of listing.unreadable) unreadable.note(pathIn(folder, name), reason);
     dirty.listed(folder, system.monotonic(), system.monotonic() - begun);
-    for (let start = 0; start < files.length; start += FILES_AT_ONCE) {
-      const { open } = noteFiles(context, files.slice(start, start + FILES_AT_ONCE));
+    for (const some of chunks(files, FILES_AT_ONCE)) {
+      const { open } = noteFiles(context, some);
       if (open.length > 0) await settleFiles(context, open, signal);
     }
   }

@@ -22,7 +22,7 @@ export type WatchSystem = Pick<
   "watch" | "followedFacts" | "realPath" | "run" | "platform" | "sleep" | "monotonic"
 >;
 
-export interface WatchListener {
+interface WatchListener {
   /** Something may have changed at these absolute paths. */
   event(kind: WatchEvent["kind"], paths: readonly string[]): void;
   /** The watch was just set, or lost track: everything must be listed. `replaced`: another folder is there now. */

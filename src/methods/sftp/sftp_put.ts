@@ -20,7 +20,7 @@ import type { SftpChannels } from "./sftp_channels.ts";
 import { sftpCommand } from "./sftp_command.ts";
 
 /** What sending works with. */
-export interface SftpSending {
+interface SftpSending {
   readonly channels: SftpChannels;
   readonly files: RemoteFiles;
   readonly destination: SshDestination;

@@ -8,7 +8,7 @@ import type { Clock, SourceReader } from "../../system/system.ts";
 import { TAR_BLOCK, type TarEntry, tarHeader, tarPadding } from "./tar_header.ts";
 
 /** Writes some bytes to where the stream goes; resolves when it takes more. */
-export type Write = (bytes: Uint8Array) => Promise<void>;
+type Write = (bytes: Uint8Array) => Promise<void>;
 
 /** One stream. Calls are made one after the other. */
 export interface TarStream {

@@ -9,7 +9,7 @@ import { CSV_HEAD, csvLine } from "./delivery_csv.ts";
 import { type DeliveryJson, deliveryJson } from "./delivery_json.ts";
 
 /** Ending and format of the download. */
-export type ExportKind = keyof typeof SHAPES;
+type ExportKind = keyof typeof SHAPES;
 
 interface Shape {
   readonly type: string;

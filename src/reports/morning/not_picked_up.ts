@@ -30,7 +30,7 @@ export interface NotPickedUp {
 }
 
 /** What looking for them needs. */
-export interface NotPickedUpTools {
+interface NotPickedUpTools {
   readonly ledger: Pick<IntakeLedger, "unknown">;
   readonly system: Pick<System, "walk" | "sleep">;
   readonly jobs: readonly Job[];

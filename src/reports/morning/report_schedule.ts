@@ -22,7 +22,7 @@ import { verdictOf } from "./verdict.ts";
 import { reasonOf } from "../overview/status_report.ts";
 
 /** Sends one report a day while it has settings. */
-export interface ReportSchedule {
+interface ReportSchedule {
   /** Makes these settings the ones in force; null for no report. */
   adopt(settings: ReportSettings | null): void;
   /** Resolves when nothing is being sent any more. */
@@ -35,7 +35,7 @@ interface ReportTools {
 }
 
 /** What is reported; `emit` says whether it was sent. */
-export interface ReportScheduleTools extends ReportTools {
+interface ReportScheduleTools extends ReportTools {
   readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
   readonly emit: Emit;
 }

@@ -13,7 +13,7 @@ import { statusReport } from "./status_report.ts";
 import type { StatusReport } from "./status_json.ts";
 
 /** What the ledger counts, and how everything is that runs. */
-export interface Facts extends About {
+interface Facts extends About {
   readonly jobs: readonly JobNow[];
   readonly destinations: readonly (DestinationNow & { readonly counts: Counts })[];
   readonly counts: Counts;

@@ -31,7 +31,7 @@ export interface Missing {
 }
 
 /** `bad`: a person is needed. `warning`: something waits, or resumes automatically. `note`: worth knowing; all is well with it. */
-export type Severity = "bad" | "warning" | "note";
+type Severity = "bad" | "warning" | "note";
 
 export interface Overview {
   readonly level: Headline["level"];
@@ -42,7 +42,7 @@ export interface Overview {
 }
 
 /** What is judged besides the status. */
-export interface Besides {
+interface Besides {
   readonly orphans: readonly Orphan[];
   readonly tonight: Pick<NightSummary, "destinations">;
   /** Why the configuration cannot be used; null where it can, or nobody has read it. */

@@ -13,7 +13,7 @@ import type { DestinationNow, JobNow } from "../page_source.ts";
 import { type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
 
 /** What the items name. */
-export interface TroubleParts {
+interface TroubleParts {
   readonly ledger: Pick<History, "query">;
   readonly jobs: readonly JobNow[];
   readonly destinations: readonly DestinationNow[];

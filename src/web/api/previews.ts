@@ -14,7 +14,7 @@ import { workerCalls } from "../../system/workers/worker_calls.ts";
 import type { PreviewAnswer, PreviewCalls, PreviewRequest } from "./preview_worker.ts";
 
 /** Which file, and where a copy of it may be. */
-export interface PreviewWish {
+interface PreviewWish {
   readonly source: SourceFile;
   /** Path at the destination, below its base path. */
   readonly target: string;
@@ -23,7 +23,7 @@ export interface PreviewWish {
 }
 
 /** A picture, or why there is none; `busy` where too many wait, try again later. */
-export type PreviewResult = PreviewAnswer | { readonly busy: true };
+type PreviewResult = PreviewAnswer | { readonly busy: true };
 
 /** Asks for the PNG of a file; never throws for what its content is. */
 export type Previews = (wish: PreviewWish) => Promise<PreviewResult>;
@@ -38,7 +38,7 @@ const LONGEST_MS = 20_000;
 const IDLE_MS = 20_000;
 
 /** The part of the system that looking for files needs. */
-export type PreviewSystem = Pick<System, "facts" | "sleep">;
+type PreviewSystem = Pick<System, "facts" | "sleep">;
 
 /** At most 512 pixels a side and 20 s for each; its Worker ends when `signal` is aborted. */
 export function previews(system: PreviewSystem, signal: AbortSignal): Previews {

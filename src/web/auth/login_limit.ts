@@ -5,7 +5,7 @@
  */
 
 /** Times in milliseconds by whatever clock, the same for both calls. */
-export interface LoginLimit {
+interface LoginLimit {
   /** Milliseconds until this peer may try again; 0 where it may now. */
   wait(peer: string, now: number): number;
   /** A wrong token came from there. */

@@ -42,7 +42,7 @@ const OPEN = 1;
 const TOO_SLOW = 1013;
 
 /** What the hub needs; `onError` hears of errors while changes are gathered. */
-export interface LiveHubTools {
+interface LiveHubTools {
   readonly system: Pick<System, "now" | "monotonic" | "sleep">;
   readonly onError: (error: unknown) => void;
 }

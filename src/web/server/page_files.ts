@@ -8,7 +8,7 @@ import type { System } from "../../system/system.ts";
 import { buildPage, type BuildSystem, isBuilt, PAGE_FILES } from "./build_page.ts";
 
 /** A file as it is served; `type` is its media type. */
-export interface PageFile {
+interface PageFile {
   readonly text: string;
   readonly type: string;
 }

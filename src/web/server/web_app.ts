@@ -17,7 +17,7 @@ import type { PageFiles } from "./page_files.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
 /** What all routes together need. */
-export interface WebTools extends Omit<ApiTools & LiveTools & PreviewTools, "system"> {
+interface WebTools extends Omit<ApiTools & LiveTools & PreviewTools, "system"> {
   readonly system: ApiTools["system"] & LiveTools["system"] & PreviewTools["system"];
   readonly files: PageFiles;
 }

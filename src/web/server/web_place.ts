@@ -22,7 +22,7 @@ export interface WebPlace {
 }
 
 /** What a server needs, and what is called when its address changes. */
-export interface WebPlaceTools extends WebServerTools {
+interface WebPlaceTools extends WebServerTools {
   readonly emit: Emit;
   /** Called with the address of the page; null while there is none. */
   readonly moved: (url: string | null) => void;

@@ -12,7 +12,7 @@ import { Time } from "../parts/time.tsx";
 import { show } from "../store/route.ts";
 
 /** `at` is the place in the whole list, from 0. */
-export interface HistoryRowProps {
+interface HistoryRowProps {
   readonly at: number;
   /** Undefined while it is on its way. */
   readonly one: DeliveryView | undefined;

@@ -8,7 +8,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** `row` must give an element of the height `--row-px`, keyed by its place. */
-export interface LongListProps {
+interface LongListProps {
   readonly count: number;
   readonly label: string;
   readonly row: (at: number) => JSX.Element;

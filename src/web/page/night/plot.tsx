@@ -25,7 +25,7 @@ export interface Line {
 }
 
 /** What is drawn. A logarithmic plot can show no values of 0 or less. */
-export interface PlotProps {
+interface PlotProps {
   /** Seconds since 1970 UTC. */
   readonly times: readonly number[];
   readonly lines: readonly Line[];

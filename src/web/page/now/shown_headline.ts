@@ -9,7 +9,7 @@ import { timeText } from "../parts/time.tsx";
 import { headline, link, toldAt } from "../store/live.ts";
 
 /** `away` is the page's own level: nobody says how it is now. */
-export interface ShownHeadline {
+interface ShownHeadline {
   readonly level: Headline["level"] | "away";
   readonly text: string;
   readonly advice: string;

@@ -8,7 +8,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { Glyph } from "./glyph.tsx";
 
 /** `onClose` must take the dialog out of the page; it does not close by itself. */
-export interface DialogProps {
+interface DialogProps {
   readonly title: ComponentChildren;
   readonly class?: string;
   readonly onClose: () => void;

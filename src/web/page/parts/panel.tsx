@@ -7,7 +7,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useId } from "preact/hooks";
 
 /** `class` is added to the panel's own. */
-export interface PanelProps {
+interface PanelProps {
   readonly title: string;
   /** Beside the heading: a number, a link. */
   readonly aside?: ComponentChildren;

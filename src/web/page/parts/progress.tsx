@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { ratio } from "./format.ts";
 
 /** `done` of `all`, in any unit. */
-export interface ProgressProps {
+interface ProgressProps {
   readonly done: number;
   readonly all: number;
   /** What it is the progress of, for screen readers. */

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { preferences } from "../store/preferences.ts";
 
 /** `shape` is as in `timeText`: the time of day unless given. */
-export interface TimeProps {
+interface TimeProps {
   /** Milliseconds since 1970 UTC. */
   readonly at: number;
   readonly shape?: Shape;

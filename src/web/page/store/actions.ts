@@ -9,7 +9,7 @@ import { count, plural } from "../parts/format.ts";
 import { ask, AskError } from "./ask.ts";
 
 /** Something to be said; `id` counts up. */
-export interface Toast {
+interface Toast {
   readonly id: number;
   readonly level: "good" | "bad";
   readonly text: string;
@@ -22,7 +22,7 @@ const SHOWN_MS = { good: 5_000, bad: 12_000 } as const;
 let lastId = 0;
 
 /** Says something for a while. */
-export function toast(level: Toast["level"], text: string): void {
+function toast(level: Toast["level"], text: string): void {
   const id = ++lastId;
   toasts.value = [...toasts.value.slice(-2), { id, level, text }];
   setTimeout(() => dismiss(id), SHOWN_MS[level]);

@@ -15,7 +15,7 @@ export class AskError extends Error {
 }
 
 /** The body of an answer that is no refusal. */
-export interface Answer<T> {
+interface Answer<T> {
   readonly value: T;
   /** How many match in all, where the answer is a page of a list. */
   readonly total: number | null;
@@ -66,7 +66,7 @@ async function refusal(response: Response): Promise<AskError> {
 }
 
 /** Both are null while the first answer is on its way. */
-export interface Asked<T> {
+interface Asked<T> {
   readonly answer: Answer<T> | null;
   /** Why the last question had no answer; `answer` may still hold an older one. */
   readonly error: AskError | null;

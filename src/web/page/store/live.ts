@@ -8,7 +8,7 @@ import type { DeliveryView, Headline, LiveMessage, LiveState } from "../../../re
 import { setClock } from "./clock.ts";
 
 /** The connection. `retryAt` is when it is tried again (browser's clock). */
-export type Link =
+type Link =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
   | { readonly kind: "lost"; readonly retryAt: number }
@@ -39,7 +39,7 @@ export const headline: ReadonlySignal<Headline | null> = part("headline");
 export const troubleCount: ReadonlySignal<number> = computed(() => live.value?.troubleCount ?? 0);
 
 /** Deliveries that changed; `more` where there were others besides. */
-export interface Changes {
+interface Changes {
   readonly rows: readonly DeliveryView[];
   readonly more: boolean;
 }

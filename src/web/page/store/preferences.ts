@@ -9,10 +9,10 @@ import { effect, type Signal, signal } from "@preact/signals";
 export const THEMES = ["auto", "light", "dark", "red"] as const;
 
 /** One of {@linkcode THEMES}; `auto` follows the browser. */
-export type Theme = typeof THEMES[number];
+type Theme = typeof THEMES[number];
 
 /** To be read and set as signals. */
-export interface Preferences {
+interface Preferences {
   readonly theme: Signal<Theme>;
   /** Times in UT in place of the browser's own zone. */
   readonly utc: Signal<boolean>;

@@ -12,7 +12,7 @@ export const VIEWS = ["now", "night", "history", "trouble"] as const;
 export type View = typeof VIEWS[number];
 
 /** `query` holds every parameter of the address as text. */
-export interface Route {
+interface Route {
   readonly view: View;
   readonly query: Readonly<Record<string, string>>;
 }
