@@ -104,7 +104,7 @@ async function purge(mark: Mark, tools: Tools): Promise<void> {
 
 async function namesIn(folder: string, { system }: Tools): Promise<string[]> {
   try {
-    return (await system.list(folder)).entries.map(({ name }) => name);
+    return await system.names(folder);
   } catch (error) {
     if (faultOf(error) === "not_found") return [];
     throw error;

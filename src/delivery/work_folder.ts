@@ -17,7 +17,7 @@ export interface WorkFolder extends AsyncDisposable {
   readonly spoolPath: string;
 }
 
-type WorkSystem = Pick<System, "platform" | "followedFacts" | "list" | "removeTree" | "makeFolder" | "random">;
+type WorkSystem = Pick<System, "platform" | "followedFacts" | "names" | "removeTree" | "makeFolder" | "random">;
 
 /** Where Linux keeps files in memory, for every account. */
 const MEMORY = "/dev/shm";
@@ -52,8 +52,7 @@ async function inMemory(instance: string, system: WorkSystem): Promise<string | 
   const prefix = `image-transfer-${instance}-`;
   try {
     if ((await system.followedFacts(MEMORY))?.kind !== "folder") return null;
-    const { entries } = await system.list(MEMORY);
-    for (const { name } of entries) if (name.startsWith(prefix)) await system.removeTree(`${MEMORY}/${name}`);
+    for (const name of await system.names(MEMORY)) if (name.startsWith(prefix)) await system.removeTree(`${MEMORY}/${name}`);
     // Any account may write there, so the name must not be guessable.
     const chance = Array.from({ length: 3 }, () => Math.floor(system.random() * 2 ** 32).toString(36)).join("");
     const path = `${MEMORY}/${prefix}${chance}`;

@@ -93,6 +93,8 @@ export interface Files {
   followedFacts(path: string): Promise<PathFacts | null>;
   /** The path with every symlink on the way resolved; null where there is nothing. */
   realPath(path: string): Promise<string | null>;
+  /** The names in one folder, without a look at what they are. */
+  names(folder: string): Promise<string[]>;
   /**
    * The entries of one folder with their facts, symlinks not followed; those that cannot be looked at in `unreadable`
    * (names that are not UTF-8 too; Deno before 2.9 does not show them here: only `walk` finds them everywhere).

@@ -17,7 +17,7 @@ Deno.test("workFolder() gives an empty folder of its own, removes a former proce
 Deno.test("workFolder() falls back on the state directory where memory cannot be used", async () => {
   await using state = await tempFolder();
   const system = createSystem();
-  const refusing = { ...system, platform: "linux" as const, list: () => Promise.reject(new Deno.errors.PermissionDenied("no")) };
+  const refusing = { ...system, platform: "linux" as const, names: () => Promise.reject(new Deno.errors.PermissionDenied("no")) };
   for (const around of [{ ...system, platform: "darwin" as const }, refusing]) {
     await using work = await workFolder(state.path, "x", around);
     assertEquals(work.path, state.at("work"));

@@ -30,7 +30,8 @@ export const files: Files = {
   facts: (path) => batching.facts(path, () => at(path, () => orNull(Deno.lstat(path).then(pathFacts)))),
   followedFacts: (path) => batching.followedFacts(path, () => at(path, () => orNull(Deno.stat(path).then(pathFacts)))),
   realPath: (path) => at(path, () => orNull(Deno.realPath(path))),
-  list: (folder) => list(folder),
+  names: (folder) => at(folder, async () => (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name)),
+  list,
   walk: createWalk(at),
   read: (path, offset, length) => {
     const alone = () => at(path, () => read(path, offset, length));
@@ -70,10 +71,7 @@ export const files: Files = {
 const LOOKS_AT_ONCE = 256;
 
 async function list(folder: string): ReturnType<Files["list"]> {
-  const names: string[] = [];
-  await at(folder, async () => {
-    for await (const { name } of Deno.readDir(folder)) names.push(name);
-  });
+  const names = await files.names(folder);
   const entries: { name: string; facts: PathFacts }[] = [];
   const unreadable: { name: string; reason: string }[] = [];
   for (const some of chunks(names, LOOKS_AT_ONCE)) {

@@ -19,14 +19,14 @@ export const PAGE_FILES: Readonly<Record<string, string>> = {
 /** The part of the system that making the page needs. */
 export type BuildSystem = Pick<
   System,
-  "run" | "list" | "facts" | "readText" | "writeText" | "makeFolder" | "rename" | "executable" | "env" | "pid"
+  "run" | "names" | "list" | "facts" | "readText" | "writeText" | "makeFolder" | "rename" | "executable" | "env" | "pid"
 >;
 
 /** Makes the files of {@linkcode PAGE_FILES} in the folder `to`; `root` is the folder of `deno.json`. */
 export async function buildPage(root: string, to: string, system: BuildSystem, signal: AbortSignal): Promise<void> {
   const from = join(root, "src", "web", "page");
   await system.makeFolder(to);
-  const styles = (await system.list(from)).entries.map(({ name }) => name).filter((name) => name.endsWith(".css")).sort();
+  const styles = (await system.names(from)).filter((name) => name.endsWith(".css")).sort();
   const css = await Promise.all(styles.map((name) => system.readText(join(from, name))));
   await system.writeText(join(to, "page.css"), css.join("\n"));
   for (const name of ["index.html", "icon.svg"]) await system.writeText(join(to, name), await system.readText(join(from, name)));
