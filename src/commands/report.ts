@@ -14,7 +14,7 @@ import type { Session } from "../methods/method.ts";
 import { notPickedUp } from "../reports/morning/not_picked_up.ts";
 import { reasonsFrom } from "../reports/morning/reasons.ts";
 import { type Delivered, type Look, morningReport } from "../reports/morning/morning_report.ts";
-import { nightToReport } from "../reports/morning/night_to_report.ts";
+import { nightToReport } from "../reports/night/night_summary.ts";
 import { absence } from "../reports/morning/report_schedule.ts";
 import { reportHtml } from "../reports/morning/report_html.ts";
 import { reportText } from "../reports/morning/report_text.ts";

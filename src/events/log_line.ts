@@ -10,7 +10,7 @@ import type { DestinationState } from "../domain/destination_state.ts";
 import { isTrouble } from "../domain/failure.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
-import { withoutName } from "../domain/names/without_name.ts";
+import { withoutName } from "../domain/names/reason.ts";
 
 /** The least urgent first. */
 export type LogLevel = "trace" | "debug" | "info" | "warning" | "error";

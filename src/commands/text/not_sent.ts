@@ -4,7 +4,7 @@
  * @module
  */
 import { pathField, printable } from "../../domain/names/printable.ts";
-import { withoutName } from "../../domain/names/without_name.ts";
+import { withoutName } from "../../domain/names/reason.ts";
 import type { NotSent } from "../../reports/overview/status_json.ts";
 import type { Tools } from "../command.ts";
 import { reportOf } from "../service/service_daemon.ts";

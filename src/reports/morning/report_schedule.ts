@@ -14,7 +14,7 @@ import { notPickedUp } from "./not_picked_up.ts";
 import { reasonsFrom } from "./reasons.ts";
 import { type Delivered, type Look, morningReport } from "./morning_report.ts";
 import type { MorningReport } from "./morning_json.ts";
-import { nightToReport } from "./night_to_report.ts";
+import { nightToReport } from "../night/night_summary.ts";
 import { judged } from "../overview/facts.ts";
 import type { DaemonState } from "../page_source.ts";
 import { reportText } from "./report_text.ts";

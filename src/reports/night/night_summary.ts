@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { Job } from "../../config/settings.ts";
 import { observingNight } from "../../domain/night/night.ts";
+import type { History } from "../../ledger/history.ts";
 import type { NightSummary } from "../api_types.ts";
 import { configuredOrder } from "../configured_order.ts";
 import type { DaemonState, JobNow } from "../page_source.ts";
@@ -11,6 +13,14 @@ import type { DaemonState, JobNow } from "../page_source.ts";
 /** The night of this moment by the rule of the first job. */
 export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): string {
   return observingNight(now, jobs[0]?.job.night ?? { timezone: null, rollover: "12:00", siteLongitude: null });
+}
+
+const HALF_A_DAY = 12 * 3_600_000;
+
+/** The night of this moment where it has images; else the one that ended last: in the morning they are the same. */
+export function nightToReport(ledger: Pick<History, "nights">, jobs: readonly Job[], now: number): string {
+  const night = (at: number) => tonightOf(jobs.map((job) => ({ job })), at);
+  return ledger.nights().includes(night(now)) ? night(now) : night(now - HALF_A_DAY);
 }
 
 /** The sums of a night, for the places that have files of it. */

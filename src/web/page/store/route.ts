@@ -35,9 +35,9 @@ export function hrefOf(view: View, query: Readonly<Record<string, string>> = {})
   return text === "" ? `#${view}` : `#${view}?${text}`;
 }
 
-/** Goes there. */
-export function go(view: View, query: Readonly<Record<string, string>> = {}): void {
-  location.hash = hrefOf(view, query);
+/** Shows a view from its beginning. */
+export function go(view: View): void {
+  location.hash = hrefOf(view);
 }
 
 /** Changes the query of the view that is shown, without a step in the browser's history. */
