@@ -45,8 +45,6 @@ export interface Candidate {
   readonly onDisk: boolean;
   /** What its sessions must state. */
   readonly durability: Session["durability"];
-  /** It cannot name files with control characters and says so (`name_refused`). */
-  readonly printableNamesOnly?: boolean;
   /** The server cannot replace a file at once: its name is free for a moment. */
   readonly replacesInTwoSteps?: boolean;
   /** Starts what all checks share (a server). */

@@ -17,7 +17,6 @@ conformance({
   ignore: !has("sshd"),
   onDisk: true,
   durability: "unconfirmed",
-  printableNamesOnly: true,
   start: () => overSshd(sftp, { sftpOnly: true }),
 });
 
@@ -27,7 +26,6 @@ conformance({
   ignore: !has("sshd"),
   onDisk: true,
   durability: "unconfirmed",
-  printableNamesOnly: true,
   replacesInTwoSteps: true,
   start: () => overSshd(sftp, { sftpOnly: true, config: ["ForceCommand internal-sftp -P posix-rename,hardlink,fsync,statvfs"] }),
 });
@@ -37,7 +35,6 @@ conformance({
   ignore: !has("sshd"),
   onDisk: true,
   durability: "unconfirmed",
-  printableNamesOnly: true,
   start: () => overSshd(sftp, { sftpOnly: true, maxSessions: 1 }),
 });
 
@@ -46,6 +43,5 @@ conformance({
   ignore: !has("sshd") || sftpServer() === null,
   onDisk: true,
   durability: "unconfirmed",
-  printableNamesOnly: true,
   start: () => overSshd(sftp, { config: [forceReplacing()] }),
 });

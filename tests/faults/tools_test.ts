@@ -79,7 +79,7 @@ const SCP: readonly Answer[] = [
   { exit: 0, code: "files" },
 ];
 
-/** Said by ssh and sftp at the login; from what OpenSSH 7 to 10 and the shells of NAS systems print. */
+/** Said by ssh at the login; from what OpenSSH 7 to 10 and the shells of NAS systems print. */
 const LOGIN: readonly Answer[] = [
   { exit: 255, words: "ssh: connect to host nas port 22: No route to host", code: "unreachable" },
   { exit: 255, words: "ssh: connect to host nas port 22: Connection timed out", code: "unreachable" },
@@ -109,16 +109,17 @@ const SFTP: readonly Answer[] = [
   { exit: 1, code: "interrupted" },
 ];
 
+/** `only` is the option of the calls that are answered so; the others work. */
 const CASES = [
-  { tool: "rsync", method: "rsync", answers: RSYNC },
-  { tool: "scp", method: "scp", answers: SCP },
-  { tool: "sftp", method: "sftp", answers: SFTP },
-  { tool: "ssh", method: "rsync", answers: SSH },
+  { tool: "rsync", method: "rsync", answers: RSYNC, only: "" },
+  { tool: "scp", method: "scp", answers: SCP, only: "" },
+  { tool: "ssh", method: "sftp", answers: SFTP, only: "-s" },
+  { tool: "ssh", method: "rsync", answers: SSH, only: "" },
 ] as const;
 
-for (const { tool, method, answers } of CASES) {
+for (const { tool, method, answers, only } of CASES) {
   Deno.test({
-    name: `answers of ${tool}: ${answers.length} exit codes and last words, each its failure, nothing published`,
+    name: `answers of ${tool} to ${method}: ${answers.length} exit codes and last words, each its failure, nothing published`,
     ignore: !has("sshd", "rsync"),
     async fn(t) {
       await using folder = await tempFolder();
@@ -132,6 +133,7 @@ for (const { tool, method, answers } of CASES) {
       const fake = await folder.write(
         `bin/${tool}`,
         `#!/bin/sh\n[ -e ${folder.path}/answer ] || exec ${real} "$@"\ncase "$1" in --version|-V) exec ${real} "$@";; esac\n` +
+          `case " $* " in *"${only === "" ? "" : ` ${only} `}"*) ;; *) exec ${real} "$@";; esac\n` +
           `cat ${folder.path}/words >&2\nexit "$(cat ${folder.path}/answer)"\n`,
       );
       await Deno.chmod(fake, 0o755);

@@ -1,25 +1,25 @@
 /**
- * The method that works with every SSH server: the system's `sftp`, kept open. Where the server gives a shell, that hashes,
- * flushes and names; where it does not, SFTP does all of it, and files are proven by fetching them back.
+ * The method that works with every SSH server: SFTP over an `ssh` that is kept open, with many requests under way. Where the server
+ * gives a shell, that hashes, flushes and names; where it does not, SFTP does all of it, and files are proven by fetching them back.
  *
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
-import { createSftpChannels, type SftpChannels } from "./sftp_channels.ts";
 import { openSftpBase } from "./sftp_base.ts";
+import { sftpChannels } from "./sftp_channels.ts";
+import { openSftp } from "./sftp_connection.ts";
 import { sftpFiles } from "./sftp_files.ts";
-import { sftpPut } from "./sftp_put.ts";
+import { sftpPut, type SftpSending } from "./sftp_put.ts";
 import { shellFiles } from "../shell/shell_files.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
-import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { type Sharing, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
-export const sftp: Method<"sftp"> = { name: "sftp", programs: ["sftp", "ssh"], connect };
+export const sftp: Method<"sftp"> = { name: "sftp", programs: ["ssh"], connect };
 
 /**
  * How long a login that gives no usable shell is not asked for one again, milliseconds. Asking leaves a line in the server's
@@ -32,29 +32,25 @@ const askAgainAt = new Map<string, number>();
 
 async function connect(destination: SshDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   await using stack = new AsyncDisposableStack();
-  const program = await toolPath("sftp", context.system);
   const shell = await tryShell(destination, context, stack, signal);
-  const { files, channels, ...stated } = shell
-    ? withShell(program, shell, context, stack)
-    : await withoutShell(program, destination, context, stack, signal);
+  const { files, channels, flushes, ...stated } = shell
+    ? withShell(shell, context, stack)
+    : await withoutShell(destination, context, stack, signal);
   const rest = stack.move();
   return {
     ...stated,
     ...files,
     method: "sftp",
-    hashesSource: false,
-    // sftp trusts a part: only a hash of the whole finds out that it was wrong.
+    hashesSource: true,
+    // A part is trusted: only a hash of the whole finds out that it was wrong.
     resumes: destination.verify === "checksum",
-    put: sftpPut({ channels, files, destination, context }),
+    put: sftpPut({ channels, files, flushes, destination, context }),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }
 
 /** What depends on whether there is a shell. */
-interface Parts extends Pick<Session, "proof" | "durability" | "about"> {
-  readonly channels: SftpChannels;
-  readonly files: RemoteFiles;
-}
+interface Parts extends Pick<Session, "proof" | "durability" | "about">, Pick<SftpSending, "files" | "channels" | "flushes"> {}
 
 interface Shell {
   readonly connection: SshConnection;
@@ -84,11 +80,14 @@ async function tryShell(
   }
 }
 
-function withShell(program: string, { connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
-  const { settings, sharing } = connection;
+function withShell({ connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
+  const { ssh, settings, sharing } = connection;
   return {
-    channels: stack.use(createSftpChannels(program, settings, sharing, sharing, context.system)),
+    channels: stack.use(
+      sftpChannels(null, (signal) => openSftp(ssh, settings, sharing, context.system, signal), sharing !== null),
+    ),
     files: shellFiles(connection, tools, context),
+    flushes: false,
     proof: "checksum",
     durability: durabilityOf(tools),
     about: `sftp; ${aboutTools(tools)}`,
@@ -96,23 +95,26 @@ function withShell(program: string, { connection, tools }: Shell, context: Metho
 }
 
 async function withoutShell(
-  program: string,
   destination: SshDestination,
   context: MethodContext,
   stack: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<Parts> {
   const settings = sshSettings(destination, context.system);
-  const { path } = stack.use(await controlSocket(settings, await toolPath("ssh", context.system), context, signal));
+  const ssh = await toolPath("ssh", context.system);
+  const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
   const [first, sharing]: Sharing[] = path === null ? [null, null] : [{ role: "master", path }, { role: "client", path }];
-  const channels = stack.use(createSftpChannels(program, settings, first!, sharing!, context.system));
+  const connection = stack.use(await openSftp(ssh, settings, first!, context.system, signal));
+  const open = (signal: AbortSignal) => openSftp(ssh, settings, sharing!, context.system, signal);
+  const channels = stack.use(sftpChannels(connection, open, path !== null));
   return {
     channels,
-    files: sftpFiles(await openSftpBase(channels, destination, context, signal)),
+    files: sftpFiles(await openSftpBase(connection.calls, channels, destination, context)),
+    flushes: true,
     proof: "read_back",
-    // sftp does not tell whether the server has fsync@openssh.com.
     durability: "unconfirmed",
-    about: "sftp without a shell; files are read back to verify them, and flushed only where the server has fsync@openssh.com; " +
-      "renames are flushed as far as its file system does so with the small file after each batch",
+    about: `sftp without a shell; files are read back to verify them, and ${
+      connection.calls.flushes ? "flushed" : "not flushed, as the server has no fsync@openssh.com"
+    }; renames are flushed as far as its file system does so with the small file after each batch`,
   };
 }

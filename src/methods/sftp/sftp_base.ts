@@ -3,19 +3,20 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { meaningOf } from "../ssh/error_texts.ts";
-import type { MethodContext } from "../method.ts";
+import { type Meaning, meaningOf } from "../ssh/error_texts.ts";
+import type { MethodContext, Stat } from "../method.ts";
 import { checkPath } from "../naming.ts";
-import type { Reply } from "./sftp_channel.ts";
+import type { Refusal, SftpCalls } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
-import { freeBytes, type Listed, listed, NOT_THERE, sftpCommand } from "./sftp_command.ts";
+import { kindOf, STATUS } from "./sftp_protocol.ts";
 
 /** What all calls of a session share. */
 export interface SftpBase {
+  readonly calls: SftpCalls;
+  /** For contents. */
   readonly channels: SftpChannels;
   readonly destination: SshDestination;
   readonly context: MethodContext;
@@ -27,15 +28,14 @@ export interface SftpBase {
 
 /** Asks where relative paths begin. */
 export async function openSftpBase(
+  calls: SftpCalls,
   channels: SftpChannels,
   destination: SshDestination,
   context: MethodContext,
-  signal: AbortSignal,
 ): Promise<SftpBase> {
-  const [home] = await channels.run([sftpCommand("pwd")], signal);
-  const start = /working directory:\s*(\S.*?)\s*$/.exec(home?.output ?? "")?.[1] ?? ".";
+  const { value: home } = await calls.home();
   const where = `"${printable(destination.basePath)}" at ${destination.name}`;
-  return { channels, destination, context, folder: absoluteBase(destination.basePath, start), where };
+  return { calls, channels, destination, context, folder: absoluteBase(destination.basePath, home ?? "/"), where };
 }
 
 /** The base path as SFTP knows it: absolute, with `/C:/…` for Windows. `home` is where the server starts. */
@@ -52,80 +52,83 @@ export function pathOf({ folder, where }: Pick<SftpBase, "folder" | "where">, re
   return `${folder === "/" ? "" : folder}/${relative}`;
 }
 
-/** Runs one command. */
-export async function ask({ channels }: Pick<SftpBase, "channels">, command: string, signal: AbortSignal): Promise<Reply> {
-  return (await channels.run([command], signal))[0]!;
+export async function isFolder({ calls }: Pick<SftpBase, "calls">, path: string): Promise<boolean> {
+  const { value } = await calls.stat(path);
+  return value !== null && kindOf(value) === "folder";
 }
 
-export async function isFolder(base: Pick<SftpBase, "channels">, path: string, signal: AbortSignal): Promise<boolean> {
-  return (await ask(base, sftpCommand("cd", path), signal)).errors === "";
-}
-
-/** What is at an absolute path. @throws {Failure} where that cannot be known. */
-export async function list(base: Pick<SftpBase, "channels">, path: string, signal: AbortSignal): Promise<Listed> {
-  return understood(path, await ask(base, sftpCommand("ls -ln", path), signal));
-}
-
-/** What the reply to `ls -ln` says. @throws {Failure} where that cannot be known. */
-export function understood(path: string, reply: Reply): Listed {
-  const found = listed(path, reply);
-  if (found) return found;
-  const meaning = meaningOf(reply.errors);
-  throw new Failure(
-    meaning?.code ?? "interrupted",
-    `Cannot access "${printable(path)}": ${printable(reply.errors.slice(0, 300))}`,
-    { hint: meaning?.hint ?? "It is retried automatically." },
-  );
+/**
+ * What is at an absolute path, symlinks followed; one that leads nowhere is `other`.
+ *
+ * @throws {Failure} where that cannot be known.
+ */
+export async function look({ calls }: Pick<SftpBase, "calls">, path: string): Promise<Stat | null> {
+  const [followed, itself] = await Promise.all([calls.stat(path), calls.lstat(path)]);
+  const { value, refusal } = followed.value ? followed : itself;
+  if (value) return { kind: kindOf(value), bytes: value.bytes ?? 0 };
+  // A name that cannot be there is not there.
+  if (refusal.code === STATUS.NO_SUCH_FILE || refusal.code === STATUS.BAD_MESSAGE) return null;
+  const meaning = meaningOfRefusal(refusal);
+  throw new Failure(meaning?.code ?? "interrupted", `Cannot access "${printable(path)}": ${said(refusal)}`, {
+    hint: meaning?.hint ?? "It is retried automatically.",
+  });
 }
 
 /** @throws {Failure} `device_missing` or `not_a_folder` where the base path is not a folder. */
-export async function checkBase(base: SftpBase, signal: AbortSignal): Promise<void> {
-  const { errors } = await ask(base, sftpCommand("cd", base.folder), signal);
-  if (errors === "") return;
-  if (/not a directory/i.test(errors)) {
-    throw new Failure("not_a_folder", `Cannot use ${base.where}: it is not a folder`, { hint: "Correct remote_base_path." });
+export async function checkBase({ calls, folder, where }: SftpBase): Promise<void> {
+  const { value, refusal } = await calls.stat(folder);
+  if (value && kindOf(value) === "folder") return;
+  if (value) {
+    throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
   }
   // Only an error that says so makes a disk missing: that stops the whole destination.
-  if (!NOT_THERE.test(errors)) throw refusal(`enter the folder ${base.where}`, errors);
-  throw new Failure("device_missing", `Cannot find the folder ${base.where}`, {
+  if (refusal.code !== STATUS.NO_SUCH_FILE) throw refused(`enter the folder ${where}`, refusal);
+  throw new Failure("device_missing", `Cannot find the folder ${where}`, {
     hint: "Mount the disk or network drive there, or correct remote_base_path.",
   });
 }
 
 /** What `RemoteFiles.freeBytes` does. */
-export async function freeSpace(base: SftpBase, signal: AbortSignal): Promise<number | null> {
-  await checkBase(base, signal);
-  return freeBytes((await ask(base, sftpCommand("df", base.folder), signal)).output);
+export async function freeSpace(base: SftpBase): Promise<number | null> {
+  await checkBase(base);
+  return await base.calls.freeBytes(base.folder);
 }
 
 /** What `RemoteFiles.tryToWrite` does, as far as SFTP tells. */
-export async function tryToWrite(base: SftpBase, signal: AbortSignal): Promise<void> {
-  const root = pathOf(base, base.context.stagingRoot);
+export async function tryToWrite(base: SftpBase): Promise<void> {
+  const { calls, context: { stagingRoot }, where } = base;
+  const root = pathOf(base, stagingRoot);
   const probe = `${root}/probe-${crypto.randomUUID().slice(0, 8)}`;
-  const commands = [sftpCommand("mkdir", root), sftpCommand("mkdir", probe), sftpCommand("rmdir", probe)];
-  const [, made] = await base.channels.run(commands, signal);
-  if (!made || made.errors === "") return;
-  throw refusal(`write below ${base.where}`, made.errors);
+  await calls.mkdir(root);
+  const refusal = await calls.mkdir(probe);
+  if (refusal) throw refused(`write below ${where}`, refusal);
+  await calls.rmdir(probe);
+}
+
+/** Makes a small file there, flushed where the server can; the refusal is that of making it. */
+export async function makeEmptyFile({ calls }: SftpBase, path: string): Promise<Refusal | null> {
+  const { value: file, refusal } = await calls.create(path, 0o644);
+  if (file === null) return refusal;
+  await Promise.all([calls.flush(file), calls.close(file)]);
+  return null;
 }
 
 /** What the server said of something that it did not do. */
-export function refusal(what: string, errors: string): Failure {
-  const meaning = meaningOf(errors);
-  const last = printable(errors.split("\n").at(-1) ?? "").slice(0, 300);
+export function refused(what: string, refusal: Refusal): Failure {
+  const meaning = meaningOfRefusal(refusal);
   return new Failure(
     meaning?.code ?? "permission_denied",
-    `Cannot ${what}: ${meaning?.reason ?? "the server refuses it"} (${last})`,
+    `Cannot ${what}: ${meaning?.reason ?? "the server refuses it"} (${said(refusal)})`,
     { hint: meaning?.hint ?? "Check the permissions of the remote account, and that the disk there can be written." },
   );
 }
 
-/** An empty file on this computer, as sftp takes it. */
-export async function emptyFile({ system, workFolder }: MethodContext): Promise<string> {
-  const empty = join(workFolder, "flush");
-  if (await system.facts(empty) === null) {
-    await system.makeFolder(workFolder, 0o700);
-    await system.writeText(empty, "");
-  }
-  // sftp takes a slash on every system; a backslash would be an escape.
-  return system.platform === "windows" ? empty.replaceAll("\\", "/") : empty;
+/** What a refusal means; null where it says nothing that is known: OpenSSH says "Failure" for most. */
+export function meaningOfRefusal({ code, message }: Refusal): Meaning | null {
+  return meaningOf(message) ?? (code === STATUS.PERMISSION_DENIED ? meaningOf("permission denied") : null);
+}
+
+/** A refusal in the server's words. */
+export function said({ code, message }: Refusal): string {
+  return printable(message).slice(0, 300) || `status ${code}`;
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { untilAborted } from "../../async/abort.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
-import type { Mount, Stat, Upload } from "../method.ts";
+import type { Mount, Upload } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
-import { checkBase, freeSpace, isFolder, pathOf, type SftpBase, tryToWrite, understood } from "./sftp_base.ts";
-import { sftpCommand } from "./sftp_command.ts";
+import { checkBase, freeSpace, isFolder, look, pathOf, type SftpBase, tryToWrite } from "./sftp_base.ts";
 import { flush, publish, type SftpNaming } from "./sftp_names.ts";
 import { digest } from "./sftp_read_back.ts";
 import { leftovers, sweep } from "./sftp_sweep.ts";
@@ -16,56 +16,37 @@ import { leftovers, sweep } from "./sftp_sweep.ts";
 export function sftpFiles(base: SftpBase): RemoteFiles {
   const naming: SftpNaming = { base, known: new Set(), replaces: null };
   return {
-    attach: (create, signal, probe) => attach(base, create, signal, probe),
-    survey: (paths, signal) => survey(base, paths, signal),
-    digest: (paths, signal) => digest(base, paths, signal),
-    publish: (items, signal) => publish(naming, items, signal),
-    flush: (_paths, signal) => flush(base, signal),
-    leftovers: (signal) => leftovers(base, signal),
-    sweep: (attempts, signal) => sweep(base, attempts, signal),
-    prepare: (uploads, signal) => prepare(base, uploads, signal),
-    freeBytes: (signal) => freeSpace(base, signal),
-    tryToWrite: (signal) => tryToWrite(base, signal),
+    attach: (create, signal, probe) => untilAborted(attach(base, create, probe), signal),
+    survey: (paths, signal) => untilAborted(Promise.all(paths.map((path) => look(base, pathOf(base, path)))), signal),
+    digest: (paths, signal) => untilAborted(digest(base, paths, signal), signal),
+    publish: (items, signal) => untilAborted(publish(naming, items, signal), signal),
+    flush: (_paths, signal) => untilAborted(flush(base), signal),
+    leftovers: (signal) => untilAborted(leftovers(base), signal),
+    sweep: (attempts, signal) => untilAborted(sweep(base, attempts, signal), signal),
+    prepare: (uploads, signal) => untilAborted(prepare(base, uploads), signal),
+    freeBytes: (signal) => untilAborted(freeSpace(base), signal),
+    tryToWrite: (signal) => untilAborted(tryToWrite(base), signal),
     path: (relative) => pathOf(base, relative),
   };
 }
 
-async function attach(base: SftpBase, create: boolean, signal: AbortSignal, probe?: string): Promise<Mount> {
-  const { channels, destination: { directoryMode }, folder, context: { stagingRoot } } = base;
-  const made = create && !await isFolder(base, folder, signal);
+async function attach(base: SftpBase, create: boolean, probe?: string): Promise<Mount> {
+  const { calls, destination: { directoryMode }, folder, context: { stagingRoot } } = base;
+  const made = create && !await isFolder(base, folder);
   if (made) {
-    const folders = ancestors(`${folder}/x`).filter((each) => each !== "");
-    await channels.run(folders.map((each) => sftpCommand("mkdir", each)), signal);
-    if (directoryMode !== null) await channels.run([sftpCommand(`chmod ${directoryMode.toString(8)}`, folder)], signal);
+    for (const each of ancestors(`${folder}/x`)) if (each !== "") await calls.mkdir(each);
+    if (directoryMode !== null) await calls.setMode(folder, directoryMode);
   }
-  const freeBytes = await freeSpace(base, signal);
-  if (probe !== undefined) {
-    const folders = [stagingRoot, `${stagingRoot}/${probe}`];
-    await channels.run(folders.map((each) => sftpCommand("mkdir", pathOf(base, each))), signal);
-  }
+  const freeBytes = await freeSpace(base);
+  if (probe !== undefined) { for (const each of [stagingRoot, `${stagingRoot}/${probe}`]) await calls.mkdir(pathOf(base, each)); }
   return { freeBytes, device: null, ...(made ? { made } : {}) };
 }
 
-async function survey(base: SftpBase, relative: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
-  const paths = relative.map((each) => pathOf(base, each));
-  const replies = await base.channels.run(paths.map((path) => sftpCommand("ls -ln", path)), signal);
-  return paths.map((path, index) => {
-    const found = understood(path, replies[index]!);
-    return found.kind === "nothing" ? null : { kind: found.kind, bytes: found.bytes };
-  });
-}
-
-async function prepare(
-  base: SftpBase,
-  uploads: readonly Pick<Upload, "staged" | "leftover">[],
-  signal: AbortSignal,
-): Promise<void> {
-  await checkBase(base, signal);
-  const folders = new Set(uploads.flatMap(({ staged }) => ancestors(staged)));
-  const making = [...folders].map((folder) => sftpCommand("mkdir", pathOf(base, folder)));
-  const moves = uploads.flatMap(({ leftover, staged }) =>
-    leftover === undefined || leftover === staged ? [] : [sftpCommand("rename", pathOf(base, leftover), pathOf(base, staged))]
-  );
+async function prepare(base: SftpBase, uploads: readonly Pick<Upload, "staged" | "leftover">[]): Promise<void> {
+  const { calls } = base;
+  await checkBase(base);
   // Folders that are there already, leftovers that are not: neither matters. What does not work shows when files are put.
-  await base.channels.run([...making, ...moves], signal);
+  for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged)))) await calls.mkdir(pathOf(base, folder));
+  const moves = uploads.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
+  await Promise.all(moves.map(({ leftover, staged }) => calls.rename(pathOf(base, leftover ?? staged), pathOf(base, staged))));
 }

@@ -5,8 +5,7 @@
  */
 import { anySignal } from "../../async/abort.ts";
 import { failureRecord } from "../../domain/failure.ts";
-import { ask, isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
-import { sftpCommand } from "./sftp_command.ts";
+import { isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
 
 /** Lies beside the staging folders; named so, it is never watched or taken for a file. */
 const LOCK = ".image-transfer-turn";
@@ -25,8 +24,7 @@ export async function withSftpLock<R>(base: SftpBase, signal: AbortSignal, work:
     return await work();
   } finally {
     // Also where the work was stopped: others wait.
-    const left = [...await heart.stop(), folder].map((name) => sftpCommand("rmdir", name));
-    await base.channels.run(left, NEVER)
+    await removeFolders(base, [...await heart.stop(), folder])
       .catch((error) => base.context.log("debug", `The folder "${LOCK}" was left behind: ${failureRecord(error).message}`));
   }
 }
@@ -39,13 +37,13 @@ async function acquire(base: SftpBase, folder: string, signal: AbortSignal): Pro
   let beats: readonly string[] = [];
   let [changedAt, lookedAt] = [system.monotonic(), system.monotonic()];
   for (;;) {
-    const made = await make(base, folder, signal);
+    const made = await make(base, folder);
     if (made !== "taken") return made === "made";
     if (system.monotonic() - lookedAt >= Math.min(HEARTBEAT_MS, staleMs / 4)) {
-      const now = await beatsIn(base, folder, signal);
+      const now = await beatsIn(base, folder);
       lookedAt = system.monotonic();
       const stale = now.join() === beats.join() && lookedAt - changedAt > staleMs;
-      if (stale) await base.channels.run([...now, folder].map((name) => sftpCommand("rmdir", name)), signal);
+      if (stale) await removeFolders(base, [...now, folder]);
       if (stale || now.join() !== beats.join()) changedAt = lookedAt;
       beats = now;
     }
@@ -54,23 +52,28 @@ async function acquire(base: SftpBase, folder: string, signal: AbortSignal): Pro
   }
 }
 
-async function make(base: SftpBase, folder: string, signal: AbortSignal): Promise<"made" | "taken" | "impossible"> {
+async function make(base: SftpBase, folder: string): Promise<"made" | "taken" | "impossible"> {
   // Twice: it may have been removed between the two questions.
   for (let attempt = 1; attempt <= 2; attempt++) {
-    if ((await ask(base, sftpCommand("mkdir", folder), signal)).errors === "") return "made";
-    if (await isFolder(base, folder, signal)) return "taken";
+    if (await base.calls.mkdir(folder) === null) return "made";
+    if (await isFolder(base, folder)) return "taken";
   }
   // Whatever keeps it from being made, it is not another one's lock.
   return "impossible";
 }
 
-async function beatsIn(base: SftpBase, folder: string, signal: AbortSignal): Promise<string[]> {
-  const { output } = await ask(base, sftpCommand("ls -1a", folder), signal);
-  return [...output.matchAll(/(?:^|\/)(\d+)\s*$/gm)].map(([, name]) => `${folder}/${name}`);
+async function beatsIn({ calls }: SftpBase, folder: string): Promise<string[]> {
+  const names = (await calls.list(folder)).value ?? [];
+  return names.filter(({ name }) => /^\d+$/.test(name)).map(({ name }) => `${folder}/${name}`);
+}
+
+async function removeFolders({ calls }: SftpBase, folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await calls.rmdir(folder);
 }
 
 /** Shows that the owner of the lock is alive, by folders that come and go in its own. `stop` gives the last of them. */
-function heartbeat({ channels, context: { system } }: SftpBase, folder: string): { stop(): Promise<readonly string[]> } {
+function heartbeat(base: SftpBase, folder: string): { stop(): Promise<readonly string[]> } {
+  const { calls, context: { system } } = base;
   const end = anySignal();
   let last: readonly string[] = [];
   const beat = async () => {
@@ -78,9 +81,9 @@ function heartbeat({ channels, context: { system } }: SftpBase, folder: string):
       await system.sleep(HEARTBEAT_MS, end.signal);
       if (end.signal.aborted) return;
       const next = `${folder}/${Math.trunc(system.now()) + count}`;
-      const commands = [sftpCommand("mkdir", next), ...last.map((former) => sftpCommand("rmdir", former))];
+      await calls.mkdir(next);
+      await removeFolders(base, last);
       last = [next];
-      await channels.run(commands, NEVER);
     }
   };
   const beating = beat().catch(() => undefined); // A connection that is lost shows in the work itself.
@@ -92,5 +95,3 @@ function heartbeat({ channels, context: { system } }: SftpBase, folder: string):
     },
   };
 }
-
-const NEVER = new AbortController().signal;

@@ -1,7 +1,7 @@
 /**
- * Gives staged files their final names by SFTP: `rename -l` never replaces (where it does, what has the name is asked for
- * first), plain `rename` replaces at once where the server can. Folders cannot be flushed through SFTP: a small flushed
- * file follows each batch, which makes journalling file systems write the renames before it.
+ * Gives staged files their final names by SFTP: the protocol's own rename never replaces (where it does, what has the name is asked
+ * for first), posix-rename@openssh.com replaces at once where the server has it. Folders cannot be flushed through SFTP: a small
+ * flushed file follows each batch, which makes journalling file systems write the renames before it.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
-import { checkBase, emptyFile, pathOf, type SftpBase } from "./sftp_base.ts";
-import { listed, sftpCommand } from "./sftp_command.ts";
+import { checkBase, makeEmptyFile, pathOf, type SftpBase } from "./sftp_base.ts";
 import { withSftpLock } from "./sftp_lock.ts";
-import { giveTakenName, isDoubtful } from "./sftp_taken_name.ts";
+import { STATUS } from "./sftp_protocol.ts";
+import { giveTakenName, isDoubtful, orDoubtful } from "./sftp_taken_name.ts";
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
 const nameLock = keyedMutex();
@@ -27,18 +27,16 @@ export interface SftpNaming {
   replaces: boolean | null;
 }
 
-/** A staged file on its way to its name. */
+/** A staged file on its way to its name: absolute paths there. */
 interface Claim {
   readonly item: Publication;
-  readonly rename: string;
-  /** Asks what has the name. */
-  readonly look: string;
-  readonly chmod: string | null;
+  readonly staged: string;
+  readonly target: string;
 }
 
 /**
  * What `Session.publish` does. Not as safe as through a shell: where the server's `rename` never replaces (SFTP 3 without
- * `posix-rename`), the plain name is away for a moment; where its `rename -l` replaces, another program could take the name between
+ * `posix-rename`), the plain name is away for a moment; where its plain rename replaces, another program could take the name between
  * question and rename.
  */
 export async function publish(
@@ -48,36 +46,25 @@ export async function publish(
 ): Promise<PublishOutcome[]> {
   if (items.length === 0) return [];
   const { base } = naming;
-  await checkBase(base, signal);
-  await makeFolders(naming, items, signal);
+  await checkBase(base);
+  await makeFolders(naming, items);
   const outcomes = new Map<Publication, PublishOutcome>();
-  const claims = items.flatMap((item) => {
+  const claims = items.flatMap((item): Claim[] => {
     try {
-      return claimOf(item, base);
+      return [{ item, staged: pathOf(base, item.staged), target: pathOf(base, item.target) }];
     } catch (error) {
       outcomes.set(item, { published: false, failure: failureRecord(error) });
       return [];
     }
   });
-  await base.channels.run(claims.flatMap(({ chmod }) => chmod ?? []), signal);
-  const careful = items.some(({ onConflict }) => onConflict !== "overwrite") &&
-    await renameReplaces(naming, items[0]!.staged, signal);
+  await Promise.all(claims.map(({ item, staged }) => item.fileMode === null ? null : base.calls.setMode(staged, item.fileMode)));
+  const careful = items.some(({ onConflict }) => onConflict !== "overwrite") && await renameReplaces(naming, items[0]!.staged);
   const give = () => giveNames(naming, claims, careful, outcomes, signal);
+  signal.throwIfAborted();
   // Between question and rename nobody else of ours may take a name.
   await (careful ? nameLock(serverKey(base), () => withSftpLock(base, signal, give)) : give());
-  await flushAfter(base, items[0]!.staged, signal);
+  await makeAndRemove(base, `${items[0]!.staged}.flush`);
   return items.map((item) => outcomes.get(item)!);
-}
-
-/** @throws {Failure} `name_refused` */
-function claimOf(item: Publication, base: SftpBase): Claim {
-  const [staged, target] = [pathOf(base, item.staged), pathOf(base, item.target)];
-  return {
-    item,
-    rename: sftpCommand(item.onConflict === "overwrite" ? "rename" : "rename -l", staged, target),
-    look: sftpCommand("ls -ln", target),
-    chmod: item.fileMode === null ? null : sftpCommand(`chmod ${item.fileMode.toString(8)}`, staged),
-  };
 }
 
 async function giveNames(
@@ -87,24 +74,30 @@ async function giveNames(
   outcomes: Map<Publication, PublishOutcome>,
   signal: AbortSignal,
 ): Promise<void> {
-  const free = careful ? await freeOf(naming.base, claims, signal) : claims;
-  const replies = await naming.base.channels.run(free.map(({ rename }) => rename), signal);
-  const errors = new Map(free.map(({ item }, index) => [item, replies[index]!.errors]));
+  const { base } = naming;
+  const free = careful ? await freeOf(base, claims) : claims;
+  signal.throwIfAborted();
+  const refusals = await orDoubtful(
+    Promise.all(
+      free.map(({ item, staged, target }) =>
+        item.onConflict === "overwrite" ? base.calls.rename(staged, target) : base.calls.plainRename(staged, target)
+      ),
+    ),
+  );
+  const given = new Set(free.filter((_, index) => refusals[index] === null).map(({ item }) => item));
   for (const { item } of claims) {
-    const said = errors.get(item) ?? "the name is taken";
-    outcomes.set(item, said === "" ? { published: true } : await orTaken(naming, item, said, careful, signal));
+    outcomes.set(item, given.has(item) ? { published: true } : await orTaken(naming, item, careful, signal));
   }
 }
 
 /** Those whose names nothing has; of several for one name, the first. */
-async function freeOf(base: SftpBase, claims: readonly Claim[], signal: AbortSignal): Promise<Claim[]> {
-  const looks = await base.channels.run(claims.map(({ look }) => look), signal);
+async function freeOf(base: SftpBase, claims: readonly Claim[]): Promise<Claim[]> {
+  const there = await Promise.all(claims.map(({ target }) => base.calls.lstat(target)));
   const taken = new Set<string>();
-  return claims.filter(({ item: { target, onConflict } }, index) => {
-    const path = pathOf(base, target);
-    const free = listed(path, looks[index]!)?.kind === "nothing" && !taken.has(nameKey(path));
-    taken.add(nameKey(path));
-    return free || onConflict === "overwrite";
+  return claims.filter(({ item, target }, index) => {
+    const free = there[index]!.refusal?.code === STATUS.NO_SUCH_FILE && !taken.has(nameKey(target));
+    taken.add(nameKey(target));
+    return free || item.onConflict === "overwrite";
   });
 }
 
@@ -112,16 +105,16 @@ async function freeOf(base: SftpBase, claims: readonly Claim[], signal: AbortSig
 async function orTaken(
   naming: SftpNaming,
   item: Publication,
-  errors: string,
   locked: boolean,
   signal: AbortSignal,
 ): Promise<PublishOutcome> {
   const { base } = naming;
   const remakeFolders = () => {
     naming.known.clear();
-    return makeFolders(naming, [item], signal);
+    return makeFolders(naming, [item]);
   };
-  const give = () => giveTakenName(base, item, errors, remakeFolders, signal);
+  signal.throwIfAborted();
+  const give = () => giveTakenName(base, item, remakeFolders, signal);
   const alone = locked || item.onConflict !== "version" ? give : () => withSftpLock(base, signal, give);
   try {
     return { published: true, ...await nameLock(`${serverKey(base)}\n${nameKey(pathOf(base, item.target))}`, alone) };
@@ -137,24 +130,27 @@ function serverKey({ destination }: SftpBase): string {
   return `${host}\n${user}\n${port}`;
 }
 
-async function makeFolders({ base, known }: SftpNaming, items: readonly Publication[], signal: AbortSignal): Promise<void> {
+async function makeFolders({ base, known }: SftpNaming, items: readonly Publication[]): Promise<void> {
   const folders = new Map<string, number | null>();
   for (const { target, directoryMode } of items) for (const folder of ancestors(target)) folders.set(folder, directoryMode);
-  const wanted = [...folders].filter(([folder]) => !known.has(folder) && isSayable(base, folder));
-  const replies = await base.channels.run(wanted.map(([folder]) => sftpCommand("mkdir", pathOf(base, folder))), signal);
-  const made = wanted.filter((_, index) => replies[index]?.errors === "");
-  const modes = made.flatMap(([folder, mode]) =>
-    mode === null ? [] : [sftpCommand(`chmod ${mode.toString(8)}`, pathOf(base, folder))]
-  );
-  await base.channels.run(modes, signal);
+  const wanted = [...folders].filter(([folder]) => !known.has(folder) && isValid(base, folder));
+  const depth = (folder: string) => folder.split("/").length;
+  // Outer folders first, each level at once.
+  for (const level of Map.groupBy(wanted, ([folder]) => depth(folder)).entries().toArray().sort(([a], [b]) => a - b)) {
+    await Promise.all(level[1].map(([folder, mode]) => makeFolder(base, pathOf(base, folder), mode)));
+  }
   // What is not there after all is found out when its file fails.
   for (const [folder] of wanted) known.add(folder);
 }
 
-/** What sftp cannot name, or the server does not take, fails when its file does. */
-function isSayable(base: SftpBase, folder: string): boolean {
+async function makeFolder({ calls }: SftpBase, path: string, mode: number | null): Promise<void> {
+  if (await calls.mkdir(path) === null && mode !== null) await calls.setMode(path, mode);
+}
+
+/** What the server cannot name fails when its file does. */
+function isValid(base: SftpBase, folder: string): boolean {
   try {
-    sftpCommand("mkdir", pathOf(base, folder));
+    pathOf(base, folder);
     return true;
   } catch (error) {
     if (error instanceof Failure) return false;
@@ -167,30 +163,26 @@ function isSayable(base: SftpBase, folder: string): boolean {
  * OpenSSH refuses; servers written in Go rename as POSIX does. Tried with two small files of ours, once a session; what could not
  * be tried counts as replacing. `staged` is a name of ours whose folder is there.
  */
-async function renameReplaces(naming: SftpNaming, staged: string, signal: AbortSignal): Promise<boolean> {
+async function renameReplaces(naming: SftpNaming, staged: string): Promise<boolean> {
   if (naming.replaces !== null) return naming.replaces;
-  const { base } = naming;
-  const local = await emptyFile(base.context);
+  const { base, base: { calls } } = naming;
   const [free, taken] = [pathOf(base, `${staged}.free`), pathOf(base, `${staged}.taken`)];
-  const [one, other, renamed] = await base.channels.run([
-    sftpCommand("put", local, free),
-    sftpCommand("put", local, taken),
-    sftpCommand("rename -l", free, taken),
-    sftpCommand("rm", free),
-    sftpCommand("rm", taken),
-  ], signal);
-  if (one?.errors !== "" || other?.errors !== "") return true;
-  return naming.replaces = renamed?.errors === "";
+  const made = await Promise.all([makeEmptyFile(base, free), makeEmptyFile(base, taken)]);
+  if (made.some((refusal) => refusal !== null)) return true;
+  const refusal = await calls.plainRename(free, taken);
+  await Promise.all([calls.remove(free), calls.remove(taken)]);
+  return naming.replaces = refusal === null;
 }
 
-async function flushAfter(base: SftpBase, staged: string, signal: AbortSignal): Promise<void> {
-  const remote = pathOf(base, `${staged}.flush`);
-  await base.channels.run([sftpCommand("put -f", await emptyFile(base.context), remote), sftpCommand("rm", remote)], signal);
+/** A flushed file that comes after all that was done: see the head of this file. */
+async function makeAndRemove(base: SftpBase, relative: string): Promise<void> {
+  await makeEmptyFile(base, pathOf(base, relative));
+  await base.calls.remove(pathOf(base, relative));
 }
 
 /** What `Session.flush` does. */
-export async function flush(base: SftpBase, signal: AbortSignal): Promise<void> {
+export async function flush(base: SftpBase): Promise<void> {
   const { stagingRoot } = base.context;
-  await base.channels.run([sftpCommand("mkdir", pathOf(base, stagingRoot))], signal);
-  await flushAfter(base, `${stagingRoot}/adopted`, signal);
+  await base.calls.mkdir(pathOf(base, stagingRoot));
+  await makeAndRemove(base, `${stagingRoot}/adopted.flush`);
 }

@@ -1,176 +1,329 @@
 /**
- * Sending files with `sftp`: links with safe names here, several channels for many small files, `reput` for what
- * an earlier attempt left, and a look at the destination where sftp is silent for long.
+ * Sending files by SFTP: each source is read once and hashed on the way; many files are open there at once, and the writes of all of them
+ * share one window of bytes that are under way.
  *
  * @module
  */
-import { join } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";
-import { mutex } from "../../async/mutex.ts";
-import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
+import { untilAborted } from "../../async/abort.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { type Growth, watchGrowth } from "../growth.ts";
-import { linkName, linkUploads } from "../links.ts";
-import { meaningOf } from "../ssh/error_texts.ts";
+import type { Digest } from "../../domain/receipt.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
-import { sourceFault } from "../../system/source_failure.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
+import { sourceFailure } from "../../system/source_failure.ts";
+import type { Clock, SourceReader } from "../../system/system.ts";
+import { meaningOfRefusal, said } from "./sftp_base.ts";
+import type { Given, Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
-import { sftpCommand } from "./sftp_command.ts";
+import type { SftpConnection } from "./sftp_connection.ts";
+import { STATUS } from "./sftp_protocol.ts";
 
 /** What sending works with. */
-interface SftpSending {
+export interface SftpSending {
   readonly channels: SftpChannels;
   readonly files: RemoteFiles;
+  /** Each file is flushed before it is closed; false where a shell does it for all of them. */
+  readonly flushes: boolean;
   readonly destination: SshDestination;
   readonly context: MethodContext;
 }
 
-/** Each file costs several round trips: many small ones go over several channels. */
-const MOST_SHARES = 4;
-const FILES_PER_SHARE = 8;
+/** A batch under way. */
+interface Batch extends SftpSending {
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
+/** A file under way. */
+interface Carrying extends Batch {
+  readonly connection: SftpConnection;
+}
+
 /** What a file system may need beside a file's bytes. */
 const SPARE_BYTES = 256 * 1024;
-/** How often it is looked how far the files are; a channel sends in order: what grows is among the first that are not done. */
-const LOOKS = { periodMs: 2000, files: 16 };
+/** The mode of a file whose own is not kept, before the umask there. */
+const PLAIN_MODE = 0o666;
+const PRIVATE_MODE = 0o600;
+/** Smaller files are read as a whole. */
+const SMALL_BYTES = 1024 * 1024;
+/** The largest time that version 3 of the protocol knows, seconds. */
+const LATEST = 2 ** 32 - 1;
 
-/** Makes `Session.put`. With a bandwidth limit one batch is sent at a time, as each sftp would have the limit for itself. */
-export function sftpPut(sending: SftpSending): Session["put"] {
-  const lock = mutex();
-  return (uploads, onBytes, signal) =>
-    sending.destination.bandwidthLimit === null
-      ? put(sending, uploads, onBytes, signal)
-      : lock(() => put(sending, uploads, onBytes, signal));
-}
-
-async function put(
-  sending: SftpSending,
-  uploads: readonly Upload[],
-  onBytes: (index: number, bytes: number) => void,
-  signal: AbortSignal,
-): Promise<PutOutcome[]> {
-  if (uploads.length === 0) return [];
-  const { files, context, destination } = sending;
-  await files.prepare(uploads, signal);
-  await using links = context.system.platform === "windows" ? null : await linkUploads(uploads, context);
-  const resumed = await resumable(sending, uploads, signal);
-  const index = new Map(uploads.map((upload, at) => [upload, at]));
-  const tell = (upload: Upload, bytes: number) => onBytes(index.get(upload)!, bytes);
-  await using growth = watchGrowth(uploads, { ...LOOKS, survey: files.survey }, tell, context.system, signal);
-  const failed = new Map<Upload, FailureRecord>();
-  const shares = sharesOf(uploads, destination.bandwidthLimit === null ? MOST_SHARES : 1);
-  await mapLimit(shares, MOST_SHARES, async (share) => {
-    const commands = share.map((upload) => putCommand(sending, upload, resumed.has(upload), links?.folder ?? null));
-    for (const [upload, failure] of await sendShare(sending, share, commands, growth, signal)) failed.set(upload, failure);
-  });
-  return uploads.map((upload) => {
-    const failure = failed.get(upload);
-    return failure ? { put: false, failure } : { put: true };
-  });
-}
-
-function sharesOf(uploads: readonly Upload[], most: number): Upload[][] {
-  const count = Math.max(1, Math.min(most, Math.floor(uploads.length / FILES_PER_SHARE)));
-  return Array.from({ length: count }, (_, share) => uploads.filter((_, index) => index % count === share));
-}
-
-/** Sends files over one channel; gives those that failed. */
-async function sendShare(
-  sending: SftpSending,
-  share: readonly Upload[],
-  commands: readonly string[],
-  growth: Growth,
-  signal: AbortSignal,
-): Promise<[Upload, FailureRecord][]> {
-  const { channels, destination } = sending;
-  const replies = await channels.run(commands, signal, {
-    idleTimeoutMs: destination.timeoutMs,
-    moving: growth.moving,
-    onReplies: (done) => growth.done(share.slice(0, done)),
-  });
-  const failed: [Upload, FailureRecord][] = [];
-  for (const [index, upload] of share.entries()) {
-    const { errors } = replies[index]!;
-    const failure = errors === "" ? null : await failureOf(sending, upload, errors, signal);
-    if (failure) failed.push([upload, failureRecord(failure)]);
+/** The server refused it: `writing` where the file was open already. */
+class RefusedError extends Error {
+  constructor(readonly refusal: Refusal, readonly writing: boolean) {
+    super(refusal.message);
   }
-  if (destination.preservePermissions && !destination.preserveTimestamps) await keepModes(sending, share, signal);
-  return failed;
 }
 
-/** Those of which an earlier attempt left the beginning; what is as long as the file or longer is sent anew. */
-async function resumable(sending: SftpSending, uploads: readonly Upload[], signal: AbortSignal): Promise<Set<Upload>> {
-  // sftp trusts the part: only a hash of the whole finds out that it was wrong.
-  const left = sending.destination.verify === "checksum" ? uploads.filter(({ leftover }) => leftover !== undefined) : [];
-  if (left.length === 0) return new Set();
-  const found = await sending.files.survey(left.map(({ staged }) => staged), signal);
-  return new Set(left.filter(({ source }, index) => {
+/** Makes `Session.put`. The bandwidth limit holds for all its calls together. */
+export function sftpPut(sending: SftpSending): Session["put"] {
+  const { channels, files, context, destination } = sending;
+  const pace = paceOf(destination.bandwidthLimit, context.system);
+  return async (uploads, onBytes, signal) => {
+    if (uploads.length === 0) return [];
+    const bytes = uploads.reduce((sum, { source }) => sum + source.size, 0);
+    const [openFiles] = await untilAborted(
+      Promise.all([channels.ready(bytes, signal), files.prepare(uploads, signal)]),
+      signal,
+    );
+    const batch: Batch = { ...sending, pace, signal };
+    const parts = await partsOf(batch, uploads);
+    return await mapLimit(
+      uploads,
+      openFiles,
+      (upload, index) => sendFile(batch, upload, parts.get(upload) ?? 0, (bytes) => onBytes(index, bytes)),
+      signal,
+    );
+  };
+}
+
+/** How much of a file an earlier attempt left; what is longer than the file is sent anew. */
+async function partsOf({ files, destination, signal }: Batch, uploads: readonly Upload[]): Promise<Map<Upload, number>> {
+  // A part that is shorter than the file is trusted: only a hash of the whole finds out that it was wrong.
+  const left = destination.verify === "checksum" ? uploads.filter(({ leftover }) => leftover !== undefined) : [];
+  if (left.length === 0) return new Map();
+  const found = await files.survey(left.map(({ staged }) => staged), signal);
+  return new Map(left.flatMap((upload, index) => {
     const bytes = found[index]?.kind === "file" ? found[index].bytes : 0;
-    return bytes > 0 && bytes < source.size;
+    return bytes > 0 && bytes <= upload.source.size ? [[upload, bytes]] : [];
   }));
 }
 
-function putCommand({ files, destination }: SftpSending, upload: Upload, resume: boolean, links: string | null): string {
-  // sftp takes a slash on Windows too; a backslash would be an escape.
-  const local = links === null ? upload.source.absolutePath.replaceAll("\\", "/") : join(links, linkName(upload));
-  // -f flushes the file there, -p keeps times and modes (both or neither).
-  const keep = destination.preserveTimestamps ? "p" : "";
-  return sftpCommand(`${resume ? "reput" : "put"} -f${keep}`, local, files.path(upload.staged));
-}
-
-/** Modes without times: `-p` would keep both, and without it the umask there takes bits away. */
-async function keepModes(
-  { channels, files, context }: SftpSending,
-  share: readonly Upload[],
-  signal: AbortSignal,
-): Promise<void> {
-  const commands = await mapLimit(share, MOST_SHARES, async ({ source, staged }) => {
-    const mode = (await context.system.followedFacts(source.absolutePath))?.mode;
-    return mode === undefined ? [] : [sftpCommand(`chmod ${(mode & 0o777).toString(8)}`, files.path(staged))];
-  });
-  await channels.run(commands.flat(), signal);
-}
-
-/**
- * sftp said something about this file: is it there all the same, and if not, whose fault is it? Null where it is there.
- *
- * @throws {Failure} a hold: that is the destination's, not this file's.
- */
-async function failureOf(sending: SftpSending, upload: Upload, errors: string, signal: AbortSignal): Promise<Failure | null> {
-  const { files, destination, context: { system, log } } = sending;
-  const said = printable(errors.split("\n").at(-1) ?? "").slice(0, 300);
-  const fault = await sourceFault(upload.source.absolutePath, false, system, signal);
-  if (fault) return fault;
-  const stat = (await files.survey([upload.staged], signal))[0] ?? null;
-  if (stat?.kind === "file" && stat.bytes === upload.source.size) {
-    log("debug", `sftp on "${printable(upload.source.path)}", which is complete at ${destination.name}: ${said}`);
-    return null;
+/** @throws {Failure} what is not this file's alone. */
+async function sendFile(batch: Batch, upload: Upload, from: number, onBytes: (bytes: number) => void): Promise<PutOutcome> {
+  const { signal } = batch;
+  const connection = batch.channels.pick(upload.source.size - from);
+  try {
+    return { put: true, sent: await carry({ ...batch, connection }, upload, from, onBytes) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (connection.calls.lost) throw connection.calls.lost;
+    const failure = error instanceof RefusedError
+      ? await destinationFailure(batch, upload, error)
+      : sourceFailure(error, upload.source.path);
+    if (error instanceof RefusedError && failure.next === "hold") throw failure;
+    return { put: false, failure: failureRecord(failure) };
+  } finally {
+    batch.channels.done(connection, upload.source.size - from);
   }
-  const failure = await destinationFailure(sending, upload, errors, said, stat?.bytes ?? 0, signal);
-  if (failure.next === "hold") throw failure;
-  return failure;
+}
+
+async function carry(
+  carrying: Carrying,
+  { source, staged }: Upload,
+  part: number,
+  onBytes: (bytes: number) => void,
+): Promise<Digest> {
+  const { connection: { calls }, context: { system }, files, destination: { preservePermissions }, signal } = carrying;
+  const isWhole = async () => {
+    const [there] = await files.digest([staged], signal);
+    return there?.sha256 === (await system.hash(source.absolutePath, signal)).sha256;
+  };
+  // What was found to be wrong before is as long as the file: it must not be trusted again.
+  const from = part < source.size || await isWhole() ? part : 0;
+  const path = files.path(staged);
+  // The mode that is kept is set at the end: nobody else reads it before, and a part can be resumed.
+  const file = granted(
+    await (from > 0 ? calls.reopen(path) : calls.create(path, preservePermissions ? PRIVATE_MODE : PLAIN_MODE)),
+  );
+  let open = true;
+  try {
+    const writes = new FileWrites(carrying, file, from, onBytes);
+    // Reading is over before the answers come: a place to read is not kept for a round trip.
+    const read = await (from > 0 ? null : sendSmall(carrying, source, writes)) ?? await sendLarge(carrying, source, writes);
+    await writes.settled();
+    if (read.bytes < source.size) {
+      throw new Failure("source_changed", `Cannot send "${printable(source.path)}": it became shorter while it was sent`, {
+        hint: "It is checked again.",
+      });
+    }
+    open = false;
+    await finish(carrying, file, source, read.mode);
+    return { bytes: read.bytes, sha256: read.sha256 };
+  } finally {
+    if (open) calls.close(file).catch(() => undefined); // A lost connection shows in the next call.
+  }
+}
+
+/** What was read of a source. */
+interface Read extends Digest, Pick<SourceReader, "mode"> {}
+
+/** Null where it is not small. */
+async function sendSmall(
+  { connection: { sending, limits }, pace, context: { system }, signal }: Carrying,
+  { absolutePath, size }: SourceFile,
+  writes: FileWrites,
+): Promise<Read | null> {
+  if (size >= SMALL_BYTES || pace.atOnce < SMALL_BYTES) return null;
+  await sending.take(size, signal);
+  let left = size;
+  try {
+    const small = await system.readSmall(absolutePath, signal);
+    if (small === null) return null;
+    const content = small.content.subarray(0, size);
+    await pace.next(content.length, signal);
+    for (let at = 0; at < content.length; at += limits.writeBytes) {
+      const piece = content.subarray(at, at + limits.writeBytes);
+      left -= piece.length;
+      writes.send(piece, piece.length);
+    }
+    // What has become longer is not what was announced: its digest does not fit, and it is sent again.
+    return { ...small, bytes: content.length };
+  } finally {
+    sending.release(left);
+  }
+}
+
+async function sendLarge(
+  { connection: { sending, limits }, pace, context: { system }, signal }: Carrying,
+  { absolutePath, size }: SourceFile,
+  writes: FileWrites,
+): Promise<Read> {
+  return await system.readSource(absolutePath, async (reader) => {
+    // What was sent before is hashed as well.
+    for await (const _piece of reader.read(writes.at)) signal.throwIfAborted();
+    while (writes.at < size && !writes.refused) {
+      const wanted = Math.min(limits.writeBytes, pace.atOnce, size - writes.at);
+      await sending.take(wanted, signal);
+      let sent = false;
+      try {
+        const piece = await readPiece(reader, wanted);
+        if (piece.length === 0) break;
+        await pace.next(piece.length, signal);
+        sent = true;
+        writes.send(piece, wanted);
+      } finally {
+        if (!sent) sending.release(wanted);
+      }
+    }
+    return { bytes: writes.at, sha256: reader.sha256(), mode: reader.mode };
+  }, signal);
+}
+
+/** A buffer of its own with the next bytes of the source, fewer where it ends. */
+async function readPiece(reader: SourceReader, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  for await (const piece of reader.read(length)) {
+    bytes.set(piece, filled);
+    filled += piece.length;
+  }
+  return bytes.subarray(0, filled);
+}
+
+/** The writes of one file that are under way. */
+class FileWrites {
+  #refusal: Refusal | null = null;
+  #all: Promise<unknown> = Promise.resolve();
+  #done: number;
+
+  constructor(
+    readonly carrying: Carrying,
+    readonly file: Handle,
+    /** Where the next one begins. */
+    public at: number,
+    readonly onBytes: (bytes: number) => void,
+  ) {
+    this.#done = at;
+  }
+
+  get refused(): boolean {
+    return this.#refusal !== null;
+  }
+
+  /** Gives `taken` bytes of the window back when it is answered. */
+  send(piece: Uint8Array, taken: number): void {
+    const { calls, sending } = this.carrying.connection;
+    const answered = calls.write(this.file, this.at, piece).then((refusal) => {
+      this.#refusal ??= refusal;
+      if (!this.#refusal) this.onBytes(this.#done += piece.length);
+    }).finally(() => sending.release(taken));
+    this.at += piece.length;
+    this.#all = Promise.all([this.#all, answered]);
+    this.#all.catch(() => undefined); // Heard by `settled`.
+  }
+
+  /** Waits until the server has answered all. @throws {RefusedError} */
+  async settled(): Promise<void> {
+    await this.#all;
+    if (this.#refusal) throw new RefusedError(this.#refusal, true);
+  }
+}
+
+/** Sets times and mode, flushes and closes. What a server cannot keep is no reason to send the file again. */
+async function finish(carrying: Carrying, file: Handle, { path, mtimeMs }: SourceFile, mode: number): Promise<void> {
+  const { connection: { calls }, flushes, context: { log }, destination: { preserveTimestamps, preservePermissions, name } } =
+    carrying;
+  const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
+  const changes = {
+    ...(preserveTimestamps ? { times: { accessed: seconds, modified: seconds } } : {}),
+    ...(preservePermissions ? { permissions: mode & 0o777 } : {}),
+  };
+  const [kept, flushed, closed] = await Promise.all([
+    Object.keys(changes).length === 0 ? null : calls.setAttributes(file, changes),
+    flushes && calls.flushes ? calls.flush(file) : null,
+    calls.close(file),
+  ]);
+  if (closed) throw new RefusedError(closed, true);
+  for (const refusal of [kept, flushed]) {
+    if (refusal) log("debug", `sftp on "${printable(path)}", which is complete at ${name}: ${said(refusal)}`);
+  }
+}
+
+function granted({ value, refusal }: Given<Handle>): Handle {
+  if (value === null) throw new RefusedError(refusal, false);
+  return value;
 }
 
 /** SFTP servers say "Failure" for a full and for a read-only disk alike: asks further. */
 async function destinationFailure(
-  { files, destination }: SftpSending,
-  { source }: Upload,
-  errors: string,
-  said: string,
-  there: number,
-  signal: AbortSignal,
+  { files, destination, signal }: Batch,
+  { source, staged }: Upload,
+  { refusal, writing }: RefusedError,
 ): Promise<Failure> {
   const what = `Cannot send "${printable(source.path)}" to ${destination.name}`;
   const full = (reason: string) =>
-    new Failure("disk_full", `${what}: ${reason} (${said})`, { hint: "Free some space there; delivery resumes automatically." });
+    new Failure("disk_full", `${what}: ${reason} (${said(refusal)})`, {
+      hint: "Free some space there; delivery resumes automatically.",
+    });
+  const [stat] = await files.survey([staged], signal);
   const free = await files.freeBytes(signal);
-  if (free !== null && free < source.size - there + SPARE_BYTES) return full("the disk is full");
+  if (free !== null && free < source.size - (stat?.bytes ?? 0) + SPARE_BYTES) return full("the disk is full");
   await files.tryToWrite(signal);
-  const meaning = meaningOf(errors);
+  const meaning = meaningOfRefusal(refusal);
   // It could be opened and something else can be written: what may be lacking is room.
-  if (!meaning && /write remote/i.test(errors)) return full("the disk or the quota there seems to be full");
-  return new Failure(meaning?.code ?? "interrupted", `${what}: ${meaning?.reason ?? "the server refuses it"} (${said})`, {
-    hint: meaning?.hint ?? "It is retried automatically. A quota may be used up.",
-  });
+  if (!meaning && writing && refusal.code === STATUS.FAILURE) return full("the disk or the quota there seems to be full");
+  return new Failure(
+    meaning?.code ?? "interrupted",
+    `${what}: ${meaning?.reason ?? "the server refuses it"} (${said(refusal)})`,
+    {
+      hint: meaning?.hint ?? "It is retried automatically. A quota may be used up.",
+    },
+  );
+}
+
+/** Holds an average. */
+interface Pace {
+  /** Bytes that may be sent in one piece. */
+  readonly atOnce: number;
+  /** Waits until the next piece may be sent. */
+  next(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
+function paceOf(bytesPerSecond: number | null, clock: Pick<Clock, "monotonic" | "sleep">): Pace {
+  if (bytesPerSecond === null) return { atOnce: Infinity, next: () => Promise.resolve() };
+  let nextAt = -Infinity;
+  return {
+    atOnce: Math.max(1024, Math.floor(bytesPerSecond / 4)),
+    async next(bytes, signal) {
+      const at = Math.max(nextAt, clock.monotonic());
+      nextAt = at + bytes / bytesPerSecond * 1000;
+      await clock.sleep(at - clock.monotonic(), signal);
+      signal.throwIfAborted();
+    },
+  };
 }

@@ -1,66 +1,105 @@
 /**
- * Proof where the server gives no shell: files are fetched back and hashed here.
+ * Proof where the server gives no shell: files are fetched back and hashed here, many reads under way at once.
  *
  * @module
  */
-import { join } from "@std/path";
+import { createHash } from "node:crypto";
 import { mapLimit } from "../../async/map_limit.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { Files } from "../../system/system.ts";
-import { pathOf, refusal, type SftpBase } from "./sftp_base.ts";
-import { NOT_THERE, sftpCommand } from "./sftp_command.ts";
+import { look, pathOf, refused, type SftpBase } from "./sftp_base.ts";
+import type { Given, Handle, Refusal } from "./sftp_calls.ts";
+import type { SftpConnection } from "./sftp_connection.ts";
+import { STATUS } from "./sftp_protocol.ts";
 
-/** Each file fetched back costs several round trips. */
-const READ_AT_ONCE = 3;
+/** Each open file costs a round trip before its first byte comes, and one after its last. */
+const FILES_AT_ONCE = 64;
+/** Reads of one file that may be under way. */
+const READS_AHEAD = 32;
+/** Asked for behind the end that the size tells. */
+const MORE_BYTES = 4096;
 
 /** What `Session.digest` does. */
 export async function digest(base: SftpBase, paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]> {
-  const { system, workFolder, spoolFolder = workFolder } = base.context;
-  await system.makeFolder(spoolFolder, 0o700);
-  return await mapLimit(paths, READ_AT_ONCE, async (relative) => {
-    const local = join(spoolFolder, crypto.randomUUID());
+  const { channels } = base;
+  const stats = await Promise.all(paths.map((path) => look(base, pathOf(base, path))));
+  const openFiles = await channels.ready(stats.reduce((sum, stat) => sum + (stat?.bytes ?? 0), 0), signal);
+  return await mapLimit(paths, Math.min(FILES_AT_ONCE, openFiles), async (path, index) => {
+    const stat = stats[index]!;
+    if (stat?.kind !== "file") return null;
+    const connection = channels.pick(stat.bytes);
     try {
-      return await readBack(base, relative, local, signal);
+      return await readBack(base, connection, path, stat.bytes, signal);
     } finally {
-      await system.remove(local);
+      channels.done(connection, stat.bytes);
     }
-  });
+  }, signal);
 }
 
-async function readBack(base: SftpBase, relative: string, local: string, signal: AbortSignal): Promise<Digest | null> {
-  const { channels, destination, context: { system } } = base;
-  // sftp takes a slash on every system; a backslash would be an escape.
-  const to = system.platform === "windows" ? local.replaceAll("\\", "/") : local;
-  const [reply] = await channels.run([sftpCommand("get", pathOf(base, relative), to)], signal, {
-    idleTimeoutMs: destination.timeoutMs,
-    moving: growing(local, system),
-  });
-  const errors = reply?.errors ?? "";
-  if (errors === "") return await system.hash(local, signal);
-  if (NOT_THERE.test(errors) || /not a regular file|non-regular/i.test(errors)) return null;
-  const what = `read "${printable(relative)}" back from ${destination.name}`;
-  if (/No space left/i.test(errors)) {
-    throw new Failure("local_disk_full", `Cannot ${what}: this computer's disk is full`, {
-      hint: "Free space on the disk of state_directory.",
-    });
+async function readBack(
+  base: SftpBase,
+  connection: SftpConnection,
+  relative: string,
+  size: number,
+  signal: AbortSignal,
+): Promise<Digest | null> {
+  const { calls } = connection;
+  const { value: file, refusal } = await calls.open(pathOf(base, relative));
+  if (file === null) return notRead(base, relative, refusal);
+  try {
+    const sum = createHash("sha256");
+    let bytes = 0;
+    for await (const { value, refusal } of readAll(connection, file, size, signal)) {
+      if (value === null) return notRead(base, relative, refusal);
+      sum.update(value);
+      bytes += value.length;
+    }
+    return { bytes, sha256: sum.digest("hex") };
+  } finally {
+    calls.close(file).catch(() => undefined); // A lost connection shows in the next call.
   }
-  const failure = refusal(what, errors);
+}
+
+/** The pieces of a file in order, to its end, which may lie elsewhere than its size said; or a refusal. */
+async function* readAll(
+  { calls, limits: { readBytes }, reading }: SftpConnection,
+  file: Handle,
+  size: number,
+  signal: AbortSignal,
+): AsyncGenerator<Given<Uint8Array>> {
+  const ahead: { readonly at: number; readonly length: number; readonly piece: Promise<Given<Uint8Array>> }[] = [];
+  for (let at = 0;;) {
+    // One read behind the end says that it is the end.
+    while (ahead.length === 0 || (ahead.length < READS_AHEAD && at <= size)) {
+      const length = at < size ? Math.min(readBytes, size - at) : MORE_BYTES;
+      await reading.take(length, signal);
+      const piece = calls.read(file, at, length).finally(() => reading.release(length));
+      piece.catch(() => undefined); // Heard in its turn.
+      ahead.push({ at, length, piece });
+      at += length;
+    }
+    const next = ahead.shift()!;
+    for (let got = 0; got < next.length;) {
+      signal.throwIfAborted();
+      // A server may give less than it is asked for.
+      const given = got === 0 ? await next.piece : await calls.read(file, next.at + got, next.length - got);
+      if (given.value === null && given.refusal.code === STATUS.EOF) return;
+      yield given;
+      if (given.value === null) return;
+      got += given.value.length;
+      if (given.value.length === 0) return;
+    }
+  }
+}
+
+/** Null where there is no such file. @throws {Failure} */
+function notRead({ destination }: SftpBase, relative: string, refusal: Refusal): null {
+  if (refusal.code === STATUS.NO_SUCH_FILE) return null;
+  const failure = refused(`read "${printable(relative)}" back from ${destination.name}`, refusal);
   if (failure.code !== "permission_denied") throw failure;
   // This file's own trouble (servers say "Failure" for a bad sector): it must not hold all others.
   throw new Failure("mismatch", failure.message, {
     hint: "Give the remote account permission to read it, or move it away; if its permissions are right, check the disk there.",
   });
-}
-
-/** Whether a file here has grown since this was last asked. */
-function growing(file: string, system: Pick<Files, "facts">): () => Promise<boolean> {
-  let before = -1;
-  return async () => {
-    const size = (await system.facts(file))?.size ?? -1;
-    const grown = size > before;
-    before = size;
-    return grown;
-  };
 }

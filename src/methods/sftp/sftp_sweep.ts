@@ -4,21 +4,17 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import { ask, isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
-import { sftpCommand } from "./sftp_command.ts";
+import { isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
+import { kindOf } from "./sftp_protocol.ts";
 
 /** Staging holds our own names only, and what tools make of them: nothing deeper. */
 const DEEPEST = 4;
-/** Names of ours: the listing may have escaped others. */
-const OURS = /^(?!\.{1,2}$)[A-Za-z0-9_.~-]+$/;
+/** Names of ours. */
+const OURS = /^[A-Za-z0-9_.~-]+$/;
 
 /** What `Session.leftovers` does. */
-export async function leftovers(base: SftpBase, signal: AbortSignal): Promise<string[]> {
-  const root = pathOf(base, base.context.stagingRoot);
-  if (!await isFolder(base, root, signal)) return [];
-  const found = await namesIn(base, root, signal);
-  const replies = await base.channels.run(found.map((name) => sftpCommand("cd", `${root}/${name}`)), signal);
-  return found.filter((_, index) => replies[index]?.errors === "");
+export async function leftovers(base: SftpBase): Promise<string[]> {
+  return (await entriesOf(base, pathOf(base, base.context.stagingRoot))).filter(({ folder }) => folder).map(({ name }) => name);
 }
 
 /** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
@@ -26,9 +22,9 @@ export async function sweep(base: SftpBase, attempts: readonly string[] | null, 
   const { stagingRoot } = base.context;
   const folders = attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot];
   for (const folder of folders.map((each) => pathOf(base, each))) {
-    if (!await isFolder(base, folder, signal)) continue;
+    signal.throwIfAborted();
     await removeTree(base, folder, 0, signal);
-    if (!await isFolder(base, folder, signal)) continue;
+    if (!await isFolder(base, folder)) continue;
     throw new Failure("permission_denied", `Cannot remove the temporary folder "${folder}" from ${base.where}`, {
       next: "later",
       hint: "Check the permissions of the remote account there; it is retried automatically.",
@@ -36,17 +32,19 @@ export async function sweep(base: SftpBase, attempts: readonly string[] | null, 
   }
 }
 
-async function removeTree(base: SftpBase, folder: string, depth: number, signal: AbortSignal): Promise<void> {
-  const entries = (await namesIn(base, folder, signal)).map((name) => `${folder}/${name}`);
-  const replies = await base.channels.run(entries.map((entry) => sftpCommand("rm", entry)), signal);
-  const folders = entries.filter((_, index) => replies[index]?.errors !== "");
-  for (const entry of folders) if (depth < DEEPEST) await removeTree(base, entry, depth + 1, signal);
-  await ask(base, sftpCommand("rmdir", folder), signal);
+async function removeTree(base: SftpBase, path: string, depth: number, signal: AbortSignal): Promise<void> {
+  const entries = await entriesOf(base, path);
+  signal.throwIfAborted();
+  await Promise.all(entries.filter(({ folder }) => !folder).map(({ name }) => base.calls.remove(`${path}/${name}`)));
+  for (const { name, folder } of entries) {
+    if (folder && depth < DEEPEST) await removeTree(base, `${path}/${name}`, depth + 1, signal);
+  }
+  await base.calls.rmdir(path);
 }
 
-async function namesIn(base: SftpBase, folder: string, signal: AbortSignal): Promise<string[]> {
-  const { output } = await ask(base, sftpCommand("ls -1a", folder), signal);
-  // Some versions print the folder in front of each name.
-  const names = output.split("\n").map((line) => line.trimEnd()).map((line) => line.slice(line.lastIndexOf("/") + 1));
-  return names.filter((name) => OURS.test(name));
+/** None where there is no such folder. */
+async function entriesOf({ calls }: SftpBase, path: string): Promise<{ name: string; folder: boolean }[]> {
+  const { value } = await calls.list(path);
+  const ours = (value ?? []).filter(({ name }) => OURS.test(name));
+  return ours.map(({ name, attributes }) => ({ name, folder: kindOf(attributes) === "folder" }));
 }

@@ -7,7 +7,7 @@
 import type { FailureCode } from "../../domain/failure.ts";
 
 /** The meaning of an error text: what it is, in words, and what would help. */
-interface Meaning {
+export interface Meaning {
   readonly code: FailureCode;
   readonly reason: string;
   readonly hint: string;

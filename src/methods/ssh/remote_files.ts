@@ -13,6 +13,6 @@ export interface RemoteFiles extends DestinationFiles {
   freeBytes(signal: AbortSignal): Promise<number | null>;
   /** Writes something below the base path. @throws {Failure} what keeps us from it. */
   tryToWrite(signal: AbortSignal): Promise<void>;
-  /** The path that sftp takes for one that is relative to the base path. @throws {Failure} `name_refused` */
+  /** The path that SFTP takes for one that is relative to the base path. @throws {Failure} `name_refused` */
   path(relative: string): string;
 }

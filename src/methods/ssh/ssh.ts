@@ -1,5 +1,5 @@
 /**
- * Builds every OpenSSH command line: one set of options for `ssh`, `scp`, `sftp` and the `-e` of rsync. The user's own
+ * Builds every OpenSSH command line: one set of options for `ssh`, `scp` and the `-e` of rsync. The user's own
  * ssh_config and known_hosts are used (or the file that `IMAGE_TRANSFER_SSH_CONFIG` names); what would make a daemon
  * wait for a person, trust an unknown host or hang for ever is overridden.
  *
@@ -15,7 +15,7 @@ import type { System } from "../../system/system.ts";
 export type Sharing = { readonly role: "master" | "client"; readonly path: string } | null;
 
 /** The programs of OpenSSH that are used. */
-export type SshProgram = "ssh" | "scp" | "sftp";
+export type SshProgram = "ssh" | "scp";
 
 /** What is needed to build a command line. */
 export interface SshSettings {
@@ -29,7 +29,7 @@ export function sshSettings(destination: SshDestination, system: Pick<System, "e
   return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null };
 }
 
-/** Options that `ssh`, `scp` and `sftp` understand alike. */
+/** Options that `ssh` and `scp` understand alike. */
 export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
   const { destination } = settings;
   const alive = Math.min(15, Math.max(1, Math.floor(destination.timeoutMs / 4000)));
@@ -80,6 +80,12 @@ export function sshArgs(settings: SshSettings, sharing: Sharing, command: string
     hostOf(settings.destination),
     command,
   ];
+}
+
+/** The arguments of `ssh` that give the server's SFTP on its input and output. */
+export function sftpArgs(settings: SshSettings, sharing: Sharing): string[] {
+  const options = ["-o", "RemoteCommand=none", "-e", "none", "-T", "-s"];
+  return [...sshOptions(settings, sharing), ...options, "--", hostOf(settings.destination), "sftp"];
 }
 
 /** The arguments of `ssh` that tell a master to end, closing all its channels. */

@@ -1,6 +1,6 @@
 /**
  * One connection to a host, shared by everything a session does: a few remote shells, each for one script at a time, and a socket
- * through which rsync, scp and sftp get channels without a login of their own. The first shell is the ControlMaster
+ * through which rsync, scp and SFTP get channels without a login of their own. The first shell is the ControlMaster
  * itself: one process and one login less, and it ends when its input does, so nothing outlives the daemon.
  *
  * On Windows, and where a socket cannot be made, every shell is a connection of its own; `sharing` is null then.

@@ -1,5 +1,5 @@
 /**
- * The one table from exit code and error text of `ssh`, `scp` and `sftp` to a Failure that says what to do. These
+ * The one table from exit code and error text of `ssh` and `scp` to a Failure that says what to do. These
  * programs say 255 or 1 for nearly everything, so the text decides; what no row knows is told as it is.
  *
  * @module

@@ -1,31 +1,50 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Reply } from "../../../src/methods/sftp/sftp_channel.ts";
+import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
+import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
 import { withSftpLock } from "../../../src/methods/sftp/sftp_lock.ts";
+import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { aServer, STAGING } from "../../conformance/rig.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
+import { answers, fakeSftp, VERSION } from "../../support/fake_sftp.ts";
 
 const signal = new AbortController().signal;
 const LOCK = "/base/.image-transfer-turn";
 
 /** A server that knows folders only, and the locks of several installations there. */
-function server(clock: FakeClock, folders: Set<string>, timeoutMs: number) {
-  const answer = (command: string): Reply => {
-    const [, words, path = ""] = /^-(.*) "(.*)"$/.exec(command)!;
-    const below = [...folders].filter((folder) => folder.startsWith(`${path}/`));
-    if (words === "cd") return { output: "", errors: folders.has(path) ? "" : "No such file" };
-    if (words === "ls -1a") return { output: below.join("\n"), errors: "" };
-    const works = words === "mkdir" ? !folders.has(path) : folders.has(path) && below.length === 0;
-    if (works) words === "mkdir" ? folders.add(path) : folders.delete(path);
-    return { output: "", errors: works ? "" : "Failure" };
+async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number) {
+  const system = { ...createSystem(), ...clock };
+  const below = (path: string) => [...folders].filter((folder) => folder.startsWith(`${path}/`));
+  let unread: string[] = [];
+  const works = (what: string, path: string) => {
+    const can = what === "MKDIR" ? !folders.has(path) : folders.has(path) && below(path).length === 0;
+    if (can) what === "MKDIR" ? folders.add(path) : folders.delete(path);
+    return can;
   };
+  const { spawn } = fakeSftp(VERSION(), ([what = "", path = ""]) => {
+    if (what === "STAT") return folders.has(path) ? answers.attributes(0o40755) : answers.status(STATUS.NO_SUCH_FILE);
+    if (what === "OPENDIR") {
+      unread = below(path).map((folder) => folder.slice(path.length + 1));
+      return answers.handle("h");
+    }
+    if (what === "READDIR") {
+      const names = unread.splice(0).map((name) => [name, 0o40755] as const);
+      return names.length > 0 ? answers.names(...names) : answers.status(STATUS.EOF);
+    }
+    return what === "CLOSE" || works(what, path) ? answers.ok : answers.status(STATUS.FAILURE);
+  });
+  const connection = await openSftp(
+    "ssh",
+    { destination: aServer("sftp", {}, {}), configFile: null },
+    null,
+    { ...system, spawn },
+    signal,
+  );
   const base = {
-    channels: {
-      run: (commands: readonly string[]) => Promise.resolve().then(() => commands.map(answer)),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    },
+    calls: connection.calls,
+    channels: sftpChannels(connection, () => Promise.reject(new Error("no more")), false),
     destination: aServer("sftp", {}, { timeoutMs }),
-    context: { system: { ...createSystem(), ...clock }, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
+    context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
     folder: "/base",
     where: "there",
   };
@@ -41,9 +60,9 @@ Deno.test("a lock by SFTP is not taken from who has it, however long the work ta
     await clock.sleep(ms);
     told.push(`${name} ends`);
   };
-  const first = server(clock, folders, 8_000)(signal, work("first", 12_000));
+  const first = (await server(clock, folders, 8_000))(signal, work("first", 12_000));
   await clock.advance(1);
-  const second = server(clock, folders, 8_000)(signal, work("second", 10));
+  const second = (await server(clock, folders, 8_000))(signal, work("second", 10));
   await clock.advance(12_500);
   await Promise.all([first, second]);
   assertEquals(told, ["first begins", "first ends", "second begins", "second ends"]);
@@ -55,7 +74,7 @@ Deno.test("a lock by SFTP that was left behind is broken, before who waits for i
     const clock = createFakeClock();
     const folders = new Set(left);
     let worked = false;
-    const locked = server(clock, folders, 6_000)(signal, () => Promise.resolve(worked = true));
+    const locked = (await server(clock, folders, 6_000))(signal, () => Promise.resolve(worked = true));
     await clock.advance(5_500);
     assert(worked, "in time");
     await locked;

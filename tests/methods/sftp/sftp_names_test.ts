@@ -1,29 +1,28 @@
 import { assertEquals } from "@std/assert";
-import { Failure } from "../../../src/domain/failure.ts";
-import type { Reply } from "../../../src/methods/sftp/sftp_channel.ts";
+import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
+import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
 import { publish, type SftpNaming } from "../../../src/methods/sftp/sftp_names.ts";
+import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { aServer, publication, STAGING } from "../../conformance/rig.ts";
-import { tempFolder } from "../../support/temp.ts";
+import { answers, type Asked, fakeSftp, type Told, VERSION } from "../../support/fake_sftp.ts";
 
 const signal = new AbortController().signal;
+const POSIX_RENAME = "posix-rename@openssh.com";
 
-/** What publishing `x.fits` so many times gives, where another file has that name, and `answer` says what becomes of each command. */
-async function published(times: number, answer: (command: string) => Reply) {
-  await using folder = await tempFolder();
-  const none = () => Promise.resolve();
+/** What publishing `x.fits` so many times gives, where another file has that name, and `answer` says what becomes of each request. */
+async function published(times: number, answer: (asked: Asked) => Told) {
+  const destination = aServer("sftp", {}, {});
+  const tell = (asked: Asked) => /^L?STAT$/.test(asked[0]!) ? stat(asked[1]!) : answer(asked);
+  const system = { ...createSystem(), ...fakeSftp(VERSION(POSIX_RENAME), tell) };
+  await using connection = await openSftp("ssh", { destination, configFile: null }, null, system, signal);
   const naming: SftpNaming = {
     base: {
-      channels: {
-        run: (commands) =>
-          Promise.resolve().then(() =>
-            commands.map((command) => command.startsWith("-ls ") ? listing(command) : answer(command))
-          ),
-        [Symbol.asyncDispose]: none,
-      },
-      context: { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} },
-      destination: aServer("sftp", {}, {}),
+      calls: connection.calls,
+      channels: sftpChannels(connection, () => Promise.reject(new Error("no more")), false),
+      context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
+      destination,
       folder: "/base",
       where: "there",
     },
@@ -38,31 +37,49 @@ async function published(times: number, answer: (command: string) => Reply) {
 }
 
 /** There is no former version; all else is a file, each of another length. */
-function listing(command: string): Reply {
-  if (command.includes(".v1.fits")) return { output: "", errors: "No such file" };
-  const path = command.slice(command.indexOf('"') + 1, -1);
-  return { output: `-rw-r--r--    1 0  0  ${path.length} Jan  1 00:00 ${path}\n`, errors: "" };
+function stat(path: string): Told {
+  if (path === "/base") return answers.attributes(0o40755);
+  return path.includes(".v1.fits") ? answers.status(STATUS.NO_SUCH_FILE) : answers.attributes(0o100644, path.length);
 }
 
-const WORKED: Reply = { output: "", errors: "" };
+function worked([what]: Asked): Told {
+  return what === "OPEN" ? answers.handle("h") : what === "REALPATH" ? answers.names(["/base", 0o40755]) : answers.ok;
+}
+
+/** The plain rename does not replace. */
+function refusesTaken(asked: Asked): Told {
+  const taken = asked[0] === "RENAME" && !asked[2]!.includes(".v1.fits");
+  return taken ? answers.status(STATUS.FAILURE, "Failure") : worked(asked);
+}
 
 Deno.test("publish() by SFTP throws when the answer to a replacing rename is lost, so that its attempt is doubted", async () => {
-  await rejectsWith(() =>
-    published(1, (command) => {
-      if (command.startsWith("-rename -l")) return { output: "", errors: "Failure" };
-      if (command.startsWith("-rename ")) throw new Failure("interrupted", "Lost nas: the connection was lost");
-      return WORKED;
-    }), ["interrupted"]);
+  await rejectsWith(() => published(1, (asked) => asked[0] === POSIX_RENAME ? "end" : refusesTaken(asked)), ["interrupted"]);
 });
 
 Deno.test("publish() by SFTP asks once a session whether rename replaces, and leaves nothing of that", async () => {
-  const asked: string[] = [];
-  const outcomes = await published(2, (command) => {
-    asked.push(command);
-    return command.startsWith("-rename -l") ? { output: "", errors: "Failure" } : WORKED;
+  const all: Asked[] = [];
+  const outcomes = await published(2, (asked) => {
+    all.push(asked);
+    return refusesTaken(asked);
   });
   assertEquals(outcomes, [{ published: true, former: "x.v1.fits" }, { published: true, former: "x.v1.fits" }]);
-  const probes = (words: string) =>
-    asked.filter((command) => command.startsWith(words) && /\.(free|taken)"$/.test(command)).length;
-  assertEquals([probes("-put "), probes("-rename -l "), probes("-rm ")], [2, 1, 2]);
+  const probes = (what: string) => all.filter((asked) => asked[0] === what && /\.(free|taken)$/.test(asked.at(-1)!)).length;
+  assertEquals([probes("OPEN"), probes("RENAME"), probes("REMOVE")], [2, 1, 2]);
+});
+
+Deno.test("publish() by SFTP looks first, and takes the lock, where the plain rename replaces", async () => {
+  const all: Asked[] = [];
+  const outcomes = await published(1, (asked) => {
+    all.push(asked);
+    return worked(asked);
+  });
+  assertEquals(outcomes, [{ published: true, former: "x.v1.fits" }]);
+  const names = all.map(([what, ...paths]) => `${what} ${paths.map((path) => path.split("/").at(-1)).join(" ")}`);
+  const from = names.indexOf("MKDIR .image-transfer-turn");
+  assertEquals(names.slice(from, from + 4), [
+    "MKDIR .image-transfer-turn",
+    "RENAME x.fits x.v1.fits",
+    `${POSIX_RENAME} 1 x.fits`,
+    "REMOVE 1",
+  ]);
 });

@@ -139,7 +139,7 @@ const NOISY: SshdOptions = { config: ['SetEnv SHLVL=1 "BASH_ENV={file}"'] };
 async function deliver({ folder }: Place, session: Session): Promise<void> {
   await session.attach(true, signal);
   const file = await makeSource(folder.at("source"), "a.fits", noise(1000));
-  assertEquals(await session.put([upload(file, 1)], ignoreBytes, signal), [{ put: true }]);
+  assertEquals((await session.put([upload(file, 1)], ignoreBytes, signal)).map(({ put }) => put), [true]);
   assertEquals(await session.publish([publication(upload(file, 1).staged, "a.fits")], signal), [{ published: true }]);
 }
 

@@ -1,0 +1,68 @@
+import { assertEquals } from "@std/assert";
+import { Failure } from "../../../src/domain/failure.ts";
+import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
+import type { SftpConnection } from "../../../src/methods/sftp/sftp_connection.ts";
+import { rejectsWith } from "../../conformance/expectations.ts";
+
+const signal = new AbortController().signal;
+const MUCH = 100 << 20;
+const LOST = new Failure("interrupted", "Lost nas");
+
+/** Connections over a line with this round trip; `most` is what the server takes. */
+function server(roundTripMs: number, most = Infinity) {
+  const open: { lost: Failure | null }[] = [];
+  const connect = (): Promise<SftpConnection> => {
+    if (open.length >= most) return Promise.reject(new Failure("interrupted", "the server refused one more session"));
+    const calls = { lost: null as Failure | null };
+    open.push(calls);
+    const close = () => {
+      open.splice(open.indexOf(calls), 1);
+      return Promise.resolve();
+    };
+    return Promise.resolve(
+      { calls, limits: { openFiles: 10 }, roundTripMs, [Symbol.asyncDispose]: close } as unknown as SftpConnection,
+    );
+  };
+  return { open, connect };
+}
+
+Deno.test("a long line has several channels for many bytes, a short one and few bytes have one", async () => {
+  for (const [roundTripMs, bytes, expected] of [[200, MUCH, 4], [60, MUCH, 3], [5, MUCH, 1], [200, 1000, 1]] as const) {
+    const { open, connect } = server(roundTripMs);
+    const channels = sftpChannels(null, connect, true);
+    const files = await Promise.all([channels.ready(bytes, signal), channels.ready(bytes, signal)]);
+    assertEquals([open.length, ...files], [expected, 10 * expected, 10 * expected]);
+    await channels[Symbol.asyncDispose]();
+    assertEquals(open.length, 0);
+  }
+});
+
+Deno.test("where the server takes no more sessions, those that are open must do", async () => {
+  const { open, connect } = server(200, 2);
+  const channels = sftpChannels(null, connect, true);
+  assertEquals([await channels.ready(MUCH, signal), await channels.ready(MUCH, signal), open.length], [20, 20, 2]);
+});
+
+Deno.test("pick() gives the channel with the least to do", async () => {
+  const channels = sftpChannels(null, server(50).connect, true);
+  await channels.ready(MUCH, signal);
+  const [one, other] = [channels.pick(100), channels.pick(50)];
+  assertEquals(one === other, false);
+  assertEquals(channels.pick(10) === other, true);
+  channels.done(one, 100);
+  assertEquals(channels.pick(10) === one, true);
+});
+
+Deno.test("a channel that was lost alone is replaced, the connection of all others is not", async () => {
+  const { open, connect } = server(5);
+  const channels = sftpChannels(null, connect, true);
+  await channels.ready(MUCH, signal);
+  open[0]!.lost = LOST;
+  await channels.ready(MUCH, signal);
+  assertEquals(open.map(({ lost }) => lost), [null]);
+
+  const first = await connect();
+  const shared = sftpChannels(first, connect, true);
+  Object.assign(first.calls, { lost: LOST });
+  await rejectsWith(() => shared.ready(MUCH, signal), ["interrupted"]);
+});
