@@ -47,7 +47,7 @@ const GROUPS: Readonly<
 };
 
 /** How tests came out; `names` are those of the skipped ones. */
-export interface Tally {
+interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;

@@ -18,7 +18,7 @@ import { throughput } from "./throughput.ts";
 import { watching } from "./watching.ts";
 
 /** How a run is cut short. */
-export interface BenchOptions {
+interface BenchOptions {
   /** Contestants and loads to leave out, by their short names. */
   readonly without: ReadonlySet<string>;
   readonly rounds: number;
@@ -27,7 +27,7 @@ export interface BenchOptions {
 }
 
 /** One measured number beside its limit. */
-export interface Line {
+interface Line {
   readonly what: string;
   readonly value: string;
   readonly limit?: string;

@@ -24,7 +24,7 @@ export interface Load {
   readonly bytes: number;
 }
 
-export interface ContestOptions {
+interface ContestOptions {
   /** Contestants to leave out. */
   readonly without: ReadonlySet<string>;
   readonly rounds: number;

@@ -24,7 +24,7 @@ const EMBEDDED: readonly string[] = ["service"];
 /** Packages of the CommonJS kind call `require`, which a module does not have; for `__held` see {@linkcode bundle}. */
 const BANNER = `import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url),__held=()=>{};\n`;
 
-export interface BuildOptions {
+interface BuildOptions {
   readonly target?: Target;
   /** `./image-transfer`, with `.exe` for Windows, unless given. */
   readonly output?: string;

@@ -31,7 +31,7 @@ export interface Rig {
 }
 
 /** A destination as a check wishes it. */
-export interface Wish {
+interface Wish {
   /** An existing or missing folder of this computer that is to be the base path; else one that is not yet there. */
   readonly base?: string;
   readonly settings?: Differences;

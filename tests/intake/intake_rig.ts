@@ -38,7 +38,7 @@ export interface IntakeRig extends AsyncDisposable {
   again(): void;
 }
 
-export interface IntakeRigOptions {
+interface IntakeRigOptions {
   readonly job?: Partial<Job>;
   readonly system?: Partial<IntakeTools["system"]>;
   readonly ledger?: (real: Ledger) => IntakeTools["ledger"];

@@ -32,7 +32,7 @@ export interface DaemonKeeper extends AsyncDisposable {
 }
 
 /** What a process has of the machine. */
-export interface Use {
+interface Use {
   readonly rssMegabytes: number;
   readonly openFiles: number;
   readonly children: number;

@@ -8,12 +8,12 @@ import { join } from "@std/path";
 import { bind, DESTINATIONS, type Site, SMALL_MEGABYTES, unmount } from "./chaos_site.ts";
 import type { Dice } from "./seeded.ts";
 
-export type Mend = () => void | Promise<void>;
+type Mend = () => void | Promise<void>;
 type Fault = (site: Site, dice: Dice) => Promise<Mend | void> | Mend | void;
-export type Group = Readonly<Record<string, Fault>>;
+type Group = Readonly<Record<string, Fault>>;
 
 /** How the faults follow each other, milliseconds at most; `tell` hears of each. */
-export interface FaultPace {
+interface FaultPace {
   readonly restMs: number;
   readonly holdMs: number;
   readonly over: () => boolean;

@@ -16,10 +16,10 @@ import { startProxy, type TcpProxy } from "./tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "./temp.ts";
 
 export const DESTINATIONS = ["disk", "rsync", "scp", "sftp"] as const;
-export type DestinationName = (typeof DESTINATIONS)[number];
+type DestinationName = (typeof DESTINATIONS)[number];
 
 /** A proxy whose rate can change; 0 is no limit. */
-export interface Link {
+interface Link {
   readonly proxy: TcpProxy;
   readonly shape: { rate: number };
 }

@@ -10,7 +10,7 @@ import { fitsFile } from "./fits_maker.ts";
 import type { Dice } from "./seeded.ts";
 
 /** Bytes of the largest files, and pauses between two things a writer does. */
-export interface Pace {
+interface Pace {
   readonly largeBytes: number;
   readonly restMs: number;
 }

@@ -47,7 +47,7 @@ export interface Installation {
   untilLog(pattern: RegExp, from?: number, seconds?: number): Promise<string>;
 }
 
-export interface RunningCommand extends AsyncDisposable {
+interface RunningCommand extends AsyncDisposable {
   kill(signal: Deno.Signal): void;
   readonly ended: Promise<ProcessResult>;
 }

@@ -19,7 +19,7 @@ export interface FakeClock extends Clock {
 }
 
 /** Options of {@linkcode createFakeClock}: the wall clock at the start (2026-01-15T20:00:00Z) and the numbers `random` gives in turn. */
-export interface FakeClockOptions {
+interface FakeClockOptions {
   readonly startMs?: number;
   readonly random?: readonly number[];
 }

@@ -20,7 +20,7 @@ import type {
 } from "../../src/methods/method.ts";
 
 /** A file at the destination. */
-export interface FakeFile {
+interface FakeFile {
   readonly bytes: Uint8Array;
   readonly mtimeMs: number;
   readonly mode: number | null;

@@ -130,7 +130,7 @@ export const COMPONENTS = {
   },
 } as const satisfies Record<string, Component>;
 
-export type ComponentName = keyof typeof COMPONENTS;
+type ComponentName = keyof typeof COMPONENTS;
 
 /** Mounts something for a moment. */
 const MOUNTS = 'folder=$(mktemp -d) && mount -t tmpfs tmpfs "$folder" && umount "$folder" && rmdir "$folder"';

@@ -80,7 +80,7 @@ function pathsOf(args: string, base: string): string[] {
 }
 
 /** What is checked. */
-export interface Expectation {
+interface Expectation {
   readonly base: string;
   /** Names are below the base path, but not below this folder of it. */
   readonly stagingRoot: string;

@@ -5,7 +5,7 @@
  */
 import { fromFileUrl } from "@std/path";
 
-export interface RunningProgram extends AsyncDisposable {
+interface RunningProgram extends AsyncDisposable {
   readonly pid: number;
   /** The next line it prints; empty at the end. */
   line(): Promise<string>;

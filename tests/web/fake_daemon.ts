@@ -44,7 +44,7 @@ export function aWaiting(path: string, changes: Partial<JobNow["waiting"][number
   return { path, reason: "growing", detail: "", hint: "", size: 3, declared: null, since: 0, ...changes };
 }
 
-export interface FakeDaemon extends AsyncDisposable {
+interface FakeDaemon extends AsyncDisposable {
   /** What it was told, in order. */
   readonly told: unknown[];
   readonly port: number;

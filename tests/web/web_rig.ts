@@ -56,7 +56,7 @@ export async function login(address: string): Promise<{ readonly cookie: string;
   return { cookie: (response.headers.get("set-cookie") ?? "").split(";")[0]!, response };
 }
 
-export interface RawAnswer {
+interface RawAnswer {
   readonly status: number;
   readonly text: string;
 }
@@ -90,7 +90,7 @@ export async function raw(port: number, lines: readonly string[], body = "", caC
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0), text };
 }
 
-export interface LiveClient extends AsyncDisposable {
+interface LiveClient extends AsyncDisposable {
   readonly messages: LiveMessage[];
   readonly closed: Promise<CloseEvent>;
   /** Waits until one of the messages, also of those that came, is what is asked for. */

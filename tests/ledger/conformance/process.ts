@@ -5,7 +5,7 @@
  */
 
 /** A program that runs, and what it says. Disposing of it is kill -9. */
-export interface TestProcess extends AsyncDisposable {
+interface TestProcess extends AsyncDisposable {
   /** Complete lines, up to the end of the process; a line that a kill cut off is left out. */
   readonly lines: AsyncIterableIterator<string>;
   /** kill -9. What was said before can still be read. */
