@@ -5,6 +5,7 @@
  * @module
  */
 import { anySignal, unlessAborted } from "../async/abort.ts";
+import { mutex } from "../async/mutex.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { OpenSession } from "./batch.ts";
 import { type DestinationContext, stateChanged, trip } from "./destination_context.ts";
@@ -12,7 +13,7 @@ import { demandRoom, findPlace, type Place, watchPlace } from "./place.ts";
 import { recover } from "./recover.ts";
 import { finalSweep, sweeper } from "./sweep.ts";
 import { openSession } from "./timed_session.ts";
-import { runWorker } from "./worker.ts";
+import { runWorker, type Workers } from "./worker.ts";
 
 const CONNECT_MS = 60_000;
 
@@ -77,10 +78,8 @@ async function work(open: OpenSession, place: Place, over: AbortSignal, end: () 
   };
   place.loopSearch.catch((error) => fail(failureRecord(error)));
   // One more than may send: it checks and hashes the next batch while the others' are being sent.
-  const workers = Array.from(
-    { length: context.destination.parallelTransfers + 1 },
-    () => runWorker(open, place.look, fail, over),
-  );
+  const shared: Workers = { look: place.look, inTurn: mutex(), fail, over };
+  const workers = Array.from({ length: context.destination.parallelTransfers + 1 }, () => runWorker(open, shared));
   await Promise.all([...workers, watchPlace(place, context, fail, over)]);
 }
 

@@ -5,6 +5,8 @@
  */
 import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { mutex } from "../async/mutex.ts";
+import { attemptOf } from "./attempts.ts";
 import type { OpenSession } from "./batch.ts";
 import { carry } from "./carry.ts";
 import { crashPoint } from "./crash_point.ts";
@@ -19,39 +21,49 @@ const MINUTE = 60_000;
 /** No back-off lasts longer: a delivery that is due later shows that the clock was set back. */
 const LONGEST_WAIT_MS = 10 * MINUTE;
 
-/**
- * Claims and carries batches, one after the other. `look` checks that the place is still the right one; `fail` ends the session
- * because of the destination; `over` is aborted when no new batch may begin.
- */
-export async function runWorker(
-  open: OpenSession,
-  look: () => Promise<void>,
-  fail: (failure: FailureRecord) => void,
-  over: AbortSignal,
-): Promise<void> {
+/** What the workers of a session share. */
+export interface Workers {
+  /** Checks that the place is still the right one. */
+  readonly look: () => Promise<void>;
+  /** They claim one after the other: of those that were woken for one file, the first looks and claims, and the others find nothing due. */
+  readonly inTurn: ReturnType<typeof mutex>;
+  /** Ends the session because of the destination. */
+  readonly fail: (failure: FailureRecord) => void;
+  /** Aborted when no new batch may begin. */
+  readonly over: AbortSignal;
+}
+
+/** Claims and carries batches, one after the other. */
+export async function runWorker(open: OpenSession, { look, inTurn, fail, over }: Workers): Promise<void> {
   const { context } = open;
   let full = false;
   while (!over.aborted) {
     try {
       if (!await isTimeToClaim(context, full, over)) continue;
-      await look();
-      if (over.aborted) return;
-      const attempt = context.attempts.begin();
-      const claimed = claim(context, attempt);
-      if (claimed.length === 0) {
-        context.attempts.abandon(attempt);
+      const claimed = await inTurn(async () => {
+        if (over.aborted || !isDue(context)) return [];
+        await look();
+        return over.aborted ? [] : claim(context);
+      });
+      const [first] = claimed;
+      if (first === undefined) {
         await context.bell.wait(LINGER_MS, over);
         continue;
       }
       crashPoint("after_claim", context.system);
       full = isFull(claimed, context);
-      await carryClaimed(claimed, attempt, open, fail);
+      await carryClaimed(claimed, attemptOf(first), open, fail);
     } catch (error) {
       const failure = failureRecord(error);
       if (failure.code === "internal") context.emit({ type: "notice", level: "error", message: failure.message, error });
       fail(failure);
     }
   }
+}
+
+function isDue({ ledger, job, destination, system }: DestinationContext): boolean {
+  const due = ledger.nextDue(job.name, destination.name);
+  return due !== null && due <= system.now();
 }
 
 /** True if a batch is due; otherwise it has waited, and has to be called again. */
@@ -75,8 +87,10 @@ async function isTimeToClaim(context: DestinationContext, full: boolean, over: A
   return true;
 }
 
-function claim({ job, destination, ledger, system, batchFiles }: DestinationContext, attempt: string): Delivery[] {
-  return ledger.claim({
+/** Begins an attempt, unless nothing can be claimed. */
+function claim({ job, destination, ledger, system, batchFiles, attempts }: DestinationContext): Delivery[] {
+  const attempt = attempts.begin();
+  const claimed = ledger.claim({
     job: job.name,
     destination: destination.name,
     order: destination.order,
@@ -85,6 +99,8 @@ function claim({ job, destination, ledger, system, batchFiles }: DestinationCont
     attempt,
     now: system.now(),
   });
+  if (claimed.length === 0) attempts.abandon(attempt);
+  return claimed;
 }
 
 function isFull(claimed: readonly Delivery[], { batchFiles }: DestinationContext): boolean {

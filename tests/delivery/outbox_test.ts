@@ -38,6 +38,17 @@ Deno.test("outbox() sends a single fresh file without any time passing", async (
   assertEquals(rig.clock.monotonic(), before);
 });
 
+Deno.test("outbox() looks at the place once before a file is sent, however many workers it wakes", async () => {
+  await using rig = await outboxRig({ destination: { parallelTransfers: 4 } });
+  rig.start();
+  await rig.soon(() => rig.outbox.state().state === "open" && rig.fake.calls.leftovers === 1, "open");
+  await rig.clock.advance(6_000);
+  const before = rig.fake.calls.attach ?? 0;
+  await rig.admit("a.fits", "alpha");
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals((rig.fake.calls.attach ?? 0) - before, 1);
+});
+
 Deno.test("outbox() takes what is there already and proven equal for delivered, without sending it", async () => {
   await using rig = await outboxRig();
   rig.fake.files.set("a.fits", { bytes: new TextEncoder().encode("alpha"), mtimeMs: 0, mode: null });
