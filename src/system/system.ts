@@ -115,11 +115,12 @@ export interface Files {
   /** SHA-256 over the whole file, with one reused buffer. */
   hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
-   * A regular file as a whole, read and hashed once; null for one of 1 MiB or more, or that grows. Cheap for many at a time.
+   * A regular file as a whole, read and hashed once; null for one of 1 MiB or more, and perhaps for one that is not smaller than
+   * `into`. Cheap for many at a time: it is read into `into` where a Worker does it, which makes no garbage.
    *
    * @throws {Deno.errors.NotSupported} for what is no regular file.
    */
-  readSmall(path: string, signal: AbortSignal): Promise<SmallFile | null>;
+  readSmall(path: string, into: SharedBytes, signal: AbortSignal): Promise<SmallFile | null>;
   /**
    * Opens a regular file, has it read once from its beginning while it is hashed, and closes it.
    *
@@ -167,9 +168,13 @@ export interface Files {
   space(path: string): Promise<{ freeBytes: number; device: string }>;
 }
 
+/** A buffer that a Worker can fill. */
+export type SharedBytes = Uint8Array<SharedArrayBuffer>;
+
 /** A small file as it was read. */
 export interface SmallFile {
-  readonly content: Uint8Array<ArrayBuffer>;
+  /** It may lie in the buffer that was given. */
+  readonly content: Uint8Array;
   /** As in {@linkcode PathFacts}. */
   readonly mode: number;
   /** Of the content, 64 hex digits. */

@@ -205,26 +205,39 @@ function readerOf({ content, mode, sha256 }: SmallFile): Reader {
   };
 }
 
-/** Reads small files in groups, the next while one is sent; null for large ones, which are read while they are sent. */
+/**
+ * Reads small files in groups, the next while one is sent; null for large ones, which are read while they are sent. What was read of
+ * a file is valid until the next is asked for.
+ */
 async function* readAhead(
   uploads: readonly Upload[],
   system: Pick<System, "readSmall">,
   signal: AbortSignal,
 ): AsyncGenerator<readonly [Upload, Promise<SmallFile | null>]> {
   const groups = grouped(uploads);
-  const read = (group: readonly Upload[] = []) =>
-    group.map((upload) => {
-      const { absolutePath, size } = upload.source;
-      const small = size < SMALL_BYTES ? system.readSmall(absolutePath, signal) : Promise.resolve(null);
+  const room = Math.max(...groups.map((group) => group.reduce((sum, upload) => sum + roomFor(upload), 0)));
+  const buffers = groups.slice(0, 2).map(() => new Uint8Array(new SharedArrayBuffer(room)));
+  const read = (index: number) => {
+    let used = 0;
+    return (groups[index] ?? []).map((upload) => {
+      const into = buffers[index % 2]!.subarray(used, used += roomFor(upload));
+      const small = into.length === 0 ? Promise.resolve(null) : system.readSmall(upload.source.absolutePath, into, signal);
       small.catch(() => undefined); // Heard when it is its turn.
       return [upload, small] as const;
     });
-  let next = read(groups[0]);
+  };
+  let next = read(0);
   for (let index = 1; index <= groups.length; index++) {
     const now = next;
-    next = read(groups[index]);
+    // Into the buffer of the group before, all of which has been sent.
+    next = read(index);
     yield* now;
   }
+}
+
+/** Of the buffer: one byte more than the file should have, so that one that grows is noticed; none for a large one. */
+function roomFor({ source: { size } }: Upload): number {
+  return size < SMALL_BYTES ? size + 1 : 0;
 }
 
 /** In order; a group is as much as is kept in memory twice. */

@@ -12,9 +12,9 @@ import { chunks } from "../../domain/chunks.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { clock } from "../host/clock.ts";
 import { within } from "../../async/deadline.ts";
-import type { Answer, Ask, BatchingCalls, Found } from "./batching_worker.ts";
+import type { Answer, Ask, BatchingCalls, Found, ReadInto } from "./batching_worker.ts";
 import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_calls.ts";
-import type { PathFacts, SmallFile } from "../system.ts";
+import type { PathFacts, SharedBytes, SmallFile } from "../system.ts";
 
 /** Calls that are made at the same time run together. `alone` makes the call directly. */
 interface Batching {
@@ -29,7 +29,8 @@ interface Batching {
   ): Promise<Uint8Array<ArrayBuffer>>;
   /** For small files; a large one is hashed by `alone`. */
   hash(path: string, alone: () => Promise<Digest>): Promise<Digest>;
-  content(path: string, alone: () => Promise<SmallFile | null>): Promise<SmallFile | null>;
+  /** The Worker reads into `into`; `alone` must not: a Worker that is late may still write there. */
+  content(path: string, into: SharedBytes, alone: () => Promise<SmallFile | null>): Promise<SmallFile | null>;
 }
 
 /** Longest read in a batch, bytes. */
@@ -91,7 +92,10 @@ export function createBatching({ startFor = START_FOR, longSilenceMs = LONG_SILE
     followedFacts: (path, alone) => ask({ do: "followedFacts", path }, alone) as Promise<PathFacts | null>,
     read: (path, offset, length, alone) => ask({ do: "read", path, offset, length }, alone) as Promise<Uint8Array<ArrayBuffer>>,
     hash: async (path, alone) => await ask({ do: "hash", path }, alone) as Digest | null ?? await alone(),
-    content: (path, alone) => ask({ do: "content", path }, alone) as Promise<SmallFile | null>,
+    content: async (path, into, alone) => {
+      const found = await ask({ do: "content", path, into }, alone) as SmallFile | ReadInto | null;
+      return found === null || "content" in found ? found : { ...found, content: into.subarray(0, found.bytes) };
+    },
   };
 }
 

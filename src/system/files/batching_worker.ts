@@ -9,16 +9,22 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { pathFacts } from "./path_facts.ts";
-import type { PathFacts, SmallFile } from "../system.ts";
+import type { PathFacts, SharedBytes, SmallFile } from "../system.ts";
 import { carried, type CarriedError, HandedOver, serveCalls } from "../workers/serve_calls.ts";
 
-/** One thing to find out. `hash` and `content` are for small files: one of {@linkcode SMALL_BYTES} or more is skipped. */
+/** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is skipped. */
 export type Ask =
-  | { readonly do: "facts" | "followedFacts" | "hash" | "content"; readonly path: string }
+  | { readonly do: "facts" | "followedFacts" | "hash"; readonly path: string }
+  | { readonly do: "content"; readonly path: string; readonly into: SharedBytes }
   | { readonly do: "read"; readonly path: string; readonly offset: number; readonly length: number };
 
 /** What was found; null if nothing is there, or if the file is not small. */
-export type Found = PathFacts | Digest | Uint8Array<ArrayBuffer> | SmallFile | null;
+export type Found = PathFacts | Digest | Uint8Array<ArrayBuffer> | SmallFile | ReadInto | null;
+
+/** What `content` has read into its buffer. */
+export interface ReadInto extends Omit<SmallFile, "content"> {
+  readonly bytes: number;
+}
 
 /** One for each question, in the order of the questions. */
 export type Answer = { readonly found: Found } | { readonly failed: CarriedError };
@@ -59,7 +65,7 @@ function find(ask: Ask): Found {
     case "hash":
       return hashSync(ask.path);
     case "content":
-      return contentSync(ask.path);
+      return contentSync(ask.path, ask.into);
     default:
       return ask satisfies never;
   }
@@ -71,37 +77,34 @@ function hashSync(path: string): Digest | null {
   return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-function contentSync(path: string): SmallFile | null {
+function contentSync(path: string, into: SharedBytes): ReadInto | null {
   using file = Deno.openSync(path);
   const { isFile, mode } = file.statSync();
   if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
-  const read = fillFrom(file, SMALL_BYTES);
-  if (read.length === SMALL_BYTES) return null;
-  const sha256 = createHash("sha256").update(read).digest("hex");
-  return { content: read.slice(), mode: (mode ?? 0) & 0o7777, sha256 };
+  const read = fillFrom(file, into);
+  if (read.length === into.length) return null;
+  return { bytes: read.length, mode: (mode ?? 0) & 0o7777, sha256: createHash("sha256").update(read).digest("hex") };
 }
 
 function buffersOf(answer: Answer): ArrayBuffer[] {
-  const found = "found" in answer ? answer.found : null;
-  const bytes = found instanceof Uint8Array ? found : found !== null && "content" in found ? found.content : null;
-  return bytes === null ? [] : [bytes.buffer];
+  return "found" in answer && answer.found instanceof Uint8Array ? [answer.found.buffer] : [];
 }
 
 /** A view into the buffer. */
 function readSync(path: string, offset: number, length: number): Uint8Array<ArrayBuffer> {
   using file = Deno.openSync(path);
   if (offset > 0) file.seekSync(offset, Deno.SeekMode.Start);
-  return fillFrom(file, length);
+  return fillFrom(file, buffer.subarray(0, length));
 }
 
-function fillFrom(file: Deno.FsFile, length: number): Uint8Array<ArrayBuffer> {
+function fillFrom<B extends ArrayBufferLike>(file: Deno.FsFile, into: Uint8Array<B>): Uint8Array<B> {
   let filled = 0;
-  while (filled < length) {
-    const got = file.readSync(buffer.subarray(filled, length));
+  while (filled < into.length) {
+    const got = file.readSync(into.subarray(filled));
     if (got === null) break;
     filled += got;
   }
-  return buffer.subarray(0, filled);
+  return into.subarray(0, filled);
 }
 
 serveCalls(calls);

@@ -45,7 +45,7 @@ export const files: Files = {
     signal.throwIfAborted();
     return digest;
   },
-  readSmall: (path, signal) => contents.content(path, () => at(path, () => readSmall(path, signal))),
+  readSmall: (path, into, signal) => contents.content(path, into, () => at(path, () => readSmall(path, signal))),
   readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   sync: (path) => at(path, () => sync(path)),
