@@ -116,11 +116,11 @@ export interface Files {
   hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
    * A regular file as a whole, read and hashed once; null for one of 1 MiB or more, and perhaps for one that is not smaller than
-   * `into`. Cheap for many at a time: it is read into `into` where a Worker does it, which makes no garbage.
+   * `into`. Cheap for many at a time: a Worker reads it into `into`, which makes no garbage, or into a buffer of its own.
    *
    * @throws {Deno.errors.NotSupported} for what is no regular file.
    */
-  readSmall(path: string, into: SharedBytes, signal: AbortSignal): Promise<SmallFile | null>;
+  readSmall(path: string, into: SharedBytes | null, signal: AbortSignal): Promise<SmallFile | null>;
   /**
    * Opens a regular file, has it read once from its beginning while it is hashed, and closes it.
    *

@@ -162,7 +162,7 @@ async function sendSmall(
   await sending.take(size, signal);
   let left = size;
   try {
-    const small = await system.readSmall(absolutePath, signal);
+    const small = await system.readSmall(absolutePath, null, signal);
     if (small === null) return null;
     const content = small.content.subarray(0, size);
     await pace.next(content.length, signal);

@@ -30,7 +30,7 @@ interface Batching {
   /** For small files; a large one is hashed by `alone`. */
   hash(path: string, alone: () => Promise<Digest>): Promise<Digest>;
   /** The Worker reads into `into`; `alone` must not: a Worker that is late may still write there. */
-  content(path: string, into: SharedBytes, alone: () => Promise<SmallFile | null>): Promise<SmallFile | null>;
+  content(path: string, into: SharedBytes | null, alone: () => Promise<SmallFile | null>): Promise<SmallFile | null>;
 }
 
 /** Longest read in a batch, bytes. */
@@ -94,7 +94,7 @@ export function createBatching({ startFor = START_FOR, longSilenceMs = LONG_SILE
     hash: async (path, alone) => await ask({ do: "hash", path }, alone) as Digest | null ?? await alone(),
     content: async (path, into, alone) => {
       const found = await ask({ do: "content", path, into }, alone) as SmallFile | ReadInto | null;
-      return found === null || "content" in found ? found : { ...found, content: into.subarray(0, found.bytes) };
+      return found === null || "content" in found ? found : { ...found, content: into!.subarray(0, found.bytes) };
     },
   };
 }

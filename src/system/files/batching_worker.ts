@@ -15,7 +15,7 @@ import { carried, type CarriedError, HandedOver, serveCalls } from "../workers/s
 /** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is skipped. */
 export type Ask =
   | { readonly do: "facts" | "followedFacts" | "hash"; readonly path: string }
-  | { readonly do: "content"; readonly path: string; readonly into: SharedBytes }
+  | { readonly do: "content"; readonly path: string; readonly into: SharedBytes | null }
   | { readonly do: "read"; readonly path: string; readonly offset: number; readonly length: number };
 
 /** What was found; null if nothing is there, or if the file is not small. */
@@ -77,17 +77,20 @@ function hashSync(path: string): Digest | null {
   return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-function contentSync(path: string, into: SharedBytes): ReadInto | null {
+function contentSync(path: string, into: SharedBytes | null): SmallFile | ReadInto | null {
   using file = Deno.openSync(path);
   const { isFile, mode } = file.statSync();
   if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
-  const read = fillFrom(file, into);
-  if (read.length === into.length) return null;
-  return { bytes: read.length, mode: (mode ?? 0) & 0o7777, sha256: createHash("sha256").update(read).digest("hex") };
+  const read = fillFrom<ArrayBufferLike>(file, into ?? buffer);
+  if (read.length === (into ?? buffer).length) return null;
+  const facts = { mode: (mode ?? 0) & 0o7777, sha256: createHash("sha256").update(read).digest("hex") };
+  return into === null ? { ...facts, content: Uint8Array.from(read) } : { ...facts, bytes: read.length };
 }
 
 function buffersOf(answer: Answer): ArrayBuffer[] {
-  return "found" in answer && answer.found instanceof Uint8Array ? [answer.found.buffer] : [];
+  const found = "found" in answer ? answer.found : null;
+  const bytes = found instanceof Uint8Array ? found : found !== null && "content" in found ? found.content : null;
+  return bytes?.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
 }
 
 /** A view into the buffer. */
