@@ -169,7 +169,7 @@ async function sendSmall(
     for (let at = 0; at < content.length; at += limits.writeBytes) {
       const piece = content.subarray(at, at + limits.writeBytes);
       left -= piece.length;
-      writes.send(piece, piece.length);
+      writes.send(piece);
     }
     // What has become longer is not what was announced: its digest does not fit, and it is sent again.
     return { ...small, bytes: content.length };
@@ -186,33 +186,24 @@ async function sendLarge(
   return await system.readSource(absolutePath, async (reader) => {
     // What was sent before is hashed as well.
     for await (const _piece of reader.read(writes.at)) signal.throwIfAborted();
-    while (writes.at < size && !writes.refused) {
-      const wanted = Math.min(limits.writeBytes, pace.atOnce, size - writes.at);
-      await sending.take(wanted, signal);
-      let sent = false;
-      try {
-        const piece = await readPiece(reader, wanted);
-        if (piece.length === 0) break;
-        await pace.next(piece.length, signal);
-        sent = true;
-        writes.send(piece, wanted);
-      } finally {
-        if (!sent) sending.release(wanted);
+    const most = Math.min(limits.writeBytes, pace.atOnce);
+    for await (const piece of reader.read(size - writes.at)) {
+      for (let from = 0; from < piece.length && !writes.refused; from += most) {
+        // The reader's buffer is used again; the write still waits for its turn.
+        const part = piece.slice(from, from + most);
+        await sending.take(part.length, signal);
+        try {
+          await pace.next(part.length, signal);
+        } catch (error) {
+          sending.release(part.length);
+          throw error;
+        }
+        writes.send(part);
       }
+      if (writes.refused) break;
     }
     return { bytes: writes.at, sha256: reader.sha256(), mode: reader.mode };
   }, signal);
-}
-
-/** A buffer of its own with the next bytes of the source, fewer where it ends. */
-async function readPiece(reader: SourceReader, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  for await (const piece of reader.read(length)) {
-    bytes.set(piece, filled);
-    filled += piece.length;
-  }
-  return bytes.subarray(0, filled);
 }
 
 /** The writes of one file that are under way. */
@@ -235,13 +226,13 @@ class FileWrites {
     return this.#refusal !== null;
   }
 
-  /** Gives `taken` bytes of the window back when it is answered. */
-  send(piece: Uint8Array, taken: number): void {
+  /** Its bytes, which were taken of the window, are given back when it is answered. */
+  send(piece: Uint8Array): void {
     const { calls, sending } = this.carrying.connection;
     const answered = calls.write(this.file, this.at, piece).then((refusal) => {
       this.#refusal ??= refusal;
       if (!this.#refusal) this.onBytes(this.#done += piece.length);
-    }).finally(() => sending.release(taken));
+    }).finally(() => sending.release(piece.length));
     this.at += piece.length;
     this.#all = Promise.all([this.#all, answered]);
     this.#all.catch(() => undefined); // Heard by `settled`.
