@@ -20,9 +20,8 @@ import { groupSemaphore, type Semaphore } from "../async/semaphore.ts";
 /** What all corridors share. */
 export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit">, Pick<OutboxOptions, "once"> {
   readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
-  /** Folders on this side, for links and batch files, and on a disk for whole files. */
+  /** A folder on this side, for links. */
   readonly workFolder: string;
-  readonly spoolFolder: string;
   readonly progress: Pick<Progress, "transfers">;
   /** Called when a corridor ended because of an internal error. */
   readonly broken: () => void;
@@ -173,7 +172,6 @@ function outboxOptions(job: Job, destination: Destination, settings: Settings, s
       // Of its own for each destination: two that share a folder must not sweep each other's files.
       stagingRoot: `.image-transfer-${ledger.instance}-${key}`,
       workFolder: join(state.workFolder, key),
-      spoolFolder: join(state.spoolFolder, key),
       log: (level, message) => emit({ type: "notice", level, message: `${destination.name}: ${message}` }),
     },
     shutdownTimeoutMs: settings.shutdownTimeoutMs,

@@ -83,7 +83,6 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     once: options.once ?? false,
     progress: opened.progress,
     workFolder: opened.work.path,
-    spoolFolder: opened.work.spoolPath,
     broken: () => {
       parts.broken = true;
       askToEnd(parts, "an internal error");

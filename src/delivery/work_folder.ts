@@ -10,11 +10,9 @@ import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
 import { unusableState } from "../system/files/lock.ts";
 
-/** Absolute paths; both folders are removed when it is disposed of. */
+/** The folder for links, an absolute path; removed when it is disposed of. */
 export interface WorkFolder extends AsyncDisposable {
   readonly path: string;
-  /** For whole files; made by whoever needs it. */
-  readonly spoolPath: string;
 }
 
 type WorkSystem = Pick<System, "platform" | "followedFacts" | "names" | "removeTree" | "makeFolder" | "random">;
@@ -23,26 +21,24 @@ type WorkSystem = Pick<System, "platform" | "followedFacts" | "names" | "removeT
 const MEMORY = "/dev/shm";
 
 /**
- * Makes the folder for links, and removes what a former process left in both. `instance` is the ledger's name: only one process
+ * Makes the folder for links, and removes what a former process left, in memory or on disk. `instance` is the ledger's name: only one process
  * has it.
  *
  * @throws {Failure} `configuration` where not even the state directory can be used.
  */
 export async function workFolder(stateDirectory: string, instance: string, system: WorkSystem): Promise<WorkFolder> {
-  const spoolPath = join(stateDirectory, "work");
-  const path = await inMemory(instance, system) ?? spoolPath;
+  const onDisk = join(stateDirectory, "work");
+  const path = await inMemory(instance, system) ?? onDisk;
   try {
-    await system.removeTree(spoolPath);
-    if (path === spoolPath) await system.makeFolder(spoolPath, 0o700);
+    await system.removeTree(onDisk);
+    if (path === onDisk) await system.makeFolder(onDisk, 0o700);
   } catch (cause) {
     throw unusableState(stateDirectory, cause);
   }
   return {
     path,
-    spoolPath,
     async [Symbol.asyncDispose]() {
       await system.removeTree(path);
-      await system.removeTree(spoolPath);
     },
   };
 }

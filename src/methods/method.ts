@@ -21,8 +21,6 @@ export interface MethodContext {
   readonly stagingRoot: string;
   /** A folder of ours on this computer for links and batch files; swept at start. It may be in memory. */
   readonly workFolder: string;
-  /** The same on a disk, for whole files; the work folder where it is not given. */
-  readonly spoolFolder?: string;
   /** A line for the log; the destination's name is put in front of it. */
   readonly log: (level: "debug" | "info" | "warning", message: string) => void;
 }

@@ -43,7 +43,6 @@ function corridorsOn(
     methodOf,
     once: false,
     workFolder: folder.at("work"),
-    spoolFolder: folder.at("work"),
     progress: trackProgress(),
     broken: () => {},
     ...changes,

@@ -38,7 +38,6 @@ export async function openBench(
         system,
         stagingRoot: STAGING,
         workFolder: folder.at("work"),
-        spoolFolder: folder.at("spool"),
         log: () => {},
       };
       const session = await method.connect(destination, context, signal);

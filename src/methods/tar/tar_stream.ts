@@ -44,43 +44,10 @@ export function tarStream(
   clock: Pick<Clock, "monotonic" | "sleep">,
   signal: AbortSignal,
 ): TarStream {
-  const began = clock.monotonic();
-  const atOnce = bytesPerSecond === null ? WRITE_BYTES : Math.min(WRITE_BYTES, Math.max(1024, Math.floor(bytesPerSecond / 4)));
-  // While one buffer is written, the other one is filled.
-  let [buffer, other] = [new Uint8Array(atOnce), new Uint8Array(atOnce)];
-  let filled = 0;
-  let total = 0;
-  let writing: Promise<void> = Promise.resolve();
-
-  async function swap(): Promise<void> {
-    await writing;
-    signal.throwIfAborted();
-    writing = write(buffer.subarray(0, filled)).catch((cause) => {
-      throw new StreamError("The far end takes no more", { cause });
-    });
-    writing.catch(() => undefined); // Heard at the next swap.
-    total += filled;
-    [buffer, other, filled] = [other, buffer, 0];
-    if (bytesPerSecond !== null) await clock.sleep(began + total / bytesPerSecond * 1000 - clock.monotonic(), signal);
-  }
-
-  async function raw(bytes: Uint8Array): Promise<void> {
-    for (let from = 0; from < bytes.length;) {
-      const part = bytes.subarray(from, from + atOnce - filled);
-      buffer.set(part, filled);
-      filled += part.length;
-      from += part.length;
-      if (filled === atOnce) await swap();
-    }
-  }
+  const { raw, flush } = gather(write, bytesPerSecond, clock, signal);
 
   async function zeros(count: number): Promise<void> {
     for (let left = count; left > 0; left -= ZEROS.length) await raw(ZEROS.subarray(0, left));
-  }
-
-  async function flush(): Promise<void> {
-    if (filled > 0) await swap();
-    await writing;
   }
 
   return {
@@ -103,6 +70,49 @@ export function tarStream(
     async end() {
       await zeros(2 * TAR_BLOCK);
       await flush();
+    },
+  };
+}
+
+/** Gathers bytes in one buffer while another one is written. */
+function gather(
+  write: Write,
+  bytesPerSecond: number | null,
+  clock: Pick<Clock, "monotonic" | "sleep">,
+  signal: AbortSignal,
+): Pick<TarStream, "raw" | "flush"> {
+  const began = clock.monotonic();
+  const atOnce = bytesPerSecond === null ? WRITE_BYTES : Math.min(WRITE_BYTES, Math.max(1024, Math.floor(bytesPerSecond / 4)));
+  let [buffer, other] = [new Uint8Array(atOnce), new Uint8Array(atOnce)];
+  let filled = 0;
+  let total = 0;
+  let writing: Promise<void> = Promise.resolve();
+
+  async function swap(): Promise<void> {
+    await writing;
+    signal.throwIfAborted();
+    writing = write(buffer.subarray(0, filled)).catch((cause) => {
+      throw new StreamError("The far end takes no more", { cause });
+    });
+    writing.catch(() => undefined); // Heard at the next swap.
+    total += filled;
+    [buffer, other, filled] = [other, buffer, 0];
+    if (bytesPerSecond !== null) await clock.sleep(began + total / bytesPerSecond * 1000 - clock.monotonic(), signal);
+  }
+
+  return {
+    async raw(bytes) {
+      for (let from = 0; from < bytes.length;) {
+        const part = bytes.subarray(from, from + atOnce - filled);
+        buffer.set(part, filled);
+        filled += part.length;
+        from += part.length;
+        if (filled === atOnce) await swap();
+      }
+    },
+    async flush() {
+      if (filled > 0) await swap();
+      await writing;
     },
   };
 }

@@ -59,13 +59,7 @@ export async function* walkTree(root: string, options: WalkOptions, disk: Disk):
       try {
         const info = await disk.look(base + path);
         if (!info.isFile) continue;
-        const facts = {
-          path,
-          size: info.size,
-          mtimeMs: timeOf(info.mtime),
-          ctimeMs: timeOf(info.ctime),
-          identity: identityOf(info),
-        };
+        const facts = factsOf(path, info);
         files.push(facts);
         isEnd = digest?.add(facts) ?? false;
       } catch (error) {
@@ -76,6 +70,10 @@ export async function* walkTree(root: string, options: WalkOptions, disk: Disk):
     }
   }
   if (files.length + unreadable.length > 0) yield take();
+}
+
+function factsOf(path: string, info: Deno.FileInfo): FileFacts {
+  return { path, size: info.size, mtimeMs: timeOf(info.mtime), ctimeMs: timeOf(info.ctime), identity: identityOf(info) };
 }
 
 /** Null if it was removed since it was listed. U+FFFD stands for bytes that are not UTF-8: such a name cannot be opened. */
