@@ -9,7 +9,7 @@ import { option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
-import { METHOD_NAMES } from "../config/schema/schema_methods.ts";
+import { METHOD_NAMES, ON_THIS_COMPUTER } from "../config/schema/schema_methods.ts";
 import { type Answers, sampleConfig } from "../config/show/sample.ts";
 import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
@@ -105,7 +105,7 @@ function commandWord(path: string, { platform }: Pick<Tools["system"], "platform
 
 /** What the wizard asks; each answer is checked as the configuration would check it. */
 function questions(home: string, around: Tools["system"]): readonly Question[] {
-  const remote = (answers: Answers) => answers["transfer_method"] !== "local";
+  const remote = (answers: Answers) => !ON_THIS_COMPUTER.has(answers["transfer_method"] ?? "");
   const fault = (key: string, value: string, answers: Answers): string | null => {
     try {
       const rest = { watch_path: home, remote_host: "example", remote_base_path: "/elsewhere/for/a/check", ...answers };

@@ -7,7 +7,7 @@
 import type { NightRule } from "../domain/night/night.ts";
 import type { commonKeys } from "./schema/schema_destination.ts";
 import type { finishedKeys, watchKeys } from "./schema/schema_job.ts";
-import type { loginKeys, METHOD_KEYS, MethodName, sshKeys } from "./schema/schema_methods.ts";
+import { type loginKeys, type METHOD_KEYS, type MethodName, ON_THIS_COMPUTER, type sshKeys } from "./schema/schema_methods.ts";
 import type { daemonKeys, loadKeys, logKeys, reportShape, webShape } from "./schema/schema_program.ts";
 import type { SettingsOf } from "./schema/settings_of.ts";
 
@@ -56,6 +56,11 @@ export type Login = SettingsOf<typeof loginKeys>;
 /** The account that a method logs in to; null for a method that needs none, as `local` does. */
 export function loginOf(transport: Transport): Login | null {
   return "host" in transport ? transport : null;
+}
+
+/** True where the base path is a folder of this computer. */
+export function isOnThisComputer({ transport }: Pick<Destination, "transport">): boolean {
+  return ON_THIS_COMPUTER.has(transport.method);
 }
 
 /** A destination whose method logs in over ssh. */

@@ -128,7 +128,8 @@ export interface Session extends AsyncDisposable {
   digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
   /**
    * Puts files under their staging names, all in one folder, and makes that. One bad file fails alone.
-   * `onBytes(index, bytes)` tells how far a upload is; some tools tell only in steps.
+   * `onBytes(index, bytes)` tells how far an upload is; some tools tell only in steps. A put that tells nothing,
+   * and whose files do not grow at the destination, is given up after `transfer_timeout_seconds`.
    * @throws {Failure} when the whole batch is lost (connection, disk full…); what arrived stays staged.
    */
   put(uploads: readonly Upload[], onBytes: (index: number, bytes: number) => void, signal: AbortSignal): Promise<PutOutcome[]>;

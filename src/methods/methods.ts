@@ -1,5 +1,5 @@
 /**
- * The explicit list of methods. A new one is one room, one entry in the schema, one line here, and one in the conformance suite.
+ * The explicit list of methods. How to add one: src/README.md.
  *
  * @module
  */

@@ -4,14 +4,14 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import { loginOf, type Settings } from "../config/settings.ts";
+import { isOnThisComputer, loginOf, type Settings } from "../config/settings.ts";
 import type { Needs } from "./service.ts";
 
 /** Writes: state, log, pid file, bases of local destinations, and watched folders whose files it removes. Reads the rest. */
 export function needsOf(settings: Settings, home: string): Needs {
   const { stateDirectory, log, pidFile, jobs, web, file } = settings;
   const destinations = jobs.flatMap((job) => job.destinations);
-  const bases = destinations.filter(({ transport }) => transport.method === "local").map(({ basePath }) => basePath);
+  const bases = destinations.filter(isOnThisComputer).map(({ basePath }) => basePath);
   const moved = jobs.filter((job) => job.deleteSource).map((job) => job.watchPath);
   const isRemote = destinations.some(({ transport }) => loginOf(transport) !== null);
   const files = [file, web?.tlsCert, web?.tlsKey].filter((path) => typeof path === "string");

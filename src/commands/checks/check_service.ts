@@ -8,7 +8,7 @@ import { dirname } from "@std/path";
 import * as z from "zod";
 import { deadline } from "../../async/deadline.ts";
 import { Failure } from "../../domain/failure.ts";
-import type { Destination, Settings } from "../../config/settings.ts";
+import { type Destination, isOnThisComputer, type Settings } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { needsOf } from "../../services/needs.ts";
 import type { Account } from "../../services/service.ts";
@@ -40,7 +40,7 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
   ];
   for (const job of jobs) findings.push(...await checkWatched(job, access, system), ...await checkRemoval(job, access));
   const destinations = jobs.flatMap((job) => job.destinations);
-  for (const destination of destinations.filter(({ transport }) => transport.method === "local")) {
+  for (const destination of destinations.filter(isOnThisComputer)) {
     findings.push(...await checkBase(destination, access));
   }
   const watched = new Set(jobs.map(({ watchPath }) => watchPath));

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Destination, Job } from "../settings.ts";
+import { type Destination, isOnThisComputer, type Job } from "../settings.ts";
 import { isWithin, type Surroundings } from "./expand_path.ts";
 
 /** A destination whose files would be sent again. */
@@ -19,7 +19,7 @@ interface Loop {
 /** Every destination on this computer that closes a loop. */
 export function findLoops(jobs: readonly Job[], platform: Surroundings["platform"]): Loop[] {
   const feeds = (destination: Destination, job: Job) =>
-    destination.transport.method === "local" && destination.basePath !== "" && job.watchPath !== "" &&
+    isOnThisComputer(destination) && destination.basePath !== "" && job.watchPath !== "" &&
     (isWithin(destination.basePath, job.watchPath, platform) || isWithin(job.watchPath, destination.basePath, platform));
   const leadsTo = (from: Job, goal: Job, seen: ReadonlySet<Job>): boolean =>
     !seen.has(from) &&

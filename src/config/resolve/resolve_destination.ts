@@ -7,7 +7,7 @@ import { bareHost, isHostName, isUserName } from "../../domain/names/host_name.t
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
 import { loginKeys, METHOD_KEYS, rsyncKeys } from "../schema/schema_methods.ts";
 import type { Shape } from "../schema/settings_of.ts";
-import { type Destination, loginOf, type Transport } from "../settings.ts";
+import { type Destination, isOnThisComputer, loginOf, type Transport } from "../settings.ts";
 import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
 import { splitNight } from "./night_path.ts";
 import { resolved, resolveKeys, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
@@ -27,7 +27,7 @@ export function resolveDestination(
   const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
   const login = loginOf(transport);
   const common = resolveKeys(commonKeys, merged, path, to);
-  const folder = basePath(common.basePath, transport.method !== "local", path, to);
+  const folder = basePath(common.basePath, !isOnThisComputer({ transport }), path, to);
   const { basePath: base, layout } = splitNight(folder, common.layout);
   const name = typeof merged["name"] === "string" ? merged["name"] : login?.host || transport.method;
   const shown = {

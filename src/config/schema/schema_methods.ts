@@ -53,6 +53,9 @@ export const METHOD_KEYS = {
   local: {},
 } as const satisfies Readonly<Record<string, Shape>>;
 
+/** The methods whose base path is a folder of this computer: it is resolved, watched for loops and permitted like one. */
+export const ON_THIS_COMPUTER: ReadonlySet<string> = new Set<keyof typeof METHOD_KEYS>(["local"]);
+
 /** The name of a method, or `auto`, which chooses one when a session opens. */
 export type MethodName = keyof typeof METHOD_KEYS;
 

@@ -6,7 +6,7 @@
  */
 import { dirname, join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
-import type { Destination, Job } from "../../config/settings.ts";
+import { type Destination, isOnThisComputer, type Job } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
@@ -142,6 +142,6 @@ function nativeBase(basePath: string, system: Pick<System, "home" | "platform">)
 export function localFolders(jobs: readonly Job[], system: Pick<System, "home" | "platform">): string[] {
   return jobs.flatMap(({ watchPath, destinations }) => [
     watchPath,
-    ...destinations.filter(({ transport }) => transport.method === "local").map(({ basePath }) => nativeBase(basePath, system)),
+    ...destinations.filter(isOnThisComputer).map(({ basePath }) => nativeBase(basePath, system)),
   ]);
 }

@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { onAbort } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { mutex } from "../../async/mutex.ts";
-import type { Destination } from "../../config/settings.ts";
+import { type Destination, isOnThisComputer } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { System } from "../../system/system.ts";
 import { workerCalls } from "../../system/workers/worker_calls.ts";
@@ -94,7 +94,7 @@ async function whereItIs({ source, target, destination }: PreviewWish, system: P
   if (there?.kind === "file" && there.size === source.size && Math.trunc(there.mtimeMs) === Math.trunc(source.mtimeMs)) {
     return source.absolutePath;
   }
-  if (destination?.transport.method !== "local") return null;
+  if (destination === null || !isOnThisComputer(destination)) return null;
   const copy = join(destination.basePath, target);
   const facts = await system.facts(copy).catch(() => null);
   return facts?.kind === "file" && facts.size === source.size ? copy : null;
