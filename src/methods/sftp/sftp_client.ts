@@ -43,7 +43,7 @@ export interface SftpClient extends AsyncDisposable {
 }
 
 /** Written at a time: small requests share a write. */
-const WRITE_BYTES = 256 * 1024;
+const WRITE_BYTES = 1024 * 1024;
 /** What a login shell may print in front of the server's first packet is shown up to here. */
 const SHOWN = 100;
 const NO_ANSWER_HINT = "It is retried automatically. If it persists, check the load and the disks of that computer.";
