@@ -43,7 +43,7 @@ export const open = defineCommand({
   },
 });
 
-/** The program that opens an address; null if there is no desktop. */
+/** The program that opens a URL in the browser; null without a desktop. */
 async function browserFor(address: string, system: Pick<System, "platform" | "env" | "which">): Promise<Program | null> {
   if (system.platform === "linux" && !system.env("DISPLAY") && !system.env("WAYLAND_DISPLAY")) return null;
   const name = { linux: "xdg-open", darwin: "open", windows: "explorer" }[system.platform];

@@ -56,7 +56,7 @@ export interface Outbox {
   hold(failure: FailureRecord): void;
   /** Begins again with a new session, which checks the destination anew; batches in hand are finished. */
   attachAgain(): void;
-  /** For a run that ends by itself: resolves when nothing is waiting any more, or when waiting longer is useless. */
+  /** For `--once`: resolves when nothing is left to deliver, or when nothing else can be delivered now. */
   idle(signal: AbortSignal): Promise<Idleness>;
   /** The session at work; null while there is none. */
   session(): Pick<TimedSession, "survey" | "digest"> | null;

@@ -1,5 +1,5 @@
 /**
- * The ledger: what was seen, what is queued, what is verified. The ledger is the queue; there is no other.
+ * The ledger: what was seen, what is queued, what is verified. It is the only queue.
  *
  * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger} and {@linkcode History}. `sqlite/`
  * implements it; `tests/ledger/conformance/` holds an implementation to it.

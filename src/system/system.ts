@@ -214,7 +214,7 @@ export interface WalkOptions {
 export interface WalkBatch {
   readonly files: readonly FileFacts[];
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
-  /** With `known`: another one as soon as any name, size or time in the batch differs. */
+  /** Only with `known`. It changes if any name, size or time in the batch changes. */
   readonly digest?: string;
 }
 

@@ -9,7 +9,7 @@ import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh
 import type { Tools } from "../command.ts";
 import type { Finding } from "../checks/finding.ts";
 
-/** The findings; if a login was refused and there is no key, the hint says how to create one and copy it there. */
+/** Adds a hint to the findings if a login was refused and this account has no key: how to create one and copy it to the server. */
 export async function withoutKey(
   findings: readonly Finding[],
   destination: Destination,

@@ -94,7 +94,7 @@ export async function attach(base: ShellBase, create: boolean, signal: AbortSign
   return output.split("\n").includes(MADE) ? { ...mount, made: true } : mount;
 }
 
-/** Prints what {@linkcode mountOf} reads, nothing where there is no df. */
+/** Prints the input of {@linkcode mountOf}; prints nothing if the remote computer has no `df`. */
 export const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";
 /**
  * Reads the last line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and

@@ -28,7 +28,7 @@ export interface ShellTools {
   readonly syncWaits: boolean;
   /** At least 1: so many files are hashed side by side. */
   readonly processors: number;
-  /** What `tar --version` says first; null where there is no tar. */
+  /** The first line of `tar --version`; null if tar is not installed. */
   readonly tar: string | null;
   /** Path and version of rsync; null where there is none. */
   readonly rsync: { readonly path: string; readonly version: RsyncVersion } | null;
