@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Pace, pace } from "../../async/pace.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { untilAborted } from "../../async/abort.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
@@ -14,7 +15,7 @@ import type { SourceFile } from "../../domain/source_file.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
-import type { Clock, SourceReader } from "../../system/system.ts";
+import type { SourceReader } from "../../system/system.ts";
 import { meaningOfRefusal, said } from "./sftp_base.ts";
 import type { Given, Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
@@ -62,7 +63,7 @@ class RefusedError extends Error {
 /** Makes `Session.put`. The bandwidth limit holds for all its calls together. */
 export function sftpPut(sending: SftpSending): Session["put"] {
   const { channels, files, context, destination } = sending;
-  const pace = paceOf(destination.bandwidthLimit, context.system);
+  const shared = pace(destination.bandwidthLimit, context.system);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
     const bytes = uploads.reduce((sum, { source }) => sum + source.size, 0);
@@ -70,7 +71,7 @@ export function sftpPut(sending: SftpSending): Session["put"] {
       Promise.all([channels.ready(bytes, signal), files.prepare(uploads, signal)]),
       signal,
     );
-    const batch: Batch = { ...sending, pace, signal };
+    const batch: Batch = { ...sending, pace: shared, signal };
     const parts = await partsOf(batch, uploads);
     return await mapLimit(
       uploads,
@@ -295,26 +296,4 @@ async function destinationFailure(
       hint: meaning?.hint ?? "It is retried automatically. A quota may be used up.",
     },
   );
-}
-
-/** Holds an average. */
-interface Pace {
-  /** Bytes that may be sent in one piece. */
-  readonly atOnce: number;
-  /** Waits until the next piece may be sent. */
-  next(bytes: number, signal: AbortSignal): Promise<void>;
-}
-
-function paceOf(bytesPerSecond: number | null, clock: Pick<Clock, "monotonic" | "sleep">): Pace {
-  if (bytesPerSecond === null) return { atOnce: Infinity, next: () => Promise.resolve() };
-  let nextAt = -Infinity;
-  return {
-    atOnce: Math.max(1024, Math.floor(bytesPerSecond / 4)),
-    async next(bytes, signal) {
-      const at = Math.max(nextAt, clock.monotonic());
-      nextAt = at + bytes / bytesPerSecond * 1000;
-      await clock.sleep(at - clock.monotonic(), signal);
-      signal.throwIfAborted();
-    },
-  };
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { untilAborted } from "../../async/abort.ts";
+import { type Pace, pace } from "../../async/pace.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -35,6 +36,8 @@ export const tar: Method<"tar"> = {
 interface Parts extends Pick<SenderParts, "destination" | "files"> {
   readonly system: System;
   readonly receivers: Receivers;
+  /** Shared by all streams of the session. */
+  readonly pace: Pace;
 }
 
 /** A batch on its way. */
@@ -48,7 +51,13 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
   if (tools.tar === null) throw unusable(destination.name, "it is not installed there", "Install tar there, or set");
   if (/[\r\n]/.test(destination.basePath)) throw unusable(destination.name, "its base path has a line break", "Set");
   const receivers = tarReceivers(connection, receiverOptions(destination, connection.sharing !== null), context);
-  const parts: Parts = { destination, files, system: context.system, receivers };
+  const parts: Parts = {
+    destination,
+    files,
+    system: context.system,
+    receivers,
+    pace: pace(destination.bandwidthLimit, context.system),
+  };
   return Promise.resolve({
     method: "tar",
     about: tools.tar,
@@ -170,13 +179,14 @@ async function append(
 
 /** Has `write` fill the stream, and waits until the far end has taken all of it. @throws {Failure} where it has not. */
 async function fill(
-  { destination, system, files }: Parts,
+  parts: Parts,
   receiver: Receiver,
   uploads: readonly Upload[],
   signal: AbortSignal,
   write: (stream: TarStream) => Promise<void>,
 ): Promise<void> {
-  const stream = tarStream(receiver.write, destination.bandwidthLimit, system, signal);
+  const { destination, files } = parts;
+  const stream = tarStream(receiver.write, parts.pace, signal);
   let unwritten: unknown = null;
   try {
     await untilAborted(write(stream), signal);

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { Pace } from "../../async/pace.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { Clock, SourceReader } from "../../system/system.ts";
+import type { SourceReader } from "../../system/system.ts";
 import { TAR_BLOCK, type TarEntry, tarHeader, tarPadding } from "./tar_header.ts";
 
 /** Writes some bytes to where the stream goes; resolves when it takes more. */
@@ -37,14 +38,9 @@ export class StreamError extends Error {}
 const WRITE_BYTES = 256 * 1024;
 const ZEROS = new Uint8Array(64 * 1024);
 
-/** `bytesPerSecond` holds the average from now on; null = as fast as it goes. */
-export function tarStream(
-  write: Write,
-  bytesPerSecond: number | null,
-  clock: Pick<Clock, "monotonic" | "sleep">,
-  signal: AbortSignal,
-): TarStream {
-  const { raw, flush } = gather(write, bytesPerSecond, clock, signal);
+/** Writes at the pace of the session. */
+export function tarStream(write: Write, pace: Pace, signal: AbortSignal): TarStream {
+  const { raw, flush } = gather(write, pace, signal);
 
   async function zeros(count: number): Promise<void> {
     for (let left = count; left > 0; left -= ZEROS.length) await raw(ZEROS.subarray(0, left));
@@ -75,29 +71,21 @@ export function tarStream(
 }
 
 /** Gathers bytes in one buffer while another one is written. */
-function gather(
-  write: Write,
-  bytesPerSecond: number | null,
-  clock: Pick<Clock, "monotonic" | "sleep">,
-  signal: AbortSignal,
-): Pick<TarStream, "raw" | "flush"> {
-  const began = clock.monotonic();
-  const atOnce = bytesPerSecond === null ? WRITE_BYTES : Math.min(WRITE_BYTES, Math.max(1024, Math.floor(bytesPerSecond / 4)));
+function gather(write: Write, pace: Pace, signal: AbortSignal): Pick<TarStream, "raw" | "flush"> {
+  const atOnce = Math.min(WRITE_BYTES, pace.atOnce);
   let [buffer, other] = [new Uint8Array(atOnce), new Uint8Array(atOnce)];
   let filled = 0;
-  let total = 0;
   let writing: Promise<void> = Promise.resolve();
 
   async function swap(): Promise<void> {
     await writing;
+    await pace.next(filled, signal);
     signal.throwIfAborted();
     writing = write(buffer.subarray(0, filled)).catch((cause) => {
       throw new StreamError("The far end takes no more", { cause });
     });
     writing.catch(() => undefined); // Heard at the next swap.
-    total += filled;
     [buffer, other, filled] = [other, buffer, 0];
-    if (bytesPerSecond !== null) await clock.sleep(began + total / bytesPerSecond * 1000 - clock.monotonic(), signal);
   }
 
   return {

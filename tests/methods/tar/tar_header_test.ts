@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { pace } from "../../../src/async/pace.ts";
 import { tarHeader } from "../../../src/methods/tar/tar_header.ts";
 import { tarStream } from "../../../src/methods/tar/tar_stream.ts";
 import { has } from "../../support/needs.ts";
@@ -39,8 +40,11 @@ Deno.test("tarHeader() refuses a name that is not of safe characters", () => {
 Deno.test("tarStream() stays a stream when a source ends early or cannot be read", async () => {
   await using folder = await tempFolder();
   using file = await Deno.open(folder.at("stream.tar"), { write: true, createNew: true });
-  const clock = { monotonic: () => 0, sleep: () => Promise.resolve() };
-  const stream = tarStream(async (bytes) => void await file.write(bytes), null, clock, new AbortController().signal);
+  const stream = tarStream(
+    async (bytes) => void await file.write(bytes),
+    pace(null, { monotonic: () => 0, sleep: () => Promise.resolve() }),
+    new AbortController().signal,
+  );
   const entry = (name: string, bytes: number) => ({ name, bytes, mode: 0o600, mtimeMs: 0 });
   const source = (...pieces: (string | Error)[]) => ({
     sha256: () => "",
