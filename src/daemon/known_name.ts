@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { nearestKey } from "../config/read/nearest_key.ts";
+import { nearestKey } from "../domain/names/nearest_key.ts";
 import { Failure } from "../domain/failure.ts";
 
 /** @throws {Failure} `configuration` with the most similar known name, and all of them, if this is not one of them. */

@@ -19,6 +19,7 @@ const NEXT_STEP = {
   source_corrupt: "never",
   superseded: "never",
   bad_name: "never",
+  header_missing: "never",
   // The connection
   unreachable: "later",
   interrupted: "later",

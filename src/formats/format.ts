@@ -20,9 +20,9 @@ export type Verdict =
   /** The content contradicts its own checksums: never deliverable by waiting. */
   | { readonly verdict: "corrupt"; readonly reason: string };
 
-/** What the header of one part (HDU) of a FITS file says. */
+/** What the header of one part (HDU) of a FITS file says, or the header of an XISF file. */
 export interface HeaderUnit {
-  /** 0 is the primary HDU. */
+  /** 0 is the primary HDU, and the header of an XISF file. */
   readonly index: number;
   readonly header: ReadonlyMap<string, string | number | boolean>;
   /** Length of the data as declared, without padding; with the heap of a table. */
@@ -37,7 +37,7 @@ export interface Format {
   claims(name: string): boolean;
   /**
    * Looks at `size` bytes of content. Never throws for content; errors of the reader pass through. `onHdu` is told of every HDU of
-   * a plain FITS file, so that nobody who wants more of its headers reads them again.
+   * a plain FITS file, and of an XISF header, so that nobody who wants more of it reads it again.
    */
   inspect(read: RangeReader, size: number, signal: AbortSignal, onHdu?: (hdu: HeaderUnit) => void): Promise<Verdict>;
 }

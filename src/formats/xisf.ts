@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { type Format, type RangeReader, short, undeclared, type Verdict, written } from "./format.ts";
+import { type Format, type HeaderUnit, type RangeReader, short, undeclared, type Verdict, written } from "./format.ts";
 import { fill, isBlank, latin1 } from "./range_window.ts";
+import { xisfCards } from "./xisf_cards.ts";
 
 /** `.xisf`: short until header and attached blocks are there; distributed units (`.xish`, `.xisb`) are not known. */
 export const xisf: Format = {
@@ -14,7 +15,12 @@ export const xisf: Format = {
   inspect: declaredLength,
 };
 
-async function declaredLength(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
+async function declaredLength(
+  read: RangeReader,
+  size: number,
+  signal: AbortSignal,
+  onHdu?: (hdu: HeaderUnit) => void,
+): Promise<Verdict> {
   const opening = await fill(read, 0, Math.min(PREAMBLE_BYTES, size));
   if (isBlank(opening)) {
     return short(null, size === 0 ? "the file is empty" : "the file begins with zeros: its header is not written yet");
@@ -29,7 +35,8 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
   if (headerBytes > MAX_HEADER_BYTES) return undeclared(`its header declares an impossible length: ${headerBytes} bytes`);
   if (size < headerEnd) return short(headerEnd, written(size, headerEnd));
   signal.throwIfAborted();
-  const xml = latin1(await fill(read, PREAMBLE_BYTES, headerBytes));
+  const header = await fill(read, PREAMBLE_BYTES, headerBytes);
+  const xml = latin1(header);
   if (!xml.includes("</xisf>")) {
     return xml.includes("\0")
       ? short(null, "the header is not complete")
@@ -42,6 +49,11 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
     if (!Number.isSafeInteger(blockEnd)) return undeclared(`it declares a block at ${position} of ${length} bytes`);
     end = Math.max(end, blockEnd);
   }
+  onHdu?.({
+    index: 0,
+    header: xisfCards(withoutComments(new TextDecoder().decode(header))),
+    dataBytes: end - headerEnd,
+  });
   if (size < end) return short(end, written(size, end));
   return { verdict: "reached", declaredBytes: end };
 }

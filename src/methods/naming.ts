@@ -7,6 +7,7 @@
 import { Failure, type FailureCode } from "../domain/failure.ts";
 import { formerName } from "../domain/names/former_name.ts";
 import { printable } from "../domain/names/printable.ts";
+import { isReservedName } from "../domain/names/safe_name.ts";
 import type { Publication, Stat } from "./method.ts";
 
 /** A final name that something has, and a staged file that is to get it. */
@@ -80,9 +81,8 @@ export function checkPath(relative: string, where: string, windows: boolean): vo
 
 /** Windows refuses these, or takes them for something else (`CON`, `a:b`, `name.`). */
 function refusedByWindows(name: string): boolean {
-  return FORBIDDEN.test(name) || /[. ]$/.test(name) || RESERVED.test(name);
+  return FORBIDDEN.test(name) || /[. ]$/.test(name) || isReservedName(name);
 }
 
 // deno-lint-ignore no-control-regex
 const FORBIDDEN = /[<>:"|?*\\\x00-\x1f]/;
-const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\..*)?$/i;

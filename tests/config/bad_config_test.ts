@@ -33,6 +33,20 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "a header card in the base path",
+    text: "watch_path: /data\nremote_host: freya\nremote_base_path: /images/{header.OBJECT|x}\n",
+    errors: [
+      'config.yaml:3:1: "remote_base_path" is invalid: {header.OBJECT|x} belongs in "layout", which continues it',
+    ],
+  },
+  {
+    name: "a header card that is misspelt behind the night in the base path",
+    text: "watch_path: /data\nremote_host: freya\nremote_base_path: /images/NIGHT/{OBJECT}\n",
+    errors: [
+      'config.yaml:3:1: "remote_base_path" is invalid: {OBJECT} is unknown; did you mean {header.OBJECT}?',
+    ],
+  },
+  {
     name: "an unknown key that is part of a known one",
     text: `watch_path: /data\nhost: freya\nremote_host: freya\nremote_base_path: /images\n`,
     errors: [
@@ -423,7 +437,7 @@ const ROWS: readonly Row[] = [
     name: "a layout with an unknown placeholder",
     text: `${BASE}layout: "{nite}/{path}"\n`,
     errors: [
-      'config.yaml:4:1: "layout" is invalid: {nite} is unknown; use one of {path} {folder} {name} {stem} {ext} {night} {job}',
+      'config.yaml:4:1: "layout" is invalid: {nite} is unknown; use one of {path} {folder} {name} {stem} {ext} {night} {job} {header.KEYWORD}',
     ],
   },
   {

@@ -1,5 +1,5 @@
 /** The small parts of the intake. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
 import { admissionOf } from "../../src/intake/admit/admission.ts";
@@ -134,7 +134,7 @@ Deno.test("waitingOf() shows a refused file with its reason", () => {
 Deno.test("admissionOf() freezes night, target and method for each destination", () => {
   const destinations = [aDestination({ layout: "{night}/{path}" }), aDestination({ name: "two" })];
   const job = aJob("/data", { night: NIGHT, destinations });
-  const admission = admissionOf(
+  const { admission } = admissionOf(
     job,
     facts({ path: "x/a.fits" }),
     "/data/x/a.fits",
@@ -151,7 +151,29 @@ Deno.test("admissionOf() freezes night, target and method for each destination",
 
 Deno.test("admissionOf() keeps a YYYYMMDD tree as it is", () => {
   const job = aJob("/data", { night: NIGHT, destinations: [aDestination()] });
-  assertEquals(admissionOf(job, facts({ path: "20251231/a.fits" }), "", null, () => null).targets[0]?.target, "20251231/a.fits");
+  const { admission } = admissionOf(job, facts({ path: "20251231/a.fits" }), "", null, () => null);
+  assertEquals(admission.targets[0]?.target, "20251231/a.fits");
+});
+
+Deno.test("admissionOf() leaves out only the destinations whose layout needs a card that the file does not have", () => {
+  const destinations = [
+    aDestination({ name: "sorted", layout: "{header.OBJECT}/{header.FILTER|none}/{name}" }),
+    aDestination({ name: "plain" }),
+  ];
+  const job = aJob("/data", { night: NIGHT, destinations });
+  const targets = (cards: Record<string, string> | null) => {
+    const { admission, refused } = admissionOf(job, facts(), "/data/a.fits", cards, () => null);
+    return [...admission.targets.map(({ target }) => target), refused?.code ?? "all"];
+  };
+  assertEquals(targets({ OBJECT: "NGC 7000/x" }), ["NGC 7000_x/none/a.fits", "a.fits", "all"]);
+  assertEquals(targets({ FILTER: "R" }), ["a.fits", "header_missing"]);
+  const alone = aJob("/data", { night: NIGHT, destinations: destinations.slice(0, 1) });
+  const failure = assertThrows(
+    () => admissionOf(alone, facts(), "/data/a.fits", null, () => null),
+    Failure,
+    "no header card OBJECT",
+  );
+  assertMatch(failure.hint, /\{header\.OBJECT\|unknown\}/);
 });
 
 Deno.test("admissionOf() throws for a name that cannot be a target", () => {

@@ -6,6 +6,7 @@
 import { counted } from "../../domain/names/counted.ts";
 import { anySignal } from "../../async/abort.ts";
 import { printable } from "../../domain/names/printable.ts";
+import { withoutName } from "../../domain/names/reason.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
@@ -40,9 +41,10 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     for (const { delivery } of ledger.each({ job: job.name, states: WAITING })) {
       list(delivery.source, delivery.destination, delivery.target);
     }
-    for (const { path, reason } of await takeIn(job, ledger, list, screen, tools)) {
+    for (const { path, reason, detail } of await takeIn(job, ledger, list, screen, tools)) {
       incomplete += 1;
-      screen.line(`"${printable(path)}" would wait: ${reason}\n`);
+      const why = reason === "refused" ? `not be sent: ${printable(withoutName(detail, path))}` : `wait: ${reason}`;
+      screen.line(`"${printable(path)}" would ${why}\n`);
     }
   }
   const files = counted(count, "file");

@@ -4,7 +4,7 @@
  * @module
  */
 import type * as z from "zod";
-import { nearestKey } from "./nearest_key.ts";
+import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { secretKeys } from "../schema/json_schema.ts";
 import { fileSchema, keysInside, unwrapped } from "../schema/schema.ts";
 import { jobShape } from "../schema/schema_job.ts";

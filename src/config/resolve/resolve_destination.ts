@@ -4,6 +4,7 @@
  * @module
  */
 import { bareHost, isHostName, isUserName } from "../../domain/names/host_name.ts";
+import { checkLayout } from "../../domain/names/layout.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
 import { loginKeys, METHOD_KEYS, rsyncKeys } from "../schema/schema_methods.ts";
 import type { Shape } from "../schema/settings_of.ts";
@@ -29,6 +30,8 @@ export function resolveDestination(
   const common = resolveKeys(commonKeys, merged, path, to);
   const folder = basePath(common.basePath, !isOnThisComputer({ transport }), path, to);
   const { basePath: base, layout } = splitNight(folder, common.layout);
+  const unfit = checkBasePath(base) ?? (layout === common.layout ? null : checkLayout(layout));
+  if (unfit !== null) to.report(to.placeOf(path, "remote_base_path"), `"remote_base_path" is invalid: ${unfit}`);
   const name = typeof merged["name"] === "string" ? merged["name"] : login?.host || transport.method;
   const shown = {
     ...merged,
@@ -60,6 +63,12 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
     ...(typeof host === "string" ? { host: remoteHost(host, path, to) } : {}),
     ...(typeof user === "string" ? { user: remoteUser(user, path, to) } : {}),
   } as Transport;
+}
+
+/** Of the placeholders, only the night has a meaning in the path, and is cut off with what follows it. */
+function checkBasePath(base: string): string | null {
+  const [placeholder] = /\{(?:header\b[^{}]*|job|path|folder|name|stem|ext)\}/i.exec(base) ?? [];
+  return placeholder === undefined ? null : `${placeholder} belongs in "layout", which continues it`;
 }
 
 function remoteHost(written: string, path: Path, to: Resolving): string {

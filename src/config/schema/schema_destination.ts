@@ -32,7 +32,7 @@ const folderKeys = {
     .prefault("{path}")
     .meta({
       description:
-        "Where a file is stored below `remote_base_path`. `{path}`: its path below `watch_path`, which consists of `{folder}` and `{name}`; `{stem}`, `{ext}`: the two parts of the name; `{night}`: the observing night, YYYYMMDD; `{job}`: the name of the job",
+        "Where a file is stored below `remote_base_path`. `{path}`: its path below `watch_path`, which consists of `{folder}` and `{name}`; `{stem}`, `{ext}`: the two parts of the name; `{night}`: the observing night, YYYYMMDD; `{job}`: the name of the job; `{header.OBJECT|unknown}`: a header card of a FITS or XISF file, and what to use for files without it",
     }),
 };
 

@@ -1,5 +1,5 @@
 /**
- * The cards of a FITS file that the ledger keeps: what was observed, how, and with what.
+ * The cards of a FITS or XISF file that the ledger keeps: what was observed, how, and with what, and what a layout names.
  *
  * @module
  */
@@ -25,12 +25,16 @@ const KEPT_CARDS = [
 ] as const;
 
 /**
- * The kept cards that are there: those of the primary header, and where that has no data (`.fz`, many cameras' files of several
- * images) also those of the first extension. Looks into gzip, at its beginning. What is no FITS file has none.
+ * The kept cards that are there, and those named: of the primary header, and where that has no data (`.fz`, many cameras' files of
+ * several images) also of the first extension. Looks into gzip, at its beginning. What is no FITS file has none.
  */
-export async function readCards(read: RangeReader, size: number): Promise<Record<string, CardValue>> {
+export async function readCards(
+  read: RangeReader,
+  size: number,
+  named: readonly string[] = [],
+): Promise<Record<string, CardValue>> {
   const plain = await plainBeginning(read, size);
-  const kept = keptCards();
+  const kept = keptCards(named);
   for await (const hdu of walkHdus(plain.read, plain.size)) {
     if (!kept.add(hdu)) break;
   }
@@ -44,14 +48,15 @@ interface KeptCards {
   add(unit: HeaderUnit): boolean;
 }
 
-/** None yet. */
-export function keptCards(): KeptCards {
+/** None yet; `named` are kept besides. */
+export function keptCards(named: readonly string[] = []): KeptCards {
+  const keywords = new Set<string>([...KEPT_CARDS, ...named]);
   const cards: Record<string, CardValue> = {};
   let more = true;
   return {
     cards,
     add({ index, header, dataBytes }) {
-      for (const keyword of more ? KEPT_CARDS : []) {
+      for (const keyword of more ? keywords : []) {
         const value = header.get(keyword);
         if (value !== undefined && value !== "") cards[keyword] ??= typeof value === "string" ? value.slice(0, MAX_TEXT) : value;
       }

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Job } from "../../config/settings.ts";
+import { Failure } from "../../domain/failure.ts";
 import { targetPath } from "../../domain/names/layout.ts";
 import { nightFolder } from "../../domain/night/night_folder.ts";
 import { observingNight } from "../../domain/night/night.ts";
@@ -15,11 +16,19 @@ import type { Admission } from "../../ledger/intake_ledger.ts";
 /** Header cards worth keeping in the ledger. */
 export type Cards = NonNullable<Admission["cards"]>;
 
+/** What the ledger is told of a finished file, and why some destinations do not get it. */
+interface Admitted {
+  readonly admission: Admission;
+  /** Null where every destination gets it. */
+  readonly refused: Failure | null;
+}
+
 /**
- * What the ledger is told of a finished file.
+ * What the ledger is told of a finished file. A destination whose layout needs a header card that the file does not have is left
+ * out, and the others get it all the same.
  * `methodOf` tells the method of a destination where `auto` has chosen one already.
  *
- * @throws {Failure} `bad_name` for a path that cannot be a target.
+ * @throws {Failure} `bad_name` for a path that cannot be a target; `header_missing` where no destination can have it.
  */
 export function admissionOf(
   job: Job,
@@ -27,16 +36,24 @@ export function admissionOf(
   absolutePath: string,
   cards: Cards | null,
   methodOf: (destination: string) => string | null,
-): Admission {
+): Admitted {
   const source: SourceFile = { ...facts, job: job.name, absolutePath };
   const night = nightOf(job, facts);
   const path = locate(job, facts)?.path ?? facts.path;
-  const targets = job.destinations.map(({ name, layout, transport }) => ({
-    destination: name,
-    target: targetPath(layout, { path, night, job: job.name }),
-    method: methodOf(name) ?? transport.method,
-  }));
-  return { source, night, targets, ...(cards === null || Object.keys(cards).length === 0 ? {} : { cards }) };
+  const targets: Admission["targets"][number][] = [];
+  const refused: Failure[] = [];
+  for (const { name, layout, transport } of job.destinations) {
+    try {
+      const target = targetPath(layout, { path, night, job: job.name, cards });
+      targets.push({ destination: name, target, method: methodOf(name) ?? transport.method });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "header_missing") throw error;
+      refused.push(error);
+    }
+  }
+  if (refused[0] !== undefined && targets.length === 0) throw refused[0];
+  const admission = { source, night, targets, ...(cards === null || Object.keys(cards).length === 0 ? {} : { cards }) };
+  return { admission, refused: refused[0] ?? null };
 }
 
 /** The observing night of a file, `YYYYMMDD`. */

@@ -6,6 +6,7 @@
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import type { Delivery } from "../../domain/delivery.ts";
+import type { FailureRecord } from "../../domain/failure.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
 import type { SettleContext } from "../intake_context.ts";
 import type { Candidate } from "../settle/candidate.ts";
@@ -23,8 +24,8 @@ export async function admitFinished(
   if (finished.length === 0) return 0;
   await outlastTimestamps(context, finished, signal);
   const looked = await mapLimit(finished, job.verifySource === false ? LOOKS_AT_ONCE : READS_AT_ONCE, async (candidate) => {
-    const admission = await orRefuse(context, candidate, signal, () => lastLook(context, candidate, signal));
-    return admission && { candidate, admission };
+    const looked = await orRefuse(context, candidate, signal, () => lastLook(context, candidate, signal));
+    return looked && { candidate, ...looked };
   }, signal);
   const sound = looked.filter((each) => each !== null);
   let count = 0;
@@ -37,9 +38,9 @@ export async function admitFinished(
     if (batch.length === 0) continue;
     const deliveries = ledger.admit(batch.map(({ admission }) => admission), system.now());
     tellAdmitted(context, batch.map(({ admission }) => admission), deliveries);
-    for (const { candidate, admission } of batch) {
+    for (const { candidate, admission, refused } of batch) {
       tellWarning(context, candidate, admission);
-      candidates.forget(candidate.facts.path);
+      settled(context, candidate, refused);
     }
     queued += deliveries.length;
     count += batch.length;
@@ -48,16 +49,23 @@ export async function admitFinished(
   return count;
 }
 
+/** The ledger has it; it stays listed where some destinations do not get it. */
+function settled(context: SettleContext, candidate: Candidate, refused: FailureRecord | null): void {
+  if (refused === null) context.candidates.forget(candidate.facts.path);
+  else refuse(context, candidate, refused);
+}
+
 /** Compares the content of a candidate that differs in its ctime only with what the ledger knows. */
 export async function compareKnown(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<void> {
-  const { system, ledger, candidates, emit } = context;
+  const { system, ledger, emit } = context;
   await orRefuse(context, candidate, signal, async () => {
-    const admission = await lastLook(context, candidate, signal);
-    if (admission === null) return;
+    const looked = await lastLook(context, candidate, signal);
+    if (looked === null) return;
+    const { admission, refused } = looked;
     const { sha256 } = await system.hash(admission.source.absolutePath, signal);
     if (!await isStill(context, candidate)) return;
     const deliveries = ledger.recheck(admission, sha256, system.now());
-    candidates.forget(candidate.facts.path);
+    settled(context, candidate, refused);
     if (deliveries.length === 0) return;
     tellWarning(context, candidate, admission);
     for (const delivery of deliveries) emit({ type: "queued", delivery });

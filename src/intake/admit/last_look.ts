@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { repetitions } from "../../domain/repetition.ts";
 import { racyMs, racyUntil } from "../../domain/source_file.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
@@ -22,13 +23,26 @@ interface Moment {
   readonly monotonic: number;
 }
 
+/** What is to be admitted. */
+export interface Looked {
+  readonly admission: Admission;
+  /** Why some destinations do not get the file; null where all do. */
+  readonly refused: FailureRecord | null;
+}
+
 /** What is to be admitted; null where the file changed since it was settled, or is at fault: then it was refused. */
-export async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Admission | null> {
+export async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Looked | null> {
   const { job, system } = context;
   const { path, size } = candidate.facts;
   const absolutePath = absolute(context, path);
   const before = { wall: system.now(), monotonic: system.monotonic() };
-  const admission = admissionOf(job, candidate.facts, absolutePath, candidate.content?.cards ?? null, context.chosenMethod);
+  const { admission, refused } = admissionOf(
+    job,
+    candidate.facts,
+    absolutePath,
+    candidate.content?.cards ?? null,
+    context.chosenMethod,
+  );
   const original = originalOf(context, candidate);
   if (original !== null) {
     const failure = cameBack(path, original);
@@ -44,7 +58,10 @@ export async function lastLook(context: SettleContext, candidate: Candidate, sig
   }
   const warning = sums ?? warningOf(context, candidate);
   if (!await isStill(context, candidate)) return null;
-  return { ...admission, ...(warning === null ? {} : { warning }), ...await race(context, candidate, before) };
+  return {
+    admission: { ...admission, ...(warning === null ? {} : { warning }), ...await race(context, candidate, before) },
+    refused: refused === null ? null : failureRecord(refused),
+  };
 }
 
 /** Whether the file is the version that was settled, and nothing was heard of it since. */

@@ -28,11 +28,13 @@ interface InspectedFile {
   readonly absolutePath: string;
   readonly name: string;
   readonly size: number;
+  /** Header cards that are wanted besides those that are always kept. */
+  readonly cards?: readonly string[];
 }
 
 /** Asks the format of a file; a file that no format claims tells nothing. Errors of reading pass through. */
 export async function inspect(file: InspectedFile, system: Pick<Files, "read">, signal: AbortSignal): Promise<Content> {
-  const { absolutePath, name, size } = file;
+  const { absolutePath, name, size, cards } = file;
   const format = formatOf(name);
   if (format === undefined) {
     // One byte: a file that cannot be read is found out now, not when it is sent.
@@ -40,20 +42,20 @@ export async function inspect(file: InspectedFile, system: Pick<Files, "read">, 
     return { verdict: { verdict: "undeclared" }, hasSums: null, emptyTail: false, cards: null };
   }
   const read = rangeReader(system, file);
-  const kept = keptCards();
-  let plainFits = false;
+  const kept = keptCards(cards);
+  let hasHeader = false;
   let hasSums = false;
   const verdict = await format.inspect(read, size, signal, (hdu) => {
-    plainFits = true;
+    hasHeader = true;
     kept.add(hdu);
     hasSums ||= declaresSums(hdu);
   });
   const { verdict: is } = verdict;
   return {
     verdict,
-    hasSums: plainFits ? hasSums : null,
+    hasSums: hasHeader ? hasSums : null,
     emptyTail: (is === "reached" || is === "corrupt") && await hasEmptyTail(system, absolutePath, size, verdict),
-    cards: is !== "reached" ? null : plainFits ? kept.cards : await readCards(read, size),
+    cards: hasHeader ? kept.cards : is === "reached" || is === "corrupt" ? await readCards(read, size, cards) : null,
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { layoutCards } from "../../domain/names/layout.ts";
 import { faultOf } from "../../system/fault.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
 import { unreadable } from "../source_faults.ts";
@@ -37,7 +38,8 @@ export async function settleFile(
     const decide = await decider(context, candidate, writerOf);
     let settlement = decide(candidate);
     if (settlement.is === "undecided" && settlement.ask === "content") {
-      const file = { absolutePath: absolute(context, path), name: lastPart(path), size: candidate.facts.size };
+      const cards = context.job.destinations.flatMap(({ layout }) => layoutCards(layout));
+      const file = { absolutePath: absolute(context, path), name: lastPart(path), size: candidate.facts.size, cards };
       candidate = withContent(candidate, await inspect(file, system, signal));
       if (!candidates.isCurrent(start)) return null;
       candidates.put(candidate);

@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Failure } from "../../../src/domain/failure.ts";
-import { checkLayout, pathProblem, targetPath, withNight } from "../../../src/domain/names/layout.ts";
+import { checkLayout, layoutCards, pathProblem, targetPath, withNight } from "../../../src/domain/names/layout.ts";
+import { checkPath } from "../../../src/methods/naming.ts";
+
+/** Cheap enough for the rarest of names. */
+const MANY = { numRuns: 5_000 };
 
 const a = (path: string) => ({ path, night: "20240301", job: "spring" });
 
@@ -61,8 +65,19 @@ const BAD_LAYOUTS: [layout: string, reason: RegExp][] = [
   ["C:/{path}", /absolute/],
   ["../{path}", /lead out/],
   ["{night}/../{path}", /lead out/],
-  ["{nigth}/{path}", /\{nigth\} is unknown.*\{night\}/],
+  ["{nigth}/{path}", /\{nigth\} is unknown; did you mean \{night\}\?/],
   ["{constructor}/{path}", /unknown/],
+  ["{headr.OBJECT|x}/{path}", /did you mean \{header\.OBJECT\|x\}\?/],
+  ["{header:OBJECT}/{path}", /did you mean \{header\.OBJECT\}\?/],
+  ["{FILTER}/{path}", /did you mean \{header\.FILTER\}\?/],
+  ["{Night}/{path}", /did you mean \{night\}\?/],
+  ["{xyzzy}/{path}", /use one of .*\{header\.KEYWORD\}/],
+  ["{header.}/{path}", /names no header card/],
+  ["{header.EXPOSURETIME}/{path}", /at most 8/],
+  ["{header.OBJECT|a/b}/{path}", /not a name that every system accepts; use \{header\.OBJECT\|a_b\}/],
+  ["{header.OBJECT|..}/{path}", /not a name/],
+  ["{header.OBJECT|nul}/{path}", /not a name/],
+  ["{night}/{header.OBJECT}", /last part/],
   ["{night/{path}", /brace/],
   ["{path}}", /brace/],
   ["{stem}.{ext}", /its own dot/],
@@ -78,6 +93,80 @@ for (const [layout, reason] of BAD_LAYOUTS) {
     assertEquals(assertThrows(() => targetPath(layout, a("a.fits")), Failure).code, "configuration");
   });
 }
+
+const CARDS = {
+  OBJECT: "M 31",
+  FILTER: "..",
+  EXPTIME: 300,
+  "CCD-TEMP": -10.5,
+  BLANK: "  ",
+  DARK: true,
+  PATH: "../../etc/pass\twd\\x",
+  DOTS: " .hidden. . ",
+  DEVICE: "aux.txt",
+  TURNED: "a\u202eb\u0000",
+  LONG: "Ω".repeat(300),
+};
+const CARD_CASES: [layout: string, target: string][] = [
+  ["{header.OBJECT}/{night}/{name}", "M 31/20240301/a.fits"],
+  ["{header.object}/{name}", "M 31/a.fits"],
+  ["{header.OBJECT}_{header.EXPTIME}s/{name}", "M 31_300s/a.fits"],
+  ["{header.EXPTIME}/{header.CCD-TEMP}/{header.DARK}/{name}", "300/-10.5/T/a.fits"],
+  ["{header.NONE|unknown}/{name}", "unknown/a.fits"],
+  ["{header.BLANK|unknown}/{name}", "unknown/a.fits"],
+  ["{header.NONE|}/{name}", "a.fits"],
+  ["{header.NONE|NIGHT}/{name}", "NIGHT/a.fits"],
+  ["{header.FILTER}/{name}", "__/a.fits"],
+  ["{header.PATH}/{name}", "___.._etc_pass wd_x/a.fits"],
+  ["{header.DOTS}/{name}", "_hidden/a.fits"],
+  ["{header.DEVICE}/{name}", "_aux.txt/a.fits"],
+  ["CO{header.NONE|N}/{name}", "_CON/a.fits"],
+  ["{header.TURNED}/{name}", "a_b_/a.fits"],
+  ["{header.LONG}/{name}", `${"Ω".repeat(40)}/a.fits`],
+  ["{header.OBJECT}-{name}", "M 31-a.fits"],
+];
+for (const [layout, target] of CARD_CASES) {
+  Deno.test(`targetPath() puts a file with header cards by ${layout} to ${JSON.stringify(target.slice(0, 40))}`, () => {
+    assertEquals(checkLayout(layout), null);
+    assertEquals(targetPath(layout, { ...a("a.fits"), cards: CARDS }), target);
+  });
+}
+
+Deno.test("targetPath() refuses a file without the cards that the layout needs, and names a near one", () => {
+  const send = (layout: string, cards: typeof CARDS | null) => () => targetPath(layout, { ...a("a.fits"), cards });
+  const near = assertThrows(send("{header.OBJCT}/{name}", CARDS), Failure, "no header card OBJCT");
+  assertEquals([near.code, near.next], ["header_missing", "never"]);
+  assertMatch(near.hint, /\{header\.OBJCT\|unknown\}.*It has OBJECT/);
+  assertThrows(send("{header.A}/{header.B}/{name}", null), Failure, "none of the header cards A, B");
+});
+
+Deno.test("targetPath() refuses a name that a card makes too long", () => {
+  const values = { ...a(`${"x".repeat(200)}.fits`), cards: CARDS };
+  assertEquals(assertThrows(() => targetPath("{header.LONG}{name}", values), Failure, "255 bytes").code, "bad_name");
+});
+
+Deno.test("layoutCards() names the cards of a layout", () => {
+  assertEquals(layoutCards("{header.object|x}/{night}/{header.CCD-TEMP}-{name}"), ["OBJECT", "CCD-TEMP"]);
+});
+
+Deno.test("targetPath() makes a name that every system accepts of every card", () => {
+  const value = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("..", "CON", "a/b", "com1.x", " . ", "\\\\x"),
+    fc.double(),
+  );
+  fc.assert(
+    fc.property(value, (OBJECT) => {
+      const [folder = "", name, more] = targetPath("{header.OBJECT|none}/{name}", { ...a("a.fits"), cards: { OBJECT } }).split(
+        "/",
+      );
+      assertEquals([name, more], ["a.fits", undefined]);
+      checkPath(folder, "a Windows computer", true);
+      assert(!folder.startsWith(".") && new TextEncoder().encode(folder).length <= 81, folder);
+    }),
+    MANY,
+  );
+});
 
 Deno.test("checkLayout() accepts every layout of the examples", () => {
   for (const [layout] of CASES) assertEquals(checkLayout(layout), null, layout);
@@ -95,9 +184,6 @@ Deno.test("targetPath() refuses a drive letter that the layout moves to the fron
     assertEquals(failure.code, "bad_name");
   }
 });
-
-/** Cheap enough for the rarest of names. */
-const MANY = { numRuns: 5_000 };
 
 Deno.test("targetPath() never leaves the base path, whatever the name", () => {
   const part = fc.oneof(fc.string(), fc.constantFrom("..", ".", "", "NIGHT", "{path}", ".image-transfer-1", "\\..", "\0"));

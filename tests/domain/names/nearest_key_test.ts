@@ -1,6 +1,6 @@
 /** Which known word a mistyped one is taken for. */
 import { assertEquals } from "@std/assert";
-import { nearestKey } from "../../../src/config/read/nearest_key.ts";
+import { nearestKey } from "../../../src/domain/names/nearest_key.ts";
 
 const KNOWN = ["watch_path", "remote_host", "remote_base_path", "file_patterns", "retry_attempts", "web"];
 
