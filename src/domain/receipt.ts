@@ -13,16 +13,27 @@ export type ProofLevel = "checksum" | "read_back" | "size" | "none";
 export interface Digest {
   readonly bytes: number;
   readonly sha256: string;
+  /**
+   * Only at a destination: how it showed that its bytes have this SHA-256, where it did not tell that itself. By its own hash of another
+   * kind, equal to ours of the bytes that have this SHA-256; or because the file was fetched back.
+   */
+  readonly shownBy?: WeakerProof;
 }
+
+/** Less than a SHA-256 made by the destination. */
+export type WeakerProof = "md5" | "sha1" | "read_back";
 
 /** Only in the types: a literal has no such field, so it is no {@linkcode Receipt}. */
 declare const proven: unique symbol;
 
-/** Proof of one delivery. `sha256` is null where only sizes were compared and nothing was hashed. */
+/**
+ * Proof of one delivery. `sha256` is ours of what was sent, null where only sizes were compared and nothing was hashed; `algorithm` is
+ * that of the hashes which were compared.
+ */
 export interface Receipt {
   readonly bytes: number;
   readonly sha256: string | null;
-  readonly algorithm: "sha256" | null;
+  readonly algorithm: "sha256" | "md5" | "sha1" | null;
   readonly level: ProofLevel;
   /** When the proof was made, milliseconds since 1970 UTC. */
   readonly at: number;
@@ -36,7 +47,7 @@ export interface Receipt {
  */
 export function verify(
   sent: { readonly bytes: number; readonly sha256: string | null },
-  found: { readonly bytes: number; readonly sha256: string | null } | null,
+  found: { readonly bytes: number; readonly sha256: string | null; readonly shownBy?: WeakerProof } | null,
   level: ProofLevel,
   at: number,
 ): Receipt {
@@ -53,16 +64,31 @@ export function verify(
       { hint: HINT },
     );
   }
-  return receipt(sent.bytes, sent.sha256, level, at);
+  switch (found.shownBy) {
+    case undefined:
+      return receipt(sent.bytes, sent.sha256, level, at);
+    case "read_back":
+      return receipt(sent.bytes, sent.sha256, "read_back", at);
+    default:
+      return receipt(sent.bytes, sent.sha256, level, at, found.shownBy);
+  }
 }
 
 /** A proof that {@linkcode verify} made once, as the ledger stored it. For the ledger alone. */
-export function storedReceipt(bytes: number, sha256: string | null, level: ProofLevel, at: number): Receipt {
-  return receipt(bytes, sha256, level, at);
+export function storedReceipt(
+  ...stored: [bytes: number, sha256: string | null, level: ProofLevel, at: number, algorithm: "md5" | "sha1" | undefined]
+): Receipt {
+  return receipt(...stored);
 }
 
-function receipt(bytes: number, sha256: string | null, level: ProofLevel, at: number): Receipt {
-  const fields: Omit<Receipt, typeof proven> = { bytes, sha256, algorithm: sha256 === null ? null : "sha256", level, at };
+function receipt(
+  bytes: number,
+  sha256: string | null,
+  level: ProofLevel,
+  at: number,
+  algorithm: "sha256" | "md5" | "sha1" = "sha256",
+): Receipt {
+  const fields: Omit<Receipt, typeof proven> = { bytes, sha256, algorithm: sha256 === null ? null : algorithm, level, at };
   return fields as Receipt;
 }
 

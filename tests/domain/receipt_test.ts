@@ -22,6 +22,21 @@ for (const [level, sha256, expected] of PROOFS) {
   });
 }
 
+for (
+  const [shownBy, expected] of [
+    ["md5", { level: "checksum", algorithm: "md5" }],
+    ["sha1", { level: "checksum", algorithm: "sha1" }],
+    ["read_back", { level: "read_back", algorithm: "sha256" }],
+  ] as const
+) {
+  Deno.test(`verify() records what was shown by ${shownBy} as that, and no more`, () => {
+    const { level, algorithm, sha256 } = verify({ bytes: 7, sha256: A }, { bytes: 7, sha256: A, shownBy }, "checksum", AT);
+    assertEquals([{ level, algorithm }, sha256], [expected, A]);
+    const other = { bytes: 7, sha256: B, shownBy };
+    assertEquals(assertThrows(() => verify({ bytes: 7, sha256: A }, other, "checksum", AT), Failure).code, "mismatch");
+  });
+}
+
 const MISMATCHES: readonly [string, ProofLevel, string | null, { bytes: number; sha256: string | null } | null][] = [
   ["nothing is there", "checksum", A, null],
   ["nothing is there, by size", "size", null, null],

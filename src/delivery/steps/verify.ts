@@ -6,7 +6,7 @@
  */
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { verify } from "../../domain/receipt.ts";
+import { verify, type WeakerProof } from "../../domain/receipt.ts";
 import { type Batch, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
 import { recheckSources } from "./check.ts";
 
@@ -36,7 +36,7 @@ async function digestsOf(
   items: readonly Item[],
   { context, session }: Batch,
   signal: AbortSignal,
-): Promise<readonly ({ readonly bytes: number; readonly sha256: string | null } | null)[]> {
+): Promise<readonly ({ readonly bytes: number; readonly sha256: string | null; readonly shownBy?: WeakerProof } | null)[]> {
   const paths = items.map((item) => item.staged);
   switch (context.destination.verify) {
     case "checksum":

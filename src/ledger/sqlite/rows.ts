@@ -14,7 +14,7 @@ import type { DeliveryRow } from "../history.ts";
 /** Selects all that {@linkcode toDelivery} and {@linkcode toDeliveryRow} read; `d` are deliveries, `v` versions. */
 export const SELECT_DELIVERY = `SELECT d.id, d.destination, d.method, d.target, d.state, d.attempt, d.attempts, d.retry_at,
   d.failure_code, d.failure_next, d.failure_message, d.failure_hint,
-  d.receipt_bytes, d.receipt_sha256, d.receipt_level, d.receipt_at, d.queued_at, d.delivered_at, d.night, d.sort_ms,
+  d.receipt_bytes, d.receipt_sha256, d.receipt_level, d.receipt_at, d.receipt_algorithm, d.queued_at, d.delivered_at, d.night, d.sort_ms,
   v.job, v.path, v.absolute_path, v.size, v.mtime_ms, v.ctime_ms, v.identity, v.sha256, v.cards, v.warning`;
 
 export function toDelivery(row: Row): Delivery {
@@ -64,6 +64,7 @@ export function toReceipt(row: Row): Receipt {
     textOrNull(row, "receipt_sha256"),
     text(row, "receipt_level") as ProofLevel,
     number(row, "receipt_at"),
+    (textOrNull(row, "receipt_algorithm") ?? undefined) as "md5" | "sha1" | undefined,
   );
 }
 
@@ -77,8 +78,9 @@ export function stateValues(state: DeliveryState, now: number): Value[] {
     case "deferred":
       return ["deferred", null, Math.trunc(state.retryAt), ...failureValues(state.failure), ...NO_RECEIPT, null];
     case "delivered": {
-      const { bytes, sha256, level, at } = state.receipt;
-      return ["delivered", null, null, ...NO_FAILURE, bytes, sha256, level, Math.trunc(at), Math.trunc(now)];
+      const { bytes, sha256, level, at, algorithm } = state.receipt;
+      const other = algorithm === "sha256" ? null : algorithm;
+      return ["delivered", null, null, ...NO_FAILURE, bytes, sha256, level, Math.trunc(at), other, Math.trunc(now)];
     }
     case "failed":
       return ["failed", null, null, ...failureValues(state.failure), ...NO_RECEIPT, null];
@@ -90,10 +92,10 @@ export function stateValues(state: DeliveryState, now: number): Value[] {
 /** The `SET` list for {@linkcode stateValues}. */
 export const STATE_COLUMNS = `state = ?, attempt = ?, retry_at = ?,
   failure_code = ?, failure_next = ?, failure_message = ?, failure_hint = ?,
-  receipt_bytes = ?, receipt_sha256 = ?, receipt_level = ?, receipt_at = ?, delivered_at = ?`;
+  receipt_bytes = ?, receipt_sha256 = ?, receipt_level = ?, receipt_at = ?, receipt_algorithm = ?, delivered_at = ?`;
 
 const NO_FAILURE = [null, null, null, null] as const;
-const NO_RECEIPT = [null, null, null, null] as const;
+const NO_RECEIPT = [null, null, null, null, null] as const;
 
 function failureValues(failure: FailureRecord): Value[] {
   return [failure.code, failure.next, failure.message, failure.hint];

@@ -105,6 +105,10 @@ const MIGRATIONS: readonly string[] = [
   -- What an attempt left of a large file at its destination, for the next one to resume.
   CREATE TABLE parts (delivery_id INTEGER PRIMARY KEY REFERENCES deliveries (id), staged TEXT NOT NULL) STRICT;
   `,
+  `
+  -- Which hashes were compared, where they were not SHA-256.
+  ALTER TABLE deliveries ADD COLUMN receipt_algorithm TEXT CHECK (receipt_algorithm IN ('md5', 'sha1'));
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -5,6 +5,8 @@
  */
 import { assertEquals } from "@std/assert";
 import type { History } from "../../../src/ledger/history.ts";
+import { deliver } from "../../../src/domain/delivery.ts";
+import { verify } from "../../../src/domain/receipt.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { aClaim, aFailure, anAdmission, deliveryOf, HASH, NOW, proven } from "../makers.ts";
 import type { Check } from "./conformance.ts";
@@ -35,7 +37,22 @@ const CHANGES: readonly [string, (ledger: Ledger, id: number) => unknown][] = [
   }],
 ];
 
-export const RECEIPTS: readonly Check[] = CHANGES.map(([what, change]) => ({
+const KEPT: readonly Check[] = (["md5", "sha1", undefined] as const).map((shownBy) => ({
+  name: `a receipt keeps which hashes were compared: ${shownBy ?? "sha256"}`,
+  run({ ledger, read }) {
+    const [delivery] = ledger.admit([anAdmission("a")], NOW);
+    const sent = { bytes: 1000, sha256: HASH };
+    const receipt = verify(sent, shownBy === undefined ? sent : { ...sent, shownBy }, "checksum", NOW);
+    assertEquals(receipt.algorithm, shownBy ?? "sha256");
+    ledger.record([deliver(delivery!, receipt)], NOW);
+    using reader = read();
+    for (const history of [ledger, reader]) {
+      assertEquals(history.query({}).map((row) => row.delivery.state), [{ state: "delivered", receipt }]);
+    }
+  },
+}));
+
+const UNCHANGED: readonly Check[] = CHANGES.map(([what, change]) => ({
   name: `a receipt stays as it is when ${what}`,
   run({ ledger, read }) {
     const [delivery] = ledger.admit([anAdmission("a")], NOW);
@@ -54,3 +71,5 @@ export const RECEIPTS: readonly Check[] = CHANGES.map(([what, change]) => ({
     assertEquals(recorded(reader), before);
   },
 }));
+
+export const RECEIPTS: readonly Check[] = [...KEPT, ...UNCHANGED];
