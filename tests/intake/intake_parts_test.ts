@@ -315,8 +315,8 @@ Deno.test("isLocal() of writers() believes in a local disk only once told so, an
 Deno.test("hasEmptyTail() sees space that was set aside, within what is declared and behind it", async () => {
   const looksSetAside = (declaredBytes: number, ...stretches: [length: number, byte: number][]) => {
     const bytes = new Uint8Array(stretches.flatMap(([length, byte]) => Array<number>(length).fill(byte)));
-    const read = (_path: string, offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length));
-    return hasEmptyTail({ read }, "a.fits", bytes.length, { verdict: "reached", declaredBytes });
+    const read = (offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length));
+    return hasEmptyTail(read, bytes.length, { verdict: "reached", declaredBytes });
   };
   assertEquals(await looksSetAside(80_000, [60_000, 1], [20_000, 0]), true);
   assertEquals(await looksSetAside(60_000, [40_000, 1], [40_000, 0]), true);

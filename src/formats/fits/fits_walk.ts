@@ -86,6 +86,6 @@ export function hduName(index: number): string {
 
 const SIMPLE = "SIMPLE  =";
 const XTENSION = "XTENSION";
-/** Room for the longest usual header. */
-const WINDOW_BYTES = 10 * BLOCK_BYTES;
+/** Room for most headers. */
+const WINDOW_BYTES = 4 * BLOCK_BYTES;
 const MAX_HDUS = 65_536;

@@ -54,7 +54,7 @@ export async function inspect(file: InspectedFile, system: Pick<Files, "read">, 
   return {
     verdict,
     hasSums: hasHeader ? hasSums : null,
-    emptyTail: (is === "reached" || is === "corrupt") && await hasEmptyTail(system, absolutePath, size, verdict),
+    emptyTail: (is === "reached" || is === "corrupt") && await hasEmptyTail(read, size, verdict),
     cards: hasHeader ? kept.cards : is === "reached" || is === "corrupt" ? await readCards(read, size, cards) : null,
   };
 }
@@ -74,7 +74,7 @@ export async function checkSums(
 }
 
 /** Whether the end of a file, or of what it declares, is nothing but zeros, as space is that was set aside and not written yet. */
-export async function hasEmptyTail(system: Pick<Files, "read">, path: string, size: number, verdict: Verdict): Promise<boolean> {
+export async function hasEmptyTail(read: RangeReader, size: number, verdict: Verdict): Promise<boolean> {
   // The file may end after what it declares so far: there the next part may come.
   const end = verdict.verdict === "reached" ? Math.min(size, verdict.declaredBytes) : size;
   return await isEmpty(0, end) || (size - end >= FITS_BLOCK && await isEmpty(end, size));
@@ -82,21 +82,36 @@ export async function hasEmptyTail(system: Pick<Files, "read">, path: string, si
   async function isEmpty(from: number, to: number): Promise<boolean> {
     const length = Math.min(to - from, TAIL);
     if (length === 0) return false;
-    return isBlank(await system.read(path, to - length, length));
+    // Few files go on after the look at their last bytes.
+    const last = Math.min(length, LAST);
+    return isBlank(await read(to - last, last)) && (last === length || isBlank(await read(to - length, length - last)));
   }
 }
 
-/** Remembers the last piece, so that a header read in small steps, or twice, is one read. */
+/**
+ * Reads both ends at once, as both are wanted of nearly every file. Of the rest it remembers the last piece, so that a header read in
+ * small steps, or twice, is one read.
+ */
 function rangeReader(system: Pick<Files, "read">, { absolutePath, size }: InspectedFile): RangeReader {
   const read: RangeReader = (offset, length) => system.read(absolutePath, offset, length);
   const window = windowed(read, size, PIECE);
-  return async (offset, length) =>
-    length >= LONG ? await read(offset, length) : (await window(offset, length)).subarray(0, length);
+  const lastAt = Math.max(0, size - LAST);
+  const first = size === 0 ? Promise.resolve(new Uint8Array(0)) : read(0, Math.min(FIRST, size));
+  const last = size <= FIRST ? first : read(lastAt, size - lastAt);
+  last.catch(() => undefined); // Heard if it is wanted.
+  return async (offset, length) => {
+    if (offset + length <= Math.min(FIRST, size)) return (await first).subarray(offset, offset + length);
+    if (size > FIRST && offset >= lastAt) return (await last).subarray(offset - lastAt, offset - lastAt + length);
+    return length >= LONG ? await read(offset, length) : (await window(offset, length)).subarray(0, length);
+  };
 }
 
+/** Most headers are shorter. */
+const FIRST = 16 * 1024;
 const PIECE = 32 * 1024;
 const LONG = 128 * 1024;
 /** The least that a further part of a FITS file takes; fewer zeros are padding. */
 const FITS_BLOCK = 2880;
-/** More than the padding of a FITS block. */
 const TAIL = 16 * 1024;
+/** More than the padding of a FITS block. */
+const LAST = 4 * 1024;

@@ -36,17 +36,20 @@ const buffer = new Uint8Array(SMALL_BYTES);
 
 const calls = {
   look(asks: readonly Ask[]): HandedOver<Answer[]> {
-    const answers = asks.map(answer);
-    return new HandedOver(answers, answers.flatMap(buffersOf));
+    // One buffer for all that is read: making and handing over each costs more than reading a piece.
+    const room = new Uint8Array(asks.reduce((sum, ask) => sum + (ask.do === "read" ? ask.length : 0), 0));
+    let used = 0;
+    const answers = asks.map((ask) => answer(ask, ask.do === "read" ? room.subarray(used, used += ask.length) : buffer));
+    return new HandedOver(answers, [room.buffer, ...answers.flatMap(buffersOf)]);
   },
 };
 
 /** What this Worker can be asked. */
 export type BatchingCalls = typeof calls;
 
-function answer(ask: Ask): Answer {
+function answer(ask: Ask, room: Uint8Array<ArrayBuffer>): Answer {
   try {
-    return { found: find(ask) };
+    return { found: find(ask, room) };
   } catch (error) {
     const nothing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
     if (nothing && (ask.do === "facts" || ask.do === "followedFacts")) return { found: null };
@@ -54,50 +57,49 @@ function answer(ask: Ask): Answer {
   }
 }
 
-function find(ask: Ask): Found {
+function find(ask: Ask, room: Uint8Array<ArrayBuffer>): Found {
   switch (ask.do) {
     case "facts":
       return pathFacts(Deno.lstatSync(ask.path));
     case "followedFacts":
       return pathFacts(Deno.statSync(ask.path));
     case "read":
-      return readSync(ask.path, ask.offset, ask.length).slice();
+      return readSync(ask.path, ask.offset, room);
     case "hash":
-      return hashSync(ask.path);
+      return hashSync(ask.path, room);
     case "content":
-      return contentSync(ask.path, ask.into);
+      return contentSync(ask.path, ask.into ?? room, ask.into === null);
     default:
       return ask satisfies never;
   }
 }
 
-function hashSync(path: string): Digest | null {
-  const bytes = readSync(path, 0, SMALL_BYTES);
-  if (bytes.length === SMALL_BYTES) return null;
+function hashSync(path: string, room: Uint8Array<ArrayBuffer>): Digest | null {
+  const bytes = readSync(path, 0, room);
+  if (bytes.length === room.length) return null;
   return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-function contentSync(path: string, into: SharedBytes | null): SmallFile | ReadInto | null {
+function contentSync(path: string, room: Uint8Array, copied: boolean): SmallFile | ReadInto | null {
   using file = Deno.openSync(path);
   const { isFile, mode } = file.statSync();
   if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
-  const read = fillFrom<ArrayBufferLike>(file, into ?? buffer);
-  if (read.length === (into ?? buffer).length) return null;
+  const read = fillFrom(file, room);
+  if (read.length === room.length) return null;
   const facts = { mode: (mode ?? 0) & 0o7777, sha256: createHash("sha256").update(read).digest("hex") };
-  return into === null ? { ...facts, content: Uint8Array.from(read) } : { ...facts, bytes: read.length };
+  return copied ? { ...facts, content: Uint8Array.from(read) } : { ...facts, bytes: read.length };
 }
 
 function buffersOf(answer: Answer): ArrayBuffer[] {
   const found = "found" in answer ? answer.found : null;
-  const bytes = found instanceof Uint8Array ? found : found !== null && "content" in found ? found.content : null;
-  return bytes?.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
+  return found !== null && "content" in found && found.content.buffer instanceof ArrayBuffer ? [found.content.buffer] : [];
 }
 
-/** A view into the buffer. */
-function readSync(path: string, offset: number, length: number): Uint8Array<ArrayBuffer> {
+/** A view into the room. */
+function readSync<B extends ArrayBufferLike>(path: string, offset: number, room: Uint8Array<B>): Uint8Array<B> {
   using file = Deno.openSync(path);
   if (offset > 0) file.seekSync(offset, Deno.SeekMode.Start);
-  return fillFrom(file, buffer.subarray(0, length));
+  return fillFrom(file, room);
 }
 
 function fillFrom<B extends ArrayBufferLike>(file: Deno.FsFile, into: Uint8Array<B>): Uint8Array<B> {

@@ -61,7 +61,7 @@ export interface Serving {
   upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
 }
 
-type StandardStream = "stdin" | "stdout" | "stderr";
+export type StandardStream = "stdin" | "stdout" | "stderr";
 
 /** What a person at a terminal sees and types. */
 export interface Terminal {

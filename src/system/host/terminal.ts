@@ -4,16 +4,25 @@
  * @module
  */
 import type { Terminal } from "../system.ts";
+import type { StandardStream } from "./host.ts";
 
 export const terminal: Terminal = {
-  isTerminal: (stream) => Deno[stream].isTerminal(),
+  isTerminal,
   columns,
   print,
   readLine,
 };
 
+/** Asked for every line that is printed; it does not change. */
+function isTerminal(stream: StandardStream): boolean {
+  let known = terminals.get(stream);
+  if (known === undefined) terminals.set(stream, known = Deno[stream].isTerminal());
+  return known;
+}
+const terminals = new Map<StandardStream, boolean>();
+
 function columns(): number | null {
-  if (!Deno.stdout.isTerminal() && !Deno.stderr.isTerminal()) return null;
+  if (!isTerminal("stdout") && !isTerminal("stderr")) return null;
   try {
     return Deno.consoleSize().columns || null;
   } catch (error) {
