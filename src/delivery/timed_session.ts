@@ -58,6 +58,7 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
     resumes: session.resumes,
     method: session.method,
     about: session.about,
+    ...(session.streams ? { streams: session.streams } : {}),
     attach: (create, signal, probe) =>
       withWatchdog(limit(`find the folder at ${name}`), signal, (end) => session.attach(create, end, probe)),
     survey: (paths, signal) => withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.survey(paths, end)),

@@ -43,7 +43,7 @@ export async function runWorker(open: OpenSession, { look, inTurn, fail, over }:
       const claimed = await inTurn(async () => {
         if (over.aborted || !isDue(context)) return [];
         await look();
-        return over.aborted ? [] : claim(context);
+        return over.aborted ? [] : claim(open);
       });
       const [first] = claimed;
       if (first === undefined) {
@@ -88,14 +88,16 @@ async function isTimeToClaim(context: DestinationContext, full: boolean, over: A
 }
 
 /** Begins an attempt, unless nothing can be claimed. */
-function claim({ job, destination, ledger, system, batchFiles, attempts }: DestinationContext): Delivery[] {
+function claim({ context, session }: OpenSession): Delivery[] {
+  const { job, destination, ledger, system, batchFiles, attempts } = context;
   const attempt = attempts.begin();
   const claimed = ledger.claim({
     job: job.name,
     destination: destination.name,
     order: destination.order,
     maxFiles: batchFiles,
-    maxBytes: BATCH_BYTES,
+    // So that there is a file for each stream, while another batch is checked and named.
+    maxBytes: BATCH_BYTES * Math.ceil((session.streams?.() ?? 1) / 2),
     attempt,
     now: system.now(),
   });

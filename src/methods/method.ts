@@ -114,6 +114,8 @@ export interface Session extends AsyncDisposable {
   readonly resumes: boolean;
   /** The method at work after `auto` has chosen. */
   readonly method: Exclude<MethodName, "auto">;
+  /** How many streams a put makes of much data, now: more than one over a long line. A batch may be larger then. */
+  streams?(): number;
   /** For status and doctor: tools, versions, hash program. */
   readonly about: string;
   /**

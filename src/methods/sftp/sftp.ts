@@ -44,6 +44,7 @@ async function connect(destination: SshDestination, context: MethodContext, sign
     hashesSource: true,
     // A part is trusted: only a hash of the whole finds out that it was wrong.
     resumes: destination.verify === "checksum",
+    streams: channels.streams,
     put: sftpPut({ channels, files, flushes, destination, context }),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
@@ -82,9 +83,10 @@ async function tryShell(
 
 function withShell({ connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
   const { ssh, settings, sharing } = connection;
+  const open = (sharing: Sharing) => (signal: AbortSignal) => openSftp(ssh, settings, sharing, context.system, signal);
   return {
     channels: stack.use(
-      sftpChannels(null, (signal) => openSftp(ssh, settings, sharing, context.system, signal), sharing !== null),
+      sftpChannels(open(sharing), sharing && open({ ...sharing, role: "channel" })),
     ),
     files: shellFiles(connection, tools, context),
     flushes: false,
@@ -103,10 +105,9 @@ async function withoutShell(
   const settings = sshSettings(destination, context.system);
   const ssh = await toolPath("ssh", context.system);
   const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
-  const [first, sharing]: Sharing[] = path === null ? [null, null] : [{ role: "master", path }, { role: "client", path }];
-  const connection = stack.use(await openSftp(ssh, settings, first!, context.system, signal));
-  const open = (signal: AbortSignal) => openSftp(ssh, settings, sharing!, context.system, signal);
-  const channels = stack.use(sftpChannels(connection, open, path !== null));
+  const open = (sharing: Sharing) => (signal: AbortSignal) => openSftp(ssh, settings, sharing, context.system, signal);
+  const connection = stack.use(await open(path === null ? null : { role: "master", path })(signal));
+  const channels = stack.use(sftpChannels(connection, path === null ? null : open({ role: "channel", path })));
   return {
     channels,
     files: sftpFiles(await openSftpBase(connection.calls, channels, destination, context)),

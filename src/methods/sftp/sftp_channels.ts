@@ -1,10 +1,10 @@
 /**
- * The SFTP connections that a session sends files through: one is enough on a short line. An ssh channel carries 2 MiB a round trip, so a
- * long line needs several, as far as the server allows.
+ * The SFTP connections that a session sends files through: one on a short line, several on a long one, as far as the server allows.
  *
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
+import { channelsWorth } from "../ssh/long_line.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
 
 /** Disposing of it ends those that it has opened. */
@@ -14,40 +14,40 @@ export interface SftpChannels extends AsyncDisposable {
   /** The one with the least to do, for so many bytes; after `ready`. */
   pick(bytes: number): SftpConnection;
   done(connection: SftpConnection, bytes: number): void;
+  /** How many much data is worth, as far as is known. */
+  streams(): number;
 }
 
-/** One more for each so many milliseconds of a round trip: 2 MiB in 25 ms are more than a fast disk takes. */
-const CHANNEL_MS = 25;
-const MOST_CHANNELS = 4;
-/** Fewer bytes are under way at once in a single one. */
-const WORTH_BYTES = 4 * 1024 * 1024;
+type Open = (signal: AbortSignal) => Promise<SftpConnection>;
 
-/** `first` is there already or null, `open` opens another; `more` is false where each would be a login of its own. */
-export function sftpChannels(
-  first: SftpConnection | null,
-  open: (signal: AbortSignal) => Promise<SftpConnection>,
-  more: boolean,
-): SftpChannels {
-  const busy = new Map<SftpConnection, number>(first ? [[first, 0]] : []);
-  let most = more ? MOST_CHANNELS : 1;
+/** `first` is there already, or opens the first; `more` opens another, or is null where each would be a login of its own. */
+export function sftpChannels(first: SftpConnection | Open, more: Open | null): SftpChannels {
+  const kept = typeof first === "function" ? null : first;
+  const busy = new Map<SftpConnection, number>(kept ? [[kept, 0]] : []);
+  let most = more === null ? 1 : Infinity;
+  let roundTripMs = Infinity;
   let opening: Promise<unknown> = Promise.resolve();
+  const life = new AbortController();
 
-  async function add(signal: AbortSignal): Promise<void> {
-    busy.set(await open(signal), 0);
+  const worth = (bytes: number) => Math.min(most, channelsWorth(roundTripMs, bytes));
+
+  async function add(open: Open, signal: AbortSignal): Promise<void> {
+    const connection = await open(signal);
+    busy.set(connection, 0);
   }
 
   async function fill(bytes: number, signal: AbortSignal): Promise<void> {
     for (const connection of busy.keys()) {
       if (connection.calls.lost === null) continue;
       // The one that is the connection of all others is never replaced.
-      if (connection === first) throw connection.calls.lost;
+      if (connection === kept) throw connection.calls.lost;
       busy.delete(connection);
       await connection[Symbol.asyncDispose]();
     }
-    if (busy.size === 0) await add(signal);
-    const [{ roundTripMs }] = busy.keys().toArray() as [SftpConnection];
-    const wanted = bytes < WORTH_BYTES ? 1 : Math.min(most, Math.ceil(roundTripMs / CHANNEL_MS));
-    const missing = Array.from({ length: Math.max(0, wanted - busy.size) }, () => add(signal));
+    if (busy.size === 0 && typeof first === "function") await add(first, signal);
+    roundTripMs = busy.keys().reduce((least, each) => Math.min(least, each.roundTripMs), roundTripMs);
+    if (more === null) return;
+    const missing = Array.from({ length: Math.max(0, worth(bytes) - busy.size) }, () => add(more, signal));
     const failed = (await Promise.allSettled(missing)).filter(({ status }) => status === "rejected");
     // The server takes no more sessions: what is open must do.
     if (failed.length > 0 && !signal.aborted) most = Math.max(1, busy.size);
@@ -56,7 +56,9 @@ export function sftpChannels(
   return {
     async ready(bytes, signal) {
       const mine = opening.catch(() => undefined).then(() => fill(bytes, signal));
-      opening = mine;
+      // The next batch may be a large one.
+      opening = mine.then(() => fill(Infinity, life.signal));
+      opening.catch(() => undefined); // A lost connection shows in the next call.
       await mine;
       return busy.keys().reduce((sum, { limits }) => sum + limits.openFiles, 0);
     },
@@ -70,9 +72,11 @@ export function sftpChannels(
     done(connection, bytes) {
       if (busy.has(connection)) busy.set(connection, busy.get(connection)! - bytes);
     },
+    streams: () => worth(Infinity),
     async [Symbol.asyncDispose]() {
+      life.abort();
       await opening.catch(() => undefined);
-      await Promise.all(busy.keys().toArray().filter((each) => each !== first).map((each) => each[Symbol.asyncDispose]()));
+      await Promise.all(busy.keys().toArray().filter((each) => each !== kept).map((each) => each[Symbol.asyncDispose]()));
     },
   };
 }

@@ -31,6 +31,8 @@ export interface SftpClient extends AsyncDisposable {
   readonly extensions: ReadonlySet<string>;
   /** Why it can no longer be used; null while it can. */
   readonly lost: Failure | null;
+  /** The shortest time from a question to its answer so far, milliseconds. */
+  readonly roundTripMs: number;
   /**
    * Sends a request and gives its answer; requests are sent in the order of the calls. `data` is the last field of a WRITE, and must
    * not change before the answer.
@@ -72,6 +74,7 @@ interface Waiting {
 
 class Client implements SftpClient {
   lost: Failure | null = null;
+  roundTripMs = Infinity;
   extensions: ReadonlySet<string> = new Set();
   readonly #life = new AbortController();
   readonly #greeting = Promise.withResolvers<true>();
@@ -82,6 +85,8 @@ class Client implements SftpClient {
   #writing = false;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   #heardAt = 0;
+  /** When something was asked while nothing else was; null once it is answered. */
+  #askedAt: number | null = null;
   #watching = false;
   readonly #reading: Promise<void>;
 
@@ -103,7 +108,7 @@ class Client implements SftpClient {
     if (this.lost) return Promise.reject(this.lost);
     const id = this.#lastId = (this.#lastId + 1) % 2 ** 32;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    if (this.#waiting.size === 0) this.#heardAt = this.system.monotonic();
+    if (this.#waiting.size === 0) this.#askedAt = this.#heardAt = this.system.monotonic();
     this.#waiting.set(id, { resolve, reject });
     this.#send(encodeRequest(type, id, fields, data), data);
     void this.#watch();
@@ -192,6 +197,8 @@ class Client implements SftpClient {
     const waiting = this.#waiting.get(id);
     if (!waiting) throw new ProtocolError("it answers what was not asked");
     this.#waiting.delete(id);
+    if (this.#askedAt !== null) this.roundTripMs = Math.min(this.roundTripMs, this.#heardAt - this.#askedAt);
+    this.#askedAt = null;
     waiting.resolve(answer);
   }
 

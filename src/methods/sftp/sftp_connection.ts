@@ -13,7 +13,7 @@ import { openSftpClient } from "./sftp_client.ts";
 export interface SftpConnection extends AsyncDisposable {
   readonly calls: SftpCalls;
   readonly limits: SftpLimits;
-  /** How long the server took for a short answer. */
+  /** The shortest so far. */
   readonly roundTripMs: number;
   /** For the contents of all files that are sent or read at once. */
   readonly sending: ByteWindow;
@@ -35,14 +35,15 @@ export async function openSftp(
   const command = { program: ssh, args: sftpArgs(settings, sharing) };
   const client = stack.use(await openSftpClient(command, settings.destination, system, signal));
   const calls = sftpCalls(client);
-  const began = system.monotonic();
-  const roundTrip = calls.home().then(() => system.monotonic() - began);
-  const [limits, roundTripMs] = await Promise.all([calls.limits(), roundTrip]);
+  // Where a server has no limits to tell, it is not even asked: the round trip shall be known.
+  const [limits] = await Promise.all([calls.limits(), calls.home()]);
   const rest = stack.move();
   return {
     calls,
     limits,
-    roundTripMs,
+    get roundTripMs() {
+      return client.roundTripMs;
+    },
     sending: byteWindow(WINDOW_BYTES),
     reading: byteWindow(WINDOW_BYTES),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),

@@ -25,6 +25,8 @@ export interface RemoteShell extends AsyncDisposable {
   readonly lost: Failure | null;
   /** What start-up files printed before the first answer. */
   readonly startupOutput: string;
+  /** The shortest time from a question to the beginning of its answer so far, milliseconds; Infinity before the second script. */
+  readonly roundTripMs: number;
   /**
    * Runs a script of our own making, in a subshell without input. Never two at a time.
    *
@@ -46,7 +48,7 @@ export type RunInBase = (what: string, script: string, signal: AbortSignal) => P
 export async function openShell(
   command: Command,
   destination: Reached,
-  system: Pick<System, "spawn" | "sleep">,
+  system: Pick<System, "spawn" | "sleep" | "monotonic">,
 ): Promise<RemoteShell> {
   const life = new AbortController();
   const child = await system.spawn(command, life.signal);
@@ -71,11 +73,13 @@ interface Request {
 class Shell implements RemoteShell {
   lost: Failure | null = null;
   startupOutput = "";
+  roundTripMs = Infinity;
   onIdle: (() => void) | null = null;
   #request: Request | null = null;
   #begun = false;
   #answered = false;
   #count = 0;
+  #askedAt = 0;
   #text = "";
   /** How much of the text is known not to hold the end. */
   #scanned = 0;
@@ -85,7 +89,7 @@ class Shell implements RemoteShell {
     readonly child: Child,
     readonly marker: string,
     readonly destination: Reached,
-    readonly system: Pick<System, "sleep">,
+    readonly system: Pick<System, "sleep" | "monotonic">,
   ) {
     this.#reading = this.#read();
   }
@@ -105,6 +109,7 @@ class Shell implements RemoteShell {
     // It may fail while the text is still being written, with nobody waiting yet.
     answer.catch(() => undefined);
     const text = `printf '\\n%s begin\\n' '${name}'\n(\n${script}\n) </dev/null\nprintf '\\n%s end %s\\n' '${name}' "$?"\n`;
+    this.#askedAt = this.system.monotonic();
     this.child.write(this.#count === 1 ? PRELUDE + text : text).catch(() => this.#end());
 
     const answered = await within(untilAborted(answer, signal), timeoutMs, this.system, null);
@@ -137,6 +142,8 @@ class Shell implements RemoteShell {
       const at = this.#text.indexOf(request.begin, this.#scanned);
       if (at >= 0) {
         if (!this.#answered) this.startupOutput = this.#text.slice(0, at).trim();
+        // Before the first answer comes the login.
+        else this.roundTripMs = Math.min(this.roundTripMs, this.system.monotonic() - this.#askedAt);
         this.#begun = true;
         this.#answered = true;
         // The line end in front of the last line belongs to the text, so that an empty answer is found too.

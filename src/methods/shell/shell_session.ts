@@ -37,6 +37,8 @@ export interface Sender {
     sent: Sent,
     signal: AbortSignal,
   ): Promise<FileFailures | null>;
+  /** As {@linkcode Session.streams}. */
+  readonly streams?: () => number;
   /** Called with what has arrived. */
   readonly finish?: (uploads: readonly Upload[], signal: AbortSignal) => Promise<void>;
   /** Called when nothing urgent is to be done: after attaching, and after each publication. Never throws. */
@@ -101,6 +103,7 @@ export async function openShellSession(
     durability: durabilityOf(tools),
     hashesSource: sender.hashesSource,
     about: `${sender.about}; ${aboutTools(tools)}`,
+    ...(sender.streams ? { streams: sender.streams } : {}),
     put: (uploads, onBytes, signal) => put(uploads, onBytes, signal, sender, files, context.system),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

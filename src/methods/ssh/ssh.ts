@@ -11,8 +11,11 @@ import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { System } from "../../system/system.ts";
 
-/** How a connection is shared. `path` is a socket of ours; null makes a connection of its own. */
-export type Sharing = { readonly role: "master" | "client"; readonly path: string } | null;
+/**
+ * How a connection is shared. `path` is a socket of ours; null makes a connection of its own. A `client` logs in by itself where the
+ * server allows the connection no more channels; a `channel` fails then.
+ */
+export type Sharing = { readonly role: "master" | "client" | "channel"; readonly path: string } | null;
 
 /** The programs of OpenSSH that are used. */
 export type SshProgram = "ssh" | "scp";
@@ -54,6 +57,7 @@ export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
   const { method, user, port, compression } = destination.transport;
   if (user !== null) options["User"] = user;
   if (port !== null) options["Port"] = String(port);
+  if (sharing?.role === "channel") options["ProxyCommand"] = "false";
   // rsync compresses without ssh.
   if (compression && method !== "rsync") options["Compression"] = "yes";
   return [

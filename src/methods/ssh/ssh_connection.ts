@@ -26,6 +26,8 @@ export interface SshConnection extends AsyncDisposable {
   readonly sharing: Sharing;
   /** What start-up files printed. */
   readonly startupOutput: string;
+  /** The shortest so far; Infinity while it is not known. */
+  readonly roundTripMs: number;
   /**
    * Runs a script in the next free shell. `timeoutMs` defaults to several times the destination's time-out, since a
    * busy disk may need long to flush.
@@ -66,6 +68,9 @@ export async function connectSsh(
     ssh,
     sharing,
     startupOutput: first.startupOutput,
+    get roundTripMs() {
+      return first.roundTripMs;
+    },
     run: (script, signal, timeoutMs) => pool.run(script, timeoutMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { untilAborted } from "../../async/abort.ts";
+import { anySignal, untilAborted } from "../../async/abort.ts";
 import { type Pace, pace } from "../../async/pace.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
@@ -17,7 +17,8 @@ import { linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
-import { type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
+import { readAhead, type Reader, readerOf } from "./read_ahead.ts";
+import { ChannelRefused, type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
 import { tarFailure } from "./tar_failures.ts";
 
@@ -63,6 +64,7 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     about: tools.tar,
     resumes: true,
     hashesSource: true,
+    streams: receivers.streams,
     async send(uploads, prepared, sent, signal) {
       const sending: Sending = { sent, signal, failures: new Map() };
       await prepared;
@@ -82,20 +84,79 @@ function unusable(name: string, reason: string, help: string): Failure {
   });
 }
 
-/** Sends these files as one stream. */
+/** Sends these files as one stream, or as several side by side over a long line. */
 async function sendAll(parts: Parts, uploads: readonly Upload[], sending: Sending): Promise<void> {
-  const { sent, failures, signal } = sending;
-  await using receiver = await parts.receivers.unpack(stagingOf(uploads));
-  await fill(parts, receiver, uploads, signal, async (stream) => {
-    for await (const [upload, small] of readAhead(uploads, parts.system, signal)) {
-      try {
-        sent.digest(linkName(upload), await addFile(parts, stream, upload, await small, sending));
-      } catch (error) {
-        failures.set(linkName(upload), failureOf(error, upload, signal));
-      }
+  const { receivers } = parts;
+  const staging = stagingOf(uploads);
+  const opening = [receivers.unpack(staging), ...receivers.unpackBeside(staging, bytesOf(uploads), uploads.length - 1)];
+  const shares = sharesOf(uploads, opening.length);
+  const groupBytes = GROUP_BYTES / opening.length;
+  using over = anySignal(sending.signal);
+  const errors: unknown[] = [];
+  const refused: Upload[] = [];
+  await Promise.all(opening.map(async (receiver, index) => {
+    const share = shares[index] ?? [];
+    // The first one takes over what a refused one should have sent.
+    const late = () => index === 0 ? refused.splice(0) : [];
+    try {
+      await sendShare(parts, receiver, [share, late], groupBytes, { ...sending, signal: over.signal });
+    } catch (error) {
+      if (error instanceof ChannelRefused) return void refused.push(...share);
+      errors.push(error);
+      over.abort();
     }
+  }));
+  sending.signal.throwIfAborted();
+  if (errors.length > 0) throw errors[0];
+  if (refused.length > 0) await sendShare(parts, receivers.unpack(staging), [refused], GROUP_BYTES, sending);
+}
+
+/** Of about as many bytes each. */
+function sharesOf(uploads: readonly Upload[], count: number): Upload[][] {
+  const shares = Array.from({ length: count }, () => ({ bytes: 0, uploads: [] as Upload[] }));
+  for (const upload of uploads) {
+    const share = shares.reduce((least, each) => each.bytes < least.bytes ? each : least);
+    share.uploads.push(upload);
+    share.bytes += upload.source.size;
+  }
+  return shares.map(({ uploads }) => uploads);
+}
+
+function bytesOf(uploads: readonly Upload[]): number {
+  return uploads.reduce((sum, { source }) => sum + source.size, 0);
+}
+
+/** Sends these files as one stream; `late` tells, when they are sent, what is to be sent behind them. */
+async function sendShare(
+  parts: Parts,
+  opening: Promise<Receiver>,
+  [uploads, late = () => []]: readonly [readonly Upload[], (() => readonly Upload[])?],
+  groupBytes: number,
+  sending: Sending,
+): Promise<void> {
+  await using receiver = await opening;
+  await fill(parts, receiver, uploads, sending.signal, async (stream) => {
+    await addFiles(parts, stream, uploads, groupBytes, sending);
+    await addFiles(parts, stream, late(), groupBytes, sending);
     await stream.end();
   });
+}
+
+async function addFiles(
+  parts: Parts,
+  stream: TarStream,
+  uploads: readonly Upload[],
+  groupBytes: number,
+  sending: Sending,
+): Promise<void> {
+  const { sent, failures, signal } = sending;
+  for await (const [upload, small] of readAhead(uploads, groupBytes, parts.system, signal)) {
+    try {
+      sent.digest(linkName(upload), await addFile(parts, stream, upload, await small, sending));
+    } catch (error) {
+      failures.set(linkName(upload), failureOf(error, upload, signal));
+    }
+  }
 }
 
 /** `small` is the file where it was read ahead. */
@@ -197,74 +258,12 @@ async function fill(
   const end = await untilAborted(receiver.finish(), signal);
   if (end.code === 0 && unwritten === null) return;
   if (end.code === 0 && !(unwritten instanceof StreamError)) throw unwritten;
+  if (receiver.isRefused(end)) throw new ChannelRefused();
   const failure = tarFailure(end, destination);
   throw failure.code === "interrupted" ? await diskTrouble(failure, uploads, files, signal) : failure;
 }
 
-type Reader = Pick<SourceReader, "mode" | "read" | "sha256">;
-
-/** A small file as if it were read now. */
-function readerOf({ content, mode, sha256 }: SmallFile): Reader {
-  return {
-    mode,
-    async *read(length) {
-      yield content.subarray(0, length);
-    },
-    sha256: () => sha256,
-  };
-}
-
-/**
- * Reads small files in groups, the next while one is sent; null for large ones, which are read while they are sent. What was read of
- * a file is valid until the next is asked for.
- */
-async function* readAhead(
-  uploads: readonly Upload[],
-  system: Pick<System, "readSmall">,
-  signal: AbortSignal,
-): AsyncGenerator<readonly [Upload, Promise<SmallFile | null>]> {
-  const groups = grouped(uploads);
-  const room = Math.max(...groups.map((group) => group.reduce((sum, upload) => sum + roomFor(upload), 0)));
-  const buffers = groups.slice(0, 2).map(() => new Uint8Array(new SharedArrayBuffer(room)));
-  const read = (index: number) => {
-    let used = 0;
-    return (groups[index] ?? []).map((upload) => {
-      const into = buffers[index % 2]!.subarray(used, used += roomFor(upload));
-      const small = into.length === 0 ? Promise.resolve(null) : system.readSmall(upload.source.absolutePath, into, signal);
-      small.catch(() => undefined); // Heard when it is its turn.
-      return [upload, small] as const;
-    });
-  };
-  let next = read(0);
-  for (let index = 1; index <= groups.length; index++) {
-    const now = next;
-    // Into the buffer of the group before, all of which has been sent.
-    next = read(index);
-    yield* now;
-  }
-}
-
-/** Of the buffer: one byte more than the file should have, so that one that grows is noticed; none for a large one. */
-function roomFor({ source: { size } }: Upload): number {
-  return size < SMALL_BYTES ? size + 1 : 0;
-}
-
-/** In order; a group is as much as is kept in memory twice. */
-function grouped(uploads: readonly Upload[]): Upload[][] {
-  const groups: Upload[][] = [];
-  let bytes = Infinity;
-  for (const upload of uploads) {
-    bytes += Math.min(upload.source.size, SMALL_BYTES);
-    if (bytes > GROUP_BYTES) {
-      groups.push([]);
-      bytes = Math.min(upload.source.size, SMALL_BYTES);
-    }
-    groups.at(-1)!.push(upload);
-  }
-  return groups;
-}
-
-const SMALL_BYTES = 1024 * 1024;
+/** Of small files, in memory twice; all streams of a batch together. */
 const GROUP_BYTES = 4 * 1024 * 1024;
 
 /** The mode of a file whose own is not kept, before the umask there. */

@@ -6,7 +6,8 @@
  */
 import type { Child } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
-import { remoteBase, sshArgs } from "../ssh/ssh.ts";
+import { channelsWorth, MOST_CHANNELS } from "../ssh/long_line.ts";
+import { remoteBase, type Sharing, sshArgs } from "../ssh/ssh.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
 
@@ -21,12 +22,21 @@ export interface Receiver extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   /** Says that nothing more comes, and waits for the end. */
   finish(): Promise<ReceiverEnd>;
+  /** It ended so because the server takes no more channels: nothing was received. */
+  isRefused(end: ReceiverEnd): boolean;
 }
+
+/** The server takes no more channels than are open: what was meant for this one goes through another one. */
+export class ChannelRefused extends Error {}
 
 /** The receivers of one session. */
 export interface Receivers {
   /** Unpacks into this folder (relative to the base path), which must be there. */
   unpack(staging: string): Promise<Receiver>;
+  /** Those that so many bytes are worth on a long line besides one, at most `most`, as far as the server takes channels. */
+  unpackBeside(staging: string, bytes: number, most: number): Promise<Receiver>[];
+  /** How many much data is worth, as far as is known. */
+  streams(): number;
   /** Appends to a file of that folder. */
   append(staging: string, name: string): Promise<Receiver>;
   /** Starts one ahead, if none waits. Never throws. */
@@ -53,8 +63,8 @@ export interface ReceiverOptions {
 /** Starts nothing yet. */
 export function tarReceivers(connection: SshConnection, options: ReceiverOptions, { system, log }: MethodContext): Receivers {
   const { ssh, settings, sharing, destination } = connection;
-  const args = sshArgs(settings, sharing, commandOf(options));
-  const start = async (): Promise<WaitingChild> => {
+  const start = async (sharing: Sharing): Promise<WaitingChild> => {
+    const args = sshArgs(settings, sharing, commandOf(options));
     const child = await system.spawn({ program: ssh, args, env: { LC_ALL: "C" } }, new AbortController().signal);
     let over = false;
     void child.finished.then(() => over = true);
@@ -66,22 +76,58 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
       [Symbol.asyncDispose]: () => child.end(),
     };
   };
-  const ahead = startedAhead(options.ahead, start, (message) => log("debug", message));
+  const ahead = startedAhead(options.ahead, () => start(sharing), (message) => log("debug", message));
+  let open = 0;
+  let most = sharing === null ? 1 : MOST_CHANNELS;
 
-  async function open(folder: string, file: string): Promise<Receiver> {
-    const { child } = await ahead.take() ?? await start();
-    const told = child.write(`${remoteBase(destination)}/${folder}\n${file === "" ? UNPACK : `${APPEND} ${file}`}\n`);
+  async function receive(folder: string, task: string, sharing: Sharing): Promise<Receiver> {
+    open++;
+    const { child } = await ahead.take() ?? await start(sharing).catch((error) => {
+      open--;
+      throw error;
+    });
+    const told = child.write(`${remoteBase(destination)}/${folder}\n${task}\n`);
     told.catch(() => undefined); // Heard at the next write.
-    return receiver(child);
+    return {
+      write: (bytes) => child.write(bytes),
+      async finish() {
+        await child.closeStdin().catch(() => undefined);
+        const { code } = await child.finished;
+        return { code, stderr: child.stderr() };
+      },
+      isRefused(end) {
+        if (sharing?.role !== "channel" || !isRefusal(end)) return false;
+        most = Math.max(1, open - 1);
+        return true;
+      },
+      [Symbol.asyncDispose]() {
+        open--;
+        return child.end();
+      },
+    };
   }
 
   return {
-    unpack: (staging) => open(staging, ""),
-    append: (staging, name) => open(staging, name),
+    unpack: (staging) => receive(staging, UNPACK, sharing),
+    unpackBeside(staging, bytes, atMost) {
+      if (sharing === null) return [];
+      const worth = Math.min(channelsWorth(connection.roundTripMs, bytes), atMost + 1, most - open + 1);
+      return Array.from({ length: Math.max(0, worth - 1) }, () => receive(staging, UNPACK, { ...sharing, role: "channel" }));
+    },
+    streams: () => Math.min(most, channelsWorth(connection.roundTripMs, Infinity)),
+    append: (staging, name) => receive(staging, `${APPEND} ${name}`, sharing),
     startAhead: ahead.startMore,
     close: ahead.close,
   };
 }
+
+/** A `channel` that is not given does not log in by itself, but fails so. */
+function isRefusal({ code, stderr }: ReceiverEnd): boolean {
+  return code === CONNECTION_LOST && /session request failed|UNKNOWN port/.test(stderr);
+}
+
+/** Exit status of ssh itself. */
+const CONNECTION_LOST = 255;
 
 interface WaitingChild extends Waiting {
   readonly child: Child;
@@ -103,16 +149,4 @@ function commandOf({ flags, after }: ReceiverOptions): string {
     unpack,
   ].join("; ");
   return `exec sh -c '${script}'`;
-}
-
-function receiver(child: Child): Receiver {
-  return {
-    write: (bytes) => child.write(bytes),
-    async finish() {
-      await child.closeStdin().catch(() => undefined);
-      const { code } = await child.finished;
-      return { code, stderr: child.stderr() };
-    },
-    [Symbol.asyncDispose]: () => child.end(),
-  };
 }

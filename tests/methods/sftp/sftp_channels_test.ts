@@ -26,25 +26,35 @@ function server(roundTripMs: number, most = Infinity) {
   return { open, connect };
 }
 
-Deno.test("a long line has several channels for many bytes, a short one and few bytes have one", async () => {
-  for (const [roundTripMs, bytes, expected] of [[200, MUCH, 4], [60, MUCH, 3], [5, MUCH, 1], [200, 1000, 1]] as const) {
+Deno.test("a long line has several channels for many bytes, a short one has one", async () => {
+  for (const [roundTripMs, expected] of [[200, 6], [60, 3], [5, 1]] as const) {
     const { open, connect } = server(roundTripMs);
-    const channels = sftpChannels(null, connect, true);
-    const files = await Promise.all([channels.ready(bytes, signal), channels.ready(bytes, signal)]);
-    assertEquals([open.length, ...files], [expected, 10 * expected, 10 * expected]);
+    const channels = sftpChannels(connect, connect);
+    const files = await Promise.all([channels.ready(MUCH, signal), channels.ready(MUCH, signal)]);
+    assertEquals([open.length, channels.streams(), ...files], [expected, expected, 10 * expected, 10 * expected]);
     await channels[Symbol.asyncDispose]();
     assertEquals(open.length, 0);
   }
 });
 
+Deno.test("few bytes do not wait for the channels that many will need, nor does a server without channels log in for each", async () => {
+  const { connect } = server(200);
+  await using channels = sftpChannels(connect, connect);
+  assertEquals(await channels.ready(1000, signal), 10);
+  assertEquals(await channels.ready(1000, signal), 60);
+  await using single = sftpChannels(connect, null);
+  assertEquals([await single.ready(MUCH, signal), await single.ready(MUCH, signal), single.streams()], [10, 10, 1]);
+});
+
 Deno.test("where the server takes no more sessions, those that are open must do", async () => {
   const { open, connect } = server(200, 2);
-  const channels = sftpChannels(null, connect, true);
+  const channels = sftpChannels(connect, connect);
   assertEquals([await channels.ready(MUCH, signal), await channels.ready(MUCH, signal), open.length], [20, 20, 2]);
 });
 
 Deno.test("pick() gives the channel with the least to do", async () => {
-  const channels = sftpChannels(null, server(50).connect, true);
+  const { connect } = server(50);
+  const channels = sftpChannels(connect, connect);
   await channels.ready(MUCH, signal);
   const [one, other] = [channels.pick(100), channels.pick(50)];
   assertEquals(one === other, false);
@@ -55,14 +65,14 @@ Deno.test("pick() gives the channel with the least to do", async () => {
 
 Deno.test("a channel that was lost alone is replaced, the connection of all others is not", async () => {
   const { open, connect } = server(5);
-  const channels = sftpChannels(null, connect, true);
+  const channels = sftpChannels(connect, connect);
   await channels.ready(MUCH, signal);
   open[0]!.lost = LOST;
   await channels.ready(MUCH, signal);
   assertEquals(open.map(({ lost }) => lost), [null]);
 
   const first = await connect();
-  const shared = sftpChannels(first, connect, true);
+  const shared = sftpChannels(first, connect);
   Object.assign(first.calls, { lost: LOST });
   await rejectsWith(() => shared.ready(MUCH, signal), ["interrupted"]);
 });

@@ -42,7 +42,7 @@ async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number)
   );
   const base = {
     calls: connection.calls,
-    channels: sftpChannels(connection, () => Promise.reject(new Error("no more")), false),
+    channels: sftpChannels(connection, null),
     destination: aServer("sftp", {}, { timeoutMs }),
     context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
     folder: "/base",

@@ -103,6 +103,7 @@ Deno.test({
     await using shell = await openShell({ program: "/bin/cat", args: [] }, destination, {
       spawn: system.spawn,
       sleep: clock.sleep,
+      monotonic: clock.monotonic,
     });
     const answer = shell.run("echo hello", PATIENCE_MS, signal);
     const failed = assertRejects(() => answer, Failure);
