@@ -18,6 +18,7 @@ import type { Method, Upload } from "../method.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
 import { readAhead, type Reader, readerOf } from "./read_ahead.ts";
+import { TAR_BLOCK } from "./tar_header.ts";
 import { ChannelRefused, type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
 import { tarFailure } from "./tar_failures.ts";
@@ -111,13 +112,13 @@ async function sendAll(parts: Parts, uploads: readonly Upload[], sending: Sendin
   if (refused.length > 0) await sendShare(parts, receivers.unpack(staging), [refused], GROUP_BYTES, sending);
 }
 
-/** Of about as many bytes each. */
+/** Of about as many bytes each; none is empty where there are as many files. */
 function sharesOf(uploads: readonly Upload[], count: number): Upload[][] {
   const shares = Array.from({ length: count }, () => ({ bytes: 0, uploads: [] as Upload[] }));
   for (const upload of uploads) {
     const share = shares.reduce((least, each) => each.bytes < least.bytes ? each : least);
     share.uploads.push(upload);
-    share.bytes += upload.source.size;
+    share.bytes += TAR_BLOCK + upload.source.size;
   }
   return shares.map(({ uploads }) => uploads);
 }
