@@ -85,6 +85,10 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
     publish: (items, signal) =>
       withWatchdog(limit(`publish ${files(items.length)} at ${name}`), signal, (end) => session.publish(items, end)),
     flush: (paths, signal) => withWatchdog(limit(`flush files at ${name}`), signal, (end) => session.flush(paths, end)),
+    remove: (items, signal) =>
+      withWatchdog(limit(`remove ${files(items.length)} at ${name}`), signal, (end) => session.remove(items, end)),
+    emptyTrash: (folders, signal) =>
+      withWatchdog(limit(`empty the trash at ${name}`), signal, (end) => session.emptyTrash(folders, end)),
     leftovers: (signal) => withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.leftovers(end)),
     sweep: (attempts, signal) => withWatchdog(limit(`clean up at ${name}`), signal, (end) => session.sweep(attempts, end)),
     async [Symbol.asyncDispose]() {

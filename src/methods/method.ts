@@ -73,6 +73,20 @@ export type PublishOutcome =
   | { readonly published: true; readonly former?: string }
   | { readonly published: false; readonly failure: FailureRecord };
 
+/** A delivered file that goes, because its source was deleted (`delete_destination_files`). */
+export interface Removal {
+  readonly path: string;
+  /** Its length. What has another length by now is left alone. */
+  readonly bytes: number;
+  /** Its name in the trash: {@linkcode inTrash}; null removes it for good. */
+  readonly to: string | null;
+}
+
+/** What became of one removal; in order. `gone` where nothing was there, `exists` where something has the name `to`. */
+export type RemovalOutcome =
+  | { readonly removed: true }
+  | { readonly removed: false; readonly failure: FailureRecord };
+
 /** What is at a path. */
 export interface Stat {
   /** Its length; meaningless for what is no file. */
@@ -142,6 +156,16 @@ export interface Session extends AsyncDisposable {
   publish(items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]>;
   /** Flushes files that have these names already, and the folders on the way to them, as if they had just been published. */
   flush(paths: readonly string[], signal: AbortSignal): Promise<void>;
+  /**
+   * Moves files to the trash, or removes them for good. A move is a rename within the destination's file system that replaces
+   * nothing; the folders on the way to the new name are made. A folder, a link, and a file of another length are left alone.
+   * What was removed is as durable as what is published. One bad file fails alone.
+   * A method that cannot do this is named in `CANNOT_REMOVE` (`config/schema/schema_methods.ts`).
+   * @throws {Failure} when all is lost (connection, base path…); what was removed by then stays removed.
+   */
+  remove(items: readonly Removal[], signal: AbortSignal): Promise<RemovalOutcome[]>;
+  /** Removes these folders of the trash ({@linkcode isInTrash}) with all that is in them. Nothing there is fine. */
+  emptyTrash(folders: readonly string[], signal: AbortSignal): Promise<void>;
   /** Attempts of ours that left something: folder names under the staging root. */
   leftovers(signal: AbortSignal): Promise<string[]>;
   /** Removes the staged remains of these attempts; with `null`, the whole staging root. Nothing there is fine. */
@@ -149,4 +173,7 @@ export interface Session extends AsyncDisposable {
 }
 
 /** All of a Session that sends nothing. */
-export type DestinationFiles = Pick<Session, "attach" | "survey" | "digest" | "publish" | "flush" | "leftovers" | "sweep">;
+export type DestinationFiles = Pick<
+  Session,
+  "attach" | "survey" | "digest" | "publish" | "flush" | "remove" | "emptyTrash" | "leftovers" | "sweep"
+>;

@@ -15,9 +15,12 @@ import type {
   Publication,
   PublishOutcome,
   PutOutcome,
+  Removal,
+  RemovalOutcome,
   Session,
   Upload,
 } from "../../src/methods/method.ts";
+import { checkTrashFolder, notRemoved } from "../../src/methods/removal.ts";
 
 /** A file at the destination. */
 interface FakeFile {
@@ -26,7 +29,18 @@ interface FakeFile {
   readonly mode: number | null;
 }
 
-export type Step = "connect" | "attach" | "survey" | "digest" | "put" | "publish" | "flush" | "leftovers" | "sweep";
+export type Step =
+  | "connect"
+  | "attach"
+  | "survey"
+  | "digest"
+  | "put"
+  | "publish"
+  | "flush"
+  | "remove"
+  | "emptyTrash"
+  | "leftovers"
+  | "sweep";
 
 /** The destination and the switches of a test. Paths are relative to the base path. */
 export interface FakeDestination {
@@ -73,6 +87,8 @@ export function fakeDestination(): FakeDestination {
     put: 0,
     publish: 0,
     flush: 0,
+    remove: 0,
+    emptyTrash: 0,
     leftovers: 0,
     sweep: 0,
   };
@@ -161,6 +177,14 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
         const missing = paths.find((path) => !fake.files.has(path));
         if (missing !== undefined) throw aFailure("interrupted", `"${missing}" is not there`);
       }),
+    remove: (items, signal) => step(fake, "remove", signal, () => items.map((item) => removeOne(fake, item))),
+    emptyTrash: (folders, signal) =>
+      step(fake, "emptyTrash", signal, () => {
+        folders.forEach(checkTrashFolder);
+        for (const path of [...fake.files.keys()]) {
+          if (folders.some((folder) => path.startsWith(`${folder}/`))) fake.files.delete(path);
+        }
+      }),
     leftovers: (signal) =>
       step(fake, "leftovers", signal, () => {
         const prefix = `${context.stagingRoot}/`;
@@ -236,6 +260,17 @@ function publishOne(fake: FakeDestination, item: Publication): PublishOutcome {
   fake.files.set(item.target, { ...staged, mode: item.fileMode ?? staged.mode });
   fake.files.delete(item.staged);
   return kept === undefined ? { published: true } : { published: true, former: kept };
+}
+
+function removeOne(fake: FakeDestination, item: Removal): RemovalOutcome {
+  const kept = (why: Parameters<typeof notRemoved>[2]) => ({ removed: false as const, failure: notRemoved(item, "fake", why) });
+  const file = fake.files.get(item.path);
+  if (!file) return kept(isFolder(fake, item.path) ? "not a file" : "gone");
+  if (file.bytes.length !== item.bytes) return kept("changed");
+  if (item.to !== null && fake.files.has(item.to)) return kept("taken");
+  if (item.to !== null) fake.files.set(item.to, file);
+  fake.files.delete(item.path);
+  return { removed: true };
 }
 
 function refusal(code: FailureCode, message: string): PublishOutcome {

@@ -56,6 +56,9 @@ export const METHOD_KEYS = {
 /** The methods whose base path is a folder of this computer: it is resolved, watched for loops and permitted like one. */
 export const ON_THIS_COMPUTER: ReadonlySet<string> = new Set<keyof typeof METHOD_KEYS>(["local"]);
 
+/** The methods whose sessions cannot `remove`: `delete_destination_files` is refused with them. */
+export const CANNOT_REMOVE: ReadonlySet<string> = new Set<keyof typeof METHOD_KEYS>([]);
+
 /** The name of a method, or `auto`, which chooses one when a session opens. */
 export type MethodName = keyof typeof METHOD_KEYS;
 

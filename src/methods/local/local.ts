@@ -17,6 +17,7 @@ import { sourceFault } from "../../system/source_failure.ts";
 import { attach, checkMount, destinationFailure, type LocalBase, localBase, makeBelow, pathOf } from "./local_base.ts";
 import { digest, flush, LARGE_AT_ONCE, leftovers, SMALL_BYTES, survey, sweep } from "./local_files.ts";
 import { publish } from "./local_names.ts";
+import { emptyTrash, remove } from "./local_remove.ts";
 
 const SMALL_AT_ONCE = 8;
 const COMPARE_BYTES = 1 << 20;
@@ -45,6 +46,8 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     put: (uploads, onBytes, signal) => put(copying, uploads, onBytes, signal),
     publish: (items, signal) => publish(base, items, signal),
     flush: (paths) => flush(base, paths),
+    remove: (items, signal) => remove(base, items, signal),
+    emptyTrash: (folders) => emptyTrash(base, folders),
     leftovers: () => leftovers(base),
     sweep: (attempts) => sweep(base, attempts),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -10,6 +10,7 @@ import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { checkBase, freeSpace, isFolder, look, pathOf, type SftpBase, tryToWrite } from "./sftp_base.ts";
 import { flush, publish, type SftpNaming } from "./sftp_names.ts";
 import { digest } from "./sftp_read_back.ts";
+import { emptyTrash, remove } from "./sftp_remove.ts";
 import { leftovers, sweep } from "./sftp_sweep.ts";
 
 /** All that a session does there. */
@@ -21,6 +22,8 @@ export function sftpFiles(base: SftpBase): RemoteFiles {
     digest: (paths, signal) => untilAborted(digest(base, paths, signal), signal),
     publish: (items, signal) => untilAborted(publish(naming, items, signal), signal),
     flush: (_paths, signal) => untilAborted(flush(base), signal),
+    remove: (items, signal) => untilAborted(remove(base, items, signal), signal),
+    emptyTrash: (folders, signal) => untilAborted(emptyTrash(base, folders, signal), signal),
     leftovers: (signal) => untilAborted(leftovers(base), signal),
     sweep: (attempts, signal) => untilAborted(sweep(base, attempts, signal), signal),
     prepare: (uploads, signal) => untilAborted(prepare(base, uploads), signal),

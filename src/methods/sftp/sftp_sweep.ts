@@ -14,7 +14,8 @@ const OURS = /^[A-Za-z0-9_.~-]+$/;
 
 /** What `Session.leftovers` does. */
 export async function leftovers(base: SftpBase): Promise<string[]> {
-  return (await entriesOf(base, pathOf(base, base.context.stagingRoot))).filter(({ folder }) => folder).map(({ name }) => name);
+  return (await entriesOf(base, pathOf(base, base.context.stagingRoot)))
+    .filter(({ name, folder }) => folder && OURS.test(name)).map(({ name }) => name);
 }
 
 /** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
@@ -23,7 +24,7 @@ export async function sweep(base: SftpBase, attempts: readonly string[] | null, 
   const folders = attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot];
   for (const folder of folders.map((each) => pathOf(base, each))) {
     signal.throwIfAborted();
-    await removeTree(base, folder, 0, signal);
+    await removeTree(base, folder, { deepest: DEEPEST, ours: true }, signal);
     if (!await isFolder(base, folder)) continue;
     throw new Failure("permission_denied", `Cannot remove the temporary folder "${folder}" from ${base.where}`, {
       next: "later",
@@ -32,12 +33,18 @@ export async function sweep(base: SftpBase, attempts: readonly string[] | null, 
   }
 }
 
-async function removeTree(base: SftpBase, path: string, depth: number, signal: AbortSignal): Promise<void> {
-  const entries = await entriesOf(base, path);
+/** Removes a folder with all that is in it, down to so many folders below it; with `ours` no name that could not be ours. */
+export async function removeTree(
+  base: SftpBase,
+  path: string,
+  { deepest, ours }: { readonly deepest: number; readonly ours: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const entries = (await entriesOf(base, path)).filter(({ name }) => !name.includes("/") && (!ours || OURS.test(name)));
   signal.throwIfAborted();
   await Promise.all(entries.filter(({ folder }) => !folder).map(({ name }) => base.calls.remove(`${path}/${name}`)));
   for (const { name, folder } of entries) {
-    if (folder && depth < DEEPEST) await removeTree(base, `${path}/${name}`, depth + 1, signal);
+    if (folder && deepest > 0) await removeTree(base, `${path}/${name}`, { deepest: deepest - 1, ours }, signal);
   }
   await base.calls.rmdir(path);
 }
@@ -45,6 +52,5 @@ async function removeTree(base: SftpBase, path: string, depth: number, signal: A
 /** None where there is no such folder. */
 async function entriesOf({ calls }: SftpBase, path: string): Promise<{ name: string; folder: boolean }[]> {
   const { value } = await calls.list(path);
-  const ours = (value ?? []).filter(({ name }) => OURS.test(name));
-  return ours.map(({ name, attributes }) => ({ name, folder: kindOf(attributes) === "folder" }));
+  return (value ?? []).map(({ name, attributes }) => ({ name, folder: kindOf(attributes) === "folder" }));
 }

@@ -13,6 +13,7 @@ import { shellDigest } from "./shell_digest.ts";
 import { shellFlush } from "./shell_flush.ts";
 import { shellPublish } from "./shell_publish.ts";
 import { shellWords } from "./shell_quote.ts";
+import { shellEmptyTrash, shellRemove } from "./shell_remove.ts";
 import { shellSurvey } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
@@ -34,6 +35,8 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, { stagi
     digest: shellDigest(inBase, tools),
     publish: shellPublish(inBase, tools, where, `${host}\n${port}\n${folder}`),
     flush: shellFlush(inBase, tools, where),
+    remove: shellRemove(inBase, tools, where),
+    emptyTrash: shellEmptyTrash(inBase, where),
     leftovers: (signal) => leftovers(base, signal),
     sweep: (attempts, signal) => sweep(base, attempts, signal),
     prepare: (uploads, signal) => prepare(base, uploads, signal),

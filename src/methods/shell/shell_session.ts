@@ -80,11 +80,13 @@ export async function openShellSession(
   const sender = await senderOf({ destination, context, connection, tools, files });
   if (sender.close) stack.defer(sender.close);
   const rest = stack.move();
-  const { survey, digest, flush, leftovers, sweep } = files;
+  const { survey, digest, flush, remove, emptyTrash, leftovers, sweep } = files;
   return {
     survey,
     digest,
     flush,
+    remove,
+    emptyTrash,
     leftovers,
     sweep,
     async attach(create, signal, probe) {
