@@ -14,6 +14,7 @@ import type { OutboxOptions } from "../delivery/destination_context.ts";
 import { type Intake, intake } from "../intake/intake.ts";
 import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
 import { sourceRemoval } from "../delivery/remove_source.ts";
+import { jobSchedule } from "./job_schedule.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 
 /** What a corridor is handed. */
@@ -21,6 +22,8 @@ export interface CorridorTools {
   readonly system: System;
   readonly ledger: Ledger;
   readonly emit: Emit;
+  /** The run ends when all is done: the schedule does not count. */
+  readonly once: boolean;
   /** What the outbox of a destination is handed; asked once for each. */
   readonly outboxOptions: (destination: Destination) => OutboxOptions;
 }
@@ -34,6 +37,10 @@ export interface Corridor {
   run(signal: AbortSignal): Promise<void>;
   /** Wakes the outboxes: the ledger changed. */
   wake(): void;
+  /** Sends now, whatever the schedule says. */
+  sendNow(): void;
+  /** When the schedule sends next, milliseconds since 1970 UTC; null while it does, or when only a person knows. */
+  nextRun(): number | null;
   /** Resolves when everything there is was delivered, or the rest cannot be delivered now. Needs {@linkcode Corridor.run} to run. */
   finished(signal: AbortSignal): Promise<Finish>;
 }
@@ -47,14 +54,17 @@ export interface Finish {
 }
 
 /** Nothing happens before {@linkcode Corridor.run}. */
-export function corridor(job: Job, { system, ledger, emit, outboxOptions }: CorridorTools): Corridor {
+export function corridor(job: Job, { system, ledger, emit, once, outboxOptions }: CorridorTools): Corridor {
   const ending = new AbortController();
   const remove = () => void removal.pass(ending.signal);
   const outboxes = job.destinations.map((destination) =>
     outbox({ ...outboxOptions(destination), delivered: remove, rewritten: () => void taking.scanNow() })
   );
   const removal = sourceRemoval(job, outboxes, { system, ledger, emit });
-  const wake = () => outboxes.forEach((box) => box.wake());
+  const wake = () => {
+    outboxes.forEach((box) => box.wake());
+    schedule?.wake();
+  };
   const taking = intake(job, {
     system,
     ledger,
@@ -68,14 +78,18 @@ export function corridor(job: Job, { system, ledger, emit, outboxOptions }: Corr
     },
   });
 
+  const schedule = once ? null : jobSchedule(job, { system, ledger, emit, intake: taking, outboxes });
+
   return {
     job,
     intake: taking,
     outboxes,
     wake,
+    sendNow: () => schedule?.ask(),
+    nextRun: () => schedule?.next() ?? null,
     async run(signal) {
       using _following = onAbort(signal, () => ending.abort());
-      await Promise.all([taking.run(signal), ...outboxes.map((box) => box.run(signal))]);
+      await Promise.all([taking.run(signal), schedule?.run(signal), ...outboxes.map((box) => box.run(signal))]);
       await removal.pass(ending.signal);
     },
     async finished(signal) {

@@ -18,7 +18,7 @@ import { within } from "../async/deadline.ts";
 import { groupSemaphore, type Semaphore } from "../async/semaphore.ts";
 
 /** What all corridors share. */
-export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit">, Pick<OutboxOptions, "once"> {
+export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit" | "once"> {
   readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
   /** A folder on this side, for links. */
   readonly workFolder: string;

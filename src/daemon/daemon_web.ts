@@ -84,7 +84,12 @@ function gaugesOf(source: PageSource, system: Pick<System, "now" | "usage">): Ga
   return {
     now: system.now(),
     usage: system.usage(),
-    jobs: source.jobs().map(({ job, how, waiting }) => ({ name: job.name, watched: how !== null, filesWaiting: waiting.length })),
+    jobs: source.jobs().map(({ job, how, nextRun, waiting }) => ({
+      name: job.name,
+      watched: how !== null,
+      filesWaiting: waiting.length,
+      nextRun,
+    })),
     destinations: source.destinations().map(({ destination: { job, name }, state, freeBytes }) => ({
       job,
       name,

@@ -88,11 +88,12 @@ function live({ state, jobs, ledger, settings, system }: ControlTools): LiveRepo
 function sync(name: string | undefined, { jobs, events: { emit } }: ControlTools): string[] {
   if (name !== undefined) checkName("job", name, jobs.list().map(({ job }) => job.name));
   const wanted = jobs.list().filter(({ job }) => name === undefined || job.name === name);
-  for (const { intake, job, wake } of wanted) {
+  for (const { intake, job, sendNow, wake } of wanted) {
     intake.scanNow().catch((error) => {
       const message = `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`;
       emit({ type: "notice", level: "error", message, error });
     });
+    sendNow();
     wake();
   }
   return wanted.map(({ job }) => job.name);

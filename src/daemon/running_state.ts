@@ -40,8 +40,9 @@ export function runningState({ ledger, progress, jobs, settings, system, started
     }),
     orphans: () => orphans(ledger, settings().jobs),
     jobs: () =>
-      jobs.list().map(({ job, intake }) => ({
+      jobs.list().map(({ job, intake, nextRun }) => ({
         job,
+        nextRun: nextRun(),
         how: intake.how(),
         failure: intake.failure(),
         unmatched: intake.unmatched(),

@@ -50,6 +50,10 @@ export interface Outbox {
   otherDisk(): { readonly images: number } | null;
   /** The destination is not used any more: the last sweep also removes the parts of large files. */
   abandonParts(): void;
+  /** The schedule sends nothing more until {@linkcode Outbox.open}, presumably at `until`; batches in hand are finished. */
+  close(until: number | null): void;
+  /** Ends what {@linkcode Outbox.close} began. */
+  open(): void;
   /** Probes at once if it is on hold or backing off; a pause or {@linkcode Outbox.hold} stays until {@linkcode Outbox.resume}. */
   probe(): void;
   /** Puts it on hold until {@linkcode Outbox.resume}, with this reason. */
@@ -87,6 +91,15 @@ export function outbox(options: OutboxOptions): Outbox {
     },
     otherDisk: () => otherDisk(context),
     abandonParts: () => void (state.keepsParts = false),
+    close(until) {
+      state.opening = { state: "closed", until };
+      endSession(context);
+      stateChanged(context);
+    },
+    open() {
+      state.opening = { state: "open" };
+      stateChanged(context);
+    },
     probe: () => probe(context),
     hold(failure) {
       state.suspension = held(state.suspension, failure);
@@ -129,7 +142,7 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
 /** Waits until a try makes sense, then runs one session. */
 async function attend(context: DestinationContext, soft: AbortSignal, hard: AbortSignal): Promise<void> {
   const { state, breaker, hostBreaker, bell, emit } = context;
-  if (state.suspension.state !== "none") return void await bell.wait(MINUTE, soft);
+  if (state.suspension.state !== "none" || state.opening.state === "closed") return void await bell.wait(MINUTE, soft);
   const waitMs = Math.max(breaker.wait(), hostBreaker.wait());
   if (waitMs > 0) return void await bell.wait(Math.min(waitMs, MINUTE), soft);
   const leaveHost = hostBreaker.enter();
@@ -167,6 +180,9 @@ function verdict(context: DestinationContext): Idleness | null {
     return { drained: false, failure: failureRecord(new Failure("stopped", `${name} is paused by ${now.by}`)) };
   }
   if (batches > 0 || now.state === "open") return null;
+  if (now.state === "closed") {
+    return { drained: false, failure: failureRecord(new Failure("stopped", `The schedule of ${job.name} is closed`)) };
+  }
   const failuresInARow = Math.max(breaker.failuresInARow(), hostBreaker.failuresInARow());
   const isInVain = now.state === "on_hold" || failuresInARow >= Math.max(1, retryAttempts);
   return isInVain ? { drained: false, failure: now.failure } : null;

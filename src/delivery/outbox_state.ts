@@ -10,6 +10,7 @@ import type { TimedSession } from "./timed_session.ts";
 /** Each of these changes independently of the others. */
 export interface OutboxState {
   suspension: Suspension;
+  opening: Opening;
   connection: Connection;
   staging: Staging;
   /** Sessions that are over and still have batches in hand. */
@@ -30,6 +31,9 @@ export type Suspension =
   | { readonly state: "none" }
   | { readonly state: "paused"; readonly by: string }
   | { readonly state: "on_hold"; readonly failure: FailureRecord };
+
+/** Whether the schedule of the job lets anything be sent, and if not, when it next does; null if it does not know. */
+type Opening = { readonly state: "open" } | { readonly state: "closed"; readonly until: number | null };
 
 /** The current session; after `end`, no new batch begins with it. */
 export type Connection =
@@ -56,6 +60,7 @@ export function startOf(
   const suspension: Suspension = former.pausedBy === null ? { state: "none" } : { state: "paused", by: former.pausedBy };
   return {
     suspension,
+    opening: { state: "open" },
     connection: { state: "closed" },
     // Even if this process ends before it has looked, a former one may have left something.
     staging: former.contacted ? "former" : "empty",
@@ -75,13 +80,15 @@ export function held(suspension: Suspension, failure: FailureRecord): Suspension
 
 /** The state of the destination as people see it. */
 export function destinationState(
-  { suspension, connection }: Pick<OutboxState, "suspension" | "connection">,
+  { suspension, opening, connection }: Pick<OutboxState, "suspension" | "opening" | "connection">,
   own: DestinationState,
   host: DestinationState,
   now: number,
 ): DestinationState {
   if (suspension.state === "paused") return suspension;
   if (suspension.state === "on_hold") return { ...suspension, until: now };
+  // What a person has to mend is worth knowing before the next run; whether it can be reached is not.
+  if (opening.state === "closed" && own.state !== "on_hold" && host.state !== "on_hold") return opening;
   if (own.state !== "open") return own;
   // As long as its own session is open, a failure of another destination on the host does not concern it.
   return connection.state === "open" ? own : host;
@@ -92,5 +99,6 @@ export function sameForPeople(a: DestinationState, b: DestinationState): boolean
   if (a.state !== b.state) return false;
   if (a.state === "paused" || b.state === "paused") return a.state === "paused" && b.state === "paused" && a.by === b.by;
   if (a.state === "open" || b.state === "open") return true;
+  if (a.state === "closed" || b.state === "closed") return a.state === "closed" && b.state === "closed" && a.until === b.until;
   return a.failure.code === b.failure.code && a.failure.message === b.failure.message;
 }

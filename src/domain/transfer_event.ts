@@ -47,6 +47,18 @@ export type TransferEvent =
     | { readonly type: "progress"; readonly delivery: Delivery; readonly bytes: number }
     | { readonly type: "removed_source"; readonly job: string; readonly path: string }
     | { readonly type: "destination"; readonly name: string; readonly now: DestinationState; readonly before: DestinationState }
+    | { readonly type: "run_started"; readonly job: string; readonly trigger: RunTrigger; readonly waiting: number }
+    | {
+      readonly type: "run_ended";
+      readonly job: string;
+      readonly delivered: number;
+      readonly failed: number;
+      /** Left for the next run. */
+      readonly waiting: number;
+      readonly milliseconds: number;
+      /** When the next run begins; null if only a person knows. */
+      readonly next: number | null;
+    }
     | { readonly type: "session"; readonly name: string; readonly about: string }
     | { readonly type: "swept"; readonly name: string; readonly count: number }
     | {
@@ -56,6 +68,9 @@ export type TransferEvent =
       readonly error?: unknown;
     }
   );
+
+/** What began a run of a job: its schedule, or a person with `image-transfer sync`. */
+export type RunTrigger = "schedule" | "asked";
 
 /** An event before its time is stamped on it. */
 export type NewEvent = TransferEvent extends infer E ? E extends TransferEvent ? Omit<E, "at"> : never : never;

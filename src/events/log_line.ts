@@ -8,6 +8,9 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { type Delivery, triesOf } from "../domain/delivery.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import { isTrouble } from "../domain/failure.ts";
+import { localTime } from "../domain/local_time.ts";
+import { counted } from "../domain/names/counted.ts";
+import { span } from "../domain/span.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { withoutName } from "../domain/names/reason.ts";
@@ -127,7 +130,17 @@ function placeLine(event: Of<"destination" | "session" | "swept">): LogLine | nu
 /** What the daemon and the watching of its jobs do. */
 function daemonLine(
   event: Of<
-    "started" | "stopping" | "stopped" | "reloaded" | "reload_refused" | "watching" | "not_watching" | "scanned" | "notice"
+    | "started"
+    | "stopping"
+    | "stopped"
+    | "reloaded"
+    | "reload_refused"
+    | "watching"
+    | "not_watching"
+    | "scanned"
+    | "run_started"
+    | "run_ended"
+    | "notice"
   >,
 ): LogLine {
   switch (event.type) {
@@ -152,6 +165,12 @@ function daemonLine(
       const ms = Math.round(event.milliseconds);
       return line("debug", `Scanned job ${event.job}: ${files}, ${event.admitted} new, in ${ms} ms`);
     }
+    case "run_started": {
+      const why = event.trigger === "asked" ? "on request" : "by its schedule";
+      return line("info", `Run of job ${event.job} started ${why}: ${counted(event.waiting, "delivery", "deliveries")} waiting`);
+    }
+    case "run_ended":
+      return line("info", runEnded(event));
     case "notice": {
       const error = event.error === undefined ? {} : { error: event.error };
       return { level: event.level, message: printable(event.message), ...error };
@@ -159,6 +178,12 @@ function daemonLine(
     default:
       return event satisfies never;
   }
+}
+
+function runEnded({ job, delivered, failed, waiting, milliseconds, next }: Of<"run_ended">): string {
+  const left = waiting === 0 ? "" : `, ${waiting} waiting for the next run`;
+  const then = next === null ? "" : `; next run ${localTime(next)}`;
+  return `Run of job ${job} ended after ${span(milliseconds)}: ${delivered} delivered, ${failed} failed${left}${then}`;
 }
 
 function deferredLine(delivery: Delivery): LogLine | null {
@@ -192,7 +217,11 @@ function failedLine(delivery: Delivery): LogLine | null {
 
 function destinationLine(name: string, now: DestinationState, before: DestinationState): LogLine | null {
   switch (now.state) {
+    case "closed":
+      return line("debug", `Destination ${name} is closed by its schedule`);
     case "open":
+      // What the schedule opens is told by the run.
+      if (before.state === "closed") return line("debug", `Destination ${name} is open by its schedule`);
       return before.state === "open" ? null : line("info", `Destination ${name} is accepting files again`);
     case "backing_off":
       // Told once an outage, not at each try.

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { localTime } from "../domain/local_time.ts";
 import { type LogRecord, sanitizeControlSequences } from "@logtape/logtape";
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { printable } from "../domain/names/printable.ts";
@@ -41,14 +42,6 @@ export function prettyLine(record: LogRecord): string {
     ? `${green("✓")} ${message}${typeof destination === "string" ? dim(` → ${printable(destination)}`) : ""}`
     : `${MARKS[record.level]()} ${record.level === "debug" || record.level === "trace" ? dim(message) : message}`;
   return `${dim(localTime(record.timestamp).slice(11))} ${text}\n${stackOf(record)}`;
-}
-
-/** `YYYY-MM-DD HH:MM:SS` in the computer's own time zone. */
-export function localTime(ms: number): string {
-  const date = new Date(ms);
-  const two = (n: number) => String(n).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 function messageOf(record: LogRecord): string {

@@ -80,7 +80,7 @@ function contractMetrics({ counter, gauge, histogram }: Makers) {
   };
 }
 
-function ownMetrics({ gauge, histogram }: Makers) {
+function ownMetrics({ counter, gauge, histogram }: Makers) {
   return {
     depth: gauge("image_transfer_queue_deliveries", "Deliveries not delivered yet or failed, by state.", [...PLACE, "state"]),
     oldest: gauge(
@@ -100,6 +100,13 @@ function ownMetrics({ gauge, histogram }: Makers) {
     ]),
     free: gauge("image_transfer_destination_free_bytes", "Free space at a destination, where it is known.", PLACE),
     waiting: gauge("image_transfer_files_waiting", "Files that were seen and are not finished yet.", ["sync_job"]),
+    runs: counter("image_transfer_runs_total", "Runs of a job with a schedule that ended.", ["sync_job"]),
+    runDuration: histogram("image_transfer_run_duration_seconds", "Duration of these runs.", DURATION_BUCKETS, ["sync_job"]),
+    nextRun: gauge(
+      "image_transfer_next_run_timestamp_seconds",
+      "When the schedule of a job sends next, seconds since 1970 UTC; none while it sends.",
+      ["sync_job"],
+    ),
     info: gauge("image_transfer_build_info", "The running version, as a label of the constant 1.", ["version"]),
   };
 }

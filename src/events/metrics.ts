@@ -12,7 +12,12 @@ export interface Gauges {
   readonly now: number;
   /** Processor time since the process started, user and system. */
   readonly usage: { readonly rssBytes: number; readonly cpuSeconds: number };
-  readonly jobs: readonly { readonly name: string; readonly watched: boolean; readonly filesWaiting: number }[];
+  readonly jobs: readonly {
+    readonly name: string;
+    readonly watched: boolean;
+    readonly filesWaiting: number;
+    readonly nextRun: number | null;
+  }[];
   readonly destinations: readonly {
     readonly job: string;
     readonly name: string;
@@ -47,7 +52,7 @@ interface Metrics {
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
 
 /** The label `state` of `image_transfer_destination_state`. */
-const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused"] as const;
+const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused", "closed"] as const;
 
 /** The label `state` of `image_transfer_queue_deliveries`. */
 const DELIVERY_STATES = ["queued", "sending", "deferred", "failed"] as const;
@@ -115,6 +120,9 @@ function count(event: TransferEvent, all: All, { begun, known }: Kept): void {
     case "sending":
       begun.set(event.delivery.id, event.at);
       return;
+    case "run_ended":
+      all.runs.inc({ sync_job: event.job });
+      return all.runDuration.observe({ sync_job: event.job }, event.milliseconds / 1000);
     case "delivered":
     case "deferred":
     case "failed": {
@@ -148,8 +156,11 @@ function observeProcess({ now, usage, jobs, destinations }: Gauges, all: All, ke
 
 function observePlaces({ now, jobs, destinations }: Gauges, all: All, { known }: Kept): void {
   // A job or destination that a reload took away must not stay.
-  for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free]) gauge.reset();
-  for (const { name, filesWaiting } of jobs) all.waiting.set({ sync_job: name }, filesWaiting);
+  for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free, all.nextRun]) gauge.reset();
+  for (const { name, filesWaiting, nextRun } of jobs) {
+    all.waiting.set({ sync_job: name }, filesWaiting);
+    if (nextRun !== null) all.nextRun.set({ sync_job: name }, nextRun / 1000);
+  }
   for (const one of destinations) {
     const place = { sync_job: one.job, destination: one.name };
     for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);

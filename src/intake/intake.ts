@@ -55,10 +55,10 @@ export interface Intake {
   scanNow(): Promise<void>;
   /**
    * Resolves once everything was listed and every file found is admitted or given up; tells those given up.
-   * For `--once`. Needs {@linkcode Intake.run} to run.
+   * Needs {@linkcode Intake.run} to run. Once the signal is aborted, it tells those given up so far.
    * @throws {Failure} where the watched folder cannot be watched; `stopped` when the intake ends before.
    */
-  caughtUp(): Promise<{ readonly incomplete: readonly Waiting[] }>;
+  caughtUp(signal?: AbortSignal): Promise<{ readonly incomplete: readonly Waiting[] }>;
   /** Files that are being waited for, and those that were given up. */
   waiting(): readonly Waiting[];
   /** The files that are there where no pattern has wanted any so far; null otherwise. */
@@ -98,13 +98,13 @@ export function intake(job: Job, tools: IntakeTools): Intake {
       ]);
       ended = true;
     },
-    async caughtUp() {
+    async caughtUp(signal) {
       while (true) {
         if (ended) throw new Failure("stopped", `Job ${job.name} was stopped before every file was settled`);
         const failure = watch.failure();
         if (failure !== null) throw new Failure(failure.code, failure.message, failure);
-        if (isIdle(parts)) return { incomplete: waiting().filter(isGivenUp) };
-        await tools.system.sleep(IDLE_CHECK_MS);
+        if (isIdle(parts) || signal?.aborted) return { incomplete: waiting().filter(isGivenUp) };
+        await tools.system.sleep(IDLE_CHECK_MS, signal);
       }
     },
     scanNow: () => scans.now(),

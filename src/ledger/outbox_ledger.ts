@@ -107,6 +107,9 @@ export interface OutboxLedger extends Pick<History, "query" | "each" | "counts">
   /** The device of the base path at first contact; null before it, empty where the method cannot tell. */
   deviceOf(job: string, destination: string): string | null;
   rememberDevice(job: string, destination: string, device: string): void;
+  /** When the last run of a job with a schedule began; null before the first. */
+  lastRun(job: string): number | null;
+  rememberRun(job: string, at: number): void;
   /** Who paused it, as `pause` was told; null if it is not paused. By name alone: over all jobs. */
   pausedBy(destination: string): string | null;
   /** `by` null resumes it. */

@@ -17,6 +17,8 @@ import type { DaemonControl } from "./daemon_control.ts";
 /** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
 export interface JobNow {
   readonly job: Job;
+  /** When its schedule sends next; null while it does, or when only a person knows. */
+  readonly nextRun: number | null;
   /** How it is watched; null while it is not. */
   readonly how: "events" | "poll" | null;
   readonly failure: FailureRecord | null;

@@ -164,6 +164,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     jobs: [{
       job: { name: "spring", watchPath: "/data/\x1b[31mred" },
       how: null,
+      nextRun: null,
       waiting: [],
       unmatched: null,
     }],

@@ -680,17 +680,94 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "a schedule",
-    text: `${BASE}schedule: { interval: 5m }\n`,
+    name: "an unknown schedule",
+    text: `${BASE}schedule: often\n`,
     errors: [
-      'config.yaml:4:1: "schedule" is not available yet',
+      'config.yaml:4:1: "schedule" must be "continuous", "manual" or a section, like {interval: 5m}, {cron: "0 6 * * *"} or {from: "06:00", to: "18:00"}',
     ],
   },
   {
-    name: "a cooldown",
-    text: `${BASE}cooldown_seconds: 5\n`,
+    name: "a schedule with two meanings",
+    text: `${BASE}schedule: { interval: 5m, cron: "0 6 * * *" }\n`,
     errors: [
-      'config.yaml:4:1: "cooldown_seconds" is not available yet',
+      'config.yaml:4:1: "schedule" must have one of interval, interval_hours, cron, and from with to',
+    ],
+  },
+  {
+    name: "a schedule without a meaning",
+    text: `${BASE}schedule: { timezone: Europe/Berlin }\n`,
+    errors: [
+      'config.yaml:4:1: "schedule" must have one of interval, interval_hours, cron, and from with to',
+    ],
+  },
+  {
+    name: "a schedule with a bad cron expression",
+    text: `${BASE}schedule: { cron: "61 * * * *" }\n`,
+    errors: [
+      'config.yaml:4:13: "schedule.cron" must be a cron expression: Invalid value for minute: 61, not "61 * * * *"',
+    ],
+  },
+  {
+    name: "a schedule with too few cron fields",
+    text: `${BASE}schedule: { cron: "5 *" }\n`,
+    errors: [
+      'config.yaml:4:13: "schedule.cron" must be five or six cron fields, like 0 */10 6 * * *, not "5 *"',
+    ],
+  },
+  {
+    name: "a schedule that never comes",
+    text: `${BASE}schedule: { cron: "0 0 31 2 *" }\n`,
+    errors: [
+      'config.yaml:4:13: "schedule.cron" must match some date, not "0 0 31 2 *"',
+    ],
+  },
+  {
+    name: "a schedule with half a window",
+    text: `${BASE}schedule: { from: "06:00" }\n`,
+    errors: [
+      'config.yaml:4:1: "schedule" must have both from and to',
+    ],
+  },
+  {
+    name: "a schedule with an empty window",
+    text: `${BASE}schedule: { from: "06:00", to: "06:00" }\n`,
+    errors: [
+      'config.yaml:4:28: "schedule.to" must be another time than from',
+    ],
+  },
+  {
+    name: "a schedule with a bad time of day",
+    text: `${BASE}schedule: { from: "6 o'clock", to: "18:00" }\n`,
+    errors: [
+      'config.yaml:4:13: "schedule.from" must be a time of day, like 06:00, not "6 o\'clock"',
+    ],
+  },
+  {
+    name: "a schedule in an unknown time zone",
+    text: `${BASE}schedule: { cron: "0 6 * * *", timezone: Berlin }\n`,
+    errors: [
+      'config.yaml:4:32: "schedule.timezone" must be a time zone, like Europe/Berlin, not "Berlin"',
+    ],
+  },
+  {
+    name: "a schedule that is too quick",
+    text: `${BASE}schedule: { interval: 5ms }\n`,
+    errors: [
+      'config.yaml:4:13: "schedule.interval" must be a duration from 1s to 30d, as a number of seconds or with its unit, like 500ms, 30s, 5m, 2h, not "5ms"',
+    ],
+  },
+  {
+    name: "a misspelt key of a schedule",
+    text: `${BASE}schedule: { intervall: 5m }\n`,
+    errors: [
+      'config.yaml:4:13: unknown key "intervall"; did you mean "interval"?',
+    ],
+  },
+  {
+    name: "a negative cooldown",
+    text: `${BASE}cooldown_seconds: -5\n`,
+    errors: [
+      'config.yaml:4:1: "cooldown_seconds" must be a duration from 0ms to 1d, as a number of seconds or with its unit, like 500ms, 30s, 5m, 2h, not -5',
     ],
   },
   {
@@ -789,15 +866,6 @@ const ROWS: readonly Row[] = [
     text: `[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\nsync_options = { dry_run = true }\n`,
     errors: [
       'config.toml:5:18: "dry_run" is a command-line option: image-transfer --dry-run',
-    ],
-  },
-  {
-    name: "seed 2: a cron schedule",
-    kind: "toml",
-    text:
-      `[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\n[sync_jobs.schedule]\ntype = "cron"\nexpression = "0 0 * * * *"\n`,
-    errors: [
-      'config.toml:5:2: "schedule" is not available yet',
     ],
   },
 ];

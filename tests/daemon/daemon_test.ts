@@ -140,3 +140,35 @@ Deno.test("the folder of a destination that was not there is said to be made: in
   await b.until(async () => (await again.status()).destinations[0]?.state === "open", "open");
   assertEquals((await again.status()).destinations[0]?.folder_made, undefined);
 });
+
+Deno.test("a manual job queues what comes, and sends it when a person asks", async () => {
+  await using b = await bench({ schedule: "manual" });
+  await b.folder.write("data/a.fits", "alpha");
+  await b.until(() => b.daemon.ledger.counts().queued === 1, "queued");
+  assertEquals(b.daemon.status().destinations.map(({ state, reason }) => [state, reason]), [
+    ["closed", "closed by its schedule; image-transfer sync sends now"],
+  ]);
+  assertEquals(b.daemon.status().all_well, true);
+  assertEquals(names(b.folder.path).includes("nas"), false);
+  // Copied at this moment: it is not finished yet, and belongs to the run all the same.
+  await b.folder.write("data/b.fits", "beta");
+  b.daemon.sync("default");
+  await b.until(() => b.events.some(({ type }) => type === "run_ended"), "run ended");
+  const ended = b.events.flatMap((event) => event.type === "run_ended" ? [event] : []);
+  assertEquals(ended.map(({ delivered, failed, waiting, next }) => [delivered, failed, waiting, next]), [[2, 0, 0, null]]);
+  await b.folder.write("data/c.fits", "gamma");
+  await b.until(() => b.daemon.ledger.counts().queued === 1, "queued again");
+  assertEquals(names(b.folder.at("nas")).filter((name) => name.endsWith(".fits")), ["a.fits", "b.fits"]);
+});
+
+Deno.test("a job with an interval sends in runs, and --once does not wait for them", async () => {
+  await using b = await bench({ schedule: { interval: "1s" } });
+  await b.folder.write("data/a.fits", "alpha");
+  await b.until(delivered(b, 1), "delivered by a run");
+  const next = b.daemon.status().jobs[0]?.next_run;
+  assert(next === null || Date.parse(next ?? "") < Date.now() + 1500, `within a second: ${next}`);
+  await using once = await bench({ schedule: "manual" }, { once: true });
+  await once.folder.write("data/a.fits", "alpha");
+  const [job] = await once.daemon.finished();
+  assertEquals([job?.finish.unreached, await once.folder.read("nas/a.fits")], [[], "alpha"]);
+});

@@ -11,7 +11,7 @@ import {
 } from "../../src/delivery/outbox_state.ts";
 import { aFailure } from "../support/fake_method.ts";
 
-const OPEN: DestinationState = { state: "open" };
+const OPEN = { state: "open" } as const;
 const AWAY: DestinationState = { state: "backing_off", until: 5000, failure: failureRecord(aFailure("unreachable")) };
 const FULL: DestinationState = { state: "on_hold", until: 5000, failure: failureRecord(aFailure("disk_full")) };
 const LOOP = failureRecord(aFailure("loop"));
@@ -22,15 +22,23 @@ const CLOSED: Connection = { state: "closed" };
 const CONNECTED = { state: "open", end: () => {}, session: {} } as unknown as Connection;
 
 Deno.test("destinationState() says first what a person or a loop forbids, then what the destination itself says", () => {
-  const shown = (suspension: Suspension) => destinationState({ suspension, connection: CLOSED }, FULL, AWAY, 9);
+  const shown = (suspension: Suspension) => destinationState({ suspension, opening: OPEN, connection: CLOSED }, FULL, AWAY, 9);
   assertEquals(shown(PAUSED), { state: "paused", by: "ann" });
   assertEquals(shown({ state: "on_hold", failure: LOOP }), { state: "on_hold", failure: LOOP, until: 9 });
   assertEquals(shown(NONE), FULL);
 });
 
 Deno.test("destinationState() shows what happened to another destination on the host only while no session is open", () => {
-  const shown = (connection: Connection) => destinationState({ suspension: NONE, connection }, OPEN, AWAY, 9);
+  const shown = (connection: Connection) => destinationState({ suspension: NONE, opening: OPEN, connection }, OPEN, AWAY, 9);
   assertEquals([shown(CLOSED), shown(CONNECTED)], [AWAY, OPEN]);
+});
+
+Deno.test("destinationState() shows what the schedule closes, unless a person has something to do", () => {
+  const closed = { state: "closed", until: 5000 } as const;
+  const shown = (own: DestinationState, suspension: Suspension = NONE) =>
+    destinationState({ suspension, opening: closed, connection: CLOSED }, own, OPEN, 9);
+  assertEquals([shown(OPEN), shown(AWAY), shown(FULL)], [closed, closed, FULL]);
+  assertEquals(shown(OPEN, PAUSED), { state: "paused", by: "ann" });
 });
 
 Deno.test("held() leaves a pause what it is", () => {

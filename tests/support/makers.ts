@@ -51,6 +51,8 @@ export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
     deliverIncomplete: false,
     verifySource: "warn",
     deleteSource: false,
+    schedule: { kind: "continuous" },
+    cooldownMs: 0,
     night: { timezone: "UTC", rollover: "12:00", siteLongitude: null },
     destinations: [aDestination()],
     ...changes,

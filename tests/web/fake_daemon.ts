@@ -23,6 +23,7 @@ export const STATUS: StatusParts = {
   jobs: [{
     job: { name: "spring", watchPath: "/data/images" },
     how: "events",
+    nextRun: null,
     waiting: [aWaiting("1.fits"), aWaiting("2.fits")],
     unmatched: null,
   }],

@@ -6,7 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import { wrapped } from "../../domain/wrapped.ts";
-import { localTime } from "../../events/log_text.ts";
+import { localTime } from "../../domain/local_time.ts";
 import type { DeliveryJson } from "../../reports/delivery/delivery_json.ts";
 
 /** The line, with its end; the path comes last. Longer than `columns`, it is wrapped. */

@@ -14,7 +14,7 @@ import type { LiveReport } from "../../reports/daemon_control.ts";
 import { isWell, only, type Overview } from "../../reports/overview/overview.ts";
 import type { StatusReport } from "../../reports/overview/status_json.ts";
 import { notSentLines } from "./not_sent.ts";
-import { span } from "./span.ts";
+import { span } from "../../domain/span.ts";
 
 /** What the text shows besides the report. */
 interface StatusAbout {
@@ -60,6 +60,9 @@ function verdict({ running }: StatusReport, { overview, live, now }: StatusAbout
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
   const wait = waiting > 0 ? `${counted(waiting, "file")} on the way${age}` : "";
   if (!isWell(overview)) return unwell(overview, wait);
+  if (overview.isScheduled) {
+    return `All is well: ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} for the schedule.`;
+  }
   if (waiting > 0) return `All is well: ${wait}.`;
   // Of nights before this one: those of tonight are not well.
   const but = gone === 0 ? "" : ` except ${counted(gone, "file")} no longer at the destination`;
@@ -136,6 +139,7 @@ const STATES = {
   backing_off: "UNAVAILABLE",
   on_hold: "ON HOLD",
   paused: "PAUSED",
+  closed: "waits",
   unknown: "",
 } as const satisfies Record<StatusReport["destinations"][number]["state"], string>;
 

@@ -9,7 +9,7 @@ import { pathField } from "../../domain/names/printable.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import { absolutePathOf } from "../../intake/source_path.ts";
 import type { System } from "../../system/system.ts";
-import { span } from "./span.ts";
+import { span } from "../../domain/span.ts";
 
 /** The files of a job that are not sent yet, as reported by its intake. */
 export interface Unsettled {

@@ -56,7 +56,7 @@ function misplaced(key: string, path: Path): string | null {
 function unfold(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union" || !isSection(valueAt(root, issue.path))) return [issue];
   const inside = issue.errors.find((errors) =>
-    errors.some((error) => error.path.length > 0 || error.code === "unrecognized_keys")
+    errors.some((error) => error.path.length > 0 || error.code === "unrecognized_keys" || error.code === "custom")
   );
   return inside?.map((error) => ({ ...error, path: [...issue.path, ...error.path] })) ?? [issue];
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
+import { scheduleKeys } from "../schema/schema_schedule.ts";
 import { type Job, loginOf, type Settings } from "../settings.ts";
 import { findLoops } from "./loops.ts";
 import { splitWatched } from "./night_path.ts";
@@ -42,7 +43,7 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {
   const merged = { ...root, ...section };
-  const options = resolveKeys({ ...watchKeys, ...finishedKeys }, merged, path, to);
+  const options = resolveKeys({ ...watchKeys, ...finishedKeys, ...scheduleKeys }, merged, path, to);
   const name = String(section["name"] ?? "");
   const watched = splitWatched(options.watchPath);
   const list = listOf(merged["destinations"]);
@@ -72,12 +73,16 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
       `"delete_source" needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`,
     );
   }
+  const night = resolveKeys(nightKeys, merged, path, to);
   const job: Job = {
     ...options,
     name,
     watchPath: watched.folder,
     ...(watched.below === null ? {} : { nightFolder: watched.below }),
-    night: resolveKeys(nightKeys, merged, path, to),
+    night,
+    schedule: "timezone" in options.schedule
+      ? { ...options.schedule, timezone: options.schedule.timezone ?? night.timezone }
+      : options.schedule,
     destinations,
   };
   const full = {

@@ -15,15 +15,10 @@ interface NotYet {
 /** Keys of features that are not built at all. */
 export const UNBUILT = {
   growing_files: whole("growing_files", (value) => value === false),
-  cooldown_seconds: whole("cooldown_seconds", (value) => value === 0 || value === "0"),
   hooks: whole("hooks", (value) => value === false || Array.isArray(value) && value.length === 0),
   delete_destination_files: whole("delete_destination_files", (value) => value !== true),
   max_delete: whole("max_delete", () => true),
   pocketbase: whole("pocketbase", (value) => value === false),
-  schedule: {
-    asked: (value) => value === false || ["continuous", "none"].includes(lower(value)) ? null : '"schedule"',
-    missing: "interval, cron, manual",
-  },
 } satisfies Readonly<Record<string, NotYet>>;
 
 /** Every key of which something is not built yet. */

@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { addressKeys, destinationShape, placeKeys, proofKeys, transferKeys } from "./schema_destination.ts";
 import { finishedKeys, jobShape, nightKeys, reactionKeys, watchKeys } from "./schema_job.ts";
+import { scheduleKeys } from "./schema_schedule.ts";
 import { daemonKeys, loadKeys, logKeys, pocketbaseKeys, programShape, webKeys } from "./schema_program.ts";
 import type { Shape } from "./settings_of.ts";
 import { text } from "./values.ts";
@@ -56,7 +57,7 @@ export const SECTIONS: readonly {
   { title: "How they are verified", place: "destination", shape: proofKeys },
   { title: "At the destination", place: "destination", shape: placeKeys },
   { title: "The observing night", place: "job", shape: nightKeys },
-  { title: "When to send, and hooks", place: "job", shape: reactionKeys },
+  { title: "When to send, and hooks", place: "job", shape: { ...scheduleKeys, ...reactionKeys } },
   { title: "Concurrency", place: "program", shape: loadKeys },
   { title: "Log", place: "program", shape: logKeys },
   { title: "Page, metrics and report", place: "program", shape: webKeys },
@@ -76,8 +77,14 @@ export function keysInside(type: z.ZodType): Shape {
 
 /** The type inside optional values and defaults; of several forms, the one with keys. */
 export function unwrapped(type: z.ZodType): z.ZodType {
-  const { innerType, options = [] } = type.def as { innerType?: z.ZodType; options?: readonly z.ZodType[] };
-  if (innerType) return unwrapped(innerType);
+  // `in` is what is transformed.
+  const { innerType, in: given, options = [] } = type.def as {
+    innerType?: z.ZodType;
+    in?: z.ZodType;
+    options?: readonly z.ZodType[];
+  };
+  const inner = innerType ?? given;
+  if (inner) return unwrapped(inner);
   return options.map(unwrapped).find((option) => Object.keys(keysInside(option)).length > 0) ?? type;
 }
 

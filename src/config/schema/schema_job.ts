@@ -5,9 +5,9 @@
  * @module
  */
 import * as z from "zod";
-import { isTimeZone, rolloverMinutes } from "../../domain/night/night.ts";
+import { scheduleKeys } from "./schema_schedule.ts";
 import { setting } from "./settings_of.ts";
-import { amount, bool, duration, oneOf, text, texts } from "./values.ts";
+import { amount, bool, duration, oneOf, text, texts, timeOfDay, zone } from "./values.ts";
 
 const DAY = 86_400_000;
 
@@ -98,10 +98,7 @@ export const finishedKeys = {
 /** Which night a file belongs to. */
 export const nightKeys = {
   night_timezone: setting(
-    text("a time zone, like Europe/Berlin").refine(isTimeZone, {
-      message: "must be a time zone, like Europe/Berlin",
-    })
-      .optional(),
+    zone().optional(),
     {
       name: "timezone",
       description: "Time zone of the observing night. If not set: the computer's time zone",
@@ -109,9 +106,7 @@ export const nightKeys = {
     },
   ),
   night_rollover: setting(
-    text("a time of day, like 12:00").refine((text) => rolloverMinutes(text) !== null, {
-      message: "must be a time of day, like 12:00",
-    }).prefault("12:00"),
+    timeOfDay("12:00").prefault("12:00"),
     {
       name: "rollover",
       description: "Local time at which a new night begins",
@@ -125,18 +120,8 @@ export const nightKeys = {
     }),
 };
 
-/** When to send, and what else to do. */
+/** What else to do. */
 export const reactionKeys = {
-  schedule: z.union([
-    oneOf(["continuous", "none", "manual"]),
-    z.strictObject({
-      interval: duration("seconds", 1000, 30 * DAY).optional().meta({ description: "Time between two runs, like `5m` or `1h`" }),
-      interval_hours: amount(0.01, 720).optional().meta({ description: "The same in hours" }),
-      cron: text("five or six cron fields").optional().meta({ description: "Times of the runs, as five or six cron fields" }),
-    }),
-  ], 'must be "continuous", "manual" or a section').prefault("continuous")
-    .meta({ description: "When files are sent. `continuous`: as soon as they are finished" }),
-  cooldown_seconds: duration("seconds", 0, DAY).prefault(0).meta({ description: "Pause after each run" }),
   hooks: z.array(
     z.strictObject({
       on: z.array(
@@ -155,4 +140,4 @@ export const reactionKeys = {
 };
 
 /** All keys of a job, in the order of the sample file. */
-export const jobShape = { ...watchKeys, ...finishedKeys, ...nightKeys, ...reactionKeys };
+export const jobShape = { ...watchKeys, ...finishedKeys, ...nightKeys, ...scheduleKeys, ...reactionKeys };

@@ -6,6 +6,7 @@
  */
 import ms from "ms";
 import * as z from "zod";
+import { isTimeZone, rolloverMinutes } from "../../domain/night/night.ts";
 
 /** `true` or `false`. */
 export function bool() {
@@ -110,6 +111,17 @@ export function mode() {
     const bits = parseInt(digits, 8);
     return bits <= 0o7777 ? bits : fail(context, message);
   });
+}
+
+/** A time zone of the IANA list. */
+export function zone() {
+  return text("a time zone, like Europe/Berlin").refine(isTimeZone, { message: "must be a time zone, like Europe/Berlin" });
+}
+
+/** A time of day as `HH:MM`. */
+export function timeOfDay(example: string) {
+  const what = `a time of day, like ${example}`;
+  return text(what).refine((text) => rolloverMinutes(text) !== null, { message: `must be ${what}` });
 }
 
 /** `a, b or c`, each in quotes. */

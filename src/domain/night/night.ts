@@ -52,6 +52,12 @@ export function rolloverMinutes(text: string): number | null {
   return match ? Number(match[1]) * 60 + Number(match[2]) : null;
 }
 
+/** Minutes after midnight that a clock of the time zone shows, fractions included; a null zone is the computer's own. */
+export function localMinutes(atMs: number, timezone: string | null): number {
+  const local = localTime(clamp(atMs), { timezone, rollover: "00:00", siteLongitude: null });
+  return (local % DAY + DAY) % DAY / MINUTE;
+}
+
 /** What a clock at the site shows, as if it were UTC. */
 function localTime(atMs: number, rule: NightRule): number {
   if (rule.siteLongitude !== null) return Math.floor(atMs) + Math.floor(rule.siteLongitude * MS_PER_DEGREE);

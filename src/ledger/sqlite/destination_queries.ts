@@ -1,16 +1,17 @@
 /**
- * What is remembered about destinations: their devices (per job and destination), who paused them (per name), and the names there.
+ * What is remembered about destinations: their devices (per job and destination), who paused them (per name), and the names there;
+ * and when jobs with a schedule last ran.
  *
  * @module
  */
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { OutboxLedger } from "../outbox_ledger.ts";
 import type { Database } from "./database.ts";
-import { text } from "./rows.ts";
+import { number, text } from "./rows.ts";
 
 export function destinationQueries(
   db: Database,
-): Pick<OutboxLedger, "deviceOf" | "rememberDevice" | "pausedBy" | "setPaused" | "namesakes"> {
+): Pick<OutboxLedger, "deviceOf" | "rememberDevice" | "lastRun" | "rememberRun" | "pausedBy" | "setPaused" | "namesakes"> {
   return {
     deviceOf(job, destination) {
       const row = db.get("SELECT device FROM destinations WHERE job = ? AND name = ?", job, destination);
@@ -20,6 +21,12 @@ export function destinationQueries(
       void db.transaction(() =>
         db.run("INSERT OR REPLACE INTO destinations (job, name, device) VALUES (?, ?, ?)", job, destination, device)
       ),
+    lastRun(job) {
+      const row = db.get("SELECT begun_at FROM runs WHERE job = ?", job);
+      return row === undefined ? null : number(row, "begun_at");
+    },
+    rememberRun: (job, at) =>
+      void db.transaction(() => db.run("INSERT OR REPLACE INTO runs (job, begun_at) VALUES (?, ?)", job, Math.trunc(at))),
     pausedBy(destination) {
       const row = db.get("SELECT paused_by FROM pauses WHERE destination = ?", destination);
       return row === undefined ? null : text(row, "paused_by");

@@ -109,6 +109,10 @@ const MIGRATIONS: readonly string[] = [
   -- Which hashes were compared, where they were not SHA-256.
   ALTER TABLE deliveries ADD COLUMN receipt_algorithm TEXT CHECK (receipt_algorithm IN ('md5', 'sha1'));
   `,
+  `
+  -- When jobs with a schedule last ran.
+  CREATE TABLE runs (job TEXT PRIMARY KEY, begun_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -129,8 +129,12 @@ function missing(all: readonly Missing[]): Sentence {
   };
 }
 
-function whenWell({ counts }: Overview, { tonight, destinations }: HeadlineParts): Sentence {
+function whenWell({ counts, isScheduled }: Overview, { tonight, destinations }: HeadlineParts): Sentence {
   const underway = waitingOf(counts);
+  if (isScheduled) {
+    const what = underway === 1 ? "1 delivery is" : `${underway} deliveries are`;
+    return { text: `${what} waiting for the schedule`, advice: "Scan now sends at once." };
+  }
   const behind = tonight.destinations.filter(({ expected, delivered }) => delivered < expected);
   if (underway > 0 && behind.length === 0) {
     return { text: `${underway} older ${underway === 1 ? "delivery is" : "deliveries are"} in progress`, advice: "" };

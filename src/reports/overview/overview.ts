@@ -39,6 +39,8 @@ export interface Overview {
   readonly findings: readonly Finding[];
   /** Of what can be sent: orphans are left out. */
   readonly counts: Counts;
+  /** Something waits, and all of it for the schedule of its job. */
+  readonly isScheduled: boolean;
 }
 
 /** What is judged besides the status. */
@@ -77,7 +79,9 @@ export function overviewOf(status: Omit<StatusReport, "all_well">, { orphans, to
     ...fault === null ? [] : [{ is: "misconfigured", fault } as const],
     ...orphans.map((orphan) => ({ is: "orphaned", orphan }) as const),
   ].toSorted((a, b) => ORDER.indexOf(a.is) - ORDER.indexOf(b.is));
-  return { level: levelOf(findings, waitingOf(counts)), findings, counts };
+  const waiting = status.destinations.filter((destination) => waitingOf(destination) > 0);
+  const isScheduled = waiting.length > 0 && waiting.every(({ state }) => state === "closed");
+  return { level: levelOf(findings, waitingOf(counts)), findings, counts, isScheduled };
 }
 
 /** True where nobody has to do anything, and nothing is kept from arriving. */
@@ -109,7 +113,7 @@ function findingsOfJob({ name: job, watching, incomplete, rejected, unmatched }:
 }
 
 function findingsOfDestination({ job, name: destination, state }: StatusReport["destinations"][number]): Finding[] {
-  return state === "open" || state === "unknown" ? [] : [{ is: state, job, destination }];
+  return state === "open" || state === "unknown" || state === "closed" ? [] : [{ is: state, job, destination }];
 }
 
 function levelOf(findings: readonly Finding[], waiting: number): Overview["level"] {

@@ -23,6 +23,8 @@ export interface StatusReport {
     readonly name: string;
     readonly watch_path: string;
     readonly watching: boolean;
+    /** When its schedule sends next; null while it sends, and with `schedule: manual`. */
+    readonly next_run: string | null;
     /** Files that were seen and have no delivery yet: not finished, incomplete or rejected. */
     readonly files_waiting: number;
     /** How many of those are given up as incomplete until they change, and how many were rejected. */

@@ -11,12 +11,14 @@ import type { DestinationState } from "../../domain/destination_state.ts";
 import type { Orphan } from "../../ledger/orphans.ts";
 import type { NightSummary } from "../api_types.ts";
 import type { About, DestinationNow, JobNow } from "../page_source.ts";
+import { localTime } from "../../domain/local_time.ts";
 import { isWell, overviewOf } from "./overview.ts";
 import type { StatusReport } from "./status_json.ts";
 
 /** What the status of a running daemon is made of. */
 export interface StatusParts extends About {
-  readonly jobs: readonly (Pick<JobNow, "how" | "unmatched" | "waiting"> & { readonly job: Pick<Job, "name" | "watchPath"> })[];
+  readonly jobs:
+    readonly (Pick<JobNow, "how" | "nextRun" | "unmatched" | "waiting"> & { readonly job: Pick<Job, "name" | "watchPath"> })[];
   readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "made"> & {
     readonly destination: Pick<Destination, "name" | "job">;
     readonly counts: Counts;
@@ -54,13 +56,14 @@ export function statusReport(parts: StatusParts): StatusReport {
   return { running: true, all_well: isWell(overviewOf({ running: true, ...status }, parts)), ...status };
 }
 
-function jobStatus({ job, how, unmatched, waiting }: StatusParts["jobs"][number]): StatusReport["jobs"][number] {
+function jobStatus({ job, how, nextRun, unmatched, waiting }: StatusParts["jobs"][number]): StatusReport["jobs"][number] {
   const notSent = waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused");
   const incomplete = notSent.filter(({ reason }) => reason === "incomplete").length;
   return {
     name: job.name,
     watch_path: job.watchPath,
     watching: how !== null,
+    next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
     files_waiting: waiting.length,
     incomplete,
     rejected: notSent.length - incomplete,
@@ -93,6 +96,7 @@ export function restingReport(
       name: job.name,
       watch_path: job.watchPath,
       watching: false,
+      next_run: null,
       files_waiting: 0,
       incomplete: null,
       rejected: null,
@@ -124,6 +128,10 @@ export function reasonOf(state: DestinationState): string | null {
       return state.failure.hint === "" ? state.failure.message : `${state.failure.message}. ${state.failure.hint}`;
     case "paused":
       return `paused by ${state.by}`;
+    case "closed":
+      return state.until === null
+        ? "closed by its schedule; image-transfer sync sends now"
+        : `closed by its schedule until ${localTime(state.until)}`;
     default:
       return state satisfies never;
   }

@@ -85,7 +85,7 @@ function notWatchedItem({ job, failure }: JobNow): Item {
 }
 
 function destinationItem({ destination, state }: DestinationNow): Item[] {
-  if (state.state === "open") return [];
+  if (state.state === "open" || state.state === "closed") return [];
   const said = state.state === "paused"
     ? { message: `Paused by ${state.by}`, hint: "Resume it to send files again." }
     : { message: state.failure.message, hint: state.failure.hint };

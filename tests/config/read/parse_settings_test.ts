@@ -1,4 +1,5 @@
 /** Configurations that are fine, and what they mean. */
+import type { Schedule } from "../../../src/domain/schedule.ts";
 import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
 import { ConfigError } from "../../../src/config/read/config_error.ts";
 import { type ConfigKind, parseConfig, parseSettings } from "../../../src/config/read/parse_settings.ts";
@@ -112,6 +113,8 @@ Deno.test("parseSettings() fills in the defaults", () => {
     excludePatterns: [],
     recursive: true,
     ignoreHiddenFiles: true,
+    schedule: { kind: "continuous" },
+    cooldownMs: 0,
     watchEvents: ["create", "write", "remove", "rename"],
     watchMode: "auto",
     debounceMs: 1000,
@@ -411,3 +414,42 @@ jobs:
 `;
   assertEquals(settingsOf(text).jobs.map((job) => job.destinations[0]?.basePath), ["/x", "/y"]);
 });
+
+/** Every way to write a schedule, those of the seeds included. */
+const SCHEDULES: [about: string, text: string, schedule: Schedule][] = [
+  ["manual", "schedule: manual", { kind: "manual" }],
+  ["an interval", "schedule: { interval: 5m }", { kind: "interval", everyMs: 300_000 }],
+  ["seed 4's hours", "schedule: { interval_hours: 2 }", { kind: "interval", everyMs: 7_200_000 }],
+  ["cron with five fields", 'schedule: { cron: "0 6 * * *" }', { kind: "cron", pattern: "0 6 * * *", timezone: null }],
+  ["cron in a time zone", 'schedule: { cron: "0 */10 6 * * *", timezone: America/Santiago }', {
+    kind: "cron",
+    pattern: "0 */10 6 * * *",
+    timezone: "America/Santiago",
+  }],
+  ["the time zone of the night", 'night_timezone: Europe/Berlin\nschedule: { from: "06:00", to: "18:00" }', {
+    kind: "window",
+    from: "06:00",
+    to: "18:00",
+    timezone: "Europe/Berlin",
+  }],
+];
+
+for (const [about, text, schedule] of SCHEDULES) {
+  Deno.test(`parseSettings() reads a schedule: ${about}`, () => {
+    assertEquals(onlyJob(settingsOf(`${BASE}${text}\n`)).schedule, schedule);
+  });
+}
+
+const SEED_2 = '[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\n[sync_jobs.schedule]\n';
+const SEED_2_SCHEDULES: [text: string, schedule: Schedule][] = [
+  ['type = "interval"\ninterval = "5m"', { kind: "interval", everyMs: 300_000 }],
+  ['type = "cron"\nexpression = "0 */15 * * * *"', { kind: "cron", pattern: "0 */15 * * * *", timezone: null }],
+  ['type = "cron"\nexpression = "0 0 2 * * MON"', { kind: "cron", pattern: "0 0 2 * * MON", timezone: null }],
+  ['type = "manual"', { kind: "manual" }],
+];
+
+for (const [text, schedule] of SEED_2_SCHEDULES) {
+  Deno.test(`parseSettings() reads seed 2's schedule: ${text.replace("\n", ", ")}`, () => {
+    assertEquals(onlyJob(settingsOf(`${SEED_2}${text}\n`, "toml")).schedule, schedule);
+  });
+}

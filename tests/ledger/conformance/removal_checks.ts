@@ -60,7 +60,7 @@ export const REMOVAL: readonly Check[] = [
     },
   },
   {
-    name: "rememberDevice() and setPaused() survive a new start",
+    name: "rememberDevice(), setPaused() and rememberRun() survive a new start",
     run({ open }) {
       {
         using ledger = open();
@@ -70,10 +70,14 @@ export const REMOVAL: readonly Check[] = [
         ledger.setPaused("nas", "ann");
         ledger.setPaused("freya", "ann");
         ledger.setPaused("freya", null);
+        assertEquals(ledger.lastRun("spring"), null);
+        ledger.rememberRun("spring", NOW);
+        ledger.rememberRun("spring", NOW + 1);
       }
       using ledger = open();
       assertEquals([ledger.deviceOf("spring", "nas"), ledger.deviceOf("autumn", "nas")], ["2", null]);
       assertEquals([ledger.pausedBy("nas"), ledger.pausedBy("freya")], ["ann", null]);
+      assertEquals([ledger.lastRun("spring"), ledger.lastRun("autumn")], [NOW + 1, null]);
     },
   },
   {

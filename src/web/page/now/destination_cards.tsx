@@ -83,6 +83,8 @@ function conditionOf({ state, counts, bytesPerSecond }: DestinationView): { tone
       return { tone: "warning", glyph: "warning", word: "Unavailable" };
     case "paused":
       return { tone: "warning", glyph: "pause", word: "Paused" };
+    case "closed":
+      return { tone: "good", glyph: "night", word: "Closed" };
     case "open":
       return counts.sending > 0 || bytesPerSecond > 0
         ? { tone: "busy", glyph: "busy", word: "Sending" }
@@ -95,6 +97,17 @@ function conditionOf({ state, counts, bytesPerSecond }: DestinationView): { tone
 function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
   if (one.pausedBy !== null) {
     return <p class="why">Paused by {one.pausedBy}. Nothing is lost; images are waiting in the queue.</p>;
+  }
+  if (one.state === "closed") {
+    return (
+      <p class="why">
+        {one.until === null ? "Sends when you choose Scan now." : (
+          <>
+            Sends next at <Time at={one.until} />, by its schedule.
+          </>
+        )}
+      </p>
+    );
   }
   if (one.failure === null) return null;
   const leftMs = one.until === null ? null : one.until - now.value;
