@@ -145,10 +145,11 @@ Deno.test("a manual job queues what comes, and sends it when a person asks", asy
   await using b = await bench({ schedule: "manual" });
   await b.folder.write("data/a.fits", "alpha");
   await b.until(() => b.daemon.ledger.counts().queued === 1, "queued");
-  assertEquals(b.daemon.status().destinations.map(({ state, reason }) => [state, reason]), [
+  const { destinations, all_well } = await b.daemon.status();
+  assertEquals(destinations.map(({ state, reason }) => [state, reason]), [
     ["closed", "closed by its schedule; image-transfer sync sends now"],
   ]);
-  assertEquals(b.daemon.status().all_well, true);
+  assertEquals(all_well, true);
   assertEquals(names(b.folder.path).includes("nas"), false);
   // Copied at this moment: it is not finished yet, and belongs to the run all the same.
   await b.folder.write("data/b.fits", "beta");
@@ -165,7 +166,7 @@ Deno.test("a job with an interval sends in runs, and --once does not wait for th
   await using b = await bench({ schedule: { interval: "1s" } });
   await b.folder.write("data/a.fits", "alpha");
   await b.until(delivered(b, 1), "delivered by a run");
-  const next = b.daemon.status().jobs[0]?.next_run;
+  const next = (await b.daemon.status()).jobs[0]?.next_run;
   assert(next === null || Date.parse(next ?? "") < Date.now() + 1500, `within a second: ${next}`);
   await using once = await bench({ schedule: "manual" }, { once: true });
   await once.folder.write("data/a.fits", "alpha");

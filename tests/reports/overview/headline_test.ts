@@ -26,7 +26,14 @@ function headlineFor(parts: HeadlineParts) {
 function textFor(...reasons: readonly JobNow["waiting"][number]["reason"][]): string {
   const waiting = reasons.map((reason, i) => aWaiting(`${i}.fits`, { reason }));
   // Of a job only its files matter here.
-  const jobs = [{ job: { name: "spring", watchPath: "/data" }, how: "events", nextRun: null, failure: null, unmatched: null, waiting }];
+  const jobs = [{
+    job: { name: "spring", watchPath: "/data" },
+    how: "events",
+    nextRun: null,
+    failure: null,
+    unmatched: null,
+    waiting,
+  }];
   const { level, text } = headlineFor({ ...NOTHING, jobs: jobs as unknown as JobNow[] });
   return `${level}: ${text}`;
 }
