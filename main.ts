@@ -25,7 +25,7 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   const columns = system.columns();
   const colors = system.isTerminal("stdout") && system.isTerminal("stderr") && !Deno.noColor;
   setColorEnabled(colors);
-  const parsed = parse(argv, COMMANDS, {
+  const parsed = await parse(argv, COMMANDS, {
     version: about.version,
     calledAs: process.argv0,
     stdout,

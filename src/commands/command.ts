@@ -73,6 +73,9 @@ export interface Command {
   readonly unnamed: Parser<"sync", Runnable, unknown>;
 }
 
+/** Commands by name, in the order of the help; each is loaded when it is needed. */
+export type CommandList = Readonly<Record<string, () => Promise<Command>>>;
+
 /** Makes an entry of the list out of a definition. */
 export function defineCommand<T>(definition: CommandDefinition<T>): Command {
   const unnamed = map(definition.parser, (input: T): Runnable => (tools) => definition.run(input, tools));

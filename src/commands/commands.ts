@@ -1,5 +1,5 @@
 /**
- * Every command there is. A new command is one file and one line here:
+ * Every command there is, loaded when it is named: a daemon does not need the others. A new command is one file and one line here:
  *
  * ```ts
  * // src/commands/pause.ts
@@ -25,50 +25,30 @@
  *
  * @module
  */
-import type { Command } from "./command.ts";
-import { config } from "./config.ts";
-import { demo } from "./demo/demo.ts";
-import { doctor } from "./doctor.ts";
-import { forget } from "./forget.ts";
-import { history } from "./history.ts";
-import { init } from "./init.ts";
-import { installService } from "./install_service.ts";
-import { open } from "./open.ts";
-import { pause, resume } from "./pause.ts";
-import { reload } from "./reload.ts";
-import { report } from "./report.ts";
-import { restart } from "./restart.ts";
-import { retry } from "./retry.ts";
-import { run, start } from "./run.ts";
-import { service } from "./service.ts";
-import { status } from "./status.ts";
-import { stop } from "./stop.ts";
-import { sync } from "./sync.ts";
-import { uninstallService } from "./uninstall_service.ts";
-import { verify } from "./verify.ts";
+import type { CommandList } from "./command.ts";
 
-/** The list, in the order of the help. */
-export const COMMANDS: readonly Command[] = [
-  run,
-  start,
-  status,
-  stop,
-  restart,
-  reload,
-  sync,
-  retry,
-  forget,
-  pause,
-  resume,
-  history,
-  report,
-  open,
-  verify,
-  doctor,
-  init,
-  config,
-  installService,
-  uninstallService,
-  service,
-  demo,
-];
+/** By name, in the order of the help. */
+export const COMMANDS: CommandList = {
+  run: async () => (await import("./run.ts")).run,
+  start: async () => (await import("./run.ts")).start,
+  status: async () => (await import("./status.ts")).status,
+  stop: async () => (await import("./stop.ts")).stop,
+  restart: async () => (await import("./restart.ts")).restart,
+  reload: async () => (await import("./reload.ts")).reload,
+  sync: async () => (await import("./sync.ts")).sync,
+  retry: async () => (await import("./retry.ts")).retry,
+  forget: async () => (await import("./forget.ts")).forget,
+  pause: async () => (await import("./pause.ts")).pause,
+  resume: async () => (await import("./pause.ts")).resume,
+  history: async () => (await import("./history.ts")).history,
+  report: async () => (await import("./report.ts")).report,
+  open: async () => (await import("./open.ts")).open,
+  verify: async () => (await import("./verify.ts")).verify,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  init: async () => (await import("./init.ts")).init,
+  config: async () => (await import("./config.ts")).config,
+  "install-service": async () => (await import("./install_service.ts")).installService,
+  "uninstall-service": async () => (await import("./uninstall_service.ts")).uninstallService,
+  service: async () => (await import("./service.ts")).service,
+  demo: async () => (await import("./demo/demo.ts")).demo,
+};

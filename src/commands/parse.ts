@@ -6,10 +6,10 @@
  */
 import { or } from "@optique/core/constructs";
 import { runParserSync } from "@optique/core/facade";
-import type { Parser } from "@optique/core/parser";
+import { type Parser, parseSync } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { completions, SHELLS } from "./completions.ts";
-import { type Command, EXIT, plain, type Runnable } from "./command.ts";
+import { type CommandList, EXIT, plain, type Runnable } from "./command.ts";
 import { runOptions } from "./options.ts";
 import { SERVICE_PROGRAM } from "../services/service_program.ts";
 
@@ -33,24 +33,35 @@ const PROGRAM = "image-transfer";
 const USAGE: Usage = [{ type: "literal", value: "[COMMAND] [OPTION...]" }];
 
 /** Parses a command line (without the program's own name). Never throws for what a user wrote. */
-export function parse(argv: readonly string[], commands: readonly Command[], options: ParseOptions): Parsed {
-  const offered = completions(argv, {
-    commands,
-    ordered: (words) => commandFirst(words, commands),
-    parserOf: (words) => parserOf(words, commands),
-  });
+export async function parse(argv: readonly string[], commands: CommandList, options: ParseOptions): Promise<Parsed> {
+  const names = Object.keys(commands);
+  const offered = await completions(argv, { commands, ordered: (words) => commandFirst(words, names) });
   if (offered !== null) {
     options.stdout(offered);
     return { kind: "done", code: EXIT.done };
   }
-  const words = asService(options.calledAs) ? serviceWords(argv) : argv.length === 0 ? ["run"] : commandFirst(argv, commands);
-  const named = commandOf(words, commands);
-  const all = parserOf(words, commands);
+  const words = asService(options.calledAs) ? serviceWords(argv) : argv.length === 0 ? ["run"] : commandFirst(argv, names);
+  const named = names.find((name) => name === words[0]);
+  if (named !== undefined) return parseWords((await commands[named]!()).parser, words, named, options);
+  const run = (await commands["run"]!()).unnamed;
+  const unnamed = parseSync(run, words);
+  if (unnamed.success) return { kind: "run", run: unnamed.value };
+  const all = await Promise.all(names.map((name) => commands[name]!()));
+  return parseWords(or(...all.map(({ parser }) => parser), run), words, null, options);
+}
+
+/** `named`: the command that the parser is for; null if it is for all of them. */
+function parseWords(
+  parser: Parser<"sync", Runnable, unknown>,
+  words: readonly string[],
+  named: string | null,
+  options: ParseOptions,
+): Parsed {
   const onShow = (code: number): Parsed => ({ kind: "done", code });
   const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
-  const parsed = runParserSync<typeof all, Parsed, Parsed>(all, PROGRAM, words, {
+  const parsed = runParserSync<typeof parser, Parsed, Parsed>(parser, PROGRAM, words, {
     brief: plain("Delivers every finished image, complete and verified, to its destinations"),
-    ...(named !== undefined
+    ...(named !== null
       ? {}
       : { footer: plain("Without a command, it runs in the foreground, like `run`. `--create-config` is the same as `init`.") }),
     help: { command: { names: ["help"] }, option: { names: ["-h", "--help"] }, onShow },
@@ -63,23 +74,12 @@ export function parse(argv: readonly string[], commands: readonly Command[], opt
     stderr: print(options.stderr),
     colors: options.colors ?? false,
     onError: () => {
-      options.stderr(`Try "${[PROGRAM, named?.name, "--help"].filter(Boolean).join(" ")}".\n`);
+      options.stderr(`Try "${[PROGRAM, named, "--help"].filter(Boolean).join(" ")}".\n`);
       return { kind: "done", code: EXIT.usage };
     },
     ...(options.width === undefined ? {} : { maxWidth: options.width }),
   }) as Runnable | Parsed;
   return typeof parsed === "function" ? { kind: "run", run: parsed } : parsed;
-}
-
-function commandOf([name]: readonly string[], commands: readonly Command[]): Command | undefined {
-  return commands.find((command) => command.name === name);
-}
-
-/** Only the named command's parser, because the options of `run` do not apply to it. */
-function parserOf(words: readonly string[], commands: readonly Command[]): Parser<"sync", Runnable, unknown> {
-  const unnamed = commandOf(["run"], commands)?.unnamed;
-  const parsers = commands.map((command) => command.parser);
-  return commandOf(words, commands)?.parser ?? or(...(unnamed === undefined ? parsers : [...parsers, unnamed]));
 }
 
 function asService(calledAs = ""): boolean {
@@ -100,14 +100,14 @@ const OPTION_COMMANDS: Readonly<Record<string, string>> = {
 };
 
 /** `--create-config` becomes `init`, `--install` `install-service`; options before the command move after it. */
-function commandFirst(argv: readonly string[], commands: readonly Command[]): readonly string[] {
+function commandFirst(argv: readonly string[], names: readonly string[]): readonly string[] {
   const end = argv.indexOf("--");
   const named = argv.findIndex((word) => Object.hasOwn(OPTION_COMMANDS, word));
   const command = OPTION_COMMANDS[argv[named] ?? ""];
   if (command !== undefined && (end < 0 || named < end)) return [command, ...argv.filter((_, index) => index !== named)];
   const first = firstWord(argv);
   const name = argv[first];
-  if (first === 0 || name === undefined || !commands.some((command) => command.name === name)) return argv;
+  if (first === 0 || name === undefined || !names.includes(name)) return argv;
   const behind = argv.slice(first);
   const at = behind.indexOf("--");
   const before = argv.slice(0, first);

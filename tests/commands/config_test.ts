@@ -14,7 +14,7 @@ const VALID = "watch_path: /data\nremote_host: freya\nremote_user: observer\nrem
 
 async function image_transfer(cwd: string, ...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const tools = testTools(cwd);
-  const parsed = parse(argv, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const parsed = await parse(argv, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
   const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
   return { code, ...tools.printed };
 }

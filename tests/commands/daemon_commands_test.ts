@@ -25,7 +25,7 @@ function image_transfer(dir: TempFolder, ...words: string[]) {
 async function image_transfer_with(system: Partial<System>, dir: TempFolder, ...words: string[]) {
   const env = (name: string) => name === "USER" ? "ann" : undefined;
   const tools = testTools(dir.path, { system: { env, now: () => NOW, ...system } });
-  const parsed = parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const parsed = await parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
   const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
   return { code, ...tools.printed };
 }
@@ -504,7 +504,7 @@ Deno.test("restart waits for nobody where no service is installed: it runs here 
     if (text.includes("running here now")) end.abort();
   };
   const tools = { ...given, stderr, signal: end.signal };
-  const parsed = parse(["restart", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr });
+  const parsed = await parse(["restart", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr });
   assert(parsed.kind === "run");
   await parsed.run(tools);
   assertMatch(given.printed.stderr, /^Stopped \(process \d+\)\.\nNot installed as a service: running here now\.\n/);
@@ -527,7 +527,7 @@ for (
       },
     });
     const tools = testTools(dir.path, says === null ? {} : { answers: says });
-    const parsed = parse(["resume", "nas", "-c", "c.yaml"], COMMANDS, { version: "0", ...tools });
+    const parsed = await parse(["resume", "nas", "-c", "c.yaml"], COMMANDS, { version: "0", ...tools });
     assertEquals(parsed.kind === "run" && await parsed.run(tools), code);
     assertStringIncludes(tools.printed.stderr, "220 images were delivered to the former disk of nas");
     assertEquals(daemon.told, [["nas", "ask"], ...told === null ? [] : [["nas", told]]]);

@@ -20,7 +20,7 @@ const isLinux = Deno.build.os === "linux";
 /** Runs a command as `main.ts` does, in this process. */
 async function image_transfer(dir: TempFolder, ...words: string[]) {
   const tools = testTools(dir.path);
-  const parsed = parse(words, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const parsed = await parse(words, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
   if (parsed.kind === "done") return { code: parsed.code, text: tools.printed.stderr };
   try {
     return { code: await parsed.run(tools), text: tools.printed.stderr };
@@ -155,7 +155,7 @@ Deno.test("doctor names a state directory that cannot be written to in its findi
   await Deno.mkdir(dir.at("images"));
   await dir.write("c.yaml", springConfig(dir));
   const tools = testTools(dir.path);
-  const parsed = parse(["doctor", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const parsed = await parse(["doctor", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
   assert(parsed.kind === "run");
   assertEquals(await parsed.run(tools), 1);
   assert(!tools.printed.stdout.includes("Internal error"), tools.printed.stdout);

@@ -40,7 +40,7 @@ async function recorded(): Promise<TempFolder> {
 async function history(dir: TempFolder, ...words: string[]) {
   const tools = testTools(dir.path);
   const words_ = ["history", ...words, "-c", "c.yaml"];
-  const parsed = parse(words_, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const parsed = await parse(words_, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
   const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
   return { code, ...tools.printed };
 }

@@ -4,7 +4,7 @@ import { map, optional } from "@optique/core/modifiers";
 import { argument, command } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Command, defineCommand } from "../../src/commands/command.ts";
+import { type Command, type CommandList, defineCommand } from "../../src/commands/command.ts";
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { configOption, runOptions } from "../../src/commands/options.ts";
 import { parse } from "../../src/commands/parse.ts";
@@ -23,7 +23,7 @@ function printing<T>(name: string, parser: Parameters<typeof defineCommand<T>>[0
   });
 }
 
-const LIST: readonly Command[] = [
+const LIST = listed([
   printing("run", runOptions),
   printing("status", object({ config: configOption })),
   printing("sync", object({ job: optional(argument(string({ metavar: "JOB" }))) })),
@@ -35,12 +35,16 @@ const LIST: readonly Command[] = [
       command("validate", map(object({ config: configOption }), (input) => ({ what: "validate", ...input }))),
     ),
   ),
-];
+]);
+
+function listed(commands: readonly Command[]): CommandList {
+  return Object.fromEntries(commands.map((command) => [command.name, () => Promise.resolve(command)]));
+}
 
 /** What becomes of a command line: what ran, or what was printed instead, with the exit code. */
 async function outcome(argv: readonly string[], commands = LIST): Promise<{ code: number; stdout: string; stderr: string }> {
   const tools = testTools("/");
-  const parsed = parse(argv, commands, { version: "1.2.3", stdout: tools.stdout, stderr: tools.stderr });
+  const parsed = await parse(argv, commands, { version: "1.2.3", stdout: tools.stdout, stderr: tools.stderr });
   const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
   return { code, ...tools.printed };
 }
@@ -126,12 +130,26 @@ Deno.test("parse() refuses completions of a shell that it does not know", async 
   assertEquals((await outcome(["completions", "tcsh"])).code, 2);
 });
 
-Deno.test("COMMANDS have one name each and help on one line", async () => {
-  const names = COMMANDS.map((one) => one.name);
-  assertEquals(new Set(names).size, names.length);
-  for (const { name, help } of COMMANDS) {
+Deno.test("COMMANDS have the names that they are listed by, and help on one line", async () => {
+  for (const [listed, load] of Object.entries(COMMANDS)) {
+    const { name, help } = await load();
+    assertEquals(name, listed);
     assertMatch(help, /^[A-Z][^\n]*[^.\s]$/, name);
     assertEquals((await outcome([name, "--help"], COMMANDS)).code, 0, name);
+  }
+});
+
+Deno.test("parse() loads no command but the one that is named, or run", async () => {
+  const loaded: string[] = [];
+  const noted = Object.fromEntries(
+    Object.entries(LIST).map(([name, load]) => [name, () => (loaded.push(name), load())]),
+  );
+  for (
+    const [line, name] of [["status -c f", "status"], ["-c f status", "status"], ["-c f --once", "run"], ["", "run"]] as const
+  ) {
+    loaded.length = 0;
+    assertEquals((await outcome(line.split(" ").filter(Boolean), noted)).code, 0);
+    assertEquals(loaded, [name], line);
   }
 });
 

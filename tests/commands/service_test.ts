@@ -138,16 +138,17 @@ for (
 ) {
   Deno.test(`parse() takes ${calledAs} ${argv.join(" ")} for ${command}`, async () => {
     const ran: string[] = [];
-    const commands = ["install-service", "uninstall-service", "service"].map((name) =>
-      defineCommand({
+    const commands = Object.fromEntries(["install-service", "uninstall-service", "service"].map((name) => {
+      const command = defineCommand({
         name,
         help: name,
         parser: object({ dryRun: option("--dry-run") }),
         run: () => Promise.resolve(ran.push(name)),
-      })
-    );
+      });
+      return [name, () => Promise.resolve(command)];
+    }));
     const tools = testTools("/");
-    const parsed = parse(argv, commands, { version: "1", calledAs, stdout: tools.stdout, stderr: tools.stderr });
+    const parsed = await parse(argv, commands, { version: "1", calledAs, stdout: tools.stdout, stderr: tools.stderr });
     if (parsed.kind === "run") await parsed.run(tools);
     assertEquals(ran, [command]);
   });

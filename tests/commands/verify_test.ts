@@ -45,7 +45,7 @@ async function site(
     },
     async verify(...words) {
       const tools = { ...testTools(dir.path, { system }), ...changes };
-      const parsed = parse(["verify", ...words, "-c", "c.yaml"], COMMANDS, {
+      const parsed = await parse(["verify", ...words, "-c", "c.yaml"], COMMANDS, {
         version: "0",
         stdout: tools.stdout,
         stderr: tools.stderr,
