@@ -5,7 +5,7 @@
  */
 import type * as z from "zod";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
-import { secretKeys } from "../schema/json_schema.ts";
+import { secretKeys, sectionOf } from "../schema/json_schema.ts";
 import { fileSchema, keysInside, unwrapped } from "../schema/schema.ts";
 import { jobShape } from "../schema/schema_job.ts";
 import { isSection, type Path } from "./source.ts";
@@ -86,8 +86,14 @@ function keyIndex(path: Path): number {
 
 /** True for a key that holds a secret, and for a section with such a key: a secret may have been written in its place. */
 function mayBeSecret(path: Path): boolean {
-  const secrets = secretKeys();
-  return [...path, ...knownKeys(path)].some((key) => secrets.has(String(key)));
+  const isSecret = secretKeys();
+  const names = path.filter((part) => typeof part === "string");
+  let section = "";
+  for (const name of names) {
+    if (isSecret(section, name)) return true;
+    section = sectionOf(section, name);
+  }
+  return knownKeys(path).some((key) => isSecret(section, key));
 }
 
 function shown(value: unknown): string {

@@ -24,18 +24,25 @@ export function configSchema(): JsonSchema {
   return { ...schema, title: "Configuration of image-transfer" };
 }
 
-/** Names of the keys that hold secrets: marked `writeOnly` in the schema. */
-export function secretKeys(): ReadonlySet<string> {
-  const names = new Set<string>();
-  const visit = (value: unknown): void => {
-    if (typeof value !== "object" || value === null) return;
-    for (const [key, inner] of Object.entries(value)) {
-      if (typeof inner === "object" && inner !== null && (inner as JsonSchema)["writeOnly"] === true) names.add(key);
-      visit(inner);
+/** Whether a key of a section holds a secret: it is marked `writeOnly` in the schema. Jobs and destinations are no sections here: `""`. */
+export function secretKeys(): (section: string, key: string) => boolean {
+  const secrets = new Set<string>();
+  const visit = (schema: JsonSchema, section: string): void => {
+    for (const [key, inner] of Object.entries((schema["properties"] ?? {}) as Record<string, JsonSchema>)) {
+      if (inner["writeOnly"] === true) secrets.add(`${section}.${key}`);
+      visit(inner, sectionOf(section, key));
+    }
+    for (const form of [schema["items"], ...(schema["anyOf"] ?? []) as unknown[]]) {
+      if (typeof form === "object" && form !== null) visit(form as JsonSchema, section);
     }
   };
-  visit(configSchema());
-  return names;
+  visit(configSchema(), "");
+  return (section, key) => secrets.has(`${section}.${key}`);
+}
+
+/** The section that the keys inside a key of `section` belong to. */
+export function sectionOf(section: string, key: string): string {
+  return key === "jobs" || key === "destinations" ? section : key;
 }
 
 function addAliases(properties: JsonSchema | undefined): void {
