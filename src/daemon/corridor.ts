@@ -58,7 +58,12 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions }
   const ending = new AbortController();
   const remove = () => void removal.pass(ending.signal);
   const outboxes = job.destinations.map((destination) =>
-    outbox({ ...outboxOptions(destination), delivered: remove, rewritten: () => void taking.scanNow() })
+    outbox({
+      ...outboxOptions(destination),
+      delivered: remove,
+      rewritten: () => void taking.scanNow(),
+      growing: () => taking.growing(),
+    })
   );
   const removal = sourceRemoval(job, outboxes, { system, ledger, emit });
   const wake = () => {

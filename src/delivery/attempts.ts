@@ -13,8 +13,10 @@ const WORTH_KEEPING_BYTES = 4 * 1024 * 1024;
 
 /** The folders of ended attempts are remembered in memory only: the next process lists the staging root. */
 export interface Attempts {
-  /** A new attempt's name, made of safe characters, unique. */
-  begin(): string;
+  /** A new attempt's name, made of safe characters, unique; it begins with `prefix`. */
+  begin(prefix?: string): string;
+  /** Keeps what an earlier process left under this name until it is ended here. */
+  adopt(attempt: string): void;
   /** Remembers that a part of this delivery may lie under `staged`. */
   leave(delivery: Delivery, staged: string): void;
   /** Where an earlier attempt left part of this delivery. */
@@ -59,16 +61,16 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
 
   const withParts = (): Set<string> => new Set([...leftovers.values()].map(({ staged }) => attemptIn(staged)));
   const needed = (): Set<string> => new Set([...running, ...withParts()]);
-
   return {
-    begin() {
-      const name = attemptName(clock);
+    begin(prefix = "") {
+      const name = `${prefix}${attemptName(clock)}`;
       running.add(name);
       return name;
     },
+    adopt: (attempt) => void running.add(attempt),
     leave(delivery, staged) {
-      const keep = delivery.source.size >= WORTH_KEEPING_BYTES && !doubtful.has(attemptIn(staged));
-      if (keep) leftovers.set(delivery.id, { delivery, staged });
+      if (delivery.source.size < WORTH_KEEPING_BYTES || doubtful.has(attemptIn(staged))) return;
+      leftovers.set(delivery.id, { delivery, staged });
     },
     leftover: (delivery) => leftovers.get(delivery.id)?.staged,
     left: () => [...leftovers.values()].map(({ delivery }) => delivery),
@@ -81,8 +83,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
     doubt: (attempt) => void doubtful.add(attempt),
     async endDoubts(sweep) {
       const go = [...doubtful];
-      if (go.length === 0) return;
-      await sweep(go);
+      if (go.length > 0) await sweep(go);
       for (const attempt of go) doubtful.delete(attempt);
     },
     abandon: (attempt) => void running.delete(attempt),

@@ -5,7 +5,7 @@
  */
 import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
-import type { Receipt } from "../domain/receipt.ts";
+import type { Digest, Receipt } from "../domain/receipt.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { stagedName } from "./attempts.ts";
 import type { DestinationContext } from "./destination_context.ts";
@@ -39,6 +39,8 @@ export interface Item {
   readAt: number | null;
   /** The source's ctime when the attempt began. */
   ctimeMs: number;
+  /** What the destination has, where that was compared while the file was put; else `verify` asks. */
+  there: Digest | null;
   receipt: Receipt | null;
   outcome: Outcome | null;
 }
@@ -74,6 +76,7 @@ export function itemOf(delivery: Delivery, attempt: string, { methodContext, led
     sha256: delivery.attempts === 0 ? remembered(delivery, ledger) : null,
     readAt: null,
     ctimeMs: delivery.source.ctimeMs,
+    there: null,
     receipt: null,
     outcome: null,
   };

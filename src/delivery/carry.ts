@@ -92,6 +92,7 @@ async function publishAlone(batch: Batch, attempt: string, signal: AbortSignal):
 function stageAnew(items: readonly Item[], attempt: string, { methodContext }: DestinationContext): void {
   for (const item of items) {
     item.staged = stagedName(methodContext.stagingRoot, attempt, item.delivery);
+    item.there = null;
     item.receipt = null;
   }
 }

@@ -8,11 +8,13 @@ import { type Semaphore, semaphore } from "../async/semaphore.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
+import type { GrowingFile } from "../domain/growing_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import { sourceRoot } from "../system/watching/source_root.ts";
+import { type AheadParts, aheadParts } from "./ahead/ahead_parts.ts";
 import { type Attempts, attempts } from "./attempts.ts";
 import { type Breaker, circuitBreaker, concernsHost } from "./breaker.ts";
 import { destinationState, type OutboxState, sameForPeople, startOf } from "./outbox_state.ts";
@@ -21,7 +23,18 @@ import { type Transfers, transfers } from "./transfers.ts";
 /** The parts of the system that the outbox uses. */
 export type OutboxSystem = Pick<
   System,
-  "now" | "monotonic" | "sleep" | "random" | "facts" | "followedFacts" | "hash" | "remove" | "env" | "crash"
+  | "now"
+  | "monotonic"
+  | "sleep"
+  | "random"
+  | "facts"
+  | "followedFacts"
+  | "read"
+  | "hash"
+  | "hashChunks"
+  | "remove"
+  | "env"
+  | "crash"
 >;
 
 /** A folder that was just made at a destination: `<stagingRoot>/<name>` below its base path. */
@@ -63,6 +76,8 @@ export interface OutboxOptions {
   readonly batchFiles: number;
   /** The run ends when all is done: what cannot be delivered is given up instead of kept for later. */
   readonly once: boolean;
+  /** Files of the job that are large and still being written; with `growing_files` only. */
+  readonly growing?: () => readonly GrowingFile[];
   /** Called after files were recorded as delivered, and when the destination can be reached again. */
   readonly delivered?: () => void;
   /** Called when a source was rewritten under the same time while it was sent: it must be checked again. */
@@ -71,10 +86,13 @@ export interface OutboxOptions {
 
 /** All that belongs to one destination for the life of its outbox. */
 export interface DestinationContext extends OutboxOptions {
+  readonly growing: () => readonly GrowingFile[];
   /** Of this destination alone. */
   readonly breaker: Breaker;
   readonly attempts: Attempts;
   readonly transfers: Transfers;
+  /** What was sent of files that are still being written. */
+  readonly ahead: AheadParts;
   /** Batches that may send at once. */
   readonly parallelTransfers: Semaphore;
   /** Targets of the batches in hand, by their `nameKey`; kept with `on_conflict: overwrite` only. */
@@ -94,10 +112,13 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     contacted: ledger.deviceOf(job.name, destination.name) !== null,
     method: destination.transport.method,
   };
+  const attempted = attempts(system, ledger.parts(job.name, destination.name));
   const context: DestinationContext = {
     ...options,
+    growing: options.growing ?? (() => []),
     breaker: circuitBreaker(system),
-    attempts: attempts(system, ledger.parts(job.name, destination.name)),
+    attempts: attempted,
+    ahead: aheadParts(options.methodContext.stagingRoot, attempted),
     transfers: transfers(system, emit),
     parallelTransfers: semaphore(destination.parallelTransfers),
     names: new Map(),

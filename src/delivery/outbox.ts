@@ -9,6 +9,7 @@ import type { DestinationState, FormerFiles } from "../domain/destination_state.
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
 import { sendAgain } from "./accept_disk.ts";
+import type { AheadView } from "./ahead/ahead_parts.ts";
 import {
   type DestinationContext,
   destinationContext,
@@ -38,6 +39,8 @@ export interface Outbox {
   wake(): void;
   state(): DestinationState;
   about(): Known;
+  /** What is there of files that are still being written. */
+  ahead(): readonly AheadView[];
   /** Sends nothing more until {@linkcode Outbox.resume}, even after a restart; batches in hand are finished. */
   pause(by: string): void;
   /**
@@ -76,6 +79,7 @@ export function outbox(options: OutboxOptions): Outbox {
     wake: () => context.bell.ring(),
     state: () => stateOf(context),
     about: () => state.known,
+    ahead: () => context.ahead.view(),
     pause(by) {
       ledger.setPaused(destination.name, by);
       state.suspension = { state: "paused", by };

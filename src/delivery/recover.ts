@@ -24,6 +24,7 @@ const CHUNK = 500;
  */
 export async function recover(deliveries: readonly Delivery[], open: OpenSession): Promise<void> {
   const left = new Set(await open.session.leftovers(open.hard));
+  if (open.session.parts && open.context.job.growingFiles !== null) open.context.ahead.adopt([...left]);
   // Anything else may belong to a publication that is still running there: it must find nothing left to rename.
   const inHand = new Set(deliveries.map(attemptOf));
   await sweepUnneeded([...left].filter((attempt) => !inHand.has(attempt)), open);

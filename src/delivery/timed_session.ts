@@ -8,12 +8,13 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import type { Method, MethodContext, Session } from "../methods/method.ts";
+import { CHUNK_BYTES, type Method, type MethodContext, type PartFiles, type Session } from "../methods/method.ts";
 import type { Clock } from "../system/system.ts";
 import { withWatchdog } from "./watchdog.ts";
 
 /** Like the session of a method, but closing it takes 5 s at most and never throws. */
-export interface TimedSession extends Omit<Session, "digest"> {
+export interface TimedSession extends Omit<Session, "digest" | "parts"> {
+  readonly parts?: PartFiles;
   /** As {@linkcode Session.digest}; `bytes` in all, because hashing takes its time. */
   digest(paths: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[]>;
 }
@@ -56,6 +57,7 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
     durability: session.durability,
     hashesSource: session.hashesSource,
     resumes: session.resumes,
+    ...(session.parts === undefined ? {} : { parts: timedParts(session.parts, { destination, clock }) }),
     method: session.method,
     about: session.about,
     ...(session.streams ? { streams: session.streams } : {}),
@@ -101,6 +103,56 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
     },
   };
 }
+
+function timedParts(
+  parts: PartFiles,
+  { destination, clock }: { readonly destination: Destination; readonly clock: SessionNeeds["system"] },
+): PartFiles {
+  const { name, timeoutMs } = destination;
+  const limit = (what: string, bytes = 0) => ({ what: `${what} at ${name}`, timeoutMs: timeoutMs + bytes / 5_000, clock });
+  return {
+    // How large it is that may be copied is not known here.
+    begin: (staged, from, signal) =>
+      withWatchdog(
+        limit("make the part of a file", from === null ? 0 : COPIED_BYTES),
+        signal,
+        (end) => parts.begin(staged, from, end),
+      ),
+    append: (staged, count, content, signal) =>
+      withWatchdog(
+        limit("write the part of a file"),
+        signal,
+        (end, alive) => parts.append(staged, count, noticed(content, alive), end),
+      ),
+    replace: (staged, chunk, content, signal) =>
+      withWatchdog(
+        limit("write the part of a file", content.length),
+        signal,
+        (end) => parts.replace(staged, chunk, content, end),
+      ),
+    digests: (staged, chunks, signal) =>
+      withWatchdog(
+        limit("verify the part of a file", chunks.length * CHUNK_BYTES),
+        signal,
+        (end) => parts.digests(staged, chunks, end),
+      ),
+    flush: (staged, signal) => withWatchdog(limit("flush the part of a file"), signal, (end) => parts.flush(staged, end)),
+    move: (from, staged, signal) =>
+      withWatchdog(limit("move the part of a file"), signal, (end) => parts.move(from, staged, end)),
+    finish: (staged, source, signal) =>
+      withWatchdog(limit("set the time of a file"), signal, (end) => parts.finish(staged, source, end)),
+  };
+}
+
+/** Each piece that is taken is a sign of life. */
+async function* noticed(content: AsyncIterable<Uint8Array>, alive: () => void): AsyncGenerator<Uint8Array> {
+  for await (const piece of content) {
+    alive();
+    yield piece;
+  }
+}
+
+const COPIED_BYTES = 100e9;
 
 /** The silence allowed, and the time that 5 MB/s would need. */
 function hashingMs({ timeoutMs }: Destination, bytes: number): number {

@@ -33,6 +33,14 @@ export type TransferEvent =
       readonly size: number;
       readonly declared: number | null;
     }
+    /** So much of a file that is still being written is at a destination. */
+    | {
+      readonly type: "ahead";
+      readonly job: string;
+      readonly path: string;
+      readonly destination: string;
+      readonly bytes: number;
+    }
     | {
       readonly type: "incomplete";
       readonly job: string;

@@ -34,6 +34,7 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "changed":
     case "removed":
     case "growing":
+    case "ahead":
     case "incomplete":
     case "ready":
     case "refused":
@@ -62,7 +63,7 @@ type Of<Type extends TransferEvent["type"], E = TransferEvent> = E extends { rea
 
 /** What happens to a file at its source. */
 function fileLine(
-  event: Of<"created" | "growing" | "incomplete" | "ready" | "refused" | "removed_source">,
+  event: Of<"created" | "growing" | "ahead" | "incomplete" | "ready" | "refused" | "removed_source">,
 ): LogLine {
   const path = pathField(event.path);
   const { job } = event;
@@ -74,6 +75,12 @@ function fileLine(
     case "growing": {
       const declared = event.declared ? ` of ${size(event.declared)}` : "";
       return line("debug", `Still being written: ${path}, ${size(event.size)}${declared}`);
+    }
+    case "ahead": {
+      const { destination, bytes } = event;
+      return line("debug", `Sent while it is still being written: ${path}, ${size(bytes)} are at ${destination}`, {
+        destination,
+      });
     }
     case "incomplete": {
       const what = event.sent ? "sent anyway" : "not sent";

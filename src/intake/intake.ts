@@ -8,6 +8,7 @@ import { type Bell, bell } from "../async/bell.ts";
 import { type TaskGroup, taskGroup } from "../async/task_group.ts";
 import { chunks } from "../domain/chunks.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import type { GrowingFile } from "../domain/growing_file.ts";
 import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
@@ -16,6 +17,7 @@ import type { IntakeContext } from "./intake_context.ts";
 import { patternsOf } from "./patterns.ts";
 import type { Waiting } from "./settle/candidate.ts";
 import { candidates } from "./settle/candidates.ts";
+import { growingFiles } from "./settle/growing_files.ts";
 import { type Rereads, rereads } from "./settle/rereads.ts";
 import { settleAgain } from "./settle/settle_files.ts";
 import { writers, type WriterSystem } from "./settle/writers.ts";
@@ -61,6 +63,8 @@ export interface Intake {
   caughtUp(signal?: AbortSignal): Promise<{ readonly incomplete: readonly Waiting[] }>;
   /** Files that are being waited for, and those that were given up. */
   waiting(): readonly Waiting[];
+  /** Files that are large and still being written; with `growing_files` only. */
+  growing(): readonly GrowingFile[];
   /** The files that are there where no pattern has wanted any so far; null otherwise. */
   unmatched(): Unmatched | null;
   /** How the folder is watched; null while it is not. */
@@ -109,6 +113,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     },
     scanNow: () => scans.now(),
     waiting,
+    growing: () => growingFiles(context),
     unmatched: context.matches.unmatched,
     how: watch.how,
     failure: watch.failure,

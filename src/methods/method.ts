@@ -117,6 +117,33 @@ export interface Mount {
  */
 export type Durability = "flushed" | "ordered" | "unconfirmed";
 
+/** Bytes of a chunk of a file that is sent while it is still written; its last one may be shorter. */
+export const CHUNK_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Parts of files that are still being written, under staging names. Calls for one part are made one after the other. Nothing is decided
+ * here: what was sent early is compared with the finished file, chunk by chunk.
+ */
+export interface PartFiles {
+  /**
+   * Makes the folder for a new part. `from` is one that an earlier session left: its whole chunks are copied, because something there may
+   * still write into it. Gives how many chunks there are now.
+   */
+  begin(staged: string, from: string | null, signal: AbortSignal): Promise<number>;
+  /** Writes chunks behind the `count` that are there; resolves when the destination has them all. */
+  append(staged: string, count: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  /** Writes one chunk in the place of another one. */
+  replace(staged: string, chunk: number, content: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** SHA-256 of these chunks as the destination has them, in order; null for one that is not there. */
+  digests(staged: string, chunks: readonly number[], signal: AbortSignal): Promise<(string | null)[]>;
+  /** Has the destination begin to write it to its disk, so that publishing needs not wait for all of it. */
+  flush(staged: string, signal: AbortSignal): Promise<void>;
+  /** Moves it to another staging name, and makes the folder of that. */
+  move(from: string, staged: string, signal: AbortSignal): Promise<void>;
+  /** Gives it the times and the mode that `put` would give it. */
+  finish(staged: string, source: SourceFile, signal: AbortSignal): Promise<void>;
+}
+
 /** A connection to one destination. Calls may overlap unless said otherwise. Every failure is a {@linkcode Failure}. */
 export interface Session extends AsyncDisposable {
   /** The best proof that {@linkcode digest} gives here. */
@@ -126,6 +153,8 @@ export interface Session extends AsyncDisposable {
   readonly hashesSource: boolean;
   /** It resumes a part that an earlier attempt left. Where it cannot, a part is of no use. */
   readonly resumes: boolean;
+  /** For files that are still being written; absent where the method cannot send them early. */
+  readonly parts?: PartFiles;
   /** The method at work after `auto` has chosen. */
   readonly method: Exclude<MethodName, "auto">;
   /** How many streams a put makes of much data, now: more than one over a long line. A batch may be larger then. */

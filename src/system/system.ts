@@ -134,6 +134,10 @@ export interface Files {
    * When aborted or failed, it leaves what it has written.
    */
   copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
+  /** SHA-256 of these chunks of a file, in order; each is `chunkBytes` long and numbered from 0. In Workers, two at a time. */
+  hashChunks(path: string, chunkBytes: number, chunks: readonly number[], signal: AbortSignal): Promise<string[]>;
+  /** Writes into an existing file from `offset` on, over what is there. */
+  writeInto(path: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** Flushes a file or folder to its disk (fsync); a no-op for folders on Windows. */
   sync(path: string): Promise<void>;
   /** Makes a new file and keeps it open for writing, as a camera does; throws AlreadyExists instead of replacing. */

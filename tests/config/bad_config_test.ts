@@ -659,17 +659,19 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "growing files",
-    text: `${BASE}growing_files: true\n`,
+    name: "growing files in words",
+    text: `${BASE}growing_files: always\n`,
     errors: [
-      'config.yaml:4:1: "growing_files" is not available yet',
+      'config.yaml:4:1: "growing_files" must be true, false or a section with min_size_mb, safety_margin_mb, growth_timeout_seconds, not "always"',
     ],
   },
   {
-    name: "growing files with their keys",
-    text: `${BASE}growing_files: { min_size_mb: 5 }\n`,
+    name: "growing files with bad keys",
+    text: `${BASE}growing_files: { min_size_mb: -5, growth_timeout_seconds: never, safety_marginmb: 3 }\n`,
     errors: [
-      'config.yaml:4:1: "growing_files" is not available yet',
+      'config.yaml:4:18: "growing_files.min_size_mb" must be a number from 0 to 1000000000, not -5',
+      'config.yaml:4:35: "growing_files.growth_timeout_seconds" must be a duration from 1s to 1d, as a number of seconds or with its unit, like 500ms, 30s, 5m, 2h, not "never"',
+      'config.yaml:4:66: unknown key "safety_marginmb"; did you mean "safety_margin_mb"?',
     ],
   },
   {

@@ -50,6 +50,7 @@ export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
     incompleteAfterMs: 600_000,
     deliverIncomplete: false,
     verifySource: "warn",
+    growingFiles: null,
     deleteSource: false,
     schedule: { kind: "continuous" },
     cooldownMs: 0,

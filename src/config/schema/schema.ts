@@ -75,16 +75,17 @@ export function keysInside(type: z.ZodType): Shape {
   return (unwrapped(type) as { shape?: Shape }).shape ?? {};
 }
 
-/** The type inside optional values and defaults; of several forms, the one with keys. */
+/** How zod defines a type that is made of others; `in` is what is written where the value is transformed. */
+interface Wrapping {
+  readonly innerType?: z.ZodType;
+  readonly in?: z.ZodType;
+  readonly options?: readonly z.ZodType[];
+}
+
+/** The type inside optional values, defaults and transformations; of several forms, the one with keys. */
 export function unwrapped(type: z.ZodType): z.ZodType {
-  // `in` is what is transformed.
-  const { innerType, in: given, options = [] } = type.def as {
-    innerType?: z.ZodType;
-    in?: z.ZodType;
-    options?: readonly z.ZodType[];
-  };
-  const inner = innerType ?? given;
-  if (inner) return unwrapped(inner);
+  const { innerType, in: written, options = [] } = type.def as Wrapping;
+  if (innerType ?? written) return unwrapped((innerType ?? written)!);
   return options.map(unwrapped).find((option) => Object.keys(keysInside(option)).length > 0) ?? type;
 }
 

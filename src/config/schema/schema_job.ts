@@ -11,6 +11,9 @@ import { amount, bool, duration, oneOf, text, texts, timeOfDay, zone } from "./v
 
 const DAY = 86_400_000;
 
+/** Which files are sent while they are written, and how: what `growing_files: true` means. */
+const GROWING = { minBytes: 100e6, marginBytes: 50e6, timeoutMs: 30_000 };
+
 /** Which folder is watched, and how. */
 export const watchKeys = {
   watch_path: setting(text("a folder"), {
@@ -80,18 +83,24 @@ export const finishedKeys = {
         "What to do with a file that is damaged or was edited, according to its DATASUM, CHECKSUM or gzip CRC: `warn` (or true) delivers it as it is, with a warning; `refuse` rejects it; `false` does not check",
     }),
   growing_files: z.union([
-    z.literal(false),
-    z.literal(true),
+    bool(),
     z.strictObject({
-      min_size_mb: amount(0, 1e9).prefault(100).meta({ description: "Smallest size of such files, in MB" }),
-      safety_margin_mb: amount(0, 1e9).prefault(50).meta({ description: "How far the copy stays behind the writer, in MB" }),
-      growth_timeout_seconds: duration("seconds", 1000, DAY).prefault(30).meta({
-        description: "A file that has not grown for this long is finished",
+      min_size_mb: amount(0, 1e9).prefault(GROWING.minBytes / 1e6).meta({ description: "Smallest size of such files, in MB" }),
+      safety_margin_mb: amount(0, 1e9).prefault(GROWING.marginBytes / 1e6)
+        .meta({ description: "How far the copy stays behind the writer, in MB" }),
+      growth_timeout_seconds: duration("seconds", 1000, DAY).prefault(GROWING.timeoutMs / 1000).meta({
+        description: "A file that has not grown for this long is shown as stalled, and is not sent further until it grows again",
       }),
+    }).transform(({ min_size_mb, safety_margin_mb, growth_timeout_seconds }): typeof GROWING => ({
+      minBytes: min_size_mb * 1e6,
+      marginBytes: safety_margin_mb * 1e6,
+      timeoutMs: growth_timeout_seconds,
+    })),
+  ], "must be true, false or a section with min_size_mb, safety_margin_mb, growth_timeout_seconds")
+    .transform((value) => value === true ? GROWING : value === false ? null : value).prefault(false).meta({
+      description:
+        "Send large files (video, long cubes) while they are still being written: `true`, or a section like `{min_size_mb: 100, safety_margin_mb: 50, growth_timeout_seconds: 30}`. Once the file is finished, what was sent early is compared, and only then the file gets its name. For local, rsync, sftp and tar, with `verify_transfer: true`",
     }),
-  ], "must be false, true or a section").prefault(false).meta({
-    description: "Copy large files while they are still being written",
-  }),
   delete_source: bool().prefault(false).meta({ description: "Delete a file here once it is verified at all its destinations" }),
 };
 

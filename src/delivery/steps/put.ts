@@ -11,6 +11,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Upload } from "../../methods/method.ts";
 import { hashSources, isLongRead, outlastRacy, takeHash } from "./check.ts";
+import { finishAhead } from "../ahead/finish_ahead.ts";
 import { crashPoint } from "../crash_point.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 import { succeed } from "../destination_context.ts";
@@ -25,17 +26,37 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   if (fitting.length === 0) return;
   const hashes = context.destination.verify === "checksum";
   // Without a hash, only their facts can show a rewrite.
+  // Of a file that was sent while it grew little is left: it is read again when it is certain.
+  const early = hashes && session.parts ? fitting.filter(({ delivery }) => context.ahead.has(delivery.source)) : [];
+  const whole = fitting.filter((item) => !early.includes(item));
   if (!hashes) await outlastRacy(fitting, context, signal);
   else if (session.hashesSource) {
-    await outlastRacy(fitting.filter((item) => item.sha256 === null && isLongRead(item)), context, signal);
+    await outlastRacy(whole.filter((item) => item.sha256 === null && isLongRead(item)), context, signal);
   }
   using _transfer = await context.parallelTransfers.acquire(signal);
   using _sync = await context.concurrentSyncs.acquire(signal);
   using over = anySignal(signal);
-  const hashing = hashes && !session.hashesSource ? hashSources(fitting, context, over.signal) : Promise.resolve();
+  const rest = [...whole, ...await finishEarly(early, batch, signal)];
+  if (rest.length === 0) return;
+  const hashing = hashes && !session.hashesSource ? hashSources(rest, context, over.signal) : Promise.resolve();
   hashing.catch(() => undefined); // Awaited below, unless sending fails first.
-  await send(fitting, batch, signal);
+  await send(rest, batch, signal);
   await hashing;
+}
+
+/** Completes files that were sent while they grew; gives those of which nothing can be used. */
+async function finishEarly(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<Item[]> {
+  const { transfers } = batch.context;
+  const left: Item[] = [];
+  for (const item of items) {
+    transfers.begin(item.delivery);
+    try {
+      if (!await finishAhead(item, batch, (bytes) => transfers.at(item.delivery, bytes), signal)) left.push(item);
+    } finally {
+      transfers.end(item.delivery);
+    }
+  }
+  return left;
 }
 
 async function send(items: readonly Item[], { context, session }: Batch, signal: AbortSignal): Promise<void> {
@@ -67,13 +88,14 @@ async function send(items: readonly Item[], { context, session }: Batch, signal:
 }
 
 /** The items that fit into the free space there; the others wait for more. */
-function keepRoom({ items, context: { state: { known }, destination } }: Batch): readonly Item[] {
+function keepRoom({ items, context: { state: { known }, destination, ahead } }: Batch): readonly Item[] {
   const waiting = undecided(items);
   if (known.freeBytes === null) return waiting;
   let room = known.freeBytes - destination.minimumFreeBytes;
   for (const item of waiting) {
     const { source } = item.delivery;
-    if (source.size + destination.copySafetyMarginBytes <= room) room -= source.size;
+    const bytes = source.size - ahead.bytesOf(source);
+    if (bytes + destination.copySafetyMarginBytes <= room) room -= bytes;
     else giveUp(item, doesNotFit(source, destination));
   }
   return undecided(waiting);

@@ -39,8 +39,14 @@ async function digestsOf(
 ): Promise<readonly ({ readonly bytes: number; readonly sha256: string | null; readonly shownBy?: WeakerProof } | null)[]> {
   const paths = items.map((item) => item.staged);
   switch (context.destination.verify) {
-    case "checksum":
-      return await session.digest(paths, sizeOf(items), signal);
+    case "checksum": {
+      const unknown = items.filter(({ there }) => there === null);
+      const digests = unknown.length === 0
+        ? []
+        : await session.digest(unknown.map(({ staged }) => staged), sizeOf(unknown), signal);
+      const found = new Map(unknown.map((item, index) => [item, digests[index] ?? null]));
+      return items.map((item) => item.there ?? found.get(item) ?? null);
+    }
     case "size":
       return (await session.survey(paths, signal)).map((stat) => stat && { bytes: stat.bytes, sha256: null });
     case "none":

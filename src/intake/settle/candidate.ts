@@ -23,6 +23,8 @@ export interface Candidate {
   readonly looks: number;
   /** The former version was the same file, and shorter. */
   readonly grew: boolean;
+  /** When it was last seen to be longer than before; null where it never was. */
+  readonly grownAt: number | null;
   /** A close was told and no write after it. */
   readonly closed: boolean;
   /** How many events told of it: whatever was decided before the last one is out of date. */
@@ -75,6 +77,7 @@ export function look(former: Candidate | undefined, facts: FileFacts, now: numbe
   if (former !== undefined && sameVersion(former.facts, facts)) {
     return { ...former, facts, lookedAt: now, looks: former.looks + 1, seenTouches: former.touches, recheck };
   }
+  const grew = former !== undefined && facts.identity === former.facts.identity && facts.size > former.facts.size;
   return {
     facts,
     since: former?.since ?? now,
@@ -82,7 +85,8 @@ export function look(former: Candidate | undefined, facts: FileFacts, now: numbe
     changedAt: now,
     lookedAt: now,
     looks: 1,
-    grew: former !== undefined && facts.identity === former.facts.identity && facts.size > former.facts.size,
+    grew,
+    grownAt: grew ? now : former?.grownAt ?? null,
     // A change without an event: some were lost, and with them what came after the close.
     closed: former !== undefined && former.closed && former.touches !== former.seenTouches,
     touches: former?.touches ?? 0,

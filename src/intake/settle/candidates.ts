@@ -22,7 +22,9 @@ export interface Candidates extends Turns {
   forget(path: string): void;
   /** Paths of those that were not looked at since then. */
   notSeenSince(time: number): string[];
-  /** All of them, given up or not, as a person is shown them. */
+  /** All of them, given up or not. */
+  all(): Iterable<Candidate>;
+  /** The same as a person is shown them. */
   waiting(): Waiting[];
   /** How many are neither finished nor given up. */
   unsettled(): number;
@@ -88,6 +90,7 @@ export function candidates(due: () => void = () => {}): Candidates {
       heardOf.delete(path);
     },
     notSeenSince: (time) => [...all.values()].filter(({ lookedAt }) => lookedAt < time).map(({ facts }) => facts.path),
+    all: () => all.values(),
     waiting: () => [...all.values()].map(waitingOf),
     unsettled: () => [...all.values()].filter((candidate) => !isGivenUp(candidate)).length,
 

@@ -8,15 +8,15 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { mutex } from "../../async/mutex.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination } from "../../config/settings.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { sourceFault } from "../../system/source_failure.ts";
-import { attach, checkMount, destinationFailure, type LocalBase, localBase, makeBelow, pathOf } from "./local_base.ts";
+import { attach, destinationFailure, type LocalBase, localBase, makeStaging, pathOf } from "./local_base.ts";
 import { digest, flush, LARGE_AT_ONCE, leftovers, SMALL_BYTES, survey, sweep } from "./local_files.ts";
 import { publish } from "./local_names.ts";
+import { localParts } from "./local_parts.ts";
 import { emptyTrash, remove } from "./local_remove.ts";
 
 const SMALL_AT_ONCE = 8;
@@ -44,6 +44,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     survey: (paths) => survey(base, paths),
     digest: (paths, signal) => digest(base, paths, signal),
     put: (uploads, onBytes, signal) => put(copying, uploads, onBytes, signal),
+    parts: localParts(base, (source, to) => keepTimesAndMode(copying, source.absolutePath, source.mtimeMs, to)),
     publish: (items, signal) => publish(base, items, signal),
     flush: (paths) => flush(base, paths),
     remove: (items, signal) => remove(base, items, signal),
@@ -70,14 +71,7 @@ async function put(
   signal: AbortSignal,
 ): Promise<PutOutcome[]> {
   const { base, copyLock } = copying;
-  await checkMount(base);
-  for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged)))) {
-    try {
-      await makeBelow(base, pathOf(base, folder), 0o700);
-    } catch (error) {
-      throw await destinationFailure(base, error, `create the temporary folder "${printable(folder)}"`);
-    }
-  }
+  await makeStaging(base, uploads.map(({ staged }) => staged));
   const small = uploads.every(({ source }) => source.size < SMALL_BYTES);
   return await mapLimit(uploads, small ? SMALL_AT_ONCE : LARGE_AT_ONCE, (upload, index) => {
     const one = () => putOne(copying, upload, (bytes) => onBytes(index, bytes), signal);

@@ -7,6 +7,7 @@
 import { dirname, join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { type Destination, isOnThisComputer, type Job } from "../../config/settings.ts";
+import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
@@ -117,6 +118,18 @@ export async function makeBelow(base: LocalBase, folder: string, mode?: number):
     // It may have been made in the disk's stead: an empty folder hidden under the disk when it is back.
     await base.system.remove(folder).catch(() => undefined);
     throw lost;
+  }
+}
+
+/** Makes the folders of these staging names. @throws {Failure} as {@linkcode checkMount}; else what the system says. */
+export async function makeStaging(base: LocalBase, staged: readonly string[]): Promise<void> {
+  await checkMount(base);
+  for (const folder of new Set(staged.flatMap((name) => ancestors(name)))) {
+    try {
+      await makeBelow(base, pathOf(base, folder), 0o700);
+    } catch (error) {
+      throw await destinationFailure(base, error, `create the temporary folder "${printable(folder)}"`);
+    }
   }
 }
 

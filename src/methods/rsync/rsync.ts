@@ -22,6 +22,7 @@ import {
   type SenderParts,
   type Sent,
 } from "../shell/shell_session.ts";
+import { streamedWriting } from "../tar/tar_parts.ts";
 import { sshForRsync, toolPath } from "../ssh/ssh.ts";
 
 /**
@@ -109,6 +110,7 @@ async function rsyncSender(
     about: pair.about,
     resumes: true,
     hashesSource: false,
+    writing: streamedWriting(connection, files, context),
     send,
     makeReady: runs.startAhead,
     close: runs.close,

@@ -11,8 +11,10 @@ import { openSftpBase } from "./sftp_base.ts";
 import { sftpChannels } from "./sftp_channels.ts";
 import { openSftp } from "./sftp_connection.ts";
 import { sftpFiles } from "./sftp_files.ts";
+import { sftpParts, sftpWriting } from "./sftp_parts.ts";
 import { sftpPut, type SftpSending } from "./sftp_put.ts";
 import { shellFiles } from "../shell/shell_files.ts";
+import { shellParts } from "../shell/shell_parts.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
 import { type Sharing, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
@@ -51,7 +53,8 @@ async function connect(destination: SshDestination, context: MethodContext, sign
 }
 
 /** What depends on whether there is a shell. */
-interface Parts extends Pick<Session, "proof" | "durability" | "about">, Pick<SftpSending, "files" | "channels" | "flushes"> {}
+interface Parts
+  extends Pick<Session, "proof" | "durability" | "about" | "parts">, Pick<SftpSending, "files" | "channels" | "flushes"> {}
 
 interface Shell {
   readonly connection: SshConnection;
@@ -82,13 +85,14 @@ async function tryShell(
 }
 
 function withShell({ connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
-  const { ssh, settings, sharing } = connection;
+  const { ssh, settings, sharing, destination } = connection;
   const open = (sharing: Sharing) => (signal: AbortSignal) => openSftp(ssh, settings, sharing, context.system, signal);
+  const channels = stack.use(sftpChannels(open(sharing), sharing && open({ ...sharing, role: "channel" })));
+  const files = shellFiles(connection, tools, context);
   return {
-    channels: stack.use(
-      sftpChannels(open(sharing), sharing && open({ ...sharing, role: "channel" })),
-    ),
-    files: shellFiles(connection, tools, context),
+    channels,
+    files,
+    parts: shellParts({ files, tools, destination, system: context.system }, sftpWriting(channels, files)),
     flushes: false,
     proof: "checksum",
     durability: durabilityOf(tools),
@@ -108,9 +112,12 @@ async function withoutShell(
   const open = (sharing: Sharing) => (signal: AbortSignal) => openSftp(ssh, settings, sharing, context.system, signal);
   const connection = stack.use(await open(path === null ? null : { role: "master", path })(signal));
   const channels = stack.use(sftpChannels(connection, path === null ? null : open({ role: "channel", path })));
+  const base = await openSftpBase(connection.calls, channels, destination, context);
+  const files = sftpFiles(base);
   return {
     channels,
-    files: sftpFiles(await openSftpBase(connection.calls, channels, destination, context)),
+    files,
+    parts: sftpParts(base, files),
     flushes: true,
     proof: "read_back",
     durability: "unconfirmed",

@@ -11,7 +11,8 @@ import type { Digest } from "../../domain/receipt.ts";
 import { linkName, stagingOf } from "../links.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { shellQuote } from "./shell_quote.ts";
-import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
+import type { MethodContext, PartFiles, PutOutcome, Session, Upload } from "../method.ts";
+import { shellParts } from "./shell_parts.ts";
 import { type ShellFiles, shellFiles } from "./shell_files.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "./shell_tools.ts";
 import { sourceFault } from "../../system/source_failure.ts";
@@ -39,6 +40,8 @@ export interface Sender {
   ): Promise<FileFailures | null>;
   /** As {@linkcode Session.streams}. */
   readonly streams?: () => number;
+  /** How it writes into parts of files that are still being written; null or absent where it cannot. */
+  readonly writing?: Pick<PartFiles, "append" | "replace"> | null;
   /** Called with what has arrived. */
   readonly finish?: (uploads: readonly Upload[], signal: AbortSignal) => Promise<void>;
   /** Called when nothing urgent is to be done: after attaching, and after each publication. Never throws. */
@@ -99,6 +102,7 @@ export async function openShellSession(
       sender.makeReady?.();
       return outcomes;
     },
+    ...(sender.writing ? { parts: shellParts({ files, tools, destination, system: context.system }, sender.writing) } : {}),
     method: sender.method,
     resumes: sender.resumes,
     proof: "checksum",

@@ -22,6 +22,7 @@ import { TAR_BLOCK } from "./tar_header.ts";
 import { ChannelRefused, type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
 import { tarFailure } from "./tar_failures.ts";
+import { streamedWriting } from "./tar_parts.ts";
 
 /**
  * The far end needs a POSIX shell and any tar (GNU, bsdtar, busybox).
@@ -66,6 +67,7 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     resumes: true,
     hashesSource: true,
     streams: receivers.streams,
+    writing: streamedWriting(connection, files, context),
     async send(uploads, prepared, sent, signal) {
       const sending: Sending = { sent, signal, failures: new Map() };
       await prepared;

@@ -60,6 +60,21 @@ async function openPartial(path: string, start: number): Promise<Deno.FsFile> {
   }
 }
 
+/** See `Files.writeInto`. */
+export async function writeInto(
+  path: string,
+  offset: number,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.seek(offset, Deno.SeekMode.Start);
+  for await (const piece of content) {
+    signal.throwIfAborted();
+    await writeAll(file, piece);
+  }
+}
+
 /** A single write may be partial. */
 export async function writeAll(file: { write(data: Uint8Array): Promise<number> }, data: Uint8Array): Promise<void> {
   for (let written = 0; written < data.length;) written += await file.write(data.subarray(written));

@@ -8,9 +8,10 @@ import { join } from "@std/path";
 import { chunks } from "../../domain/chunks.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { createBulkheads } from "./bulkheads.ts";
-import { copy } from "./copy.ts";
+import { copy, writeInto } from "./copy.ts";
 import { createBatching, SHORT_BYTES } from "./batching.ts";
 import { hash } from "./hash.ts";
+import { hashChunks } from "./hash_chunks.ts";
 import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./unusable_names.ts";
 import { pathFacts } from "./path_facts.ts";
@@ -48,6 +49,8 @@ export const files: Files = {
   readSmall: (path, into, signal) => contents.content(path, into, () => at(path, () => readSmall(path, signal))),
   readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
+  hashChunks,
+  writeInto: (path, offset, content, signal) => at(path, () => writeInto(path, offset, content, signal)),
   sync: (path) => at(path, () => sync(path)),
   createFile,
   rename: (from, to) => at(to, () => Deno.rename(from, to)),

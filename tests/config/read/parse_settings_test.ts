@@ -125,6 +125,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
     incompleteAfterMs: 600_000,
     deliverIncomplete: false,
     verifySource: "warn",
+    growingFiles: null,
     deleteSource: false,
     night: { timezone: null, rollover: "12:00", siteLongitude: null },
   });

@@ -1,0 +1,233 @@
+/**
+ * Sends files while they are still being written, behind the safety margin, one after the other and only while nothing else is sent to the
+ * destination. Everything here only saves time: whatever goes wrong, the finished file is sent like any other.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { format } from "@std/fmt/bytes";
+import { type Pace, pace } from "../../async/pace.ts";
+import { failureRecord } from "../../domain/failure.ts";
+import type { GrowingFile } from "../../domain/growing_file.ts";
+import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
+import type { OpenSession } from "../batch.ts";
+import { type AheadPart, keyOf, takeOver } from "./ahead_parts.ts";
+
+/** How often growing files are looked at. */
+const LOOK_MS = 250;
+/** How long nothing is sent early after something went wrong. */
+const AFTER_FAILURE_MS = 10_000;
+/** At most so many chunks of one file are sent before the others have their turn. */
+const ROUND_CHUNKS = 8;
+/** Flushed at a time: what is left when the file is finished must not take long. */
+const FLUSH_CHUNKS = 8;
+/** A piece that is handed to the method. */
+const PIECE_BYTES = 256 * 1024;
+/** While others are sent, an empty piece says that this is not stuck. */
+const STILL_THERE_MS = 1_000;
+/** So long after the session has begun, what is left of files that nobody has seen growing again is removed. */
+const FORMER_MS = 10 * 60_000;
+
+/** What a round needs. */
+interface Sending extends OpenSession {
+  readonly parts: PartFiles;
+  readonly pace: Pace;
+  /** Aborted when the session is over. */
+  readonly over: AbortSignal;
+  /** Bytes that were written since the free space there was measured as `measured`. */
+  readonly room: { measured: number | null; written: number };
+}
+
+/** Works until the session is over. `look` checks that the place is still the right one. Never throws. */
+export async function sendAhead(open: OpenSession, look: () => Promise<void>, over: AbortSignal): Promise<void> {
+  const { context, session } = open;
+  const { destination, system, ahead, job } = context;
+  if (session.parts === undefined || job.growingFiles === null || destination.verify !== "checksum") return;
+  const paced = pace(destination.bandwidthLimit, system);
+  const sending: Sending = { ...open, over, parts: session.parts, pace: paced, room: { measured: null, written: 0 } };
+  const began = system.monotonic();
+  try {
+    while (!over.aborted) {
+      const files = context.growing();
+      const failed = await sendRounds(sending, files, look);
+      forget(sending, files);
+      if (system.monotonic() - began > FORMER_MS) ahead.dropFormer(new Set(files.map(keyOf)));
+      await system.sleep(failed ? AFTER_FAILURE_MS : LOOK_MS, over);
+    }
+  } finally {
+    ahead.leave(session);
+  }
+}
+
+/** One round for each file; true where one went wrong. */
+async function sendRounds(sending: Sending, files: readonly GrowingFile[], look: () => Promise<void>): Promise<boolean> {
+  const { context, over } = sending;
+  for (const file of files) {
+    if (over.aborted) return false;
+    try {
+      await sendRound(sending, file, look);
+    } catch (error) {
+      const part = context.ahead.get(keyOf(file));
+      if (over.aborted) return false;
+      if (part !== undefined) giveUp(sending, part);
+      const message = `Cannot send "${file.path}" to ${context.destination.name} while it grows: ${failureRecord(error).message}`;
+      context.emit({ type: "notice", level: "debug", message });
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Sends what has been written of the file since the last round. */
+async function sendRound(sending: Sending, file: GrowingFile, look: () => Promise<void>): Promise<void> {
+  const { context, session } = sending;
+  const { job: { growingFiles }, system, ahead } = context;
+  const known = ahead.get(keyOf(file));
+  if (known !== undefined) known.stalled = file.stalled;
+  if (growingFiles === null || file.stalled || isBusy(sending)) return;
+  const facts = await system.facts(file.absolutePath);
+  if (facts?.kind !== "file" || facts.identity !== file.identity || facts.size < growingFiles.minBytes) return;
+  if (known !== undefined && facts.size < known.there.length * CHUNK_BYTES) return giveUp(sending, known);
+  const ready = Math.floor((facts.size - growingFiles.marginBytes) / CHUNK_BYTES);
+  if (ready <= (known?.there.length ?? 0)) return;
+  await look();
+  const part = known ?? ahead.make(file, session);
+  ahead.add(part);
+  await part.inTurn(async () => {
+    try {
+      if (part.wanted) return;
+      if (!part.isBegun) await begin(sending, part);
+      await compareFormer(sending, part, file);
+      const count = Math.min(ready - part.there.length, ROUND_CHUNKS, chunksThatFit(sending));
+      if (count > 0 && !part.wanted) await sendChunks(sending, part, file, count);
+    } catch (error) {
+      part.isBroken = true;
+      throw error;
+    }
+  });
+}
+
+/** Others are sent first. */
+function isBusy({ context: { state } }: Sending): boolean {
+  return state.batches > 0;
+}
+
+/** Takes over what an earlier session left, if it left something. */
+async function begin({ context, parts, over }: Sending, part: AheadPart): Promise<void> {
+  const { destination: { name }, emit, attempts, ahead } = context;
+  const former = ahead.takeFormer(part.key);
+  await takeOver(part, former, parts, over);
+  if (former !== null) attempts.end(former.attempt);
+  const before = part.there.length === 0 ? "" : `; ${format(part.there.length * CHUNK_BYTES)} are there and are compared first`;
+  emit({ type: "notice", level: "info", message: `Sending "${part.path}" to ${name} while it is being written${before}` });
+}
+
+/** What was taken over is compared with the source; chunks that differ are sent again. */
+async function compareFormer({ context: { system }, parts, over }: Sending, part: AheadPart, file: GrowingFile): Promise<void> {
+  while (part.summed < part.there.length && !part.wanted) {
+    const chunk = part.summed;
+    const content = await system.read(file.absolutePath, chunk * CHUNK_BYTES, CHUNK_BYTES);
+    const sha256 = digestOf(content);
+    if (sha256 !== part.there[chunk]) {
+      part.there[chunk] = null;
+      await parts.replace(part.staged, chunk, content, over);
+      part.there[chunk] = await sameThere(parts, part, chunk, sha256, over);
+    }
+    part.sum.update(content);
+    part.summed += 1;
+  }
+}
+
+async function sameThere(
+  parts: PartFiles,
+  { staged }: AheadPart,
+  chunk: number,
+  sha256: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const [there] = await parts.digests(staged, [chunk], signal);
+  return there === sha256 ? sha256 : null;
+}
+
+/** How many chunks the free space there allows. */
+function chunksThatFit({ context: { state: { known }, destination }, room }: Sending): number {
+  if (known.freeBytes === null) return Infinity;
+  if (known.freeBytes !== room.measured) Object.assign(room, { measured: known.freeBytes, written: 0 });
+  const left = known.freeBytes - room.written - destination.minimumFreeBytes - destination.copySafetyMarginBytes;
+  return Math.max(0, Math.floor(left / CHUNK_BYTES));
+}
+
+async function sendChunks(sending: Sending, part: AheadPart, file: GrowingFile, count: number): Promise<void> {
+  const { context, parts, over, room } = sending;
+  const first = part.there.length;
+  const sent: string[] = [];
+  await parts.append(part.staged, first, content(sending, part, file, count, sent), over);
+  room.written += sent.length * CHUNK_BYTES;
+  const there = await parts.digests(part.staged, sent.map((_, index) => first + index), over);
+  // What is not there as it was read is sent again once the file is finished.
+  sent.forEach((sha256, index) => part.there.push(there[index] === sha256 ? sha256 : null));
+  context.emit({
+    ...{ type: "ahead", job: context.job.name, path: part.path, destination: context.destination.name },
+    bytes: part.there.length * CHUNK_BYTES,
+  });
+  if (part.there.length - part.flushed < FLUSH_CHUNKS || part.wanted) return;
+  await parts.flush(part.staged, over);
+  part.flushed = part.there.length;
+}
+
+/** Reads and hashes chunks while they are sent; ends early where the finished file waits. */
+async function* content(
+  sending: Sending,
+  part: AheadPart,
+  { absolutePath }: GrowingFile,
+  count: number,
+  sent: string[],
+): AsyncGenerator<Uint8Array> {
+  const { context: { system }, over, pace } = sending;
+  const first = part.there.length;
+  while (sent.length < count && !part.wanted && !over.aborted) {
+    if (sent.length > 0 && isBusy(sending)) return;
+    const chunk = await system.read(absolutePath, (first + sent.length) * CHUNK_BYTES, CHUNK_BYTES);
+    if (chunk.length < CHUNK_BYTES) throw new Error("it became shorter");
+    const sha256 = digestOf(chunk);
+    part.sum.update(chunk);
+    const atOnce = Math.min(PIECE_BYTES, pace.atOnce);
+    for (let at = 0; at < chunk.length; at += atOnce) {
+      // A limit is for all that is sent together: others have it first.
+      while (pace.atOnce < Infinity && isBusy(sending) && !part.wanted && !over.aborted) {
+        yield NOTHING;
+        await system.sleep(STILL_THERE_MS, over);
+      }
+      const piece = chunk.subarray(at, at + atOnce);
+      await pace.next(piece.length, over);
+      yield piece;
+    }
+    part.summed += 1;
+    sent.push(sha256);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Gives up parts of files that are gone, or were given up at the source; those of files that are finished wait for their delivery. */
+function forget(sending: Sending, files: readonly GrowingFile[]): void {
+  const { context: { ahead, ledger, job, destination } } = sending;
+  const growing = new Set(files.map(keyOf));
+  for (const part of ahead.parts()) {
+    if (growing.has(part.key)) continue;
+    const waiting = ledger.query({
+      ...{ job: job.name, destination: destination.name, states: ["queued", "sending", "deferred"] },
+      search: part.path,
+    });
+    if (!waiting.some(({ delivery: { source } }) => source.path === part.path)) giveUp(sending, part);
+  }
+}
+
+function giveUp({ context, sweeper, hard }: Sending, part: AheadPart): void {
+  context.ahead.drop(part);
+  sweeper.soon(hard);
+}
+
+function digestOf(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}

@@ -1,0 +1,170 @@
+/**
+ * Parts of files that are still being written, by SFTP: written at their place with many requests under way. Without a shell they are
+ * hashed by reading them back.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { CHUNK_BYTES, type PartFiles } from "../method.ts";
+import type { RemoteFiles } from "../ssh/remote_files.ts";
+import { pathOf, refused, type SftpBase } from "./sftp_base.ts";
+import type { Handle, Refusal } from "./sftp_calls.ts";
+import type { SftpChannels } from "./sftp_channels.ts";
+import type { SftpConnection } from "./sftp_connection.ts";
+
+/** The mode before the umask there; a mode that is kept is set at the end. */
+const PLAIN_MODE = 0o666;
+/** The largest time that version 3 of the protocol knows, seconds. */
+const LATEST = 2 ** 32 - 1;
+
+/** How bytes get into a part. */
+export function sftpWriting(
+  channels: SftpChannels,
+  { path }: Pick<RemoteFiles, "path">,
+): Pick<PartFiles, "append" | "replace"> {
+  const write = async (staged: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal) => {
+    await channels.ready(CHUNK_BYTES, signal);
+    const connection = channels.pick(CHUNK_BYTES);
+    try {
+      const { value: file, refusal } = await connection.calls.reopen(path(staged));
+      if (file === null) throw cannotWrite(staged, refusal);
+      await writeAll(connection, { staged, file, offset }, content, signal);
+    } finally {
+      channels.done(connection, CHUNK_BYTES);
+    }
+  };
+  return {
+    append: (staged, count, content, signal) => write(staged, count * CHUNK_BYTES, content, signal),
+    replace: (staged, chunk, content, signal) => write(staged, chunk * CHUNK_BYTES, one(content), signal),
+  };
+}
+
+/** Writes from `offset` on, and closes the file. */
+async function writeAll(
+  { calls, limits, sending }: SftpConnection,
+  { staged, file, offset }: { readonly staged: string; readonly file: Handle; readonly offset: number },
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  let at = offset;
+  let refusal: Refusal | null = null;
+  let all: Promise<unknown> = Promise.resolve();
+  try {
+    for await (const piece of content) {
+      for (let from = 0; from < piece.length && refusal === null; from += limits.writeBytes) {
+        // The piece is used again while the write waits for its turn.
+        const bytes = piece.slice(from, from + limits.writeBytes);
+        await sending.take(bytes.length, signal);
+        const answered = calls.write(file, at, bytes).then((said) => refusal ??= said).finally(() =>
+          sending.release(bytes.length)
+        );
+        all = Promise.all([all, answered]);
+        all.catch(() => undefined); // Heard below.
+        at += bytes.length;
+      }
+    }
+    await all;
+  } finally {
+    const closed = calls.close(file).then((said) => refusal ??= said);
+    if (calls.lost === null && !signal.aborted) await closed;
+    else closed.catch(() => undefined); // What is thrown already says why.
+  }
+  if (refusal !== null) throw cannotWrite(staged, refusal);
+}
+
+function cannotWrite(staged: string, refusal: Refusal): Failure {
+  return refused(`write "${printable(staged)}"`, refusal);
+}
+
+/** Where the server gives no shell. What an earlier session left is not taken over: its server may still write into it. */
+export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
+  const { calls, destination: { preservePermissions, preserveTimestamps }, context: { system } } = base;
+  const inFile = async (staged: string, act: (file: Handle) => Promise<unknown>): Promise<void> => {
+    const { value: file, refusal } = await calls.reopen(pathOf(base, staged));
+    if (file === null) throw cannotWrite(staged, refusal);
+    await act(file);
+    await calls.close(file);
+  };
+  return {
+    ...sftpWriting(base.channels, files),
+    async begin(staged, _from, signal) {
+      await files.prepare([{ staged }], signal);
+      const { value: file, refusal } = await calls.create(pathOf(base, staged), PLAIN_MODE);
+      if (file === null) throw cannotWrite(staged, refusal);
+      await calls.close(file);
+      return 0;
+    },
+    async digests(staged, wanted, signal) {
+      const { value: file } = await calls.open(pathOf(base, staged));
+      if (file === null) return wanted.map(() => null);
+      const found: (string | null)[] = [];
+      for (const chunk of wanted) found.push(await hashChunk(base, file, chunk, signal));
+      await calls.close(file);
+      return found;
+    },
+    flush: (staged) => inFile(staged, (file) => calls.flush(file)),
+    move: async (from, staged, signal) => {
+      await files.prepare([{ staged }], signal);
+      const refusal = await calls.rename(pathOf(base, from), pathOf(base, staged));
+      if (refusal) throw cannotWrite(staged, refusal);
+    },
+    async finish(staged, { absolutePath, mtimeMs }) {
+      const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
+      const mode = preservePermissions ? (await system.followedFacts(absolutePath))?.mode : undefined;
+      await inFile(staged, async (file) => {
+        await calls.setAttributes(file, {
+          ...(preserveTimestamps ? { times: { accessed: seconds, modified: seconds } } : {}),
+          ...(mode === undefined ? {} : { permissions: mode & 0o777 }),
+        });
+        await calls.flush(file);
+      });
+    },
+  };
+}
+
+/** Reads it back, all pieces of it under way at once; null where it begins behind the end. */
+async function hashChunk(
+  { channels, calls }: SftpBase,
+  file: Handle,
+  chunk: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { limits: { readBytes }, reading } = channels.pick(0);
+  const sum = createHash("sha256");
+  const starts = Array.from({ length: Math.ceil(CHUNK_BYTES / readBytes) }, (_, index) => index * readBytes);
+  const pieces = starts.map(async (start) => {
+    const length = Math.min(readBytes, CHUNK_BYTES - start);
+    await reading.take(length, signal);
+    return await readAll(length, (got) => calls.read(file, chunk * CHUNK_BYTES + start + got, length - got)).finally(() =>
+      reading.release(length)
+    );
+  });
+  let bytes = 0;
+  for (const piece of await Promise.all(pieces)) {
+    sum.update(piece);
+    bytes += piece.length;
+  }
+  return bytes === 0 ? null : sum.digest("hex");
+}
+
+/** A server may give less than it is asked for. */
+async function readAll(
+  length: number,
+  read: (got: number) => Promise<{ readonly value: Uint8Array | null }>,
+): Promise<Uint8Array> {
+  const all = new Uint8Array(length);
+  let got = 0;
+  while (got < length) {
+    const { value } = await read(got);
+    if (value === null || value.length === 0) break;
+    all.set(value, got);
+    got += value.length;
+  }
+  return all.subarray(0, got);
+}
+
+async function* one(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(content);
+}

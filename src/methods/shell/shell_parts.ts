@@ -1,0 +1,96 @@
+/**
+ * Parts of files that are still being written, at the far end of a shell: copied, hashed and named there with `dd` and the hash program
+ * of the session. How bytes get there is up to the method.
+ *
+ * @module
+ */
+import type { SshDestination } from "../../config/settings.ts";
+import type { System } from "../../system/system.ts";
+import { CHUNK_BYTES, type PartFiles } from "../method.ts";
+import { chunks } from "../../domain/chunks.ts";
+import type { ShellFiles } from "./shell_files.ts";
+import { shellWords } from "./shell_quote.ts";
+import type { ShellTools } from "./shell_tools.ts";
+
+/** Copied or hashed with one script: it must end long before it is given up. */
+const CHUNKS_AT_ONCE = 32;
+
+/** What they work with. */
+interface ShellPartTools {
+  readonly files: ShellFiles;
+  readonly tools: Pick<ShellTools, "hash">;
+  readonly destination: Pick<SshDestination, "preservePermissions" | "preserveTimestamps">;
+  readonly system: Pick<System, "followedFacts">;
+}
+
+/** `writing` sends the bytes. */
+export function shellParts(parts: ShellPartTools, writing: Pick<PartFiles, "append" | "replace">): PartFiles {
+  const { files } = parts;
+  const script = (what: string, text: string, signal: AbortSignal) => files.inBase(`${what} at the destination`, text, signal);
+  return {
+    ...writing,
+    async begin(staged, from, signal) {
+      await files.prepare([{ staged }], signal);
+      await script("make the part of a file", `: > ${staged} 2>&1`, signal);
+      return from === null ? 0 : await copyChunks(parts, from, staged, signal);
+    },
+    digests: (staged, wanted, signal) => digests(parts, staged, wanted, signal),
+    async flush(staged, signal) {
+      // Where dd cannot flush, publishing does.
+      await script("flush the part of a file", `dd if=/dev/null of=${staged} conv=notrunc,fsync 2>/dev/null; :`, signal);
+    },
+    async move(from, staged, signal) {
+      await files.prepare([{ staged }], signal);
+      await script("move the part of a file", `mv -f ${shellWords([from, staged])} 2>&1`, signal);
+    },
+    async finish(staged, { absolutePath, mtimeMs }, signal) {
+      const { preservePermissions, preserveTimestamps } = parts.destination;
+      const mode = preservePermissions ? (await parts.system.followedFacts(absolutePath))?.mode : undefined;
+      const lines = [
+        ...(mode === undefined ? [] : [`chmod ${(mode & 0o777).toString(8)} ${staged} 2>/dev/null`]),
+        ...(preserveTimestamps ? [`TZ=UTC0 touch -t ${touchTime(mtimeMs)} ${staged} 2>/dev/null`] : []),
+      ];
+      // As with the other methods, a time that cannot be kept is no reason to send the file again.
+      if (lines.length > 0) await script("set the time of a file", `${lines.join("\n")}\n:`, signal);
+    },
+  };
+}
+
+/** Copies the whole chunks of one part to another one that is empty; gives how many there are. */
+async function copyChunks({ files }: ShellPartTools, from: string, to: string, signal: AbortSignal): Promise<number> {
+  const [there] = await files.survey([from], signal);
+  const count = there?.kind === "file" ? Math.floor(there.bytes / CHUNK_BYTES) : 0;
+  for (let at = 0; at < count; at += CHUNKS_AT_ONCE) {
+    const some = Math.min(CHUNKS_AT_ONCE, count - at);
+    const copy = `dd if=${from} of=${to} bs=${CHUNK_BYTES} skip=${at} seek=${at} count=${some} conv=notrunc 2>&1`;
+    await files.inBase("copy the part of a file at the destination", copy, signal);
+  }
+  return count;
+}
+
+async function digests(
+  { files, tools }: ShellPartTools,
+  staged: string,
+  wanted: readonly number[],
+  signal: AbortSignal,
+): Promise<(string | null)[]> {
+  const found: (string | null)[] = [];
+  const [there] = await files.survey([staged], signal);
+  const size = there?.kind === "file" ? there.bytes : 0;
+  for (const some of chunks(wanted, CHUNKS_AT_ONCE)) {
+    const inside = some.filter((chunk) => chunk * CHUNK_BYTES < size);
+    const hash = `dd if=${staged} bs=${CHUNK_BYTES} skip=$c count=1 2>/dev/null | ${shellWords(tools.hash)}`;
+    const text = inside.length === 0
+      ? ""
+      : await files.inBase("hash files at the destination", `for c in ${inside.join(" ")}; do ${hash}; done`, signal);
+    const sums = [...text.matchAll(/^([0-9a-f]{64})\b/gm)].map((match) => match[1]!);
+    for (const chunk of some) found.push(sums[inside.indexOf(chunk)] ?? null);
+  }
+  return found;
+}
+
+/** `[[CC]YY]MMDDhhmm.SS` in UTC, as POSIX has it. */
+function touchTime(mtimeMs: number): string {
+  const digits = new Date(mtimeMs).toISOString().replace(/\D/g, "");
+  return `${digits.slice(0, 12)}.${digits.slice(12, 14)}`;
+}
