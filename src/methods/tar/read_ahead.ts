@@ -3,22 +3,8 @@
  *
  * @module
  */
-import type { SmallFile, SourceReader, System } from "../../system/system.ts";
+import type { SmallFile, System } from "../../system/system.ts";
 import type { Upload } from "../method.ts";
-
-/** What a stream is made of. */
-export type Reader = Pick<SourceReader, "mode" | "read" | "sha256">;
-
-/** A small file as if it were read now. */
-export function readerOf({ content, mode, sha256 }: SmallFile): Reader {
-  return {
-    mode,
-    async *read(length) {
-      yield content.subarray(0, length);
-    },
-    sha256: () => sha256,
-  };
-}
 
 /**
  * Null for large files, which are read while they are sent. What was read of a file is valid until the next is asked for. Of a group,

@@ -17,7 +17,7 @@ import { linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
-import { readAhead, type Reader, readerOf } from "./read_ahead.ts";
+import { readAhead } from "./read_ahead.ts";
 import { TAR_BLOCK } from "./tar_header.ts";
 import { ChannelRefused, type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
@@ -172,12 +172,18 @@ async function addFile(
 ): Promise<Digest> {
   const { absolutePath, path, size: bytes, mtimeMs } = source;
   const name = linkName({ staged });
-  const add = ({ mode, ...reader }: Reader) => {
-    const entry = { name, bytes, mode: destination.preservePermissions ? mode : PLAIN_MODE, mtimeMs };
-    return stream.add(entry, reader, (bytes) => sent.bytes(name, bytes));
+  const entryOf = ({ mode }: Pick<SourceReader, "mode">) => {
+    return { name, bytes, mode: destination.preservePermissions ? mode : PLAIN_MODE, mtimeMs };
   };
-  const digest = small === null ? await system.readSource(absolutePath, add, signal) : await add(readerOf(small));
-  if (digest.bytes !== bytes || (small !== null && small.content.length !== bytes)) throw changed(path);
+  if (small !== null) {
+    await stream.addRead(entryOf(small), small.content);
+    if (small.content.length !== bytes) throw changed(path);
+    sent.bytes(name, bytes);
+    return { bytes, sha256: small.sha256 };
+  }
+  const add = (reader: SourceReader) => stream.add(entryOf(reader), reader, (bytes) => sent.bytes(name, bytes));
+  const digest = await system.readSource(absolutePath, add, signal);
+  if (digest.bytes !== bytes) throw changed(path);
   return digest;
 }
 

@@ -27,7 +27,7 @@ export interface TarEntry {
 export function tarHeader({ name, bytes, mode, mtimeMs }: TarEntry): Uint8Array {
   if (!/^[A-Za-z0-9._-]{1,100}$/.test(name)) throw new RangeError(`"${name}" cannot be a name in a tar stream`);
   const block = new Uint8Array(TAR_BLOCK);
-  const text = (at: number, value: string) => void new TextEncoder().encodeInto(value, block.subarray(at));
+  const text = (at: number, value: string) => void ENCODER.encodeInto(value, block.subarray(at));
   text(0, name);
   text(100, octal(mode & 0o7777, 8));
   text(108, octal(0, 8));
@@ -43,9 +43,13 @@ export function tarHeader({ name, bytes, mode, mtimeMs }: TarEntry): Uint8Array 
   text(257, "ustar\0");
   text(263, "00");
   // The sum of all bytes, with spaces in the place of the sum itself.
-  text(148, `${octal(block.reduce((sum, byte) => sum + byte, 0), 7)} `);
+  let sum = 0;
+  for (const byte of block) sum += byte;
+  text(148, `${octal(sum, 7)} `);
   return block;
 }
+
+const ENCODER = new TextEncoder();
 
 /** How many zero bytes follow contents of this length. */
 export function tarPadding(bytes: number): number {

@@ -20,6 +20,8 @@ export interface TarStream {
    * @throws {SourceError} when the source could not be read, {StreamError} when the stream cannot be written.
    */
   add(entry: TarEntry, source: Pick<SourceReader, "read" | "sha256">, onBytes: (bytes: number) => void): Promise<Digest>;
+  /** Adds a file that was read before: as much of `content` as the entry takes, filled up with zeros. */
+  addRead(entry: TarEntry, content: Uint8Array): Promise<void>;
   /** Adds bytes of a source as they are. */
   raw(bytes: Uint8Array): Promise<void>;
   /** Writes what has been gathered so far. */
@@ -49,6 +51,12 @@ export function tarStream(write: Write, pace: Pace, signal: AbortSignal): TarStr
   return {
     raw,
     flush,
+    async addRead(entry, content) {
+      const all = content.subarray(0, entry.bytes);
+      await raw(tarHeader(entry));
+      await raw(all);
+      await zeros(entry.bytes - all.length + tarPadding(entry.bytes));
+    },
     async add(entry, source, onBytes) {
       await raw(tarHeader(entry));
       let bytes = 0;
