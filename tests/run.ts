@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { type Component, COMPONENTS, which } from "./support/needs.ts";
+import { type Component, COMPONENTS, UNPACKED, which } from "./support/needs.ts";
 
 /** A group of tests: where they are, whether its files may run side by side, and what it needs where it is run by name only. */
 const GROUPS: Readonly<
@@ -105,7 +105,8 @@ async function install(): Promise<Component[]> {
   const all: Component[] = Object.values(COMPONENTS);
   const missing = all.filter((component) => !component.found());
   const packages = missing.flatMap((component) => component.packages);
-  if (packages.length === 0 || !which("apt-get") || Deno.uid() !== 0) return missing;
+  const unpacked = missing.flatMap(({ unpacked }) => unpacked ?? []);
+  if (packages.length + unpacked.length === 0 || !which("apt-get") || Deno.uid() !== 0) return missing;
   console.log(`Installing ${packages.join(" ")} …`);
   await apt("update", "-qq");
   const install = ["install", "-y", "-qq", "--no-install-recommends"];
@@ -113,7 +114,19 @@ async function install(): Promise<Component[]> {
     // One package that this system does not have must not keep all others out.
     for (const component of missing) if (component.packages.length > 0) await apt(...install, ...component.packages);
   }
+  if (unpacked.length > 0) await unpack(unpacked);
   return all.filter((component) => !component.found());
+}
+
+/** Fetches packages and unpacks them without installing them. */
+async function unpack(packages: readonly string[]): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const script =
+    'cd "$1" && shift && into="$1" && shift && apt-get download -qq "$@" && for each in *.deb; do dpkg-deb -x "$each" "$into"; done';
+  await Deno.mkdir(UNPACKED, { recursive: true });
+  const args = ["-c", script, "sh", folder, UNPACKED, ...packages];
+  await new Deno.Command("sh", { args, stdout: "null", stderr: "inherit" }).output();
+  await Deno.remove(folder, { recursive: true });
 }
 
 async function apt(...args: string[]): Promise<boolean> {

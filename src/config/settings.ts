@@ -67,6 +67,9 @@ export function isOnThisComputer({ transport }: Pick<Destination, "transport">):
 /** A destination whose method logs in over ssh. */
 export type SshDestination = Destination<SshTransport>;
 
+/** A destination that curl reaches by FTP, in clear or over TLS. */
+export type FtpDestination = Destination<Transport<"ftp" | "ftps">>;
+
 /** True where the method logs in over ssh. */
 export function isOverSsh(destination: Destination): destination is Destination & SshDestination {
   return "compression" in destination.transport;

@@ -130,6 +130,7 @@ const HOST_CODES: ReadonlySet<FailureCode> = new Set<FailureCode>([
   "timeout",
   "host_key_unknown",
   "host_key_changed",
+  "certificate_refused",
   "login_refused",
 ]);
 

@@ -28,6 +28,7 @@ const NEXT_STEP = {
   // The destination
   host_key_unknown: "hold",
   host_key_changed: "hold",
+  certificate_refused: "hold",
   login_refused: "hold",
   disk_full: "hold",
   read_only: "hold",

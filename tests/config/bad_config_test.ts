@@ -632,7 +632,7 @@ const ROWS: readonly Row[] = [
     name: "a job that is no section",
     text: `${BASE}jobs: [spring]\n`,
     errors: [
-      'config.yaml:4:8: "jobs" must be a section, like { name: spring, watch_path: /data, … }, not "spring"',
+      'config.yaml:4:8: "jobs" must be a section, like { name: spring, watch_path: /data, … }',
     ],
   },
   {
@@ -675,10 +675,10 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "transfer_method ftp",
-    text: `${BASE}transfer_method: ftp\n`,
+    name: "transfer_method rclone",
+    text: `${BASE}transfer_method: rclone\n`,
     errors: [
-      'config.yaml:4:1: "transfer_method: ftp" is not available yet',
+      'config.yaml:4:1: "transfer_method: rclone" is not available yet',
     ],
   },
   {
@@ -836,6 +836,30 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "ftp with two passwords",
+    text: `${BASE}transfer_method: ftp\npassword: a\npassword_file: /p\n`,
+    errors: [
+      'config.yaml:6:1: "password" and "password_file" are both set; keep one',
+    ],
+  },
+  {
+    name: "ftps with wrong keys",
+    text: `${BASE}transfer_method: ftps\ntls_mode: starttls\ntls_ca: ca.pem\npassword: $NO_SUCH\nremote_port: 0\n`,
+    errors: [
+      'config.yaml:5:1: "tls_mode" must be "explicit" or "implicit", not "starttls"',
+      'config.yaml:6:1: "tls_ca" must be an absolute path, beginning with /, ~ or a drive, not "ca.pem"',
+      'config.yaml:7:1: "password" contains $NO_SUCH, which is not set in the environment',
+      'config.yaml:8:1: "remote_port" must be a whole number from 1 to 65535, not 0',
+    ],
+  },
+  {
+    name: "certificates with ftp, which has no TLS",
+    text: `${BASE}transfer_method: ftp\ntls_ca: /ca.pem\n`,
+    errors: [
+      'config.yaml:5:1: "tls_ca" is for transfer_method: ftps; ftp sends everything in clear, the password too',
+    ],
+  },
+  {
     name: "prototype keys",
     text: `${BASE}__proto__: { a: 1 }\nconstructor: 1\n`,
     errors: [
@@ -919,6 +943,8 @@ Deno.test("parseSettings() repeats no secret, however it was written wrongly", (
       `report: https://hooks.example/${secret}\n`,
       `report: { to: "ftp://${secret}", at: "08:00" }\n`,
       `pocketbase: { admin_password: "\\x1f${secret}" }\n`,
+      `password: [${secret}]\n`,
+      `transfer_method: ftp\npassword: ${secret}\npassword_file: x\n`,
     ]
   ) {
     const { message } = assertThrows(

@@ -30,9 +30,10 @@ export const CARRYING: readonly Check[] = [
   },
   {
     name: "put() and publish() carry hostile names byte for byte",
-    run: async ({ rig, session, signal, source }) => {
+    run: async ({ rig, session, signal, source, candidate: { refuses } }) => {
       const it = await rig();
       const open = await session(it);
+      const carried = HOSTILE_NAMES.filter((name) => !refuses?.test(name));
       const sources = [];
       for (const [index, name] of HOSTILE_NAMES.entries()) sources.push(await source(name, noise(index + 10, index + 1)));
       const uploads = sources.map((file, index) => upload(file, index));
@@ -41,10 +42,15 @@ export const CARRYING: readonly Check[] = [
         uploads.map(({ staged, source: { path } }) => publication(staged, `night -1/${path}`)),
         signal,
       );
-      assertAllPublished(outcomes);
+      assertAllPublished(outcomes.filter((_, index) => carried.includes(HOSTILE_NAMES[index]!)));
+      assertEquals(
+        HOSTILE_NAMES.filter((_, index) => codeOf(outcomes[index]) === "name_refused"),
+        HOSTILE_NAMES.filter((name) => refuses?.test(name)),
+      );
       await open.sweep(null, signal);
-      assertEquals(await it.view.files(), HOSTILE_NAMES.map((name) => `night -1/${name}`).sort());
+      assertEquals(await it.view.files(), carried.map((name) => `night -1/${name}`).sort());
       for (const [index, name] of HOSTILE_NAMES.entries()) {
+        if (!carried.includes(name)) continue;
         assertEquals(
           await digestOf(await it.view.read(`night -1/${name}`) ?? ""),
           await digestOf(noise(index + 10, index + 1)),

@@ -47,6 +47,10 @@ export interface Candidate {
   readonly durability: Session["durability"];
   /** The server cannot replace a file at once: its name is free for a moment. */
   readonly replacesInTwoSteps?: boolean;
+  /** Permissions that the server can set; all where it is not told. */
+  readonly modes?: number;
+  /** Names that cannot be carried there: each is refused, and alone. */
+  readonly refuses?: RegExp;
   /** Starts what all checks share (a server). */
   start(): Promise<Mount>;
 }

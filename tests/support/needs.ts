@@ -10,10 +10,15 @@
 export interface Component {
   readonly found: () => boolean;
   readonly packages: readonly string[];
+  /** Packages that cannot be installed beside others: they are only unpacked into {@linkcode UNPACKED}. */
+  readonly unpacked?: readonly string[];
   readonly tests: string;
   /** What is missing where no package can bring it. */
   readonly lacks?: string;
 }
+
+/** Where packages are unpacked that cannot be installed beside each other (all FTP servers of Debian exclude each other). */
+export const UNPACKED = "/var/tmp/image-transfer-tests";
 
 export const COMPONENTS = {
   sshd: {
@@ -21,6 +26,20 @@ export const COMPONENTS = {
     packages: ["openssh-server", "openssh-client", "procps"],
     tests: "remote methods against a real sshd",
   },
+  vsftpd: {
+    found: () =>
+      Boolean(which("vsftpd") && which("curl") && which("openssl")) && isRoot() && succeeds("unshare", ["--mount", "true"]),
+    packages: ["vsftpd", "curl", "openssl"],
+    tests: "the methods ftp and ftps against vsftpd",
+    lacks: "vsftpd and curl, or the right to make mount namespaces",
+  },
+  ftpds: {
+    found: () => Boolean(unpackedProgram("pure-ftpd") && unpackedProgram("proftpd")),
+    packages: ["libhiredis0.14", "libmemcached11", "libmemcachedutil2", "libpcre2-posix3", "libsodium23"],
+    unpacked: ["pure-ftpd", "proftpd-core", "proftpd-mod-crypto"],
+    tests: "the methods ftp and ftps against pure-ftpd and proftpd",
+  },
+  lftp: { found: () => Boolean(which("lftp")), packages: ["lftp"], tests: "the speed of ftp, compared with lftp" },
   strace: {
     found: () => succeeds("strace", ["-qq", "-o", "/dev/null", "true"]),
     packages: ["strace"],
@@ -156,6 +175,11 @@ export function which(program: string): string | undefined {
   const folders = [...(Deno.env.get("PATH") ?? "").split(separator), "/usr/sbin", "/sbin", "/usr/local/sbin"];
   const endings = Deno.build.os === "windows" ? [".exe", ".cmd"] : [""];
   return folders.flatMap((folder) => endings.map((ending) => `${folder}/${program}${ending}`)).find(exists);
+}
+
+/** A program of the packages that are only unpacked; undefined where it is not there. */
+export function unpackedProgram(program: string): string | undefined {
+  return [`${UNPACKED}/usr/sbin/${program}`, `${UNPACKED}/usr/bin/${program}`].find(exists);
 }
 
 function exists(path: string): boolean {

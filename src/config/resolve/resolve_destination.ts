@@ -57,6 +57,7 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
   const method = asked === "auto" && isHere ? "local" : asked;
   const own: Record<string, unknown> = resolveKeys<Shape>(METHOD_KEYS[method], merged, path, to);
   const { host, user } = own;
+  checkFtpKeys(method, merged, path, to);
   return {
     method,
     ...own,
@@ -69,6 +70,19 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
 function checkBasePath(base: string): string | null {
   const [placeholder] = /\{(?:header\b[^{}]*|job|path|folder|name|stem|ext)\}/i.exec(base) ?? [];
   return placeholder === undefined ? null : `${placeholder} belongs in "layout", which continues it`;
+}
+
+/** What would be taken for safer than it is, or leave open which of two is meant. */
+function checkFtpKeys(method: string, merged: Section, path: Path, to: Resolving): void {
+  if (method !== "ftp" && method !== "ftps") return;
+  if (merged["password"] !== undefined && merged["password_file"] !== undefined) {
+    to.report(to.placeOf(path, "password_file"), '"password" and "password_file" are both set; keep one');
+  }
+  if (method === "ftps") return;
+  for (const key of ["tls_ca", "tls_mode"].filter((key) => merged[key] !== undefined)) {
+    const message = `"${key}" is for transfer_method: ftps; ftp sends everything in clear, the password too`;
+    to.report(to.placeOf(path, key), message);
+  }
 }
 
 function remoteHost(written: string, path: Path, to: Resolving): string {

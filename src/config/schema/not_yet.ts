@@ -24,8 +24,8 @@ export const UNBUILT = {
 export const NOT_YET: Readonly<Record<string, NotYet>> = {
   ...UNBUILT,
   transfer_method: {
-    asked: (value) => ["ftp", "ftps", "rclone"].includes(lower(value)) ? `"transfer_method: ${lower(value)}"` : null,
-    missing: "ftp, ftps, rclone",
+    asked: (value) => ["rclone"].includes(lower(value)) ? `"transfer_method: ${lower(value)}"` : null,
+    missing: "rclone",
   },
   bandwidth_limit: {
     asked: (value) => Array.isArray(value) ? 'a timetable in "bandwidth_limit"' : null,

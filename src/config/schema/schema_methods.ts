@@ -6,7 +6,7 @@
  */
 import type * as z from "zod";
 import { setting, type Shape } from "./settings_of.ts";
-import { bool, integer, text, texts } from "./values.ts";
+import { bool, integer, oneOf, text, texts } from "./values.ts";
 
 /** The account that is logged in to. */
 export const loginKeys = {
@@ -18,12 +18,12 @@ export const loginKeys = {
   }),
   remote_user: setting(text("a user name").optional(), {
     name: "user",
-    description: "The user to log in as. If not set: as in your ssh configuration",
+    description: "The user to log in as. If not set: as in your ssh configuration; with ftp and ftps, anonymous",
     examples: ["observer"],
   }),
   remote_port: setting(integer(1, 65535).optional(), {
     name: "port",
-    description: "Port of the ssh server. If not set: as in your ssh configuration",
+    description: "Port of the server. If not set: as in your ssh configuration; with ftp and ftps, 21, or 990 for implicit TLS",
     examples: [22],
   }),
 };
@@ -43,6 +43,36 @@ export const rsyncKeys = {
     .meta({ description: "Further options for rsync; unsafe ones are rejected" }),
 };
 
+/** What ftp and ftps use. */
+export const ftpKeys = {
+  ...loginKeys,
+  password: setting(text("a password").optional(), {
+    kind: "secret",
+    description:
+      "Password for ftp and ftps; `$NAME` takes it from the environment. A file with a password in it should have mode 0600",
+    examples: ["secret"],
+    writeOnly: true,
+  }),
+  password_file: setting(text("a file").optional(), {
+    kind: "path",
+    description: "For ftp and ftps: a file that contains the password, with mode 0600",
+    examples: ["~/.config/image-transfer/ftp-password"],
+  }),
+};
+
+/** What ftps uses. */
+export const ftpsKeys = {
+  ...ftpKeys,
+  tls_mode: oneOf(["explicit", "implicit"]).prefault("explicit").meta({
+    description: "For ftps: `explicit` starts TLS with AUTH TLS (port 21); `implicit` is TLS from the first byte (port 990)",
+  }),
+  tls_ca: setting(text("a file").optional(), {
+    kind: "path",
+    description: "For ftps: a file with the certificates to trust, in PEM form. If not set: those that this computer trusts",
+    examples: ["/etc/ssl/observatory.pem"],
+  }),
+};
+
 /** Each method with its own keys. `auto` has those of all methods that it may choose. */
 export const METHOD_KEYS = {
   auto: rsyncKeys,
@@ -50,6 +80,8 @@ export const METHOD_KEYS = {
   tar: sshKeys,
   scp: sshKeys,
   sftp: sshKeys,
+  ftp: ftpKeys,
+  ftps: ftpsKeys,
   local: {},
 } as const satisfies Readonly<Record<string, Shape>>;
 

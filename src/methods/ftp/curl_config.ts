@@ -1,0 +1,128 @@
+/**
+ * What curl is told, as its configuration file: it is written to curl's standard input, so that no password is ever an argument.
+ *
+ * @module
+ */
+
+/** The account, and how it is reached. */
+export interface FtpLogin {
+  readonly host: string;
+  /** Null is the port that the protocol has. */
+  readonly port: number | null;
+  /** Null is `anonymous`. */
+  readonly user: string | null;
+  readonly password: string;
+  /** Null sends everything in clear. `ca` is a file with certificates; null are those of the system. */
+  readonly tls: { readonly mode: "explicit" | "implicit"; readonly ca: string | null } | null;
+  /** For Windows: its own certificate store is asked whether certificates were revoked, which nobody answers for a private one. */
+  readonly windows: boolean;
+}
+
+/**
+ * One thing that curl does. `commands` are sent before it, and a refusal of them is only noted. Every path of the server is
+ * absolute; `from` is a file of this computer, of which the first `skip` bytes are there already.
+ */
+export type Transfer =
+  & { readonly commands: readonly string[] }
+  & (
+    | { readonly kind: "commands" }
+    | { readonly kind: "send"; readonly from: string; readonly to: string; readonly skip: number }
+    | { readonly kind: "fetch" | "names"; readonly path: string }
+  );
+
+/** How all transfers of a run are done. */
+export interface RunOptions {
+  /** A line that begins so follows each transfer; nothing else can: it is random. */
+  readonly mark: string;
+  /** The dialogue is printed with the output; without it, the output is the content of files. */
+  readonly dialogue: boolean;
+  /** Curl tells how far it is. */
+  readonly progress: boolean;
+  readonly connectSeconds: number;
+  /** Null is no limit. */
+  readonly bytesPerSecond: number | null;
+}
+
+/**
+ * All transfers of one run, over one connection; the first that fails ends it.
+ *
+ * Each begins with a command: curl 7.88 waits a second for nothing where the answer to `EPSV` comes at once and nothing was asked before it.
+ */
+export function curlConfig(login: FtpLogin, transfers: readonly Transfer[], options: RunOptions): string {
+  const common = commonLines(login, options);
+  return transfers.map((transfer) =>
+    [
+      ...common,
+      ...(transfer.commands.length > 0 ? transfer.commands : ["NOOP"]).map((command) => line("quote", `*${command}`)),
+      ...transferLines(login, transfer),
+      "",
+    ].join("\n")
+  ).join("next\n");
+}
+
+function commonLines({ user, password, tls, windows }: FtpLogin, options: RunOptions): string[] {
+  return [
+    line("user", `${user ?? "anonymous"}:${password}`),
+    ...(tls?.mode === "explicit" ? ["ssl-reqd"] : []),
+    ...(tls !== null && tls.ca !== null ? [line("cacert", tls.ca)] : []),
+    ...(tls !== null && windows ? ["ssl-revoke-best-effort"] : []),
+    // A proxy for web pages cannot send files by FTP.
+    line("noproxy", "*"),
+    "globoff",
+    line("ftp-method", "nocwd"),
+    // Servers that do not tell sizes, or wrong ones, are read to the end all the same.
+    "ignore-content-length",
+    line("connect-timeout", String(options.connectSeconds)),
+    line("keepalive-time", "15"),
+    "fail-early",
+    ...(options.bytesPerSecond === null ? [] : [line("limit-rate", String(options.bytesPerSecond))]),
+    ...(options.progress ? [] : ["silent"]),
+    "verbose",
+    ...(options.dialogue ? [line("stderr", "-")] : []),
+    line("write-out", `\n${options.mark} %{exitcode} %{errormsg}\n`),
+  ];
+}
+
+function transferLines(login: FtpLogin, transfer: Transfer): string[] {
+  switch (transfer.kind) {
+    case "commands":
+      return [line("url", urlOf(login, "/")), "head"];
+    case "send":
+      return [
+        line("url", urlOf(login, transfer.to)),
+        line("upload-file", transfer.from),
+        ...(transfer.skip === 0 ? [] : [line("continue-at", String(transfer.skip))]),
+      ];
+    case "fetch":
+      return [line("url", urlOf(login, transfer.path))];
+    case "names":
+      return [line("url", urlOf(login, `${transfer.path}/`)), "list-only"];
+  }
+  transfer satisfies never;
+}
+
+/** The address of an absolute path: `%2F` for its first slash, as a plain one would begin at the home folder. */
+function urlOf({ host, port, tls }: FtpLogin, path: string): string {
+  const place = `${host.includes(":") ? `[${host}]` : host}${port === null ? "" : `:${port}`}`;
+  const parts = path.replace(/^\//, "").split("/").map(percentEncoded);
+  return `${tls?.mode === "implicit" ? "ftps" : "ftp"}://${place}/%2F${parts.join("/")}`;
+}
+
+function percentEncoded(name: string): string {
+  return encodeURIComponent(name).replace(/[!'()*.~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** A line of the file: between quotes a backslash and a quote have one before them, and control characters their letters. */
+function line(option: string, value: string): string {
+  const quoted = value.replace(/[\\"\n\r\t\v]/g, (character) => ESCAPED[character]!);
+  return `${option} = "${quoted}"`;
+}
+
+const ESCAPED: Readonly<Record<string, string>> = {
+  "\\": "\\\\",
+  '"': '\\"',
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+};

@@ -1,0 +1,104 @@
+/**
+ * What curl prints while it talks to a server, read line by line: commands and replies, how far a file is, and where a transfer ends.
+ *
+ * @module
+ */
+
+/** What a server says. */
+export interface Reply {
+  readonly code: number;
+  /** Every line but for the code; the last is the one that ends it. */
+  readonly lines: readonly string[];
+}
+
+/** A command with what was said to it: preliminary replies (150) too, in order. */
+export interface Exchange {
+  readonly command: string;
+  readonly replies: readonly Reply[];
+}
+
+/** How a transfer ended. */
+export interface Ended {
+  /** Of curl for this transfer; 0 is success. */
+  readonly exit: number;
+  /** In curl's words. */
+  readonly error: string;
+  readonly exchanges: readonly Exchange[];
+}
+
+/** Reads the output of one run. */
+export interface DialogueReader {
+  /** The next bytes of it. */
+  read(piece: Uint8Array): void;
+}
+
+/** `onEnd` is called where a transfer ends, `onBytes` with about how much of the file has been sent. */
+export function dialogueReader(
+  mark: string,
+  onEnd: (ended: Ended) => void,
+  onBytes: (bytes: number) => void,
+): DialogueReader {
+  const decoder = new TextDecoder();
+  let rest = "";
+  let exchanges: { command: string; replies: Reply[] }[] = [];
+  let lines: string[] = [];
+
+  function reply(text: string): void {
+    lines.push(text.replace(/^\d{3}[ -]/, ""));
+    const code = /^(\d{3})(?: |$)/.exec(text)?.[1];
+    if (code === undefined) return;
+    exchanges.at(-1)?.replies.push({ code: Number(code), lines });
+    lines = [];
+  }
+
+  function readLine(line: string): void {
+    if (line.startsWith(`${mark} `)) {
+      const [, exit, error = ""] = /^(\d+) ?(.*)$/.exec(line.slice(mark.length + 1)) ?? [];
+      onEnd({ exit: Number(exit), error, exchanges });
+      exchanges = [];
+      lines = [];
+    } else if (line.startsWith("> ")) {
+      lines = [];
+      exchanges.push({ command: line.slice(2), replies: [] });
+    } else if (line.startsWith("< ")) reply(line.slice(2));
+    else if (line.startsWith("* Connected to ") && exchanges.length === 0) exchanges.push({ command: GREETING, replies: [] });
+    else {
+      const sent = sentBytes(line);
+      if (sent !== null) onBytes(sent);
+    }
+  }
+
+  return {
+    read(piece) {
+      const parts = (rest + decoder.decode(piece, { stream: true })).split(/\r\n|[\r\n]/);
+      rest = parts.pop() ?? "";
+      for (const part of parts) readLine(part);
+    },
+  };
+}
+
+/** Stands for the command that a server's first words answer. */
+export const GREETING = "(connect)";
+
+/** What was sent to this very command; the last where it was sent more than once; null where it was not sent, or not answered. */
+export function replyTo({ exchanges }: Pick<Ended, "exchanges">, command: string): Reply | null {
+  return exchanges.findLast((exchange) => exchange.command === command)?.replies.at(-1) ?? null;
+}
+
+/** The last thing that the server said. */
+export function lastReply({ exchanges }: Pick<Ended, "exchanges">): Reply | null {
+  return exchanges.findLast(({ replies }) => replies.length > 0)?.replies.at(-1) ?? null;
+}
+
+/** True for replies that say that it was done, or that it goes on. */
+export function isYes(reply: Reply | null): boolean {
+  return reply !== null && reply.code < 400;
+}
+
+/** A line of curl's progress meter, for instance ` 40 9.8M    0     0   40 4096k      0  9.9M  0:00:01 …`: its sixth column. */
+function sentBytes(line: string): number | null {
+  const match = /^ *\d+ +\S+ +\d+ +\S+ +\d+ +(\d+(?:\.\d+)?)([kMGTP]?) /.exec(line);
+  if (!match) return null;
+  const power = " kMGTP".indexOf(match[2] || " ");
+  return Math.floor(Number(match[1]) * 1024 ** power);
+}

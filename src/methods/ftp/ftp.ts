@@ -1,0 +1,115 @@
+/**
+ * The methods ftp and ftps: the system's curl sends batches of files over one connection each, and everything else as quoted commands.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { bareHost } from "../../domain/names/host_name.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import type { FtpDestination } from "../../config/settings.ts";
+import type { Method, MethodContext, Session } from "../method.ts";
+import { absoluteBase } from "../sftp/sftp_base.ts";
+import { type Curl, findCurl } from "./curl.ts";
+import type { FtpLogin } from "./curl_config.ts";
+import { isYes, type Reply, replyTo } from "./dialogue.ts";
+import { converse, type Features, type FtpBase, survey } from "./ftp_base.ts";
+import { attach, digest, leftovers, sweep } from "./ftp_files.ts";
+import { publish } from "./ftp_names.ts";
+import { ftpPut } from "./ftp_put.ts";
+
+/** FTP in clear: the password, too. */
+export const ftp: Method<"ftp"> = { name: "ftp", programs: ["curl"], connect };
+/** FTP over TLS, with certificates checked. */
+export const ftps: Method<"ftps"> = { name: "ftps", programs: ["curl"], connect };
+
+async function connect(destination: FtpDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
+  const { system } = context;
+  const curl = await findCurl(await loginTo(destination, system), destination.timeoutMs, system, signal);
+  const base = await openBase(curl, destination, context, signal);
+  const { method } = destination.transport;
+  const { hash } = base.features;
+  return {
+    method,
+    proof: hash === null ? "read_back" : "checksum",
+    // FTP has no command that flushes.
+    durability: "unconfirmed",
+    hashesSource: false,
+    resumes: true,
+    about: `${curl.version}; ${
+      hash === null ? "files are read back to verify them, as the server has no SHA-256" : `SHA-256 by the server (${hash})`
+    }; FTP cannot flush files to the disk there`,
+    attach: (create, signal, probe) => attach(base, create, signal, probe),
+    survey: (paths, signal) => survey(base, paths, signal),
+    digest: (paths, signal) => digest(base, paths, signal),
+    put: ftpPut(base),
+    publish: (items, signal) => publish(base, items, signal),
+    flush: () => Promise.resolve(),
+    leftovers: (signal) => leftovers(base, signal),
+    sweep: (attempts, signal) => sweep(base, attempts, signal),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** @throws {Failure} where the file with the password cannot be used. */
+async function loginTo(destination: FtpDestination, system: MethodContext["system"]): Promise<FtpLogin> {
+  const { transport } = destination;
+  return {
+    host: bareHost(transport.host),
+    port: transport.port,
+    user: transport.user,
+    password: transport.passwordFile === null ? transport.password ?? "" : await passwordIn(transport.passwordFile, system),
+    tls: transport.method === "ftp" ? null : { mode: transport.tlsMode, ca: transport.tlsCa },
+    windows: system.platform === "windows",
+  };
+}
+
+async function passwordIn(file: string, system: MethodContext["system"]): Promise<string> {
+  const refuse = (reason: string, hint: string, cause?: unknown) =>
+    new Failure("configuration", `Cannot use password_file "${printable(file)}": ${reason}`, { next: "hold", hint, cause });
+  let text: string;
+  try {
+    const facts = await system.followedFacts(file);
+    if (facts !== null && (facts.mode & 0o077) !== 0 && system.platform !== "windows") {
+      throw refuse("other accounts can read it", `Run \`chmod 600 ${printable(file)}\`.`);
+    }
+    text = (await system.readText(file)).replace(/\r?\n$/, "");
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw refuse(reasonOf(cause), "Check the path, and that the account that runs image-transfer may read the file.", cause);
+  }
+  // deno-lint-ignore no-control-regex -- control characters are what is refused
+  if (text !== "" && !/[\x00-\x1f\x7f]/.test(text)) return text;
+  throw refuse("it must hold the password in one line", "Write nothing else into the file.");
+}
+
+/** Logs in, and asks where relative paths begin and what the server can do. */
+async function openBase(
+  curl: Curl,
+  destination: FtpDestination,
+  context: MethodContext,
+  signal: AbortSignal,
+): Promise<FtpBase> {
+  const [ended] = await converse({ curl, destination }, [{ kind: "commands", commands: ["FEAT", "PWD"] }], signal);
+  const home = /^"((?:[^"]|"")*)"/.exec(replyTo(ended!, "PWD")?.lines.at(-1) ?? "")?.[1]?.replaceAll('""', '"') ?? "/";
+  return {
+    curl,
+    destination,
+    context,
+    features: featuresOf(replyTo(ended!, "FEAT")),
+    folder: absoluteBase(destination.basePath, home),
+    where: `"${printable(destination.basePath)}" at ${destination.name}`,
+  };
+}
+
+/** What the lines of an answer to FEAT say. */
+export function featuresOf(reply: Reply | null): Features {
+  const lines = isYes(reply) ? reply!.lines.map((line) => line.trim().toUpperCase()) : [];
+  const has = (pattern: RegExp) => lines.some((line) => pattern.test(line));
+  return {
+    mlst: has(/^MLST\b/),
+    setsTimes: has(/^MFMT\b/) ? "MFMT" : "MDTM",
+    utf8: has(/^UTF8\b/),
+    hash: has(/^HASH\b.*\bSHA-256\b/) ? "HASH" : has(/^XSHA256\b/) ? "XSHA256" : null,
+  };
+}

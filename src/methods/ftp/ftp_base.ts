@@ -1,0 +1,150 @@
+/**
+ * The base path of a destination as an FTP server shows it: absolute paths below it, and short questions about them.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { FtpDestination } from "../../config/settings.ts";
+import type { MethodContext, Stat } from "../method.ts";
+import { checkPath } from "../naming.ts";
+import type { Curl } from "./curl.ts";
+import type { Transfer } from "./curl_config.ts";
+import { type Ended, isYes, type Reply, replyTo } from "./dialogue.ts";
+import { connectionFailure, refused } from "./ftp_failures.ts";
+
+/** What a server says that it can do (FEAT). */
+export interface Features {
+  /** Facts of one path, whatever it is. */
+  readonly mlst: boolean;
+  /** Sets the time of a file: the command with its name; `MDTM` is what older servers take for it. */
+  readonly setsTimes: "MFMT" | "MDTM";
+  /** Names are UTF-8 only after it was asked for. */
+  readonly utf8: boolean;
+  /** The command that hashes with SHA-256 there; null where there is none. */
+  readonly hash: "HASH" | "XSHA256" | null;
+}
+
+/** What all calls of a session share. */
+export interface FtpBase {
+  readonly curl: Curl;
+  readonly destination: FtpDestination;
+  readonly context: MethodContext;
+  readonly features: Features;
+  /** The base path as the server knows it, absolute. */
+  readonly folder: string;
+  /** Base path and destination, for messages. */
+  readonly where: string;
+}
+
+/** The absolute path there of one that is relative to the base path. @throws {Failure} `name_refused` */
+export function pathOf({ folder, where }: Pick<FtpBase, "folder" | "where">, relative: string): string {
+  checkPath(relative, where, false);
+  // deno-lint-ignore no-control-regex -- control characters are what is refused
+  if (/[\x00-\x1f\x7f]/.test(relative)) {
+    throw new Failure("name_refused", `Cannot use "${printable(relative)}" below ${where}: FTP cannot carry control characters`, {
+      hint: "Rename the file, or choose another method.",
+    });
+  }
+  return `${folder === "/" ? "" : folder}/${relative}`;
+}
+
+/** The same; null for a name that cannot be there, which is never there. */
+export function pathIfAny(base: Pick<FtpBase, "folder" | "where">, relative: string): string | null {
+  try {
+    return pathOf(base, relative);
+  } catch (error) {
+    if (error instanceof Failure) return null;
+    throw error;
+  }
+}
+
+/** The reply to one of the commands of a run; null where it was not answered. */
+export type RepliesOf = (command: string) => Reply | null;
+
+/** Sends commands over one connection; what is refused is in the replies. @throws {Failure} where the connection fails. */
+export async function command(base: FtpBase, commands: readonly string[], signal: AbortSignal): Promise<RepliesOf> {
+  const ended = await converse(base, [{ kind: "commands", commands: opening(base, commands) }], signal);
+  return (asked) => replyTo(ended[0]!, asked);
+}
+
+/** The commands of the first transfer of a run, with what each connection begins with. */
+export function opening({ features }: Pick<FtpBase, "features">, commands: readonly string[]): string[] {
+  return [...(features.utf8 ? ["OPTS UTF8 ON"] : []), ...commands];
+}
+
+/** As `Curl.talk`. @throws {Failure} where the connection fails. */
+export async function converse(
+  { curl, destination }: Pick<FtpBase, "curl" | "destination">,
+  transfers: readonly Transfer[],
+  signal: AbortSignal,
+  told: Parameters<Curl["talk"]>[2] = {},
+): Promise<Ended[]> {
+  const ends = await curl.talk(transfers, signal, told);
+  const failure = connectionFailure(ends.at(-1)!, destination);
+  if (failure) throw failure;
+  return ends;
+}
+
+/** @throws {Failure} `device_missing` or `not_a_folder` where the base path is not a folder. */
+export async function checkBase(base: FtpBase, signal: AbortSignal): Promise<void> {
+  const [enter, exists] = [`CWD ${base.folder}`, `RNFR ${base.folder}`];
+  const replies = await command(base, [enter, exists], signal);
+  if (isYes(replies(enter))) return;
+  throw noBase(base, replies(enter), isYes(replies(exists)));
+}
+
+/** Why the base path cannot be entered. */
+export function noBase({ where }: FtpBase, reply: Reply | null, exists: boolean): Failure {
+  if (exists) {
+    return new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+  }
+  const failure = refused(`enter the folder ${where}`, reply);
+  if (reply?.code !== 550) return failure;
+  return new Failure("device_missing", `Cannot find the folder ${where} (${reply.code} ${printable(reply.lines.at(-1) ?? "")})`, {
+    hint:
+      "Mount the disk there, or correct remote_base_path: a path that begins with / begins where the account may go; one without begins at its home folder.",
+  });
+}
+
+/** What `Session.survey` does. */
+export async function survey(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
+  const absolute = paths.map((path) => pathIfAny(base, path));
+  const stats = await look(base, absolute.filter((path) => path !== null), signal);
+  return absolute.map((path) => path === null ? null : stats.shift()!);
+}
+
+/** What is at these absolute paths; null = nothing. Costs one command for each that is not there. */
+export async function look(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
+  if (paths.length === 0) return [];
+  const { mlst } = base.features;
+  const replies = await command(base, paths.map((path) => `${mlst ? "MLST" : "RNFR"} ${path}`), signal);
+  if (mlst) return paths.map((path) => statOfMlst(replies(`MLST ${path}`)));
+  const there = paths.filter((path) => isYes(replies(`RNFR ${path}`)));
+  if (there.length === 0) return paths.map(() => null);
+  const commands = there.flatMap((path) => [`SIZE ${path}`, `CWD ${path}`]);
+  const facts = await command(base, ["TYPE I", ...commands], signal);
+  const found = new Map(there.map((path) => [path, statOf(facts(`SIZE ${path}`), facts(`CWD ${path}`))]));
+  return paths.map((path) => found.get(path) ?? null);
+}
+
+/** The line ` Type=file;Size=5;Modify=…; /a/b` of a reply (RFC 3659, 7.2). */
+function statOfMlst(reply: Reply | null): Stat | null {
+  if (!isYes(reply)) return null;
+  const facts = reply!.lines.find((line) => /^ ?[A-Za-z0-9.]+=[^;]*;/.test(line)) ?? "";
+  const fact = (name: string) => new RegExp(`(?:^ ?|;)${name}=([^;]*);`, "i").exec(facts)?.[1]?.toLowerCase();
+  const type = fact("type");
+  const kind = type === "file" ? "file" : type === "dir" || type === "cdir" || type === "pdir" ? "folder" : "other";
+  return { kind, bytes: Number(fact("size") ?? UNKNOWN_BYTES) };
+}
+
+function statOf(size: Reply | null, enter: Reply | null): Stat {
+  if (isYes(enter)) return { kind: "folder", bytes: 0 };
+  const bytes = isYes(size) ? /^(\d+)$/.exec(size!.lines.at(-1)?.trim() ?? "")?.[1] : undefined;
+  if (bytes !== undefined) return { kind: "file", bytes: Number(bytes) };
+  // 550 is said of what has no size; other codes, of the command itself.
+  return size?.code === 550 ? { kind: "other", bytes: 0 } : { kind: "file", bytes: UNKNOWN_BYTES };
+}
+
+/** The size of a file where the server does not tell: equal to none, so that only its content counts. */
+export const UNKNOWN_BYTES = -1;

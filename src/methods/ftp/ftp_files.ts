@@ -1,0 +1,216 @@
+/**
+ * What is there: the base path, digests, and what attempts left.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Failure } from "../../domain/failure.ts";
+import { ancestors } from "../../domain/names/ancestors.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Digest } from "../../domain/receipt.ts";
+import type { Mount } from "../method.ts";
+import type { Transfer } from "./curl_config.ts";
+import { type Ended, isYes, lastReply, type Reply } from "./dialogue.ts";
+import { command, type FtpBase, look, noBase, opening, pathIfAny, pathOf } from "./ftp_base.ts";
+import { connectionFailure, refused } from "./ftp_failures.ts";
+
+/** What `Session.attach` does. FTP tells neither the device nor how much room there is. */
+export async function attach(base: FtpBase, create: boolean, signal: AbortSignal, probe?: string): Promise<Mount> {
+  const { folder, where, destination: { directoryMode }, context: { stagingRoot } } = base;
+  const [enter, exists] = [`CWD ${folder}`, `RNFR ${folder}`];
+  const make = ancestors(`${folder}/x`).filter((each) => each !== "").map((each) => `MKD ${each}`);
+  const first = await command(base, [enter, exists], signal);
+  const made = create && !isYes(first(enter));
+  if (made) {
+    const second = await command(
+      base,
+      [...make, enter, ...(directoryMode === null ? [] : [chmod(directoryMode, folder)])],
+      signal,
+    );
+    if (!isYes(second(enter))) {
+      if (isYes(first(exists))) throw noBase(base, first(enter), true);
+      throw refused(`create the folder ${where}`, second(make.at(-1) ?? enter));
+    }
+  } else if (!isYes(first(enter))) throw noBase(base, first(enter), isYes(first(exists)));
+  if (probe !== undefined) {
+    await command(base, [stagingRoot, `${stagingRoot}/${probe}`].map((each) => `MKD ${pathOf(base, each)}`), signal);
+  }
+  return { freeBytes: null, device: null, ...(made ? { made } : {}) };
+}
+
+/** The command that sets permissions. */
+export function chmod(mode: number, path: string): string {
+  return `SITE CHMOD ${mode.toString(8).padStart(3, "0")} ${path}`;
+}
+
+/** What `Session.digest` does: by the server's own hash where it has one, else by reading back. */
+export async function digest(
+  base: FtpBase,
+  paths: readonly string[],
+  signal: AbortSignal,
+  onBytes: (index: number, bytes: number) => void = () => undefined,
+): Promise<(Digest | null)[]> {
+  const known = paths.map((path) => pathIfAny(base, path));
+  const absolute = known.filter((path) => path !== null);
+  const { hash } = base.features;
+  const digests = hash === null
+    ? await readBack(base, absolute, signal, onBytes)
+    : await hashesThere(base, hash, absolute, signal);
+  return known.map((path) => path === null ? null : digests.shift()!);
+}
+
+async function hashesThere(
+  base: FtpBase,
+  hash: "HASH" | "XSHA256",
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<(Digest | null)[]> {
+  const stats = await look(base, paths, signal);
+  const files = paths.filter((_, index) => stats[index]?.kind === "file");
+  if (files.length === 0) return paths.map(() => null);
+  const select = hash === "HASH" ? ["OPTS HASH SHA-256"] : [];
+  const replies = await command(base, ["TYPE I", ...select, ...files.map((path) => `${hash} ${path}`)], signal);
+  return paths.map((path, index) => {
+    const stat = stats[index];
+    if (stat?.kind !== "file") return null;
+    const reply = replies(`${hash} ${path}`);
+    const sha256 = isYes(reply) ? /\b[0-9a-f]{64}\b/i.exec(reply!.lines.join(" "))?.[0] : undefined;
+    if (sha256 === undefined) throw notRead(base, path, reply);
+    return { bytes: stat.bytes, sha256: sha256.toLowerCase() };
+  });
+}
+
+/** Its own trouble (a bad sector, no permission to read): it must not hold all others. */
+function notRead({ destination }: FtpBase, path: string, reply: Reply | null): Failure {
+  const failure = refused(`read "${printable(path)}" back from ${destination.name}`, reply);
+  return new Failure("mismatch", failure.message, {
+    hint: "Give the account there permission to read it; if it has, check the disk.",
+  });
+}
+
+/** Bytes and hashes of files that are fetched for it. */
+async function readBack(
+  base: FtpBase,
+  paths: readonly string[],
+  signal: AbortSignal,
+  onBytes: (index: number, bytes: number) => void = () => undefined,
+): Promise<(Digest | null)[]> {
+  const digests: (Digest | null)[] = [];
+  while (digests.length < paths.length) {
+    const rest = paths.slice(digests.length);
+    const sums = rest.map(() => ({ hash: createHash("sha256"), bytes: 0 }));
+    const ends = await fetchAll(base, rest, (index, piece) => {
+      const sum = sums[index]!;
+      sum.hash.update(piece);
+      onBytes(digests.length + index, sum.bytes += piece.length);
+    }, signal);
+    for (const [index, { exit }] of ends.entries()) {
+      const { hash, bytes } = sums[index]!;
+      digests.push(exit === 0 ? { bytes, sha256: hash.digest("hex") } : null);
+    }
+    // One that is missing ended the run: there may be more of them.
+    const behind = paths.slice(digests.length);
+    if (ends.at(-1)!.exit !== 0 && behind.length > 0) digests.push(...await readBackWhatIsThere(base, behind, signal));
+  }
+  return digests;
+}
+
+async function readBackWhatIsThere(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]> {
+  const stats = await look(base, paths, signal);
+  const files = paths.filter((_, index) => stats[index]?.kind === "file");
+  const digests = await readBack(base, files, signal);
+  const found = new Map(files.map((path, index) => [path, digests[index]!]));
+  return paths.map((path) => found.get(path) ?? null);
+}
+
+/** Fetches one after the other, to the first that is not there. @throws {Failure} for anything else that ends it. */
+export async function fetchAll(
+  base: FtpBase,
+  paths: readonly string[],
+  onPiece: (index: number, piece: Uint8Array) => void,
+  signal: AbortSignal,
+): Promise<Ended[]> {
+  const transfers = paths.map((path, index): Transfer => ({
+    kind: "fetch",
+    path,
+    commands: index === 0 ? opening(base, ["NOOP"]) : [],
+  }));
+  const ends = await base.curl.fetch(transfers, onPiece, signal);
+  const last = ends.at(-1)!;
+  if (last.exit === 0 || isMissing(last)) return ends;
+  throw connectionFailure(last, base.destination) ?? notRead(base, paths[ends.length - 1]!, lastReply(last));
+}
+
+/** Nothing was there to be fetched. */
+function isMissing(ended: Ended): boolean {
+  return ended.exit === 78 || (ended.exit === 19 && lastReply(ended)?.code === 550);
+}
+
+/** What `Session.leftovers` does. */
+export async function leftovers(base: FtpBase, signal: AbortSignal): Promise<string[]> {
+  const [names] = await namesIn(base, [pathOf(base, base.context.stagingRoot)], signal);
+  return names ?? [];
+}
+
+/** Staging holds our own names only, and what tools make of them: nothing deeper. */
+const DEEPEST = 4;
+/** Names of ours. */
+const OURS = /^[A-Za-z0-9_.~-]+$/;
+
+/** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
+export async function sweep(base: FtpBase, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
+  const { stagingRoot } = base.context;
+  const folders = (attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot]).map((each) => pathOf(base, each));
+  const left = await removeAll(base, folders, 0, signal);
+  if (left === null) return;
+  throw new Failure("permission_denied", `Cannot remove the temporary folder "${left}" from ${base.where}`, {
+    next: "later",
+    hint: "Check the permissions of the account there: it must be allowed to delete (DELE, RMD); it is retried automatically.",
+  });
+}
+
+/** Removes folders with all that is in them; gives one that is still there. */
+async function removeAll(base: FtpBase, folders: readonly string[], depth: number, signal: AbortSignal): Promise<string | null> {
+  if (folders.length === 0) return null;
+  // Most are empty, or gone.
+  const first = await command(base, folders.flatMap((folder) => [`RMD ${folder}`, `CWD ${folder}`]), signal);
+  const full = folders.filter((folder) => !isYes(first(`RMD ${folder}`)) && isYes(first(`CWD ${folder}`)));
+  if (full.length === 0) return null;
+  if (depth > DEEPEST) return full[0]!;
+  const names = await namesIn(base, full, signal);
+  const inside = full.flatMap((folder, index) => names[index]!.map((name) => `${folder}/${name}`));
+  const deleted = await command(base, inside.map((path) => `DELE ${path}`), signal);
+  await removeAll(base, inside.filter((path) => !isYes(deleted(`DELE ${path}`))), depth + 1, signal);
+  const second = await command(base, full.flatMap((folder) => [`RMD ${folder}`, `CWD ${folder}`]), signal);
+  return full.find((folder) => !isYes(second(`RMD ${folder}`)) && isYes(second(`CWD ${folder}`))) ?? null;
+}
+
+/** Our names in folders; none where there is no such folder. Servers give plain names, or whole paths. */
+async function namesIn(base: FtpBase, folders: readonly string[], signal: AbortSignal): Promise<string[][]> {
+  const texts: string[] = [];
+  while (texts.length < folders.length) {
+    const rest = folders.slice(texts.length);
+    const found = rest.map(() => "");
+    const decoder = new TextDecoder();
+    const transfers = rest.map((path, index): Transfer => ({
+      kind: "names",
+      path,
+      commands: index === 0 ? opening(base, ["NOOP"]) : [],
+    }));
+    const ends = await base.curl.fetch(
+      transfers,
+      (index, piece) => found[index] += decoder.decode(piece, { stream: true }),
+      signal,
+    );
+    const last = ends.at(-1)!;
+    const failure = connectionFailure(last, base.destination);
+    if (failure) throw failure;
+    // Many servers say of an empty folder, or of none, that there are no files.
+    texts.push(...ends.map(({ exit }, index) => exit === 0 ? found[index]! : ""));
+  }
+  return texts.map((text) => [
+    ...new Set(
+      text.split(/\r?\n/).map((line) => line.replace(/^.*\//, "")).filter((name) => OURS.test(name) && !/^\.\.?$/.test(name)),
+    ),
+  ]);
+}

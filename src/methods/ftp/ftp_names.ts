@@ -1,0 +1,230 @@
+/**
+ * Gives staged files their final names by FTP. Some servers' rename replaces what has the name, others refuse: what is there is asked for
+ * first, while no other installation gives names.
+ *
+ * @module
+ */
+import { keyedMutex } from "../../async/mutex.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
+import { ancestors } from "../../domain/names/ancestors.ts";
+import { nameKey } from "../../domain/names/name_key.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Publication, PublishOutcome } from "../method.ts";
+import { cannotWrite, resolveConflict } from "../naming.ts";
+import { isYes, type Reply } from "./dialogue.ts";
+import { checkBase, command, type FtpBase, look, noBase, pathOf, type RepliesOf } from "./ftp_base.ts";
+import { meaningOfReply, replyText } from "./ftp_failures.ts";
+import { chmod, digest } from "./ftp_files.ts";
+
+/** Two that give names at once could both keep the same former file: one after the other, over all sessions. */
+const nameLock = keyedMutex();
+
+/** Whoever makes this folder gives names; it lies beside the staging folders. */
+const LOCK = ".image-transfer-turn";
+/** One that stays for so long was left behind by a process that was killed, or by a connection that broke. */
+const STALE_MS = 30_000;
+const RETRY_MS = 200;
+
+/** A staged file on its way to its name: absolute paths there. */
+interface Claim {
+  readonly item: Publication;
+  readonly staged: string;
+  readonly target: string;
+}
+
+/** What was found before names are given. */
+interface Look {
+  readonly locked: boolean;
+  readonly replies: RepliesOf;
+}
+
+/** What `Session.publish` does: two runs of curl, and more for each name that something else has. */
+export async function publish(base: FtpBase, items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> {
+  const outcomes = new Map<Publication, PublishOutcome>();
+  const claims = items.flatMap((item): Claim[] => {
+    try {
+      return [{ item, staged: pathOf(base, item.staged), target: pathOf(base, item.target) }];
+    } catch (error) {
+      outcomes.set(item, { published: false, failure: failureRecord(error) });
+      return [];
+    }
+  });
+  if (claims.length > 0) await nameLock(serverKey(base), () => giveNames(base, claims, outcomes, signal));
+  return items.map((item) => outcomes.get(item)!);
+}
+
+function serverKey({ destination, folder }: FtpBase): string {
+  const { host, port } = destination.transport;
+  return JSON.stringify([host, port, folder]);
+}
+
+async function giveNames(
+  base: FtpBase,
+  claims: readonly Claim[],
+  outcomes: Map<Publication, PublishOutcome>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { locked, replies } = await lookUnderLock(base, claims, signal);
+  const unlock = locked ? [`RMD ${pathOf(base, LOCK)}`] : [];
+  const free = freeOf(base, claims, replies);
+  const taken = claims.filter((claim) => !free.includes(claim));
+  signal.throwIfAborted();
+  const given = await command(base, [
+    ...modesOfFolders(base, claims, replies),
+    ...free.flatMap(({ staged, target }) => [`RNFR ${staged}`, `RNTO ${target}`]),
+    ...(taken.length === 0 ? unlock : []),
+  ], signal);
+  try {
+    for (const claim of claims) {
+      const done = free.includes(claim) && isYes(given(`RNTO ${claim.target}`));
+      outcomes.set(claim.item, done ? { published: true } : await orWhy(base, claim, signal));
+    }
+  } finally {
+    // Also where it was stopped: others wait.
+    if (taken.length > 0) await command(base, unlock, new AbortController().signal).catch(() => undefined);
+  }
+}
+
+/** Takes the lock, makes folders, sets modes, and asks which names are taken: one run. */
+async function lookUnderLock(base: FtpBase, claims: readonly Claim[], signal: AbortSignal): Promise<Look> {
+  const { system } = base.context;
+  const lock = pathOf(base, LOCK);
+  const [enter, make, exists] = [`CWD ${base.folder}`, `MKD ${lock}`, `RNFR ${lock}`];
+  const commands = [
+    enter,
+    make,
+    exists,
+    ...foldersOf(base, claims).map(([folder]) => `MKD ${folder}`),
+    ...claims.flatMap(({ item, staged }) => item.fileMode === null ? [] : [chmod(item.fileMode, staged)]),
+    ...claims.map(({ target }) => question(base, target)),
+  ];
+  // Who waits is itself given up after its time-out, and must have found out before.
+  const staleAt = system.monotonic() + Math.min(STALE_MS, base.destination.timeoutMs / 2);
+  for (;;) {
+    const replies = await command(base, commands, signal);
+    if (!isYes(replies(enter))) throw noBase(base, replies(enter), false);
+    if (isYes(replies(make))) return { locked: true, replies };
+    // Whatever keeps it from being made, it is not another one's lock.
+    if (!isYes(replies(exists))) return { locked: false, replies };
+    if (system.monotonic() > staleAt) await command(base, [`RMD ${lock}`], signal);
+    await system.sleep(RETRY_MS * (0.5 + system.random()), signal);
+    signal.throwIfAborted();
+  }
+}
+
+/** The command that is refused where nothing has the name. */
+function question({ features }: FtpBase, target: string): string {
+  return `${features.mlst ? "MLST" : "RNFR"} ${target}`;
+}
+
+/** Folders on the way to the names, with the mode that they get where they are made; outer ones first. */
+function foldersOf(base: FtpBase, claims: readonly Claim[]): [string, number | null][] {
+  const folders = new Map<string, number | null>();
+  for (const { item } of claims) {
+    for (const folder of ancestors(item.target)) folders.set(pathOf(base, folder), item.directoryMode);
+  }
+  const depth = (folder: string) => folder.split("/").length;
+  return [...folders].sort(([a], [b]) => depth(a) - depth(b));
+}
+
+function modesOfFolders(base: FtpBase, claims: readonly Claim[], replies: RepliesOf): string[] {
+  return foldersOf(base, claims).flatMap(([folder, mode]) =>
+    mode !== null && isYes(replies(`MKD ${folder}`)) ? [chmod(mode, folder)] : []
+  );
+}
+
+/** Those whose names nothing has; of several for one name, the first. */
+function freeOf(base: FtpBase, claims: readonly Claim[], replies: RepliesOf): Claim[] {
+  const seen = new Set<string>();
+  return claims.filter(({ target }) => {
+    const first = !seen.has(nameKey(target));
+    seen.add(nameKey(target));
+    return first && replies(question(base, target)) !== null && !isYes(replies(question(base, target)));
+  });
+}
+
+/** The name was not to be had at once: does what the policy says. */
+async function orWhy(base: FtpBase, claim: Claim, signal: AbortSignal): Promise<PublishOutcome> {
+  signal.throwIfAborted();
+  try {
+    return { published: true, ...await giveTakenName(base, claim, signal) };
+  } catch (error) {
+    signal.throwIfAborted();
+    // A lost connection leaves open whether something was done.
+    if (!(error instanceof Failure) || !OWN.has(error.code)) throw error;
+    return { published: false, failure: failureRecord(error) };
+  }
+}
+
+/** What concerns one name. */
+const OWN: ReadonlySet<string> = new Set(["exists", "name_refused", "mismatch", "permission_denied", "disk_full", "read_only"]);
+
+async function giveTakenName(base: FtpBase, { item, staged, target }: Claim, signal: AbortSignal): Promise<{ former?: string }> {
+  const [there, ours] = await look(base, [target, staged], signal);
+  if (!ours) throw cannotWrite(item, base.where, "mismatch", "the file that was sent is no longer there", "It is sent again.");
+  if (!there) {
+    // Folders on the way may have been removed since they were made.
+    const makes = ancestors(item.target).map((folder) => `MKD ${pathOf(base, folder)}`);
+    const replies = await command(base, [...makes, `RNFR ${staged}`, `RNTO ${target}`], signal);
+    if (isYes(replies(`RNTO ${target}`))) return {};
+    throw await whyRefused(base, item, replies(`RNTO ${target}`), signal);
+  }
+  return await resolveConflict(item, there.kind, base.where, {
+    isSame: async () => {
+      if (ours.kind !== "file" || there.kind !== "file" || ours.bytes !== there.bytes) return false;
+      const [a, b] = await digest(base, [item.staged, item.target], signal);
+      return Boolean(a && b && a.sha256 === b.sha256);
+    },
+    keepAs: (former) => keepAs(base, item, target, pathOf(base, former), signal),
+    replace: () => replace(base, { item, staged, target }, signal),
+  });
+}
+
+/** Its name is free for a moment then: FTP cannot give a file two. */
+async function keepAs(base: FtpBase, item: Publication, target: string, former: string, signal: AbortSignal): Promise<boolean> {
+  if ((await look(base, [former], signal))[0]) return false;
+  const replies = await command(base, [`RNFR ${target}`, `RNTO ${former}`], signal);
+  const reply = replies(`RNTO ${former}`);
+  if (isYes(reply)) return true;
+  const reason = `the former version cannot be kept (${reply ? replyText(reply) : "no answer"})`;
+  throw cannotWrite(item, base.where, "permission_denied", reason, "Give the account there permission to rename.");
+}
+
+async function replace(base: FtpBase, { item, staged, target }: Claim, signal: AbortSignal): Promise<void> {
+  const [from, to] = [`RNFR ${staged}`, `RNTO ${target}`];
+  const first = await command(base, [from, to], signal);
+  if (isYes(first(to))) return;
+  // A server whose rename never replaces: the former file is moved away for a moment.
+  const former = `${staged}.former`;
+  const second = await command(base, [`RNFR ${target}`, `RNTO ${former}`, from, to], signal);
+  if (!isYes(second(to))) {
+    await command(base, [`RNFR ${former}`, `RNTO ${target}`], signal);
+    throw await whyRefused(base, item, first(to), signal);
+  }
+  await command(base, [`DELE ${former}`], signal);
+}
+
+async function whyRefused(base: FtpBase, item: Publication, reply: Reply | null, signal: AbortSignal): Promise<Failure> {
+  const folders = ancestors(item.target);
+  const stats = await look(base, folders.map((folder) => pathOf(base, folder)), signal);
+  const wrong = folders.find((_, index) => stats[index] && stats[index].kind !== "folder");
+  if (wrong !== undefined) {
+    return cannotWrite(
+      item,
+      base.where,
+      "exists",
+      `"${printable(wrong)}" is not a folder`,
+      "Move away the file that is in the way.",
+    );
+  }
+  await checkBase(base, signal);
+  const meaning = meaningOfReply(reply);
+  return cannotWrite(
+    item,
+    base.where,
+    meaning?.code ?? "permission_denied",
+    `${meaning?.reason ?? "the server refuses to rename it"} (${reply ? replyText(reply) : "no answer"})`,
+    meaning?.hint ??
+      "Give the account there permission to write and to rename (RNFR, RNTO); the disk there may be full or read-only.",
+  );
+}
