@@ -76,6 +76,33 @@ export async function findCurl(
 
 const INSTALL = "Install curl (Windows 10 and later have it: C:\\Windows\\System32\\curl.exe).";
 
+/** The curl that was found, with the account that it uses. */
+interface Found {
+  readonly program: string;
+  readonly login: FtpLogin;
+  readonly connectSeconds: number;
+  readonly system: Pick<System, "spawn">;
+}
+
+/** One run to its end; gives the program that has ended. `read` makes what takes its output. */
+async function run(
+  { program, login, connectSeconds, system }: Found,
+  transfers: readonly Transfer[],
+  options: Pick<RunOptions, "dialogue" | "progress" | "bytesPerSecond"> & { readonly cwd?: string | undefined },
+  read: (mark: string) => (piece: Uint8Array) => void,
+  signal: AbortSignal,
+): Promise<Child> {
+  const mark = `image-transfer-${crypto.randomUUID()}`;
+  const config = curlConfig(login, transfers, { ...options, mark, connectSeconds });
+  const { cwd } = options;
+  const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
+  await using child = await system.spawn(command, signal);
+  await Promise.all([feed(child, config), drain(child, read(mark))]);
+  await child.finished;
+  signal.throwIfAborted();
+  return child;
+}
+
 function curlWith(
   program: string,
   version: string,
@@ -84,40 +111,22 @@ function curlWith(
   system: Pick<System, "spawn">,
 ): Curl {
   const connectSeconds = Math.min(20, Math.max(2, Math.ceil(timeoutMs / 1000)));
-
-  async function run(
-    transfers: readonly Transfer[],
-    options: Pick<RunOptions, "dialogue" | "progress" | "bytesPerSecond">,
-    read: (mark: string) => (piece: Uint8Array) => void,
-    signal: AbortSignal,
-    cwd?: string,
-  ): Promise<Child> {
-    const mark = `image-transfer-${crypto.randomUUID()}`;
-    const config = curlConfig(login, transfers, { ...options, mark, connectSeconds });
-    const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
-    await using child = await system.spawn(command, signal);
-    const take = read(mark);
-    await Promise.all([feed(child, config), drain(child, take)]);
-    await child.finished;
-    signal.throwIfAborted();
-    return child;
-  }
-
+  const found: Found = { program, login, connectSeconds, system };
   return {
     version,
     async talk(transfers, signal, told = {}) {
       if (transfers.length === 0) return [];
       const ends: Ended[] = [];
       const child = await run(
+        found,
         transfers,
-        { dialogue: true, progress: told.onBytes !== undefined, bytesPerSecond: told.bytesPerSecond ?? null },
+        { dialogue: true, progress: told.onBytes !== undefined, bytesPerSecond: told.bytesPerSecond ?? null, cwd: told.cwd },
         (mark) =>
           dialogueReader(mark, (ended) => {
             ends.push(ended);
             told.onEnd?.(ends.length - 1, ended);
           }, (bytes) => told.onBytes?.(ends.length, bytes)).read,
         signal,
-        told.cwd,
       );
       return ends.length > 0 ? ends : await broken(child);
     },
@@ -125,6 +134,7 @@ function curlWith(
       if (transfers.length === 0) return [];
       const ends: Ended[] = [];
       const child = await run(
+        found,
         transfers,
         { dialogue: false, progress: false, bytesPerSecond: null },
         (mark) =>

@@ -27,7 +27,9 @@ export type Transfer =
   & (
     | { readonly kind: "commands" }
     | { readonly kind: "send"; readonly from: string; readonly to: string; readonly skip: number }
-    | { readonly kind: "fetch" | "names"; readonly path: string }
+    | { readonly kind: "fetch"; readonly path: string }
+    /** `request` is the command that lists: `MLSD`, `NLST -a`, … */
+    | { readonly kind: "list"; readonly path: string; readonly request: string }
   );
 
 /** How all transfers of a run are done. */
@@ -95,8 +97,8 @@ function transferLines(login: FtpLogin, transfer: Transfer): string[] {
       ];
     case "fetch":
       return [line("url", urlOf(login, transfer.path))];
-    case "names":
-      return [line("url", urlOf(login, `${transfer.path}/`)), "list-only"];
+    case "list":
+      return [line("url", urlOf(login, `${transfer.path}/`)), line("request", transfer.request)];
   }
   transfer satisfies never;
 }

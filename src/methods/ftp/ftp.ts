@@ -14,9 +14,10 @@ import { type Curl, findCurl } from "./curl.ts";
 import type { FtpLogin } from "./curl_config.ts";
 import { isYes, type Reply, replyTo } from "./dialogue.ts";
 import { converse, type Features, type FtpBase, survey } from "./ftp_base.ts";
-import { attach, digest, leftovers, sweep } from "./ftp_files.ts";
+import { attach, digest } from "./ftp_files.ts";
 import { publish } from "./ftp_names.ts";
 import { ftpPut } from "./ftp_put.ts";
+import { emptyTrash, leftovers, remove, sweep } from "./ftp_remove.ts";
 
 /** FTP in clear: the password, too. */
 export const ftp: Method<"ftp"> = { name: "ftp", programs: ["curl"], connect };
@@ -45,6 +46,8 @@ async function connect(destination: FtpDestination, context: MethodContext, sign
     put: ftpPut(base),
     publish: (items, signal) => publish(base, items, signal),
     flush: () => Promise.resolve(),
+    remove: (items, signal) => remove(base, items, signal),
+    emptyTrash: (folders, signal) => emptyTrash(base, folders, signal),
     leftovers: (signal) => leftovers(base, signal),
     sweep: (attempts, signal) => sweep(base, attempts, signal),
     [Symbol.asyncDispose]: () => Promise.resolve(),

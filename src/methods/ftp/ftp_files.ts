@@ -1,5 +1,5 @@
 /**
- * What is there: the base path, digests, and what attempts left.
+ * What is there: the base path, and digests of files.
  *
  * @module
  */
@@ -144,73 +144,4 @@ export async function fetchAll(
 /** Nothing was there to be fetched. */
 function isMissing(ended: Ended): boolean {
   return ended.exit === 78 || (ended.exit === 19 && lastReply(ended)?.code === 550);
-}
-
-/** What `Session.leftovers` does. */
-export async function leftovers(base: FtpBase, signal: AbortSignal): Promise<string[]> {
-  const [names] = await namesIn(base, [pathOf(base, base.context.stagingRoot)], signal);
-  return names ?? [];
-}
-
-/** Staging holds our own names only, and what tools make of them: nothing deeper. */
-const DEEPEST = 4;
-/** Names of ours. */
-const OURS = /^[A-Za-z0-9_.~-]+$/;
-
-/** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
-export async function sweep(base: FtpBase, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
-  const { stagingRoot } = base.context;
-  const folders = (attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot]).map((each) => pathOf(base, each));
-  const left = await removeAll(base, folders, 0, signal);
-  if (left === null) return;
-  throw new Failure("permission_denied", `Cannot remove the temporary folder "${left}" from ${base.where}`, {
-    next: "later",
-    hint: "Check the permissions of the account there: it must be allowed to delete (DELE, RMD); it is retried automatically.",
-  });
-}
-
-/** Removes folders with all that is in them; gives one that is still there. */
-async function removeAll(base: FtpBase, folders: readonly string[], depth: number, signal: AbortSignal): Promise<string | null> {
-  if (folders.length === 0) return null;
-  // Most are empty, or gone.
-  const first = await command(base, folders.flatMap((folder) => [`RMD ${folder}`, `CWD ${folder}`]), signal);
-  const full = folders.filter((folder) => !isYes(first(`RMD ${folder}`)) && isYes(first(`CWD ${folder}`)));
-  if (full.length === 0) return null;
-  if (depth > DEEPEST) return full[0]!;
-  const names = await namesIn(base, full, signal);
-  const inside = full.flatMap((folder, index) => names[index]!.map((name) => `${folder}/${name}`));
-  const deleted = await command(base, inside.map((path) => `DELE ${path}`), signal);
-  await removeAll(base, inside.filter((path) => !isYes(deleted(`DELE ${path}`))), depth + 1, signal);
-  const second = await command(base, full.flatMap((folder) => [`RMD ${folder}`, `CWD ${folder}`]), signal);
-  return full.find((folder) => !isYes(second(`RMD ${folder}`)) && isYes(second(`CWD ${folder}`))) ?? null;
-}
-
-/** Our names in folders; none where there is no such folder. Servers give plain names, or whole paths. */
-async function namesIn(base: FtpBase, folders: readonly string[], signal: AbortSignal): Promise<string[][]> {
-  const texts: string[] = [];
-  while (texts.length < folders.length) {
-    const rest = folders.slice(texts.length);
-    const found = rest.map(() => "");
-    const decoder = new TextDecoder();
-    const transfers = rest.map((path, index): Transfer => ({
-      kind: "names",
-      path,
-      commands: index === 0 ? opening(base, ["NOOP"]) : [],
-    }));
-    const ends = await base.curl.fetch(
-      transfers,
-      (index, piece) => found[index] += decoder.decode(piece, { stream: true }),
-      signal,
-    );
-    const last = ends.at(-1)!;
-    const failure = connectionFailure(last, base.destination);
-    if (failure) throw failure;
-    // Many servers say of an empty folder, or of none, that there are no files.
-    texts.push(...ends.map(({ exit }, index) => exit === 0 ? found[index]! : ""));
-  }
-  return texts.map((text) => [
-    ...new Set(
-      text.split(/\r?\n/).map((line) => line.replace(/^.*\//, "")).filter((name) => OURS.test(name) && !/^\.\.?$/.test(name)),
-    ),
-  ]);
 }

@@ -1,0 +1,67 @@
+/**
+ * What is in folders of an FTP server, whatever the shape of its lists: facts (MLSD), plain names or whole paths (NLST).
+ *
+ * @module
+ */
+import type { Transfer } from "./curl_config.ts";
+import { connectionFailure } from "./ftp_failures.ts";
+import { type FtpBase, opening } from "./ftp_base.ts";
+
+/** The names in these folders (absolute), in order; none where there is no such folder. */
+export async function namesIn(base: FtpBase, folders: readonly string[], signal: AbortSignal): Promise<string[][]> {
+  if (base.features.mlst) return (await listsOf(base, "MLSD", folders, signal)).map(factNames);
+  const all = await listsOf(base, "NLST -a", folders, signal);
+  const names = all.map((list, index) => plainNames(list, folders[index]!));
+  // A server that takes the option for a name finds nothing.
+  const empty = folders.filter((_, index) => names[index]!.length === 0);
+  const again = empty.length === 0 ? [] : await listsOf(base, "NLST", empty, signal);
+  return names.map((found, index) =>
+    found.length > 0 ? found : plainNames(again[empty.indexOf(folders[index]!)]!, folders[index]!)
+  );
+}
+
+/** Those of these paths that are shown as symlinks: a question about one path follows them. */
+export async function symlinksAmong(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const lists = await listsOf(base, "LIST -a", paths, signal);
+  return new Set(paths.filter((path, index) => {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    return lists[index]!.some((line) => line.startsWith("l") && line.includes(`${name} -> `));
+  }));
+}
+
+/** The lines that a command for lists gives for each of these paths. */
+async function listsOf(base: FtpBase, request: string, paths: readonly string[], signal: AbortSignal): Promise<string[][]> {
+  const texts: string[] = [];
+  while (texts.length < paths.length) {
+    const rest = paths.slice(texts.length);
+    const found = rest.map(() => ({ text: "", decoder: new TextDecoder() }));
+    const transfers = rest.map((path, index): Transfer => ({
+      kind: "list",
+      request,
+      path,
+      commands: index === 0 ? opening(base, ["NOOP"]) : [],
+    }));
+    const ends = await base.curl.fetch(transfers, (index, piece) => {
+      const one = found[index]!;
+      one.text += one.decoder.decode(piece, { stream: true });
+    }, signal);
+    const failure = connectionFailure(ends.at(-1)!, base.destination);
+    if (failure) throw failure;
+    // Many servers say of an empty folder, or of none, that there are no files.
+    texts.push(...ends.map(({ exit }, index) => exit === 0 ? found[index]!.text : ""));
+  }
+  return texts.map((text) => text.split(/\r?\n/).filter((line) => line !== ""));
+}
+
+/** Lines `type=file;size=5; name`. */
+function factNames(lines: readonly string[]): string[] {
+  return proper(lines.map((line) => line.slice(line.indexOf(" ") + 1)));
+}
+
+function plainNames(lines: readonly string[], folder: string): string[] {
+  return proper(lines.map((line) => line.startsWith(`${folder}/`) ? line.slice(folder.length + 1) : line.replace(/^.*\//, "")));
+}
+
+function proper(names: readonly string[]): string[] {
+  return [...new Set(names)].filter((name) => name !== "" && name !== "." && name !== ".." && !name.includes("/"));
+}
