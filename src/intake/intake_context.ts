@@ -44,7 +44,7 @@ export interface SettleContext {
 
 /** For the steps before: from an event, or a scan, to the files that were found. */
 export interface IntakeContext extends SettleContext {
-  readonly system: SettleContext["system"] & Pick<System, "list" | "walk">;
+  readonly system: SettleContext["system"] & Pick<System, "list" | "walk" | "run" | "platform" | "realPath">;
   readonly patterns: Patterns;
   readonly dirty: DirtyFolders;
   readonly recentCloses: RecentCloses;

@@ -210,16 +210,38 @@ export interface WalkOptions {
   readonly skipHidden: boolean;
   /** Lists the folders of this name, hidden or not, instead of files: no file is examined, which is much faster. */
   readonly foldersNamed?: string;
-  /** Each batch has a digest, and those with one of these come without their files. `seed` is any number, the same for all walks compared. */
-  readonly known?: { readonly digests: ReadonlySet<string>; readonly seed: number };
+  /** The files come in stretches, and those that are known without their files. */
+  readonly known?: FormerWalks;
+}
+
+/** What is known of former walks. */
+export interface FormerWalks {
+  /** Of stretches. */
+  readonly digests: ReadonlySet<string>;
+  /** Digests of folders that need not be read; null where the times of a folder do not tell that a name in it came or went. */
+  readonly folders: ReadonlySet<string> | null;
+  /** Any number, the same for all walks compared. */
+  readonly seed: number;
 }
 
 /** Some of the files of a walk, in no particular order. */
 export interface WalkBatch {
   readonly files: readonly FileFacts[];
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
-  /** Only with `known`. It changes if any name, size or time in the batch changes. */
-  readonly digest?: string;
+  /** Only with `known`: what the files are, one stretch after the other. */
+  readonly stretches?: readonly Stretch[];
+}
+
+/** Files that were found one after the other, or a folder that was not read. */
+export interface Stretch {
+  /** It changes if any name, size or time in the stretch changes. */
+  readonly digest: string;
+  /** How many files of the batch it is; none where the digest is known. */
+  readonly files: number;
+  /** The next stretch may be of the same folder. */
+  readonly goesOn: boolean;
+  /** A folder ends here that has no folders in it: its digest, which changes when a name in it comes or goes. Absent where that is not sure. */
+  readonly folder?: string;
 }
 
 /** How a file is copied. */

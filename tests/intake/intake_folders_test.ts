@@ -367,10 +367,12 @@ function closedTo(name: string): Partial<System> {
     list: (folder) =>
       refused(folder) ? Promise.reject(new Deno.errors.PermissionDenied(`readdir '${folder}'`)) : real.list(folder),
     async *walk(root, options, signal) {
-      for await (const { files, unreadable } of real.walk(root, options, signal)) {
+      const { known: _, ...plain } = options;
+      for await (const { files, unreadable } of real.walk(root, plain, signal)) {
         const open = files.filter(({ path }) => !path.startsWith(`${name}/`));
         const closed = files.length > open.length ? [{ path: name, reason: "permission denied" }] : [];
-        yield { files: open, unreadable: [...unreadable, ...closed] };
+        const stretches = [{ digest: "open", files: open.length, goesOn: false }];
+        yield { files: open, unreadable: [...unreadable, ...closed], stretches };
       }
     },
   };

@@ -6,11 +6,13 @@ import { admissionOf } from "../../src/intake/admit/admission.ts";
 import { look, observation, touch, waitingOf } from "../../src/intake/settle/candidate.ts";
 import { candidates } from "../../src/intake/settle/candidates.ts";
 import { hasEmptyTail } from "../../src/intake/settle/inspect.ts";
-import { knownFiles } from "../../src/intake/watch/known_files.ts";
+import { type KnownFiles, knownFiles, type Trust } from "../../src/intake/watch/known_files.ts";
+import type { Found } from "../../src/intake/watch/unmatched.ts";
+
 import { recentCloses } from "../../src/intake/watch/recent_closes.ts";
-import { isRemoteFolder, isRemoteKind, nfsExports, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
+import { foldersTell, isRemoteFolder, isRemoteKind, nfsExports, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
 import { absolutePathOf, relativePathOf } from "../../src/intake/source_path.ts";
-import type { System } from "../../src/system/system.ts";
+import type { Stretch, System } from "../../src/system/system.ts";
 import { writers } from "../../src/intake/settle/writers.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aDestination, aJob } from "../support/makers.ts";
@@ -201,31 +203,83 @@ Deno.test("recentCloses() stays small", () => {
   assertEquals([closes.note("rename", ["/d/0", "/d/x"]), closes.note("rename", ["/d/1000", "/d/y"])], [null, "/d/y"]);
 });
 
-Deno.test("knownFiles() knows the very batch of the former scan, until it is asked to begin afresh", () => {
-  const known = knownFiles(() => 0.3);
-  const found = { all: 3, wanted: 2, example: "a.fits" };
+const aStretch = (digest: string, folder?: string): Stretch => ({
+  digest,
+  files: 0,
+  goesOn: false,
+  ...(folder ? { folder } : {}),
+});
+const files = (all: number): Found => ({ all, wanted: all, example: "a.fits" });
+
+Deno.test("knownFiles() knows the very stretch of the former scan, until nothing is trusted", () => {
+  const known = knownFiles(() => 0.3, 10);
   for (let scan = 0; scan < 2; scan++) {
-    assertEquals(known.scanBegins(true).digests.size, 0);
-    assertEquals(known.found("2/1/1"), undefined);
-    known.add("2/1/1", found);
+    assertEquals(known.scanBegins("nothing", false).digests.size, 0);
+    assertEquals(known.found(aStretch("2/1/1")), undefined);
+    known.note(aStretch("2/1/1"), files(3));
+    known.note(aStretch("2/1/2"), null);
   }
-  known.scanBegins(false);
-  assertEquals([...known.scanBegins(false).digests], []);
-  known.add("2/1/1", found);
-  assertEquals([...known.scanBegins(false).digests], ["2/1/1"]);
-  assertEquals([known.found("2/1/1"), known.found("2/1/2"), known.found(undefined)], [found, undefined, undefined]);
+  assertEquals([...known.scanBegins("files", false).digests], ["2/1/1"]);
+  assertEquals([known.found(aStretch("2/1/1")), known.found(aStretch("2/1/2"))], [files(3), undefined]);
 });
 
-Deno.test("knownFiles() asks again about everything now and then", () => {
-  const known = knownFiles(() => 0.3);
+Deno.test("knownFiles() asks again about every stretch now and then", () => {
+  const known = knownFiles(() => 0.3, 10);
   let asked = 0;
   for (let scan = 0; scan < 40; scan++) {
-    known.scanBegins(false);
-    if (known.found("1/1/1") !== undefined) continue;
-    asked++;
-    known.add("1/1/1", { all: 1, wanted: 1, example: "a.fits" });
+    known.scanBegins(scan === 0 ? "nothing" : "files", false);
+    const found = known.found(aStretch("1/1/1"));
+    if (found === undefined) asked++;
+    known.note(aStretch("1/1/1"), found ?? files(1));
   }
   assertEquals(asked, 4);
+});
+
+/** A walk through a folder of two stretches and one of one stretch, as a Worker does it; tells which of the folders it read. */
+function walkKnowing(known: KnownFiles, trust: Trust, isKnown = true): { read: string[]; found: number } {
+  const { folders } = known.scanBegins(trust, true);
+  const read: string[] = [];
+  let found = 0;
+  const pass = (stretch: Stretch, all: number) => {
+    const its = known.found(stretch) ?? files(all);
+    found += its.all;
+    known.note(stretch, isKnown ? its : null);
+  };
+  for (const [folder, parts] of [["folder/a", ["1/1", "1/2"]], ["folder/b", ["1/3"]]] as const) {
+    if (folders?.has(folder)) {
+      pass(aStretch(folder), NaN);
+      continue;
+    }
+    read.push(folder);
+    parts.forEach((part, index) =>
+      pass(index === parts.length - 1 ? aStretch(part, folder) : { ...aStretch(part), goesOn: true }, 4)
+    );
+  }
+  return { read, found };
+}
+
+Deno.test("knownFiles() leaves out folders of which every file is known, but for some in turn", () => {
+  const known = knownFiles(() => 0.3, 1);
+  assertEquals(walkKnowing(known, "nothing").read, ["folder/a", "folder/b"]);
+  const turns = Array.from({ length: 6 }, () => walkKnowing(known, "folders"));
+  assertEquals(turns.map(({ read }) => read.join()), ["folder/a", "folder/b", "folder/a", "folder/b", "folder/a", "folder/b"]);
+  assertEquals(turns.map(({ found }) => found), [12, 12, 12, 12, 12, 12]);
+});
+
+Deno.test("knownFiles() reads every folder where files must be looked at, and asks the ledger about none of them", () => {
+  const known = knownFiles(() => 0.3, 1);
+  walkKnowing(known, "nothing");
+  for (let scan = 0; scan < 5; scan++) walkKnowing(known, "folders");
+  const { digests, folders } = known.scanBegins("files", true);
+  assertEquals([[...digests].sort(), folders?.size], [["1/1", "1/2", "1/3"], 0]);
+});
+
+Deno.test("knownFiles() leaves out no folder with a file that the ledger does not know", () => {
+  const known = knownFiles(() => 0.3, 1);
+  walkKnowing(known, "nothing", false);
+  assertEquals(walkKnowing(known, "folders", false).read, ["folder/a", "folder/b"]);
+  assertEquals(walkKnowing(known, "folders").read, ["folder/a", "folder/b"]);
+  assertEquals(walkKnowing(known, "folders").read, ["folder/a"]);
 });
 
 Deno.test("isRemoteKind() tells network file systems from local ones", () => {
@@ -263,6 +317,21 @@ function onWindows(realPath: System["realPath"]) {
   const run = () => Promise.reject(new Error("not here"));
   return { ...createFakeClock(), platform: "windows" as const, run, realPath };
 }
+
+Deno.test("foldersTell() trusts the folders of well-known local disks alone", async () => {
+  const told = (kind: string, code = 0, platform: System["platform"] = "linux") =>
+    foldersTell("/data", {
+      platform,
+      run: () => Promise.resolve({ code, stdout: kind, stderr: "", signal: null }),
+      sleep: (ms, signal) => createFakeClock().sleep(ms, signal),
+      realPath: (path) => Promise.resolve(path),
+    });
+  assertEquals(await Promise.all(["ext4", "xfs", "overlay", "nfs4", "fuseblk", "vfat", ""].map((kind) => told(kind))), [
+    ...[true, true],
+    ...[false, false, false, false, false],
+  ]);
+  assertEquals([await told("ext4", 1), await told("ext4", 0, "windows")], [false, false]);
+});
 
 Deno.test("isRemoteFolder() takes a file system that does not answer for a remote one", async () => {
   const clock = createFakeClock();

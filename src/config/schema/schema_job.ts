@@ -50,7 +50,7 @@ export const watchKeys = {
   rescan_interval: setting(duration("seconds", 1000, 7 * DAY).prefault("5m"), {
     name: "rescanIntervalMs",
     description:
-      "How often everything is listed again in case the system missed a change; up to three times as long if a listing takes more than 0.1 % of this. When polling: the longest pause between two listings, which is otherwise 2 to 30 s, or longer if a listing takes longer",
+      "How often everything is listed again in case the system missed a change; up to three times as long if a listing takes more than 0.1 % of this. On local disks of Linux, of folders in which no name came or went for a day only some 4,000 files per minute of this are examined each time, in turn (20,000 at 5m): there, a new name is found by the next listing, a rewrite that no event told of in a large archive by a later one. When polling: the longest pause between two listings, which is otherwise 2 to 30 s, or longer if a listing takes longer",
   }),
 };
 

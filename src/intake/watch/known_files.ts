@@ -1,43 +1,108 @@
 /**
- * Remembers what the last scan found to be known already, as a digest of each batch of files, so that the next scan need not ask the
- * ledger about a million files again. A batch that differs in one byte of one name, size or time is asked about anew; now and then
- * everything is.
+ * Remembers what the last scans found to be known already, as a digest of each stretch of files and of each folder, so that the next
+ * scan need neither ask the ledger about a million files again nor, where folders tell, look at each of them.
+ *
+ * A stretch that differs in one byte of one name, size or time is asked about anew; now and then every stretch is. A folder that has
+ * not changed is left out of scans on the period, but for some in turn: a file may have been rewritten without an event.
  *
  * @module
  */
-import type { WalkOptions } from "../../system/system.ts";
-import type { Found } from "./unmatched.ts";
+import type { FormerWalks, Stretch } from "../../system/system.ts";
+import { andFound, type Found, NOTHING_FOUND } from "./unmatched.ts";
+
+/** What a scan takes for known: `nothing`, the `files` that are as they were, or also the `folders` whose names are. */
+export type Trust = "nothing" | "files" | "folders";
 
 /** Digests only, of the last scan and the one under way. */
 export interface KnownFiles {
-  /** A scan begins; with `afresh`, nothing is taken for known. Gives what its walk need not list. */
-  scanBegins(afresh: boolean): NonNullable<WalkOptions["known"]>;
-  /** What the batch of this digest consists of, if the former scan found all of it known. */
-  found(digest: string | undefined): Found | undefined;
-  /** The ledger knows all of this batch. */
-  add(digest: string | undefined, found: Found): void;
+  /** A scan begins. Gives what its walk need not list. */
+  scanBegins(trust: Trust, foldersTell: boolean): FormerWalks;
+  /** What the stretch consists of, if all of it is taken for known. */
+  found(stretch: Stretch): Found | undefined;
+  /** What the next stretch of the walk consists of; null if the ledger does not know all of it. */
+  note(stretch: Stretch, found: Found | null): void;
 }
 
-/** `random` gives numbers in [0, 1): the digests cannot be foreseen by whoever chooses names. */
-export function knownFiles(random: () => number): KnownFiles {
+interface KnownStretch {
+  readonly found: Found;
+  /** How often it was taken for known since the ledger was asked. */
+  readonly times: number;
+}
+
+interface KnownFolder {
+  readonly found: Found;
+  /** The digests of its stretches. */
+  readonly stretches: readonly string[];
+  /** The last scan that looked at its files. */
+  readonly lookedAt: number;
+}
+
+/** What one scan has found. */
+interface Memory {
+  readonly stretches: Map<string, KnownStretch>;
+  readonly folders: Map<string, KnownFolder>;
+}
+
+const nothing = (): Memory => ({ stretches: new Map(), folders: new Map() });
+
+/**
+ * `random` gives numbers in [0, 1): the digests cannot be foreseen by whoever chooses names. Scans that trust folders look at
+ * `filesInTurn` files all the same, or a few more.
+ */
+export function knownFiles(random: () => number, filesInTurn: number): KnownFiles {
   const seed = Math.trunc(random() * 2 ** 32);
-  let former = new Map<string, Found>();
-  let current = new Map<string, Found>();
-  let scans = 0;
+  let former = nothing();
+  let current = nothing();
+  let trusted: Pick<FormerWalks, "digests" | "folders"> = { digests: new Set(), folders: null };
+  let scan = 0;
+  /** Of the folder that the walk is in; null where not all of it is known. */
+  let folder: Omit<KnownFolder, "lookedAt"> | null = EMPTY;
+
+  const keep = (digest: string) => {
+    const known = former.stretches.get(digest);
+    if (known !== undefined) current.stretches.set(digest, known);
+  };
+
   return {
-    scanBegins(afresh) {
-      former = afresh || scans++ % ALL_EVERY === 0 ? new Map() : current;
-      current = new Map();
-      return { seed, digests: new Set(former.keys()) };
+    scanBegins(trust, foldersTell) {
+      scan += 1;
+      former = trust === "nothing" ? nothing() : current;
+      current = nothing();
+      folder = EMPTY;
+      const known = [...former.stretches].filter(([, { times }]) => times < ASKED_EVERY - 1);
+      const folders = new Set(trust === "folders" ? leftOut(former.folders, filesInTurn) : []);
+      trusted = { digests: new Set(known.map(([digest]) => digest)), folders: foldersTell ? folders : null };
+      return { seed, ...trusted };
     },
-    found(digest = "") {
-      const found = former.get(digest);
-      if (found !== undefined) current.set(digest, found);
-      return found;
+    found({ digest }) {
+      if (trusted.folders?.has(digest)) return former.folders.get(digest)?.found;
+      return trusted.digests.has(digest) ? former.stretches.get(digest)?.found : undefined;
     },
-    add: (digest, found) => void (digest !== undefined && current.set(digest, found)),
+    note({ digest, goesOn, folder: whole }, found) {
+      const unread = former.folders.get(digest);
+      if (unread !== undefined) {
+        current.folders.set(digest, unread);
+        unread.stretches.forEach(keep);
+      } else if (found !== null) {
+        const times = trusted.digests.has(digest) ? (former.stretches.get(digest)?.times ?? 0) + 1 : 0;
+        current.stretches.set(digest, { found, times });
+      }
+      folder = found && folder && { found: andFound(folder.found, found), stretches: [...folder.stretches, digest] };
+      if (goesOn) return;
+      if (whole !== undefined && folder !== null) current.folders.set(whole, { ...folder, lookedAt: scan });
+      folder = EMPTY;
+    },
   };
 }
 
+/** All folders but those whose turn it is: the ones that nobody looked into for longest. */
+function leftOut(folders: ReadonlyMap<string, KnownFolder>, filesInTurn: number): string[] {
+  const longest = [...folders].sort(([, a], [, b]) => a.lookedAt - b.lookedAt);
+  let files = 0;
+  const turn = longest.findIndex(([, { found }]) => (files += found.all) - found.all >= filesInTurn);
+  return turn < 0 ? [] : longest.slice(turn).map(([digest]) => digest);
+}
+
+const EMPTY = { found: NOTHING_FOUND, stretches: [] } as const;
 /** A file may become unknown again without changing: its delivery failed while it was away. */
-const ALL_EVERY = 10;
+const ASKED_EVERY = 10;

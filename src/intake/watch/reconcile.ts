@@ -4,12 +4,16 @@
  *
  * @module
  */
+import { chunks } from "../../domain/chunks.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
+import type { Stretch } from "../../system/system.ts";
 import type { IntakeContext } from "../intake_context.ts";
 import { isDeep } from "../patterns.ts";
 import { noteFiles } from "../settle/note_files.ts";
 import { settleAgain } from "../settle/settle_files.ts";
-import { andFound, foundIn, NOTHING_FOUND } from "./unmatched.ts";
+import type { Trust } from "./known_files.ts";
+import { foldersTell } from "./remote_folder.ts";
+import { andFound, type Found, foundIn, NOTHING_FOUND } from "./unmatched.ts";
 
 /** What a scan came to; `files` are those that the patterns want. */
 export interface Scan {
@@ -18,59 +22,93 @@ export interface Scan {
   readonly milliseconds: number;
 }
 
+/** How a scan is done. */
+export interface ScanRequest {
+  readonly trust: Trust;
+  /** Events tell of changes. */
+  readonly events: boolean;
+}
+
 /**
- * Walks once; throws where the watched folder itself cannot be read. `thorough` asks the ledger about every file,
- * also about those that the last scan found known. `walking` ends the walk alone.
+ * Walks once; throws where the watched folder itself cannot be read. What `trust` does not take for known is held against the ledger.
+ * `walking` ends the walk alone.
  */
 export async function reconcile(
   context: IntakeContext,
-  thorough: boolean,
+  { trust, events }: ScanRequest,
   signal: AbortSignal,
   walking = signal,
 ): Promise<Scan> {
-  const { job, system, patterns, candidates, known, unreadable, missingEvents, matches } = context;
+  const { job, system, candidates, known, unreadable, missingEvents, matches } = context;
   const begun = system.monotonic();
   let found = NOTHING_FOUND;
   let admitted = 0;
+  let asked = 0;
   unreadable.scanBegins();
   missingEvents.scanBegins();
-  const walk = { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles, known: known.scanBegins(thorough) };
-  for await (const { files, digest, unreadable: notRead } of system.walk(job.watchPath, walk, walking)) {
+  const former = known.scanBegins(trust, events && await foldersTell(job.watchPath, system));
+  const walk = { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles, known: former };
+  for await (const { files, stretches = [], unreadable: notRead } of system.walk(job.watchPath, walk, walking)) {
     for (const { path, reason } of notRead) unreadable.note(path, reason);
-    const former = known.found(digest);
-    if (former !== undefined) {
-      found = andFound(found, former);
-      continue;
+    let start = 0;
+    for (const stretch of stretches) {
+      if (asked >= FILES_AT_ONCE) {
+        // Others get their turn.
+        await system.sleep(0);
+        asked = 0;
+      }
+      asked += stretch.files;
+      const its = await reconcileStretch(context, stretch, files.slice(start, start += stretch.files), begun, signal);
+      found = andFound(found, its.found);
+      admitted += its.admitted;
     }
-    const wanted = files.filter(({ path }) => patterns.wants(path));
-    const batch = foundIn(files, wanted.length);
-    found = andFound(found, batch);
-    let knownHere = 0;
-    for (let start = 0; start < wanted.length; start += FILES_AT_ONCE) {
-      if (start > 0) await system.sleep(0);
-      const some = await reconcileStretch(context, wanted.slice(start, start + FILES_AT_ONCE), begun, signal);
-      knownHere += some.known;
-      admitted += some.admitted;
-    }
-    if (knownHere === wanted.length) known.add(digest, batch);
   }
   unreadable.scanned();
   missingEvents.scanned();
-  await settleAgain(context, candidates.notSeenSince(begun), signal);
+  // Those that are gone, and those in folders that were not read.
+  await settleAgain(context, candidates.notSeenSince(begun), signal, { retry: true });
   matches.scanned(found);
   return { files: found.wanted, admitted, milliseconds: Math.round(system.monotonic() - begun) };
 }
 
-/** Files that the walk found one after the other; returns how many of them were known, and how many are admitted now. */
+/** Returns what the stretch consists of, and how many of its files are admitted now. */
 async function reconcileStretch(
   context: IntakeContext,
-  stretch: readonly FileFacts[],
+  stretch: Stretch,
+  files: readonly FileFacts[],
+  begun: number,
+  signal: AbortSignal,
+): Promise<Pick<Scan, "admitted"> & { readonly found: Found }> {
+  const { system, patterns, known } = context;
+  const former = known.found(stretch);
+  if (former !== undefined) {
+    known.note(stretch, former);
+    return { found: former, admitted: 0 };
+  }
+  const wanted = files.filter(({ path }) => patterns.wants(path));
+  const found = foundIn(files, wanted.length);
+  let knownHere = 0;
+  let admitted = 0;
+  for (const some of chunks(wanted, FILES_AT_ONCE)) {
+    if (some.length === FILES_AT_ONCE) await system.sleep(0);
+    const its = await reconcileFiles(context, some, begun, signal);
+    knownHere += its.known;
+    admitted += its.admitted;
+  }
+  known.note(stretch, knownHere === wanted.length ? found : null);
+  return { found, admitted };
+}
+
+/** Returns how many of them were known, and how many are admitted now. */
+async function reconcileFiles(
+  context: IntakeContext,
+  files: readonly FileFacts[],
   begun: number,
   signal: AbortSignal,
 ): Promise<{ readonly known: number; readonly admitted: number }> {
   const { candidates, missingEvents } = context;
-  const unheard = stretch.filter(({ path }) => !candidates.isHeardOf(path));
-  const noted = noteFiles(context, stretch, { retry: true, asOf: begun });
+  const unheard = files.filter(({ path }) => !candidates.isHeardOf(path));
+  const noted = noteFiles(context, files, { retry: true, asOf: begun });
   // Changed rights alone give no event that counts.
   missingEvents.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
   // The walk's look was the first; the second, just before it is settled, shows whether the file rests.

@@ -35,6 +35,17 @@ export function isRemoteKind(kind: string): boolean {
   return REMOTE.has(name) || name.startsWith("fuse.") || name.startsWith("nfs");
 }
 
+/**
+ * Whether the times of the folders on this file system change when a name in them comes or goes, whoever does it. Not those of network
+ * drives, nor of an overlay, where others may write below it; false where nobody has made sure.
+ */
+export async function foldersTell(folder: string, system: Asked): Promise<boolean> {
+  if (system.platform !== "linux") return false;
+  using end = anySignal();
+  const kind = await within(fileSystemOf(folder, system, end.signal).catch(() => ""), PATIENCE_MS, system, null);
+  return kind !== null && TELLING.has(kind.trim());
+}
+
 /** Empty where it is not told: where the folder is gone, for example. */
 async function fileSystemOf(folder: string, system: Asked, signal: AbortSignal): Promise<string> {
   if (system.platform === "windows") {
@@ -116,6 +127,7 @@ function writableExports(etab: string): string[] {
 const ETAB = "/var/lib/nfs/etab";
 const ETAB_AGAIN_MS = 5_000;
 const PATIENCE_MS = 5_000;
+const TELLING: ReadonlySet<string> = new Set(["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "zfs"]);
 const REMOTE: ReadonlySet<string> = new Set([
   "cifs",
   "smb",

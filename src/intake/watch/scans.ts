@@ -12,7 +12,7 @@ import type { Emit } from "../../domain/transfer_event.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Clock } from "../../system/system.ts";
 import { bell } from "../../async/bell.ts";
-import type { Scan } from "./reconcile.ts";
+import type { Scan, ScanRequest } from "./reconcile.ts";
 import { unreadableFolder } from "../source_faults.ts";
 
 /** The scans of one job. */
@@ -32,8 +32,8 @@ interface ScanTools {
   readonly emit: Emit;
   /** How the folder is watched; null = it is away, there is nothing to scan. */
   readonly how: () => "events" | "poll" | null;
-  /** `thorough` where somebody asked for it; `walking` ends the walk alone. */
-  readonly scan: (thorough: boolean, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
+  /** `walking` ends the walk alone. */
+  readonly scan: (request: ScanRequest, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
 }
 
 /** What is kept between two scans. Times by the monotonic clock, milliseconds. */
@@ -49,7 +49,7 @@ interface ScanState {
   ended: boolean;
   endedAt: number | null;
   lastMs: number;
-  /** What the last scan that found nothing new took. */
+  /** What the last scan on the period took that found nothing new. */
   quietMs: number;
   /** Leaves the scan under way to itself. */
   abandon: AbortController;
@@ -105,15 +105,16 @@ function waitMsOf(state: ScanState, intervalMs: number, how: "events" | "poll" |
 
 async function scanOnce(job: Job, { system, emit, how, scan }: ScanTools, state: ScanState, signal: AbortSignal): Promise<void> {
   const callers = state.callers;
+  const request = requestOf(state, how());
   const abandon = new AbortController();
   Object.assign(state, { callers: [], wanted: false, running: true, abandon } satisfies Partial<ScanState>);
   using walking = anySignal(signal, abandon.signal);
   try {
-    const scanning = scan(callers.length > 0, signal, walking.signal);
+    const scanning = scan(request, signal, walking.signal);
     const { files, admitted, milliseconds } = await untilAborted(scanning, abandon.signal);
     state.completed = true;
     state.lastMs = milliseconds;
-    if (admitted === 0) state.quietMs = milliseconds;
+    if (admitted === 0 && request.trust === "folders") state.quietMs = milliseconds;
     emit({ type: "scanned", job: job.name, files, admitted, milliseconds });
   } catch (error) {
     state.wanted = true;
@@ -126,6 +127,13 @@ async function scanOnce(job: Job, { system, emit, how, scan }: ScanTools, state:
     state.endedAt = system.monotonic();
   }
   callers.forEach((done) => done());
+}
+
+/** A person who asks for a scan trusts nothing that was found before; times of folders do not tell of writes that events may not have told. */
+function requestOf({ callers, wanted, endedAt }: ScanState, how: "events" | "poll" | null): ScanRequest {
+  const events = how === "events";
+  if (callers.length > 0 || endedAt === null) return { trust: "nothing", events };
+  return { trust: events && !wanted ? "folders" : "files", events };
 }
 
 function trouble({ name, watchPath }: Job, error: unknown): Parameters<Emit>[0] {

@@ -14,6 +14,8 @@ import type { WalkCalls } from "./walk_worker.ts";
 
 /** A tree with more names is read in a Worker. */
 const FEW = 200;
+/** How long the names that cannot be used may be those found by a former walk. */
+const BAD_NAMES_AGAIN_MS = 3_600_000;
 /** Batches on their way at a time: the Worker works on while one is digested, and memory stays bounded. */
 const AHEAD = 3;
 
@@ -21,10 +23,11 @@ const AHEAD = 3;
 export function createWalk(at: Bulkheads["run"]): Files["walk"] {
   /** Roots that had many names: whoever reads a folder of a million here blocks everybody for long. */
   const large = new Set<string>();
+  const badNamesOf = badNamesFound();
   return async function* walk(root, options, signal) {
     signal.throwIfAborted();
     using end = anySignal(signal);
-    const badNames = options.foldersNamed === undefined ? findBadNames(root, options, end.signal) : Promise.resolve([]);
+    const badNames = options.foldersNamed === undefined ? badNamesOf(root, options, end.signal) : Promise.resolve([]);
     // Awaited below: until then, its rejection is not unseen.
     badNames.catch(() => undefined);
     try {
@@ -40,6 +43,20 @@ export function createWalk(at: Bulkheads["run"]): Files["walk"] {
       end.abort();
       await Promise.allSettled([badNames]);
     }
+  };
+}
+
+/** A walk that leaves folders out must not have `find` read all of them each time: events tell of such names, too. */
+function badNamesFound(): typeof findBadNames {
+  const last = new Map<string, { readonly names: WalkBatch["unreadable"]; readonly at: number }>();
+  return async (root, options, signal) => {
+    const known = last.get(root);
+    if ((options.known?.folders?.size ?? 0) > 0 && known !== undefined && performance.now() - known.at < BAD_NAMES_AGAIN_MS) {
+      return known.names;
+    }
+    const names = await findBadNames(root, options, signal);
+    last.set(root, { names, at: performance.now() });
+    return names;
   };
 }
 

@@ -1,15 +1,15 @@
 /**
- * The digest of a batch of a walk: 64 bits over all that is known of its files. The Worker of the walk bundles it.
+ * The digest of a stretch of a walk: 64 bits over all that is known of its files. The Worker of the walk bundles it.
  *
  * @module
  */
 import type { FileFacts } from "../../domain/source_file.ts";
 
-/** The digest of one batch after the other. */
-export interface WalkDigest {
+/** The digest of one stretch after the other. */
+interface WalkDigest {
   /**
-   * One file more. True if the batch should end here, after some 1,000 files: their names alone decide, so a file more or less in the
-   * tree changes one batch, not all those after it.
+   * One file more. True if the stretch should end here, after some 1,000 files: their names alone decide, so a file more or less in the
+   * tree changes one stretch, not all those after it.
    */
   add(file: FileFacts): boolean;
   /** The digest of those added since the last call. */
@@ -50,6 +50,13 @@ export function walkDigest(seed: number): WalkDigest {
       return digest;
     },
   };
+}
+
+/** The digest of a folder itself: it changes with its times. */
+export function folderDigest(seed: number, folder: FileFacts): string {
+  const digest = walkDigest(seed);
+  digest.add(folder);
+  return `folder/${digest.take()}`;
 }
 
 function isEnd(path: string): boolean {

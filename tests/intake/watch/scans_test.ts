@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { NewEvent } from "../../../src/domain/transfer_event.ts";
+import type { Trust } from "../../../src/intake/watch/known_files.ts";
 import { type Scans, scans } from "../../../src/intake/watch/scans.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
 import { aJob } from "../../support/makers.ts";
@@ -7,8 +8,8 @@ import { aJob } from "../../support/makers.ts";
 interface Bench extends AsyncDisposable {
   readonly clock: FakeClock;
   readonly scans: Scans;
-  /** When scans began, milliseconds from the start, and whether each was thorough. */
-  readonly begun: { at: number; thorough: boolean }[];
+  /** When scans began, milliseconds from the start, and what each took for known. */
+  readonly begun: { at: number; trust: Trust }[];
   readonly told: NewEvent[];
   how: "events" | "poll" | null;
   fails: Error | null;
@@ -32,9 +33,9 @@ function bench(scanMs = 100, how: Bench["how"] = "events", admitted = 1): Bench 
       system: clock,
       emit: (event) => made.told.push(event),
       how: () => made.how,
-      scan: async (thorough, signal, walking) => {
+      scan: async ({ trust }, signal, walking) => {
         made.walking = walking;
-        made.begun.push({ at: clock.monotonic(), thorough });
+        made.begun.push({ at: clock.monotonic(), trust });
         if (made.hangs) await new Promise(() => {});
         await clock.sleep(scanMs, signal);
         if (made.fails) throw made.fails;
@@ -65,16 +66,17 @@ Deno.test("scans() scans at once when asked for the first time, then on the peri
 Deno.test("scans() lists a huge quiet folder for at most one part in a thousand of the time, but never later than three periods", async () => {
   await using rig = bench(600, "events", 0);
   rig.scans.ask();
-  await rig.clock.advance(599_000);
-  assertEquals(times(rig), [0]);
-  await rig.clock.advance(5_000);
+  // What the first scan on the period takes cannot be known before.
+  await rig.clock.advance(302_000 + 598_000);
   assertEquals(times(rig).length, 2);
+  await rig.clock.advance(9_000);
+  assertEquals(times(rig).length, 3);
   await using slow = bench(60_000, "events", 0);
   slow.scans.ask();
-  await slow.clock.advance(60_000 + 899_000);
-  assertEquals(times(slow), [0]);
-  await slow.clock.advance(5_000);
+  await slow.clock.advance(60_000 + 302_000 + 60_000 + 897_000);
   assertEquals(times(slow).length, 2);
+  await slow.clock.advance(9_000);
+  assertEquals(times(slow).length, 3);
 });
 
 Deno.test("scans() comes back on the period after a scan that found much that is new", async () => {
@@ -121,7 +123,7 @@ Deno.test("now() of scans() begins a thorough scan at once and resolves when it 
   let done = false;
   void rig.scans.now().then(() => done = true);
   await rig.clock.advance(50);
-  assertEquals([rig.begun.at(-1), done], [{ at: 5_000, thorough: true }, false]);
+  assertEquals([rig.begun.at(-1), done], [{ at: 5_000, trust: "nothing" }, false]);
   await rig.clock.advance(100);
   assertEquals(done, true);
 });
@@ -136,6 +138,19 @@ Deno.test("now() of scans() called during a scan waits for the next one", async 
   assertEquals([times(rig).length, done], [2, false]);
   await rig.clock.advance(100);
   assertEquals(done, true);
+});
+
+Deno.test("scans() trusts the times of folders on the period alone, where events come and none is known to be lost", async () => {
+  await using rig = bench(100, "events", 0);
+  rig.scans.ask();
+  await rig.clock.advance(310_000);
+  rig.scans.ask();
+  await rig.clock.advance(310_000);
+  assertEquals(rig.begun.map(({ trust }) => trust), ["nothing", "folders", "files", "folders"]);
+  await using polled = bench(100, "poll", 0);
+  polled.scans.ask();
+  await polled.clock.advance(5_000);
+  assertEquals(polled.begun.map(({ trust }) => trust), ["nothing", "files", "files"]);
 });
 
 Deno.test("scans() tells of a scan that failed, and tries again", async () => {

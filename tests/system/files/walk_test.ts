@@ -155,18 +155,74 @@ Deno.test("walk() comes in batches, and a consumer that stops early ends it", as
   }
 });
 
-Deno.test("walk() leaves out the files of a batch whose digest is known, and of no other when one file is added", async () => {
+const knowing = (digests: Iterable<string>, folders: Iterable<string> | null = null): WalkOptions => ({
+  ...ALL,
+  known: { digests: new Set(digests), folders: folders && new Set(folders), seed: 7 },
+});
+const stretchesOf = ({ batches }: { batches: readonly WalkBatch[] }) => batches.flatMap(({ stretches = [] }) => stretches);
+
+Deno.test("walk() leaves out the files of a stretch whose digest is known, and of no other when one file is added", async () => {
   await using dir = await tempFolder();
   await makeMany(dir.path, 6_000);
-  const walkKnowing = (digests: Iterable<string>) => walked(dir.path, { ...ALL, known: { digests: new Set(digests), seed: 7 } });
-  const first = await walkKnowing([]);
+  const first = await walked(dir.path, knowing([]));
   assertEquals(first.files.length, 6_000);
-  const digests = first.batches.map(({ digest = "" }) => digest);
-  assertEquals((await walkKnowing(digests)).files, []);
+  assertEquals(stretchesOf(first).reduce((sum, { files }) => sum + files, 0), 6_000);
+  const digests = stretchesOf(first).map(({ digest }) => digest);
+  assertEquals((await walked(dir.path, knowing(digests))).files, []);
   await dir.write("one more.fits", "1");
-  const { files, batches } = await walkKnowing(digests);
-  assertEquals(files.some(({ path }) => path === "one more.fits"), true);
-  assertEquals(batches.filter(({ files }) => files.length > 0).length <= 2, true);
+  const again = await walked(dir.path, knowing(digests));
+  assertEquals(again.files.some(({ path }) => path === "one more.fits"), true);
+  assertEquals(stretchesOf(again).filter(({ files }) => files > 0).length, 1);
+});
+
+/** Nothing happened in this folder for two days. */
+async function rest(folder: string): Promise<void> {
+  const long = Date.now() / 1000 - 2 * 86_400;
+  await Deno.utime(folder, long, long);
+}
+
+Deno.test("walk() does not read a folder that is as it was, until a name in it comes or goes", async () => {
+  await using dir = await tempFolder();
+  for (const path of ["a/1.fits", "a/2.fits", "b/3.fits", "b/below/4.fits", "c/5.fits"]) await dir.write(path, "1");
+  for (const folder of ["a", "b", "b/below"]) await rest(dir.at(folder));
+  // ctimes are told in whole seconds.
+  await new Promise((resolve) => setTimeout(resolve, 4_100));
+  const first = await walked(dir.path, knowing([], []));
+  const folders = stretchesOf(first).flatMap(({ folder }) => folder ?? []);
+  // Not one that changed today, nor one with a folder in it.
+  assertEquals(folders.length, 2);
+  const read = async () => (await walked(dir.path, knowing([], folders))).paths;
+  assertEquals(await read(), ["b/3.fits", "c/5.fits"]);
+  assertEquals((await walked(dir.path, knowing(folders))).paths.length, 5, "where folders do not tell");
+  // A rewrite shows in the file alone.
+  await dir.write("a/1.fits", "22");
+  assertEquals(await read(), ["b/3.fits", "c/5.fits"]);
+  await dir.write("a/6.fits", "1");
+  assertEquals(await read(), ["a/1.fits", "a/2.fits", "a/6.fits", "b/3.fits", "c/5.fits"]);
+  await Deno.remove(dir.at("a/6.fits"));
+  // Who sets the times back does not set that of the change back.
+  await rest(dir.at("a"));
+  await Deno.rename(dir.at("b/below/4.fits"), dir.at("b/below/7.fits"));
+  await rest(dir.at("b/below"));
+  assertEquals(await read(), ["a/1.fits", "a/2.fits", "b/3.fits", "b/below/7.fits", "c/5.fits"]);
+});
+
+Deno.test("walk() reads a folder with a name that cannot be read each time", async () => {
+  await using dir = await tempFolder();
+  await dir.write("a/1.fits", "1");
+  const bad = new Uint8Array([...new TextEncoder().encode(dir.at("a/")), 0xff]);
+  const python = "import sys; open(sys.stdin.buffer.read(), 'w').close()";
+  const child = new Deno.Command("python3", { args: ["-c", python], stdin: "piped" }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(bad);
+  await writer.close();
+  await child.status;
+  await rest(dir.at("a"));
+  await new Promise((resolve) => setTimeout(resolve, 4_100));
+  const first = await walked(dir.path, knowing([], []));
+  const folders = stretchesOf(first).flatMap(({ folder }) => folder ?? []);
+  const { unreadable } = await walked(dir.path, knowing([], folders));
+  assertEquals([first.unreadable.length, unreadable.length], [1, 1]);
 });
 
 Deno.test("walkDigest() differs with every fact, and with the seed", () => {

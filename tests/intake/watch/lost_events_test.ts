@@ -1,0 +1,70 @@
+/** Events are lost on purpose where the watched folder is large: what a scan that does not read every folder must find all the same. */
+import { assert, assertEquals } from "@std/assert";
+import { createSystem } from "../../../src/system/create_system.ts";
+import type { WalkOptions, WatchEvent } from "../../../src/system/system.ts";
+import { fitsFile } from "../../support/fits_maker.ts";
+import { has } from "../../support/needs.ts";
+import { tempFolder } from "../../support/temp.ts";
+import { type IntakeRig, intakeRig } from "../intake_rig.ts";
+
+/** More than one scan looks into in turn. */
+const FILES_PER_FOLDER = 1_001;
+const real = createSystem();
+
+/** A watch that gives no hint at all, though it was set. */
+async function* deaf(_root: string, _recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  yield { kind: "other", paths: [] };
+  await real.sleep(600_000, signal);
+}
+
+/** Two folders in which nothing happened for days, all delivered, and no event that tells of anything. */
+async function restingRig(root: string): Promise<{ rig: IntakeRig; leftOut: () => number }> {
+  let leftOut = 0;
+  const walk = (root: string, options: WalkOptions, signal: AbortSignal) => {
+    leftOut = options.known?.folders?.size ?? 0;
+    return real.walk(root, options, signal);
+  };
+  const rig = await intakeRig({
+    job: { watchPath: root, rescanIntervalMs: 300, watchMode: "events" },
+    system: { watch: deaf, walk },
+  });
+  for (let n = 0; n < FILES_PER_FOLDER; n++) {
+    await rig.write(`a/${n}.fits`, fitsFile(100, n));
+    await rig.write(`b/${n}.fits`, fitsFile(100, n));
+  }
+  const long = Date.now() / 1000 - 2 * 86_400;
+  for (const folder of ["a", "b"]) await Deno.utime(`${rig.root}/${folder}`, long, long);
+  rig.start();
+  await rig.until(() => rig.admitted().length === 2 * FILES_PER_FOLDER, "all are admitted");
+  await rig.until(() => leftOut > 0, "a scan leaves a folder out");
+  return { rig, leftOut: () => leftOut };
+}
+
+Deno.test({
+  name: "intake() finds at the next scan what came into a folder without an event, though it leaves folders out",
+  ignore: !has("memory"),
+  async fn() {
+    await using memory = await tempFolder("/dev/shm");
+    const { rig, leftOut } = await restingRig(memory.path);
+    await using _ended = rig;
+    const scansBefore = rig.told("scanned").length;
+    for (const folder of ["a", "b"]) await rig.write(`${folder}/new.fits`, fitsFile(300, 7));
+    await rig.until(() => rig.admitted().length === 2 * FILES_PER_FOLDER + 2, "both are found");
+    // One may have been under way.
+    const scans = rig.told("scanned").length - scansBefore;
+    assert(scans <= 2, `${scans} scans`);
+    assertEquals(leftOut(), 1);
+  },
+});
+
+Deno.test({
+  name: "intake() finds in turn what was rewritten in a folder without an event",
+  ignore: !has("memory"),
+  async fn() {
+    await using memory = await tempFolder("/dev/shm");
+    const { rig } = await restingRig(memory.path);
+    await using _ended = rig;
+    for (const folder of ["a", "b"]) await rig.write(`${folder}/5.fits`, fitsFile(9_000, 8));
+    await rig.until(() => rig.admitted().length === 2 * FILES_PER_FOLDER + 2, "both versions are found");
+  },
+});
