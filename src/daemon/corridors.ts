@@ -173,6 +173,7 @@ function outboxOptions(job: Job, destination: Destination, settings: Settings, s
       stagingRoot: `.image-transfer-${ledger.instance}-${key}`,
       workFolder: join(state.workFolder, key),
       log: (level, message) => emit({ type: "notice", level, message: `${destination.name}: ${message}` }),
+      logIn: hostBreaker.enter,
     },
     shutdownTimeoutMs: settings.shutdownTimeoutMs,
     fileOperations: settings.maxFileOperations,

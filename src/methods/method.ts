@@ -23,6 +23,11 @@ export interface MethodContext {
   readonly workFolder: string;
   /** A line for the log; the destination's name is put in front of it. */
   readonly log: (level: "debug" | "info" | "warning", message: string) => void;
+  /**
+   * Takes the right to log in once more while a session is open, and gives it back when that function is called; null while somebody
+   * else logs in to that host, or while it is in trouble.
+   */
+  readonly logIn?: () => (() => void) | null;
 }
 
 /** What opens sessions: a method, or `auto`, which chooses one. */

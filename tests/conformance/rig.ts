@@ -8,6 +8,8 @@ import type { Destination, Transport } from "../../src/config/settings.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import type { SourceFile } from "../../src/domain/source_file.ts";
 import type { Method, MethodContext, Publication, Session, Upload } from "../../src/methods/method.ts";
+import { type LongLine, longLine, type LongLineParts } from "../../src/methods/ssh/long_line.ts";
+import { createSystem } from "../../src/system/create_system.ts";
 import { aDestination as makeDestination } from "../support/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -144,6 +146,19 @@ export function aServer<M extends "auto" | SshMethod>(
 ) {
   const transport = { method, host: "127.0.0.1", user: null, port: null, compression: false, rsyncOptions: [], ...login };
   return { ...aDestination(differences), transport };
+}
+
+/** A line with this round trip; where it is not `shared`, each channel would be a login. */
+export function aLine(roundTripMs: number, shared = true, differences: Partial<LongLineParts> = {}): LongLine {
+  return longLine({
+    destination: aServer("sftp", {}, {}),
+    context: { system: createSystem(), log: () => {} },
+    sharing: shared ? { role: "client", path: "/run/socket" } : null,
+    roundTripMs: () => roundTripMs,
+    isLost: () => false,
+    connectAgain: () => Promise.reject(new Error("not expected")),
+    ...differences,
+  });
 }
 
 /** The upload of a source in an attempt of ours. */

@@ -9,6 +9,8 @@ export interface ProxyOptions {
   readonly roundTripMs?: number;
   /** Bytes per second each way. */
   readonly rate?: number;
+  /** Bytes of one connection that are under way at most, each way: a TCP window. 16 MiB unless told. */
+  readonly windowBytes?: number;
 }
 
 export interface TcpProxy extends AsyncDisposable {
@@ -17,14 +19,18 @@ export interface TcpProxy extends AsyncDisposable {
   readonly counters: { readonly up: number; readonly down: number; readonly connections: number; readonly refused: number };
   /** Breaks every connection now; new ones work. */
   cut(): void;
+  /** Breaks the connection with this number; the first is 1. */
+  cutOne(number: number): void;
   /** Breaks every connection as soon as this many more bytes went up. */
   cutAfter(bytes: number): void;
   /** Swallows everything from now on, without closing anything; connections are accepted and stay silent. */
   blackHole(): void;
   /** Ends the black hole for connections made from now on. */
   heal(): void;
-  /** Refuses connections until {@linkcode heal}. */
+  /** Breaks every connection, and refuses new ones until {@linkcode heal}. */
   refuse(): void;
+  /** Refuses new connections until {@linkcode heal}. */
+  refuseNew(): void;
 }
 
 /** A port that nobody listens on at this moment. */
@@ -36,6 +42,8 @@ export function freePort(): number {
 /** Starts a proxy in front of `port` on loopback. */
 export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
   const open = new Set<Deno.TcpConn>();
+  const clients: Deno.TcpConn[] = [];
+  const windowBytes = options.windowBytes ?? 16 << 20;
   const carrying = new Set<Promise<void>>();
   const counters = { up: 0, down: 0, connections: 0, refused: 0 };
   let hole = false;
@@ -58,6 +66,7 @@ export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
       return close(client);
     }
     counters.connections++;
+    clients.push(client);
     const server = await Deno.connect({ hostname: "127.0.0.1", port });
     open.add(server);
     const swallow = hole;
@@ -94,8 +103,7 @@ export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
           inFlight -= read;
         });
         wire.catch(() => close(from));
-        // Back pressure: a window of 16 MiB on the wire.
-        if (delayMs === 0 || inFlight > 16 << 20) await wire;
+        if (delayMs === 0 || inFlight >= windowBytes) await wire;
       }
       await wire;
       if (!swallowing()) await to.closeWrite();
@@ -119,6 +127,7 @@ export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
     port: listener.addr.port,
     counters,
     cut,
+    cutOne: (number) => close(clients[number - 1]!),
     cutAfter: (bytes) => cutAt = counters.up + bytes,
     blackHole: () => hole = true,
     heal: () => {
@@ -129,6 +138,7 @@ export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
       refusing = true;
       cut();
     },
+    refuseNew: () => refusing = true,
     [Symbol.asyncDispose]: async () => {
       listener.close();
       cut();

@@ -18,6 +18,7 @@ import { shellParts } from "../shell/shell_parts.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
 import { type Sharing, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
+import { longLine } from "../ssh/long_line.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
@@ -85,9 +86,11 @@ async function tryShell(
 }
 
 function withShell({ connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
-  const { ssh, settings, sharing, destination } = connection;
-  const open = (sharing: Sharing) => (signal: AbortSignal) => openSftp(ssh, settings, sharing, context.system, signal);
-  const channels = stack.use(sftpChannels(open(sharing), sharing && open({ ...sharing, role: "channel" })));
+  const { ssh, settings, destination } = connection;
+  const line = stack.use(longLine({ ...connection, context, roundTripMs: () => connection.roundTripMs }));
+  const channels = stack.use(
+    sftpChannels(line, null, ({ sharing }, signal) => openSftp(ssh, settings, sharing, context.system, signal)),
+  );
   const files = shellFiles(connection, tools, context);
   return {
     channels,
@@ -108,10 +111,27 @@ async function withoutShell(
 ): Promise<Parts> {
   const settings = sshSettings(destination, context.system);
   const ssh = await toolPath("ssh", context.system);
-  const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
-  const open = (sharing: Sharing) => (signal: AbortSignal) => openSftp(ssh, settings, sharing, context.system, signal);
-  const connection = stack.use(await open(path === null ? null : { role: "master", path })(signal));
-  const channels = stack.use(sftpChannels(connection, path === null ? null : open({ role: "channel", path })));
+  const open = (sharing: Sharing, signal: AbortSignal) => openSftp(ssh, settings, sharing, context.system, signal);
+  const logIn = async (stack: AsyncDisposableStack, signal: AbortSignal) => {
+    const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
+    return { path, connection: stack.use(await open(path === null ? null : { role: "master", path }, signal)) };
+  };
+  const { path, connection } = await logIn(stack, signal);
+  const line = stack.use(longLine({
+    destination,
+    context,
+    sharing: path === null ? null : { role: "client", path },
+    roundTripMs: () => connection.roundTripMs,
+    isLost: () => connection.calls.lost !== null,
+    async connectAgain(signal) {
+      await using stack = new AsyncDisposableStack();
+      const { path, connection } = await logIn(stack, signal);
+      if (path === null) throw new Failure("configuration", "no connection can be shared");
+      const rest = stack.move();
+      return { path, isLost: () => connection.calls.lost !== null, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+    },
+  }));
+  const channels = stack.use(sftpChannels(line, connection, ({ sharing }, signal) => open(sharing, signal)));
   const base = await openSftpBase(connection.calls, channels, destination, context);
   const files = sftpFiles(base);
   return {

@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import { channelsWorth } from "../ssh/long_line.ts";
+import type { Channel, LongLine } from "../ssh/long_line.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
 
 /** Disposing of it ends those that it has opened. */
@@ -13,44 +13,59 @@ export interface SftpChannels extends AsyncDisposable {
   ready(bytes: number, signal: AbortSignal): Promise<number>;
   /** The one with the least to do, for so many bytes; after `ready`. */
   pick(bytes: number): SftpConnection;
+  /** So many bytes have arrived. */
+  carried(connection: SftpConnection, bytes: number): void;
   done(connection: SftpConnection, bytes: number): void;
   /** How many much data is worth, as far as is known. */
   streams(): number;
 }
 
-type Open = (signal: AbortSignal) => Promise<SftpConnection>;
+/** An open one. */
+interface Open {
+  readonly channel: Channel;
+  /** To be sent. */
+  bytes: number;
+}
 
-/** `first` is there already, or opens the first; `more` opens another, or is null where each would be a login of its own. */
-export function sftpChannels(first: SftpConnection | Open, more: Open | null): SftpChannels {
-  const kept = typeof first === "function" ? null : first;
-  const busy = new Map<SftpConnection, number>(kept ? [[kept, 0]] : []);
-  let most = more === null ? 1 : Infinity;
-  let roundTripMs = Infinity;
+/** `kept` is there already, and the connection of all others; or null. `open` opens another. */
+export function sftpChannels(
+  line: LongLine,
+  kept: SftpConnection | null,
+  open: (channel: Channel, signal: AbortSignal) => Promise<SftpConnection>,
+): SftpChannels {
+  const all = new Map<SftpConnection, Open>(kept ? [[kept, { channel: line.first(), bytes: 0 }]] : []);
   let opening: Promise<unknown> = Promise.resolve();
   const life = new AbortController();
 
-  const worth = (bytes: number) => Math.min(most, channelsWorth(roundTripMs, bytes));
+  /** False where it is not given. */
+  async function add(channel: Channel, signal: AbortSignal): Promise<boolean> {
+    try {
+      all.set(await open(channel, signal), { channel, bytes: 0 });
+      return true;
+    } catch (error) {
+      const isNeeded = all.size === 0 || signal.aborted;
+      if (!isNeeded) channel.refused();
+      channel.leave();
+      if (isNeeded) throw error;
+      return false;
+    }
+  }
 
-  async function add(open: Open, signal: AbortSignal): Promise<void> {
-    const connection = await open(signal);
-    busy.set(connection, 0);
+  async function drop(connection: SftpConnection): Promise<void> {
+    all.get(connection)?.channel.leave();
+    all.delete(connection);
+    await connection[Symbol.asyncDispose]();
   }
 
   async function fill(bytes: number, signal: AbortSignal): Promise<void> {
-    for (const connection of busy.keys()) {
-      if (connection.calls.lost === null) continue;
-      // The one that is the connection of all others is never replaced.
-      if (connection === kept) throw connection.calls.lost;
-      busy.delete(connection);
-      await connection[Symbol.asyncDispose]();
+    for (const [connection, { channel, bytes }] of all) {
+      const { lost } = connection.calls;
+      if (lost !== null && connection === kept) throw lost;
+      if (lost !== null || (bytes === 0 && !channel.isOfUse())) await drop(connection);
     }
-    if (busy.size === 0 && typeof first === "function") await add(first, signal);
-    roundTripMs = busy.keys().reduce((least, each) => Math.min(least, each.roundTripMs), roundTripMs);
-    if (more === null) return;
-    const missing = Array.from({ length: Math.max(0, worth(bytes) - busy.size) }, () => add(more, signal));
-    const failed = (await Promise.allSettled(missing)).filter(({ status }) => status === "rejected");
-    // The server takes no more sessions: what is open must do.
-    if (failed.length > 0 && !signal.aborted) most = Math.max(1, busy.size);
+    if (all.size === 0) await add(line.first(), signal);
+    const missing = Array.from({ length: Math.max(0, line.worth(bytes) - all.size) }, () => line.another());
+    await Promise.all(missing.filter((channel) => channel !== null).map((channel) => add(channel, signal)));
   }
 
   return {
@@ -60,23 +75,30 @@ export function sftpChannels(first: SftpConnection | Open, more: Open | null): S
       opening = mine.then(() => fill(Infinity, life.signal));
       opening.catch(() => undefined); // A lost connection shows in the next call.
       await mine;
-      return busy.keys().reduce((sum, { limits }) => sum + limits.openFiles, 0);
+      return all.keys().reduce((sum, { limits }) => sum + limits.openFiles, 0);
     },
     pick(bytes) {
-      const [least] = busy.entries().toArray().filter(([{ calls }]) => calls.lost === null).sort(([, a], [, b]) => a - b);
-      const connection = least?.[0] ?? busy.keys().next().value;
-      if (!connection) throw new Failure("interrupted", "The SFTP connection was closed");
-      busy.set(connection, (busy.get(connection) ?? 0) + bytes);
+      const [least] = all.entries().toArray().filter(([{ calls }]) => calls.lost === null)
+        .sort(([, a], [, b]) => a.bytes - b.bytes);
+      const connection = least?.[0] ?? all.keys().next().value;
+      const its = connection && all.get(connection);
+      if (!its) throw new Failure("interrupted", "The SFTP connection was closed");
+      if (its.bytes === 0) its.channel.begin();
+      its.bytes += bytes;
       return connection;
     },
+    carried: (connection, bytes) => all.get(connection)?.channel.carried(bytes),
     done(connection, bytes) {
-      if (busy.has(connection)) busy.set(connection, busy.get(connection)! - bytes);
+      const its = all.get(connection);
+      if (!its) return;
+      its.bytes -= bytes;
+      if (its.bytes === 0) its.channel.end();
     },
-    streams: () => worth(Infinity),
+    streams: () => line.worth(Infinity),
     async [Symbol.asyncDispose]() {
       life.abort();
       await opening.catch(() => undefined);
-      await Promise.all(busy.keys().toArray().filter((each) => each !== kept).map((each) => each[Symbol.asyncDispose]()));
+      await Promise.all(all.keys().toArray().filter((each) => each !== kept).map(drop));
     },
   };
 }

@@ -229,9 +229,11 @@ class FileWrites {
 
   /** Its bytes, which were taken of the window, are given back when it is answered. */
   send(piece: Uint8Array): void {
-    const { calls, sending } = this.carrying.connection;
+    const { channels, connection } = this.carrying;
+    const { calls, sending } = connection;
     const answered = calls.write(this.file, this.at, piece).then((refusal) => {
       this.#refusal ??= refusal;
+      channels.carried(connection, piece.length);
       if (!this.#refusal) this.onBytes(this.#done += piece.length);
     }).finally(() => sending.release(piece.length));
     this.at += piece.length;

@@ -13,6 +13,7 @@ import type { System } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
 import { connectSeconds, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
+import type { Further } from "./long_line.ts";
 import { controlSocket } from "./control_socket.ts";
 import { type Bell, bell } from "../../async/bell.ts";
 
@@ -28,6 +29,9 @@ export interface SshConnection extends AsyncDisposable {
   readonly startupOutput: string;
   /** The shortest so far; Infinity while it is not known. */
   readonly roundTripMs: number;
+  readonly isLost: () => boolean;
+  /** Logs in once more, to a connection for further channels. @throws {Failure} */
+  readonly connectAgain: (signal: AbortSignal) => Promise<Further>;
   /**
    * Runs a script in the next free shell. `timeoutMs` defaults to several times the destination's time-out, since a
    * busy disk may need long to flush.
@@ -53,10 +57,15 @@ export async function connectSsh(
   const place = stack.use(await controlSocket(settings, ssh, context, signal));
   const start = (sharing: Sharing) =>
     openShell({ program: ssh, args: sshArgs(settings, sharing, "exec sh") }, destination, system);
-  const first = stack.use(await start(place.path === null ? null : { role: "master", path: place.path }));
-  const timeoutMs = connectSeconds(destination) * 2000;
-  const { status } = await first.run(":", timeoutMs, signal);
-  if (status !== 0) throw new Failure("tool_missing", `The shell of ${destination.name} does not work (status ${status})`);
+  const logIn = async (path: string | null, signal: AbortSignal): Promise<RemoteShell> => {
+    await using stack = new AsyncDisposableStack();
+    const shell = stack.use(await start(path === null ? null : { role: "master", path }));
+    const { status } = await shell.run(":", connectSeconds(destination) * 2000, signal);
+    if (status !== 0) throw new Failure("tool_missing", `The shell of ${destination.name} does not work (status ${status})`);
+    stack.move();
+    return shell;
+  };
+  const first = stack.use(await logIn(place.path, signal));
 
   const sharing: Sharing = place.path === null ? null : { role: "client", path: place.path };
   const pool = new ShellPool(first, () => start(sharing), system);
@@ -70,6 +79,15 @@ export async function connectSsh(
     startupOutput: first.startupOutput,
     get roundTripMs() {
       return first.roundTripMs;
+    },
+    isLost: () => first.lost !== null,
+    async connectAgain(signal) {
+      await using stack = new AsyncDisposableStack();
+      const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
+      if (path === null) throw new Failure("configuration", "no connection can be shared");
+      const shell = stack.use(await logIn(path, signal));
+      const rest = stack.move();
+      return { path, isLost: () => shell.lost !== null, [Symbol.asyncDispose]: () => rest.disposeAsync() };
     },
     run: (script, signal, timeoutMs) => pool.run(script, timeoutMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),

@@ -6,7 +6,7 @@
  */
 import type { Child } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
-import { channelsWorth, MOST_CHANNELS } from "../ssh/long_line.ts";
+import { type Channel, longLine, MOST_CHANNELS } from "../ssh/long_line.ts";
 import { remoteBase, type Sharing, sshArgs } from "../ssh/ssh.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
@@ -61,7 +61,8 @@ export interface ReceiverOptions {
 }
 
 /** Starts nothing yet. */
-export function tarReceivers(connection: SshConnection, options: ReceiverOptions, { system, log }: MethodContext): Receivers {
+export function tarReceivers(connection: SshConnection, options: ReceiverOptions, context: MethodContext): Receivers {
+  const { system, log } = context;
   const { ssh, settings, sharing, destination } = connection;
   const start = async (sharing: Sharing): Promise<WaitingChild> => {
     const args = sshArgs(settings, sharing, commandOf(options));
@@ -77,47 +78,69 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
     };
   };
   const ahead = startedAhead(options.ahead, () => start(sharing), (message) => log("debug", message));
+  const line = longLine({ ...connection, context, roundTripMs: () => connection.roundTripMs });
   let open = 0;
-  let most = sharing === null ? 1 : MOST_CHANNELS;
 
-  async function receive(folder: string, task: string, sharing: Sharing): Promise<Receiver> {
+  async function receive(folder: string, task: string, channel: Channel): Promise<Receiver> {
     open++;
-    const { child } = await ahead.take() ?? await start(sharing).catch((error) => {
+    const end = () => {
       open--;
-      throw error;
-    });
-    const told = child.write(`${remoteBase(destination)}/${folder}\n${task}\n`);
-    told.catch(() => undefined); // Heard at the next write.
-    return {
-      write: (bytes) => child.write(bytes),
-      async finish() {
-        await child.closeStdin().catch(() => undefined);
-        const { code } = await child.finished;
-        return { code, stderr: child.stderr() };
-      },
-      isRefused(end) {
-        if (sharing?.role !== "channel" || !isRefusal(end)) return false;
-        most = Math.max(1, open - 1);
-        return true;
-      },
-      [Symbol.asyncDispose]() {
-        open--;
-        return child.end();
-      },
+      channel.leave();
     };
+    try {
+      const waiting = channel.sharing?.path === sharing?.path ? await ahead.take() : undefined;
+      const { child } = waiting ?? await start(channel.sharing);
+      const told = child.write(`${remoteBase(destination)}/${folder}\n${task}\n`);
+      told.catch(() => undefined); // Heard at the next write.
+      channel.begin();
+      return receiver(child, channel, end);
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
   return {
-    unpack: (staging) => receive(staging, UNPACK, sharing),
-    unpackBeside(staging, bytes, atMost) {
-      if (sharing === null) return [];
-      const worth = Math.min(channelsWorth(connection.roundTripMs, bytes), atMost + 1, most - open + 1);
-      return Array.from({ length: Math.max(0, worth - 1) }, () => receive(staging, UNPACK, { ...sharing, role: "channel" }));
+    unpack: (staging) => receive(staging, UNPACK, line.first()),
+    unpackBeside(staging, bytes, most) {
+      const wanted = Math.min(line.worth(bytes) - 1, most);
+      const channels = Array.from({ length: wanted }, () => line.another()).filter((channel) => channel !== null);
+      return channels.map((channel) => receive(staging, UNPACK, channel));
     },
-    streams: () => Math.min(most, channelsWorth(connection.roundTripMs, Infinity)),
-    append: (staging, name) => receive(staging, `${APPEND} ${name}`, sharing),
-    startAhead: ahead.startMore,
-    close: ahead.close,
+    streams: () => line.worth(Infinity),
+    append: (staging, name) => receive(staging, `${APPEND} ${name}`, line.first()),
+    startAhead() {
+      // The server may take no more.
+      if (open < MOST_CHANNELS - 1) ahead.startMore();
+    },
+    async close() {
+      await ahead.close();
+      await line[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function receiver(child: Child, channel: Channel, close: () => void): Receiver {
+  return {
+    async write(bytes) {
+      await child.write(bytes);
+      channel.carried(bytes.length);
+    },
+    async finish() {
+      await child.closeStdin().catch(() => undefined);
+      const { code } = await child.finished;
+      channel.end();
+      return { code, stderr: child.stderr() };
+    },
+    isRefused(end) {
+      if (channel.sharing?.role !== "channel" || !isRefusal(end)) return false;
+      channel.refused();
+      return true;
+    },
+    [Symbol.asyncDispose]() {
+      close();
+      return child.end();
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { Failure } from "../../../src/domain/failure.ts";
 import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import type { SftpConnection } from "../../../src/methods/sftp/sftp_connection.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
+import { aLine } from "../../conformance/rig.ts";
 
 const signal = new AbortController().signal;
 const MUCH = 100 << 20;
@@ -23,13 +24,13 @@ function server(roundTripMs: number, most = Infinity) {
       { calls, limits: { openFiles: 10 }, roundTripMs, [Symbol.asyncDispose]: close } as unknown as SftpConnection,
     );
   };
-  return { open, connect };
+  return { open, connect, line: aLine(roundTripMs) };
 }
 
 Deno.test("a long line has several channels for many bytes, a short one has one", async () => {
   for (const [roundTripMs, expected] of [[200, 6], [60, 3], [5, 1]] as const) {
-    const { open, connect } = server(roundTripMs);
-    const channels = sftpChannels(connect, connect);
+    const { open, connect, line } = server(roundTripMs);
+    const channels = sftpChannels(line, null, connect);
     const files = await Promise.all([channels.ready(MUCH, signal), channels.ready(MUCH, signal)]);
     assertEquals([open.length, channels.streams(), ...files], [expected, expected, 10 * expected, 10 * expected]);
     await channels[Symbol.asyncDispose]();
@@ -38,23 +39,23 @@ Deno.test("a long line has several channels for many bytes, a short one has one"
 });
 
 Deno.test("few bytes do not wait for the channels that many will need, nor does a server without channels log in for each", async () => {
-  const { connect } = server(200);
-  await using channels = sftpChannels(connect, connect);
+  const { connect, line } = server(200);
+  await using channels = sftpChannels(line, null, connect);
   assertEquals(await channels.ready(1000, signal), 10);
   assertEquals(await channels.ready(1000, signal), 60);
-  await using single = sftpChannels(connect, null);
+  await using single = sftpChannels(aLine(200, false), null, connect);
   assertEquals([await single.ready(MUCH, signal), await single.ready(MUCH, signal), single.streams()], [10, 10, 1]);
 });
 
 Deno.test("where the server takes no more sessions, those that are open must do", async () => {
-  const { open, connect } = server(200, 2);
-  const channels = sftpChannels(connect, connect);
+  const { open, connect, line } = server(200, 2);
+  const channels = sftpChannels(line, null, connect);
   assertEquals([await channels.ready(MUCH, signal), await channels.ready(MUCH, signal), open.length], [20, 20, 2]);
 });
 
 Deno.test("pick() gives the channel with the least to do", async () => {
-  const { connect } = server(50);
-  const channels = sftpChannels(connect, connect);
+  const { connect, line } = server(50);
+  const channels = sftpChannels(line, null, connect);
   await channels.ready(MUCH, signal);
   const [one, other] = [channels.pick(100), channels.pick(50)];
   assertEquals(one === other, false);
@@ -64,15 +65,15 @@ Deno.test("pick() gives the channel with the least to do", async () => {
 });
 
 Deno.test("a channel that was lost alone is replaced, the connection of all others is not", async () => {
-  const { open, connect } = server(5);
-  const channels = sftpChannels(connect, connect);
+  const { open, connect, line } = server(5);
+  const channels = sftpChannels(line, null, connect);
   await channels.ready(MUCH, signal);
   open[0]!.lost = LOST;
   await channels.ready(MUCH, signal);
   assertEquals(open.map(({ lost }) => lost), [null]);
 
   const first = await connect();
-  const shared = sftpChannels(first, connect);
+  const shared = sftpChannels(aLine(200), first, connect);
   Object.assign(first.calls, { lost: LOST });
   await rejectsWith(() => shared.ready(MUCH, signal), ["interrupted"]);
 });

@@ -4,7 +4,7 @@ import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
 import { withSftpLock } from "../../../src/methods/sftp/sftp_lock.ts";
 import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { aServer, STAGING } from "../../conformance/rig.ts";
+import { aLine, aServer, STAGING } from "../../conformance/rig.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
 import { answers, fakeSftp, VERSION } from "../../support/fake_sftp.ts";
 
@@ -42,7 +42,7 @@ async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number)
   );
   const base = {
     calls: connection.calls,
-    channels: sftpChannels(connection, null),
+    channels: sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
     destination: aServer("sftp", {}, { timeoutMs }),
     context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
     folder: "/base",

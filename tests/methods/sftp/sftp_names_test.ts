@@ -5,7 +5,7 @@ import { publish, type SftpNaming } from "../../../src/methods/sftp/sftp_names.t
 import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
-import { aServer, publication, STAGING } from "../../conformance/rig.ts";
+import { aLine, aServer, publication, STAGING } from "../../conformance/rig.ts";
 import { answers, type Asked, fakeSftp, type Told, VERSION } from "../../support/fake_sftp.ts";
 
 const signal = new AbortController().signal;
@@ -20,7 +20,7 @@ async function published(times: number, answer: (asked: Asked) => Told) {
   const naming: SftpNaming = {
     base: {
       calls: connection.calls,
-      channels: sftpChannels(connection, null),
+      channels: sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
       context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
       destination,
       folder: "/base",

@@ -7,10 +7,12 @@ import { assert, assertEquals } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import type { Session } from "../../../src/methods/method.ts";
 import { sftp } from "../../../src/methods/sftp/sftp.ts";
-import { channelsWorth } from "../../../src/methods/ssh/long_line.ts";
+import { type Channel, channelsWorth, longLine, type LongLineParts } from "../../../src/methods/ssh/long_line.ts";
 import { tar } from "../../../src/methods/tar/tar.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
-import { digestOf, ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
+import { aServer, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import { createFakeClock, type FakeClock } from "../../support/fake_clock.ts";
 import { has } from "../../support/needs.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
 import { type Bench, openBench } from "../bench.ts";
@@ -38,9 +40,125 @@ Deno.test("channelsWorth() follows round trip and bytes; a short line and an unk
   ) assertEquals(channelsWorth(roundTripMs, bytes), expected, `${roundTripMs} ms, ${bytes} bytes`);
 });
 
+/** Lets a channel carry 1 MB/s for so long that it is measured. */
+async function measure(clock: FakeClock, channel: Channel): Promise<void> {
+  for (let ms = 0; ms < 1500; ms += 100) {
+    await clock.advance(100);
+    channel.carried(100_000);
+  }
+}
+
+/** A line with a clock of its own, at a host of its own, that says how often it was connected again. */
+function aMeasuredLine(roundTripMs: number, differences: Partial<LongLineParts> = {}) {
+  const clock = createFakeClock();
+  const further = { opened: 0, closed: 0, lost: false };
+  const parts: LongLineParts = {
+    destination: aServer("tar", { host: `host${++hosts}` }, {}),
+    context: { system: { ...createSystem(), ...clock }, log: () => {} },
+    sharing: { role: "client", path: "/run/first" },
+    roundTripMs: () => roundTripMs,
+    isLost: () => false,
+    connectAgain: () => {
+      further.opened++;
+      const close = () => Promise.resolve(void further.closed++);
+      return Promise.resolve({
+        path: `/run/further${further.opened}`,
+        isLost: () => further.lost,
+        [Symbol.asyncDispose]: close,
+      });
+    },
+    ...differences,
+  };
+  return { clock, further, parts, line: longLine(parts) };
+}
+let hosts = 0;
+
+/** Has a channel of the first connection measured, which is slow. */
+async function carrySlowly({ clock, line }: ReturnType<typeof aMeasuredLine>): Promise<Channel> {
+  const channel = line.first();
+  channel.begin();
+  await measure(clock, channel);
+  return channel;
+}
+
+Deno.test("a slow connection of a long line gets another one beside it, which is kept if more arrives, and no more than four", async () => {
+  const it = aMeasuredLine(200);
+  const { clock, line, further } = it;
+  const first = await carrySlowly(it);
+  assertEquals([further.opened, line.worth(Infinity)], [1, 12]);
+  for (let rounds = 0; rounds < 3; rounds++) {
+    const another = line.another()!;
+    assertEquals(another.sharing, { role: "channel", path: `/run/further${rounds + 1}` });
+    another.begin();
+    for (let ms = 0; ms < 1500; ms += 100) {
+      await clock.advance(100);
+      for (const channel of [first, another]) channel.carried(100_000 * (rounds + 1));
+    }
+  }
+  assertEquals([further.opened, further.closed], [3, 0]);
+  await line[Symbol.asyncDispose]();
+  assertEquals(further.closed, 3);
+});
+
+Deno.test("a further connection through which no more arrives is ended once its channels are, and none is tried for an hour", async () => {
+  const it = aMeasuredLine(200);
+  const { clock, line, further, parts } = it;
+  const first = await carrySlowly(it);
+  const another = line.another()!;
+  another.begin();
+  for (let ms = 0; ms < 1500; ms += 100) {
+    await clock.advance(100);
+    for (const channel of [first, another]) channel.carried(50_000);
+  }
+  assertEquals([line.worth(Infinity), further.closed], [6, 0]);
+  another.leave();
+  assertEquals(further.closed, 1);
+  await measure(clock, first);
+  // Another session of the same account knows it, too.
+  const other = { ...it, line: longLine(parts) };
+  (await carrySlowly(other)).leave();
+  assertEquals(further.opened, 1);
+  await clock.advance(3_600_000);
+  (await carrySlowly(other)).leave();
+  assertEquals(further.opened, 2);
+});
+
+for (
+  const [what, roundTripMs, differences] of [
+    ["on a short line", 20, {}],
+    ["with bandwidth_limit", 200, { destination: aServer("tar", { host: "limited" }, { bandwidthLimit: 1_000_000 }) }],
+    ["where each channel is a connection of its own", 200, { sharing: null }],
+    ["while another one logs in to that host", 200, {
+      context: { system: { ...createSystem(), ...createFakeClock() }, log: () => {}, logIn: () => null },
+    }],
+  ] as const
+) {
+  Deno.test(`no further connection is opened ${what}`, async () => {
+    const { clock, ...it } = aMeasuredLine(roundTripMs, differences);
+    const own = { ...it.parts.context, system: { ...createSystem(), ...clock } };
+    const line = longLine({ ...it.parts, context: own });
+    await carrySlowly({ ...it, clock, line });
+    assertEquals(it.further.opened, 0);
+  });
+}
+
+Deno.test("a further connection that is refused, or is lost alone, is not tried again for an hour", async () => {
+  const refused = aMeasuredLine(200, { connectAgain: () => Promise.reject(new Error("no")) });
+  await carrySlowly(refused);
+  assertEquals(refused.line.worth(Infinity), 6);
+
+  const lost = aMeasuredLine(200);
+  const first = await carrySlowly(lost);
+  lost.further.lost = true;
+  assertEquals(lost.line.another()?.sharing, { role: "channel", path: "/run/first" });
+  assertEquals(lost.further.closed, 1);
+  await measure(lost.clock, first);
+  assertEquals(lost.further.opened, 1);
+});
+
 /** Puts and publishes files, and looks at what is there. */
-async function deliver(it: Bench, session: Session, attempt: string): Promise<void> {
-  const contents = Array.from({ length: FILES }, (_, index) => noise(BYTES + index, index + 1));
+async function deliver(it: Bench, session: Session, attempt: string, length = BYTES): Promise<void> {
+  const contents = Array.from({ length: FILES }, (_, index) => noise(length + index, index + 1));
   const files = await Promise.all(contents.map((content, index) => it.source(`${attempt}-${index}`, content)));
   const uploads = files.map((file, index) => upload(file, index + 1, attempt));
   const digests = await Promise.all(contents.map(digestOf));
@@ -56,7 +174,7 @@ for (const method of [tar, sftp]) {
       /Starting session: (subsystem 'sftp'|forced-command|command)/.test(line) && !/MaxSessions/.test(line)
     ).length;
 
-  for (const [maxSessions, streams, logins] of [[10, 3, 1], [3, 2, 2], [1, 1, 4]] as const) {
+  for (const [maxSessions, streams, logins] of [[10, 3, 1], [3, 2, 2], [1, 1, 5]] as const) {
     Deno.test({
       name: `${method.name}: over a long line, where the server allows ${maxSessions} channels, ${streams} carry the files`,
       ignore,
@@ -118,6 +236,71 @@ for (const method of [tar, sftp]) {
       const up = proxy.counters.up;
       await new Promise((resolve) => setTimeout(resolve, 1000));
       assert(proxy.counters.up - up < 8 << 20, `${proxy.counters.up - up} bytes after it`);
+    },
+  });
+
+  /** A line whose connections carry 2 MB/s each, for a session that has sent so much that this was found out. */
+  const narrow = async (it: Bench) => {
+    const proxy = startProxy(it.server.port, { roundTripMs: 60, windowBytes: 1 << 16 });
+    const session = await it.connect({}, {}, { host: "127.0.0.1", port: proxy.port });
+    return { proxy, session };
+  };
+
+  Deno.test({
+    name: `${method.name}: over a long line whose connections are slow, several carry the files, and it is faster`,
+    ignore,
+    fn: async () => {
+      await using it = await openBench(method);
+      const { proxy, session } = await narrow(it);
+      await using _proxy = proxy;
+      const seconds: number[] = [];
+      for (const attempt of ["a1", "a2", "a3"]) {
+        const began = performance.now();
+        await deliver(it, session, attempt, 1 << 20);
+        seconds.push((performance.now() - began) / 1000);
+      }
+      const logins = await it.server.logins();
+      assert(logins >= 2 && logins <= 4, `${logins} logins`);
+      assert(seconds[2]! < 0.8 * seconds[0]!, seconds.join(" s, "));
+    },
+  });
+
+  Deno.test({
+    name: `${method.name}: a second connection that is refused is tried once, and nobody hears of it`,
+    ignore,
+    fn: async () => {
+      await using it = await openBench(method);
+      const { proxy, session } = await narrow(it);
+      await using _proxy = proxy;
+      proxy.refuseNew();
+      for (const attempt of ["a1", "a2", "a3"]) await deliver(it, session, attempt, 1 << 20);
+      assertEquals([proxy.counters.connections, proxy.counters.refused], [1, 1]);
+    },
+  });
+
+  Deno.test({
+    name: `${method.name}: a second connection that is cut interrupts put(), and the next session resumes with one`,
+    ignore,
+    fn: async () => {
+      await using it = await openBench(method);
+      const { proxy, session } = await narrow(it);
+      await using _proxy = proxy;
+      await deliver(it, session, "a1", 1 << 20);
+      assert(proxy.counters.connections > 1, "one connection only");
+      const contents = Array.from({ length: 8 }, (_, index) => noise(2 << 20, index + 1));
+      const files = await Promise.all(contents.map((content, index) => it.source(`${index}`, content)));
+      const uploads = files.map((file, index) => upload(file, index + 1, "a2"));
+      const putting = rejectsWith(() => session.put(uploads, ignoreBytes, signal), ["interrupted"]);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      proxy.cutOne(2);
+      await putting;
+      await session[Symbol.asyncDispose]();
+      const connections = proxy.counters.connections;
+      const next = await it.connect({}, {}, { host: "127.0.0.1", port: proxy.port });
+      const again = uploads.map(({ source, staged }, index) => ({ ...upload(source, index + 1, "a3"), leftover: staged }));
+      assertEquals((await next.put(again, ignoreBytes, signal)).map(({ put }) => put), files.map(() => true));
+      assertEquals(await next.digest(again.map(({ staged }) => staged), signal), await Promise.all(contents.map(digestOf)));
+      assertEquals(proxy.counters.connections - connections, 1);
     },
   });
 }
