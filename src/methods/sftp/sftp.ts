@@ -47,7 +47,7 @@ async function connect(destination: SshDestination, context: MethodContext, sign
     hashesSource: true,
     // A part is trusted: only a hash of the whole finds out that it was wrong.
     resumes: destination.verify === "checksum",
-    streams: channels.streams,
+    streams: () => channels.streams(),
     put: sftpPut({ channels, files, flushes, destination, context }),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

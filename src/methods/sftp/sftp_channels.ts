@@ -20,85 +20,96 @@ export interface SftpChannels extends AsyncDisposable {
   streams(): number;
 }
 
-/** An open one. */
-interface Open {
-  readonly channel: Channel;
-  /** To be sent. */
-  bytes: number;
-}
-
 /** `kept` is there already, and the connection of all others; or null. `open` opens another. */
 export function sftpChannels(
   line: LongLine,
   kept: SftpConnection | null,
   open: (channel: Channel, signal: AbortSignal) => Promise<SftpConnection>,
 ): SftpChannels {
-  const all = new Map<SftpConnection, Open>(kept ? [[kept, { channel: line.first(), bytes: 0 }]] : []);
-  let opening: Promise<unknown> = Promise.resolve();
-  const life = new AbortController();
+  return new Channels(line, kept, open);
+}
 
-  /** False where it is not given. */
-  async function add(channel: Channel, signal: AbortSignal): Promise<boolean> {
+class Channels implements SftpChannels {
+  /** The open ones, each with what is still to be sent through it. */
+  readonly #open: Map<SftpConnection, { readonly channel: Channel; bytes: number }>;
+  readonly #life = new AbortController();
+  #opening: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly line: LongLine,
+    readonly kept: SftpConnection | null,
+    readonly open: (channel: Channel, signal: AbortSignal) => Promise<SftpConnection>,
+  ) {
+    this.#open = new Map(kept ? [[kept, { channel: line.first(), bytes: 0 }]] : []);
+  }
+
+  async ready(bytes: number, signal: AbortSignal): Promise<number> {
+    const mine = this.#opening.catch(() => undefined).then(() => this.#fill(bytes, signal));
+    // The next batch may be a large one.
+    this.#opening = mine.then(() => this.#fill(Infinity, this.#life.signal));
+    this.#opening.catch(() => undefined); // A lost connection shows in the next call.
+    await mine;
+    return this.#open.keys().reduce((sum, { limits }) => sum + limits.openFiles, 0);
+  }
+
+  pick(bytes: number): SftpConnection {
+    const all = this.#open.entries().toArray();
+    const alive = all.filter(([{ calls }]) => calls.lost === null);
+    const [least = all[0]] = alive.sort(([, a], [, b]) => a.bytes - b.bytes);
+    if (!least) throw new Failure("interrupted", "The SFTP connection was closed");
+    const [connection, its] = least;
+    if (its.bytes === 0) its.channel.begin();
+    its.bytes += bytes;
+    return connection;
+  }
+
+  carried(connection: SftpConnection, bytes: number): void {
+    this.#open.get(connection)?.channel.carried(bytes);
+  }
+
+  done(connection: SftpConnection, bytes: number): void {
+    const its = this.#open.get(connection);
+    if (!its) return;
+    its.bytes -= bytes;
+    if (its.bytes === 0) its.channel.end();
+  }
+
+  streams(): number {
+    return this.line.worth(Infinity);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.abort();
+    await this.#opening.catch(() => undefined);
+    await Promise.all(this.#open.keys().toArray().filter((each) => each !== this.kept).map((each) => this.#drop(each)));
+  }
+
+  async #fill(bytes: number, signal: AbortSignal): Promise<void> {
+    for (const [connection, { channel, bytes }] of this.#open) {
+      const { lost } = connection.calls;
+      if (lost !== null && connection === this.kept) throw lost;
+      if (lost !== null || (bytes === 0 && !channel.isOfUse())) await this.#drop(connection);
+    }
+    if (this.#open.size === 0) await this.#add(this.line.first(), signal);
+    const missing = Array.from({ length: Math.max(0, this.line.worth(bytes) - this.#open.size) }, () => this.line.another());
+    await Promise.all(missing.filter((channel) => channel !== null).map((channel) => this.#add(channel, signal)));
+  }
+
+  /** One that is not given is not needed, unless it is the first. */
+  async #add(channel: Channel, signal: AbortSignal): Promise<void> {
     try {
-      all.set(await open(channel, signal), { channel, bytes: 0 });
-      return true;
+      this.#open.set(await this.open(channel, signal), { channel, bytes: 0 });
     } catch (error) {
-      const isNeeded = all.size === 0 || signal.aborted;
+      const isNeeded = this.#open.size === 0 || signal.aborted;
       if (!isNeeded) channel.refused();
       channel.leave();
       if (isNeeded) throw error;
-      return false;
     }
   }
 
-  async function drop(connection: SftpConnection): Promise<void> {
-    all.get(connection)?.channel.leave();
-    all.delete(connection);
+  async #drop(connection: SftpConnection): Promise<void> {
+    this.#open.get(connection)?.channel.leave();
+    this.#open.delete(connection);
     await connection[Symbol.asyncDispose]();
   }
-
-  async function fill(bytes: number, signal: AbortSignal): Promise<void> {
-    for (const [connection, { channel, bytes }] of all) {
-      const { lost } = connection.calls;
-      if (lost !== null && connection === kept) throw lost;
-      if (lost !== null || (bytes === 0 && !channel.isOfUse())) await drop(connection);
-    }
-    if (all.size === 0) await add(line.first(), signal);
-    const missing = Array.from({ length: Math.max(0, line.worth(bytes) - all.size) }, () => line.another());
-    await Promise.all(missing.filter((channel) => channel !== null).map((channel) => add(channel, signal)));
-  }
-
-  return {
-    async ready(bytes, signal) {
-      const mine = opening.catch(() => undefined).then(() => fill(bytes, signal));
-      // The next batch may be a large one.
-      opening = mine.then(() => fill(Infinity, life.signal));
-      opening.catch(() => undefined); // A lost connection shows in the next call.
-      await mine;
-      return all.keys().reduce((sum, { limits }) => sum + limits.openFiles, 0);
-    },
-    pick(bytes) {
-      const [least] = all.entries().toArray().filter(([{ calls }]) => calls.lost === null)
-        .sort(([, a], [, b]) => a.bytes - b.bytes);
-      const connection = least?.[0] ?? all.keys().next().value;
-      const its = connection && all.get(connection);
-      if (!its) throw new Failure("interrupted", "The SFTP connection was closed");
-      if (its.bytes === 0) its.channel.begin();
-      its.bytes += bytes;
-      return connection;
-    },
-    carried: (connection, bytes) => all.get(connection)?.channel.carried(bytes),
-    done(connection, bytes) {
-      const its = all.get(connection);
-      if (!its) return;
-      its.bytes -= bytes;
-      if (its.bytes === 0) its.channel.end();
-    },
-    streams: () => line.worth(Infinity),
-    async [Symbol.asyncDispose]() {
-      life.abort();
-      await opening.catch(() => undefined);
-      await Promise.all(all.keys().toArray().filter((each) => each !== kept).map(drop));
-    },
-  };
 }
