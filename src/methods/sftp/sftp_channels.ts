@@ -58,7 +58,7 @@ class Channels implements SftpChannels {
     const [least = all[0]] = alive.sort(([, a], [, b]) => a.bytes - b.bytes);
     if (!least) throw new Failure("interrupted", "The SFTP connection was closed");
     const [connection, its] = least;
-    if (its.bytes === 0) its.channel.begin();
+    if (its.bytes === 0 && bytes > 0) its.channel.begin();
     its.bytes += bytes;
     return connection;
   }
@@ -71,7 +71,7 @@ class Channels implements SftpChannels {
     const its = this.#open.get(connection);
     if (!its) return;
     its.bytes -= bytes;
-    if (its.bytes === 0) its.channel.end();
+    if (its.bytes === 0 && bytes > 0) its.channel.end();
   }
 
   streams(): number {
