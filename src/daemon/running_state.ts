@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { limitAt } from "../domain/bandwidth.ts";
 import type { Settings } from "../config/settings.ts";
 import { freeSpace } from "../delivery/free_space.ts";
 import { VERSION } from "../domain/version.ts";
@@ -19,7 +20,7 @@ interface RunningTools {
   readonly progress: Progress;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
   readonly settings: () => Settings;
-  readonly system: Pick<System, "pid">;
+  readonly system: Pick<System, "pid" | "now">;
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
   /** Null where no page is served. */
@@ -59,6 +60,7 @@ export function runningState({ ledger, progress, jobs, settings, system, started
           made,
           state: box.state(),
           freeBytes: free(box),
+          limit: limitAt(box.destination.bandwidthLimit, system.now()),
           survey: async (targets, signal) => await box.session()?.survey(targets, signal) ?? null,
         };
       });

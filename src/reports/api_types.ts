@@ -122,6 +122,8 @@ export interface DestinationView {
   readonly pausedBy: string | null;
   readonly freeBytes: number | null;
   readonly counts: Counts;
+  /** The bandwidth limit in force, bytes per second; null is none. */
+  readonly limit: number | null;
   /** Over the last seconds. */
   readonly bytesPerSecond: number;
   /** When the oldest that still waits was queued; null if none waits. */

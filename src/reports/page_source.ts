@@ -42,6 +42,8 @@ export interface DestinationNow {
   readonly method: string;
   readonly state: DestinationState;
   readonly freeBytes: number | null;
+  /** The bandwidth limit in force, bytes per second; null is none. */
+  readonly limit: number | null;
   /** Its folder was not there and has been made since the start. */
   readonly made: boolean;
   /** What is at these targets, in order; null while there is no session. */

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Pace } from "../async/pace.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { FileFacts } from "../domain/source_file.ts";
 import type { Lifetime, Serving, Terminal } from "./host/host.ts";
@@ -248,8 +249,8 @@ export interface Stretch {
 export interface CopyOptions {
   /** How many bytes are already there; 0 or omitted makes a new file. */
   readonly from?: number;
-  /** Null means no limit. */
-  readonly bytesPerSecond?: number | null;
+  /** Shared by copies that keep to a limit together. */
+  readonly pace?: Pace;
   /** Called with the bytes of each piece that was written, not their sum. */
   readonly onBytes?: (bytes: number) => void;
   /** False if the caller flushes the copy (default true). */

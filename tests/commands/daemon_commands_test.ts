@@ -174,6 +174,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
         destination: { name: "n\nas", job: "spring" },
         method: "local",
         made: false,
+        limit: null,
         state: { state: "on_hold", failure, until: NOW },
         freeBytes: 0,
         counts: { queued: 2, sending: 0, deferred: 1, delivered: 0, failed: 3 },

@@ -374,14 +374,14 @@ const ROWS: readonly Row[] = [
     name: "a speed without sense",
     text: `${BASE}bandwidth_limit: fast\n`,
     errors: [
-      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, not "fast"',
+      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, a list of {from, to, limit} follows the time of day, not "fast"',
     ],
   },
   {
     name: "a speed too low to be meant",
     text: `${BASE}bandwidth_limit: 5\n`,
     errors: [
-      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, not 5',
+      'config.yaml:4:1: "bandwidth_limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, a list of {from, to, limit} follows the time of day, not 5',
     ],
   },
   {
@@ -794,10 +794,42 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "a timetable of the bandwidth",
-    text: `${BASE}bandwidth_limit: [{ from: "22:00" }]\n`,
+    name: "a timetable of the bandwidth with an unknown key",
+    text: `${BASE}bandwidth_limit: [{ from: "22:00", to: "06:00", limt: 1 MB/s }]\n`,
     errors: [
-      'config.yaml:4:1: a timetable in "bandwidth_limit" is not available yet',
+      'config.yaml:4:19: "bandwidth_limit[0].limit" is missing; it must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit',
+      'config.yaml:4:49: unknown key "limt"; did you mean "limit"?',
+    ],
+  },
+  {
+    name: "a timetable of the bandwidth with bad values",
+    text: `${BASE}bandwidth_limit: [{ from: "22:00", to: "6 o'clock", limit: fast }]\n`,
+    errors: [
+      'config.yaml:4:36: "bandwidth_limit[0].to" must be a time of day, like 06:00',
+      'config.yaml:4:53: "bandwidth_limit[0].limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, not "fast"',
+    ],
+  },
+  {
+    name: "a timetable of the bandwidth without its times",
+    text: `${BASE}bandwidth_limit: [{ limit: 1 MB/s }]\n`,
+    errors: [
+      'config.yaml:4:19: "bandwidth_limit[0].from" is missing; it must be a time of day, like 20:00',
+      'config.yaml:4:19: "bandwidth_limit[0].to" is missing; it must be a time of day, like 06:00',
+    ],
+  },
+  {
+    name: "a timetable of the bandwidth that overlaps after midnight",
+    text:
+      `${BASE}bandwidth_limit: [{ from: "20:00", to: "06:00", limit: 1 MB/s }, { from: "05:30", to: "08:00", limit: 2 MB/s }]\n`,
+    errors: [
+      'config.yaml:4:66: "bandwidth_limit[1]" is invalid: 05:30 to 08:00 overlaps 20:00 to 06:00',
+    ],
+  },
+  {
+    name: "a timetable of the bandwidth with an entry of no length",
+    text: `${BASE}bandwidth_limit: [{ from: "20:00", to: "20:00", limit: 1 MB/s }]\n`,
+    errors: [
+      'config.yaml:4:36: "bandwidth_limit[0].to" must be another time than from',
     ],
   },
   {

@@ -33,6 +33,7 @@ export const STATUS: StatusParts = {
     state: { state: "open" },
     freeBytes: 5e12,
     made: false,
+    limit: null,
     counts: COUNTS,
   }],
   counts: COUNTS,

@@ -117,6 +117,7 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
   const method = Math.max(...destinations.map((one) => one.method.length), 0);
   return destinations.flatMap((one) => {
     const free = one.free_bytes === null ? "" : `${formatBytes(one.free_bytes)} free`;
+    const limit = one.bandwidth_limit === undefined ? "" : `limited to ${formatBytes(one.bandwidth_limit)}/s`;
     const goOn = one.state === "paused" ? `; resume it with image-transfer resume ${shellQuote(printable(one.name))}` : "";
     const why = one.reason === null ? "" : `${printable(one.reason)}${goOn}`;
     const head = `  ${printable(one.name).padEnd(width)}  ${one.method.padEnd(method)}  `;
@@ -124,10 +125,10 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
     const queue = left > 0 ? `${left} waiting` : "";
     const joined = (...parts: string[]) => `${head}${parts.filter((part) => part !== "").join("  ")}`.trimEnd();
     const state = STATES[one.state].padEnd(11);
-    const line = joined(state, why, queue, free);
+    const line = joined(state, why, queue, free, limit);
     const made = one.folder_made ? wrapped(MADE_NOW, columns, HANGING, HANGING) : [];
     if (line.length <= columns) return [line, ...made];
-    return [joined(state, queue, free), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)), ...made];
+    return [joined(state, queue, free, limit), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)), ...made];
   });
 }
 

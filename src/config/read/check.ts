@@ -54,7 +54,8 @@ function misplaced(key: string, path: Path): string | null {
 
 /** For a value that may have several forms, the mistakes inside the form that was meant. */
 function unfold(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
-  if (issue.code !== "invalid_union" || !isSection(valueAt(root, issue.path))) return [issue];
+  const value = valueAt(root, issue.path);
+  if (issue.code !== "invalid_union" || !(isSection(value) || Array.isArray(value))) return [issue];
   const inside = issue.errors.find((errors) =>
     errors.some((error) => error.path.length > 0 || error.code === "unrecognized_keys" || error.code === "custom")
   );

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BandwidthLimit } from "../../domain/bandwidth.ts";
 import { bareHost, isHostName, isUserName } from "../../domain/names/host_name.ts";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
@@ -43,7 +44,15 @@ export function resolveDestination(
     ...(login === null ? withoutKeys(loginKeys) : {}),
   };
   return {
-    destination: { ...common, name, job, transport, basePath: base, layout },
+    destination: {
+      ...common,
+      bandwidthLimit: inZone(common.bandwidthLimit, merged),
+      name,
+      job,
+      transport,
+      basePath: base,
+      layout,
+    },
     full: { name, ...withDefaults(destinationShape, shown) },
   };
 }
@@ -64,6 +73,12 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
     ...(typeof host === "string" ? { host: remoteHost(host, path, to) } : {}),
     ...(typeof user === "string" ? { user: remoteUser(user, path, to) } : {}),
   } as Transport;
+}
+
+/** A timetable follows the clock of the job. */
+function inZone(limit: BandwidthLimit, { night_timezone }: Section): BandwidthLimit {
+  if (limit === null || typeof limit === "number") return limit;
+  return { ...limit, timezone: typeof night_timezone === "string" ? night_timezone : null };
 }
 
 /** Of the placeholders, only the night has a meaning in the path, and is cut off with what follows it. */

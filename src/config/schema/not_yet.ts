@@ -27,10 +27,6 @@ export const NOT_YET: Readonly<Record<string, NotYet>> = {
     asked: (value) => ["rclone"].includes(lower(value)) ? `"transfer_method: ${lower(value)}"` : null,
     missing: "rclone",
   },
-  bandwidth_limit: {
-    asked: (value) => Array.isArray(value) ? 'a timetable in "bandwidth_limit"' : null,
-    missing: "a timetable",
-  },
 };
 
 /** What the help of a key ends with; empty if all of it is built. */

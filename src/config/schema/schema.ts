@@ -82,11 +82,11 @@ interface Wrapping {
   readonly options?: readonly z.ZodType[];
 }
 
-/** The type inside optional values, defaults and transformations; of several forms, the one with keys. */
+/** The type inside optional values, defaults and transformations; of several forms, the one with keys, or with a list. */
 export function unwrapped(type: z.ZodType): z.ZodType {
   const { innerType, in: written, options = [] } = type.def as Wrapping;
   if (innerType ?? written) return unwrapped((innerType ?? written)!);
-  return options.map(unwrapped).find((option) => Object.keys(keysInside(option)).length > 0) ?? type;
+  return options.map(unwrapped).find((option) => Object.keys(keysInside(option)).length > 0 || "element" in option) ?? type;
 }
 
 /** The keys without their defaults, which would hide what is set above; none is required, as it may be set above. */

@@ -5,10 +5,12 @@
  * @module
  */
 import * as z from "zod";
+import { overlap, type Timetable } from "../../domain/bandwidth.ts";
 import { checkLayout } from "../../domain/names/layout.ts";
+import { rolloverMinutes } from "../../domain/night/night.ts";
 import { loginKeys, METHOD_NAMES, methodKeys } from "./schema_methods.ts";
 import { setting, type Shape } from "./settings_of.ts";
-import { bool, duration, gigabytes, integer, mode, oneOf, speed, text } from "./values.ts";
+import { bool, duration, gigabytes, integer, mode, oneOf, speed, SPEED_MESSAGE, text, timeOfDay } from "./values.ts";
 
 const DAY = 86_400_000;
 
@@ -36,6 +38,28 @@ const folderKeys = {
     }),
 };
 
+const timetableEntry = z.strictObject({
+  from: timeOfDay("20:00").meta({ description: "When the limit begins" }),
+  to: timeOfDay("06:00").meta({ description: "When it ends; an earlier time than `from` is on the next day" }),
+  limit: speed().meta({ description: "Maximum bytes per second in that time" }),
+}, 'must be a section, like { from: "20:00", to: "06:00", limit: "2 MB/s" }');
+
+/** Its time zone is that of the job. */
+const timetable = z.array(timetableEntry, "must be a list").transform((written, context): Timetable => {
+  const fault = (message: string, path: (string | number)[]): Timetable => {
+    context.addIssue({ code: "custom", message, path });
+    return z.NEVER;
+  };
+  if (context.issues.length > 0) return z.NEVER;
+  const entries = written.map(({ from, to, limit }) => ({ from: rolloverMinutes(from)!, to: rolloverMinutes(to)!, limit }));
+  const empty = entries.findIndex(({ from, to }) => from === to);
+  if (empty >= 0) return fault("must be another time than from", [empty, "to"]);
+  const both = overlap(entries);
+  if (both === null) return { timezone: null, entries };
+  const [{ from, to } = {}, second] = both.map((index) => written[index]);
+  return fault(`${second?.from} to ${second?.to} overlaps ${from} to ${to}`, [both[1]]);
+});
+
 const carryKeys = {
   transfer_timeout_seconds: setting(duration("seconds", 1000, DAY).prefault(300), {
     name: "timeoutMs",
@@ -47,8 +71,12 @@ const carryKeys = {
   order: oneOf(["oldest_first", "newest_first"]).prefault("oldest_first").meta({
     description: "Which files to send first when many are waiting",
   }),
-  bandwidth_limit: speed().prefault(false)
-    .meta({ description: "Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit" }),
+  bandwidth_limit: z.union([speed(), timetable], `${SPEED_MESSAGE}, a list of {from, to, limit} follows the time of day`)
+    .prefault(false)
+    .meta({
+      description:
+        'Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit. By the time of day, in `night_timezone`: `[{from: "20:00", to: "06:00", limit: "2 MB/s"}]`; at other times there is no limit. With rsync and scp, what is being sent keeps the limit that it began with',
+    }),
 };
 
 /** How files are verified, and what happens when that fails. */

@@ -83,14 +83,16 @@ export function size(min: number, max: number) {
   });
 }
 
+/** What is said of a value that is no speed. */
+export const SPEED_MESSAGE =
+  "must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit";
+
 /** A speed as bytes per second, or as text with its unit (`10 MB/s`, `500k`, `100 Mbit/s`); 0 and false mean no limit: null. */
 export function speed() {
-  const message =
-    "must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit";
-  return z.union([z.literal(false), z.number(), z.string()], message).transform((value, context) => {
+  return z.union([z.literal(false), z.number(), z.string()], SPEED_MESSAGE).transform((value, context) => {
     if (value === false || value === 0) return null;
     const perSecond = typeof value === "number" ? value : bytesOf(value.replace(/ ?(\/s|ps)$/i, ""));
-    return perSecond >= 1000 && perSecond <= 1e12 ? Math.floor(perSecond) : fail(context, message);
+    return perSecond >= 1000 && perSecond <= 1e12 ? Math.floor(perSecond) : fail(context, SPEED_MESSAGE);
   });
 }
 

@@ -6,9 +6,10 @@
  */
 import { createHash } from "node:crypto";
 import { format } from "@std/fmt/bytes";
-import { type Pace, pace } from "../../async/pace.ts";
+import type { Pace } from "../../async/pace.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { GrowingFile } from "../../domain/growing_file.ts";
+import { paceOf } from "../../methods/bandwidth.ts";
 import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import type { OpenSession } from "../batch.ts";
 import { type AheadPart, keyOf, takeOver } from "./ahead_parts.ts";
@@ -43,7 +44,7 @@ export async function sendAhead(open: OpenSession, look: () => Promise<void>, ov
   const { context, session } = open;
   const { destination, system, ahead, job } = context;
   if (session.parts === undefined || job.growingFiles === null || destination.verify !== "checksum") return;
-  const paced = pace(destination.bandwidthLimit, system);
+  const paced = paceOf(destination, system);
   const sending: Sending = { ...open, over, parts: session.parts, pace: paced, room: { measured: null, written: 0 } };
   const began = system.monotonic();
   try {

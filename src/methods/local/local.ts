@@ -5,12 +5,13 @@
  * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
-import { mutex } from "../../async/mutex.ts";
+import type { Pace } from "../../async/pace.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
+import { paceOf } from "../bandwidth.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { sourceFault } from "../../system/source_failure.ts";
 import { attach, destinationFailure, type LocalBase, localBase, makeStaging, pathOf } from "./local_base.ts";
@@ -22,7 +23,7 @@ import { emptyTrash, remove } from "./local_remove.ts";
 const SMALL_AT_ONCE = 8;
 const COMPARE_BYTES = 1 << 20;
 
-/** Connecting does nothing yet: the folder is found by `attach`. With a bandwidth limit one file is copied at a time. */
+/** Connecting does nothing yet: the folder is found by `attach`. */
 export const local: Method<"local"> = {
   name: "local",
   programs: [],
@@ -31,7 +32,7 @@ export const local: Method<"local"> = {
 
 function openLocal(destination: Destination, context: MethodContext): Session {
   const base = localBase(destination, context);
-  const copying: Copying = { base, log: context.log, copyLock: mutex(), toldOfTimes: false };
+  const copying: Copying = { base, log: context.log, pace: paceOf(destination, context.system), toldOfTimes: false };
   return {
     method: "local",
     proof: "checksum",
@@ -59,8 +60,8 @@ function openLocal(destination: Destination, context: MethodContext): Session {
 interface Copying {
   readonly base: LocalBase;
   readonly log: MethodContext["log"];
-  /** The limit is the destination's, so with one there is one copy at a time, over all batches. */
-  readonly copyLock: ReturnType<typeof mutex>;
+  /** Shared by all copies: the limit is the destination's. */
+  readonly pace: Pace;
   toldOfTimes: boolean;
 }
 
@@ -70,13 +71,14 @@ async function put(
   onBytes: (index: number, bytes: number) => void,
   signal: AbortSignal,
 ): Promise<PutOutcome[]> {
-  const { base, copyLock } = copying;
+  const { base } = copying;
   await makeStaging(base, uploads.map(({ staged }) => staged));
   const small = uploads.every(({ source }) => source.size < SMALL_BYTES);
-  return await mapLimit(uploads, small ? SMALL_AT_ONCE : LARGE_AT_ONCE, (upload, index) => {
-    const one = () => putOne(copying, upload, (bytes) => onBytes(index, bytes), signal);
-    return base.destination.bandwidthLimit === null ? one() : copyLock(one);
-  });
+  return await mapLimit(
+    uploads,
+    small ? SMALL_AT_ONCE : LARGE_AT_ONCE,
+    (upload, index) => putOne(copying, upload, (bytes) => onBytes(index, bytes), signal),
+  );
 }
 
 async function putOne(
@@ -94,7 +96,7 @@ async function putOne(
     if (bytes > 0) onBytes(bytes);
     const sent = await system.copy(from, to, {
       from: bytes,
-      bytesPerSecond: destination.bandwidthLimit,
+      pace: copying.pace,
       // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
       flush: false,
       onBytes: (more) => onBytes(bytes += more),

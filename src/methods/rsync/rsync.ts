@@ -6,6 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Destination, Transport } from "../../config/settings.ts";
+import { limitNow } from "../bandwidth.ts";
 import { linkName } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
@@ -84,7 +85,8 @@ async function rsyncSender(
     readsNames: pair.readsNames,
     // Without a shared connection each would be a login of its own.
     ahead: connection.sharing === null ? 0 : Math.min(2, destination.parallelTransfers),
-    args: (into, resumes) => rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes }),
+    limit: () => limitNow(destination, context.system),
+    args: (into, resumes, limit) => rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes, limit }),
   }, context);
 
   async function send(

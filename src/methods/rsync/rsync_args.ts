@@ -21,6 +21,8 @@ interface RsyncRun {
   readonly into: string;
   /** Some files continue a part that lies there already. */
   readonly resumes: boolean;
+  /** Bytes per second; null is no limit. */
+  readonly limit: number | null;
 }
 
 /** To be run in the folder of links. */
@@ -41,7 +43,7 @@ export function rsyncArgs(run: RsyncRun): string[] {
     ...(run.resumes ? ["--no-whole-file", "-I"] : ["-W"]),
     "--partial",
     ...(destination.transport.compression ? ["-z"] : []),
-    ...(destination.bandwidthLimit === null ? [] : [`--bwlimit=${Math.max(1, Math.floor(destination.bandwidthLimit / 1024))}`]),
+    ...(run.limit === null ? [] : [`--bwlimit=${Math.max(1, Math.floor(run.limit / 1024))}`]),
     // A run that waits for names may wait long; ServerAliveInterval and the watch for progress end one that hangs.
     ...(pair.readsNames ? [] : [`--timeout=${Math.max(1, Math.ceil(destination.timeoutMs / 1000))}`]),
     "--progress",

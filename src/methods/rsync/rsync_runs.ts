@@ -42,13 +42,17 @@ interface RsyncProgram {
   readonly readsNames: boolean;
   /** Runs ahead at most. */
   readonly ahead: number;
+  /** Bytes per second that a run may send now; null is no limit. */
+  limit(): number | null;
   /** The arguments for a folder relative to the base path; `resumes` where parts lie there already. */
-  args(into: string, resumes: boolean): string[];
+  args(into: string, resumes: boolean, limit: number | null): string[];
 }
 
 interface Run extends Waiting {
   readonly links: Links;
   readonly child: Child;
+  /** The bandwidth limit that it was started with. */
+  readonly limit: number | null;
 }
 
 /** The files of one run. */
@@ -64,8 +68,7 @@ interface Batch {
 export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncRuns {
   const { system, log, stagingRoot } = context;
   /** A run that is told the names later. */
-  const startRun = async (resumes: boolean) =>
-    await start(await makeLinks(context), program.args(stagingRoot, resumes), system, program.path);
+  const startRun = async (resumes: boolean) => await start(await makeLinks(context), program, stagingRoot, resumes, system);
   const ahead = startedAhead(program.readsNames ? program.ahead : 0, () => startRun(false), (message) => log("debug", message));
   return {
     startAhead: ahead.startMore,
@@ -75,7 +78,9 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
       const batch: Batch = { uploads, prepared, onText };
       if (!program.readsNames) return await sendFolder(program, context, batch, resumes, signal);
       const waiting = resumes ? undefined : await ahead.take();
-      if (waiting) {
+      // The timetable of the limit may have turned since it was started.
+      if (waiting && waiting.limit !== program.limit()) await waiting[Symbol.asyncDispose]();
+      else if (waiting) {
         let moved = false;
         const end = await sendNames(waiting, { ...batch, onText: (text) => onText((moved = true, text)) }, signal);
         // One that died while it waited says nothing about the files: they go with a new one.
@@ -99,7 +104,7 @@ async function sendFolder(
     await links[Symbol.asyncDispose]();
     throw error;
   });
-  await using run = await start(links, program.args(stagingOf(uploads), resumes), context.system, program.path);
+  await using run = await start(links, program, stagingOf(uploads), resumes, context.system);
   await run.child.closeStdin();
   return await endOf(run.child, onText, signal);
 }
@@ -118,15 +123,24 @@ async function sendNames(run: Run, { uploads, prepared, onText }: Batch, signal:
   return end;
 }
 
-async function start(links: Links, args: string[], system: Pick<System, "spawn">, program: string): Promise<Run> {
+async function start(
+  links: Links,
+  program: RsyncProgram,
+  into: string,
+  resumes: boolean,
+  system: Pick<System, "spawn">,
+): Promise<Run> {
   const life = new AbortController();
   try {
-    const child = await system.spawn({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, life.signal);
+    const limit = program.limit();
+    const args = program.args(into, resumes, limit);
+    const child = await system.spawn({ program: program.path, args, cwd: links.folder, env: { LC_ALL: "C" } }, life.signal);
     let over = false;
     const ended = child.finished.then(() => over = true);
     return {
       links,
       child,
+      limit,
       get over() {
         return over;
       },

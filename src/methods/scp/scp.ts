@@ -8,6 +8,7 @@ import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { sourceFailureOf } from "../../system/source_failure.ts";
+import { limitNow } from "../bandwidth.ts";
 import { watchGrowth } from "../growth.ts";
 import { linkName, makeLinks, stagingOf } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
@@ -88,7 +89,8 @@ function scpSender(
     // Windows allows 32,767 characters on a command line.
     const groups = wordGroups(regular, 20_000);
     for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
-      const args = scpArgs({ settings, sharing, ssh, version, staging: stagingOf(uploads), names });
+      const limit = limitNow(destination, context.system);
+      const args = scpArgs({ settings, sharing, ssh, version, staging: stagingOf(uploads), names, limit });
       const finished = await context.system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
       if (finished.code === 0) continue;
       const said = scpFileFailures(finished.stderr, uploads);

@@ -30,10 +30,12 @@ interface ScpRun {
   readonly staging: string;
   /** Names of links, in front of them `./`. */
   readonly names: readonly string[];
+  /** Bytes per second; null is no limit. */
+  readonly limit: number | null;
 }
 
 /** To be run in the folder of links. */
-export function scpArgs({ settings, sharing, ssh, version, staging, names }: ScpRun): string[] {
+export function scpArgs({ settings, sharing, ssh, version, staging, names, limit }: ScpRun): string[] {
   const { destination } = settings;
   const path = `${remoteBase(destination)}/${staging}/`;
   const mode = transferMode(version);
@@ -43,9 +45,7 @@ export function scpArgs({ settings, sharing, ssh, version, staging, names }: Scp
     ssh,
     ...(mode === "asked" ? ["-s"] : []),
     ...(destination.preservePermissions || destination.preserveTimestamps ? ["-p"] : []),
-    ...(destination.bandwidthLimit === null
-      ? []
-      : ["-l", String(Math.max(8, Math.floor(destination.bandwidthLimit * 8 / 1024)))]),
+    ...(limit === null ? [] : ["-l", String(Math.max(8, Math.floor(limit * 8 / 1024)))]),
     "--",
     ...names,
     remoteSpec(destination, mode === "former" ? shellQuote(path) : path),

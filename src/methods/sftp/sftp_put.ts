@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Pace, pace } from "../../async/pace.ts";
+import type { Pace } from "../../async/pace.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { untilAborted } from "../../async/abort.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
@@ -13,6 +13,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
+import { paceOf } from "../bandwidth.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { SourceReader } from "../../system/system.ts";
@@ -63,7 +64,7 @@ class RefusedError extends Error {
 /** Makes `Session.put`. The bandwidth limit holds for all its calls together. */
 export function sftpPut(sending: SftpSending): Session["put"] {
   const { channels, files, context, destination } = sending;
-  const shared = pace(destination.bandwidthLimit, context.system);
+  const shared = paceOf(destination, context.system);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
     const bytes = uploads.reduce((sum, { source }) => sum + source.size, 0);
@@ -187,11 +188,11 @@ async function sendLarge(
   return await system.readSource(absolutePath, async (reader) => {
     // What was sent before is hashed as well.
     for await (const _piece of reader.read(writes.at)) signal.throwIfAborted();
-    const most = Math.min(limits.writeBytes, pace.atOnce);
     for await (const piece of reader.read(size - writes.at)) {
-      for (let from = 0; from < piece.length && !writes.refused; from += most) {
+      for (let from = 0; from < piece.length && !writes.refused;) {
         // The reader's buffer is used again; the write still waits for its turn.
-        const part = piece.slice(from, from + most);
+        const part = piece.slice(from, from + Math.min(limits.writeBytes, pace.atOnce));
+        from += part.length;
         await sending.take(part.length, signal);
         try {
           await pace.next(part.length, signal);

@@ -6,13 +6,14 @@
  * @module
  */
 import { anySignal, untilAborted } from "../../async/abort.ts";
-import { type Pace, pace } from "../../async/pace.ts";
+import type { Pace } from "../../async/pace.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { SmallFile, SourceReader, System } from "../../system/system.ts";
+import { paceOf } from "../bandwidth.ts";
 import { linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
@@ -59,7 +60,7 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     files,
     system: context.system,
     receivers,
-    pace: pace(destination.bandwidthLimit, context.system),
+    pace: paceOf(destination, context.system),
   };
   return Promise.resolve({
     method: "tar",

@@ -80,8 +80,8 @@ export function tarStream(write: Write, pace: Pace, signal: AbortSignal): TarStr
 
 /** Gathers bytes in one buffer while another one is written. */
 function gather(write: Write, pace: Pace, signal: AbortSignal): Pick<TarStream, "raw" | "flush"> {
-  const atOnce = Math.min(WRITE_BYTES, pace.atOnce);
-  let [buffer, other] = [new Uint8Array(atOnce), new Uint8Array(atOnce)];
+  let atOnce = Math.min(WRITE_BYTES, pace.atOnce);
+  let [buffer, other] = [new Uint8Array(WRITE_BYTES), new Uint8Array(WRITE_BYTES)];
   let filled = 0;
   let writing: Promise<void> = Promise.resolve();
 
@@ -94,6 +94,7 @@ function gather(write: Write, pace: Pace, signal: AbortSignal): Pick<TarStream, 
     });
     writing.catch(() => undefined); // Heard at the next swap.
     [buffer, other, filled] = [other, buffer, 0];
+    atOnce = Math.min(WRITE_BYTES, pace.atOnce);
   }
 
   return {

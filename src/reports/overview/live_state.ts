@@ -85,7 +85,7 @@ function jobView({ job, how, failure, waiting }: JobNow): JobView {
 }
 
 function destinationView(
-  { destination, method, state, freeBytes, counts }: Judged["destinations"][number],
+  { destination, method, state, freeBytes, limit, counts }: Judged["destinations"][number],
 ): Omit<DestinationView, "bytesPerSecond" | "oldestWaiting" | "lastDelivered"> {
   const failure = state.state === "on_hold" || state.state === "backing_off" ? state.failure : null;
   return {
@@ -98,6 +98,7 @@ function destinationView(
     failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
     pausedBy: state.state === "paused" ? state.by : null,
     freeBytes,
+    limit,
     counts,
   };
 }

@@ -44,6 +44,8 @@ export interface StatusReport {
     /** Why it is not open; null where it is. */
     readonly reason: string | null;
     readonly free_bytes: number | null;
+    /** The limit in force, bytes per second; there where there is one. */
+    readonly bandwidth_limit?: number;
     /** There where its folder was not, and was made since the start. */
     readonly folder_made?: true;
   })[];

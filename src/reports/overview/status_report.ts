@@ -19,7 +19,7 @@ import type { StatusReport } from "./status_json.ts";
 export interface StatusParts extends About {
   readonly jobs:
     readonly (Pick<JobNow, "how" | "nextRun" | "unmatched" | "waiting"> & { readonly job: Pick<Job, "name" | "watchPath"> })[];
-  readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "made"> & {
+  readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "made"> & {
     readonly destination: Pick<Destination, "name" | "job">;
     readonly counts: Counts;
   })[];
@@ -41,13 +41,14 @@ export function statusReport(parts: StatusParts): StatusReport {
     url,
     configuration,
     jobs: parts.jobs.map(jobStatus),
-    destinations: parts.destinations.map(({ destination, method, state, freeBytes, made, counts }) => ({
+    destinations: parts.destinations.map(({ destination, method, state, freeBytes, limit, made, counts }) => ({
       name: destination.name,
       job: destination.job,
       method,
       state: state.state,
       reason: reasonOf(state),
       free_bytes: freeBytes,
+      ...(limit === null ? {} : { bandwidth_limit: limit }),
       ...(made ? { folder_made: true as const } : {}),
       ...counts,
     })),

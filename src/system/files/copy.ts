@@ -6,7 +6,6 @@
  */
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
-import { clock } from "../host/clock.ts";
 import { CHUNK_BYTES, pieces } from "./hash.ts";
 import type { CopyOptions } from "../system.ts";
 
@@ -32,13 +31,13 @@ export async function copy(from: string, to: string, options: CopyOptions, signa
     throw new Deno.errors.InvalidData(`Cannot continue the copy "${to}" at byte ${start}: "${from}" has only ${bytes} bytes`);
   }
 
-  const pace = options.bytesPerSecond ? createPace(options.bytesPerSecond) : null;
-  for await (const piece of pieces(source, Infinity, signal, pace?.chunkBytes)) {
+  const { pace, onBytes } = options;
+  for await (const piece of pieces(source, Infinity, signal, () => Math.min(CHUNK_BYTES, pace?.atOnce ?? CHUNK_BYTES))) {
+    await pace?.next(piece.length, signal);
     sum.update(piece);
     await writeAll(target, piece);
     bytes += piece.length;
-    options.onBytes?.(piece.length);
-    await pace?.wait(piece.length, signal);
+    onBytes?.(piece.length);
   }
   if (options.flush ?? true) await target.sync();
   return { bytes, sha256: sum.digest("hex") };
@@ -78,17 +77,4 @@ export async function writeInto(
 /** A single write may be partial. */
 export async function writeAll(file: { write(data: Uint8Array): Promise<number> }, data: Uint8Array): Promise<void> {
   for (let written = 0; written < data.length;) written += await file.write(data.subarray(written));
-}
-
-/** Keeps the average since its start at the limit; pieces are small enough for four a second. */
-function createPace(bytesPerSecond: number) {
-  const began = clock.monotonic();
-  let sent = 0;
-  return {
-    chunkBytes: Math.min(CHUNK_BYTES, Math.max(1024, Math.floor(bytesPerSecond / 4))),
-    wait(bytes: number, signal: AbortSignal) {
-      sent += bytes;
-      return clock.sleep(began + (sent / bytesPerSecond) * 1000 - clock.monotonic(), signal);
-    },
-  };
 }

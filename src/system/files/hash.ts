@@ -25,19 +25,19 @@ export async function hash(path: string, signal: AbortSignal, onBytes?: (bytes: 
 }
 
 /**
- * The next `length` bytes of a file, or all up to its end, in pieces of at most `chunkBytes`. A piece is valid until the
+ * The next `length` bytes of a file, or all up to its end, in pieces of at most `chunkBytes()`. A piece is valid until the
  * next is asked for.
  */
 export async function* pieces(
   file: Deno.FsFile,
   length: number,
   signal: AbortSignal,
-  chunkBytes: number = CHUNK_BYTES,
+  chunkBytes: () => number = () => CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array> {
   const pair = takePair();
   let left = length;
   let [now, after] = pair;
-  const read = (buffer: Uint8Array) => file.read(buffer.subarray(0, Math.min(chunkBytes, left)));
+  const read = (buffer: Uint8Array) => file.read(buffer.subarray(0, Math.min(chunkBytes(), left)));
   let reading = left > 0 ? read(now) : Promise.resolve(null);
   try {
     while (true) {

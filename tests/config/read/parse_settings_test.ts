@@ -351,6 +351,15 @@ for (const [written, limit] of SPEEDS) {
   });
 }
 
+Deno.test("parseSettings() takes a timetable of the bandwidth in the job's time zone", () => {
+  const timetable =
+    'bandwidth_limit: [{ from: "20:00", to: "6:00", limit: 2 MB/s }, { from: "06:00", to: "08:30", limit: false }]';
+  const entries = [{ from: 1200, to: 360, limit: 2_000_000 }, { from: 360, to: 510, limit: null }];
+  const limitOf = (more: string) => onlyDestination(settingsOf(`${BASE}${timetable}\n${more}`)).bandwidthLimit;
+  assertEquals(limitOf(""), { timezone: null, entries });
+  assertEquals(limitOf("night_timezone: Pacific/Honolulu\n"), { timezone: "Pacific/Honolulu", entries });
+});
+
 const LISTEN: readonly (readonly [string, string, number])[] = [
   ["127.0.0.1:0", "127.0.0.1", 0],
   ["9191", "127.0.0.1", 9191],

@@ -300,30 +300,26 @@ Deno.test("local digest() of a disk that does not answer any more is no file's m
   await rejectsWith(() => session.digest(["a.fits"], signal), ["interrupted"]);
 });
 
-Deno.test("local put() with a bandwidth limit copies one file at a time", async () => {
+Deno.test("local put() keeps to a bandwidth limit over all files and batches, and to its timetable", async () => {
   await using folder = await tempFolder();
   const system = createSystem();
-  let now = 0;
-  let most = 0;
-  const context = {
-    system: {
-      ...system,
-      copy: async (...args: Parameters<System["copy"]>) => {
-        most = Math.max(most, ++now);
-        assertEquals(args[2].bytesPerSecond, 1 << 20);
-        try {
-          return await system.copy(...args);
-        } finally {
-          now--;
-        }
-      },
-    },
-    stagingRoot: STAGING,
-    workFolder: folder.at("work"),
-    log: () => {},
+  const noon = Date.UTC(2026, 10, 22, 12);
+  let [passedMs, today] = [0, noon];
+  const fake = {
+    ...system,
+    now: () => today,
+    monotonic: () => passedMs,
+    sleep: (ms: number) => Promise.resolve(void (passedMs += Math.max(0, ms))),
   };
-  const session = await local.connect(aDestination({ basePath: folder.at("base"), bandwidthLimit: 1 << 20 }), context, signal);
+  const context = { system: fake, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+  const bandwidthLimit = { timezone: "UTC", entries: [{ from: 11 * 60, to: 13 * 60, limit: 100_000 }] };
+  const session = await local.connect(aDestination({ basePath: folder.at("base"), bandwidthLimit }), context, signal);
   await session.attach(true, signal);
-  await Promise.all(["1", "2", "3", "4"].map((text) => staged(folder, session, text)));
-  assertEquals(most, 1);
+  const text = "x".repeat(50_000);
+  await Promise.all(["1", "2", "3", "4", "5"].map((name) => staged(folder, session, name + text)));
+  assert(passedMs >= 2_000 && passedMs <= 3_000, `250 kB took ${passedMs} ms`);
+  [passedMs, today] = [0, noon + 3_600_000];
+  await staged(folder, session, `6${text}`);
+  await staged(folder, session, `7${text}`);
+  assertEquals(passedMs, 0);
 });

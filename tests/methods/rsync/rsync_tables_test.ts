@@ -124,8 +124,8 @@ Deno.test("rsyncPair() falls back to what both ends can", () => {
 function argsOf(here: string, there: string, basePath: string, resumes = false) {
   const pair = pairOf(here, there);
   assert(pair);
-  const destination = aServer("rsync", { host: "nas", rsyncOptions: ["--archive"] }, { basePath, bandwidthLimit: 1 << 20 });
-  return rsyncArgs({ destination, pair, shell: "ssh", remotePath: "/usr/bin/rsync", into: ".it/a1", resumes });
+  const destination = aServer("rsync", { host: "nas", rsyncOptions: ["--archive"] }, { basePath });
+  return rsyncArgs({ destination, pair, shell: "ssh", remotePath: "/usr/bin/rsync", into: ".it/a1", resumes, limit: 1 << 20 });
 }
 
 Deno.test("rsyncArgs() never writes in place, never trusts a part, and lets our options win", () => {

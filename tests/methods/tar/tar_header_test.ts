@@ -42,7 +42,7 @@ Deno.test("tarStream() stays a stream when a source ends early or cannot be read
   using file = await Deno.open(folder.at("stream.tar"), { write: true, createNew: true });
   const stream = tarStream(
     async (bytes) => void await file.write(bytes),
-    pace(null, { monotonic: () => 0, sleep: () => Promise.resolve() }),
+    pace(() => null, { monotonic: () => 0, sleep: () => Promise.resolve() }),
     new AbortController().signal,
   );
   const entry = (name: string, bytes: number) => ({ name, bytes, mode: 0o600, mtimeMs: 0 });

@@ -16,6 +16,7 @@ function aDestination(job: string, name: string): DestinationNow {
     state: { state: "open" },
     freeBytes: null,
     made: false,
+    limit: null,
     survey: () => Promise.resolve(null),
   };
 }

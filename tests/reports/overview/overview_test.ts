@@ -99,6 +99,7 @@ async function sourceOf({ before, job = {}, freya = {} }: State, ledger: Ledger,
     state: { state: "open" },
     freeBytes: null,
     made: false,
+    limit: null,
     survey: (targets) => Promise.resolve(targets.map(() => ({ bytes: 1000, kind: "file" as const }))),
     ...freya,
   };

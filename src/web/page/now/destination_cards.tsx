@@ -127,7 +127,10 @@ function Numbers({ one }: { readonly one: DestinationView }): JSX.Element {
     <dl class="numbers">
       <div>
         <dt>Speed</dt>
-        <dd>{one.bytesPerSecond > 0 ? rate(one.bytesPerSecond) : "–"}</dd>
+        <dd>
+          {one.bytesPerSecond > 0 ? rate(one.bytesPerSecond) : "–"}
+          {one.limit !== null && <span class="dim">{" "}limit {rate(one.limit)}</span>}
+        </dd>
       </div>
       <div>
         <dt>Waiting</dt>
