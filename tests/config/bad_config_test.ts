@@ -805,7 +805,7 @@ const ROWS: readonly Row[] = [
     name: "a timetable of the bandwidth with bad values",
     text: `${BASE}bandwidth_limit: [{ from: "22:00", to: "6 o'clock", limit: fast }]\n`,
     errors: [
-      'config.yaml:4:36: "bandwidth_limit[0].to" must be a time of day, like 06:00',
+      `config.yaml:4:36: "bandwidth_limit[0].to" must be a time of day, like 06:00, not "6 o'clock"`,
       'config.yaml:4:53: "bandwidth_limit[0].limit" must be a speed of at least 1 kB/s, as a number of bytes per second or with its unit, like 10 MB/s, 500k, 100 Mbit/s; false means no limit, not "fast"',
     ],
   },
@@ -829,7 +829,7 @@ const ROWS: readonly Row[] = [
     name: "a timetable of the bandwidth with an entry of no length",
     text: `${BASE}bandwidth_limit: [{ from: "20:00", to: "20:00", limit: 1 MB/s }]\n`,
     errors: [
-      'config.yaml:4:36: "bandwidth_limit[0].to" must be another time than from',
+      'config.yaml:4:36: "bandwidth_limit[0].to" must be another time than from, not "20:00"',
     ],
   },
   {

@@ -129,7 +129,7 @@ function Numbers({ one }: { readonly one: DestinationView }): JSX.Element {
         <dt>Speed</dt>
         <dd>
           {one.bytesPerSecond > 0 ? rate(one.bytesPerSecond) : "–"}
-          {one.limit !== null && <span class="dim">{" "}limit {rate(one.limit)}</span>}
+          {one.limit !== null && <span class="dim">limit {rate(one.limit)}</span>}
         </dd>
       </div>
       <div>
