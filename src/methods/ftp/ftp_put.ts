@@ -12,6 +12,7 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
+import { limitNow } from "../bandwidth.ts";
 import { linkName, linkUploads } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import type { Transfer } from "./curl_config.ts";
@@ -104,7 +105,7 @@ async function sendSome(batch: Batch, sendings: readonly Sending[], before: read
       if (sending && exit === 0) onBytes(sending.index, sending.upload.source.size);
     },
     ...(large ? { onBytes: (number: number, bytes: number) => tellBytes(batch, sendings[number], bytes) } : {}),
-    bytesPerSecond: base.destination.bandwidthLimit,
+    bytesPerSecond: limitNow(base.destination, base.context.system),
     ...(links === undefined ? {} : { cwd: links }),
   });
   const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;
