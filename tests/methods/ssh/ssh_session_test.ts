@@ -89,16 +89,34 @@ withServer("auto takes sftp where there is only SFTP", { sftpOnly: true }, async
   assertEquals(session.method, "sftp");
 });
 
-withServer("auto takes rsync where both ends have one", {}, async (server, folder) => {
-  const { context, destination } = surroundings(server, folder, "auto");
-  await using session = await auto.connect(destination, context, signal);
-  assertEquals(session.method, "rsync");
-});
+for (
+  const [where, without, taken, because] of [
+    ["the server has a tar", [], "tar", "it is the fastest that both ends can do"],
+    ["the server has no tar", ["tar"], "rsync", "it is not installed there"],
+    ["the server has neither tar nor rsync", ["tar", "rsync"], "sftp", "it is not installed there"],
+  ] as const
+) {
+  withServer(`auto takes ${taken} where ${where}, and logs why, once`, { without }, async (server, folder) => {
+    const { context, destination, told } = surroundings(server, folder, "auto");
+    const log: [string, string][] = [];
+    const logging = { ...context, log: (level: string, message: string) => void log.push([level, message]) };
+    const fresh = { ...destination, name: `${destination.name} ${crypto.randomUUID()}` };
+    for (const level of ["info", "debug"]) {
+      await using session = await auto.connect(fresh, logging, signal);
+      assertEquals(session.method, taken);
+      const choices = log.filter(([, message]) => message.startsWith(`transfer_method auto chose ${taken}: `));
+      assertEquals(choices.at(-1)?.[0], level);
+      assertStringIncludes(choices.at(-1)?.[1] ?? "", because);
+    }
+    assertEquals(told, []);
+  });
+}
 
-withServer("auto takes sftp where the server has no rsync", { without: ["rsync"] }, async (server, folder) => {
+withServer("auto takes rsync where rsync_options are set", {}, async (server, folder) => {
   const { context, destination } = surroundings(server, folder, "auto");
-  await using session = await auto.connect(destination, context, signal);
-  assertEquals(session.method, "sftp");
+  const transport = { ...destination.transport, rsyncOptions: ["--numeric-ids"] };
+  await using session = await auto.connect({ ...destination, transport }, context, signal);
+  assertEquals(session.method, "rsync");
 });
 
 withServer("a session whose server dies fails at once, and a new one works", {}, async (server, folder) => {
