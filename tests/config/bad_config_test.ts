@@ -685,7 +685,7 @@ const ROWS: readonly Row[] = [
     name: "an unknown schedule",
     text: `${BASE}schedule: often\n`,
     errors: [
-      'config.yaml:4:1: "schedule" must be "continuous", "manual" or a section, like {interval: 5m}, {cron: "0 6 * * *"} or {from: "06:00", to: "18:00"}',
+      'config.yaml:4:1: "schedule" must be "continuous", "manual" or a section, like {interval: 5m}, {cron: "0 6 * * *"} or {from: "06:00", to: "18:00"}, not "often"',
     ],
   },
   {
@@ -734,7 +734,7 @@ const ROWS: readonly Row[] = [
     name: "a schedule with an empty window",
     text: `${BASE}schedule: { from: "06:00", to: "06:00" }\n`,
     errors: [
-      'config.yaml:4:28: "schedule.to" must be another time than from',
+      'config.yaml:4:28: "schedule.to" must be another time than from, not "06:00"',
     ],
   },
   {

@@ -67,7 +67,8 @@ function wrongValue(path: Path, message: string, value: unknown): string {
   const word = typeof value === "string"
     ? nearestKey(value, [...message.matchAll(/"([^"]+)"/g)].map((match) => match[1]!))
     : undefined;
-  const not = mayBeSecret(path) || Array.isArray(value) && !message.includes("section") ? "" : `, not ${shown(value)}`;
+  const isKnown = Array.isArray(value) && !message.includes("section") || message.startsWith("must have");
+  const not = isKnown || mayBeSecret(path) ? "" : `, not ${shown(value)}`;
   return `"${subject(path)}" ${message}${not}${word === undefined || word === value ? "" : `; did you mean "${word}"?`}`;
 }
 
