@@ -7,6 +7,7 @@
 import type { NightRule } from "../domain/night/night.ts";
 import type { commonKeys } from "./schema/schema_destination.ts";
 import type { finishedKeys, watchKeys } from "./schema/schema_job.ts";
+import type { hookKey } from "./schema/schema_hooks.ts";
 import type { scheduleKeys } from "./schema/schema_schedule.ts";
 import { type loginKeys, type METHOD_KEYS, type MethodName, ON_THIS_COMPUTER, type sshKeys } from "./schema/schema_methods.ts";
 import type { daemonKeys, loadKeys, logKeys, reportShape, webShape } from "./schema/schema_program.ts";
@@ -25,7 +26,7 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
 }
 
 /** One watched folder with all that decides what is sent where. */
-export interface Job extends SettingsOf<typeof watchKeys & typeof finishedKeys & typeof scheduleKeys> {
+export interface Job extends SettingsOf<typeof watchKeys & typeof finishedKeys & typeof scheduleKeys & typeof hookKey> {
   readonly name: string;
   /** Where `watch_path` has `NIGHT` in it: the part from there on; only what lies in such folders counts, see `night_folder.ts`. */
   readonly nightFolder?: string;

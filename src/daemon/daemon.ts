@@ -12,6 +12,7 @@ import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
 import { localFolders } from "../methods/local/local_base.ts";
 import { methodNamed } from "../methods/methods.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
+import { type Hooks, hooks } from "../events/hooks/hooks.ts";
 import { type Progress, trackProgress } from "../events/progress.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import { aborted } from "../async/abort.ts";
@@ -137,6 +138,7 @@ interface Opened {
   readonly events: EventStream;
   readonly progress: Progress;
   readonly ledger: Ledger;
+  readonly hooks: Hooks;
   readonly work: WorkFolder;
   readonly pid: PidFile;
   /** Milliseconds since 1970 UTC. */
@@ -158,12 +160,14 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
     stateDirectory,
     (message) => events.emit({ type: "notice", level: "warning", message }),
   ));
+  const called = hooks({ system, ledger, emit: events.emit });
+  events.listen(called.listen);
   const work = opening.use(await workFolder(stateDirectory, ledger.instance, system));
   const pid = opening.use(pidFile(system, events.emit));
   await pid.adopt(path);
   // From here on the daemon itself closes them when it stops.
   opening.move();
-  return { system, lock, events, progress, ledger, work, pid, startedAt };
+  return { system, lock, events, progress, ledger, hooks: called, work, pid, startedAt };
 }
 
 /** What one daemon consists of while it runs. */
@@ -184,9 +188,10 @@ interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
 
 /** Makes these settings the current ones. */
 async function apply(next: Settings, parts: Parts): Promise<void> {
-  const { system, jobs, pid, ending } = parts;
+  const { system, hooks, jobs, pid, ending } = parts;
   parts.settings = next;
   system.setBulkheads(localFolders(next.jobs, system));
+  hooks.adopt(next);
   await Promise.all([parts.adopt?.(next), pid.adopt(next.pidFile)]);
   if (!ending.signal.aborted) await Promise.all([jobs.adopt(next), parts.web?.adopt(next)]);
 }
@@ -218,11 +223,12 @@ function askToEnd({ ending, events }: Parts, reason: string): void {
 
 /** Waits until it is asked to end, then stops the parts, those that others depend on last. */
 async function stopWhenAsked(parts: Parts): Promise<void> {
-  const { ending, closing, inTurn, jobs, web, channel, pid, work, events, ledger, lock } = parts;
+  const { ending, closing, inTurn, jobs, web, hooks, channel, pid, work, events, ledger, lock } = parts;
   await aborted(ending.signal);
   // A reload under way ends first: it may be exchanging jobs.
   await inTurn(() => Promise.resolve());
   await Promise.all([jobs.stop(), web?.stop()]);
+  await hooks.stop();
   closing.abort();
   await channel?.finished;
   try {

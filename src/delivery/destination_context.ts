@@ -137,11 +137,11 @@ export function stateOf({ state, breaker, hostBreaker, system }: DestinationCont
 
 /** Emits the destination's state if it changed, and rings the bell. */
 export function stateChanged(context: DestinationContext): void {
-  const { state, destination, emit, bell } = context;
+  const { job, state, destination, emit, bell } = context;
   const [now, before] = [stateOf(context), state.announced];
   if (!sameForPeople(now, before)) {
     state.announced = now;
-    emit({ type: "destination", name: destination.name, now, before });
+    emit({ type: "destination", job: job.name, name: destination.name, now, before });
   }
   bell.ring();
 }

@@ -129,7 +129,7 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
   const deaf = [breaker.listen(changed), hostBreaker.listen(changed)];
   // The pause may be long forgotten: the log of each start says why nothing is sent.
   if (state.announced.state === "paused") {
-    emit({ type: "destination", name: destination.name, now: state.announced, before: { state: "open" } });
+    emit({ type: "destination", job: context.job.name, name: destination.name, now: state.announced, before: { state: "open" } });
   }
   try {
     while (!signal.aborted) await attend(context, signal, hard.signal);

@@ -5,6 +5,7 @@
  */
 import type { Delivery } from "./delivery.ts";
 import type { DestinationState } from "./destination_state.ts";
+import type { HookEventName } from "./hook.ts";
 import type { FailureRecord } from "./failure.ts";
 
 /** Something that happened. Times in milliseconds since 1970 UTC, sizes in bytes. */
@@ -54,7 +55,27 @@ export type TransferEvent =
     | { readonly type: "queued" | "sending" | "deferred" | "delivered" | "failed"; readonly delivery: Delivery }
     | { readonly type: "progress"; readonly delivery: Delivery; readonly bytes: number }
     | { readonly type: "removed_source"; readonly job: string; readonly path: string }
-    | { readonly type: "destination"; readonly name: string; readonly now: DestinationState; readonly before: DestinationState }
+    | {
+      readonly type: "destination";
+      readonly job: string;
+      readonly name: string;
+      readonly now: DestinationState;
+      readonly before: DestinationState;
+    }
+    /** A call of a hook. `given_up`: it is not called again for this event. `late`: it is called again later. */
+    | {
+      readonly type: "hook";
+      readonly job: string;
+      readonly hook: string;
+      readonly on: HookEventName;
+      readonly result: "ok" | "late" | "given_up";
+      /** Calls for this event so far. */
+      readonly tries: number;
+      /** What it printed, or why it failed; empty where there is nothing to say. */
+      readonly said: string;
+    }
+    /** The morning report was made; `text` is what people read. */
+    | { readonly type: "report"; readonly text: string }
     | { readonly type: "run_started"; readonly job: string; readonly trigger: RunTrigger; readonly waiting: number }
     | {
       readonly type: "run_ended";

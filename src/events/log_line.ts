@@ -51,6 +51,8 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "session":
     case "swept":
       return placeLine(event);
+    case "hook":
+      return hookLine(event);
     default:
       return daemonLine(event);
   }
@@ -147,6 +149,7 @@ function daemonLine(
     | "scanned"
     | "run_started"
     | "run_ended"
+    | "report"
     | "notice"
   >,
 ): LogLine {
@@ -172,6 +175,8 @@ function daemonLine(
       const ms = Math.round(event.milliseconds);
       return line("debug", `Scanned job ${event.job}: ${files}, ${event.admitted} new, in ${ms} ms`);
     }
+    case "report":
+      return line("debug", "The morning report was made");
     case "run_started": {
       const why = event.trigger === "asked" ? "on request" : "by its schedule";
       return line("info", `Run of job ${event.job} started ${why}: ${counted(event.waiting, "delivery", "deliveries")} waiting`);
@@ -191,6 +196,15 @@ function runEnded({ job, delivered, failed, waiting, milliseconds, next }: Of<"r
   const left = waiting === 0 ? "" : `, ${waiting} waiting for the next run`;
   const then = next === null ? "" : `; next run ${localTime(next)}`;
   return `Run of job ${job} ended after ${span(milliseconds)}: ${delivered} delivered, ${failed} failed${left}${then}`;
+}
+
+function hookLine({ job, hook, on, result, tries, said }: Of<"hook">): LogLine {
+  const what = `Hook ${printable(hook)} (job ${job}, ${on})`;
+  const why = oneLine(said);
+  if (result === "ok") return line("debug", why === "" ? `${what} was called` : `${what}: ${why}`);
+  if (result === "given_up") return line("error", `${what} failed and is not called again for this event: ${why}`);
+  // While its receiver is away, once is enough.
+  return line(tries === 1 ? "warning" : "debug", `${what} failed and will be called again: ${why}`);
 }
 
 function deferredLine(delivery: Delivery): LogLine | null {

@@ -100,6 +100,11 @@ function ownMetrics({ counter, gauge, histogram }: Makers) {
     ]),
     free: gauge("image_transfer_destination_free_bytes", "Free space at a destination, where it is known.", PLACE),
     waiting: gauge("image_transfer_files_waiting", "Files that were seen and are not finished yet.", ["sync_job"]),
+    hookCalls: counter("image_transfer_hook_calls_total", "Calls of hooks. `late`: it is called again for the event.", [
+      "sync_job",
+      "event",
+      "result",
+    ]),
     runs: counter("image_transfer_runs_total", "Runs of a job with a schedule that ended.", ["sync_job"]),
     runDuration: histogram("image_transfer_run_duration_seconds", "Duration of these runs.", DURATION_BUCKETS, ["sync_job"]),
     nextRun: gauge(

@@ -120,6 +120,8 @@ function count(event: TransferEvent, all: All, { begun, known }: Kept): void {
     case "sending":
       begun.set(event.delivery.id, event.at);
       return;
+    case "hook":
+      return all.hookCalls.inc({ sync_job: event.job, event: event.on, result: event.result });
     case "run_ended":
       all.runs.inc({ sync_job: event.job });
       return all.runDuration.observe({ sync_job: event.job }, event.milliseconds / 1000);

@@ -1,11 +1,12 @@
 /**
  * The ledger: what was seen, what is queued, what is verified. It is the only queue.
  *
- * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger} and {@linkcode History}. `sqlite/`
+ * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode HookLedger} and {@linkcode History}. `sqlite/`
  * implements it; `tests/ledger/conformance/` holds an implementation to it.
  *
  * @module
  */
+import type { HookLedger } from "./hook_ledger.ts";
 import type { History } from "./history.ts";
 import type { IntakeLedger } from "./intake_ledger.ts";
 import type { OutboxLedger } from "./outbox_ledger.ts";
@@ -27,7 +28,7 @@ export interface ReadLedger
 }
 
 /** The whole ledger, as the daemon opens it. */
-export type Ledger = ReadLedger & IntakeLedger & OutboxLedger;
+export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & HookLedger;
 
 /** Told what a person should know, as one sentence: a damaged ledger was moved aside, a ledger was missing. */
 export type OnNotice = (notice: string) => void;

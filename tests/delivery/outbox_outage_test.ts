@@ -196,7 +196,7 @@ Deno.test("outbox() tells at its start that the destination is paused, and by wh
   rig.start();
   const told = rig.events.slice(before).find(({ type }) => type === "destination");
   const now = { state: "paused", by: "ann" } as const;
-  assertEquals(told, { type: "destination", name: "nas", now, before: { state: "open" } });
+  assertEquals(told, { type: "destination", job: "spring", name: "nas", now, before: { state: "open" } });
 });
 
 Deno.test("probe() ends no pause", async () => {

@@ -96,7 +96,14 @@ Deno.test("the log keeps its two phrases out of every other line", () => {
   const events: TransferEvent[] = [
     { at: 0, type: "queued", delivery: aDelivery({ state: "queued" }) },
     { at: 0, type: "deferred", delivery: aDelivery({ state: "deferred", retryAt: 0, failure }) },
-    { at: 0, type: "destination", name: "freya", now: { state: "on_hold", failure, until: 0 }, before: { state: "open" } },
+    {
+      at: 0,
+      type: "destination",
+      job: "spring",
+      name: "freya",
+      now: { state: "on_hold", failure, until: 0 },
+      before: { state: "open" },
+    },
     { at: 0, type: "incomplete", job: "default", path: "a", reason: "short" },
     { at: 0, type: "refused", job: "default", path: "a", failure },
     failed("superseded"),
@@ -231,7 +238,7 @@ Deno.test("the log calls unreachable only what could not be reached", () => {
   const says = (code: "timeout" | "internal") => {
     const failure = failureRecord(new Failure(code, "why"));
     const now = { state: "backing_off", failure, until: 0 } as const;
-    return logLine({ at: 0, type: "destination", name: "nas", now, before: { state: "open" } })?.message;
+    return logLine({ at: 0, type: "destination", job: "spring", name: "nas", now, before: { state: "open" } })?.message;
   };
   assertEquals(says("timeout"), "Destination nas cannot be reached: why");
   assertEquals(says("internal"), "Destination nas is unavailable: why");

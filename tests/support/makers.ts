@@ -54,6 +54,7 @@ export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
     deleteSource: false,
     schedule: { kind: "continuous" },
     cooldownMs: 0,
+    hooks: [],
     night: { timezone: "UTC", rollover: "12:00", siteLongitude: null },
     destinations: [aDestination()],
     ...changes,

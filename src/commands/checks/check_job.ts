@@ -14,6 +14,7 @@ import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
+import { checkHooks } from "./check_hooks.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
 /** If clocks differ by more than this, nights and ages are doubtful. Milliseconds. */
@@ -34,6 +35,7 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
       night,
       ...await clock(job, about, system),
       ...await checkRemoval(job, access),
+      ...await checkHooks(job, system),
     ];
   } catch (error) {
     signal.throwIfAborted();

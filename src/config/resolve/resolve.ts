@@ -5,13 +5,17 @@
  * @module
  */
 import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
+import { hookKey } from "../schema/schema_hooks.ts";
 import { scheduleKeys } from "../schema/schema_schedule.ts";
 import { type Job, loginOf, type Settings } from "../settings.ts";
+import type { Hook } from "../../domain/hook.ts";
+import { nearestKey } from "../../domain/names/nearest_key.ts";
+import { expandPath } from "./expand_path.ts";
 import { findLoops } from "./loops.ts";
 import { splitWatched } from "./night_path.ts";
 import { resolveDestination } from "./resolve_destination.ts";
 import { resolveProgram } from "./resolve_program.ts";
-import { resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
+import { expandSecret, resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import type { Path } from "../read/source.ts";
 import { listOf } from "../read/tree.ts";
 
@@ -33,8 +37,14 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
   for (const { job, destination, message } of findLoops(jobs.map(({ job }) => job), to.around.platform)) {
     to.report(to.placeOf(jobs[job]!.places[destination]!, "remote_base_path"), message);
   }
+  checkHooks(jobs.map(({ job }) => job), written.map(([path]) => path), to);
+  const report = reportFor(
+    jobs.some(({ job }) => job.hooks.some(({ on }) => on.includes("report"))),
+    program.settings.report,
+    to,
+  );
   const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
-  const settings = { ...program.settings, log: { ...program.settings.log, namesDestinations } };
+  const settings = { ...program.settings, report, log: { ...program.settings.log, namesDestinations } };
   return {
     settings: { file, jobs: jobs.map(({ job }) => job), ...settings },
     full: { jobs: jobs.map(({ full }) => full), ...program.full },
@@ -43,7 +53,7 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {
   const merged = { ...root, ...section };
-  const options = resolveKeys({ ...watchKeys, ...finishedKeys, ...scheduleKeys }, merged, path, to);
+  const options = resolveKeys({ ...watchKeys, ...finishedKeys, ...scheduleKeys, ...hookKey }, merged, path, to);
   const name = String(section["name"] ?? "");
   const watched = splitWatched(options.watchPath);
   const list = listOf(merged["destinations"]);
@@ -80,6 +90,7 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     watchPath: watched.folder,
     ...(watched.below === null ? {} : { nightFolder: watched.below }),
     night,
+    hooks: options.hooks.map((hook) => resolveHook(hook, path, to)),
     schedule: "timezone" in options.schedule
       ? { ...options.schedule, timezone: options.schedule.timezone ?? night.timezone }
       : options.schedule,
@@ -92,6 +103,44 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     destinations: made.map((one) => one.full),
   };
   return { job, full, places: places.map(([at]) => at) };
+}
+
+/** Hooks are told the report at the usual time where nothing else is said. */
+function reportFor(isHeard: boolean, report: Settings["report"], to: Resolving): Settings["report"] {
+  if (report === null) return isHeard ? { at: REPORT_AT, to: null } : null;
+  if (report.to === null && !isHeard) {
+    to.report(["report"], '"report.to" is missing: the webhook that receives it, or a hook on report');
+  }
+  return report;
+}
+
+function checkHooks(jobs: readonly Job[], paths: readonly Path[], to: Resolving): void {
+  const known = jobs.flatMap(({ destinations }) => destinations.map(({ name }) => name));
+  jobs.forEach(({ hooks }, index) => {
+    const unknown = hooks.flatMap(({ destinations }) => destinations ?? []).find((name) => !known.includes(name));
+    if (unknown === undefined) return;
+    const nearest = nearestKey(unknown, known);
+    const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+    to.report(to.placeOf(paths[index]!, "hooks"), `"hooks" names an unknown destination, "${unknown}"${hint}`);
+  });
+}
+
+/** Secrets may be environment variables; the program and its folder may begin with `~`. */
+function resolveHook(hook: Hook, path: Path, to: Resolving): Hook {
+  const { receiver } = hook;
+  if (receiver.kind === "url") {
+    const secretOf = (written: string) => resolved("hooks", expandSecret(written, to.around), path, to);
+    const url = secretOf(receiver.url);
+    if (url !== "" && URL.parse(url) === null) {
+      to.report(to.placeOf(path, "hooks"), `"hooks" has a url, ${receiver.url}, that is no address`);
+    }
+    return { ...hook, receiver: { ...receiver, url, secret: receiver.secret === null ? null : secretOf(receiver.secret) } };
+  }
+  const [program = "", ...args] = receiver.argv;
+  const folder = (written: string) => resolved("hooks", expandPath(written, to.around), path, to);
+  // A mere name is looked for on the PATH.
+  const found = /[/\\~$]/.test(program) ? folder(program) : program;
+  return { ...hook, receiver: { ...receiver, argv: [found, ...args], cwd: receiver.cwd === null ? null : folder(receiver.cwd) } };
 }
 
 function refuseSameNames(names: readonly string[], pathOf: (index: number) => Path, what: string, to: Resolving): void {
@@ -108,3 +157,5 @@ function refuseSamePlaces(places: readonly string[], paths: readonly Path[], to:
     }
   });
 }
+
+const REPORT_AT = "08:00";

@@ -29,7 +29,7 @@ export function resolveProgram(root: Section, to: Resolving): {
     pid_file: options.pidFile ?? undefined,
     web: web === null ? false : withDefaults(webShape, isSection(root["web"]) ? root["web"] : {}),
   });
-  return { settings: { ...options, log, web, report: report === false ? null : report }, full };
+  return { settings: { ...options, log, web, report: report === false ? null : { at: report.at, to: report.to ?? null } }, full };
 }
 
 /** A `log_file` with a folder in it makes `log_directory` meaningless. */

@@ -51,7 +51,7 @@ export function resolved(key: string, expanded: Expanded, path: Path, to: Resolv
 }
 
 /** A secret that is only the name of an environment variable is that variable's value. */
-function expandSecret(written: string, around: Surroundings): Expanded {
+export function expandSecret(written: string, around: Surroundings): Expanded {
   return /^\$(\w+|\{\w+\})$/.test(written) ? expandVariables(written, around) : { path: written };
 }
 

@@ -6,7 +6,8 @@
  */
 import * as z from "zod";
 import { addressKeys, destinationShape, placeKeys, proofKeys, transferKeys } from "./schema_destination.ts";
-import { finishedKeys, jobShape, nightKeys, reactionKeys, watchKeys } from "./schema_job.ts";
+import { finishedKeys, jobShape, nightKeys, watchKeys } from "./schema_job.ts";
+import { hookKey } from "./schema_hooks.ts";
 import { scheduleKeys } from "./schema_schedule.ts";
 import { daemonKeys, loadKeys, logKeys, pocketbaseKeys, programShape, webKeys } from "./schema_program.ts";
 import type { Shape } from "./settings_of.ts";
@@ -57,7 +58,7 @@ export const SECTIONS: readonly {
   { title: "How they are verified", place: "destination", shape: proofKeys },
   { title: "At the destination", place: "destination", shape: placeKeys },
   { title: "The observing night", place: "job", shape: nightKeys },
-  { title: "When to send, and hooks", place: "job", shape: { ...scheduleKeys, ...reactionKeys } },
+  { title: "When to send, and hooks", place: "job", shape: { ...scheduleKeys, ...hookKey } },
   { title: "Concurrency", place: "program", shape: loadKeys },
   { title: "Log", place: "program", shape: logKeys },
   { title: "Page, metrics and report", place: "program", shape: webKeys },

@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { hookKey } from "./schema_hooks.ts";
 import { scheduleKeys } from "./schema_schedule.ts";
 import { setting } from "./settings_of.ts";
 import { amount, bool, duration, oneOf, text, texts, timeOfDay, zone } from "./values.ts";
@@ -129,24 +130,5 @@ export const nightKeys = {
     }),
 };
 
-/** What else to do. */
-export const reactionKeys = {
-  hooks: z.array(
-    z.strictObject({
-      on: z.array(
-        oneOf(["created", "changed", "removed", "ready", "delivered", "failed", "scheduled"]),
-        "must be a list of events",
-      )
-        .meta({ description: "The events that trigger it" }),
-      command: texts("words: the program and its arguments").optional()
-        .meta({ description: "Program and arguments, with placeholders like `{path}`" }),
-      url: z.url("must be a URL").optional().meta({ description: "Or a webhook to post to" }),
-      secret: text("a secret").optional().meta({ description: "Key that signs the webhook's requests", writeOnly: true }),
-      timeout_seconds: duration("seconds", 100, DAY).prefault(60).meta({ description: "Time limit" }),
-    }),
-    "must be a list of hooks",
-  ).prefault([]).meta({ description: "Programs or webhooks to call on events" }),
-};
-
 /** All keys of a job, in the order of the sample file. */
-export const jobShape = { ...watchKeys, ...finishedKeys, ...nightKeys, ...scheduleKeys, ...reactionKeys };
+export const jobShape = { ...watchKeys, ...finishedKeys, ...nightKeys, ...scheduleKeys, ...hookKey };

@@ -87,7 +87,11 @@ export const reportShape = {
   )
     .prefault("08:00").meta({ description: "Time of day, by this computer's clock" }),
   to: z.url({ protocol: /^https?$/, error: "must be the address of a webhook, like https://chat.example/hooks/abc" })
-    .meta({ description: "Webhook that receives JSON with `text` and `report`", writeOnly: true }),
+    .optional().meta({
+      description: "Webhook that receives JSON with `text` and `report`. Hooks with `on: [report]` receive the report without it",
+      examples: ["https://chat.example/hooks/abc"],
+      writeOnly: true,
+    }),
 };
 
 /** The live page, the metrics and the report. */

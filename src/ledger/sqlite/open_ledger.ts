@@ -10,6 +10,7 @@ import { integrity, LEDGER_FILE, openSound } from "./integrity.ts";
 import { claimQueries } from "./claim_queries.ts";
 import { Database } from "./database.ts";
 import { destinationQueries } from "./destination_queries.ts";
+import { hookQueries } from "./hook_queries.ts";
 import { historyQueries } from "./history_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
 import type { Ledger, OnNotice, ReadLedger } from "../ledger.ts";
@@ -34,6 +35,7 @@ export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledge
     ...requeueQueries(db),
     ...removalQueries(db),
     ...destinationQueries(db),
+    ...hookQueries(db),
   }));
 }
 

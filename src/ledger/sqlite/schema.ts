@@ -6,6 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Database } from "./database.ts";
+import { HOOKS_MIGRATION } from "./hook_queries.ts";
 import { NIGHTS_MIGRATION } from "./night_schema.ts";
 
 /** Never change an entry that was released; add one. */
@@ -113,6 +114,7 @@ const MIGRATIONS: readonly string[] = [
   -- When jobs with a schedule last ran.
   CREATE TABLE runs (job TEXT PRIMARY KEY, begun_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  HOOKS_MIGRATION,
 ];
 
 /** The schema that this program writes. */

@@ -75,13 +75,16 @@ async function everyMorning({ at, to }: ReportSettings, tools: ReportScheduleToo
     due = nextTime(at, system.now());
     try {
       const report = await reportNow(tools, signal);
+      emit({ type: "report", text: reportText(report) });
+      if (to === null) continue;
       await send(to, report, tools.system, signal);
       emit({ type: "notice", level: "info", message: `Report sent: ${verdictOf(report)}` });
     } catch (error) {
       if (signal.aborted) return;
       // The address is a secret of the webhook's owner.
-      const reason = failureRecord(error).message.replace(/^Internal error: /, "").replaceAll(to, "…");
-      emit({ type: "notice", level: "warning", message: `Cannot send the report to its webhook: ${reason}` });
+      const message = failureRecord(error).message.replace(/^Internal error: /, "");
+      const reason = to === null ? message : message.replaceAll(to, "…");
+      emit({ type: "notice", level: "warning", message: `Cannot send the report: ${reason}` });
     }
   }
 }

@@ -75,14 +75,17 @@ async function permitted(start: Start, command: Command): Promise<Started> {
     return await start(command);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    throw missing(command.program, `this build is not allowed to start it (${error.message})`, error);
+    throw new Failure("tool_missing", `Cannot start "${command.program}": this build is not allowed to start it`, {
+      hint:
+        "Give a hook's program the name image-transfer-hook and put it in a folder on the PATH, or run image-transfer from source.",
+      cause: error,
+    });
   }
 }
 
-function missing(program: string, reason: string, cause?: unknown): Failure {
+function missing(program: string, reason: string): Failure {
   return new Failure("tool_missing", `Cannot start "${program}": ${reason}`, {
     hint: `Install ${program}, or put its folder on the PATH of the account that image-transfer runs as.`,
-    cause,
   });
 }
 

@@ -115,6 +115,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
     ignoreHiddenFiles: true,
     schedule: { kind: "continuous" },
     cooldownMs: 0,
+    hooks: [],
     watchEvents: ["create", "write", "remove", "rename"],
     watchMode: "auto",
     debounceMs: 1000,

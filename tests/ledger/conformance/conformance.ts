@@ -6,6 +6,7 @@
 import type { Ledger, LedgerAccess, ReadLedger } from "../../../src/ledger/ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { HISTORY } from "./history_checks.ts";
+import { HOOKS } from "./hook_checks.ts";
 import { INTAKE } from "./intake_checks.ts";
 import { MODEL } from "./model_checks.ts";
 import { NIGHTS } from "./night_checks.ts";
@@ -51,6 +52,7 @@ const CHECKS: readonly Check[] = [
   ...REMOVAL,
   ...HISTORY,
   ...NIGHTS,
+  ...HOOKS,
   ...MODEL,
   ...PROCESSES,
 ];

@@ -81,7 +81,7 @@ Deno.test("reportSchedule() tries again, and in the end says that it could not, 
   assertEquals([s.asked.length, s.told.length], [3, 1]);
   await s.aDay();
   assertEquals(s.asked.length, 8);
-  assertStringIncludes(s.told.at(-1)!, "warning: Cannot send the report to its webhook: it responded with status 404");
+  assertStringIncludes(s.told.at(-1)!, "warning: Cannot send the report: it responded with status 404");
   assertEquals(s.told.join().includes("secret"), false);
 });
 

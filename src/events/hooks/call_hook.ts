@@ -1,0 +1,89 @@
+/**
+ * Calls a hook once, and says what is to become of the event if that fails.
+ *
+ * @module
+ */
+import { deadline } from "../../async/deadline.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
+import { filled, type Hook, type HookEvent, placeholder, PLACEHOLDERS } from "../../domain/hook.ts";
+import { counted } from "../../domain/names/counted.ts";
+import type { System } from "../../system/system.ts";
+import { webhookRequest } from "./webhook.ts";
+
+/** What hooks are called with. */
+export type HookSystem = Pick<System, "now" | "monotonic" | "sleep" | "random" | "run" | "askRemote">;
+
+/**
+ * `retry`: it may work the next time, but not for ever. `wait`: the receiver is away or not allowed, the event is kept until it is
+ * back. `refused`: the receiver does not want this event.
+ */
+export type Outcome =
+  | { readonly result: "ok"; readonly said: string }
+  | { readonly result: "retry" | "wait" | "refused"; readonly said: string };
+
+/** `id` names the event. Never throws, unless the signal is aborted. */
+export async function callHook(
+  hook: Hook,
+  event: HookEvent,
+  id: string,
+  system: HookSystem,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { receiver, timeoutMs } = hook;
+  using limit = deadline(timeoutMs, system, signal);
+  try {
+    return receiver.kind === "command"
+      ? await runCommand(receiver, event, system, limit.signal)
+      : await post(receiver, event, id, system, limit.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const result = receiver.kind === "url" || error instanceof Failure && error.code === "tool_missing" ? "wait" : "retry";
+    if (limit.passed) return { result, said: `no answer within ${counted(timeoutMs / 1000, "second")}` };
+    const { message, hint } = failureRecord(error);
+    // The address of a webhook may be a secret.
+    const hidden = receiver.kind === "url" ? message.replaceAll(receiver.url, "…") : message;
+    return { result, said: hint === "" ? hidden : `${hidden}. ${hint}` };
+  }
+}
+
+type Receiver<Kind> = Extract<Hook["receiver"], { kind: Kind }>;
+
+async function runCommand(
+  { argv, cwd }: Receiver<"command">,
+  event: HookEvent,
+  system: HookSystem,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const [program = "", ...args] = argv;
+  const env = Object.fromEntries(
+    PLACEHOLDERS.map((name) => [`IMAGE_TRANSFER_${name.toUpperCase()}`, placeholder(name, event).replaceAll("\0", "")]),
+  );
+  const command = { program, args: args.map((argument) => filled(argument, event)), env, ...(cwd === null ? {} : { cwd }) };
+  const { code, signal: killedBy, stdout, stderr } = await system.run(command, signal);
+  const said = `${stdout}\n${stderr}`.trim().slice(0, LONGEST_OUTPUT);
+  if (code === 0 && killedBy === null) return { result: "ok", said };
+  const how = killedBy === null ? `it exited with code ${code}` : `it was ended by ${killedBy}`;
+  return { result: "retry", said: said === "" ? how : `${how}: ${said}` };
+}
+
+async function post(
+  receiver: Receiver<"url">,
+  event: HookEvent,
+  id: string,
+  system: HookSystem,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { url, ...request } = await webhookRequest(receiver, event, id, system.now());
+  const { status, text } = await system.askRemote(url, { method: "POST", ...request }, signal);
+  if (status >= 200 && status < 300) return { result: "ok", said: "" };
+  const said = text.trim().split("\n")[0]?.slice(0, 200) ?? "";
+  const how = `it responded with status ${status}${said === "" ? "" : `: ${said}`}`;
+  if (status >= 300 && status < 400) {
+    return { result: "wait", said: `it redirects to another address, which is not followed. Set url to that address` };
+  }
+  return { result: REFUSED.has(status) ? "refused" : "wait", said: how };
+}
+
+/** The request itself is at fault (RFC 9110, 15.5): another one may be accepted. */
+const REFUSED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+const LONGEST_OUTPUT = 4000;

@@ -1,0 +1,211 @@
+/**
+ * Calls the hooks of all jobs, each in its own time: a hook that fails, hangs or is away delays no other hook and no delivery.
+ *
+ * What must not be lost comes from the ledger, in order; a hook's position there moves on when it has been called. Everything else is
+ * told if its queue has room.
+ *
+ * @module
+ */
+import picomatch from "picomatch";
+import { type Bell, bell } from "../../async/bell.ts";
+import type { Job, Settings } from "../../config/settings.ts";
+import { backOff } from "../../domain/back_off.ts";
+import { failureRecord } from "../../domain/failure.ts";
+import { type Hook, type HookEvent, type HookEventName, KEPT_EVENTS, type KeptEventName } from "../../domain/hook.ts";
+import type { Emit, TransferEvent } from "../../domain/transfer_event.ts";
+import type { HookLedger, HookNote } from "../../ledger/hook_ledger.ts";
+import { callHook, type HookSystem } from "./call_hook.ts";
+import { keptEvent, passingEvent } from "./hook_events.ts";
+
+interface HooksTools {
+  readonly system: HookSystem;
+  readonly ledger: HookLedger & { readonly instance: string };
+  readonly emit: Emit;
+}
+
+/** The hooks of a daemon. */
+export interface Hooks {
+  /** Hears the event stream. */
+  listen(event: TransferEvent): void;
+  /** Makes the hooks of these jobs the ones in force; a hook that stays continues. Without hooks nothing is kept and nothing runs. */
+  adopt(settings: Pick<Settings, "jobs">): void;
+  /** Calls no more hooks; a call under way is ended. What is kept is told by the next start. */
+  stop(): Promise<void>;
+}
+
+/** One hook with what waits for it. */
+interface Running {
+  readonly job: string;
+  readonly hook: Hook;
+  /** Its position in the ledger is kept under it. */
+  readonly key: string;
+  /** How people call it. */
+  readonly name: string;
+  readonly wants: (event: HookEvent) => boolean;
+  readonly queue: { readonly event: HookEvent; readonly id: string }[];
+  readonly bell: Bell;
+  readonly stop: AbortController;
+  over: Promise<void>;
+}
+
+export function hooks(tools: HooksTools): Hooks {
+  const { ledger, system } = tools;
+  const running = new Map<string, Running>();
+  let jobs: readonly Job[] = [];
+  let passed = 0;
+  const ending: Promise<void>[] = [];
+
+  return {
+    listen(event) {
+      if (running.size === 0) return;
+      if (event.type === "report") ledger.noteReport(event.text, event.at);
+      if (event.type === "delivered" || event.type === "failed" || event.type === "report") {
+        for (const one of running.values()) one.bell.ring();
+        return;
+      }
+      const told = passingEvent(event, jobs);
+      if (told === null) return;
+      const id = `${ledger.instance}-${system.now()}-${passed++}`;
+      for (const one of running.values()) if (one.wants(told)) enqueue(one, told, id);
+    },
+    adopt(settings) {
+      jobs = settings.jobs;
+      const wanted = new Map(
+        jobs.flatMap((job) => job.hooks.map((hook) => [keyOf(job.name, hook), { job: job.name, hook }] as const)),
+      );
+      for (const [key, one] of running) {
+        if (JSON.stringify(wanted.get(key)?.hook) === JSON.stringify(one.hook)) continue;
+        one.stop.abort();
+        ending.push(one.over);
+        running.delete(key);
+      }
+      ledger.keepForHooks(KEPT_EVENTS.filter((event) => [...wanted.values()].some(({ hook }) => hook.on.includes(event))));
+      ledger.keepHooks([...wanted.keys()]);
+      for (const [key, { job, hook }] of wanted) if (!running.has(key)) running.set(key, start(key, job, hook, tools));
+    },
+    async stop() {
+      for (const { stop } of running.values()) stop.abort();
+      await Promise.all([...ending, ...[...running.values()].map(({ over }) => over)]);
+    },
+  };
+}
+
+function start(key: string, job: string, hook: Hook, tools: HooksTools): Running {
+  const one: Running = {
+    ...{ key, job, hook },
+    name: nameOf(hook),
+    wants: wanting(job, hook),
+    queue: [],
+    bell: bell(tools.system),
+    stop: new AbortController(),
+    over: Promise.resolve(),
+  };
+  one.over = attend(one, tools).catch((error) => {
+    if (one.stop.signal.aborted) return;
+    const message = `Hook ${one.name} of job ${job} stopped: ${failureRecord(error).message}`;
+    tools.emit({ type: "notice", level: "error", message, error });
+  });
+  return one;
+}
+
+/** Calls one hook for what waits, until it is stopped. */
+async function attend(one: Running, tools: HooksTools): Promise<void> {
+  const { ledger, emit } = tools;
+  const signal = one.stop.signal;
+  while (!signal.aborted) {
+    const notes = ledger.hookNotes(ledger.hookPosition(one.key), AT_ONCE);
+    await passOn(one, tools);
+    await tellAll(one, notes, tools);
+    if (notes.length > 0) continue;
+    const lost = ledger.boundHookNotes(MOST_KEPT);
+    if (lost > 0) {
+      emit({ type: "notice", level: "error", message: `${lost} events were dropped: a hook has been away for too long` });
+    }
+    await one.bell.wait(LOOK_MS, signal);
+  }
+}
+
+/** Calls the hook for events that are kept; as far as it came, they are not told again. */
+async function tellAll(one: Running, notes: readonly HookNote[], tools: HooksTools): Promise<void> {
+  let told: number | null = null;
+  try {
+    for (const note of notes) {
+      await tell(one, note, tools);
+      told = note.id;
+      await passOn(one, tools);
+    }
+  } finally {
+    if (told !== null) tools.ledger.advanceHook(one.key, told);
+  }
+}
+
+/** Calls the hook for an event that is kept until that worked. */
+async function tell(one: Running, note: HookNote, tools: HooksTools): Promise<void> {
+  const { system, ledger } = tools;
+  const event = keptEvent(note);
+  if (!one.wants(event)) return;
+  const signal = one.stop.signal;
+  for (let tries = 1; !await attempt(one, event, `${ledger.instance}-${note.id}`, tries, tools); tries++) {
+    await system.sleep(backOff(tries, FIRST_PAUSE_MS, system.random()), signal);
+    signal.throwIfAborted();
+  }
+}
+
+/** Calls the hook for the events that are not kept: a few times at most. */
+async function passOn(one: Running, tools: HooksTools): Promise<void> {
+  const { system } = tools;
+  for (let next = one.queue.shift(); next !== undefined; next = one.queue.shift()) {
+    for (let tries = 1; !await attempt(one, next.event, next.id, tries, tools) && tries < TRIES; tries++) {
+      await system.sleep(backOff(tries, FIRST_PAUSE_MS, system.random()), one.stop.signal);
+    }
+    one.stop.signal.throwIfAborted();
+  }
+}
+
+/** One call; true if the event is over. */
+async function attempt(one: Running, event: HookEvent, id: string, tries: number, tools: HooksTools): Promise<boolean> {
+  const { result, said } = await callHook(one.hook, event, id, tools.system, one.stop.signal);
+  const mayStillWork = result === "wait" && isKept(event.event) || result !== "refused" && tries < TRIES;
+  const end = result === "ok" ? "ok" : mayStillWork ? "late" : "given_up";
+  tools.emit({ type: "hook", job: one.job, hook: one.name, on: event.event, result: end, tries, said });
+  return end !== "late";
+}
+
+function isKept(event: HookEventName): event is KeptEventName {
+  return (KEPT_EVENTS as readonly HookEventName[]).includes(event);
+}
+
+function enqueue(one: Running, event: HookEvent, id: string): void {
+  // The newest tell most.
+  if (one.queue.length >= MOST_WAITING) one.queue.shift();
+  one.queue.push({ event, id });
+  one.bell.ring();
+}
+
+function wanting(job: string, { on, destinations, patterns }: Hook): (event: HookEvent) => boolean {
+  const matches = patterns === null ? null : picomatch([...patterns], { nocase: true, dot: true });
+  return (event) =>
+    on.includes(event.event) &&
+    (event.job === null || event.job === job) &&
+    (destinations === null || event.destination === null || destinations.includes(event.destination)) &&
+    (matches === null || event.name === null || matches(event.name));
+}
+
+/** A time limit or a secret may change, and the hook continues where it was. */
+function keyOf(job: string, { on, receiver }: Hook): string {
+  return JSON.stringify([job, on, receiver.kind === "command" ? receiver.argv : receiver.url]);
+}
+
+function nameOf({ receiver }: Hook): string {
+  // The rest of an address may be a secret.
+  return receiver.kind === "command" ? receiver.argv[0] ?? "" : new URL(receiver.url).host;
+}
+
+const TRIES = 3;
+const FIRST_PAUSE_MS = 1_000;
+const AT_ONCE = 50;
+const LOOK_MS = 60_000;
+/** Events of the kind that are not kept, for each hook. */
+const MOST_WAITING = 1_000;
+/** Events that are kept, for all hooks: about 100 MB. */
+const MOST_KEPT = 500_000;
