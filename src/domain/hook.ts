@@ -25,6 +25,9 @@ export const KEPT_EVENTS = ["delivered", "failed", "report"] as const satisfies 
 
 export type KeptEventName = typeof KEPT_EVENTS[number];
 
+/** The only program that hooks of the compiled program may start: its permission list is fixed when it is built. */
+export const HOOK_PROGRAM = "image-transfer-hook";
+
 /** The bodies that a webhook can get. */
 export const HOOK_FORMATS = ["json", "ntfy", "slack", "discord", "mattermost", "telegram"] as const;
 

@@ -773,10 +773,87 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "hooks",
-    text: `${BASE}hooks:\n  - { on: [ready], command: [echo] }\n`,
+    name: "a hook without a receiver",
+    text: `${BASE}hooks: [{ on: [ready] }]\n`,
     errors: [
-      'config.yaml:4:1: "hooks" is not available yet',
+      'config.yaml:4:9: "hooks[0]" must have a command or a url',
+    ],
+  },
+  {
+    name: "a hook with two receivers",
+    text: `${BASE}hooks: [{ on: [ready], command: [echo], url: "https://a.example/b" }]\n`,
+    errors: [
+      'config.yaml:4:9: "hooks[0]" must have a command or a url, not both',
+    ],
+  },
+  {
+    name: "a hook on an unknown event",
+    text: `${BASE}hooks: [{ on: [reday], command: [echo] }]\n`,
+    errors: [
+      'config.yaml:4:16: "hooks[0].on[0]" must be "created", "changed", "removed", "ready", "delivered", "failed", "held", "resumed", "scheduled" or "report", not "reday"; did you mean "ready"?',
+    ],
+  },
+  {
+    name: "a hook on nothing",
+    text: `${BASE}hooks: [{ on: [], command: [echo] }]\n`,
+    errors: [
+      'config.yaml:4:11: "hooks[0].on" must name at least one event',
+    ],
+  },
+  {
+    name: "a hook with a misspelt key",
+    text: `${BASE}hooks: [{ on: [ready], comand: [echo] }]\n`,
+    errors: [
+      'config.yaml:4:24: unknown key "comand"; did you mean "command"?',
+    ],
+  },
+  {
+    name: "a hook with an unknown placeholder",
+    text: `${BASE}hooks: [{ on: [ready], command: [echo, "{paht}"] }]\n`,
+    errors: [
+      'config.yaml:4:24: "hooks[0].command" must have known placeholders only, {event}, {at}, {job}, {trigger_type}, {path}, {name}, {size}, {destination}, {target}, {method}, {sha256}, {night}, {error}, {text}; {paht} is none',
+    ],
+  },
+  {
+    name: "a hook with a bad url",
+    text: `${BASE}hooks: [{ on: [ready], url: "ftp://a.example" }]\n`,
+    errors: [
+      'config.yaml:4:24: "hooks[0].url" must be the address of a webhook, like https://chat.example/hooks/abc',
+    ],
+  },
+  {
+    name: "a hook for ntfy without a topic",
+    text: `${BASE}hooks: [{ on: [held], url: "https://ntfy.sh/", format: ntfy }]\n`,
+    errors: [
+      'config.yaml:4:23: "hooks[0].url" must end with the topic, like https://ntfy.sh/my-topic',
+    ],
+  },
+  {
+    name: "a hook for Telegram without a chat",
+    text: `${BASE}hooks: [{ on: [held], url: "https://api.telegram.org/bot1:a/sendMessage", format: telegram }]\n`,
+    errors: [
+      'config.yaml:4:9: "hooks[0].chat_id" is missing; it must be set with format: telegram, and only with it',
+    ],
+  },
+  {
+    name: "a hook that signs a command",
+    text: `${BASE}hooks: [{ on: [ready], command: [echo], secret: geheim }]\n`,
+    errors: [
+      'config.yaml:4:41: "hooks[0].secret" must be left out: it is for webhooks',
+    ],
+  },
+  {
+    name: "a hook for an unknown destination",
+    text: `${BASE}hooks: [{ on: [ready], command: [echo], destinations: [freia] }]\n`,
+    errors: [
+      'config.yaml:4:1: "hooks" names an unknown destination, "freia"; did you mean "freya"?',
+    ],
+  },
+  {
+    name: "a report that nobody receives",
+    text: `${BASE}report: { at: "07:00" }\n`,
+    errors: [
+      'config.yaml:4:1: "report.to" is missing: the webhook that receives it, or a hook on report',
     ],
   },
   {

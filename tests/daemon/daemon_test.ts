@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startDaemon } from "../../src/daemon/daemon.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { tempFolder } from "../support/temp.ts";
 import { type DaemonRig, daemonRig } from "../support/daemon_rig.ts";
 
 function bench(config: Record<string, unknown> = {}, options: { once?: boolean } = {}): Promise<DaemonRig> {
@@ -172,4 +173,23 @@ Deno.test("a job with an interval sends in runs, and --once does not wait for th
   await once.folder.write("data/a.fits", "alpha");
   const [job] = await once.daemon.finished();
   assertEquals([job?.finish.unreached, await once.folder.read("nas/a.fits")], [[], "alpha"]);
+});
+
+Deno.test("hooks are called for what happens, and a hook that never answers delays no delivery", async () => {
+  const note = "await Deno.writeTextFile(Deno.args[0], `${Deno.args[1]} ${Deno.args[2]}\\n`, { append: true })";
+  const notes = await tempFolder();
+  const heard = notes.at("heard");
+  await using b = await bench({
+    hooks: [
+      { on: ["ready", "delivered"], command: [Deno.execPath(), "eval", note, "--", heard, "{event}", "{path}"] },
+      { on: ["delivered"], command: [Deno.execPath(), "eval", "await new Promise((go) => setTimeout(go, 60_000))"] },
+    ],
+  });
+  for (let i = 0; i < 5; i++) await b.folder.write(`data/${i} $(id).fits`, `${i}`);
+  await b.until(delivered(b, 5), "delivered");
+  const lines = async () => (await Deno.readTextFile(heard).catch(() => "")).split("\n").filter((line) => line !== "").sort();
+  await b.until(async () => (await lines()).length === 10, "all are told");
+  const paths = [0, 1, 2, 3, 4].map((i) => b.folder.at(`data/${i} $(id).fits`));
+  assertEquals(await lines(), ["delivered", "ready"].flatMap((event) => paths.map((path) => `${event} ${path}`)).sort());
+  await notes[Symbol.asyncDispose]();
 });

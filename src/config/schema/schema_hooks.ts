@@ -83,7 +83,7 @@ function wrongCommand({ command, format, secret, chat_id }: HookKeys): Wrong | n
 }
 
 function wrongWebhook({ command, working_directory, url, format, chat_id }: HookKeys): Wrong | null {
-  if (command !== undefined) return { message: "must have a command or a url, one of the two", path: [] };
+  if (command !== undefined) return { message: "must have a command or a url, not both", path: [] };
   if (working_directory !== undefined) return { message: "must be left out: it is for commands", path: ["working_directory"] };
   if ((format === "telegram") !== (chat_id !== undefined)) {
     return { message: "must be set with format: telegram, and only with it", path: ["chat_id"] };
