@@ -106,6 +106,26 @@ Deno.test("end() of candidates() has a file looked at again that an event told o
   assertEquals(all.nextDue(), 800);
 });
 
+Deno.test("end() of candidates() has a file looked at again that an event told of while it was being looked at", () => {
+  for (const known of [true, false]) {
+    const all = candidates();
+    if (known) all.look(facts(), 0, 0, false);
+    const before = all.lastTouch();
+    all.touch("a.fits", true);
+    const { candidate } = all.look(facts(), 0, 0, false, before);
+    all.begin(["a.fits"]);
+    all.put({ ...candidate, state: { is: "incomplete", reason: "short" } });
+    all.end("a.fits", 800);
+    assertEquals(all.nextDue(), 800);
+    // The next look begins after the event.
+    const { candidate: again } = all.look(facts(), 900, 900, false);
+    all.begin(["a.fits"]);
+    all.put({ ...again, state: { is: "incomplete", reason: "short" } });
+    all.end("a.fits", 900);
+    assertEquals(all.nextDue(), Infinity);
+  }
+});
+
 Deno.test("candidates() keeps nothing that was found of a former version, or from before an event, in the place of a newer one", () => {
   const failure = { code: "source_corrupt", next: "never", message: "DATASUM differs", hint: "" } as const;
   const all = candidates();

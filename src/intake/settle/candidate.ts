@@ -27,9 +27,9 @@ export interface Candidate {
   readonly grownAt: number | null;
   /** A close was told and no write after it. */
   readonly closed: boolean;
-  /** How many events told of it: whatever was decided before the last one is out of date. */
+  /** The number of the last event that told of it, 0 where none did: whatever was decided before it is out of date. */
   readonly touches: number;
-  /** How many of them had come by the last look. */
+  /** The last of them that had come before the last look began. */
   readonly seenTouches: number;
   /** Only its ctime differs from what the ledger knows: its content must be compared. */
   readonly recheck: boolean;
@@ -106,9 +106,9 @@ export function sameVersion(a: FileFacts, b: FileFacts): boolean {
 }
 
 /** An event told of it: a close says that no writer is left, everything else that there may be one. */
-export function touch(candidate: Candidate, closed: boolean): Candidate {
+export function touch(candidate: Candidate, closed: boolean, number = candidate.touches + 1): Candidate {
   const state = isGivenUp(candidate) ? { is: "new" } as const : candidate.state;
-  return { ...candidate, closed, state, touches: candidate.touches + 1 };
+  return { ...candidate, closed, state, touches: number };
 }
 
 /** What was found in its content. */

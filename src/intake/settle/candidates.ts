@@ -9,8 +9,13 @@ import { type Candidate, isGivenUp, look, lookAgain, sameVersion, touch, type Wa
 /** By path, relative to the watched folder with `/`. Times by the monotonic clock, milliseconds, but for `wall`. */
 export interface Candidates extends Turns {
   get(path: string): Candidate | undefined;
-  /** Notes a look; `first` where the file was no candidate before. */
-  look(facts: FileFacts, now: number, wall: number, recheck: boolean): { candidate: Candidate; first: boolean };
+  /**
+   * Notes a look; `first` where the file was no candidate before. An event that came after the one with the number `asOf` may have come after
+   * the look at the file, too: then the file is looked at again at once.
+   */
+  look(facts: FileFacts, now: number, wall: number, recheck: boolean, asOf?: number): { candidate: Candidate; first: boolean };
+  /** The number of the last event that told of any file. */
+  lastTouch(): number;
   /** Notes an event; that of a file that is no candidate yet is remembered for the first look at it. */
   touch(path: string, closed: boolean): void;
   /** Whether it is a candidate, or an event told of it. */
@@ -54,8 +59,9 @@ interface Turns {
 /** One for each intake; empty, as a restart finds all of them again. `due` is called when one may be due sooner than the others. */
 export function candidates(due: () => void = () => {}): Candidates {
   const all = new Map<string, Candidate>();
-  /** Files that an event told of before the first look; whether the last of them was a close. */
-  const heardOf = new Map<string, boolean>();
+  /** Files that an event told of before the first look: the last of them. */
+  const heardOf = new Map<string, { readonly closed: boolean; readonly touches: number }>();
+  let lastTouch = 0;
 
   const isCurrent = (candidate: Candidate) => {
     const now = all.get(candidate.facts.path);
@@ -64,19 +70,22 @@ export function candidates(due: () => void = () => {}): Candidates {
 
   return {
     get: (path) => all.get(path),
-    look(facts, now, wall, recheck) {
+    look(facts, now, wall, recheck, asOf = lastTouch) {
       const former = all.get(facts.path);
-      const closed = former === undefined ? heardOf.get(facts.path) : undefined;
+      const heard = former === undefined ? heardOf.get(facts.path) : undefined;
       const seen = look(former, facts, now, wall, recheck);
-      const candidate = closed === undefined ? seen : { ...touch(seen, closed), seenTouches: seen.touches + 1 };
+      const touched = heard === undefined ? seen : touch(seen, heard.closed, heard.touches);
+      const candidate = { ...touched, seenTouches: Math.min(touched.touches, asOf) };
       heardOf.delete(facts.path);
       all.set(facts.path, candidate);
       return { candidate, first: former === undefined };
     },
+    lastTouch: () => lastTouch,
     touch(path, closed) {
       const candidate = all.get(path);
-      if (candidate === undefined) heardOf.set(path, closed);
-      else all.set(path, touch(candidate, closed));
+      const touches = ++lastTouch;
+      if (candidate === undefined) heardOf.set(path, { closed, touches });
+      else all.set(path, touch(candidate, closed, touches));
     },
     isHeardOf: (path) => all.has(path) || heardOf.has(path),
     put(candidate) {
@@ -100,7 +109,7 @@ export function candidates(due: () => void = () => {}): Candidates {
 
 /** Over these candidates. */
 function turns(all: Map<string, Candidate>, sooner: () => void): Turns {
-  /** Those being settled, and their touches when that began. */
+  /** Those being settled, and the last event that the look before it had seen. */
   const settling = new Map<string, number | undefined>();
   /** Those of them that wait for an answer, and for which. */
   const asked = new Map<string, symbol>();
@@ -122,7 +131,7 @@ function turns(all: Map<string, Candidate>, sooner: () => void): Turns {
     begin(paths) {
       const begun = [...new Set(paths)].filter((path) => !settling.has(path) || asked.has(path));
       for (const path of begun) {
-        settling.set(path, all.get(path)?.touches);
+        settling.set(path, all.get(path)?.seenTouches);
         asked.delete(path);
       }
       return begun;

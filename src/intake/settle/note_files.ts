@@ -16,6 +16,8 @@ export interface NoteOptions {
   readonly retry?: boolean;
   /** When they were found, at the earliest (monotonic): those that were looked at since are open, and stay as they are. */
   readonly asOf?: number;
+  /** {@linkcode Candidates.lastTouch} before they were looked at. */
+  readonly touch?: number;
   /** The event for a file that is noted for the first time. */
   readonly news?: (path: string) => "created" | "changed";
 }
@@ -53,8 +55,9 @@ export async function statFiles(
   signal: AbortSignal,
   options: NoteOptions = {},
 ): Promise<string[]> {
+  const touch = context.candidates.lastTouch();
   const found = await mapLimit(paths, STATS_AT_ONCE, (path) => statFile(context, path), signal);
-  return noteFiles(context, found.filter((facts) => facts !== null), options).open;
+  return noteFiles(context, found.filter((facts) => facts !== null), { ...options, touch }).open;
 }
 
 /** The file as it is now; null, and no candidate any more, where there is none. */
@@ -74,7 +77,7 @@ export async function statFile(context: SettleContext, path: string): Promise<Fi
 /** True where there is something to settle. */
 function noteFile(context: SettleContext, facts: FileFacts, recheck: boolean, options: NoteOptions): boolean {
   const { system, candidates } = context;
-  const { candidate, first } = candidates.look(facts, system.monotonic(), system.now(), recheck);
+  const { candidate, first } = candidates.look(facts, system.monotonic(), system.now(), recheck, options.touch);
   if (first && !recheck) announce(context, facts.path, options.news?.(facts.path) ?? "created");
   if (!isGivenUp(candidate)) return true;
   if (!options.retry || !mayPass(candidate)) return false;

@@ -48,8 +48,9 @@ async function checkNames(
 ): Promise<void> {
   const touchesOf = (path: string) => names.get(lastPart(path)) ?? NO_TOUCHES;
   const isNew = (path: string) => touchesOf(path).has("create") || touchesOf(path).has("rename");
+  const touch = context.candidates.lastTouch();
   const { files, folders, marked } = await findNames(context, folder, names, signal);
-  const { open, known } = noteFiles(context, files, { news: (path) => isNew(path) ? "created" : "changed" });
+  const { open, known } = noteFiles(context, files, { touch, news: (path) => isNew(path) ? "created" : "changed" });
   // Heard of after its bytes may have been read. Only Linux tells of closes, the others of writes alone.
   context.rereads.ask(known.filter((path) => touchesOf(path).has("close") || touchesOf(path).has("write")));
   const all = marked.length > 0 ? [...open, ...await statFiles(context, marked, signal, { retry: true })] : open;
@@ -102,10 +103,11 @@ function vanished({ job, patterns, candidates, emit }: IntakeContext, path: stri
 }
 
 async function listFolder(context: IntakeContext, top: string, deep: boolean, signal: AbortSignal): Promise<void> {
-  const { system, patterns, unreadable, dirty } = context;
+  const { system, patterns, candidates, unreadable, dirty } = context;
   const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const begun = system.monotonic();
+    const touch = candidates.lastTouch();
     const listing = await listOrNull(context, folder);
     if (listing === null) continue;
     const files: FileFacts[] = [];
@@ -117,7 +119,7 @@ async function listFolder(context: IntakeContext, top: string, deep: boolean, si
     for (const { name, reason } of listing.unreadable) unreadable.note(pathIn(folder, name), reason);
     dirty.listed(folder, system.monotonic(), system.monotonic() - begun);
     for (const some of chunks(files, FILES_AT_ONCE)) {
-      const { open } = noteFiles(context, some);
+      const { open } = noteFiles(context, some, { touch });
       if (open.length > 0) await settleFiles(context, open, signal);
     }
   }
