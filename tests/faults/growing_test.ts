@@ -46,6 +46,223 @@ for (const method of METHODS) {
   });
 }
 
+for (const method of METHODS) {
+  Deno.test({
+    name:
+      `a header that is written last, and bytes in the middle that are written again, arrive as they are in the end (${method})`,
+    ignore: needs(method),
+    async fn() {
+      await using rig = await rigOf(method);
+      await using daemon = await rig.installation.start();
+      const content = await contentOf(rig, 2);
+      await using writer = await open(rig);
+      // A header that is made up at first, as long as the last one.
+      await writer.write(new Uint8Array(2880).fill(0x20));
+      await writer.write(content.map((byte, index) => index > 12 * MB && index < 12 * MB + 100 ? 0 : byte).subarray(2880, HALF));
+      await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+      const up = rig.proxy?.counters.up ?? 0;
+      await writer.write(content.subarray(HALF));
+      await writer.overwrite(12 * MB, content.subarray(12 * MB, 12 * MB + 101));
+      await writer.overwrite(0, content.subarray(0, 2880));
+      await writer.close();
+      const rows = await rig.installation.until(everyDelivered(1), 60);
+      assertEquals(rows.map(({ attempts }) => attempts), [1]);
+      if (rig.proxy) {
+        assert(rig.proxy.counters.up - up < SIZE - EARLY + 3 * CHUNK, `${rig.proxy.counters.up - up} bytes were sent`);
+      }
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+    },
+  });
+
+  Deno.test({
+    name: `a daemon is killed while a file grows: the next one goes on with what is there (${method})`,
+    ignore: needs(method),
+    async fn() {
+      await using rig = await rigOf(method);
+      const content = await contentOf(rig, 3);
+      await using writer = await open(rig);
+      {
+        await using daemon = await rig.installation.start();
+        await writer.write(content.subarray(0, HALF));
+        await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+        daemon.kill("SIGKILL");
+        await daemon.ended;
+      }
+      const up = rig.proxy?.counters.up ?? 0;
+      await using daemon = await rig.installation.start();
+      await writer.write(content.subarray(HALF, HALF + 12 * MB));
+      await rig.installation.untilLog(/are there and are compared first/);
+      await until(async () => await rig.staged() >= EARLY + CHUNK, "more is sent before the file is finished");
+      await writer.write(content.subarray(HALF + 12 * MB));
+      await writer.close();
+      const rows = await rig.installation.until(everyDelivered(1), 60);
+      if (rig.proxy) assert(rig.proxy.counters.up - up < SIZE - EARLY + CHUNK, `${rig.proxy.counters.up - up} bytes were sent`);
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows, { crashed: true });
+    },
+  });
+
+  Deno.test({
+    name: `a file that is finished while no daemon runs is completed from what was sent of it before (${method})`,
+    ignore: needs(method),
+    async fn() {
+      await using rig = await rigOf(method);
+      const content = await contentOf(rig, 4);
+      await using writer = await open(rig);
+      {
+        await using daemon = await rig.installation.start();
+        await writer.write(content.subarray(0, HALF));
+        await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+        assertEquals(await daemon.stop(), 0);
+      }
+      assert(await rig.staged() >= EARLY, "a clean stop has removed what was sent");
+      await writer.write(content.subarray(HALF));
+      await writer.overwrite(100, content.subarray(100, 200));
+      await writer.close();
+      const up = rig.proxy?.counters.up ?? 0;
+      await using daemon = await rig.installation.start();
+      const rows = await rig.installation.until(everyDelivered(1), 60);
+      if (rig.proxy) assert(rig.proxy.counters.up - up < SIZE - EARLY + CHUNK, `${rig.proxy.counters.up - up} bytes were sent`);
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+    },
+  });
+
+  Deno.test({
+    name: `what was spoilt at the destination meanwhile never becomes a wrong file (${method})`,
+    ignore: needs(method),
+    async fn() {
+      await using rig = await rigOf(method);
+      const content = await contentOf(rig, 5);
+      await using writer = await open(rig);
+      {
+        await using daemon = await rig.installation.start();
+        await writer.write(content.subarray(0, HALF));
+        await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+        daemon.kill("SIGKILL");
+        await daemon.ended;
+      }
+      await spoil(rig.there);
+      await writer.write(content.subarray(HALF));
+      await writer.close();
+      await using daemon = await rig.installation.start();
+      const rows = await rig.installation.until(everyDelivered(1), 60);
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows, { crashed: true });
+    },
+  });
+
+  Deno.test({
+    name: `a file that is cut short and written anew while it grows arrives as it is in the end (${method})`,
+    ignore: needs(method),
+    async fn() {
+      await using rig = await rigOf(method);
+      await using daemon = await rig.installation.start();
+      const content = await contentOf(rig, 6);
+      await using writer = await open(rig);
+      await writer.write(new Uint8Array(HALF).fill(7));
+      await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+      await writer.truncate(1000);
+      await until(async () => await rig.staged() === 0, "what was sent of the former content is removed");
+      await writer.truncate(0);
+      await writer.write(content);
+      await writer.close();
+      const rows = await rig.installation.until(everyDelivered(1), 60);
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+    },
+  });
+}
+
+Deno.test("a file that vanishes while it grows leaves nothing behind", async () => {
+  await using rig = await rigOf("local");
+  await using daemon = await rig.installation.start();
+  await using writer = await open(rig);
+  await writer.write(fitsFile(SIZE, 7).subarray(0, HALF));
+  await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+  await Deno.remove(`${rig.watched}/cube.fits`);
+  await until(async () => await rig.staged() === 0, "what was sent is removed");
+  assertEquals(await rig.installation.history(), []);
+  assertEquals(await daemon.stop(), 0);
+  await rig.allIsWell([]);
+});
+
+Deno.test("a writer that dies leaves an incomplete file, which is listed; what was sent is removed, and the file arrives when it is completed", async () => {
+  await using rig = await rigOf("local", { config: { incomplete_after: 2 } });
+  await using daemon = await rig.installation.start();
+  const content = await contentOf(rig, 8);
+  {
+    await using writer = await open(rig);
+    await writer.write(content.subarray(0, HALF));
+    await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+  }
+  await rig.installation.untilLog(/Incomplete, not sent: cube.fits/);
+  await until(async () => await rig.staged() === 0, "what was sent is removed");
+  await using writer = await open(rig);
+  await writer.overwrite(HALF, content.subarray(HALF));
+  await writer.close();
+  const rows = await rig.installation.until(everyDelivered(1), 60);
+  assertEquals(await daemon.stop(), 0);
+  await rig.allIsWell(rows);
+});
+
+Deno.test({
+  name:
+    "the line is cut, and the peer freezes, while a file grows: it arrives all the same, and the daemon goes on with what is there",
+  ignore: needs("tar"),
+  async fn() {
+    for (const method of ["tar", "sftp", "rsync"] as const) {
+      await using rig = await rigOf(method, { config: { transfer_timeout_seconds: 5 } });
+      await using daemon = await rig.installation.start();
+      const content = await contentOf(rig, 9);
+      await using writer = await open(rig);
+      await writer.write(content.subarray(0, HALF));
+      await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+      await rig.server!.dropConnections();
+      await writer.write(content.subarray(HALF, HALF + 10 * MB));
+      await rig.installation.untilLog(/are there and are compared first/, 0, 90);
+      await rig.server!.freeze();
+      await writer.write(content.subarray(HALF + 10 * MB));
+      await writer.close();
+      await pause(7_000);
+      await rig.server!.thaw();
+      const rows = await rig.installation.until(everyDelivered(1), 120);
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(rows);
+    }
+  },
+});
+
+Deno.test("finished files do not wait for one that grows, and a limit holds for both together", async () => {
+  await using rig = await rigOf("local", { config: { bandwidth_limit: "8 MB/s" } });
+  await using daemon = await rig.installation.start();
+  await using writer = await open(rig);
+  await writer.write(fitsFile(SIZE, 10));
+  await until(async () => await rig.staged() > 0, "it is being sent");
+  const begun = Date.now();
+  await rig.expose("small.fits", 300_000);
+  const rows = await rig.installation.until(everyDelivered(1), 30);
+  assert(Date.now() - begun < 3_000, `it took ${Date.now() - begun} ms`);
+  await Deno.remove(`${rig.watched}/cube.fits`);
+  await until(async () => await rig.staged() === 0, "what was sent is removed");
+  assertEquals(await daemon.stop(), 0);
+  await rig.allIsWell(rows);
+});
+
+/** Changes bytes in what lies in staging. */
+async function spoil(folder: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) await spoil(path);
+    else if (path.includes("/.image-transfer-")) {
+      using file = await Deno.open(path, { write: true });
+      await file.seek(CHUNK + 5, Deno.SeekMode.Start);
+      await file.write(new TextEncoder().encode("other bytes than those that were sent"));
+    }
+  }
+}
+
 function rigOf(method: MethodName, options: Partial<RigOptions> = {}): Promise<Rig> {
   return makeRig({
     method,
