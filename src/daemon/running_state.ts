@@ -6,11 +6,13 @@
 import { limitAt } from "../domain/bandwidth.ts";
 import type { Settings } from "../config/settings.ts";
 import { freeSpace } from "../delivery/free_space.ts";
+import type { Outbox } from "../delivery/outbox.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { orphans } from "../ledger/orphans.ts";
-import type { DaemonState } from "../reports/page_source.ts";
+import type { Waiting } from "../intake/settle/candidate.ts";
+import type { DaemonState, JobNow } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
 import type { Corridors } from "./corridors.ts";
 
@@ -41,13 +43,13 @@ export function runningState({ ledger, progress, jobs, settings, system, started
     }),
     orphans: () => orphans(ledger, settings().jobs),
     jobs: () =>
-      jobs.list().map(({ job, intake, nextRun }) => ({
+      jobs.list().map(({ job, intake, nextRun, outboxes }) => ({
         job,
         nextRun: nextRun(),
         how: intake.how(),
         failure: intake.failure(),
         unmatched: intake.unmatched(),
-        waiting: intake.waiting(),
+        waiting: withAhead(intake.waiting(), outboxes),
       })),
     destinations() {
       const boxes = jobs.outboxes();
@@ -66,4 +68,18 @@ export function runningState({ ledger, progress, jobs, settings, system, started
       });
     },
   };
+}
+
+/** With what has been sent of them already. */
+function withAhead(waiting: readonly Waiting[], outboxes: readonly Outbox[]): JobNow["waiting"] {
+  const parts = outboxes.flatMap((box) => box.ahead().map((part) => ({ destination: box.destination.name, ...part })));
+  if (parts.length === 0) return waiting;
+  return waiting.map((file) => {
+    const ahead = parts.filter(({ path }) => path === file.path).map(({ destination, bytes, stalled }) => ({
+      destination,
+      bytes,
+      stalled,
+    }));
+    return ahead.length === 0 ? file : { ...file, ahead };
+  });
 }

@@ -165,6 +165,16 @@ export interface WaitingView {
   readonly reason: string;
   readonly detail: string;
   readonly since: number;
+  /** What has been sent of it already while it grows; absent where nothing has. */
+  readonly ahead?: readonly SentAhead[];
+}
+
+/** How much of a file that is still being written is at a destination. */
+export interface SentAhead {
+  readonly destination: string;
+  readonly bytes: number;
+  /** The file has not grown for `growth_timeout_seconds`. */
+  readonly stalled: boolean;
 }
 
 /** Something a person should look at, with what helps. */

@@ -12,6 +12,7 @@ import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Orphan } from "../ledger/orphans.ts";
 import type { Unmatched } from "../intake/watch/unmatched.ts";
+import type { SentAhead } from "./api_types.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
 /** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
@@ -33,6 +34,8 @@ export interface JobNow {
     readonly size: number;
     readonly declared: number | null;
     readonly since: number;
+    /** With `growing_files`: what has been sent of it already; absent where nothing has. */
+    readonly ahead?: readonly SentAhead[];
   }[];
 }
 

@@ -9,6 +9,7 @@
  * @module
  */
 import { backlog } from "./backlog.ts";
+import { growing } from "./growing.ts";
 import { latency } from "./latency.ts";
 import { type Cost, median, secs } from "./measure.ts";
 import { longLine } from "./long_line.ts";
@@ -45,6 +46,7 @@ export type Scenario = (say: Say, options: BenchOptions) => Promise<void>;
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   throughput,
   latency,
+  growing,
   "long-line": longLine,
   start,
   watching,

@@ -12,7 +12,7 @@ import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
 import { isWell, only, type Overview } from "../../reports/overview/overview.ts";
-import type { StatusReport } from "../../reports/overview/status_json.ts";
+import type { GrowingStatus, StatusReport } from "../../reports/overview/status_json.ts";
 import { notSentLines } from "./not_sent.ts";
 import { span } from "../../domain/span.ts";
 
@@ -145,17 +145,23 @@ const STATES = {
 } as const satisfies Record<StatusReport["destinations"][number]["state"], string>;
 
 function jobLines({ jobs, running }: StatusReport, columns: number): string[] {
-  return jobs.flatMap(({ name, watch_path, watching, files_waiting, incomplete, rejected, unmatched }) => {
+  return jobs.flatMap(({ name, watch_path, watching, files_waiting, incomplete, rejected, unmatched, growing = [] }) => {
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     // Those that are given up are listed below, each with its reason.
     const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
     const waits = unfinished > 0 ? `  (${counted(unfinished, "file")} not finished yet)` : "";
     return [
       `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`,
+      ...growing.flatMap((file) => wrapped(growingHere(file), columns, HANGING, HANGING)),
       // A daemon of an older version, before it is restarted, says nothing of it.
       ...(unmatched == null ? [] : wrapped(unmatchedHere(unmatched), columns, HANGING, HANGING)),
     ];
   });
+}
+
+function growingHere({ path, size, stalled, sent }: GrowingStatus): string {
+  const there = sent.map(({ destination, bytes }) => `${formatBytes(bytes)} sent to ${printable(destination)}`).join(", ");
+  return `${printable(path)} ${stalled ? "has stopped growing" : "is growing"}: ${formatBytes(size)}, ${there} already`;
 }
 
 function unmatchedHere({ files, example }: Unmatched): string {

@@ -84,7 +84,7 @@ async function sendRound(sending: Sending, file: GrowingFile, look: () => Promis
   const { context, session } = sending;
   const { job: { growingFiles }, system, ahead } = context;
   const known = ahead.get(keyOf(file));
-  if (known !== undefined) known.stalled = file.stalled;
+  if (known !== undefined) tellStalled(sending, known, file);
   if (growingFiles === null || file.stalled || isBusy(sending)) return;
   const facts = await system.facts(file.absolutePath);
   if (facts?.kind !== "file" || facts.identity !== file.identity || facts.size < growingFiles.minBytes) return;
@@ -106,6 +106,14 @@ async function sendRound(sending: Sending, file: GrowingFile, look: () => Promis
       throw error;
     }
   });
+}
+
+function tellStalled({ context: { destination, emit } }: Sending, part: AheadPart, { path, size, stalled }: GrowingFile): void {
+  if (stalled === part.stalled) return;
+  part.stalled = stalled;
+  const sent = `${format(part.there.length * CHUNK_BYTES)} of ${format(size)} were sent to ${destination.name}`;
+  const message = stalled ? `"${path}" has stopped growing: ${sent}` : `"${path}" grows again`;
+  emit({ type: "notice", level: "info", message });
 }
 
 /** Others are sent first. */

@@ -30,6 +30,8 @@ export interface StatusReport {
     /** How many of those are given up as incomplete until they change, and how many were rejected. */
     readonly incomplete: number | null;
     readonly rejected: number | null;
+    /** Large files that are sent while they are still being written, with `growing_files`; absent where there are none. */
+    readonly growing?: readonly GrowingStatus[];
     /** The first hundred of those two. */
     readonly not_sent: readonly NotSent[];
     /** The files that are there where the patterns have wanted none so far; null otherwise, and where no daemon runs. */
@@ -50,6 +52,17 @@ export interface StatusReport {
     readonly folder_made?: true;
   })[];
   readonly deliveries: Counts;
+}
+
+/** A file that is sent while it is still being written; `path` is absolute. */
+export interface GrowingStatus {
+  readonly path: string;
+  /** So far. */
+  readonly size: number;
+  /** True where it has not grown for `growth_timeout_seconds` as far as every destination knows. */
+  readonly stalled: boolean;
+  /** How much of it is at which destination. */
+  readonly sent: readonly { readonly destination: string; readonly bytes: number }[];
 }
 
 /** A file that was seen and is not sent; `path` is absolute. */

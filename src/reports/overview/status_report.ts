@@ -67,6 +67,7 @@ function jobStatus({ job, how, nextRun, unmatched, waiting }: StatusParts["jobs"
     next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
     files_waiting: waiting.length,
     incomplete,
+    ...growingOf(job.watchPath, waiting),
     rejected: notSent.length - incomplete,
     not_sent: notSent.slice(0, MOST_NAMED).map(({ path, reason, size, detail, hint }) => ({
       path: join(job.watchPath, path),
@@ -77,6 +78,18 @@ function jobStatus({ job, how, nextRun, unmatched, waiting }: StatusParts["jobs"
     })),
     unmatched,
   };
+}
+
+function growingOf(folder: string, waiting: JobNow["waiting"]): Pick<StatusReport["jobs"][number], "growing"> {
+  const growing = waiting.flatMap(({ path, size, ahead = [] }) =>
+    ahead.length === 0 ? [] : [{
+      path: join(folder, path),
+      size,
+      stalled: ahead.every(({ stalled }) => stalled),
+      sent: ahead.map(({ destination, bytes }) => ({ destination, bytes })),
+    }]
+  );
+  return growing.length === 0 ? {} : { growing: growing.slice(0, MOST_NAMED) };
 }
 
 /** The report where no daemon runs: what the configuration and the ledger tell. */

@@ -83,6 +83,13 @@ function Row({ one }: { readonly one: WaitingView }): JSX.Element {
         <span>{size}</span>
         <span>for {duration(now.value - one.since)}</span>
       </p>
+      {one.ahead?.map(({ destination, bytes: there, stalled }) => (
+        <p class="row-note" key={destination}>
+          <span>
+            {bytes(there)} sent to {destination} already{stalled ? "; it has stopped growing" : ""}
+          </span>
+        </p>
+      ))}
       {stuck && one.detail !== "" && <p class="row-note">{one.detail}</p>}
     </li>
   );
