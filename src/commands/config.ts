@@ -12,6 +12,7 @@ import { loadConfig } from "../config/read/load.ts";
 import { sampleConfig } from "../config/show/sample.ts";
 import { showConfig } from "../config/show/show.ts";
 import type { Settings } from "../config/settings.ts";
+import { checkGrowing } from "./checks/check_growing.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { writeConfig } from "./init.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
@@ -86,6 +87,7 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
   const { settings } = await loadConfig(named, tools.cwd, tools.system);
   tools.stdout(`${settings.file}: valid\n`);
   for (const line of summary(settings)) tools.stdout(`  ${line}\n`);
+  for (const { what, hint } of settings.jobs.flatMap(checkGrowing)) tools.stdout(`  Note: ${what}. ${hint}\n`);
   return EXIT.done;
 }
 

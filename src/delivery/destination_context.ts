@@ -11,6 +11,7 @@ import type { Destination, Job } from "../config/settings.ts";
 import type { GrowingFile } from "../domain/growing_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
+import { paceOf } from "../methods/bandwidth.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { System } from "../system/system.ts";
 import { sourceRoot } from "../system/watching/source_root.ts";
@@ -118,7 +119,7 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     growing: options.growing ?? (() => []),
     breaker: circuitBreaker(system),
     attempts: attempted,
-    ahead: aheadParts(options.methodContext.stagingRoot, attempted),
+    ahead: aheadParts(options.methodContext.stagingRoot, attempted, paceOf(destination, system)),
     transfers: transfers(system, emit),
     parallelTransfers: semaphore(destination.parallelTransfers),
     names: new Map(),

@@ -81,7 +81,7 @@ async function work(open: OpenSession, place: Place, over: AbortSignal, end: () 
   // One more than may send: it checks and hashes the next batch while the others' are being sent.
   const shared: Workers = { look: place.look, inTurn: mutex(), fail, over };
   const workers = Array.from({ length: context.destination.parallelTransfers + 1 }, () => runWorker(open, shared));
-  await Promise.all([...workers, sendAhead(open, place.look, over), watchPlace(place, context, fail, over)]);
+  await Promise.all([...workers, sendAhead(open, shared), watchPlace(place, context, fail, over)]);
 }
 
 /** Waits for the workers of a session that is over, tidies up, and closes it. Never throws. */

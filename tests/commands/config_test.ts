@@ -39,6 +39,27 @@ Deno.test("config validate shows NIGHT and layouts as part of the place", async 
   assertEquals(await paths("/d", 'watch_path: /cam\nlayout: "{stem}_x{ext}"'), ["/cam", "/d/{stem}_x{ext}"]);
 });
 
+Deno.test("config validate says where growing_files has no effect", async () => {
+  await using dir = await tempFolder();
+  const notes = async (more: string) => {
+    await dir.write("c.yaml", `${VALID}${more}`);
+    const { code, stdout } = await image_transfer(dir.path, "config", "validate", "-c", "c.yaml");
+    return [code, ...stdout.split("\n").filter((line) => line.includes("Note: "))];
+  };
+  assertEquals(await notes("growing_files: true\n"), [0]);
+  assertEquals(await notes("growing_files: false\ntransfer_method: scp\n"), [0]);
+  assertEquals(await notes("growing_files: true\ntransfer_method: scp\n"), [
+    0,
+    "  Note: growing_files has no effect for freya with transfer_method: scp. Files are sent there once they are finished. " +
+    "Use local, rsync, sftp or tar to send them earlier.",
+  ]);
+  assertEquals(await notes("growing_files: { min_size_mb: 1 }\ntransfer_method: sftp\nverify_transfer: size\n"), [
+    0,
+    "  Note: growing_files has no effect for freya with verify_transfer: size. Files are sent there once they are finished. " +
+    "Set verify_transfer: true to send them earlier.",
+  ]);
+});
+
 Deno.test("config validate tells every mistake", async () => {
   await using dir = await tempFolder();
   await dir.write("c.yaml", `${VALID}file_patern: x\nretry_attempts: -1\n`);

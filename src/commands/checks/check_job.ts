@@ -14,6 +14,7 @@ import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
+import { checkGrowing } from "./check_growing.ts";
 import { checkHooks } from "./check_hooks.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
@@ -36,6 +37,7 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
       ...await clock(job, about, system),
       ...await checkRemoval(job, access),
       ...await checkHooks(job, system),
+      ...checkGrowing(job),
     ];
   } catch (error) {
     signal.throwIfAborted();

@@ -91,6 +91,9 @@ export const ON_THIS_COMPUTER: ReadonlySet<string> = new Set<keyof typeof METHOD
 /** The methods whose sessions cannot `remove`: `delete_destination_files` is refused with them. */
 export const CANNOT_REMOVE: ReadonlySet<string> = new Set<keyof typeof METHOD_KEYS>([]);
 
+/** The methods that send files while they grow; `auto` may choose one of them. */
+export const SENDS_GROWING: ReadonlySet<string> = new Set<keyof typeof METHOD_KEYS>(["auto", "local", "rsync", "sftp", "tar"]);
+
 /** The name of a method, or `auto`, which chooses one when a session opens. */
 export type MethodName = keyof typeof METHOD_KEYS;
 

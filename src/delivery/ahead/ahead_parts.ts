@@ -6,6 +6,7 @@
  * @module
  */
 import { createHash, type Hash } from "node:crypto";
+import type { Pace } from "../../async/pace.ts";
 import { mutex } from "../../async/mutex.ts";
 import type { GrowingFile } from "../../domain/growing_file.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
@@ -28,6 +29,7 @@ export interface AheadPart {
   summed: number;
   /** Chunks that were flushed there. */
   flushed: number;
+  isFlushing: boolean;
   stalled: boolean;
   /** It has been made there. */
   isBegun: boolean;
@@ -55,6 +57,8 @@ export interface FormerPart {
 
 /** One for each outbox. */
 export interface AheadParts {
+  /** For all that is written of them. */
+  readonly pace: Pace;
   /** Whether something of this file may lie at the destination. */
   has(source: SourceFile): boolean;
   /** Bytes of it that are there, as far as is known. */
@@ -65,10 +69,16 @@ export interface AheadParts {
   add(part: AheadPart): void;
   /** Hands out what is there of a finished file; afterwards it is no longer known here. */
   take(source: SourceFile): { readonly part: AheadPart | null; readonly former: FormerPart | null };
-  /** What an earlier session left of this file; it is for the caller now. */
-  takeFormer(key: string): FormerPart | null;
+  /** What an earlier session left of this file. */
+  former(key: string): FormerPart | null;
+  /** That is not needed any more. */
+  endFormer(key: string, former: FormerPart): void;
+  /** It could not be taken over: it is left for another try. */
+  putBack(source: SourceFile, former: FormerPart): void;
   /** Gives it up, and has it swept. */
   drop(part: AheadPart): void;
+  /** It is left for another try, which takes over what is there. */
+  leavePart(part: AheadPart): void;
   /** The session is over: what it wrote is left for the next one. */
   leave(session: TimedSession): void;
   /** Keeps those of these attempts that hold such parts. */
@@ -82,11 +92,23 @@ export interface AheadParts {
 }
 
 /** Empty; a former process's are adopted when its attempts are seen. */
-export function aheadParts(stagingRoot: string, attempts: Pick<Attempts, "begin" | "adopt" | "end">): AheadParts {
+export function aheadParts(
+  stagingRoot: string,
+  attempts: Pick<Attempts, "begin" | "adopt" | "end">,
+  pace: Pace,
+): AheadParts {
   const parts = new Map<string, AheadPart>();
   const formers = formerParts(attempts);
+  const leavePart = (part: AheadPart) => {
+    if (parts.get(part.key) !== part) return;
+    parts.delete(part.key);
+    // One that was never made there must not take the place of what was left before.
+    if (part.isBegun) formers.put(part.key, part);
+    else attempts.end(part.attempt);
+  };
 
   return {
+    pace,
     has: (source) => parts.has(keyOf(source)) || formers.has(keyOf(source)),
     bytesOf: (source) => (parts.get(keyOf(source))?.there.length ?? 0) * CHUNK_BYTES,
     get: (key) => parts.get(key),
@@ -99,17 +121,19 @@ export function aheadParts(stagingRoot: string, attempts: Pick<Attempts, "begin"
       if (part !== null) part.wanted = true;
       return { part, former: formers.take(key) };
     },
-    takeFormer: formers.take,
+    putBack: (source, former) => formers.put(keyOf(source), former),
+    former: formers.get,
+    endFormer: (key, former) => {
+      if (formers.get(key) === former) formers.take(key);
+      attempts.end(former.attempt);
+    },
     drop(part) {
       if (parts.get(part.key) === part) parts.delete(part.key);
       attempts.end(part.attempt);
     },
+    leavePart,
     leave(session) {
-      for (const part of parts.values()) {
-        if (part.session !== session) continue;
-        parts.delete(part.key);
-        formers.put(part.key, part);
-      }
+      for (const part of [...parts.values()]) if (part.session === session) leavePart(part);
     },
     adopt(names) {
       for (const attempt of names) {
@@ -137,6 +161,7 @@ function formerParts(attempts: Pick<Attempts, "end">) {
   return {
     take,
     has: (key: string) => formers.has(key),
+    get: (key: string) => formers.get(key) ?? null,
     all: () => formers.values(),
     put(key: string, former: FormerPart) {
       const older = take(key);
@@ -160,7 +185,7 @@ function newPart(
   return {
     ...{ key, attempt, session, path: file.path, staged: stagedIn(stagingRoot, attempt) },
     ...{ there: [], sum: createHash("sha256"), summed: 0, flushed: 0, inTurn: mutex() },
-    ...{ stalled: false, isBegun: false, isBroken: false, wanted: false },
+    ...{ stalled: false, isFlushing: false, isBegun: false, isBroken: false, wanted: false },
   };
 }
 

@@ -8,10 +8,11 @@ import { createHash } from "node:crypto";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
 import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import { type Batch, giveUp, type Item } from "../batch.ts";
-import { type AheadPart, takeOver } from "./ahead_parts.ts";
+import { type AheadPart, type FormerPart, takeOver } from "./ahead_parts.ts";
 
 /** A piece that is handed to the method. */
 const PIECE_BYTES = 256 * 1024;
@@ -71,19 +72,37 @@ async function takePart(
   signal: AbortSignal,
 ): Promise<AheadPart | null> {
   const { ahead, attempts } = context;
-  const { parts } = session;
   const { part, former } = ahead.take(source);
   // What is being written now ends first.
   await part?.inTurn(() => Promise.resolve());
   const isOurs = part !== null && part.session === session && !part.isBroken && part.there.length > 0;
   const left = part !== null && part.session !== session ? part : former;
-  const mine = isOurs
-    ? part
-    : left !== null && parts !== undefined
-    ? await takeOver(ahead.make(source, session), left, parts, signal)
-    : null;
-  for (const other of [part, former]) if (other !== null && other !== mine) attempts.end(other.attempt);
-  if (mine === null || mine.there.length > 0) return mine;
+  for (const other of [part, former]) {
+    if (other !== null && other !== left && !(isOurs && other === part)) attempts.end(other.attempt);
+  }
+  if (isOurs) {
+    if (left !== null) attempts.end(left.attempt);
+    return part;
+  }
+  return left === null ? null : await takeLeft(left, source, { context, session }, signal);
+}
+
+async function takeLeft(
+  left: FormerPart,
+  source: SourceFile,
+  { context: { ahead, attempts }, session }: Pick<Batch, "context" | "session">,
+  signal: AbortSignal,
+): Promise<AheadPart | null> {
+  const mine = ahead.make(source, session);
+  try {
+    await takeOver(mine, left, session.parts!, signal);
+  } catch (error) {
+    attempts.end(mine.attempt);
+    ahead.putBack(source, left);
+    throw error;
+  }
+  attempts.end(left.attempt);
+  if (mine.there.length > 0) return mine;
   attempts.end(mine.attempt);
   return null;
 }
@@ -120,7 +139,7 @@ async function differing({ context: { system }, item, part, signal }: Finishing,
 }
 
 /** Sends what is behind the part; gives the SHA-256 of these chunks as they were read. */
-async function sendRest({ context: { system }, item, part, parts, onBytes, signal }: Finishing): Promise<string[]> {
+async function sendRest({ context: { system, ahead }, item, part, parts, onBytes, signal }: Finishing): Promise<string[]> {
   const { absolutePath, size } = item.delivery.source;
   const first = part.there.length;
   const digests: string[] = [];
@@ -131,9 +150,12 @@ async function sendRest({ context: { system }, item, part, parts, onBytes, signa
       if (bytes.length < length) throw changed(item);
       part.sum.update(bytes);
       digests.push(createHash("sha256").update(bytes).digest("hex"));
-      for (let at = 0; at < length; at += PIECE_BYTES) {
-        yield bytes.subarray(at, at + PIECE_BYTES);
-        onBytes(chunk * CHUNK_BYTES + Math.min(length, at + PIECE_BYTES));
+      for (let at = 0; at < length;) {
+        const piece = bytes.subarray(at, at + Math.min(PIECE_BYTES, ahead.pace.atOnce));
+        await ahead.pace.next(piece.length, signal);
+        yield piece;
+        at += piece.length;
+        onBytes(chunk * CHUNK_BYTES + at);
       }
     }
   };
@@ -142,9 +164,13 @@ async function sendRest({ context: { system }, item, part, parts, onBytes, signa
 }
 
 /** Sends chunks again that the source has with other bytes. */
-async function sendAgain({ context: { system }, item, parts, signal }: Finishing, chunks: readonly number[]): Promise<void> {
+async function sendAgain(
+  { context: { system, ahead }, item, parts, signal }: Finishing,
+  chunks: readonly number[],
+): Promise<void> {
   for (const chunk of chunks) {
     const content = await system.read(item.delivery.source.absolutePath, chunk * CHUNK_BYTES, CHUNK_BYTES);
+    await ahead.pace.next(content.length, signal);
     await parts.replace(item.staged, chunk, content, signal);
   }
 }

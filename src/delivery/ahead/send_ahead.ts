@@ -6,10 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { format } from "@std/fmt/bytes";
-import type { Pace } from "../../async/pace.ts";
-import { failureRecord } from "../../domain/failure.ts";
+import { type FailureRecord, failureRecord, isOutage } from "../../domain/failure.ts";
 import type { GrowingFile } from "../../domain/growing_file.ts";
-import { paceOf } from "../../methods/bandwidth.ts";
 import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import type { OpenSession } from "../batch.ts";
 import { type AheadPart, keyOf, takeOver } from "./ahead_parts.ts";
@@ -17,7 +15,7 @@ import { type AheadPart, keyOf, takeOver } from "./ahead_parts.ts";
 /** How often growing files are looked at. */
 const LOOK_MS = 250;
 /** How long nothing is sent early after something went wrong. */
-const AFTER_FAILURE_MS = 10_000;
+const AFTER_FAILURE_MS = 5_000;
 /** At most so many chunks of one file are sent before the others have their turn. */
 const ROUND_CHUNKS = 8;
 /** Flushed at a time: what is left when the file is finished must not take long. */
@@ -32,25 +30,36 @@ const FORMER_MS = 10 * 60_000;
 /** What a round needs. */
 interface Sending extends OpenSession {
   readonly parts: PartFiles;
-  readonly pace: Pace;
-  /** Aborted when the session is over. */
+  /** As those of the {@linkcode Session}. */
+  readonly look: () => Promise<void>;
   readonly over: AbortSignal;
   /** Bytes that were written since the free space there was measured as `measured`. */
   readonly room: { measured: number | null; written: number };
 }
 
-/** Works until the session is over. `look` checks that the place is still the right one. Never throws. */
-export async function sendAhead(open: OpenSession, look: () => Promise<void>, over: AbortSignal): Promise<void> {
+/** What a session has for this. */
+interface Session {
+  /** Checks that the place is still the right one. */
+  readonly look: () => Promise<void>;
+  /** Ends the session because of the destination. */
+  readonly fail: (failure: FailureRecord) => void;
+  /** Aborted when it is over. */
+  readonly over: AbortSignal;
+}
+
+/** Works until the session is over. Never throws. */
+export async function sendAhead(open: OpenSession, { look, fail, over }: Session): Promise<void> {
   const { context, session } = open;
   const { destination, system, ahead, job } = context;
   if (session.parts === undefined || job.growingFiles === null || destination.verify !== "checksum") return;
-  const paced = paceOf(destination, system);
-  const sending: Sending = { ...open, over, parts: session.parts, pace: paced, room: { measured: null, written: 0 } };
+  const sending: Sending = { ...open, over, look, parts: session.parts, room: { measured: null, written: 0 } };
   const began = system.monotonic();
   try {
     while (!over.aborted) {
       const files = context.growing();
-      const failed = await sendRounds(sending, files, look);
+      const failed = await sendRounds(sending, files);
+      // Whether it is the place that is at fault is found out before anybody else needs it.
+      if (failed) await look().catch((error) => fail(failureRecord(error)));
       forget(sending, files);
       if (system.monotonic() - began > FORMER_MS) ahead.dropFormer(new Set(files.map(keyOf)));
       await system.sleep(failed ? AFTER_FAILURE_MS : LOOK_MS, over);
@@ -61,17 +70,20 @@ export async function sendAhead(open: OpenSession, look: () => Promise<void>, ov
 }
 
 /** One round for each file; true where one went wrong. */
-async function sendRounds(sending: Sending, files: readonly GrowingFile[], look: () => Promise<void>): Promise<boolean> {
+async function sendRounds(sending: Sending, files: readonly GrowingFile[]): Promise<boolean> {
   const { context, over } = sending;
   for (const file of files) {
     if (over.aborted) return false;
     try {
-      await sendRound(sending, file, look);
+      await sendRound(sending, file);
     } catch (error) {
+      const failure = failureRecord(error);
       const part = context.ahead.get(keyOf(file));
       if (over.aborted) return false;
-      if (part !== undefined) giveUp(sending, part);
-      const message = `Cannot send "${file.path}" to ${context.destination.name} while it grows: ${failureRecord(error).message}`;
+      // After an outage the whole chunks that are there are taken over, else nothing is known of them.
+      if (part !== undefined && isOutage(failure)) context.ahead.leavePart(part);
+      else if (part !== undefined) giveUp(sending, part);
+      const message = `Cannot send "${file.path}" to ${context.destination.name} while it grows: ${failure.message}`;
       context.emit({ type: "notice", level: "debug", message });
       return true;
     }
@@ -80,8 +92,8 @@ async function sendRounds(sending: Sending, files: readonly GrowingFile[], look:
 }
 
 /** Sends what has been written of the file since the last round. */
-async function sendRound(sending: Sending, file: GrowingFile, look: () => Promise<void>): Promise<void> {
-  const { context, session } = sending;
+async function sendRound(sending: Sending, file: GrowingFile): Promise<void> {
+  const { context, session, look } = sending;
   const { job: { growingFiles }, system, ahead } = context;
   const known = ahead.get(keyOf(file));
   if (known !== undefined) tellStalled(sending, known, file);
@@ -123,10 +135,10 @@ function isBusy({ context: { state } }: Sending): boolean {
 
 /** Takes over what an earlier session left, if it left something. */
 async function begin({ context, parts, over }: Sending, part: AheadPart): Promise<void> {
-  const { destination: { name }, emit, attempts, ahead } = context;
-  const former = ahead.takeFormer(part.key);
+  const { destination: { name }, emit, ahead } = context;
+  const former = ahead.former(part.key);
   await takeOver(part, former, parts, over);
-  if (former !== null) attempts.end(former.attempt);
+  if (former !== null) ahead.endFormer(part.key, former);
   const before = part.there.length === 0 ? "" : `; ${format(part.there.length * CHUNK_BYTES)} are there and are compared first`;
   emit({ type: "notice", level: "info", message: `Sending "${part.path}" to ${name} while it is being written${before}` });
 }
@@ -179,9 +191,18 @@ async function sendChunks(sending: Sending, part: AheadPart, file: GrowingFile, 
     ...{ type: "ahead", job: context.job.name, path: part.path, destination: context.destination.name },
     bytes: part.there.length * CHUNK_BYTES,
   });
-  if (part.there.length - part.flushed < FLUSH_CHUNKS || part.wanted) return;
-  await parts.flush(part.staged, over);
-  part.flushed = part.there.length;
+  flushSoon(sending, part);
+}
+
+/** Beside what is sent next: a busy disk takes long. Publishing flushes what is left. */
+function flushSoon({ context, parts, over }: Sending, part: AheadPart): void {
+  if (part.isFlushing || part.wanted || part.there.length - part.flushed < FLUSH_CHUNKS) return;
+  const count = part.there.length;
+  part.isFlushing = true;
+  parts.flush(part.staged, over).then(() => part.flushed = count, (error) => {
+    const message = `Cannot flush the part of "${part.path}" at ${context.destination.name}: ${failureRecord(error).message}`;
+    if (!over.aborted && !part.wanted) context.emit({ type: "notice", level: "debug", message });
+  }).finally(() => part.isFlushing = false);
 }
 
 /** Reads and hashes chunks while they are sent; ends early where the finished file waits. */
@@ -192,7 +213,7 @@ async function* content(
   count: number,
   sent: string[],
 ): AsyncGenerator<Uint8Array> {
-  const { context: { system }, over, pace } = sending;
+  const { context: { system, ahead: { pace } }, over } = sending;
   const first = part.there.length;
   while (sent.length < count && !part.wanted && !over.aborted) {
     if (sent.length > 0 && isBusy(sending)) return;
@@ -200,16 +221,16 @@ async function* content(
     if (chunk.length < CHUNK_BYTES) throw new Error("it became shorter");
     const sha256 = digestOf(chunk);
     part.sum.update(chunk);
-    const atOnce = Math.min(PIECE_BYTES, pace.atOnce);
-    for (let at = 0; at < chunk.length; at += atOnce) {
+    for (let at = 0; at < chunk.length;) {
       // A limit is for all that is sent together: others have it first.
       while (pace.atOnce < Infinity && isBusy(sending) && !part.wanted && !over.aborted) {
         yield NOTHING;
         await system.sleep(STILL_THERE_MS, over);
       }
-      const piece = chunk.subarray(at, at + atOnce);
+      const piece = chunk.subarray(at, at + Math.min(PIECE_BYTES, pace.atOnce));
       await pace.next(piece.length, over);
       yield piece;
+      at += piece.length;
     }
     part.summed += 1;
     sent.push(sha256);
