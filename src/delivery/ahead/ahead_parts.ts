@@ -51,6 +51,8 @@ export interface AheadView {
 
 /** A part that an earlier session left. */
 export interface FormerPart {
+  /** An earlier process left it, and no file of it was seen to grow again. */
+  readonly isAdopted?: true;
   readonly attempt: string;
   readonly staged: string;
 }
@@ -85,8 +87,8 @@ export interface AheadParts {
   adopt(attempts: readonly string[]): void;
   /** Gives up what earlier sessions left of files that are none of these. */
   dropFormer(except: ReadonlySet<string>): void;
-  /** Attempts that the next start goes on with. */
-  attempts(): readonly string[];
+  /** Attempts that the next start goes on with; at the end of a run in which all was looked at, without those of files that nobody has seen. */
+  attempts(once: boolean): readonly string[];
   parts(): readonly AheadPart[];
   view(): readonly AheadView[];
 }
@@ -140,11 +142,12 @@ export function aheadParts(
         const key = NAME.exec(attempt)?.[1];
         if (key === undefined) continue;
         attempts.adopt(attempt);
-        formers.put(key, { attempt, staged: stagedIn(stagingRoot, attempt) });
+        formers.put(key, { attempt, staged: stagedIn(stagingRoot, attempt), isAdopted: true });
       }
     },
     dropFormer: formers.dropAllBut,
-    attempts: () => [...parts.values(), ...formers.all()].map(({ attempt }) => attempt),
+    attempts: (once) =>
+      [...parts.values(), ...formers.all().filter(({ isAdopted }) => !(once && isAdopted))].map(({ attempt }) => attempt),
     parts: () => [...parts.values()],
     view: () => [...parts.values()].map(({ path, there, stalled }) => ({ path, bytes: there.length * CHUNK_BYTES, stalled })),
   };

@@ -13,6 +13,7 @@ import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import { type Batch, giveUp, type Item } from "../batch.ts";
 import { type AheadPart, type FormerPart, takeOver } from "./ahead_parts.ts";
+import { writeFrom } from "./write_from.ts";
 
 /** A piece that is handed to the method. */
 const PIECE_BYTES = 256 * 1024;
@@ -159,7 +160,7 @@ async function sendRest({ context: { system, ahead }, item, part, parts, onBytes
       }
     }
   };
-  await parts.append(item.staged, first, content(), signal);
+  await writeFrom(content(), (content) => parts.append(item.staged, first, content, signal));
   return digests;
 }
 

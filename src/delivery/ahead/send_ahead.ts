@@ -11,6 +11,7 @@ import type { GrowingFile } from "../../domain/growing_file.ts";
 import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import type { OpenSession } from "../batch.ts";
 import { type AheadPart, keyOf, takeOver } from "./ahead_parts.ts";
+import { writeFrom } from "./write_from.ts";
 
 /** How often growing files are looked at. */
 const LOOK_MS = 250;
@@ -182,7 +183,10 @@ async function sendChunks(sending: Sending, part: AheadPart, file: GrowingFile, 
   const { context, parts, over, room } = sending;
   const first = part.there.length;
   const sent: string[] = [];
-  await parts.append(part.staged, first, content(sending, part, file, count, sent), over);
+  await writeFrom(
+    content(sending, part, file, count, sent),
+    (content) => parts.append(part.staged, first, content, over),
+  );
   room.written += sent.length * CHUNK_BYTES;
   const there = await parts.digests(part.staged, sent.map((_, index) => first + index), over);
   // What is not there as it was read is sent again once the file is finished.
