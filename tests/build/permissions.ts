@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HOOK_PROGRAM } from "../../src/domain/hook.ts";
 import { METHODS } from "../../src/methods/methods.ts";
 
 /** The targets of `deno compile`. */
@@ -24,8 +25,8 @@ export function thisTarget(): Target {
 
 /** Programs of the system that may be started, found on the PATH when the program starts; one that is missing is no error. */
 export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", readonly string[]>> = {
-  // image-transfer-hook: the one program that hooks may start; a user puts it there. ssh-keygen: the fingerprint that `doctor --enroll` shows.
-  everywhere: [...new Set(Object.values(METHODS).flatMap(({ programs }) => programs)), "ssh-keygen", "image-transfer-hook"],
+  // ssh-keygen: the fingerprint that `doctor --enroll` shows.
+  everywhere: [...new Set(Object.values(METHODS).flatMap(({ programs }) => programs)), "ssh-keygen", HOOK_PROGRAM],
   // find, stat: names that are not UTF-8 and open files; readlink: whether a folder is exported by NFS.
   // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
   // sysctl: how many folders the system watches; users have no /sbin on their PATH.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HOOK_PROGRAM } from "../../domain/hook.ts";
 import { onAbort } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { Failure } from "../../domain/failure.ts";
@@ -77,7 +78,7 @@ async function permitted(start: Start, command: Command): Promise<Started> {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new Failure("tool_missing", `Cannot start "${command.program}": this build is not allowed to start it`, {
       hint:
-        "Give a hook's program the name image-transfer-hook and put it in a folder on the PATH, or run image-transfer from source.",
+        `Give a hook's program the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`,
       cause: error,
     });
   }
