@@ -26,7 +26,13 @@ export type TransferEvent =
       readonly admitted: number;
       readonly milliseconds: number;
     }
-    | { readonly type: "created" | "changed" | "removed"; readonly job: string; readonly path: string }
+    | {
+      readonly type: "created" | "changed" | "removed";
+      readonly job: string;
+      readonly path: string;
+      /** There where the job has no destination: that is all it does. */
+      readonly isAll?: true;
+    }
     | {
       readonly type: "growing";
       readonly job: string;

@@ -73,7 +73,7 @@ function fileLine(
     case "created":
     case "changed":
     case "removed":
-      return line("debug", `File ${event.type}: ${path}`, { job });
+      return line(event.isAll ? "info" : "debug", `File ${event.type}: ${path}`, { job });
     case "growing": {
       const declared = event.declared ? ` of ${size(event.declared)}` : "";
       return line("debug", `Still being written: ${path}, ${size(event.size)}${declared}`);

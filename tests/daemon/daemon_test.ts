@@ -193,3 +193,27 @@ Deno.test("hooks are called for what happens, and a hook that never answers dela
   assertEquals(await lines(), ["delivered", "ready"].flatMap((event) => paths.map((path) => `${event} ${path}`)).sort());
   await notes[Symbol.asyncDispose]();
 });
+
+Deno.test("a job with hooks only watches: its log tells what happens, and its hooks hear it, also on a schedule", async () => {
+  const note = "await Deno.writeTextFile(Deno.args[0], `${Deno.args[1]} ${Deno.args[2]}\\n`, { append: true })";
+  const notes = await tempFolder();
+  const heard = notes.at("heard");
+  await using b = await bench({
+    destinations: undefined,
+    file_patterns: ["*"],
+    schedule: { interval: "1s" },
+    hooks: [{
+      on: ["created", "removed", "ready", "scheduled"],
+      command: [Deno.execPath(), "eval", note, "--", heard, "{trigger_type}", "{name}"],
+    }],
+  });
+  const lines = async () => (await Deno.readTextFile(heard).catch(() => "")).split("\n").filter((line) => line !== "");
+  await b.folder.write("data/a.txt", "alpha");
+  await b.until(async () => (await lines()).includes("file_change a.txt"), "created or ready");
+  await Deno.remove(b.folder.at("data/a.txt"));
+  await b.until(() => b.events.some((event) => event.type === "removed" && event.isAll === true), "removed");
+  await b.until(async () => (await lines()).includes("scheduled "), "the schedule calls it");
+  const { all_well, destinations, deliveries } = await b.daemon.status();
+  assertEquals([all_well, destinations, deliveries.queued], [true, [], 0]);
+  await notes[Symbol.asyncDispose]();
+});

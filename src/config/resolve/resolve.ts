@@ -60,6 +60,9 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
   const listPath: Path = section["destinations"] === undefined ? [] : path;
   const places: [Path, Section][] = list.length > 0
     ? list.map(([index, destination]) => [[...listPath, "destinations", index], destination])
+    : options.hooks.length > 0 && !ADDRESS.some((key) => merged[key] !== undefined)
+    // Only watched: the hooks are all it has.
+    ? []
     : [[path, {}]];
   const above = { ...merged };
   delete above["name"];
@@ -158,4 +161,6 @@ function refuseSamePlaces(places: readonly string[], paths: readonly Path[], to:
   });
 }
 
+/** With one of these, a job has a destination. */
+const ADDRESS = ["remote_host", "remote_base_path", "transfer_method", "remote"] as const;
 const REPORT_AT = "08:00";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Job } from "../../config/settings.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
@@ -88,7 +89,12 @@ function noteFile(context: SettleContext, facts: FileFacts, recheck: boolean, op
 
 function announce({ job, emit }: SettleContext, path: string, type: "created" | "changed"): void {
   const wanted = type === "created" ? ["create", "rename"] : ["write"];
-  if (job.watchEvents.some((event) => wanted.includes(event))) emit({ type, job: job.name, path });
+  if (job.watchEvents.some((event) => wanted.includes(event))) emit({ type, job: job.name, path, ...isAll(job) });
+}
+
+/** Without destinations, the log of a job tells what happens in its folder. */
+export function isAll({ destinations }: Pick<Job, "destinations">): { readonly isAll?: true } {
+  return destinations.length === 0 ? { isAll: true } : {};
 }
 
 /** Short looks: many at once are cheaper than many one by one. */

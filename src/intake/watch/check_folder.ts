@@ -11,7 +11,7 @@ import type { FileFacts } from "../../domain/source_file.ts";
 import type { PathFacts, System } from "../../system/system.ts";
 import { absolute, type IntakeContext } from "../intake_context.ts";
 import { isMarker, markersOf } from "../settle/marker.ts";
-import { noteFiles, statFiles } from "../settle/note_files.ts";
+import { isAll, noteFiles, statFiles } from "../settle/note_files.ts";
 import { settleFiles } from "../settle/settle_files.ts";
 import { folderOf, lastPart, pathIn } from "../source_path.ts";
 import type { FolderWork, Touch } from "./dirty_folders.ts";
@@ -99,7 +99,7 @@ function markedBy({ job, candidates }: IntakeContext, marker: string): string[] 
 function vanished({ job, patterns, candidates, emit }: IntakeContext, path: string, touches: ReadonlySet<Touch>): void {
   candidates.forget(path);
   const told = (["remove", "rename"] as const).some((event) => touches.has(event) && job.watchEvents.includes(event));
-  if (told && patterns.wants(path)) emit({ type: "removed", job: job.name, path });
+  if (told && patterns.wants(path)) emit({ type: "removed", job: job.name, path, ...isAll(job) });
 }
 
 async function listFolder(context: IntakeContext, top: string, deep: boolean, signal: AbortSignal): Promise<void> {
