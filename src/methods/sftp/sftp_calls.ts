@@ -31,8 +31,8 @@ export type SftpCalls = ReturnType<typeof sftpCalls>;
 
 /** What every server takes (draft-ietf-secsh-filexfer-02, section 3). */
 const SURE_BYTES = 32 * 1024;
-/** A larger piece is not faster, and what was asked meanwhile would wait longer. */
-const MOST_BYTES = 128 * 1024;
+/** What OpenSSH takes; each piece costs an answer. */
+const MOST_BYTES = 255 * 1024;
 /** Few servers allow fewer than 256 open files to a process. */
 const OPEN_FILES = 128;
 /** A folder with more names does not end. */

@@ -11,6 +11,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Child, Command, System } from "../../system/system.ts";
 import { connectSeconds } from "../ssh/ssh.ts";
 import { hostNamed, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
+import { Outgoing } from "./outgoing.ts";
 import {
   type Answer,
   decodeAnswer,
@@ -34,8 +35,8 @@ export interface SftpClient extends AsyncDisposable {
   /** The shortest time from a question to its answer so far, milliseconds. */
   readonly roundTripMs: number;
   /**
-   * Sends a request and gives its answer; requests are sent in the order of the calls. `data` is the last field of a WRITE, and must
-   * not change before the answer.
+   * Sends a request and gives its answer; requests are sent in the order of the calls. `data` is the last field of a WRITE; it is
+   * copied at once.
    *
    * @throws {Failure} when the connection ends, nothing is answered any more, or what is answered is no SFTP.
    */
@@ -44,8 +45,6 @@ export interface SftpClient extends AsyncDisposable {
   misbehaved(what: string): Failure;
 }
 
-/** Written at a time: small requests share a write. */
-const WRITE_BYTES = 1024 * 1024;
 /** What a login shell may print in front of the server's first packet is shown up to here. */
 const SHOWN = 100;
 const NO_ANSWER_HINT = "It is retried automatically. If it persists, check the load and the disks of that computer.";
@@ -81,9 +80,8 @@ class Client implements SftpClient {
   #greeted = false;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
-  #outgoing: Uint8Array[] = [];
+  readonly #outgoing = new Outgoing();
   #writing = false;
-  readonly #buffer = new Uint8Array(WRITE_BYTES);
   #heardAt = 0;
   /** When something was asked while nothing else was; null once it is answered. */
   #askedAt: number | null = null;
@@ -138,7 +136,7 @@ class Client implements SftpClient {
   }
 
   #send(...pieces: readonly (Uint8Array | undefined)[]): void {
-    for (const piece of pieces) if (piece) this.#outgoing.push(piece);
+    for (const piece of pieces) if (piece) this.#outgoing.add(piece);
     if (!this.#writing) void this.#write();
   }
 
@@ -147,16 +145,10 @@ class Client implements SftpClient {
     this.#writing = true;
     // Requests that are made together are written together.
     await Promise.resolve();
-    while (this.#outgoing.length > 0 && this.lost === null) {
-      let [pieces, bytes] = [0, 0];
-      for (; pieces < this.#outgoing.length && bytes + this.#outgoing[pieces]!.length <= WRITE_BYTES; pieces++) {
-        this.#buffer.set(this.#outgoing[pieces]!, bytes);
-        bytes += this.#outgoing[pieces]!.length;
-      }
-      const next = pieces > 0 ? this.#buffer.subarray(0, bytes) : this.#outgoing[0]!;
-      this.#outgoing.splice(0, Math.max(1, pieces));
+    for (let next = this.#outgoing.take(); next !== null && this.lost === null; next = this.#outgoing.take()) {
       try {
         await this.child.write(next);
+        this.#outgoing.giveBack(next);
       } catch {
         // The program has ended: that says why.
         await this.#end();
@@ -242,7 +234,7 @@ class Client implements SftpClient {
   #lose(failure: Failure): void {
     if (this.lost) return;
     this.lost = failure;
-    this.#outgoing = [];
+    this.#outgoing.clear();
     this.#life.abort();
     this.#greeting.reject(failure);
     for (const { reject } of this.#waiting.values()) reject(failure);

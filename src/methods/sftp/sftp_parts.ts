@@ -54,8 +54,7 @@ async function writeAll(
   try {
     for await (const piece of content) {
       for (let from = 0; from < piece.length && refusal === null; from += limits.writeBytes) {
-        // The piece is used again while the write waits for its turn.
-        const bytes = piece.slice(from, from + limits.writeBytes);
+        const bytes = piece.subarray(from, from + limits.writeBytes);
         await sending.take(bytes.length, signal);
         const answered = calls.write(file, at, bytes).then((said) => refusal ??= said).finally(() =>
           sending.release(bytes.length)

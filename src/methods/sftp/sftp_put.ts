@@ -190,8 +190,7 @@ async function sendLarge(
     for await (const _piece of reader.read(writes.at)) signal.throwIfAborted();
     for await (const piece of reader.read(size - writes.at)) {
       for (let from = 0; from < piece.length && !writes.refused;) {
-        // The reader's buffer is used again; the write still waits for its turn.
-        const part = piece.slice(from, from + Math.min(limits.writeBytes, pace.atOnce));
+        const part = piece.subarray(from, from + Math.min(limits.writeBytes, pace.atOnce));
         from += part.length;
         await sending.take(part.length, signal);
         try {
