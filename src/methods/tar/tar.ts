@@ -18,8 +18,8 @@ import { linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
-import { readAhead } from "./read_ahead.ts";
-import { TAR_BLOCK } from "./tar_header.ts";
+import { type Group, readAhead } from "./read_ahead.ts";
+import { TAR_BLOCK, type TarEntry, tarHeader, tarPadding } from "./tar_header.ts";
 import { ChannelRefused, type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
 import { tarFailure } from "./tar_failures.ts";
@@ -153,36 +153,90 @@ async function addFiles(
   groupBytes: number,
   sending: Sending,
 ): Promise<void> {
+  for await (const group of readAhead(uploads, groupBytes, parts.system, sending.signal)) {
+    await addGroup(parts, stream, group, sending);
+  }
+}
+
+/** Small files are sent from where they were read to, many at a time. */
+async function addGroup(parts: Parts, stream: TarStream, { files, buffer }: Group, sending: Sending): Promise<void> {
   const { sent, failures, signal } = sending;
-  for await (const [upload, small] of readAhead(uploads, groupBytes, parts.system, signal)) {
+  let run: Placed[] = [];
+  const send = async () => {
+    const [from, to] = [run[0]?.at ?? 0, run.at(-1)?.end ?? 0];
+    let told = 0;
+    await stream.shared(buffer.subarray(from, to), (written) => {
+      for (let file = run[told]; file !== undefined; file = run[++told]) {
+        const bytes = from + written - file.at - TAR_BLOCK;
+        if (bytes > 0) sent.bytes(file.name, Math.min(bytes, file.bytes));
+        if (bytes < file.bytes) return;
+      }
+    });
+    run = [];
+  };
+  for (const { upload, small, at } of files) {
     try {
-      sent.digest(linkName(upload), await addFile(parts, stream, upload, await small, sending));
+      const read = await small;
+      const placed = read && place(parts, upload, read, buffer, at);
+      if (run.length > 0 && run.at(-1)!.end !== placed?.at) await send();
+      if (placed !== null) run.push(placed);
+      sent.digest(linkName(upload), placed?.digest ?? await addFile(parts, stream, upload, read, sending));
     } catch (error) {
       failures.set(linkName(upload), failureOf(error, upload, signal));
     }
   }
+  await send();
 }
 
-/** `small` is the file where it was read ahead. */
+/** An entry of the stream in a buffer. */
+interface Placed {
+  readonly name: string;
+  readonly bytes: number;
+  readonly at: number;
+  readonly end: number;
+  readonly digest: Digest;
+}
+
+/** Completes the entry around a file that was read to its place in the buffer; null where it was read to another. */
+function place({ destination }: Parts, upload: Upload, read: SmallFile, buffer: Uint8Array, at: number): Placed | null {
+  const { size: bytes, path } = upload.source;
+  const { content, sha256 } = read;
+  if (content.buffer !== buffer.buffer) return null;
+  if (content.length !== bytes) throw changed(path);
+  const begin = at + TAR_BLOCK;
+  const end = begin + bytes + tarPadding(bytes);
+  buffer.set(tarHeader(entryOf(upload, read, destination)), at);
+  buffer.fill(0, begin + bytes, end);
+  return { name: linkName(upload), bytes, at, end, digest: { bytes, sha256 } };
+}
+
+function entryOf(
+  upload: Upload,
+  { mode }: Pick<SourceReader, "mode">,
+  { preservePermissions }: Pick<SshDestination, "preservePermissions">,
+): TarEntry {
+  const { size: bytes, mtimeMs } = upload.source;
+  return { name: linkName(upload), bytes, mode: preservePermissions ? mode : PLAIN_MODE, mtimeMs };
+}
+
+/** `small` is the file where it was read already. */
 async function addFile(
   { destination, system }: Parts,
   stream: TarStream,
-  { source, staged }: Upload,
+  upload: Upload,
   small: SmallFile | null,
   { sent, signal }: Sending,
 ): Promise<Digest> {
-  const { absolutePath, path, size: bytes, mtimeMs } = source;
-  const name = linkName({ staged });
-  const entryOf = ({ mode }: Pick<SourceReader, "mode">) => {
-    return { name, bytes, mode: destination.preservePermissions ? mode : PLAIN_MODE, mtimeMs };
-  };
+  const { absolutePath, path, size: bytes } = upload.source;
+  const name = linkName(upload);
   if (small !== null) {
-    await stream.addRead(entryOf(small), small.content);
     if (small.content.length !== bytes) throw changed(path);
+    await stream.addRead(entryOf(upload, small, destination), small.content);
     sent.bytes(name, bytes);
     return { bytes, sha256: small.sha256 };
   }
-  const add = (reader: SourceReader) => stream.add(entryOf(reader), reader, (bytes) => sent.bytes(name, bytes));
+  const add = (reader: SourceReader) =>
+    stream.add(entryOf(upload, reader, destination), reader, (bytes) => sent.bytes(name, bytes));
   const digest = await system.readSource(absolutePath, add, signal);
   if (digest.bytes !== bytes) throw changed(path);
   return digest;

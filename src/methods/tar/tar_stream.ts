@@ -20,6 +20,8 @@ export interface TarStream {
    * @throws {SourceError} when the source could not be read, {StreamError} when the stream cannot be written.
    */
   add(entry: TarEntry, source: Pick<SourceReader, "read" | "sha256">, onBytes: (bytes: number) => void): Promise<Digest>;
+  /** Adds entries that are complete, straight from where they are; resolves when all is written. `onWritten` is told how far it is. */
+  shared(entries: Uint8Array, onWritten: (bytes: number) => void): Promise<void>;
   /** Adds a file that was read before: as much of `content` as the entry takes, filled up with zeros. */
   addRead(entry: TarEntry, content: Uint8Array): Promise<void>;
   /** Adds bytes of a source as they are. */
@@ -51,6 +53,16 @@ export function tarStream(write: Write, pace: Pace, signal: AbortSignal): TarStr
   return {
     raw,
     flush,
+    async shared(entries, onWritten) {
+      await flush();
+      for (let written = 0; written < entries.length;) {
+        const piece = entries.subarray(written, written + Math.min(WRITE_BYTES, pace.atOnce));
+        await pace.next(piece.length, signal);
+        signal.throwIfAborted();
+        await write(piece).catch(takesNoMore);
+        onWritten(written += piece.length);
+      }
+    },
     async addRead(entry, content) {
       const all = content.subarray(0, entry.bytes);
       await raw(tarHeader(entry));
@@ -89,9 +101,7 @@ function gather(write: Write, pace: Pace, signal: AbortSignal): Pick<TarStream, 
     await writing;
     await pace.next(filled, signal);
     signal.throwIfAborted();
-    writing = write(buffer.subarray(0, filled)).catch((cause) => {
-      throw new StreamError("The far end takes no more", { cause });
-    });
+    writing = write(buffer.subarray(0, filled)).catch(takesNoMore);
     writing.catch(() => undefined); // Heard at the next swap.
     [buffer, other, filled] = [other, buffer, 0];
     atOnce = Math.min(WRITE_BYTES, pace.atOnce);
@@ -112,6 +122,10 @@ function gather(write: Write, pace: Pace, signal: AbortSignal): Pick<TarStream, 
       await writing;
     },
   };
+}
+
+function takesNoMore(cause: unknown): never {
+  throw new StreamError("The far end takes no more", { cause });
 }
 
 /** The pieces up to the first error, which is told. */

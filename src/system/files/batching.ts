@@ -41,9 +41,11 @@ const USE_FOR = 8;
 /** Most calls in one message. */
 const AT_ONCE = 500;
 /** The Worker ends after so long without work. */
-const REST_MS = 1_000;
+const REST_MS = 5_000;
 /** When it has not answered for so long, new calls are made directly. */
 const SILENCE_MS = 250;
+/** The same for one that is being started: on a busy computer that takes longer. */
+const START_MS = 1_000;
 /** When it has not answered for so long, waiting calls are made directly, too: it may hash 500 small files in that time. */
 const LONG_SILENCE_MS = 2_000;
 
@@ -62,6 +64,8 @@ interface State {
   unanswered: number;
   /** When it last answered, or was first asked. */
   lastSign: number;
+  /** How long it may be silent. */
+  silenceMs: number;
   /** It could not be started, or broke: never again. */
   broken: boolean;
 }
@@ -76,7 +80,7 @@ interface BatchingOptions {
 export function createBatching({ startFor = START_FOR, longSilenceMs = LONG_SILENCE_MS }: BatchingOptions = {}): Batching {
   const options = { name: "batching_worker", here: import.meta.url, what: "Reading many files", restMs: REST_MS };
   const worker = workerCalls<BatchingCalls>(options);
-  const state: State = { worker, startFor, longSilenceMs, unanswered: 0, lastSign: 0, broken: false };
+  const state: State = { worker, startFor, longSilenceMs, unanswered: 0, lastSign: 0, silenceMs: SILENCE_MS, broken: false };
   const waiting: Waiting[] = [];
 
   function ask(ask: Ask, alone: () => Promise<Found>): Promise<Found> {
@@ -104,13 +108,14 @@ function find(all: readonly Waiting[], state: State): void {
   for (const some of chunks(all, AT_ONCE)) void together(some, state);
 }
 
-function isWorthwhile(count: number, { worker, startFor, unanswered, lastSign, broken }: State): boolean {
+function isWorthwhile(count: number, { worker, startFor, unanswered, lastSign, silenceMs, broken }: State): boolean {
   if (broken || count < (worker.running ? USE_FOR : startFor)) return false;
-  return unanswered === 0 || clock.monotonic() - lastSign <= SILENCE_MS;
+  return unanswered === 0 || clock.monotonic() - lastSign <= silenceMs;
 }
 
 async function together(batch: readonly Waiting[], state: State): Promise<void> {
   if (state.unanswered++ === 0) state.lastSign = clock.monotonic();
+  if (!state.worker.running) state.silenceMs = START_MS;
   try {
     const answering = state.worker.call("look", batch.map(({ ask }) => ask));
     const answers = await unlessSilent(answering, state);
@@ -123,6 +128,7 @@ async function together(batch: readonly Waiting[], state: State): Promise<void> 
   } finally {
     state.unanswered -= 1;
     state.lastSign = clock.monotonic();
+    state.silenceMs = SILENCE_MS;
   }
 }
 

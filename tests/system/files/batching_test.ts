@@ -6,7 +6,7 @@ import { files } from "../../../src/system/files/files.ts";
 import { hash } from "../../../src/system/files/hash.ts";
 import { tempFolder } from "../../support/temp.ts";
 
-// The Worker ends a second after the last look: it does not belong to one test.
+// The Worker ends some seconds after the last look: it does not belong to one test.
 const keeps = { sanitizeOps: false, sanitizeResources: false };
 const MANY = 400;
 const never = (): never => {
