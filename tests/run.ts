@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { type Component, COMPONENTS, UNPACKED, which } from "./support/needs.ts";
+import { type Component, COMPONENTS, FETCHED, UNPACKED, which } from "./support/needs.ts";
 
 /** A group of tests: where they are, whether its files may run side by side, and what it needs where it is run by name only. */
 const GROUPS: Readonly<
@@ -103,6 +103,7 @@ function byName(): string[] {
 /** Installs what is missing where that is possible; returns what is still missing. */
 async function install(): Promise<Component[]> {
   const all: Component[] = Object.values(COMPONENTS);
+  for (const { found, fetch } of all) if (fetch && !found()) await get(fetch);
   const missing = all.filter((component) => !component.found());
   const packages = missing.flatMap((component) => component.packages);
   const unpacked = missing.flatMap(({ unpacked }) => unpacked ?? []);
@@ -127,6 +128,13 @@ async function unpack(packages: readonly string[]): Promise<void> {
   const args = ["-c", script, "sh", folder, UNPACKED, ...packages];
   await new Deno.Command("sh", { args, stdout: "null", stderr: "inherit" }).output();
   await Deno.remove(folder, { recursive: true });
+}
+
+/** Where the program that gets it is missing, it stays missing. */
+async function get([program, ...args]: readonly string[]): Promise<void> {
+  if (!program || !which(program)) return;
+  console.log(`Getting ${args.at(-1)} …`);
+  await new Deno.Command(program, { args, env: { GOBIN: `${FETCHED}/bin` }, stdout: "null", stderr: "inherit" }).output();
 }
 
 async function apt(...args: string[]): Promise<boolean> {

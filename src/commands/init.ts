@@ -9,7 +9,7 @@ import { option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
-import { METHOD_NAMES, ON_THIS_COMPUTER } from "../config/schema/schema_methods.ts";
+import { METHOD_KEYS, METHOD_NAMES } from "../config/schema/schema_methods.ts";
 import { type Answers, sampleConfig } from "../config/show/sample.ts";
 import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
@@ -105,10 +105,12 @@ function commandWord(path: string, { platform }: Pick<Tools["system"], "platform
 
 /** What the wizard asks; each answer is checked as the configuration would check it. */
 function questions(home: string, around: Tools["system"]): readonly Question[] {
-  const remote = (answers: Answers) => !ON_THIS_COMPUTER.has(answers["transfer_method"] ?? "");
+  const remote = ({ transfer_method: method = "auto" }: Answers) =>
+    "remote_host" in METHOD_KEYS[method.toLowerCase() as keyof typeof METHOD_KEYS];
   const fault = (key: string, value: string, answers: Answers): string | null => {
     try {
-      const rest = { watch_path: home, remote_host: "example", remote_base_path: "/elsewhere/for/a/check", ...answers };
+      const elsewhere = { remote_host: "example", ...(key === "remote_base_path" ? {} : { remote: "example" }) };
+      const rest = { watch_path: home, ...elsewhere, remote_base_path: "/elsewhere/for/a/check", ...answers };
       parseSettings(JSON.stringify({ ...rest, [key]: value }), "", "yaml", around);
       return null;
     } catch (error) {
@@ -130,6 +132,6 @@ function questions(home: string, around: Tools["system"]): readonly Question[] {
     { key: "transfer_method", text: `Transfer method (${METHOD_NAMES.join(", ")})?`, suggestion: "auto", fault },
     { key: "remote_host", text: "Remote computer (name, address or ssh alias)?", suggestion: null, when: remote, fault },
     { key: "remote_user", text: "Remote user (empty: as in your ssh configuration)?", suggestion: "", when: remote, fault },
-    { key: "remote_base_path", text: "Destination folder?", suggestion: null, fault },
+    { key: "remote_base_path", text: "Destination folder (with rclone: remote:path)?", suggestion: null, fault },
   ];
 }

@@ -60,6 +60,11 @@ export function loginOf(transport: Transport): Login | null {
   return "host" in transport ? transport : null;
 }
 
+/** The host that a method logs in to, or the remote of rclone; null on this computer. */
+export function serverOf(transport: Transport): string | null {
+  return transport.method === "rclone" ? transport.remote : loginOf(transport)?.host ?? null;
+}
+
 /** True where the base path is a folder of this computer. */
 export function isOnThisComputer({ transport }: Pick<Destination, "transport">): boolean {
   return ON_THIS_COMPUTER.has(transport.method);

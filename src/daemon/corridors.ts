@@ -6,7 +6,7 @@
  */
 import { counted } from "../domain/names/counted.ts";
 import { join } from "@std/path";
-import { type Destination, type Job, loginOf, type Settings } from "../config/settings.ts";
+import { type Destination, type Job, loginOf, serverOf, type Settings } from "../config/settings.ts";
 import type { Method } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
@@ -206,8 +206,8 @@ function shortHash(text: string): string {
 
 /** The same for a destination where only the way of sending changed: its partial files are resumed. */
 function placeKey({ job, name, transport, basePath }: Destination): string {
-  const { host, user, port } = loginOf(transport) ?? { host: null, user: null, port: null };
-  return JSON.stringify([job, name, host, user, port, basePath]);
+  const { user, port } = loginOf(transport) ?? { user: null, port: null };
+  return JSON.stringify([job, name, serverOf(transport), user, port, basePath]);
 }
 
 function accountKey({ job, name, transport }: Destination): string {

@@ -675,11 +675,30 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "transfer_method rclone",
-    text: `${BASE}transfer_method: rclone\n`,
+    name: "rclone without a remote",
+    text: "watch_path: /data\ntransfer_method: rclone\nremote_base_path: bucket/images\n",
     errors: [
-      'config.yaml:4:1: "transfer_method: rclone" is not available yet',
+      'config.yaml:1:1: "remote" is missing: the name of an rclone remote, or write it into remote_base_path, like s3remote:bucket/images',
     ],
+  },
+  {
+    name: "rclone with a drive of Windows",
+    text: "watch_path: /data\ntransfer_method: rclone\nremote_base_path: C:/images\n",
+    errors: [
+      'config.yaml:3:1: "remote_base_path" begins with the drive "C:", not with the name of a remote, like s3remote:bucket/images; for a folder on this computer, set transfer_method: local',
+    ],
+  },
+  {
+    name: "rclone with a remote that is described in the path, with its secret",
+    text: "watch_path: /data\ntransfer_method: rclone\nremote_base_path: ':s3,secret_access_key=abc:bucket'\n",
+    errors: [
+      'config.yaml:3:1: "remote_base_path" must begin with the name of a remote, as "rclone listremotes" shows it',
+    ],
+  },
+  {
+    name: "rclone with a remote that cannot be a name",
+    text: "watch_path: /data\ntransfer_method: rclone\nremote: 's3,env_auth=true'\nremote_base_path: bucket\n",
+    errors: ['config.yaml:3:1: "remote" must be the name of a remote, as "rclone listremotes" shows it'],
   },
   {
     name: "an unknown schedule",

@@ -45,6 +45,8 @@ export function conformance(candidate: Candidate): void {
 /** Our own children that are tools of a transfer. */
 async function childrenOfOurs(): Promise<string[]> {
   const tree = await treeOf(Deno.pid);
-  const { stdout } = await new Deno.Command("ps", { args: ["-o", "comm=", "-p", tree.slice(1).join(",")] }).output();
-  return new TextDecoder().decode(stdout).trim().split("\n").filter((name) => /^(ssh|sftp|scp|rsync)$/.test(name.trim()));
+  const { stdout } = await new Deno.Command("ps", { args: ["-ww", "-o", "args=", "-p", tree.slice(1).join(",")] }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n").filter((name) =>
+    /^(\S*\/)?(ssh |sftp |scp |rsync |rclone rcd )/.test(name.trim())
+  );
 }

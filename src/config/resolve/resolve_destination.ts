@@ -9,7 +9,7 @@ import { checkLayout } from "../../domain/names/layout.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
 import { loginKeys, METHOD_KEYS, rsyncKeys } from "../schema/schema_methods.ts";
 import type { Shape } from "../schema/settings_of.ts";
-import { type Destination, isOnThisComputer, loginOf, type Transport } from "../settings.ts";
+import { type Destination, isOnThisComputer, loginOf, serverOf, type Transport } from "../settings.ts";
 import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
 import { splitNight } from "./night_path.ts";
 import { resolved, resolveKeys, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
@@ -18,12 +18,13 @@ import type { Path } from "../read/source.ts";
 
 /** Resolves a destination from its keys and those above it. */
 export function resolveDestination(
-  merged: Section,
+  written: Section,
   path: Path,
   job: string,
   to: Resolving,
 ): { destination: Destination; full: Section } {
   const at = (key: string): Path => to.placeOf(path, key);
+  const merged = withRemote(written, path, to);
   const options = checkRsyncOptions(rsyncKeys.rsync_options.parse(merged["rsync_options"]));
   for (const fault of options.faults) to.report([...at("rsync_options"), fault.index], `"rsync_options" ${fault.message}`);
   const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
@@ -33,7 +34,7 @@ export function resolveDestination(
   const { basePath: base, layout } = splitNight(folder, common.layout);
   const unfit = checkBasePath(base) ?? (layout === common.layout ? null : checkLayout(layout));
   if (unfit !== null) to.report(to.placeOf(path, "remote_base_path"), `"remote_base_path" is invalid: ${unfit}`);
-  const name = typeof merged["name"] === "string" ? merged["name"] : login?.host || transport.method;
+  const name = typeof merged["name"] === "string" ? merged["name"] : serverOf(transport) || transport.method;
   const shown = {
     ...merged,
     transfer_method: transport.method,
@@ -99,6 +100,32 @@ function checkFtpKeys(method: string, merged: Section, path: Path, to: Resolving
     to.report(to.placeOf(path, key), message);
   }
 }
+
+/** With rclone: the name of the remote and the path, however they are written. A drive letter of Windows is no remote. */
+function withRemote(written: Section, path: Path, to: Resolving): Section {
+  const { remote, remote_base_path: folder } = written;
+  if (String(written["transfer_method"]).toLowerCase() !== "rclone" || typeof folder !== "string") return written;
+  if (remote === undefined && isWindowsPath(folder)) {
+    const what = `begins with the drive "${folder.slice(0, 2)}", not with the name of a remote, like s3remote:bucket/images`;
+    const hint = "for a folder on this computer, set transfer_method: local";
+    to.report(to.placeOf(path, "remote_base_path"), `"remote_base_path" ${what}; ${hint}`);
+    return { ...written, remote: REPORTED };
+  }
+  const inPath = remote === undefined || folder.startsWith(`${remote}:`);
+  const [, name = remote, rest = folder] = inPath ? /^([^/:]*):(.*)$/s.exec(folder) ?? [] : [];
+  // What is written there instead may hold a password: it is not repeated.
+  if (typeof name === "string" && !REMOTE_NAME.test(name)) {
+    const key = remote === undefined ? "remote_base_path" : "remote";
+    const place = remote === undefined ? "must begin with" : "must be";
+    to.report(to.placeOf(path, key), `"${key}" ${place} the name of a remote, as "rclone listremotes" shows it`);
+  }
+  return { ...written, ...(name === undefined ? {} : { remote: name || REPORTED }), remote_base_path: rest === "" ? "." : rest };
+}
+
+/** In place of a remote that is no name. */
+const REPORTED = "none";
+/** What rclone allows as a name in its configuration. */
+const REMOTE_NAME = /^[\p{L}\p{N}_.+@](?:[\p{L}\p{N}_.+@ -]*[\p{L}\p{N}_.+@-])?$/u;
 
 function remoteHost(written: string, path: Path, to: Resolving): string {
   if (written === "" || isHostName(written)) return bareHost(written);

@@ -20,13 +20,7 @@ export const UNBUILT = {
 } satisfies Readonly<Record<string, NotYet>>;
 
 /** Every key of which something is not built yet. */
-export const NOT_YET: Readonly<Record<string, NotYet>> = {
-  ...UNBUILT,
-  transfer_method: {
-    asked: (value) => ["rclone"].includes(lower(value)) ? `"transfer_method: ${lower(value)}"` : null,
-    missing: "rclone",
-  },
-};
+export const NOT_YET: Readonly<Record<string, NotYet>> = UNBUILT;
 
 /** What the help of a key ends with; empty if all of it is built. */
 export function notYetNote(key: string): string {
@@ -37,8 +31,4 @@ export function notYetNote(key: string): string {
 
 function whole(key: string, isOff: (value: unknown) => boolean): NotYet {
   return { asked: (value) => isOff(value) ? null : `"${key}"`, missing: "" };
-}
-
-function lower(value: unknown): string {
-  return typeof value === "string" ? value.toLowerCase() : "";
 }

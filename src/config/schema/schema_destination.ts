@@ -17,7 +17,7 @@ const DAY = 86_400_000;
 /** The method; what each of them uses besides is in `schema_methods.ts`. */
 export const transferMethod = oneOf(METHOD_NAMES).prefault("auto").meta({
   description:
-    "`auto`: tar if the far end has a shell and tar, else rsync if both ends have a compatible version, else sftp, else scp (rsync first if `rsync_options` are set, and on Windows); local for `localhost` without a user. `tar`: one stream over ssh, the fastest. `ftp`, `ftps`: for servers that have nothing else; files are read back to verify them unless the server hashes them. `local`: a folder on this computer, such as a mounted drive",
+    "`auto`: tar if the far end has a shell and tar, else rsync if both ends have a compatible version, else sftp, else scp (rsync first if `rsync_options` are set, and on Windows); local for `localhost` without a user. `tar`: one stream over ssh, the fastest. `ftp`, `ftps`: for servers that have nothing else; files are read back to verify them unless the server hashes them. `local`: a folder on this computer, such as a mounted drive. `rclone`: everything that the program rclone can reach, such as S3",
 });
 
 const folderKeys = {

@@ -73,6 +73,21 @@ export const ftpsKeys = {
   }),
 };
 
+/** What rclone uses; the accounts themselves are in its own configuration. */
+export const rcloneKeys = {
+  remote: setting(text("the name of a remote"), {
+    missing: "the name of an rclone remote, or write it into remote_base_path, like s3remote:bucket/images",
+    description:
+      "With `rclone`: the name of the remote, as `rclone listremotes` shows it. It may also be written into `remote_base_path`, like `s3remote:bucket/images`",
+    examples: ["s3remote"],
+  }),
+  rclone_config: setting(text("a file").optional(), {
+    kind: "path",
+    description: "Configuration file of rclone. If not set: the one that `rclone config file` shows",
+    examples: ["~/.config/rclone/rclone.conf"],
+  }),
+};
+
 /** Each method with its own keys. `auto` has those of all methods that it may choose. */
 export const METHOD_KEYS = {
   auto: rsyncKeys,
@@ -83,6 +98,7 @@ export const METHOD_KEYS = {
   ftp: ftpKeys,
   ftps: ftpsKeys,
   local: {},
+  rclone: rcloneKeys,
 } as const satisfies Readonly<Record<string, Shape>>;
 
 /** The methods whose base path is a folder of this computer: it is resolved, watched for loops and permitted like one. */

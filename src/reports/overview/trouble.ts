@@ -174,6 +174,7 @@ function orphanItem({ job, destination, counts }: Orphan): Item {
 
 /** Where a destination is, for people: `observer@freya:/data/images`, or the folder. */
 export function placeOf({ transport, basePath }: Pick<Destination, "transport" | "basePath">, path = basePath): string {
+  if (transport.method === "rclone") return `${transport.remote}:${path === "." ? "" : path}`;
   const login = loginOf(transport);
   if (login === null) return path;
   return `${login.user === null ? "" : `${login.user}@`}${login.host}:${path}`;

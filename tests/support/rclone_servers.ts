@@ -1,0 +1,85 @@
+/**
+ * What the method rclone is tested against: a private S3 server (versitygw on a folder, so that the disk behind it can be looked at),
+ * rclone's own WebDAV server, and the configuration of rclone that leads there.
+ *
+ * @module
+ */
+import { freePort } from "./tcp_proxy.ts";
+import type { TempFolder } from "./temp.ts";
+
+const KEY = "testkey";
+const SECRET = "testsecret";
+
+/** A server that was started for a test; gone when it is disposed of. */
+export interface RcloneServer extends AsyncDisposable {
+  readonly port: number;
+  readonly pid: number;
+  /** The section of rclone's configuration that leads to it, by this port. */
+  section(port?: number, changes?: Readonly<Record<string, string>>): string;
+}
+
+/** S3 over the folder: each folder in it is a bucket. */
+export async function startS3(folder: string, port: number = freePort()): Promise<RcloneServer> {
+  await Deno.mkdir(folder, { recursive: true });
+  const env = { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET };
+  const child = await start("versitygw", ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", folder], env, port);
+  return {
+    ...child,
+    section: (at = port, changes = {}) =>
+      section("s3remote", {
+        type: "s3",
+        provider: "Other",
+        access_key_id: KEY,
+        secret_access_key: SECRET,
+        endpoint: `http://127.0.0.1:${at}`,
+        region: "us-east-1",
+        ...changes,
+      }),
+  };
+}
+
+/** WebDAV over the folder. */
+export async function startWebdav(folder: string): Promise<RcloneServer> {
+  await Deno.mkdir(folder, { recursive: true });
+  const port = freePort();
+  // Without a password, which would cost the server a tenth of a second of processor time for each request.
+  const args = ["serve", "webdav", "--addr", `127.0.0.1:${port}`, "--dir-cache-time=0", "--vfs-cache-mode=off", folder];
+  return {
+    ...await start("rclone", args, {}, port),
+    section: (at = port, changes = {}) =>
+      section("dav", { type: "webdav", vendor: "other", url: `http://127.0.0.1:${at}`, ...changes }),
+  };
+}
+
+/** Lines of rclone's configuration. */
+export function section(name: string, keys: Readonly<Record<string, string>>): string {
+  return `[${name}]\n${Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`).join("")}\n`;
+}
+
+/** Writes the configuration; gives its path. */
+export async function rcloneConfig(folder: Pick<TempFolder, "write">, ...sections: readonly string[]): Promise<string> {
+  const path = await folder.write("rclone.conf", sections.join(""));
+  await Deno.chmod(path, 0o600);
+  return path;
+}
+
+async function start(program: string, args: string[], env: Record<string, string>, port: number) {
+  const child = new Deno.Command(program, { args, env, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  for (let look = 0;; look++) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      break;
+    } catch (error) {
+      if (look === 200) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  return {
+    port,
+    pid: child.pid,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
+}
