@@ -29,7 +29,6 @@ export async function admitFinished(
   }, signal);
   const sound = looked.filter((each) => each !== null);
   let count = 0;
-  let queued = 0;
   for (let start = 0; start < sound.length; start += BATCH) {
     // A transaction blocks the event loop: others get their turn between two.
     if (start > 0) await system.sleep(0);
@@ -42,10 +41,9 @@ export async function admitFinished(
       tellWarning(context, candidate, admission);
       settled(context, candidate, refused);
     }
-    queued += deliveries.length;
+    if (deliveries.length > 0) context.admitted();
     count += batch.length;
   }
-  if (queued > 0) context.admitted();
   return count;
 }
 

@@ -102,27 +102,39 @@ function vanished({ job, patterns, candidates, emit }: IntakeContext, path: stri
   if (told && patterns.wants(path)) emit({ type: "removed", job: job.name, path, ...isAll(job) });
 }
 
+/**
+ * Lists a folder, and with `deep` those below. Some files are settled at once, so that they can be sent meanwhile; the others together,
+ * whatever folders they are in, as each look for their writers goes over all processes.
+ */
 async function listFolder(context: IntakeContext, top: string, deep: boolean, signal: AbortSignal): Promise<void> {
   const { system, patterns, candidates, unreadable, dirty } = context;
   const folders = [top];
+  let found: FileFacts[] = [];
+  let touch = candidates.lastTouch();
+  let atOnce = FILES_AT_ONCE;
+  const settleFound = async () => {
+    const { open } = noteFiles(context, found, { touch });
+    found = [];
+    if (open.length > 0) await settleFiles(context, open, signal);
+  };
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const begun = system.monotonic();
-    const touch = candidates.lastTouch();
+    if (found.length === 0) touch = candidates.lastTouch();
     const listing = await listOrNull(context, folder);
     if (listing === null) continue;
-    const files: FileFacts[] = [];
     for (const { name, facts } of listing.entries) {
       const path = pathIn(folder, name);
       if (facts.kind === "folder" && deep && patterns.enters(path)) folders.push(path);
-      if (facts.kind === "file" && patterns.wants(path)) files.push({ path, ...facts });
+      if (facts.kind !== "file" || !patterns.wants(path)) continue;
+      found.push({ path, ...facts });
+      if (found.length < atOnce) continue;
+      await settleFound();
+      atOnce = MOST_AT_ONCE;
     }
     for (const { name, reason } of listing.unreadable) unreadable.note(pathIn(folder, name), reason);
     dirty.listed(folder, system.monotonic(), system.monotonic() - begun);
-    for (const some of chunks(files, FILES_AT_ONCE)) {
-      const { open } = noteFiles(context, some, { touch });
-      if (open.length > 0) await settleFiles(context, open, signal);
-    }
   }
+  await settleFound();
 }
 
 async function listOrNull(context: IntakeContext, folder: string): Promise<Awaited<ReturnType<System["list"]>> | null> {
@@ -139,4 +151,5 @@ async function listOrNull(context: IntakeContext, folder: string): Promise<Await
 const NO_TOUCHES: ReadonlySet<Touch> = new Set();
 const AGAIN_MS = 5_000;
 const FILES_AT_ONCE = 500;
+const MOST_AT_ONCE = 2_000;
 const STATS_AT_ONCE = 128;
