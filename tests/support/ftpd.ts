@@ -52,7 +52,7 @@ export async function startFtpd(options: FtpdOptions = {}): Promise<Ftpd> {
   const folder = await tempFolder();
   const kind = options.kind ?? "vsftpd";
   await Deno.mkdir(folder.at("home"));
-  const cert = options.tls ? await selfSigned(folder, "IP:127.0.0.1,DNS:localhost") : null;
+  const cert = options.tls ? await selfSigned(folder, "IP:127.0.0.1,DNS:localhost", ["rsa:2048"]) : null;
   if (cert) await folder.write("both.pem", await Deno.readTextFile(cert.key) + await Deno.readTextFile(cert.cert));
   await setPassword(folder, PASSWORD);
   await shareMounts();
@@ -227,8 +227,8 @@ const SERVERS: Readonly<Record<FtpdKind, Start>> = {
         ? [
           "TLSEngine on",
           "TLSRequired on",
-          `TLSECCertificateFile ${folder.at("cert.pem")}`,
-          `TLSECCertificateKeyFile ${folder.at("key.pem")}`,
+          `TLSRSACertificateFile ${folder.at("cert.pem")}`,
+          `TLSRSACertificateKeyFile ${folder.at("key.pem")}`,
           ...(tls === "implicit" ? ["TLSOptions UseImplicitSSL"] : []),
         ]
         : []),

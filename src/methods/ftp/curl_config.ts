@@ -12,10 +12,23 @@ export interface FtpLogin {
   /** Null is `anonymous`. */
   readonly user: string | null;
   readonly password: string;
-  /** Null sends everything in clear. `ca` is a file with certificates; null are those of the system. */
-  readonly tls: { readonly mode: "explicit" | "implicit"; readonly ca: string | null } | null;
+  /** Null sends everything in clear. */
+  readonly tls: FtpTls | null;
   /** For Windows: its own certificate store is asked whether certificates were revoked, which nobody answers for a private one. */
   readonly windows: boolean;
+}
+
+/** How a connection is made safe. */
+export interface FtpTls {
+  readonly mode: "explicit" | "implicit";
+  /** A file with certificates; null are those of the system. */
+  readonly ca: string | null;
+  /**
+   * TLS 1.2 and nothing newer. With 1.3 a server sends tickets while it receives a file; many a curl closes the connection without reading
+   * them, which resets it, and the server loses the end of the file ("426 Failure reading network stream"). And vsftpd, which asks for
+   * the session of the first connection again, does not know every ticket that it gave.
+   */
+  readonly only12: boolean;
 }
 
 /**
@@ -67,6 +80,7 @@ function commonLines({ user, password, tls, windows }: FtpLogin, options: RunOpt
     line("user", `${user ?? "anonymous"}:${password}`),
     ...(tls?.mode === "explicit" ? ["ssl-reqd"] : []),
     ...(tls !== null && tls.ca !== null ? [line("cacert", tls.ca)] : []),
+    ...(tls?.only12 ? ["tlsv1.2", line("tls-max", "1.2")] : []),
     ...(tls !== null && windows ? ["ssl-revoke-best-effort"] : []),
     // A proxy for web pages cannot send files by FTP.
     line("noproxy", "*"),

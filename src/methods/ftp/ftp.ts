@@ -10,10 +10,11 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import type { FtpDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { absoluteBase } from "../sftp/sftp_base.ts";
-import { type Curl, findCurl } from "./curl.ts";
+import { findCurl } from "./curl.ts";
 import type { FtpLogin } from "./curl_config.ts";
 import { isYes, type Reply, replyTo } from "./dialogue.ts";
 import { converse, type Features, type FtpBase, survey } from "./ftp_base.ts";
+import { connectionFailure } from "./ftp_failures.ts";
 import { attach, digest } from "./ftp_files.ts";
 import { publish } from "./ftp_names.ts";
 import { ftpPut } from "./ftp_put.ts";
@@ -25,9 +26,8 @@ export const ftp: Method<"ftp"> = { name: "ftp", programs: ["curl"], connect };
 export const ftps: Method<"ftps"> = { name: "ftps", programs: ["curl"], connect };
 
 async function connect(destination: FtpDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
-  const { system } = context;
-  const curl = await findCurl(await loginTo(destination, system), destination.timeoutMs, system, signal);
-  const base = await openBase(curl, destination, context, signal);
+  const base = await openBase(await loginTo(destination, context.system), destination, context, signal);
+  const { curl } = base;
   const { method } = destination.transport;
   const { hash } = base.features;
   return {
@@ -62,7 +62,7 @@ async function loginTo(destination: FtpDestination, system: MethodContext["syste
     port: transport.port,
     user: transport.user,
     password: transport.passwordFile === null ? transport.password ?? "" : await passwordIn(transport.passwordFile, system),
-    tls: transport.method === "ftp" ? null : { mode: transport.tlsMode, ca: transport.tlsCa },
+    tls: transport.method === "ftp" ? null : { mode: transport.tlsMode, ca: transport.tlsCa, only12: true },
     windows: system.platform === "windows",
   };
 }
@@ -88,12 +88,18 @@ async function passwordIn(file: string, system: MethodContext["system"]): Promis
 
 /** Logs in, and asks where relative paths begin and what the server can do. */
 async function openBase(
-  curl: Curl,
+  login: FtpLogin,
   destination: FtpDestination,
   context: MethodContext,
   signal: AbortSignal,
 ): Promise<FtpBase> {
-  const [ended] = await converse({ curl, destination }, [{ kind: "commands", commands: ["FEAT", "PWD"] }], signal);
+  const curl = await findCurl(login, destination.timeoutMs, context.system, signal);
+  const [ended] = await curl.talk([{ kind: "commands", commands: ["FEAT", "PWD"] }], signal);
+  if (ended!.exit === TLS_FAILED && login.tls?.only12) {
+    return await openBase({ ...login, tls: { ...login.tls, only12: false } }, destination, context, signal);
+  }
+  const failure = connectionFailure(ended!, destination);
+  if (failure) throw failure;
   const home = /^"((?:[^"]|"")*)"/.exec(replyTo(ended!, "PWD")?.lines.at(-1) ?? "")?.[1]?.replaceAll('""', '"') ?? "/";
   return {
     curl,
@@ -104,6 +110,9 @@ async function openBase(
     where: `"${printable(destination.basePath)}" at ${destination.name}`,
   };
 }
+
+/** Curl's exit code where TLS cannot be started. */
+const TLS_FAILED = 35;
 
 /** What the lines of an answer to FEAT say. */
 export function featuresOf(reply: Reply | null): Features {

@@ -99,11 +99,13 @@ const REPLIES: Readonly<Record<number, Meaning>> = {
       `It may have too many, or be closing: lower parallel_transfers, or raise its limits (max_clients, max_per_ip…). ${SELF}`,
   },
   425: { code: "unreachable", reason: "the server cannot open a connection for data", hint: PASSIVE },
+  426: { code: "interrupted", reason: "the connection for data was lost", hint: SELF },
   522: {
-    code: "configuration",
-    next: "hold",
-    reason: "the server refuses the protection of the data connection",
-    hint: "It may ask for TLS session reuse in a form that this curl lacks: update curl, or set require_ssl_reuse=NO there.",
+    code: "interrupted",
+    reason: "the server does not find the TLS session that it asks for again",
+    hint:
+      "That works with TLS 1.2 only: allow it there, with ciphers for the kind of its certificate (vsftpd: ssl_ciphers), or set require_ssl_reuse=NO. " +
+      SELF,
   },
 };
 
@@ -157,16 +159,26 @@ function connectionMeaning(ended: Ended, reached: Reached): Meaning | null {
 
 const INTERRUPTED: Meaning = { code: "interrupted", reason: "the connection was lost", hint: SELF };
 
-/** The exchange that asked for a connection for data, where nothing came after it. */
+/**
+ * The exchange that asked for a connection for data, where nothing came after it. Curl asks a second time where TLS fails on it; what is
+ * then answered may be why a server has refused the file and closed the first.
+ */
 function dataConnectionOf(exchanges: readonly Exchange[]): Exchange | null {
-  const last = exchanges.at(-1);
-  return last && /^(EPSV|PASV|EPRT|PORT)\b/.test(last.command) ? last : null;
+  const [before, last] = exchanges.slice(-2);
+  if (last === undefined || !/^(EPSV|PASV|EPRT|PORT)\b/.test(last.command)) return null;
+  const answersBefore = before !== undefined && /^(STOR|APPE|RETR) /.test(before.command) && before.replies.length === 0 &&
+    last.replies.some(({ code }) => code >= 400);
+  return answersBefore ? null : last;
 }
 
 /** What a reply means that refuses something below the base path; null where it says nothing that is known. */
 export function meaningOfReply(reply: Reply | null): Meaning | null {
   if (reply === null) return null;
   const text = reply.lines.join("\n");
+  // So proftpd says that nothing more could be written.
+  if (reply.code === 451 && /input\/output error/i.test(text)) {
+    return { ...FULL, hint: `${FULL.hint} If there is room, check the disk.` };
+  }
   const told = meaningOf(text);
   if (told) return told;
   if (reply.code === 452 || reply.code === 552) return FULL;

@@ -5,6 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { join } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";
 import { mutex } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
@@ -111,9 +112,11 @@ async function sendSome(batch: Batch, sendings: readonly Sending[], before: read
   const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;
   for (const { index } of sendings.slice(0, done)) outcomes[index] = { put: true };
   const end = ends.at(-1)!;
-  const lost = connectionFailure(end, base.destination);
-  if (lost) throw lost;
   const failing = sendings[done];
+  const lost = connectionFailure(end, base.destination);
+  // A server that cannot write more closes the connection, and curl may hear of that before it hears why.
+  if (lost?.code === "interrupted" && failing && failing.upload.source.size > ROOM_BYTES) await tryForRoom(base, signal);
+  if (lost) throw lost;
   if (failing) outcomes[failing.index] = { put: false, failure: failureRecord(await failureOf(batch, failing, end)) };
   return done;
 }
@@ -233,6 +236,29 @@ async function failureOf({ base, signal }: Batch, { upload: { source } }: Sendin
   }
   if (failure.next === "hold") throw failure;
   return failure;
+}
+
+/** So much fits into the buffers on the way: the server's answer is heard. */
+const ROOM_BYTES = 64 * 1024;
+
+/** @throws {Failure} where a small file does not fit there. */
+async function tryForRoom(base: FtpBase, signal: AbortSignal): Promise<void> {
+  const { context: { system, workFolder, stagingRoot }, destination } = base;
+  const name = `probe-${crypto.randomUUID().slice(0, 8)}`;
+  const [from, to] = [join(workFolder, name), pathOf(base, `${stagingRoot}/${name}`)];
+  await system.makeFolder(workFolder, 0o700);
+  await system.writeText(from, "0".repeat(ROOM_BYTES));
+  try {
+    const commands = opening(base, [`MKD ${pathOf(base, stagingRoot)}`]);
+    const ends = await base.curl.talk([{ kind: "send", from, to, skip: 0, commands }], signal);
+    const reply = lastReply(ends[0]!);
+    await command(base, [`DELE ${to}`], signal);
+    if (ends[0]!.exit !== 0 && meaningOfReply(reply)?.code === "disk_full") {
+      throw refused(`send files to ${destination.name}`, reply);
+    }
+  } finally {
+    await system.remove(from);
+  }
 }
 
 /** @throws {Failure} where nothing can be written below the base path. */
