@@ -10,6 +10,7 @@ import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { observe, type Observer, stagingRemains } from "../support/observer.ts";
+import { type Ftpd, type FtpdOptions, startFtpd } from "../support/ftpd.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
 import { type ProxyOptions, startProxy, type TcpProxy } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -20,8 +21,10 @@ export interface Rig extends AsyncDisposable {
   readonly there: string;
   readonly installation: Installation;
   readonly observer: Observer;
-  /** With a remote method: its server. */
+  /** With a method over ssh: its server. */
   readonly server: Sshd | null;
+  /** With ftp or ftps: its server. */
+  readonly ftpd: Ftpd | null;
   readonly proxy: TcpProxy | null;
   /** Writes a finished FITS file of about `bytes` into the watched folder and allows it at the destination. */
   expose(name: string, bytes?: number, seed?: number): Promise<string>;
@@ -42,7 +45,8 @@ export interface Rig extends AsyncDisposable {
 }
 
 export interface RigOptions {
-  readonly method: "local" | "rsync" | "tar" | "scp" | "sftp";
+  readonly method: "local" | "rsync" | "tar" | "scp" | "sftp" | "ftp" | "ftps";
+  readonly ftpd?: FtpdOptions;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly there?: string;
   readonly folder?: TempFolder;
@@ -56,9 +60,13 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
   const [watched, there] = [folder.at("camera"), options.there ?? folder.at("archive")];
   await Deno.mkdir(watched, { recursive: true });
   await Deno.mkdir(there, { recursive: true });
-  const server = options.method === "local" ? null : await startSshd(options.sshd);
+  const isFtp = options.method === "ftp" || options.method === "ftps";
+  const ftpd = isFtp ? await startFtpd(options.method === "ftps" ? { tls: "explicit", ...options.ftpd } : options.ftpd) : null;
+  const server = options.method === "local" || isFtp ? null : await startSshd(options.sshd);
   const proxy = server && options.proxy ? startProxy(server.port, options.proxy) : null;
-  const remote = server === null
+  const remote = ftpd !== null
+    ? await loginTo(ftpd, folder)
+    : server === null
     ? {}
     : proxy
     ? { remote_host: "127.0.0.1", remote_user: server.user, remote_port: proxy.port }
@@ -91,6 +99,7 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
     installation,
     observer,
     server,
+    ftpd,
     proxy,
     expect,
     async expose(name, bytes = 300_000, seed = nextSeed++) {
@@ -119,11 +128,23 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
       await observer.stop();
       await proxy?.[Symbol.asyncDispose]();
       await server?.[Symbol.asyncDispose]();
+      await ftpd?.[Symbol.asyncDispose]();
       if (!options.folder) await folder[Symbol.asyncDispose]();
     },
   };
 }
 let nextSeed = 1;
+
+/** The keys of an account at an FTP server; its password is in a file. */
+export async function loginTo(
+  { host, port, user, password, ca }: Ftpd,
+  folder: TempFolder,
+): Promise<Readonly<Record<string, unknown>>> {
+  const file = await folder.write("ftp-password", `${password}\n`);
+  await Deno.chmod(file, 0o600);
+  const login = { remote_host: host, remote_port: port, remote_user: user, password_file: file };
+  return ca === null ? login : { ...login, tls_ca: ca };
+}
 
 export const everyDelivered = (count: number) => (rows: readonly DeliveryJson[]): boolean =>
   rows.filter(({ state }) => state === "delivered").length >= count &&

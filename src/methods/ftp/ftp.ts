@@ -13,7 +13,7 @@ import { absoluteBase } from "../sftp/sftp_base.ts";
 import { findCurl } from "./curl.ts";
 import type { FtpLogin } from "./curl_config.ts";
 import { isYes, type Reply, replyTo } from "./dialogue.ts";
-import { converse, type Features, type FtpBase, survey } from "./ftp_base.ts";
+import { type Features, type FtpBase, survey } from "./ftp_base.ts";
 import { connectionFailure } from "./ftp_failures.ts";
 import { attach, digest } from "./ftp_files.ts";
 import { publish } from "./ftp_names.ts";
