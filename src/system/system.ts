@@ -322,6 +322,8 @@ export interface Surroundings {
   usage(): { rssBytes: number; cpuSeconds: number };
   /** A variable of the environment; undefined where it is not set. */
   env(name: string): string | undefined;
+  /** The same for one that holds a secret: programs that are started from now on find it empty. */
+  secretEnv(name: string): string | undefined;
   /** The text of a file that is embedded in the binary, such as `service/image-transfer.service`. */
   embedded(path: string): Promise<string>;
   /** A short folder of mode 0700 for sockets and such, gone after a reboot. */

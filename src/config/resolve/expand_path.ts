@@ -12,6 +12,8 @@ export interface Surroundings {
   /** The user's home folder. */
   readonly home: string;
   env(name: string): string | undefined;
+  /** The same for one that holds a secret: programs do not get it. */
+  readonly secretEnv?: (name: string) => string | undefined;
 }
 
 /** A path, or what is wrong with it, as the rest of a sentence that begins with the key. */

@@ -52,7 +52,8 @@ export function resolved(key: string, expanded: Expanded, path: Path, to: Resolv
 
 /** A secret that is only the name of an environment variable is that variable's value. */
 export function expandSecret(written: string, around: Surroundings): Expanded {
-  return /^\$(\w+|\{\w+\})$/.test(written) ? expandVariables(written, around) : { path: written };
+  if (!/^\$(\w+|\{\w+\})$/.test(written)) return { path: written };
+  return expandVariables(written, { platform: around.platform, env: (name) => (around.secretEnv ?? around.env)(name) });
 }
 
 /** The keys of a shape, none of them set. */

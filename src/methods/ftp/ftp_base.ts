@@ -40,14 +40,21 @@ export interface FtpBase {
 /** The absolute path there of one that is relative to the base path. @throws {Failure} `name_refused` */
 export function pathOf({ folder, where }: Pick<FtpBase, "folder" | "where">, relative: string): string {
   checkPath(relative, where, false);
-  // deno-lint-ignore no-control-regex -- control characters are what is refused
-  if (/[\x00-\x1f\x7f]/.test(relative)) {
-    throw new Failure("name_refused", `Cannot use "${printable(relative)}" below ${where}: FTP cannot carry control characters`, {
+  const why = UNFIT.find(([pattern]) => pattern.test(relative))?.[1];
+  if (why !== undefined) {
+    throw new Failure("name_refused", `Cannot use "${printable(relative)}" below ${where}: ${why}`, {
       hint: "Rename the file, or choose another method.",
     });
   }
   return `${folder === "/" ? "" : folder}/${relative}`;
 }
+
+/** What ends a command, or is changed on the way: pure-ftpd makes `_` of a space at the end. */
+const UNFIT: readonly (readonly [RegExp, string])[] = [
+  // deno-lint-ignore no-control-regex -- control characters are what is refused
+  [/[\x00-\x1f\x7f]/, "FTP cannot carry control characters"],
+  [/ (?:\/|$)/, "FTP servers may change a name that ends with a space"],
+];
 
 /** The same; null for a name that cannot be there, which is never there. */
 export function pathIfAny(base: Pick<FtpBase, "folder" | "where">, relative: string): string | null {

@@ -71,12 +71,13 @@ async function giveNames(
   signal.throwIfAborted();
   const given = await command(base, [
     ...modesOfFolders(base, claims, replies),
-    ...free.flatMap(({ staged, target }) => [`RNFR ${staged}`, `RNTO ${target}`]),
+    // Asked for again: a server may have given another name than it was told.
+    ...free.flatMap(({ staged, target }) => [`RNFR ${staged}`, `RNTO ${target}`, question(base, target)]),
     ...(taken.length === 0 ? unlock : []),
   ], signal);
   try {
     for (const claim of claims) {
-      const done = free.includes(claim) && isYes(given(`RNTO ${claim.target}`));
+      const done = free.includes(claim) && isYes(given(`RNTO ${claim.target}`)) && isYes(given(question(base, claim.target)));
       outcomes.set(claim.item, done ? { published: true } : await orWhy(base, claim, signal));
     }
   } finally {

@@ -6,11 +6,14 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
+import { anySignal } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { mutex } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
+import type { Digest } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
 import { limitNow } from "../bandwidth.ts";
@@ -178,13 +181,11 @@ async function partsOf({ base, onBytes, signal }: Batch, uploads: readonly Uploa
   const moves = left.filter(({ leftover, staged }) => leftover !== staged)
     .flatMap(({ leftover = "", staged }) => [`RNFR ${pathOf(base, leftover)}`, `RNTO ${pathOf(base, staged)}`]);
   await command(base, [...foldersOf(base, left), ...moves], signal);
-  const digests = await digest(base, left.map(({ staged }) => staged), signal, (number, bytes) => {
-    const upload = left[number]!;
-    onBytes(uploads.indexOf(upload), Math.min(bytes, upload.source.size));
-  });
   const kept = new Map<Upload, number>();
-  for (const [number, upload] of left.entries()) {
-    const found = digests[number];
+  for (const upload of left) {
+    const found = await digestOfPart(base, upload, (bytes) => {
+      onBytes(uploads.indexOf(upload), Math.min(bytes, upload.source.size));
+    }, signal);
     if (found && found.bytes > 0 && found.bytes <= upload.source.size && await isPrefix(base, upload, found, signal)) {
       kept.set(upload, found.bytes);
     }
@@ -192,6 +193,37 @@ async function partsOf({ base, onBytes, signal }: Batch, uploads: readonly Uploa
   const wrong = left.filter((upload) => !kept.has(upload));
   if (wrong.length > 0) await command(base, wrong.map(({ staged }) => `DELE ${pathOf(base, staged)}`), signal);
   return kept;
+}
+
+/** A part that is not read so soon is no help. */
+const PATIENCE_MS = 15_000;
+
+/**
+ * What is there of a file; null where that is not told soon. vsftpd locks a file while it is written, and a process of its whose
+ * connection broke unnoticed still has that lock: the part can be removed then, but not read.
+ */
+async function digestOfPart(
+  base: FtpBase,
+  { staged }: Upload,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<Digest | null> {
+  const { system } = base.context;
+  using giveUp = anySignal(signal);
+  const heard = Promise.withResolvers<boolean>();
+  const digesting = digest(base, [staged], giveUp.signal, (_, bytes) => {
+    heard.resolve(true);
+    onBytes(bytes);
+  });
+  digesting.then(() => heard.resolve(true), () => heard.resolve(true));
+  const patienceMs = base.features.hash === null ? Math.min(PATIENCE_MS, base.destination.timeoutMs / 4) : Infinity;
+  if (patienceMs < Infinity && !await within(heard.promise, patienceMs, system, false)) {
+    giveUp.abort();
+    await digesting.catch(() => null);
+    signal.throwIfAborted();
+    return null;
+  }
+  return (await digesting)[0] ?? null;
 }
 
 async function isPrefix(

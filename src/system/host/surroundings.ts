@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hideVariable } from "../processes/launch.ts";
 import { homedir, hostname } from "node:os";
 import process from "node:process";
 import { lock } from "../files/lock.ts";
@@ -24,6 +25,10 @@ export function createSurroundings(): Surroundings {
     separator: platform === "windows" ? "\\" : "/",
     executable: Deno.execPath(),
     compiled: Deno.build.standalone,
+    secretEnv: (name) => {
+      hideVariable(name);
+      return env(name);
+    },
     usage() {
       const { user, system } = process.cpuUsage();
       return { rssBytes: Deno.memoryUsage().rss, cpuSeconds: (user + system) / 1e6 };

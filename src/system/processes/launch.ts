@@ -36,7 +36,7 @@ export function launchWith(start: Start): Launch {
   return async (command, signal) => {
     signal.throwIfAborted();
     dropLoaderVariables();
-    const started = await startFound(start, command, signal);
+    const started = await startFound(start, { ...command, env: { ...hiddenVariables(), ...command.env } }, signal);
     running.add(started);
     const { pid, stdin, stdout, stderr } = started;
     const finished = started.finished.finally(() => running.delete(started));
@@ -46,6 +46,17 @@ export function launchWith(start: Start): Launch {
     finished.then(() => listening[Symbol.dispose]());
     return { pid, stdin, stdout, stderr, finished, end };
   };
+}
+
+/** Programs find this variable of our environment empty from now on: it holds a secret that is none of their business. */
+export function hideVariable(name: string): void {
+  hidden.add(name);
+}
+
+const hidden = new Set<string>();
+
+function hiddenVariables(): Record<string, string> {
+  return Object.fromEntries([...hidden].map((name) => [name, ""]));
 }
 
 /** Kills everything that runs: for the end of this process. Programs of Workers may find their pipes closed first, which ends them, too. */
