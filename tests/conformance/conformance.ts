@@ -9,11 +9,12 @@ import { assertEquals } from "@std/assert";
 import { CARRYING } from "./carrying_checks.ts";
 import { DISK } from "./disk_checks.ts";
 import { GROUND } from "./ground_checks.ts";
+import { GROWING } from "./growing_checks.ts";
 import { NAMING } from "./naming_checks.ts";
 import { REMOVAL } from "./removal_checks.ts";
 import { type Candidate, type Check, openBench } from "./rig.ts";
 
-const CHECKS: readonly Check[] = [...GROUND, ...CARRYING, ...NAMING, ...REMOVAL, ...DISK];
+const CHECKS: readonly Check[] = [...GROUND, ...CARRYING, ...GROWING, ...NAMING, ...REMOVAL, ...DISK];
 
 /** Registers the test that holds a candidate to the contract, promise by promise. */
 export function conformance(candidate: Candidate): void {

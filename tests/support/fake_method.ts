@@ -20,6 +20,7 @@ import type {
   Session,
   Upload,
 } from "../../src/methods/method.ts";
+import { fakeParts } from "./fake_parts.ts";
 import { checkTrashFolder, notRemoved } from "../../src/methods/removal.ts";
 
 /** A file at the destination. */
@@ -37,6 +38,7 @@ export type Step =
   | "put"
   | "publish"
   | "flush"
+  | "parts"
   | "remove"
   | "emptyTrash"
   | "leftovers"
@@ -66,6 +68,8 @@ export interface FakeDestination {
   refuse: (upload: Upload) => FailureRecord | null;
   /** Turns the bytes of a upload into what arrives. */
   garble: (upload: Upload, bytes: Uint8Array) => Uint8Array;
+  /** Turns a chunk that is written into what is there of it. */
+  garbleChunk: (chunk: number, bytes: Uint8Array) => Uint8Array;
   /** The failure of one publication, or null. */
   refusePublication: (item: Publication) => FailureRecord | null;
   /** Final names only: path → text. */
@@ -87,6 +91,7 @@ export function fakeDestination(): FakeDestination {
     put: 0,
     publish: 0,
     flush: 0,
+    parts: 0,
     remove: 0,
     emptyTrash: 0,
     leftovers: 0,
@@ -107,6 +112,7 @@ export function fakeDestination(): FakeDestination {
     after: () => {},
     refuse: () => null,
     garble: (_parcel, bytes) => bytes,
+    garbleChunk: (_chunk, bytes) => bytes,
     refusePublication: () => null,
     texts: () =>
       Object.fromEntries(
@@ -144,6 +150,7 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
     durability: fake.durability,
     hashesSource: fake.hashesSource,
     resumes: fake.resumes,
+    parts: fakeParts(fake, context, preserveTimes),
     method: "local",
     about: "a destination in memory",
     attach: (create, signal) =>
