@@ -13,6 +13,7 @@ const NAMES: [name: string, format: string | undefined][] = [
   ["C:\\images\\a.xisf", "XISF"],
   ["a.tif", "TIFF"],
   ["a.TIFF", "TIFF"],
+  ["Jupiter.SER", "SER"],
   ["a.fits.tmp", undefined],
   ["a.jpg", undefined],
   ["fits", undefined],
