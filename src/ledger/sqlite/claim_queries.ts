@@ -6,7 +6,7 @@
 import { type Delivery, send } from "../../domain/delivery.ts";
 import type { ClaimRequest, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row } from "./database.ts";
-import { number, numberOrNull, SELECT_DELIVERY, STATE_COLUMNS, stateValues, text, toDelivery } from "./rows.ts";
+import { number, numberOrNull, SELECT_DELIVERY, toDelivery } from "./rows.ts";
 
 export function claimQueries(db: Database): Pick<OutboxLedger, "claim" | "inFlight" | "nextDue" | "makeDue"> {
   return {
@@ -22,24 +22,37 @@ export function claimQueries(db: Database): Pick<OutboxLedger, "claim" | "inFlig
 }
 
 function claim(db: Database, request: ClaimRequest): Delivery[] {
-  const { attempt, now } = request;
+  const { attempt } = request;
   const claimed = within(due(db, request), request);
-  const ids = JSON.stringify(claimed.map(({ id }) => id));
-  if (claimed.length > 0) db.run(CLAIM, ...stateValues({ state: "sending", attempt }, now), ids);
+  const [queued, deferred] = (["queued", "deferred"] as const).map((of) => claimed.filter(({ state }) => state.state === of));
+  for (const [sql, which] of [[CLAIM_QUEUED, queued], [CLAIM_DEFERRED, deferred]] as const) {
+    if (which!.length > 0) db.run(sql, attempt, JSON.stringify(which!.map(({ id }) => id)));
+  }
   return claimed.map((delivery) => send(delivery, attempt));
 }
 
-/** Due deliveries in the order asked for, without files of which an older version is still being sent. */
-function due(db: Database, { job, destination, order, maxFiles, now }: ClaimRequest): Delivery[] {
-  const sending = new Set(db.all(SENDING_PATHS, job, destination).map((row) => text(row, "path")));
-  const limit = maxFiles + sending.size;
+/** Due deliveries in the order asked for, without files of which an older version is still being sent; no more than may be claimed of each state. */
+function due(db: Database, request: ClaimRequest): Delivery[] {
+  const { job, destination, order, maxFiles, now } = request;
   const [direction, sign] = order === "oldest_first" ? ["ASC", 1] as const : ["DESC", -1] as const;
-  const queued = db.all(queuedSql(direction), job, destination, limit);
-  const deferred = db.all(DEFERRED, job, destination, Math.trunc(now), limit);
+  const queued = enough(db.each(queuedSql(direction), job, destination, maxFiles), request);
+  const deferred = db.all(DEFERRED, job, destination, Math.trunc(now), maxFiles);
+  if (deferred.length === 0) return queued.map(toDelivery);
   return [...queued, ...deferred]
-    .filter((row) => !sending.has(text(row, "path")))
     .sort((a, b) => sign * (number(a, "sort_ms") - number(b, "sort_ms") || number(a, "id") - number(b, "id")))
     .map(toDelivery);
+}
+
+/** The rows up to the one that is too much for the request. */
+function enough(rows: Iterable<Row>, { maxBytes }: ClaimRequest): Row[] {
+  const taken: Row[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    taken.push(row);
+    bytes += number(row, "size");
+    if (bytes > maxBytes) break;
+  }
+  return taken;
 }
 
 /** As many as the request allows; the first whatever its size. */
@@ -58,22 +71,27 @@ const FROM_SENDING = `FROM deliveries d INDEXED BY deliveries_sending JOIN versi
 
 const SENDING = `${SELECT_DELIVERY} ${FROM_SENDING} ORDER BY d.id`;
 
-const SENDING_PATHS = `SELECT v.path ${FROM_SENDING}`;
+/** Another version of the file is being sent there. */
+const IS_BEING_SENT = `EXISTS (
+    SELECT 1 FROM versions o JOIN deliveries s ON s.version_id = o.id AND s.destination = d.destination AND s.state = 'sending'
+    WHERE o.job = v.job AND o.path = v.path AND o.id <> v.id)`;
 
 const queuedSql = (direction: "ASC" | "DESC") =>
   `${SELECT_DELIVERY} FROM deliveries d INDEXED BY deliveries_queued JOIN versions v ON v.id = d.version_id
-   WHERE d.job = ? AND d.destination = ? AND d.state = 'queued' ORDER BY d.sort_ms ${direction}, d.id ${direction} LIMIT ?`;
+   WHERE d.job = ? AND d.destination = ? AND d.state = 'queued' AND NOT ${IS_BEING_SENT} ORDER BY d.sort_ms ${direction}, d.id ${direction} LIMIT ?`;
 
 const DEFERRED = `${SELECT_DELIVERY} FROM deliveries d INDEXED BY deliveries_deferred JOIN versions v ON v.id = d.version_id
-  WHERE d.job = ? AND d.destination = ? AND d.state = 'deferred' AND d.retry_at <= ? ORDER BY d.retry_at, d.id LIMIT ?`;
+  WHERE d.job = ? AND d.destination = ? AND d.state = 'deferred' AND d.retry_at <= ? AND NOT ${IS_BEING_SENT} ORDER BY d.retry_at, d.id LIMIT ?`;
 
-const CLAIM = `UPDATE deliveries SET ${STATE_COLUMNS} WHERE id IN (SELECT value FROM json_each(?))`;
+// What is queued has nothing else to be reset, and indices of columns that are not named stay as they are.
+const CLAIM_QUEUED = "UPDATE deliveries SET state = 'sending', attempt = ? WHERE id IN (SELECT value FROM json_each(?))";
+
+const CLAIM_DEFERRED = `UPDATE deliveries SET state = 'sending', attempt = ?, retry_at = NULL,
+  failure_code = NULL, failure_next = NULL, failure_message = NULL, failure_hint = NULL WHERE id IN (SELECT value FROM json_each(?))`;
 
 /** Something queued that does not wait for an older version of the same file. */
 const CLAIMABLE = `SELECT 1 FROM deliveries d INDEXED BY deliveries_queued JOIN versions v ON v.id = d.version_id
-  WHERE d.job = ?1 AND d.destination = ?2 AND d.state = 'queued' AND NOT EXISTS (
-    SELECT 1 FROM versions o JOIN deliveries s ON s.version_id = o.id AND s.destination = ?2 AND s.state = 'sending'
-    WHERE o.job = v.job AND o.path = v.path) LIMIT 1`;
+  WHERE d.job = ? AND d.destination = ? AND d.state = 'queued' AND NOT ${IS_BEING_SENT} LIMIT 1`;
 
 const FIRST_DUE = `SELECT min(retry_at) AS due FROM deliveries INDEXED BY deliveries_deferred
   WHERE job = ? AND destination = ? AND state = 'deferred'`;

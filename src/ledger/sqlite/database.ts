@@ -46,6 +46,21 @@ export class Database implements Disposable {
     return this.#guarded("read", () => this.#prepared(sql).all(...values));
   }
 
+  /** The rows of a query one by one, each read when it is asked for; no other statement of this text may run meanwhile. */
+  *each(sql: string, ...values: Value[]): Generator<Row, void> {
+    const rows = this.#guarded("read", () => this.#prepared(sql).iterate(...values));
+    try {
+      for (;;) {
+        const { done, value } = this.#guarded("read", () => rows.next());
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      // A statement that is left open holds the moment that it reads.
+      rows.return?.();
+    }
+  }
+
   /** The first row, undefined where there is none. */
   get(sql: string, ...values: Value[]): Row | undefined {
     return this.#guarded("read", () => this.#prepared(sql).get(...values));

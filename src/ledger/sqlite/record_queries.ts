@@ -9,18 +9,15 @@
 import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
 import type { BytesRead, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database } from "./database.ts";
-import { SELECT_DELIVERY, STATE_COLUMNS, stateValues, SUPERSEDED, text, textOrNull, toDelivery } from "./rows.ts";
+import { number, SELECT_DELIVERY, STATE_COLUMNS, stateValues, SUPERSEDED, text, textOrNull, toDelivery } from "./rows.ts";
 
 export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "parts" | "hashOf"> {
   return {
     record(deliveries, now, reads, parts) {
       if (deliveries.length === 0) return false;
       return db.transaction(() => {
-        let rewritten = false;
-        for (const delivery of deliveries) {
-          store(db, delivery, now);
-          if (!compareBytes(db, delivery, reads?.get(delivery.id))) rewritten = true;
-        }
+        store(db, deliveries, now);
+        const rewritten = compareBytes(db, deliveries, reads);
         db.run(FORGET_PARTS, JSON.stringify(deliveries.map(({ id }) => id)));
         for (const [id, staged] of parts ?? []) db.run("INSERT INTO parts (delivery_id, staged) VALUES (?, ?)", id, staged);
         return rewritten;
@@ -35,20 +32,29 @@ export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "part
   };
 }
 
-function store(db: Database, { id, attempts, state, method }: Delivery, now: number): void {
-  const waits = state.state === "queued" || state.state === "deferred";
-  const next: DeliveryState = waits && hasNewer(db, id) ? { state: "failed", failure: SUPERSEDED } : state;
-  if (db.run(STORE, method, attempts, ...stateValues(next, now), id) !== 1) {
-    throw new Error(`The ledger has no delivery with the id ${id}`);
-  }
+function store(db: Database, deliveries: readonly Delivery[], now: number): void {
+  const rows = deliveries.map(({ id, attempts, state, method }) => {
+    const waits = state.state === "queued" || state.state === "deferred";
+    const next: DeliveryState = waits && hasNewer(db, id) ? { state: "failed", failure: SUPERSEDED } : state;
+    return [id, method, attempts, ...stateValues(next, now)];
+  });
+  if (db.run(STORE, JSON.stringify(rows)) === rows.length) return;
+  const missing = deliveries.find(({ id }) => db.get("SELECT 1 FROM deliveries WHERE id = ?", id) === undefined);
+  throw new Error(`The ledger has no delivery with the id ${missing?.id}`);
 }
 
-/** False if the receipt, or what was read, has other bytes than the version was last seen with: `unknown` lists it for a recheck. */
-function compareBytes(db: Database, { id, state }: Delivery, read: BytesRead | undefined): boolean {
-  if (state.state === "delivered" && db.run(DOUBT, id, state.receipt.sha256) > 0) return false;
-  if (read === undefined) return true;
-  db.run(REMEMBER_READ, read.sha256, Math.trunc(read.at), id);
-  return db.run(DOUBT_OTHERS, id, read.sha256) === 0;
+/** True if a receipt, or what was read, has other bytes than the version was last seen with: `unknown` lists it for a recheck. */
+function compareBytes(db: Database, deliveries: readonly Delivery[], reads?: ReadonlyMap<number, BytesRead>): boolean {
+  const proven = deliveries.flatMap(({ id, state }) => state.state === "delivered" ? [[id, state.receipt.sha256]] : []);
+  const doubtful = new Set(db.all(DOUBTFUL, JSON.stringify(proven)).map((row) => number(row, "id")));
+  if (doubtful.size > 0) db.run(DOUBT, JSON.stringify([...doubtful]));
+  const read = deliveries.flatMap(({ id }) => {
+    const bytes = doubtful.has(id) ? undefined : reads?.get(id);
+    return bytes === undefined ? [] : [[id, bytes.sha256, Math.trunc(bytes.at)]];
+  });
+  if (read.length === 0) return doubtful.size > 0;
+  db.run(REMEMBER_READ, JSON.stringify(read));
+  return db.run(DOUBT_OTHERS, JSON.stringify(read)) + doubtful.size > 0;
 }
 
 /** Whether a newer version of the file is on its way to the same destination. */
@@ -56,19 +62,33 @@ export function hasNewer(db: Database, id: number): boolean {
   return db.get(NEWER, id) !== undefined;
 }
 
-const STORE = `UPDATE deliveries SET method = ?, attempts = ?, ${STATE_COLUMNS} WHERE id = ?`;
+/** The n-th value of each row of a list. */
+const nth = (n: number) => `j.value ->> ${n}`;
+const STORED_COLUMNS = ["method", "attempts", ...STATE_COLUMNS.replaceAll(/\s|= \?/g, "").split(",")];
+
+const STORE = `UPDATE deliveries SET ${STORED_COLUMNS.map((column, n) => `${column} = ${nth(n + 1)}`).join(", ")}
+  FROM json_each(?) j WHERE deliveries.id = ${nth(0)}`;
+
+/** Deliveries of versions that were last seen with other bytes than these. */
+const DOUBTFUL = `SELECT d.id FROM json_each(?) j CROSS JOIN deliveries d ON d.id = ${nth(0)}
+  CROSS JOIN versions v ON v.id = d.version_id WHERE v.sha256 <> ${nth(1)}`;
 
 // No file has this ctime.
 const DOUBT = `UPDATE versions SET ctime_ms = -1
-  WHERE id = (SELECT version_id FROM deliveries WHERE id = ?) AND sha256 <> ?`;
+  WHERE id IN (SELECT version_id FROM deliveries WHERE id IN (SELECT value FROM json_each(?)))`;
 
 /** Other bytes than those read now were delivered somewhere: the file was rewritten in between. */
-const DOUBT_OTHERS = `UPDATE versions SET ctime_ms = -1 WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)
-  AND EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = versions.id AND d.receipt_sha256 <> ?)`;
+const DOUBT_OTHERS = `UPDATE versions SET ctime_ms = -1 WHERE id IN (
+  SELECT d.version_id FROM json_each(?) j CROSS JOIN deliveries d ON d.id = ${nth(0)}
+  CROSS JOIN deliveries e ON e.version_id = d.version_id WHERE e.receipt_sha256 <> ${nth(1)})`;
 
 /** What was read late enough for every rewrite to show needs no reread. */
-const REMEMBER_READ = `UPDATE versions SET sha256 = ?, reread_at = CASE WHEN reread_at > ? THEN reread_at END
-  WHERE id = (SELECT version_id FROM deliveries WHERE id = ?)`;
+const REMEMBER_READ = `WITH r AS MATERIALIZED (
+    SELECT d.version_id AS id, ${nth(1)} AS sha256, ${nth(2)} AS at FROM json_each(?) j CROSS JOIN deliveries d ON d.id = ${
+  nth(0)
+})
+  UPDATE versions SET sha256 = r.sha256, reread_at = CASE WHEN reread_at > r.at THEN reread_at END
+  FROM r WHERE versions.id = r.id`;
 
 const FORGET_PARTS = "DELETE FROM parts WHERE delivery_id IN (SELECT value FROM json_each(?))";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
-import { park, send } from "../../../src/domain/delivery.ts";
+import { type Delivery, park, send } from "../../../src/domain/delivery.ts";
 import { verify } from "../../../src/domain/receipt.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import {
@@ -110,6 +110,36 @@ export const OUTBOX: readonly Check[] = [
         assertEquals(row?.deliveredAt, delivery.state.state === "delivered" ? NOW + 7 : null);
       }
       assertEquals(first?.method, "rsync");
+    },
+  },
+  {
+    name: "record() of many stores each state, and compares each with the bytes of its own version",
+    run({ ledger }) {
+      const names = ["a", "b", "c", "d", "e"];
+      ledger.admit(names.map((path) => anAdmission(path, {}, ["freya", "nas"])), NOW);
+      const other = "f".repeat(64);
+      const reads = (sha256: string) => (deliveries: readonly Delivery[]) =>
+        new Map(deliveries.map(({ id }) => [id, { at: NOW, sha256 }]));
+      const first = ledger.claim(aClaim());
+      assertEquals(ledger.record(first.map((one) => proven(one)), NOW, reads(HASH)(first)), false);
+      const [a, b, c, d, e] = ledger.claim(aClaim({ destination: "nas" }));
+      const second = [proven(a!), proven(b!, other), later(c!, NOW + 9), broken(d!), park(e!)];
+      assertEquals(ledger.record(second, NOW + 1, reads(other)([c!])), true);
+      const listed = ledger.unknown("spring", names.map((path) => someFacts(path)), ["freya", "nas"]);
+      assertEquals(listed.recheck.map(({ path }) => path), ["b", "c"]);
+      const outcome = ({ id, state, attempts, method }: Delivery) => ({ id, state, attempts, method });
+      assertEquals(ledger.query({ destination: "nas" }).map(({ delivery }) => outcome(delivery)), second.map(outcome));
+      assertEquals(names.map((path) => ledger.hashOf(deliveryOf(ledger, path))), [HASH, HASH, other, HASH, HASH]);
+    },
+  },
+  {
+    name: "claim() that ends before the queue does leaves the rest for others, also for writers",
+    run({ ledger }) {
+      ledger.admit(["a", "b", "c", "d"].map((path, k) => anAdmission(path, { size: 100, mtimeMs: k })), NOW);
+      const attempts = Array.from({ length: 5 }, (_, k) => paths(ledger.claim(aClaim({ maxBytes: 150, attempt: `x${k}` }))));
+      assertEquals(attempts, [["a"], ["b"], ["c"], ["d"], []]);
+      ledger.admit([anAdmission("e", { mtimeMs: 9 })], NOW);
+      assertEquals(paths(ledger.claim(aClaim())), ["e"]);
     },
   },
   {
