@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import { rclone } from "../../src/methods/rclone/rclone.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { has } from "../support/needs.ts";
@@ -13,7 +14,7 @@ conformance({
   onDisk: false,
   durability: "unconfirmed",
   modes: 0,
-  alwaysKeepsTimes: true,
+  times: "always",
   // deno-lint-ignore no-control-regex -- they are what is refused
   refuses: /[\x07\x1b]/,
   // The server needs some bytes of its own.
@@ -39,7 +40,7 @@ conformance({
   durability: "unconfirmed",
   replacesInTwoSteps: true,
   modes: 0,
-  alwaysKeepsTimes: true,
+  times: "always",
   async start() {
     const shared = await tempFolder();
     const server = await startSshd();
@@ -58,8 +59,9 @@ conformance({
   ignore: !has("rclone"),
   onDisk: false,
   durability: "unconfirmed",
+  replacesInTwoSteps: true,
   modes: 0,
-  alwaysKeepsTimes: true,
+  times: "never",
   async start() {
     const shared = await tempFolder();
     const server = await startWebdav(shared.at("dav"));
@@ -67,7 +69,12 @@ conformance({
     let bases = 0;
     return mountOf(shared, [server], () => {
       const basePath = `base-${++bases}`;
-      return { remote: "dav", basePath, config, view: withoutModes(shared.at("dav", basePath)) };
+      return {
+        remote: "dav",
+        basePath,
+        config,
+        view: { ...withoutModes(shared.at("dav", basePath)), write: overWebdav(server.port, basePath) },
+      };
     });
   },
 });
@@ -113,6 +120,21 @@ function withoutModes(base: string): View {
       const facts = await view.facts(path);
       return facts && { ...facts, mode: 0 };
     },
+  };
+}
+
+/** Writes through the server, which remembers what is in its folders. */
+function overWebdav(port: number, base: string): View["write"] {
+  return async (path, bytes) => {
+    const parts = [base, ...path.split("/")].map(encodeURIComponent);
+    const ask = async (method: string, count: number, body?: Uint8Array) => {
+      const url = `http://127.0.0.1:${port}/${parts.slice(0, count).join("/")}`;
+      const answer = await fetch(url, { method, ...(body ? { body: Uint8Array.from(body) } : {}) });
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    for (let count = 1; count < parts.length; count++) await ask("MKCOL", count);
+    assertEquals(await ask("PUT", parts.length, bytes), 201, path);
   };
 }
 

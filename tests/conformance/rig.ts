@@ -55,8 +55,8 @@ export interface Candidate {
   readonly refuses?: RegExp;
   /** The longest name in bytes that can be replaced there; 255 where it is not told. */
   readonly longestName?: number;
-  /** It gives the source's time whether it is asked to or not. */
-  readonly alwaysKeepsTimes?: boolean;
+  /** Files have the source's time whether that is asked for or not, or never. */
+  readonly times?: "always" | "never";
   /** Starts what all checks share (a server). */
   start(): Promise<Mount>;
 }

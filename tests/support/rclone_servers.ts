@@ -43,7 +43,7 @@ export async function startWebdav(folder: string): Promise<RcloneServer> {
   await Deno.mkdir(folder, { recursive: true });
   const port = freePort();
   // Without a password, which would cost the server a tenth of a second of processor time for each request.
-  const args = ["serve", "webdav", "--addr", `127.0.0.1:${port}`, "--dir-cache-time=0", "--vfs-cache-mode=off", folder];
+  const args = ["serve", "webdav", "--addr", `127.0.0.1:${port}`, "--no-unicode-normalization", folder];
   return {
     ...await start("rclone", args, {}, port),
     section: (at = port, changes = {}) =>

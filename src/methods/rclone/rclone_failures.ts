@@ -24,7 +24,8 @@ export function rcloneFailure(said: string, what: string): Failure {
 
 /** Nothing is at the path that was asked for. */
 export function isNotFound(said: string): boolean {
-  return /directory not found|object not found|no such file|NoSuchKey|is a file not a directory|not a directory/i.test(said);
+  return /directory not found|object not found|no such file|404 Not Found|NoSuchKey|is a file not a directory|not a directory/i
+    .test(said);
 }
 
 function withoutNoise(said: string): string {
