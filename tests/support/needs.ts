@@ -55,6 +55,12 @@ export const COMPONENTS = {
     tests: "the method rclone",
     lacks: "rclone 1.73 or later, or pip to fetch it",
   },
+  oldRclone: {
+    found: () => unpackedProgram("rclone") !== undefined,
+    packages: [],
+    unpacked: ["rclone"],
+    tests: "what is said of an rclone that is too old",
+  },
   versitygw: {
     found: () => Boolean(which("versitygw")),
     packages: [],

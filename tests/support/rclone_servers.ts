@@ -74,11 +74,13 @@ async function start(program: string, args: string[], env: Record<string, string
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+  let ended = false;
   return {
     port,
     pid: child.pid,
     async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
+      if (!ended) child.kill("SIGKILL");
+      ended = true;
       await child.status;
     },
   };

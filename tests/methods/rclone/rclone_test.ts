@@ -1,0 +1,241 @@
+/** What the method rclone says and proves, against a real rclone and a real S3 server. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { FailureCode } from "../../../src/domain/failure.ts";
+import type { MethodContext, Session, Upload } from "../../../src/methods/method.ts";
+import { rclone } from "../../../src/methods/rclone/rclone.ts";
+import { rcloneFailure } from "../../../src/methods/rclone/rclone_failures.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import { rejectsWith } from "../../conformance/expectations.ts";
+import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
+import { has, unpackedProgram } from "../../support/needs.ts";
+import { treeOf } from "../../support/process_tree.ts";
+import { rcloneConfig, type RcloneServer, startS3 } from "../../support/rclone_servers.ts";
+import { freePort } from "../../support/tcp_proxy.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
+
+const signal = new AbortController().signal;
+
+interface Lab extends AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly server: RcloneServer;
+  readonly config: string;
+  /** What another rclone does there. */
+  byHand(...args: string[]): Promise<string>;
+  connect(options?: { remote?: string; basePath?: string; config?: string; context?: Partial<MethodContext> }): Promise<Session>;
+}
+
+async function lab(): Promise<Lab> {
+  const folder = await tempFolder();
+  const server = await startS3(folder.at("buckets"));
+  const config = await rcloneConfig(folder, server.section());
+  const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+  return {
+    folder,
+    server,
+    config,
+    async byHand(...args) {
+      const { success, stdout, stderr } = await new Deno.Command("rclone", { args: ["--config", config, ...args] }).output();
+      assert(success, new TextDecoder().decode(stderr));
+      return new TextDecoder().decode(stdout);
+    },
+    connect: ({ remote = "s3remote", basePath = "bucket", config: other = config, context: changes } = {}) => {
+      const transport = { method: "rclone" as const, remote, rcloneConfig: other };
+      return rclone.connect({ ...aDestination({ basePath }), transport }, { ...context, ...changes }, signal);
+    },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test({
+  name: "rclone: digest() says what showed it: the MD5 of S3 for what was sent in one piece, reading back for all else",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    await using session = await it.connect();
+    await session.attach(true, signal);
+    assertEquals(session.proof, "checksum");
+    const content = noise(12 << 20);
+    const file = await makeSource(it.folder.at("source"), "a.fits", content);
+    const uploads = [upload(file, 1), upload(file, 2)];
+    assertEquals((await session.put(uploads, ignoreBytes, signal)).map(({ put }) => put), [true, true]);
+    const digest = await digestOf(content);
+    assertEquals(await session.digest(uploads.map(({ staged }) => staged), signal), [
+      { ...digest, shownBy: "md5" },
+      { ...digest, shownBy: "md5" },
+    ]);
+    // Somebody else puts other bytes there: its hash is not ours, so the bytes are looked at.
+    const other = await it.folder.write("other", noise(12 << 20, 2));
+    await it.byHand("copyto", other, `s3remote:bucket/${STAGING}/a1/2`);
+    const [, second] = await session.digest(uploads.map(({ staged }) => staged), signal);
+    assertEquals(second, { ...await digestOf(noise(12 << 20, 2)), shownBy: "read_back" });
+    // In several pieces, and with a client's word for an MD5 that is not true.
+    const lie = ["--header-upload", `X-Amz-Meta-Md5chksum: ${btoa("0123456789abcdef")}`];
+    await it.byHand(
+      "copyto",
+      it.folder.at("source", "a.fits"),
+      "s3remote:bucket/parts",
+      "--s3-upload-cutoff=5M",
+      "--ignore-checksum",
+      ...lie,
+    );
+    assertEquals(await session.digest(["parts"], signal), [{ ...digest, shownBy: "read_back" }]);
+    const [published] = await session.publish([publication(`${STAGING}/a1/1`, "n/a.fits")], signal);
+    assertEquals(published, { published: true });
+    assertEquals(await it.byHand("md5sum", "s3remote:bucket/n"), await it.byHand("md5sum", it.folder.at("source")));
+  },
+});
+
+Deno.test({
+  name: "rclone: nothing secret is in the arguments of a process, and rclone answers nobody without its password",
+  ignore: !has("rclone", "versitygw") || Deno.build.os !== "linux",
+  async fn() {
+    await using it = await lab();
+    await using session = await it.connect();
+    assertEquals(session.resumes, false);
+    const tree = await treeOf(Deno.pid);
+    const lines = await Promise.all(tree.map((pid) => Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")));
+    const rcd = lines.find((line) => line.includes("rclone\0rcd"));
+    assert(rcd, "no rclone rcd");
+    const port = /--rc-addr=127\.0\.0\.1:(\d+)/.exec(rcd)?.[1];
+    const environment = await Deno.readTextFile(`/proc/${tree[lines.indexOf(rcd)]}/environ`);
+    const secret = /RCLONE_RC_PASS=(\w{64})/.exec(environment)?.[1];
+    assert(secret, "no password in the environment");
+    assertEquals(lines.filter((line) => line.includes(secret)), []);
+    const refused = await fetch(`http://127.0.0.1:${port}/core/version`, { method: "POST" });
+    await refused.body?.cancel();
+    assertEquals(refused.status, 401);
+  },
+});
+
+Deno.test({
+  name: "rclone: every fault of a remote has its own failure, with what helps, and soon",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    const wrongKeys = await it.folder.write("wrong.conf", it.server.section(it.server.port, { secret_access_key: "wrong" }));
+    const nobody = await it.folder.write("nobody.conf", it.server.section(freePort()));
+    const attach = async (options: Parameters<Lab["connect"]>[0]) => {
+      await using session = await it.connect(options);
+      await session.attach(false, signal);
+    };
+    const faults: readonly [Parameters<Lab["connect"]>[0], FailureCode, "hold" | "later", RegExp][] = [
+      [{ remote: "nosuch" }, "configuration", "hold", /rclone config/],
+      [{ config: it.folder.at("missing.conf") }, "configuration", "hold", /rclone config/],
+      [{ config: wrongKeys }, "login_refused", "hold", /keys/],
+      [{ basePath: "no-such-bucket/images" }, "device_missing", "hold", /bucket/],
+      [{ config: nobody }, "unreachable", "later", /endpoint/],
+    ];
+    for (const [options, code, next, hint] of faults) {
+      const began = performance.now();
+      const failure = await rejectsWith(() => attach(options), [code]);
+      assertEquals(failure.next, next, failure.message);
+      assertMatch(failure.hint, hint);
+      assert(performance.now() - began < 20_000, `${code} took too long`);
+    }
+  },
+});
+
+Deno.test({
+  name: "rclone: a store that goes away in the middle of a batch is noticed at once, not file by file",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    await using session = await it.connect();
+    await session.attach(true, signal);
+    const uploads: Upload[] = [];
+    for (let number = 0; number < 200; number++) {
+      uploads.push(upload(await makeSource(it.folder.at("source"), `${number}`, noise(1000, number + 1)), number));
+    }
+    await it.server[Symbol.asyncDispose]();
+    const began = performance.now();
+    await rejectsWith(() => session.put(uploads, ignoreBytes, signal), ["unreachable"]);
+    assert(performance.now() - began < 20_000, "it tried them all");
+  },
+});
+
+Deno.test({
+  name: "rclone: what a run that was killed left running is ended by the next",
+  ignore: !has("rclone", "versitygw") || Deno.build.os !== "linux",
+  async fn() {
+    await using it = await lab();
+    const transport = { method: "rclone", remote: "s3remote", rcloneConfig: it.config };
+    const destination = { ...aDestination({ basePath: "bucket" }), transport };
+    const from = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
+    const program = await it.folder.write(
+      "killed.ts",
+      `import { rclone } from ${from("methods/rclone/rclone.ts")};
+import { createSystem } from ${from("system/create_system.ts")};
+const context = { system: createSystem(), stagingRoot: ${JSON.stringify(STAGING)}, workFolder: ${
+        JSON.stringify(it.folder.at("work"))
+      }, log: () => {} };
+await rclone.connect(${JSON.stringify(destination)}, context, new AbortController().signal);
+console.log("open");
+setInterval(() => {}, 1000);
+`,
+    );
+    const config = new URL("../../../deno.json", import.meta.url).pathname;
+    const args = ["run", "-A", "--no-check", "--config", config, program];
+    const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit", stdin: "null" }).spawn();
+    const reader = child.stdout.getReader();
+    assertMatch(new TextDecoder().decode((await reader.read()).value), /open/);
+    const [orphan] = (await treeOf(child.pid)).slice(1);
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+    assert(await isAlive(orphan!), "it ended by itself");
+    const told: string[] = [];
+    await using _session = await it.connect({ context: { log: (_level, message) => void told.push(message) } });
+    assertMatch(told.join("\n"), /Ending the rclone for nas that an earlier run left/);
+    for (let look = 0; look < 100 && await isAlive(orphan!); look++) await new Promise((resolve) => setTimeout(resolve, 20));
+    assertEquals(await isAlive(orphan!), false);
+  },
+});
+
+Deno.test({
+  name: "rclone: one that is too old is refused by its version",
+  ignore: !has("rclone", "oldRclone"),
+  async fn() {
+    await using it = await lab();
+    const system = createSystem();
+    const which = (program: string) =>
+      program === "rclone" ? Promise.resolve(unpackedProgram("rclone") ?? null) : system.which(program);
+    const failure = await rejectsWith(() => it.connect({ context: { system: { ...system, which } } }), ["tool_missing"]);
+    assertMatch(failure.message, /rclone v1\.60\.\S+ is too old/);
+    assertMatch(failure.hint, /rclone\.org/);
+    const none = { ...system, which: () => Promise.resolve(null) };
+    assertMatch((await rejectsWith(() => it.connect({ context: { system: none } }), ["tool_missing"])).message, /not installed/);
+  },
+});
+
+const SAID: readonly [string, FailureCode][] = [
+  ["api error NoSuchBucket: The specified bucket does not exist", "device_missing"],
+  ["api error AccessDenied: Access Denied", "permission_denied"],
+  ["api error InvalidAccessKeyId: The AWS Access Key Id you provided does not exist", "login_refused"],
+  ["api error SlowDown: Please reduce your request rate", "unreachable"],
+  ["Put: 507 Insufficient Storage", "disk_full"],
+  ["googleapi: Error 403: The user's Drive storage quota has been exceeded., storageQuotaExceeded", "disk_full"],
+  ["dial tcp: lookup s3.example.org on 127.0.0.53:53: no such host", "unreachable"],
+  ["couldn't connect SSH: ssh: handshake failed: knownhosts: key is unknown", "host_key_unknown"],
+  ["couldn't connect SSH: ssh: handshake failed: ssh: unable to authenticate, attempted methods [none]", "login_refused"],
+  ["something that nobody has seen before", "interrupted"],
+];
+
+for (const [said, code] of SAID) {
+  Deno.test(`rcloneFailure() takes "${said.slice(0, 60)}" for ${code}`, () => {
+    const failure = rcloneFailure(said, "send files");
+    assertEquals(failure.code, code);
+    assert(failure.hint !== "");
+  });
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  try {
+    return !/^State:\s+Z/m.test(await Deno.readTextFile(`/proc/${pid}/status`));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
