@@ -44,16 +44,21 @@ export const resume = defineCommand({
   help: "Resume delivery to a destination, or to all",
   description:
     "If the destination is on hold because its disk is missing or was replaced, naming it here accepts the folder that is there now. " +
-    "Files delivered to the former disk are then sent again (--send-again) or stay on that disk only (--keep).",
+    "Files delivered to the former disk are then sent again (--send-again) or stay on that disk only (--keep). " +
+    "--accept lets a mirror (delete_destination_files) remove what was deleted here.",
   parser: object({
     config: configOption,
     destination: destinationArgument,
     sendAgain: option("--send-again", {
       description: plain("Send again the files that were delivered to the former disk or are missing at the destination"),
     }),
+    accept: option("--accept", {
+      description: plain("Let a mirror remove what was deleted here, where it asks first (max_delete); DEST may be JOB/DEST"),
+    }),
     keep: option("--keep", { description: plain("Leave files delivered to the former disk on that disk only") }),
   }),
-  async run({ config, destination = null, sendAgain, keep }, tools) {
+  async run({ config, destination = null, sendAgain, keep, accept }, tools) {
+    if (accept) return await acceptRemovals(config, destination, sendAgain || keep, tools);
     if ((sendAgain || keep) && (destination === null || (sendAgain && keep))) {
       tools.stderr("Specify one destination and either --send-again or --keep: image-transfer resume DEST --send-again\n");
       return EXIT.usage;
@@ -78,6 +83,28 @@ export const resume = defineCommand({
     return EXIT.done;
   },
 });
+
+/** Only a daemon knows what is missing now. */
+async function acceptRemovals(
+  config: string | undefined,
+  destination: string | null,
+  mixed: boolean,
+  tools: Tools,
+): Promise<number> {
+  if (mixed) {
+    tools.stderr("Specify --accept alone: image-transfer resume --accept JOB/DEST\n");
+    return EXIT.usage;
+  }
+  const { settings, daemon } = await seekDaemon(config, tools);
+  if (daemon === null) return sayNoDaemon(tools, settings);
+  const names = await daemon.acceptRemovals(destination);
+  tools.stderr(
+    names.length === 0
+      ? "No removals are waiting to be accepted.\n"
+      : `Accepted: what was deleted here is now removed at ${names.map(printable).join(", ")}.\n`,
+  );
+  return EXIT.done;
+}
 
 /** What becomes of the files of a former disk; null where nobody says, and then it is said how to. */
 async function askFormer(destination: string, images: number, tools: Tools): Promise<FormerFiles | null> {

@@ -13,6 +13,7 @@ import type { Waiting } from "../intake/settle/candidate.ts";
 import type { OutboxOptions } from "../delivery/destination_context.ts";
 import { type Intake, intake } from "../intake/intake.ts";
 import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
+import { mirrors } from "../delivery/mirror/mirror.ts";
 import { sourceRemoval } from "../delivery/remove_source.ts";
 import { jobSchedule } from "./job_schedule.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
@@ -26,6 +27,8 @@ export interface CorridorTools {
   readonly once: boolean;
   /** What the outbox of a destination is handed; asked once for each. */
   readonly outboxOptions: (destination: Destination) => OutboxOptions;
+  /** The destinations of all jobs. */
+  readonly everywhere: () => readonly Destination[];
 }
 
 /** The work of one job; `outboxes` are in the order of its destinations. */
@@ -37,6 +40,8 @@ export interface Corridor {
   run(signal: AbortSignal): Promise<void>;
   /** Wakes the outboxes: the ledger changed. */
   wake(): void;
+  /** A person allows the removals at a mirror that wait for one; false where none do. */
+  acceptRemovals(destination: string): boolean;
   /** Sends now, whatever the schedule says. */
   sendNow(): void;
   /** When the schedule sends next, milliseconds since 1970 UTC; null while it does, or when only a person knows. */
@@ -54,7 +59,7 @@ export interface Finish {
 }
 
 /** Nothing happens before {@linkcode Corridor.run}. */
-export function corridor(job: Job, { system, ledger, emit, once, outboxOptions }: CorridorTools): Corridor {
+export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, everywhere }: CorridorTools): Corridor {
   const ending = new AbortController();
   const remove = () => void removal.pass(ending.signal);
   const outboxes = job.destinations.map((destination) =>
@@ -73,7 +78,10 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions }
   const taking = intake(job, {
     system,
     ledger,
-    emit,
+    emit(event) {
+      emit(event);
+      if (event.type === "removed") mirror.wake();
+    },
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
     certain: remove,
@@ -83,6 +91,7 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions }
     },
   });
 
+  const mirror = mirrors(job, outboxes, { system, ledger, emit, everywhere });
   const schedule = once ? null : jobSchedule(job, { system, ledger, emit, intake: taking, outboxes });
 
   return {
@@ -90,15 +99,22 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions }
     intake: taking,
     outboxes,
     wake,
+    acceptRemovals: mirror.accept,
     sendNow: () => schedule?.ask(),
     nextRun: () => schedule?.next() ?? null,
     async run(signal) {
       using _following = onAbort(signal, () => ending.abort());
-      await Promise.all([taking.run(signal), schedule?.run(signal), ...outboxes.map((box) => box.run(signal))]);
+      await Promise.all([
+        taking.run(signal),
+        schedule?.run(signal),
+        once ? null : mirror.run(signal),
+        ...outboxes.map((box) => box.run(signal)),
+      ]);
       await removal.pass(ending.signal);
     },
     async finished(signal) {
       const finish = await allDone(job, taking, outboxes, { system, ledger }, signal);
+      await mirror.settle(signal);
       await removal.pass(ending.signal);
       return finish;
     },

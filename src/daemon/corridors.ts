@@ -106,7 +106,11 @@ function start(job: Job, settings: Settings, state: State): void {
   const { running, loops, emit } = state;
   const stop = new AbortController();
   loops.forget(job.name);
-  const made = corridor(job, { ...state, outboxOptions: (destination) => outboxOptions(job, destination, settings, state) });
+  const made = corridor(job, {
+    ...state,
+    outboxOptions: (destination) => outboxOptions(job, destination, settings, state),
+    everywhere: () => state.settings?.jobs.flatMap(({ destinations }) => destinations) ?? [],
+  });
   const over = made.run(stop.signal).catch((error) => {
     emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
     state.broken();

@@ -68,6 +68,7 @@ export function runningControl(tools: ControlTools): DaemonControl {
       wakeAll();
       return resumed;
     },
+    acceptRemovals: (name) => acceptRemovals(name, jobs),
     // Until a reload has ended, a destination that it removes is still in use.
     forget: (name) => inTurn(() => Promise.resolve(forgetOrphans(ledger, settings().jobs, name, system.now()))),
   };
@@ -117,6 +118,15 @@ async function resume(
     if (former === "ask" && images !== null && images > 0) undecided.push({ destination: box.destination.name, images });
   }
   return { names: namesOf(boxes), undecided };
+}
+
+function acceptRemovals(name: string | null, jobs: Corridors): string[] {
+  const all = jobs.list().flatMap((corridor) =>
+    corridor.outboxes.map(({ destination }) => ({ corridor, destination, full: `${destination.job}/${destination.name}` }))
+  );
+  const chosen = all.filter(({ destination, full }) => name === null || name === full || name === destination.name);
+  if (name !== null && chosen.length === 0) checkName("destination", name, all.map(({ full }) => full));
+  return chosen.filter(({ corridor, destination }) => corridor.acceptRemovals(destination.name)).map(({ full }) => full);
 }
 
 function outboxesNamed(name: string | null, jobs: Corridors): Outbox[] {

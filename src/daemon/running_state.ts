@@ -62,6 +62,7 @@ export function runningState({ ledger, progress, jobs, settings, system, started
           made,
           state: box.state(),
           freeBytes: free(box),
+          heldRemovals: ledger.mirrorOf(box.destination.job, box.destination.name)?.held ?? null,
           limit: limitAt(box.destination.bandwidthLimit, system.now()),
           survey: async (targets, signal) => await box.session()?.survey(targets, signal) ?? null,
         };

@@ -15,7 +15,9 @@ export type CrashPoint =
   | "after_publish"
   | "before_record"
   | "after_record"
-  | "after_source_removed";
+  | "after_source_removed"
+  | "before_removal"
+  | "after_removal";
 
 /** Ends the process here if the environment asks for it. */
 export function crashPoint(point: CrashPoint, system: Pick<Surroundings, "env" | "crash">): void {

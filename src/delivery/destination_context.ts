@@ -98,6 +98,8 @@ export interface DestinationContext extends OutboxOptions {
   readonly parallelTransfers: Semaphore;
   /** Targets of the batches in hand, by their `nameKey`; kept with `on_conflict: overwrite` only. */
   readonly names: Map<string, string>;
+  /** Targets of files that are just being removed there, by their `nameKey`. */
+  readonly removing: Set<string>;
   /** Rung when there may be something new to do. */
   readonly bell: Bell;
   /** Whether the watched folder is missing or on another device than at first: then a missing file does not count as gone. */
@@ -123,6 +125,7 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     transfers: transfers(system, emit),
     parallelTransfers: semaphore(destination.parallelTransfers),
     names: new Map(),
+    removing: new Set(),
     bell: bell(system),
     sourceAway: sourceRoot(job.watchPath, system).isAway,
     state: startOf(former),

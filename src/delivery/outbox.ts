@@ -8,6 +8,7 @@ import { onAbort } from "../async/abort.ts";
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
+import { nameKey } from "../domain/names/name_key.ts";
 import { sendAgain } from "./accept_disk.ts";
 import type { AheadView } from "./ahead/ahead_parts.ts";
 import {
@@ -66,7 +67,9 @@ export interface Outbox {
   /** For `--once`: resolves when nothing is left to deliver, or when nothing else can be delivered now. */
   idle(signal: AbortSignal): Promise<Idleness>;
   /** The session at work; null while there is none. */
-  session(): Pick<TimedSession, "survey" | "digest"> | null;
+  session(): Pick<TimedSession, "survey" | "digest" | "remove" | "emptyTrash"> | null;
+  /** Keeps these targets from being given to anything until the result is disposed of; without those that a batch in hand has. */
+  reserve(targets: readonly string[]): ReadonlySet<string> & Disposable;
 }
 
 /** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
@@ -113,6 +116,13 @@ export function outbox(options: OutboxOptions): Outbox {
     attachAgain: () => endSession(context),
     idle: (signal) => idle(context, signal),
     session: () => state.connection.state === "open" ? state.connection.session : null,
+    reserve(targets) {
+      const inHand = new Set(ledger.inFlight(context.job.name, destination.name).map(({ target }) => nameKey(target)));
+      const mine = targets.filter((target) => !inHand.has(nameKey(target)));
+      for (const target of mine) context.removing.add(nameKey(target));
+      const release = () => mine.forEach((target) => context.removing.delete(nameKey(target)));
+      return Object.assign(new Set(mine), { [Symbol.dispose]: release });
+    },
   };
 }
 

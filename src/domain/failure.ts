@@ -42,6 +42,7 @@ const NEXT_STEP = {
   exists: "never",
   skipped: "never",
   gone: "never",
+  removed: "never",
   name_refused: "never",
   // This side
   local_disk_full: "hold",
@@ -100,10 +101,12 @@ export function isOutage(failure: FailureRecord): boolean {
 
 /**
  * True where a person should look. A file that was replaced by a newer version before it could be sent, or that
- * `on_conflict: skip` left alone, is listed but is no trouble; nor is one that was delivered and that a person knows to be gone.
+ * `on_conflict: skip` left alone, is listed but is no trouble; nor is one that was delivered and that a person knows to be gone, or
+ * that a mirror removed.
  */
 export function isTrouble(failure: FailureRecord): boolean {
-  return failure.code !== "superseded" && failure.code !== "skipped" && failure.code !== "gone";
+  return !NO_TROUBLE.has(failure.code);
 }
 
+const NO_TROUBLE: ReadonlySet<FailureCode> = new Set(["superseded", "skipped", "gone", "removed"]);
 const OUTAGES: ReadonlySet<FailureCode> = new Set(["unreachable", "interrupted", "timeout", "stopped"]);

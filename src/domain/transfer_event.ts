@@ -61,6 +61,8 @@ export type TransferEvent =
     | { readonly type: "queued" | "sending" | "deferred" | "delivered" | "failed"; readonly delivery: Delivery }
     | { readonly type: "progress"; readonly delivery: Delivery; readonly bytes: number }
     | { readonly type: "removed_source"; readonly job: string; readonly path: string }
+    /** A mirror removed it at its destination; `where` says where it is kept, empty where nowhere. */
+    | { readonly type: "removed_there"; readonly delivery: Delivery; readonly where: string }
     | {
       readonly type: "destination";
       readonly job: string;

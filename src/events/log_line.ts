@@ -50,6 +50,7 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "destination":
     case "session":
     case "swept":
+    case "removed_there":
       return placeLine(event);
     case "hook":
       return hookLine(event);
@@ -121,7 +122,7 @@ function deliveryLine(event: Of<"queued" | "progress">): LogLine | null {
   }
 }
 
-function placeLine(event: Of<"destination" | "session" | "swept">): LogLine | null {
+function placeLine(event: Of<"destination" | "session" | "swept" | "removed_there">): LogLine | null {
   switch (event.type) {
     case "destination":
       return destinationLine(event.name, event.now, event.before);
@@ -130,6 +131,11 @@ function placeLine(event: Of<"destination" | "session" | "swept">): LogLine | nu
     case "swept": {
       const attempts = event.count === 1 ? "1 interrupted attempt" : `${event.count} interrupted attempts`;
       return line("info", `Removed what ${attempts} left at ${event.name}`);
+    }
+    case "removed_there": {
+      const { delivery } = event;
+      const what = `Removed at ${delivery.destination}, because it was deleted at the source: ${pathOf(delivery)}`;
+      return line("info", `${what}${event.where}`, fieldsOf(delivery));
     }
     default:
       return event satisfies never;

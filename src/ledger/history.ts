@@ -51,7 +51,7 @@ export interface Counts {
   readonly sending: number;
   readonly deferred: number;
   readonly delivered: number;
-  /** Those that are trouble: without `superseded`, `skipped` and `gone`. */
+  /** Those that are trouble: without `superseded`, `skipped`, `gone` and `removed`. */
   readonly failed: number;
   /** Delivered once and known to be gone from the destination; absent where there are none. */
   readonly gone?: number;

@@ -1,7 +1,7 @@
 /**
  * The ledger: what was seen, what is queued, what is verified. It is the only queue.
  *
- * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode HookLedger} and {@linkcode History}. `sqlite/`
+ * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode MirrorLedger}, {@linkcode HookLedger} and {@linkcode History}. `sqlite/`
  * implements it; `tests/ledger/conformance/` holds an implementation to it.
  *
  * @module
@@ -9,6 +9,7 @@
 import type { HookLedger } from "./hook_ledger.ts";
 import type { History } from "./history.ts";
 import type { IntakeLedger } from "./intake_ledger.ts";
+import type { MirrorLedger } from "./mirror_ledger.ts";
 import type { OutboxLedger } from "./outbox_ledger.ts";
 
 /**
@@ -20,7 +21,12 @@ import type { OutboxLedger } from "./outbox_ledger.ts";
  * `internal` (damaged).
  */
 export interface ReadLedger
-  extends History, Pick<IntakeLedger, "unknown" | "admittedAt">, Pick<OutboxLedger, "deviceOf" | "pausedBy">, Disposable {
+  extends
+    History,
+    Pick<IntakeLedger, "unknown" | "admittedAt">,
+    Pick<OutboxLedger, "deviceOf" | "pausedBy">,
+    Pick<MirrorLedger, "keptPaths" | "keptDeliveries" | "mirrorOf">,
+    Disposable {
   /** Random name of this ledger, part of our staging folders' names; empty where there is no ledger yet. */
   readonly instance: string;
   /** Checks all of it; returns what is wrong, empty when it is sound. */
@@ -28,7 +34,7 @@ export interface ReadLedger
 }
 
 /** The whole ledger, as the daemon opens it. */
-export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & HookLedger;
+export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & MirrorLedger & HookLedger;
 
 /** Told what a person should know, as one sentence: a damaged ledger was moved aside, a ledger was missing. */
 export type OnNotice = (notice: string) => void;

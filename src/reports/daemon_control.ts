@@ -82,6 +82,12 @@ export interface DaemonControl {
    */
   resume(destination: string | null, former?: FormerFiles | "ask"): Promise<Resumed> | Resumed;
   /**
+   * Allows the removals that mirrors wait with, at `destination` (its name, or `JOB/DESTINATION`), or at all; returns what they were
+   * allowed for, as `JOB/DESTINATION`.
+   * @throws {Failure} `configuration` where there is no such destination.
+   */
+  acceptRemovals(destination: string | null): readonly string[];
+  /**
    * Gives up what waits for a destination that is not configured any more; says how many deliveries, of which jobs.
    * @throws {Failure} `configuration` where it is configured, or nothing waits for it.
    */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
@@ -47,6 +48,8 @@ export interface DestinationNow {
   readonly freeBytes: number | null;
   /** The bandwidth limit in force, bytes per second; null is none. */
   readonly limit: number | null;
+  /** Removals of its mirror that wait for a person; null where none do. */
+  readonly heldRemovals: HeldRemovals | null;
   /** Its folder was not there and has been made since the start. */
   readonly made: boolean;
   /** What is at these targets, in order; null while there is no session. */

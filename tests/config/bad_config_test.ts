@@ -876,10 +876,32 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "deleting at the destination",
-    text: `${BASE}delete_destination_files: true\n`,
+    name: "a mirror without proof",
+    text: `${BASE}delete_destination_files: true\nverify_transfer: size\n`,
     errors: [
-      'config.yaml:4:1: "delete_destination_files" is not available yet',
+      'config.yaml:4:1: "delete_destination_files" needs verify_transfer: true at every mirror; "freya" has size',
+    ],
+  },
+  {
+    name: "a brake of a mirror that is neither a number nor a share",
+    text: `${BASE}max_delete: many\nkeep_deleted: 1 lightyear\n`,
+    errors: [
+      'config.yaml:4:1: "max_delete" must be a number of files, or a share like "10%", not "many"',
+      'config.yaml:5:1: "keep_deleted" must be a duration from 0ms to 3650d, as a number of seconds or with its unit, like 500ms, 30s, 5m, 2h, not "1 lightyear"',
+    ],
+  },
+  {
+    name: "a brake of a mirror over 100%",
+    text: `${BASE}max_delete: 101%\n`,
+    errors: [
+      'config.yaml:4:1: "max_delete" must be a number of files, or a share like "10%", not "101%"; did you mean "10%"?',
+    ],
+  },
+  {
+    name: "deleting at the destination",
+    text: `${BASE}delete_destination_files: true\ndelete_source: true\n`,
+    errors: [
+      'config.yaml:4:1: "delete_destination_files" cannot be used with "delete_source": what is removed here after delivery would be removed there as well',
     ],
   },
   {

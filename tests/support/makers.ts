@@ -26,6 +26,9 @@ export function aDestination(changes: Partial<Destination> = {}): Destination {
     directoryMode: null,
     minimumFreeBytes: 0,
     copySafetyMarginBytes: 0,
+    deleteDestinationFiles: false,
+    maxDelete: { files: 50 },
+    keepDeletedMs: 604_800_000,
     layout: "{path}",
     ...changes,
   };

@@ -34,6 +34,7 @@ export const STATUS: StatusParts = {
     freeBytes: 5e12,
     made: false,
     limit: null,
+    heldRemovals: null,
     counts: COUNTS,
   }],
   counts: COUNTS,
@@ -96,6 +97,10 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
     resume(destination, former) {
       told.push(["resume", destination, former]);
       return { names: [destination ?? "freya"], undecided: [] };
+    },
+    acceptRemovals(destination) {
+      told.push(["accept", destination]);
+      return [];
     },
     forget(destination) {
       told.push(["forget", destination]);

@@ -10,8 +10,11 @@ import { withoutName } from "../../domain/names/reason.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
+import { NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import { board } from "../../events/board.ts";
+import { whyAsk } from "../../delivery/mirror/brake.ts";
+import { findMissing } from "../../delivery/mirror/missing_files.ts";
 import { intake } from "../../intake/intake.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import { EXIT, type Tools } from "../command.ts";
@@ -29,6 +32,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
   };
   let count = 0;
   let incomplete = 0;
+  let removals = 0;
   for (const job of settings.jobs) {
     const list: List = ({ absolutePath }, destination, target) => {
       const to = job.destinations.find(({ name }) => name === destination);
@@ -41,6 +45,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     for (const { delivery } of ledger.each({ job: job.name, states: WAITING })) {
       list(delivery.source, delivery.destination, delivery.target);
     }
+    removals += await listRemovals(job, ledger, tools);
     for (const { path, reason, detail } of await takeIn(job, ledger, list, screen, tools)) {
       incomplete += 1;
       const why = reason === "refused" ? `not be sent: ${printable(withoutName(detail, path))}` : `wait: ${reason}`;
@@ -48,8 +53,35 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     }
   }
   const files = counted(count, "file");
-  tools.stderr(`${files} would be sent${incomplete > 0 ? `, ${incomplete} not finished` : ""}. Nothing was changed.\n`);
+  const removed = removals === 0 ? "" : `, ${removals} removed at a mirror`;
+  tools.stderr(`${files} would be sent${removed}${incomplete > 0 ? `, ${incomplete} not finished` : ""}. Nothing was changed.\n`);
   return EXIT.done;
+}
+
+/** Lists what mirrors would remove, or would ask about first; returns how many. */
+async function listRemovals(job: Job, ledger: ReadLedger, { system, stdout, stderr, signal }: Tools): Promise<number> {
+  const mirrors = job.destinations.filter((destination) => destination.deleteDestinationFiles);
+  const found = mirrors.length === 0 ? null : await findMissing(job, mirrors.map(({ name }) => name), ledger, system, signal);
+  if (found === null) return 0;
+  let count = 0;
+  for (const destination of mirrors) {
+    const { name } = destination;
+    const deliveries = ledger.keptDeliveries(job.name, name, found.missing);
+    count += deliveries.length;
+    for (const { source, target } of deliveries) {
+      stdout(`remove ${printable(place(destination, target))}: ${printable(source.absolutePath)} was deleted\n`);
+    }
+    const reason = whyAsk(destination, ledger.mirrorOf(job.name, name) ?? NEW_MIRROR, {
+      files: deliveries.length,
+      lately: 0,
+      delivered: ledger.counts(job.name, name).delivered,
+      emptied: found.missing.length === found.known,
+      root: found.root,
+      elsewhere: false,
+    });
+    if (reason !== null) stderr(`${name} would ask first: ${reason}\n`);
+  }
+  return count;
 }
 
 type List = (source: SourceFile, destination: string, target: string) => void;

@@ -79,6 +79,8 @@ function unwell(overview: Overview, wait: string): string {
   if (paused !== "") return `PAUSED: ${said(paused, wait)}`;
   const idle = only(overview, "unmatched").map(({ job }) => printable(job));
   if (idle.length > 0) return `CHECK THE PATTERNS: ${said(`no file of ${idle.join(", ")} matches`, wait)}`;
+  const held = are(only(overview, "removals_held").map(({ destination }) => destination), "waiting");
+  if (held !== "") return `REMOVALS WAIT: ${said(`${held} for you to accept what was deleted here`, wait)}`;
   const gone = only(overview, "missing").reduce((sum, { missing }) => sum + missing.gone, 0);
   return `FILES MISSING: ${
     said(
@@ -126,9 +128,15 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
     const joined = (...parts: string[]) => `${head}${parts.filter((part) => part !== "").join("  ")}`.trimEnd();
     const state = STATES[one.state].padEnd(11);
     const line = joined(state, why, queue, free, limit);
+    const held = one.removals_held === undefined ? [] : wrapped(
+      `nothing is removed there: ${one.removals_held.reason}. If that is right: ${one.removals_held.accept}`,
+      columns,
+      HANGING,
+      HANGING,
+    );
     const made = one.folder_made ? wrapped(MADE_NOW, columns, HANGING, HANGING) : [];
-    if (line.length <= columns) return [line, ...made];
-    return [joined(state, queue, free, limit), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)), ...made];
+    if (line.length <= columns) return [line, ...held, ...made];
+    return [joined(state, queue, free, limit), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)), ...held, ...made];
   });
 }
 

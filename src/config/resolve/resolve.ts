@@ -7,7 +7,8 @@
 import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
 import { hookKey } from "../schema/schema_hooks.ts";
 import { scheduleKeys } from "../schema/schema_schedule.ts";
-import { type Job, serverOf, type Settings } from "../settings.ts";
+import { CANNOT_REMOVE } from "../schema/schema_methods.ts";
+import { type Destination, type Job, serverOf, type Settings } from "../settings.ts";
 import type { Hook } from "../../domain/hook.ts";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { expandPath } from "./expand_path.ts";
@@ -87,6 +88,12 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     );
   }
   const night = resolveKeys(nightKeys, merged, path, to);
+  for (const [index, destination] of destinations.entries()) {
+    const fault = mirrorFault(destination, options.deleteSource);
+    if (fault !== null) {
+      to.report(to.placeOf(places[index]![0], "delete_destination_files"), `"delete_destination_files" ${fault}`);
+    }
+  }
   const job: Job = {
     ...options,
     name,
@@ -144,6 +151,16 @@ function resolveHook(hook: Hook, path: Path, to: Resolving): Hook {
   // A mere name is looked for on the PATH.
   const found = /[/\\~$]/.test(program) ? folder(program) : program;
   return { ...hook, receiver: { ...receiver, argv: [found, ...args], cwd: receiver.cwd === null ? null : folder(receiver.cwd) } };
+}
+
+/** Why a destination cannot be a mirror; null where it can, or is none. */
+function mirrorFault({ name, deleteDestinationFiles, verify, transport }: Destination, deleteSource: boolean): string | null {
+  if (!deleteDestinationFiles) return null;
+  if (deleteSource) {
+    return 'cannot be used with "delete_source": what is removed here after delivery would be removed there as well';
+  }
+  if (verify !== "checksum") return `needs verify_transfer: true at every mirror; "${name}" has ${verify}`;
+  return CANNOT_REMOVE.has(transport.method) ? `is not possible with transfer_method: ${transport.method}` : null;
 }
 
 function refuseSameNames(names: readonly string[], pathOf: (index: number) => Path, what: string, to: Resolving): void {

@@ -14,8 +14,6 @@ interface NotYet {
 
 /** Keys of features that are not built at all. */
 export const UNBUILT = {
-  delete_destination_files: whole("delete_destination_files", (value) => value !== true),
-  max_delete: whole("max_delete", () => true),
   pocketbase: whole("pocketbase", (value) => value === false),
 } satisfies Readonly<Record<string, NotYet>>;
 

@@ -38,6 +38,21 @@ const folderKeys = {
     }),
 };
 
+/** A number of files, or a share of those that are there. */
+function mostFiles(standard: number) {
+  const message = 'must be a number of files, or a share like "10%"';
+  return z.union([z.number(), z.string()], message).transform((value, context): MaxDelete => {
+    const percent = typeof value === "string" ? /^(\d{1,3})\s?%$/.exec(value.trim())?.[1] : undefined;
+    if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) };
+    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 1e9) return { files: value };
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  }).prefault(standard);
+}
+
+/** How many files may be removed at once. */
+type MaxDelete = { readonly files: number } | { readonly percent: number };
+
 const timetableEntry = z.strictObject({
   from: timeOfDay("20:00").meta({ description: "When the limit begins" }),
   to: timeOfDay("06:00").meta({ description: "When it ends; an earlier time than `from` is on the next day" }),
@@ -123,10 +138,17 @@ export const placeKeys = {
     description: "Free space required in addition to the size of a file while it is sent, in GB",
   }),
   delete_destination_files: bool().prefault(false).meta({
-    description: "Delete files at the destination that were deleted here",
+    description:
+      "Keep a mirror: remove delivered files from the destination when they are deleted here. Only files that image-transfer delivered and that were not changed there; `run --dry-run` lists them",
   }),
-  max_delete: integer(0, 1e9).prefault(100).meta({
-    description: "Safety limit of `delete_destination_files`: stop and ask before deleting more files than this at once",
+  max_delete: mostFiles(50).meta({
+    description:
+      "Safety limit of `delete_destination_files`: before more files than this are removed within an hour, as a number or a share like `10%`, image-transfer stops and asks; `resume --accept` allows it. It also asks when nothing is left in `watch_path`, or when that is another folder than before",
+  }),
+  keep_deleted: setting(duration("seconds", 0, 3650 * DAY).prefault("7d"), {
+    name: "keepDeletedMs",
+    description:
+      "How long files that `delete_destination_files` removes are kept at the destination, in the folder `.image-transfer-trash` there; 0 removes them at once",
   }),
 };
 

@@ -29,6 +29,7 @@ const sendingAgain = z.object({ ids: z.array(z.int().positive()) });
 const job = z.object({ job: z.string().optional() });
 const pausing = z.object({ destination: z.string().nullable(), by: z.string().min(1).max(200) });
 const resuming = z.object({ destination: z.string().nullable(), former: z.enum(["ask", "send_again", "keep"]).default("ask") });
+const accepting = z.object({ destination: z.string().nullable() });
 const marking = z.object({ ids: z.array(z.int().positive()), reason: z.string().min(1).max(1000) });
 const forgetting = z.object({ destination: z.string() });
 
@@ -74,6 +75,9 @@ export function commandRoutes(
     const { destination, former } = await bodyOf(c, resuming);
     const { names, undecided } = await control.resume(destination, former);
     return c.json({ destinations: names, undecided });
+  });
+  app.post("/accept-removals", async (c) => {
+    return c.json({ destinations: control.acceptRemovals((await bodyOf(c, accepting)).destination) });
   });
   app.post("/mark-gone", async (c) => {
     const { ids, reason } = await bodyOf(c, marking);

@@ -40,6 +40,8 @@ export interface DaemonClient {
   markGone(ids: readonly number[], reason: string): Promise<void>;
   /** Null for all; see `DaemonControl.resume`. */
   resume(destination: string | null, former: FormerFiles | "ask"): Promise<Resumed>;
+  /** See `DaemonControl.acceptRemovals`. */
+  acceptRemovals(destination: string | null): Promise<readonly string[]>;
   /** Gives up deliveries to a destination that is no longer configured. */
   forget(destination: string): Promise<Forgotten>;
   /** Addresses that open the page; null without a page. */
@@ -124,6 +126,8 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
       });
       return { names: answer.destinations, undecided: answer.undecided ?? [] };
     },
+    acceptRemovals: async (destination) =>
+      (await must<{ destinations: string[] }>("POST", "/accept-removals", { destination })).destinations,
     forget: (destination) => must("POST", "/forget", { destination }),
     opening: async () => (await must<{ opening: Opening | null }>("POST", "/opening", {})).opening,
     async stop(waitMs) {

@@ -46,8 +46,12 @@ async function isOneFile(item: Item, other: string, { session }: Batch, signal: 
  * Reserves the targets, and puts off the items whose namesake is in this or another batch: the destination cannot be asked about
  * that one yet. Disposing of the result gives the names back.
  */
-export function takeNames(items: readonly Item[], { destination, names }: DestinationContext): Disposable {
+export function takeNames(items: readonly Item[], { destination, names, removing }: DestinationContext): Disposable {
   const mine: string[] = [];
+  for (const item of removing.size === 0 ? [] : undecided(items)) {
+    const { target } = item.delivery;
+    if (removing.has(nameKey(target))) putOff(item, `the file that was deleted at the source is just being removed there`);
+  }
   if (destination.onConflict === "overwrite") {
     for (const item of undecided(items)) {
       const { target } = item.delivery;
@@ -56,13 +60,16 @@ export function takeNames(items: readonly Item[], { destination, names }: Destin
         names.set(nameKey(target), target);
         mine.push(nameKey(target));
       } else if (holder !== target) {
-        const message = `Cannot send "${printable(target)}" yet: "${
-          printable(holder)
-        }" is being sent, which may be the same name there`;
-        giveUp(item, new Failure("exists", message, { next: "later", hint: "It is sent afterwards." }));
-        if (item.outcome !== null && "failure" in item.outcome) item.outcome = { ...item.outcome, counts: false };
+        putOff(item, `"${printable(holder)}" is being sent, which may be the same name there`);
       }
     }
   }
   return { [Symbol.dispose]: () => mine.forEach((name) => names.delete(name)) };
+}
+
+/** It is tried again soon, and no attempt is used up. */
+function putOff(item: Item, why: string): void {
+  const message = `Cannot send "${printable(item.delivery.target)}" yet: ${why}`;
+  giveUp(item, new Failure("exists", message, { next: "later", hint: "It is sent afterwards." }));
+  if (item.outcome !== null && "failure" in item.outcome) item.outcome = { ...item.outcome, counts: false };
 }

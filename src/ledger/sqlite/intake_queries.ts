@@ -3,7 +3,7 @@
  *
  * The highest revision of a path is what is at the source now. A file is known when that revision has its fingerprint and a delivery
  * for every destination. A delivery that was given up because the source was gone, or for a newer version that never came, does not
- * count: a file that is there after all is delivered after all.
+ * count, nor one that a mirror removed: a file that is there after all is delivered after all.
  *
  * @module
  */
@@ -173,7 +173,7 @@ function addDelivery(
   return { isNew: false, delivery: { ...queued, id, ...stored } };
 }
 
-const GIVEN_UP: ReadonlySet<string> = new Set(["source_gone", "superseded"]);
+const GIVEN_UP: ReadonlySet<string> = new Set(["source_gone", "superseded", "removed"]);
 
 const ADMITTED_AT = "SELECT admitted_at FROM versions WHERE job = ? AND path = ? AND size = ? ORDER BY revision DESC LIMIT 1";
 
@@ -184,7 +184,7 @@ const NEWEST_OF_PATHS = `
   WITH wanted AS MATERIALIZED (SELECT value AS destination FROM json_each(?))
   SELECT v.path, v.fingerprint, v.ctime_ms, (
       SELECT count(*) FROM wanted w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.destination
-      WHERE d.state <> 'failed' OR d.failure_code NOT IN ('source_gone', 'superseded')
+      WHERE d.state <> 'failed' OR d.failure_code NOT IN ('source_gone', 'superseded', 'removed')
     ) AS admitted
   FROM (SELECT ? AS job) j, json_each(?) p
   JOIN versions v ON v.id = (

@@ -5,9 +5,12 @@
  * @module
  */
 
-/** Whether a row of `deliveries` counts: versions replaced before they were sent, and files skipped on purpose, do not. */
+/**
+ * Whether a row of `deliveries` counts: versions replaced before they were sent, files skipped on purpose, and those that a mirror
+ * removed do not.
+ */
 export const counts = (row: string) =>
-  `(NOT (${row}.state = 'failed' AND coalesce(${row}.failure_code, '') IN ('superseded', 'skipped')))`;
+  `(NOT (${row}.state = 'failed' AND coalesce(${row}.failure_code, '') IN ('superseded', 'skipped', 'removed')))`;
 const delivered = (row: string) => `(${row}.state = 'delivered')`;
 const proven = (row: string) => `(${row}.state = 'delivered' AND ${row}.receipt_level IN ('checksum', 'read_back'))`;
 const failed = (row: string) => `(${row}.state = 'failed' AND ${counts(row)})`;
@@ -28,6 +31,29 @@ const ALONE = `NOT EXISTS (SELECT 1 FROM deliveries e
 const file = (sign: "+" | "-", when = "1") =>
   `UPDATE night_files SET files = files ${sign} 1, bytes = bytes ${sign} (SELECT size FROM versions WHERE id = NEW.version_id)
     WHERE night = NEW.night AND ${when} AND ${ALONE};`;
+
+const NIGHT_TRIGGERS = `
+  CREATE TRIGGER nights_admit AFTER INSERT ON deliveries BEGIN
+    INSERT INTO nights VALUES (NEW.night, NEW.job, NEW.destination, NEW.id, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
+    INSERT INTO night_files VALUES (NEW.night, 0, 0) ON CONFLICT DO NOTHING;
+    ${change((column) => column("NEW"))}
+    ${file("+", counts("NEW"))}
+  END;
+
+  -- Claiming a delivery and putting it back changes no sum.
+  CREATE TRIGGER nights_record AFTER UPDATE OF state, failure_code, receipt_level, receipt_bytes ON deliveries
+  WHEN OLD.state IN ('delivered', 'failed') OR NEW.state IN ('delivered', 'failed') BEGIN
+    ${change((column) => `${column("NEW")} - ${column("OLD")}`)}
+  END;
+  CREATE TRIGGER nights_file_comes AFTER UPDATE OF state, failure_code ON deliveries
+  WHEN ${counts("NEW")} AND NOT ${counts("OLD")} BEGIN
+    ${file("+")}
+  END;
+  CREATE TRIGGER nights_file_goes AFTER UPDATE OF state, failure_code ON deliveries
+  WHEN ${counts("OLD")} AND NOT ${counts("NEW")} BEGIN
+    ${file("-")}
+  END;
+`;
 
 /** Rows of `deliveries` are never deleted, and keep their night, job and destination. */
 export const NIGHTS_MIGRATION = `
@@ -60,24 +86,10 @@ export const NIGHTS_MIGRATION = `
       LEFT JOIN versions v ON v.id = c.version_id
     GROUP BY n.night;
 
-  CREATE TRIGGER nights_admit AFTER INSERT ON deliveries BEGIN
-    INSERT INTO nights VALUES (NEW.night, NEW.job, NEW.destination, NEW.id, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
-    INSERT INTO night_files VALUES (NEW.night, 0, 0) ON CONFLICT DO NOTHING;
-    ${change((column) => column("NEW"))}
-    ${file("+", counts("NEW"))}
-  END;
-
-  -- Claiming a delivery and putting it back changes no sum.
-  CREATE TRIGGER nights_record AFTER UPDATE OF state, failure_code, receipt_level, receipt_bytes ON deliveries
-  WHEN OLD.state IN ('delivered', 'failed') OR NEW.state IN ('delivered', 'failed') BEGIN
-    ${change((column) => `${column("NEW")} - ${column("OLD")}`)}
-  END;
-  CREATE TRIGGER nights_file_comes AFTER UPDATE OF state, failure_code ON deliveries
-  WHEN ${counts("NEW")} AND NOT ${counts("OLD")} BEGIN
-    ${file("+")}
-  END;
-  CREATE TRIGGER nights_file_goes AFTER UPDATE OF state, failure_code ON deliveries
-  WHEN ${counts("OLD")} AND NOT ${counts("NEW")} BEGIN
-    ${file("-")}
-  END;
+  ${NIGHT_TRIGGERS}
 `;
+
+/** Makes the triggers anew: those of before do not know what a mirror removes. There is no such row yet. */
+export const REMOVED_MIGRATION = `
+  DROP TRIGGER nights_admit; DROP TRIGGER nights_record; DROP TRIGGER nights_file_comes; DROP TRIGGER nights_file_goes;
+  ${NIGHT_TRIGGERS}`;

@@ -14,6 +14,7 @@ import { hookQueries } from "./hook_queries.ts";
 import { historyQueries } from "./history_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
 import type { Ledger, OnNotice, ReadLedger } from "../ledger.ts";
+import { mirrorQueries } from "./mirror_queries.ts";
 import { nightQueries } from "./night_queries.ts";
 import { recordQueries } from "./record_queries.ts";
 import { removalQueries } from "./removal_queries.ts";
@@ -36,6 +37,7 @@ export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledge
     ...removalQueries(db),
     ...destinationQueries(db),
     ...hookQueries(db),
+    ...mirrorQueries(db),
   }));
 }
 
@@ -47,12 +49,16 @@ export function readLedger(folder: string, onNotice: OnNotice = () => {}): ReadL
 function readQueries(db: Database, instance: string): ReadLedger {
   const { unknown, admittedAt } = intakeQueries(db);
   const { deviceOf, pausedBy } = destinationQueries(db);
+  const { keptPaths, keptDeliveries, mirrorOf } = mirrorQueries(db);
   return {
     instance,
     unknown,
     admittedAt,
     deviceOf,
     pausedBy,
+    keptPaths,
+    keptDeliveries,
+    mirrorOf,
     ...historyQueries(db),
     ...nightQueries(db),
     integrity: () => integrity(db),

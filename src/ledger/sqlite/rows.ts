@@ -137,7 +137,7 @@ export const SUPERSEDED: FailureRecord = {
 };
 
 /** The codes of failures that are no trouble, see `isTrouble`; for SQL. */
-export const NO_TROUBLE = "('superseded', 'skipped', 'gone')";
+export const NO_TROUBLE = "('superseded', 'skipped', 'gone', 'removed')";
 
 /** The text of a column. @throws {TypeError} where it holds none: a bug, not a state of the ledger. */
 export function text(row: Row, column: string): string {

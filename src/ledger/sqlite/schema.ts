@@ -7,7 +7,7 @@
 import { Failure } from "../../domain/failure.ts";
 import type { Database } from "./database.ts";
 import { HOOKS_MIGRATION } from "./hook_queries.ts";
-import { NIGHTS_MIGRATION } from "./night_schema.ts";
+import { NIGHTS_MIGRATION, REMOVED_MIGRATION } from "./night_schema.ts";
 
 /** Never change an entry that was released; add one. */
 const MIGRATIONS: readonly string[] = [
@@ -115,6 +115,27 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE runs (job TEXT PRIMARY KEY, begun_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
   HOOKS_MIGRATION,
+  `${REMOVED_MIGRATION}
+  -- What is remembered of mirrors, and the folders in the trash of their destinations.
+  CREATE TABLE mirrors (
+    job TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    root TEXT NOT NULL,
+    accepted INTEGER NOT NULL,
+    held_files INTEGER NOT NULL,
+    held_reason TEXT,
+    clock_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (job, destination)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE trash (
+    job TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    born_ms INTEGER NOT NULL,
+    PRIMARY KEY (job, destination, folder)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema that this program writes. */

@@ -54,6 +54,13 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
     }
     case "missing":
       return missing(only(overview, worst).map((one) => one.missing));
+    case "removals_held": {
+      const [first] = only(overview, worst);
+      return {
+        text: `Nothing is removed from ${first?.destination}: ${first?.reason}`,
+        advice: `If that is right, run: ${first?.accept}`,
+      };
+    }
     case "misconfigured":
       return {
         text: "The configuration cannot be used; the daemon is keeping its current one",

@@ -19,6 +19,14 @@ export type Finding =
   /** Files that were seen and are left alone until they change. */
   | { readonly is: "not_sent"; readonly job: string; readonly incomplete: number; readonly rejected: number }
   | { readonly is: "missing"; readonly missing: Missing }
+  /** A mirror waits for a person before it removes files. */
+  | {
+    readonly is: "removals_held";
+    readonly job: string;
+    readonly destination: string;
+    readonly reason: string;
+    readonly accept: string;
+  }
   | { readonly is: "misconfigured"; readonly fault: Failure }
   | { readonly is: "orphaned"; readonly orphan: Orphan };
 
@@ -62,6 +70,7 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   not_sent: "warning",
   unmatched: "warning",
   missing: "warning",
+  removals_held: "warning",
   misconfigured: "warning",
   orphaned: "note",
 };
@@ -112,8 +121,14 @@ function findingsOfJob({ name: job, watching, incomplete, rejected, unmatched }:
   ];
 }
 
-function findingsOfDestination({ job, name: destination, state }: StatusReport["destinations"][number]): Finding[] {
-  return state === "open" || state === "unknown" || state === "closed" ? [] : [{ is: state, job, destination }];
+function findingsOfDestination(
+  { job, name: destination, state, removals_held: held }: StatusReport["destinations"][number],
+): Finding[] {
+  const isFine = state === "open" || state === "unknown" || state === "closed";
+  return [
+    ...isFine ? [] : [{ is: state, job, destination } as const],
+    ...held === undefined ? [] : [{ is: "removals_held", job, destination, reason: held.reason, accept: held.accept } as const],
+  ];
 }
 
 function levelOf(findings: readonly Finding[], waiting: number): Overview["level"] {

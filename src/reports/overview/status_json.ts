@@ -48,6 +48,8 @@ export interface StatusReport {
     readonly free_bytes: number | null;
     /** The limit in force, bytes per second; there where there is one. */
     readonly bandwidth_limit?: number;
+    /** There where a mirror waits for a person before it removes files: how many, why, and the command that allows it. */
+    readonly removals_held?: { readonly files: number; readonly reason: string; readonly accept: string };
     /** There where its folder was not, and was made since the start. */
     readonly folder_made?: true;
   })[];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import type { Counts } from "../../ledger/history.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
 import { join } from "@std/path";
@@ -19,7 +20,7 @@ import type { StatusReport } from "./status_json.ts";
 export interface StatusParts extends About {
   readonly jobs:
     readonly (Pick<JobNow, "how" | "nextRun" | "unmatched" | "waiting"> & { readonly job: Pick<Job, "name" | "watchPath"> })[];
-  readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "made"> & {
+  readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made"> & {
     readonly destination: Pick<Destination, "name" | "job">;
     readonly counts: Counts;
   })[];
@@ -41,7 +42,7 @@ export function statusReport(parts: StatusParts): StatusReport {
     url,
     configuration,
     jobs: parts.jobs.map(jobStatus),
-    destinations: parts.destinations.map(({ destination, method, state, freeBytes, limit, made, counts }) => ({
+    destinations: parts.destinations.map(({ destination, method, state, freeBytes, limit, heldRemovals, made, counts }) => ({
       name: destination.name,
       job: destination.job,
       method,
@@ -49,6 +50,9 @@ export function statusReport(parts: StatusParts): StatusReport {
       reason: reasonOf(state),
       free_bytes: freeBytes,
       ...(limit === null ? {} : { bandwidth_limit: limit }),
+      ...(heldRemovals === null
+        ? {}
+        : { removals_held: { ...heldRemovals, accept: acceptCommand(destination.job, destination.name) } }),
       ...(made ? { folder_made: true as const } : {}),
       ...counts,
     })),

@@ -56,6 +56,8 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
       return failed.flatMap(deliveryItem);
     case "missing":
       return [missingItem(finding.missing)];
+    case "removals_held":
+      return [heldItem(finding)];
     case "orphaned":
       return [orphanItem(finding.orphan)];
     case "not_running":
@@ -150,6 +152,19 @@ function missingItem({ job, destination, expected, gone }: Missing): Item {
     where: `of job ${job}`,
     message: `${gone} of the ${expected} images of tonight are no longer there`,
     hint: "History lists them. To send them again: image-transfer verify --retry",
+    since: null,
+    action: null,
+  };
+}
+
+function heldItem({ job, destination, reason, accept }: Extract<Finding, { is: "removals_held" }>): Item {
+  return {
+    key: `removals ${job}/${destination}`,
+    kind: "destination",
+    what: destination,
+    where: `of job ${job}`,
+    message: `Nothing is removed there: ${reason}`,
+    hint: `The destination keeps everything. If the files were deleted on purpose, run: ${accept}`,
     since: null,
     action: null,
   };

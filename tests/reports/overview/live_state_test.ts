@@ -17,6 +17,7 @@ function aDestination(job: string, name: string): DestinationNow {
     freeBytes: null,
     made: false,
     limit: null,
+    heldRemovals: null,
     survey: () => Promise.resolve(null),
   };
 }

@@ -100,6 +100,7 @@ async function sourceOf({ before, job = {}, freya = {} }: State, ledger: Ledger,
     freeBytes: null,
     made: false,
     limit: null,
+    heldRemovals: null,
     survey: (targets) => Promise.resolve(targets.map(() => ({ bytes: 1000, kind: "file" as const }))),
     ...freya,
   };

@@ -1,0 +1,263 @@
+/**
+ * Mirrors (`delete_destination_files`): what was deleted at the source is removed at the destination, to the trash there; never before
+ * it was missing for a while, and never more than the brake allows without a person.
+ *
+ * @module
+ */
+import { dirname } from "@std/path";
+import { bell } from "../../async/bell.ts";
+import { failureRecord } from "../../domain/failure.ts";
+import type { Delivery } from "../../domain/delivery.ts";
+import type { Job } from "../../config/settings.ts";
+import { type MirrorLedger, type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
+import type { History } from "../../ledger/history.ts";
+import { TRASH } from "../../methods/removal.ts";
+import { shellQuote } from "../../methods/shell/shell_quote.ts";
+import type { System } from "../../system/system.ts";
+import type { Outbox } from "../outbox.ts";
+import { clockAt, whyAsk } from "./brake.ts";
+import { findMissing, type MissingFiles } from "./missing_files.ts";
+import { removeThere, type RemovingTools } from "./remove_there.ts";
+
+/** What mirrors need. */
+interface MirrorTools extends RemovingTools {
+  readonly system: System;
+  readonly ledger: MirrorLedger & Pick<History, "counts">;
+}
+
+/** The mirrors of one job. */
+export interface Mirrors {
+  /** Works until the signal is aborted. Never throws. */
+  run(signal: AbortSignal): Promise<void>;
+  /** A file was deleted at the source, or a destination is there again. */
+  wake(): void;
+  /** For `--once`: removes what is to be removed. Never throws. */
+  settle(signal: AbortSignal): Promise<void>;
+  /** A person allows what the mirror asks for; false where it asks for nothing. */
+  accept(destination: string): boolean;
+}
+
+/** A file must be missing for so long: programs that replace a file remove it first. */
+const MISSING_MS = 3_000;
+/** After a hint, so long until the first look. */
+const HINT_MS = 500;
+const AGAIN_MS = 5_000;
+const HOUR = 3_600_000;
+
+interface State extends MirrorTools {
+  readonly job: Job;
+  readonly outboxes: readonly Outbox[];
+  /** By path, since when it is missing, by the monotonic clock. */
+  missingSince: Map<string, number>;
+  /** What was removed within the last hour, by destination. */
+  readonly lately: Map<string, { readonly at: number; readonly files: number }[]>;
+  /** When the clock of a trash was last set. */
+  readonly clockedAt: Map<string, number>;
+  /** Something has not been missing for long enough yet. */
+  unripe: boolean;
+  /** A destination could not be asked. */
+  again: boolean;
+}
+
+/** Nothing happens before `run` or `settle`. */
+export function mirrors(job: Job, outboxes: readonly Outbox[], tools: MirrorTools): Mirrors {
+  const { system, ledger } = tools;
+  const hint = bell(system);
+  // What lies in a trash is removed in time, whatever the configuration says now.
+  const mine = outboxes.filter(({ destination }) =>
+    destination.deleteDestinationFiles || ledger.trash(job.name, destination.name).length > 0
+  );
+  const state: State = {
+    ...tools,
+    job,
+    outboxes: mine,
+    ...{ missingSince: new Map(), lately: new Map(), clockedAt: new Map(), unripe: false, again: false },
+  };
+  return {
+    async run(signal) {
+      if (mine.length === 0) return;
+      while (!signal.aborted) {
+        await passes(state, signal);
+        await hint.wait(
+          Math.min(state.again ? AGAIN_MS : Infinity, state.unripe ? MISSING_MS : Infinity, job.rescanIntervalMs),
+          signal,
+        );
+        await system.sleep(HINT_MS, signal).catch(() => undefined);
+      }
+    },
+    wake: () => hint.ring(),
+    async settle(signal) {
+      if (mine.length === 0 || signal.aborted) return;
+      await passes(state, signal);
+      if (!state.unripe || signal.aborted) return;
+      await system.sleep(MISSING_MS, signal).catch(() => undefined);
+      await passes(state, signal);
+    },
+    accept(name) {
+      const known = ledger.mirrorOf(job.name, name);
+      if (known?.held == null) return false;
+      ledger.rememberMirror(job.name, name, { ...known, accepted: known.held.files, held: null });
+      hint.ring();
+      return true;
+    },
+  };
+}
+
+/** One look at the source, then each destination. */
+async function passes(state: State, signal: AbortSignal): Promise<void> {
+  const { job, outboxes, ledger, system, emit } = state;
+  state.again = false;
+  try {
+    const names = outboxes.map(({ destination }) => destination).filter((one) => one.deleteDestinationFiles).map(({ name }) =>
+      name
+    );
+    const found = await findMissing(job, names, ledger, system, signal);
+    if (found === null) return void state.missingSince.clear();
+    const now = system.monotonic();
+    state.missingSince = new Map(found.missing.map((path) => [path, state.missingSince.get(path) ?? now]));
+    const ripe = found.missing.filter((path) => now - state.missingSince.get(path)! >= MISSING_MS);
+    state.unripe = ripe.length < found.missing.length;
+    for (const outbox of outboxes) await oneMirror(state, outbox, found, ripe, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    state.again = true;
+    emit({
+      type: "notice",
+      level: "warning",
+      message: `Cannot compare job ${job.name} with its mirror: ${failureRecord(error).message}`,
+    });
+  }
+}
+
+async function oneMirror(
+  state: State,
+  outbox: Outbox,
+  found: MissingFiles,
+  ripe: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { job, ledger, system, emit } = state;
+  const { name } = outbox.destination;
+  try {
+    const before = ledger.mirrorOf(job.name, name) ?? NEW_MIRROR;
+    const deliveries = outbox.destination.deleteDestinationFiles ? ledger.keptDeliveries(job.name, name, ripe) : [];
+    const reason = whyAsk(outbox.destination, before, {
+      files: deliveries.length,
+      lately: latelyRemoved(state, name),
+      delivered: ledger.counts(job.name, name).delivered,
+      emptied: found.missing.length === found.known,
+      root: found.root,
+      elsewhere: deliveries.length > before.accepted && await seemsUnmounted(deliveries, system),
+    });
+    const held = reason === null ? null : { files: deliveries.length, reason };
+    if (held !== null && held.reason !== before.held?.reason) tellHeld(state, outbox, held.reason);
+    const after: MirrorState = {
+      ...before,
+      held,
+      // Another folder is the right one once nothing is missing in it, or a person has accepted what is.
+      root: held === null && !state.unripe ? found.root : before.root,
+      ...clock(state, name, before),
+    };
+    ledger.rememberMirror(job.name, name, after);
+    if (held !== null) return;
+    if (deliveries.length > 0 && !await removeNow(state, outbox, deliveries, after, signal)) return;
+    if (before.accepted > 0 && !state.unripe) ledger.rememberMirror(job.name, name, { ...after, accepted: 0 });
+    await purge(state, outbox, after, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    state.again = true;
+    const message = `Cannot remove files from ${name} that were deleted here: ${failureRecord(error).message}`;
+    emit({ type: "notice", level: "warning", message });
+  }
+}
+
+/** False where the destination is not there now. */
+async function removeNow(
+  state: State,
+  outbox: Outbox,
+  deliveries: readonly Delivery[],
+  { clockMs }: MirrorState,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { job, ledger, system } = state;
+  const { name, keepDeletedMs } = outbox.destination;
+  const session = outbox.session();
+  if (session === null) {
+    state.again = true;
+    return false;
+  }
+  const folder = keepDeletedMs === 0 ? null : folderName(system.now());
+  // First: a folder that nobody knows of would never be emptied.
+  if (folder !== null) ledger.addTrash(job.name, name, folder, clockMs);
+  const files = await removeThere({ outbox, session, deliveries, folder }, state, signal);
+  state.lately.set(name, [...state.lately.get(name) ?? [], { at: system.monotonic(), files }]);
+  return true;
+}
+
+/** Empties what was kept for long enough. */
+async function purge(
+  state: State,
+  { destination, session }: Outbox,
+  { clockMs }: MirrorState,
+  signal: AbortSignal,
+): Promise<void> {
+  const { job, ledger, emit } = state;
+  const { name, keepDeletedMs } = destination;
+  const old = ledger.trash(job.name, name).filter(({ bornMs }) => clockMs - bornMs >= keepDeletedMs).map(({ folder }) => folder);
+  const open = old.length === 0 ? null : session();
+  if (open === null) return;
+  await open.emptyTrash(old.map((folder) => `${TRASH}/${folder}`), signal);
+  ledger.forgetTrash(job.name, name, old);
+  emit({
+    type: "notice",
+    level: "info",
+    message: `Emptied the trash of ${name}: what was removed there is older than keep_deleted`,
+  });
+}
+
+/**
+ * A folder that held some of the files is empty, and on another device than they were: its disk may not be mounted. Devices get other
+ * numbers at a reboot, so that alone tells nothing.
+ */
+async function seemsUnmounted(deliveries: readonly Delivery[], system: System): Promise<boolean> {
+  const devices = new Map(deliveries.map(({ source }) => [dirname(source.absolutePath), deviceOf(source.identity)]));
+  for (const [folder, device] of devices) {
+    const facts = await system.followedFacts(folder).catch(() => null);
+    if (facts?.kind !== "folder" || device === "" || deviceOf(facts.identity) === device) continue;
+    if ((await system.names(folder)).length === 0) return true;
+  }
+  return false;
+}
+
+function deviceOf(identity: string): string {
+  return identity.split(":")[0]!;
+}
+
+function clock({ system, clockedAt }: State, name: string, before: MirrorState): Pick<MirrorState, "clockMs" | "wallMs"> {
+  const now = system.monotonic();
+  const last = clockedAt.get(name);
+  clockedAt.set(name, now);
+  return clockAt(before, system.now(), last === undefined ? null : now - last);
+}
+
+function latelyRemoved({ lately, system }: State, name: string): number {
+  const kept = (lately.get(name) ?? []).filter(({ at }) => system.monotonic() - at < HOUR);
+  lately.set(name, kept);
+  return kept.reduce((sum, { files }) => sum + files, 0);
+}
+
+function tellHeld({ job, emit }: State, { destination: { name } }: Outbox, reason: string): void {
+  const message = `Nothing is removed from ${name}: ${reason}. If that is right, run: ${acceptCommand(job.name, name)}`;
+  emit({ type: "notice", level: "warning", message });
+}
+
+/** What a person runs to allow the removals. */
+export function acceptCommand(job: string, destination: string): string {
+  return `image-transfer resume --accept ${shellQuote(`${job}/${destination}`)}`;
+}
+
+/** The time and random characters, so that no two are the same. */
+function folderName(now: number): string {
+  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+  return `${time}-${crypto.randomUUID().slice(0, 8)}`;
+}

@@ -1,0 +1,59 @@
+/**
+ * What mirrors ask of the ledger (`delete_destination_files`): which delivered files should still be at the source, what was removed
+ * at a destination, and what lies in its trash.
+ *
+ * @module
+ */
+import type { Delivery } from "../domain/delivery.ts";
+
+/** What is remembered of a mirror. */
+export interface MirrorState {
+  /** The identity of the watched folder when its files were last compared; empty before. */
+  readonly root: string;
+  /** So many removals were accepted by a person; 0 once they are done. */
+  readonly accepted: number;
+  /** Removals wait for a person. */
+  readonly held: HeldRemovals | null;
+  /** Time that has passed for the trash, as far as it is certain, milliseconds; and what the wall clock showed then. */
+  readonly clockMs: number;
+  readonly wallMs: number;
+}
+
+/** Removals that are not made before a person accepts them. */
+export interface HeldRemovals {
+  readonly files: number;
+  /** A sentence without a full stop. */
+  readonly reason: string;
+}
+
+/** Every change is one transaction, durable on return. */
+export interface MirrorLedger {
+  /**
+   * Paths after this one, in order, whose newest version was delivered to one of the destinations and is still there as far as is
+   * known, without those that were removed at the source by us.
+   */
+  keptPaths(
+    job: string,
+    destinations: readonly string[],
+    after: string,
+    limit: number,
+  ): { readonly path: string; readonly absolutePath: string }[];
+  /** The deliveries of the newest versions of these paths that a destination has. */
+  keptDeliveries(job: string, destination: string, paths: readonly string[]): Delivery[];
+  /** The deliveries that have, or are to have, one of these targets. Reads every delivery. */
+  claimants(job: string, destination: string, targets: readonly string[]): Pick<Delivery, "id" | "source" | "target">[];
+  /** Records that delivered files were removed: failed with the code `removed`. A message has no full stop. */
+  recordRemovals(
+    removals: readonly { readonly id: number; readonly message: string; readonly hint: string }[],
+    now: number,
+  ): void;
+  mirrorOf(job: string, destination: string): MirrorState | null;
+  rememberMirror(job: string, destination: string, state: MirrorState): void;
+  /** The folders in the trash of a destination, each with the mirror's clock when it was made. */
+  trash(job: string, destination: string): { readonly folder: string; readonly bornMs: number }[];
+  addTrash(job: string, destination: string, folder: string, bornMs: number): void;
+  forgetTrash(job: string, destination: string, folders: readonly string[]): void;
+}
+
+/** Of a mirror that never compared anything. */
+export const NEW_MIRROR: MirrorState = { root: "", accepted: 0, held: null, clockMs: 0, wallMs: 0 };

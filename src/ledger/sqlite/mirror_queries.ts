@@ -1,0 +1,81 @@
+/**
+ * What mirrors know and remember.
+ *
+ * @module
+ */
+import type { FailureRecord } from "../../domain/failure.ts";
+import type { MirrorLedger } from "../mirror_ledger.ts";
+import type { Database } from "./database.ts";
+import { number, SELECT_DELIVERY, STATE_COLUMNS, stateValues, text, textOrNull, toDelivery } from "./rows.ts";
+
+export function mirrorQueries(db: Database): MirrorLedger {
+  return {
+    keptPaths: (job, destinations, after, limit) =>
+      db.all(KEPT_PATHS, job, after, JSON.stringify(destinations), limit)
+        .map((row) => ({ path: text(row, "path"), absolutePath: text(row, "absolute_path") })),
+    keptDeliveries: (job, destination, paths) => db.all(KEPT_DELIVERIES, JSON.stringify(paths), job, destination).map(toDelivery),
+    claimants: (job, destination, targets) => db.all(CLAIMANTS, job, destination, JSON.stringify(targets)).map(toDelivery),
+    recordRemovals: (removals, now) =>
+      void db.transaction(() => {
+        for (const { id, message, hint } of removals) {
+          const failure: FailureRecord = { code: "removed", next: "never", message, hint };
+          db.run(RECORD, ...stateValues({ state: "failed", failure }, now), id);
+        }
+      }),
+    mirrorOf(job, destination) {
+      const row = db.get("SELECT * FROM mirrors WHERE job = ? AND destination = ?", job, destination);
+      if (row === undefined) return null;
+      const reason = textOrNull(row, "held_reason");
+      return {
+        root: text(row, "root"),
+        accepted: number(row, "accepted"),
+        held: reason === null ? null : { files: number(row, "held_files"), reason },
+        clockMs: number(row, "clock_ms"),
+        wallMs: number(row, "wall_ms"),
+      };
+    },
+    rememberMirror: (job, destination, { root, accepted, held, clockMs, wallMs }) =>
+      void db.transaction(() =>
+        db.run(
+          REMEMBER,
+          ...[job, destination, root, accepted, held?.files ?? 0, held?.reason ?? null],
+          ...[Math.trunc(clockMs), Math.trunc(wallMs)],
+        )
+      ),
+    trash: (job, destination) =>
+      db.all("SELECT folder, born_ms FROM trash WHERE job = ? AND destination = ? ORDER BY born_ms, folder", job, destination)
+        .map((row) => ({ folder: text(row, "folder"), bornMs: number(row, "born_ms") })),
+    addTrash: (job, destination, folder, bornMs) =>
+      void db.transaction(() =>
+        db.run("INSERT OR IGNORE INTO trash VALUES (?, ?, ?, ?)", job, destination, folder, Math.trunc(bornMs))
+      ),
+    forgetTrash: (job, destination, folders) =>
+      void db.transaction(() => db.run(FORGET_TRASH, job, destination, JSON.stringify(folders))),
+  };
+}
+
+const NEWEST = "NOT EXISTS (SELECT 1 FROM versions n WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision)";
+
+const KEPT_PATHS = `SELECT v.path, v.absolute_path FROM versions v
+  WHERE v.job = ? AND v.path > ? AND v.removed_at IS NULL AND ${NEWEST} AND EXISTS (
+    SELECT 1 FROM json_each(?) w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.value WHERE d.state = 'delivered')
+  ORDER BY v.path LIMIT ?`;
+
+const KEPT_DELIVERIES = `${SELECT_DELIVERY} FROM json_each(?) p CROSS JOIN versions v ON v.job = ? AND v.path = p.value
+  CROSS JOIN deliveries d ON d.version_id = v.id AND d.destination = ?
+  WHERE d.state = 'delivered' AND v.removed_at IS NULL AND ${NEWEST} ORDER BY d.id`;
+
+const CLAIMANTS = `${SELECT_DELIVERY} FROM deliveries d JOIN versions v ON v.id = d.version_id
+  WHERE d.job = ? AND d.destination = ? AND d.state <> 'failed' AND d.target IN (SELECT value FROM json_each(?))`;
+
+const RECORD = `UPDATE deliveries SET ${
+  STATE_COLUMNS.replace(
+    "failure_message = ?",
+    "failure_message = ? || '. It was delivered on ' || strftime('%Y-%m-%d %H:%M', delivered_at / 1000, 'unixepoch') || ' UTC'",
+  )
+} WHERE id = ? AND state = 'delivered'`;
+
+const REMEMBER = `INSERT OR REPLACE INTO mirrors (job, destination, root, accepted, held_files, held_reason, clock_ms, wall_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const FORGET_TRASH = "DELETE FROM trash WHERE job = ? AND destination = ? AND folder IN (SELECT value FROM json_each(?))";

@@ -1,0 +1,61 @@
+/**
+ * A daemon with a mirror for tests: one job with a local destination, and what lies where.
+ *
+ * @module
+ */
+import { install } from "../support/daemon_process.ts";
+import { fitsFile } from "../support/fits_maker.ts";
+import { tempFolder } from "../support/temp.ts";
+
+/** Folders `data` and `nas`; nothing runs yet. */
+export async function mirrorRig(changes: Record<string, unknown> = {}) {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  const program = await install(folder.path, {
+    watch_path: folder.at("data"),
+    transfer_method: "local",
+    remote_base_path: folder.at("nas"),
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+    min_file_age_seconds: 0.2,
+    retry_delay: 0.1,
+    rescan_interval: "2s",
+    delete_destination_files: true,
+    ...changes,
+  });
+  return {
+    folder,
+    program,
+    /** Writes images of these names; the same seed makes the same image. */
+    async write(names: readonly string[], seed = 1) {
+      for (const [index, name] of names.entries()) await folder.write(`data/${name}`, fitsFile(3000, seed + index));
+    },
+    remove: (...names: string[]) => Promise.all(names.map((name) => Deno.remove(folder.at("data", name), { recursive: true }))),
+    /** What is at the destination, without our own folders. */
+    shown: () => filesBelow(folder.at("nas")).filter((path) => !path.startsWith(".image-transfer")),
+    /** What is in the trash, under the names that it had. */
+    trashed: () =>
+      filesBelow(folder.at("nas")).filter((path) => path.startsWith(".image-transfer-trash/"))
+        .map((path) => path.split("/").slice(2).join("/")).sort(),
+    /** Waits until it is so. */
+    async until(isSo: () => boolean | Promise<boolean>, what: string, seconds = 40) {
+      for (const deadline = Date.now() + seconds * 1000; !await isSo();) {
+        if (Date.now() > deadline) throw new Error(`not in ${seconds} s: ${what}\n${(await program.log()).slice(-4000)}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+/** Paths of all files below a folder, sorted; none where it is not there. */
+export function filesBelow(folder: string, below = ""): string[] {
+  try {
+    return [...Deno.readDirSync(`${folder}/${below}`)].flatMap(({ name, isDirectory }) =>
+      isDirectory ? filesBelow(folder, `${below}${name}/`) : [below + name]
+    ).sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
