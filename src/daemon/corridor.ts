@@ -78,17 +78,11 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
   const taking = intake(job, {
     system,
     ledger,
-    emit(event) {
-      emit(event);
-      if (event.type === "removed") mirror.wake();
-    },
+    emit: onRemoved(emit, () => mirror.wake()),
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
     certain: remove,
-    chosenMethod: (name) => {
-      const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
-      return method === undefined || method === "auto" ? null : method;
-    },
+    chosenMethod: (name) => chosenMethod(outboxes, name),
   });
 
   const mirror = mirrors(job, outboxes, { system, ledger, emit, everywhere });
@@ -119,6 +113,20 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
       return finish;
     },
   };
+}
+
+/** Calls back after telling that a file was deleted at the source. */
+function onRemoved(emit: Emit, wake: () => void): Emit {
+  return (event) => {
+    emit(event);
+    if (event.type === "removed") wake();
+  };
+}
+
+/** What `auto` has chosen for a destination; null where nothing yet. */
+function chosenMethod(outboxes: readonly Outbox[], name: string): string | null {
+  const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
+  return method === undefined || method === "auto" ? null : method;
 }
 
 async function allDone(

@@ -80,20 +80,8 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     places.map(([at]) => at),
     to,
   );
-  const unproven = destinations.find(({ verify }) => verify !== "checksum");
-  if (options.deleteSource && unproven !== undefined) {
-    to.report(
-      to.placeOf(path, "delete_source"),
-      `"delete_source" needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`,
-    );
-  }
+  checkDeleting(destinations, places.map(([at]) => at), options.deleteSource, path, to);
   const night = resolveKeys(nightKeys, merged, path, to);
-  for (const [index, destination] of destinations.entries()) {
-    const fault = mirrorFault(destination, options.deleteSource);
-    if (fault !== null) {
-      to.report(to.placeOf(places[index]![0], "delete_destination_files"), `"delete_destination_files" ${fault}`);
-    }
-  }
   const job: Job = {
     ...options,
     name,
@@ -151,6 +139,28 @@ function resolveHook(hook: Hook, path: Path, to: Resolving): Hook {
   // A mere name is looked for on the PATH.
   const found = /[/\\~$]/.test(program) ? folder(program) : program;
   return { ...hook, receiver: { ...receiver, argv: [found, ...args], cwd: receiver.cwd === null ? null : folder(receiver.cwd) } };
+}
+
+/** What is deleted here or there must be proven, and nothing may be deleted at both ends. */
+function checkDeleting(
+  destinations: readonly Destination[],
+  paths: readonly Path[],
+  deleteSource: boolean,
+  job: Path,
+  to: Resolving,
+): void {
+  const unproven = destinations.find(({ verify }) => verify !== "checksum");
+  if (deleteSource && unproven !== undefined) {
+    to.report(
+      to.placeOf(job, "delete_source"),
+      `"delete_source" needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`,
+    );
+  }
+  destinations.forEach((destination, index) => {
+    const fault = mirrorFault(destination, deleteSource);
+    if (fault === null) return;
+    to.report(to.placeOf(paths[index]!, "delete_destination_files"), `"delete_destination_files" ${fault}`);
+  });
 }
 
 /** Why a destination cannot be a mirror; null where it can, or is none. */

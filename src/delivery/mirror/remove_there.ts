@@ -77,27 +77,20 @@ async function removeSome(
   };
   // Nothing of ours may be given one of these names meanwhile.
   using reserved = outbox.reserve(deliveries.map(({ target }) => target));
-  const mine: Delivery[] = [];
-  for (const delivery of deliveries) {
-    if (!reserved.has(delivery.target)) continue;
+  const free = deliveries.filter(({ target }) => reserved.has(target));
+  for (const delivery of free) {
     if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
-    else mine.push(delivery);
   }
-  const bytes = mine.reduce((sum, { source }) => sum + source.size, 0);
-  const found = await session.digest(mine.map(({ target }) => target), bytes, signal);
-  const same: Delivery[] = [];
-  mine.forEach((delivery, index) => {
-    const { source, state } = delivery;
-    const digest = found[index];
-    if (digest == null) {
-      ended.push({ delivery, message: `It was deleted at the source, and was no longer at ${destination.name}` });
-    } else if (state.state === "delivered" && digest.bytes === source.size && digest.sha256 === state.receipt.sha256) {
-      same.push(delivery);
-    } else leave(delivery, "it was changed there since it was delivered. Remove it yourself if it is not needed");
-  });
+  const looked = await lookThere(free.filter(({ target }) => !claimed.has(target)), session, signal);
+  for (const delivery of looked.absent) {
+    ended.push({ delivery, message: `It was deleted at the source, and was no longer at ${destination.name}` });
+  }
+  for (const delivery of looked.changed) {
+    leave(delivery, "it was changed there since it was delivered. Remove it yourself if it is not needed");
+  }
   // Hashing may have taken long: a source that is there again keeps its copy.
   const gone: Delivery[] = [];
-  for (const delivery of same) if (await isGone(delivery, system)) gone.push(delivery);
+  for (const delivery of looked.same) if (await isGone(delivery, system)) gone.push(delivery);
   const items = gone.map(({ target, source }) => ({
     path: target,
     bytes: source.size,
@@ -106,19 +99,35 @@ async function removeSome(
   crashPoint("before_removal", system);
   const outcomes = await session.remove(items, signal);
   crashPoint("after_removal", system);
-  let removed = 0;
   gone.forEach((delivery, index) => {
-    const outcome = outcomes[index];
-    if (outcome?.removed) {
-      removed += 1;
-      const to = items[index]?.to ?? null;
-      ended.push(to === null ? forGood(delivery, destination) : toTrash(delivery, destination, to));
-      const where = to === null ? "" : `; it is kept as "${printable(to)}" for ${span(destination)}`;
-      emit({ type: "removed_there", delivery, where });
-    } else if (outcome !== undefined) leave(delivery, outcome.failure.message);
+    const [outcome, to = null] = [outcomes[index], items[index]?.to];
+    if (!outcome?.removed) return outcome && leave(delivery, outcome.failure.message);
+    ended.push(to === null ? forGood(delivery, destination) : toTrash(delivery, destination, to));
+    emit({
+      type: "removed_there",
+      delivery,
+      where: to === null ? "" : `; it is kept as "${printable(to)}" for ${span(destination)}`,
+    });
   });
   ledger.recordRemovals(ended.map(({ delivery: { id }, message, hint = "" }) => ({ id, message, hint })), system.now());
-  return removed;
+  return outcomes.filter(({ removed }) => removed).length;
+}
+
+/** How the files at a destination compare with what was delivered. */
+async function lookThere(deliveries: readonly Delivery[], session: Session, signal: AbortSignal) {
+  const bytes = deliveries.reduce((sum, { source }) => sum + source.size, 0);
+  const targets = deliveries.map(({ target }) => target);
+  const found = await session.digest(targets, bytes, signal);
+  const stats = found.includes(null) ? await session.survey(targets, signal) : [];
+  const kindOf = ({ source, state }: Delivery, index: number) => {
+    const digest = found[index];
+    if (digest == null) return stats[index] === null ? "absent" : "changed";
+    const sha256 = state.state === "delivered" ? state.receipt.sha256 : null;
+    return digest.bytes === source.size && digest.sha256 === sha256 ? "same" : "changed";
+  };
+  const kinds = Map.groupBy(deliveries.keys(), (index) => kindOf(deliveries[index]!, index));
+  const of = (kind: "absent" | "same" | "changed") => (kinds.get(kind) ?? []).map((index) => deliveries[index]!);
+  return { absent: of("absent"), same: of("same"), changed: of("changed") };
 }
 
 function forGood(delivery: Delivery, { name }: Destination): Ended {
