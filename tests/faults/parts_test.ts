@@ -84,6 +84,23 @@ for (const method of METHODS) {
   });
 }
 
+Deno.test({
+  name: "the part that rsync left is gone on with where auto chooses tar now",
+  ignore: !has("sshd", "rsync"),
+  async fn() {
+    await using rig = await rigOf("rsync");
+    using part = await interrupt(rig, [], async (daemon) => {
+      assertEquals(await daemon.stop(), 0);
+    });
+    await configure(rig, { transfer_method: "auto" });
+    await using daemon = await rig.installation.start();
+    const rows = await rig.installation.until(everyDelivered(1), 60);
+    assertEquals(rows.map(({ method }) => method), ["tar"]);
+    assertEquals(await daemon.stop(), 0);
+    await wentOn(rig, part);
+  },
+});
+
 Deno.test("the part of a file that has another version meanwhile is swept, and the new version arrives", async () => {
   await using rig = await rigOf("local");
   using _part = await interrupt(rig, [], async (daemon) => {
@@ -168,9 +185,13 @@ async function wentOn(rig: Rig, part: Deno.FsFile): Promise<void> {
   await rig.allIsWell(rows);
 }
 
-async function reload(rig: Rig, changes: Readonly<Record<string, unknown>>): Promise<void> {
+async function configure(rig: Rig, changes: Readonly<Record<string, unknown>>): Promise<void> {
   const { configFile } = rig.installation;
   await Deno.writeTextFile(configFile, JSON.stringify({ ...JSON.parse(await Deno.readTextFile(configFile)), ...changes }));
+}
+
+async function reload(rig: Rig, changes: Readonly<Record<string, unknown>>): Promise<void> {
+  await configure(rig, changes);
   assertEquals((await rig.installation.command(["reload"])).code, 0);
 }
 
