@@ -6,7 +6,7 @@
 import type { Settings } from "../config/settings.ts";
 import { VERSION } from "../domain/version.ts";
 import type { EventStream } from "../events/event_stream.ts";
-import { type Gauges, metrics } from "../events/metrics.ts";
+import type { Gauges } from "../events/metrics.ts";
 import type { System } from "../system/system.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
@@ -50,7 +50,8 @@ export function pageSource(state: DaemonState, control: DaemonControl, listen: E
 export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
   const { system, events, source, http, settings, startedAt, moved } = tools;
   const { emit } = events;
-  const counted = await metrics({
+  const { metrics } = await import("../events/metrics.ts");
+  const counted = metrics({
     startedAt,
     version: VERSION,
     read: () => gaugesOf(source, system),

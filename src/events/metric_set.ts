@@ -5,7 +5,7 @@
  */
 import type { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-/** The library's classes, which are loaded late. */
+/** The library's classes. */
 interface MetricKinds {
   readonly Counter: typeof Counter;
   readonly Gauge: typeof Gauge;

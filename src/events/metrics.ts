@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { type LogLevel, logLine } from "./log_line.ts";
 import { metricSet } from "./metric_set.ts";
@@ -68,9 +69,8 @@ interface MetricsTools {
   readonly logLevel: () => LogLevel;
 }
 
-/** Makes the metrics. The library is loaded only here. */
-export async function metrics({ startedAt, version, read, logLevel }: MetricsTools): Promise<Metrics> {
-  const { Counter, Gauge, Histogram, Registry } = await import("prom-client");
+/** Makes the metrics. */
+export function metrics({ startedAt, version, read, logLevel }: MetricsTools): Metrics {
   const registry = new Registry();
   const all = metricSet({ Counter, Gauge, Histogram }, registry);
   const kept: Kept = { startedAt, version, begun: new Map(), known: new Set(), cpuSeconds: 0, cpuAt: startedAt };

@@ -43,10 +43,7 @@ export async function build(options: BuildOptions = {}): Promise<string> {
   const stage = await Deno.makeTempDir({ prefix: "image-transfer-build-" });
   try {
     if (options.check ?? true) await deno(ROOT, "check", "--quiet", main);
-    const bundles = join(stage, "bundle");
-    await Deno.mkdir(bundles);
-    await bundle(main, join(bundles, "main.js"));
-    for (const worker of WORKERS) await bundle(join(ROOT, worker), join(bundles, basename(worker).replace(/\.ts$/, ".js")));
+    for (const entry of [main, ...WORKERS.map((worker) => join(ROOT, worker))]) await bundle(entry, join(stage, "bundle"));
     for (const folder of EMBEDDED) await copyFolder(join(ROOT, folder), join(stage, folder));
     await buildPage(ROOT, join(stage, "page"), createSystem(), new AbortController().signal);
     await setTimes(stage);
@@ -60,7 +57,7 @@ export async function build(options: BuildOptions = {}): Promise<string> {
       V8_FLAGS,
       ...permissionArguments(target),
       ...includes.flatMap((path) => ["--include", path]),
-      ...["--target", target, "--output", join(stage, basename(output)), "bundle/main.js"],
+      ...["--target", target, "--output", join(stage, basename(output)), `bundle/${basename(main).replace(/\.ts$/, ".js")}`],
     );
     // A build that fails leaves the former binary; and one that runs cannot be written, but replaced.
     await Deno.copyFile(join(stage, basename(output)), `${output}.new`);
@@ -71,18 +68,46 @@ export async function build(options: BuildOptions = {}): Promise<string> {
   }
 }
 
+/** Bundles a program into `folder`, in pieces: what is imported when it is needed takes no memory until then. */
+async function bundle(entry: string, folder: string): Promise<void> {
+  const [whole, small] = [`${folder}.whole`, `${folder}.small`];
+  await bundlePieces(whole, entry);
+  for (const file of await filesIn(whole)) await rewrite(join(whole, file), join(whole, file), withHeld);
+  await bundlePieces(small, join(whole, basename(entry).replace(/\.ts$/, ".js")), "--minify");
+  await Deno.mkdir(folder, { recursive: true });
+  for (const file of await filesIn(small)) {
+    await rewrite(join(small, file), join(folder, file), (text) => ascii(withBanner(text)));
+  }
+  for (const done of [whole, small]) await Deno.remove(done, { recursive: true });
+}
+
+async function bundlePieces(folder: string, entry: string, ...options: string[]): Promise<void> {
+  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--code-splitting", ...options, "--outdir", folder, entry);
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+}
+
+async function rewrite(from: string, to: string, change: (text: string) => string): Promise<void> {
+  await Deno.writeTextFile(to, change(await Deno.readTextFile(from)));
+}
+
 /**
  * Minifying puts what a `using` holds in the place where it is used, if only once, and then never closes it. So it comes second, when
  * every `using` has another use before it, which nobody can see through.
  */
-async function bundle(entry: string, output: string): Promise<void> {
-  const whole = output.replace(/js$/, "whole.js");
-  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--output", whole, entry);
-  const text = await Deno.readTextFile(whole);
-  await Deno.writeTextFile(whole, text.replace(/^([ \t]*)((?:await )?using (\w+) = )/gm, "$1__held(() => $3);\n$1$2"));
-  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--minify", "--output", output, whole);
-  await Deno.remove(whole);
-  await Deno.writeTextFile(output, BANNER + await Deno.readTextFile(output));
+function withHeld(text: string): string {
+  return text.replace(/^([ \t]*)((?:await )?using (\w+) = )/gm, "$1__held(() => $3);\n$1$2");
+}
+
+function withBanner(text: string): string {
+  return /\b(require|__held)\b/.test(text) ? BANNER + text : text;
+}
+
+/** The engine uses a text of ASCII where it lies, and copies any other. What is left of others are letters in regular expressions. */
+function ascii(text: string): string {
+  return text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** The times of embedded files are part of the binary. */

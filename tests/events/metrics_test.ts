@@ -67,7 +67,7 @@ const GAUGES: Gauges = {
 };
 
 async function afterSomeHours() {
-  const counted = await metrics({ startedAt: START, version: "1.2.3", read: () => GAUGES, logLevel: () => "info" });
+  const counted = metrics({ startedAt: START, version: "1.2.3", read: () => GAUGES, logLevel: () => "info" });
   const emit = (at: number, event: NewEvent) => counted.listen({ ...event, at: START + at });
   const refused = failureRecord(new Failure("unreachable", "Cannot reach freya", { hint: "" }));
   const corrupt = failureRecord(new Failure("source_corrupt", "Cannot send it", { hint: "" }));
@@ -97,7 +97,7 @@ Deno.test("metrics() are counted once however often they are read, and a destina
   const counted = await afterSomeHours();
   const lines = async () => (await counted.text()).split("\n").filter((line) => /^sync_.*freya/.test(line)).join("\n");
   assertEquals(await lines(), await lines());
-  const gone = await metrics({
+  const gone = metrics({
     startedAt: START,
     version: "1",
     read: () => reads.shift() ?? { ...GAUGES, destinations: [] },
@@ -109,7 +109,7 @@ Deno.test("metrics() are counted once however often they are read, and a destina
 });
 
 Deno.test("log_entries_total counts lines from the configured level on", async () => {
-  const counted = await metrics({ startedAt: START, version: "1", read: () => GAUGES, logLevel: () => "warning" });
+  const counted = metrics({ startedAt: START, version: "1", read: () => GAUGES, logLevel: () => "warning" });
   for (const level of ["debug", "info", "warning", "error", "error"] as const) {
     counted.listen({ type: "notice", level, message: "x", at: START });
   }
