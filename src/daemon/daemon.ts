@@ -25,7 +25,7 @@ import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
 import type { System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
-import { type HttpApp, httpApp, type Origin } from "./control/http_app.ts";
+import type { HttpApp, Origin } from "./control/http_app.ts";
 import { type DaemonWeb, daemonWeb, pageSource } from "./daemon_web.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
 import { runningControl } from "./running_control.ts";
@@ -103,10 +103,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   };
   const control = controlOf(parts);
   const source = options.once ? null : pageSource(stateOf(parts), control, events.listen);
-  const http = httpApp(
-    { control, source, system, onError: (error, listener) => tellFailed(error, listener, parts) },
-    parts.ending.signal,
-  );
+  const http = appWhenAsked(control, source, parts);
   if (source !== null) parts.web = await openPage(parts, source, http);
   events.emit({ type: "started", version: VERSION, pid: system.pid });
   await apply(first, parts);
@@ -271,6 +268,18 @@ function openPage(parts: Parts, source: PageSource, http: HttpApp): Promise<Daem
         events.emit({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` })
       ),
   });
+}
+
+/** Loaded at the first request: a daemon that nobody asks anything needs a third less memory of its own. */
+function appWhenAsked(control: DaemonControl, source: PageSource | null, parts: Parts): HttpApp {
+  const { system, ending } = parts;
+  const onError = (error: unknown, listener: Origin["listener"]) => tellFailed(error, listener, parts);
+  const make = async () => {
+    const { httpApp } = await import("./control/http_app.ts");
+    return httpApp({ control, source, system, onError }, ending.signal);
+  };
+  let app: Promise<HttpApp> | null = null;
+  return { fetch: async (request, origin) => await (await (app ??= make())).fetch(request, origin) };
 }
 
 function tellFailed(error: unknown, listener: Origin["listener"], { events }: Parts): void {
