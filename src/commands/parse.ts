@@ -5,81 +5,34 @@
  * @module
  */
 import { or } from "@optique/core/constructs";
-import { runParserSync } from "@optique/core/facade";
-import { type Parser, parseSync } from "@optique/core/parser";
+import { parseSync } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
-import { completions, SHELLS } from "./completions.ts";
-import { type CommandList, EXIT, plain, type Runnable } from "./command.ts";
+import type { Parsed, ParseOptions } from "./answer.ts";
+import { type CommandList, EXIT } from "./command.ts";
 import { runOptions } from "./options.ts";
 import { SERVICE_PROGRAM } from "../services/service_program.ts";
-
-/** The result of parsing: something to run, or an answer that was already printed (help, version, a mistake). */
-type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };
-
-/** How and where help and mistakes are printed. */
-interface ParseOptions {
-  readonly version: string;
-  /** The name or path that the program was called by. */
-  readonly calledAs?: string;
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-  readonly colors?: boolean;
-  /** Columns of the terminal. */
-  readonly width?: number;
-}
-
-const PROGRAM = "image-transfer";
-
-const USAGE: Usage = [{ type: "literal", value: "[COMMAND] [OPTION...]" }];
 
 /** Parses a command line (without the program's own name). Never throws for what a user wrote. */
 export async function parse(argv: readonly string[], commands: CommandList, options: ParseOptions): Promise<Parsed> {
   const names = Object.keys(commands);
-  const offered = await completions(argv, { commands, ordered: (words) => commandFirst(words, names) });
-  if (offered !== null) {
-    options.stdout(offered);
-    return { kind: "done", code: EXIT.done };
+  if (argv[0] === "completions" && argv.length > 2) {
+    const { completions } = await import("./completions.ts");
+    const offered = await completions(argv, { commands, ordered: (words) => commandFirst(words, names) });
+    if (offered !== null) {
+      options.stdout(offered);
+      return { kind: "done", code: EXIT.done };
+    }
   }
   const words = asService(options.calledAs) ? serviceWords(argv) : argv.length === 0 ? ["run"] : commandFirst(argv, names);
-  const named = names.find((name) => name === words[0]);
-  if (named !== undefined) return parseWords((await commands[named]!()).parser, words, named, options);
-  const run = (await commands["run"]!()).unnamed;
-  const unnamed = parseSync(run, words);
-  if (unnamed.success) return { kind: "run", run: unnamed.value };
+  const named = names.find((name) => name === words[0]) ?? null;
+  const { parser, unnamed } = await commands[named ?? "run"]!();
+  const parsed = parseSync(named === null ? unnamed : parser, words);
+  if (parsed.success) return { kind: "run", run: parsed.value };
+  // Help, version, completions or a mistake.
+  const { answer } = await import("./answer.ts");
+  if (named !== null) return answer(parser, words, named, options);
   const all = await Promise.all(names.map((name) => commands[name]!()));
-  return parseWords(or(...all.map(({ parser }) => parser), run), words, null, options);
-}
-
-/** `named`: the command that the parser is for; null if it is for all of them. */
-function parseWords(
-  parser: Parser<"sync", Runnable, unknown>,
-  words: readonly string[],
-  named: string | null,
-  options: ParseOptions,
-): Parsed {
-  const onShow = (code: number): Parsed => ({ kind: "done", code });
-  const print = (write: (text: string) => void) => (text: string) => write(`${text}\n`);
-  const parsed = runParserSync<typeof parser, Parsed, Parsed>(parser, PROGRAM, words, {
-    brief: plain("Delivers every finished image, complete and verified, to its destinations"),
-    ...(named !== null
-      ? {}
-      : { footer: plain("Without a command, it runs in the foreground, like `run`. `--create-config` is the same as `init`.") }),
-    help: { command: { names: ["help"] }, option: { names: ["-h", "--help"] }, onShow },
-    version: { value: `${PROGRAM} ${options.version}`, option: { names: ["-V", "--version"] }, onShow },
-    completion: { command: { names: ["completions"] }, shells: SHELLS, onShow },
-    commandList: "top-level",
-    usageLine: USAGE,
-    aboveError: "none",
-    stdout: print(options.stdout),
-    stderr: print(options.stderr),
-    colors: options.colors ?? false,
-    onError: () => {
-      options.stderr(`Try "${[PROGRAM, named, "--help"].filter(Boolean).join(" ")}".\n`);
-      return { kind: "done", code: EXIT.usage };
-    },
-    ...(options.width === undefined ? {} : { maxWidth: options.width }),
-  }) as Runnable | Parsed;
-  return typeof parsed === "function" ? { kind: "run", run: parsed } : parsed;
+  return answer(or(...all.map(({ parser }) => parser), unnamed), words, null, options);
 }
 
 function asService(calledAs = ""): boolean {
