@@ -66,7 +66,7 @@ const GAUGES: Gauges = {
   ],
 };
 
-async function afterSomeHours() {
+function afterSomeHours() {
   const counted = metrics({ startedAt: START, version: "1.2.3", read: () => GAUGES, logLevel: () => "info" });
   const emit = (at: number, event: NewEvent) => counted.listen({ ...event, at: START + at });
   const refused = failureRecord(new Failure("unreachable", "Cannot reach freya", { hint: "" }));
@@ -89,12 +89,12 @@ async function afterSomeHours() {
 }
 
 Deno.test("metrics() are what the golden file shows", async () => {
-  const counted = await afterSomeHours();
+  const counted = afterSomeHours();
   await assertGolden(new URL("golden/metrics.txt", import.meta.url), await counted.text());
 });
 
 Deno.test("metrics() are counted once however often they are read, and a destination that is gone is not shown any more", async () => {
-  const counted = await afterSomeHours();
+  const counted = afterSomeHours();
   const lines = async () => (await counted.text()).split("\n").filter((line) => /^sync_.*freya/.test(line)).join("\n");
   assertEquals(await lines(), await lines());
   const gone = metrics({
@@ -124,7 +124,7 @@ Deno.test({
   name: "metrics() pass promtool without a complaint",
   ignore: !has("promtool"),
   async fn() {
-    const counted = await afterSomeHours();
+    const counted = afterSomeHours();
     const child = new Deno.Command(which("promtool")!, {
       args: ["check", "metrics"],
       stdin: "piped",
