@@ -105,8 +105,8 @@ function commandWord(path: string, { platform }: Pick<Tools["system"], "platform
 
 /** What the wizard asks; each answer is checked as the configuration would check it. */
 function questions(home: string, around: Tools["system"]): readonly Question[] {
-  const remote = ({ transfer_method: method = "auto" }: Answers) =>
-    "remote_host" in METHOD_KEYS[method.toLowerCase() as keyof typeof METHOD_KEYS];
+  const uses = (key: string) => ({ transfer_method: method = "auto" }: Answers) =>
+    key in METHOD_KEYS[method.toLowerCase() as keyof typeof METHOD_KEYS];
   const fault = (key: string, value: string, answers: Answers): string | null => {
     try {
       const elsewhere = { remote_host: "example", ...(key === "remote_base_path" ? {} : { remote: "example" }) };
@@ -130,8 +130,34 @@ function questions(home: string, around: Tools["system"]): readonly Question[] {
   return [
     { key: "watch_path", text: "Which folder does the camera write to?", suggestion: "~/images", fault, remark },
     { key: "transfer_method", text: `Transfer method (${METHOD_NAMES.join(", ")})?`, suggestion: "auto", fault },
-    { key: "remote_host", text: "Remote computer (name, address or ssh alias)?", suggestion: null, when: remote, fault },
-    { key: "remote_user", text: "Remote user (empty: as in your ssh configuration)?", suggestion: "", when: remote, fault },
+    {
+      key: "remote_host",
+      text: "Remote computer (name, address or ssh alias)?",
+      suggestion: null,
+      when: uses("remote_host"),
+      fault,
+    },
+    {
+      key: "remote_user",
+      text: "Remote user (empty: as in your ssh configuration)?",
+      suggestion: "",
+      when: uses("compression"),
+      fault,
+    },
+    {
+      key: "remote_user",
+      text: "User name at the server (empty: anonymous)?",
+      suggestion: "",
+      when: uses("password_file"),
+      fault,
+    },
+    {
+      key: "password_file",
+      text: "File that contains the password (mode 0600)?",
+      suggestion: "~/.config/image-transfer/ftp-password",
+      when: (answers) => uses("password_file")(answers) && answers["remote_user"] !== undefined,
+      fault,
+    },
     { key: "remote_base_path", text: "Destination folder (with rclone: remote:path)?", suggestion: null, fault },
   ];
 }

@@ -120,3 +120,17 @@ Deno.test("init --yes asks nothing", async () => {
   await writeConfig({ ...NOTHING, yes: true }, testTools(dir.path, { answers: [] }));
   assertEquals(await dir.read(USUAL), sampleConfig("yaml"));
 });
+
+Deno.test("init asks for what the chosen method needs: user and password file of an FTP server, no host for rclone", async () => {
+  await using dir = await tempFolder();
+  const chosen = async (...answers: string[]) => {
+    const tools = testTools(dir.path, { answers });
+    assertEquals(await writeConfig({ ...NOTHING, force: true }, tools), 0);
+    return parseSettings(await dir.read(USUAL), "c", "yaml", tools.system).jobs[0]!.destinations[0]!;
+  };
+  const ftp = (await chosen("~/images", "ftps", "freya", "observer", "~/secret", "/data")).transport;
+  assertEquals(ftp.method === "ftps" && [ftp.host, ftp.user, ftp.passwordFile], ["freya", "observer", dir.at("secret")]);
+  const anonymous = (await chosen("~/images", "ftp", "freya", "", "/data")).transport;
+  assertEquals(anonymous.method === "ftp" && [anonymous.user, anonymous.passwordFile], [null, null]);
+  assertEquals((await chosen("~/images", "rclone", "s3remote:bucket/images")).transport.method, "rclone");
+});

@@ -322,6 +322,13 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "an unknown method, without what another one needs",
+    text: "watch_path: /data\nremote_base_path: /there\ntransfer_method: rsnyc\n",
+    errors: [
+      `config.yaml:3:1: "transfer_method" must be ${eitherOf(METHOD_NAMES)}, not "rsnyc"; did you mean "rsync"?`,
+    ],
+  },
+  {
     name: "an unknown check",
     text: `${BASE}verify_transfer: md5\n`,
     errors: [

@@ -7,7 +7,7 @@ import type { BandwidthLimit } from "../../domain/bandwidth.ts";
 import { bareHost, isHostName, isUserName } from "../../domain/names/host_name.ts";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
-import { loginKeys, METHOD_KEYS, rsyncKeys } from "../schema/schema_methods.ts";
+import { loginKeys, METHOD_KEYS, methodKeys, type MethodName, rsyncKeys } from "../schema/schema_methods.ts";
 import type { Shape } from "../schema/settings_of.ts";
 import { type Destination, isOnThisComputer, loginOf, serverOf, type Transport } from "../settings.ts";
 import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
@@ -54,8 +54,14 @@ export function resolveDestination(
       basePath: base,
       layout,
     },
-    full: { name, ...withDefaults(destinationShape, shown) },
+    full: { name, ...withDefaults(withoutOthers(transport.method, merged), shown) },
   };
+}
+
+/** The keys of a destination, without those that only other methods use, unless they are set. */
+function withoutOthers(method: MethodName, merged: Section): Shape {
+  const isOthers = (key: string) => key in methodKeys && !(key in METHOD_KEYS[method]) && merged[key] === undefined;
+  return Object.fromEntries(Object.entries<Shape[string]>(destinationShape).filter(([key]) => !isOthers(key)));
 }
 
 /** The method with its own options: only the keys that it uses are checked. */
@@ -65,7 +71,9 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
   const isHere = String(merged["remote_host"]).toLowerCase() === "localhost" && merged["remote_user"] === undefined &&
     merged["remote_port"] === undefined;
   const method = asked === "auto" && isHere ? "local" : asked;
-  const own: Record<string, unknown> = resolveKeys<Shape>(METHOD_KEYS[method], merged, path, to);
+  // Of an unknown method, nobody knows what it needs.
+  const wrong = to.wrong.has("transfer_method") ? new Set([...to.wrong, ...Object.keys(METHOD_KEYS[method])]) : to.wrong;
+  const own: Record<string, unknown> = resolveKeys<Shape>(METHOD_KEYS[method], merged, path, { ...to, wrong });
   const { host, user } = own;
   checkFtpKeys(method, merged, path, to);
   return {
