@@ -67,6 +67,8 @@ const CHANNEL_MS = 25;
 /** Of one connection: servers allow ten sessions (MaxSessions), and three may be shells of ours. */
 export const MOST_CHANNELS = 6;
 const MOST_CONNECTIONS = 4;
+/** A nearer host is never logged in to once more: a slow one on the same network takes as long to answer. */
+const FAR_MS = 50;
 /** A rate is measured while the same channels are busy for so many round trips, and at least so long. */
 const MEASURED_ROUND_TRIPS = 5;
 const MEASURED_MS = 1000;
@@ -172,7 +174,7 @@ class Line implements LongLine {
     const { since, bytes: sum } = this.#measured;
     const roundTripMs = this.parts.roundTripMs();
     const ms = this.parts.context.system.monotonic() - since;
-    if (channelsWorth(roundTripMs, Infinity) < 2) return;
+    if (roundTripMs < FAR_MS) return;
     if (ms < MEASURED_MS || ms < MEASURED_ROUND_TRIPS * roundTripMs) return;
     this.#change(() => this.#judge(sum / ms * 1000, this.#busy.size * CHANNEL_BYTES / roundTripMs * 1000));
   }

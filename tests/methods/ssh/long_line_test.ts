@@ -125,7 +125,7 @@ Deno.test("a further connection through which no more arrives is ended once its 
 
 for (
   const [what, roundTripMs, differences] of [
-    ["on a short line", 20, {}],
+    ["on a short line", 49, {}],
     ["with bandwidth_limit", 200, { destination: aServer("tar", { host: "limited" }, { bandwidthLimit: 1_000_000 }) }],
     ["where each channel is a connection of its own", 200, { sharing: null }],
     ["while another one logs in to that host", 200, {
