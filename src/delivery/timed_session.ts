@@ -63,7 +63,8 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
     ...(session.streams ? { streams: session.streams } : {}),
     attach: (create, signal, probe) =>
       withWatchdog(limit(`find the folder at ${name}`), signal, (end) => session.attach(create, end, probe)),
-    survey: (paths, signal) => withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.survey(paths, end)),
+    survey: (paths, signal, staging) =>
+      withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.survey(paths, end, staging)),
     digest: (paths, bytes, signal) =>
       withWatchdog(
         { what: `verify ${files(paths.length)} at ${name}`, timeoutMs: hashingMs(destination, bytes), clock },

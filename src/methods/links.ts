@@ -18,7 +18,7 @@ export interface Links extends AsyncDisposable {
 }
 
 /** The folder, relative to the base path, that holds the staged names of a batch. */
-export function stagingOf(uploads: readonly Upload[]): string {
+export function stagingOf(uploads: readonly Pick<Upload, "staged">[]): string {
   const { staged } = uploads[0]!;
   return staged.slice(0, staged.lastIndexOf("/"));
 }

@@ -172,8 +172,11 @@ export interface Session extends AsyncDisposable {
    * @throws {Failure} `device_missing` where the base path is not there and `create` is false.
    */
   attach(create: boolean, signal: AbortSignal, probe?: string): Promise<Mount>;
-  /** What is at these paths, in order; null = nothing. Cheap: no content is read. */
-  survey(paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]>;
+  /**
+   * What is at these paths, in order; null = nothing. Cheap: no content is read. `staging` is a folder that will be needed for a put
+   * soon: it may be made in the same round trip.
+   */
+  survey(paths: readonly string[], signal: AbortSignal, staging?: string): Promise<(Stat | null)[]>;
   /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */
   digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
   /**

@@ -9,6 +9,7 @@ import type { ConflictPolicy } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type Digest, verify } from "../../domain/receipt.ts";
 import type { Stat } from "../../methods/method.ts";
+import { stagingOf } from "../../methods/links.ts";
 import { type Batch, failureOf, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
 import { hashSources } from "./check.ts";
 import { refuseNamesakes } from "./folded_names.ts";
@@ -23,7 +24,8 @@ interface Occupied {
 /** One round trip for all targets, a second one only where a file of the same size is there. */
 export async function adoptExisting(batch: Batch, signal: AbortSignal): Promise<void> {
   const { name, onConflict } = batch.context.destination;
-  const occupied = await lookAt(undecided(batch.items), batch, signal);
+  const items = undecided(batch.items);
+  const occupied = await lookAt(items, batch, signal, items[0] && stagingOf([items[0]]));
   const [same, different] = [occupied.filter(isCopy), occupied.filter((one) => !isCopy(one))];
   for (const { item, stat } of different) {
     const what = `Cannot send "${printable(item.delivery.source.path)}" to ${name}`;
@@ -50,9 +52,14 @@ export async function adoptGone(batch: Batch, signal: AbortSignal): Promise<void
 }
 
 /** The items whose targets are taken; hashed at both ends if the sizes are equal. */
-async function lookAt(items: readonly Item[], { context, session }: Batch, signal: AbortSignal): Promise<Occupied[]> {
+async function lookAt(
+  items: readonly Item[],
+  { context, session }: Batch,
+  signal: AbortSignal,
+  staging?: string,
+): Promise<Occupied[]> {
   if (items.length === 0) return [];
-  const stats = await session.survey(items.map(targetOf), signal);
+  const stats = await session.survey(items.map(targetOf), signal, staging);
   const alike = items.filter(({ delivery }, index) => {
     const stat = stats[index];
     return stat?.kind === "file" && stat.bytes === delivery.source.size;

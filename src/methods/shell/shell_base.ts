@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Mount } from "../method.ts";
+import type { MethodContext, Mount } from "../method.ts";
 import { remoteBase } from "../ssh/ssh.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
@@ -26,13 +26,21 @@ export interface ShellBase {
   readonly where: string;
   /** The mount point that {@linkcode attach} found: a base path that is suddenly on another one is a mount that went away. */
   device: string | null;
+  /** Staging folders that were made on that device, each with the time of the monotonic clock. */
+  readonly prepared: Map<string, number>;
+  readonly now: () => number;
 }
 
 /** Asks nothing yet. */
-export function shellBase(connection: SshConnection, tools: ShellTools, stagingRoot: string): ShellBase {
+export function shellBase(
+  connection: SshConnection,
+  tools: ShellTools,
+  { stagingRoot, system }: Pick<MethodContext, "stagingRoot" | "system">,
+): ShellBase {
   const { destination } = connection;
   const where = `"${printable(destination.basePath)}" at ${destination.name}`;
-  return { connection, tools, stagingRoot, folder: remoteBase(destination), where, device: null };
+  const folder = remoteBase(destination);
+  return { connection, tools, stagingRoot, folder, where, device: null, prepared: new Map(), now: system.monotonic };
 }
 
 /** Exit status of a script that did not get into the base path. */

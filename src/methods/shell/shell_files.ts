@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import type { MethodContext, Upload } from "../method.ts";
+import type { MethodContext, Stat, Upload } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { ASK_FOR_SPACE, attach, FAILED, mountOf, runInBase, type ShellBase, shellBase } from "./shell_base.ts";
@@ -14,7 +14,7 @@ import { shellFlush } from "./shell_flush.ts";
 import { shellPublish } from "./shell_publish.ts";
 import { shellWords } from "./shell_quote.ts";
 import { shellEmptyTrash, shellRemove } from "./shell_remove.ts";
-import { shellSurvey } from "./shell_survey.ts";
+import { lookScript, shellSurvey, stats } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** What a shell alone can do, besides. */
@@ -23,15 +23,18 @@ export interface ShellFiles extends RemoteFiles {
 }
 
 /** Remembers the device found by `attach`: `prepare` refuses another one with `device_missing`. */
-export function shellFiles(connection: SshConnection, tools: ShellTools, { stagingRoot }: MethodContext): ShellFiles {
-  const base = shellBase(connection, tools, stagingRoot);
+export function shellFiles(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellFiles {
+  const { stagingRoot } = context;
+  const base = shellBase(connection, tools, context);
   const { folder, where } = base;
   const { host, port } = connection.destination.transport;
   const inBase = runInBase(base);
+  const survey = shellSurvey(inBase, tools);
   return {
     inBase,
     attach: (create, signal, probe) => attach(base, create, signal, probe),
-    survey: shellSurvey(inBase, tools),
+    survey: (paths, signal, staging) =>
+      staging === undefined ? survey(paths, signal) : surveyAndPrepare(base, paths, staging, signal),
     digest: shellDigest(inBase, tools),
     publish: shellPublish(inBase, tools, where, `${host}\n${port}\n${folder}`),
     flush: shellFlush(inBase, tools, where),
@@ -49,14 +52,40 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, { stagi
   };
 }
 
+/**
+ * Looks, and makes the staging folder in the same round. Where that does not succeed, {@linkcode prepare} tells why when the folder is
+ * needed: what is there already needs none.
+ */
+async function surveyAndPrepare(
+  base: ShellBase,
+  paths: readonly string[],
+  staging: string,
+  signal: AbortSignal,
+): Promise<(Stat | null)[]> {
+  const { tools, prepared, device } = base;
+  const make = `(umask 077; mkdir -p ${shellWords([staging])}) >/dev/null 2>&1 && echo ${MADE}`;
+  const script = `${lookScript(paths, tools)}echo ${LOOKED}\n${ASK_FOR_SPACE}\necho ${DONE}\n${make}\n:`;
+  const output = await runInBase(base)("check files at the destination", script, signal);
+  // What is looked at may have any name.
+  const looked = output.lastIndexOf(LOOKED);
+  const spaced = output.indexOf(DONE, looked);
+  const mount = mountOf(output.slice(looked + LOOKED.length, spaced));
+  if (output.includes(MADE, spaced) && (device === null || mount.device === device)) prepared.set(staging, base.now());
+  return stats(output.slice(0, looked), paths, tools);
+}
+
 async function prepare(
   base: ShellBase,
   uploads: readonly Pick<Upload, "staged" | "leftover">[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { device, where } = base;
+  const { device, where, prepared } = base;
   const folders = [...new Set(uploads.map(({ staged }) => staged.slice(0, staged.lastIndexOf("/"))))];
   const moves = uploads.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
+  const isFresh = (folder: string) => base.now() - (prepared.get(folder) ?? -Infinity) < FRESH_MS;
+  const isReady = moves.length === 0 && folders.every(isFresh);
+  for (const folder of folders) prepared.delete(folder);
+  if (isReady) return;
   const script = [
     device === null ? "" : `${ASK_FOR_SPACE}\necho ${DONE}\n`,
     `(umask 077; mkdir -p ${shellWords(folders)} 2>&1) || exit ${FAILED}\n`,
@@ -71,8 +100,12 @@ async function prepare(
   }
 }
 
-/** Behind the free space, where more follows. */
+/** Behind what was looked at, behind the free space, where more follows, and where the folder was made. */
+const LOOKED = "== looked ==";
 const DONE = "== space ==";
+const MADE = "== made ==";
+/** So long it is believed that a staging folder is there, on the right disk. */
+const FRESH_MS = 3000;
 
 /** Moves the larger of a part and of the hidden one that a killed rsync left beside it, which only its owner may read. */
 const TAKE_OVER = `nl='

@@ -183,6 +183,29 @@ withServer("a part for whose copy there is no room is sent again from its beginn
   assertEquals(await session.digest([again.staged], signal), [sent]);
 });
 
+withServer(
+  "the look at the targets of a batch makes its staging folder; one that is needed late is made again",
+  {
+    instead: { mkdir: `#!/bin/sh\necho "$*" >> ../made\nexec /bin/mkdir "$@"\n` },
+  },
+  async (it) => {
+    const session = await it.connect();
+    const made = async () => (await Deno.readTextFile(it.folder.at("made"))).split("\n").filter((line) => line.includes("/a"));
+    const file = await it.source("a.fits", noise(1000));
+    await it.folder.write("base/== looked ==", Uint8Array.of(1, 2, 3));
+    const targets = ["== looked ==", "nothing", "new\nline"];
+    const expected = [{ bytes: 3, kind: "file" as const }, null, null];
+    assertEquals(await session.survey(targets, signal, `${STAGING}/a1`), expected);
+    await session.put([upload(file, 1)], ignoreBytes, signal);
+    assertEquals((await made()).length, 1);
+    assertEquals(await session.survey(targets, signal, `${STAGING}/a2`), expected);
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    await Deno.remove(it.folder.at("base", STAGING), { recursive: true });
+    assertEquals((await session.put([upload(file, 1, "a2")], ignoreBytes, signal))[0]?.put, true);
+    assertEquals((await made()).length, 3);
+  },
+);
+
 withServer("bandwidth_limit holds the average, also of many small files", {}, async (it) => {
   const session = await it.connect({ bandwidthLimit: 2_000_000 });
   const files = await Promise.all(Array.from({ length: 30 }, (_, index) => it.source(`${index}`, noise(100_000, index + 1))));
