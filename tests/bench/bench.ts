@@ -9,6 +9,7 @@
  * @module
  */
 import { backlog } from "./backlog.ts";
+import { ftp } from "./ftp.ts";
 import { growing } from "./growing.ts";
 import { latency } from "./latency.ts";
 import { type Cost, median, secs } from "./measure.ts";
@@ -47,6 +48,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   throughput,
   latency,
   growing,
+  ftp,
   "long-line": longLine,
   start,
   watching,

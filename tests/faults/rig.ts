@@ -138,7 +138,7 @@ let nextSeed = 1;
 /** The keys of an account at an FTP server; its password is in a file. */
 export async function loginTo(
   { host, port, user, password, ca }: Ftpd,
-  folder: TempFolder,
+  folder: Pick<TempFolder, "write">,
 ): Promise<Readonly<Record<string, unknown>>> {
   const file = await folder.write("ftp-password", `${password}\n`);
   await Deno.chmod(file, 0o600);

@@ -60,14 +60,20 @@ async function mount(
       hint: `Mount the right disk. If the change is intended, run "image-transfer resume ${destination.name}".`,
     });
   }
+  const isFtp = destination.transport.method === "ftp" || destination.transport.method === "ftps";
   const proof = session.proof === "checksum" ? ok(about, "Files are verified by a hash computed at the destination") : warning(
     about,
-    "Files are verified by reading them back: the destination has no shell to hash them",
-    "This is as safe, but doubles the traffic. Shell access avoids it.",
+    `Files are verified by reading them back: the destination has no ${isFtp ? "command" : "shell"} to hash them`,
+    `This is as safe, but doubles the traffic. ${
+      isFtp ? "A server with the command HASH (proftpd with mod_digest) avoids it" : "Shell access avoids it"
+    }.`,
   );
+  const inClear = destination.transport.method === "ftp" && destination.transport.user !== null
+    ? [warning(about, "FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS.")]
+    : [];
   const doubt = notMounted(destination, found);
   const made = found.made ? [warning(about, ...madeNow(destination))] : [];
-  const place = [proof, ...made, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
+  const place = [...inClear, proof, ...made, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
   if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is unknown`, "")];
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
   if (freeBytes >= destination.minimumFreeBytes) return [...place, ok(about, free)];
@@ -121,7 +127,8 @@ async function roundTrip(
     await session.sweep(null, signal);
     await system.remove(path);
   }
-  return ok(about, "A small file was written, flushed, hashed, renamed, read and removed there");
+  const verified = session.durability === "unconfirmed" ? "verified" : "flushed, hashed";
+  return ok(about, `A small file was written, ${verified}, renamed, read and removed there`);
 }
 
 function asFailure(

@@ -153,6 +153,8 @@ function connectionMeaning(ended: Ended, reached: Reached): Meaning | null {
     if ([18, 52, 55, 56, 8, 16, 43].includes(exit) && (last === null || isYes(last))) return INTERRUPTED;
     if (exit === 28) return { code: "timeout", reason: "the server is no longer responding", hint: SELF };
     if (exit === 12) return { code: "unreachable", reason: "the connection for data cannot be made", hint: PASSIVE };
+  } else if (exit === 28 && exchanges.some(({ command }) => command === GREETING)) {
+    return EXITS[8]!;
   } else if (exit === 56 || exit === 52 || exit === 55) return INTERRUPTED;
   return EXITS[exit] ?? null;
 }

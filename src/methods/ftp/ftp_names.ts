@@ -78,13 +78,21 @@ async function giveNames(
   try {
     for (const claim of claims) {
       const done = free.includes(claim) && isYes(given(`RNTO ${claim.target}`)) && isYes(given(question(base, claim.target)));
-      outcomes.set(claim.item, done ? { published: true } : await orWhy(base, claim, signal));
+      const forbidden = meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
+      if (forbidden) outcomes.set(claim.item, { published: false, failure: failureRecord(mayNotRename(base, claim.item)) });
+      else outcomes.set(claim.item, done ? { published: true } : await orWhy(base, claim, signal));
     }
   } finally {
     // Also where it was stopped: others wait.
     if (taken.length > 0) await command(base, unlock, new AbortController().signal).catch(() => undefined);
   }
 }
+
+function mayNotRename(base: FtpBase, item: Publication): Failure {
+  return cannotWrite(item, base.where, "permission_denied", "the account may not rename", RENAME);
+}
+
+const RENAME = "Give the account there permission to write and to rename (RNFR, RNTO); the disk there may be full or read-only.";
 
 /** Takes the lock, makes folders, sets modes, and asks which names are taken: one run. */
 async function lookUnderLock(base: FtpBase, claims: readonly Claim[], signal: AbortSignal): Promise<Look> {
@@ -225,7 +233,6 @@ async function whyRefused(base: FtpBase, item: Publication, reply: Reply | null,
     base.where,
     meaning?.code ?? "permission_denied",
     `${meaning?.reason ?? "the server refuses to rename it"} (${reply ? replyText(reply) : "no answer"})`,
-    meaning?.hint ??
-      "Give the account there permission to write and to rename (RNFR, RNTO); the disk there may be full or read-only.",
+    meaning === null || meaning.code === "permission_denied" ? RENAME : meaning.hint,
   );
 }

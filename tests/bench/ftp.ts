@@ -1,0 +1,82 @@
+/**
+ * Files over a private vsftpd on loopback: lftp by hand, and a running daemon with default settings, turn by turn. The daemon reads every
+ * file back before it gives it its name; lftp proves nothing.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Scenario } from "./bench.ts";
+import { loginTo } from "../faults/rig.ts";
+import { install } from "../support/daemon_process.ts";
+import { type Ftpd, startFtpd } from "../support/ftpd.ts";
+import { has } from "../support/needs.ts";
+import { tempFolder } from "../support/temp.ts";
+import { byHand, type Cost, cost, drop, fitsTree, median, ratios, secs, settleDisks, times, warmUp } from "./measure.ts";
+
+/** A night's batch of small frames. */
+const [COUNT, BYTES] = [500, 100_000];
+/** The limit of the project: of what lftp takes. */
+const LIMIT = 1.2;
+
+export const ftp: Scenario = async (say, { without, rounds }) => {
+  if (!has("vsftpd", "lftp")) return say({ what: "needs vsftpd and lftp", value: "left out" });
+  await using folder = await tempFolder();
+  await using server = await startFtpd();
+  const source = folder.at("source");
+  await fitsTree(source, COUNT, BYTES);
+  const contestants: Readonly<Record<string, (there: string, room: string) => Promise<Cost>>> = {
+    mput: (there) => lftp(server, `lcd ${source}/part0000; cd ${there}; mput *`),
+    mirror: (there) => lftp(server, `mirror -R ${source} ${there}`),
+    "our-ftp": (there, room) => daemon(server, source, there, room),
+  };
+  const taken = new Map<string, Cost[]>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [key, run] of Object.entries(contestants)) {
+      if (without.has(key)) continue;
+      await using room = await tempFolder();
+      await Deno.mkdir(room.at("there"));
+      await settleDisks();
+      taken.set(key, [...taken.get(key) ?? [], await run(room.at("there"), room.path)]);
+    }
+  }
+  const bare = taken.get("mput");
+  for (const [key, costs] of taken) {
+    const [wall, cpu] = bare === undefined ? [NaN, NaN] : ratios(costs, bare);
+    say({
+      what: `${COUNT} × ${BYTES / 1000} kB over FTP: ${key === "our-ftp" ? "image-transfer, ftp" : `lftp ${key}`}`,
+      value: secs(median(costs.map((each) => each.wall))),
+      cost: costs,
+      beside: bare === undefined || key === "mput" ? "" : `  ${times(wall)} lftp mput, processor ${times(cpu)}`,
+      ...(key === "our-ftp" && bare !== undefined ? { limit: times(LIMIT), kept: wall <= LIMIT } : {}),
+    });
+  }
+};
+
+function lftp({ user, password, host, port }: Ftpd, commands: string): Promise<Cost> {
+  // In a script: lftp takes no other way for a password with a quote in it.
+  const quoted = `${user},${password}`.replace(/[\\"]/g, "\\$&");
+  const script = `set ftp:ssl-allow no; open -u "${quoted}" ftp://${host}:${port}; ${commands}; quit`;
+  return cost(() => byHand("lftp", ["-c", script]));
+}
+
+/** A running daemon that has delivered files before. */
+async function daemon(server: Ftpd, source: string, there: string, room: string): Promise<Cost> {
+  const watched = join(room, "watched");
+  await Deno.mkdir(watched);
+  const write = async (name: string, content: string | Uint8Array) => {
+    await Deno.writeTextFile(join(room, name), String(content));
+    return join(room, name);
+  };
+  const installation = await install(room, {
+    watch_path: watched,
+    transfer_method: "ftp",
+    remote_base_path: there,
+    log_level: "INFO",
+    ...await loginTo(server, { write }),
+  });
+  await using running = await installation.start();
+  await warmUp(watched, there, 300);
+  const taken = await drop(source, watched, there, 120);
+  await running.stop();
+  return taken;
+}
