@@ -31,6 +31,8 @@ import type { CommandList } from "./command.ts";
 export const COMMANDS: CommandList = {
   run: async () => (await import("./run.ts")).run,
   start: async () => (await import("./run.ts")).start,
+  watch: async () => (await import("./watch.ts")).watch,
+  copy: async () => (await import("./watch.ts")).copy,
   status: async () => (await import("./status.ts")).status,
   stop: async () => (await import("./stop.ts")).stop,
   restart: async () => (await import("./restart.ts")).restart,

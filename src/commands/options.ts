@@ -10,13 +10,13 @@ import { choice, string, type ValueParser } from "@optique/core/valueparser";
 import { plain } from "./command.ts";
 
 /** A path of this computer, which shells complete. */
-export function pathValue(metavar: "FILE" | "DIR"): ValueParser<"sync", string> {
+export function pathValue(metavar: "FILE" | "DIR" | "SOURCE"): ValueParser<"sync", string> {
   return {
     ...string({ metavar }),
     *suggest(prefix) {
       yield {
         kind: "file",
-        type: metavar === "DIR" ? "directory" : "file",
+        type: metavar === "DIR" ? "directory" : metavar === "FILE" ? "file" : "any",
         pattern: prefix,
         includeHidden: prefix.includes("/."),
       };
@@ -52,11 +52,18 @@ export interface RunInput {
   readonly logLevel: (typeof LOG_LEVELS)[number] | "warn" | undefined;
 }
 
+/** What `run`, `watch` and `copy` have in common. */
+export const runningOptions = {
+  verbose: option("-v", "--verbose", { description: plain("Log in detail (level debug)") }),
+  dryRun: option("--dry-run", { description: plain("Show what would be sent, without changing anything") }),
+  logLevel: logLevelOption,
+} as const;
+
 /** The options of `run`, which also work without `run`: `image-transfer -c FILE -v`. */
 export const runOptions = object({
   config: configOption,
-  verbose: option("-v", "--verbose", { description: plain("Log in detail (level debug)") }),
-  dryRun: option("--dry-run", { description: plain("Show what would be sent, without changing anything") }),
+  verbose: runningOptions.verbose,
+  dryRun: runningOptions.dryRun,
   once: option("--once", {
     description: plain("Deliver the files that are there, then exit: 0 if all were delivered, 1 if not"),
   }),

@@ -48,8 +48,13 @@ export const start = defineCommand({
 
 /** Runs the daemon; returns the exit code when it has ended. */
 export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
+  return await runWith(await loadSettings(input.config, tools.cwd, tools.system), input, tools);
+}
+
+/** As {@linkcode runDaemon}, with settings that were read already. */
+export async function runWith(settings: Settings, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
   const { system } = tools;
-  const first = withOptions(await loadSettings(input.config, tools.cwd, system), input);
+  const first = withOptions(settings, input);
   if (input.dryRun) return await dryRun(first, tools);
 
   await using shown = await openConsole(first.log, tools);
@@ -95,7 +100,7 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
 }
 
 /** Runs until the daemon has stopped. */
-async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
+async function attend(daemon: Daemon, shown: Console, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
   using _listening = onAbort(tools.signal, () => daemon.stop("requested by a signal"));
   sayWhereThePageIs(daemon, tools);
@@ -106,7 +111,7 @@ async function attend(daemon: Daemon, shown: Console, input: RunInput, tools: To
   }
 }
 
-async function untilTheEnd(daemon: Daemon, shown: Console, input: RunInput, tools: Tools): Promise<number> {
+async function untilTheEnd(daemon: Daemon, shown: Console, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
   if (input.once) return await deliverOnce(daemon, shown, tools);
   const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon)];
   await daemon.stopped;
@@ -121,12 +126,12 @@ function sayWhereThePageIs(daemon: Daemon, { system, stderr }: Tools): void {
   if (address !== null && !isKept && daemon.settings().log.format === "text") stderr(`Watch it live: ${address}\n`);
 }
 
-function fileReader(file: string, input: RunInput, { system }: Tools): () => Promise<Settings> {
+function fileReader(file: string, input: Omit<RunInput, "config">, { system }: Tools): () => Promise<Settings> {
   return async () => withOptions((await readConfig(file, system)).settings, input);
 }
 
 /** Options of the command line take precedence over the file. */
-function withOptions(settings: Settings, { verbose, logLevel }: RunInput): Settings {
+function withOptions(settings: Settings, { verbose, logLevel }: Pick<RunInput, "verbose" | "logLevel">): Settings {
   const wanted = logLevel ?? (verbose ? "debug" : undefined);
   if (wanted === undefined) return settings;
   return { ...settings, log: { ...settings.log, level: wanted === "warn" ? "warning" : wanted } };

@@ -165,7 +165,7 @@ Deno.test("exit codes: 0 done, 1 not delivered, 2 configuration, 3 another runs,
     );
     assertEquals([status.running, status.pid], [true, daemon.pid]);
     assertEquals([status.all_well, status.configuration], [true, program.configFile]);
-    const none = { files_waiting: 0, incomplete: 0, rejected: 0, not_sent: [], unmatched: null };
+    const none = { files_waiting: 0, next_run: null, incomplete: 0, rejected: 0, not_sent: [], unmatched: null };
     assertEquals(status.jobs, [{ name: "default", watch_path: folder.at("data"), watching: true, ...none }]);
     assertEquals(
       Object.keys(status.destinations[0]),

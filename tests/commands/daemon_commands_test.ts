@@ -47,6 +47,7 @@ Deno.test("status prints what the daemon says, as JSON in the promised shape", a
       name: "spring",
       watch_path: "/data/images",
       watching: true,
+      next_run: null,
       files_waiting: 2,
       incomplete: 0,
       rejected: 0,

@@ -1,0 +1,163 @@
+/**
+ * `watch` and `copy`: deliver from a folder to a destination without a configuration file. What was delivered is remembered for each
+ * pair, so running the same command again sends nothing twice.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { multiple, optional } from "@optique/core/modifiers";
+import { argument, option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import type { InferValue } from "@optique/core/parser";
+import { basename, dirname } from "@std/path";
+import { stringify } from "yaml";
+import { destinationKeys } from "../config/read/destination_word.ts";
+import { ConfigError } from "../config/read/config_error.ts";
+import { surroundingsOf } from "../config/read/load.ts";
+import { withoutFile } from "../config/read/partial_settings.ts";
+import { parseConfig } from "../config/read/parse_settings.ts";
+import { parseYaml } from "../config/read/parse_yaml.ts";
+import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
+import type { Settings } from "../config/settings.ts";
+import { Failure } from "../domain/failure.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+import { defineCommand, plain, type Tools } from "./command.ts";
+import { pathValue, runningOptions } from "./options.ts";
+import { runWith } from "./run.ts";
+
+const pairOptions = object({
+  source: argument(pathValue("SOURCE"), { description: plain("The folder (or file) to deliver from") }),
+  destination: argument(string({ metavar: "DEST" }), {
+    description: plain("A folder, user@host:/path, sftp://host/path, ftp://host/path or remote:bucket (rclone)"),
+  }),
+  method: optional(option("--method", string({ metavar: "METHOD" }), { description: plain("As transfer_method") })),
+  pattern: multiple(option("--pattern", string({ metavar: "GLOB" }), {
+    description: plain("Which files, like '*.fits'; may be repeated (file_patterns)"),
+  })),
+  exclude: multiple(option("--exclude", string({ metavar: "GLOB" }), {
+    description: plain("Which files not; may be repeated (exclude_patterns)"),
+  })),
+  deleteSource: option("--delete-source", { description: plain("Delete each file here once it is verified there") }),
+  set: multiple(option("--set", string({ metavar: "KEY=VALUE" }), {
+    description: plain("Any other key of the configuration; may be repeated"),
+  })),
+  ...runningOptions,
+  save: option("--save", { description: plain("Also write all this as your configuration file, for run and install-service") }),
+});
+
+type PairInput = InferValue<typeof pairOptions>;
+
+export const watch = defineCommand({
+  name: "watch",
+  help: "Deliver from a folder to a destination, without a configuration file",
+  description:
+    "Watches SOURCE and delivers every finished file to DEST until it is stopped (Ctrl+C). Run again, it continues: nothing " +
+    "is sent twice. --save makes a configuration file of it.",
+  parser: pairOptions,
+  run: (input, tools) => deliverPair(input, false, tools),
+});
+
+/** Exit codes as `run --once`. */
+export const copy = defineCommand({
+  name: "copy",
+  help: "Deliver what is in a folder now, without a configuration file",
+  description:
+    "Delivers the files that are in SOURCE to DEST, then exits: 0 if all were delivered, 1 if not. Run again, it sends only " +
+    "what is new.",
+  parser: pairOptions,
+  run: (input, tools) => deliverPair(input, true, tools),
+});
+
+async function deliverPair(input: PairInput, once: boolean, tools: Tools): Promise<number> {
+  const { system } = tools;
+  const around = await surroundingsOf(system);
+  const keys = { ...await sourceKeys(input, tools), ...targetKeys(input, tools), ...chosenKeys(input) };
+  const stateDirectory = `${withoutFile(around).stateDirectory}/pairs/${await pairName(keys)}`;
+  const all = {
+    ...keys,
+    state_directory: keys["state_directory"] ?? stateDirectory,
+    // Several of them may run at once.
+    web: keys["web"] ?? { listen: "127.0.0.1:0" },
+  };
+  const settings = settingsOf(all, around);
+  if (input.save) await saveKeys(all, tools);
+  return await runWith({ ...settings, file: null }, { ...input, once }, tools);
+}
+
+type Keys = Readonly<Record<string, unknown>>;
+
+async function sourceKeys({ source }: PairInput, { system, cwd }: Tools): Promise<Keys> {
+  const path = absolutePath(source, cwd, system);
+  const facts = await system.followedFacts(path);
+  if (facts?.kind === "folder") return { watch_path: path };
+  const reason = facts === null ? "it does not exist" : "it is neither a folder nor a file";
+  if (facts?.kind !== "file") throw new Failure("configuration", `Cannot deliver from "${path}": ${reason}`);
+  // One file: its name is a pattern that matches nothing else.
+  const name = basename(path).replaceAll(/[\\*?[\]{}()!+@]/g, "\\$&");
+  return { watch_path: dirname(path), file_patterns: [name], recursive: false, ignore_hidden_files: false };
+}
+
+function targetKeys({ destination, method }: PairInput, { system, cwd }: Tools): Keys {
+  const keys = destinationKeys(destination);
+  const isHere = keys["transfer_method"] === "local";
+  return {
+    ...keys,
+    ...(isHere ? { remote_base_path: absolutePath(destination, cwd, system) } : {}),
+    ...(method === undefined ? {} : { transfer_method: method }),
+  };
+}
+
+function chosenKeys({ pattern, exclude, deleteSource, set }: PairInput): Keys {
+  const others = set.map((word) => {
+    const [, key = "", value = ""] = /^([a-z_]+)=(.*)$/s.exec(word) ?? [];
+    if (key !== "") return [key, parseYaml(value).value ?? ""] as const;
+    throw new Failure("configuration", `Cannot use --set ${word}: it is not KEY=VALUE`, {
+      hint: "For example --set order=newest_first",
+    });
+  });
+  return {
+    ...(pattern.length > 0 ? { file_patterns: pattern } : {}),
+    ...(exclude.length > 0 ? { exclude_patterns: exclude } : {}),
+    ...(deleteSource ? { delete_source: true } : {}),
+    ...Object.fromEntries(others),
+  };
+}
+
+/** The same source and destination have the same state, whatever else is asked for. */
+async function pairName(keys: Keys): Promise<string> {
+  const pair = ["watch_path", "remote_host", "remote_user", "remote_port", "remote_base_path"].map((key) => keys[key] ?? null);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(pair))));
+  return [...hash.slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function settingsOf(keys: Keys, around: Awaited<ReturnType<typeof surroundingsOf>>): Settings {
+  try {
+    return parseConfig(stringify(keys), "", "yaml", around).settings;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // There is no file whose lines could be named.
+    throw new Failure("configuration", error.problems.map(({ message }) => message).join("; "), { cause: error });
+  }
+}
+
+/** Writes the keys to the user's configuration file; one that is there stays. */
+async function saveKeys(keys: Keys, { system, stderr }: Tools): Promise<void> {
+  const path = userConfigFile(system);
+  const refuse = (reason: string, cause?: unknown) =>
+    new Failure("configuration", `Cannot save the configuration "${path}": ${reason}`, {
+      hint: "Add a job to it by hand, or move it away.",
+      cause,
+    });
+  if (await system.followedFacts(path) !== null) throw refuse("the file already exists");
+  try {
+    await system.makeFolder(dirname(path), 0o700);
+    await system.writeText(
+      path,
+      `# Written by image-transfer watch --save. All keys: image-transfer config generate\n${stringify(keys)}`,
+      0o600,
+    );
+  } catch (cause) {
+    throw refuse(reasonOf(cause), cause);
+  }
+  stderr(`Saved ${path}: from now on, image-transfer run and image-transfer install-service use it.\n`);
+}

@@ -1,0 +1,59 @@
+/**
+ * A destination as it is written on a command line, as keys of the configuration. Pure.
+ *
+ * @module
+ */
+import { Failure } from "../../domain/failure.ts";
+
+/** Keys of a destination with their values. */
+type Keys = Readonly<Record<string, string | number>>;
+
+/** `remote:bucket`; one letter is a drive of Windows. */
+const REMOTE = /^([\w.@-][\w. @-]+):(.*)$/s;
+const SCHEMES: Readonly<Record<string, string>> = { ssh: "auto", sftp: "sftp", scp: "scp", ftp: "ftp", ftps: "ftps" };
+
+/**
+ * The keys for `/mnt/nas`, `user@host:/path`, `sftp://user@host:22/path` (also `ssh`, `scp`, `ftp`, `ftps`) and `remote:bucket/path`, which is one
+ * of rclone's. As for scp, what has no colon before its first slash is a folder of this computer. A host needs `user@`, or a path that
+ * begins with `/` or `~`; without them `name:path` is a remote of rclone.
+ *
+ * @throws {Failure} `configuration` for what is none of these, and for a password: others can see command lines.
+ */
+export function destinationKeys(word: string): Keys {
+  const scheme = /^([a-z]+):\/\//i.exec(word)?.[1]?.toLowerCase();
+  if (scheme !== undefined) return fromAddress(word, scheme);
+  const [, name = "", path = ""] = REMOTE.exec(word) ?? [];
+  if (name === "" || name.includes("/") || name.includes("\\")) return { transfer_method: "local", remote_base_path: word };
+  const at = name.lastIndexOf("@");
+  if (at < 0 && !/^[/~]/.test(path)) return { transfer_method: "rclone", remote_base_path: word };
+  if (path === "") throw wrong(word, "it names no folder", `Write one: ${word}/data/images`);
+  const host = name.slice(at + 1);
+  return { remote_host: host, ...(at > 0 ? { remote_user: name.slice(0, at) } : {}), remote_base_path: path };
+}
+
+function fromAddress(word: string, scheme: string): Keys {
+  const method = SCHEMES[scheme];
+  const known = Object.keys(SCHEMES).map((one) => `${one}://`).join(", ");
+  if (method === undefined) throw wrong(word, `"${scheme}://" is not known`, `Known are ${known}, user@host:/path and folders.`);
+  const url = URL.parse(word);
+  if (url === null || url.hostname === "") throw wrong(word, "it is no address", `Write it as ${scheme}://user@host/path.`);
+  if (url.password !== "") {
+    const hint = "Leave it out, and name a file that contains it: --set password_file=FILE";
+    throw wrong(word.replace(/:[^:@/]*@/, ":…@"), "it contains a password, which others can see in the list of processes", hint);
+  }
+  return {
+    transfer_method: method,
+    remote_host: decodeURIComponent(url.hostname),
+    ...(url.username === "" ? {} : { remote_user: decodeURIComponent(url.username) }),
+    ...(url.port === "" ? {} : { remote_port: Number(url.port) }),
+    // As in curl: `ftp://host/%2Fdata` and `sftp://host/data` are absolute, `sftp://host/~/data` is below the home folder.
+    remote_base_path: decodeURIComponent(url.pathname === "" ? "/" : url.pathname).replace(
+      /^\/\/|^\/(?=~)/,
+      (found) => found === "//" ? "/" : "",
+    ),
+  };
+}
+
+function wrong(word: string, why: string, hint: string): Failure {
+  return new Failure("configuration", `Cannot send to "${word}": ${why}`, { hint });
+}

@@ -1,0 +1,49 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { destinationKeys } from "../../../src/config/read/destination_word.ts";
+import { Failure } from "../../../src/domain/failure.ts";
+
+const local = (path: string) => ({ transfer_method: "local", remote_base_path: path });
+
+const WORDS: [word: string, keys: Record<string, string | number>][] = [
+  ["/mnt/nas", local("/mnt/nas")],
+  ["out", local("out")],
+  ["./a:b", local("./a:b")],
+  ["C:/images", local("C:/images")],
+  ["C:\\images", local("C:\\images")],
+  ["\\\\nas\\images", local("\\\\nas\\images")],
+  ["observer@freya:/data/images", { remote_host: "freya", remote_user: "observer", remote_base_path: "/data/images" }],
+  ["observer@freya:images", { remote_host: "freya", remote_user: "observer", remote_base_path: "images" }],
+  ["freya:/data", { remote_host: "freya", remote_base_path: "/data" }],
+  ["freya:~/data", { remote_host: "freya", remote_base_path: "~/data" }],
+  ["s3remote:bucket/images", { transfer_method: "rclone", remote_base_path: "s3remote:bucket/images" }],
+  ["sftp://observer@freya:2222/data", {
+    transfer_method: "sftp",
+    remote_host: "freya",
+    remote_user: "observer",
+    remote_port: 2222,
+    remote_base_path: "/data",
+  }],
+  ["ssh://freya/~/a%20b", { transfer_method: "auto", remote_host: "freya", remote_base_path: "~/a b" }],
+  ["ftps://freya", { transfer_method: "ftps", remote_host: "freya", remote_base_path: "/" }],
+  ["FTP://freya//data", { transfer_method: "ftp", remote_host: "freya", remote_base_path: "/data" }],
+];
+
+for (const [word, keys] of WORDS) {
+  Deno.test(`destinationKeys(): ${word}`, () => assertEquals(destinationKeys(word), keys));
+}
+
+const FAULTS: [word: string, message: string][] = [
+  ["observer@freya:", 'Cannot send to "observer@freya:": it names no folder'],
+  ["gopher://freya/data", 'Cannot send to "gopher://freya/data": "gopher://" is not known'],
+  ["sftp://", 'Cannot send to "sftp://": it is no address'],
+  [
+    "sftp://a:geheim@freya/x",
+    'Cannot send to "sftp://a:…@freya/x": it contains a password, which others can see in the list of processes',
+  ],
+];
+
+for (const [word, message] of FAULTS) {
+  Deno.test(`destinationKeys() refuses ${word.replace("geheim", "…")}`, () => {
+    assertEquals(assertThrows(() => destinationKeys(word), Failure).message, message);
+  });
+}
