@@ -17,6 +17,10 @@ async function call(dir: TempFolder, words: readonly string[], signal?: AbortSig
   return { code, ...tools.printed };
 }
 
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name);
+}
+
 const QUICK = ["--set", "min_file_age_seconds=0.1", "--set", "minimum_free_space_gb=0", "--set", "copy_safety_margin_gb=0"];
 
 Deno.test("copy delivers what is there and ends; the second time nothing is sent", async () => {
@@ -29,7 +33,7 @@ Deno.test("copy delivers what is there and ends; the second time nothing is sent
   await Deno.remove(dir.at("out/20260115/a.fits"));
   const second = await call(dir, ["copy", "images", "out", ...QUICK]);
   assertEquals([second.code, second.stderr.includes("Successfully transferred")], [0, false]);
-  assertEquals([...Deno.readDirSync(dir.at("out"))].map(({ name }) => name), ["20260115"]);
+  assertEquals(names(dir.at("out")), ["20260115"]);
 });
 
 Deno.test("copy of one file sends this file only, whatever its name", async () => {
@@ -37,7 +41,7 @@ Deno.test("copy of one file sends this file only, whatever its name", async () =
   await dir.write("in/a[1]*.dat", "alpha");
   await dir.write("in/a1x.dat", "beta");
   const { code } = await call(dir, ["copy", "in/a[1]*.dat", "out", ...QUICK]);
-  assertEquals([code, [...Deno.readDirSync(dir.at("out"))].map(({ name }) => name)], [0, ["a[1]*.dat"]]);
+  assertEquals([code, names(dir.at("out"))], [0, ["a[1]*.dat"]]);
 });
 
 Deno.test("watch delivers what comes until it is stopped, with the patterns it is told", async () => {
@@ -53,7 +57,7 @@ Deno.test("watch delivers what comes until it is stopped, with the patterns it i
   await dir.write("images/b.fits", "no");
   stop.abort();
   assertEquals([(await running).code, await dir.read("out/a.txt")], [0, "alpha"]);
-  assertEquals([...Deno.readDirSync(dir.at("out"))].map(({ name }) => name), ["a.txt"]);
+  assertEquals(names(dir.at("out")), ["a.txt"]);
 });
 
 Deno.test("--save writes a configuration that run continues with", async () => {
