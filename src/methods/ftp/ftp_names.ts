@@ -174,8 +174,8 @@ async function giveTakenName(base: FtpBase, { item, staged, target }: Claim, sig
   if (!there) {
     // Folders on the way may have been removed since they were made.
     const makes = ancestors(item.target).map((folder) => `MKD ${pathOf(base, folder)}`);
-    const replies = await command(base, [...makes, `RNFR ${staged}`, `RNTO ${target}`], signal);
-    if (isYes(replies(`RNTO ${target}`))) return {};
+    const replies = await command(base, [...makes, `RNFR ${staged}`, `RNTO ${target}`, question(base, target)], signal);
+    if (isYes(replies(`RNTO ${target}`)) && isYes(replies(question(base, target)))) return {};
     throw await whyRefused(base, item, replies(`RNTO ${target}`), signal);
   }
   return await resolveConflict(item, there.kind, base.where, {

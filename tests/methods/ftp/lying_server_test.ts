@@ -1,0 +1,69 @@
+import { assert, assertEquals } from "@std/assert";
+import { ftp } from "../../../src/methods/ftp/ftp.ts";
+import type { Session } from "../../../src/methods/method.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import { rejectsWith } from "../../conformance/expectations.ts";
+import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
+import { type Lies, startLyingFtpd } from "../../support/lying_ftpd.ts";
+import { has } from "../../support/needs.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
+
+const SIGNAL = new AbortController().signal;
+
+/** A session with such a server. */
+function lied(name: string, lies: Lies, test: (session: Session, folder: TempFolder) => Promise<void>): void {
+  Deno.test({
+    name: `ftp with a server that ${name}`,
+    ignore: !has("vsftpd"),
+    async fn() {
+      await using folder = await tempFolder();
+      await using server = startLyingFtpd(lies);
+      const login = { host: "127.0.0.1", port: server.port, user: null, password: null, passwordFile: null };
+      const destination = { ...aDestination({ basePath: folder.at("base") }), transport: { method: "ftp" as const, ...login } };
+      const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+      await using session = await ftp.connect(destination, context, SIGNAL);
+      await session.attach(true, SIGNAL);
+      await test(session, folder);
+    },
+  });
+}
+
+async function put(session: Session, folder: TempFolder, content: Uint8Array) {
+  return await session.put([upload(await makeSource(folder.at("source"), "a", content), 1)], ignoreBytes, SIGNAL);
+}
+
+const CONTENT = noise(200_000);
+const STAGED = `${STAGING}/a1/1`;
+
+lied("tells wrong sizes: files are proven by what is read", { sizeOff: -77 }, async (session, folder) => {
+  assertEquals(await put(session, folder, CONTENT), [{ put: true }]);
+  assertEquals(await session.digest([STAGED], SIGNAL), [await digestOf(CONTENT)]);
+});
+
+lied("knows neither SIZE nor FEAT: everything works but sizes", { unknown: ["SIZE", "FEAT"] }, async (session, folder) => {
+  assertEquals(await put(session, folder, CONTENT), [{ put: true }]);
+  assertEquals(await session.digest([STAGED, `${STAGING}/a1/2`], SIGNAL), [await digestOf(CONTENT), null]);
+  assertEquals(await session.publish([publication(STAGED, "n/a")], SIGNAL), [{ published: true }]);
+  const [stat] = await session.survey(["n/a"], SIGNAL);
+  assertEquals([stat?.kind, stat && stat.bytes < 0], ["file", true]);
+  // The same content is no conflict, another one is: sizes that nobody tells are not compared.
+  assertEquals(await put(session, folder, noise(200_000, 2)), [{ put: true }]);
+  assertEquals(await session.publish([publication(STAGED, "n/a")], SIGNAL), [{ published: true, former: "n/a.v1" }]);
+  await session.sweep(null, SIGNAL);
+  assertEquals((await Array.fromAsync(Deno.readDir(folder.at("base")))).map(({ name }) => name), ["n"]);
+});
+
+lied("loses bytes and says that it has them: the digest shows it", { keeps: 100_000 }, async (session, folder) => {
+  assertEquals(await put(session, folder, CONTENT), [{ put: true }]);
+  assertEquals(await session.digest([STAGED], SIGNAL), [await digestOf(CONTENT.subarray(0, 100_000))]);
+});
+
+lied("cuts the control connection when a file comes: an outage", { cutsAtStor: true }, async (session, folder) => {
+  await rejectsWith(() => put(session, folder, CONTENT), ["interrupted"]);
+});
+
+lied("says that it has renamed, and has not: nothing counts as published", { renamesNothing: true }, async (session, folder) => {
+  await put(session, folder, CONTENT);
+  const [outcome] = await session.publish([publication(STAGED, "a")], SIGNAL);
+  assert(outcome && !outcome.published, JSON.stringify(outcome));
+});
