@@ -3,7 +3,7 @@
  * The test command: finds out which real components are here, installs what it can (root on Debian), runs the
  * groups of tests, says which parts were left out and why, and ends with `N passed, N failed, N skipped`.
  *
- *     deno task test              every group but `binary` and the labs, which are run by name only
+ *     deno task test              every group but `binary`, `night` and the labs, which are run by name only
  *     deno task test faults       one group
  *
  * With `IMAGE_TRANSFER_TEST_REQUIRE=all` a missing component, and any skipped test, is a failure.
@@ -43,6 +43,7 @@ const GROUPS: Readonly<
   faults: { paths: ["faults"], parallel: false },
   web: { paths: ["web"], parallel: false },
   binary: { paths: ["binary"], parallel: false, byName: "it builds programs, which takes minutes" },
+  night: { paths: ["night"], parallel: false, byName: "it takes hours and 20 GB, and is meant for deno task night" },
   labs: { paths: ["labs"], parallel: false, byName: "it needs the built program, and machines with systemd and Windows" },
 };
 
