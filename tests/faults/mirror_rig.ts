@@ -8,7 +8,7 @@ import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";
 
 /** Folders `data` and `nas`; nothing runs yet. */
-export async function mirrorRig(changes: Record<string, unknown> = {}) {
+export async function mirrorRig(changes: Record<string, unknown> = {}, env: Record<string, string> = {}) {
   const folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
   const program = await install(folder.path, {
@@ -22,7 +22,7 @@ export async function mirrorRig(changes: Record<string, unknown> = {}) {
     rescan_interval: "2s",
     delete_destination_files: true,
     ...changes,
-  });
+  }, env);
   return {
     folder,
     program,

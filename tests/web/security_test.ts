@@ -368,7 +368,19 @@ Deno.test("200 idle pages cost no delivery, and all hear of it", async () => {
 Deno.test("no request reaches the routes of the other listener: the page's address has no command, the control channel no page, whatever it is asked with", async () => {
   await using rig = await webRig();
   const control = JSON.parse(await rig.folder.read("state/control.json")) as { port: number; secret: string };
-  const commands = ["settings", "live", "stop", "reload", "sync", "retry", "send-again", "mark-gone", "forget", "opening"];
+  const commands = [
+    "settings",
+    "live",
+    "stop",
+    "reload",
+    "sync",
+    "retry",
+    "send-again",
+    "mark-gone",
+    "forget",
+    "accept-removals",
+    "opening",
+  ];
   for (const secret of [rig.token, control.secret]) {
     for (
       const path of commands.flatMap((name) => [`/${name}`, `/commands/${name}`, `//commands/${name}`, `/../commands/${name}`])

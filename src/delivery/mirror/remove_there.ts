@@ -82,9 +82,7 @@ async function removeSome(
     if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
   }
   const looked = await lookThere(free.filter(({ target }) => !claimed.has(target)), session, signal);
-  for (const delivery of looked.absent) {
-    ended.push({ delivery, message: `It was deleted at the source, and was no longer at ${destination.name}` });
-  }
+  ended.push(...await findAbsent(looked.absent, destination, session, ledger, signal));
   for (const delivery of looked.changed) {
     leave(delivery, "it was changed there since it was delivered. Remove it yourself if it is not needed");
   }
@@ -129,6 +127,34 @@ async function lookThere(deliveries: readonly Delivery[], session: Session, sign
   const of = (kind: "absent" | "same" | "changed") => (kinds.get(kind) ?? []).map((index) => deliveries[index]!);
   return { absent: of("absent"), same: of("same"), changed: of("changed") };
 }
+
+/** What is no longer there may have been moved by a process that ended before it could record it. */
+async function findAbsent(
+  absent: readonly Delivery[],
+  destination: Destination,
+  session: Session,
+  ledger: MirrorLedger,
+  signal: AbortSignal,
+): Promise<Ended[]> {
+  const ended = new Map<Delivery, Ended>(
+    absent.map((delivery) => [
+      delivery,
+      { delivery, message: `It was deleted at the source, and was no longer at ${destination.name}` },
+    ]),
+  );
+  const folders = absent.length === 0 ? [] : ledger.trash(destination.job, destination.name).slice(-LAST_FOLDERS);
+  for (const { folder } of folders) {
+    const paths = absent.map(({ target }) => inTrash(folder, target));
+    const stats = await session.survey(paths, signal);
+    absent.forEach((delivery, index) => {
+      if (stats[index]?.bytes === delivery.source.size) ended.set(delivery, toTrash(delivery, destination, paths[index]!));
+    });
+  }
+  return [...ended.values()];
+}
+
+/** The folders of the trash that the last removals may have been made into. */
+const LAST_FOLDERS = 3;
 
 function forGood(delivery: Delivery, { name }: Destination): Ended {
   return { delivery, message: `It was deleted at the source, and removed at ${name}` };
