@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { Mount, Session, Stat } from "../method.ts";
@@ -58,7 +59,7 @@ async function attach(remote: Remote, create: boolean, signal: AbortSignal, prob
     await makeFolder(remote, "", signal);
     made = true;
   }
-  if (probe !== undefined) await makeFolder(remote, `${stagingRoot}/${probe}`, signal);
+  if (probe !== undefined) await leaveProbe(remote, `${stagingRoot}/${probe}`, signal);
   return { freeBytes: await freeSpace(remote, signal), device: null, ...(made ? { made } : {}) };
 }
 
@@ -82,6 +83,28 @@ async function isThere(remote: Remote, signal: AbortSignal): Promise<boolean> {
   if (remote.isObjectStore) return false;
   const found = await list(remote, "", signal, { dirsOnly: true });
   return found !== null;
+}
+
+/** An object store has a folder only where something is in it. */
+async function leaveProbe(remote: Remote, folder: string, signal: AbortSignal): Promise<void> {
+  if (!remote.isObjectStore) return await makeFolder(remote, folder, signal);
+  const { context: { system, workFolder } } = remote;
+  const name = crypto.randomUUID();
+  await system.makeFolder(workFolder, 0o700);
+  await system.writeText(join(workFolder, name), "");
+  try {
+    await remote.call("operations/copyfile", {
+      srcFs: { type: "local", _root: workFolder },
+      srcRemote: name,
+      dstFs: remote.fs("", "quick"),
+      dstRemote: `${folder}/probe`,
+      _config: { NoCheckDest: true },
+    }, signal);
+  } catch (error) {
+    throw failureOf(error, `write a file below ${remote.where}`, signal);
+  } finally {
+    await system.remove(join(workFolder, name));
+  }
 }
 
 async function makeFolder(remote: Remote, folder: string, signal: AbortSignal): Promise<void> {

@@ -89,6 +89,20 @@ Deno.test({
 });
 
 Deno.test({
+  name: "rclone: a bucket that is there is used as it is, and the probe in it goes with the sweep",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    await it.byHand("mkdir", "s3remote:bucket");
+    await using session = await it.connect();
+    for (const probe of ["p1", "p2"]) assertEquals((await session.attach(true, signal, probe)).made, undefined);
+    assertEquals((await session.leftovers(signal)).sort(), ["p1", "p2"]);
+    await session.sweep(null, signal);
+    assertEquals(await it.byHand("ls", "s3remote:bucket"), "");
+  },
+});
+
+Deno.test({
   name: "rclone: nothing secret is in the arguments of a process, and rclone answers nobody without its password",
   ignore: !has("rclone", "versitygw") || Deno.build.os !== "linux",
   async fn() {
