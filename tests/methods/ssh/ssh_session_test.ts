@@ -112,6 +112,13 @@ for (
   });
 }
 
+withServer("auto takes rsync on Windows, where a batch by tar would be a login", {}, async (server, folder) => {
+  const { context, destination } = surroundings(server, folder, "auto");
+  const windows = { ...context, system: { ...context.system, platform: "windows" as const } };
+  await using session = await auto.connect(destination, windows, signal);
+  assertEquals(session.method, "rsync");
+});
+
 withServer("auto takes rsync where rsync_options are set", {}, async (server, folder) => {
   const { context, destination } = surroundings(server, folder, "auto");
   const transport = { ...destination.transport, rsyncOptions: ["--numeric-ids"] };
