@@ -121,7 +121,11 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     growing: options.growing ?? (() => []),
     breaker: circuitBreaker(system),
     attempts: attempted,
-    ahead: aheadParts(options.methodContext.stagingRoot, attempted, paceOf(destination, system)),
+    ahead: aheadParts(
+      { stagingRoot: options.methodContext.stagingRoot, job: job.name, destination: destination.name },
+      attempted,
+      paceOf(destination, system),
+    ),
     transfers: transfers(system, emit),
     parallelTransfers: semaphore(destination.parallelTransfers),
     names: new Map(),

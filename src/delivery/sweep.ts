@@ -4,6 +4,7 @@
  * @module
  */
 import { failureRecord } from "../domain/failure.ts";
+import { wantedFiles } from "./ahead/wanted_files.ts";
 import { attemptOf, stagedName } from "./attempts.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { openSession, type TimedSession } from "./timed_session.ts";
@@ -63,14 +64,14 @@ export async function finalSweep(context: DestinationContext, session: TimedSess
 
 /** The attempts that hold parts of large files. */
 function partsToKeep(context: DestinationContext, session: TimedSession): ReadonlySet<string> {
-  const { attempts, ahead, ledger, methodContext, job, destination, state, once } = context;
+  const { attempts, ahead, ledger, methodContext, job, destination, state } = context;
   forgetEnded(context);
   // If this process did not recover what a former one had in hand, the next start does.
   for (const delivery of state.staging === "own" ? [] : ledger.inFlight(job.name, destination.name)) {
     attempts.leave(delivery, stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery));
   }
   if (!state.keepsParts) return new Set();
-  return new Set([...session.resumes ? attempts.withParts() : [], ...session.parts ? ahead.attempts(once) : []]);
+  return new Set([...session.resumes ? attempts.withParts() : [], ...session.parts ? ahead.attempts(wantedFiles(context)) : []]);
 }
 
 /** A delivery whose part was left may have ended without another attempt: because of a newer version, or a person. */

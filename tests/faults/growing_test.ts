@@ -175,6 +175,32 @@ for (const method of METHODS) {
   });
 }
 
+for (const point of ["during_put", "after_put", "after_verify", "after_publish", "before_record"]) {
+  Deno.test({
+    name: `a daemon that dies ${point} with a file that was sent while it grew leaves nothing that is wrong or left over`,
+    ignore: needs("tar"),
+    async fn() {
+      for (const method of ["local", "tar"] as const) {
+        await using rig = await rigOf(method);
+        const content = await contentOf(rig, 11);
+        await using writer = await open(rig);
+        {
+          await using daemon = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: point } });
+          await writer.write(content.subarray(0, HALF));
+          await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+          await writer.write(content.subarray(HALF));
+          await writer.close();
+          assertEquals(await daemon.ended, 137);
+        }
+        await using daemon = await rig.installation.start();
+        const rows = await rig.installation.until(everyDelivered(1), 60);
+        assertEquals(await daemon.stop(), 0);
+        await rig.allIsWell(rows, { crashed: true });
+      }
+    },
+  });
+}
+
 Deno.test("a file that vanishes while it grows leaves nothing behind", async () => {
   await using rig = await rigOf("local");
   await using daemon = await rig.installation.start();

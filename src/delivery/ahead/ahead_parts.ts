@@ -51,10 +51,18 @@ export interface AheadView {
 
 /** A part that an earlier session left. */
 export interface FormerPart {
-  /** An earlier process left it, and no file of it was seen to grow again. */
-  readonly isAdopted?: true;
   readonly attempt: string;
   readonly staged: string;
+}
+
+/** What names a file. */
+type Growing = Pick<GrowingFile, "path" | "identity">;
+
+/** Where the parts lie, and whose they are. */
+interface AheadPlace {
+  readonly stagingRoot: string;
+  readonly job: string;
+  readonly destination: string;
 }
 
 /** One for each outbox. */
@@ -65,9 +73,10 @@ export interface AheadParts {
   has(source: SourceFile): boolean;
   /** Bytes of it that are there, as far as is known. */
   bytesOf(source: SourceFile): number;
+  keyOf(file: Growing): string;
   get(key: string): AheadPart | undefined;
   /** A new part in this session, which is not there yet. */
-  make(file: Pick<GrowingFile, "path" | "identity">, session: TimedSession): AheadPart;
+  make(file: Growing, session: TimedSession): AheadPart;
   add(part: AheadPart): void;
   /** Hands out what is there of a finished file; afterwards it is no longer known here. */
   take(source: SourceFile): { readonly part: AheadPart | null; readonly former: FormerPart | null };
@@ -85,20 +94,20 @@ export interface AheadParts {
   leave(session: TimedSession): void;
   /** Keeps those of these attempts that hold such parts. */
   adopt(attempts: readonly string[]): void;
+  /** Whether an earlier session left anything. */
+  hasFormer(): boolean;
   /** Gives up what earlier sessions left of files that are none of these. */
   dropFormer(except: ReadonlySet<string>): void;
-  /** Attempts that the next start goes on with; at the end of a run in which all was looked at, without those of files that nobody has seen. */
-  attempts(once: boolean): readonly string[];
+  /** Attempts that the next start goes on with: those of these files. */
+  attempts(wanted: ReadonlySet<string>): readonly string[];
   parts(): readonly AheadPart[];
   view(): readonly AheadView[];
 }
 
 /** Empty; a former process's are adopted when its attempts are seen. */
-export function aheadParts(
-  stagingRoot: string,
-  attempts: Pick<Attempts, "begin" | "adopt" | "end">,
-  pace: Pace,
-): AheadParts {
+export function aheadParts(place: AheadPlace, attempts: Pick<Attempts, "begin" | "adopt" | "end">, pace: Pace): AheadParts {
+  const { stagingRoot } = place;
+  const keyOf = (file: Growing) => keyFor(file, place);
   const parts = new Map<string, AheadPart>();
   const formers = formerParts(attempts);
   const leavePart = (part: AheadPart) => {
@@ -114,7 +123,8 @@ export function aheadParts(
     has: (source) => parts.has(keyOf(source)) || formers.has(keyOf(source)),
     bytesOf: (source) => (parts.get(keyOf(source))?.there.length ?? 0) * CHUNK_BYTES,
     get: (key) => parts.get(key),
-    make: (file, session) => newPart(file, session, stagingRoot, attempts),
+    keyOf,
+    make: (file, session) => newPart(keyOf(file), file.path, session, stagingRoot, attempts),
     add: (part) => void parts.set(part.key, part),
     take(source) {
       const key = keyOf(source);
@@ -142,12 +152,12 @@ export function aheadParts(
         const key = NAME.exec(attempt)?.[1];
         if (key === undefined) continue;
         attempts.adopt(attempt);
-        formers.put(key, { attempt, staged: stagedIn(stagingRoot, attempt), isAdopted: true });
+        formers.put(key, { attempt, staged: stagedIn(stagingRoot, attempt) });
       }
     },
+    hasFormer: () => !formers.entries().next().done,
     dropFormer: formers.dropAllBut,
-    attempts: (once) =>
-      [...parts.values(), ...formers.all().filter(({ isAdopted }) => !(once && isAdopted))].map(({ attempt }) => attempt),
+    attempts: (wanted) => [...parts, ...formers.entries()].filter(([key]) => wanted.has(key)).map(([, { attempt }]) => attempt),
     parts: () => [...parts.values()],
     view: () => [...parts.values()].map(({ path, there, stalled }) => ({ path, bytes: there.length * CHUNK_BYTES, stalled })),
   };
@@ -165,7 +175,7 @@ function formerParts(attempts: Pick<Attempts, "end">) {
     take,
     has: (key: string) => formers.has(key),
     get: (key: string) => formers.get(key) ?? null,
-    all: () => formers.values(),
+    entries: () => formers.entries(),
     put(key: string, former: FormerPart) {
       const older = take(key);
       if (older !== null) attempts.end(older.attempt);
@@ -178,15 +188,15 @@ function formerParts(attempts: Pick<Attempts, "end">) {
 }
 
 function newPart(
-  file: Pick<GrowingFile, "path" | "identity">,
+  key: string,
+  path: string,
   session: TimedSession,
   stagingRoot: string,
   attempts: Pick<Attempts, "begin">,
 ): AheadPart {
-  const key = keyOf(file);
   const attempt = attempts.begin(`${PREFIX}${key}-`);
   return {
-    ...{ key, attempt, session, path: file.path, staged: stagedIn(stagingRoot, attempt) },
+    ...{ key, attempt, session, path, staged: stagedIn(stagingRoot, attempt) },
     ...{ there: [], sum: createHash("sha256"), summed: 0, flushed: 0, inTurn: mutex() },
     ...{ stalled: false, isFlushing: false, isBegun: false, isBroken: false, wanted: false },
   };
@@ -205,9 +215,9 @@ export async function takeOver(
   return part;
 }
 
-/** Names the file in the name of an attempt. */
-export function keyOf({ path, identity }: Pick<GrowingFile, "path" | "identity">): string {
-  return createHash("sha256").update(`${path}\0${identity}`).digest("hex").slice(0, 16);
+/** Names the file in the name of an attempt: destinations may share a base path, and so their staging folder. */
+function keyFor({ path, identity }: Growing, { job, destination }: AheadPlace): string {
+  return createHash("sha256").update([job, destination, path, identity].join("\0")).digest("hex").slice(0, 16);
 }
 
 function stagedIn(stagingRoot: string, attempt: string): string {

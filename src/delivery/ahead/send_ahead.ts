@@ -10,11 +10,14 @@ import { type FailureRecord, failureRecord, isOutage } from "../../domain/failur
 import type { GrowingFile } from "../../domain/growing_file.ts";
 import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import type { OpenSession } from "../batch.ts";
-import { type AheadPart, keyOf, takeOver } from "./ahead_parts.ts";
+import { type AheadPart, takeOver } from "./ahead_parts.ts";
+import { sendsEarly, wantedFiles } from "./wanted_files.ts";
 import { writeFrom } from "./write_from.ts";
 
 /** How often growing files are looked at. */
 const LOOK_MS = 250;
+/** The same while there are none. */
+const IDLE_MS = 1_000;
 /** How long nothing is sent early after something went wrong. */
 const AFTER_FAILURE_MS = 5_000;
 /** At most so many chunks of one file are sent before the others have their turn. */
@@ -25,8 +28,8 @@ const FLUSH_CHUNKS = 8;
 const PIECE_BYTES = 256 * 1024;
 /** While others are sent, an empty piece says that this is not stuck. */
 const STILL_THERE_MS = 1_000;
-/** So long after the session has begun, what is left of files that nobody has seen growing again is removed. */
-const FORMER_MS = 10 * 60_000;
+/** So long after the session has begun, what is left of files that nobody waits for is removed: by then they were seen to grow again. */
+const FORMER_MS = 60_000;
 
 /** What a round needs. */
 interface Sending extends OpenSession {
@@ -51,8 +54,8 @@ interface Session {
 /** Works until the session is over. Never throws. */
 export async function sendAhead(open: OpenSession, { look, fail, over }: Session): Promise<void> {
   const { context, session } = open;
-  const { destination, system, ahead, job } = context;
-  if (session.parts === undefined || job.growingFiles === null || destination.verify !== "checksum") return;
+  const { system, ahead } = context;
+  if (session.parts === undefined || !sendsEarly(context)) return;
   const sending: Sending = { ...open, over, look, parts: session.parts, room: { measured: null, written: 0 } };
   const began = system.monotonic();
   try {
@@ -62,8 +65,8 @@ export async function sendAhead(open: OpenSession, { look, fail, over }: Session
       // Whether it is the place that is at fault is found out before anybody else needs it.
       if (failed) await look().catch((error) => fail(failureRecord(error)));
       forget(sending, files);
-      if (system.monotonic() - began > FORMER_MS) ahead.dropFormer(new Set(files.map(keyOf)));
-      await system.sleep(failed ? AFTER_FAILURE_MS : LOOK_MS, over);
+      if (ahead.hasFormer() && system.monotonic() - began > FORMER_MS) ahead.dropFormer(wantedFiles(context));
+      await system.sleep(failed ? AFTER_FAILURE_MS : files.length === 0 ? IDLE_MS : LOOK_MS, over);
     }
   } finally {
     ahead.leave(session);
@@ -79,7 +82,7 @@ async function sendRounds(sending: Sending, files: readonly GrowingFile[]): Prom
       await sendRound(sending, file);
     } catch (error) {
       const failure = failureRecord(error);
-      const part = context.ahead.get(keyOf(file));
+      const part = context.ahead.get(context.ahead.keyOf(file));
       if (over.aborted) return false;
       // After an outage the whole chunks that are there are taken over, else nothing is known of them.
       if (part !== undefined && isOutage(failure)) context.ahead.leavePart(part);
@@ -96,7 +99,7 @@ async function sendRounds(sending: Sending, files: readonly GrowingFile[]): Prom
 async function sendRound(sending: Sending, file: GrowingFile): Promise<void> {
   const { context, session, look } = sending;
   const { job: { growingFiles }, system, ahead } = context;
-  const known = ahead.get(keyOf(file));
+  const known = ahead.get(ahead.keyOf(file));
   if (known !== undefined) tellStalled(sending, known, file);
   if (growingFiles === null || file.stalled || isBusy(sending)) return;
   const facts = await system.facts(file.absolutePath);
@@ -246,7 +249,7 @@ const NOTHING = new Uint8Array(0);
 /** Gives up parts of files that are gone, or were given up at the source; those of files that are finished wait for their delivery. */
 function forget(sending: Sending, files: readonly GrowingFile[]): void {
   const { context: { ahead, ledger, job, destination } } = sending;
-  const growing = new Set(files.map(keyOf));
+  const growing = new Set(files.map(ahead.keyOf));
   for (const part of ahead.parts()) {
     if (growing.has(part.key)) continue;
     const waiting = ledger.query({

@@ -46,12 +46,16 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
 
 /** Completes files that were sent while they grew; gives those of which nothing can be used. */
 async function finishEarly(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<Item[]> {
-  const { transfers } = batch.context;
+  const { transfers, system } = batch.context;
   const left: Item[] = [];
   for (const item of items) {
     transfers.begin(item.delivery);
     try {
-      if (!await finishAhead(item, batch, (bytes) => transfers.at(item.delivery, bytes), signal)) left.push(item);
+      const onBytes = (bytes: number) => {
+        crashPoint("during_put", system);
+        transfers.at(item.delivery, bytes);
+      };
+      if (!await finishAhead(item, batch, onBytes, signal)) left.push(item);
     } finally {
       transfers.end(item.delivery);
     }
