@@ -14,7 +14,8 @@ export function needsOf(settings: Settings, home: string): Needs {
   const bases = destinations.filter(isOnThisComputer).map(({ basePath }) => basePath);
   const moved = jobs.filter((job) => job.deleteSource).map((job) => job.watchPath);
   const isRemote = destinations.some(({ transport }) => loginOf(transport) !== null);
-  const configs = destinations.flatMap(({ transport }) => transport.method === "rclone" ? transport.rcloneConfig ?? [] : []);
+  const usual = join(home, ".config", "rclone");
+  const configs = destinations.flatMap(({ transport }) => transport.method === "rclone" ? transport.rcloneConfig ?? usual : []);
   const files = [...configs, file, web?.tlsCert, web?.tlsKey].filter((path) => typeof path === "string");
   const writable = unique([stateDirectory, log.directory, ...(pidFile === null ? [] : [dirname(pidFile)]), ...bases, ...moved]);
   const readable = unique([...jobs.map((job) => job.watchPath), ...files, ...(isRemote ? [join(home, ".ssh")] : [])]);

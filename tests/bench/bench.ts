@@ -14,6 +14,7 @@ import { growing } from "./growing.ts";
 import { latency } from "./latency.ts";
 import { type Cost, median, secs } from "./measure.ts";
 import { longLine } from "./long_line.ts";
+import { objects } from "./objects.ts";
 import { pages } from "./pages.ts";
 import { start } from "./start.ts";
 import { throughput } from "./throughput.ts";
@@ -50,6 +51,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   growing,
   ftp,
   "long-line": longLine,
+  rclone: objects,
   start,
   watching,
   backlog,

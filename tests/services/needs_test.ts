@@ -21,3 +21,9 @@ Deno.test("needsOf() adds the SSH folder for remote destinations, and watched fo
     readable: ["/home/o/c.yaml", "/home/o/.ssh"],
   });
 });
+
+Deno.test("needsOf() lets the daemon read what rclone is configured by", () => {
+  const yaml = "watch_path: /data\ntransfer_method: rclone\nremote_base_path: s3remote:bucket\n";
+  assertEquals(needs(yaml).readable, ["/data", "/home/o/.config/rclone", "/home/o/c.yaml"]);
+  assertEquals(needs(`${yaml}rclone_config: /etc/rclone.conf\n`).readable, ["/data", "/etc/rclone.conf", "/home/o/c.yaml"]);
+});

@@ -49,6 +49,12 @@ const UNREACHABLE: Meaning = {
   hint: "Check the network, and the endpoint of the remote in rclone's configuration. It is retried automatically.",
 };
 
+const BROKEN: Meaning = {
+  code: "unreachable",
+  reason: "the store reports an error of its own",
+  hint: "The store or its disk may be overloaded, broken or read-only: see its log. It is retried automatically.",
+};
+
 const UNKNOWN: Meaning = { code: "interrupted", reason: "it failed", hint: "It is retried automatically." };
 
 /** The first that fits counts. */
@@ -113,8 +119,9 @@ const TABLE: readonly (readonly [RegExp, Meaning])[] = [
     reason: "the server refuses it",
     hint: "Check the permissions of the remote account, and that the disk there can be written.",
   }],
+  [/StatusCode: 50[0234]|50[0234] [A-Z]|SlowDown|InternalError/, BROKEN],
   [
-    /connection refused|no such host|no route to host|network is unreachable|i\/o timeout|TLS handshake|x509|deadline exceeded|server misbehaving|lookup .* on|couldn't connect|StatusCode: 50[0234]|50[0234] |SlowDown|connection reset|broken pipe|unexpected EOF|: EOF|request send failed|use of closed network connection|pacer/i,
+    /connection refused|no such host|no route to host|network is unreachable|i\/o timeout|TLS handshake|x509|deadline exceeded|server misbehaving|lookup .* on|couldn't connect|connection reset|broken pipe|unexpected EOF|: EOF|request send failed|use of closed network connection|pacer/i,
     UNREACHABLE,
   ],
 ];
