@@ -70,14 +70,20 @@ async function hashesThere(
   if (files.length === 0) return paths.map(() => null);
   const select = hash === "HASH" ? ["OPTS HASH SHA-256"] : [];
   const replies = await command(base, ["TYPE I", ...select, ...files.map((path) => `${hash} ${path}`)], signal);
-  return paths.map((path, index) => {
-    const stat = stats[index];
-    if (stat?.kind !== "file") return null;
+  const found = new Map<string, Digest | null>();
+  for (const [index, path] of paths.entries()) {
     const reply = replies(`${hash} ${path}`);
     const sha256 = isYes(reply) ? /\b[0-9a-f]{64}\b/i.exec(reply!.lines.join(" "))?.[0] : undefined;
-    if (sha256 === undefined) throw notRead(base, path, reply);
-    return { bytes: stat.bytes, sha256: sha256.toLowerCase() };
-  });
+    if (sha256 !== undefined) found.set(path, { bytes: stats[index]!.bytes, sha256: sha256.toLowerCase() });
+  }
+  // Some servers hash no large files, or take a space in a name for its end.
+  const rest = files.filter((path) => !found.has(path));
+  const back = await readBack(base, rest, signal);
+  for (const [index, path] of rest.entries()) {
+    const digest = back[index];
+    found.set(path, digest ? { ...digest, shownBy: "read_back" } : null);
+  }
+  return paths.map((path) => found.get(path) ?? null);
 }
 
 /** Its own trouble (a bad sector, no permission to read): it must not hold all others. */
