@@ -60,14 +60,9 @@ async function mount(
       hint: `Mount the right disk. If the change is intended, run "image-transfer resume ${destination.name}".`,
     });
   }
-  const isFtp = destination.transport.method === "ftp" || destination.transport.method === "ftps";
-  const proof = session.proof === "checksum" ? ok(about, "Files are verified by a hash computed at the destination") : warning(
-    about,
-    `Files are verified by reading them back: the destination has no ${isFtp ? "command" : "shell"} to hash them`,
-    `This is as safe, but doubles the traffic. ${
-      isFtp ? "A server with the command HASH (proftpd with mod_digest) avoids it" : "Shell access avoids it"
-    }.`,
-  );
+  const proof = session.proof === "checksum"
+    ? ok(about, "Files are verified by a hash computed at the destination")
+    : readBack(destination, about);
   const inClear = destination.transport.method === "ftp" && destination.transport.user !== null
     ? [warning(about, "FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS.")]
     : [];
@@ -80,6 +75,16 @@ async function mount(
   throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
     hint: "Free some space there, or lower minimum_free_space_gb.",
   });
+}
+
+function readBack({ transport: { method } }: Destination, about: string): Finding {
+  const [lacks, avoids] = method === "rclone"
+    ? ["the store tells no hash that proves what it holds", ""]
+    : method === "ftp" || method === "ftps"
+    ? ["the destination has no command to hash them", " A server with the command HASH (proftpd with mod_digest) avoids it."]
+    : ["the destination has no shell to hash them", " Shell access avoids it."];
+  const what = `Files are verified by reading them back: ${lacks}`;
+  return warning(about, what, `This is as safe, but doubles the traffic.${avoids}`);
 }
 
 /** One for all destinations of a configuration: files may come back through another job. */
