@@ -69,8 +69,8 @@ export const MOST_CHANNELS = 6;
 const MOST_CONNECTIONS = 4;
 /** A nearer host is never logged in to once more: a slow one on the same network takes as long to answer. */
 const FAR_MS = 50;
-/** A rate is measured while the same channels are busy for so many round trips, and at least so long. */
-const MEASURED_ROUND_TRIPS = 5;
+/** A rate is measured while the same channels are busy for so many round trips, as opening takes some, and at least so long. */
+const MEASURED_ROUND_TRIPS = 10;
 const MEASURED_MS = 1000;
 /** A connection that carries less than this part of what its channels could is not limited by them. */
 const LIMITED = 0.6;
@@ -202,6 +202,8 @@ class Line implements LongLine {
     const { sharing, destination: { bandwidthLimit, transport }, context: { system } } = this.parts;
     if (sharing === null || bandwidthLimit !== null) return false;
     if (this.#opening !== null || this.#connections.length >= MOST_CONNECTIONS) return false;
+    // A server that refuses channels is sparing with logins, too.
+    if (this.#connections.some(({ most }) => most < MOST_CHANNELS)) return false;
     return system.monotonic() >= (notBefore.get(accountOf(transport)) ?? -Infinity);
   }
 
