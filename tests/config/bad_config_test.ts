@@ -339,7 +339,7 @@ const ROWS: readonly Row[] = [
     name: "an unknown check under its other name",
     text: `${BASE}verify: timestamp\n`,
     errors: [
-      'config.yaml:4:1: "verify" must be true, false, "checksum", "size" or "none", not "timestamp"',
+      'config.yaml:4:1: "verify" is invalid: files with the same modification time may have different bytes; use checksum, or size',
     ],
   },
   {
@@ -1040,7 +1040,7 @@ const ROWS: readonly Row[] = [
       `[daemon]\nlog_levle = "info"\n\n[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\n\n[sync_jobs.sync_options]\ncomparison_method = "mtime"\n`,
     errors: [
       'config.toml:2:1: unknown key "log_levle"; did you mean "log_level"?',
-      'config.toml:10:1: "comparison_method" must be true, false, "checksum", "size" or "none", not "mtime"',
+      'config.toml:10:1: "comparison_method" is invalid: files with the same modification time may have different bytes; use checksum, or size',
     ],
   },
   {

@@ -112,6 +112,22 @@ export const CARRYING: readonly Check[] = [
     },
   },
   {
+    name: "put() gives modes of the account when permissions are not kept, with or without the times",
+    run: async ({ rig, session, signal, source, candidate: { modes = 0o7777, times } }) => {
+      for (const preserveTimestamps of [true, false]) {
+        const it = await rig({ settings: { preservePermissions: false, preserveTimestamps } });
+        const open = await session(it);
+        const name = `a ${preserveTimestamps}`;
+        const file = await source(name, noise(10), { mtimeMs: 1_600_000_000_000, mode: 0o400 });
+        assertAllPut(await open.put([upload(file, 1)], ignoreBytes, signal));
+        assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, name)], signal));
+        const { mtimeMs, mode } = (await it.view.facts(name))!;
+        assert((mode & 0o600) === (0o600 & modes), `mode ${mode.toString(8)}`);
+        if (times === undefined) assertEquals(mtimeMs === 1_600_000_000_000, preserveTimestamps);
+      }
+    },
+  },
+  {
     name: "put() goes on with what an earlier attempt left",
     run: async ({ rig, session, signal, source }) => {
       const it = await rig();

@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
+import type { Destination } from "../../src/config/settings.ts";
 import { formerName } from "../../src/domain/names/former_name.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import type {
@@ -126,7 +127,7 @@ export function fakeDestination(): FakeDestination {
       async connect(_destination, context, signal) {
         await step(fake, "connect", signal, () => undefined);
         fake.sessions += 1;
-        return session(fake, context, _destination.preserveTimestamps);
+        return session(fake, context, _destination);
       },
     },
   };
@@ -143,14 +144,17 @@ async function step<T>(fake: FakeDestination, name: Step, signal: AbortSignal, w
   return result;
 }
 
-function session(fake: FakeDestination, context: MethodContext, preserveTimes: boolean): Session {
+/** What is kept of a source besides its bytes. */
+type Kept = Pick<Destination, "preserveTimestamps" | "preservePermissions">;
+
+function session(fake: FakeDestination, context: MethodContext, to: Kept): Session {
   let open = true;
   return {
     proof: fake.proof,
     durability: fake.durability,
     hashesSource: fake.hashesSource,
     resumes: fake.resumes,
-    parts: fakeParts(fake, context, preserveTimes),
+    parts: fakeParts(fake, context, to.preserveTimestamps),
     method: "local",
     about: "a destination in memory",
     attach: (create, signal) =>
@@ -236,8 +240,8 @@ function session(fake: FakeDestination, context: MethodContext, preserveTimes: b
     const bytes = fake.garble(upload, read);
     fake.files.set(upload.staged, {
       bytes,
-      mtimeMs: preserveTimes ? facts.mtimeMs : context.system.now(),
-      mode: facts.mode & 0o777,
+      mtimeMs: to.preserveTimestamps ? facts.mtimeMs : context.system.now(),
+      mode: to.preservePermissions ? facts.mode & 0o777 : 0o644,
     });
     onBytes(index, bytes.length);
     return fake.hashesSource ? { put: true, sent: digestOf(read) } : { put: true };

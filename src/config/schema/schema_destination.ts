@@ -94,12 +94,22 @@ const carryKeys = {
     }),
 };
 
+const PROOFS = ["checksum", "size", "none"] as const;
+type Proof = (typeof PROOFS)[number];
+const NO_PROOF = 'must be true, false, "checksum", "size" or "none"';
+/** `mtime` of other programs. */
+const TIMES_PROVE_NOTHING = "files with the same modification time may have different bytes; use checksum, or size";
+
 /** How files are verified, and what happens when that fails. */
 export const proofKeys = {
   verify_transfer: setting(
-    z.union([bool(), oneOf(["checksum", "size", "none"])], 'must be true, false, "checksum", "size" or "none"')
-      .transform((value) => value === true ? "checksum" as const : value === false ? "none" as const : value)
-      .prefault(true),
+    z.union([bool(), z.string().meta({ enum: [...PROOFS] })], NO_PROOF).transform((value, context): Proof => {
+      if (typeof value === "boolean") return value ? "checksum" : "none";
+      const proof = PROOFS.find((word) => word === value.toLowerCase());
+      if (proof !== undefined) return proof;
+      context.addIssue({ code: "custom", message: /^(size_)?(m?time|mtime_size)/i.test(value) ? TIMES_PROVE_NOTHING : NO_PROOF });
+      return z.NEVER;
+    }).prefault(true),
     {
       name: "verify",
       description:

@@ -10,6 +10,7 @@ import { limitNow } from "../bandwidth.ts";
 import { linkName } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
+import { givePlainModes } from "../shell/plain_modes.ts";
 import { startupOutputFailure } from "../shell/startup_output.ts";
 import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "./rsync_output.ts";
@@ -114,6 +115,9 @@ async function rsyncSender(
     hashesSource: false,
     writing: streamedWriting(connection, files, context),
     send,
+    ...(destination.preservePermissions
+      ? {}
+      : { finish: (uploads: readonly Upload[], signal: AbortSignal) => givePlainModes(uploads, files, signal) }),
     makeReady: runs.startAhead,
     close: runs.close,
   };

@@ -24,7 +24,8 @@ import {
 import { toldOfSource } from "../rsync/rsync_output.ts";
 import type { Finished } from "../../system/system.ts";
 import { sshFailure } from "../ssh/ssh_failures.ts";
-import { shellWords, wordGroups } from "../shell/shell_quote.ts";
+import { giveNewTimes, givePlainModes } from "../shell/plain_modes.ts";
+import { wordGroups } from "../shell/shell_quote.ts";
 import type { ShellFiles } from "../shell/shell_files.ts";
 import { toolPath } from "../ssh/ssh.ts";
 
@@ -132,7 +133,7 @@ async function kindOf(path: string, system: Pick<MethodContext["system"], "follo
   }
 }
 
-/** `scp -p` keeps times and modes or neither: what was not asked for is taken back. */
+/** `scp -p` keeps times and modes, and without it modes all the same: what was not asked for is taken back. */
 async function setRight(
   uploads: readonly Upload[],
   destination: SshDestination,
@@ -140,11 +141,8 @@ async function setRight(
   signal: AbortSignal,
 ): Promise<void> {
   const { preserveTimestamps, preservePermissions } = destination;
-  if (preserveTimestamps === preservePermissions || uploads.length === 0) return;
-  // `=rw` without "who" gives what the umask there allows.
-  const command = preserveTimestamps ? ["chmod", "=rw"] : ["touch"];
-  const lines = wordGroups(uploads.map(({ staged }) => staged)).map((group) => `${shellWords([...command, ...group])} 2>&1\n`);
-  await files.inBase("set times and modes at the destination", `${lines.join("")}:`, signal);
+  if (!preservePermissions) await givePlainModes(uploads, files, signal);
+  else if (!preserveTimestamps) await giveNewTimes(uploads, files, signal);
 }
 
 /** What was said of single sources: `scp: stat local "./3": No such file or directory`, `/usr/bin/scp: ./3: not a regular file`… */

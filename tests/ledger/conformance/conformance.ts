@@ -13,6 +13,7 @@ import { NIGHTS } from "./night_checks.ts";
 import { OUTBOX } from "./outbox_checks.ts";
 import { PROCESSES } from "./process_checks.ts";
 import { RECEIPTS } from "./receipt_checks.ts";
+import { MIRROR } from "./mirror_checks.ts";
 import { REMOVAL } from "./removal_checks.ts";
 import { REQUEUE } from "./requeue_checks.ts";
 import { REREADS } from "./reread_checks.ts";
@@ -50,6 +51,7 @@ const CHECKS: readonly Check[] = [
   ...RECEIPTS,
   ...REQUEUE,
   ...REMOVAL,
+  ...MIRROR,
   ...HISTORY,
   ...NIGHTS,
   ...HOOKS,
