@@ -66,6 +66,7 @@ Deno.test("a mirror stops and asks before it removes more than max_delete; resum
   const { stdout: dry, stderr } = await program.command(["run", "--dry-run"]);
   assertEquals(dry.split("\n").filter((line) => line.startsWith("remove ")).length, 3);
   assertStringIncludes(stderr, "local would ask first: 3 delivered files");
+  assertStringIncludes((await program.command(["doctor"])).stdout, "run: image-transfer resume --accept default/local");
   assertEquals([it.shown(), it.trashed()], [names, []]);
   assertStringIncludes((await program.command(["resume", "--accept", "default/local"])).stderr, "Accepted: ");
   await it.until(() => it.trashed().length === 3, "what was accepted is removed");

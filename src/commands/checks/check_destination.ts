@@ -9,6 +9,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { Failure } from "../../domain/failure.ts";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { verify } from "../../domain/receipt.ts";
+import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import type { System } from "../../system/system.ts";
@@ -68,7 +69,15 @@ async function mount(
     : [];
   const doubt = notMounted(destination, found);
   const made = found.made ? [warning(about, ...madeNow(destination))] : [];
-  const place = [...inClear, proof, ...made, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
+  const held = ledger.mirrorOf(destination.job, destination.name)?.held ?? null;
+  const asks = held === null ? [] : [
+    warning(
+      about,
+      `Nothing is removed there: ${held.reason}`,
+      `If the files were deleted on purpose, run: ${acceptCommand(destination.job, destination.name)}`,
+    ),
+  ];
+  const place = [...inClear, proof, ...made, ...asks, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
   if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is unknown`, "")];
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
   if (freeBytes >= destination.minimumFreeBytes) return [...place, ok(about, free)];
