@@ -29,5 +29,5 @@ at("ftps at vsftpd", { tls: "explicit", config: ["require_ssl_reuse=NO"] });
 at("ftps at vsftpd that demands TLS session reuse, implicit", { tls: "implicit", config: ["require_ssl_reuse=YES"] });
 at("ftp at pure-ftpd", { kind: "pure-ftpd" }, PURE_FTPD);
 at("ftps at pure-ftpd", { kind: "pure-ftpd", tls: "explicit" }, PURE_FTPD);
-at("ftp at proftpd, which refuses to replace", { kind: "proftpd" });
-at("ftps at proftpd, which replaces", { kind: "proftpd", tls: "explicit", config: ["AllowOverwrite on"] });
+at("ftp at proftpd, which refuses to replace", { kind: "proftpd" }, { modes: 0o7777 });
+at("ftps at proftpd, which replaces", { kind: "proftpd", tls: "explicit", config: ["AllowOverwrite on"] }, { modes: 0o7777 });

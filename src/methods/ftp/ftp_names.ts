@@ -102,10 +102,11 @@ async function lookUnderLock(base: FtpBase, claims: readonly Claim[], signal: Ab
   const commands = [
     enter,
     make,
-    exists,
     ...foldersOf(base, claims).map(([folder]) => `MKD ${folder}`),
     ...claims.flatMap(({ item, staged }) => item.fileMode === null ? [] : [chmod(item.fileMode, staged)]),
     ...claims.map(({ target }) => question(base, target)),
+    // Last: proftpd refuses what comes between RNFR and RNTO.
+    exists,
   ];
   // Who waits is itself given up after its time-out, and must have found out before.
   const staleAt = system.monotonic() + Math.min(STALE_MS, base.destination.timeoutMs / 2);
