@@ -19,6 +19,7 @@ import { pages } from "./pages.ts";
 import { start } from "./start.ts";
 import { throughput } from "./throughput.ts";
 import { watching } from "./watching.ts";
+import { windows } from "./windows.ts";
 
 /** How a run is cut short. */
 interface BenchOptions {
@@ -56,6 +57,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   watching,
   backlog,
   pages,
+  windows,
 };
 
 const named = Deno.args.filter((arg) => !arg.startsWith("--"));

@@ -66,7 +66,7 @@ Deno.test({
       await arrived(machine.inProfile("arrived"));
     });
 
-    for (const method of ["sftp", "scp"]) {
+    for (const method of ["tar", "sftp", "scp"]) {
       await step(`${method}: delivers to a sshd`, async () => {
         const remote = { remote_host: "observatory", remote_base_path: machine.remote.at(method), transfer_method: method };
         await configure(machine, { ...remote, state_directory: `${USERPROFILE}\\AppData\\Local\\image-transfer\\${method}` });
