@@ -44,6 +44,7 @@ export const COMMANDS: CommandList = {
   resume: async () => (await import("./pause.ts")).resume,
   history: async () => (await import("./history.ts")).history,
   report: async () => (await import("./report.ts")).report,
+  logs: async () => (await import("./logs.ts")).logs,
   open: async () => (await import("./open.ts")).open,
   verify: async () => (await import("./verify.ts")).verify,
   doctor: async () => (await import("./doctor.ts")).doctor,

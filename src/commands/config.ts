@@ -8,7 +8,9 @@ import { map, optional } from "@optique/core/modifiers";
 import { command, option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import { configSchema } from "../config/schema/json_schema.ts";
+import { ConfigError } from "../config/read/config_error.ts";
 import { loadConfig } from "../config/read/load.ts";
+import { findConfigFile } from "../config/read/search_path.ts";
 import { sampleConfig } from "../config/show/sample.ts";
 import { showConfig } from "../config/show/show.ts";
 import type { Settings } from "../config/settings.ts";
@@ -24,11 +26,15 @@ const outputOption = optional(
 
 const validateParser = command(
   "validate",
-  map(object({ config: configOption }), (input) => ({ what: "validate" as const, ...input })),
+  map(object({ config: configOption, json: jsonOption }), (input) => ({ what: "validate" as const, ...input })),
   {
     brief: plain("Check the configuration and list all errors"),
   },
 );
+
+const pathParser = command("path", map(object({ config: configOption }), (input) => ({ what: "path" as const, ...input })), {
+  brief: plain("Print which file is used"),
+});
 
 const showParser = command(
   "show",
@@ -60,12 +66,15 @@ const schemaParser = command("schema", map(object({}), () => ({ what: "schema" a
 /** Exit code 2 where the configuration has a fault; it names all of them, with line and column. */
 export const config = defineCommand({
   name: "config",
-  help: "Check, show and generate configurations: validate, show, generate, schema",
-  parser: or(validateParser, showParser, generateParser, schemaParser),
+  help: "Check, show and generate configurations: validate, show, path, generate, schema",
+  parser: or(validateParser, showParser, pathParser, generateParser, schemaParser),
   run: async (input, tools) => {
     switch (input.what) {
       case "validate":
-        return await validate(input.config, tools);
+        return input.json ? await validateAsJson(input.config, tools) : await validate(input.config, tools);
+      case "path":
+        tools.stdout(`${await findConfigFile(input.config, tools.cwd, tools.system)}\n`);
+        return EXIT.done;
       case "show": {
         const { full, settings } = await loadConfig(input.config, tools.cwd, tools.system);
         if (tools.isTerminal) tools.stderr(`# ${settings.file}\n`);
@@ -91,17 +100,28 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
   return EXIT.done;
 }
 
+/** The same for programs: `{valid, file, problems: [{line, column, key, message}]}`, and exit code 2 where it is not valid. */
+async function validateAsJson(named: string | undefined, tools: Tools): Promise<number> {
+  const file = await findConfigFile(named, tools.cwd, tools.system);
+  const problems = await loadConfig(file, tools.cwd, tools.system).then(() => [], (error) => {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  });
+  tools.stdout(`${JSON.stringify({ valid: problems.length === 0, file, problems }, null, 2)}\n`);
+  return problems.length === 0 ? EXIT.done : EXIT.usage;
+}
+
 /** One line a destination: what goes where, how. */
 function summary(settings: Settings): string[] {
-  return settings.jobs.flatMap((job) =>
-    job.destinations.map((destination) => {
+  return settings.jobs.flatMap((job) => {
+    const watched = below(job.watchPath, job.nightFolder ?? "");
+    if (job.destinations.length === 0) return [`${job.name}: ${watched} is only watched, for its hooks`];
+    return job.destinations.map((destination) => {
       const { name, transport, basePath, layout } = destination;
       const path = below(basePath, layout.replace(/\/?\{path\}$/, "").replaceAll("{night}", "NIGHT"));
-      return `${job.name}: ${below(job.watchPath, job.nightFolder ?? "")} → ${name} (${transport.method} ${
-        placeOf(destination, path)
-      })`;
-    })
-  );
+      return `${job.name}: ${watched} → ${name} (${transport.method} ${placeOf(destination, path)})`;
+    });
+  });
 }
 
 function below(folder: string, path: string): string {

@@ -14,7 +14,7 @@ import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
-import { configOption } from "./options.ts";
+import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 
 const destinationArgument = optional(
@@ -25,12 +25,13 @@ const destinationArgument = optional(
 export const pause = defineCommand({
   name: "pause",
   help: "Pause delivery to a destination, or to all",
-  parser: object({ config: configOption, destination: destinationArgument }),
-  async run({ config, destination = null }, tools) {
+  parser: object({ config: configOption, json: jsonOption, destination: destinationArgument }),
+  async run({ config, json, destination = null }, tools) {
     const sought = await seekDaemon(config, tools);
     const by = whoAsks(tools);
     const names = await sought.daemon?.pause(destination, by) ?? setPaused(sought, destination, by, tools);
-    tools.stderr(`Paused: ${names.map(printable).join(", ")}. New files are still queued; resume sends them.\n`);
+    if (json) tools.stdout(`${JSON.stringify({ paused: names })}\n`);
+    else tools.stderr(`Paused: ${names.map(printable).join(", ")}. New files are still queued; resume sends them.\n`);
     return EXIT.done;
   },
 });

@@ -13,7 +13,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { configOption } from "./options.ts";
+import { configOption, jsonOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
 /** By the daemon, else in the ledger. Exit code 1 where not all of the named ones can be retried, 2 where one does not exist. */
@@ -24,12 +24,13 @@ export const retry = defineCommand({
     "history --failed lists the IDs. A delivery that is waiting for its next attempt is retried at once if its ID is given.",
   parser: object({
     config: configOption,
+    json: jsonOption,
     ids: multiple(
       argument(integer({ metavar: "ID", min: 1 }), { description: plain("ID of a delivery, from history --failed") }),
     ),
     all: option("--all", { description: plain("All failed deliveries") }),
   }),
-  async run({ config, ids, all }, tools) {
+  async run({ config, json, ids, all }, tools) {
     if (all === (ids.length > 0)) {
       tools.stderr("Specify the IDs of deliveries (image-transfer history --failed lists them) or --all.\n");
       return EXIT.usage;
@@ -45,6 +46,10 @@ export const retry = defineCommand({
     } else {
       using ledger = tools.openLedger(settings.stateDirectory, notices(tools));
       count = ledger.requeue(chosen, tools.system.now());
+    }
+    if (json) {
+      tools.stdout(`${JSON.stringify({ queued: count })}\n`);
+      return chosen === null || count === chosen.length ? EXIT.done : EXIT.notDelivered;
     }
     const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
     tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);

@@ -17,7 +17,7 @@ import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { findInstalled, type Installed, serviceName } from "./service/installed_service.ts";
 import { nameOption, scopeOption } from "./service/service_options.ts";
 import { reportLines, reportOf, untilItRuns } from "./service/service_daemon.ts";
-import { followFile, lastLines } from "./service/service_log.ts";
+import { followFile, lastLines } from "./text/log_file.ts";
 
 /**
  * The service is found by its name and by the mark that install-service left. Exit code 4 where there is none, or it does not

@@ -9,7 +9,7 @@ import { VERSION } from "../domain/version.ts";
 import { orphans } from "../ledger/orphans.ts";
 import { isWell, overviewOf } from "../reports/overview/overview.ts";
 import { atRest, restingReport } from "../reports/overview/status_report.ts";
-import { defineCommand, EXIT, plain, say } from "./command.ts";
+import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./text/status_text.ts";
@@ -24,37 +24,70 @@ export const status = defineCommand({
     check: option("--check", {
       description: plain("For monitoring: exit code 0 if all is well, 1 if not, 4 if no daemon is running"),
     }),
+    watch: option("--watch", { description: plain("Show it again every two seconds, until Ctrl+C") }),
   }),
-  async run({ config, json, check }, tools) {
-    const { settings, daemon, fault } = await seekDaemon(config, tools);
-    const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
-    if (daemon !== null) {
-      const [report, live] = [await daemon.status(), await daemon.live()];
-      // A daemon of an older version, before it is restarted, does not report all of these.
-      const besides = { orphans: live.orphans ?? [], tonight: live.tonight ?? { destinations: [] } };
-      if (json) tools.stdout(asJson(report));
-      else say(statusText(report, { ...room, live, overview: overviewOf(report, besides) }), tools);
-      return check && !isWell(overviewOf(report, { ...besides, fault })) ? EXIT.notDelivered : EXIT.done;
-    }
-    using ledger = tools.readLedger(settings.stateDirectory);
-    const report = restingReport(VERSION, settings, ledger);
-    // If the configuration has an error, it is unknown what is no longer configured.
-    const left = (fault === null ? orphans(ledger, settings.jobs) : []).map((orphan) => ({
-      ...orphan,
-      counts: atRest(orphan.counts),
-    }));
-    if (json) tools.stdout(asJson(report));
-    else {say(
-        statusText(report, {
-          ...room,
-          live: null,
-          overview: overviewOf(report, { orphans: left, tonight: { destinations: [] } }),
-        }),
-        tools,
-      );}
-    return sayNoDaemon(tools, settings);
+  async run(input, tools) {
+    return input.watch ? await watched(input, tools) : await show(input, tools);
   },
 });
+
+interface StatusInput {
+  readonly config: string | undefined;
+  readonly json: boolean;
+  readonly check: boolean;
+}
+
+/** Shows it again and again until Ctrl+C; on a terminal in the same place. With `--json`, one object a line. */
+async function watched(input: StatusInput, tools: Tools): Promise<number> {
+  const { system, signal, stdout } = tools;
+  const isScreen = system.isTerminal("stdout") && !input.json;
+  while (!signal.aborted) {
+    let text = "";
+    const kept = {
+      ...tools,
+      stdout: (more: string) => void (text += more),
+      stderr: (more: string) => void (text += input.json ? "" : more),
+    };
+    await show(input, kept);
+    stdout(input.json ? `${JSON.stringify(JSON.parse(text))}\n` : isScreen ? `${HOME_AND_CLEAR}${text}` : `${text}\n`);
+    await system.sleep(WATCH_MS, signal);
+  }
+  return EXIT.done;
+}
+
+/** ECMA-48: the cursor goes home, and the screen below it is erased. */
+const HOME_AND_CLEAR = "\x1b[H\x1b[J";
+const WATCH_MS = 2_000;
+
+async function show({ config, json, check }: StatusInput, tools: Tools): Promise<number> {
+  const { settings, daemon, fault } = await seekDaemon(config, tools);
+  const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
+  if (daemon !== null) {
+    const [report, live] = [await daemon.status(), await daemon.live()];
+    // A daemon of an older version, before it is restarted, does not report all of these.
+    const besides = { orphans: live.orphans ?? [], tonight: live.tonight ?? { destinations: [] } };
+    if (json) tools.stdout(asJson(report));
+    else say(statusText(report, { ...room, live, overview: overviewOf(report, besides) }), tools);
+    return check && !isWell(overviewOf(report, { ...besides, fault })) ? EXIT.notDelivered : EXIT.done;
+  }
+  using ledger = tools.readLedger(settings.stateDirectory);
+  const report = restingReport(VERSION, settings, ledger);
+  // If the configuration has an error, it is unknown what is no longer configured.
+  const left = (fault === null ? orphans(ledger, settings.jobs) : []).map((orphan) => ({
+    ...orphan,
+    counts: atRest(orphan.counts),
+  }));
+  if (json) tools.stdout(asJson(report));
+  else {say(
+      statusText(report, {
+        ...room,
+        live: null,
+        overview: overviewOf(report, { orphans: left, tonight: { destinations: [] } }),
+      }),
+      tools,
+    );}
+  return sayNoDaemon(tools, settings);
+}
 
 function asJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;

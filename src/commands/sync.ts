@@ -9,7 +9,7 @@ import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { printable } from "../domain/names/printable.ts";
 import { defineCommand, EXIT, plain } from "./command.ts";
-import { configOption } from "./options.ts";
+import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
 /** Asks, and does not wait for the listing. Exit code 4 without a daemon. */
@@ -18,9 +18,10 @@ export const sync = defineCommand({
   help: "Scan for new files and deliver them now",
   parser: object({
     config: configOption,
+    json: jsonOption,
     job: optional(argument(string({ metavar: "JOB" }), { description: plain("Only this job") })),
   }),
-  async run({ config, job }, tools) {
+  async run({ config, json, job }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) {
       const code = sayNoDaemon(tools, settings);
@@ -28,7 +29,8 @@ export const sync = defineCommand({
       return code;
     }
     const jobs = await daemon.sync(job);
-    tools.stderr(`Scanning for new files: ${jobs.map(printable).join(", ")}\n`);
+    if (json) tools.stdout(`${JSON.stringify({ jobs })}\n`);
+    else tools.stderr(`Scanning for new files: ${jobs.map(printable).join(", ")}\n`);
     return EXIT.done;
   },
 });

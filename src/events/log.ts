@@ -86,7 +86,7 @@ async function fileSink(
 ): Promise<Sink | null> {
   try {
     await system.makeFolder(settings.directory);
-    const sink = getRotatingFileSink(fileOf(settings), {
+    const sink = getRotatingFileSink(logFileOf(settings), {
       formatter: settings.format === "json" ? jsonLine : textOf(settings),
       maxSize: settings.maxBytes,
       maxFiles: settings.backupCount,
@@ -138,10 +138,11 @@ function troubleSink(settings: LogSettings, trouble: (message: string) => void):
 }
 
 function cannotWrite(settings: LogSettings, error: unknown): string {
-  return `Cannot write the log file "${fileOf(settings)}": ${reasonOf(error)}`;
+  return `Cannot write the log file "${logFileOf(settings)}": ${reasonOf(error)}`;
 }
 
-function fileOf(settings: LogSettings): string {
+/** The path of the log file. */
+export function logFileOf(settings: LogSettings): string {
   return join(settings.directory, settings.file);
 }
 

@@ -547,3 +547,12 @@ Deno.test("status says where the folder of a destination was made", async () => 
   const line = "its folder did not exist and was created; if that is a mistake, correct remote_base_path";
   assertStringIncludes(stdout.replaceAll(/\s+/g, " "), line);
 });
+
+Deno.test("pause, retry and sync say what they did as JSON for programs", async () => {
+  await using dir = await observatory();
+  assertEquals(JSON.parse((await image_transfer(dir, "pause", "nas", "--json")).stdout), { paused: ["nas"] });
+  assertEquals(JSON.parse((await image_transfer(dir, "retry", "--all", "--json")).stdout), { queued: 0 });
+  await using _daemon = await fakeDaemon(dir.at("state"));
+  const { code, stdout, stderr } = await image_transfer(dir, "sync", "--json");
+  assertEquals([code, Object.keys(JSON.parse(stdout)), stderr], [0, ["jobs"], ""]);
+});

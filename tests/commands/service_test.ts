@@ -3,7 +3,7 @@ import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { commandLine, writePlanned } from "../../src/commands/service/carry_out.ts";
 import { accountFor, seenFrom } from "../../src/services/service_account.ts";
-import { lastLines } from "../../src/commands/service/service_log.ts";
+import { lastLines } from "../../src/commands/text/log_file.ts";
 import { placeOfProgram, placeProgram, removeProgram } from "../../src/services/service_program.ts";
 import { defineCommand } from "../../src/commands/command.ts";
 import { parse } from "../../src/commands/parse.ts";

@@ -1,5 +1,5 @@
 /**
- * Shows the daemon's log file where the service manager keeps no log of its own.
+ * The end of the daemon's log file, and what is added to it.
  *
  * @module
  */

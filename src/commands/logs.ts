@@ -1,0 +1,39 @@
+/**
+ * `logs`: the end of the daemon's log file, and what is added to it, whether it runs as a service or in a terminal.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { withDefault } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { integer } from "@optique/core/valueparser";
+import { logFileOf } from "../events/log.ts";
+import { defineCommand, EXIT, plain } from "./command.ts";
+import { configOption } from "./options.ts";
+import { partialSettings } from "../config/read/partial_settings.ts";
+import { followFile, lastLines } from "./text/log_file.ts";
+
+/** Exit code 0 also where nothing was logged yet. */
+export const logs = defineCommand({
+  name: "logs",
+  help: "Show the log, and follow it with -f",
+  parser: object({
+    config: configOption,
+    follow: option("-f", "--follow", { description: plain("Keep printing what is added, until Ctrl+C") }),
+    lines: withDefault(
+      option("-n", "--lines", integer({ metavar: "N", min: 0, max: 100_000 }), {
+        description: plain("How many lines (default: 50)"),
+      }),
+      50,
+    ),
+  }),
+  async run({ config, follow, lines }, tools) {
+    const { settings: { log } } = await partialSettings(config, tools.cwd, tools.system);
+    const path = logFileOf(log);
+    const text = lines === 0 ? "" : await lastLines(path, lines, tools.system);
+    if (text === "" && lines > 0) tools.stderr(`Nothing is logged in ${path} yet.\n`);
+    tools.stdout(text);
+    if (follow) await followFile(path, tools);
+    return EXIT.done;
+  },
+});
