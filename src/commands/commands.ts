@@ -52,6 +52,8 @@ export const COMMANDS: CommandList = {
   config: async () => (await import("./config.ts")).config,
   "install-service": async () => (await import("./install_service.ts")).installService,
   "uninstall-service": async () => (await import("./uninstall_service.ts")).uninstallService,
+  install: async () => (await import("./install_service.ts")).installAlias,
+  uninstall: async () => (await import("./uninstall_service.ts")).uninstallAlias,
   service: async () => (await import("./service.ts")).service,
   demo: async () => (await import("./demo/demo.ts")).demo,
 };

@@ -35,10 +35,7 @@ interface InstallInput {
   readonly dryRun: boolean;
 }
 
-/** Ends with 0 only after the daemon has answered; with `--dry-run` it writes and runs nothing. */
-export const installService = defineCommand({
-  name: "install-service",
-  help: "Install as a service: systemd, launchd, Task Scheduler",
+const definition = {
   description: "Makes the system start the daemon and restart it whenever it exits: with sudo for the whole computer, from " +
     "boot; otherwise for the calling user. Checks first that the service can work. Install again to apply changes.",
   parser: object({
@@ -55,7 +52,17 @@ export const installService = defineCommand({
     dryRun: option("--dry-run", { description: plain("Show what would be written and run, without doing it") }),
   }),
   run: install,
+};
+
+/** Ends with 0 only after the daemon has answered; with `--dry-run` it writes and runs nothing. */
+export const installService = defineCommand({
+  ...definition,
+  name: "install-service",
+  help: "Install as a service: systemd, launchd, Task Scheduler",
 });
+
+/** As seed 2 spells it. */
+export const installAlias = defineCommand({ ...definition, name: "install", help: "Same as install-service" });
 
 async function install(input: InstallInput, tools: Tools): Promise<number> {
   const { system, signal, stderr } = tools;

@@ -25,10 +25,7 @@ interface UninstallInput {
   readonly dryRun: boolean;
 }
 
-/** Exit code 0 also where there is none. Refuses a service that install-service did not make. */
-export const uninstallService = defineCommand({
-  name: "uninstall-service",
-  help: "Remove the service; --purge forgets what was delivered",
+const definition = {
   parser: object({
     name: nameOption,
     scope: scopeOption,
@@ -36,7 +33,17 @@ export const uninstallService = defineCommand({
     dryRun: option("--dry-run", { description: plain("Show what would be removed and run, without doing it") }),
   }),
   run: uninstall,
+};
+
+/** Exit code 0 also where there is none. Refuses a service that install-service did not make. */
+export const uninstallService = defineCommand({
+  ...definition,
+  name: "uninstall-service",
+  help: "Remove the service; --purge forgets what was delivered",
 });
+
+/** As seed 2 spells it. */
+export const uninstallAlias = defineCommand({ ...definition, name: "uninstall", help: "Same as uninstall-service" });
 
 async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
   const kind = SERVICES[tools.system.platform];

@@ -5,6 +5,7 @@ import { commandLine, writePlanned } from "../../src/commands/service/carry_out.
 import { accountFor, seenFrom } from "../../src/services/service_account.ts";
 import { lastLines } from "../../src/commands/text/log_file.ts";
 import { placeOfProgram, placeProgram, removeProgram } from "../../src/services/service_program.ts";
+import { COMMANDS } from "../../src/commands/commands.ts";
 import { defineCommand } from "../../src/commands/command.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
@@ -151,5 +152,15 @@ for (
     const parsed = await parse(argv, commands, { version: "1", calledAs, stdout: tools.stdout, stderr: tools.stderr });
     if (parsed.kind === "run") await parsed.run(tools);
     assertEquals(ran, [command]);
+  });
+}
+
+for (
+  const words of ["install --service-name my-sync --description Images --dry-run", "uninstall --service-name my-sync --dry-run"]
+) {
+  Deno.test(`parse() takes ${words}, as seed 2 writes it`, async () => {
+    const tools = testTools("/");
+    const parsed = await parse(words.split(" "), COMMANDS, { version: "1", stdout: tools.stdout, stderr: tools.stderr });
+    assertEquals([parsed.kind, tools.printed.stderr], ["run", ""]);
   });
 }
