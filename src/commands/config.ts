@@ -96,6 +96,7 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
   const { settings } = await loadConfig(named, tools.cwd, tools.system);
   tools.stdout(`${settings.file}: valid\n`);
   for (const line of summary(settings)) tools.stdout(`  ${line}\n`);
+  for (const note of settings.notes) tools.stdout(`  Note: ${note}\n`);
   for (const { what, hint } of settings.jobs.flatMap(checkGrowing)) tools.stdout(`  Note: ${what}. ${hint}\n`);
   return EXIT.done;
 }

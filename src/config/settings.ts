@@ -17,6 +17,8 @@ import type { SettingsOf } from "./schema/settings_of.ts";
 export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys> {
   /** The file it was read from; null where it came from elsewhere (tests, demo). */
   readonly file: string | null;
+  /** What of it was understood and has no effect, a sentence each without a full stop. */
+  readonly notes: readonly string[];
   readonly jobs: readonly Job[];
   readonly log: LogSettings;
   /** Null serves no page. */

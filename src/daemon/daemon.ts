@@ -186,6 +186,7 @@ interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
 /** Makes these settings the current ones. */
 async function apply(next: Settings, parts: Parts): Promise<void> {
   const { system, hooks, jobs, pid, ending } = parts;
+  for (const note of next.notes) parts.events.emit({ type: "notice", level: "info", message: `Configuration: ${note}` });
   parts.settings = next;
   system.setBulkheads(localFolders(next.jobs, system));
   hooks.adopt(next);

@@ -112,3 +112,16 @@ Deno.test("failureText() keeps the stack of what should not happen", () => {
   assertStringIncludes(text, "Internal error");
   assertStringIncludes(text, "config_test.ts");
 });
+
+Deno.test("config validate names the keys of seed 2 that have no effect here", async () => {
+  await using dir = await tempFolder();
+  await dir.write(
+    "c.toml",
+    '[[sync_jobs]]\nid = "a"\nsource_path = "/a"\ndestination_path = "/b"\n[cache]\ncache_dir = "/c"\nconfig_cache_ttl_secs = 300\n',
+  );
+  const { code, stdout } = await image_transfer(dir.path, "config", "validate", "-c", "c.toml");
+  assertEquals([code, stdout.split("\n").filter((line) => line.includes("Note"))], [0, [
+    '  Note: "cache_dir" has no effect without [pocketbase]',
+    '  Note: "config_cache_ttl_secs" has no effect: the configuration is read when it changes',
+  ]]);
+});

@@ -15,6 +15,7 @@ import { aDestination, aJob } from "../support/makers.ts";
 function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
   return {
     file: null,
+    notes: [],
     jobs,
     stateDirectory: folder.at("state"),
     pidFile: null,

@@ -57,14 +57,17 @@ export function parsePartially(text: string, fileName: string, kind: ConfigKind,
   }
   const found: { path: Path; message: string }[] = [];
   const report = (path: Path, message: string) => found.push({ path, message });
-  const tree: Tree = isSeed2(source.value) ? fromSeed2(source.value, report) : { root: source.value, origins: new Origins() };
+  const tree: Tree = isSeed2(source.value)
+    ? fromSeed2(source.value, report)
+    : { root: source.value, origins: new Origins(), notes: [] };
   tidy(tree, report);
   const wrong = check(tree.root, report);
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
   const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree.origins));
   // What is wrong was removed from the tree, or resolved to an empty text.
   const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
-  return { resolved, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
+  const settings = { ...resolved.settings, notes: tree.notes };
+  return { resolved: { ...resolved, settings }, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
 }
 
 /** Of a text with syntax errors: all defaults, no jobs, and the state directory if a line of its own names it. */

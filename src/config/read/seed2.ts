@@ -10,17 +10,17 @@ import { listOf, Origins, type Report, type Tree } from "./tree.ts";
 
 type Section = Record<string, unknown>;
 
-/** Their key → ours; null for a key that has no counterpart and can be left out. */
-type Keys = Readonly<Record<string, string | null>>;
+/** Their key → ours; null for a key that is used elsewhere, or only names something. What has no meaning here says why. */
+type Keys = Readonly<Record<string, string | null | { readonly noUse: string }>>;
 const DAEMON = {
   config_refresh_interval_secs: "pocketbase.config_refresh_interval_secs",
   auto_restart_on_config_change: "auto_reload",
 };
 const CACHE = {
   cache_dir: "pocketbase.cache_dir",
-  config_cache_ttl_secs: null,
-  file_metadata_cache_ttl_secs: null,
-  enable_persistent_cache: null,
+  config_cache_ttl_secs: { noUse: "the configuration is read when it changes" },
+  file_metadata_cache_ttl_secs: { noUse: "what is known of a file is in the ledger for as long as it is needed" },
+  enable_persistent_cache: { noUse: "the ledger is always kept" },
 };
 const SYNC_JOB = {
   id: "name",
@@ -41,7 +41,7 @@ export function isSeed2(root: Section): boolean {
 /** The same configuration in our shape. */
 export function fromSeed2(given: Section, report: Report): Tree {
   const { sync_jobs, file_watchers, daemon, concurrency, cache, ...root } = given;
-  const tree: Tree = { root, origins: new Origins() };
+  const tree: Tree = { root, origins: new Origins(), notes: [] };
   if (isSection(root["pocketbase"])) root["pocketbase"] = { ...root["pocketbase"] };
   const sections = { daemon: [daemon, DAEMON], concurrency: [concurrency, {}], cache: [cache, CACHE] } as const;
   for (const [name, [section, keys]] of Object.entries(sections)) {
@@ -121,13 +121,18 @@ function plainSchedule(job: Section): void {
 }
 
 /** Copies the keys of one of their sections, under our names. */
-function move(section: Section, from: Path, into: Section, to: Path, keys: Keys, { root, origins }: Tree): void {
+function move(section: Section, from: Path, into: Section, to: Path, keys: Keys, { root, origins, notes }: Tree): void {
   for (const [key, value] of Object.entries(section)) {
     const ours = Object.hasOwn(keys, key) ? keys[key] ?? null : key;
     if (ours === null) continue;
+    if (typeof ours === "object") {
+      notes.push(`"${key}" has no effect: ${ours.noUse}`);
+      continue;
+    }
     if (ours.startsWith("pocketbase.")) {
       // Without a server there is nothing to refresh or to cache.
       if (isSection(root["pocketbase"])) root["pocketbase"][ours.slice("pocketbase.".length)] ??= value;
+      else notes.push(`"${key}" has no effect without [pocketbase]`);
       continue;
     }
     into[ours] = value;

@@ -13,6 +13,8 @@ export type Report = (path: Path, message: string) => void;
 export interface Tree {
   readonly root: Record<string, unknown>;
   readonly origins: Origins;
+  /** What was understood and has no effect, a sentence each without a full stop. */
+  readonly notes: string[];
 }
 
 /** Our path → the path in the file, for what was moved or renamed. */

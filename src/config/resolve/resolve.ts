@@ -47,7 +47,7 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
   const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
   const settings = { ...program.settings, report, log: { ...program.settings.log, namesDestinations } };
   return {
-    settings: { file, jobs: jobs.map(({ job }) => job), ...settings },
+    settings: { file, notes: [], jobs: jobs.map(({ job }) => job), ...settings },
     full: { jobs: jobs.map(({ full }) => full), ...program.full },
   };
 }

@@ -12,7 +12,7 @@ import { isSection } from "../read/source.ts";
 
 /** Resolves the keys at the top of the file. */
 export function resolveProgram(root: Section, to: Resolving): {
-  settings: Omit<Settings, "file" | "jobs" | "log"> & { log: Omit<LogSettings, "namesDestinations"> };
+  settings: Omit<Settings, "file" | "notes" | "jobs" | "log"> & { log: Omit<LogSettings, "namesDestinations"> };
   full: Section;
 } {
   const place = { state_directory: usualStateDirectory(to.around), ...root };

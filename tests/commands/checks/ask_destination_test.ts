@@ -41,6 +41,7 @@ Deno.test("checkDestination() removes what a killed doctor left at the destinati
 
 const SETTINGS = {
   file: null,
+  notes: [],
   jobs: [],
   pidFile: null,
   autoReload: false,
