@@ -6,7 +6,9 @@
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { choice } from "@optique/core/valueparser";
+import { choice, string } from "@optique/core/valueparser";
+import { ConfigError } from "../config/read/config_error.ts";
+import { destinationKeys } from "../config/read/destination_word.ts";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
 import { METHOD_KEYS, METHOD_NAMES } from "../config/schema/schema_methods.ts";
@@ -28,6 +30,9 @@ export interface InitInput {
   readonly force: boolean;
   readonly yes: boolean;
   readonly format: "yaml" | "toml" | undefined;
+  /** With `to`: what the wizard would ask. */
+  readonly watch?: string | undefined;
+  readonly to?: string | undefined;
 }
 
 /** Exit code 2 where the person asked breaks off: then nothing is written. */
@@ -40,6 +45,12 @@ export const init = defineCommand({
     })),
     config: optional(option("-c", "--config", pathValue("FILE"), { description: plain("Same as --output") })),
     force: option("--force", { description: plain("Overwrite an existing file") }),
+    watch: optional(
+      option("--watch", pathValue("DIR"), { description: plain("Folder the camera writes to; with --to, nothing is asked") }),
+    ),
+    to: optional(option("--to", string({ metavar: "DEST" }), {
+      description: plain("Destination: a folder, user@host:/path, sftp://host/path, ftp://host/path or remote:bucket"),
+    })),
     yes: option("-y", "--yes", { description: plain("Do not ask; write examples") }),
     format: optional(
       option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml (default: by the file name)") }),
@@ -62,8 +73,9 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   if (there !== null && !input.force) {
     throw cannotWrite(path, "the file already exists", "--force overwrites it; --output FILE writes a different file.");
   }
-  const prompt = tools.isTerminal && !input.yes ? tools.prompt : undefined;
-  const answers = prompt === undefined ? null : await ask(questions(system.home, system), prompt, tools.stderr);
+  const given = answersGiven(input, tools);
+  const prompt = tools.isTerminal && !input.yes && given === null ? tools.prompt : undefined;
+  const answers = prompt === undefined ? given : await ask(questions(system.home, system), prompt, tools.stderr);
   if (prompt !== undefined && answers === null) {
     tools.stderr("Nothing was written.\n");
     return EXIT.usage;
@@ -81,12 +93,32 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   return EXIT.done;
 }
 
+/** What `--watch` and `--to` say, as the wizard would ask it; null without them. @throws {Failure} where it cannot be used. */
+function answersGiven({ watch, to }: InitInput, { system, cwd }: Tools): Readonly<Record<string, string | number>> | null {
+  if (watch === undefined && to === undefined) return null;
+  if (watch === undefined || to === undefined) throw new Failure("configuration", "--watch and --to must be used together");
+  const keys = destinationKeys(to);
+  const isHere = keys["transfer_method"] === "local";
+  const answers = {
+    watch_path: absolutePath(watch, cwd, system),
+    ...keys,
+    ...(isHere ? { remote_base_path: absolutePath(to, cwd, system) } : {}),
+  };
+  try {
+    parseSettings(JSON.stringify(answers), "", "yaml", system);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new Failure("configuration", error.problems.map(({ message }) => message).join("; "), { cause: error });
+  }
+  return answers;
+}
+
 function cannotWrite(path: string, reason: string, hint: string, cause?: unknown): Failure {
   return new Failure("configuration", `Cannot write the configuration "${path}": ${reason}`, { hint, cause });
 }
 
 /** `named`: the option that names a file outside the usual places. */
-function nextSteps(answers: Answers | null, named: string): string {
+function nextSteps(answers: Readonly<Record<string, string | number>> | null, named: string): string {
   const steps = [
     `image-transfer doctor${named}    checks that everything is reachable`,
     `image-transfer -v${named}        runs it and shows what it does`,

@@ -134,3 +134,31 @@ Deno.test("init asks for what the chosen method needs: user and password file of
   assertEquals(anonymous.method === "ftp" && [anonymous.user, anonymous.passwordFile], [null, null]);
   assertEquals((await chosen("~/images", "rclone", "s3remote:bucket/images")).transport.method, "rclone");
 });
+
+Deno.test("init --watch FOLDER --to DEST asks nothing, and writes what was said", async () => {
+  await using dir = await tempFolder();
+  const said = { watch: "images", to: "sftp://observer@freya:2222/data" };
+  const tools = testTools(dir.path, { answers: [] });
+  assertEquals(await writeConfig({ ...NOTHING, ...said }, tools), 0);
+  const { jobs } = parseSettings(await dir.read(USUAL), "config.yaml", "yaml", tools.system);
+  assertEquals([jobs[0]?.watchPath, jobs[0]?.destinations[0]?.basePath], [dir.at("images"), "/data"]);
+  assertEquals(jobs[0]?.destinations[0]?.transport, {
+    method: "sftp",
+    host: "freya",
+    user: "observer",
+    port: 2222,
+    compression: false,
+  });
+  await writeConfig({ ...NOTHING, watch: "images", to: "nas", output: "local.toml" }, tools);
+  assertStringIncludes(await dir.read("local.toml"), `remote_base_path = "${dir.at("nas")}"`);
+});
+
+Deno.test("init refuses --watch and --to that cannot be used, and writes nothing", async () => {
+  await using dir = await tempFolder();
+  const message = async (said: Partial<InitInput>) =>
+    (await assertRejects(() => writeConfig({ ...NOTHING, ...said }, testTools(dir.path)), Failure)).message;
+  assertEquals(await message({ watch: "images" }), "--watch and --to must be used together");
+  assertStringIncludes(await message({ watch: "images", to: "images" }), "overlap");
+  assertStringIncludes(await message({ watch: "images", to: "gopher://freya/x" }), '"gopher://" is not known');
+  assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);
+});

@@ -16,7 +16,7 @@ export type Answers = Readonly<Record<string, string>>;
 /** What a beginner must fill in. */
 const FILLED = ["watch_path", "remote_host", "remote_user", "remote_base_path"];
 
-export function sampleConfig(kind: ConfigKind, answers: Answers | null = null): string {
+export function sampleConfig(kind: ConfigKind, answers: Readonly<Record<string, string | number>> | null = null): string {
   const assign = kind === "toml" ? " = " : ": ";
   const shown = kind === "toml" ? tomlValue : yamlValue;
   const tables: string[] = [];
