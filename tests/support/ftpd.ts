@@ -215,6 +215,10 @@ const SERVERS: Readonly<Record<FtpdKind, Start>> = {
       "RequireValidShell off",
       "UseReverseDNS off",
       "WtmpLog off",
+      // It answers logins later and later when the computer is busy, against guessing by time.
+      "DelayEngine off",
+      // For each connection it closes every number that a file could have.
+      "RLimitOpenFiles daemon 1024 1024",
       "Umask 022 022",
       "AllowStoreRestart on",
       "AllowRetrieveRestart on",

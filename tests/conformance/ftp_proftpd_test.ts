@@ -1,0 +1,4 @@
+/** proftpd takes 0.4 s for each connection: its suites have files of their own. */
+import { ftpSuite } from "./ftp_suite.ts";
+
+ftpSuite("ftp at proftpd, which refuses to replace", { kind: "proftpd" }, { modes: 0o7777 });
