@@ -11,12 +11,20 @@
  *
  * @module
  */
+import { fromFileUrl, join } from "@std/path";
 import { type Component, COMPONENTS, FETCHED, UNPACKED, which } from "./support/needs.ts";
 
-/** A group of tests: where they are, whether its files may run side by side, and what it needs where it is run by name only. */
-const GROUPS: Readonly<
-  Record<string, { readonly paths: readonly string[]; readonly parallel: boolean; readonly byName?: string }>
-> = {
+/**
+ * A group of tests: where they are, how its files run (in one process, on all processors or one after the other; or each in a process
+ * of its own, so many at a time), and what it needs where it is run by name only.
+ */
+interface Group {
+  readonly paths: readonly string[];
+  readonly run: "parallel" | "in turn" | { readonly processes: number };
+  readonly byName?: string;
+}
+
+const GROUPS: Readonly<Record<string, Group>> = {
   unit: {
     paths: [
       "architecture_test.ts",
@@ -37,14 +45,15 @@ const GROUPS: Readonly<
       "services",
       "commands",
     ],
-    parallel: true,
+    run: "parallel",
   },
-  conformance: { paths: ["conformance"], parallel: true },
-  faults: { paths: ["faults"], parallel: true },
-  web: { paths: ["web"], parallel: false },
-  binary: { paths: ["binary"], parallel: false, byName: "it builds programs, which takes minutes" },
-  night: { paths: ["night"], parallel: false, byName: "it takes hours and 20 GB, and is meant for deno task night" },
-  labs: { paths: ["labs"], parallel: false, byName: "it needs the built program, and machines with systemd and Windows" },
+  // These wait most of the time, for connections and time limits, and look at the processes that they have started.
+  conformance: { paths: ["conformance"], run: { processes: 3 } },
+  faults: { paths: ["faults"], run: { processes: 2 } },
+  web: { paths: ["web"], run: "in turn" },
+  binary: { paths: ["binary"], run: "in turn", byName: "it builds programs, which takes minutes" },
+  night: { paths: ["night"], run: "in turn", byName: "it takes hours and 20 GB, and is meant for deno task night" },
+  labs: { paths: ["labs"], run: "in turn", byName: "it needs the built program, and machines with systemd and Windows" },
 };
 
 /** How tests came out; `names` are those of the skipped ones. */
@@ -145,23 +154,47 @@ async function apt(...args: string[]): Promise<boolean> {
 
 async function runGroup(name: string): Promise<Tally> {
   const group = GROUPS[name]!;
-  const paths = group.paths.map((path) => new URL(path, import.meta.url).pathname).filter(exists);
+  const paths = group.paths.map((path) => fromFileUrl(new URL(path, import.meta.url))).filter(exists);
   if (paths.length === 0) return NONE;
+  if (typeof group.run === "string") {
+    return (await runTests(paths, group.run === "parallel" ? ["--parallel"] : [], "inherit")).tally;
+  }
+  const left = paths.flatMap(testFiles).sort();
+  let sum = NONE;
+  const work = async () => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) {
+      const { tally, output } = await runTests([file], [], "piped");
+      // In one piece: it must not be mixed with that of others.
+      for (let at = 0; at < output.length;) at += Deno.stdout.writeSync(output.subarray(at));
+      sum = add(sum, tally);
+    }
+  };
+  await Promise.all(Array.from({ length: group.run.processes }, work));
+  return sum;
+}
+
+/** Runs tests in a process of their own; gives what it printed, unless that is inherited. */
+async function runTests(
+  paths: readonly string[],
+  options: readonly string[],
+  stdio: "inherit" | "piped",
+): Promise<{ readonly tally: Tally; readonly output: Uint8Array }> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
-  const args = [
-    "test",
-    "--allow-all",
-    "--no-check",
-    `--junit-path=${report}`,
-    ...(group.parallel ? ["--parallel"] : []),
-    ...paths,
-  ];
-  const { success } = await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "inherit", stderr: "inherit" })
+  const args = ["test", "--allow-all", "--no-check", `--junit-path=${report}`, ...options, ...paths];
+  const { success, ...printed } = await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: stdio, stderr: stdio })
     .output();
   const counts = count(await Deno.readTextFile(report));
   await Deno.remove(report);
+  const output = stdio === "inherit" ? new Uint8Array() : new Uint8Array([...printed.stdout, ...printed.stderr]);
   // A file that does not even load has no test in the report.
-  return success || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+  return { tally: success || counts.failed > 0 ? counts : { ...counts, failed: 1 }, output };
+}
+
+function testFiles(path: string): string[] {
+  return [...Deno.readDirSync(path)].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return testFiles(join(path, name));
+    return name.endsWith("_test.ts") ? [join(path, name)] : [];
+  });
 }
 
 /** Reads the totals of a JUnit report, and which tests were skipped. */
