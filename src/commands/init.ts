@@ -7,8 +7,6 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { choice, string } from "@optique/core/valueparser";
-import { ConfigError } from "../config/read/config_error.ts";
-import { destinationKeys } from "../config/read/destination_word.ts";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
 import { METHOD_KEYS, METHOD_NAMES } from "../config/schema/schema_methods.ts";
@@ -22,6 +20,7 @@ import { faultOf } from "../system/fault.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { pathValue } from "./options.ts";
 import { ask, type Question } from "./text/wizard.ts";
+import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
 /** Where and how the configuration is written. */
 export interface InitInput {
@@ -97,19 +96,8 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
 function answersGiven({ watch, to }: InitInput, { system, cwd }: Tools): Readonly<Record<string, string | number>> | null {
   if (watch === undefined && to === undefined) return null;
   if (watch === undefined || to === undefined) throw new Failure("configuration", "--watch and --to must be used together");
-  const keys = destinationKeys(to);
-  const isHere = keys["transfer_method"] === "local";
-  const answers = {
-    watch_path: absolutePath(watch, cwd, system),
-    ...keys,
-    ...(isHere ? { remote_base_path: absolutePath(to, cwd, system) } : {}),
-  };
-  try {
-    parseSettings(JSON.stringify(answers), "", "yaml", system);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new Failure("configuration", error.problems.map(({ message }) => message).join("; "), { cause: error });
-  }
+  const answers = { watch_path: absolutePath(watch, cwd, system), ...destinationHere(to, { system, cwd }) };
+  settingsOfKeys(answers, system);
   return answers;
 }
 

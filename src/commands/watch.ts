@@ -11,19 +11,16 @@ import { string } from "@optique/core/valueparser";
 import type { InferValue } from "@optique/core/parser";
 import { basename, dirname } from "@std/path";
 import { stringify } from "yaml";
-import { destinationKeys } from "../config/read/destination_word.ts";
-import { ConfigError } from "../config/read/config_error.ts";
 import { surroundingsOf } from "../config/read/load.ts";
 import { withoutFile } from "../config/read/partial_settings.ts";
-import { parseConfig } from "../config/read/parse_settings.ts";
 import { parseYaml } from "../config/read/parse_yaml.ts";
 import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
-import type { Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { defineCommand, plain, type Tools } from "./command.ts";
 import { pathValue, runningOptions } from "./options.ts";
 import { runWith } from "./run.ts";
+import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
 const pairOptions = object({
   source: argument(pathValue("SOURCE"), { description: plain("The folder (or file) to deliver from") }),
@@ -79,9 +76,9 @@ async function deliverPair(input: PairInput, once: boolean, tools: Tools): Promi
     // Several of them may run at once.
     web: keys["web"] ?? { listen: "127.0.0.1:0" },
   };
-  const settings = settingsOf(all, around);
+  const settings = settingsOfKeys(all, around);
   if (input.save) await saveKeys(all, tools);
-  return await runWith({ ...settings, file: null }, { ...input, once }, tools);
+  return await runWith(settings, { ...input, once }, tools);
 }
 
 type Keys = Readonly<Record<string, unknown>>;
@@ -97,14 +94,8 @@ async function sourceKeys({ source }: PairInput, { system, cwd }: Tools): Promis
   return { watch_path: dirname(path), file_patterns: [name], recursive: false, ignore_hidden_files: false };
 }
 
-function targetKeys({ destination, method }: PairInput, { system, cwd }: Tools): Keys {
-  const keys = destinationKeys(destination);
-  const isHere = keys["transfer_method"] === "local";
-  return {
-    ...keys,
-    ...(isHere ? { remote_base_path: absolutePath(destination, cwd, system) } : {}),
-    ...(method === undefined ? {} : { transfer_method: method }),
-  };
+function targetKeys({ destination, method }: PairInput, tools: Tools): Keys {
+  return { ...destinationHere(destination, tools), ...(method === undefined ? {} : { transfer_method: method }) };
 }
 
 function chosenKeys({ pattern, exclude, deleteSource, set }: PairInput): Keys {
@@ -128,16 +119,6 @@ async function pairName(keys: Keys): Promise<string> {
   const pair = ["watch_path", "remote_host", "remote_user", "remote_port", "remote_base_path"].map((key) => keys[key] ?? null);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(pair))));
   return [...hash.slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function settingsOf(keys: Keys, around: Awaited<ReturnType<typeof surroundingsOf>>): Settings {
-  try {
-    return parseConfig(stringify(keys), "", "yaml", around).settings;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    // There is no file whose lines could be named.
-    throw new Failure("configuration", error.problems.map(({ message }) => message).join("; "), { cause: error });
-  }
 }
 
 /** Writes the keys to the user's configuration file; one that is there stays. */
