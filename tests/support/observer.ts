@@ -69,6 +69,9 @@ export function observe(folder: string): Observer {
   };
 }
 
+/** Of the file system, and of versitygw: an upload in the making, which no client of it sees. */
+const SERVERS_OWN: ReadonlySet<string> = new Set(["lost+found", ".sgwtmp"]);
+
 /** Every file below the folder that is not under a staging folder of ours, as a relative path. */
 export async function* finalNames(folder: string, below = ""): AsyncGenerator<string> {
   let entries: Deno.DirEntry[];
@@ -79,7 +82,7 @@ export async function* finalNames(folder: string, below = ""): AsyncGenerator<st
     throw error;
   }
   for (const entry of entries) {
-    if (entry.name.startsWith(".image-transfer-") || entry.name === "lost+found") continue;
+    if (entry.name.startsWith(".image-transfer-") || SERVERS_OWN.has(entry.name)) continue;
     if (entry.isDirectory) yield* finalNames(folder, `${below}${entry.name}/`);
     else yield below + entry.name;
   }
