@@ -181,13 +181,12 @@ async function runTests(
 ): Promise<{ readonly tally: Tally; readonly output: Uint8Array }> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const args = ["test", "--allow-all", "--no-check", `--junit-path=${report}`, ...options, ...paths];
-  const { success, ...printed } = await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: stdio, stderr: stdio })
-    .output();
+  const ended = await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: stdio, stderr: stdio }).output();
   const counts = count(await Deno.readTextFile(report));
   await Deno.remove(report);
-  const output = stdio === "inherit" ? new Uint8Array() : new Uint8Array([...printed.stdout, ...printed.stderr]);
+  const output = stdio === "inherit" ? new Uint8Array() : new Uint8Array([...ended.stdout, ...ended.stderr]);
   // A file that does not even load has no test in the report.
-  return { tally: success || counts.failed > 0 ? counts : { ...counts, failed: 1 }, output };
+  return { tally: ended.success || counts.failed > 0 ? counts : { ...counts, failed: 1 }, output };
 }
 
 function testFiles(path: string): string[] {
