@@ -71,9 +71,10 @@ export async function build(options: BuildOptions = {}): Promise<string> {
 /** Bundles a program into `folder`, in pieces: what is imported when it is needed takes no memory until then. */
 async function bundle(entry: string, folder: string): Promise<void> {
   const [whole, small] = [`${folder}.whole`, `${folder}.small`];
-  await bundlePieces(whole, entry);
+  await bundlePieces(ROOT, whole, entry);
   for (const file of await filesIn(whole)) await rewrite(join(whole, file), join(whole, file), withHeld);
-  await bundlePieces(small, join(whole, basename(entry).replace(/\.ts$/, ".js")), "--minify");
+  // The names of the pieces depend on where they lie below the current folder, which has another name each time.
+  await bundlePieces(whole, small, basename(entry).replace(/\.ts$/, ".js"), "--minify");
   await Deno.mkdir(folder, { recursive: true });
   for (const file of await filesIn(small)) {
     await rewrite(join(small, file), join(folder, file), (text) => ascii(withBanner(text)));
@@ -81,8 +82,8 @@ async function bundle(entry: string, folder: string): Promise<void> {
   for (const done of [whole, small]) await Deno.remove(done, { recursive: true });
 }
 
-async function bundlePieces(folder: string, entry: string, ...options: string[]): Promise<void> {
-  await deno(ROOT, "bundle", "--quiet", "--platform", "deno", "--code-splitting", ...options, "--outdir", folder, entry);
+async function bundlePieces(cwd: string, folder: string, entry: string, ...options: string[]): Promise<void> {
+  await deno(cwd, "bundle", "--quiet", "--platform", "deno", "--code-splitting", ...options, "--outdir", folder, entry);
 }
 
 async function filesIn(folder: string): Promise<string[]> {
