@@ -13,7 +13,7 @@ export interface Pace {
   next(bytes: number, signal: AbortSignal): Promise<void>;
 }
 
-/** `limit` tells the bytes per second now; null is no limit. What was not used while nothing was sent is not made up for. */
+/** `limit` returns the current limit in bytes per second, or null for none. Time in which nothing was sent earns no credit. */
 export function pace(limit: () => number | null, clock: Sleeper & { monotonic(): number }): Pace {
   let nextAt = -Infinity;
   return {

@@ -36,7 +36,9 @@ function fromAddress(word: string, scheme: string): Keys {
   const known = Object.keys(SCHEMES).map((one) => `${one}://`).join(", ");
   if (method === undefined) throw wrong(word, `"${scheme}://" is not known`, `Known are ${known}, user@host:/path and folders.`);
   const url = URL.parse(word);
-  if (url === null || url.hostname === "") throw wrong(word, "it is no address", `Write it as ${scheme}://user@host/path.`);
+  if (url === null || url.hostname === "") {
+    throw wrong(word, "it is not a valid address", `Write it as ${scheme}://user@host/path.`);
+  }
   if (url.password !== "") {
     const hint = "Leave it out, and name a file that contains it: --set password_file=FILE";
     throw wrong(word.replace(/:[^:@/]*@/, ":…@"), "it contains a password, which others can see in the list of processes", hint);

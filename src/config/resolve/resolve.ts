@@ -130,7 +130,7 @@ function resolveHook(hook: Hook, path: Path, to: Resolving): Hook {
     const secretOf = (written: string) => resolved("hooks", expandSecret(written, to.around), path, to);
     const url = secretOf(receiver.url);
     if (url !== "" && URL.parse(url) === null) {
-      to.report(to.placeOf(path, "hooks"), `"hooks" has a url, ${receiver.url}, that is no address`);
+      to.report(to.placeOf(path, "hooks"), `"hooks" has an invalid url: ${receiver.url}`);
     }
     return { ...hook, receiver: { ...receiver, url, secret: receiver.secret === null ? null : secretOf(receiver.secret) } };
   }

@@ -109,7 +109,7 @@ function checkFtpKeys(method: string, merged: Section, path: Path, to: Resolving
   }
 }
 
-/** With rclone: the name of the remote and the path, however they are written. A drive letter of Windows is no remote. */
+/** With rclone: the name of the remote and the path, however they are written. A Windows drive letter is not a remote. */
 function withRemote(written: Section, path: Path, to: Resolving): Section {
   const { remote, remote_base_path: folder } = written;
   if (String(written["transfer_method"]).toLowerCase() !== "rclone" || typeof folder !== "string") return written;
@@ -130,7 +130,7 @@ function withRemote(written: Section, path: Path, to: Resolving): Section {
   return { ...written, ...(name === undefined ? {} : { remote: name || REPORTED }), remote_base_path: rest === "" ? "." : rest };
 }
 
-/** In place of a remote that is no name. */
+/** Used where the name of the remote is not valid. */
 const REPORTED = "none";
 /** What rclone allows as a name in its configuration. */
 const REMOTE_NAME = /^[\p{L}\p{N}_.+@](?:[\p{L}\p{N}_.+@ -]*[\p{L}\p{N}_.+@-])?$/u;

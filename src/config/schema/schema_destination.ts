@@ -90,7 +90,7 @@ const carryKeys = {
     .prefault(false)
     .meta({
       description:
-        'Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit. By the time of day, in `night_timezone`: `[{from: "20:00", to: "06:00", limit: "2 MB/s"}]`; at other times there is no limit. With rsync and scp, what is being sent keeps the limit that it began with',
+        'Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit. A list sets limits for times of day, in `night_timezone`: `[{from: "20:00", to: "06:00", limit: "2 MB/s"}]`; at other times there is no limit. With rsync, scp and ftp, a new limit applies from the next transfer on',
     }),
 };
 

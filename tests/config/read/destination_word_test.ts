@@ -35,7 +35,7 @@ for (const [word, keys] of WORDS) {
 const FAULTS: [word: string, message: string][] = [
   ["observer@freya:", 'Cannot send to "observer@freya:": it names no folder'],
   ["gopher://freya/data", 'Cannot send to "gopher://freya/data": "gopher://" is not known'],
-  ["sftp://", 'Cannot send to "sftp://": it is no address'],
+  ["sftp://", 'Cannot send to "sftp://": it is not a valid address'],
   [
     "sftp://a:geheim@freya/x",
     'Cannot send to "sftp://a:…@freya/x": it contains a password, which others can see in the list of processes',
