@@ -45,8 +45,8 @@ export interface IntakeLedger {
     files: readonly FileFacts[],
     destinations: readonly string[],
   ): { fresh: FileFacts[]; recheck: FileFacts[] };
-  /** When the newest version of this path with this size was admitted; null if there is none. */
-  admittedAt(job: string, path: string, size: number): number | null;
+  /** When the newest version of this path with this size was admitted, and when it was last modified; null if there is none. */
+  admitted(job: string, path: string, size: number): { at: number; mtimeMs: number } | null;
   /**
    * All of them or none. Idempotent on (job, path, fingerprint) × destination. A new version supersedes queued and deferred
    * deliveries of older versions of the same file. Returns the deliveries that are queued now and were not before.

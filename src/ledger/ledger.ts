@@ -23,7 +23,7 @@ import type { OutboxLedger } from "./outbox_ledger.ts";
 export interface ReadLedger
   extends
     History,
-    Pick<IntakeLedger, "unknown" | "admittedAt">,
+    Pick<IntakeLedger, "unknown" | "admitted">,
     Pick<OutboxLedger, "deviceOf" | "pausedBy">,
     Pick<MirrorLedger, "keptPaths" | "keptDeliveries" | "mirrorOf">,
     Disposable {

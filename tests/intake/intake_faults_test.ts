@@ -147,7 +147,7 @@ Deno.test("intake() outlives a ledger that refuses for a while, and loses nothin
     ledger: (ledger) => ({
       ...ledger,
       unknown: ledger.unknown,
-      admittedAt: ledger.admittedAt,
+      admitted: ledger.admitted,
       recheck: ledger.recheck,
       admit(admissions, now) {
         if (refuses) throw new Failure("local_disk_full", "Cannot write the ledger: the disk is full", { hint: "Make room." });

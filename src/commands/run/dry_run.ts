@@ -109,7 +109,7 @@ async function takeIn(
   };
   const taking = intake(job, {
     system,
-    ledger: { unknown: ledger.unknown, admit, admittedAt: ledger.admittedAt, recheck: () => [], ...NO_REREADS },
+    ledger: { unknown: ledger.unknown, admit, admitted: ledger.admitted, recheck: () => [], ...NO_REREADS },
     emit: (event) => {
       if (event.type === "notice" && (event.level === "warning" || event.level === "error")) screen.line(`${event.message}\n`);
     },

@@ -6,7 +6,7 @@
  */
 import { type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { repetitions } from "../../domain/repetition.ts";
-import { racyMs, racyUntil } from "../../domain/source_file.ts";
+import { type FileFacts, racyMs, racyUntil } from "../../domain/source_file.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
 import { folderOf, lastPart } from "../source_path.ts";
@@ -97,13 +97,18 @@ async function race(
  * The same file one repetition of its folders shorter, if this one came back from there: it was made after the first of them
  * was admitted, and all of them were. Trees that were made in another way are just deep.
  */
-function originalOf({ job, ledger }: SettleContext, { facts: { path, size, ctimeMs } }: Candidate): string | null {
-  for (const { shorter } of repetitions(path)) {
-    const admitted = shorter.map((former) => ledger.admittedAt(job.name, former, size));
+function originalOf({ job, ledger }: SettleContext, { facts }: Candidate): string | null {
+  for (const { shorter } of repetitions(facts.path)) {
+    const admitted = shorter.map((former) => ledger.admitted(job.name, former, facts.size));
     const [first = null] = admitted;
     if (first === null || admitted.includes(null)) continue;
-    // Some systems tell it in whole seconds.
-    if (first <= ctimeMs + 999) return shorter.at(-1) ?? null;
+    if (madeAfter(facts, first)) return shorter.at(-1) ?? null;
   }
   return null;
+}
+
+/** Where the ctime is told in whole seconds, only a copy with the time of the original is known to be made in the second of its admission. */
+function madeAfter({ ctimeMs, mtimeMs }: FileFacts, { at, mtimeMs: original }: { at: number; mtimeMs: number }): boolean {
+  const kept = mtimeMs === (mtimeMs % 1_000 === 0 ? original - original % 1_000 : original);
+  return at <= ctimeMs || (kept && at <= ctimeMs + 999);
 }

@@ -17,12 +17,12 @@ import { number, STATE_COLUMNS, stateValues, SUPERSEDED, text, textOrNull } from
 /** How many paths are looked up by one statement: memory stays small, the cost per path too. */
 const CHUNK = 5_000;
 
-export function intakeQueries(db: Database): Pick<IntakeLedger, "unknown" | "admittedAt" | "admit" | "recheck"> {
+export function intakeQueries(db: Database): Pick<IntakeLedger, "unknown" | "admitted" | "admit" | "recheck"> {
   return {
     unknown: (job, files, destinations) => db.snapshot(() => unknown(db, job, files, [...new Set(destinations)])),
-    admittedAt(job, path, size) {
-      const row = db.get(ADMITTED_AT, job, path, size);
-      return row === undefined ? null : number(row, "admitted_at");
+    admitted(job, path, size) {
+      const row = db.get(ADMITTED, job, path, size);
+      return row === undefined ? null : { at: number(row, "admitted_at"), mtimeMs: number(row, "mtime_ms") };
     },
     admit: (admissions, now) =>
       db.transaction(() => counted(db, admissions.flatMap((admission) => admit(db, admission, null, now)))),
@@ -175,7 +175,8 @@ function addDelivery(
 
 const GIVEN_UP: ReadonlySet<string> = new Set(["source_gone", "superseded", "removed"]);
 
-const ADMITTED_AT = "SELECT admitted_at FROM versions WHERE job = ? AND path = ? AND size = ? ORDER BY revision DESC LIMIT 1";
+const ADMITTED =
+  "SELECT admitted_at, mtime_ms FROM versions WHERE job = ? AND path = ? AND size = ? ORDER BY revision DESC LIMIT 1";
 
 const NEWEST = "SELECT id, revision, fingerprint, sha256 FROM versions WHERE job = ? AND path = ? ORDER BY revision DESC LIMIT 1";
 

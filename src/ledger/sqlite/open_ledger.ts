@@ -47,13 +47,13 @@ export function readLedger(folder: string, onNotice: OnNotice = () => {}): ReadL
 }
 
 function readQueries(db: Database, instance: string): ReadLedger {
-  const { unknown, admittedAt } = intakeQueries(db);
+  const { unknown, admitted } = intakeQueries(db);
   const { deviceOf, pausedBy } = destinationQueries(db);
   const { keptPaths, keptDeliveries, mirrorOf } = mirrorQueries(db);
   return {
     instance,
     unknown,
-    admittedAt,
+    admitted,
     deviceOf,
     pausedBy,
     keptPaths,

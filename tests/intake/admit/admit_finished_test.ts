@@ -15,12 +15,12 @@ const NAMES = ["a.raw", "b.raw"];
 const FACTS = { size: 5, mtimeMs: 1e12, ctimeMs: 1e12, identity: "1:1" };
 
 /** Finished candidates, an empty ledger, and a disk whose facts the test decides. */
-async function bench() {
+async function bench(names: readonly string[] = NAMES, facts: (path: string) => Omit<FileFacts, "path"> = () => FACTS) {
   const dir = await tempFolder();
   const ledger = openLedger(dir.path);
   const waiting = candidates();
   const refused: string[] = [];
-  const finished = NAMES.map((path) => waiting.look({ path, ...FACTS } satisfies FileFacts, 0, 0, false).candidate);
+  const finished = names.map((path) => waiting.look({ path, ...facts(path) } satisfies FileFacts, 0, 0, false).candidate);
   const disk = {
     facts: (_path: string): Promise<Partial<PathFacts>> => Promise.resolve({}),
     hash: () => Promise.resolve({ bytes: 5, sha256: "0".repeat(64) }),
@@ -30,7 +30,14 @@ async function bench() {
     system: {
       ...createFakeClock(),
       separator: "/",
-      facts: async (path) => ({ kind: "file", device: "1", mode: 0o644, links: 1, ...FACTS, ...await disk.facts(path) }),
+      facts: async (path) => ({
+        kind: "file",
+        device: "1",
+        mode: 0o644,
+        links: 1,
+        ...facts(path.replace("/data/", "")),
+        ...await disk.facts(path),
+      }),
       read: () => Promise.resolve(new Uint8Array()),
       hash: () => disk.hash(),
     },
@@ -82,6 +89,27 @@ Deno.test("admitFinished() leaves a file that an event told of while others were
   };
   assertEquals([await admitFinished(rig.context, rig.finished, never), rig.written()], [1, ["b.raw"]]);
   assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
+});
+
+const DEEP = ["n/a.raw", "n/n/a.raw", "n/n/n/a.raw"];
+
+Deno.test("admitFinished() takes a deep file for one that came back only if it was made after the first was admitted", async () => {
+  const startMs = Date.UTC(2026, 0, 15, 20, 0, 0, 700);
+  // The runtime tells a ctime in whole seconds. In the second of the admission, a copy is known by the time of its original.
+  const sameSecond = { ctimeMs: startMs - 700 };
+  for (
+    const [facts, mtimes, cameBack] of [
+      [sameSecond, [1, 2, 3], false],
+      [sameSecond, [1_200, 1_200, 1_200], true],
+      [sameSecond, [1_200, 1_000, 1_000], true],
+      [{ ctimeMs: startMs + 300 }, [1, 2, 3], true],
+    ] as const
+  ) {
+    await using rig = await bench(DEEP, (path) => ({ ...FACTS, ...facts, mtimeMs: mtimes[DEEP.indexOf(path)]! }));
+    const context = { ...rig.context, system: { ...rig.context.system, ...createFakeClock({ startMs }) } };
+    for (const candidate of rig.finished) await admitFinished(context, [candidate], never);
+    assertEquals([rig.written().length, rig.refused], cameBack ? [2, [DEEP[2]!]] : [3, []], JSON.stringify([facts, mtimes]));
+  }
 });
 
 Deno.test("compareKnown() takes no hash of a file that changed while it was read", async () => {
