@@ -106,6 +106,8 @@ export interface History {
   counts(job?: string, destination?: string): Counts;
   /** When the oldest delivery was queued that is still to be delivered; null if none. */
   oldestWaiting(job?: string, destination?: string): number | null;
+  /** The size of what is still to be delivered there; of the first ten thousand files. */
+  waitingBytes(job: string, destination: string): number;
   /** The nights that have deliveries, `YYYYMMDD`, the first one first. */
   nights(): string[];
   /** The jobs and destinations that ever had a delivery, also those that are no longer configured. */

@@ -27,9 +27,9 @@ import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Counts } from "../ledger/history.ts";
 import type { DeliveryJson } from "./delivery/delivery_json.ts";
-import type { StatusReport } from "./overview/status_json.ts";
+import type { Headline, StatusReport } from "./overview/status_json.ts";
 
-export type { StatusReport };
+export type { Headline, StatusReport };
 
 /** The values of header cards by keyword. */
 export type CardValues = Readonly<Record<string, string | number | boolean>>;
@@ -96,16 +96,6 @@ export interface LiveState {
   /** The first 50, worst first. */
   readonly trouble: readonly TroubleItem[];
   readonly troubleCount: number;
-}
-
-/** The one answer to "is everything delivered, and if not, what do I do?". */
-export interface Headline {
-  /** `good`: everything is delivered. `busy`: files are being delivered, nothing is wrong. `warning`: something waits. `bad`: a person is needed. */
-  readonly level: "good" | "busy" | "warning" | "bad";
-  /** One sentence: `All 412 of tonight's images are on freya and nas`. */
-  readonly text: string;
-  /** What to do, or what happens next; empty where there is nothing to say. */
-  readonly advice: string;
 }
 
 /** A destination of one job. */

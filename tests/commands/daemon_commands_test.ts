@@ -38,6 +38,7 @@ Deno.test("status prints what the daemon says, as JSON in the promised shape", a
   assertEquals(JSON.parse(stdout), {
     running: true,
     all_well: true,
+    headline: { level: "busy", text: "5 older deliveries are in progress", advice: "" },
     pid: Deno.pid,
     version: "0.1.0",
     started_at: "2024-05-18T01:02:03.000Z",
@@ -165,6 +166,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     jobs: [{
       job: { name: "spring", watchPath: "/data/\x1b[31mred" },
       how: null,
+      failure: null,
       nextRun: null,
       waiting: [],
       unmatched: null,
@@ -198,11 +200,13 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     live: () => ({ running, oldestWaiting: NOW - 125_000, orphans: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
-  const [first] = stdout.split("\n");
-  assertEquals(
-    first,
-    "TROUBLE: 3 files failed; n\\nas is unavailable; spring is not watched; 5 files on the way, the oldest for 2 min.",
-  );
+  assertEquals(stdout.split("\n").slice(0, 5), [
+    "TROUBLE: n\\nas is full. 3 deliveries are waiting; the images are still in the",
+    "      watched folder.",
+    "Free some space; it continues.",
+    "",
+    "  In all: 3 files failed; n\\nas is unavailable; spring is not watched; 5 files",
+  ]);
   assertStringIncludes(stdout, "ON HOLD");
   assertStringIncludes(stdout, `Cannot send "a.fits" to freya: disk_full. Do something.`);
   assertStringIncludes(stdout, "sending to freya: 5 MB of 10 MB in 2 files, 1 MB/s  a\\u202e.fits");
@@ -220,7 +224,7 @@ Deno.test("status says where no file matches the patterns of a job", async () =>
   });
   await using _daemon = await fakeDaemon(dir.at("state"), { status: () => idle });
   const { stdout } = await image_transfer(dir, "status");
-  assertEquals(stdout.split("\n")[0], "CHECK THE PATTERNS: no file of spring matches.");
+  assertEquals(stdout.split("\n")[0], "CHECK THE PATTERNS: None of the files of spring matches the patterns.");
   assertStringIncludes(
     stdout.replaceAll(/\n {6}/g, " "),
     'spring watches /data/images none of the 12 files there matches the patterns of this job, for example "m31/a\\u202e.nef": ' +
@@ -253,7 +257,8 @@ Deno.test("status names the files that are not sent, in its JSON too, and says e
   assertStringIncludes(stdout, "paused by a command; resume it with image-transfer resume freya");
   // Each is counted once: the other two are named below.
   assertStringIncludes(stdout, "(3 files not finished yet)");
-  assertMatch(stdout, /^TROUBLE: 1 file is incomplete; 1 file was rejected; freya is paused; 5 files on the way\./);
+  assertMatch(stdout, /^TROUBLE: freya is paused by a command\. .*\nResume it to send files again\.\n/);
+  assertStringIncludes(stdout, "  In all: 1 file is incomplete; 1 file was rejected; freya is paused; 5 files on the way.\n");
   assertStringIncludes(
     stdout,
     `  NOT SENT (incomplete): "${dir.at("a b.fits")}"\n      the primary HDU declares 5 bytes, 3 are there\n      Remove it.\n`,

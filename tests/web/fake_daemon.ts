@@ -23,6 +23,7 @@ export const STATUS: StatusParts = {
   jobs: [{
     job: { name: "spring", watchPath: "/data/images" },
     how: "events",
+    failure: null,
     nextRun: null,
     waiting: [aWaiting("1.fits"), aWaiting("2.fits")],
     unmatched: null,
@@ -39,7 +40,7 @@ export const STATUS: StatusParts = {
   }],
   counts: COUNTS,
   orphans: [],
-  tonight: { destinations: [] },
+  tonight: { night: "20240517", files: 0, bytes: 0, destinations: [] },
 };
 
 /** A file that is not sent yet. */

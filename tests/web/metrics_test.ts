@@ -1,5 +1,7 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { DeliveryHealth } from "../../src/reports/overview/delivery_health.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
+import type { StatusReport } from "../../src/reports/api_types.ts";
 import { webRig } from "./web_rig.ts";
 
 /** The values of the text format, by name with labels. */
@@ -69,4 +71,39 @@ Deno.test("the counters agree with the ledger after a destination was away, file
   const ended = (type: string) => rig.events.filter((event) => event.type === type).length;
   assertEquals(get(`sync_operations_total{${place},result="deferred"}`), ended("deferred"));
   assertEquals(get(`sync_errors_total{${place},code="exists"}`), 1);
+});
+
+Deno.test("/health/delivery gives monitors a status code, one line and the numbers, in the words of the page", async () => {
+  await using rig = await webRig();
+  await rig.folder.write("data/a.fits", fitsFile(3000));
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+  const ask = async (accept = "*/*", headers: Record<string, string> = {}) => {
+    const answer = await fetch(`${rig.origin}/health/delivery`, { headers: { accept, ...headers } });
+    return { status: answer.status, type: answer.headers.get("content-type"), text: await answer.text() };
+  };
+  const well = await ask();
+  assertEquals([well.status, (JSON.parse(well.text) as DeliveryHealth).line], [200, "OK: Tonight's image is on nas"]);
+  rig.daemon.pause("nas", "ann");
+  await rig.folder.write("data/b.fits", fitsFile(3000, 2));
+  await rig.until(() => rig.daemon.ledger.counts().queued === 1, "queued");
+  const line = "WARNING: nas is paused by ann. 1 of 2 images are delivered; 1 image is waiting in the watched folder. " +
+    "Resume it to send files again.";
+  const plain = await ask("text/plain");
+  assertEquals([plain.status, plain.type, plain.text], [503, "text/plain; charset=UTF-8", `${line}\n`]);
+  const { status, text } = await ask("application/json");
+  const { ok, line: said, headline, destinations, jobs } = JSON.parse(text) as DeliveryHealth;
+  assertEquals([status, ok, said], [503, false, line]);
+  assertEquals(headline, (await rig.json<StatusReport>("/api/status")).headline);
+  const [nas] = destinations;
+  assert(nas !== undefined && nas.oldest_waiting_seconds !== null && nas.oldest_waiting_seconds < 60);
+  assertEquals({ ...nas, oldest_waiting_seconds: 0 }, {
+    job: "default",
+    name: "nas",
+    state: "paused",
+    reason: "paused by ann",
+    waiting: 1,
+    failed: 0,
+    oldest_waiting_seconds: 0,
+  });
+  assertEquals(jobs, [{ name: "default", watching: true, incomplete: 0, rejected: 0 }]);
 });

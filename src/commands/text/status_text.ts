@@ -31,7 +31,7 @@ interface StatusAbout {
 export function statusText(report: StatusReport, about: StatusAbout): string {
   const { live, overview, now, columns } = about;
   return [
-    verdict(report, about),
+    ...verdict(report, about),
     "",
     ...destinationLines(report, columns),
     "",
@@ -50,46 +50,63 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
   ].map((line) => `${line}\n`).join("");
 }
 
-function verdict({ running }: StatusReport, { overview, live, now }: StatusAbout): string {
+/** All is well, or not and why: the headline of the page, what to do, and what else there is. */
+function verdict(report: StatusReport, { overview, live, now, columns }: StatusAbout): string[] {
   const { delivered, gone = 0 } = overview.counts;
   const waiting = waitingOf(overview.counts);
-  if (!running) {
+  if (!report.running) {
     const left = waiting > 0 ? ` ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
-    return `NOT RUNNING. Nothing is watched and nothing is sent.${left}`;
+    return [`NOT RUNNING. Nothing is watched and nothing is sent.${left}`];
   }
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
   const wait = waiting > 0 ? `${counted(waiting, "file")} on the way${age}` : "";
-  if (!isWell(overview)) return unwell(overview, wait);
+  if (!isWell(overview)) return unwell(report, overview, wait, columns);
   if (overview.isScheduled) {
-    return `All is well: ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} for the schedule.`;
+    return [`All is well: ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} for the schedule.`];
   }
-  if (waiting > 0) return `All is well: ${wait}.`;
+  if (waiting > 0) return [`All is well: ${wait}.`];
   // Of nights before this one: those of tonight are not well.
   const but = gone === 0 ? "" : ` except ${counted(gone, "file")} no longer at the destination`;
-  return delivered > 0 ? `All is well: everything is delivered${but}.` : "All is well: nothing to deliver yet.";
+  return [delivered > 0 ? `All is well: everything is delivered${but}.` : "All is well: nothing to deliver yet."];
 }
 
-function unwell(overview: Overview, wait: string): string {
-  const [troubles, paused] = [
-    troublesOf(overview),
-    are(only(overview, "paused").map(({ destination }) => destination), "paused"),
+function unwell({ headline }: StatusReport, overview: Overview, wait: string, columns: number): string[] {
+  const paused = are(only(overview, "paused").map(({ destination }) => destination), "paused");
+  const all = [...troublesOf(overview), paused, ...othersOf(overview), wait].filter((part) => part !== "");
+  const sum = `${all.join("; ")}.`;
+  // A daemon of an older version, before it is restarted, has no headline.
+  if (headline === undefined) return [`${wordOf(overview)}: ${sum}`];
+  const text = printable(headline.text).replace(/\.$/, "");
+  return [
+    ...wrapped(`${wordOf(overview)}: ${text}.`, columns, "", HANGING),
+    ...headline.advice === "" ? [] : wrapped(printable(headline.advice), columns, "", ""),
+    "",
+    ...wrapped(`In all: ${sum}`, columns, "  ", HANGING),
   ];
-  const said = (...parts: string[]) => `${parts.filter((part) => part !== "").join("; ")}.`;
-  if (troubles.length > 0) return `TROUBLE: ${said(...troubles, paused, wait)}`;
-  if (paused !== "") return `PAUSED: ${said(paused, wait)}`;
+}
+
+/** What kind of attention is needed. */
+function wordOf(overview: Overview): string {
+  if (troublesOf(overview).length > 0) return "TROUBLE";
+  if (only(overview, "paused").length > 0) return "PAUSED";
+  if (only(overview, "unmatched").length > 0) return "CHECK THE PATTERNS";
+  return only(overview, "removals_held").length > 0 ? "REMOVALS WAIT" : "FILES MISSING";
+}
+
+/** What is neither trouble nor a pause. */
+function othersOf(overview: Overview): string[] {
   const idle = only(overview, "unmatched").map(({ job }) => printable(job));
-  if (idle.length > 0) return `CHECK THE PATTERNS: ${said(`no file of ${idle.join(", ")} matches`, wait)}`;
-  const held = are(only(overview, "removals_held").map(({ destination }) => destination), "waiting");
-  if (held !== "") return `REMOVALS WAIT: ${said(`${held} for you to accept what was deleted here`, wait)}`;
+  const held = only(overview, "removals_held").map(({ destination }) => destination);
   const gone = only(overview, "missing").reduce((sum, { missing }) => sum + missing.gone, 0);
-  return `FILES MISSING: ${
-    said(
-      `${counted(gone, "file")} ${gone === 1 ? "was" : "were"} delivered but ${
+  return [
+    idle.length === 0 ? "" : `no file of ${idle.join(", ")} matches`,
+    held.length === 0 ? "" : `${are(held, "waiting")} for you to accept what was deleted here`,
+    gone === 0
+      ? ""
+      : `${counted(gone, "file")} ${gone === 1 ? "was" : "were"} delivered but ${
         gone === 1 ? "is" : "are"
       } no longer at the destination`,
-      wait,
-    )
-  }`;
+  ];
 }
 
 /** What the word TROUBLE stands for. */

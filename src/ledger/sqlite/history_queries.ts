@@ -14,7 +14,7 @@ const TROUBLE_PAGE = 2_000;
 
 export function historyQueries(
   db: Database,
-): Pick<History, "query" | "each" | "count" | "counts" | "oldestWaiting" | "nights" | "places" | "replaced"> {
+): Pick<History, "query" | "each" | "count" | "counts" | "oldestWaiting" | "waitingBytes" | "nights" | "places" | "replaced"> {
   return {
     query(wanted) {
       const { where, values } = conditions(wanted);
@@ -33,6 +33,7 @@ export function historyQueries(
       const row = db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values);
       return row === undefined ? null : number(row, "queued_at");
     },
+    waitingBytes: (job, destination) => numberOf(db, WAITING_BYTES, [job, destination]),
     nights: () => db.all(NIGHTS).map((row) => text(row, "night")),
     places: () =>
       db.all("SELECT job, destination FROM totals ORDER BY job, destination").map((row) => ({
@@ -152,6 +153,12 @@ const GONE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_faile
 
 const OLDEST = `SELECT d.queued_at FROM deliveries d INDEXED BY deliveries_waiting
   WHERE d.state IN ('queued', 'sending', 'deferred')`;
+
+/** Bounded: it is asked while a page is open. */
+const WAITING_BYTES = `SELECT coalesce(sum(size), 0) AS n FROM (
+    SELECT v.size FROM deliveries d INDEXED BY deliveries_waiting JOIN versions v ON v.id = d.version_id
+    WHERE d.state IN ('queued', 'sending', 'deferred') AND d.job = ? AND d.destination = ? LIMIT 10000
+  )`;
 
 /** Jumps from night to night along the index instead of reading every row. */
 const NIGHTS = `WITH RECURSIVE n(night) AS (

@@ -3,33 +3,52 @@
  *
  * @module
  */
+import { format as formatBytes } from "@std/fmt/bytes";
+import type { FailureCode } from "../../domain/failure.ts";
+import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
+import { causeOf } from "./causes.ts";
+import { listed } from "./listed.ts";
 import { type Missing, only, type Overview, severityOf } from "./overview.ts";
+import { safetyOf } from "./safety.ts";
 
 /** What the sentence names. */
 export interface HeadlineParts {
-  readonly jobs: readonly JobNow[];
-  readonly destinations: readonly DestinationNow[];
+  readonly jobs: readonly (Pick<JobNow, "failure"> & { readonly job: Pick<JobNow["job"], "name"> })[];
+  readonly destinations: readonly (Pick<DestinationNow, "state"> & {
+    readonly destination: Pick<DestinationNow["destination"], "name" | "job">;
+    readonly counts: Counts;
+    /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
+    readonly missingBytes?: number | null;
+  })[];
   readonly tonight: NightSummary;
 }
 
 type Sentence = Omit<Headline, "level">;
 
-/** The worst thing decides. */
+/** The worst thing decides. In a fault `text` says what it is and what is safe, `advice` what to do; neither names a path. */
 export function headlineOf(overview: Overview, parts: HeadlineParts): Headline {
   const [worst] = overview.findings;
   const isNote = worst === undefined || severityOf(worst) === "note";
   return { level: overview.level, ...isNote ? whenWell(overview, parts) : sentenceOf(worst.is, overview, parts) };
 }
 
+/** Without a daemon. */
+export const NOT_RUNNING: Headline = {
+  level: "bad",
+  text: "The daemon is not running",
+  advice: "Start it: image-transfer run, or image-transfer install-service.",
+};
+
 function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overview, parts: HeadlineParts): Sentence {
   switch (worst) {
     case "not_running":
-      return { text: "The daemon is not running", advice: "Start it: image-transfer run, or image-transfer install-service." };
+      return NOT_RUNNING;
     case "on_hold":
-      return onHold(parts);
+    case "backing_off":
+      return unavailable(worst, parts);
     case "not_watched":
       return notWatched(overview, parts);
     case "failed": {
@@ -39,19 +58,15 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
         advice: "See Trouble for the reasons and what to do.",
       };
     }
-    case "backing_off":
-      return unreachable(overview, parts);
     case "paused":
-      return paused(overview, parts);
+      return paused(parts);
     case "not_sent":
       return notSent(only(overview, worst));
-    case "unmatched": {
-      const folders = only(overview, worst).map(({ job }) => folderOf(job, parts));
+    case "unmatched":
       return {
-        text: `None of the files in ${list(folders)} matches the patterns`,
+        text: `None of the files of ${listed(only(overview, worst).map(({ job }) => job))} matches the patterns`,
         advice: "Nothing is sent from there. See Trouble for an example.",
       };
-    }
     case "missing":
       return missing(only(overview, worst).map((one) => one.missing));
     case "removals_held": {
@@ -64,7 +79,7 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
     case "misconfigured":
       return {
         text: "The configuration cannot be used; the daemon is keeping its current one",
-        advice: only(overview, worst)[0]?.fault.message ?? "",
+        advice: "To see why, run: image-transfer config validate",
       };
     case "orphaned":
       return whenWell(overview, parts);
@@ -73,46 +88,65 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
   }
 }
 
-function onHold({ destinations }: HeadlineParts): Sentence {
-  const held = destinations.flatMap(({ destination: { name }, state }) =>
-    state.state === "on_hold" ? [{ name, failure: state.failure }] : []
-  );
-  const { code, message, hint } = held[0]?.failure ?? { code: "", message: "", hint: "" };
-  const alike = unique(held.filter(({ failure }) => failure.code === code));
-  const others = unique(held).filter((name) => !alike.includes(name));
-  const areOnHold = (names: readonly string[]) => `${list(names)} ${names.length === 1 ? "is" : "are"} on hold`;
-  const rest = others.length === 0 ? "" : `; ${areOnHold(others)} too: see Trouble`;
-  return { text: `${areOnHold(alike)}: ${message}${rest}`, advice: hint };
+type Held = HeadlineParts["destinations"][number] & { readonly failure: { readonly code: FailureCode } };
+
+/** Those with the cause of the first one, and what is safe; others of the kind are named. */
+function unavailable(kind: "on_hold" | "backing_off", { destinations, tonight }: HeadlineParts): Sentence {
+  const held = destinations.flatMap((one): Held[] => one.state.state === kind ? [{ ...one, failure: one.state.failure }] : []);
+  const words = ({ failure: { code } }: Held) => causeOf(code, "", true).text;
+  const alike = held.filter((one) => words(one) === words(held[0]!));
+  const names = [...new Set(alike.map(({ destination }) => destination.name))];
+  const others = [...new Set(held.map(({ destination }) => destination.name))].filter((name) => !names.includes(name));
+  const { text, advice } = causeOf(held[0]?.failure.code ?? "internal", listed(names), names.length === 1);
+  const too = others.length === 0 ? "" : `; ${listed(others)} ${kind === "on_hold" ? "on hold" : "unavailable"} too`;
+  const troubled = destinations.filter(({ state }) => isUnavailable(state)).map(({ destination, counts }) => ({
+    ...destination,
+    counts,
+  }));
+  return { text: sentences(`${text}${too}`, safetyOf(troubled, tonight)), advice: roomIn(alike) ?? advice };
 }
 
-function notWatched(overview: Overview, parts: HeadlineParts): Sentence {
-  const failed = parts.jobs.find(({ failure }) => failure !== null);
-  if (failed?.failure) {
-    return { text: `${failed.job.watchPath} cannot be watched: ${failed.failure.message}`, advice: failed.failure.hint };
-  }
-  const folders = only(overview, "not_watched").map(({ job }) => folderOf(job, parts));
-  return { text: `${list(folders)} ${folders.length === 1 ? "is" : "are"} not watched yet`, advice: "" };
+function isUnavailable({ state }: DestinationNow["state"]): boolean {
+  return state === "on_hold" || state === "backing_off" || state === "paused";
 }
 
-function unreachable(overview: Overview, { destinations }: HeadlineParts): Sentence {
-  const away = destinations.flatMap(({ destination: { name }, state }) =>
-    state.state === "backing_off" ? [{ name, failure: state.failure }] : []
-  );
+/** How much to free, where that is known of all that are full. */
+function roomIn(full: readonly Held[]): string | null {
+  const all = full.map(({ missingBytes }) => missingBytes ?? 0);
+  if (all.length === 0 || all.some((bytes) => bytes <= 0)) return null;
+  const onEach = new Set(full.map(({ destination }) => destination.name)).size > 1 ? " on each" : "";
+  return `Free ${formatBytes(roundedUp(Math.max(...all)))}${onEach}; it continues.`;
+}
+
+/** To two digits: nobody frees space to the byte. */
+function roundedUp(bytes: number): number {
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(bytes)) - 1);
+  return Math.ceil(bytes / step) * step;
+}
+
+/** `First one. Second one`; either may be empty. */
+function sentences(first: string, second: string): string {
+  return second === "" ? first : `${first}. ${second}.`;
+}
+
+function notWatched(overview: Overview, { jobs }: HeadlineParts): Sentence {
+  const names: string[] = only(overview, "not_watched").map(({ job }) => job);
+  const failed = jobs.some(({ job, failure }) => failure !== null && names.includes(job.name));
+  const folders = names.length === 1 ? `The folder of ${names[0]} is` : `The folders of ${listed(names)} are`;
+  if (!failed) return { text: `${folders} not watched yet`, advice: "" };
   return {
-    text: `${list(unique(away))} cannot be reached${whatWaits(overview)}`,
-    advice: `${away[0]?.failure.message}. image-transfer retries automatically.`,
+    text: `${folders} not watched. New images there are not noticed.`,
+    advice: "Check the folder and its drive: Trouble and image-transfer status give the reason.",
   };
 }
 
-function paused(overview: Overview, { destinations }: HeadlineParts): Sentence {
-  const all = destinations.flatMap(({ destination: { name }, state }) =>
-    state.state === "paused" ? [{ name, by: state.by }] : []
+function paused({ destinations, tonight }: HeadlineParts): Sentence {
+  const all = destinations.flatMap(({ destination, counts, state }) =>
+    state.state === "paused" ? [{ ...destination, counts, by: state.by }] : []
   );
-  const names = unique(all);
-  return {
-    text: `${list(names)} ${names.length === 1 ? "is" : "are"} paused by ${all[0]?.by}${whatWaits(overview)}`,
-    advice: "Resume it to send files again.",
-  };
+  const names = [...new Set(all.map(({ name }) => name))];
+  const said = `${listed(names)} ${names.length === 1 ? "is" : "are"} paused by ${all[0]?.by}`;
+  return { text: sentences(said, safetyOf(all, tonight)), advice: "Resume it to send files again." };
 }
 
 function notSent(jobs: readonly { readonly incomplete: number; readonly rejected: number }[]): Sentence {
@@ -131,7 +165,7 @@ function notSent(jobs: readonly { readonly incomplete: number; readonly rejected
 function missing(all: readonly Missing[]): Sentence {
   const parts = all.map(({ destination, expected, gone }) => `${gone} of ${expected} from ${destination}`);
   return {
-    text: `Images of tonight are missing: ${list(parts)}`,
+    text: `Images of tonight are missing: ${listed(parts)}`,
     advice: "See History for the files and the reasons.",
   };
 }
@@ -148,31 +182,13 @@ function whenWell({ counts, isScheduled }: Overview, { tonight, destinations }: 
   }
   if (underway > 0) {
     const parts = behind.map(({ name, expected, delivered }) => `${delivered} of ${expected} on ${name}`);
-    return { text: `Delivering tonight's images: ${list(parts)}`, advice: "" };
+    return { text: `Delivering tonight's images: ${listed(parts)}`, advice: "" };
   }
-  const names = list(unique(destinations.map(({ destination }) => destination)));
+  const names = listed(destinations.map(({ destination }) => destination.name));
   const { files } = tonight;
   if (files === 0) return { text: "No images yet tonight; nothing is waiting", advice: "" };
   return {
     text: files === 1 ? `Tonight's image is on ${names}` : `All ${files} of tonight's images are on ${names}`,
     advice: "",
   };
-}
-
-function whatWaits({ counts }: Overview): string {
-  const waiting = waitingOf(counts);
-  return waiting === 0 ? "" : `; ${waiting} ${waiting === 1 ? "delivery is waiting" : "deliveries are waiting"}`;
-}
-
-function folderOf(name: string, { jobs }: HeadlineParts): string {
-  return jobs.find(({ job }) => job.name === name)?.job.watchPath ?? name;
-}
-
-/** Destinations of different jobs may share a name. */
-function unique(all: readonly { readonly name: string }[]): string[] {
-  return [...new Set(all.map(({ name }) => name))];
-}
-
-function list(words: readonly string[]): string {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }

@@ -9,7 +9,6 @@ import type { DestinationView, JobView, LiveState, TransferView } from "../api_t
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import type { DaemonState, JobNow } from "../page_source.ts";
 import { type Judged, judged } from "./facts.ts";
-import { headlineOf } from "./headline.ts";
 import { placeOf, troubleOf } from "./trouble.ts";
 
 /** Longest lists that are sent. */
@@ -27,7 +26,7 @@ export function liveStates(source: DaemonState): (now: number) => LiveState {
     return {
       // What is not sent is in `waiting` and in `trouble` already.
       status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) },
-      headline: headlineOf(overview, { jobs, destinations, tonight }),
+      headline: status.headline,
       tonight,
       destinations: destinations.map((one) => ({
         ...destinationView(one),

@@ -77,7 +77,10 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
 const ORDER = Object.keys(SEVERITY);
 
 /** Judges a status as the daemon sends it; its own verdict is ignored. */
-export function overviewOf(status: Omit<StatusReport, "all_well">, { orphans, tonight, fault = null }: Besides): Overview {
+export function overviewOf(
+  status: Omit<StatusReport, "all_well" | "headline">,
+  { orphans, tonight, fault = null }: Besides,
+): Overview {
   const counts = withoutOrphans(status.deliveries, orphans);
   const findings = [
     ...status.running ? [...status.jobs.flatMap(findingsOfJob), ...status.destinations.flatMap(findingsOfDestination)] : [

@@ -7,11 +7,23 @@ import type { Counts } from "../../ledger/history.ts";
 import type { DestinationState } from "../../domain/destination_state.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 
+/** The one answer to "is everything delivered, and if not, what do I do?". */
+export interface Headline {
+  /** `good`: everything is delivered. `busy`: files are being delivered, nothing is wrong. `warning`: something waits. `bad`: a person is needed. */
+  readonly level: "good" | "busy" | "warning" | "bad";
+  /** `All 412 of tonight's images are on freya and nas`; in a fault what it is and what is safe: `usb-stick is full. All 240 images are safe on freya.` */
+  readonly text: string;
+  /** What to do, or what happens next; empty where there is nothing to say. */
+  readonly advice: string;
+}
+
 /** Times ISO 8601 in UTC, sizes in bytes. Where no daemon runs, what only it knows is null. */
 export interface StatusReport {
   readonly running: boolean;
   /** True where the daemon watches every folder, every destination is open, and every file was taken and delivered, or is about to be. */
   readonly all_well: boolean;
+  /** The same in words, as the page shows it. */
+  readonly headline: Headline;
   readonly pid: number | null;
   readonly version: string;
   readonly started_at: string | null;

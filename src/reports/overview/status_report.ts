@@ -13,20 +13,24 @@ import type { Orphan } from "../../ledger/orphans.ts";
 import type { NightSummary } from "../api_types.ts";
 import type { About, DestinationNow, JobNow } from "../page_source.ts";
 import { localTime } from "../../domain/local_time.ts";
+import { headlineOf, NOT_RUNNING } from "./headline.ts";
 import { isWell, overviewOf } from "./overview.ts";
 import type { StatusReport } from "./status_json.ts";
 
 /** What the status of a running daemon is made of. */
 export interface StatusParts extends About {
-  readonly jobs:
-    readonly (Pick<JobNow, "how" | "nextRun" | "unmatched" | "waiting"> & { readonly job: Pick<Job, "name" | "watchPath"> })[];
+  readonly jobs: readonly (Pick<JobNow, "how" | "failure" | "nextRun" | "unmatched" | "waiting"> & {
+    readonly job: Pick<Job, "name" | "watchPath">;
+  })[];
   readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made"> & {
     readonly destination: Pick<Destination, "name" | "job">;
     readonly counts: Counts;
+    /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
+    readonly missingBytes?: number | null;
   })[];
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
-  readonly tonight: Pick<NightSummary, "destinations">;
+  readonly tonight: NightSummary;
 }
 
 /** Files named for each job. */
@@ -58,7 +62,8 @@ export function statusReport(parts: StatusParts): StatusReport {
     })),
     deliveries: counts,
   };
-  return { running: true, all_well: isWell(overviewOf({ running: true, ...status }, parts)), ...status };
+  const overview = overviewOf({ running: true, ...status }, parts);
+  return { running: true, all_well: isWell(overview), headline: headlineOf(overview, parts), ...status };
 }
 
 function jobStatus({ job, how, nextRun, unmatched, waiting }: StatusParts["jobs"][number]): StatusReport["jobs"][number] {
@@ -105,6 +110,7 @@ export function restingReport(
   return {
     running: false,
     all_well: false,
+    headline: NOT_RUNNING,
     pid: null,
     version,
     started_at: null,

@@ -1,15 +1,20 @@
 /**
- * What needs no session on this computer: `/health` for service managers and fleets, `/metrics` for Prometheus.
+ * What needs no session on this computer: `/health` for service managers and fleets, `/health/delivery` for monitors, `/metrics` for Prometheus.
  *
  * @module
  */
 import type { Context, Hono } from "hono";
+import { accepts } from "hono/accepts";
+import { printable } from "../../domain/names/printable.ts";
+import { deliveryHealth } from "../../reports/overview/delivery_health.ts";
+import { judged } from "../../reports/overview/facts.ts";
 import type { PageSource } from "../../reports/page_source.ts";
+import type { System } from "../../system/system.ts";
 import { isLoopback } from "../auth/access.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
 
-/** Adds the routes; `/health/ready` answers 503 where a folder is not watched. Other computers need the token, or get 401. */
-export function openRoutes(app: Hono<WebEnv>, source: Pick<PageSource, "jobs">): void {
+/** Adds the routes; `/health/ready` answers 503 where a folder is not watched, `/health/delivery` where not all is well. Other computers need the token, or get 401. */
+export function openRoutes(app: Hono<WebEnv>, source: PageSource, system: Pick<System, "now">): void {
   const mayAsk = (c: Context<WebEnv>) => isLoopback(c.env.peer) || c.env.auth.knows(c, c.env.peer).in;
   // Live: it answers. Ready: every job's folder is watched.
   const health = (c: Context<WebEnv>, wantsReady: boolean) => {
@@ -22,6 +27,14 @@ export function openRoutes(app: Hono<WebEnv>, source: Pick<PageSource, "jobs">):
   app.get("/health", (c) => health(c, false));
   app.get("/health/live", (c) => health(c, false));
   app.get("/health/ready", (c) => health(c, true));
+  app.get("/health/delivery", (c) => {
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");
+    const now = system.now();
+    const report = deliveryHealth(judged(source, now).status, (job, name) => source.ledger.oldestWaiting(job, name), now);
+    const status = report.ok ? 200 : 503;
+    const wantsText = accepts(c, { header: "Accept", supports: ["application/json", "text/plain"], default: "application/json" });
+    return wantsText === "text/plain" ? c.text(`${printable(report.line)}\n`, status) : c.json(report, status);
+  });
   app.get("/metrics", async (c) => {
     const { metrics } = c.env;
     if (metrics === null) return refusal(c, 404, "configuration", "Metrics are switched off (web.metrics)");

@@ -33,7 +33,7 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
   const app = new Hono<WebEnv>();
   app.use(ownRequests);
   app.use(bodyLimit({ maxSize: MAX_BODY, onError: (c) => refusal(c, 413, "configuration", "The request is too large") }));
-  openRoutes(app, tools.source);
+  openRoutes(app, tools.source, tools.system);
   loginRoutes(app);
   app.use("/api/*", loggedIn);
   liveRoute(app, tools);

@@ -90,6 +90,22 @@ export const HISTORY: readonly Check[] = [
     },
   },
   {
+    name: "waitingBytes() sums the sizes of what is still to be delivered to a destination",
+    run({ ledger }) {
+      assertEquals(ledger.waitingBytes("spring", "nas"), 0);
+      const [a, b] = ledger.admit(
+        [anAdmission("a", { size: 100 }, ["nas"]), anAdmission("b", { size: 20 }, ["nas", "freya"])],
+        NOW,
+      );
+      assertEquals([ledger.waitingBytes("spring", "nas"), ledger.waitingBytes("spring", "freya")], [120, 20]);
+      ledger.record([later(b!, NOW + 99)], NOW);
+      assertEquals(ledger.waitingBytes("spring", "nas"), 120);
+      ledger.claim(aClaim());
+      ledger.record([proven(a!)], NOW);
+      assertEquals([ledger.waitingBytes("spring", "nas"), ledger.waitingBytes("autumn", "nas")], [20, 0]);
+    },
+  },
+  {
     name: "oldestWaiting() and nights() answer from what is there",
     run({ ledger }) {
       assertEquals([ledger.oldestWaiting(), ledger.nights()], [null, []]);

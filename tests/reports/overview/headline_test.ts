@@ -3,7 +3,7 @@ import { Failure, type FailureCode, failureRecord } from "../../../src/domain/fa
 import { headlineOf, type HeadlineParts } from "../../../src/reports/overview/headline.ts";
 import { overviewOf } from "../../../src/reports/overview/overview.ts";
 import { statusReport } from "../../../src/reports/overview/status_report.ts";
-import type { DestinationNow, JobNow } from "../../../src/reports/page_source.ts";
+import type { JobNow } from "../../../src/reports/page_source.ts";
 import { aWaiting, STATUS } from "../../web/fake_daemon.ts";
 
 const NOTHING: HeadlineParts = {
@@ -17,10 +17,13 @@ function headlineFor(parts: HeadlineParts) {
   const status = statusReport({
     ...STATUS,
     ...parts,
-    destinations: parts.destinations.map((one) => ({ ...one, counts: NONE })),
+    jobs: parts.jobs.map((one) => ({ ...STATUS.jobs[0]!, ...one, job: { ...STATUS.jobs[0]!.job, ...one.job } })),
+    destinations: parts.destinations.map((one) => ({ ...STATUS.destinations[0]!, ...one })),
     counts: NONE,
   });
-  return headlineOf(overviewOf(status, { orphans: [], tonight: parts.tonight }), parts);
+  const headline = headlineOf(overviewOf(status, { orphans: [], tonight: parts.tonight }), parts);
+  assertEquals(status.headline, headline);
+  return headline;
 }
 
 function textFor(...reasons: readonly JobNow["waiting"][number]["reason"][]): string {
@@ -47,28 +50,81 @@ Deno.test("headlineOf() tells incomplete files from rejected ones", () => {
   assertEquals(textFor("growing"), "good: No images yet tonight; nothing is waiting");
 });
 
-Deno.test("headlineOf() names with a reason only those that are on hold for it", () => {
-  const held = (name: string, code: FailureCode, message: string) =>
-    ({
-      destination: { name },
-      state: { state: "on_hold", failure: failureRecord(new Failure(code, message)), until: 0 },
-    }) as unknown as DestinationNow;
-  const destinations = [
-    held("tiny", "disk_full", "the disk is full"),
-    held("wrong", "login_refused", "the login was refused"),
-    held("small", "disk_full", "no room"),
-  ];
+type Place = HeadlineParts["destinations"][number];
+
+function held(name: string, code: FailureCode, more: Partial<Place> = {}): Place {
+  const failure = failureRecord(new Failure(code, `Cannot send "/data/night/a.fits" to ${name}`, { hint: "See /etc/hosts" }));
+  const until = 0;
+  return { destination: { name, job: "spring" }, state: { state: "on_hold", failure, until }, counts: NONE, ...more };
+}
+
+function tonightWith(...places: readonly (readonly [name: string, delivered: number, job?: string])[]): HeadlineParts["tonight"] {
+  const destinations = places.map(([name, delivered, job = "spring"]) => ({
+    job,
+    name,
+    expected: 240,
+    delivered,
+    proven: delivered,
+    waiting: 240 - delivered,
+    failed: 0,
+    bytes: 0,
+  }));
+  return { night: "20240517", files: 240, bytes: 0, destinations };
+}
+
+const waiting = (deferred: number) => ({ counts: { ...NONE, deferred } });
+
+Deno.test("headlineOf() says in a fault what is safe and what to do, in two lines without paths", () => {
+  const full = held("usb-stick", "disk_full", { ...waiting(171), missingBytes: 118_400_000 });
+  assertEquals(headlineFor({ ...NOTHING, destinations: [full], tonight: tonightWith(["freya", 240], ["usb-stick", 69]) }), {
+    level: "bad",
+    text: "usb-stick is full. All 240 images are safe on freya.",
+    advice: "Free 120 MB; it continues.",
+  });
+  for (const code of ["disk_full", "login_refused", "unreachable", "configuration", "loop", "internal"] as const) {
+    const { text, advice } = headlineFor({ ...NOTHING, destinations: [held("nas", code)] });
+    assertEquals([text.includes("/"), advice.includes("/"), advice === ""], [false, false, false], code);
+  }
+});
+
+Deno.test("headlineOf() calls safe only what another destination has", () => {
+  const text = (tonight: HeadlineParts["tonight"], ...destinations: Place[]) =>
+    headlineFor({ ...NOTHING, destinations, tonight }).text;
+  const nas = held("nas", "login_refused", waiting(40));
   assertEquals(
-    headlineFor({ ...NOTHING, destinations }).text,
-    "tiny and small are on hold: the disk is full; wrong is on hold too: see Trouble",
+    text(tonightWith(["freya", 230], ["nas", 200]), nas),
+    "nas refuses the login. 230 of 240 images are delivered; 10 images are waiting in the watched folder.",
   );
-  assertEquals(headlineFor({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny is on hold: the disk is full");
+  assertEquals(text(tonightWith(["nas", 0]), nas), "nas refuses the login. 240 images are waiting in the watched folder.");
+  assertEquals(
+    text(NOTHING.tonight, nas),
+    "nas refuses the login. 40 deliveries are waiting; the images are still in the watched folder.",
+  );
+  // The other one is full as well: it has all images nevertheless.
+  assertEquals(
+    text(tonightWith(["freya", 240], ["nas", 230]), nas, held("freya", "disk_full")),
+    "nas refuses the login; freya on hold too. All 240 images are delivered to at least one destination; 30 older deliveries are waiting.",
+  );
+  // Each job counts by itself: what one has delivered says nothing of the other.
+  assertEquals(
+    text(tonightWith(["freya", 240], ["nas", 200], ["nas", 0, "guide"]), nas, {
+      ...nas,
+      destination: { name: "nas", job: "guide" },
+    }),
+    "nas refuses the login. 240 of 480 images are delivered; 240 images are waiting in the watched folder.",
+  );
+});
+
+Deno.test("headlineOf() names together only those that are on hold for the same cause", () => {
+  const destinations = [held("tiny", "disk_full"), held("wrong", "login_refused"), held("small", "disk_full")];
+  assertEquals(headlineFor({ ...NOTHING, destinations }).text, "tiny and small are full; wrong on hold too");
+  assertEquals(headlineFor({ ...NOTHING, destinations: destinations.slice(0, 1) }).text, "tiny is full");
 });
 
 Deno.test("headlineOf() does not call across what is known to be gone", () => {
   const nas = { job: "spring", name: "nas", expected: 181, delivered: 20, proven: 20, waiting: 0, failed: 161, bytes: 0 };
   const tonight = { night: "20240517", files: 181, bytes: 0, destinations: [nas] };
-  const destinations = [{ destination: { job: "spring", name: "nas" }, state: { state: "open" } }];
-  const { level, text } = headlineFor({ ...NOTHING, destinations: destinations as DestinationNow[], tonight });
+  const destinations: Place[] = [{ destination: { job: "spring", name: "nas" }, state: { state: "open" }, counts: NONE }];
+  const { level, text } = headlineFor({ ...NOTHING, destinations, tonight });
   assertEquals([level, text], ["warning", "Images of tonight are missing: 161 of 181 from nas"]);
 });

@@ -1,0 +1,98 @@
+/**
+ * What a failure of a destination means, in the words of headline, status, Trouble and monitors: short, without paths.
+ *
+ * @module
+ */
+import type { FailureCode } from "../../domain/failure.ts";
+
+/** Follows the name of a destination, or the names of several; and what a person can do. */
+interface Cause {
+  readonly is: string;
+  readonly are: string;
+  readonly advice: string;
+}
+
+/** `are` is `is` unless given. */
+function cause(is: string, advice: string, are = is): Cause {
+  return { is, are, advice };
+}
+
+const LATER = cause(
+  "cannot be reached",
+  "Delivery continues automatically when it responds. If that takes long, check the network.",
+);
+const HELD = cause("is on hold", "See Trouble for the reason and what to do.", "are on hold");
+
+const CAUSES: Partial<Readonly<Record<FailureCode, Cause>>> = {
+  disk_full: cause("is full", "Free some space; it continues.", "are full"),
+  read_only: cause("is read-only", "Mount it for writing; it continues.", "are read-only"),
+  permission_denied: cause(
+    "does not allow writing",
+    "Give the account permission to write there; it continues.",
+    "do not allow writing",
+  ),
+  device_missing: cause("has lost its disk", "Connect the disk and mount it; it continues.", "have lost their disks"),
+  not_a_folder: cause(
+    "has a file in place of its folder",
+    "Move that file away, then retry.",
+    "have a file in place of a folder",
+  ),
+  host_key_unknown: cause(
+    "is not trusted yet",
+    "To check it and accept it, run: image-transfer doctor --enroll",
+    "are not trusted yet",
+  ),
+  host_key_changed: cause(
+    "has another host key than before",
+    "Find out why before you accept it: see Trouble.",
+    "have other host keys than before",
+  ),
+  certificate_refused: cause(
+    "has a certificate that is not trusted",
+    "Check the certificate: see Trouble.",
+    "have certificates that are not trusted",
+  ),
+  login_refused: cause(
+    "refuses the login",
+    "Check user, key and password there. To test the login, run: image-transfer doctor",
+    "refuse the login",
+  ),
+  tool_missing: cause("cannot be used: a program is missing", "See Trouble for which one."),
+  loop: cause(
+    "leads back to a watched folder",
+    "Nothing is sent there. Choose another folder for it in the configuration.",
+    "lead back to a watched folder",
+  ),
+  local_disk_full: cause(
+    "cannot be sent to: the disk of this computer is full",
+    "Free some space on this computer; it continues.",
+  ),
+  unreachable: LATER,
+  timeout: LATER,
+  interrupted: LATER,
+  stopped: LATER,
+};
+
+/** `usb-stick is full`, and what to do about it; `names` are one destination, or several in one phrase. */
+export function causeOf(code: FailureCode, names: string, isOne: boolean): { readonly text: string; readonly advice: string } {
+  const { is, are, advice } = CAUSES[code] ?? HELD;
+  return { text: `${names} ${isOne ? is : are}`, advice };
+}
+
+const FAILED: Partial<Readonly<Record<FailureCode, string>>> = {
+  exists: "Another file has the name at the destination",
+  mismatch: "The checksum at the destination differs",
+  name_refused: "The destination does not accept the name",
+  bad_name: "The name cannot be used",
+  source_gone: "The file was removed before it was sent",
+  source_corrupt: "The file is damaged",
+  source_unreadable: "The file cannot be read",
+  source_changed: "The file changed again and again while it was sent",
+  header_missing: "The header lacks what the folder layout needs",
+  configuration: "The configuration does not allow it",
+};
+
+/** Why deliveries failed, as a heading; null where each has its own reason. */
+export function failedBecause(code: FailureCode): string | null {
+  return FAILED[code] ?? null;
+}
