@@ -11,7 +11,7 @@ import { printable } from "../domain/names/printable.ts";
 import type { Settings } from "../config/settings.ts";
 import { forgetOrphans, type Forgotten } from "../ledger/orphans.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { configOption } from "./options.ts";
+import { configOption, jsonOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
 /** By the daemon, else in the ledger. Exit code 2 where the destination is configured, or nothing waits for it. */
@@ -21,15 +21,20 @@ export const forget = defineCommand({
   description: "status lists such destinations. Completed deliveries stay in the history; no file is changed.",
   parser: object({
     config: configOption,
+    json: jsonOption,
     destination: argument(string({ metavar: "DEST" }), { description: plain("Name of the former destination") }),
   }),
-  async run({ config, destination }, tools) {
+  async run({ config, json, destination }, tools) {
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     if (daemon === null && fault !== null) {
       tools.stderr("Nothing was given up: the configured destinations are unknown. Correct the configuration first.\n");
       return EXIT.usage;
     }
     const { count, jobs } = await daemon?.forget(destination) ?? forgetHere(settings, destination, tools);
+    if (json) {
+      tools.stdout(`${JSON.stringify({ given_up: count, jobs })}\n`);
+      return EXIT.done;
+    }
     const elsewhere = settings.jobs.some((job) => job.destinations.some(({ name }) => name === destination));
     const of = jobs.length > 1 || elsewhere ? ` of job ${jobs.map(printable).join(" and ")}` : "";
     const deliveries = counted(count, "delivery", "deliveries");

@@ -7,7 +7,7 @@
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { integer, string } from "@optique/core/valueparser";
+import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
 import { partialSettings } from "../config/read/partial_settings.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
@@ -15,6 +15,7 @@ import { deliveryJson } from "../reports/delivery/delivery_json.ts";
 import type { NotSent } from "../reports/overview/status_json.ts";
 import { columnsOf, defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";
+import { nearestKey } from "../domain/names/nearest_key.ts";
 import { historyLine } from "./text/history_text.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { emptyNight, nightOf, nightOption } from "./text/night.ts";
@@ -23,6 +24,29 @@ import { configOption, jsonOption } from "./options.ts";
 
 const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB" | "DEST" | "TEXT", help: string) =>
   optional(option(name, string({ metavar }), { description: plain(help) }));
+
+const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
+type States = "trouble" | readonly (typeof STATES)[number][];
+
+/** `trouble`, or one or more states, as in the API. */
+const statesValue: ValueParser<"sync", States> = {
+  mode: "sync",
+  metavar: "STATE",
+  placeholder: [],
+  parse(input) {
+    if (input === "trouble") return { success: true, value: input };
+    const states = input.split(",");
+    const wrong = states.find((state) => !STATES.includes(state as typeof STATES[number]));
+    if (wrong === undefined) return { success: true, value: states as typeof STATES[number][] };
+    const nearest = nearestKey(wrong, [...STATES, "trouble"]);
+    const meant = nearest === undefined ? `Use ${STATES.join(", ")} or trouble.` : `Did you mean "${nearest}"?`;
+    return { success: false, error: plain(`Unknown state "${wrong}". ${meant}`) };
+  },
+  format: (states) => typeof states === "string" ? states : states.join(","),
+  *suggest(prefix) {
+    for (const text of [...STATES, "trouble"]) if (text.startsWith(prefix)) yield { kind: "literal", text };
+  },
+};
 
 /**
  * `--json` and `--csv` print the shape of `DeliveryJson`. Exit code 0 also if nothing is found. Jobs and destinations
@@ -39,10 +63,24 @@ export const history = defineCommand({
     job: textOption("--job", "JOB", "Only this job"),
     destination: textOption("--destination", "DEST", "Only this destination"),
     search: textOption("--search", "TEXT", "Only paths that contain this text, ignoring case"),
+    state: optional(
+      option("--state", statesValue, {
+        description: plain("Only these states: queued, sending, deferred, delivered, failed, with commas between; or trouble"),
+      }),
+    ),
+    sort: optional(
+      option("--sort", choice(["queued_at", "delivered_at", "path", "size"], { metavar: "KEY" }), {
+        description: plain("Sort by queued_at (default), delivered_at, path or size, ascending"),
+      }),
+    ),
+    order: optional(option("--order", choice(["asc", "desc"]), { description: plain("asc, or desc for the last ones first") })),
     limit: optional(
       option("--limit", integer({ metavar: "N", min: 1 }), {
-        description: plain("Only the newest N (default: 100; with --json or --csv, all)"),
+        description: plain("Only the newest N; with --sort or --order, the first N (default: 100; with --json or --csv, all)"),
       }),
+    ),
+    offset: optional(
+      option("--offset", integer({ metavar: "N", min: 0 }), { description: plain("Leave out so many of those") }),
     ),
     json: jsonOption,
     csv: option("--csv", { description: plain("Print CSV") }),
@@ -52,6 +90,11 @@ export const history = defineCommand({
       tools.stderr("Use --json or --csv, not both.\n");
       return EXIT.usage;
     }
+    if (input.failed && input.state !== undefined) {
+      tools.stderr("Use --failed or --state, not both: --failed is --state trouble.\n");
+      return EXIT.usage;
+    }
+    const isFailed = input.failed || input.state === "trouble";
     const { settings: { stateDirectory, jobs }, fault } = await partialSettings(input.config, tools.cwd, tools.system);
     if (fault !== null) tools.stderr(`Warning: ${failureText(fault).text}\n`);
     using ledger = tools.readLedger(stateDirectory, notices(tools));
@@ -68,22 +111,25 @@ export const history = defineCommand({
       ...(destination === undefined ? {} : { destination }),
       ...(search === undefined ? {} : { search }),
       ...(night === undefined ? {} : { night }),
-      ...(input.failed ? { trouble: true } : {}),
+      ...(isFailed ? { trouble: true } : {}),
+      ...(input.state === undefined || input.state === "trouble" ? {} : { states: input.state }),
     };
     const isData = input.json || input.csv;
     const limit = input.limit ?? (isData ? undefined : FOR_PEOPLE);
-    const { rows, left } = newest(ledger, query, limit);
+    const { rows, left } = rowsOf(ledger, query, { ...input, limit });
     const empty = night === undefined ? null : emptyNight(night, "history", ledger);
     if (empty !== null) tools.stderr(empty);
-    const notSent = input.failed ? await notSentNow(query, stateDirectory, tools) : [];
+    const notSent = isFailed ? await notSentNow(query, stateDirectory, tools) : [];
     if (input.json) printJson(rows, tools.stdout);
     else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
     else {
       const columns = columnsOf(tools);
       const printed = printLines([], rows, (delivery) => historyLine(delivery, columns), tools.stdout);
-      if (left > 0 && input.limit === undefined) tools.stderr(`${left} older ones are not shown: --limit N shows more.\n`);
+      if (left > 0 && input.limit === undefined) {
+        tools.stderr(`${left} ${isSorted(input) ? "more" : "older ones"} are not shown: --limit N shows more.\n`);
+      }
       if (printed === 0 && empty === null && !notSent?.length) {
-        tools.stderr(input.failed ? "Nothing failed.\n" : "Nothing found.\n");
+        tools.stderr(isFailed ? "Nothing failed.\n" : "Nothing found.\n");
       }
     }
     sayNotSent(notSent, isData, tools);
@@ -107,22 +153,53 @@ function sayNotSent(files: readonly NotSent[] | null, isData: boolean, tools: To
 const FOR_PEOPLE = 100;
 /** How many rows are printed at a time. */
 const AT_ONCE = 500;
+/** How many are read at a time where each page sorts anew. */
+const SORTED_AT_ONCE = 10_000;
 
-/** The newest `limit` rows, the newest last, and how many older ones there are. */
-function newest(
-  ledger: Pick<History, "query" | "each" | "count">,
-  query: DeliveryQuery,
-  limit: number | undefined,
-): { readonly rows: Iterable<DeliveryRow>; readonly left: number } {
-  if (limit === undefined) return { rows: ledger.each(query), left: 0 };
-  const left = Math.max(0, ledger.count(query) - limit);
-  if (limit <= AT_ONCE) return { rows: ledger.query({ ...query, descending: true, limit }).toReversed(), left };
-  return { rows: without(left, ledger.each(query)), left };
+/** Which of the rows, in which order. */
+interface Part {
+  readonly sort?: "queued_at" | "delivered_at" | "path" | "size" | undefined;
+  readonly order?: "asc" | "desc" | undefined;
+  readonly limit: number | undefined;
+  readonly offset?: number | undefined;
 }
 
-function* without<T>(first: number, items: Iterable<T>): Generator<T> {
-  let index = 0;
-  for (const item of items) if (index++ >= first) yield item;
+/** The rows of this part, and how many are left behind it. */
+interface Shown {
+  readonly rows: Iterable<DeliveryRow>;
+  readonly left: number;
+}
+
+type Rows = Pick<History, "query" | "each" | "count">;
+
+function isSorted({ sort, order }: Pick<Part, "sort" | "order">): boolean {
+  return sort !== undefined || order !== undefined;
+}
+
+function rowsOf(ledger: Rows, query: DeliveryQuery, part: Part): Shown {
+  return isSorted(part) ? sorted(ledger, query, part) : newest(ledger, query, part);
+}
+
+/** The newest `limit` rows before the newest `offset`, the newest last, and how many older ones there are. */
+function newest(ledger: Rows, query: DeliveryQuery, { limit, offset = 0 }: Part): Shown {
+  if (limit === undefined && offset === 0) return { rows: ledger.each(query), left: 0 };
+  const total = Math.max(0, ledger.count(query) - offset);
+  const left = Math.max(0, total - (limit ?? Infinity));
+  if (total - left > AT_ONCE) return { rows: Iterator.from(ledger.each(query)).take(total).drop(left), left };
+  return { rows: ledger.query({ ...query, descending: true, limit: total - left, offset }).toReversed(), left };
+}
+
+/** The first `limit` rows of an order. */
+function sorted(ledger: Rows, query: DeliveryQuery, { sort = "queued_at", order, limit = Infinity, offset = 0 }: Part): Shown {
+  const ordered = { ...query, sort, descending: order === "desc" };
+  const last = Math.min(ledger.count(query), offset + limit);
+  return { rows: pages(ledger, ordered, offset, last), left: Math.max(0, ledger.count(query) - last) };
+}
+
+function* pages(ledger: Rows, query: DeliveryQuery, first: number, last: number): Generator<DeliveryRow> {
+  for (let offset = first; offset < last; offset += SORTED_AT_ONCE) {
+    yield* ledger.query({ ...query, offset, limit: Math.min(SORTED_AT_ONCE, last - offset) });
+  }
 }
 
 function printJson(rows: Iterable<DeliveryRow>, print: (text: string) => void): void {

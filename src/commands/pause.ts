@@ -49,6 +49,7 @@ export const resume = defineCommand({
     "--accept lets a mirror (delete_destination_files) remove what was deleted here.",
   parser: object({
     config: configOption,
+    json: jsonOption,
     destination: destinationArgument,
     sendAgain: option("--send-again", {
       description: plain("Send again the files that were delivered to the former disk or are missing at the destination"),
@@ -58,8 +59,8 @@ export const resume = defineCommand({
     }),
     keep: option("--keep", { description: plain("Leave files delivered to the former disk on that disk only") }),
   }),
-  async run({ config, destination = null, sendAgain, keep, accept }, tools) {
-    if (accept) return await acceptRemovals(config, destination, sendAgain || keep, tools);
+  async run({ config, json, destination = null, sendAgain, keep, accept }, tools) {
+    if (accept) return await acceptRemovals({ config, json, destination, mixed: sendAgain || keep }, tools);
     if ((sendAgain || keep) && (destination === null || (sendAgain && keep))) {
       tools.stderr("Specify one destination and either --send-again or --keep: image-transfer resume DEST --send-again\n");
       return EXIT.usage;
@@ -70,7 +71,8 @@ export const resume = defineCommand({
     if (daemon === null) {
       if (former !== "ask") return sayNoDaemon(tools, settings);
       const names = setPaused(sought, destination, null, tools);
-      tools.stderr(`Resumed: ${names.map(printable).join(", ")}. No daemon is running; files are sent when one starts.\n`);
+      if (json) tools.stdout(`${JSON.stringify({ resumed: names })}\n`);
+      else tools.stderr(`Resumed: ${names.map(printable).join(", ")}. No daemon is running; files are sent when one starts.\n`);
       return EXIT.done;
     }
     const { names, undecided } = await daemon.resume(destination, former);
@@ -80,18 +82,22 @@ export const resume = defineCommand({
       if (chosen === null) return EXIT.usage;
       await daemon.resume(destination, chosen);
     }
-    tools.stderr(`Resumed: ${names.map(printable).join(", ")}.\n`);
+    if (json) tools.stdout(`${JSON.stringify({ resumed: names })}\n`);
+    else tools.stderr(`Resumed: ${names.map(printable).join(", ")}.\n`);
     return EXIT.done;
   },
 });
 
+interface Accepting {
+  readonly config: string | undefined;
+  readonly json: boolean;
+  readonly destination: string | null;
+  /** Together with an option of another purpose. */
+  readonly mixed: boolean;
+}
+
 /** Only a daemon knows what is missing now. */
-async function acceptRemovals(
-  config: string | undefined,
-  destination: string | null,
-  mixed: boolean,
-  tools: Tools,
-): Promise<number> {
+async function acceptRemovals({ config, json, destination, mixed }: Accepting, tools: Tools): Promise<number> {
   if (mixed) {
     tools.stderr("Specify --accept alone: image-transfer resume --accept JOB/DEST\n");
     return EXIT.usage;
@@ -99,6 +105,10 @@ async function acceptRemovals(
   const { settings, daemon } = await seekDaemon(config, tools);
   if (daemon === null) return sayNoDaemon(tools, settings);
   const names = await daemon.acceptRemovals(destination);
+  if (json) {
+    tools.stdout(`${JSON.stringify({ accepted: names })}\n`);
+    return EXIT.done;
+  }
   tools.stderr(
     names.length === 0
       ? "No removals are waiting to be accepted.\n"

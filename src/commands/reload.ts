@@ -11,15 +11,15 @@ import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";
-import { configOption } from "./options.ts";
+import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekQuietly } from "./seek_daemon.ts";
 
 /** Exit code 2 where the configuration has a fault, 4 without a daemon. */
 export const reload = defineCommand({
   name: "reload",
   help: "Make the running daemon reload its configuration",
-  parser: object({ config: configOption }),
-  async run({ config }, tools) {
+  parser: object({ config: configOption, json: jsonOption }),
+  async run({ config, json }, tools) {
     // An error in the configuration is reported once, by the daemon that cannot use it.
     const { settings, daemon, fault } = await seekQuietly(config, tools);
     if (daemon === null) {
@@ -27,6 +27,10 @@ export const reload = defineCommand({
       return sayNoDaemon(tools, settings);
     }
     const { ok, message } = await whileSaying(daemon, tools, () => daemon.reload());
+    if (json) {
+      tools.stdout(`${JSON.stringify({ reloaded: ok, message })}\n`);
+      return ok ? EXIT.done : EXIT.usage;
+    }
     // Not made printable: messages about a configuration have several lines and are safe already.
     tools.stderr(`${message}\n`);
     if (!ok) tools.stderr("The daemon is keeping its current configuration.\n");

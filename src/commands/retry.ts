@@ -8,36 +8,36 @@ import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
-import { integer } from "@optique/core/valueparser";
+import { string } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
+import { chosenDeliveries } from "./text/chosen_files.ts";
 
-/** By the daemon, else in the ledger. Exit code 1 where not all of the named ones can be retried, 2 where one does not exist. */
+/** By the daemon, else in the ledger. Exit code 1 where not all of the named IDs can be retried, 2 where something named does not exist. */
 export const retry = defineCommand({
   name: "retry",
-  help: "Retry failed deliveries, by ID or all",
+  help: "Retry failed deliveries: by ID, path or pattern, or all",
   description:
-    "history --failed lists the IDs. A delivery that is waiting for its next attempt is retried at once if its ID is given.",
+    "history --failed lists the IDs. A delivery that is waiting for its next attempt is retried at once if it is named here.",
   parser: object({
     config: configOption,
     json: jsonOption,
-    ids: multiple(
-      argument(integer({ metavar: "ID", min: 1 }), { description: plain("ID of a delivery, from history --failed") }),
-    ),
+    words: multiple(argument(string({ metavar: "ID|FILE" }), {
+      description: plain('IDs of deliveries from history --failed; or files, folders, or patterns like "*.fits"'),
+    })),
     all: option("--all", { description: plain("All failed deliveries") }),
   }),
-  async run({ config, json, ids, all }, tools) {
-    if (all === (ids.length > 0)) {
-      tools.stderr("Specify the IDs of deliveries (image-transfer history --failed lists them) or --all.\n");
+  async run({ config, json, words, all }, tools) {
+    if (all === (words.length > 0)) {
+      tools.stderr("Specify IDs (image-transfer history --failed lists them), files, patterns or --all.\n");
       return EXIT.usage;
     }
     const { settings, daemon } = await seekDaemon(config, tools);
-    const chosen = all ? null : [...new Set(ids)];
-    if (chosen !== null) checkIds(chosen, settings, tools);
+    const chosen = all ? null : chosenIds(words, settings, tools);
     let count: number;
     let away: readonly string[] = [];
     if (daemon !== null) {
@@ -50,6 +50,10 @@ export const retry = defineCommand({
     if (json) {
       tools.stdout(`${JSON.stringify({ queued: count })}\n`);
       return chosen === null || count === chosen.length ? EXIT.done : EXIT.notDelivered;
+    }
+    if (chosen?.length === 0) {
+      tools.stderr("Nothing to retry: none of these deliveries failed or is waiting for its next attempt.\n");
+      return EXIT.done;
     }
     const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
     tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);
@@ -67,13 +71,25 @@ function namesAway({ destinations }: StatusReport): string[] {
 
 const AWAY: ReadonlySet<string> = new Set(["on_hold", "backing_off"]);
 
-/** If one ID is wrong, nothing is retried: the others may be wrong, too. */
-function checkIds(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): void {
+/**
+ * Those that are named by their IDs, and those of named files that failed or wait. If one word is wrong, nothing is retried: the
+ * others may be wrong, too.
+ */
+function chosenIds(words: readonly string[], { stateDirectory }: Settings, tools: Tools): number[] {
   using ledger = tools.readLedger(stateDirectory, notices(tools));
-  const there = new Set(ledger.query({ ids }).map(({ delivery }) => delivery.id));
-  const unknown = ids.filter((id) => !there.has(id));
-  if (unknown.length === 0) return;
-  throw new Failure("configuration", `Unknown delivery ${unknown.join(", ")}; nothing was retried`, {
-    hint: "To list the IDs of failed deliveries: image-transfer history --failed",
-  });
+  const numbers = words.filter((word) => /^\d{1,15}$/.test(word)).map(Number);
+  const ids = new Set(ledger.query({ ids: numbers }).map(({ delivery }) => delivery.id));
+  const files = words.filter((word) => !/^\d{1,15}$/.test(word));
+  const unknown = numbers.filter((id) => !ids.has(id));
+  if (unknown.length > 0) {
+    throw new Failure("configuration", `Unknown delivery ${unknown.join(", ")}; nothing was retried`, {
+      hint: `To list the IDs of failed deliveries: image-transfer history --failed. If you mean a folder: ./${unknown[0]}`,
+    });
+  }
+  const ofFiles = chosenDeliveries(files, {}, ledger, tools);
+  for (const query of [{ trouble: true }, { states: ["deferred" as const] }]) {
+    if (ofFiles.size === 0) break;
+    for (const { delivery } of ledger.each(query)) if (ofFiles.has(delivery.id)) ids.add(delivery.id);
+  }
+  return [...ids];
 }

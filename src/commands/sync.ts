@@ -1,36 +1,137 @@
 /**
- * `sync`: has the running daemon list the watched folders at once and deliver what is new.
+ * `sync`: has the running daemon list the watched folders at once and deliver what is new; or certain files, whatever they wait for.
  *
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
+import { multiple } from "@optique/core/modifiers";
 import { argument } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { printable } from "../domain/names/printable.ts";
-import { defineCommand, EXIT, plain } from "./command.ts";
+import { absolutePath } from "../config/read/search_path.ts";
+import type { Job } from "../config/settings.ts";
+import type { DaemonClient } from "../daemon/control/control_client.ts";
+import { checkName } from "../daemon/known_name.ts";
+import { Failure, isTrouble } from "../domain/failure.ts";
+import { counted } from "../domain/names/counted.ts";
+import { pathField, printable } from "../domain/names/printable.ts";
+import { patternsOf } from "../intake/patterns.ts";
+import { relativePathOf } from "../intake/source_path.ts";
+import type { ReadLedger } from "../ledger/ledger.ts";
+import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
+import { deliveriesOf, isPattern } from "./text/chosen_files.ts";
 
-/** Asks, and does not wait for the listing. Exit code 4 without a daemon. */
+/** Asks, and does not wait for the listing. Exit code 2 for a file that no job sends, 4 without a daemon. */
 export const sync = defineCommand({
   name: "sync",
   help: "Scan for new files and deliver them now",
+  description:
+    "Scans the watched folders of all jobs, or of those that are named or watch the files that are named, and sends what is " +
+    "waiting, whatever the schedule says. Named files that failed or wait for their next attempt are tried at once.",
   parser: object({
     config: configOption,
     json: jsonOption,
-    job: optional(argument(string({ metavar: "JOB" }), { description: plain("Only this job") })),
+    words: multiple(argument(string({ metavar: "JOB|FILE" }), {
+      description: plain('Only these jobs, or files, folders or patterns like "*.fits"'),
+    })),
   }),
-  async run({ config, json, job }, tools) {
+  async run({ config, json, words }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) {
       const code = sayNoDaemon(tools, settings);
       tools.stderr("Without a daemon, image-transfer run --once delivers the files that are there and exits.\n");
       return code;
     }
-    const jobs = await daemon.sync(job);
-    if (json) tools.stdout(`${JSON.stringify({ jobs })}\n`);
-    else tools.stderr(`Scanning for new files: ${jobs.map(printable).join(", ")}\n`);
+    const meant = words.length === 0 ? [] : await meaningsOf(words, settings.stateDirectory, daemon, tools);
+    const jobs = await scan(daemon, words.length === 0 ? null : new Set(meant.flatMap(({ jobs }) => jobs)));
+    const ids = [...new Set(meant.flatMap(({ retry }) => retry))];
+    const retried = ids.length === 0 ? 0 : await daemon.retry(ids);
+    if (json) {
+      tools.stdout(`${JSON.stringify({ jobs, retried })}\n`);
+      return EXIT.done;
+    }
+    tools.stderr(`Scanning for new files: ${jobs.map(printable).join(", ")}\n`);
+    if (retried > 0) tools.stderr(`Trying again now: ${counted(retried, "delivery", "deliveries")}\n`);
+    for (const { word, delivered } of meant) {
+      if (delivered > 0) {
+        tools.stderr(
+          `Already delivered: ${counted(delivered, "delivery", "deliveries")} of ${pathField(word)}. To check: verify\n`,
+        );
+      }
+    }
     return EXIT.done;
   },
 });
+
+async function meaningsOf(
+  words: readonly string[],
+  stateDirectory: string,
+  daemon: DaemonClient,
+  tools: Tools,
+): Promise<Meaning[]> {
+  const { jobs } = await daemon.settings();
+  using ledger = tools.readLedger(stateDirectory, notices(tools));
+  const meant: Meaning[] = [];
+  for (const word of words) meant.push(await meaningOf(word, jobs, ledger, tools));
+  return meant;
+}
+
+/** Null for all jobs. */
+async function scan(daemon: DaemonClient, names: ReadonlySet<string> | null): Promise<readonly string[]> {
+  if (names === null) return await daemon.sync(undefined);
+  const scanned: string[] = [];
+  for (const name of names) scanned.push(...await daemon.sync(name));
+  return scanned;
+}
+
+/** What a word asks for. */
+interface Meaning {
+  readonly word: string;
+  /** Names of the jobs to scan. */
+  readonly jobs: readonly string[];
+  /** Deliveries that failed or wait for their next attempt. */
+  readonly retry: readonly number[];
+  /** How many were delivered already. */
+  readonly delivered: number;
+}
+
+/** @throws {Failure} `configuration` for a word that is no job, and names no file that a job sends. */
+async function meaningOf(word: string, jobs: readonly Job[], ledger: ReadLedger, tools: Tools): Promise<Meaning> {
+  if (jobs.some(({ name }) => name === word)) return { word, jobs: [word], retry: [], delivered: 0 };
+  const names = await jobsWatching(word, jobs, tools);
+  const retry: number[] = [];
+  let delivered = 0;
+  for (const { id, state } of deliveriesOf(word, {}, ledger, tools)) {
+    if (state.state === "delivered") delivered++;
+    if (state.state === "deferred" || (state.state === "failed" && isTrouble(state.failure))) retry.push(id);
+  }
+  return { word, jobs: names, retry, delivered };
+}
+
+/** The jobs that send a file, or watch a folder or one below it; for a pattern all. */
+async function jobsWatching(word: string, jobs: readonly Job[], { cwd, system }: Tools): Promise<string[]> {
+  const path = absolutePath(word, cwd, system);
+  const facts = await system.followedFacts(path).catch(() => null);
+  if (facts === null) {
+    if (isPattern(word)) return jobs.map(({ name }) => name);
+    // A misspelt job is more likely than a file that is not there.
+    if (!/[\\/]/.test(word)) checkName("job", word, jobs.map(({ name }) => name));
+    throw new Failure("configuration", `"${path}" does not exist`, { hint: "Specify a job, a file, a folder or a pattern." });
+  }
+  const { separator } = system;
+  const watching = jobs.flatMap((job) => {
+    const below = relativePathOf(job.watchPath, path, separator);
+    return below !== null || relativePathOf(path, job.watchPath, separator) !== null ? [{ job, below }] : [];
+  });
+  if (watching.length === 0) {
+    throw new Failure("configuration", `No job watches "${path}"`, {
+      hint: `Watched: ${jobs.map(({ watchPath }) => watchPath).join(", ")}. To send it anyway: image-transfer copy SOURCE DEST`,
+    });
+  }
+  const sending = facts.kind === "folder" ? watching : watching.filter(({ job, below }) => patternsOf(job).wants(below ?? ""));
+  if (sending.length > 0) return sending.map(({ job }) => job.name);
+  throw new Failure("configuration", `"${path}" is not sent: it does not match the patterns of job ${watching[0]!.job.name}`, {
+    hint: "To send files like it, add a pattern to file_patterns; to send only this one: image-transfer copy SOURCE DEST",
+  });
+}

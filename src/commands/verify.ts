@@ -19,6 +19,7 @@ import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.
 import { checkName } from "../daemon/known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { chosenDeliveries, filesArgument } from "./text/chosen_files.ts";
 import { wholeSettings } from "./seek_daemon.ts";
 import { markGone, sendAgain } from "./verify/send_again.ts";
 import { type Verified, verifyDestination } from "./verify/verify_destination.ts";
@@ -40,13 +41,15 @@ export const verify = defineCommand({
     destination: optional(option("--destination", string({ metavar: "DEST" }), { description: plain("Only this destination") })),
     retry: option("--retry", { description: plain("Send missing or different files again if their source still exists") }),
     json: jsonOption,
+    files: filesArgument('Only these files, folders, or patterns like "*.fits" (default: all)'),
   }),
-  async run({ config, night: given, destination: name, json, retry }, tools) {
+  async run({ config, night: given, destination: name, json, retry, files }, tools) {
     const settings = await wholeSettings(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const all = settings.jobs.flatMap((job) => job.destinations);
     if (name !== undefined) checkDestination(name, all, ledger);
     const night = nightOf(given, ledger);
+    const chosen = files.length === 0 ? null : chosenDeliveries(files, night === undefined ? {} : { night }, ledger, tools);
     const sheet = json ? jsonSheet(tools) : textSheet(tools);
     const count = { equal: 0, missing: 0, differs: 0, unproven: 0, unknown: 0 };
     const lost: number[] = [];
@@ -62,7 +65,7 @@ export const verify = defineCommand({
     let stopped = false;
     try {
       for (const place of all.filter((place) => name === undefined || place.name === name)) {
-        await verifyDestination(place, night, ledger, settings, tools, emit);
+        await verifyDestination(place, { night, chosen }, ledger, settings, tools, emit);
       }
     } catch (error) {
       if (!tools.signal.aborted) throw error;
@@ -73,23 +76,26 @@ export const verify = defineCommand({
     const wrong = count.missing + count.differs + count.unknown;
     const total = equal + unproven + wrong;
     if (stopped) tools.stderr("Stopped: not everything was checked.\n");
-    else if (total === 0) tools.stderr(nothing(night, name, ledger));
+    else if (total === 0) {
+      tools.stderr(chosen === null ? nothing(night, name, ledger) : "None of these files has been delivered yet.\n");
+    }
     if (!json && total > 0) {
       tools.stderr(`${total} checked, ${equal} equal, ${wrong} not${unproven > 0 ? `, ${unproven} by size only` : ""}\n`);
     }
-    if (name === undefined) sayUnchecked(night, all, ledger, tools);
+    if (name === undefined && chosen === null) sayUnchecked(night, all, ledger, tools);
     await markGone(missing, settings, tools);
     if (retry && !stopped && total > 0) await sendAgain(lost, ledger, settings, tools);
     else if (lost.length > 0 && !json) {
-      tools.stderr(`${again(night, name)} sends them again if their source still exists.\n`);
+      tools.stderr(`${again(files, night, name)} sends them again if their source still exists.\n`);
     }
     return wrong === 0 && !stopped ? EXIT.done : EXIT.notDelivered;
   },
 });
 
 /** The command that sends the missing files again. */
-function again(night: string | undefined, destination: string | undefined): string {
+function again(files: readonly string[], night: string | undefined, destination: string | undefined): string {
   const which = [
+    ...files.map(shellQuote),
     ...(night === undefined ? [] : ["--night", night]),
     ...(destination === undefined ? [] : ["--destination", shellQuote(destination)]),
   ];

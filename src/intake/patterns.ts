@@ -78,7 +78,8 @@ function isOurs(name: string): boolean {
   return name.startsWith(".image-transfer-");
 }
 
-function matcher(patterns: readonly string[]): (path: string) => boolean {
+/** Whether a relative path matches one of these patterns. */
+export function matcher(patterns: readonly string[]): (path: string) => boolean {
   const byName = compiled(patterns.filter((pattern) => !pattern.includes("/")));
   const byPath = compiled(patterns.filter((pattern) => pattern.includes("/")).map((pattern) => pattern.replace(/^\.?\//, "")));
   return (path) => byName(lastPart(path)) || byPath(path);

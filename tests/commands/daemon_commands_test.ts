@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
@@ -388,9 +389,10 @@ Deno.test("reload says what the daemon waits for", async () => {
   ]);
 });
 
-Deno.test("sync names the jobs; an unknown one is told by the daemon", async () => {
+Deno.test("sync names the jobs that it scans", async () => {
   await using dir = await observatory();
-  await using daemon = await fakeDaemon(dir.at("state"));
+  const settings = parseSettings(springConfig(dir), "c.yaml", "yaml", testTools(dir.path).system);
+  await using daemon = await fakeDaemon(dir.at("state"), { settings: () => settings });
   assertEquals((await image_transfer(dir, "sync")).stderr, "Scanning for new files: spring\n");
   assertEquals((await image_transfer(dir, "sync", "spring")).code, 0);
   assertEquals(daemon.told, [["sync", undefined], ["sync", "spring"]]);
@@ -460,10 +462,18 @@ Deno.test("retry without a daemon works on the ledger", async () => {
   assertEquals(ledger.counts(), { queued: 2, sending: 0, deferred: 0, delivered: 1, failed: 0 });
 });
 
-for (const words of [["retry"], ["retry", "--all", "3"], ["retry", "0"], ["retry", "x"], ["retry", "1.5"]]) {
+for (const words of [["retry"], ["retry", "--all", "3"]]) {
   Deno.test(`${words.join(" ")} is a mistake: exit 2`, async () => {
     await using dir = await observatory();
     assertEquals((await image_transfer(dir, ...words)).code, 2);
+  });
+}
+
+for (const word of ["0", "x", "1.5"]) {
+  Deno.test(`retry ${word}: nothing is called that`, async () => {
+    await using dir = await observatory();
+    const error = await assertRejects(() => image_transfer(dir, "retry", word), Failure);
+    assertEquals(error.code, "configuration");
   });
 }
 
@@ -553,11 +563,23 @@ Deno.test("status says where the folder of a destination was made", async () => 
   assertStringIncludes(stdout.replaceAll(/\s+/g, " "), line);
 });
 
-Deno.test("pause, retry and sync say what they did as JSON for programs", async () => {
+Deno.test("pause, resume, retry, reload, forget and sync say what they did as JSON for programs", async () => {
   await using dir = await observatory();
   assertEquals(JSON.parse((await image_transfer(dir, "pause", "nas", "--json")).stdout), { paused: ["nas"] });
+  assertEquals(JSON.parse((await image_transfer(dir, "resume", "nas", "--json")).stdout), { resumed: ["nas"] });
   assertEquals(JSON.parse((await image_transfer(dir, "retry", "--all", "--json")).stdout), { queued: 0 });
   await using _daemon = await fakeDaemon(dir.at("state"));
   const { code, stdout, stderr } = await image_transfer(dir, "sync", "--json");
-  assertEquals([code, Object.keys(JSON.parse(stdout)), stderr], [0, ["jobs"], ""]);
+  assertEquals([code, Object.keys(JSON.parse(stdout)), stderr], [0, ["jobs", "retried"], ""]);
+  for (
+    const [words, keys] of [
+      [["resume", "nas"], ["resumed"]],
+      [["resume", "--accept"], ["accepted"]],
+      [["reload"], ["reloaded", "message"]],
+      [["forget", "tiny"], ["given_up", "jobs"]],
+    ] as const
+  ) {
+    const told = await image_transfer(dir, ...words, "--json");
+    assertEquals([told.code, Object.keys(JSON.parse(told.stdout)), told.stderr], [0, keys, ""]);
+  }
 });

@@ -194,3 +194,23 @@ Deno.test("history of many thousands is printed in pieces; people see the newest
   const some = JSON.parse((await history(dir, "--json", "--limit", "1000")).stdout);
   assertEquals([some.length, some.at(-1).path], [1_000, "/data/many/4999.fits"]);
 });
+
+Deno.test("history filters and sorts as the API does", async () => {
+  await using dir = await recorded();
+  const ids = async (...words: string[]) =>
+    JSON.parse((await history(dir, "--json", ...words)).stdout).map(({ id }: { id: number }) => id);
+  assertEquals(await ids("--state", "delivered"), [1]);
+  assertEquals(await ids("--state", "delivered,deferred"), [1, 3]);
+  assertEquals(await ids("--state", "trouble"), await ids("--failed"));
+  assertEquals(await ids("--sort", "size"), [2, 3, 4, 1]);
+  assertEquals(await ids("--sort", "size", "--order", "desc", "--limit", "2"), [1, 4]);
+  assertEquals(await ids("--sort", "size", "--limit", "2", "--offset", "1"), [3, 4]);
+  assertEquals(await ids("--order", "desc"), [4, 3, 2, 1]);
+  assertEquals(await ids("--limit", "2", "--offset", "1"), [2, 3]);
+  assertEquals(await ids("--offset", "3"), [1]);
+  assertEquals(await ids("--offset", "9"), []);
+  const wrong = await history(dir, "--state", "delivred");
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.stderr, 'Unknown state "delivred". Did you mean "delivered"?');
+  assertEquals((await history(dir, "--state", "failed", "--failed")).code, 2);
+});

@@ -32,13 +32,14 @@ export interface Verified {
 const AT_ONCE = 200;
 
 /**
- * Emits the results in the order of queueing, some at a time, including files that could not be checked.
+ * Emits the results in the order of queueing, some at a time, including files that could not be checked. `chosen`: only deliveries
+ * with these ids; null for all.
  *
  * @throws {Failure} if the ledger cannot be read; and whatever is thrown once the command is interrupted.
  */
 export async function verifyDestination(
   destination: Destination,
-  night: string | undefined,
+  { night, chosen }: { readonly night: string | undefined; readonly chosen: ReadonlySet<number> | null },
   ledger: Pick<ReadLedger, "each" | "count" | "replaced" | "deviceOf" | "query">,
   settings: Settings,
   tools: Tools,
@@ -49,7 +50,8 @@ export async function verifyDestination(
   // A name that was delivered several times shows its newest version; the former ones have names of their own.
   const replaced = ledger.replaced(job, name);
   const former = new Set(replaced);
-  const rows = chunks(Iterator.from(ledger.each(query)).filter(({ delivery }) => !former.has(delivery.id)), AT_ONCE);
+  const isWanted = ({ delivery: { id } }: DeliveryRow) => !former.has(id) && (chosen === null || chosen.has(id));
+  const rows = chunks(Iterator.from(ledger.each(query)).filter(isWanted), AT_ONCE);
   let reading = false;
   const next = () => {
     reading = true;
@@ -58,13 +60,18 @@ export async function verifyDestination(
     return some;
   };
   for (const row of ledger.each({ ...query, states: ["failed"], gone: true })) {
-    const { state } = row.delivery;
-    if (state.state === "failed") emit([verdict(row, "missing", state.failure.message)]);
+    const { id, state } = row.delivery;
+    if (state.state === "failed" && (chosen === null || chosen.has(id))) emit([verdict(row, "missing", state.failure.message)]);
   }
   let inHand = next();
   if (inHand.length === 0) return;
   const isShown = tools.system.isTerminal("stderr");
-  const total = isShown ? ledger.count(query) - ledger.count({ ...query, ids: replaced }) : 0;
+  const count = (ids: readonly number[]) => ledger.count({ ...query, ids });
+  const total = !isShown
+    ? 0
+    : chosen === null
+    ? ledger.count(query) - count(replaced)
+    : count([...chosen].filter((id) => !former.has(id)));
   let done = 0;
   await using line = askingLine(name, tools);
   try {
