@@ -19,6 +19,10 @@ export interface DeliveryQuery {
   readonly gone?: boolean;
   /** Part of the path, any case. */
   readonly search?: string;
+  /** What the header says was observed, as {@linkcode NightFrame} has it; `-` for images whose header says nothing. */
+  readonly target?: string;
+  /** The filter in the header; `-` for images without one. */
+  readonly filter?: string;
   /** Delivery ids; an empty list finds nothing. */
   readonly ids?: readonly number[];
   /**
@@ -87,6 +91,25 @@ export interface NightPoint {
   readonly deliveredAt: number | null;
 }
 
+/** Which images: those of which at least one delivery matches. */
+export interface ImageQuery extends Omit<DeliveryQuery, "sort"> {
+  /** `queued_at`, the default, is the order of admission; an image's `delivered_at` is that of its last delivery. */
+  readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
+}
+
+/** What the header of an image of a night says. */
+export interface NightFrame {
+  readonly versionId: number;
+  readonly job: string;
+  readonly path: string;
+  /** OBJECT; IMAGETYP for darks, flats and bias frames, and where there is no object; `-` where there is neither. */
+  readonly target: string;
+  /** `-` where there is none. */
+  readonly filter: string;
+  /** Seconds; null where the header does not say. */
+  readonly exposure: number | null;
+}
+
 /** The files of a night that were admitted with a warning. */
 interface Flagged {
   readonly count: number;
@@ -102,6 +125,14 @@ export interface History {
   each(query: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow>;
   /** How many rows the query has, whatever its `limit` and `offset`. */
   count(query: DeliveryQuery): number;
+  /** The images in the order asked for, each as all of its deliveries. An image is one version of a file. */
+  images(query: ImageQuery): DeliveryRow[][];
+  /** How many images the query has, whatever its `limit` and `offset`. */
+  countImages(query: ImageQuery): number;
+  /** The deliveries of the image that has this delivery; none if there is no such delivery. */
+  imageOf(id: number): DeliveryRow[];
+  /** The first delivery of the images before and after that of delivery `id` in the order of the query; null at either end. */
+  neighbours(id: number, query: ImageQuery): { readonly former: number | null; readonly next: number | null };
   /** Of all jobs and destinations, or of those named. */
   counts(job?: string, destination?: string): Counts;
   /** When the oldest delivery was queued that is still to be delivered; null if none. */
@@ -121,6 +152,8 @@ export interface History {
   nightTotals(night: string): NightTotals;
   /** The next `limit` deliveries of a night after this id, in the order of queueing; those that the sums count. */
   nightPoints(night: string, after: number, limit: number): NightPoint[];
+  /** The next `limit` images of a night from version `first` to version `last`. */
+  nightFrames(night: string, first: number, last: number, limit: number): NightFrame[];
   /** The file versions of a night that were admitted with a warning; `files` are at most `limit`. */
   flagged(night: string, limit: number): Flagged;
 }

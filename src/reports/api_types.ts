@@ -9,12 +9,14 @@
  * | `/api/deliveries?`{@linkcode DeliveryAsk} | GET | array of {@linkcode DeliveryView}, the header `total-count` tells how many match |
  * | `/api/deliveries.csv?…` `/api/deliveries.json?…` | GET | the same filter, all rows, as a download; JSON as `history --json` |
  * | `/api/deliveries/ID` | GET | {@linkcode DeliveryView} |
+ * | `/api/images?`{@linkcode DeliveryAsk} | GET | array of {@linkcode ImageView}: images of which a delivery matches; `total-count` as above |
+ * | `/api/images/ID?`{@linkcode DeliveryAsk} | GET | {@linkcode ImageReport} of the image that has delivery ID; its neighbours among those that match |
  * | `/api/next` | GET | array of {@linkcode DeliveryView}: the ten that are sent next |
  * | `/api/nights` | GET | {@linkcode NightList} |
  * | `/api/night/YYYYMMDD` (or `/api/night/tonight`) | GET | {@linkcode NightReport} |
  * | `/api/trouble` | GET | {@linkcode TroubleList} |
  * | `/api/cards/ID` | GET | {@linkcode HeaderReport} |
- * | `/api/preview/ID.png` | GET | a small grey PNG, at most 512 pixels a side; 404 where there is none |
+ * | `/api/preview/ID.png?side=512` | GET | a grey PNG of at most 160, 512 (the default) or 2048 pixels a side; 404 where there is none |
  * | `/api/live` | WebSocket | {@linkcode LiveMessage}, from the server only |
  * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` | POST, `content-type: application/json` | {@linkcode Actions} |
  *
@@ -48,6 +50,28 @@ export interface DeliveryView extends DeliveryJson {
   readonly retry_at: string | null;
 }
 
+/** An image with where it is: a row of History. */
+export interface ImageView
+  extends Pick<DeliveryView, "job" | "path" | "name" | "size" | "night" | "cards" | "preview" | "warning" | "queued_at"> {
+  /** That of its first delivery; stands for the image. */
+  readonly id: number;
+  /** One for each destination, in the order of the configuration when it was admitted. */
+  readonly deliveries: readonly ImageDelivery[];
+}
+
+/** Where an image is to be, or is. */
+export type ImageDelivery = Pick<
+  DeliveryView,
+  "id" | "destination" | "state" | "proof" | "error" | "warning" | "delivered_at" | "retry_at"
+>;
+
+/** All of the dialog of an image. `former` and `next` are deliveries of the images beside it; null at either end. */
+export interface ImageReport {
+  readonly deliveries: readonly DeliveryView[];
+  readonly former: number | null;
+  readonly next: number | null;
+}
+
 /** Query of `/api/deliveries`; every part may be missing. */
 export interface DeliveryAsk {
   readonly job?: string;
@@ -57,6 +81,9 @@ export interface DeliveryAsk {
   readonly state?: string;
   /** Part of the path, any case. */
   readonly search?: string;
+  /** What was observed, as {@linkcode NightTarget} has it. */
+  readonly target?: string;
+  readonly filter?: string;
   readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
   /** `desc` (the default: newest first) or `asc`. */
   readonly order?: "asc" | "desc";
@@ -232,6 +259,27 @@ export interface NightReport {
   readonly series: NightSeries;
   /** The newest images of the night, newest first, at most 60, each file once. */
   readonly images: readonly DeliveryView[];
+  /** In the order of their first images; at most 200. */
+  readonly targets: readonly NightTarget[];
+}
+
+/** The images of a night of one target through one filter. */
+export interface NightTarget {
+  /** OBJECT of the header; the kind of image for darks, flats and bias frames; `-` where the header says nothing. */
+  readonly target: string;
+  /** `-` for none. */
+  readonly filter: string;
+  readonly frames: number;
+  /** Of those, the ones that are at all of their destinations. */
+  readonly delivered: number;
+  /** Exposure times together; null where no header tells one. */
+  readonly seconds: number | null;
+  /** When the first and the last of them were finished. */
+  readonly first: number;
+  readonly last: number;
+  /** Numbers that the camera skipped after one of these images, `13`, `20-25`: the first 50 ranges. */
+  readonly missing: readonly string[];
+  readonly missingCount: number;
 }
 
 /** For the plots: columns of equal length, ready for uPlot. Empty columns where nothing was delivered. */

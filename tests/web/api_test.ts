@@ -1,5 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { DeliveryView, NightList, NightReport, StatusReport, TroubleList } from "../../src/reports/api_types.ts";
+import type {
+  DeliveryView,
+  ImageReport,
+  ImageView,
+  NightList,
+  NightReport,
+  StatusReport,
+  TroubleList,
+} from "../../src/reports/api_types.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { live, login, webRig } from "./web_rig.ts";
 
@@ -78,6 +86,60 @@ Deno.test("/api/nights and /api/night tell sums and series of a night", async ()
   const none = await rig.get("/api/night/2026");
   assertEquals(none.status, 404);
   await none.body?.cancel();
+});
+
+Deno.test("/api/images has a row for each image with all of its destinations, and its neighbours in the same list", async () => {
+  const destinations = ["nas", "usb"].map((name) => ({ name, transfer_method: "local", remote_base_path: `~/${name}` }));
+  await using rig = await webRig({ destinations });
+  rig.daemon.pause("usb", "the test");
+  for (const name of ["a", "b", "c"]) await rig.folder.write(`data/${name}.fits`, fitsFile(3000));
+  await rig.until(delivered(rig, 3), "delivered to nas");
+  const list = async (query: string) => {
+    const response = await rig.get(`/api/images?${query}`);
+    const rows = await response.json() as ImageView[];
+    return { total: response.headers.get("total-count"), rows };
+  };
+  const { total, rows } = await list("sort=path&order=asc&limit=2");
+  assertEquals([total, rows.map(({ name }) => name)], ["3", ["a.fits", "b.fits"]]);
+  const states = rows[0]!.deliveries.map(({ destination, state }) => [destination, state]);
+  assertEquals(states, [["nas", "delivered"], ["usb", "queued"]]);
+  assertEquals((await list("state=queued&destination=nas")).total, "0");
+  assertEquals((await list("state=queued")).rows.length, 3);
+  const middle = await rig.json<ImageReport>(`/api/images/${rows[1]!.deliveries[1]!.id}?sort=path&order=asc`);
+  assertEquals(middle.deliveries.map(({ name, destination }) => [name, destination]), [["b.fits", "nas"], ["b.fits", "usb"]]);
+  assertEquals(middle.former, rows[0]!.id);
+  const last = await rig.json<ImageReport>(`/api/images/${middle.next}?sort=path&order=asc`);
+  assertEquals([last.deliveries[0]!.name, last.former, last.next], ["c.fits", rows[1]!.id, null]);
+  for (const [path, status] of [["images?sort=target", 400], ["images/999", 404], ["images/1?limit=9000", 400]] as const) {
+    const refused = await rig.get(`/api/${path}`);
+    assertEquals([path, refused.status], [path, status]);
+    await refused.body?.cancel();
+  }
+});
+
+Deno.test("/api/night groups a night by target and filter, and gives each group the numbers that the camera skipped after it", async () => {
+  await using rig = await webRig();
+  const cards = (
+    object: string,
+    filter: string,
+  ) => [`OBJECT  = '${object}'`, `FILTER  = '${filter}'`, "EXPTIME =                 60.0"];
+  for (
+    const [number, object, filter] of [[1, "M31", "L"], [2, "M31", "L"], [5, "M31", "R"], [6, "M42", "R"], [
+      8,
+      "M42",
+      "R",
+    ]] as const
+  ) {
+    await rig.folder.write(`data/frame_000${number}.fits`, fitsFile(3000 + number, number, cards(object, filter)));
+  }
+  await rig.until(delivered(rig, 5), "delivered");
+  const { targets } = await rig.json<NightReport>("/api/night/tonight");
+  const shown = targets.map(({ target, filter, frames, delivered, seconds, missing, missingCount }) =>
+    [target, filter, frames, delivered, seconds, missing.join(), missingCount].join(" ")
+  );
+  assertEquals(shown.sort(), ["M31 L 2 2 120 0003-0004 2", "M31 R 1 1 60  0", "M42 R 2 2 120 0007 1"]);
+  const images = await rig.json<ImageView[]>(`/api/images?target=M42&filter=R&sort=path&order=asc`);
+  assertEquals(images.map(({ name }) => name), ["frame_0006.fits", "frame_0008.fits"]);
 });
 
 Deno.test("/api/live gives a snapshot, then a file as it comes and lands", async () => {

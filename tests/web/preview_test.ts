@@ -61,18 +61,59 @@ Deno.test("/api/preview says why there is none", async () => {
   }
 });
 
+Deno.test("/api/preview has three sizes, and refuses every other one", async () => {
+  await using rig = await webRig();
+  await rig.folder.write("data/m31.fits", fitsFile(5_000_000));
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+  const widths = [];
+  for (const side of [160, 512, 2048]) {
+    const picture = await rig.get(`/api/preview/1.png?side=${side}`);
+    widths.push(new DataView(await picture.arrayBuffer()).getUint32(16));
+  }
+  assert(widths[0]! <= 160 && widths[0]! < widths[1]! && widths[1]! <= 512 && widths[1]! < widths[2]!, `${widths}`);
+  for (const side of ["100000", "-1", "1e3", "160;"]) {
+    const refused = await rig.get(`/api/preview/1.png?side=${side}`);
+    assertEquals([side, refused.status], [side, 400]);
+    await refused.body?.cancel();
+  }
+});
+
+Deno.test("previews() rest between two pictures as long as the last one took", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const path = await folder.write("a.fits", fitsFile(30_000));
+  const { size } = await Deno.stat(path);
+  const facts = { kind: "file", size, mtimeMs: 5, ctimeMs: 5, mode: 0o644, links: 1, identity: "", device: "" } as const;
+  const end = new AbortController();
+  const rests: number[] = [];
+  let clock = 0;
+  const preview = previews({
+    facts: () => Promise.resolve(facts),
+    // Each look at the clock is a tenth of a second later.
+    monotonic: () => clock += 100,
+    sleep: (ms, signal) => {
+      if (ms < 20_000) rests.push(ms);
+      return ms < 20_000 ? Promise.resolve() : system.sleep(ms, signal);
+    },
+  }, end.signal);
+  const source = { job: "a", path: "a.fits", absolutePath: path, size, mtimeMs: 5, ctimeMs: 0, identity: "" };
+  for (const side of [160, 512]) assert("png" in await preview({ source, target: "a.fits", destination: null, side }));
+  end.abort();
+  assertEquals(rests, [100, 100]);
+});
+
 Deno.test("previews() are made once, wait for each other, and are refused beyond a hundred", async () => {
   await using folder = await tempFolder();
   const system = createSystem();
   const known = new Map<string, PathFacts>();
   const end = new AbortController();
-  const preview = previews({ sleep: system.sleep, facts: (path) => Promise.resolve(known.get(path) ?? null) }, end.signal);
+  const preview = previews({ ...system, facts: (path) => Promise.resolve(known.get(path) ?? null) }, end.signal);
   const wish = async (name: string) => {
     const path = await folder.write(name, fitsFile(30_000));
     const { size } = await Deno.stat(path);
     known.set(path, { kind: "file", size, mtimeMs: 5, ctimeMs: 5, mode: 0o644, links: 1, identity: "", device: "" });
     const source = { job: "a", path: name, absolutePath: path, size, mtimeMs: 5, ctimeMs: 0, identity: "" };
-    return { source, target: name, destination: null };
+    return { source, target: name, destination: null, side: 512 };
   };
   const [one, ...others] = await Promise.all(Array.from({ length: 130 }, (_, i) => wish(`${i}.fits`)));
   const [first, same] = await Promise.all([preview(one!), preview(one!)]);

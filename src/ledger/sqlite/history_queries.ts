@@ -24,7 +24,7 @@ export function historyQueries(
     each: (wanted) => each(db, wanted),
     count(wanted) {
       const { where, values } = conditions(wanted);
-      const from = wanted.search === undefined ? "FROM deliveries d" : FROM;
+      const from = versionConditions(wanted).where === "1" ? "FROM deliveries d" : FROM;
       return numberOf(db, `SELECT count(*) AS n ${from} WHERE ${where}`, values);
     },
     counts: (job, destination) => db.snapshot(() => counts(db, place(job, destination))),
@@ -73,7 +73,7 @@ function numberOf(db: Database, sql: string, values: readonly Value[]): number {
 }
 
 /** An SQL condition and the values of its parameters. */
-interface Conditions {
+export interface Conditions {
   readonly where: string;
   readonly values: readonly Value[];
 }
@@ -81,6 +81,12 @@ interface Conditions {
 const FROM = "FROM deliveries d JOIN versions v ON v.id = d.version_id";
 
 function conditions(wanted: DeliveryQuery): Conditions {
+  const [ofDelivery, ofVersion] = [deliveryConditions(wanted), versionConditions(wanted)];
+  return { where: `${ofDelivery.where} AND ${ofVersion.where}`, values: [...ofDelivery.values, ...ofVersion.values] };
+}
+
+/** What the columns of `deliveries` tell. */
+export function deliveryConditions(wanted: DeliveryQuery): Conditions {
   const parts: string[] = ["1"];
   const values: Value[] = [];
   const add = (sql: string, ...more: Value[]) => {
@@ -100,14 +106,40 @@ function conditions(wanted: DeliveryQuery): Conditions {
   if (wanted.trouble) parts.push(`d.state = 'failed' AND d.failure_code NOT IN ${NO_TROUBLE}`);
   if (wanted.gone) parts.push("d.state = 'failed' AND d.failure_code = 'gone'");
   if (wanted.ids !== undefined) add("d.id IN (SELECT value FROM json_each(?))", JSON.stringify(wanted.ids));
-  if (wanted.search !== undefined && wanted.search !== "") {
+  return { where: parts.join(" AND "), values };
+}
+
+/** What only the columns of `versions` tell. */
+export function versionConditions({ search, target, filter }: DeliveryQuery): Conditions {
+  const parts: string[] = ["1"];
+  const values: Value[] = [];
+  if (search !== undefined && search !== "") {
     // LIKE ignores case for ASCII only; the other letters are tried both ways.
-    const spellings = [...new Set([wanted.search, wanted.search.toLowerCase(), wanted.search.toUpperCase()])].map(likePattern);
+    const spellings = [...new Set([search, search.toLowerCase(), search.toUpperCase()])].map(likePattern);
     const tests = spellings.map(() => "v.absolute_path LIKE ? ESCAPE '!' OR v.path LIKE ? ESCAPE '!'");
-    add(`(${tests.join(" OR ")})`, ...spellings.flatMap((pattern) => [pattern, pattern]));
+    parts.push(`(${tests.join(" OR ")})`);
+    values.push(...spellings.flatMap((pattern) => [pattern, pattern]));
+  }
+  if (target !== undefined) {
+    parts.push(`${TARGET} = ?`);
+    values.push(target);
+  }
+  if (filter !== undefined) {
+    parts.push(`${FILTER} = ?`);
+    values.push(filter);
   }
   return { where: parts.join(" AND "), values };
 }
+
+function cardText(keyword: "OBJECT" | "IMAGETYP" | "FILTER"): string {
+  return `nullif(trim(CAST(json_extract(v.cards, '$.${keyword}') AS TEXT)), '')`;
+}
+
+const CALIBRATIONS = ["dark", "flat", "bias", "zero", "offset"].map((word) => `${cardText("IMAGETYP")} LIKE '%${word}%'`);
+/** What was observed. Cameras write the last object into their darks and flats as well. */
+export const TARGET = `CASE WHEN ${CALIBRATIONS.join(" OR ")} THEN ${cardText("IMAGETYP")}
+  ELSE coalesce(${cardText("OBJECT")}, ${cardText("IMAGETYP")}, '-') END`;
+export const FILTER = `coalesce(${cardText("FILTER")}, '-')`;
 
 /** Only these words reach the SQL text, whatever a caller was handed. */
 const STATES = { queued: "queued", sending: "sending", deferred: "deferred", delivered: "delivered", failed: "failed" } as const;

@@ -4,13 +4,14 @@
  *
  * @module
  */
-import type { History, NightPoint } from "../history.ts";
+import type { History, NightFrame, NightPoint } from "../history.ts";
 import type { Database } from "./database.ts";
+import { FILTER, TARGET } from "./history_queries.ts";
 import { counts } from "./night_schema.ts";
 import { number, numberOrNull, text, toSource } from "./rows.ts";
 
 /** The first two leave out what was superseded or skipped, so the points of a night add up to its totals. */
-export function nightQueries(db: Database): Pick<History, "nightTotals" | "nightPoints" | "flagged"> {
+export function nightQueries(db: Database): Pick<History, "nightTotals" | "nightPoints" | "nightFrames" | "flagged"> {
   return {
     nightTotals: (night) =>
       db.snapshot(() => {
@@ -36,6 +37,15 @@ export function nightQueries(db: Database): Pick<History, "nightTotals" | "night
         queuedAt: number(row, "queued_at"),
         deliveredAt: numberOrNull(row, "delivered_at"),
       })),
+    nightFrames: (night, first, last, limit) =>
+      db.all(FRAMES, first, last, night, limit).map((row): NightFrame => ({
+        versionId: number(row, "id"),
+        job: text(row, "job"),
+        path: text(row, "path"),
+        target: text(row, "target"),
+        filter: text(row, "filter"),
+        exposure: numberOrNull(row, "exposure"),
+      })),
     flagged: (night, limit) =>
       db.snapshot(() => ({
         count: number(db.get(COUNT_FLAGGED, night) ?? {}, "count"),
@@ -52,6 +62,10 @@ const PLACES = `SELECT job, destination, expected, delivered, proven, failed, by
 const POINTS = `SELECT d.id, d.version_id, d.job, d.destination, v.size, d.queued_at, d.delivered_at
   FROM deliveries d JOIN versions v ON v.id = d.version_id
   WHERE d.night = ? AND d.id > ? AND ${counts("d")} ORDER BY d.id LIMIT ?`;
+
+const FRAMES = `SELECT v.id, v.job, v.path, ${TARGET} AS target, ${FILTER} AS filter,
+  CAST(coalesce(json_extract(v.cards, '$.EXPTIME'), json_extract(v.cards, '$.EXPOSURE')) AS REAL) AS exposure
+  FROM versions v WHERE v.id BETWEEN ? AND ? AND v.night = ? ORDER BY v.id LIMIT ?`;
 
 const COUNT_FLAGGED =
   "SELECT count(*) AS count FROM versions INDEXED BY versions_flagged WHERE night = ? AND warning IS NOT NULL";

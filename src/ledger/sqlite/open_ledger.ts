@@ -12,6 +12,7 @@ import { Database } from "./database.ts";
 import { destinationQueries } from "./destination_queries.ts";
 import { hookQueries } from "./hook_queries.ts";
 import { historyQueries } from "./history_queries.ts";
+import { imageQueries } from "./image_queries.ts";
 import { intakeQueries } from "./intake_queries.ts";
 import type { Ledger, OnNotice, ReadLedger } from "../ledger.ts";
 import { mirrorQueries } from "./mirror_queries.ts";
@@ -60,6 +61,7 @@ function readQueries(db: Database, instance: string): ReadLedger {
     keptDeliveries,
     mirrorOf,
     ...historyQueries(db),
+    ...imageQueries(db),
     ...nightQueries(db),
     integrity: () => integrity(db),
     [Symbol.dispose]: () => db[Symbol.dispose](),

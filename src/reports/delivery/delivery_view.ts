@@ -5,7 +5,7 @@
  */
 import { fits } from "../../formats/fits/fits.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
-import type { DeliveryView } from "../api_types.ts";
+import type { DeliveryView, ImageView } from "../api_types.ts";
 import { deliveryJson } from "./delivery_json.ts";
 
 /** Times become ISO 8601; `preview` names a route for every FITS file, also where the file has gone meanwhile. */
@@ -19,6 +19,16 @@ export function deliveryView(row: DeliveryRow): DeliveryView {
     preview: hasPreview(source.path) ? `/api/preview/${id}.png` : null,
     retry_at: state.state === "deferred" ? new Date(state.retryAt).toISOString() : null,
   };
+}
+
+/** All deliveries of an image, at least one, as a row of History. */
+export function imageView(rows: readonly DeliveryRow[]): ImageView {
+  const views = rows.map(deliveryView);
+  const { id, job, path, name, size, night, cards, preview, warning, queued_at } = views[0]!;
+  const deliveries = views.map(({ id, destination, state, proof, error, warning, delivered_at, retry_at }) => {
+    return { id, destination, state, proof, error, warning, delivered_at, retry_at };
+  });
+  return { id, job, path, name, size, night, cards, preview, warning, queued_at, deliveries };
 }
 
 /** True for names of FITS files, gzipped ones among them. */

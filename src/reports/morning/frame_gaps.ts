@@ -17,12 +17,23 @@ export interface FrameGaps {
   readonly missingCount: number;
 }
 
+/** Numbers without a file, one after the other. */
+export interface Gap {
+  /** `13` or `20-25`, with the digits of the camera. */
+  readonly shown: string;
+  readonly count: number;
+  /** What was seen right before, as it was called: `label` of `saw`. */
+  readonly after: string;
+}
+
 /** Gathers the names of a night, one after the other: there may be hundreds of thousands. */
 export interface FrameNumbers {
   /** A file of the night, `/` between the parts of its path; the same one may come again, as it does for every destination. */
-  saw(job: string, path: string): void;
+  saw(job: string, path: string, label?: string): void;
   /** The gaps between all that were seen. */
   gaps(): FrameGaps[];
+  /** The same, each with what came before it. */
+  eachGap(): Gap[];
 }
 
 interface Folder {
@@ -37,6 +48,7 @@ interface Numbered {
   readonly kin: string;
   readonly number: number;
   readonly digits: number;
+  readonly label: string;
 }
 
 /** Fewer frames are no series. */
@@ -57,17 +69,20 @@ export function frameGaps(): FrameNumbers {
     return known;
   }
 
+  const allSeries = () =>
+    [...folders.values()].flatMap(({ job, folder, names }) =>
+      seriesOf([...names.values()].filter((name) => name !== null)).map((series) => ({ job, folder, series }))
+    );
+
   return {
-    saw(job, path) {
+    saw(job, path, label = "") {
       const end = path.lastIndexOf("/") + 1;
       const { names } = folderOf(job, path.slice(0, end));
       const name = path.slice(end);
-      if (!names.has(name)) names.set(name, numbered(name, kinds));
+      if (!names.has(name)) names.set(name, numbered(name, label, kinds));
     },
-    gaps: () =>
-      [...folders.values()].flatMap(({ job, folder, names }) =>
-        seriesOf([...names.values()].filter((name) => name !== null)).flatMap((series) => gapsOf(job, folder, series))
-      ),
+    gaps: () => allSeries().flatMap(({ job, folder, series }) => gapsOf(job, folder, series)),
+    eachGap: () => allSeries().flatMap(({ series }) => rangesOf(series)),
   };
 }
 
@@ -75,7 +90,7 @@ export function frameGaps(): FrameNumbers {
  * The counter is the last number of the name that is no part of a date, a time or a measured value. `kinds` holds each kind once,
  * so that many names share one.
  */
-function numbered(name: string, kinds: Map<string, string>): Numbered | null {
+function numbered(name: string, label: string, kinds: Map<string, string>): Numbered | null {
   const dot = name.indexOf(".fit") >= 0 ? name.indexOf(".fit") : name.lastIndexOf(".");
   const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
   const plain = stem.replace(CHANGING, (found) => "*".repeat(found.length));
@@ -83,7 +98,7 @@ function numbered(name: string, kinds: Map<string, string>): Numbered | null {
   if (match === null) return null;
   const kin = (plain.slice(0, match.index) + "#" + plain.slice(match.index + match[0].length)).replace(/\*+/g, "*") + ending;
   if (!kinds.has(kin)) kinds.set(kin, kin);
-  return { kin: kinds.get(kin) ?? kin, number: Number(match[0]), digits: match[0].length };
+  return { kin: kinds.get(kin) ?? kin, number: Number(match[0]), digits: match[0].length, label };
 }
 
 /** Dates, times of day, ISO times, values with a decimal point: they differ from frame to frame anyway. */
@@ -125,26 +140,29 @@ function isCounter({ names, numbers, first, last }: Series): boolean {
   return names.length >= FEWEST && last - first + 1 - numbers.size <= MOST_HOLES_PER_FRAME * names.length;
 }
 
-function gapsOf(job: string, folder: string, { names, numbers, first, last, digits }: Series): FrameGaps[] {
-  const ranges: [number, number][] = [];
-  let missingCount = 0;
-  for (let number = first; number <= last; number++) {
-    if (numbers.has(number)) continue;
-    missingCount++;
-    const range = ranges.at(-1);
-    if (range?.[1] === number - 1) range[1] = number;
-    else ranges.push([number, number]);
-  }
-  if (missingCount === 0) return [];
-  const shown = (number: number) => String(number).padStart(digits, "0");
+function gapsOf(job: string, folder: string, series: Series): FrameGaps[] {
+  const { names, first, last, digits } = series;
+  const ranges = rangesOf(series);
+  if (ranges.length === 0) return [];
   return [{
     job,
     series: folder + commonOf(new Set(names.map(({ kin }) => kin))).replace("#", "#".repeat(digits)),
     first,
     last,
-    missing: ranges.slice(0, MOST_RANGES).map(([from, to]) => from === to ? shown(from) : `${shown(from)}-${shown(to)}`),
-    missingCount,
+    missing: ranges.slice(0, MOST_RANGES).map(({ shown }) => shown),
+    missingCount: ranges.reduce((sum, { count }) => sum + count, 0),
   }];
+}
+
+function rangesOf({ names, digits }: Series): Gap[] {
+  const shown = (number: number) => String(number).padStart(digits, "0");
+  const inOrder = names.toSorted((a, b) => a.number - b.number);
+  return inOrder.slice(1).flatMap(({ number }, at) => {
+    const before = inOrder[at]!;
+    const [from, to] = [before.number + 1, number - 1];
+    if (from > to) return [];
+    return [{ shown: from === to ? shown(from) : `${shown(from)}-${shown(to)}`, count: to - from + 1, after: before.label }];
+  });
 }
 
 /** What all kinds begin and end with, a star between. */

@@ -6,10 +6,11 @@
  */
 import type { NightPoint } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
-import type { NightReport } from "../api_types.ts";
+import type { NightReport, NightTarget } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import { nightSummary } from "./night_summary.ts";
 import { nightSeries } from "./night_series.ts";
+import { nightTargets } from "./night_targets.ts";
 import type { DaemonState } from "../page_source.ts";
 
 const PAGE = 2_000;
@@ -44,7 +45,13 @@ export function nightReports(
       descending: true,
       limit: MOST_IMAGES * Math.max(1, summary.destinations.length),
     });
-    return { summary, series: nightSeries(points, summary.destinations), images: eachFileOnce(newest, MOST_IMAGES) };
+    const series = nightSeries(points, summary.destinations);
+    return {
+      summary,
+      series,
+      images: eachFileOnce(newest, MOST_IMAGES),
+      targets: await targetsOf(night, points, source, system),
+    };
   }
 
   return async (night) => {
@@ -68,4 +75,22 @@ export function nightReports(
     }
     return await report;
   };
+}
+
+async function targetsOf(
+  night: string,
+  points: readonly NightPoint[],
+  { ledger }: Pick<DaemonState, "ledger">,
+  system: Pick<System, "sleep">,
+): Promise<NightTarget[]> {
+  const gathered = nightTargets(points);
+  let [first, last] = [Infinity, 0];
+  for (const { versionId } of points) [first, last] = [Math.min(first, versionId), Math.max(last, versionId)];
+  while (first <= last) {
+    const page = ledger.nightFrames(night, first, last, PAGE);
+    for (const frame of page) gathered.saw(frame);
+    first = page.length < PAGE ? Infinity : page.at(-1)!.versionId + 1;
+    await system.sleep(0);
+  }
+  return gathered.list();
 }

@@ -5,12 +5,12 @@
  */
 import type { Context, Hono } from "hono";
 import { Failure } from "../../domain/failure.ts";
-import type { DeliveryQuery } from "../../ledger/history.ts";
+import type { DeliveryQuery, ImageQuery } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { parseDeliveryAsk } from "./delivery_ask.ts";
 import { exportHeaders, exportStream } from "../../reports/delivery/delivery_export.ts";
-import { deliveryView } from "../../reports/delivery/delivery_view.ts";
-import type { NightList } from "../../reports/api_types.ts";
+import { deliveryView, imageView } from "../../reports/delivery/delivery_view.ts";
+import type { ImageReport, NightList } from "../../reports/api_types.ts";
 import { tonightOf } from "../../reports/night/night_summary.ts";
 import { sentNext } from "../../reports/delivery/sent_next.ts";
 import type { NightReports } from "../../reports/night/night_report.ts";
@@ -52,6 +52,21 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     const [row] = ledger.query({ ids: [Number(c.req.param("id"))] });
     return row === undefined ? c.notFound() : c.json(deliveryView(row));
   });
+  app.get("/api/images", (c) => {
+    const query = askOf(c);
+    if ("refused" in query) return query.refused;
+    c.header("total-count", String(ledger.countImages(query.ask)));
+    return c.json(ledger.images(query.ask).map(imageView));
+  });
+  app.get("/api/images/:id{[0-9]{1,12}}", (c) => {
+    const query = askOf(c);
+    if ("refused" in query) return query.refused;
+    const id = Number(c.req.param("id"));
+    const rows = ledger.imageOf(id);
+    if (rows.length === 0) return c.notFound();
+    const report: ImageReport = { deliveries: rows.map(deliveryView), ...ledger.neighbours(id, query.ask) };
+    return c.json(report);
+  });
   app.get("/api/next", (c) => c.json(sentNext(source, MOST_NEXT, system.now()).map(deliveryView)));
   app.get("/api/nights", (c) => {
     const list: NightList = { tonight: tonight(), nights: ledger.nights().toReversed() };
@@ -71,7 +86,7 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
   }
 }
 
-function askOf(c: Context): { readonly ask: DeliveryQuery } | { readonly refused: Response } {
+function askOf(c: Context): { readonly ask: DeliveryQuery & ImageQuery } | { readonly refused: Response } {
   try {
     return { ask: parseDeliveryAsk(c.req.query()) };
   } catch (error) {

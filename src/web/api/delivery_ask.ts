@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { Failure } from "../../domain/failure.ts";
-import type { DeliveryQuery } from "../../ledger/history.ts";
+import type { DeliveryQuery, ImageQuery } from "../../ledger/history.ts";
 
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
 /** Rows of one answer. */
@@ -22,6 +22,8 @@ const ask = z.strictObject({
     z.string().transform((text) => text.split(",")).pipe(z.array(z.enum(STATES))),
   ], `must be trouble, or one or more of ${STATES.join(", ")}`).optional(),
   search: name.optional(),
+  target: name.optional(),
+  filter: name.optional(),
   sort: z.enum(["queued_at", "delivered_at", "path", "size"]).default("queued_at"),
   order: z.enum(["asc", "desc"]).default("desc"),
   limit: number.refine((limit) => limit <= MOST_ROWS, `must be at most ${MOST_ROWS}; use offset to read the rest`).default(100),
@@ -33,7 +35,7 @@ const ask = z.strictObject({
  *
  * @throws {Failure} `configuration` that names what was not understood.
  */
-export function parseDeliveryAsk(query: Readonly<Record<string, string>>): DeliveryQuery {
+export function parseDeliveryAsk(query: Readonly<Record<string, string>>): DeliveryQuery & ImageQuery {
   const parsed = ask.safeParse(Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

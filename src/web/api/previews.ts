@@ -20,6 +20,8 @@ interface PreviewWish {
   readonly target: string;
   /** Null where it is not configured any more. */
   readonly destination: Pick<Destination, "transport" | "basePath"> | null;
+  /** Most pixels a side. */
+  readonly side: number;
 }
 
 /** A picture, or why there is none; `busy` where too many wait, try again later. */
@@ -28,24 +30,26 @@ type PreviewResult = PreviewAnswer | { readonly busy: true };
 /** Asks for the PNG of a file; never throws for what its content is. */
 export type Previews = (wish: PreviewWish) => Promise<PreviewResult>;
 
-const MOST_SIDE = 512;
 const CACHE_BYTES = 24 * 1024 * 1024;
 /** What is remembered of a file that has none. */
 const PROBLEM_BYTES = 500;
 const MOST_WAITING = 100;
+/** After each picture the Worker rests as long as that took, up to this: a contact sheet takes half a processor at most. */
+const LONGEST_REST_MS = 1_000;
 /** One image takes less than a second; what takes this long is broken off. */
 const LONGEST_MS = 20_000;
 const IDLE_MS = 20_000;
 
 /** The part of the system that looking for files needs. */
-type PreviewSystem = Pick<System, "facts" | "sleep">;
+type PreviewSystem = Pick<System, "facts" | "sleep" | "monotonic">;
 
-/** At most 512 pixels a side and 20 s for each; its Worker ends when `signal` is aborted. */
+/** At most 20 s for each; its Worker ends when `signal` is aborted. */
 export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
   const cache = new Map<string, PreviewAnswer>();
   const pending = new Map<string, Promise<PreviewAnswer>>();
   let cachedBytes = 0;
   const inTurn = mutex();
+  let rested = Promise.resolve();
   const maker = previewMaker(system, signal);
 
   function remember(key: string, answer: PreviewAnswer): void {
@@ -60,7 +64,7 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
 
   return async (wish) => {
     const { job, path, size, mtimeMs } = wish.source;
-    const key = JSON.stringify([job, path, size, mtimeMs]);
+    const key = JSON.stringify([job, path, size, mtimeMs, wish.side]);
     const known = cache.get(key);
     if (known !== undefined) {
       // The latest used stays longest.
@@ -79,7 +83,13 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
       const path = await whereItIs(wish, system);
       // Not remembered: it may come back.
       if (path === null) return { problem: "the file is no longer on this computer" };
-      const answer = await inTurn(() => maker({ path, size: wish.source.size, mostSide: MOST_SIDE }));
+      const answer = await inTurn(async () => {
+        await rested;
+        const start = system.monotonic();
+        const made = await maker({ path, size: wish.source.size, mostSide: wish.side });
+        rested = system.sleep(Math.min(LONGEST_REST_MS, system.monotonic() - start), signal);
+        return made;
+      });
       if (!signal.aborted) remember(key, answer);
       return answer;
     } finally {

@@ -7,6 +7,7 @@ import type { Ledger, LedgerAccess, ReadLedger } from "../../../src/ledger/ledge
 import { tempFolder } from "../../support/temp.ts";
 import { HISTORY } from "./history_checks.ts";
 import { HOOKS } from "./hook_checks.ts";
+import { IMAGES } from "./image_checks.ts";
 import { INTAKE } from "./intake_checks.ts";
 import { MODEL } from "./model_checks.ts";
 import { NIGHTS } from "./night_checks.ts";
@@ -53,6 +54,7 @@ const CHECKS: readonly Check[] = [
   ...REMOVAL,
   ...MIRROR,
   ...HISTORY,
+  ...IMAGES,
   ...NIGHTS,
   ...HOOKS,
   ...MODEL,
