@@ -139,6 +139,8 @@ export interface Files {
   hashChunks(path: string, chunkBytes: number, chunks: readonly number[], signal: AbortSignal): Promise<string[]>;
   /** Writes into an existing file from `offset` on, over what is there. */
   writeInto(path: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  /** For many small files at a time: see {@linkcode BulkFiles}. */
+  bulkFiles(): BulkFiles;
   /** Flushes a file or folder to its disk (fsync); a no-op for folders on Windows. */
   sync(path: string): Promise<void>;
   /** Makes a new file and keeps it open for writing, as a camera does; throws AlreadyExists instead of replacing. */
@@ -171,6 +173,42 @@ export interface Files {
   writeText(path: string, text: string, mode?: number): Promise<void>;
   /** Free bytes for this account and the device of the file system that holds `path`. */
   space(path: string): Promise<{ freeBytes: number; device: string }>;
+}
+
+/**
+ * Does with many small files what can be done without a question. What it has not done is to be done by the calls for one file, which
+ * tell why it cannot be: nothing is left of it, or it is as it was before. Of few files it does nothing.
+ * Once the signal is aborted, nothing more is begun, and its reason is thrown after what is in hand.
+ */
+export interface BulkFiles extends Disposable {
+  /** Copies to new files, not flushed; the digest of what was read, null for what was not copied. `onFile` tells of each that was. */
+  copy(
+    copies: readonly BulkCopy[],
+    onFile: (index: number, bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<(Digest | null)[]>;
+  /** SHA-256 of whole files; null for what was not read. */
+  hash(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
+  /** Flushes files, then gives them names that are free; false for what still has its old name. Folders are not flushed. */
+  name(names: readonly BulkName[], signal: AbortSignal): Promise<boolean[]>;
+}
+
+/** A file that is to be copied. */
+export interface BulkCopy {
+  readonly from: string;
+  readonly to: string;
+  /** The copy's time, milliseconds since 1970 UTC; null for now. */
+  readonly mtimeMs: number | null;
+  /** The copy gets the permission bits of its source. */
+  readonly withMode: boolean;
+}
+
+/** A file that is to get another name in its file system. */
+export interface BulkName {
+  readonly file: string;
+  readonly name: string;
+  /** Permission bits that it gets first; null leaves them. */
+  readonly mode: number | null;
 }
 
 /** A buffer that a Worker can fill. */

@@ -16,6 +16,7 @@ const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 const WORKERS: readonly string[] = [
   "src/system/files/walk_worker.ts",
   "src/system/files/batching_worker.ts",
+  "src/system/files/bulk_worker.ts",
   "src/system/files/chunk_worker.ts",
   "src/system/processes/start_worker.ts",
   "src/web/api/preview_worker.ts",

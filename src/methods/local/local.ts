@@ -12,6 +12,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
+import type { Digest } from "../../domain/receipt.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { sourceFault } from "../../system/source_failure.ts";
 import { attach, destinationFailure, type LocalBase, localBase, makeStaging, pathOf } from "./local_base.ts";
@@ -52,7 +53,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     emptyTrash: (folders) => emptyTrash(base, folders),
     leftovers: () => leftovers(base),
     sweep: (attempts) => sweep(base, attempts),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(base.bulk[Symbol.dispose]()),
   };
 }
 
@@ -73,12 +74,47 @@ async function put(
 ): Promise<PutOutcome[]> {
   const { base } = copying;
   await makeStaging(base, uploads.map(({ staged }) => staged));
-  const small = uploads.every(({ source }) => source.size < SMALL_BYTES);
+  const small = uploads.every(isSmall);
+  const sent = await putSmall(copying, uploads, onBytes, signal);
   return await mapLimit(
     uploads,
     small ? SMALL_AT_ONCE : LARGE_AT_ONCE,
-    (upload, index) => putOne(copying, upload, (bytes) => onBytes(index, bytes), signal),
+    async (upload, index) => {
+      const digest = sent.get(upload);
+      if (digest) return { put: true, sent: digest };
+      return await putOne(copying, upload, (bytes) => onBytes(index, bytes), signal);
+    },
   );
+}
+
+/** What can be copied in bulk; the others, and those at fault, are copied one by one. */
+async function putSmall(
+  { base, pace }: Copying,
+  uploads: readonly Upload[],
+  onBytes: (index: number, bytes: number) => void,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Upload, Digest | null>> {
+  if (pace.atOnce < Infinity) return new Map();
+  const indices = [...uploads.keys()].filter((index) => isSmall(uploads[index]!) && uploads[index]!.leftover === undefined);
+  const { bulk, destination, system } = base;
+  const digests = await bulk.copy(
+    indices.map((index) => {
+      const { source, staged } = uploads[index]!;
+      return {
+        from: source.absolutePath,
+        to: pathOf(base, staged),
+        mtimeMs: destination.preserveTimestamps ? source.mtimeMs : null,
+        withMode: destination.preservePermissions && system.platform !== "windows",
+      };
+    }),
+    (at, bytes) => onBytes(indices[at]!, bytes),
+    signal,
+  );
+  return new Map(indices.map((index, at) => [uploads[index]!, digests[at]!]));
+}
+
+function isSmall({ source }: Upload): boolean {
+  return source.size < SMALL_BYTES;
 }
 
 async function putOne(

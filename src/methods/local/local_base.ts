@@ -10,7 +10,7 @@ import { type Destination, isOnThisComputer, type Job } from "../../config/setti
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { System } from "../../system/system.ts";
+import type { BulkFiles, System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { localFailure } from "./local_failures.ts";
@@ -28,6 +28,7 @@ export interface LocalBase {
   device: string | null;
   /** Folders that were seen to be there, and whose own names are on the disk. */
   readonly flushed: Set<string>;
+  readonly bulk: BulkFiles;
 }
 
 /** Looks at nothing yet. */
@@ -37,7 +38,7 @@ export function localBase(
 ): LocalBase {
   const folder = nativeBase(destination.basePath, system);
   const where = `"${printable(folder)}" (destination ${destination.name})`;
-  return { destination, system, stagingRoot, folder, where, device: null, flushed: new Set([folder]) };
+  return { destination, system, stagingRoot, folder, where, device: null, flushed: new Set([folder]), bulk: system.bulkFiles() };
 }
 
 /** What `Session.attach` does. */

@@ -54,7 +54,10 @@ export async function digest(base: LocalBase, paths: readonly string[], signal: 
   const hash = async (index: number) => {
     digests[index] = await digestOf(base, paths[index]!, signal);
   };
-  await mapLimit(files.filter(isSmall), LOOKS_AT_ONCE, hash);
+  const small = files.filter(isSmall);
+  const hashed = await base.bulk.hash(small.map((index) => pathOf(base, paths[index]!)), signal);
+  small.forEach((index, at) => digests[index] = hashed[at]!);
+  await mapLimit(small.filter((index) => digests[index] === null), LOOKS_AT_ONCE, hash);
   await mapLimit(files.filter((index) => !isSmall(index)), LARGE_AT_ONCE, hash);
   return digests;
 }

@@ -12,7 +12,7 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { System } from "../../system/system.ts";
+import type { BulkName, System } from "../../system/system.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, resolveConflict } from "../naming.ts";
 import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf } from "./local_base.ts";
@@ -21,15 +21,19 @@ import { FLUSHES_AT_ONCE } from "./local_files.ts";
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
 const nameLock = keyedMutex();
 
-/** A publication under way. */
-interface Naming {
+/** What the folders of a publication are made with. */
+interface Making {
   readonly base: LocalBase;
   readonly item: Publication;
+  /** Folders whose entries changed: what is in them is durable once they are flushed. */
+  readonly changed: Set<string>;
+}
+
+/** A publication under way. */
+interface Naming extends Making {
   /** Native absolute paths. */
   readonly staged: string;
   readonly target: string;
-  /** Folders whose entries changed: what is in them is durable once they are flushed. */
-  readonly changed: Set<string>;
   /** Once aborted no name is given any more: whoever gave up waiting may send a newer version meanwhile. */
   readonly signal: AbortSignal;
 }
@@ -39,8 +43,11 @@ export async function publish(base: LocalBase, items: readonly Publication[], si
   await checkMount(base);
   const changed = new Set<string>();
   const outcomes: PublishOutcome[] = [];
-  await mapLimit(byTarget(items), FLUSHES_AT_ONCE, async (indices) => {
+  const groups = byTarget(items);
+  for (const index of await publishMany(base, items, groups, changed, signal)) outcomes[index] = { published: true };
+  await mapLimit(groups, FLUSHES_AT_ONCE, async (indices) => {
     for (const index of indices) {
+      if (outcomes[index] !== undefined) continue;
       signal.throwIfAborted();
       outcomes[index] = await publishOne(base, items[index]!, changed, signal);
     }
@@ -59,6 +66,39 @@ export async function publish(base: LocalBase, items: readonly Publication[], si
 /** The numbers of the items, those for one name together: the later of two is the newer. */
 function byTarget(items: readonly Publication[]): number[][] {
   return [...Map.groupBy(items.keys(), (index) => nameKey(items[index]!.target)).values()];
+}
+
+/** Gives names in bulk that are free; gives the numbers of the items that have them. The others are published one by one. */
+async function publishMany(
+  base: LocalBase,
+  items: readonly Publication[],
+  groups: readonly (readonly number[])[],
+  changed: Set<string>,
+  signal: AbortSignal,
+): Promise<number[]> {
+  // Few are published one by one.
+  if (items.length < FLUSHES_AT_ONCE) return [];
+  const ready: (BulkName & { readonly index: number })[] = [];
+  for (const [index, second] of groups) {
+    if (index === undefined || second !== undefined || items[index]!.onConflict === "overwrite") continue;
+    const name = await bulkName({ base, item: items[index]!, changed });
+    if (name !== null) ready.push({ index, ...name });
+  }
+  const named = await base.bulk.name(ready, signal);
+  return ready.flatMap(({ index }, at) => named[at] ? [index] : []);
+}
+
+/** The names of a publication, whose folder is there; null where `publishOne` has to tell what is wrong. */
+async function bulkName(making: Making): Promise<BulkName | null> {
+  const { base, item, changed } = making;
+  try {
+    const [file, name] = [pathOf(base, item.staged), pathOf(base, item.target)];
+    if (!base.flushed.has(dirname(name)) && !changed.has(dirname(name))) await makeFolders(making);
+    changed.add(dirname(name));
+    return { file, name, mode: item.fileMode };
+  } catch {
+    return null;
+  }
 }
 
 async function publishOne(
@@ -101,7 +141,7 @@ function forgetFlushed({ flushed, folder }: LocalBase): void {
   flushed.add(folder);
 }
 
-async function makeFolders({ base, item, changed }: Naming): Promise<void> {
+async function makeFolders({ base, item, changed }: Making): Promise<void> {
   for (const folder of ancestors(item.target).map((relative) => pathOf(base, relative))) {
     const facts = await base.system.followedFacts(folder);
     if (facts === null) {

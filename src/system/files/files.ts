@@ -7,6 +7,7 @@ import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
 import { chunks } from "../../domain/chunks.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
+import { bulkFiles } from "./bulk.ts";
 import { createBulkheads } from "./bulkheads.ts";
 import { copy, writeInto } from "./copy.ts";
 import { createBatching, SHORT_BYTES } from "./batching.ts";
@@ -50,6 +51,7 @@ export const files: Files = {
   readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   hashChunks,
+  bulkFiles,
   writeInto: (path, offset, content, signal) => at(path, () => writeInto(path, offset, content, signal)),
   sync: (path) => at(path, () => sync(path)),
   createFile,

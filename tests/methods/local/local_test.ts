@@ -323,3 +323,36 @@ Deno.test("local put() keeps to a bandwidth limit over all files and batches, an
   await staged(folder, session, `7${text}`);
   assertEquals(passedMs, 0);
 });
+
+Deno.test("local put(), digest() and publish() of many small files: those at fault fail alone, or keep what has the name", async () => {
+  await using folder = await tempFolder();
+  await using session = await opened(folder);
+  const texts = Array.from({ length: 150 }, (_, index) => `text ${index}`);
+  const uploads = [];
+  for (const [index, text] of texts.entries()) {
+    const absolutePath = await folder.write(`many/${index}`, text);
+    const source = { job: "job", path: `${index}`, absolutePath, size: text.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+    uploads.push(upload(source, index));
+  }
+  await Deno.remove(uploads[4]!.source.absolutePath);
+  const outcomes = await session.put(uploads, ignoreBytes, signal);
+  assertEquals(outcomes.flatMap((outcome, index) => outcome.put ? [] : [[index, outcome.failure.code]]), [[4, "source_gone"]]);
+  const digests = await session.digest(uploads.map(({ staged }) => staged), signal);
+  assertEquals(digests, outcomes.map((outcome) => outcome.put ? outcome.sent! : null));
+
+  await folder.write("base/n/10", "another");
+  await folder.write("base/not a folder", "");
+  const targets = texts.map((_, index) => `n/${index}`);
+  targets[20] = "not a folder/20";
+  targets[31] = "n/30";
+  const published = await session.publish(uploads.map(({ staged }, index) => publication(staged, targets[index]!)), signal);
+  const others = published.map((outcome, index) => outcome.published ? [index, outcome.former] : [index, outcome.failure.code]);
+  assertEquals(others.filter(([, other]) => other !== undefined), [[4, "interrupted"], [10, "n/10.v1"], [20, "exists"], [
+    31,
+    "n/30.v1",
+  ]]);
+  for (const [index, text] of texts.entries()) {
+    if (![4, 20, 30, 31].includes(index)) assertEquals(await folder.read(`base/n/${index}`), text);
+  }
+  assertEquals([await folder.read("base/n/30"), await folder.read("base/n/30.v1")], [texts[31], texts[30]]);
+});

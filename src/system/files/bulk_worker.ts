@@ -1,0 +1,113 @@
+/**
+ * The Worker of `bulk.ts`: many small files, one after the other and synchronous, but for the flushes, which share commits of the journal.
+ *
+ * It is bundled and embedded separately: import nothing heavy here.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Digest } from "../../domain/receipt.ts";
+import type { BulkCopy, BulkName } from "../system.ts";
+import { serveCalls } from "../workers/serve_calls.ts";
+
+/** Not zero once the caller has given up: nothing more is begun. */
+type Stop = Int32Array<SharedArrayBuffer>;
+
+const FLUSHES_AT_ONCE = 32;
+const buffer = new Uint8Array(1024 * 1024);
+
+const calls = {
+  copy(copies: readonly BulkCopy[], stop: Stop): (Digest | null)[] {
+    return copies.map((one) => isStopped(stop) ? null : orNull(() => copy(one)));
+  },
+  hash(paths: readonly string[], stop: Stop): (Digest | null)[] {
+    return paths.map((path) => isStopped(stop) ? null : orNull(() => hash(path)));
+  },
+  async name(names: readonly BulkName[], stop: Stop): Promise<boolean[]> {
+    const named = names.map(() => false);
+    let next = 0;
+    const lane = async () => {
+      while (next < names.length && !isStopped(stop)) {
+        const index = next++;
+        named[index] = await flushAndName(names[index]!, stop).catch(() => false);
+      }
+    };
+    await Promise.all(Array.from({ length: FLUSHES_AT_ONCE }, lane));
+    return named;
+  },
+};
+
+/** What this Worker can be asked. */
+export type BulkCalls = typeof calls;
+
+function isStopped(stop: Stop): boolean {
+  return Atomics.load(stop, 0) !== 0;
+}
+
+/** Whoever is told nothing does it alone, and finds out why. */
+function orNull<T>(act: () => T): T | null {
+  try {
+    return act();
+  } catch {
+    return null;
+  }
+}
+
+function copy({ from, to, mtimeMs, withMode }: BulkCopy): Digest {
+  using source = Deno.openSync(from);
+  const { isFile, mode } = source.statSync();
+  if (!isFile) throw new Deno.errors.NotSupported(`"${from}" is not a regular file`);
+  using target = Deno.openSync(to, { write: true, createNew: true });
+  try {
+    const digest = transfer(source, (bytes) => writeAll(target, bytes));
+    if (withMode && mode !== null) Deno.chmodSync(to, mode & 0o777);
+    if (mtimeMs !== null) target.utimeSync(new Date(), new Date(mtimeMs));
+    return digest;
+  } catch (error) {
+    Deno.removeSync(to);
+    throw error;
+  }
+}
+
+function hash(path: string): Digest {
+  using file = Deno.openSync(path);
+  return transfer(file, () => {});
+}
+
+/** Reads it to its end. */
+function transfer(file: Deno.FsFile, use: (bytes: Uint8Array) => void): Digest {
+  const sum = createHash("sha256");
+  let bytes = 0;
+  for (let got = file.readSync(buffer); got !== null; got = file.readSync(buffer)) {
+    const piece = buffer.subarray(0, got);
+    sum.update(piece);
+    use(piece);
+    bytes += got;
+  }
+  return { bytes, sha256: sum.digest("hex") };
+}
+
+/** A single write may be partial. */
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+}
+
+async function flushAndName({ file, name, mode }: BulkName, stop: Stop): Promise<boolean> {
+  await flush(file, mode);
+  return !isStopped(stop) && link(file, name);
+}
+
+function flush(file: string, mode: number | null): Promise<void> {
+  if (mode !== null) Deno.chmodSync(file, mode);
+  const opened = Deno.openSync(file, { read: true, write: Deno.build.os === "windows" });
+  return opened.sync().finally(() => opened.close());
+}
+
+/** Never replaces what has the name. */
+function link(file: string, name: string): true {
+  Deno.linkSync(file, name);
+  Deno.removeSync(file);
+  return true;
+}
+
+serveCalls(calls);
