@@ -17,6 +17,11 @@ export interface Links extends AsyncDisposable {
   fill(uploads: readonly Upload[], below?: string): Promise<void>;
 }
 
+/** Of all of them. */
+export function bytesOf(uploads: readonly Pick<Upload, "source">[]): number {
+  return uploads.reduce((sum, { source }) => sum + source.size, 0);
+}
+
 /** The folder, relative to the base path, that holds the staged names of a batch. */
 export function stagingOf(uploads: readonly Pick<Upload, "staged">[]): string {
   const { staged } = uploads[0]!;

@@ -29,6 +29,7 @@ export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "wind
   everywhere: [...new Set(Object.values(METHODS).flatMap(({ programs }) => programs)), "ssh-keygen", HOOK_PROGRAM],
   // find, stat: names that are not UTF-8 and open files; readlink: whether a folder is exported by NFS.
   // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
+  // grep: whether the processor has AES instructions (Deno does not let a program read /proc).
   // sysctl: how many folders the system watches; users have no /sbin on their PATH.
   linux: [
     "find",
@@ -40,6 +41,7 @@ export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "wind
     "getent",
     "runuser",
     "xdg-open",
+    "grep",
     "sysctl",
     "/usr/sbin/sysctl",
     "/sbin/sysctl",

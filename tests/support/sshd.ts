@@ -179,11 +179,11 @@ function serverConfig(folder: string, port: number, options: SshdOptions, path: 
     "StrictModes no",
     "UsePAM no",
     "PrintMotd no",
-    "LogLevel VERBOSE",
     "MaxStartups 200:1:200",
     "Subsystem sftp internal-sftp",
     // Of two lines for one thing sshd takes the first.
     ...(options.config ?? []),
+    "LogLevel VERBOSE",
     ...(options.sftpOnly ? ["ForceCommand internal-sftp"] : []),
     ...(options.maxSessions === undefined ? [] : [`MaxSessions ${options.maxSessions}`]),
     // With SHLVL, bash does not run the start-up files of whoever runs the tests: they may be slow, and a lock that a killed

@@ -7,7 +7,7 @@
 import { Failure } from "../../domain/failure.ts";
 import type { Destination, Transport } from "../../config/settings.ts";
 import { limitNow } from "../bandwidth.ts";
-import { linkName } from "../links.ts";
+import { bytesOf, linkName } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
 import { givePlainModes } from "../shell/plain_modes.ts";
@@ -15,7 +15,7 @@ import { startupOutputFailure } from "../shell/startup_output.ts";
 import { PARTIAL, rsyncFailure } from "./rsync_failures.ts";
 import { rsyncFileFailures, rsyncProgress } from "./rsync_output.ts";
 import { rsyncRuns } from "./rsync_runs.ts";
-import { rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
+import { type RsyncPair, rsyncPair, type RsyncVersion, rsyncVersion } from "./rsync_version.ts";
 import {
   diskTrouble,
   type FileFailures,
@@ -67,27 +67,24 @@ async function rsyncSender(
   here: LocalRsync,
   signal: AbortSignal,
 ): Promise<Sender> {
-  const there = tools.rsync;
+  const { rsync: there } = tools;
   if (there === null) {
     throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: it is not installed there`, {
       hint: "Install rsync there, or set transfer_method to sftp or auto.",
     });
   }
-  const pair = rsyncPair(here.version, there.version);
-  if (pair === null) {
-    throw new Failure("tool_missing", `Cannot use rsync with ${destination.name}: one end is older than 2.6.9`, {
-      hint: "Update rsync there, or set transfer_method to sftp or auto.",
-    });
-  }
+  const pair = pairOf(here, there, destination.name);
   if (connection.startupOutput !== "") throw await startupOutputFailure(connection, signal);
-  const shell = sshForRsync(connection.ssh, connection.settings, connection.sharing);
   const runs = rsyncRuns({
     path: here.path,
     readsNames: pair.readsNames,
     // Without a shared connection each would be a login of its own.
     ahead: connection.sharing === null ? 0 : Math.min(2, destination.parallelTransfers),
     limit: () => limitNow(destination, context.system),
-    args: (into, resumes, limit) => rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes, limit }),
+    args: (into, resumes, limit) => {
+      const shell = sshForRsync(connection.ssh, connection.settings, connection.sharing);
+      return rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes, limit });
+    },
   }, context);
 
   async function send(
@@ -98,6 +95,7 @@ async function rsyncSender(
   ): Promise<FileFailures | null> {
     const progress = rsyncProgress(new Set(uploads.map(linkName)), sent.bytes);
     const end = await runs.send(uploads, prepared, progress, signal);
+    connection.carried(bytesOf(uploads));
     if (end.code === 0) return null;
     if (!PARTIAL.has(end.code)) {
       const failure = rsyncFailure(end, destination);
@@ -121,6 +119,17 @@ async function rsyncSender(
     makeReady: runs.startAhead,
     close: runs.close,
   };
+}
+
+/** How the two ends work together. @throws {Failure} `tool_missing` */
+function pairOf(here: LocalRsync, there: { readonly version: RsyncVersion }, name: string): RsyncPair {
+  const pair = rsyncPair(here.version, there.version);
+  if (pair === null) {
+    throw new Failure("tool_missing", `Cannot use rsync with ${name}: one end is older than 2.6.9`, {
+      hint: "Update rsync there, or set transfer_method to sftp or auto.",
+    });
+  }
+  return pair;
 }
 
 /** Exit codes for a far end that went away; what it said may not have come through. */

@@ -10,7 +10,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { sourceFailureOf } from "../../system/source_failure.ts";
 import { limitNow } from "../bandwidth.ts";
 import { watchGrowth } from "../growth.ts";
-import { linkName, makeLinks, stagingOf } from "../links.ts";
+import { bytesOf, linkName, makeLinks, stagingOf } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { type OpenSshVersion, openSshVersion, scpArgs } from "./scp_args.ts";
 import {
@@ -59,7 +59,6 @@ function scpSender(
   program: string,
   version: OpenSshVersion | null,
 ): Promise<Sender> {
-  const { settings, sharing, ssh } = connection;
   let toldAnew = false;
 
   async function send(
@@ -91,6 +90,7 @@ function scpSender(
     const groups = wordGroups(regular, 20_000);
     for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
       const limit = limitNow(destination, context.system);
+      const { settings, sharing, ssh } = connection;
       const args = scpArgs({ settings, sharing, ssh, version, staging: stagingOf(uploads), names, limit });
       const finished = await context.system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
       if (finished.code === 0) continue;
@@ -101,6 +101,7 @@ function scpSender(
       const last = names.findLastIndex((name) => said.has(name.slice("./".length)));
       if (last >= 0 && last < names.length - 1) groups.unshift(names.slice(last + 1));
     }
+    connection.carried(bytesOf(uploads));
     return failures.size === 0 ? null : failures;
   }
 

@@ -18,7 +18,7 @@ import { shellParts } from "../shell/shell_parts.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
 import { type Sharing, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
-import { longLine } from "../ssh/long_line.ts";
+import { longLine, sessionLine } from "../ssh/long_line.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
@@ -86,10 +86,10 @@ async function tryShell(
 }
 
 function withShell({ connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
-  const { ssh, settings, destination } = connection;
-  const line = stack.use(longLine({ ...connection, context, roundTripMs: () => connection.roundTripMs }));
+  const { ssh, destination } = connection;
+  const line = stack.use(sessionLine(connection, context));
   const channels = stack.use(
-    sftpChannels(line, null, ({ sharing }, signal) => openSftp(ssh, settings, sharing, context.system, signal)),
+    sftpChannels(line, null, ({ sharing }, signal) => openSftp(ssh, connection.settings, sharing, context.system, signal)),
   );
   const files = shellFiles(connection, tools, context);
   return {
@@ -120,7 +120,7 @@ async function withoutShell(
   const line = stack.use(longLine({
     destination,
     context,
-    sharing: path === null ? null : { role: "client", path },
+    sharing: () => path === null ? null : { role: "client", path },
     roundTripMs: () => connection.roundTripMs,
     isLost: () => connection.calls.lost !== null,
     async connectAgain(signal) {

@@ -14,6 +14,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { paceOf } from "../bandwidth.ts";
+import { bytesOf } from "../links.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { SourceReader } from "../../system/system.ts";
@@ -67,7 +68,7 @@ export function sftpPut(sending: SftpSending): Session["put"] {
   const shared = paceOf(destination, context.system);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
-    const bytes = uploads.reduce((sum, { source }) => sum + source.size, 0);
+    const bytes = bytesOf(uploads);
     const [openFiles] = await untilAborted(
       Promise.all([channels.ready(bytes, signal), files.prepare(uploads, signal)]),
       signal,

@@ -11,7 +11,8 @@
 import type { Login, SshDestination } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { MethodContext } from "../method.ts";
-import type { Sharing } from "./ssh.ts";
+import type { Further, Sharing } from "./ssh.ts";
+import type { SshConnection } from "./ssh_connection.ts";
 
 /** A place for one channel. */
 export interface Channel {
@@ -43,21 +44,16 @@ export interface LongLine extends AsyncDisposable {
 export interface LongLineParts {
   readonly destination: SshDestination;
   readonly context: Pick<MethodContext, "system" | "log" | "logIn">;
-  /** Of the session's connection; null where each channel is a connection of its own. */
-  readonly sharing: Sharing;
+  /** Of the session's connection, as it is now; null where each channel is a connection of its own. */
+  readonly sharing: () => Sharing;
   /** The shortest so far; Infinity while it is not known. */
   readonly roundTripMs: () => number;
   /** Of the session's connection. */
   readonly isLost: () => boolean;
   /** Logs in once more, for further channels; used only where the connection is shared. */
   readonly connectAgain: (signal: AbortSignal) => Promise<Further>;
-}
-
-/** A further connection of a session. */
-export interface Further extends AsyncDisposable {
-  /** The socket of its master. */
-  readonly path: string;
-  readonly isLost: () => boolean;
+  /** Told of what the channels carry. */
+  readonly carried?: (bytes: number) => void;
 }
 
 /** Under way in a channel at once (CHAN_SES_WINDOW_DEFAULT of OpenSSH). */
@@ -96,9 +92,16 @@ export function longLine(parts: LongLineParts): LongLine {
   return new Line(parts);
 }
 
+/** The line of a session that has this connection. */
+export function sessionLine(connection: SshConnection, context: LongLineParts["context"]): LongLine {
+  const { destination, isLost, connectAgain, carried } = connection;
+  const now = { sharing: () => connection.sharing, roundTripMs: () => connection.roundTripMs };
+  return longLine({ destination, context, isLost, connectAgain, carried, ...now });
+}
+
 /** A connection, and how many channels it has. */
 interface Connection {
-  readonly sharing: Sharing;
+  readonly sharing: () => Sharing;
   readonly further: Further | null;
   channels: number;
   /** What the server allows, as far as is known. */
@@ -115,7 +118,7 @@ class Line implements LongLine {
   #opening: Promise<void> | null = null;
 
   constructor(readonly parts: LongLineParts) {
-    const most = parts.sharing === null ? 1 : MOST_CHANNELS;
+    const most = parts.sharing() === null ? 1 : MOST_CHANNELS;
     this.#connections = [{ sharing: parts.sharing, further: null, channels: 0, most }];
   }
 
@@ -126,7 +129,7 @@ class Line implements LongLine {
 
   first(): Channel {
     const [connection] = this.#connections;
-    return this.#channel(connection!, connection!.sharing);
+    return this.#channel(connection!, connection!.sharing());
   }
 
   another(): Channel | null {
@@ -134,7 +137,8 @@ class Line implements LongLine {
     const free = this.#connections.filter(({ channels, most }) => channels < most);
     if (free.length === 0) return null;
     const connection = free.reduce((least, each) => each.channels < least.channels ? each : least);
-    return this.#channel(connection, connection.sharing && { ...connection.sharing, role: "channel" });
+    const sharing = connection.sharing();
+    return this.#channel(connection, sharing && { ...sharing, role: "channel" });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -151,7 +155,7 @@ class Line implements LongLine {
       begin: () => this.#change(() => this.#busy.set(channel, connection)),
       carried: (bytes) => this.#carried(bytes),
       end: () => this.#change(() => this.#busy.delete(channel)),
-      isOfUse: () => connection.most > 0,
+      isOfUse: () => connection.most > 0 && connection.sharing()?.path === sharing?.path,
       refused: () => {
         connection.most = Math.max(connection.further === null ? 1 : 0, connection.channels - 1);
       },
@@ -170,6 +174,7 @@ class Line implements LongLine {
   }
 
   #carried(bytes: number): void {
+    this.parts.carried?.(bytes);
     this.#measured.bytes += bytes;
     const { since, bytes: sum } = this.#measured;
     const roundTripMs = this.parts.roundTripMs();
@@ -200,7 +205,7 @@ class Line implements LongLine {
 
   #mayOpen(): boolean {
     const { sharing, destination: { bandwidthLimit, transport }, context: { system } } = this.parts;
-    if (sharing === null || bandwidthLimit !== null) return false;
+    if (sharing() === null || bandwidthLimit !== null) return false;
     if (this.#opening !== null || this.#connections.length >= MOST_CONNECTIONS) return false;
     // A server that refuses channels is sparing with logins, too.
     if (this.#connections.some(({ most }) => most < MOST_CHANNELS)) return false;
@@ -212,7 +217,7 @@ class Line implements LongLine {
     try {
       const further = await connectAgain(this.#life.signal);
       const sharing: Sharing = { role: "channel", path: further.path };
-      const connection: Connection = { sharing, further, channels: 0, most: MOST_CHANNELS };
+      const connection: Connection = { sharing: () => sharing, further, channels: 0, most: MOST_CHANNELS };
       this.#connections.push(connection);
       this.#trial = { connection, before };
       log("debug", `Opened connection ${this.#connections.length}: one carried ${Math.round(before / 1000)} kB/s`);

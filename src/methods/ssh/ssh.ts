@@ -17,6 +17,13 @@ import type { System } from "../../system/system.ts";
  */
 export type Sharing = { readonly role: "master" | "client" | "channel"; readonly path: string } | null;
 
+/** A further connection of a session. */
+export interface Further extends AsyncDisposable {
+  /** The socket of its master. */
+  readonly path: string;
+  readonly isLost: () => boolean;
+}
+
 /** The programs of OpenSSH that are used. */
 export type SshProgram = "ssh" | "scp";
 
@@ -25,11 +32,13 @@ export interface SshSettings {
   readonly destination: SshDestination;
   /** A file in place of the user's ssh_config; null = the user's own. */
   readonly configFile: string | null;
+  /** In the order of preference, separated by commas; null = as ssh_config and ssh have it. */
+  readonly ciphers: string | null;
 }
 
 /** For a destination, with the ssh_config that the environment names. */
 export function sshSettings(destination: SshDestination, system: Pick<System, "env">): SshSettings {
-  return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null };
+  return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null, ciphers: null };
 }
 
 /** Options that `ssh` and `scp` understand alike. */
@@ -57,6 +66,7 @@ export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
   const { method, user, port, compression } = destination.transport;
   if (user !== null) options["User"] = user;
   if (port !== null) options["Port"] = String(port);
+  if (settings.ciphers !== null) options["Ciphers"] = settings.ciphers;
   if (sharing?.role === "channel") options["ProxyCommand"] = "false";
   // rsync compresses without ssh.
   if (compression && method !== "rsync") options["Compression"] = "yes";

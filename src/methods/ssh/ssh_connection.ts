@@ -12,24 +12,27 @@ import type { SshDestination } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
-import { connectSeconds, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
-import type { Further } from "./long_line.ts";
+import { type FasterCipher, fasterCipher, withKnownCiphers } from "./faster_cipher.ts";
+import { connectSeconds, type Further, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
 import { controlSocket } from "./control_socket.ts";
 import { type Bell, bell } from "../../async/bell.ts";
 
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {
   readonly destination: SshDestination;
+  /** For further logins, from now on. */
   readonly settings: SshSettings;
   /** The absolute path of the local `ssh`. */
   readonly ssh: string;
-  /** How other programs share this connection. */
+  /** How other programs share this connection; another one of the session may take over that (`faster_cipher.ts`). */
   readonly sharing: Sharing;
   /** What start-up files printed. */
   readonly startupOutput: string;
   /** The shortest so far; Infinity while it is not known. */
   readonly roundTripMs: number;
   readonly isLost: () => boolean;
+  /** So many bytes of contents were sent. */
+  readonly carried: (bytes: number) => void;
   /** Logs in once more, to a connection for further channels. @throws {Failure} */
   readonly connectAgain: (signal: AbortSignal) => Promise<Further>;
   /**
@@ -43,6 +46,8 @@ export interface SshConnection extends AsyncDisposable {
 
 /** Shells at once: one for long work (hashing), one more to halve it, one for short questions meanwhile. */
 const MOST_SHELLS = 3;
+/** At least so long a script may take. */
+const PATIENCE_MS = 60_000;
 
 /** Logs in. The first answer of the shell proves that there is one. @throws {Failure} */
 export async function connectSsh(
@@ -51,45 +56,55 @@ export async function connectSsh(
   signal: AbortSignal,
 ): Promise<SshConnection> {
   const { system } = context;
-  const settings = sshSettings(destination, system);
+  const settings = withKnownCiphers(sshSettings(destination, system));
   const ssh = await toolPath("ssh", system);
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await controlSocket(settings, ssh, context, signal));
-  const start = (sharing: Sharing) =>
+  const start = (settings: SshSettings, sharing: Sharing) =>
     openShell({ program: ssh, args: sshArgs(settings, sharing, "exec sh") }, destination, system);
-  const logIn = async (path: string | null, signal: AbortSignal): Promise<RemoteShell> => {
+  const logIn = async (settings: SshSettings, path: string | null, signal: AbortSignal): Promise<RemoteShell> => {
     await using stack = new AsyncDisposableStack();
-    const shell = stack.use(await start(path === null ? null : { role: "master", path }));
+    const shell = stack.use(await start(settings, path === null ? null : { role: "master", path }));
     const { status } = await shell.run(":", connectSeconds(destination) * 2000, signal);
     if (status !== 0) throw new Failure("tool_missing", `The shell of ${destination.name} does not work (status ${status})`);
     stack.move();
     return shell;
   };
-  const first = stack.use(await logIn(place.path, signal));
+  const first = stack.use(await logIn(settings, place.path, signal));
 
   const sharing: Sharing = place.path === null ? null : { role: "client", path: place.path };
-  const pool = new ShellPool(first, () => start(sharing), system);
+  const pool = new ShellPool(first, () => start(settings, sharing), system);
   stack.use(pool);
+  const connectAgain = async (settings: SshSettings, signal: AbortSignal): Promise<Further> => {
+    await using stack = new AsyncDisposableStack();
+    const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
+    if (path === null) throw new Failure("configuration", "no connection can be shared");
+    const shell = stack.use(await logIn(settings, path, signal));
+    const rest = stack.move();
+    return { path, isLost: () => shell.lost !== null, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+  };
+  const ask = async (script: string, signal: AbortSignal) => (await pool.run(script, PATIENCE_MS, signal)).output;
+  const faster: FasterCipher = stack.use(
+    fasterCipher({ settings, ssh, context, ask, connectAgain: sharing === null ? null : connectAgain }),
+  );
   const rest = stack.move();
   return {
     destination,
-    settings,
+    get settings() {
+      return faster.settings;
+    },
     ssh,
-    sharing,
+    get sharing() {
+      return faster.sharing ?? sharing;
+    },
+    carried: (bytes) => faster.carried(bytes),
     startupOutput: first.startupOutput,
     get roundTripMs() {
       return first.roundTripMs;
     },
     isLost: () => first.lost !== null,
-    async connectAgain(signal) {
-      await using stack = new AsyncDisposableStack();
-      const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
-      if (path === null) throw new Failure("configuration", "no connection can be shared");
-      const shell = stack.use(await logIn(path, signal));
-      const rest = stack.move();
-      return { path, isLost: () => shell.lost !== null, [Symbol.asyncDispose]: () => rest.disposeAsync() };
-    },
-    run: (script, signal, timeoutMs) => pool.run(script, timeoutMs ?? Math.max(60_000, destination.timeoutMs * 4), signal),
+    connectAgain: (signal) => connectAgain(faster.settings, signal),
+    run: (script, signal, timeoutMs) => pool.run(script, timeoutMs ?? Math.max(PATIENCE_MS, destination.timeoutMs * 4), signal),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
 }

@@ -14,7 +14,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { SmallFile, SourceReader, System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
-import { linkName, stagingOf } from "../links.ts";
+import { bytesOf, linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
@@ -124,10 +124,6 @@ function sharesOf(uploads: readonly Upload[], count: number): Upload[][] {
     share.bytes += TAR_BLOCK + upload.source.size;
   }
   return shares.map(({ uploads }) => uploads);
-}
-
-function bytesOf(uploads: readonly Upload[]): number {
-  return uploads.reduce((sum, { source }) => sum + source.size, 0);
 }
 
 /** Sends these files as one stream; `late` tells, when they are sent, what is to be sent behind them. */

@@ -6,7 +6,7 @@
  */
 import type { Child } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
-import { type Channel, longLine, MOST_CHANNELS } from "../ssh/long_line.ts";
+import { type Channel, MOST_CHANNELS, sessionLine } from "../ssh/long_line.ts";
 import { remoteBase, type Sharing, sshArgs } from "../ssh/ssh.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
@@ -63,9 +63,9 @@ export interface ReceiverOptions {
 /** Starts nothing yet. */
 export function tarReceivers(connection: SshConnection, options: ReceiverOptions, context: MethodContext): Receivers {
   const { system, log } = context;
-  const { ssh, settings, sharing, destination } = connection;
+  const { ssh, destination } = connection;
   const start = async (sharing: Sharing): Promise<WaitingChild> => {
-    const args = sshArgs(settings, sharing, commandOf(options));
+    const args = sshArgs(connection.settings, sharing, commandOf(options));
     const child = await system.spawn({ program: ssh, args, env: { LC_ALL: "C" } }, new AbortController().signal);
     let over = false;
     void child.finished.then(() => over = true);
@@ -77,8 +77,8 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
       [Symbol.asyncDispose]: () => child.end(),
     };
   };
-  const ahead = startedAhead(options.ahead, () => start(sharing), (message) => log("debug", message));
-  const line = longLine({ ...connection, context, roundTripMs: () => connection.roundTripMs });
+  const ahead = startedAhead(options.ahead, () => start(connection.sharing), (message) => log("debug", message));
+  const line = sessionLine(connection, context);
   let open = 0;
 
   async function receive(folder: string, task: string, channel: Channel): Promise<Receiver> {
@@ -88,7 +88,7 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
       channel.leave();
     };
     try {
-      const waiting = channel.sharing?.path === sharing?.path ? await ahead.take() : undefined;
+      const waiting = channel.sharing?.path === connection.sharing?.path ? await ahead.take() : undefined;
       const { child } = waiting ?? await start(channel.sharing);
       const told = child.write(`${remoteBase(destination)}/${folder}\n${task}\n`);
       told.catch(() => undefined); // Heard at the next write.
