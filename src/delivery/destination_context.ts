@@ -10,6 +10,7 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
 import type { GrowingFile } from "../domain/growing_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
+import type { AuditLedger } from "../ledger/audit_ledger.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { paceOf } from "../methods/bandwidth.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
@@ -61,7 +62,7 @@ export interface OutboxOptions {
   readonly job: Job;
   readonly destination: Destination;
   readonly system: OutboxSystem;
-  readonly ledger: OutboxLedger;
+  readonly ledger: OutboxLedger & AuditLedger;
   readonly emit: Emit;
   readonly method: Pick<Method, "connect">;
   readonly methodContext: MethodContext;

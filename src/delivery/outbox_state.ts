@@ -5,6 +5,7 @@
  */
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
+import type { AuditState } from "../ledger/audit_ledger.ts";
 import type { TimedSession } from "./timed_session.ts";
 
 /** Each of these changes independently of the others. */
@@ -21,9 +22,20 @@ export interface OutboxState {
   acceptedDisk: FormerFiles | null;
   /** At the end, the parts of large files stay for the next start to resume. */
   keepsParts: boolean;
+  readonly audit: AuditNow;
   known: Known;
   /** The state that was emitted last. */
   announced: DestinationState;
+}
+
+/** The audit of the destination. */
+interface AuditNow {
+  /** The one that runs, or the last one; null before the first, and until it was read. */
+  run: AuditState | null;
+  /** A person asked for one now. */
+  asked: boolean;
+  /** The file whose look ended with an outage; a second time it is the file's own fault. */
+  doubted: number | null;
 }
 
 /** Why nothing is sent until a person resumes it, even if the destination works. */
@@ -68,6 +80,7 @@ export function startOf(
     batches: 0,
     acceptedDisk: null,
     keepsParts: true,
+    audit: { run: null, asked: false, doubted: null },
     known: { method: former.method, freeBytes: null, made: false },
     announced: { state: "open" },
   };

@@ -7,6 +7,7 @@
 import { anySignal, unlessAborted } from "../async/abort.ts";
 import { mutex } from "../async/mutex.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { audit } from "./audit/audit.ts";
 import { sendAhead } from "./ahead/send_ahead.ts";
 import type { OpenSession } from "./batch.ts";
 import { type DestinationContext, stateChanged, trip } from "./destination_context.ts";
@@ -81,7 +82,7 @@ async function work(open: OpenSession, place: Place, over: AbortSignal, end: () 
   // One more than may send: it checks and hashes the next batch while the others' are being sent.
   const shared: Workers = { look: place.look, inTurn: mutex(), fail, over };
   const workers = Array.from({ length: context.destination.parallelTransfers + 1 }, () => runWorker(open, shared));
-  await Promise.all([...workers, sendAhead(open, shared), watchPlace(place, context, fail, over)]);
+  await Promise.all([...workers, sendAhead(open, shared), audit(open, shared), watchPlace(place, context, fail, over)]);
 }
 
 /** Waits for the workers of a session that is over, tidies up, and closes it. Never throws. */

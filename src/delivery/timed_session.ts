@@ -5,6 +5,7 @@
  * @module
  */
 import { failureRecord } from "../domain/failure.ts";
+import { slowestOf } from "../domain/bandwidth.ts";
 import type { Destination } from "../config/settings.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Emit } from "../domain/transfer_event.ts";
@@ -16,7 +17,7 @@ import { withWatchdog } from "./watchdog.ts";
 export interface TimedSession extends Omit<Session, "digest" | "parts"> {
   readonly parts?: PartFiles;
   /** As {@linkcode Session.digest}; `bytes` in all, because hashing takes its time. */
-  digest(paths: readonly string[], bytes: number, signal: AbortSignal): Promise<(Digest | null)[]>;
+  digest(paths: readonly string[], bytes: number, signal: AbortSignal, calm?: "calm"): Promise<(Digest | null)[]>;
 }
 
 /** What it is opened with. */
@@ -65,12 +66,13 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
       withWatchdog(limit(`find the folder at ${name}`), signal, (end) => session.attach(create, end, probe)),
     survey: (paths, signal, staging) =>
       withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.survey(paths, end, staging)),
-    digest: (paths, bytes, signal) =>
+    digest: (paths, bytes, signal, calm) =>
       withWatchdog(
-        { what: `verify ${files(paths.length)} at ${name}`, timeoutMs: hashingMs(destination, bytes), clock },
+        { what: `verify ${files(paths.length)} at ${name}`, timeoutMs: hashingMs(destination, bytes, calm), clock },
         signal,
-        (end) => session.digest(paths, end),
+        (end) => session.digest(paths, end, calm),
       ),
+    modifiedAt: (path, signal) => withWatchdog(limit(`check a file at ${name}`), signal, (end) => session.modifiedAt(path, end)),
     put(uploads, onBytes, signal) {
       const staged = uploads.map((upload) => upload.staged);
       const ask = async (end: AbortSignal) =>
@@ -155,9 +157,10 @@ async function* noticed(content: AsyncIterable<Uint8Array>, alive: () => void): 
 
 const COPIED_BYTES = 100e9;
 
-/** The silence allowed, and the time that 5 MB/s would need. */
-function hashingMs({ timeoutMs }: Destination, bytes: number): number {
-  return timeoutMs + bytes / 5_000;
+/** The silence allowed, and the time that 5 MB/s would need; or half a bandwidth limit, where that is respected. */
+function hashingMs({ timeoutMs, bandwidthLimit }: Destination, bytes: number, calm?: "calm"): number {
+  const slowest = calm === undefined || bandwidthLimit === null ? null : slowestOf(bandwidthLimit);
+  return timeoutMs + Math.max(bytes / 5_000, slowest === null ? 0 : 2_000 * bytes / slowest);
 }
 
 function files(count: number): string {

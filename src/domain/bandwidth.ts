@@ -30,6 +30,13 @@ export function limitAt(limit: BandwidthLimit, nowMs: number): number | null {
   return limit.entries.find((entry) => holds(entry, minute))?.limit ?? null;
 }
 
+/** The lowest limit of all times; null is none. */
+export function slowestOf(limit: BandwidthLimit): number | null {
+  if (limit === null || typeof limit === "number") return limit;
+  const limits = limit.entries.flatMap((entry) => entry.limit ?? []);
+  return limits.length === 0 ? null : Math.min(...limits);
+}
+
 /** The first two entries that hold at the same time, by their numbers; null where none do. */
 export function overlap(entries: readonly Pick<TimetableEntry, "from" | "to">[]): readonly [number, number] | null {
   for (const [later, entry] of entries.entries()) {

@@ -42,6 +42,8 @@ const NEXT_STEP = {
   exists: "never",
   skipped: "never",
   gone: "never",
+  damaged: "never",
+  vanished: "never",
   removed: "never",
   name_refused: "never",
   // This side

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AuditRun, AuditVerdict } from "./audit.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DestinationState } from "./destination_state.ts";
 import type { HookEventName } from "./hook.ts";
@@ -82,6 +83,17 @@ export type TransferEvent =
       /** What it printed, or why it failed; empty where there is nothing to say. */
       readonly said: string;
     }
+    /** An audit found a delivered file that is not as it was delivered. */
+    | {
+      readonly type: "audit_found";
+      readonly delivery: Delivery;
+      readonly verdict: Exclude<AuditVerdict, "equal" | "unproven">;
+      /** A sentence without a full stop. */
+      readonly reason: string;
+      readonly isSentAgain: boolean;
+    }
+    /** An audit has ended. */
+    | { readonly type: "audited"; readonly job: string; readonly destination: string; readonly run: AuditRun }
     /** The morning report was made; `text` is what people read. */
     | { readonly type: "report"; readonly text: string }
     | { readonly type: "run_started"; readonly job: string; readonly trigger: RunTrigger; readonly waiting: number }

@@ -5,6 +5,7 @@
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
+import { auditedText, auditFoundText, isAsDelivered } from "./audit_text.ts";
 import { type Delivery, triesOf } from "../domain/delivery.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import { isTrouble } from "../domain/failure.ts";
@@ -51,6 +52,8 @@ export function logLine(event: TransferEvent): LogLine | null {
     case "session":
     case "swept":
     case "removed_there":
+    case "audit_found":
+    case "audited":
       return placeLine(event);
     case "hook":
       return hookLine(event);
@@ -122,7 +125,9 @@ function deliveryLine(event: Of<"queued" | "progress">): LogLine | null {
   }
 }
 
-function placeLine(event: Of<"destination" | "session" | "swept" | "removed_there">): LogLine | null {
+function placeLine(
+  event: Of<"destination" | "session" | "swept" | "removed_there" | "audit_found" | "audited">,
+): LogLine | null {
   switch (event.type) {
     case "destination":
       return destinationLine(event.name, event.now, event.before);
@@ -136,6 +141,18 @@ function placeLine(event: Of<"destination" | "session" | "swept" | "removed_ther
       const { delivery } = event;
       const what = `Removed at ${delivery.destination}, because it was deleted at the source: ${pathOf(delivery)}`;
       return line("info", `${what}${event.where}`, fieldsOf(delivery));
+    }
+    case "audit_found": {
+      const isLost = event.verdict === "damaged" || event.verdict === "vanished";
+      const what = `${auditFoundText(event)}: ${pathOf(event.delivery)}: ${printable(event.reason)}${
+        event.isSentAgain ? "; it is sent again" : ""
+      }`;
+      return line(isLost ? "error" : "warning", what, { ...fieldsOf(event.delivery), verdict: event.verdict });
+    }
+    case "audited": {
+      const { job, destination, run } = event;
+      const level = isAsDelivered(run) ? "info" : "warning";
+      return line(level, auditedText(event), { job, destination, ...run.found, sentAgain: run.sentAgain });
     }
     default:
       return event satisfies never;

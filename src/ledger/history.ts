@@ -15,7 +15,7 @@ export interface DeliveryQuery {
   readonly states?: readonly DeliveryState["state"][];
   /** Only failures that a person should look at, see `isTrouble`. */
   readonly trouble?: boolean;
-  /** Only those that were delivered and are known to be gone. */
+  /** Only those that were delivered and are known to be gone, or were found damaged or vanished by an audit. */
   readonly gone?: boolean;
   /** Part of the path, any case. */
   readonly search?: string;
@@ -59,6 +59,9 @@ export interface Counts {
   readonly failed: number;
   /** Delivered once and known to be gone from the destination; absent where there are none. */
   readonly gone?: number;
+  /** Of the failed: delivered once, and found damaged or vanished by an audit; absent where there are none. */
+  readonly damaged?: number;
+  readonly vanished?: number;
 }
 
 export interface NightTotals {

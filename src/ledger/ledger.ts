@@ -1,11 +1,12 @@
 /**
  * The ledger: what was seen, what is queued, what is verified. It is the only queue.
  *
- * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode MirrorLedger}, {@linkcode HookLedger} and {@linkcode History}. `sqlite/`
+ * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode MirrorLedger}, {@linkcode HookLedger}, {@linkcode AuditLedger} and {@linkcode History}. `sqlite/`
  * implements it; `tests/ledger/conformance/` holds an implementation to it.
  *
  * @module
  */
+import type { AuditHistory, AuditLedger } from "./audit_ledger.ts";
 import type { HookLedger } from "./hook_ledger.ts";
 import type { History } from "./history.ts";
 import type { IntakeLedger } from "./intake_ledger.ts";
@@ -23,6 +24,7 @@ import type { OutboxLedger } from "./outbox_ledger.ts";
 export interface ReadLedger
   extends
     History,
+    AuditHistory,
     Pick<IntakeLedger, "unknown" | "admitted">,
     Pick<OutboxLedger, "deviceOf" | "pausedBy">,
     Pick<MirrorLedger, "keptPaths" | "keptDeliveries" | "mirrorOf">,
@@ -34,7 +36,7 @@ export interface ReadLedger
 }
 
 /** The whole ledger, as the daemon opens it. */
-export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & MirrorLedger & HookLedger;
+export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & MirrorLedger & HookLedger & AuditLedger;
 
 /** Told what a person should know, as one sentence: a damaged ledger was moved aside, a ledger was missing. */
 export type OnNotice = (notice: string) => void;

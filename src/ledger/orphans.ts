@@ -35,7 +35,7 @@ export function orphans(ledger: Pick<History, "places" | "counts">, jobs: Config
 
 /** The counts of what can be sent, and what was: without what waits for, or failed at, destinations that are not there. */
 export function withoutOrphans(all: Counts, without: readonly Orphan[]): Counts {
-  const less = (key: Exclude<keyof Counts, "gone">) =>
+  const less = (key: "queued" | "sending" | "deferred" | "failed") =>
     Math.max(0, all[key] - without.reduce((sum, { counts }) => sum + counts[key], 0));
   return {
     queued: less("queued"),
@@ -44,6 +44,8 @@ export function withoutOrphans(all: Counts, without: readonly Orphan[]): Counts 
     delivered: all.delivered,
     failed: less("failed"),
     ...(all.gone === undefined ? {} : { gone: all.gone }),
+    ...(all.damaged === undefined ? {} : { damaged: all.damaged }),
+    ...(all.vanished === undefined ? {} : { vanished: all.vanished }),
   };
 }
 

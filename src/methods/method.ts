@@ -177,8 +177,14 @@ export interface Session extends AsyncDisposable {
    * soon: it may be made in the same round trip.
    */
   survey(paths: readonly string[], signal: AbortSignal, staging?: string): Promise<(Stat | null)[]>;
-  /** Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. */
-  digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
+  /**
+   * Bytes and SHA-256 of the files at these paths as the destination has them, in order; null = no such file. What keeps one file alone
+   * from being read is a `mismatch`. With `calm`, others have the processor there first, and what is read back respects the bandwidth
+   * limit.
+   */
+  digest(paths: readonly string[], signal: AbortSignal, calm?: "calm"): Promise<(Digest | null)[]>;
+  /** When the content of the file was last changed, milliseconds since 1970 UTC, as the destination tells; null where it does not. */
+  modifiedAt(path: string, signal: AbortSignal): Promise<number | null>;
   /**
    * Puts files under their staging names, all in one folder, and makes that. One bad file fails alone.
    * `onBytes(index, bytes)` tells how far an upload is; some tools tell only in steps. A put that tells nothing,
@@ -212,5 +218,5 @@ export interface Session extends AsyncDisposable {
 /** All of a Session that sends nothing. */
 export type DestinationFiles = Pick<
   Session,
-  "attach" | "survey" | "digest" | "publish" | "flush" | "remove" | "emptyTrash" | "leftovers" | "sweep"
+  "attach" | "survey" | "digest" | "modifiedAt" | "publish" | "flush" | "remove" | "emptyTrash" | "leftovers" | "sweep"
 >;

@@ -196,6 +196,7 @@ function session(fake: FakeDestination, context: MethodContext, to: Kept): Sessi
           if (folders.some((folder) => path.startsWith(`${folder}/`))) fake.files.delete(path);
         }
       }),
+    modifiedAt: () => Promise.resolve(null),
     leftovers: (signal) =>
       step(fake, "leftovers", signal, () => {
         const prefix = `${context.stagingRoot}/`;

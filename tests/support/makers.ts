@@ -16,6 +16,7 @@ export function aDestination(changes: Partial<Destination> = {}): Destination {
     verify: "checksum",
     retryAttempts: 3,
     retryDelayMs: 5000,
+    audit: null,
     parallelTransfers: 1,
     order: "oldest_first",
     onConflict: "version",

@@ -9,6 +9,9 @@ import { wrapped } from "../../domain/wrapped.ts";
 import { localTime } from "../../domain/local_time.ts";
 import type { DeliveryJson } from "../../reports/delivery/delivery_json.ts";
 
+/** What was delivered and is no longer as it was. */
+const LOST: ReadonlySet<string> = new Set(["gone", "damaged", "vanished"]);
+
 /** The line, with its end; the path comes last. Longer than `columns`, it is wrapped. */
 export function historyLine(delivery: DeliveryJson, columns = Infinity): string {
   const { id, state, proof, size, destination, path, error, warning } = delivery;
@@ -17,7 +20,7 @@ export function historyLine(delivery: DeliveryJson, columns = Infinity): string 
   const fields = [
     String(id).padStart(6),
     time,
-    (error?.code === "gone" ? "gone" : state).padEnd(9),
+    (error !== null && LOST.has(error.code) ? error.code : state).padEnd(9),
     proven.padEnd(9),
     formatBytes(size).padStart(9),
     printable(destination),

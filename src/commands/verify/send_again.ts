@@ -8,7 +8,7 @@ import { chunks } from "../../domain/chunks.ts";
 import { Failure } from "../../domain/failure.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import type { Settings } from "../../config/settings.ts";
-import { fingerprint, type SourceFile } from "../../domain/source_file.ts";
+import { whyNotAgain } from "../../delivery/audit/reprove.ts";
 import type { History } from "../../ledger/history.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
 import { notices, type Tools } from "../command.ts";
@@ -29,7 +29,7 @@ export async function sendAgain(
     const some = ledger.query({ ids: asked }).map(({ delivery }) => delivery);
     const reasons = new Map<number, string>();
     for (const { id, source } of some) {
-      const reason = await whyNot(source, tools);
+      const reason = await whyNotAgain(source, tools.system);
       if (reason !== null) reasons.set(id, reason);
     }
     const wanted = some.map(({ id }) => id).filter((id) => !reasons.has(id));
@@ -70,18 +70,4 @@ async function queue(
   if (daemon !== null) return await daemon.sendAgain(ids);
   using ledger = tools.openLedger(stateDirectory, notices(tools));
   return ledger.sendAgain(ids, tools.system.now());
-}
-
-/** Why the source cannot be sent again; null where it can. */
-async function whyNot(source: SourceFile, { system }: Tools): Promise<string | null> {
-  const path = pathField(source.absolutePath);
-  try {
-    const facts = await system.facts(source.absolutePath);
-    if (facts === null) return `its source ${path} no longer exists`;
-    if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) return `its source ${path} has changed since`;
-    return null;
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    return `its source ${path} cannot be read: ${printable(error.message)}`;
-  }
 }

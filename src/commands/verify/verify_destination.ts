@@ -11,6 +11,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
+import { reprove } from "../../delivery/audit/reprove.ts";
 import { demandKnownPlace } from "../../delivery/mount.ts";
 import { askDestination } from "../checks/ask_destination.ts";
 import { askingLine } from "../text/asking_line.ts";
@@ -61,7 +62,8 @@ export async function verifyDestination(
   };
   for (const row of ledger.each({ ...query, states: ["failed"], gone: true })) {
     const { id, state } = row.delivery;
-    if (state.state === "failed" && (chosen === null || chosen.has(id))) emit([verdict(row, "missing", state.failure.message)]);
+    if (state.state !== "failed" || (chosen !== null && !chosen.has(id))) continue;
+    emit([verdict(row, state.failure.code === "damaged" ? "differs" : "missing", state.failure.message)]);
   }
   let inHand = next();
   if (inHand.length === 0) return;
@@ -98,14 +100,8 @@ export async function verifyDestination(
 }
 
 function compared(row: DeliveryRow, found: Digest | null): Verified {
-  const { size } = row.delivery.source;
-  if (found === null) return verdict(row, "missing", "it is no longer there");
-  if (found.bytes !== size) return verdict(row, "differs", `its size is ${found.bytes} bytes, but ${size} were delivered`);
-  if (row.sha256 === null) return verdict(row, "unproven", "no hash was recorded when it was delivered; its size matches");
-  if (found.sha256 !== row.sha256) {
-    return verdict(row, "differs", `its SHA-256 is ${found.sha256}, but ${row.sha256} was delivered`);
-  }
-  return verdict(row, "equal", null);
+  const proof = reprove(row, found);
+  return verdict(row, proof.verdict, proof.reason);
 }
 
 function verdict({ delivery }: DeliveryRow, verdict: Verified["verdict"], reason: string | null): Verified {

@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { AUDIT_PLAN, type AuditPlan } from "../../domain/audit.ts";
 import { overlap, type Timetable } from "../../domain/bandwidth.ts";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { rolloverMinutes } from "../../domain/night/night.ts";
@@ -100,6 +101,27 @@ const NO_PROOF = 'must be true, false, "checksum", "size" or "none"';
 /** `mtime` of other programs. */
 const TIMES_PROVE_NOTHING = "files with the same modification time may have different bytes; use checksum, or size";
 
+/** A share of the files, like `5%`. */
+function share(standard: string) {
+  const message = 'must be a share of the delivered files from 0.01% to 100%, like "5%"';
+  return z.union([z.string(), z.number()], message).transform((value, context) => {
+    const percent = typeof value === "string" ? Number(/^(\d{1,3}(?:\.\d+)?)\s?%$/.exec(value.trim())?.[1] ?? NaN) : NaN;
+    if (percent >= 0.01 && percent <= 100) return percent / 100;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  }).prefault(standard);
+}
+
+const auditKeys = z.strictObject({
+  every: duration("seconds", 1000, 3650 * DAY).prefault("30d").meta({ description: "Time from one audit to the next" }),
+  sample: share("5%").meta({
+    description: "How many of the delivered files are hashed each time, those first that were not for the longest",
+  }),
+  repair: bool().prefault(AUDIT_PLAN.repair).meta({
+    description: "Send damaged and missing files again if their source is still here and unchanged",
+  }),
+}, "must be a section").transform(({ every, sample, repair }): AuditPlan => ({ everyMs: every, share: sample, repair }));
+
 /** How files are verified, and what happens when that fails. */
 export const proofKeys = {
   verify_transfer: setting(
@@ -124,6 +146,15 @@ export const proofKeys = {
     name: "retryDelayMs",
     description: "Pause before the first retry, in seconds; it grows with each retry",
   }),
+  audit: z.union(
+    [bool(), oneOf(["repair"]), auditKeys],
+    'must be true, false, "repair" or a section, like {every: 30d, sample: 5%}',
+  )
+    .transform((value) => value === true ? AUDIT_PLAN : value === "repair" ? { ...AUDIT_PLAN, repair: true } : value || null)
+    .prefault(false).meta({
+      description:
+        "Hash delivered files again at their destination, a few at a time while nothing is sent, and list those that are damaged or missing: `true` is `{every: 30d, sample: 5%}`; with `repair`, or `repair: true` in the section, they are sent again if their source is still here and unchanged. What was changed there on purpose is listed and left alone",
+    }),
 };
 
 /** What files and folders are like at the destination. */

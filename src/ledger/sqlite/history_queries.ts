@@ -6,7 +6,7 @@
  */
 import type { Counts, DeliveryQuery, DeliveryRow, History } from "../history.ts";
 import type { Database, Row, Value } from "./database.ts";
-import { NO_TROUBLE, number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
+import { LOST, NO_TROUBLE, number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 
 /** Rows fetched at a time by `each`: more would cost memory. Pages of trouble are larger, for each is sorted anew. */
 const PAGE = 500;
@@ -62,10 +62,12 @@ function* each(db: Database, wanted: Omit<DeliveryQuery, "sort" | "offset">): It
 function counts(db: Database, { where, values }: Conditions): Counts {
   const of = (sql: string) => numberOf(db, `${sql} AND ${where}`, values);
   const [queued, sending, deferred] = WAITING.map(of) as [number, number, number];
-  const [failed, noTrouble, gone] = [of(FAILED), of(FAILED_NO_TROUBLE), of(GONE)] as const;
+  const [failed, noTrouble] = [of(FAILED), of(FAILED_NO_TROUBLE)] as const;
+  const lost = db.all(`${LOST_BY_CODE} AND ${where} GROUP BY d.failure_code`, ...values)
+    .map((row) => [text(row, "code"), number(row, "n")]);
   const total = of("SELECT coalesce(sum(number), 0) AS n FROM totals d WHERE 1");
   const delivered = total - queued - sending - deferred - failed - noTrouble;
-  return { queued, sending, deferred, delivered, failed, ...(gone > 0 ? { gone } : {}) };
+  return { queued, sending, deferred, delivered, failed, ...Object.fromEntries(lost) };
 }
 
 function numberOf(db: Database, sql: string, values: readonly Value[]): number {
@@ -104,7 +106,7 @@ export function deliveryConditions(wanted: DeliveryQuery): Conditions {
     parts.push(`d.state IN (${wanted.states.map((state) => `'${STATES[state]}'`).join(", ")})`);
   }
   if (wanted.trouble) parts.push(`d.state = 'failed' AND d.failure_code NOT IN ${NO_TROUBLE}`);
-  if (wanted.gone) parts.push("d.state = 'failed' AND d.failure_code = 'gone'");
+  if (wanted.gone) parts.push(`d.state = 'failed' AND d.failure_code IN ${LOST}`);
   if (wanted.ids !== undefined) add("d.id IN (SELECT value FROM json_each(?))", JSON.stringify(wanted.ids));
   return { where: parts.join(" AND "), values };
 }
@@ -180,8 +182,8 @@ const WAITING = ["queued", "sending", "deferred"].map((state) =>
 const FAILED_NO_TROUBLE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
   WHERE d.state = 'failed' AND d.failure_code IN ${NO_TROUBLE}`;
 const FAILED = FAILED_NO_TROUBLE.replace("IN (", "NOT IN (");
-const GONE = `SELECT count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
-  WHERE d.state = 'failed' AND d.failure_code = 'gone'`;
+const LOST_BY_CODE = `SELECT d.failure_code AS code, count(*) AS n FROM deliveries d INDEXED BY deliveries_failed
+  WHERE d.state = 'failed' AND d.failure_code IN ${LOST}`;
 
 const OLDEST = `SELECT d.queued_at FROM deliveries d INDEXED BY deliveries_waiting
   WHERE d.state IN ('queued', 'sending', 'deferred')`;

@@ -7,6 +7,7 @@
 import { join, toFileUrl } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { integrity, LEDGER_FILE, openSound } from "./integrity.ts";
+import { auditHistory, auditQueries } from "./audit_queries.ts";
 import { claimQueries } from "./claim_queries.ts";
 import { Database } from "./database.ts";
 import { destinationQueries } from "./destination_queries.ts";
@@ -39,6 +40,7 @@ export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledge
     ...destinationQueries(db),
     ...hookQueries(db),
     ...mirrorQueries(db),
+    ...auditQueries(db),
   }));
 }
 
@@ -63,6 +65,7 @@ function readQueries(db: Database, instance: string): ReadLedger {
     ...historyQueries(db),
     ...imageQueries(db),
     ...nightQueries(db),
+    ...auditHistory(db),
     integrity: () => integrity(db),
     [Symbol.dispose]: () => db[Symbol.dispose](),
   };

@@ -139,6 +139,9 @@ export const SUPERSEDED: FailureRecord = {
 /** The codes of failures that are no trouble, see `isTrouble`; for SQL. */
 export const NO_TROUBLE = "('superseded', 'skipped', 'gone', 'removed')";
 
+/** The codes of what was delivered and is no longer there as it was; for SQL. */
+export const LOST = "('gone', 'damaged', 'vanished')";
+
 /** The text of a column. @throws {TypeError} where it holds none: a bug, not a state of the ledger. */
 export function text(row: Row, column: string): string {
   const value = row[column];

@@ -5,6 +5,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
+import { AUDITS_MIGRATION } from "./audit_queries.ts";
 import type { Database } from "./database.ts";
 import { HOOKS_MIGRATION } from "./hook_queries.ts";
 import { NIGHTS_MIGRATION, REMOVED_MIGRATION } from "./night_schema.ts";
@@ -136,6 +137,7 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (job, destination, folder)
   ) STRICT, WITHOUT ROWID;
   `,
+  AUDITS_MIGRATION,
 ];
 
 /** The schema that this program writes. */

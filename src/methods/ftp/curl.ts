@@ -20,12 +20,14 @@ export interface Curl {
    */
   talk(transfers: readonly Transfer[], signal: AbortSignal, told?: Told): Promise<Ended[]>;
   /**
-   * Fetches files, or the names in folders: `onPiece` is given their content. One entry for each that was begun.
+   * Fetches files, or the names in folders: `onPiece` is given their content. One entry for each that was begun. The limit is over all of
+   * them; null is none.
    * @throws {Failure} as {@linkcode talk}
    */
   fetch(
     transfers: readonly Transfer[],
     onPiece: (index: number, piece: Uint8Array) => void,
+    bytesPerSecond: number | null,
     signal: AbortSignal,
   ): Promise<Ended[]>;
 }
@@ -130,13 +132,13 @@ function curlWith(
       );
       return ends.length > 0 ? ends : await broken(child);
     },
-    async fetch(transfers, onPiece, signal) {
+    async fetch(transfers, onPiece, bytesPerSecond, signal) {
       if (transfers.length === 0) return [];
       const ends: Ended[] = [];
       const child = await run(
         found,
         transfers,
-        { dialogue: false, progress: false, bytesPerSecond: null },
+        { dialogue: false, progress: false, bytesPerSecond },
         (mark) =>
           contentReader(
             mark,

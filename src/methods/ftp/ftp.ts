@@ -13,7 +13,7 @@ import { absoluteBase } from "../sftp/sftp_base.ts";
 import { findCurl } from "./curl.ts";
 import type { FtpLogin } from "./curl_config.ts";
 import { isYes, type Reply, replyTo } from "./dialogue.ts";
-import { type Features, type FtpBase, survey } from "./ftp_base.ts";
+import { type Features, type FtpBase, modifiedAt, survey } from "./ftp_base.ts";
 import { connectionFailure } from "./ftp_failures.ts";
 import { attach, digest } from "./ftp_files.ts";
 import { publish } from "./ftp_names.ts";
@@ -42,7 +42,8 @@ async function connect(destination: FtpDestination, context: MethodContext, sign
     }; FTP cannot flush files to the disk there`,
     attach: (create, signal, probe) => attach(base, create, signal, probe),
     survey: (paths, signal) => survey(base, paths, signal),
-    digest: (paths, signal) => digest(base, paths, signal),
+    digest: (paths, signal, calm) => digest(base, paths, signal, undefined, calm),
+    modifiedAt: (path, signal) => modifiedAt(base, path, signal),
     put: ftpPut(base),
     publish: (items, signal) => publish(base, items, signal),
     flush: () => Promise.resolve(),

@@ -145,6 +145,18 @@ function statOfMlst(reply: Reply | null): Stat | null {
   return { kind, bytes: Number(fact("size") ?? UNKNOWN_BYTES) };
 }
 
+/** What `Session.modifiedAt` does: `213 20261120031500.123` (RFC 3659, 3). */
+export async function modifiedAt(base: FtpBase, path: string, signal: AbortSignal): Promise<number | null> {
+  const absolute = pathIfAny(base, path);
+  if (absolute === null) return null;
+  const asked = `MDTM ${absolute}`;
+  const reply = (await command(base, [asked], signal))(asked);
+  const [, year, month, day, hour, minute, second] =
+    (isYes(reply) ? /(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.\d+)?\s*$/.exec(reply!.lines.at(-1) ?? "") : null)?.map(Number) ??
+      [];
+  return year === undefined ? null : Date.UTC(year, month! - 1, day, hour, minute, second);
+}
+
 function statOf(size: Reply | null, enter: Reply | null): Stat {
   if (isYes(enter)) return { kind: "folder", bytes: 0 };
   const bytes = isYes(size) ? /^(\d+)$/.exec(size!.lines.at(-1)?.trim() ?? "")?.[1] : undefined;

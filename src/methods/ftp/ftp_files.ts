@@ -8,6 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
+import { limitNow } from "../bandwidth.ts";
 import type { Mount } from "../method.ts";
 import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, lastReply, type Reply } from "./dialogue.ts";
@@ -49,12 +50,13 @@ export async function digest(
   paths: readonly string[],
   signal: AbortSignal,
   onBytes: (index: number, bytes: number) => void = () => undefined,
+  calm?: "calm",
 ): Promise<(Digest | null)[]> {
   const known = paths.map((path) => pathIfAny(base, path));
   const absolute = known.filter((path) => path !== null);
   const { hash } = base.features;
   const digests = hash === null
-    ? await readBack(base, absolute, signal, onBytes)
+    ? await readBack(base, absolute, signal, onBytes, calm)
     : await hashesThere(base, hash, absolute, signal);
   return known.map((path) => path === null ? null : digests.shift()!);
 }
@@ -100,16 +102,23 @@ async function readBack(
   paths: readonly string[],
   signal: AbortSignal,
   onBytes: (index: number, bytes: number) => void = () => undefined,
+  calm?: "calm",
 ): Promise<(Digest | null)[]> {
   const digests: (Digest | null)[] = [];
   while (digests.length < paths.length) {
     const rest = paths.slice(digests.length);
     const sums = rest.map(() => ({ hash: createHash("sha256"), bytes: 0 }));
-    const ends = await fetchAll(base, rest, (index, piece) => {
-      const sum = sums[index]!;
-      sum.hash.update(piece);
-      onBytes(digests.length + index, sum.bytes += piece.length);
-    }, signal);
+    const ends = await fetchAll(
+      base,
+      rest,
+      (index, piece) => {
+        const sum = sums[index]!;
+        sum.hash.update(piece);
+        onBytes(digests.length + index, sum.bytes += piece.length);
+      },
+      signal,
+      calm,
+    );
     for (const [index, { exit }] of ends.entries()) {
       const { hash, bytes } = sums[index]!;
       digests.push(exit === 0 ? { bytes, sha256: hash.digest("hex") } : null);
@@ -135,13 +144,19 @@ export async function fetchAll(
   paths: readonly string[],
   onPiece: (index: number, piece: Uint8Array) => void,
   signal: AbortSignal,
+  calm?: "calm",
 ): Promise<Ended[]> {
   const transfers = paths.map((path, index): Transfer => ({
     kind: "fetch",
     path,
     commands: index === 0 ? opening(base, ["NOOP"]) : [],
   }));
-  const ends = await base.curl.fetch(transfers, onPiece, signal);
+  const ends = await base.curl.fetch(
+    transfers,
+    onPiece,
+    calm === undefined ? null : limitNow(base.destination, base.context.system),
+    signal,
+  );
   const last = ends.at(-1)!;
   if (last.exit === 0 || isMissing(last)) return ends;
   throw connectionFailure(last, base.destination) ?? notRead(base, paths[ends.length - 1]!, lastReply(last));

@@ -16,7 +16,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { sourceFault } from "../../system/source_failure.ts";
 import { attach, destinationFailure, type LocalBase, localBase, makeStaging, pathOf } from "./local_base.ts";
-import { digest, flush, LARGE_AT_ONCE, leftovers, SMALL_BYTES, survey, sweep } from "./local_files.ts";
+import { digest, flush, LARGE_AT_ONCE, leftovers, modifiedAt, SMALL_BYTES, survey, sweep } from "./local_files.ts";
 import { publish } from "./local_names.ts";
 import { localParts } from "./local_parts.ts";
 import { emptyTrash, remove } from "./local_remove.ts";
@@ -45,6 +45,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     attach: (create, _signal, probe) => attach(base, create, probe),
     survey: (paths) => survey(base, paths),
     digest: (paths, signal) => digest(base, paths, signal),
+    modifiedAt: (path) => modifiedAt(base, path),
     put: (uploads, onBytes, signal) => put(copying, uploads, onBytes, signal),
     parts: localParts(base, (source, to) => keepTimesAndMode(copying, source.absolutePath, source.mtimeMs, to)),
     publish: (items, signal) => publish(base, items, signal),

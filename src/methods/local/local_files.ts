@@ -43,6 +43,11 @@ async function factsOf(path: string, system: Pick<Files, "facts" | "followedFact
   }
 }
 
+/** What `Session.modifiedAt` does. */
+export async function modifiedAt(base: LocalBase, relative: string): Promise<number | null> {
+  return (await factsOf(pathOf(base, relative), base.system))?.mtimeMs ?? null;
+}
+
 const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name_too_long", "bad_name"]);
 
 /** What `Session.digest` does. */

@@ -9,7 +9,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import type { Mount, Session, Stat } from "../method.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
-import { failureOf, type Remote, type StoreHash } from "./rclone_remote.ts";
+import { failureOf, keepLimit, type Remote, type StoreHash } from "./rclone_remote.ts";
 
 /** Hashes of what this session has sent, by where it is staged: what the store's hash is compared with. */
 export type Sent = Map<string, Digest & { readonly hash: string | null }>;
@@ -29,12 +29,19 @@ const MANY_TIMES = 20;
 const CONTROL = /[\x00-\x1f\x7f]/;
 
 /** The files of a remote. */
-export function rcloneFiles(remote: Remote, sent: Sent): Pick<Session, "attach" | "survey" | "digest" | "leftovers"> {
+export function rcloneFiles(
+  remote: Remote,
+  sent: Sent,
+): Pick<Session, "attach" | "survey" | "digest" | "modifiedAt" | "leftovers"> {
   const folders = new Map<string, number>();
   return {
     attach: (create, signal, probe) => attach(remote, create, signal, probe),
     survey: (paths, signal) => survey(remote, folders, paths, signal),
-    digest: (paths, signal) => digest(remote, folders, sent, paths, signal),
+    async digest(paths, signal, calm) {
+      if (calm !== undefined) await keepLimit(remote, signal);
+      return await digest(remote, folders, sent, paths, signal);
+    },
+    modifiedAt: (path, signal) => modifiedAt(remote, path, signal),
     leftovers: (signal) => leftovers(remote, signal),
   };
 }
@@ -173,6 +180,16 @@ async function ask(remote: Remote, paths: readonly string[], signal: AbortSignal
     if (result instanceof RcloneError) throw failureOf(result, `list files below ${remote.where}`, signal);
     return (result["item"] ?? []) as Entry | [];
   });
+}
+
+/** What `Session.modifiedAt` does. Stores without such a time tell when the file was put there. */
+async function modifiedAt(remote: Remote, path: string, signal: AbortSignal): Promise<number | null> {
+  const opt = { noMimeType: true, filesOnly: true };
+  const { item } = await remote.call("operations/stat", { fs: remote.fs(), remote: path, opt }, signal).catch((error) => {
+    throw failureOf(error, `check a file below ${remote.where}`, signal);
+  });
+  const at = Date.parse(String((item as { ModTime?: string } | null)?.ModTime));
+  return Number.isNaN(at) ? null : at;
 }
 
 async function digest(

@@ -11,13 +11,12 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { sourceFault } from "../../system/source_failure.ts";
 import type { System } from "../../system/system.ts";
-import { limitNow } from "../bandwidth.ts";
 import { linkName, linkUploads, stagingOf } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { AT_ONCE, RcloneError } from "./rclone_daemon.ts";
 import { rcloneFailure } from "./rclone_failures.ts";
 import { checkBase, freeSpace, type Sent } from "./rclone_files.ts";
-import { failureOf, type Remote, type StoreHash } from "./rclone_remote.ts";
+import { failureOf, keepLimit, type Remote, type StoreHash } from "./rclone_remote.ts";
 
 /** How often it is looked how far rclone is. */
 const LOOK_MS = 500;
@@ -51,16 +50,6 @@ export function rclonePut(remote: Remote, survey: Session["survey"], sent: Sent)
       return { put: true, sent: { bytes: hashed.bytes, sha256: hashed.sha256 } };
     });
   };
-}
-
-/** The limit that each rclone was told last: a timetable may change it while a file is sent. */
-const limits = new WeakMap<Remote, number | null>();
-
-async function keepLimit(remote: Remote, signal: AbortSignal): Promise<void> {
-  const limit = limitNow(remote.destination, remote.context.system);
-  if (limit === (limits.get(remote) ?? null)) return;
-  await remote.call("core/bwlimit", { rate: limit === null ? "off" : `${limit}B` }, signal);
-  limits.set(remote, limit);
 }
 
 /** SFTP servers say "Failure" for a full disk: is there room for the files? */

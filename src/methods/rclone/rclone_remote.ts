@@ -5,6 +5,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
+import { limitNow } from "../bandwidth.ts";
 import type { MethodContext } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { AT_ONCE, type Fields, type RcloneDaemon, type RcloneDestination, RcloneError } from "./rclone_daemon.ts";
@@ -158,3 +159,14 @@ export function checked({ where, isObjectStore }: Pick<Remote, "where" | "isObje
 /** What XML 1.0, in which S3 lists names, cannot hold. */
 // deno-lint-ignore no-control-regex -- they are what is refused
 const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
+
+/** The limit that each rclone was told last: a timetable may change it while a file is sent. */
+const limits = new WeakMap<Remote, number | null>();
+
+/** Has it keep the limit in force; it holds for all that it sends and fetches. */
+export async function keepLimit(remote: Remote, signal: AbortSignal): Promise<void> {
+  const limit = limitNow(remote.destination, remote.context.system);
+  if (limit === (limits.get(remote) ?? null)) return;
+  await remote.call("core/bwlimit", { rate: limit === null ? "off" : `${limit}B` }, signal);
+  limits.set(remote, limit);
+}

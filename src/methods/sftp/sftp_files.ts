@@ -19,7 +19,8 @@ export function sftpFiles(base: SftpBase): RemoteFiles {
   return {
     attach: (create, signal, probe) => untilAborted(attach(base, create, probe), signal),
     survey: (paths, signal) => untilAborted(Promise.all(paths.map((path) => look(base, pathOf(base, path)))), signal),
-    digest: (paths, signal) => untilAborted(digest(base, paths, signal), signal),
+    digest: (paths, signal, calm) => untilAborted(digest(base, paths, signal, calm), signal),
+    modifiedAt: (path, signal) => untilAborted(modifiedAt(base, path), signal),
     publish: (items, signal) => untilAborted(publish(naming, items, signal), signal),
     flush: (_paths, signal) => untilAborted(flush(base), signal),
     remove: (items, signal) => untilAborted(remove(base, items, signal), signal),
@@ -31,6 +32,11 @@ export function sftpFiles(base: SftpBase): RemoteFiles {
     tryToWrite: (signal) => untilAborted(tryToWrite(base), signal),
     path: (relative) => pathOf(base, relative),
   };
+}
+
+async function modifiedAt(base: SftpBase, path: string): Promise<number | null> {
+  const { value } = await base.calls.stat(pathOf(base, path));
+  return value?.times === undefined ? null : value.times.modified * 1000;
 }
 
 async function attach(base: SftpBase, create: boolean, probe?: string): Promise<Mount> {

@@ -5,9 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import { mapLimit } from "../../async/map_limit.ts";
+import type { Pace } from "../../async/pace.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
+import { paceOf } from "../bandwidth.ts";
 import { look, pathOf, refused, type SftpBase } from "./sftp_base.ts";
 import type { Given, Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
@@ -21,8 +23,14 @@ const READS_AHEAD = 32;
 const MORE_BYTES = 4096;
 
 /** What `Session.digest` does. */
-export async function digest(base: SftpBase, paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]> {
-  const { channels } = base;
+export async function digest(
+  base: SftpBase,
+  paths: readonly string[],
+  signal: AbortSignal,
+  calm?: "calm",
+): Promise<(Digest | null)[]> {
+  const { channels, destination, context: { system } } = base;
+  const limit = calm === undefined ? null : paceOf(destination, system);
   const stats = await Promise.all(paths.map((path) => look(base, pathOf(base, path))));
   const openFiles = await channels.ready(stats.reduce((sum, stat) => sum + (stat?.bytes ?? 0), 0), signal);
   return await mapLimit(paths, Math.min(FILES_AT_ONCE, openFiles), async (path, index) => {
@@ -30,7 +38,7 @@ export async function digest(base: SftpBase, paths: readonly string[], signal: A
     if (stat?.kind !== "file") return null;
     const connection = channels.pick(stat.bytes);
     try {
-      return await readBack(base, connection, path, stat.bytes, signal);
+      return await readBack(base, connection, path, stat.bytes, limit, signal);
     } finally {
       channels.done(connection, stat.bytes);
     }
@@ -42,6 +50,7 @@ async function readBack(
   connection: SftpConnection,
   relative: string,
   size: number,
+  limit: Pace | null,
   signal: AbortSignal,
 ): Promise<Digest | null> {
   const { calls } = connection;
@@ -54,6 +63,7 @@ async function readBack(
       if (value === null) return notRead(base, relative, refusal);
       sum.update(value);
       bytes += value.length;
+      await limit?.next(value.length, signal);
     }
     return { bytes, sha256: sum.digest("hex") };
   } finally {

@@ -14,12 +14,12 @@ import type { ShellTools } from "./shell_tools.ts";
 
 /** Makes `Session.digest`. One round: each shell looks at its share of the files and hashes them. */
 export function shellDigest(inBase: RunInBase, tools: ShellTools) {
-  return async (paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]> => {
+  return async (paths: readonly string[], signal: AbortSignal, calm?: "calm"): Promise<(Digest | null)[]> => {
     const digests: (Digest | null)[] = paths.map(() => null);
     const shares = sharesOf(paths.length, tools.processors);
     await Promise.all(shares.map(async (share) => {
       const mine = share.map((index) => paths[index]!);
-      const script = `${lookScript(mine, tools)}echo ${DONE}\n${hashScript(mine, tools.hash)}`;
+      const script = `${lookScript(mine, tools)}echo ${DONE}\n${hashScript(mine, tools.hash, calm)}`;
       const output = await inBase("hash files at the destination", script, signal);
       const border = output.indexOf(`${DONE}\n`);
       const stat = stats(output.slice(0, border), mine, tools);
@@ -39,6 +39,12 @@ export function shellDigest(inBase: RunInBase, tools: ShellTools) {
 /** Between the two parts of an answer; neither part can print it. */
 const DONE = "== hashes ==";
 
+/** Lets others there have the processor and the disk first, as far as there are programs for it. */
+const CALM = `calm=
+command -v nice >/dev/null 2>&1 && calm="nice -n 19"
+ionice -c 2 -n 7 true >/dev/null 2>&1 && calm="$calm ionice -c 2 -n 7"
+`;
+
 /** The numbers below `count` in one share, or dealt out to two. */
 function sharesOf(count: number, processors: number): number[][] {
   const all = Array.from({ length: count }, (_, index) => index);
@@ -47,10 +53,12 @@ function sharesOf(count: number, processors: number): number[][] {
 }
 
 /** Prints `<sha256> *./name` for plain names, `<sha256> <number>` for the others. */
-function hashScript(paths: readonly string[], hash: readonly string[]): string {
+function hashScript(paths: readonly string[], hash: readonly string[], calm?: "calm"): string {
   const plain = paths.filter(isPlain).map((path) => `./${path}`);
   // Only regular files: a pipe or a device would never end.
-  const define = `h() { ${shellWords(hash)} "$@" 2>/dev/null; }
+  const define = `${calm === undefined ? "" : CALM}h() { ${calm === undefined ? "" : "$calm "}${
+    shellWords(hash)
+  } "$@" 2>/dev/null; }
 g() {
   for f; do
     [ -f "$f" ] || { for f; do [ -f "$f" ] && h "$f"; done; return; }

@@ -14,7 +14,7 @@ import { shellFlush } from "./shell_flush.ts";
 import { shellPublish } from "./shell_publish.ts";
 import { shellWords } from "./shell_quote.ts";
 import { shellEmptyTrash, shellRemove } from "./shell_remove.ts";
-import { lookScript, shellSurvey, stats } from "./shell_survey.ts";
+import { lookScript, shellModifiedAt, shellSurvey, stats } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** What a shell alone can do, besides. */
@@ -36,6 +36,7 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
     survey: (paths, signal, staging) =>
       staging === undefined ? survey(paths, signal) : surveyAndPrepare(base, paths, staging, signal),
     digest: shellDigest(inBase, tools),
+    modifiedAt: shellModifiedAt(inBase),
     publish: shellPublish(inBase, tools, where, `${host}\n${port}\n${folder}`),
     flush: shellFlush(inBase, tools, where),
     remove: shellRemove(inBase, tools, where),

@@ -83,10 +83,11 @@ export async function openShellSession(
   const sender = await senderOf({ destination, context, connection, tools, files });
   if (sender.close) stack.defer(sender.close);
   const rest = stack.move();
-  const { survey, digest, flush, remove, emptyTrash, leftovers, sweep } = files;
+  const { survey, digest, modifiedAt, flush, remove, emptyTrash, leftovers, sweep } = files;
   return {
     survey,
     digest,
+    modifiedAt,
     flush,
     remove,
     emptyTrash,

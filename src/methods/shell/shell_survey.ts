@@ -7,7 +7,7 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Stat } from "../method.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
-import { shellWords, wordGroups } from "./shell_quote.ts";
+import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
 import type { RunInBase } from "./remote_shell.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
@@ -17,6 +17,20 @@ export function shellSurvey(inBase: RunInBase, tools: ShellTools) {
     if (paths.length === 0) return [];
     const output = await inBase("check files at the destination", lookScript(paths, tools), signal);
     return stats(output, paths, tools);
+  };
+}
+
+/** Makes `Session.modifiedAt`. Each tool that is there may be the one that works: perl, GNU or busybox, BSD. */
+export function shellModifiedAt(inBase: RunInBase) {
+  return async (path: string, signal: AbortSignal): Promise<number | null> => {
+    const file = shellQuote(`./${path}`);
+    const ways = [`perl -e 'print +(stat $ARGV[0])[9]' ${file}`, `stat -L -c %Y ${file}`, `stat -L -f %m ${file}`];
+    const script = ways.map((way) => `m=$(${way} 2>/dev/null); case "$m" in ''|*[!0-9]*) ;; *) echo "$m"; exit 0 ;; esac\n`).join(
+      "",
+    );
+    const output = await inBase("check a file at the destination", `${script}:`, signal);
+    const seconds = /^\d+$/m.exec(output)?.[0];
+    return seconds === undefined ? null : Number(seconds) * 1000;
   };
 }
 
