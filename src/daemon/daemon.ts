@@ -11,6 +11,8 @@ import { VERSION } from "../domain/version.ts";
 import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
 import { localFolders } from "../methods/local/local_base.ts";
 import { methodNamed } from "../methods/methods.ts";
+import { noteAvailability } from "../events/availability.ts";
+import { type Cadences, cadences } from "../events/cadence.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
 import { type Hooks, hooks } from "../events/hooks/hooks.ts";
 import { type Progress, trackProgress } from "../events/progress.ts";
@@ -73,7 +75,7 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
  * @throws {Failure} when the state directory or the ledger cannot be used.
  */
 export async function startDaemon(first: Settings, tools: DaemonTools, options: DaemonOptions = {}): Promise<Daemon | null> {
-  const opened = await open(first, tools);
+  const opened = await open(first, tools, options.once ?? false);
   if (opened === null) return null;
   const { system, ledger, events } = opened;
   const jobs = corridors({
@@ -134,6 +136,7 @@ interface Opened {
   readonly lock: AsyncDisposable;
   readonly events: EventStream;
   readonly progress: Progress;
+  readonly cadence: Cadences;
   readonly ledger: Ledger;
   readonly hooks: Hooks;
   readonly work: WorkFolder;
@@ -143,7 +146,7 @@ interface Opened {
 }
 
 /** Null where another instance has the state directory. If it throws, whatever was opened is closed again. */
-async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTools): Promise<Opened | null> {
+async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTools, once: boolean): Promise<Opened | null> {
   const { system, listeners } = tools;
   const startedAt = system.now();
   const lock = await lockState(stateDirectory, system);
@@ -157,6 +160,9 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
     stateDirectory,
     (message) => events.emit({ type: "notice", level: "warning", message }),
   ));
+  if (!once) events.listen(noteAvailability(ledger));
+  const cadence = cadences(ledger);
+  events.listen(cadence.listen);
   const called = hooks({ system, ledger, emit: events.emit });
   events.listen(called.listen);
   const work = opening.use(await workFolder(stateDirectory, ledger.instance, system));
@@ -164,7 +170,7 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   await pid.adopt(path);
   // From here on the daemon itself closes them when it stops.
   opening.move();
-  return { system, lock, events, progress, ledger, hooks: called, work, pid, startedAt };
+  return { system, lock, events, progress, cadence, ledger, hooks: called, work, pid, startedAt };
 }
 
 /** What one daemon consists of while it runs. */

@@ -85,11 +85,13 @@ function gaugesOf(source: PageSource, system: Pick<System, "now" | "usage">): Ga
   return {
     now: system.now(),
     usage: system.usage(),
-    jobs: source.jobs().map(({ job, how, nextRun, waiting }) => ({
+    jobs: source.jobs().map(({ job, how, nextRun, lastImage, usualMs, waiting }) => ({
       name: job.name,
       watched: how !== null,
       filesWaiting: waiting.length,
       nextRun,
+      lastImage,
+      usualMs,
     })),
     destinations: source.destinations().map(({ destination: { job, name }, state, freeBytes }) => ({
       job,

@@ -8,6 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { freeSpace } from "../delivery/free_space.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import { VERSION } from "../domain/version.ts";
+import type { Cadences } from "../events/cadence.ts";
 import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { orphans } from "../ledger/orphans.ts";
@@ -20,6 +21,7 @@ import type { Corridors } from "./corridors.ts";
 interface RunningTools {
   readonly ledger: Ledger;
   readonly progress: Progress;
+  readonly cadence: Cadences;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
   readonly settings: () => Settings;
   readonly system: Pick<System, "pid" | "now">;
@@ -30,7 +32,7 @@ interface RunningTools {
 }
 
 /** Everything is read when it is requested. */
-export function runningState({ ledger, progress, jobs, settings, system, startedAt, page }: RunningTools): DaemonState {
+export function runningState({ ledger, progress, cadence, jobs, settings, system, startedAt, page }: RunningTools): DaemonState {
   return {
     ledger,
     progress,
@@ -49,6 +51,7 @@ export function runningState({ ledger, progress, jobs, settings, system, started
         how: intake.how(),
         failure: intake.failure(),
         unmatched: intake.unmatched(),
+        ...cadence.of(job.name),
         waiting: withAhead(intake.waiting(), outboxes),
       })),
     destinations() {

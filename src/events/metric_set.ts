@@ -100,6 +100,16 @@ function ownMetrics({ counter, gauge, histogram }: Makers) {
     ]),
     free: gauge("image_transfer_destination_free_bytes", "Free space at a destination, where it is known.", PLACE),
     waiting: gauge("image_transfer_files_waiting", "Files that were seen and are not finished yet.", ["sync_job"]),
+    lastImage: gauge(
+      "image_transfer_last_image_timestamp_seconds",
+      "When the last image of a job was finished, seconds since 1970 UTC; none before the first.",
+      ["sync_job"],
+    ),
+    usualInterval: gauge(
+      "image_transfer_usual_image_interval_seconds",
+      "The usual time between two images of a job; none while too few came to tell.",
+      ["sync_job"],
+    ),
     hookCalls: counter("image_transfer_hook_calls_total", "Calls of hooks. `late`: it is called again for the event.", [
       "sync_job",
       "event",

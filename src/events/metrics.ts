@@ -18,6 +18,8 @@ export interface Gauges {
     readonly watched: boolean;
     readonly filesWaiting: number;
     readonly nextRun: number | null;
+    readonly lastImage: number | null;
+    readonly usualMs: number | null;
   }[];
   readonly destinations: readonly {
     readonly job: string;
@@ -158,9 +160,13 @@ function observeProcess({ now, usage, jobs, destinations }: Gauges, all: All, ke
 
 function observePlaces({ now, jobs, destinations }: Gauges, all: All, { known }: Kept): void {
   // A job or destination that a reload took away must not stay.
-  for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free, all.nextRun]) gauge.reset();
-  for (const { name, filesWaiting, nextRun } of jobs) {
+  for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free, all.nextRun, all.lastImage, all.usualInterval]) {
+    gauge.reset();
+  }
+  for (const { name, filesWaiting, nextRun, lastImage, usualMs } of jobs) {
     all.waiting.set({ sync_job: name }, filesWaiting);
+    if (lastImage !== null) all.lastImage.set({ sync_job: name }, lastImage / 1000);
+    if (usualMs !== null) all.usualInterval.set({ sync_job: name }, usualMs / 1000);
     if (nextRun !== null) all.nextRun.set({ sync_job: name }, nextRun / 1000);
   }
   for (const one of destinations) {

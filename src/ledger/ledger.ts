@@ -1,12 +1,13 @@
 /**
  * The ledger: what was seen, what is queued, what is verified. It is the only queue.
  *
- * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode MirrorLedger}, {@linkcode HookLedger}, {@linkcode AuditLedger} and {@linkcode History}. `sqlite/`
+ * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode MirrorLedger}, {@linkcode HookLedger}, {@linkcode AuditLedger}, {@linkcode AvailabilityLedger} and {@linkcode History}. `sqlite/`
  * implements it; `tests/ledger/conformance/` holds an implementation to it.
  *
  * @module
  */
 import type { AuditHistory, AuditLedger } from "./audit_ledger.ts";
+import type { AvailabilityHistory, AvailabilityLedger } from "./availability_ledger.ts";
 import type { HookLedger } from "./hook_ledger.ts";
 import type { History } from "./history.ts";
 import type { IntakeLedger } from "./intake_ledger.ts";
@@ -25,6 +26,7 @@ export interface ReadLedger
   extends
     History,
     AuditHistory,
+    AvailabilityHistory,
     Pick<IntakeLedger, "unknown" | "admitted">,
     Pick<OutboxLedger, "deviceOf" | "pausedBy">,
     Pick<MirrorLedger, "keptPaths" | "keptDeliveries" | "mirrorOf">,
@@ -36,7 +38,7 @@ export interface ReadLedger
 }
 
 /** The whole ledger, as the daemon opens it. */
-export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & MirrorLedger & HookLedger & AuditLedger;
+export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & MirrorLedger & HookLedger & AuditLedger & AvailabilityLedger;
 
 /** Told what a person should know, as one sentence: a damaged ledger was moved aside, a ledger was missing. */
 export type OnNotice = (notice: string) => void;

@@ -112,6 +112,8 @@ export interface LiveState {
   readonly status: StatusReport;
   readonly headline: Headline;
   readonly tonight: NightSummary;
+  /** The site's time zone, e.g. `America/Santiago`: `night_timezone`, else that of the daemon's computer. */
+  readonly zone: string;
   readonly destinations: readonly DestinationView[];
   readonly jobs: readonly JobView[];
   /** What is being sent, at most 50; `bytes` grows. */
@@ -123,6 +125,13 @@ export interface LiveState {
   /** The first 50, worst first. */
   readonly trouble: readonly TroubleItem[];
   readonly troubleCount: number;
+}
+
+/** A time in which a destination took nothing; `to` is null while it lasts. `stopped` and `lost`: the daemon did not run. */
+export interface Outage {
+  readonly from: number;
+  readonly to: number | null;
+  readonly state: Exclude<DestinationState["state"], "open"> | "stopped" | "lost";
 }
 
 /** A destination of one job. */
@@ -143,6 +152,12 @@ export interface DestinationView {
   readonly limit: number | null;
   /** Over the last seconds. */
   readonly bytesPerSecond: number;
+  /** When it came into this state, as far as that is known; null while it is open. */
+  readonly since: number | null;
+  /** Of the last twelve hours. */
+  readonly outages: readonly Outage[];
+  /** There where a mirror waits for a person before it removes files. */
+  readonly removalsHeld: { readonly files: number; readonly reason: string; readonly accept: string } | null;
   /** When the oldest that still waits was queued; null if none waits. */
   readonly oldestWaiting: number | null;
   /** Null where nothing was delivered yet, as far as is known. */
@@ -157,6 +172,15 @@ export interface JobView {
   /** Why it is not watched. */
   readonly failure: Pick<FailureRecord, "code" | "message" | "hint"> | null;
   readonly filesWaiting: number;
+  /** Of those, how many are given up as incomplete until they change, or were rejected. */
+  readonly notTaken: number;
+  /** When its schedule sends next; null while it sends, and where only a person knows. */
+  readonly nextRun: number | null;
+  /** When the last image was finished, and the usual time between two; null where that is not known. */
+  readonly lastImage: number | null;
+  readonly usualMs: number | null;
+  /** The last image of tonight is older than five usual intervals. */
+  readonly silent: boolean;
 }
 
 /** A delivery that is being sent; `bytes` of `size` are there. */
@@ -257,6 +281,8 @@ interface NightDestination {
 export interface NightReport {
   readonly summary: NightSummary;
   readonly series: NightSeries;
+  /** When destinations took nothing, from the first image of the night on. */
+  readonly outages: readonly { readonly job: string; readonly name: string; readonly outages: readonly Outage[] }[];
   /** The newest images of the night, newest first, at most 60, each file once. */
   readonly images: readonly DeliveryView[];
   /** In the order of their first images; at most 200. */

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
 import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
+import type { Cadence } from "../events/cadence.ts";
 import type { Progress } from "../events/progress.ts";
 import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
@@ -17,7 +19,7 @@ import type { SentAhead } from "./api_types.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
 /** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
-export interface JobNow {
+export interface JobNow extends Cadence {
   readonly job: Job;
   /** When its schedule sends next; null while it does, or when only a person knows. */
   readonly nextRun: number | null;
@@ -72,7 +74,7 @@ export interface About {
 
 /** All that status, page, metrics and report are made of, at this moment; nothing is kept here. */
 export interface DaemonState {
-  readonly ledger: History & Pick<IntakeLedger, "unknown">;
+  readonly ledger: History & AvailabilityHistory & Pick<IntakeLedger, "unknown">;
   readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
   about(): About;
   jobs(): readonly JobNow[];

@@ -50,6 +50,9 @@ Deno.test("status prints what the daemon says, as JSON in the promised shape", a
       watch_path: "/data/images",
       watching: true,
       next_run: null,
+      last_image: null,
+      usual_interval_seconds: null,
+      silent: false,
       files_waiting: 2,
       incomplete: 0,
       rejected: 0,
@@ -165,10 +168,12 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   const trouble = statusReport({
     ...STATUS,
     jobs: [{
-      job: { name: "spring", watchPath: "/data/\x1b[31mred" },
+      job: { ...STATUS.jobs[0]!.job, watchPath: "/data/\x1b[31mred" },
       how: null,
       failure: null,
       nextRun: null,
+      lastImage: null,
+      usualMs: null,
       waiting: [],
       unmatched: null,
     }],
@@ -241,7 +246,7 @@ Deno.test("status names the files that are not sent, in its JSON too, and says e
     destinations: [paused, paused],
     jobs: [{
       ...STATUS.jobs[0]!,
-      job: { name: "spring", watchPath: dir.path },
+      job: { ...STATUS.jobs[0]!.job, watchPath: dir.path },
       waiting: [
         aWaiting("a b.fits", {
           reason: "incomplete",

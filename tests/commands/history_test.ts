@@ -161,7 +161,7 @@ Deno.test("history --failed names what the daemon did not even take, and tells p
   const [spring] = STATUS.jobs;
   const jobs = [{
     ...spring!,
-    job: { name: "default", watchPath: dir.path },
+    job: { ...spring!.job, name: "default", watchPath: dir.path },
     waiting: [one, { ...one, path: "x2.fits", reason: "incomplete", detail: "3 of 5 bytes" }],
   }];
   await using _daemon = await fakeDaemon(dir.at("state"), { status: () => statusReport({ ...STATUS, jobs }) });

@@ -34,11 +34,13 @@ function aDelivery(id: number, size: number): Delivery {
 const GAUGES: Gauges = {
   now: START + 3_600_000,
   usage: { rssBytes: 80e6, cpuSeconds: 36 },
-  jobs: [{ name: "spring", watched: true, filesWaiting: 2, nextRun: null }, {
+  jobs: [{ name: "spring", watched: true, filesWaiting: 2, nextRun: null, lastImage: START + 3_000_000, usualMs: 120_000 }, {
     name: "autumn",
     watched: false,
     filesWaiting: 0,
     nextRun: 1_700_000_000_000,
+    lastImage: null,
+    usualMs: null,
   }],
   destinations: [
     {

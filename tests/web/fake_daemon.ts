@@ -17,14 +17,17 @@ const COUNTS = { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 };
 export const STATUS: StatusParts = {
   pid: Deno.pid,
   version: "0.1.0",
+  now: Date.UTC(2024, 4, 18, 1, 3, 0),
   startedAt: Date.UTC(2024, 4, 18, 1, 2, 3),
   url: "http://127.0.0.1:9090/",
   configuration: "/home/ann/config.yaml",
   jobs: [{
-    job: { name: "spring", watchPath: "/data/images" },
+    job: { name: "spring", watchPath: "/data/images", night: { timezone: "UTC", rollover: "12:00", siteLongitude: null } },
     how: "events",
     failure: null,
     nextRun: null,
+    lastImage: null,
+    usualMs: null,
     waiting: [aWaiting("1.fits"), aWaiting("2.fits")],
     unmatched: null,
   }],

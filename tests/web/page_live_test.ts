@@ -69,7 +69,7 @@ Deno.test({
 
     await Deno.rename(rig.folder.at("nas"), rig.folder.at("nas-away"));
     await rig.folder.write("data/b.fits", fitsFile(5_000, 2));
-    await headline(page).getByText("nas has lost its disk. The one image is safe").waitFor();
+    await headline(page).getByText("nas has lost its disk. 1 image is waiting in the watched folder.").waitFor();
     const advice = await page.locator(".headline .advice").innerText();
     assert(advice.length > 10, advice);
     await page.locator(".card").getByText("On hold").waitFor();

@@ -5,6 +5,7 @@
  */
 import { counted } from "../../domain/names/counted.ts";
 import { format as formatBytes } from "@std/fmt/bytes";
+import { localTime } from "../../domain/local_time.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { wrapped } from "../../domain/wrapped.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
@@ -35,7 +36,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
     "",
     ...destinationLines(report, columns),
     "",
-    ...jobLines(report, columns),
+    ...jobLines(report, columns, now),
     ...(live?.running ?? []).map((one) =>
       `  sending to ${printable(one.destination)}: ${formatBytes(one.bytes)} of ${formatBytes(one.total)} in ${
         counted(one.files, "file")
@@ -169,19 +170,32 @@ const STATES = {
   unknown: "",
 } as const satisfies Record<StatusReport["destinations"][number]["state"], string>;
 
-function jobLines({ jobs, running }: StatusReport, columns: number): string[] {
-  return jobs.flatMap(({ name, watch_path, watching, files_waiting, incomplete, rejected, unmatched, growing = [] }) => {
+function jobLines({ jobs, running }: StatusReport, columns: number, now: number): string[] {
+  return jobs.flatMap((job) => {
+    const { name, watch_path, watching, files_waiting, incomplete, rejected, unmatched, growing = [], silent = false } = job;
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     // Those that are given up are listed below, each with its reason.
     const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
     const waits = unfinished > 0 ? `  (${counted(unfinished, "file")} not finished yet)` : "";
+    const below = [
+      ...silent ? [silence(job, now)] : [],
+      ...growing.map(growingHere),
+      // A daemon of an older version, before it is restarted, says nothing of it.
+      ...unmatched == null ? [] : [unmatchedHere(unmatched)],
+    ];
     return [
       `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`,
-      ...growing.flatMap((file) => wrapped(growingHere(file), columns, HANGING, HANGING)),
-      // A daemon of an older version, before it is restarted, says nothing of it.
-      ...(unmatched == null ? [] : wrapped(unmatchedHere(unmatched), columns, HANGING, HANGING)),
+      ...below.flatMap((text) => wrapped(text, columns, HANGING, HANGING)),
     ];
   });
+}
+
+/** `Last image 05:20, 3 h 47 min ago, usually every 2 min`. */
+function silence({ last_image, usual_interval_seconds }: StatusReport["jobs"][number], now: number): string {
+  if (last_image === null) return "";
+  const at = Date.parse(last_image);
+  const usually = usual_interval_seconds === null ? "" : `, usually every ${span(usual_interval_seconds * 1000)}`;
+  return `Last image ${localTime(at).slice(11, 16)}, ${span(now - at)} ago${usually}`;
 }
 
 function growingHere({ path, size, stalled, sent }: GrowingStatus): string {

@@ -8,6 +8,7 @@ import { join, toFileUrl } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { integrity, LEDGER_FILE, openSound } from "./integrity.ts";
 import { auditHistory, auditQueries } from "./audit_queries.ts";
+import { availabilityHistory, availabilityQueries } from "./availability_queries.ts";
 import { claimQueries } from "./claim_queries.ts";
 import { Database } from "./database.ts";
 import { destinationQueries } from "./destination_queries.ts";
@@ -41,6 +42,7 @@ export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledge
     ...hookQueries(db),
     ...mirrorQueries(db),
     ...auditQueries(db),
+    ...availabilityQueries(db),
   }));
 }
 
@@ -66,6 +68,7 @@ function readQueries(db: Database, instance: string): ReadLedger {
     ...imageQueries(db),
     ...nightQueries(db),
     ...auditHistory(db),
+    ...availabilityHistory(db),
     integrity: () => integrity(db),
     [Symbol.dispose]: () => db[Symbol.dispose](),
   };

@@ -6,6 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { AUDITS_MIGRATION } from "./audit_queries.ts";
+import { AVAILABILITY_MIGRATION } from "./availability_queries.ts";
 import type { Database } from "./database.ts";
 import { HOOKS_MIGRATION } from "./hook_queries.ts";
 import { NIGHTS_MIGRATION, REMOVED_MIGRATION } from "./night_schema.ts";
@@ -138,6 +139,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   AUDITS_MIGRATION,
+  AVAILABILITY_MIGRATION,
 ];
 
 /** The schema that this program writes. */

@@ -4,11 +4,13 @@
  *
  * @module
  */
+import type { AvailabilityHistory } from "../../ledger/availability_ledger.ts";
 import type { NightPoint } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
-import type { NightReport, NightTarget } from "../api_types.ts";
+import type { NightReport, NightSeries, NightSummary, NightTarget } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import { nightSummary } from "./night_summary.ts";
+import { outagesOf } from "./outages.ts";
 import { nightSeries } from "./night_series.ts";
 import { nightTargets } from "./night_targets.ts";
 import type { DaemonState } from "../page_source.ts";
@@ -49,6 +51,7 @@ export function nightReports(
     return {
       summary,
       series,
+      outages: outagesIn(series, summary.destinations, ledger),
       images: eachFileOnce(newest, MOST_IMAGES),
       targets: await targetsOf(night, points, source, system),
     };
@@ -93,4 +96,17 @@ async function targetsOf(
     await system.sleep(0);
   }
   return gathered.list();
+}
+
+/** From the first bin to the end of the last; a night that runs has no end. */
+function outagesIn(
+  { times, binMs }: NightSeries,
+  places: NightSummary["destinations"],
+  ledger: Pick<AvailabilityHistory, "availability">,
+): NightReport["outages"] {
+  const [first, last] = [times[0], times.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const from = first * 1000 - binMs;
+  const notes = ledger.availability(from, last * 1000);
+  return places.map(({ job, name }) => ({ job, name, outages: outagesOf({ job, name }, notes, from) }));
 }

@@ -14,6 +14,8 @@ import type { StatusReport } from "./status_json.ts";
 
 /** What the ledger counts, and how everything is that runs. */
 interface Facts extends About {
+  /** Milliseconds since 1970 UTC. */
+  readonly now: number;
   readonly jobs: readonly JobNow[];
   readonly destinations: readonly (DestinationNow & { readonly counts: Counts; readonly missingBytes: number | null })[];
   readonly counts: Counts;
@@ -36,7 +38,7 @@ export function judged(state: DaemonState, now: number): Judged {
     return { ...one, counts: ledger.counts(job, name), missingBytes: missingBytes(one, ledger) };
   });
   const tonight = nightSummary(state, tonightOf(jobs, now));
-  const facts = { ...state.about(), jobs, destinations, counts: ledger.counts(), orphans: state.orphans(), tonight };
+  const facts = { ...state.about(), now, jobs, destinations, counts: ledger.counts(), orphans: state.orphans(), tonight };
   const status = statusReport(facts);
   return { ...facts, status, overview: overviewOf(status, facts) };
 }

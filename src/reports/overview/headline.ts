@@ -99,9 +99,10 @@ function unavailable(kind: "on_hold" | "backing_off", { destinations, tonight }:
   const others = [...new Set(held.map(({ destination }) => destination.name))].filter((name) => !names.includes(name));
   const { text, advice } = causeOf(held[0]?.failure.code ?? "internal", listed(names), names.length === 1);
   const too = others.length === 0 ? "" : `; ${listed(others)} ${kind === "on_hold" ? "on hold" : "unavailable"} too`;
-  const troubled = destinations.filter(({ state }) => isUnavailable(state)).map(({ destination, counts }) => ({
+  const troubled = destinations.filter(({ state }) => isUnavailable(state)).map(({ destination, counts, state }) => ({
     ...destination,
     counts,
+    isLost: "failure" in state && state.failure.code === "device_missing",
   }));
   return { text: sentences(`${text}${too}`, safetyOf(troubled, tonight)), advice: roomIn(alike) ?? advice };
 }

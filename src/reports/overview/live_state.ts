@@ -3,12 +3,16 @@
  *
  * @module
  */
+import { acceptCommand } from "../../delivery/mirror/mirror.ts";
+import type { AvailabilityNote } from "../../ledger/availability_ledger.ts";
 import type { Destination } from "../../config/settings.ts";
 import type { Transfer } from "../../events/progress.ts";
 import type { DestinationView, JobView, LiveState, TransferView } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
-import type { DaemonState, JobNow } from "../page_source.ts";
+import { outagesOf } from "../night/outages.ts";
+import type { DaemonState, DestinationNow, JobNow } from "../page_source.ts";
 import { type Judged, judged } from "./facts.ts";
+import { isSilent } from "./silence.ts";
 import { placeOf, troubleOf } from "./trouble.ts";
 
 /** Longest lists that are sent. */
@@ -18,6 +22,7 @@ const MOST = { transfers: 50, waiting: 50, newest: 24, trouble: 50 } as const;
 export function liveStates(source: DaemonState): (now: number) => LiveState {
   const lastDelivered = lastDeliveries(source);
   return (now) => {
+    const notes = source.ledger.availability(now - STRIP_MS, now + 1);
     const { jobs, destinations, tonight, status, overview } = judged(source, now);
     const { items: trouble, count: troubleCount } = troubleOf(overview, { ...source, jobs, destinations }, MOST.trouble);
     const speeds = source.progress.running(now);
@@ -28,13 +33,15 @@ export function liveStates(source: DaemonState): (now: number) => LiveState {
       status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) },
       headline: status.headline,
       tonight,
+      zone: zoneOf(jobs),
       destinations: destinations.map((one) => ({
         ...destinationView(one),
+        ...outagesNow(one, notes, now),
         bytesPerSecond: speedOf(one.destination),
         oldestWaiting: source.ledger.oldestWaiting(one.destination.job, one.destination.name),
         lastDelivered: lastDelivered(one.destination, one.counts.delivered),
       })),
-      jobs: jobs.map(jobView),
+      jobs: jobs.map((job) => jobView(job, now)),
       transfers: source.progress.transfers().slice(0, MOST.transfers).map(transferView),
       waiting: jobs.flatMap(({ job, waiting }) => waiting.map(({ path, ...rest }) => ({ job: job.name, name: path, ...rest })))
         .slice(0, MOST.waiting),
@@ -73,19 +80,42 @@ function newestImages({ ledger }: DaemonState, destinations: number): LiveState[
   return eachFileOnce(rows, MOST.newest);
 }
 
-function jobView({ job, how, failure, waiting }: JobNow): JobView {
+/** The strip of a destination shows so much. */
+const STRIP_MS = 12 * 3_600_000;
+
+function outagesNow(
+  { destination, state }: DestinationNow,
+  notes: readonly AvailabilityNote[],
+  now: number,
+): Pick<DestinationView, "since" | "outages"> {
+  const outages = outagesOf(destination, notes, now - STRIP_MS);
+  const last = outages.at(-1);
+  return { outages, since: state.state !== "open" && last?.to === null && last.state === state.state ? last.from : null };
+}
+
+/** The zone by which the nights of the first job change. */
+function zoneOf(jobs: readonly JobNow[]): string {
+  return jobs[0]?.job.night.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+function jobView({ job, how, failure, waiting, nextRun, lastImage, usualMs }: JobNow, now: number): JobView {
   return {
     name: job.name,
     watchPath: job.watchPath,
     watching: how,
     failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
     filesWaiting: waiting.length,
+    notTaken: waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused").length,
+    nextRun,
+    lastImage,
+    usualMs,
+    silent: isSilent({ lastImage, usualMs }, job.night, now),
   };
 }
 
 function destinationView(
-  { destination, method, state, freeBytes, limit, counts }: Judged["destinations"][number],
-): Omit<DestinationView, "bytesPerSecond" | "oldestWaiting" | "lastDelivered"> {
+  { destination, method, state, freeBytes, limit, counts, heldRemovals }: Judged["destinations"][number],
+): Omit<DestinationView, "since" | "outages" | "bytesPerSecond" | "oldestWaiting" | "lastDelivered"> {
   const failure = state.state === "on_hold" || state.state === "backing_off" ? state.failure : null;
   return {
     job: destination.job,
@@ -99,6 +129,7 @@ function destinationView(
     freeBytes,
     limit,
     counts,
+    removalsHeld: heldRemovals && { ...heldRemovals, accept: acceptCommand(destination.job, destination.name) },
   };
 }
 

@@ -13,6 +13,8 @@ interface Troubled {
   readonly job: string;
   readonly name: string;
   readonly counts: Counts;
+  /** Its disk is missing, and with it what was delivered to it. */
+  readonly isLost?: boolean;
 }
 
 type Place = NightSummary["destinations"][number];
@@ -26,9 +28,8 @@ export function safetyOf(troubled: readonly Troubled[], { destinations }: Pick<N
   const jobs = [...new Set(troubled.map(({ job }) => job))].map((job) => {
     const places = destinations.filter((one) => one.job === job);
     const images = Math.max(0, ...places.map(({ expected }) => expected));
-    const elsewhere = places.filter((one) => !isTroubled(one));
-    const complete = elsewhere.filter(({ delivered }) => delivered >= images);
-    return { images, elsewhere, complete, delivered: Math.max(0, ...places.map(({ delivered }) => delivered)) };
+    const complete = places.filter((one) => !isTroubled(one) && one.delivered >= images);
+    return { images, complete, delivered: Math.max(0, ...places.map(({ delivered }) => delivered)) };
   }).filter(({ images }) => images > 0);
   const images = jobs.reduce((sum, one) => sum + one.images, 0);
   const waiting = troubled.reduce((sum, { counts }) => sum + waitingOf(counts), 0);
@@ -36,12 +37,14 @@ export function safetyOf(troubled: readonly Troubled[], { destinations }: Pick<N
     return waiting === 0 ? "" : `${waits(waiting, "delivery", "deliveries")}; the images are still in the watched folder`;
   }
   const older = waiting - destinations.filter(isTroubled).reduce((sum, one) => sum + one.waiting, 0);
-  return `${whereOf(jobs, images)}${older > 0 ? `; ${waits(older, "older delivery", "older deliveries")}` : ""}`;
+  const where = whereOf(jobs, images, troubled.some(({ isLost }) => isLost));
+  return [where, older > 0 ? waits(older, "older delivery", "older deliveries") : ""].filter((part) => part !== "").join("; ");
 }
 
 function whereOf(
-  jobs: readonly { readonly elsewhere: readonly Place[]; readonly complete: readonly Place[]; readonly delivered: number }[],
+  jobs: readonly { readonly complete: readonly Place[]; readonly delivered: number }[],
   images: number,
+  someAreLost: boolean,
 ): string {
   if (jobs.every(({ complete }) => complete.length > 0)) {
     const names = listed(jobs.flatMap(({ complete }) => complete.map(({ name }) => name)));
@@ -49,6 +52,7 @@ function whereOf(
   }
   const delivered = jobs.reduce((sum, one) => sum + one.delivered, 0);
   const left = images - delivered;
+  if (someAreLost) return left <= 0 ? "" : `${waits(left, "image")} in the watched folder`;
   if (left <= 0) return `All ${images} images are delivered to at least one destination`;
   if (delivered === 0) return `${waits(images, "image")} in the watched folder`;
   return `${delivered} of ${images} images are delivered; ${waits(left, "image")} in the watched folder`;

@@ -37,6 +37,11 @@ export interface StatusReport {
     readonly watching: boolean;
     /** When its schedule sends next; null while it sends, and with `schedule: manual`. */
     readonly next_run: string | null;
+    /** When the last image was finished, and the usual time between two, seconds; null where that is not known, and where no daemon runs. */
+    readonly last_image: string | null;
+    readonly usual_interval_seconds: number | null;
+    /** True where the last image of tonight is older than five times that, and than a minute. */
+    readonly silent: boolean;
     /** Files that were seen and have no delivery yet: not finished, incomplete or rejected. */
     readonly files_waiting: number;
     /** How many of those are given up as incomplete until they change, and how many were rejected. */

@@ -13,14 +13,17 @@ import type { Orphan } from "../../ledger/orphans.ts";
 import type { NightSummary } from "../api_types.ts";
 import type { About, DestinationNow, JobNow } from "../page_source.ts";
 import { localTime } from "../../domain/local_time.ts";
+import { isSilent } from "./silence.ts";
 import { headlineOf, NOT_RUNNING } from "./headline.ts";
 import { isWell, overviewOf } from "./overview.ts";
 import type { StatusReport } from "./status_json.ts";
 
 /** What the status of a running daemon is made of. */
 export interface StatusParts extends About {
-  readonly jobs: readonly (Pick<JobNow, "how" | "failure" | "nextRun" | "unmatched" | "waiting"> & {
-    readonly job: Pick<Job, "name" | "watchPath">;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: number;
+  readonly jobs: readonly (Pick<JobNow, "how" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs"> & {
+    readonly job: Pick<Job, "name" | "watchPath" | "night">;
   })[];
   readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made"> & {
     readonly destination: Pick<Destination, "name" | "job">;
@@ -45,7 +48,7 @@ export function statusReport(parts: StatusParts): StatusReport {
     started_at: new Date(startedAt).toISOString(),
     url,
     configuration,
-    jobs: parts.jobs.map(jobStatus),
+    jobs: parts.jobs.map((one) => jobStatus(one, parts.now)),
     destinations: parts.destinations.map(({ destination, method, state, freeBytes, limit, heldRemovals, made, counts }) => ({
       name: destination.name,
       job: destination.job,
@@ -66,7 +69,10 @@ export function statusReport(parts: StatusParts): StatusReport {
   return { running: true, all_well: isWell(overview), headline: headlineOf(overview, parts), ...status };
 }
 
-function jobStatus({ job, how, nextRun, unmatched, waiting }: StatusParts["jobs"][number]): StatusReport["jobs"][number] {
+function jobStatus(
+  { job, how, nextRun, unmatched, waiting, lastImage, usualMs }: StatusParts["jobs"][number],
+  now: number,
+): StatusReport["jobs"][number] {
   const notSent = waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused");
   const incomplete = notSent.filter(({ reason }) => reason === "incomplete").length;
   return {
@@ -74,6 +80,9 @@ function jobStatus({ job, how, nextRun, unmatched, waiting }: StatusParts["jobs"
     watch_path: job.watchPath,
     watching: how !== null,
     next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
+    last_image: lastImage === null ? null : new Date(lastImage).toISOString(),
+    usual_interval_seconds: usualMs === null ? null : Math.round(usualMs / 100) / 10,
+    silent: isSilent({ lastImage, usualMs }, job.night, now),
     files_waiting: waiting.length,
     incomplete,
     ...growingOf(job.watchPath, waiting),
@@ -121,6 +130,9 @@ export function restingReport(
       watch_path: job.watchPath,
       watching: false,
       next_run: null,
+      last_image: null,
+      usual_interval_seconds: null,
+      silent: false,
       files_waiting: 0,
       incomplete: null,
       rejected: null,

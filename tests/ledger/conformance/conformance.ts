@@ -5,6 +5,7 @@
  */
 import type { Ledger, LedgerAccess, ReadLedger } from "../../../src/ledger/ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
+import { AVAILABILITY } from "./availability_checks.ts";
 import { HISTORY } from "./history_checks.ts";
 import { HOOKS } from "./hook_checks.ts";
 import { IMAGES } from "./image_checks.ts";
@@ -57,6 +58,7 @@ const CHECKS: readonly Check[] = [
   ...IMAGES,
   ...NIGHTS,
   ...HOOKS,
+  ...AVAILABILITY,
   ...MODEL,
   ...PROCESSES,
 ];

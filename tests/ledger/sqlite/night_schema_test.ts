@@ -31,7 +31,7 @@ Deno.test("nightTotals() is right from the first moment in a ledger of before th
     db.exec("DROP INDEX versions_flagged; ALTER TABLE versions DROP COLUMN warning");
     db.exec("DROP TABLE parts; ALTER TABLE deliveries DROP COLUMN receipt_algorithm; DROP TABLE runs");
     db.exec("DROP TABLE hook_notes; DROP TABLE hook_positions; DROP TABLE hook_events");
-    db.exec("DROP TABLE mirrors; DROP TABLE trash; DROP TABLE audited; DROP TABLE audits");
+    db.exec("DROP TABLE mirrors; DROP TABLE trash; DROP TABLE audited; DROP TABLE audits; DROP TABLE availability");
   }
   using again = openLedger(dir.path);
   assertEquals(NIGHTS.map((night) => again.nightTotals(night)), before);

@@ -33,6 +33,8 @@ function textFor(...reasons: readonly JobNow["waiting"][number]["reason"][]): st
     job: { name: "spring", watchPath: "/data" },
     how: "events",
     nextRun: null,
+    lastImage: null,
+    usualMs: null,
     failure: null,
     unmatched: null,
     waiting,

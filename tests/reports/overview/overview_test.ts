@@ -92,7 +92,16 @@ async function sourceOf({ before, job = {}, freya = {} }: State, ledger: Ledger,
   ledger.admit([anAdmission("a.fits")], NOW);
   ledger.record([proven(deliveryOf(ledger, "a.fits"))], NOW);
   await before?.(ledger, folder);
-  const jobNow: JobNow = { job: spring, how: "events", nextRun: null, failure: null, unmatched: null, waiting: [] };
+  const jobNow: JobNow = {
+    job: spring,
+    how: "events",
+    nextRun: null,
+    failure: null,
+    unmatched: null,
+    waiting: [],
+    lastImage: null,
+    usualMs: null,
+  };
   const freyaNow: DestinationNow = {
     destination,
     method: "local",
