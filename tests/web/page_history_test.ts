@@ -1,5 +1,5 @@
 /**
- * History with fifty thousand deliveries: what it shows is right wherever one scrolls, and what an interaction costs is printed.
+ * History with fifty thousand images: what it shows is right wherever one scrolls, and what an interaction costs is printed.
  *
  * @module
  */
@@ -72,13 +72,13 @@ function summary(name: string, spent: readonly { readonly scriptMs: number; read
 }
 
 Deno.test({
-  name: "page: fifty thousand deliveries scroll, filter and sort right, and the cost is printed",
+  name: "page: fifty thousand images scroll, filter and sort right, and the cost is printed",
   ignore,
   async fn() {
     await using rig = await longHistory();
     await using browser = await startBrowser();
     const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history?sort=path&order=asc`);
-    await page.locator(".found", { hasText: "50,000 deliveries" }).waitFor();
+    await page.locator(".found", { hasText: "50,000 images" }).waitFor();
     await page.locator(".long-list .name").first().waitFor();
     const byName = Array.from({ length: COUNT }, (_, at) => nameOf(at)).sort();
     const spent = await meter(page);
@@ -107,14 +107,14 @@ Deno.test({
     const found = page.locator(".found");
     for (const [text, count] of [["_ha_", "16,667"], ["04242", "1"], ["nothing like it", "0"], ["", "50,000"]] as const) {
       await page.getByRole("searchbox").fill(text);
-      await found.filter({ hasText: `${count} deliver` }).waitFor();
+      await found.filter({ hasText: `${count} image` }).waitFor();
       filters.push(await spent());
     }
     await page.getByLabel("State").selectOption("queued,deferred");
-    await found.filter({ hasText: "50 deliveries" }).waitFor();
+    await found.filter({ hasText: "50 images" }).waitFor();
     filters.push(await spent());
     await page.getByRole("button", { name: "Clear" }).click();
-    await found.filter({ hasText: "50,000 deliveries" }).waitFor();
+    await found.filter({ hasText: "50,000 images" }).waitFor();
     filters.push(await spent());
     await page.getByRole("columnheader", { name: "Size" }).getByRole("button").click();
     await page.locator('[aria-rowindex="2"]', { hasText: nameOf(COUNT - 1) }).waitFor();
@@ -146,17 +146,17 @@ Deno.test({
     await using rig = await longHistory();
     await using browser = await startBrowser();
     const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
-    await page.locator(".found", { hasText: "50,000 deliveries" }).waitFor();
+    await page.locator(".found", { hasText: "50,000 images" }).waitFor();
     await page.evaluate(`document.querySelector(".long-list").scrollTo(0, 2000 * 44)`);
     const row = page.locator('[aria-rowindex="2010"] .name');
     await row.waitFor();
     const before = await row.textContent();
     rig.daemon.ledger.admit([anAdmission("20260116/new.fits", { identity: "1:99999999" }, ["nas"], "default")], START + 9e8);
     rig.daemon.resume("nas");
-    await page.getByRole("button", { name: "Show new deliveries" }).waitFor();
+    await page.getByRole("button", { name: "Show new images" }).waitFor();
     assertEquals(await row.textContent(), before);
-    await page.getByRole("button", { name: "Show new deliveries" }).click();
-    await page.locator(".found", { hasText: "50,001 deliveries" }).waitFor();
+    await page.getByRole("button", { name: "Show new images" }).click();
+    await page.locator(".found", { hasText: "50,001 images" }).waitFor();
   },
 });
 
@@ -171,11 +171,11 @@ Deno.test({
     await nothing.getByText("No images yet.").waitFor();
     assertEquals(await seriousFaults(page), []);
     await page.getByRole("searchbox").fill("m31");
-    await page.locator(".found", { hasText: "0 deliveries" }).waitFor();
+    await page.locator(".found", { hasText: "0 images" }).waitFor();
     await nothing.getByText("No images yet.").waitFor();
     await rig.folder.write("data/m42.fits", fitsFile(5_000));
     await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
-    await nothing.getByText("No deliveries match these filters.").waitFor();
+    await nothing.getByText("No images match these filters.").waitFor();
     await page.getByRole("button", { name: "Clear" }).click();
     await page.locator(".long-list .name", { hasText: "m42.fits" }).waitFor();
   },

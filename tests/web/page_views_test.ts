@@ -160,7 +160,7 @@ Deno.test({
         await page.locator(row).filter({ hasText: "short.fits" }).getByText("short.fits").first().waitFor();
         await page.locator(row).filter({ hasText: "0042.fits" }).getByText("0042.fits").first().waitFor();
       }
-      const state = await page.locator(".long-list .col-state").first().boundingBox();
+      const state = await page.locator(".long-list .col-place").first().boundingBox();
       assert(state !== null && state.width > 50, `the state has ${state?.width} px at ${width}`);
     }
   },
@@ -183,12 +183,12 @@ Deno.test({
     await title("History");
     await page.waitForFunction("document.activeElement?.id === 'search'");
     await page.keyboard.type("m31.f");
-    await page.locator(".found", { hasText: "1 delivery" }).waitFor();
+    await page.locator(".found", { hasText: "1 image" }).waitFor();
     // Where one types, letters are letters.
     await page.keyboard.press("4");
-    await page.locator(".found", { hasText: "0 deliveries" }).waitFor();
+    await page.locator(".found", { hasText: "0 images" }).waitFor();
     await page.keyboard.press("Backspace");
-    await page.locator(".found", { hasText: "1 delivery" }).waitFor();
+    await page.locator(".found", { hasText: "1 image" }).waitFor();
 
     const opener = page.locator(".long-list .col-name button");
     await opener.focus();

@@ -5,8 +5,8 @@
  */
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { DeliveryDialog } from "./delivery/delivery_dialog.tsx";
 import { HistoryView } from "./history/history_view.tsx";
+import { ImageDialog } from "./image/image_dialog.tsx";
 import { NightView } from "./night/night_view.tsx";
 import { NowView } from "./now/now_view.tsx";
 import { Announcer } from "./parts/announcer.tsx";
@@ -38,7 +38,7 @@ export function App(): JSX.Element {
         {view === "history" && <HistoryView />}
         {view === "trouble" && <TroubleView />}
       </main>
-      {Number.isSafeInteger(shown) && shown > 0 && <DeliveryDialog id={shown} key={shown} />}
+      {Number.isSafeInteger(shown) && shown > 0 && <ImageDialog id={shown} />}
       <HelpDialog />
       <Toasts />
       <Announcer />

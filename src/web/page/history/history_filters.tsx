@@ -13,6 +13,7 @@ import { part } from "../store/live.ts";
 import { route, setQuery } from "../store/route.ts";
 
 const destinations = part("destinations");
+const jobs = part("jobs");
 const tonight = part("tonight");
 const TYPING_MS = 200;
 
@@ -25,33 +26,43 @@ const STATES: readonly (readonly [string, string])[] = [
   ["trouble", "Needs attention"],
 ];
 
+const NONE = { search: "", destination: "", state: "", night: "", job: "", target: "", filter: "" } as const;
+
 /** Reads and writes the query of the address; holds nothing itself. */
 export function HistoryFilters(): JSX.Element {
   const { query } = route.value;
   const names = [...new Set((destinations.value ?? []).map(({ name }) => name))];
   const nights = useAsk<NightList>("/api/nights", tonight.value?.night).answer?.value.nights ?? [];
-  const any = ["search", "destination", "state", "night", "job"].some((name) => (query[name] ?? "") !== "");
+  const jobNames = (jobs.value ?? []).map(({ name }) => name);
+  const isSet = (name: string) => (query[name] ?? "") !== "";
   return (
     <search class="filters">
       <Search />
       <Choice
         name="destination"
         label="Destination"
-        options={[["", "Any destination"], ...names.map((name) => [name, name] as const)]}
+        options={withAny("Any destination", names)}
       />
       <Choice name="state" label="State" options={STATES} />
       <Choice name="night" label="Night" options={[["", "Any night"], ...nights.map((one) => [one, nightName(one)] as const)]} />
-      {any && (
+      {(jobNames.length > 1 || isSet("job")) && <Choice name="job" label="Job" options={withAny("Any job", jobNames)} />}
+      {isSet("target") && <Choice name="target" label="Target" options={withAny("Any target")} />}
+      {isSet("filter") && <Choice name="filter" label="Filter" options={withAny("Any filter")} />}
+      {Object.keys(NONE).some(isSet) && (
         <button
           type="button"
           class="button"
-          onClick={() => setQuery({ search: "", destination: "", state: "", night: "", job: "" })}
+          onClick={() => setQuery(NONE)}
         >
           <Glyph name="close" />Clear
         </button>
       )}
     </search>
   );
+}
+
+function withAny(any: string, names: readonly string[] = []): ChoiceProps["options"] {
+  return [["", any], ...names.map((name) => [name, name] as const)];
 }
 
 function Search(): JSX.Element {

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Signal, signal } from "@preact/signals";
-import type { DeliveryView } from "../../../reports/api_types.ts";
+import type { DeliveryView, ImageView } from "../../../reports/api_types.ts";
 import { ask, AskError } from "../store/ask.ts";
 import { onChanges } from "../store/live.ts";
 
@@ -20,7 +20,9 @@ export interface HistoryPages {
   /** True where there may be rows that are not in the list yet. */
   readonly stale: Signal<boolean>;
   /** Undefined while it is not here; `need` reads it. */
-  row(at: number): DeliveryView | undefined;
+  row(at: number): ImageView | undefined;
+  /** All that are here, in no order. */
+  rows(): ImageView[];
   /** Reads these rows where they are not here. */
   need(from: number, to: number): void;
   /** Reads everything again. */
@@ -64,6 +66,7 @@ export function historyPages(filter: string, onTop: () => boolean): HistoryPages
     problem: pages.problem,
     stale,
     row: pages.row,
+    rows: pages.rows,
     need(from, to) {
       if (!pages.want(from, to)) return;
       clearTimeout(restTimer);
@@ -83,7 +86,7 @@ export function historyPages(filter: string, onTop: () => boolean): HistoryPages
 function pagesOf(filter: string, changed: () => void) {
   const total = signal<number | null>(null);
   const problem = signal<AskError | null>(null);
-  const pages = new Map<number, readonly DeliveryView[]>();
+  const pages = new Map<number, readonly ImageView[]>();
   const asking = new Map<number, AbortController>();
   let [first, last] = [0, 0];
   const isWanted = (page: number) => page >= first && page <= last;
@@ -112,6 +115,7 @@ function pagesOf(filter: string, changed: () => void) {
     total,
     problem,
     row: (at: number) => pages.get(Math.floor(at / PAGE))?.[at % PAGE],
+    rows: () => [...pages.values()].flat(),
     /** False where these rows are wanted already. */
     want(from: number, to: number): boolean {
       const before = `${first} ${last}`;
@@ -132,8 +136,10 @@ function pagesOf(filter: string, changed: () => void) {
     /** Puts what has changed into the rows that are here. */
     replace(rows: readonly DeliveryView[]): void {
       const fresh = new Map(rows.map((one) => [one.id, one]));
+      const isFresh = ({ deliveries }: ImageView) => deliveries.some(({ id }) => fresh.has(id));
+      const renewed = (one: ImageView) => ({ ...one, deliveries: one.deliveries.map((its) => fresh.get(its.id) ?? its) });
       for (const [page, known] of pages) {
-        if (known.some(({ id }) => fresh.has(id))) pages.set(page, known.map((one) => fresh.get(one.id) ?? one));
+        if (known.some(isFresh)) pages.set(page, known.map((one) => isFresh(one) ? renewed(one) : one));
       }
     },
     close: () => asking.forEach((end) => end.abort()),
@@ -141,6 +147,6 @@ function pagesOf(filter: string, changed: () => void) {
 }
 
 function askForPage(filter: string, page: number, signal: AbortSignal) {
-  const path = `/api/deliveries?${filter}${filter === "" ? "" : "&"}limit=${PAGE}&offset=${page * PAGE}`;
-  return ask<readonly DeliveryView[]>(path, signal);
+  const path = `/api/images?${filter}${filter === "" ? "" : "&"}limit=${PAGE}&offset=${page * PAGE}`;
+  return ask<readonly ImageView[]>(path, signal);
 }

@@ -1,10 +1,10 @@
 /**
- * A delivery as a line of the list.
+ * An image as a line of the list, with a cell for each destination.
  *
  * @module
  */
 import type { JSX } from "preact";
-import type { DeliveryView } from "../../../reports/api_types.ts";
+import type { ImageView } from "../../../reports/api_types.ts";
 import { bytes } from "../parts/format.ts";
 import { Name } from "../parts/name.tsx";
 import { StateWord } from "../parts/state_word.tsx";
@@ -15,11 +15,13 @@ import { show } from "../store/route.ts";
 interface HistoryRowProps {
   readonly at: number;
   /** Undefined while it is on its way. */
-  readonly one: DeliveryView | undefined;
+  readonly one: ImageView | undefined;
+  /** Destinations, a column each. */
+  readonly places: readonly string[];
 }
 
 /** Says its place in the whole list, as most rows are not in the document (`aria-rowindex`, WAI-ARIA 1.2). */
-export function HistoryRow({ at, one }: HistoryRowProps): JSX.Element {
+export function HistoryRow({ at, one, places }: HistoryRowProps): JSX.Element {
   if (one === undefined) {
     return (
       <div class="history-line is-empty" role="row" aria-rowindex={at + 2} aria-busy="true">
@@ -27,6 +29,7 @@ export function HistoryRow({ at, one }: HistoryRowProps): JSX.Element {
       </div>
     );
   }
+  const deliveredAt = deliveredEverywhere(one);
   return (
     <div class="history-line" role="row" aria-rowindex={at + 2} onClick={() => show(one.id)}>
       <div class="col-name" role="cell">
@@ -40,17 +43,35 @@ export function HistoryRow({ at, one }: HistoryRowProps): JSX.Element {
           <Name text={one.name} />
         </button>
       </div>
-      <div class="col-to" role="cell">{one.destination}</div>
-      <div class="col-state" role="cell">
-        <StateWord one={one} />
-      </div>
+      {places.map((place) => <Place key={place} one={one} place={place} />)}
       <div class="col-size" role="cell">{bytes(one.size)}</div>
       <div class="col-queued" role="cell">
         <Time at={Date.parse(one.queued_at)} shape="day" />
       </div>
       <div class="col-delivered" role="cell">
-        {one.delivered_at === null ? <span class="dim">–</span> : <Time at={Date.parse(one.delivered_at)} shape="day" />}
+        {deliveredAt === null ? <span class="dim">–</span> : <Time at={deliveredAt} shape="day" />}
       </div>
     </div>
   );
+}
+
+function Place({ one, place }: { readonly one: ImageView; readonly place: string }): JSX.Element {
+  const its = one.deliveries.find(({ destination }) => destination === place);
+  return (
+    <div class={its === undefined ? "col-place is-none" : "col-place"} role="cell">
+      {its === undefined ? <span class="dim" title={`Not meant for ${place}`}>–</span> : (
+        <>
+          <StateWord one={its} />
+          <span class="col-place-name" aria-hidden="true">{place}</span>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** When the last of its destinations had it; null while one has not. */
+function deliveredEverywhere({ deliveries }: ImageView): number | null {
+  const times = deliveries.map(({ delivered_at }) => delivered_at === null ? Infinity : Date.parse(delivered_at));
+  const last = Math.max(...times);
+  return Number.isFinite(last) ? last : null;
 }

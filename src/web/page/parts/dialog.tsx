@@ -11,12 +11,14 @@ import { Glyph } from "./glyph.tsx";
 interface DialogProps {
   readonly title: ComponentChildren;
   readonly class?: string;
+  /** Buttons beside the one that closes it. */
+  readonly tools?: ComponentChildren;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
 }
 
 /** Modal while it is in the page; gives the focus back to where it was. */
-export function Dialog({ title, class: name = "", onClose, children }: DialogProps): JSX.Element {
+export function Dialog({ title, class: name = "", tools, onClose, children }: DialogProps): JSX.Element {
   const id = useId();
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -42,9 +44,12 @@ export function Dialog({ title, class: name = "", onClose, children }: DialogPro
       <div class="dialog-box">
         <header class="dialog-head">
           <h2 id={id}>{title}</h2>
-          <button type="button" class="quiet" aria-label="Close" onClick={onClose}>
-            <Glyph name="close" />
-          </button>
+          <div class="dialog-tools">
+            {tools}
+            <button type="button" class="quiet" aria-label="Close" onClick={onClose}>
+              <Glyph name="close" />
+            </button>
+          </div>
         </header>
         {children}
       </div>

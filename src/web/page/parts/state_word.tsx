@@ -7,20 +7,22 @@ import type { JSX } from "preact";
 import type { DeliveryView } from "../../../reports/api_types.ts";
 import { Glyph, type GlyphName } from "./glyph.tsx";
 
+type ShownState = Pick<DeliveryView, "state" | "proof" | "error" | "warning">;
+
 const PROOFS: Readonly<Record<string, string>> = { checksum: "verified", read_back: "read back", size: "size only" };
 
 /** Delivered ones say how they were proven; the message of a failure, or what is wrong with the file, is the tooltip. */
-export function StateWord({ one }: { readonly one: DeliveryView }): JSX.Element {
+export function StateWord({ one }: { readonly one: ShownState }): JSX.Element {
   const { glyph, tone, word } = wordOf(one);
   return (
     <span class={`state tone-text-${tone}`} title={one.error?.message ?? one.warning ?? undefined}>
       <Glyph name={glyph} />
-      {word}
+      <span>{word}</span>
     </span>
   );
 }
 
-function wordOf({ state, proof, error, warning }: DeliveryView): { glyph: GlyphName; tone: string; word: string } {
+function wordOf({ state, proof, error, warning }: ShownState): { glyph: GlyphName; tone: string; word: string } {
   switch (state) {
     case "queued":
       return { glyph: "warning", tone: "dim", word: "queued" };

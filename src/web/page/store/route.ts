@@ -54,6 +54,11 @@ export function show(id: number): void {
   location.hash = hrefOf(view, { ...query, show: String(id) });
 }
 
+/** Shows another delivery in the dialog that is open. */
+export function showInstead(id: number): void {
+  setQuery({ show: String(id) });
+}
+
 export function closeShown(): void {
   if (canGoBack) history.back();
   else setQuery({ show: "" });
