@@ -136,14 +136,16 @@ function pagesOf(filter: string, changed: () => void) {
     /** Puts what has changed into the rows that are here. */
     replace(rows: readonly DeliveryView[]): void {
       const fresh = new Map(rows.map((one) => [one.id, one]));
-      const isFresh = ({ deliveries }: ImageView) => deliveries.some(({ id }) => fresh.has(id));
-      const renewed = (one: ImageView) => ({ ...one, deliveries: one.deliveries.map((its) => fresh.get(its.id) ?? its) });
-      for (const [page, known] of pages) {
-        if (known.some(isFresh)) pages.set(page, known.map((one) => isFresh(one) ? renewed(one) : one));
-      }
+      for (const [page, known] of pages) pages.set(page, known.map((image) => renewed(image, fresh)));
     },
     close: () => asking.forEach((end) => end.abort()),
   };
+}
+
+/** The same object where nothing of it changed. */
+function renewed(image: ImageView, fresh: ReadonlyMap<number, DeliveryView>): ImageView {
+  if (!image.deliveries.some(({ id }) => fresh.has(id))) return image;
+  return { ...image, deliveries: image.deliveries.map((one) => fresh.get(one.id) ?? one) };
 }
 
 function askForPage(filter: string, page: number, signal: AbortSignal) {

@@ -46,14 +46,7 @@ export function HistoryView(): JSX.Element {
       <header class="view-head">
         <h1>History</h1>
         <p class="found" role="status">{total === null ? "…" : `${count(total)} ${plural(total, "image")}`}</p>
-        <nav class="exports" aria-label="Export">
-          <a class="button" href={`/api/deliveries.csv?${exported(filter)}`} download="image-transfer.csv">
-            <Glyph name="save" />CSV
-          </a>
-          <a class="button" href={`/api/deliveries.json?${exported(filter)}`} download="image-transfer.json">
-            <Glyph name="save" />JSON
-          </a>
-        </nav>
+        <Exports filter={filter} />
       </header>
       <HistoryFilters />
       {problem !== null && <p class="problem" role="alert">{`${problem.message}. ${problem.hint}`}</p>}
@@ -133,6 +126,19 @@ function drawnRows(pages: HistoryPages, places: readonly string[]): (at: number)
     drawn.set(at, { one, element });
     return element;
   };
+}
+
+function Exports({ filter }: { readonly filter: string }): JSX.Element {
+  return (
+    <nav class="exports" aria-label="Export">
+      {(["csv", "json"] as const).map((kind) => (
+        <a key={kind} class="button" href={`/api/deliveries.${kind}?${exported(filter)}`} download={`image-transfer.${kind}`}>
+          <Glyph name="save" />
+          {kind.toUpperCase()}
+        </a>
+      ))}
+    </nav>
+  );
 }
 
 /** The order is that of queueing in an export. */

@@ -13,7 +13,7 @@ import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { StateWord } from "../parts/state_word.tsx";
 import { cardSummary } from "../parts/thumbnail.tsx";
-import { bothTimes } from "../parts/time.tsx";
+import { bothTimes, Time } from "../parts/time.tsx";
 import { retry } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -157,11 +157,12 @@ function Place({ one }: { readonly one: DeliveryView }): JSX.Element {
         <PathText text={one.target} />
       </p>
       <p class="dim">
-        {deliveredAt === null
-          ? `by ${one.method}`
-          : `by ${one.method}, ${bothTimes(deliveredAt)}, ${
-            duration(deliveredAt - Date.parse(one.queued_at))
-          } after it was finished`}
+        by {one.method}
+        {deliveredAt !== null && (
+          <>
+            , <Time at={deliveredAt} shape="full" />, {duration(deliveredAt - Date.parse(one.queued_at))} after it was finished
+          </>
+        )}
         {failedTries(one) > 0 && `, ${count(failedTries(one))} failed ${failedTries(one) === 1 ? "attempt" : "attempts"}`}
       </p>
     </li>
