@@ -10,7 +10,7 @@ import type { finishedKeys, watchKeys } from "./schema/schema_job.ts";
 import type { hookKey } from "./schema/schema_hooks.ts";
 import type { scheduleKeys } from "./schema/schema_schedule.ts";
 import { type loginKeys, type METHOD_KEYS, type MethodName, ON_THIS_COMPUTER, type sshKeys } from "./schema/schema_methods.ts";
-import type { daemonKeys, loadKeys, logKeys, reportShape, webShape } from "./schema/schema_program.ts";
+import type { daemonKeys, loadKeys, logKeys, pocketbaseShape, reportShape, webShape } from "./schema/schema_program.ts";
 import type { SettingsOf } from "./schema/settings_of.ts";
 
 /** All settings of one configuration file. */
@@ -25,6 +25,8 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
   readonly web: WebSettings | null;
   /** Null sends none. */
   readonly report: ReportSettings | null;
+  /** Null uses no server. */
+  readonly pocketbase: PocketbaseSettings | null;
 }
 
 /** One watched folder with all that decides what is sent where. */
@@ -101,5 +103,8 @@ export interface WebSettings extends Omit<SettingsOf<typeof webShape>, "listen">
 
 /** The report that is sent every morning: `at` by this computer's clock, to a webhook whose address may be a secret. */
 export type ReportSettings = SettingsOf<typeof reportShape>;
+
+/** The server that keeps jobs, logs and heartbeats, and what it may decide here. */
+export type PocketbaseSettings = SettingsOf<typeof pocketbaseShape>;
 
 export type { MethodName };

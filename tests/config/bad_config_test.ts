@@ -915,7 +915,19 @@ const ROWS: readonly Row[] = [
     name: "PocketBase",
     text: `${BASE}pocketbase: { url: http://localhost:8090 }\n`,
     errors: [
-      'config.yaml:4:1: "pocketbase" is not available yet',
+      'config.yaml:4:1: "pocketbase.admin_email" is missing; it must be an email address',
+    ],
+  },
+  {
+    name: "PocketBase without a password",
+    text: `${BASE}pocketbase: { url: http://localhost:8090, admin_email: a@example.org }\n`,
+    errors: ['config.yaml:4:1: "pocketbase" needs "admin_password" or "admin_password_file"'],
+  },
+  {
+    name: "an order of other computers that there is none of",
+    text: `${BASE}pocketbase: { url: http://localhost:8090, admin_email: a@example.org, admin_password: x, may_do: [retri] }\n`,
+    errors: [
+      'config.yaml:4:99: "pocketbase.may_do[0]" must be "pause", "resume", "retry" or "scan", not "retri"; did you mean "retry"?',
     ],
   },
   {

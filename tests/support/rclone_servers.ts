@@ -22,7 +22,7 @@ export interface RcloneServer extends AsyncDisposable {
 export async function startS3(folder: string, port: number = freePort()): Promise<RcloneServer> {
   await Deno.mkdir(folder, { recursive: true });
   const env = { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET };
-  const child = await start("versitygw", ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", folder], env, port);
+  const child = await startServer("versitygw", ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", folder], env, port);
   return {
     ...child,
     section: (at = port, changes = {}) =>
@@ -45,7 +45,7 @@ export async function startWebdav(folder: string): Promise<RcloneServer> {
   // Without a password, which would cost the server a tenth of a second of processor time for each request.
   const args = ["serve", "webdav", "--addr", `127.0.0.1:${port}`, "--no-unicode-normalization", folder];
   return {
-    ...await start("rclone", args, {}, port),
+    ...await startServer("rclone", args, {}, port),
     section: (at = port, changes = {}) =>
       section("dav", { type: "webdav", vendor: "other", url: `http://127.0.0.1:${at}`, ...changes }),
   };
@@ -63,7 +63,8 @@ export async function rcloneConfig(folder: Pick<TempFolder, "write">, ...section
   return path;
 }
 
-async function start(program: string, args: string[], env: Record<string, string>, port: number) {
+/** Starts a server, and waits until it listens on the port. */
+export async function startServer(program: string, args: string[], env: Record<string, string>, port: number) {
   const child = new Deno.Command(program, { args, env, stdin: "null", stdout: "null", stderr: "null" }).spawn();
   for (let look = 0;; look++) {
     try {

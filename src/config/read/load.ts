@@ -10,6 +10,8 @@ import { decode } from "./decode.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
 import { rememberedState } from "./remembered_state.ts";
 import type { Resolved } from "../resolve/resolve.ts";
+import { keptJobs } from "./kept_jobs.ts";
+import type { RemoteJob } from "./remote_jobs.ts";
 import { type ConfigFiles, findConfigFile } from "./search_path.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
 
@@ -33,14 +35,19 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts" | "list">>;
 
 /** Reads one file, for a reload: the path is absolute and known. */
-export async function readConfig(path: string, system: Reading): Promise<Resolved> {
-  const { resolved, fault } = await readPartially(path, system);
+export async function readConfig(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<Resolved> {
+  const { resolved, fault } = await readPartially(path, system, remote);
   if (fault !== null) throw fault;
   return resolved;
 }
 
-/** As {@linkcode readConfig}, but what is wrong with the file is part of the answer. @throws {Failure} where it cannot be read. */
-export async function readPartially(path: string, system: Reading): Promise<PartialConfig> {
+/**
+ * As {@linkcode readConfig}, but what is wrong with the file is part of the answer. With `remote`, these jobs stand for what the server
+ * was last known to keep.
+ *
+ * @throws {Failure} where the file cannot be read.
+ */
+export async function readPartially(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<PartialConfig> {
   let bytes: Uint8Array;
   try {
     bytes = await system.read(path, 0, MOST_BYTES + 1);
@@ -57,8 +64,23 @@ export async function readPartially(path: string, system: Reading): Promise<Part
   }
   const around = await surroundingsOf(system, path);
   const decoded = decode(bytes);
-  if ("text" in decoded) return parsePartially(decoded.text, path, kindOf(path), around);
+  if ("text" in decoded) return await withRemoteJobs(decoded.text, path, around, system, remote);
   return unparsed(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
+}
+
+/** With the jobs of the server that the text names, if there is one: `remote`, else the copy on this disk. */
+async function withRemoteJobs(
+  text: string,
+  path: string,
+  around: Surroundings,
+  system: Reading,
+  remote?: readonly RemoteJob[],
+): Promise<PartialConfig> {
+  const alone = parsePartially(text, path, kindOf(path), around);
+  const { settings } = alone.resolved;
+  if (settings.pocketbase === null || alone.fault !== null) return alone;
+  const jobs = remote ?? (await keptJobs(settings, system))?.jobs ?? [];
+  return jobs.length === 0 ? alone : parsePartially(text, path, kindOf(path), around, jobs);
 }
 
 /** A larger file is not a configuration; a device may be endless. */

@@ -9,11 +9,13 @@ import { ConfigError, type Problem } from "./config_error.ts";
 import { parseToml } from "./parse_toml.ts";
 import { parseYaml } from "./parse_yaml.ts";
 import { resolve, type Resolved } from "../resolve/resolve.ts";
+import { addRemoteJobs, type RemoteJob } from "./remote_jobs.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";
 import { isSection, keyText, type Path, type Position, type Source } from "./source.ts";
+import { MAY_SET } from "../schema/schema_program.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
 import { tidy } from "./tidy.ts";
-import { Origins, type Tree } from "./tree.ts";
+import { listOf, Origins, type Tree } from "./tree.ts";
 
 /** How a configuration is written. */
 export type ConfigKind = "yaml" | "toml";
@@ -44,8 +46,14 @@ export interface PartialConfig {
   readonly fault: ConfigError | null;
 }
 
-/** As {@linkcode parseConfig}, but what is wrong is part of the answer. */
-export function parsePartially(text: string, fileName: string, kind: ConfigKind, around: Surroundings): PartialConfig {
+/** As {@linkcode parseConfig}, but what is wrong is part of the answer. `remote` are jobs that a server keeps. */
+export function parsePartially(
+  text: string,
+  fileName: string,
+  kind: ConfigKind,
+  around: Surroundings,
+  remote: readonly RemoteJob[] = [],
+): PartialConfig {
   const source = kind === "toml" ? parseToml(text) : parseYaml(text);
   if (source.faults.length > 0) return unparsed(text, fileName, kind, around, source.faults);
   if (!isSection(source.value)) {
@@ -60,14 +68,25 @@ export function parsePartially(text: string, fileName: string, kind: ConfigKind,
   const tree: Tree = isSeed2(source.value)
     ? fromSeed2(source.value, report)
     : { root: source.value, origins: new Origins(), notes: [] };
+  const { pocketbase } = tree.root;
+  if (isSection(pocketbase)) addRemoteJobs(tree, remote, maySet(pocketbase), report);
+  // Without jobs of its own, the file leaves them to the server.
+  const isEmpty = isSection(pocketbase) && tree.root["watch_path"] === undefined && listOf(tree.root["jobs"]).length === 0;
+  if (isEmpty) delete tree.root["jobs"];
   tidy(tree, report);
   const wrong = check(tree.root, report);
+  if (isEmpty) tree.root["jobs"] = [];
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
-  const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree.origins));
+  const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree));
   // What is wrong was removed from the tree, or resolved to an empty text.
   const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
   const settings = { ...resolved.settings, notes: tree.notes };
   return { resolved: { ...resolved, settings }, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
+}
+
+/** What the file lets the server decide; what is not a list is reported by the check. */
+function maySet({ may_set: written }: Record<string, unknown>): ReadonlySet<string> {
+  return new Set(written === undefined ? MAY_SET : Array.isArray(written) ? written : []);
 }
 
 /** Of a text with syntax errors: all defaults, no jobs, and the state directory if a line of its own names it. */
@@ -90,10 +109,14 @@ export function unparsed(
 }
 
 /** Each problem once, with its line, in the order of lines. */
-function problems(found: readonly { path: Path; message: string }[], source: Source, origins: Origins): Problem[] {
+function problems(found: readonly { path: Path; message: string }[], source: Source, { root, origins }: Tree): Problem[] {
   const placed = found.map(({ path, message }): Problem & Position => {
     const origin = origins.of(path);
-    return { ...source.locate(origin), key: keyText(origin), message: withWrittenName(message, path, origin) };
+    const job = origin[0] === "pocketbase" && path[0] === "jobs"
+      ? listOf(root["jobs"]).find(([index]) => index === path[1])?.[1]
+      : null;
+    const whose = job ? `the server's job "${job["name"]}": ` : "";
+    return { ...source.locate(origin), key: keyText(origin), message: whose + withWrittenName(message, path, origin) };
   });
   const once = new Map(placed.map((problem) => [JSON.stringify(problem), problem]));
   return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);

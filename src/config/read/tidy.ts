@@ -1,11 +1,10 @@
 /**
- * Before the check: other names of keys become ours, keys without a value and features not built yet are reported and removed,
+ * Before the check: other names of keys become ours, keys without a value are reported and removed,
  * so that each mistake is reported once.
  *
  * @module
  */
 import { isSection, type Path } from "./source.ts";
-import { NOT_YET } from "../schema/not_yet.ts";
 import { type Report, sections, type Tree } from "./tree.ts";
 
 /** Other names that keys are known by. */
@@ -19,7 +18,6 @@ export const ALIASES: Readonly<Record<string, string>> = {
 export function tidy(tree: Tree, report: Report): void {
   for (const { section, path } of sections(tree.root)) {
     renameAliases(section, path, tree, report);
-    refuseNotYet(section, path, report);
   }
   dropEmpty(tree.root, [], report);
 }
@@ -34,19 +32,6 @@ function renameAliases(section: Record<string, unknown>, path: Path, tree: Tree,
       tree.origins.moved([...path, alias], [...path, key]);
     }
     delete section[alias];
-  }
-}
-
-function refuseNotYet(section: Record<string, unknown>, path: Path, report: Report): void {
-  for (const [key, { asked }] of Object.entries(NOT_YET)) {
-    if (!Object.hasOwn(section, key) || section[key] === null) continue;
-    const feature = asked(section[key]);
-    if (feature !== null) {
-      report([...path, key], `${feature} is not available yet`);
-      delete section[key];
-    } else if (section[key] === false && key !== "delete_destination_files" && key !== "bandwidth_limit") {
-      delete section[key]; // `false` also turns off what has another value for off.
-    }
   }
 }
 

@@ -6,8 +6,8 @@
 import { isHostName } from "../../domain/names/host_name.ts";
 import { expandPath } from "./expand_path.ts";
 import { resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
-import { daemonKeys, loadKeys, logKeys, programShape, webKeys, webShape } from "../schema/schema_program.ts";
-import type { LogSettings, Settings, WebSettings } from "../settings.ts";
+import { daemonKeys, loadKeys, logKeys, pocketbaseShape, programShape, webKeys, webShape } from "../schema/schema_program.ts";
+import type { LogSettings, PocketbaseSettings, Settings, WebSettings } from "../settings.ts";
 import { isSection } from "../read/source.ts";
 
 /** Resolves the keys at the top of the file. */
@@ -20,6 +20,7 @@ export function resolveProgram(root: Section, to: Resolving): {
   const log = logSettings(root, to);
   const web = webSettings(root["web"], to);
   const report = webKeys.report.parse(root["report"]);
+  const pocketbase = isSection(root["pocketbase"]) ? pocketbaseSettings(root["pocketbase"], to) : null;
   const full = withDefaults(programShape, {
     ...root,
     log_level: log.level,
@@ -29,7 +30,20 @@ export function resolveProgram(root: Section, to: Resolving): {
     pid_file: options.pidFile ?? undefined,
     web: web === null ? false : withDefaults(webShape, isSection(root["web"]) ? root["web"] : {}),
   });
-  return { settings: { ...options, log, web, report: report === false ? null : { at: report.at, to: report.to ?? null } }, full };
+  const sent = report === false ? null : { at: report.at, to: report.to ?? null };
+  return { settings: { ...options, log, web, report: sent, pocketbase }, full };
+}
+
+function pocketbaseSettings(written: Section, to: Resolving): PocketbaseSettings {
+  const settings = resolveKeys(pocketbaseShape, written, ["pocketbase"], to);
+  const { admin_password: password, admin_password_file: file } = written;
+  if (password !== undefined && file !== undefined) {
+    to.report(["pocketbase", "admin_password_file"], '"admin_password" and "admin_password_file" are both set; keep one');
+  }
+  if (password === undefined && file === undefined) {
+    to.report(["pocketbase"], '"pocketbase" needs "admin_password" or "admin_password_file"');
+  }
+  return settings;
 }
 
 /** A `log_file` with a folder in it makes `log_directory` meaningless. */

@@ -29,7 +29,6 @@ export interface Resolving {
 export function resolveKeys<S extends Shape>(shape: S, section: Section, path: Path, to: Resolving): SettingsOf<S> {
   const settings = Object.entries(shape).flatMap(([key, type]) => {
     const about = settingOf(key, type);
-    if (about === null) return [];
     if (about.missing !== undefined && section[key] === undefined) {
       if (!to.wrong.has(key)) to.report(path, `"${key}" is missing: ${about.missing}`);
       return [[about.name, ""]];

@@ -126,25 +126,64 @@ export const daemonKeys = {
   }),
 };
 
+/** What a server may decide of this daemon. */
+export const MAY_SET = ["jobs", "schedules"] as const;
+/** What another computer may order through the server. */
+export const MAY_DO = ["pause", "resume", "retry", "scan"] as const;
+
+/** The keys inside `pocketbase`. */
+export const pocketbaseShape = {
+  url: setting(z.url({ protocol: /^https?$/, error: "must be a URL, like https://pocketbase.example" }), {
+    missing: "the URL of the server, like https://pocketbase.example",
+    description: "URL of the server",
+  }),
+  admin_email: setting(text("an email address"), {
+    missing: "the email address of this daemon's account; `pocketbase setup --add NAME` creates one",
+    description: "Email address of this daemon's account. A superuser works as well, but may change everything on the server",
+  }),
+  admin_password: setting(text("a password").optional(), {
+    kind: "secret",
+    description: "Password; `$NAME` takes it from the environment. A file with a password in it should have mode 0600",
+    writeOnly: true,
+  }),
+  admin_password_file: setting(text("a file").optional(), {
+    kind: "path",
+    description: "Or a file that contains the password, with mode 0600",
+  }),
+  instance: text("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, "must be a name of letters, digits, spaces and . _ -")
+    .optional().meta({
+      description: "Name of this computer on the server. If not set: the name of the account, else the host name",
+    }),
+  timeout_secs: setting(duration("seconds", 100, DAY).prefault(30), {
+    name: "timeoutMs",
+    description: "Maximum time to wait for an answer",
+  }),
+  retry_attempts: integer(0, 1000).prefault(3).meta({ description: "How often to retry a request" }),
+  retry_delay_secs: setting(duration("seconds", 0, DAY).prefault(5), {
+    name: "retryDelayMs",
+    description: "Pause between retries",
+  }),
+  config_refresh_interval_secs: setting(duration("seconds", 1000, DAY).prefault(300), {
+    name: "refreshMs",
+    description: "How often to ask for changed jobs, beside the server's own messages",
+  }),
+  upload_logs: bool().prefault(true).meta({ description: "Upload the log as well" }),
+  cache_dir: setting(text("a folder").optional(), {
+    kind: "path",
+    description: "Folder for a copy of the jobs, for starts without a network. If not set: the state directory",
+  }),
+  may_set: z.array(oneOf(MAY_SET), "must be a list").prefault([...MAY_SET]).meta({
+    description: "What the server may decide: `jobs`, `schedules`. Programs, keys and passwords always come from this file",
+  }),
+  may_do: z.array(oneOf(MAY_DO), "must be a list").prefault([]).meta({
+    description: "What other computers may order through the server: `pause`, `resume`, `retry`, `scan`",
+  }),
+};
+
 /** PocketBase as the place where jobs are kept. */
 export const pocketbaseKeys = {
-  pocketbase: z.union([
-    z.literal(false),
-    z.strictObject({
-      url: z.url("must be a URL, like http://localhost:8090").optional().meta({ description: "URL of the server" }),
-      admin_email: text("an address").optional().meta({ description: "Email address to log in with" }),
-      admin_password: text("a password").optional().meta({ description: "Password to log in with", writeOnly: true }),
-      admin_password_file: text("a file").optional().meta({ description: "Or a file that contains the password" }),
-      timeout_secs: duration("seconds", 100, DAY).prefault(30).meta({ description: "Maximum time to wait for an answer" }),
-      retry_attempts: integer(0, 1000).prefault(3).meta({ description: "How often to retry a request" }),
-      retry_delay_secs: duration("seconds", 0, DAY).prefault(5).meta({ description: "Pause between retries" }),
-      config_refresh_interval_secs: duration("seconds", 1000, DAY).prefault(300).meta({
-        description: "How often to reload the jobs",
-      }),
-      upload_logs: bool().prefault(true).meta({ description: "Upload the log as well" }),
-      cache_dir: text("a folder").optional().meta({ description: "Folder for a copy of the jobs, for starts without a network" }),
-    }),
-  ], "must be false or a section").prefault(false).meta({ description: "Keep jobs and logs on a PocketBase server" }),
+  pocketbase: z.union([z.literal(false), z.strictObject(pocketbaseShape)], "must be false or a section").prefault(false)
+    .meta({ description: "Keep jobs and logs on a PocketBase server" }),
 };
 
 /** All keys of the whole program, in the order of the sample file. */

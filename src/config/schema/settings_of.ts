@@ -6,7 +6,6 @@
  * @module
  */
 import * as z from "zod";
-import { UNBUILT } from "./not_yet.ts";
 
 /** Keys with their types, as zod has them. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
@@ -20,13 +19,12 @@ interface Setting<N extends string = string> {
   readonly missing?: string;
 }
 
-/** The settings that keys stand for; null is what was not set and has no default. Keys of features not built yet have none. */
+/** The settings that keys stand for; null is what was not set and has no default. */
 export type SettingsOf<S extends Shape> = {
   readonly [K in keyof S as NameOf<K, S[K]>]: Plain<z.output<S[K]>>;
 };
 
-type NameOf<K, T> = K extends keyof typeof UNBUILT ? never
-  : T extends Named<infer N> ? N
+type NameOf<K, T> = T extends Named<infer N> ? N
   : K extends string ? CamelCase<K>
   : never;
 type CamelCase<K extends string> = K extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<CamelCase<Rest>>}` : K;
@@ -49,8 +47,7 @@ export function setting<T extends z.ZodType, const N extends string = never>(
   return entry as [N] extends [never] ? T : T & Named<N>;
 }
 
-/** What is known of a key's setting; null for a feature that is not built yet. */
-export function settingOf(key: string, type: z.ZodType): Setting & { readonly name: string } | null {
-  if (key in UNBUILT) return null;
+/** What is known of a key's setting. */
+export function settingOf(key: string, type: z.ZodType): Setting & { readonly name: string } {
   return { name: key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), ...SETTINGS.get(type) };
 }

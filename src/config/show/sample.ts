@@ -31,7 +31,7 @@ export function sampleConfig(kind: ConfigKind, answers: Readonly<Record<string, 
     const indent = kind === "toml" ? "#" : "#  ";
     const lines = Object.entries(inner).flatMap(([name, type]) => {
       const value = sampleValue(type);
-      const about = wrapped(helpOf(name, type), 102 + indent.length, `${indent}# `, `${indent}# `);
+      const about = wrapped(helpOf(type), 102 + indent.length, `${indent}# `, `${indent}# `);
       // Without a default or an example, there is no value to show that works.
       return value === undefined
         ? [...about, `${indent}# ${name}${assign}…`]
@@ -44,7 +44,7 @@ export function sampleConfig(kind: ConfigKind, answers: Readonly<Record<string, 
       ? []
       : [`# ${`── ${title} `.padEnd(100, "─")}`, ""]),
     ...Object.entries(shape).flatMap(([key, type]) => {
-      const help = wrapped(helpOf(key, type), 112, "# ", "# ");
+      const help = wrapped(helpOf(type), 112, "# ", "# ");
       const inner = innerShape(type);
       if (inner === null) return [...help, lineOf(key, sampleValue(type)), ""];
       const lines = section(key, help, inner);

@@ -5,14 +5,13 @@
  */
 import { stringify } from "yaml";
 import type * as z from "zod";
-import { notYetNote } from "../schema/not_yet.ts";
 import { isSection } from "../read/source.ts";
 import { defaultOf, keysInside } from "../schema/schema.ts";
 import type { Shape } from "../schema/settings_of.ts";
 
-/** The help of a key, with what of it is not built yet. */
-export function helpOf(key: string, type: z.ZodType): string {
-  return `${type.meta()?.description ?? ""}${notYetNote(key)}`;
+/** The help of a key. */
+export function helpOf(type: z.ZodType): string {
+  return type.meta()?.description ?? "";
 }
 
 /** A value to show: the default, else an example. */

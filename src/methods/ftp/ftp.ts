@@ -7,6 +7,7 @@ import { Failure } from "../../domain/failure.ts";
 import { bareHost } from "../../domain/names/host_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
+import { passwordIn } from "../../system/files/password_file.ts";
 import type { FtpDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { absoluteBase } from "../sftp/sftp_base.ts";
@@ -62,29 +63,12 @@ async function loginTo(destination: FtpDestination, system: MethodContext["syste
     host: bareHost(transport.host),
     port: transport.port,
     user: transport.user,
-    password: transport.passwordFile === null ? transport.password ?? "" : await passwordIn(transport.passwordFile, system),
+    password: transport.passwordFile === null
+      ? transport.password ?? ""
+      : await passwordIn("password_file", transport.passwordFile, system),
     tls: transport.method === "ftp" ? null : { mode: transport.tlsMode, ca: transport.tlsCa, only12: true },
     windows: system.platform === "windows",
   };
-}
-
-async function passwordIn(file: string, system: MethodContext["system"]): Promise<string> {
-  const refuse = (reason: string, hint: string, cause?: unknown) =>
-    new Failure("configuration", `Cannot use password_file "${printable(file)}": ${reason}`, { next: "hold", hint, cause });
-  let text: string;
-  try {
-    const facts = await system.followedFacts(file);
-    if (facts !== null && (facts.mode & 0o077) !== 0 && system.platform !== "windows") {
-      throw refuse("other accounts can read it", `Run \`chmod 600 ${printable(file)}\`.`);
-    }
-    text = (await system.readText(file)).replace(/\r?\n$/, "");
-  } catch (cause) {
-    if (cause instanceof Failure) throw cause;
-    throw refuse(reasonOf(cause), "Check the path, and that the account that runs image-transfer may read the file.", cause);
-  }
-  // deno-lint-ignore no-control-regex -- control characters are what is refused
-  if (text !== "" && !/[\x00-\x1f\x7f]/.test(text)) return text;
-  throw refuse("it must hold the password in one line", "Write nothing else into the file.");
 }
 
 /** Logs in, and asks where relative paths begin and what the server can do. */

@@ -52,4 +52,5 @@ const SETTINGS = {
   log: { level: "info", directory: "", file: "", maxBytes: 0, backupCount: 0, format: "text", namesDestinations: false },
   web: null,
   report: null,
+  pocketbase: null,
 } as const;

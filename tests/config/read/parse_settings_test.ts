@@ -62,12 +62,11 @@ Deno.test("parseSettings() reads the example of seed 1 on one machine; host and 
   assertEquals([name, transport, basePath], ["local", { method: "local" }, "/home/observer/processing/inbox"]);
 });
 
-Deno.test("parseSettings() reads the whole of seed 2; only PocketBase is not there yet", async () => {
-  const text = await seed("sync_daemon.toml");
-  const error = assertThrows(() => settingsOf(text, "toml"), ConfigError);
-  assertEquals(error.message, 'config.toml:1:2: "pocketbase" is not available yet');
-
-  const settings = settingsOf(text.replace(/^\[pocketbase\]\n(?:.+\n)*/, ""), "toml");
+Deno.test("parseSettings() reads the whole of seed 2", async () => {
+  const settings = settingsOf(await seed("sync_daemon.toml"), "toml");
+  const { url, adminEmail, adminPassword, timeoutMs, retryAttempts, retryDelayMs, refreshMs } = settings.pocketbase!;
+  assertEquals([url, adminEmail, adminPassword], ["http://localhost:8090", "admin@example.com", "admin123456"]);
+  assertEquals([timeoutMs, retryAttempts, retryDelayMs, refreshMs], [30_000, 3, 5000, 300_000]);
   const job = onlyJob(settings);
   assertEquals([job.name, job.watchPath, job.filePatterns], ["documents", "/home/user/Documents", ["*"]]);
   assertEquals(job.excludePatterns, ["*.tmp", "*.log", ".git/*"]);

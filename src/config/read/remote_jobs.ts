@@ -1,0 +1,92 @@
+/**
+ * Jobs that a PocketBase server keeps, as they were when it was last asked, beside those of the file. What the file does not allow
+ * (`pocketbase.may_set`) is left out, and programs, keys, passwords and deleting never come from a server.
+ *
+ * @module
+ */
+import { isSection } from "./source.ts";
+import { listOf, type Report, type Tree } from "./tree.ts";
+
+/** A job as the server has it: a section of `jobs`, without its name. */
+export interface RemoteJob {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** The copy on this disk. */
+export interface RemoteJobs {
+  /** The server that they are from. */
+  readonly url: string;
+  /** The name that this computer had there. */
+  readonly instance: string;
+  /** Milliseconds since 1970 UTC. */
+  readonly fetchedAt: number;
+  readonly jobs: readonly RemoteJob[];
+}
+
+/** Keys that only the file may set: with them, who may write on the server could run programs here, read keys, or delete images. */
+const LOCAL_ONLY = new Set([
+  "hooks",
+  "rsync_options",
+  "password",
+  "password_file",
+  "tls_ca",
+  "rclone_config",
+  "delete_source",
+  "delete_destination_files",
+]);
+
+/**
+ * Adds the server's jobs to the tree. One with the name of a job of the file replaces it; all have the keys at the top of the file as
+ * their defaults. `maySet` is what `pocketbase.may_set` allows.
+ */
+export function addRemoteJobs(
+  { root, origins }: Tree,
+  jobs: readonly RemoteJob[],
+  maySet: ReadonlySet<string>,
+  report: Report,
+): void {
+  for (const { name, settings } of jobs) {
+    const section = remoteSection(name, settings, (message) => report(["pocketbase"], message));
+    if (maySet.has("jobs")) {
+      const list = jobList(root);
+      const index = list.findIndex((job) => isSection(job) && sameName(job["name"], name));
+      const at = index < 0 ? list.length : index;
+      list[at] = section;
+      origins.moved(["pocketbase"], ["jobs", at]);
+    } else if (maySet.has("schedules") && section["schedule"] !== undefined) {
+      const own = listOf(root["jobs"]).find(([, job]) => sameName(job["name"], name));
+      if (own === undefined && (root["jobs"] !== undefined || name !== DEFAULT)) continue;
+      (own?.[1] ?? root)["schedule"] = section["schedule"];
+      origins.moved(["pocketbase"], own === undefined ? ["schedule"] : ["jobs", own[0], "schedule"]);
+    }
+  }
+}
+
+/** The name of the job of a file without a list of jobs. */
+const DEFAULT = "default";
+
+/** The list of jobs, made of the file's only job where it has none; empty where the file watches nothing. */
+function jobList(root: Record<string, unknown>): unknown[] {
+  if (!Array.isArray(root["jobs"])) root["jobs"] = root["watch_path"] === undefined ? [] : [{ name: DEFAULT }];
+  return root["jobs"] as unknown[];
+}
+
+function remoteSection(
+  name: string,
+  settings: RemoteJob["settings"],
+  refuse: (message: string) => void,
+): Record<string, unknown> {
+  const plain = structuredClone(settings) as Record<string, unknown>;
+  for (const section of [plain, ...listOf(plain["destinations"]).map(([, destination]) => destination)]) {
+    for (const key of Object.keys(section).filter((key) => LOCAL_ONLY.has(key))) {
+      refuse(`the server's job "${name}" sets "${key}", which only this file may set`);
+      delete section[key];
+    }
+  }
+  return { ...plain, name };
+}
+
+function sameName(one: unknown, other: string): boolean {
+  return typeof one === "string" && one.toLowerCase() === other.toLowerCase();
+}

@@ -1,0 +1,125 @@
+/**
+ * The collections that `pocketbase setup` makes, and who may do what with them. A daemon's account reads its own jobs, and writes its own
+ * heartbeat, log and answers; only superusers change jobs and accounts.
+ *
+ * @module
+ */
+
+/** Accounts, one for each computer. */
+export const DAEMONS = "image_transfer_daemons";
+/** Jobs, for one computer or for all. */
+export const JOBS = "image_transfer_jobs";
+/** One record for each computer. */
+export const HEARTBEATS = "image_transfer_heartbeats";
+/** Log lines. */
+export const LOGS = "image_transfer_logs";
+/** What one computer asks of another, and what became of it. */
+export const COMMANDS = "image_transfer_commands";
+
+/** A field of a collection. */
+export interface Field {
+  readonly name: string;
+  readonly type: "text" | "number" | "bool" | "json" | "relation";
+  readonly required?: boolean;
+  /** Of a relation: the collection that it leads to. */
+  readonly to?: string;
+  /** Of a text: characters; of json: bytes. */
+  readonly max?: number;
+}
+
+/** Who may do what, as PocketBase's filters; null: superusers only. */
+export interface Rules {
+  readonly list: string | null;
+  readonly view: string | null;
+  readonly create: string | null;
+  readonly update: string | null;
+  readonly delete: string | null;
+}
+
+export interface Collection {
+  readonly name: string;
+  readonly type: "auth" | "base";
+  readonly fields: readonly Field[];
+  readonly rules: Rules;
+  /** Columns of each index; `unique` ones first word. */
+  readonly indexes: readonly { readonly name: string; readonly columns: string; readonly unique: boolean }[];
+}
+
+const ANY_DAEMON = `@request.auth.collectionName = "${DAEMONS}"`;
+const OWN = "daemon = @request.auth.id";
+const KEEPS_OWNER = "(@request.body.daemon:isset = false || @request.body.daemon = @request.auth.id)";
+const NOBODY: Rules = { list: null, view: null, create: null, update: null, delete: null };
+const daemon: Field = { name: "daemon", type: "relation", to: DAEMONS, required: true };
+
+/** In the order in which they can be made: relations lead to those before. */
+export const COLLECTIONS: readonly Collection[] = [
+  {
+    name: DAEMONS,
+    type: "auth",
+    fields: [{ name: "name", type: "text", required: true, max: 64 }],
+    rules: { ...NOBODY, list: ANY_DAEMON, view: ANY_DAEMON },
+    indexes: [{ name: `${DAEMONS}_name`, columns: "name", unique: true }],
+  },
+  {
+    name: JOBS,
+    type: "base",
+    fields: [
+      { name: "name", type: "text", required: true, max: 64 },
+      { ...daemon, required: false },
+      { name: "enabled", type: "bool" },
+      { name: "settings", type: "json", max: 200_000 },
+    ],
+    rules: { ...NOBODY, list: `${ANY_DAEMON} && (daemon = "" || ${OWN})`, view: `${ANY_DAEMON} && (daemon = "" || ${OWN})` },
+    indexes: [{ name: `${JOBS}_name`, columns: "daemon, name", unique: true }],
+  },
+  {
+    name: HEARTBEATS,
+    type: "base",
+    fields: [
+      daemon,
+      { name: "version", type: "text", max: 64 },
+      { name: "level", type: "text", max: 16 },
+      { name: "headline", type: "text", max: 500 },
+      { name: "every_seconds", type: "number" },
+      { name: "report", type: "json", max: 50_000 },
+      { name: "config_error", type: "text", max: 2000 },
+    ],
+    rules: { ...NOBODY, list: ANY_DAEMON, view: ANY_DAEMON, create: OWN, update: `${OWN} && ${KEEPS_OWNER}` },
+    indexes: [{ name: `${HEARTBEATS}_daemon`, columns: "daemon", unique: true }],
+  },
+  {
+    name: LOGS,
+    type: "base",
+    fields: [
+      daemon,
+      { name: "time", type: "text", max: 32 },
+      { name: "level", type: "text", max: 16 },
+      { name: "message", type: "text", max: 5000 },
+    ],
+    rules: { ...NOBODY, list: OWN, view: OWN, create: OWN },
+    indexes: [{ name: `${LOGS}_time`, columns: "daemon, time", unique: false }],
+  },
+  {
+    name: COMMANDS,
+    type: "base",
+    fields: [
+      { ...daemon },
+      { name: "issued_by", type: "relation", to: DAEMONS, required: true },
+      { name: "action", type: "text", required: true, max: 16 },
+      { name: "argument", type: "text", max: 200 },
+      { name: "state", type: "text", required: true, max: 16 },
+      { name: "answer", type: "text", max: 500 },
+    ],
+    rules: {
+      list: `${OWN} || issued_by = @request.auth.id`,
+      view: `${OWN} || issued_by = @request.auth.id`,
+      create: `${ANY_DAEMON} && issued_by = @request.auth.id && state = "waiting"`,
+      // Only the answer may be added, and only by the computer that was asked.
+      update: `${OWN} && ${
+        ["daemon", "issued_by", "action", "argument"].map((name) => `@request.body.${name}:isset = false`).join(" && ")
+      }`,
+      delete: null,
+    },
+    indexes: [{ name: `${COMMANDS}_state`, columns: "daemon, state", unique: false }],
+  },
+];

@@ -1,0 +1,146 @@
+/**
+ * Makes the collections on a server, or brings those that are there up to date. Fields that others have added stay.
+ *
+ * @module
+ */
+import { Failure } from "../domain/failure.ts";
+import { type Collection, COLLECTIONS, type Field, type Rules } from "./collections.ts";
+import type { Account, PocketbaseServer } from "./pocketbase_server.ts";
+
+/** What was done with a collection. */
+export interface SetupStep {
+  readonly collection: string;
+  readonly done: "created" | "updated" | "unchanged";
+}
+
+/** Safe to repeat. @throws {Failure} if the account is not a superuser's, or the server refuses. */
+export async function setUp(server: PocketbaseServer, signal: AbortSignal): Promise<readonly SetupStep[]> {
+  const account = await superuser(server, signal);
+  const dialect = account.isOld ? OLD : CURRENT;
+  const present = await collectionsOf(server, signal);
+  const ids = new Map(present.map(({ name, id }) => [name, id]));
+  const steps: SetupStep[] = [];
+  for (const collection of COLLECTIONS) {
+    const wanted = dialect(collection, ids);
+    const there = present.find(({ name }) => name === collection.name);
+    if (there === undefined) {
+      const { id } = await server.ask<{ id: string }>("/api/collections", { method: "POST", body: wanted }, signal);
+      ids.set(collection.name, id);
+      steps.push({ collection: collection.name, done: "created" });
+      continue;
+    }
+    if (there["type"] !== collection.type) {
+      throw new Failure("configuration", `Cannot use the collection ${collection.name}: it is of type ${there["type"]}`, {
+        hint: "Rename it on the server, then run pocketbase setup again.",
+      });
+    }
+    const changes = changesTo(there, wanted, account.isOld ? "schema" : "fields");
+    if (changes === null) {
+      steps.push({ collection: collection.name, done: "unchanged" });
+      continue;
+    }
+    await server.ask(`/api/collections/${there.id}`, { method: "PATCH", body: changes }, signal);
+    steps.push({ collection: collection.name, done: "updated" });
+  }
+  return steps;
+}
+
+/** @throws {Failure} unless it is a superuser's account. */
+export async function superuser(server: PocketbaseServer, signal: AbortSignal): Promise<Account> {
+  const account = await server.account(signal);
+  if (account.kind === "superuser") return account;
+  throw new Failure(
+    "permission_denied",
+    `Cannot change ${server.url}: ${account.name} is a daemon's account, not a superuser's`,
+    {
+      hint: "Specify a superuser: --email root@example.org; its password is asked for, or read from --password-file.",
+    },
+  );
+}
+
+/** A collection as the server describes it. */
+interface Described extends Record<string, unknown> {
+  readonly id: string;
+  readonly name: string;
+}
+
+type Fields = readonly { readonly name: string }[];
+type Dialect = (collection: Collection, ids: ReadonlyMap<string, string>) => Record<string, unknown>;
+
+async function collectionsOf(server: PocketbaseServer, signal: AbortSignal): Promise<readonly Described[]> {
+  const found: Described[] = [];
+  for (let page = 1;; page++) {
+    const { items } = await server.ask<{ items: Described[] }>("/api/collections", { query: { page, perPage: 200 } }, signal);
+    found.push(...items);
+    if (items.length < 200) return found;
+  }
+}
+
+/** What has to change for the collection to be as wanted; null if it is. */
+function changesTo(there: Described, wanted: Record<string, unknown>, key: "fields" | "schema"): Record<string, unknown> | null {
+  const known = (there[key] ?? []) as Fields;
+  const missing = (wanted[key] as Fields).filter(({ name }) => !known.some((field) => field.name === name));
+  const changed = Object.keys(wanted).filter((rule) => rule.endsWith("Rule") && (there[rule] ?? null) !== wanted[rule]);
+  const indexes = (wanted["indexes"] as string[]).filter((index) =>
+    !((there["indexes"] ?? []) as string[]).some((one) => indexName(one) === indexName(index))
+  );
+  if (missing.length + changed.length + indexes.length === 0) return null;
+  return {
+    ...Object.fromEntries(changed.map((rule) => [rule, wanted[rule]])),
+    ...(missing.length > 0 ? { [key]: [...known, ...missing] } : {}),
+    ...(indexes.length > 0 ? { indexes: [...(there["indexes"] ?? []) as string[], ...indexes] } : {}),
+  };
+}
+
+function indexName(sql: string): string {
+  return /INDEX\s+(?:IF NOT EXISTS\s+)?[`"[]?(\w+)/i.exec(sql)?.[1] ?? sql;
+}
+
+/** As 0.23 and later describe collections. */
+const CURRENT: Dialect = (collection, ids) => ({
+  name: collection.name,
+  type: collection.type,
+  fields: [
+    ...collection.fields.map(({ to, max, ...field }) => ({
+      ...field,
+      ...(to === undefined ? {} : { collectionId: ids.get(to), maxSelect: 1, cascadeDelete: true }),
+      ...(max === undefined ? {} : field.type === "json" ? { maxSize: max } : { max }),
+    })),
+    { name: "created", type: "autodate", onCreate: true, onUpdate: false },
+    { name: "updated", type: "autodate", onCreate: true, onUpdate: true },
+  ],
+  indexes: indexesOf(collection),
+  ...rulesOf(collection.rules),
+});
+
+/** As versions before 0.23 do. */
+const OLD: Dialect = (collection, ids) => ({
+  name: collection.name,
+  type: collection.type,
+  schema: collection.fields.map(({ name, type, required = false, to, max }) => ({
+    name,
+    type,
+    required,
+    options: optionsOf(type, to === undefined ? undefined : ids.get(to), max),
+  })),
+  ...(collection.type === "auth" ? { options: { allowEmailAuth: true, minPasswordLength: 8, manageRule: null } } : {}),
+  indexes: indexesOf(collection),
+  ...rulesOf(collection.rules, (rule) => rule.replaceAll("@request.body.", "@request.data.")),
+});
+
+function optionsOf(type: Field["type"], to: string | undefined, max: number | undefined): Record<string, unknown> {
+  if (type === "relation") return { collectionId: to, maxSelect: 1, cascadeDelete: true };
+  return type === "json" ? { maxSize: max } : type === "text" ? { max } : {};
+}
+
+function indexesOf({ name: table, indexes }: Collection): string[] {
+  return indexes.map(({ name, columns, unique }) =>
+    `CREATE ${unique ? "UNIQUE " : ""}INDEX \`${name}\` ON \`${table}\` (${
+      columns.split(", ").map((column) => `\`${column}\``).join(", ")
+    })`
+  );
+}
+
+function rulesOf(rules: Rules, as = (rule: string) => rule): Record<string, string | null> {
+  return Object.fromEntries(Object.entries(rules).map(([name, rule]) => [`${name}Rule`, rule === null ? null : as(rule)]));
+}
