@@ -15,6 +15,7 @@ import { reasonOf } from "../domain/names/reason.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Console, openConsole } from "./run/console.ts";
 import { autoReload } from "./run/auto_reload.ts";
+import { keepFleet } from "./run/keep_fleet.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { crashGuard } from "./run/crash_guard.ts";
 import { dryRun } from "./run/dry_run.ts";
@@ -113,7 +114,7 @@ async function attend(daemon: Daemon, shown: Console, input: Omit<RunInput, "con
 
 async function untilTheEnd(daemon: Daemon, shown: Console, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
   if (input.once) return await deliverOnce(daemon, shown, tools);
-  const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon)];
+  const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon), keepFleet(daemon, tools.system)];
   await daemon.stopped;
   await Promise.all(beside);
   return daemon.broken() ? EXIT.notDelivered : EXIT.done;

@@ -46,7 +46,9 @@ export interface PocketbaseServer {
   ask<T>(path: string, question: Question, signal: AbortSignal): Promise<T>;
   /** All records of a collection that the account may see. @throws {Failure} */
   all<T>(collection: string, query: Question["query"], signal: AbortSignal): Promise<T[]>;
-  /** Calls back when records of a collection change, until the signal is aborted; `lost` when the connection ends. @throws {Failure} */
+  /** The server's clock, milliseconds since 1970 UTC, exact to a second. @throws {Failure} */
+  clock(signal: AbortSignal): Promise<number>;
+  /** Calls back when records of a collection change, until the signal is aborted. @throws {Failure} */
   listen(collection: string, changed: () => void, signal: AbortSignal): Promise<void>;
 }
 
@@ -159,6 +161,15 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
         if (answer.items.length < PAGE) return items;
         if (items.length > MOST_RECORDS) throw nonsense(settings.url);
       }
+    },
+    async clock(signal) {
+      const { headers } = await system.askRemote(
+        new URL("/api/health", settings.url).href,
+        { method: "GET", headers: {} },
+        signal,
+      );
+      const told = Date.parse(headers.get("date") ?? "");
+      return Number.isNaN(told) ? system.now() : told;
     },
     async listen(collection, changed, signal) {
       await loggedIn(signal);

@@ -22,7 +22,12 @@ export interface RcloneServer extends AsyncDisposable {
 export async function startS3(folder: string, port: number = freePort()): Promise<RcloneServer> {
   await Deno.mkdir(folder, { recursive: true });
   const env = { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET };
-  const child = await startServer("versitygw", ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", folder], env, port);
+  const child = await startServer(
+    "versitygw",
+    ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", folder],
+    env,
+    port,
+  );
   return {
     ...child,
     section: (at = port, changes = {}) =>

@@ -25,7 +25,7 @@ export interface RemoteJobs {
 }
 
 /** Keys that only the file may set: with them, who may write on the server could run programs here, read keys, or delete images. */
-const LOCAL_ONLY = new Set([
+export const LOCAL_ONLY: ReadonlySet<string> = new Set([
   "hooks",
   "rsync_options",
   "password",

@@ -1,0 +1,68 @@
+/**
+ * `fleet`: all computers that report to the same PocketBase server, the worst first.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { option } from "@optique/core/primitives";
+import { loadSettings } from "../config/read/load.ts";
+import { Failure } from "../domain/failure.ts";
+import { counted } from "../domain/names/counted.ts";
+import { printable } from "../domain/names/printable.ts";
+import { span } from "../domain/span.ts";
+import { fleetNow } from "../fleet/fleet_now.ts";
+import type { FleetMember } from "../fleet/heartbeat.ts";
+import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { defineCommand, EXIT, plain, say } from "./command.ts";
+import { configOption, jsonOption } from "./options.ts";
+
+/** Exit code 1 where the server cannot be reached, and with `--check` where a computer needs a person. */
+export const fleet = defineCommand({
+  name: "fleet",
+  help: "Show all computers that report to the same PocketBase server, the worst first",
+  parser: object({
+    config: configOption,
+    json: jsonOption,
+    check: option("--check", { description: plain("For monitoring: exit code 1 if a computer is offline or needs a person") }),
+  }),
+  async run({ config, json, check }, tools) {
+    const { pocketbase } = await loadSettings(config, tools.cwd, tools.system);
+    if (pocketbase === null) {
+      throw new Failure("configuration", "The configuration names no PocketBase server", {
+        hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
+      });
+    }
+    const members = await fleetNow(pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, tools.system), tools.signal);
+    if (json) tools.stdout(`${JSON.stringify(members, null, 2)}\n`);
+    else say(fleetText(members), tools);
+    return check && members.some(({ level }) => NEEDS_A_PERSON.has(level)) ? EXIT.notDelivered : EXIT.done;
+  },
+});
+
+const NEEDS_A_PERSON: ReadonlySet<FleetMember["level"]> = new Set(["offline", "bad", "warning", "unknown"]);
+const WORDS = {
+  offline: "OFFLINE",
+  bad: "TROUBLE",
+  warning: "WAITING",
+  unknown: "UNKNOWN",
+  busy: "busy",
+  good: "well",
+} as const satisfies Record<FleetMember["level"], string>;
+
+function fleetText(members: readonly FleetMember[]): string {
+  if (members.length === 0) return "No computer has an account yet: image-transfer pocketbase setup --add NAME\n";
+  const widest = Math.max(...members.map(({ name }) => printable(name).length));
+  const lines = members.flatMap((member) => {
+    const { name, level, headline, seconds_ago, config_error, report } = member;
+    const seen = seconds_ago === null ? "" : `; last heard of ${span(seconds_ago * 1000)} ago`;
+    const waiting = report === null || !(report.waiting > 0) ? "" : `; ${counted(report.waiting, "file")} waiting`;
+    return [
+      `${printable(name).padEnd(widest)}  ${WORDS[level]}  ${printable(headline)}${waiting}${level === "offline" ? seen : ""}`,
+      ...(config_error === null
+        ? []
+        : [`${" ".repeat(widest)}  its jobs on the server are not used: ${printable(config_error)}`]),
+    ];
+  });
+  const well = members.filter(({ level }) => !NEEDS_A_PERSON.has(level)).length;
+  return [`${well} of ${counted(members.length, "computer")} well.`, "", ...lines].map((line) => `${line}\n`).join("");
+}

@@ -1,0 +1,218 @@
+/**
+ * `pocketbase`: prepares a PocketBase server, sends the jobs of the file to it, and tells what is in force.
+ *
+ * @module
+ */
+import { object, or } from "@optique/core/constructs";
+import { map, optional } from "@optique/core/modifiers";
+import { command, option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { keptJobs } from "../config/read/kept_jobs.ts";
+import { loadSettings, readConfig } from "../config/read/load.ts";
+import { findConfigFile } from "../config/read/search_path.ts";
+import { writtenJobs } from "../config/show/written_jobs.ts";
+import type { PocketbaseSettings, Settings } from "../config/settings.ts";
+import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/names/printable.ts";
+import { span } from "../domain/span.ts";
+import { addAccount } from "../fleet/accounts.ts";
+import { identify } from "../fleet/identity.ts";
+import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { pushJobs } from "../fleet/push.ts";
+import { setUp } from "../fleet/setup.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { configOption, jsonOption, pathValue } from "./options.ts";
+
+/** A superuser, where the account of the configuration is none. */
+const rootOptions = {
+  config: configOption,
+  json: jsonOption,
+  email: optional(option("--email", string({ metavar: "EMAIL" }), {
+    description: plain("Superuser to log in as (default: the account in the configuration)"),
+  })),
+  passwordFile: optional(option("--password-file", pathValue("FILE"), {
+    description: plain("File with the superuser's password (default: ask)"),
+  })),
+};
+
+const setupParser = command(
+  "setup",
+  map(
+    object({
+      ...rootOptions,
+      add: optional(option("--add", string({ metavar: "NAME" }), {
+        description: plain("Create an account for the computer NAME, or give it a new password, and print it"),
+      })),
+    }),
+    (input) => ({ what: "setup" as const, ...input }),
+  ),
+  { brief: plain("Create or update the collections on the server; safe to repeat") },
+);
+
+const pushParser = command(
+  "push",
+  map(
+    object({
+      ...rootOptions,
+      instance: optional(option("--instance", string({ metavar: "NAME" }), {
+        description: plain("The computer that the jobs are for (default: pocketbase.instance, else this computer's name)"),
+      })),
+    }),
+    (input) => ({ what: "push" as const, ...input }),
+  ),
+  { brief: plain("Send the jobs of the configuration file to the server") },
+);
+
+const statusParser = command(
+  "status",
+  map(object({ config: configOption, json: jsonOption }), (input) => ({ what: "status" as const, ...input })),
+  { brief: plain("Show whether the server answers, and which jobs are in force") },
+);
+
+/** Exit code 1 where the server cannot be used. */
+export const pocketbase = defineCommand({
+  name: "pocketbase",
+  help: "Keep jobs on a PocketBase server: setup, push, status",
+  parser: or(setupParser, pushParser, statusParser),
+  run: async (input, tools) => {
+    switch (input.what) {
+      case "setup":
+        return await setup(input, tools);
+      case "push":
+        return await push(input, tools);
+      case "status":
+        return await status(input, tools);
+      default:
+        return input satisfies never;
+    }
+  },
+});
+
+interface Root {
+  readonly email: string | undefined;
+  readonly passwordFile: string | undefined;
+}
+
+interface RootInput extends Root {
+  readonly config: string | undefined;
+  readonly json: boolean;
+}
+
+async function setup(
+  { add, json, config, ...root }: RootInput & { readonly add: string | undefined },
+  tools: Tools,
+): Promise<number> {
+  const settings = await loadSettings(config, tools.cwd, tools.system);
+  const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
+  const steps = await setUp(server, tools.signal);
+  const account = add === undefined ? null : await addAccount(add, server, tools.signal);
+  if (json) tools.stdout(`${JSON.stringify({ collections: steps, account })}\n`);
+  else {
+    for (const { collection, done } of steps) tools.stderr(`${collection}: ${done}\n`);
+    if (account === null) tools.stderr("An account for each computer: image-transfer pocketbase setup --add NAME\n");
+    else {
+      tools.stderr(
+        `The account of ${printable(add!)}. Its password is not shown again; put it into that computer's configuration:\n`,
+      );
+      tools.stdout(
+        `pocketbase:\n  url: ${server.url}\n  admin_email: ${account.admin_email}\n  admin_password: ${account.admin_password}\n`,
+      );
+    }
+  }
+  return EXIT.done;
+}
+
+async function push(
+  { instance, json, config, ...root }: RootInput & { readonly instance: string | undefined },
+  tools: Tools,
+): Promise<number> {
+  const file = await findConfigFile(config, tools.cwd, tools.system);
+  // Only those of the file itself.
+  const { settings, full } = await readConfig(file, tools.system, []);
+  const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
+  const name = instance ?? settings.pocketbase?.instance ?? tools.system.hostname;
+  const pushed = await pushJobs(writtenJobs(full), name, server, tools.signal);
+  if (json) {
+    tools.stdout(
+      `${JSON.stringify({ instance: name, jobs: pushed.map(({ leftOut, ...one }) => ({ ...one, left_out: leftOut })) })}\n`,
+    );
+  } else {
+    for (const { job, done, leftOut } of pushed) {
+      const left = leftOut.length === 0 ? "" : ` (without ${leftOut.join(", ")}: only the file may set that)`;
+      tools.stderr(`${printable(job)}: ${done}${left}\n`);
+    }
+    tools.stderr(
+      `These are the jobs of ${printable(name)} now. A job on the server replaces the job of that name in the file.\n`,
+    );
+  }
+  return EXIT.done;
+}
+
+async function status(
+  { config, json }: { readonly config: string | undefined; readonly json: boolean },
+  tools: Tools,
+): Promise<number> {
+  const { system, signal } = tools;
+  const settings = await loadSettings(config, tools.cwd, system);
+  const own = ownSettings(settings);
+  const kept = await keptJobs(settings, system);
+  const answer = await reach(own, system, signal);
+  const jobs = settings.jobs.map(({ name }) => ({
+    name,
+    from: kept?.jobs.some((job) => job.name.toLowerCase() === name.toLowerCase()) && own.maySet.includes("jobs")
+      ? "server"
+      : "file",
+  }));
+  if (json) {
+    const fetched_at = kept === null ? null : new Date(kept.fetchedAt).toISOString();
+    const { failure, identity } = answer;
+    tools.stdout(
+      `${
+        JSON.stringify({ url: own.url, connected: failure === null, instance: identity, failure, fetched_at, jobs }, null, 2)
+      }\n`,
+    );
+  } else {
+    tools.stdout(
+      answer.failure === null ? `Connected to ${own.url} as ${printable(answer.identity ?? "")}.\n` : `${answer.failure}\n`,
+    );
+    tools.stdout(
+      kept === null
+        ? "No jobs have been fetched yet; a running daemon fetches them.\n"
+        : `Jobs last fetched ${span(system.now() - kept.fetchedAt)} ago.\n`,
+    );
+    for (const { name, from } of jobs) tools.stdout(`  ${printable(name)}: from the ${from}\n`);
+  }
+  return answer.failure === null ? EXIT.done : EXIT.notDelivered;
+}
+
+async function reach(own: PocketbaseSettings, system: Tools["system"], signal: AbortSignal) {
+  try {
+    const server = pocketbaseServer({ ...own, retryAttempts: 0 }, system);
+    const { name } = await identify(server, own, system.hostname, signal);
+    return { failure: null, identity: name };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { failure: error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`, identity: null };
+  }
+}
+
+function ownSettings({ pocketbase }: Settings): PocketbaseSettings {
+  if (pocketbase !== null) return pocketbase;
+  throw new Failure("configuration", "The configuration names no PocketBase server", {
+    hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
+  });
+}
+
+/** The settings with the superuser who was named; else with the account of the configuration. */
+async function rootOf(settings: Settings, { email, passwordFile }: Root, tools: Tools): Promise<PocketbaseSettings> {
+  const own = ownSettings(settings);
+  if (email === undefined && passwordFile === undefined) return own;
+  const root = { ...own, adminEmail: email ?? own.adminEmail, adminPassword: null };
+  if (passwordFile !== undefined) return { ...root, adminPasswordFile: passwordFile };
+  const password = await tools.prompt?.(`Password of ${root.adminEmail} (it will be visible):`);
+  tools.signal.throwIfAborted();
+  if (password) return { ...root, adminPassword: password, adminPasswordFile: null };
+  throw new Failure("configuration", `The password of ${root.adminEmail} is missing`, {
+    hint: "Specify a file with the password, of mode 0600: --password-file FILE",
+  });
+}

@@ -1,0 +1,35 @@
+/**
+ * Keeps a running daemon linked to its PocketBase server, if its configuration names one. Whatever that needs is loaded only then.
+ *
+ * @module
+ */
+import { bell } from "../../async/bell.ts";
+import { readConfig } from "../../config/read/load.ts";
+import type { Daemon } from "../../daemon/daemon.ts";
+import type { System } from "../../system/system.ts";
+
+/** Runs until the daemon stops. */
+export async function keepFleet(daemon: Daemon, system: System): Promise<void> {
+  const reloaded = bell(system);
+  const stopListening = daemon.events.listen(({ type }) => type === "reloaded" && reloaded.ring());
+  const { file } = daemon.settings();
+  try {
+    while (!daemon.ending.aborted && daemon.settings().pocketbase === null) await reloaded.wait(DAY_MS, daemon.ending);
+    if (daemon.ending.aborted) return;
+    const { keepLink } = await import("../../fleet/link.ts");
+    await keepLink(
+      {
+        system,
+        daemon,
+        emit: daemon.events.emit,
+        check: async (jobs) => file === null ? null : await readConfig(file, system, jobs),
+      },
+      reloaded,
+      daemon.ending,
+    );
+  } finally {
+    stopListening();
+  }
+}
+
+const DAY_MS = 86_400_000;

@@ -1,0 +1,174 @@
+/**
+ * Heartbeats: one record for each computer, written every minute, and what others read in them.
+ *
+ * @module
+ */
+import type { StatusReport } from "../reports/overview/status_json.ts";
+import type { LiveReport } from "../reports/daemon_control.ts";
+import { HEARTBEATS } from "./collections.ts";
+import type { Identity } from "./identity.ts";
+import type { PocketbaseServer } from "./pocketbase_server.ts";
+
+/** How often one is written. */
+export const BEAT_MS = 60_000;
+/** After so many that did not come, a computer is offline. */
+const MISSED = 3;
+
+/** What a heartbeat tells besides its headline. Times ISO 8601 in UTC, sizes in bytes. */
+export interface BeatReport {
+  readonly started_at: string | null;
+  /** Where its page is; null without one. */
+  readonly page: string | null;
+  readonly waiting: number;
+  readonly failed: number;
+  readonly delivered: number;
+  /** When the oldest delivery that waits was queued; null if none does. */
+  readonly oldest_waiting: string | null;
+  readonly destinations: readonly {
+    readonly job: string;
+    readonly name: string;
+    readonly state: string;
+    readonly waiting: number;
+    readonly free_bytes: number | null;
+  }[];
+  /** The sums of the night that it is there. */
+  readonly night: {
+    readonly night: string;
+    readonly files: number;
+    readonly expected: number;
+    readonly delivered: number;
+    readonly failed: number;
+    readonly bytes: number;
+  } | null;
+  /** How far the computer's clock is ahead of the server's; null before the second heartbeat. */
+  readonly clock_ahead_seconds: number | null;
+}
+
+/** What a heartbeat is made of. */
+export function beatReport(status: StatusReport, live: LiveReport, clockAheadMs: number | null): BeatReport {
+  const { deliveries, destinations, started_at, url } = status;
+  const tonight = live.tonight ?? null;
+  const sum = (of: "expected" | "delivered" | "failed" | "bytes") =>
+    tonight?.destinations.reduce((total, one) => total + one[of], 0) ?? 0;
+  return {
+    started_at,
+    page: url,
+    waiting: deliveries.queued + deliveries.sending + deliveries.deferred,
+    failed: deliveries.failed,
+    delivered: deliveries.delivered,
+    oldest_waiting: live.oldestWaiting === null ? null : new Date(live.oldestWaiting).toISOString(),
+    destinations: destinations.map(({ job, name, state, queued, sending, deferred, free_bytes }) => ({
+      job,
+      name,
+      state,
+      waiting: queued + sending + deferred,
+      free_bytes,
+    })),
+    night: tonight === null ? null : {
+      night: tonight.night,
+      files: tonight.files,
+      expected: sum("expected"),
+      delivered: sum("delivered"),
+      failed: sum("failed"),
+      bytes: sum("bytes"),
+    },
+    clock_ahead_seconds: clockAheadMs === null ? null : Math.round(clockAheadMs / 100) / 10,
+  };
+}
+
+/** What is written. */
+export interface Beat {
+  readonly version: string;
+  readonly level: string;
+  readonly headline: string;
+  readonly every_seconds: number;
+  readonly report: BeatReport;
+  /** Why the server's jobs are not used; empty if they are. */
+  readonly config_error: string;
+}
+
+/** Writes the record of this computer; returns when the server says that it did, by its clock. @throws {Failure} */
+export async function writeBeat(beat: Beat, { id }: Identity, server: PocketbaseServer, signal: AbortSignal): Promise<number> {
+  const path = `/api/collections/${HEARTBEATS}/records`;
+  const [own] = await server.all<{ id: string }>(HEARTBEATS, { filter: `daemon = "${id}"`, fields: "id" }, signal);
+  const { updated } = own === undefined
+    ? await server.ask<{ updated: string }>(path, { method: "POST", body: { daemon: id, ...beat } }, signal)
+    : await server.ask<{ updated: string }>(`${path}/${own.id}`, { method: "PATCH", body: beat }, signal);
+  return timeOf(updated);
+}
+
+/** A computer of the fleet, as its last heartbeat showed it. */
+export interface FleetMember {
+  readonly name: string;
+  /** `offline` after three heartbeats that did not come; `unknown` if there never was one. */
+  readonly level: "good" | "busy" | "warning" | "bad" | "offline" | "unknown";
+  readonly headline: string;
+  readonly version: string | null;
+  /** When it was last heard of, by the server's clock, ISO 8601 in UTC. */
+  readonly seen_at: string | null;
+  readonly seconds_ago: number | null;
+  readonly config_error: string | null;
+  readonly report: BeatReport | null;
+}
+
+interface BeatRecord extends Beat {
+  readonly id: string;
+  readonly daemon: string;
+  readonly updated: string;
+}
+
+const WORST_FIRST = ["offline", "bad", "warning", "unknown", "busy", "good"] as const;
+
+/**
+ * All computers, the worst first.
+ *
+ * @param serverNow the server's clock, milliseconds since 1970 UTC
+ */
+export async function readFleet(
+  known: readonly Identity[],
+  serverNow: number,
+  server: PocketbaseServer,
+  signal: AbortSignal,
+): Promise<readonly FleetMember[]> {
+  const beats = new Map((await server.all<BeatRecord>(HEARTBEATS, {}, signal)).map((beat) => [beat.daemon, beat]));
+  const members = known.map(({ id, name }) => memberOf(name, beats.get(id), serverNow));
+  const rank = ({ level }: FleetMember) => WORST_FIRST.indexOf(level);
+  return members.sort((one, other) => rank(one) - rank(other) || (one.name < other.name ? -1 : 1));
+}
+
+/** What a record of another computer says is not trusted to have its shape. */
+function memberOf(name: string, beat: BeatRecord | undefined, now: number): FleetMember {
+  if (beat === undefined) {
+    const headline = "It has never reported";
+    return {
+      name,
+      level: "unknown",
+      headline,
+      version: null,
+      seen_at: null,
+      seconds_ago: null,
+      config_error: null,
+      report: null,
+    };
+  }
+  const seenAt = timeOf(beat.updated);
+  const every = Number(beat.every_seconds) > 0 ? Number(beat.every_seconds) * 1000 : BEAT_MS;
+  const isOffline = now - seenAt > MISSED * every;
+  const level = WORST_FIRST.find((one) => one === beat.level) ?? "unknown";
+  return {
+    name,
+    level: isOffline ? "offline" : level,
+    headline: String(beat.headline),
+    version: String(beat.version),
+    seen_at: new Date(seenAt).toISOString(),
+    seconds_ago: Math.max(0, Math.round((now - seenAt) / 1000)),
+    config_error: beat.config_error === "" ? null : String(beat.config_error),
+    report: typeof beat.report === "object" && beat.report !== null ? beat.report : null,
+  };
+}
+
+/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times. */
+function timeOf(written: string): number {
+  const time = Date.parse(written.replace(" ", "T"));
+  return Number.isNaN(time) ? 0 : time;
+}

@@ -1,0 +1,44 @@
+/**
+ * Which computer this is on the server.
+ *
+ * @module
+ */
+import type { PocketbaseSettings } from "../config/settings.ts";
+import { Failure } from "../domain/failure.ts";
+import { addAccount, daemons } from "./accounts.ts";
+import type { PocketbaseServer } from "./pocketbase_server.ts";
+
+/** The record of this computer. */
+export interface Identity {
+  readonly id: string;
+  readonly name: string;
+}
+
+/**
+ * A daemon's account is the computer's record. A superuser, as in a configuration of seed 2, acts for the computer named
+ * `instance`, else as this one is; its record is made if there is none.
+ *
+ * @throws {Failure}
+ */
+export async function identify(
+  server: PocketbaseServer,
+  { instance }: Pick<PocketbaseSettings, "instance">,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<Identity> {
+  const account = await server.renew(signal);
+  if (account.kind === "daemon") {
+    if (instance !== null && instance.toLowerCase() !== account.name.toLowerCase()) {
+      throw new Failure("configuration", `Cannot act for "${instance}": the account belongs to "${account.name}"`, {
+        hint: "Correct pocketbase.instance, or log in with the account of that computer.",
+      });
+    }
+    return { id: account.id, name: account.name };
+  }
+  const name = instance ?? hostname;
+  const find = async () => (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
+  const known = await find();
+  if (known !== undefined) return known;
+  await addAccount(name, server, signal);
+  return await find() ?? { id: "", name };
+}

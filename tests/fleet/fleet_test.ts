@@ -1,0 +1,156 @@
+/** Real daemons at a real PocketBase: jobs from the server, heartbeats, the fleet, and outages in between. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fitsFile } from "../support/fits_maker.ts";
+import { install } from "../support/daemon_process.ts";
+import { has } from "../support/needs.ts";
+import { type PocketbaseProcess, ROOT, startPocketbase } from "../support/pocketbase.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+const QUICK = { debounce_ms: 200, minimum_free_space_gb: 0, copy_safety_margin_gb: 0 };
+const options = { ignore: !has("pocketbase") };
+
+/** An installation whose configuration names the server and a superuser, its collections made. */
+async function administered(folder: TempFolder, server: Pick<PocketbaseProcess, "url">, more: Record<string, unknown> = {}) {
+  await Deno.mkdir(folder.at("camera"), { recursive: true });
+  const installation = await install(folder.path, {
+    ...QUICK,
+    transfer_method: "local",
+    remote_base_path: folder.at("nas"),
+    watch_path: folder.at("camera"),
+    pocketbase: {
+      url: server.url,
+      admin_email: ROOT.email,
+      admin_password: ROOT.password,
+      instance: "spring",
+      config_refresh_interval_secs: 2,
+    },
+    ...more,
+  });
+  const made = await installation.command(["pocketbase", "setup", "--json"]);
+  assertEquals(made.code, 0, made.stderr);
+  return installation;
+}
+
+Deno.test(
+  "jobs are pushed, come back from the server, change while the daemon runs, and survive the server",
+  options,
+  async () => {
+    await using folder = await tempFolder();
+    let server = await startPocketbase(folder.at("data"));
+    try {
+      const camera = await administered(folder, server);
+      const pushed = await camera.command(["pocketbase", "push", "--json"]);
+      assertEquals(JSON.parse(pushed.stdout), { instance: "spring", jobs: [{ job: "default", done: "created", left_out: [] }] });
+      assertEquals(JSON.parse((await camera.command(["pocketbase", "push", "--json"])).stdout).jobs[0].done, "unchanged");
+
+      await using daemon = await camera.start();
+      await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
+      await camera.until((rows) => rows.some(({ target, state }) => target === "a.fits" && state === "delivered"));
+
+      // A second job, made on the server.
+      await Deno.mkdir(folder.at("guider"));
+      const token = await rootToken(server.url);
+      const ask = (path: string, method: string, body: unknown) => request(server.url, token, path, method, body);
+      const records = "/api/collections/image_transfer_jobs/records";
+      const settings = { watch_path: folder.at("guider"), remote_base_path: folder.at("nas/guider") };
+      const { id } = await ask(records, "POST", { name: "guider", enabled: true, settings });
+      await camera.untilLog(/Configuration reloaded/);
+      await Deno.writeFile(folder.at("guider/g.fits"), fitsFile(30_000, 2));
+      await camera.until((rows) => rows.some(({ target, state }) => target === "g.fits" && state === "delivered"));
+
+      // A record with a mistake changes nothing, and is told here and there.
+      await ask(`${records}/${id}`, "PATCH", { settings: { ...settings, hooks: [{ on: ["held"], command: ["reboot"] }] } });
+      await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this file may set/);
+      const status = JSON.parse((await camera.command(["status", "--json"])).stdout);
+      assertEquals(status.jobs.map(({ name }: { name: string }) => name), ["default", "guider"]);
+      await untilTrue(async () => {
+        const [member] = JSON.parse((await camera.command(["fleet", "--json"])).stdout);
+        return String(member?.config_error).includes("hooks");
+      });
+
+      // Without the server, a restart has the jobs that it had.
+      await server[Symbol.asyncDispose]();
+      assertEquals(await daemon.stop(), 0);
+      await using again = await camera.start();
+      await Deno.writeFile(folder.at("guider/h.fits"), fitsFile(30_000, 3));
+      await camera.until((rows) => rows.some(({ target, state }) => target === "h.fits" && state === "delivered"));
+      const known = await camera.command(["pocketbase", "status"]);
+      assertEquals(known.code, 1);
+      assertMatch(
+        known.stdout,
+        /Cannot reach .*\n.*Jobs last fetched .* ago\.\n {2}default: from the server\n {2}guider: from the server/,
+      );
+
+      // It is back, without the job.
+      server = await startPocketbase(folder.at("data"), { port: server.port });
+      await ask(`${records}/${id}`, "DELETE", undefined);
+      await untilTrue(async () => {
+        const { jobs } = JSON.parse((await camera.command(["status", "--json"])).stdout);
+        return jobs.length === 1;
+      });
+      assertEquals(await again.stop(), 0);
+    } finally {
+      await server[Symbol.asyncDispose]();
+    }
+  },
+);
+
+Deno.test("the fleet shows every computer, the worst first, and who has gone silent", options, async () => {
+  await using folder = await tempFolder();
+  await using server = await startPocketbase(folder.at("data"));
+  const spring = await administered(folder, server);
+  assertEquals(JSON.parse((await spring.command(["fleet", "--json"])).stdout), []);
+  const added = await spring.command(["pocketbase", "setup", "--add", "autumn"]);
+  assertMatch(added.stdout, /admin_email: autumn\./);
+  await using _running = await spring.start();
+  let members: { name: string; level: string; headline: string; report: { destinations: unknown[] } | null }[] = [];
+  await untilTrue(async () => {
+    members = JSON.parse((await spring.command(["fleet", "--json"])).stdout);
+    return members.length === 2 && members.some(({ level }) => level === "good");
+  });
+  assertEquals(members.map(({ name, level }) => [name, level]), [["autumn", "unknown"], ["spring", "good"]]);
+  assertEquals(members[1]?.report?.destinations.length, 1);
+  const shown = await spring.command(["fleet", "--check"]);
+  assertEquals(shown.code, 1);
+  assertMatch(shown.stdout, /^1 of 2 computers well\.\n\nautumn {2}UNKNOWN {2}It has never reported\nspring {2}well/);
+  // Three heartbeats later.
+  await _running[Symbol.asyncDispose]();
+  await untilTrue(async () => (await spring.command(["fleet"])).stdout.includes("spring  OFFLINE"));
+});
+
+Deno.test("a server that is frozen or gone delays no delivery and no start", options, async () => {
+  await using folder = await tempFolder();
+  await using server = await startPocketbase(folder.at("data"));
+  const camera = await administered(folder, server);
+  Deno.kill(server.pid, "SIGSTOP");
+  await using daemon = await camera.start();
+  await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
+  await camera.until((rows) => rows.some(({ target, state }) => target === "a.fits" && state === "delivered"));
+  assert(!(await Deno.readTextFile(camera.logFile)).includes("PocketBase: Cannot"));
+  assertEquals(await daemon.stop(), 0);
+  Deno.kill(server.pid, "SIGCONT");
+});
+
+async function untilTrue(look: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !await look(); tries++) {
+    assert(tries < 60, "it does not come true");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+async function rootToken(url: string): Promise<string> {
+  const body = { identity: ROOT.email, password: ROOT.password };
+  return (await request(url, "", "/api/collections/_superusers/auth-with-password", "POST", body)).token;
+}
+
+// deno-lint-ignore no-explicit-any -- an answer of PocketBase
+async function request(url: string, token: string, path: string, method: string, body: unknown): Promise<any> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: { "content-type": "application/json", authorization: token },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  assert(response.ok, text);
+  return text === "" ? null : JSON.parse(text);
+}
