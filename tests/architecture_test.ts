@@ -22,12 +22,13 @@ const FLOORS: Readonly<Record<string, number>> = {
   events: 2,
   reports: 3,
   services: 3,
+  fleet: 3,
   web: 3,
   daemon: 4,
   commands: 5,
 };
 /** Rooms on one floor, of which one may import the other. */
-const NEIGHBOURS: readonly string[] = ["async → domain", "delivery → methods", "web → reports"];
+const NEIGHBOURS: readonly string[] = ["async → domain", "delivery → methods", "web → reports", "fleet → reports"];
 /** The one implementation of the ledger. */
 const SQLITE = "ledger/sqlite/";
 const LONGEST = 400;

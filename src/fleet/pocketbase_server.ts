@@ -6,6 +6,7 @@
  * @module
  */
 import PocketBase, { BaseAuthStore, ClientResponseError } from "pocketbase";
+import { aborted } from "../async/abort.ts";
 import { deadline } from "../async/deadline.ts";
 import { mutex } from "../async/mutex.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
@@ -179,7 +180,7 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       }).catch((error) => {
         throw failureOf(error, settings.url);
       });
-      signal.addEventListener("abort", () => void stop().catch(() => {}), { once: true });
+      void aborted(signal).then(stop).catch(() => {});
     },
   };
   return server;

@@ -183,7 +183,10 @@ export const pocketbaseShape = {
 /** PocketBase as the place where jobs are kept. */
 export const pocketbaseKeys = {
   pocketbase: z.union([z.literal(false), z.strictObject(pocketbaseShape)], "must be false or a section").prefault(false)
-    .meta({ description: "Keep jobs and logs on a PocketBase server" }),
+    .meta({
+      description:
+        "Keep jobs on a PocketBase server, and report to it: `{ url: https://…, admin_email: …, admin_password_file: … }`; see *Several computers* and `config schema`",
+    }),
 };
 
 /** All keys of the whole program, in the order of the sample file. */
