@@ -66,97 +66,46 @@ export class ServerFailure extends Failure {
   }
 }
 
+/** What one connection knows. */
+interface Connection {
+  readonly settings: PocketbaseSettings;
+  readonly system: ServerSystem;
+  readonly client: PocketBase;
+  /** Null until it is logged in. */
+  account: Account | null;
+}
+
 /** Connects with nobody yet: the first request logs in. */
 export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSystem): PocketbaseServer {
   const client = new PocketBase(settings.url, new BaseAuthStore());
   client.autoCancellation(false);
+  const connection: Connection = { settings, system, client, account: null };
   const inTurn = mutex();
-  let account: Account | null = null;
+  const account = (signal: AbortSignal) => inTurn(async () => connection.account ?? await login(connection, signal));
+  const renewed = (signal: AbortSignal) => inTurn(() => renew(connection, signal));
 
-  /** One request, with its time limit, and as often as the settings say if it is safe to repeat. */
-  async function send<T>(path: string, question: Question, signal: AbortSignal): Promise<T> {
-    const { method = "GET", query = {}, body } = question;
-    for (let attempt = 0;; attempt++) {
-      using limit = deadline(settings.timeoutMs, system, signal);
-      try {
-        const options = { method, query, ...(body === undefined ? {} : { body }), requestKey: null, signal: limit.signal };
-        const fetch = (url: RequestInfo | URL, config: RequestInit = {}) => fetchWith(system, String(url), config, limit.signal);
-        return await client.send<T>(path, { ...options, fetch });
-      } catch (error) {
-        signal.throwIfAborted();
-        const failure = failureOf(error, settings.url);
-        const again = failure.status === 429 || (method === "GET" && (failure.status === 0 || failure.status >= 500));
-        if (!again || attempt >= settings.retryAttempts) throw failure;
-        await system.sleep(settings.retryDelayMs * (attempt + 1), signal);
-        signal.throwIfAborted();
-      }
+  async function ask<T>(path: string, question: Question, signal: AbortSignal): Promise<T> {
+    await account(signal);
+    try {
+      return await send<T>(connection, path, question, signal);
+    } catch (error) {
+      // A login that has ended looks like a missing right.
+      if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
+      await renewed(signal);
+      return await send<T>(connection, path, question, signal);
     }
   }
 
-  async function login(signal: AbortSignal): Promise<Account> {
-    const password = settings.adminPasswordFile === null
-      ? settings.adminPassword ?? ""
-      : await passwordIn("admin_password_file", settings.adminPasswordFile, system);
-    const body = { identity: settings.adminEmail, password };
-    client.authStore.clear();
-    let refused: ServerFailure | null = null;
-    for (const { path, kind, isOld } of LOGINS) {
-      try {
-        const answer = await send<LoginAnswer>(path, { method: "POST", body }, signal);
-        const record = answer.record ?? answer.admin;
-        if (typeof answer.token !== "string" || typeof record?.id !== "string") throw nonsense(settings.url);
-        client.authStore.save(answer.token);
-        const name = kind === "daemon" ? record.name ?? "" : record.email ?? "";
-        return account = { kind, id: record.id, name, isOld: isOld || (kind === "daemon" && record.verified === undefined) };
-      } catch (error) {
-        if (!(error instanceof ServerFailure) || (error.status !== 400 && error.status !== 404)) throw error;
-        refused ??= error;
-      }
-    }
-    throw new ServerFailure(
-      refused?.status ?? 0,
-      {},
-      "login_refused",
-      `Cannot log in to ${settings.url}: it refuses ${printable(settings.adminEmail)} or the password`,
-      {
-        hint: "Check admin_email and admin_password. An account for this computer: image-transfer pocketbase setup --add NAME",
-      },
-    );
-  }
-
-  const loggedIn = (signal: AbortSignal) => inTurn(async () => account ?? await login(signal));
-
-  const server: PocketbaseServer = {
+  return {
     url: settings.url,
-    account: loggedIn,
-    renew: (signal) =>
-      inTurn(async () => {
-        if (account === null) return await login(signal);
-        try {
-          const answer = await send<LoginAnswer>(refreshPath(account), { method: "POST" }, signal);
-          if (typeof answer.token === "string") client.authStore.save(answer.token);
-          return account;
-        } catch (error) {
-          if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
-          return await login(signal);
-        }
-      }),
-    async ask<T>(path: string, question: Question, signal: AbortSignal) {
-      await loggedIn(signal);
-      try {
-        return await send<T>(path, question, signal);
-      } catch (error) {
-        // A login that has ended looks like a missing right.
-        if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
-        await server.renew(signal);
-        return await send<T>(path, question, signal);
-      }
-    },
+    account,
+    renew: renewed,
+    ask,
     async all<T>(collection: string, query: Question["query"], signal: AbortSignal) {
       const items: T[] = [];
       for (let page = 1;; page++) {
         const question = { query: { perPage: PAGE, skipTotal: 1, sort: "id", ...query, page } };
-        const answer = await server.ask<{ items?: unknown }>(`/api/collections/${collection}/records`, question, signal);
+        const answer = await ask<{ items?: unknown }>(`/api/collections/${collection}/records`, question, signal);
         if (!Array.isArray(answer.items)) throw nonsense(settings.url);
         items.push(...answer.items as T[]);
         if (answer.items.length < PAGE) return items;
@@ -173,17 +122,78 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       return Number.isNaN(told) ? system.now() : told;
     },
     async listen(collection, changed, signal) {
-      await loggedIn(signal);
-      const stop = await client.collection(collection).subscribe("*", changed, {
-        requestKey: null,
-        fetch: (url, config) => fetchWith(system, String(url), config ?? {}, signal),
-      }).catch((error) => {
+      await account(signal);
+      const fetch = (url: RequestInfo | URL, config: RequestInit = {}) => fetchWith(system, String(url), config, signal);
+      const stop = await client.collection(collection).subscribe("*", changed, { requestKey: null, fetch }).catch((error) => {
         throw failureOf(error, settings.url);
       });
       void aborted(signal).then(stop).catch(() => {});
     },
   };
-  return server;
+}
+
+/** One request, with its time limit, and as often as the settings say if it is safe to repeat. */
+async function send<T>(
+  { settings, system, client }: Connection,
+  path: string,
+  question: Question,
+  signal: AbortSignal,
+): Promise<T> {
+  const { method = "GET", query = {}, body } = question;
+  for (let attempt = 0;; attempt++) {
+    using limit = deadline(settings.timeoutMs, system, signal);
+    try {
+      const fetch = (url: RequestInfo | URL, config: RequestInit = {}) => fetchWith(system, String(url), config, limit.signal);
+      const sent = { method, query, ...(body === undefined ? {} : { body }), requestKey: null, signal: limit.signal, fetch };
+      return await client.send<T>(path, sent);
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = failureOf(error, settings.url);
+      const again = failure.status === 429 || (method === "GET" && (failure.status === 0 || failure.status >= 500));
+      if (!again || attempt >= settings.retryAttempts) throw failure;
+      await system.sleep(settings.retryDelayMs * (attempt + 1), signal);
+      signal.throwIfAborted();
+    }
+  }
+}
+
+async function login(connection: Connection, signal: AbortSignal): Promise<Account> {
+  const { settings, system, client } = connection;
+  const password = settings.adminPasswordFile === null
+    ? settings.adminPassword ?? ""
+    : await passwordIn("admin_password_file", settings.adminPasswordFile, system);
+  const body = { identity: settings.adminEmail, password };
+  client.authStore.clear();
+  for (const { path, kind, isOld } of LOGINS) {
+    try {
+      const answer = await send<LoginAnswer>(connection, path, { method: "POST", body }, signal);
+      const record = answer.record ?? answer.admin;
+      if (typeof answer.token !== "string" || typeof record?.id !== "string") throw nonsense(settings.url);
+      client.authStore.save(answer.token);
+      const name = kind === "daemon" ? record.name ?? "" : record.email ?? "";
+      return connection.account = { kind, id: record.id, name, isOld };
+    } catch (error) {
+      if (!(error instanceof ServerFailure) || (error.status !== 400 && error.status !== 404)) throw error;
+    }
+  }
+  const whom = printable(settings.adminEmail);
+  throw new ServerFailure(400, {}, "login_refused", `Cannot log in to ${settings.url}: it refuses ${whom} or the password`, {
+    hint: "Check admin_email and admin_password. An account for this computer: image-transfer pocketbase setup --add NAME",
+  });
+}
+
+async function renew(connection: Connection, signal: AbortSignal): Promise<Account> {
+  const { account, client } = connection;
+  if (account === null) return await login(connection, signal);
+  try {
+    const answer = await send<LoginAnswer>(connection, refreshPath(account), { method: "POST" }, signal);
+    if (typeof answer.token === "string") client.authStore.save(answer.token);
+    return account;
+  } catch (error) {
+    if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
+    connection.account = null;
+    return await login(connection, signal);
+  }
 }
 
 /** Where accounts log in: a daemon's, a superuser's, and an administrator's before 0.23. */
@@ -208,7 +218,6 @@ interface LoginRecord {
   readonly id?: string;
   readonly name?: string;
   readonly email?: string;
-  readonly verified?: boolean;
 }
 
 type Method = NonNullable<Question["method"]>;

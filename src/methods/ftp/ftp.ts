@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
 import { bareHost } from "../../domain/names/host_name.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { reasonOf } from "../../domain/names/reason.ts";
 import { passwordIn } from "../../system/files/password_file.ts";
 import type { FtpDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";

@@ -1,7 +1,6 @@
 /** Configurations that are fine, and what they mean. */
 import type { Schedule } from "../../../src/domain/schedule.ts";
-import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
-import { ConfigError } from "../../../src/config/read/config_error.ts";
+import { assert, assertEquals, assertExists } from "@std/assert";
 import { type ConfigKind, parseConfig, parseSettings } from "../../../src/config/read/parse_settings.ts";
 import { showConfig } from "../../../src/config/show/show.ts";
 import { type Destination, type Job, loginOf, type Settings } from "../../../src/config/settings.ts";
