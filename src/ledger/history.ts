@@ -4,6 +4,7 @@
  * @module
  */
 import type { Delivery, DeliveryState } from "../domain/delivery.ts";
+import type { FailureCode } from "../domain/failure.ts";
 import type { SourceFile } from "../domain/source_file.ts";
 
 /** Which deliveries; without any condition all of them. */
@@ -140,6 +141,11 @@ export interface History {
   counts(job?: string, destination?: string): Counts;
   /** When the oldest delivery was queued that is still to be delivered; null if none. */
   oldestWaiting(job?: string, destination?: string): number | null;
+  /** What failed there and is trouble, by reason: how many, and when the oldest was queued. The most frequent first. */
+  failedByCode(
+    job: string,
+    destination: string,
+  ): readonly { readonly code: FailureCode; readonly count: number; readonly since: number }[];
   /** The size of what is still to be delivered there; of the first ten thousand files. */
   waitingBytes(job: string, destination: string): number;
   /** The nights that have deliveries, `YYYYMMDD`, the first one first. */

@@ -124,6 +124,8 @@ export interface LiveState {
   readonly newest: readonly DeliveryView[];
   /** The first 50, worst first. */
   readonly trouble: readonly TroubleItem[];
+  /** All of them by cause, worst first. */
+  readonly troubleCauses: readonly TroubleCause[];
   readonly troubleCount: number;
 }
 
@@ -222,6 +224,8 @@ export interface SentAhead {
 export interface TroubleItem {
   /** Stable while it is the same trouble. */
   readonly key: string;
+  /** Which {@linkcode TroubleCause}. */
+  readonly cause: string;
   readonly kind: "destination" | "job" | "delivery" | "file";
   readonly severity: "warning" | "bad";
   /** What: the name of the destination or job, or the path. */
@@ -239,9 +243,27 @@ export interface TroubleItem {
     | null;
 }
 
+/** What several items have in common, so that one sentence and one remedy do for all of them. */
+export interface TroubleCause {
+  /** That of its items' `cause`. */
+  readonly key: string;
+  readonly severity: TroubleItem["severity"];
+  /** `nas and freya cannot be reached`, `Another file has the name at the destination`. */
+  readonly title: string;
+  /** What to do, in short; empty where only the items say it. */
+  readonly hint: string;
+  /** When the first of them began; null where that is not known. */
+  readonly since: number | null;
+  /** Deliveries that wait because of it. */
+  readonly waiting: number;
+  /** Items, those included that are not listed. */
+  readonly count: number;
+}
+
 /** All that a person should look at, worst first. */
 export interface TroubleList {
   readonly items: readonly TroubleItem[];
+  readonly causes: readonly TroubleCause[];
   /** May be more than `items`, which are at most 500. */
   readonly count: number;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, History } from "../history.ts";
 import type { Database, Row, Value } from "./database.ts";
 import { LOST, NO_TROUBLE, number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
@@ -14,7 +15,10 @@ const TROUBLE_PAGE = 2_000;
 
 export function historyQueries(
   db: Database,
-): Pick<History, "query" | "each" | "count" | "counts" | "oldestWaiting" | "waitingBytes" | "nights" | "places" | "replaced"> {
+): Pick<
+  History,
+  "query" | "each" | "count" | "counts" | "oldestWaiting" | "waitingBytes" | "failedByCode" | "nights" | "places" | "replaced"
+> {
   return {
     query(wanted) {
       const { where, values } = conditions(wanted);
@@ -33,6 +37,12 @@ export function historyQueries(
       const row = db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values);
       return row === undefined ? null : number(row, "queued_at");
     },
+    failedByCode: (job, destination) =>
+      db.all(FAILED_BY_CODE, job, destination).map((row) => ({
+        code: text(row, "failure_code") as FailureCode,
+        count: number(row, "n"),
+        since: number(row, "since"),
+      })),
     waitingBytes: (job, destination) => numberOf(db, WAITING_BYTES, [job, destination]),
     nights: () => db.all(NIGHTS).map((row) => text(row, "night")),
     places: () =>
@@ -187,6 +197,12 @@ const LOST_BY_CODE = `SELECT d.failure_code AS code, count(*) AS n FROM deliveri
 
 const OLDEST = `SELECT d.queued_at FROM deliveries d INDEXED BY deliveries_waiting
   WHERE d.state IN ('queued', 'sending', 'deferred')`;
+
+/** Grouped in the index; only the oldest of each reason is read. */
+const FAILED_BY_CODE = `SELECT g.failure_code, g.n, o.queued_at AS since FROM (
+    SELECT failure_code, count(*) AS n, min(id) AS oldest FROM deliveries INDEXED BY deliveries_failed
+    WHERE state = 'failed' AND job = ? AND destination = ? AND failure_code NOT IN ${NO_TROUBLE} GROUP BY failure_code
+  ) g JOIN deliveries o ON o.id = g.oldest ORDER BY g.n DESC, g.failure_code`;
 
 /** Bounded: it is asked while a page is open. */
 const WAITING_BYTES = `SELECT coalesce(sum(size), 0) AS n FROM (

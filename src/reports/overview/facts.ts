@@ -5,19 +5,28 @@
  */
 import type { Counts, History } from "../../ledger/history.ts";
 import type { Orphan } from "../../ledger/orphans.ts";
-import type { NightSummary } from "../api_types.ts";
+import type { AvailabilityNote } from "../../ledger/availability_ledger.ts";
+import type { NightSummary, Outage } from "../api_types.ts";
+import { outagesOf } from "../night/outages.ts";
 import { nightSummary, tonightOf } from "../night/night_summary.ts";
 import type { About, DaemonState, DestinationNow, JobNow } from "../page_source.ts";
 import { type Overview, overviewOf } from "./overview.ts";
 import { statusReport } from "./status_report.ts";
 import type { StatusReport } from "./status_json.ts";
 
+/** When a destination took nothing; `since` is when it came into its present state, null while it is open or where that is not known. */
+interface OutagesNow {
+  readonly since: number | null;
+  readonly outages: readonly Outage[];
+}
+
 /** What the ledger counts, and how everything is that runs. */
 interface Facts extends About {
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   readonly jobs: readonly JobNow[];
-  readonly destinations: readonly (DestinationNow & { readonly counts: Counts; readonly missingBytes: number | null })[];
+  readonly destinations:
+    readonly (DestinationNow & { readonly counts: Counts; readonly missingBytes: number | null } & OutagesNow)[];
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
   readonly tonight: NightSummary;
@@ -33,9 +42,10 @@ export interface Judged extends Facts {
 export function judged(state: DaemonState, now: number): Judged {
   const { ledger } = state;
   const jobs = state.jobs();
+  const notes = ledger.availability(now - STRIP_MS, now + 1);
   const destinations = state.destinations().map((one) => {
     const { job, name } = one.destination;
-    return { ...one, counts: ledger.counts(job, name), missingBytes: missingBytes(one, ledger) };
+    return { ...one, counts: ledger.counts(job, name), missingBytes: missingBytes(one, ledger), ...outagesNow(one, notes, now) };
   });
   const tonight = nightSummary(state, tonightOf(jobs, now));
   const facts = { ...state.about(), now, jobs, destinations, counts: ledger.counts(), orphans: state.orphans(), tonight };
@@ -48,4 +58,13 @@ function missingBytes({ destination, state, freeBytes }: DestinationNow, ledger:
   if (state.state !== "on_hold" || state.failure.code !== "disk_full" || freeBytes === null) return null;
   const { job, name, minimumFreeBytes, copySafetyMarginBytes } = destination;
   return ledger.waitingBytes(job, name) + minimumFreeBytes + copySafetyMarginBytes - freeBytes;
+}
+
+/** Outages are told of so long a time. */
+const STRIP_MS = 12 * 3_600_000;
+
+function outagesNow({ destination, state }: DestinationNow, notes: readonly AvailabilityNote[], now: number): OutagesNow {
+  const outages = outagesOf(destination, notes, now - STRIP_MS);
+  const last = outages.at(-1);
+  return { outages, since: state.state !== "open" && last?.to === null && last.state === state.state ? last.from : null };
 }

@@ -4,13 +4,11 @@
  * @module
  */
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
-import type { AvailabilityNote } from "../../ledger/availability_ledger.ts";
 import type { Destination } from "../../config/settings.ts";
 import type { Transfer } from "../../events/progress.ts";
 import type { DestinationView, JobView, LiveState, TransferView } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
-import { outagesOf } from "../night/outages.ts";
-import type { DaemonState, DestinationNow, JobNow } from "../page_source.ts";
+import type { DaemonState, JobNow } from "../page_source.ts";
 import { type Judged, judged } from "./facts.ts";
 import { isSilent } from "./silence.ts";
 import { placeOf, troubleOf } from "./trouble.ts";
@@ -22,9 +20,12 @@ const MOST = { transfers: 50, waiting: 50, newest: 24, trouble: 50 } as const;
 export function liveStates(source: DaemonState): (now: number) => LiveState {
   const lastDelivered = lastDeliveries(source);
   return (now) => {
-    const notes = source.ledger.availability(now - STRIP_MS, now + 1);
     const { jobs, destinations, tonight, status, overview } = judged(source, now);
-    const { items: trouble, count: troubleCount } = troubleOf(overview, { ...source, jobs, destinations }, MOST.trouble);
+    const { items: trouble, causes: troubleCauses, count: troubleCount } = troubleOf(
+      overview,
+      { ...source, jobs, destinations },
+      MOST.trouble,
+    );
     const speeds = source.progress.running(now);
     const speedOf = ({ job, name }: Destination) =>
       speeds.find((one) => one.job === job && one.destination === name)?.bytesPerSecond ?? 0;
@@ -36,7 +37,6 @@ export function liveStates(source: DaemonState): (now: number) => LiveState {
       zone: zoneOf(jobs),
       destinations: destinations.map((one) => ({
         ...destinationView(one),
-        ...outagesNow(one, notes, now),
         bytesPerSecond: speedOf(one.destination),
         oldestWaiting: source.ledger.oldestWaiting(one.destination.job, one.destination.name),
         lastDelivered: lastDelivered(one.destination, one.counts.delivered),
@@ -47,6 +47,7 @@ export function liveStates(source: DaemonState): (now: number) => LiveState {
         .slice(0, MOST.waiting),
       newest: newestImages(source, destinations.length),
       trouble,
+      troubleCauses,
       troubleCount,
     };
   };
@@ -80,19 +81,6 @@ function newestImages({ ledger }: DaemonState, destinations: number): LiveState[
   return eachFileOnce(rows, MOST.newest);
 }
 
-/** The strip of a destination shows so much. */
-const STRIP_MS = 12 * 3_600_000;
-
-function outagesNow(
-  { destination, state }: DestinationNow,
-  notes: readonly AvailabilityNote[],
-  now: number,
-): Pick<DestinationView, "since" | "outages"> {
-  const outages = outagesOf(destination, notes, now - STRIP_MS);
-  const last = outages.at(-1);
-  return { outages, since: state.state !== "open" && last?.to === null && last.state === state.state ? last.from : null };
-}
-
 /** The zone by which the nights of the first job change. */
 function zoneOf(jobs: readonly JobNow[]): string {
   return jobs[0]?.job.night.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -114,8 +102,8 @@ function jobView({ job, how, failure, waiting, nextRun, lastImage, usualMs }: Jo
 }
 
 function destinationView(
-  { destination, method, state, freeBytes, limit, counts, heldRemovals }: Judged["destinations"][number],
-): Omit<DestinationView, "since" | "outages" | "bytesPerSecond" | "oldestWaiting" | "lastDelivered"> {
+  { destination, method, state, freeBytes, limit, counts, heldRemovals, since, outages }: Judged["destinations"][number],
+): Omit<DestinationView, "bytesPerSecond" | "oldestWaiting" | "lastDelivered"> {
   const failure = state.state === "on_hold" || state.state === "backing_off" ? state.failure : null;
   return {
     job: destination.job,
@@ -129,6 +117,8 @@ function destinationView(
     freeBytes,
     limit,
     counts,
+    since,
+    outages,
     removalsHeld: heldRemovals && { ...heldRemovals, accept: acceptCommand(destination.job, destination.name) },
   };
 }

@@ -3,21 +3,24 @@
  *
  * @module
  */
-import type { DeliveryRow, History } from "../../ledger/history.ts";
+import type { Counts, DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/unmatched.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import type { TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
+import { causeKey, causesOf, type FailedReason } from "./trouble_causes.ts";
 import { type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
 
 /** What the items name. */
 interface TroubleParts {
-  readonly ledger: Pick<History, "query">;
+  readonly ledger: Pick<History, "query" | "failedByCode">;
   readonly jobs: readonly JobNow[];
-  readonly destinations: readonly DestinationNow[];
+  readonly destinations: readonly Affected[];
 }
+
+type Affected = DestinationNow & { readonly counts: Counts; readonly since: number | null };
 
 /** The first `most`. */
 export function troubleOf({ findings, counts }: Overview, parts: TroubleParts, most: number): TroubleList {
@@ -27,7 +30,8 @@ export function troubleOf({ findings, counts }: Overview, parts: TroubleParts, m
     const severity = severityOf(finding) === "bad" ? "bad" : "warning";
     return itemsOf(finding, parts, failed).map((item): TroubleItem => ({ ...item, severity }));
   });
-  return { items: items.slice(0, most), count: items.length + counts.failed - failed.length };
+  const causes = causesOf(items, counts.failed > 0 ? failedReasons(parts) : [], parts.destinations);
+  return { items: items.slice(0, most), causes, count: items.length + counts.failed - failed.length };
 }
 
 /** The failed ones that somebody sends to, the newest first. */
@@ -35,6 +39,10 @@ function failedOf({ ledger, destinations }: TroubleParts, most: number): Deliver
   return destinations.flatMap(({ destination: { job, name } }) =>
     ledger.query({ job, destination: name, trouble: true, descending: true, limit: most })
   ).sort((a, b) => b.delivery.id - a.delivery.id).slice(0, most);
+}
+
+function failedReasons({ ledger, destinations }: TroubleParts): FailedReason[] {
+  return destinations.flatMap(({ destination: { job, name } }) => ledger.failedByCode(job, name));
 }
 
 type Item = Omit<TroubleItem, "severity">;
@@ -76,6 +84,7 @@ function jobNamed(name: string, { jobs }: TroubleParts): JobNow[] {
 function notWatchedItem({ job, failure }: JobNow): Item {
   return {
     key: `job ${job.name}`,
+    cause: "not watched",
     kind: "job",
     what: job.name,
     where: job.watchPath,
@@ -86,18 +95,19 @@ function notWatchedItem({ job, failure }: JobNow): Item {
   };
 }
 
-function destinationItem({ destination, state }: DestinationNow): Item[] {
+function destinationItem({ destination, state, since }: Affected): Item[] {
   if (state.state === "open" || state.state === "closed") return [];
   const said = state.state === "paused"
     ? { message: `Paused by ${state.by}`, hint: "Resume it to send files again." }
     : { message: state.failure.message, hint: state.failure.hint };
   return [{
     key: `destination ${destination.job}/${destination.name}`,
+    cause: causeKey(state) ?? state.state,
     kind: "destination",
     what: destination.name,
     where: placeOf(destination),
     ...said,
-    since: null,
+    since,
     action: { do: "resume", destination: destination.name },
   }];
 }
@@ -106,6 +116,7 @@ function deliveryItem({ delivery: { id, source, destination, queuedAt, state } }
   if (state.state !== "failed") return [];
   return [{
     key: `delivery ${id}`,
+    cause: `failed ${state.failure.code}`,
     kind: "delivery",
     what: source.absolutePath,
     where: destination,
@@ -121,6 +132,7 @@ function fileItems({ job, waiting }: JobNow): Item[] {
     { path, reason, detail, hint, since },
   ) => ({
     key: `file ${job.name}/${path}`,
+    cause: reason,
     kind: "file",
     what: path,
     where: job.name,
@@ -135,6 +147,7 @@ function unmatchedItem({ job, unmatched }: JobNow): Item[] {
   if (unmatched === null) return [];
   return [{
     key: `patterns ${job.name}`,
+    cause: "patterns",
     kind: "job",
     what: job.name,
     where: job.watchPath,
@@ -147,6 +160,7 @@ function unmatchedItem({ job, unmatched }: JobNow): Item[] {
 function missingItem({ job, destination, expected, gone }: Missing): Item {
   return {
     key: `missing ${job}/${destination}`,
+    cause: "missing",
     kind: "destination",
     what: destination,
     where: `of job ${job}`,
@@ -160,6 +174,7 @@ function missingItem({ job, destination, expected, gone }: Missing): Item {
 function heldItem({ job, destination, reason, accept }: Extract<Finding, { is: "removals_held" }>): Item {
   return {
     key: `removals ${job}/${destination}`,
+    cause: "removals",
     kind: "destination",
     what: destination,
     where: `of job ${job}`,
@@ -175,6 +190,7 @@ function orphanItem({ job, destination, counts }: Orphan): Item {
   const failed = counts.failed === 0 ? "" : ` (${counts.failed} of them failed)`;
   return {
     key: `orphan ${job}/${destination}`,
+    cause: "orphans",
     kind: "destination",
     what: destination,
     where: `of job ${job}`,

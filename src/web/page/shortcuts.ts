@@ -4,6 +4,7 @@
  * @module
  */
 import { signal } from "@preact/signals";
+import { nextZone } from "./parts/time.tsx";
 import { scan } from "./store/actions.ts";
 import { nextTheme, preferences } from "./store/preferences.ts";
 import { go, route, VIEWS } from "./store/route.ts";
@@ -13,7 +14,7 @@ export const SHORTCUTS: readonly { readonly key: string; readonly does: string }
   { key: "1 2 3 4", does: "Show Now, Night, History, Trouble" },
   { key: "/", does: "Search in History" },
   { key: "s", does: "Scan now" },
-  { key: "u", does: "Switch between UT and local time" },
+  { key: "u", does: "Change the time zone: site, UT, yours" },
   { key: "c", does: "Change colours: automatic, light, dark, red" },
   { key: "?", does: "Show this help" },
 ];
@@ -35,7 +36,7 @@ function press(key: string): boolean {
   if (view !== undefined) go(view);
   else if (key === "/") search();
   else if (key === "s") void scan();
-  else if (key === "u") preferences.utc.value = !preferences.utc.value;
+  else if (key === "u") nextZone();
   else if (key === "c") nextTheme();
   else if (key === "?") helpIsOpen.value = true;
   else return false;

@@ -90,6 +90,19 @@ export const HISTORY: readonly Check[] = [
     },
   },
   {
+    name: "failedByCode() counts what failed by its reason, the most frequent first, and leaves out what is no trouble",
+    run({ ledger }) {
+      const all = ["a", "b", "c", "d", "e"].map((name, at) => ledger.admit([anAdmission(name)], NOW + at)[0]!);
+      const codes = ["exists", "bad_name", "exists", "superseded"] as const;
+      ledger.record(codes.map((code, at) => broken(all[at]!, code)), NOW + 9);
+      assertEquals(ledger.failedByCode("spring", "freya"), [
+        { code: "exists", count: 2, since: NOW },
+        { code: "bad_name", count: 1, since: NOW + 1 },
+      ]);
+      assertEquals(ledger.failedByCode("spring", "nas"), []);
+    },
+  },
+  {
     name: "waitingBytes() sums the sizes of what is still to be delivered to a destination",
     run({ ledger }) {
       assertEquals(ledger.waitingBytes("spring", "nas"), 0);

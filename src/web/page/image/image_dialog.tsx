@@ -13,7 +13,7 @@ import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { StateWord } from "../parts/state_word.tsx";
 import { cardSummary } from "../parts/thumbnail.tsx";
-import { bothTimes, Time } from "../parts/time.tsx";
+import { allTimes, Time } from "../parts/time.tsx";
 import { retry } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -182,7 +182,7 @@ function Facts({ one, sha256 }: { readonly one: DeliveryView; readonly sha256: s
         <Fact name="Job" value={one.job} />
         <Fact name="Size" value={`${bytes(one.size)} (${count(one.size)} bytes)`} />
         {sha256 !== null && <Fact name="SHA-256" value={sha256} mono />}
-        <Fact name="Finished" value={bothTimes(Date.parse(one.queued_at))} />
+        <Fact name="Finished" value={allTimes(Date.parse(one.queued_at))} />
       </dl>
     </>
   );

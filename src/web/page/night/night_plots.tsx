@@ -4,12 +4,13 @@
  * @module
  */
 import type { JSX } from "preact";
+import { signal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
-import type { NightReport } from "../../../reports/api_types.ts";
+import type { NightReport, NightSeries, Outage } from "../../../reports/api_types.ts";
 import { bytes, count, latency } from "../parts/format.ts";
 import { Panel } from "../parts/panel.tsx";
 import { brokenAtPauses } from "./pauses.ts";
-import { type Line, Plot, type Zoom } from "./plot.tsx";
+import { type Line, Plot, type Shade, type Zoom } from "./plot.tsx";
 
 type Measure = "files" | "bytes";
 
@@ -19,10 +20,13 @@ const LEAST_SECONDS = 0.01;
 /** Both plots share their pointer, the stretch of the night that is zoomed into, and the order of their colours. */
 export function NightPlots({ report }: { readonly report: NightReport }): JSX.Element {
   const [measure, setMeasure] = useState<Measure>("files");
-  const [zoom, setZoom] = useState<Zoom | null>(null);
+  const { night } = report.summary;
+  const zoom = kept.value?.night === night ? kept.value.zoom : null;
+  const setZoom = (to: Zoom | null) => kept.value = to && { night, zoom: to };
   const { series } = report;
-  const amounts = useMemo(() => amountLines(report, measure), [series, measure]);
-  const delays = useMemo(() => delayLines(report), [series]);
+  const amounts = useMemo(() => amountLines(report, measure), [series, report.outages, measure]);
+  const delays = useMemo(() => delayLines(report), [series, report.outages]);
+  const outages = useMemo(() => shadesOf(report), [report.outages, series]);
   const format = measure === "files" ? count : bytes;
   return (
     <div class="plots">
@@ -50,6 +54,7 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
           times={series.times}
           lines={amounts}
           format={format}
+          outages={outages}
           label={amountSummary(report)}
           zoom={zoom}
           onZoom={setZoom}
@@ -60,6 +65,7 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
           times={series.times}
           lines={delays}
           format={latency}
+          outages={outages}
           label={delaySummary(report)}
           zoom={zoom}
           onZoom={setZoom}
@@ -70,29 +76,62 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
   );
 }
 
-function amountLines({ series }: NightReport, measure: Measure): Line[] {
+function amountLines(report: NightReport, measure: Measure): Line[] {
+  const { series } = report;
   const seen = measure === "files" ? series.seenFiles : series.seenBytes;
   return [
     { name: "finished", values: seen, tone: 0, kind: "area" },
     ...series.destinations.map((one, at): Line => ({
       name: placeName(series.destinations, one),
-      values: measure === "files" ? one.files : one.bytes,
+      values: brokenAt(outagesOf(report, one), series, measure === "files" ? one.files : one.bytes),
       tone: at + 1,
       kind: "line",
     })),
   ];
 }
 
-function delayLines({ series }: NightReport): Line[] {
+function delayLines(report: NightReport): Line[] {
+  const { series } = report;
   return series.destinations.flatMap((one, at): Line[] => {
     const name = placeName(series.destinations, one);
     const positive = (values: readonly (number | null)[]) =>
-      brokenAtPauses(values.map((value) => value === null ? null : Math.max(value, LEAST_SECONDS)));
+      brokenAt(
+        outagesOf(report, one),
+        series,
+        brokenAtPauses(values.map((value) => value === null ? null : Math.max(value, LEAST_SECONDS))),
+      );
     return [
       { name, values: positive(one.latency), tone: at + 1, kind: "dots" },
       { name: `${name}, slowest`, values: positive(one.worst), tone: at + 1, kind: "faint" },
     ];
   });
+}
+
+/** The zoom stays while one looks at other views. */
+const kept = signal<{ readonly night: string; readonly zoom: Zoom } | null>(null);
+
+function outagesOf({ outages }: NightReport, place: { readonly job: string; readonly name: string }): readonly Outage[] {
+  return outages.find(({ job, name }) => job === place.job && name === place.name)?.outages ?? [];
+}
+
+/** No line through an outage: a bin that lies in one has no value. */
+function brokenAt<T>(outages: readonly Outage[], { times, binMs }: NightSeries, values: readonly T[]): (T | null)[] {
+  return values.map((value, at) => {
+    const [from, to] = [times[at]! * 1000 - binMs, times[at]! * 1000];
+    const isOut = outages.some((one) => one.state !== "closed" && one.from <= from && (one.to ?? Infinity) >= to);
+    return isOut ? null : value;
+  });
+}
+
+/** What is out for several destinations is shaded as often; the daemon's own outages once. */
+function shadesOf({ outages, series: { times } }: NightReport): Shade[] {
+  const [last] = times.slice(-1);
+  const all = outages.flatMap((place) => place.outages).filter(({ state }) => state !== "closed").map(({ from, to, state }) => ({
+    min: from / 1000,
+    max: to === null ? last ?? 0 : to / 1000,
+    isWhole: state === "stopped" || state === "lost",
+  }));
+  return all.filter((one, at) => all.findIndex(({ min, max }) => min === one.min && max === one.max) === at);
 }
 
 /** With its job, where two jobs go to places of one name. */

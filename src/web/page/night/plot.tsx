@@ -6,7 +6,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { timeText } from "../parts/time.tsx";
+import { bareTime, timeText, zoneName } from "../parts/time.tsx";
 import { preferences } from "../store/preferences.ts";
 
 /** A stretch of time, seconds since 1970 UTC. */
@@ -24,12 +24,20 @@ export interface Line {
   readonly kind: "area" | "line" | "dots" | "faint";
 }
 
+/** A time that is shaded, seconds since 1970 UTC. */
+export interface Shade extends Zoom {
+  /** The daemon did not run: nothing was watched either. */
+  readonly isWhole: boolean;
+}
+
 /** What is drawn. A logarithmic plot can show no values of 0 or less. */
 interface PlotProps {
   /** Seconds since 1970 UTC. */
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
+  /** Shaded: nothing could be delivered to one destination, or to none. */
+  readonly outages: readonly Shade[];
   /** What it shows, for screen readers. */
   readonly label: string;
   /** What of the time is shown; null for all of it. */
@@ -43,6 +51,8 @@ const COLOURS = 6;
 const DASHES: readonly number[][] = [[], [], [8, 4], [2, 4], [12, 4, 2, 4], [5, 3]];
 /** Seconds; lines closer than that are named with their seconds. */
 const MINUTE = 60;
+/** A shorter drag is a click. */
+const LEAST_SELECT_PX = 6;
 const AXIS_REM = 0.75;
 /** Between the labels and the plot. */
 const AXIS_GAP_PX = 10;
@@ -61,23 +71,35 @@ const STEPS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** New values go into the plot that is there; other lines, colours or time scale make a new one. */
-export function Plot({ times, lines, format, label, zoom, onZoom, logarithmic = false }: PlotProps): JSX.Element {
+export function Plot({ times, lines, format, label, outages, zoom, onZoom, logarithmic = false }: PlotProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const zoomed = useRef(zoom);
-  zoomed.current = zoom;
+  const hearZoom = useRef(onZoom);
+  hearZoom.current = onZoom;
+  const shaded = useRef(outages);
+  shaded.current = outages;
   const [at, setAt] = useState<number | null>(null);
   const scheme = useScheme();
-  const utc = preferences.utc.value;
+  const zone = zoneName(preferences.zone.value);
   // New values are put into the plot that is there; anything else makes a new one.
-  const shape = JSON.stringify([lines.map(({ name, tone, kind }) => [name, tone, kind]), format.name, logarithmic, scheme, utc]);
+  const shape = JSON.stringify([
+    lines.map(({ name, tone, kind }) => [name, tone, kind]),
+    format.name,
+    logarithmic,
+    scheme,
+    zone,
+    outages,
+  ]);
 
   useEffect(() => {
     const place = box.current;
     if (place === null) return;
     const size = () => ({ width: Math.max(200, place.clientWidth), height: place.clientHeight });
     const made = new uPlot(
-      { ...options({ place, lines, format, logarithmic, utc, onPoint: setAt, zoomed, onZoom }), ...size() },
+      {
+        ...options({ place, lines, format, logarithmic, zone, shaded, onPoint: setAt, onZoom: (to) => hearZoom.current(to) }),
+        ...size(),
+      },
       dataOf(times, lines),
       place,
     );
@@ -92,26 +114,37 @@ export function Plot({ times, lines, format, label, zoom, onZoom, logarithmic = 
   }, [shape]);
   useEffect(() => {
     plot.current?.setData(dataOf(times, lines), zoom === null);
-    if (zoom !== null) plot.current?.setScale("x", zoom);
-  }, [times, lines, zoom, shape]);
+    if (zoom !== null) plot.current?.setScale("x", { ...zoom });
+  }, [times, lines, outages, zoom, shape]);
 
-  const shown = at ?? times.length - 1;
   return (
     <>
-      <ul class="legend">
-        {lines.filter(({ kind }) => kind !== "faint").map(({ name, values, tone, kind }) => {
-          const value = at === null ? values.findLast((one) => one !== null && one !== undefined) : values[shown];
-          return (
-            <li key={name} class={`line-${tone % COLOURS} line-${kind}`}>
-              <span class="legend-mark" />
-              {name} <strong>{value === null || value === undefined ? "–" : format(value)}</strong>
-            </li>
-          );
-        })}
-        <li class={at === null ? "dim is-idle" : "dim"}>{timeText((times[shown] ?? 0) * 1000, "minute")}</li>
-      </ul>
+      <Legend times={times} lines={lines} format={format} at={at} />
       <div class="plot" ref={box} role="img" aria-label={label} />
     </>
+  );
+}
+
+interface LegendProps extends Pick<PlotProps, "times" | "lines" | "format"> {
+  /** Which value is pointed at; null for the last. */
+  readonly at: number | null;
+}
+
+function Legend({ times, lines, format, at }: LegendProps): JSX.Element {
+  const shown = at ?? times.length - 1;
+  return (
+    <ul class="legend">
+      {lines.filter(({ kind }) => kind !== "faint").map(({ name, values, tone, kind }) => {
+        const value = at === null ? values.findLast((one) => one !== null && one !== undefined) : values[shown];
+        return (
+          <li key={name} class={`line-${tone % COLOURS} line-${kind}`}>
+            <span class="legend-mark" />
+            {name} <strong>{value === null || value === undefined ? "–" : format(value)}</strong>
+          </li>
+        );
+      })}
+      <li class={at === null ? "dim is-idle" : "dim"}>{timeText((times[shown] ?? 0) * 1000, "minute")}</li>
+    </ul>
   );
 }
 
@@ -120,15 +153,15 @@ function dataOf(times: readonly number[], lines: readonly Line[]): uPlot.Aligned
 }
 
 interface Drawing extends Pick<PlotProps, "lines" | "format" | "onZoom"> {
+  readonly shaded: { readonly current: readonly Shade[] };
   readonly place: HTMLElement;
   readonly logarithmic: boolean;
-  readonly utc: boolean;
-  readonly zoomed: { readonly current: Zoom | null };
+  readonly zone: string | undefined;
   readonly onPoint: (at: number | null) => void;
 }
 
 function options(
-  { place, lines, format, logarithmic, utc, zoomed, onPoint, onZoom }: Drawing,
+  { place, lines, format, logarithmic, zone, shaded, onPoint, onZoom }: Drawing,
 ): Omit<uPlot.Options, "width" | "height"> {
   const style = getComputedStyle(place);
   const colour = (name: string) => style.getPropertyValue(name).trim();
@@ -140,9 +173,15 @@ function options(
     ticks: { show: false },
   };
   return {
-    ...(utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") } : {}),
+    ...(zone === undefined ? {} : { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), zone) }),
     legend: { show: false },
-    cursor: { sync: { key: "night" }, drag: { x: true, y: false }, points: { size: 7 }, y: false },
+    cursor: {
+      sync: { key: "night" },
+      drag: { x: true, y: false, setScale: false },
+      bind: { dblclick: () => () => (onZoom(null), null) },
+      points: { size: 7 },
+      y: false,
+    },
     padding: [rem, rem * 1.5, 0, 0],
     scales: {
       x: { time: true },
@@ -155,7 +194,7 @@ function options(
         space: rem * 5,
         values: (_plot, splits) => {
           const shape = (splits[1] ?? 0) - (splits[0] ?? 0) < MINUTE ? "clock" : "minute";
-          return splits.map((seconds) => timeText(seconds * 1000, shape, utc).replace(" UT", ""));
+          return splits.map((seconds) => bareTime(seconds * 1000, shape));
         },
       },
       {
@@ -173,22 +212,37 @@ function options(
       },
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, colour(`--line-${line.tone % COLOURS}`)))],
-    hooks: {
-      setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
-      setScale: [(plot, key) => {
-        const zoom = key === "x" ? zoomOf(plot) : zoomed.current;
-        if (zoom?.min !== zoomed.current?.min || zoom?.max !== zoomed.current?.max) onZoom(zoom);
-      }],
-    },
+    hooks: hooksOf({ shaded, onPoint, onZoom }, colour("--bad")),
   };
 }
 
-/** Null while all of the time is shown. */
-function zoomOf({ scales, data: [times] }: uPlot): Zoom | null {
-  const { min, max } = scales["x"] ?? {};
-  const [first, last] = [times[0], times.at(-1)];
-  if (min == null || max == null || first === undefined || last === undefined) return null;
-  return min > first || max < last ? { min, max } : null;
+function hooksOf({ shaded, onPoint, onZoom }: Pick<Drawing, "shaded" | "onPoint" | "onZoom">, bad: string): uPlot.Hooks.Arrays {
+  return {
+    setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
+    // Only what a person selects changes the zoom, whatever new values do to the scale.
+    setSelect: [(plot) => {
+      const { left, width } = plot.select;
+      if (width < LEAST_SELECT_PX) return;
+      onZoom({ min: plot.posToVal(left, "x"), max: plot.posToVal(left + width, "x") });
+      plot.setSelect({ ...plot.select, width: 0 }, false);
+    }],
+    drawClear: [(plot) => shade(plot, shaded.current, bad)],
+  };
+}
+
+/** Behind the lines: pale for a destination, darker where the daemon did not run. */
+function shade(plot: uPlot, outages: readonly Shade[], colour: string): void {
+  const { ctx, bbox: { left, top, width, height } } = plot;
+  ctx.save();
+  ctx.fillStyle = colour;
+  for (const { min, max, isWhole } of outages) {
+    const from = Math.max(left, plot.valToPos(min, "x", true));
+    const to = Math.min(left + width, plot.valToPos(max, "x", true));
+    if (!(to > from)) continue;
+    ctx.globalAlpha = isWhole ? 0.2 : 0.1;
+    ctx.fillRect(from, top, Math.max(2, to - from), height);
+  }
+  ctx.restore();
 }
 
 /** Pixels that the longest of the labels takes. */

@@ -8,11 +8,11 @@ import { shownHeadline } from "../now/shown_headline.ts";
 import { helpIsOpen } from "../shortcuts.ts";
 import { now } from "../store/clock.ts";
 import { heardAt, link, toldAt, troubleCount } from "../store/live.ts";
-import { nextTheme, preferences, THEMES } from "../store/preferences.ts";
+import { nextTheme, preferences, THEMES, type Zone } from "../store/preferences.ts";
 import { hrefOf, route, type View } from "../store/route.ts";
 import { ago, count } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
-import { timeText } from "./time.tsx";
+import { nextZone, timeText } from "./time.tsx";
 
 const NAMES: Readonly<Record<View, string>> = { now: "Now", night: "Night", history: "History", trouble: "Trouble" };
 
@@ -75,18 +75,18 @@ function Connection(): JSX.Element {
 }
 
 function Switches(): JSX.Element {
-  const { theme, utc } = preferences;
+  const { theme, zone } = preferences;
   const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
   return (
     <div class="switches">
       <button
         type="button"
         class="switch"
-        aria-pressed={utc.value}
-        title="Show times in UT or local time (u)"
-        onClick={() => utc.value = !utc.value}
+        aria-label={`Times: ${ZONE_NAMES[zone.value]}. Change`}
+        title={`Times: ${ZONE_NAMES[zone.value]}; change (u)`}
+        onClick={nextZone}
       >
-        UT
+        {zone.value}
       </button>
       <button
         type="button"
@@ -109,6 +109,8 @@ function Switches(): JSX.Element {
     </div>
   );
 }
+
+const ZONE_NAMES: Readonly<Record<Zone, string>> = { site: "of the site", UT: "UT", mine: "of this browser" };
 
 /** The headline in short, wherever one is. */
 function Strip(): JSX.Element {

@@ -1,10 +1,11 @@
 /**
- * Moments for people: in the browser's zone or in UT.
+ * Moments for people: in the zone of the site, in UT or in the browser's own, always with its name.
  *
  * @module
  */
 import type { JSX } from "preact";
-import { preferences } from "../store/preferences.ts";
+import { siteZone } from "../store/live.ts";
+import { preferences, type Zone, ZONES } from "../store/preferences.ts";
 
 /** `shape` is as in `timeText`: the time of day unless given. */
 interface TimeProps {
@@ -13,10 +14,10 @@ interface TimeProps {
   readonly shape?: Shape;
 }
 
-/** In the scale that is preferred; the other one shows when it is pointed at. */
+/** In the zone that is preferred; all zones show when it is pointed at. */
 export function Time({ at, shape = "clock" }: TimeProps): JSX.Element {
   // Made only when somebody points at it: a list has many moments.
-  const tell = (event: { currentTarget: HTMLElement }) => event.currentTarget.title = bothTimes(at);
+  const tell = (event: { currentTarget: HTMLElement }) => event.currentTarget.title = allTimes(at);
   return <time class="time" dateTime={new Date(at).toISOString()} onPointerEnter={tell}>{timeText(at, shape)}</time>;
 }
 
@@ -30,14 +31,37 @@ const SHAPES: Readonly<Record<Shape, Intl.DateTimeFormatOptions>> = {
 };
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** The moment in the scale that is preferred. */
-export function timeText(atMs: number, shape: Shape, utc = preferences.utc.value): string {
-  const text = formatOf(shape, utc).format(atMs);
-  return utc ? `${text} UT` : text;
+/** The moment in the zone that is preferred, with the zone's name: `05:20 CET`, `05:20 UT`. */
+export function timeText(atMs: number, shape: Shape, zone: Zone = preferences.zone.value): string {
+  return formatOf(shape, zone, true).format(atMs).replace(/UTC$/, "UT");
 }
 
-export function bothTimes(atMs: number): string {
-  return `${timeText(atMs, "full", false)} local time, ${timeText(atMs, "full", true)}`;
+/** Without the name: where that is said once for many, as at an axis. */
+export function bareTime(atMs: number, shape: Shape, zone: Zone = preferences.zone.value): string {
+  return formatOf(shape, zone, false).format(atMs);
+}
+
+/** In all zones that differ: `… CET at the site, … UT, … BST here`. */
+export function allTimes(atMs: number): string {
+  const where = { site: " at the site", UT: "", mine: " here" } as const;
+  return zonesThatDiffer().map((zone) => `${timeText(atMs, "full", zone)}${where[zone]}`).join(", ");
+}
+
+/** For the browser; undefined is its own. */
+export function zoneName(zone: Zone): string | undefined {
+  return zone === "UT" ? "UTC" : zone === "site" ? siteZone.value : undefined;
+}
+
+/** To go through with a button: the browser's own only where it is not that of the site. */
+export function zonesThatDiffer(): readonly Zone[] {
+  const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return ZONES.filter((zone) => zone !== "mine" || siteZone.value !== undefined && siteZone.value !== own);
+}
+
+/** The next one, around. */
+export function nextZone(): void {
+  const zones = zonesThatDiffer();
+  preferences.zone.value = zones[(zones.indexOf(preferences.zone.value) + 1) % zones.length]!;
 }
 
 /** `Fri 20 Nov 2026` of `20261120`. */
@@ -48,14 +72,16 @@ export function nightName(night: string): string {
   return new Intl.DateTimeFormat("en-GB", options).format(at).replace(",", "");
 }
 
-function formatOf(shape: Shape, utc: boolean): Intl.DateTimeFormat {
-  const key = `${shape} ${utc}`;
+function formatOf(shape: Shape, zone: Zone, named: boolean): Intl.DateTimeFormat {
+  const timeZone = zoneName(zone);
+  const key = `${shape} ${timeZone} ${named}`;
   let format = formats.get(key);
   if (format === undefined) {
     format = new Intl.DateTimeFormat("en-GB", {
       ...SHAPES[shape],
       hourCycle: "h23",
-      ...(utc ? { timeZone: "UTC" } : {}),
+      ...timeZone === undefined ? {} : { timeZone },
+      ...named ? { timeZoneName: "short" } : {},
     });
     formats.set(key, format);
   }

@@ -32,6 +32,9 @@ export function part<K extends keyof LiveState>(name: K): ReadonlySignal<LiveSta
   return computed(() => live.value?.[name] ?? null);
 }
 
+/** The time zone of the site; undefined before the first snapshot: then the browser's own has to do. */
+export const siteZone: ReadonlySignal<string | undefined> = computed(() => live.value?.zone);
+
 /** The daemon's own; `now/shown_headline.ts` has the one to show. */
 export const headline: ReadonlySignal<Headline | null> = part("headline");
 

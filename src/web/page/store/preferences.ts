@@ -1,5 +1,5 @@
 /**
- * Preferences: colours, the time scale, shortcuts. Kept in the browser's local storage, if there is any.
+ * Preferences: colours, the time zone, shortcuts, what calls for attention. Kept in the browser's local storage, if there is any.
  *
  * @module
  */
@@ -11,11 +11,20 @@ export const THEMES = ["auto", "light", "dark", "red"] as const;
 /** One of {@linkcode THEMES}; `auto` follows the browser. */
 type Theme = typeof THEMES[number];
 
+/** Where clocks show what times show: at the site, in Greenwich, or here. */
+export const ZONES = ["site", "UT", "mine"] as const;
+
+/** One of {@linkcode ZONES}. */
+export type Zone = typeof ZONES[number];
+
 /** To be read and set as signals. */
 interface Preferences {
   readonly theme: Signal<Theme>;
-  /** Times in UT in place of the browser's own zone. */
-  readonly utc: Signal<boolean>;
+  readonly zone: Signal<Zone>;
+  /** The browser tells when the state becomes worse, and when all is well again. */
+  readonly notify: Signal<boolean>;
+  /** The page's sign in the tab has the colour of the state. */
+  readonly colourSign: Signal<boolean>;
   /** Single letters as shortcuts. */
   readonly shortcuts: Signal<boolean>;
 }
@@ -23,7 +32,9 @@ interface Preferences {
 /** Each change is kept at once, under `image-transfer <name>` in `localStorage`. */
 export const preferences: Preferences = {
   theme: kept("theme", "auto", (text) => THEMES.find((theme) => theme === text)),
-  utc: kept("utc", false, truth),
+  zone: kept<Zone>("zone", "site", (text) => ZONES.find((zone) => zone === text)),
+  notify: kept("notify", false, truth),
+  colourSign: kept("colour sign", false, truth),
   shortcuts: kept("shortcuts", true, truth),
 };
 

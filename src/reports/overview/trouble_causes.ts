@@ -1,0 +1,106 @@
+/**
+ * Trouble by cause: one full disk with four thousand waiting images is one cause, and so is one reason that a hundred deliveries have.
+ *
+ * @module
+ */
+import type { DestinationState } from "../../domain/destination_state.ts";
+import type { FailureCode } from "../../domain/failure.ts";
+import type { Counts } from "../../ledger/history.ts";
+import { waitingOf } from "../../ledger/orphans.ts";
+import type { TroubleCause, TroubleItem } from "../api_types.ts";
+import { causeOf, failedBecause } from "./causes.ts";
+import { listed } from "./listed.ts";
+
+/** Why deliveries failed, whether or not they are among the items. */
+export interface FailedReason {
+  readonly code: FailureCode;
+  readonly count: number;
+  readonly since: number;
+}
+
+interface Affected {
+  readonly destination: { readonly job: string; readonly name: string };
+  readonly state: DestinationState;
+  readonly counts: Counts;
+}
+
+/** Worst first, then in the order of the items. */
+export function causesOf(
+  items: readonly TroubleItem[],
+  failed: readonly FailedReason[],
+  destinations: readonly Affected[],
+): TroubleCause[] {
+  const keys = [...new Set([...items.map(({ cause }) => cause), ...failed.map(({ code }) => `failed ${code}`)])];
+  return keys.map((key) => {
+    const mine = items.filter(({ cause }) => cause === key);
+    const counted = failed.filter(({ code }) => `failed ${code}` === key);
+    const affected = destinations.filter(({ destination, state }) => causeKey(state) === key && isAmong(destination, mine));
+    const since = [...mine.map((one) => one.since), ...counted.map((one) => one.since)].filter((at) => at !== null);
+    return {
+      key,
+      severity: mine[0]?.severity ?? "bad",
+      ...wordsOf(mine, counted, affected),
+      since: since.length === 0 ? null : Math.min(...since),
+      waiting: affected.reduce((sum, { counts }) => sum + waitingOf(counts), 0),
+      count: counted.length === 0 ? mine.length : counted.reduce((sum, { count }) => sum + count, 0),
+    };
+  }).sort((a, b) => Number(b.severity === "bad") - Number(a.severity === "bad"));
+}
+
+/** Of the destinations, the key of what keeps them from taking files; null where nothing does. */
+export function causeKey(state: DestinationState): string | null {
+  if (state.state === "paused") return `paused by ${state.by}`;
+  return "failure" in state ? `${state.state}${causeOf(state.failure.code, "", true).text}` : null;
+}
+
+function isAmong({ job, name }: Affected["destination"], items: readonly TroubleItem[]): boolean {
+  return items.some(({ key }) => key === `destination ${job}/${name}`);
+}
+
+function wordsOf(
+  items: readonly TroubleItem[],
+  failed: readonly FailedReason[],
+  affected: readonly Affected[],
+): Pick<TroubleCause, "title" | "hint"> {
+  const [first] = affected;
+  if (first !== undefined) {
+    const names = [...new Set(affected.map(({ destination }) => destination.name))];
+    const isOne = names.length === 1;
+    if (first.state.state === "paused") {
+      return {
+        title: `${listed(names)} ${isOne ? "is" : "are"} paused by ${first.state.by}`,
+        hint: "Resume to send files again.",
+      };
+    }
+    const { text, advice } = causeOf("failure" in first.state ? first.state.failure.code : "internal", listed(names), isOne);
+    return { title: text, hint: advice };
+  }
+  const [reason] = failed;
+  if (reason !== undefined) {
+    return { title: failedBecause(reason.code) ?? items[0]?.message ?? "Deliveries failed", hint: items[0]?.hint ?? "" };
+  }
+  return { title: titleOf(items), hint: "" };
+}
+
+function titleOf(items: readonly TroubleItem[]): string {
+  const [first] = items;
+  const files = items.length === 1 ? "1 file" : `${items.length} files`;
+  switch (first?.cause) {
+    case "incomplete":
+      return `${files} ${items.length === 1 ? "is" : "are"} incomplete`;
+    case "refused":
+      return `${files} ${items.length === 1 ? "was" : "were"} rejected`;
+    case "not watched":
+      return `The folder of ${listed(items.map(({ what }) => what))} is not watched`;
+    case "patterns":
+      return `No file of ${listed(items.map(({ what }) => what))} matches the patterns`;
+    case "missing":
+      return "Delivered images are no longer at their destination";
+    case "removals":
+      return `A mirror waits for you before it removes files from ${listed(items.map(({ what }) => what))}`;
+    case "orphans":
+      return `Images wait for ${listed(items.map(({ what }) => what))}, no longer configured`;
+    default:
+      return first?.message ?? "";
+  }
+}
