@@ -16,7 +16,7 @@
  * | `/api/night/YYYYMMDD` (or `/api/night/tonight`) | GET | {@linkcode NightReport} |
  * | `/api/trouble` | GET | {@linkcode TroubleList} |
  * | `/api/cards/ID` | GET | {@linkcode HeaderReport} |
- * | `/api/preview/ID.png?side=512` | GET | a grey PNG of at most 160, 512 (the default) or 2048 pixels a side; 404 where there is none |
+ * | `/api/preview/ID.png?side=512` | GET | a grey PNG of at most 256, 512 (the default) or 2048 pixels a side; 404 where there is none |
  * | `/api/live` | WebSocket | {@linkcode LiveMessage}, from the server only |
  * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` | POST, `content-type: application/json` | {@linkcode Actions} |
  *

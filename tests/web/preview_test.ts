@@ -66,12 +66,12 @@ Deno.test("/api/preview has three sizes, and refuses every other one", async () 
   await rig.folder.write("data/m31.fits", fitsFile(5_000_000));
   await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
   const widths = [];
-  for (const side of [160, 512, 2048]) {
+  for (const side of [256, 512, 2048]) {
     const picture = await rig.get(`/api/preview/1.png?side=${side}`);
     widths.push(new DataView(await picture.arrayBuffer()).getUint32(16));
   }
-  assert(widths[0]! <= 160 && widths[0]! < widths[1]! && widths[1]! <= 512 && widths[1]! < widths[2]!, `${widths}`);
-  for (const side of ["100000", "-1", "1e3", "160;"]) {
+  assert(widths[0]! <= 256 && widths[0]! < widths[1]! && widths[1]! <= 512 && widths[1]! < widths[2]!, `${widths}`);
+  for (const side of ["100000", "-1", "1e3", "256;"]) {
     const refused = await rig.get(`/api/preview/1.png?side=${side}`);
     assertEquals([side, refused.status], [side, 400]);
     await refused.body?.cancel();
@@ -97,7 +97,7 @@ Deno.test("previews() rest between two pictures as long as the last one took", a
     },
   }, end.signal);
   const source = { job: "a", path: "a.fits", absolutePath: path, size, mtimeMs: 5, ctimeMs: 0, identity: "" };
-  for (const side of [160, 512]) assert("png" in await preview({ source, target: "a.fits", destination: null, side }));
+  for (const side of [256, 512]) assert("png" in await preview({ source, target: "a.fits", destination: null, side }));
   end.abort();
   assertEquals(rests, [100, 100]);
 });

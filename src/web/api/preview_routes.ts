@@ -17,7 +17,7 @@ export interface PreviewTools {
 }
 
 /** Pixels a side: for a contact sheet, for the dialog of an image, for a close look at it. */
-const SIDES = [160, 512, 2048] as const;
+const SIDES = [256, 512, 2048] as const;
 
 /** Adds the routes; 404 where there is no picture, 503 with `retry-after` where too many are being made. */
 export function previewRoutes(app: Hono<WebEnv>, { source, system }: PreviewTools): void {

@@ -13,6 +13,9 @@ import { go, route, VIEWS } from "./store/route.ts";
 export const SHORTCUTS: readonly { readonly key: string; readonly does: string }[] = [
   { key: "1 2 3 4", does: "Show Now, Night, History, Trouble" },
   { key: "/", does: "Search in History" },
+  { key: "[ ]", does: "In Night: previous and next night" },
+  { key: "← →", does: "In an image: previous and next image" },
+  { key: "+ - 0", does: "In an image: zoom in, zoom out, whole image" },
   { key: "s", does: "Scan now" },
   { key: "u", does: "Change the time zone: site, UT, yours" },
   { key: "c", does: "Change colours: automatic, light, dark, red" },
@@ -39,8 +42,15 @@ function press(key: string): boolean {
   else if (key === "u") nextZone();
   else if (key === "c") nextTheme();
   else if (key === "?") helpIsOpen.value = true;
-  else return false;
+  else return pressButton(key);
   return true;
+}
+
+/** A button that is shown may have a key of its own. */
+function pressButton(key: string): boolean {
+  const button = [...document.querySelectorAll<HTMLButtonElement>("button[data-key]")].find((one) => one.dataset["key"] === key);
+  button?.click();
+  return button !== undefined;
 }
 
 function search(): void {

@@ -70,6 +70,7 @@ export function HistoryView(): JSX.Element {
           )
           : (
             <LongList
+              role="rowgroup"
               count={total ?? 0}
               label="Rows"
               top={filter}

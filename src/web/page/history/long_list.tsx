@@ -11,6 +11,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 interface LongListProps {
   readonly count: number;
   readonly label: string;
+  /** What it is in its surroundings: rows of a table, or something of its own. */
+  readonly role: "rowgroup" | "group";
   readonly row: (at: number) => JSX.Element;
   /** Told which rows are in sight. */
   readonly onSight: (from: number, to: number) => void;
@@ -33,7 +35,7 @@ interface Sight {
 }
 
 /** Up to 8 million pixels one pixel is one pixel; longer lists are scrolled in proportion. */
-export function LongList({ count, label, row, onSight, top, onScroll }: LongListProps): JSX.Element {
+export function LongList({ count, label, role, row, onSight, top, onScroll }: LongListProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [sight, setSight] = useState<Sight>({ scrollTop: 0, height: 600, rowPx: 44 });
   const { scrollTop, height, rowPx } = sight;
@@ -71,7 +73,7 @@ export function LongList({ count, label, row, onSight, top, onScroll }: LongList
   useEffect(() => onSight(Math.floor(exact), Math.floor(exact) + inSight), [Math.floor(exact), inSight, count]);
   const offset = scrollTop - (exact - from) * rowPx;
   return (
-    <div class="long-list" ref={box} tabIndex={0} role="rowgroup" aria-label={label}>
+    <div class="long-list" ref={box} tabIndex={0} role={role} aria-label={label}>
       <div class="long-list-whole" role="presentation" style={{ height: `${whole}px` }}>
         <div class="long-list-part" role="presentation" style={{ transform: `translateY(${Math.max(0, offset)}px)` }}>
           {Array.from({ length: Math.max(0, to - from) }, (_, at) => row(from + at))}

@@ -7,14 +7,14 @@ import type { JSX } from "preact";
 import type { NightList, NightReport, NightSummary } from "../../../reports/api_types.ts";
 import { bytes, count, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { Panel } from "../parts/panel.tsx";
-import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
 import { nightName } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { part } from "../store/live.ts";
-import { hrefOf, route, setQuery } from "../store/route.ts";
+import { route, setQuery } from "../store/route.ts";
+import { ContactSheet } from "./contact_sheet.tsx";
 import { NightPlots } from "./night_plots.tsx";
 import { NightTable } from "./night_table.tsx";
+import { NightTargets } from "./night_targets.tsx";
 
 const tonight = part("tonight");
 const GAP_MS = 5_000;
@@ -43,23 +43,17 @@ export function NightView(): JSX.Element {
 }
 
 function Report({ report, isTonight }: { readonly report: NightReport; readonly isTonight: boolean }): JSX.Element {
-  const { summary, images } = report;
+  const { summary } = report;
   if (summary.files === 0) {
     return <p class="nothing is-large">{isTonight ? "No images yet tonight." : "No images from this night."}</p>;
   }
   return (
     <>
       <Sums summary={summary} />
+      <NightTargets targets={report.targets} />
       <NightPlots key={summary.night} report={report} />
       <NightTable report={report} />
-      <Panel
-        title="Latest images"
-        aside={<a href={hrefOf("history", { night: summary.night })}>see all {count(summary.files)} in History</a>}
-      >
-        {images.length === 0
-          ? <p class="nothing">No images delivered yet</p>
-          : <ul class="images">{images.map((one) => <Thumbnail key={imageKey(one)} one={one} />)}</ul>}
-      </Panel>
+      <ContactSheet night={summary.night} />
     </>
   );
 }
@@ -106,13 +100,15 @@ function Picker({ night, running, nights }: PickerProps): JSX.Element {
   const all = [...new Set([running, night, ...nights])].filter((one) => one !== "").sort().reverse();
   const at = all.indexOf(night);
   const [later, former] = [all[at - 1], all[at + 1]];
-  const pick = (one: string | undefined) => setQuery({ night: one === running ? "" : one ?? "" });
+  const pick = (one: string | undefined) => setQuery({ night: one === running ? "" : one ?? "", target: "", filter: "" });
   return (
     <div class="picker">
       <button
         type="button"
         class="button"
         aria-label="Previous night"
+        title="Previous night ([)"
+        data-key="["
         disabled={former === undefined}
         onClick={() => pick(former)}
       >
@@ -121,7 +117,15 @@ function Picker({ night, running, nights }: PickerProps): JSX.Element {
       <select aria-label="Night" value={night} onChange={(event) => pick(event.currentTarget.value)}>
         {all.map((one) => <option key={one} value={one}>{nightName(one)}{one === running ? " (tonight)" : ""}</option>)}
       </select>
-      <button type="button" class="button" aria-label="Next night" disabled={later === undefined} onClick={() => pick(later)}>
+      <button
+        type="button"
+        class="button"
+        aria-label="Next night"
+        title="Next night (])"
+        data-key="]"
+        disabled={later === undefined}
+        onClick={() => pick(later)}
+      >
         <Glyph name="next" />
       </button>
     </div>

@@ -4,29 +4,27 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { printable } from "../../../domain/names/printable.ts";
 import type { CardValues, DeliveryView } from "../../../reports/api_types.ts";
 import { show } from "../store/route.ts";
 import { bytes } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
 import { Name } from "./name.tsx";
+import { takeTurn } from "./picture_turns.ts";
 import { Time } from "./time.tsx";
 
+type Thumb = Pick<DeliveryView, "id" | "name" | "size" | "cards" | "preview" | "warning" | "delivered_at">;
+
 /** A sign in place of the picture where there is no preview, or it cannot be loaded. */
-export function Thumbnail({ one }: { readonly one: DeliveryView }): JSX.Element {
-  const [broken, setBroken] = useState(false);
+export function Thumbnail({ one }: { readonly one: Thumb }): JSX.Element {
   // The same image comes once for every destination: its first address stays.
   const [preview] = useState(one.preview);
   const summary = cardSummary(one.cards);
   return (
     <li class="thumbnail">
       <button type="button" onClick={() => show(one.id)}>
-        <span class="frame">
-          {preview === null || broken
-            ? <Glyph name="image" />
-            : <img src={preview} alt="" loading="lazy" decoding="async" onError={() => setBroken(true)} />}
-        </span>
+        <SmallPicture path={preview} />
         <span class="thumbnail-name">
           <Name text={one.name.slice(one.name.lastIndexOf("/") + 1)} />
         </span>
@@ -46,8 +44,47 @@ export function Thumbnail({ one }: { readonly one: DeliveryView }): JSX.Element 
   );
 }
 
+/** Loaded when it has been in sight for a moment and it is its turn. */
+function SmallPicture({ path }: { readonly path: string | null }): JSX.Element {
+  const frame = useRef<HTMLSpanElement>(null);
+  const [state, setState] = useState<"none" | "loading" | "loaded" | "broken">("none");
+  const giveTurn = useRef(() => {});
+  useEffect(() => {
+    if (path === null || state === "loaded" || state === "broken" || frame.current === null) return;
+    let rest: ReturnType<typeof setTimeout> | undefined;
+    const stop = () => {
+      clearTimeout(rest);
+      giveTurn.current();
+    };
+    const sight = new IntersectionObserver(([entry]) => {
+      stop();
+      if (entry?.isIntersecting) rest = setTimeout(() => giveTurn.current = takeTurn(() => setState("loading")), REST_MS);
+      else setState((now) => now === "loading" ? "none" : now);
+    });
+    sight.observe(frame.current);
+    return () => {
+      sight.disconnect();
+      stop();
+    };
+  }, [path, state === "loaded" || state === "broken"]);
+  const end = (how: "loaded" | "broken") => {
+    giveTurn.current();
+    setState(how);
+  };
+  return (
+    <span class="frame" ref={frame}>
+      {path === null || state === "none" || state === "broken"
+        ? <Glyph name="image" />
+        : <img src={`${path}?side=256`} alt="" decoding="async" onLoad={() => end("loaded")} onError={() => end("broken")} />}
+    </span>
+  );
+}
+
+/** What is scrolled by is not loaded. */
+const REST_MS = 150;
+
 /** The same for the same image, whatever its destination. */
-export function imageKey({ job, path, size }: DeliveryView): string {
+export function imageKey({ job, path, size }: Pick<DeliveryView, "job" | "path" | "size">): string {
   return `${job}/${path}/${size}`;
 }
 
