@@ -5,8 +5,12 @@
  * @module
  */
 import { merge, object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
 import { onAbort } from "../async/abort.ts";
+import { notYetNote } from "../config/schema/not_yet.ts";
+import { Failure } from "../domain/failure.ts";
 import { withoutFile } from "../config/read/partial_settings.ts";
 import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts";
 import { rememberState } from "../config/read/remembered_state.ts";
@@ -42,9 +46,22 @@ export const start = defineCommand({
   help: "Same as run; to run in the background, use install-service",
   parser: merge(
     runOptions,
-    object({ foreground: option("--foreground", { description: plain("Run in the foreground (always the case)") }) }),
+    object({
+      foreground: option("--foreground", { description: plain("Run in the foreground (always the case)") }),
+      pocketbaseUrl: optional(
+        option("--pocketbase-url", string({ metavar: "URL" }), {
+          description: plain(`Keep jobs and logs on this PocketBase server${notYetNote("pocketbase")}`),
+        }),
+      ),
+    }),
   ),
-  run: runDaemon,
+  // deno-lint-ignore require-await -- a rejection, as for every other fault
+  async run({ pocketbaseUrl, ...input }, tools) {
+    if (pocketbaseUrl === undefined) return runDaemon(input, tools);
+    throw new Failure("configuration", "--pocketbase-url is not available yet; nothing was started", {
+      hint: "Without this option, the jobs in the configuration file are run.",
+    });
+  },
 });
 
 /** Runs the daemon; returns the exit code when it has ended. */

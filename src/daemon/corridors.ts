@@ -9,6 +9,7 @@ import { join } from "@std/path";
 import { type Destination, type Job, loginOf, serverOf, type Settings } from "../config/settings.ts";
 import type { Method } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
+import { dryCorridor } from "./dry_corridor.ts";
 import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
 import type { OutboxOptions } from "../delivery/destination_context.ts";
 import { type LoopGuard, loopGuard } from "./loop_guard.ts";
@@ -106,7 +107,7 @@ function start(job: Job, settings: Settings, state: State): void {
   const { running, loops, emit } = state;
   const stop = new AbortController();
   loops.forget(job.name);
-  const made = corridor(job, {
+  const made = (job.dryRun ? dryCorridor : corridor)(job, {
     ...state,
     outboxOptions: (destination) => outboxOptions(job, destination, settings, state),
     everywhere: () => state.settings?.jobs.flatMap(({ destinations }) => destinations) ?? [],

@@ -1055,14 +1055,6 @@ const ROWS: readonly Row[] = [
       'config.toml:10:1: "comparison_method" is invalid: files with the same modification time may have different bytes; use checksum, or size',
     ],
   },
-  {
-    name: "seed 2: a dry run",
-    kind: "toml",
-    text: `[[sync_jobs]]\nid = "documents"\nsource_path = "/a"\ndestination_path = "/b"\nsync_options = { dry_run = true }\n`,
-    errors: [
-      'config.toml:5:18: "dry_run" is a command-line option: image-transfer --dry-run',
-    ],
-  },
 ];
 
 for (const { name, kind = "yaml", text, errors } of ROWS) {

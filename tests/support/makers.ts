@@ -56,6 +56,7 @@ export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
     verifySource: "warn",
     growingFiles: null,
     deleteSource: false,
+    dryRun: false,
     schedule: { kind: "continuous" },
     cooldownMs: 0,
     hooks: [],

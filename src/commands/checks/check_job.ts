@@ -38,6 +38,7 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
       ...await checkRemoval(job, access),
       ...await checkHooks(job, system),
       ...checkGrowing(job),
+      ...job.dryRun ? [warning(about, "This job is a dry run: nothing is sent", "To send, remove dry_run.")] : [],
     ];
   } catch (error) {
     signal.throwIfAborted();

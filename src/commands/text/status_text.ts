@@ -172,7 +172,8 @@ const STATES = {
 
 function jobLines({ jobs, running }: StatusReport, columns: number, now: number): string[] {
   return jobs.flatMap((job) => {
-    const { name, watch_path, watching, files_waiting, incomplete, rejected, unmatched, growing = [], silent = false } = job;
+    const { name, watch_path, watching, dry_run, files_waiting, incomplete, rejected, unmatched, growing = [], silent = false } =
+      job;
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     // Those that are given up are listed below, each with its reason.
     const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
@@ -184,7 +185,7 @@ function jobLines({ jobs, running }: StatusReport, columns: number, now: number)
       ...unmatched == null ? [] : [unmatchedHere(unmatched)],
     ];
     return [
-      `  ${printable(name)} ${how} ${printable(watch_path)}${waits}`,
+      `  ${printable(name)} ${how} ${printable(watch_path)}${waits}${dry_run ? "  DRY RUN: nothing is sent" : ""}`,
       ...below.flatMap((text) => wrapped(text, columns, HANGING, HANGING)),
     ];
   });

@@ -30,7 +30,6 @@ const SYNC_JOB = {
   enabled: null,
   sync_options: null,
 };
-const SYNC_OPTIONS = { dry_run: null };
 const WATCHER = { id: null, name: null, sync_job_id: null, enabled: null, watch_path: null };
 
 /** True for a file in the shape of seed 2. */
@@ -80,10 +79,7 @@ function jobOf(theirs: Section, from: Path, to: Path, tree: Tree, report: Report
   move(theirs, from, job, to, SYNC_JOB, tree);
   const options = theirs["sync_options"];
   if (isSection(options)) {
-    move(options, [...from, "sync_options"], job, to, SYNC_OPTIONS, tree);
-    if (options["dry_run"] === true) {
-      report([...from, "sync_options", "dry_run"], '"dry_run" is a command-line option: image-transfer --dry-run');
-    }
+    move(options, [...from, "sync_options"], job, to, {}, tree);
   }
   plainSchedule(job);
   // By default, seed 2 copies every file to a folder of this computer.

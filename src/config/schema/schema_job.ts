@@ -103,6 +103,10 @@ export const finishedKeys = {
         "Send large files (video, long cubes) while they are still being written: `true`, or a section like `{min_size_mb: 100, safety_margin_mb: 50, growth_timeout_seconds: 30}`. Once the file is finished, what was sent early is compared, and only then the file gets its name. For local, rsync, sftp and tar, with `verify_transfer: true`",
     }),
   delete_source: bool().prefault(false).meta({ description: "Delete a file here once it is verified at all its destinations" }),
+  dry_run: bool().prefault(false).meta({
+    description:
+      "Send nothing: only write to the log what would be sent where. `image-transfer --dry-run` does this once for all jobs",
+  }),
 };
 
 /** Which night a file belongs to. */

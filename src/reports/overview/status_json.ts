@@ -35,6 +35,8 @@ export interface StatusReport {
     readonly name: string;
     readonly watch_path: string;
     readonly watching: boolean;
+    /** There where nothing is sent, only logged what would be. */
+    readonly dry_run?: true;
     /** When its schedule sends next; null while it sends, and with `schedule: manual`. */
     readonly next_run: string | null;
     /** When the last image was finished, and the usual time between two, seconds; null where that is not known, and where no daemon runs. */

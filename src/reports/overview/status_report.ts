@@ -23,7 +23,7 @@ export interface StatusParts extends About {
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   readonly jobs: readonly (Pick<JobNow, "how" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs"> & {
-    readonly job: Pick<Job, "name" | "watchPath" | "night">;
+    readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
   })[];
   readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made"> & {
     readonly destination: Pick<Destination, "name" | "job">;
@@ -79,6 +79,7 @@ function jobStatus(
     name: job.name,
     watch_path: job.watchPath,
     watching: how !== null,
+    ...(job.dryRun ? { dry_run: true as const } : {}),
     next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
     last_image: lastImage === null ? null : new Date(lastImage).toISOString(),
     usual_interval_seconds: usualMs === null ? null : Math.round(usualMs / 100) / 10,

@@ -126,6 +126,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
     verifySource: "warn",
     growingFiles: null,
     deleteSource: false,
+    dryRun: false,
     night: { timezone: null, rollover: "12:00", siteLongitude: null },
   });
   const destination = aDestination({
