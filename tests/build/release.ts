@@ -84,7 +84,7 @@ async function texts(): Promise<Entry[]> {
   const service: string[] = [];
   for await (const { name } of Deno.readDir(join(ROOT, "service"))) service.push(`service/${name}`);
   return await Promise.all(
-    ["README.md", "LICENSE", "CHANGELOG.md", ...service.sort()].map(async (name) => ({
+    ["README.md", "LICENSE", "CHANGELOG.md", "scripts/manage-daemon.ps1", ...service.sort()].map(async (name) => ({
       name,
       bytes: await Deno.readFile(join(ROOT, name)),
       mode: name.endsWith(".sh") ? 0o755 : 0o644,

@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
 import about from "tree-sitter-pwsh/package.json" with { type: "json" };
 import { Language, type Node, Parser } from "web-tree-sitter";
 
-const SCRIPTS = ["manage-daemon.ps1", "install.ps1"] as const;
+const SCRIPTS = ["scripts/manage-daemon.ps1", "service/install.ps1"] as const;
 
 /** Parses one script; made once. */
 const parser = (async () => {
@@ -38,7 +38,7 @@ async function faults(text: string): Promise<string[]> {
 }
 
 function read(name: string): Promise<string> {
-  return Deno.readTextFile(new URL(`../../service/${name}`, import.meta.url));
+  return Deno.readTextFile(new URL(`../../${name}`, import.meta.url));
 }
 
 for (const name of SCRIPTS) {

@@ -1,5 +1,5 @@
 # Starts, stops and shows the image-transfer task in Windows Task Scheduler.
-#   .\manage-daemon.ps1 start|stop|restart|status|logs [-Name ImageTransferDaemon]
+#   .\scripts\manage-daemon.ps1 start|stop|restart|status|logs [-Name ImageTransferDaemon]
 [CmdletBinding()]
 param(
     [Parameter(Mandatory = $true, Position = 0)]
