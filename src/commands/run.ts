@@ -9,8 +9,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { onAbort } from "../async/abort.ts";
-import { notYetNote } from "../config/schema/not_yet.ts";
-import { Failure } from "../domain/failure.ts";
+import { POCKETBASE_URL } from "../config/read/parse_settings.ts";
 import { withoutFile } from "../config/read/partial_settings.ts";
 import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts";
 import { rememberState } from "../config/read/remembered_state.ts";
@@ -50,19 +49,20 @@ export const start = defineCommand({
       foreground: option("--foreground", { description: plain("Run in the foreground (always the case)") }),
       pocketbaseUrl: optional(
         option("--pocketbase-url", string({ metavar: "URL" }), {
-          description: plain(`Keep jobs and logs on this PocketBase server${notYetNote("pocketbase")}`),
+          description: plain("PocketBase server that keeps the jobs, in place of pocketbase.url"),
         }),
       ),
     }),
   ),
-  // deno-lint-ignore require-await -- a rejection, as for every other fault
-  async run({ pocketbaseUrl, ...input }, tools) {
-    if (pocketbaseUrl === undefined) return runDaemon(input, tools);
-    throw new Failure("configuration", "--pocketbase-url is not available yet; nothing was started", {
-      hint: "Without this option, the jobs in the configuration file are run.",
-    });
-  },
+  run: async ({ pocketbaseUrl, ...input }, tools) => await runDaemon(input, withServer(pocketbaseUrl, tools)),
 });
+
+/** Every reading of the configuration from now on finds this URL. */
+function withServer(url: string | undefined, tools: Tools): Tools {
+  if (url === undefined) return tools;
+  const { system } = tools;
+  return { ...tools, system: { ...system, env: (name) => name === POCKETBASE_URL ? url : system.env(name) } };
+}
 
 /** Runs the daemon; returns the exit code when it has ended. */
 export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {

@@ -17,6 +17,9 @@ import type { Surroundings } from "../resolve/expand_path.ts";
 import { tidy } from "./tidy.ts";
 import { listOf, Origins, type Tree } from "./tree.ts";
 
+/** The variable whose value takes the place of `pocketbase.url`. */
+export const POCKETBASE_URL = "IMAGE_TRANSFER_POCKETBASE_URL";
+
 /** How a configuration is written. */
 export type ConfigKind = "yaml" | "toml";
 
@@ -68,6 +71,8 @@ export function parsePartially(
   const tree: Tree = isSeed2(source.value)
     ? fromSeed2(source.value, report)
     : { root: source.value, origins: new Origins(), notes: [] };
+  const url = around.env(POCKETBASE_URL);
+  if (url) tree.root["pocketbase"] = { ...(isSection(tree.root["pocketbase"]) ? tree.root["pocketbase"] : {}), url };
   const { pocketbase } = tree.root;
   if (isSection(pocketbase)) addRemoteJobs(tree, remote, maySet(pocketbase), report);
   // Without jobs of its own, the file leaves them to the server.

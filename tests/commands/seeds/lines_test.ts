@@ -1,5 +1,6 @@
 /** No line and no configuration of the five documents is forgotten: what is in them is what the lists here name. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { ConfigError } from "../../../src/config/read/config_error.ts";
 import { parseSettings } from "../../../src/config/read/parse_settings.ts";
 import { launchd } from "../../../src/services/launchd.ts";
 import { systemd } from "../../../src/services/systemd.ts";
@@ -103,4 +104,15 @@ Deno.test("README names every line that has no meaning here", async () => {
   ];
   const missing = listed(LINES.noted).filter((line) => !words.some((word) => line.includes(word) && table.includes(word.trim())));
   assertEquals(missing, []);
+});
+
+Deno.test("start --pocketbase-url takes the place of pocketbase.url, and asks for the account where none is configured", () => {
+  const around = aComputer({ env: { IMAGE_TRANSFER_POCKETBASE_URL: "http://other:8090" } });
+  const base = "watch_path: /i\nremote_host: h\nremote_base_path: /b\n";
+  const account = "pocketbase: { url: http://localhost:8090, admin_email: a@b.c, admin_password: secret123 }\n";
+  assertEquals(parseSettings(base + account, "c.yaml", "yaml", around).pocketbase?.url, "http://other:8090");
+  const error = assertThrows(() => parseSettings(base, "c.yaml", "yaml", around), ConfigError);
+  assertStringIncludes(error.message, '"pocketbase.admin_email" is missing');
+  const bad = aComputer({ env: { IMAGE_TRANSFER_POCKETBASE_URL: "localhost" } });
+  assertThrows(() => parseSettings(base + account, "c.yaml", "yaml", bad), ConfigError, "must be a URL");
 });

@@ -259,15 +259,10 @@ Deno.test({
     const example = placed(await configuration("2", "toml", "[pocketbase]"), home);
     const config = home.at(".config/image-transfer/config.toml");
     await home.write(".config/image-transfer/config.toml", example);
-    const refused = await run(2, validate, { code: 2 });
-    assertEquals(refused, `${config}:1:2: "pocketbase" is not available yet\n`);
-    const refusedUrl = await run(2, pocketbase, { code: 2, adapt: (line) => line.replace("./target/release/", "") });
-    assertStringIncludes(refusedUrl, "--pocketbase-url is not available yet");
-
-    await home.write(".config/image-transfer/config.toml", SMALL_TOML + example.replace(NO_POCKETBASE, ""));
+    await home.write(".config/image-transfer/config.toml", SMALL_TOML + example);
     const valid = await run(2, validate);
     assertStringIncludes(valid, `documents: ${home.at("home/Documents")} → local (local ${home.at("backup/Documents")})`);
-    for (const key of ["config_cache_ttl_secs", "file_metadata_cache_ttl_secs", "enable_persistent_cache", "cache_dir"]) {
+    for (const key of ["config_cache_ttl_secs", "file_metadata_cache_ttl_secs", "enable_persistent_cache"]) {
       assertStringIncludes(valid, `Note: "${key}" has no effect`);
     }
     assertStringIncludes(await run(2, show), "rescan_interval: 5m");
@@ -299,6 +294,13 @@ Deno.test({
       },
     });
     assertMatch(await home.read("var/log/sync-daemon.log"), /INFO Successfully transferred \S+\.hidden\n/);
+    await foreground(2, pocketbase, {
+      adapt: (line) => line.replace("./target/release/", "").replace("8090", "9"),
+      async meanwhile() {
+        await copied("jobs of the file.txt")();
+        await until(async () => /127\.0\.0\.1:9|localhost:9/.test(await home.read("var/log/sync-daemon.log")), () => "not asked");
+      },
+    });
     assertMatch(await foreground(2, debug, { meanwhile: copied("b.txt") }), / DEBUG /);
     await run(2, status, { code: 4 });
 
