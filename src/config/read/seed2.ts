@@ -59,7 +59,7 @@ function jobsOf(given: unknown, watchers: unknown, tree: Tree, report: Report): 
   const byId = new Map<unknown, Section | null>();
   for (const [index, theirs] of listOf(given)) {
     const isOn = theirs["enabled"] !== false;
-    const job = isOn ? jobOf(theirs, ["sync_jobs", index], ["jobs", made.length], tree, report) : null;
+    const job = isOn ? jobOf(theirs, ["sync_jobs", index], ["jobs", made.length], tree) : null;
     if (job !== null) made.push(job);
     byId.set(theirs["id"] ?? theirs["name"], job);
   }
@@ -73,7 +73,7 @@ function jobsOf(given: unknown, watchers: unknown, tree: Tree, report: Report): 
   return made;
 }
 
-function jobOf(theirs: Section, from: Path, to: Path, tree: Tree, report: Report): Section {
+function jobOf(theirs: Section, from: Path, to: Path, tree: Tree): Section {
   const job: Section = { name: theirs["id"] ?? theirs["name"] };
   tree.origins.moved(from, to);
   move(theirs, from, job, to, SYNC_JOB, tree);

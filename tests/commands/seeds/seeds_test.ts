@@ -116,6 +116,8 @@ function fromSource(line: string): string {
   return line.replace(/grep .*/, "grep -e image-transfer -e main.ts");
 }
 
+type Ten = [string, string, string, string, string, string, string, string, string, string];
+
 /** Nothing is installed on the computer that tests; root says which account the service is for, as sudo would. */
 function planned(config: string): (line: string) => string {
   const account = Deno.uid() === 0 ? " --run-as nobody" : "";
@@ -168,9 +170,7 @@ Deno.test({
       await run(1, line, { adapt: (line) => `${line} --dry-run` });
     }
 
-    const [tail, follow, good, bad, today, head, total, failed, todays, paths] = LINES.run[1].slice(-10) as [
-      ...(string & {})[],
-    ] as [string, string, string, string, string, string, string, string, string, string];
+    const [tail, follow, good, bad, today, head, total, failed, todays, paths] = LINES.run[1].slice(-10) as string[] as Ten;
     const images = ["first", "second", "third", "fourth"].map((name) => home.at(`camera/raw/20261120/${name}.fits`)).sort();
     assertEquals((await run(1, tail)).split("\n").filter((line) => line.includes("Successfully transferred")).length, 4);
     assertStringIncludes(await run(1, follow, { adapt: (line) => `timeout 1 ${line}`, code: 124 }), "Stopped");
