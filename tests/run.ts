@@ -145,7 +145,7 @@ async function unpack(packages: readonly string[]): Promise<void> {
 async function get([program, ...args]: readonly string[]): Promise<void> {
   if (!program || !which(program)) return;
   console.log(`Getting ${args.at(-1)} …`);
-  await new Deno.Command(program, { args, env: { GOBIN: `${FETCHED}/bin` }, stdout: "null", stderr: "inherit" }).output();
+  await new Deno.Command(program, { args, env: { GOBIN: `${FETCHED}/go/bin` }, stdout: "null", stderr: "inherit" }).output();
 }
 
 async function apt(...args: string[]): Promise<boolean> {

@@ -5,9 +5,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { ConflictPolicy } from "../../src/config/settings.ts";
-import type { Session } from "../../src/methods/method.ts";
-import { assertAllPublished, assertAllPut, codeOf } from "./expectations.ts";
-import { type Bench, type Check, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
+import type { Session, Upload } from "../../src/methods/method.ts";
+import { assertAllPublished, assertAllPut, codeOf, HOSTILE_NAMES } from "./expectations.ts";
+import { type Bench, type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 
 export const NAMING: readonly Check[] = [
   {
@@ -204,6 +204,59 @@ export const NAMING: readonly Check[] = [
       assertAllPublished(await open.publish(staged.map((each) => publication(each, "n/a.fits")), signal));
       assertEquals(await text(it, "n/a.fits"), "second");
       assertEquals(await text(it, "n/a.v1.fits"), "first");
+    },
+  },
+  {
+    name: "put() that is told the final names shows whole files only, and leaves names that are taken to publish()",
+    run: async ({ rig, session, signal, source, candidate: { refuses } }) => {
+      const it = await rig();
+      const open = await session(it);
+      await it.view.write("n/taken.fits", new TextEncoder().encode("former"));
+      const targets = ["n/free.fits", "n/taken.fits", "twice.fits", "twice.fits", "large.fits", "deep/er/Größe (1).fits"];
+      for (const name of HOSTILE_NAMES.slice(0, 20)) if (!refuses?.test(name)) targets.push(`n/${name}`);
+      const contents = targets.map((target, index) => noise(target === "large.fits" ? 9 << 20 : 1000 + index, index + 1));
+      const uploads: Upload[] = [];
+      for (const [index, target] of targets.entries()) {
+        uploads.push({ ...upload(await source(`t${index}`, contents[index]!), index), target });
+      }
+      assertAllPut(await open.put(uploads, ignoreBytes, signal));
+      for (const path of (await it.view.files())!.filter((path) => !path.startsWith(".") && path !== "n/taken.fits")) {
+        const seen = await it.view.read(path);
+        assert(seen && targets.some((target, index) => target === path && same(seen, contents[index]!)), path);
+      }
+      assertEquals(await text(it, "n/taken.fits"), "former");
+      const staged = uploads.map(({ staged }) => staged);
+      assertEquals(await open.digest(staged, signal), await Promise.all(contents.map(digestOf)));
+      assertEquals((await open.survey(staged, signal)).map((stat) => stat?.bytes), contents.map(({ length }) => length));
+      const items = uploads.map(({ staged, target }) => publication(staged, target!));
+      assertEquals(
+        (await open.publish(items, signal)).map((outcome) => outcome.published ? outcome.former : codeOf(outcome)),
+        targets.map((_, index) => index === 1 ? "n/taken.v1.fits" : index === 3 ? "twice.v1.fits" : undefined),
+      );
+      assertEquals(await open.survey(staged, signal), staged.map(() => null));
+      await open.sweep(null, signal);
+      assertEquals(await it.view.files(), [...new Set([...targets, "n/taken.v1.fits", "twice.v1.fits"])].sort());
+      for (const [index, target] of targets.entries()) {
+        const seen = await it.view.read(index === 2 ? "twice.v1.fits" : target);
+        assert(seen && same(seen, contents[index]!), target);
+      }
+    },
+  },
+  {
+    name: "put() calls that are told one final name may overlap: every version is kept",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig();
+      const sessions = [await session(it), await session(it)];
+      const contents = ["1", "2", "3", "4"];
+      await Promise.all(contents.map(async (content, index) => {
+        const open = sessions[index % 2]!;
+        const own = { ...upload(await source(`o${content}`, content), index), target: "a.fits" };
+        assertAllPut(await open.put([own], ignoreBytes, signal));
+        assertAllPublished(await open.publish([publication(own.staged, "a.fits")], signal));
+      }));
+      await sessions[0]!.sweep(null, signal);
+      const files = await it.view.files() ?? [];
+      assertEquals((await Promise.all(files.map((path) => text(it, path)))).sort(), contents);
     },
   },
 ];

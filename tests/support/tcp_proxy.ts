@@ -11,6 +11,8 @@ export interface ProxyOptions {
   readonly rate?: number;
   /** Bytes of one connection that are under way at most, each way: a TCP window. 16 MiB unless told. */
   readonly windowBytes?: number;
+  /** Changes bytes on their way to the client, as many as they are. */
+  readonly spoil?: (piece: Uint8Array) => void;
 }
 
 export interface TcpProxy extends AsyncDisposable {
@@ -95,6 +97,7 @@ export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
         if (swallowing()) continue;
         if (options.rate) await sleep(read * 1000 / options.rate);
         const piece = buffer.subarray(0, read);
+        if (way === "down") options.spoil?.(piece);
         const arrival = delayMs > 0 ? sleep(delayMs) : null;
         inFlight += read;
         wire = wire.then(async () => {

@@ -6,7 +6,7 @@
  */
 import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
-import type { Destination } from "../../config/settings.ts";
+import type { ConflictPolicy, Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Upload } from "../../methods/method.ts";
@@ -66,8 +66,14 @@ async function finishEarly(items: readonly Item[], batch: Batch, signal: AbortSi
 async function send(items: readonly Item[], { context, session }: Batch, signal: AbortSignal): Promise<void> {
   const { attempts, transfers, system, destination } = context;
   const uploads = items.map((item): Upload => {
+    const { source, target } = item.delivery;
     const leftover = attempts.leftover(item.delivery);
-    return { source: item.delivery.source, staged: item.staged, ...(leftover === undefined ? {} : { leftover }) };
+    return {
+      source,
+      staged: item.staged,
+      ...(leftover === undefined ? {} : { leftover }),
+      ...(REPLACES.has(destination.onConflict) ? { target } : {}),
+    };
   });
   const onBytes = (index: number, bytes: number) => {
     const item = items[index];
@@ -90,6 +96,9 @@ async function send(items: readonly Item[], { context, session }: Batch, signal:
     for (const item of items) transfers.end(item.delivery);
   }
 }
+
+/** Where a newer version may follow: a file that has its name before it is recorded must not keep that one away. */
+const REPLACES: ReadonlySet<ConflictPolicy> = new Set(["version", "overwrite"]);
 
 /** The items that fit into the free space there; the others wait for more. */
 function keepRoom({ items, context: { state: { known }, destination, ahead } }: Batch): readonly Item[] {

@@ -5,6 +5,7 @@
  */
 import type { Method, MethodContext, Session } from "../method.ts";
 import { type RcloneDestination, startRclone } from "./rclone_daemon.ts";
+import type { Named, Naming } from "./rclone_at_name.ts";
 import { rcloneFiles, type Sent } from "./rclone_files.ts";
 import { rclonePublish } from "./rclone_names.ts";
 import { rclonePut } from "./rclone_put.ts";
@@ -22,7 +23,9 @@ async function connect(destination: RcloneDestination, context: MethodContext, s
     context.log("warning", "file_mode and directory_mode have no effect: rclone sets no permissions");
   }
   const sent: Sent = new Map();
+  const named: Named = new Map();
   const files = rcloneFiles(remote, sent);
+  const naming: Naming = { remote, files, sent, named };
   const rest = stack.move();
   return {
     method: "rclone",
@@ -34,14 +37,23 @@ async function connect(destination: RcloneDestination, context: MethodContext, s
     resumes: false,
     about: remote.about,
     ...files,
+    survey: (paths, signal) => files.survey(paths.map((path) => named.get(path)?.target ?? path), signal),
+    async digest(paths, signal, calm) {
+      const rest = paths.filter((path) => !named.has(path));
+      const digests = rest.length === 0 ? [] : await files.digest(rest, signal, calm);
+      const found = new Map(rest.map((path, index) => [path, digests[index] ?? null]));
+      return paths.map((path) => named.get(path)?.digest ?? found.get(path) ?? null);
+    },
     async sweep(attempts, signal) {
       await sweep(remote, attempts, signal);
-      for (const staged of sent.keys()) {
-        if (attempts === null || attempts.includes(staged.split("/")[1] ?? "")) sent.delete(staged);
+      for (const staged of [...sent.keys(), ...named.keys()]) {
+        if (attempts !== null && !attempts.includes(staged.split("/")[1] ?? "")) continue;
+        sent.delete(staged);
+        named.delete(staged);
       }
     },
-    put: rclonePut(remote, files.survey, sent),
-    publish: rclonePublish(remote, files, sent),
+    put: rclonePut(naming),
+    publish: rclonePublish(naming),
     remove: (items, signal) => remove(remote, files.survey, items, signal),
     emptyTrash: (folders, signal) => emptyTrash(remote, folders, signal),
     flush: () => Promise.resolve(),

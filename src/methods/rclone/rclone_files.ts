@@ -10,9 +10,10 @@ import type { Mount, Session, Stat } from "../method.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
 import { failureOf, keepLimit, type Remote, type StoreHash } from "./rclone_remote.ts";
+import type { Hashed } from "./source_hash.ts";
 
-/** Hashes of what this session has sent, by where it is staged: what the store's hash is compared with. */
-export type Sent = Map<string, Digest & { readonly hash: string | null }>;
+/** Hashes of what this session has sent, by where it was put: what the store's hash is compared with. */
+export type Sent = Map<string, Hashed>;
 
 /** A file or folder as rclone lists it. */
 interface Entry {
@@ -20,11 +21,14 @@ interface Entry {
   readonly Size: number;
   readonly IsDir: boolean;
   readonly Hashes?: Readonly<Record<string, string>>;
+  readonly Metadata?: Readonly<Record<string, string>>;
 }
 
 /** Of a folder with so many more names than are asked for, it is asked for each. */
 const MANY = 2000;
 const MANY_TIMES = 20;
+/** Where rclone keeps an MD5 of its own beside an object. */
+const CLIENTS_WORD = "md5chksum";
 // deno-lint-ignore no-control-regex -- they are what is looked for
 const CONTROL = /[\x00-\x1f\x7f]/;
 
@@ -145,31 +149,45 @@ async function survey(
   paths: readonly string[],
   signal: AbortSignal,
 ): Promise<(Stat | null)[]> {
-  const found = new Map<string, Stat>();
+  const found = await look(remote, folders, paths, {}, signal);
+  return paths.map((path) => {
+    const entry = found.get(path);
+    return entry === undefined ? null : entry.IsDir ? { kind: "folder", bytes: 0 } : { kind: "file", bytes: entry.Size };
+  });
+}
+
+/** What is at these paths: by a list of each folder, or of those with very many names, by a question for each path. */
+async function look(
+  remote: Remote,
+  folders: Map<string, number>,
+  paths: readonly string[],
+  options: Fields,
+  signal: AbortSignal,
+): Promise<Map<string, Entry>> {
+  const found = new Map<string, Entry>();
   // The lists of some object stores spoil them.
   const isUnlisted = (path: string) => remote.isObjectStore && CONTROL.test(path);
   for (const [folder, some] of Map.groupBy(paths, folderOf)) {
     const unlisted = some.filter(isUnlisted);
-    for (const { Name, Size } of unlisted.length === 0 ? [] : await ask(remote, unlisted, signal)) {
-      found.set(below(folder, Name), { kind: "file", bytes: Size });
+    for (const entry of unlisted.length === 0 ? [] : await ask(remote, unlisted, options, signal)) {
+      found.set(below(folder, entry.Name), entry);
     }
     const inside = some.filter((path) => !isUnlisted(path));
     if (inside.length === 0) continue;
     const count = folders.get(folder) ?? 0;
     const entries = count > MANY && count > inside.length * MANY_TIMES
-      ? await ask(remote, inside, signal)
-      : await list(remote, folder, signal) ?? [];
+      ? await ask(remote, inside, options, signal)
+      : await list(remote, folder, signal, options) ?? [];
     if (entries.length >= count) folders.set(folder, entries.length);
-    for (const { Name, Size, IsDir } of entries) {
-      found.set(below(folder, Name), IsDir ? { kind: "folder", bytes: 0 } : { kind: "file", bytes: Size });
-    }
+    for (const entry of entries) found.set(below(folder, entry.Name), entry);
   }
-  return paths.map((path) => found.get(path) ?? null);
+  return found;
 }
 
 /** The entries of single files. */
-async function ask(remote: Remote, paths: readonly string[], signal: AbortSignal): Promise<Entry[]> {
-  const opt = { noModTime: true, noMimeType: true, filesOnly: true };
+async function ask(remote: Remote, paths: readonly string[], options: Fields, signal: AbortSignal): Promise<Entry[]> {
+  // Of one object of S3, rclone tells the client's word where that lies beside it.
+  const opt = { noModTime: true, noMimeType: true, filesOnly: true, ...options, metadata: options["showHash"] === true };
   const results = await remote.callAll(
     paths.map((path) => ({ _path: "operations/stat", fs: remote.fs(), remote: path, opt })),
     signal,
@@ -199,7 +217,7 @@ async function digest(
   paths: readonly string[],
   signal: AbortSignal,
 ): Promise<(Digest | null)[]> {
-  const hashes = await hashesOf(remote, sent, paths, signal);
+  const hashes = await hashesOf(remote, folders, sent, paths, signal);
   const shown = paths.map((path) => {
     const found = hashes.get(path);
     return found === undefined ? null : shownBy(remote.hash, found, sent.get(path));
@@ -224,7 +242,7 @@ function shownByReading({ hash }: Remote): Pick<Digest, "shownBy"> {
 function shownBy(
   kind: StoreHash | null,
   found: { readonly bytes: number; readonly hash: string },
-  sent: Sent extends Map<string, infer S> ? S | undefined : never,
+  sent: Hashed | undefined,
 ): Digest | null {
   if (kind === "sha256") return { bytes: found.bytes, sha256: found.hash };
   if (kind === null || sent?.hash !== found.hash || sent.bytes !== found.bytes) return null;
@@ -234,22 +252,20 @@ function shownBy(
 /** Sizes and the store's hashes, of those paths for which they can show something. */
 async function hashesOf(
   remote: Remote,
+  folders: Map<string, number>,
   sent: Sent,
   paths: readonly string[],
   signal: AbortSignal,
 ): Promise<Map<string, { readonly bytes: number; readonly hash: string }>> {
-  const found = new Map<string, { bytes: number; hash: string }>();
   const { hash } = remote;
-  if (hash === null) return found;
-  // All in one list, which for S3 has the ETags themselves. Only staging folders: a folder of others may have any number of files.
-  for (const folder of new Set(paths.filter((path) => sent.has(path)).map(folderOf))) {
-    const entries = await list(remote, folder, signal, { filesOnly: true, showHash: true, hashTypes: [hash] });
-    for (const { Name, Size, Hashes } of entries ?? []) {
-      const value = Hashes?.[hash];
-      if (value) found.set(below(folder, Name), { bytes: Size, hash: value.toLowerCase() });
-    }
-  }
-  return found;
+  if (hash === null) return new Map();
+  // A list of S3 has the ETags themselves.
+  const options = { filesOnly: true, showHash: true, hashTypes: [hash] };
+  const found = await look(remote, folders, paths.filter((path) => sent.has(path)), options, signal);
+  return new Map([...found].flatMap(([path, { Size, Hashes, Metadata }]) => {
+    const value = Hashes?.[hash];
+    return value && Metadata?.[CLIENTS_WORD] === undefined ? [[path, { bytes: Size, hash: value.toLowerCase() }]] : [];
+  }));
 }
 
 /** SHA-256 of files, by rclone on this computer where the store does not tell it; what is not there is left out. */

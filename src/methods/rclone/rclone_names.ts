@@ -3,33 +3,36 @@
  *
  * @module
  */
-import { keyedMutex } from "../../async/mutex.ts";
 import { type Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome, Session, Stat } from "../method.ts";
 import { cannotWrite, resolveConflict } from "../naming.ts";
+import { inTurn, untilUnclaimed } from "./rclone_claims.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
-import { checkBase, type Sent } from "./rclone_files.ts";
+import type { Naming as SessionNaming } from "./rclone_at_name.ts";
+import { checkBase } from "./rclone_files.ts";
 import { checked, failureOf, type Remote } from "./rclone_remote.ts";
 
-/** Two batches that give the same name would both keep the same former file: one after the other, over all sessions. */
-const nameLock = keyedMutex();
 /** A store copies at most 5 GiB in one request, and only a look at the file tells rclone that it is larger. */
 export const LARGE_BYTES = 4 * 2 ** 30;
 
 /** What giving names needs of the session. */
-interface Naming {
-  readonly remote: Remote;
-  readonly files: Pick<Session, "survey" | "digest">;
-  readonly sent: Sent;
+interface Naming extends Omit<SessionNaming, "named"> {
   readonly signal: AbortSignal;
 }
 
-/** What `Session.publish` does. */
-export function rclonePublish(remote: Remote, files: Naming["files"], sent: Sent): Session["publish"] {
-  return (items, signal) => nameLock(remote.where, () => publish(items, { remote, files, sent, signal }));
+/** What `Session.publish` does. What was put at its name has it. */
+export function rclonePublish({ remote, files, sent, named }: SessionNaming): Session["publish"] {
+  return async (items, signal) => {
+    const staged = items.filter((item) => !named.has(item.staged));
+    const outcomes = staged.length === 0 ? [] : await inTurn(remote, async () => {
+      await untilUnclaimed(remote, staged.map(({ target }) => target));
+      return await publish(staged, { remote, files, sent, signal });
+    });
+    return items.map((item) => named.delete(item.staged) ? { published: true } : outcomes[staged.indexOf(item)]!);
+  };
 }
 
 async function publish(items: readonly Publication[], naming: Naming): Promise<PublishOutcome[]> {

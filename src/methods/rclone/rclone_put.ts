@@ -1,55 +1,71 @@
 /**
- * Puts a batch under its staging names: one call of rclone for all of it, through a folder of links with safe names. Each source is
- * hashed here at the same time.
+ * Puts a batch: what cannot go straight to its final name goes under a staging name, with one call of rclone for all of it, through a folder
+ * of links with safe names. Each source is hashed here at the same time.
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { anySignal } from "../../async/abort.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
-import { printable } from "../../domain/names/printable.ts";
 import { sourceFault } from "../../system/source_failure.ts";
-import type { System } from "../../system/system.ts";
 import { linkName, linkUploads, stagingOf } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
+import { type Naming, putAtNames } from "./rclone_at_name.ts";
 import { AT_ONCE, RcloneError } from "./rclone_daemon.ts";
-import { rcloneFailure } from "./rclone_failures.ts";
-import { checkBase, freeSpace, type Sent } from "./rclone_files.ts";
-import { failureOf, keepLimit, type Remote, type StoreHash } from "./rclone_remote.ts";
+import { checkBase, freeSpace } from "./rclone_files.ts";
+import { type OnBytes, watched } from "./rclone_progress.ts";
+import { failureOf, keepLimit, type Remote } from "./rclone_remote.ts";
+import { hashSource } from "./source_hash.ts";
 
-/** How often it is looked how far rclone is. */
-const LOOK_MS = 500;
 const HASHED_AT_ONCE = 4;
-const PIECE_BYTES = 1 << 20;
 
-/** What `Session.put` does. What arrives is remembered in `sent`. */
-export function rclonePut(remote: Remote, survey: Session["survey"], sent: Sent): Session["put"] {
-  const { context } = remote;
+/** What `Session.put` does: straight at the final name where that can be, else at a staging name. */
+export function rclonePut(naming: Naming): Session["put"] {
+  const { remote } = naming;
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
     await checkBase(remote, signal);
     await keepLimit(remote, signal);
-    await using links = await linkUploads(uploads, context);
-    using over = anySignal(signal);
-    const hashing = mapLimit(uploads, HASHED_AT_ONCE, (upload) => hashSource(upload, remote, over.signal));
-    hashing.catch(() => undefined); // Awaited below, unless sending fails first.
-    const failure = await orFull(remote, uploads, copyAll(remote, links.folder, uploads, onBytes, signal), signal);
-    const hashes = await hashing;
-    // An error is of some files: which of them are there?
-    const found = failure === null ? null : await survey(uploads.map(({ staged }) => staged), signal);
-    return await mapLimit(uploads, HASHED_AT_ONCE, async (upload, index): Promise<PutOutcome> => {
-      const hashed = hashes[index]!;
-      if (hashed instanceof Failure) return { put: false, failure: failureRecord(hashed) };
-      if (found && found[index]?.bytes !== upload.source.size) {
-        const fault = await sourceFault(upload.source.absolutePath, false, context.system, signal);
-        return { put: false, failure: failureRecord(fault ?? failure!) };
-      }
-      sent.set(upload.staged, hashed);
-      onBytes(index, upload.source.size);
-      return { put: true, sent: { bytes: hashed.bytes, sha256: hashed.sha256 } };
-    });
+    const outcomes = await putAtNames(naming, uploads, onBytes, signal);
+    const rest = uploads.flatMap((upload, index) => outcomes[index] === null ? [{ upload, index }] : []);
+    if (rest.length === 0) return outcomes.filter((outcome) => outcome !== null);
+    const tell: OnBytes = (place, bytes) => onBytes(rest[place]!.index, bytes);
+    const staged = await stage(naming, rest.map(({ upload }) => upload), tell, signal);
+    return uploads.map((_, index) => outcomes[index] ?? staged[rest.findIndex((one) => one.index === index)]!);
   };
+}
+
+/** Puts files under their staging names. What arrives is remembered in `sent`. */
+async function stage(
+  { remote, files, sent }: Naming,
+  uploads: readonly Upload[],
+  onBytes: OnBytes,
+  signal: AbortSignal,
+): Promise<PutOutcome[]> {
+  const { context, hash } = remote;
+  await using links = await linkUploads(uploads, context);
+  using over = anySignal(signal);
+  const hashing = mapLimit(
+    uploads,
+    HASHED_AT_ONCE,
+    ({ source }) => hashSource(source.absolutePath, hash, context.system, over.signal),
+  );
+  hashing.catch(() => undefined); // Awaited below, unless sending fails first.
+  const failure = await orFull(remote, uploads, copyAll(remote, links.folder, uploads, onBytes, signal), signal);
+  const hashes = await hashing;
+  // An error is of some files: which of them are there?
+  const found = failure === null ? null : await files.survey(uploads.map(({ staged }) => staged), signal);
+  return await mapLimit(uploads, HASHED_AT_ONCE, async (upload, index): Promise<PutOutcome> => {
+    const hashed = hashes[index]!;
+    if (hashed instanceof Failure) return { put: false, failure: failureRecord(hashed) };
+    if (found && found[index]?.bytes !== upload.source.size) {
+      const fault = await sourceFault(upload.source.absolutePath, false, context.system, signal);
+      return { put: false, failure: failureRecord(fault ?? failure!) };
+    }
+    sent.set(upload.staged, hashed);
+    onBytes(index, upload.source.size);
+    return { put: true, sent: { bytes: hashed.bytes, sha256: hashed.sha256 } };
+  });
 }
 
 /** SFTP servers say "Failure" for a full disk: is there room for the files? */
@@ -78,100 +94,28 @@ async function copyAll(
   remote: Remote,
   folder: string,
   uploads: readonly Upload[],
-  onBytes: (index: number, bytes: number) => void,
+  onBytes: OnBytes,
   signal: AbortSignal,
+  repeats = 1,
 ): Promise<Failure | null> {
-  const what = `send files to ${remote.where}`;
-  const group = crypto.randomUUID();
-  using over = anySignal(signal);
-  const looking = lookUntilEnd(remote, group, uploads, onBytes, (failure) => over.abort(failure), over.signal);
   try {
-    await remote.call("sync/copy", {
-      srcFs: { type: "local", _root: folder, copy_links: "true" },
-      dstFs: remote.fs(stagingOf(uploads), "quick"),
-      // Nothing is there yet, under names of ours alone.
-      _config: { NoCheckDest: true, NoTraverse: true, Inplace: true, Transfers: AT_ONCE },
-      _group: group,
-    }, over.signal);
+    await watched(remote, uploads, linkName, onBytes, signal, (group, over) =>
+      remote.call("sync/copy", {
+        srcFs: { type: "local", _root: folder, copy_links: "true" },
+        dstFs: remote.fs(stagingOf(uploads), "quick"),
+        // Nothing is there yet, under names of ours alone.
+        _config: { NoCheckDest: true, NoTraverse: true, Inplace: true, Transfers: AT_ONCE },
+        _group: group,
+      }, over));
     return null;
   } catch (error) {
     signal.throwIfAborted();
-    const failure = failureOf(error, what, signal);
+    // Another session may have made our folder at the same moment, which rclone takes for an error of the server.
+    if (repeats > 0 && error instanceof RcloneError && /mkdir .* failed/.test(error.message)) {
+      return await copyAll(remote, folder, uploads, onBytes, signal, repeats - 1);
+    }
+    const failure = failureOf(error, `send files to ${remote.where}`, signal);
     if (failure.next === "hold" || failure.code === "unreachable" || !(error instanceof RcloneError)) throw failure;
     return failure;
-  } finally {
-    over.abort();
-    await looking;
-    // The answer to it matters to nobody.
-    remote.call("core/stats-delete", { group }, new AbortController().signal).catch(() => undefined);
   }
-}
-
-/** Tells how far each file is, and ends the call when an error of one file will be that of all. */
-async function lookUntilEnd(
-  remote: Remote,
-  group: string,
-  uploads: readonly Upload[],
-  onBytes: (index: number, bytes: number) => void,
-  end: (failure: Failure) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const { call, context: { system }, where } = remote;
-  const indexOf = new Map(uploads.map((upload, index) => [linkName(upload), index]));
-  for (;;) {
-    await system.sleep(LOOK_MS, signal);
-    if (signal.aborted) return;
-    try {
-      await keepLimit(remote, signal);
-      const { transferring = [], lastError } = await call("core/stats", { group }, signal);
-      for (const { name, bytes } of transferring as readonly { readonly name: string; readonly bytes: number }[]) {
-        const index = indexOf.get(name);
-        if (index !== undefined && bytes > 0) onBytes(index, Math.min(bytes, uploads[index]!.source.size));
-      }
-      if (typeof lastError !== "string") continue;
-      const failure = rcloneFailure(lastError, `send files to ${where}`);
-      if (failure.next === "hold" && failure.code !== "permission_denied" || failure.code === "unreachable") end(failure);
-    } catch (error) {
-      // The call itself will tell, if there is something to tell.
-      if (!(error instanceof RcloneError || error instanceof Failure || signal.aborted)) throw error;
-    }
-  }
-}
-
-/** The source as it is read now: SHA-256, and the kind that the store tells; a Failure where it cannot be read. */
-async function hashSource(
-  { source: { absolutePath: path } }: Upload,
-  { context: { system }, hash }: Remote,
-  signal: AbortSignal,
-): Promise<Failure | (Sent extends Map<string, infer S> ? S : never)> {
-  try {
-    return await read(path, hash, system, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    const fault = await sourceFault(path, true, system, signal);
-    if (fault) return fault;
-    const reason = error instanceof Error ? error.message : String(error);
-    return new Failure("source_unreadable", `Cannot read "${printable(path)}": ${printable(reason)}`, { cause: error });
-  }
-}
-
-async function read(path: string, kind: StoreHash | null, system: System, signal: AbortSignal) {
-  const other = kind === null || kind === "sha256" ? null : createHash(kind);
-  const small = await system.readSmall(path, null, signal);
-  if (small !== null) {
-    other?.update(small.content);
-    return { bytes: small.content.length, sha256: small.sha256, hash: other?.digest("hex") ?? null };
-  }
-  return await system.readSource(path, async (source) => {
-    let bytes = 0;
-    while (bytes < source.bytes) {
-      const before = bytes;
-      for await (const piece of source.read(Math.min(PIECE_BYTES, source.bytes - bytes))) {
-        other?.update(piece);
-        bytes += piece.length;
-      }
-      if (bytes === before) break;
-    }
-    return { bytes, sha256: source.sha256(), hash: other?.digest("hex") ?? null };
-  }, signal);
 }

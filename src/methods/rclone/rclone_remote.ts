@@ -22,6 +22,8 @@ export interface Remote {
   readonly where: string;
   /** Folders exist only by what is in them: an object store. */
   readonly isObjectStore: boolean;
+  /** It shows a name only when it is whole, and tells a hash of its own of what has it. */
+  readonly putsWhole: boolean;
   /** It has a copy of its own, or moves. */
   readonly copies: boolean;
   readonly moves: boolean;
@@ -94,6 +96,7 @@ export async function openRemote(
     context,
     where,
     isObjectStore,
+    putsWhole: isObjectStore && features["PartialUploads"] !== true && hash !== null,
     copies,
     moves,
     tellsSpace: features["About"] === true,

@@ -10,7 +10,7 @@ import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, ST
 import { has, unpackedProgram } from "../../support/needs.ts";
 import { treeOf } from "../../support/process_tree.ts";
 import { rcloneConfig, type RcloneServer, startS3 } from "../../support/rclone_servers.ts";
-import { freePort } from "../../support/tcp_proxy.ts";
+import { freePort, startProxy } from "../../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const signal = new AbortController().signal;
@@ -85,6 +85,90 @@ Deno.test({
     const [published] = await session.publish([publication(`${STAGING}/a1/1`, "n/a.fits")], signal);
     assertEquals(published, { published: true });
     assertEquals(await it.byHand("md5sum", "s3remote:bucket/n"), await it.byHand("md5sum", it.folder.at("source")));
+  },
+});
+
+Deno.test({
+  name: "rclone: in S3 a small file has its final name at once, by one request and proven; what cannot be so is staged",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    await using session = await it.connect();
+    await session.attach(true, signal);
+    await it.folder.write("buckets/bucket/n/taken.fits", "other bytes");
+    const file = async (name: string, target: string, bytes = 100_000): Promise<Upload> => {
+      const source = await makeSource(it.folder.at("source"), name, noise(bytes, name.length));
+      return { ...upload(source, ++files), target };
+    };
+    let files = 0;
+    const [free, taken, large, hostile] = [
+      await file("free", "n/free.fits"),
+      await file("taken1", "n/taken.fits"),
+      await file("large67", "large.fits", 9 << 20),
+      await file("hostile8", "n/*.fits"),
+    ];
+    // Rewritten since it was admitted, with its length and its time.
+    const rewritten = await file("rewritten", "n/rewritten.fits");
+    const { absolutePath, mtimeMs } = rewritten.source;
+    await Deno.writeFile(absolutePath, noise(100_000, 77));
+    await Deno.utime(absolutePath, new Date(mtimeMs), new Date(mtimeMs));
+    const changed = { ...rewritten, source: { ...rewritten.source, ctimeMs: rewritten.source.ctimeMs - 1000 } };
+    const uploads = [free, taken, large, hostile, changed];
+    assertEquals((await session.put(uploads, ignoreBytes, signal)).map(({ put }) => put), uploads.map(() => true));
+    const visible = async () => (await it.byHand("lsf", "-R", "--files-only", "s3remote:bucket")).trim().split("\n").sort();
+    const staged = uploads.slice(1).map(({ staged }) => staged);
+    assertEquals(await visible(), [...staged, "n/free.fits", "n/taken.fits"].sort());
+    const [proof] = await session.digest([free.staged], signal);
+    assertEquals(proof, { ...await digestOf(noise(100_000, 4)), shownBy: "md5" });
+    const outcomes = await session.publish(uploads.map(({ staged, target }) => publication(staged, target!)), signal);
+    assertEquals(outcomes.map((outcome) => outcome.published && (outcome.former ?? true)), [
+      true,
+      "n/taken.v1.fits",
+      true,
+      true,
+      true,
+    ]);
+    const names = ["large.fits", "n/*.fits", "n/free.fits", "n/rewritten.fits", "n/taken.fits", "n/taken.v1.fits"];
+    assertEquals(await visible(), names);
+    assertEquals(await it.byHand("lsf", "--format", "t", "s3remote:bucket/n/free.fits"), "2026-07-05 20:00:00\n");
+  },
+});
+
+Deno.test({
+  name: "rclone: a store whose hash is not that of the bytes has them read back; damaged ones lose their name again",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    let damages = false;
+    await using proxy = startProxy(it.server.port, {
+      spoil(piece) {
+        const text = Array.from(piece, (byte) => String.fromCharCode(byte)).join("");
+        // What a store with keys of its own tells; then a disk that loses a bit.
+        for (const { index } of text.matchAll(/<ETag>(?:&#34;|")?/g)) piece.set(new TextEncoder().encode("00000000"), index + 12);
+        const pixels = damages ? text.indexOf("PIXELS") : -1;
+        if (pixels >= 0) piece[pixels]! ^= 1;
+      },
+    });
+    const config = await it.folder.write("proxied.conf", it.server.section(proxy.port));
+    await using session = await it.connect({ config });
+    await session.attach(true, signal);
+    const put = async (name: string, number: number) => {
+      const source = await makeSource(it.folder.at("source"), name, `PIXELS of ${name}`);
+      const one = { ...upload(source, number), target: name };
+      const [outcome] = await session.put([one], ignoreBytes, signal);
+      return { outcome, staged: one.staged };
+    };
+    const good = await put("good.fits", 1);
+    assertEquals(await session.digest([good.staged], signal), [{
+      ...await digestOf("PIXELS of good.fits"),
+      shownBy: "read_back",
+    }]);
+    assertEquals(await Deno.readTextFile(it.folder.at("buckets/bucket/good.fits")), "PIXELS of good.fits");
+    damages = true;
+    const { outcome } = await put("damaged.fits", 2);
+    assert(outcome && !outcome.put);
+    assertEquals(outcome.failure.code, "mismatch");
+    assertEquals(await it.byHand("lsf", "-R", "--files-only", "s3remote:bucket"), "good.fits\n");
   },
 });
 

@@ -1,0 +1,229 @@
+/**
+ * Puts small files straight at their final names: one request for each in place of four (put, ask, copy, remove). Only in stores that
+ * show a name when it is whole, and tell a hash of their own of it; only at names that are free.
+ *
+ * What is sent is a copy of ours in memory, made while the source was hashed, and compared with the version that was admitted before
+ * rclone sees it. So the name cannot show a file that is being rewritten, and the store refuses bytes that are not those (rclone tells it
+ * their MD5). What it says that it holds is compared afterwards.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { mapLimit } from "../../async/map_limit.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { isReservedName } from "../../domain/names/safe_name.ts";
+import type { Digest } from "../../domain/receipt.ts";
+import type { PutOutcome, Session, Upload } from "../method.ts";
+import { claim, inTurn } from "./rclone_claims.ts";
+import { AT_ONCE, type Fields, RcloneError } from "./rclone_daemon.ts";
+import { folderOf, type Sent } from "./rclone_files.ts";
+import { isOfAll, type OnBytes, watched } from "./rclone_progress.ts";
+import { failureOf, type Remote } from "./rclone_remote.ts";
+import { type Hashed, hashSource } from "./source_hash.ts";
+
+/** What has its final name already, by the staging name that it never had. */
+export type Named = Map<string, { readonly target: string; readonly digest: Digest }>;
+
+/** Larger files take the time of their bytes, not of their requests; and their copies would fill the memory. */
+const MOST_BYTES = 8 << 20;
+/** While one group is sent, the next is read; so there are copies of three at most. */
+const GROUP_BYTES = 8 << 20;
+const GROUP_FILES = 64;
+const GROUPS_AT_ONCE = 2;
+const READ_AT_ONCE = 4;
+
+/** What it needs of the session. */
+export interface Naming {
+  readonly remote: Remote;
+  readonly files: Pick<Session, "survey" | "digest">;
+  readonly sent: Sent;
+  readonly named: Named;
+}
+
+/** Gives null for each file that has to be staged. What got its name is remembered in `named`. */
+export async function putAtNames(
+  naming: Naming,
+  uploads: readonly Upload[],
+  onBytes: OnBytes,
+  signal: AbortSignal,
+): Promise<(PutOutcome | null)[]> {
+  const { remote, named } = naming;
+  const outcomes: (PutOutcome | null)[] = uploads.map(() => null);
+  if (!remote.putsWhole || !uploads.some(isSuitable)) return outcomes;
+  using claimed = await claimFree(naming, uploads, signal);
+  const chosen = claimed.indexes.map((index) => uploads[index]!);
+  if (chosen.length === 0) return outcomes;
+  const tell: OnBytes = (index, bytes) => onBytes(claimed.indexes[index]!, bytes);
+  const hashes = await watched(
+    remote,
+    chosen,
+    targetOf,
+    tell,
+    signal,
+    (group, over) => sendAll(remote, chosen, group, tell, over),
+  );
+  const proofs = await prove(naming, chosen, hashes, signal);
+  claimed.indexes.forEach((index, place) => {
+    const [upload, proof, hashed] = [chosen[place]!, proofs[place]!, hashes[place]!];
+    if (proof === null || hashed === null) return;
+    if (proof instanceof Failure) outcomes[index] = { put: false, failure: failureRecord(proof) };
+    else {
+      named.set(upload.staged, { target: upload.target!, digest: proof });
+      outcomes[index] = { put: true, sent: { bytes: hashed.bytes, sha256: hashed.sha256 } };
+    }
+  });
+  return outcomes;
+}
+
+function targetOf({ target = "" }: Upload): string {
+  return target;
+}
+
+function isSuitable({ target, source }: Upload): boolean {
+  return target !== undefined && source.size < MOST_BYTES && isPlain(target);
+}
+
+/** Claims those names at which nothing is, and which nobody else is putting. */
+function claimFree(
+  { remote, files }: Naming,
+  uploads: readonly Upload[],
+  signal: AbortSignal,
+): Promise<ReturnType<typeof claim>> {
+  return inTurn(remote, async () => {
+    const targets = uploads.map((upload) => isSuitable(upload) ? upload.target! : null);
+    const asked = targets.filter((target) => target !== null);
+    const stats = asked.length === 0 ? [] : await files.survey(asked, signal);
+    const free = new Set(asked.filter((_, index) => stats[index] === null));
+    return claim(remote, targets.map((target) => target !== null && free.has(target) ? target : null));
+  });
+}
+
+/** Names that rclone and every file system here take as they are; it knows other notations of many characters. */
+function isPlain(target: string): boolean {
+  return target.split("/").every((part) => PLAIN.test(part) && !isReservedName(part));
+}
+
+const PLAIN = /^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_ .,+@=()-]*[\p{L}\p{M}\p{N}_)-])?$/u;
+
+/** What was sent of each, if it arrived; null where it was not. @throws {Failure} of the store as a whole. */
+async function sendAll(
+  remote: Remote,
+  uploads: readonly Upload[],
+  group: string,
+  tell: OnBytes,
+  signal: AbortSignal,
+): Promise<(Hashed | null)[]> {
+  const { system, workFolder } = remote.context;
+  const folder = join(workFolder, crypto.randomUUID());
+  try {
+    const groups = await mapLimit(groupsOf(uploads), GROUPS_AT_ONCE, async ({ first, some }) => {
+      const within = join(folder, String(first));
+      const folders = new Set(some.map(({ target }) => join(within, folderOf(target!))));
+      for (const folder of folders) await system.makeFolder(folder, 0o700);
+      const hashes = await mapLimit(some, READ_AT_ONCE, (upload) => copyOf(remote, upload, within, signal), signal);
+      await send(remote, within, group, signal);
+      await system.removeTree(within);
+      hashes.forEach((hashed, place) => hashed && tell(first + place, hashed.bytes));
+      return hashes;
+    }, signal);
+    return groups.flat();
+  } finally {
+    await system.removeTree(folder);
+  }
+}
+
+function groupsOf(uploads: readonly Upload[]): { first: number; some: Upload[] }[] {
+  const groups: { first: number; some: Upload[]; bytes: number }[] = [];
+  for (const [index, upload] of uploads.entries()) {
+    const last = groups.at(-1);
+    if (last && last.some.length < GROUP_FILES && last.bytes + upload.source.size <= GROUP_BYTES) {
+      last.some.push(upload);
+      last.bytes += upload.source.size;
+    } else groups.push({ first: index, some: [upload], bytes: upload.source.size });
+  }
+  return groups;
+}
+
+/** Reads and hashes a source, and writes what was read; null where that cannot be done, or it is not the admitted version: nothing is there then. */
+async function copyOf(remote: Remote, upload: Upload, folder: string, signal: AbortSignal): Promise<Hashed | null> {
+  const { context: { system }, hash } = remote;
+  const { absolutePath, size, mtimeMs, ctimeMs, identity } = upload.source;
+  const path = join(folder, upload.target!);
+  let hashed: Hashed | Failure | null = null;
+  try {
+    await using file = await system.createFile(path);
+    hashed = await hashSource(absolutePath, hash, system, signal, (piece) => file.write(piece));
+    await system.setTimes(path, mtimeMs);
+    const now = await system.facts(absolutePath);
+    const isSame = now?.kind === "file" && now.size === size && now.mtimeMs === mtimeMs && now.ctimeMs === ctimeMs &&
+      now.identity === identity;
+    if (isSame && !(hashed instanceof Failure) && hashed.bytes === size) return hashed;
+  } catch {
+    // The memory may be full: then it is sent from where it lies.
+    signal.throwIfAborted();
+  }
+  await system.remove(path);
+  return null;
+}
+
+/** One call for all. An error that may be of some files only shows in what is there afterwards. */
+async function send(remote: Remote, folder: string, group: string, signal: AbortSignal): Promise<void> {
+  try {
+    await remote.call("sync/copy", {
+      srcFs: { type: "local", _root: folder },
+      dstFs: remote.fs("", "quick"),
+      // What is there is known, and we compare ourselves: rclone would remove what it does not like, whoever's it is.
+      _config: { NoCheckDest: true, NoTraverse: true, IgnoreChecksum: true, IgnoreSize: true, Transfers: AT_ONCE },
+      _group: group,
+    }, signal);
+  } catch (error) {
+    const failure = failureOf(error, `send files to ${remote.where}`, signal);
+    if (isOfAll(failure) || !(error instanceof RcloneError)) throw failure;
+  }
+}
+
+/** What shows that the store holds what was sent; a Failure where it does not, null where nothing is there. */
+async function prove(
+  naming: Naming,
+  uploads: readonly Upload[],
+  hashes: readonly (Hashed | null)[],
+  signal: AbortSignal,
+): Promise<(Digest | Failure | null)[]> {
+  const { files, sent } = naming;
+  const hashOf = new Map(uploads.flatMap((upload, index) => hashes[index] ? [[upload, hashes[index]]] : []));
+  const put = [...hashOf.keys()];
+  if (put.length === 0) return uploads.map(() => null);
+  for (const [{ target }, hashed] of hashOf) sent.set(target!, hashed);
+  try {
+    const digests = await files.digest(put.map(({ target }) => target!), signal);
+    const found = new Map(put.map((upload, index) => [upload, digests[index] ?? null]));
+    return await mapLimit(uploads, READ_AT_ONCE, async (upload) => {
+      const digest = found.get(upload) ?? null;
+      if (digest === null || digest.sha256 === hashOf.get(upload)?.sha256) return digest;
+      return await damaged(naming.remote, upload, signal);
+    });
+  } finally {
+    for (const { target } of put) sent.delete(target!);
+  }
+}
+
+/** Removes what arrived damaged: nobody can have taken that for a copy. What somebody else has put there meanwhile stays. */
+async function damaged(remote: Remote, { source, target }: Upload, signal: AbortSignal): Promise<Failure> {
+  const at = { fs: remote.fs(), remote: target };
+  const what = `remove "${printable(target!)}" below ${remote.where}`;
+  try {
+    const { item } = await remote.call("operations/stat", { ...at, opt: { filesOnly: true } }, signal) as { item: Fields | null };
+    const isOurs = item?.["Size"] === source.size && Math.abs(Date.parse(String(item["ModTime"])) - source.mtimeMs) < 2;
+    if (isOurs) await remote.call("operations/deletefile", at, signal);
+  } catch (error) {
+    throw failureOf(error, what, signal);
+  }
+  return new Failure(
+    "mismatch",
+    `Cannot send "${printable(source.path)}" to ${remote.where}: what arrived has another checksum`,
+    {
+      hint: "It is sent again. If this happens often, test memory and disks at both ends.",
+    },
+  );
+}

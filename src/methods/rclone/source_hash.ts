@@ -1,0 +1,65 @@
+/**
+ * Hashes a source while it is read once: SHA-256, and the kind of hash that the store tells.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Digest } from "../../domain/receipt.ts";
+import { sourceFault } from "../../system/source_failure.ts";
+import type { System } from "../../system/system.ts";
+import type { StoreHash } from "./rclone_remote.ts";
+
+/** What was read; `hash` is of the kind that the store tells, null where it tells none, or SHA-256 itself. */
+export type Hashed = Digest & { readonly hash: string | null };
+
+const PIECE_BYTES = 1 << 20;
+
+/** Gives a Failure where it cannot be read. `write` is given what was read, in order. */
+export async function hashSource(
+  path: string,
+  kind: StoreHash | null,
+  system: System,
+  signal: AbortSignal,
+  write?: (piece: Uint8Array) => Promise<void>,
+): Promise<Failure | Hashed> {
+  try {
+    return await read(path, kind, system, signal, write);
+  } catch (error) {
+    signal.throwIfAborted();
+    const fault = await sourceFault(path, true, system, signal);
+    if (fault) return fault;
+    const reason = error instanceof Error ? error.message : String(error);
+    return new Failure("source_unreadable", `Cannot read "${printable(path)}": ${printable(reason)}`, { cause: error });
+  }
+}
+
+async function read(
+  path: string,
+  kind: StoreHash | null,
+  system: System,
+  signal: AbortSignal,
+  write?: (piece: Uint8Array) => Promise<void>,
+): Promise<Hashed> {
+  const other = kind === null || kind === "sha256" ? null : createHash(kind);
+  const small = await system.readSmall(path, null, signal);
+  if (small !== null) {
+    other?.update(small.content);
+    await write?.(small.content);
+    return { bytes: small.content.length, sha256: small.sha256, hash: other?.digest("hex") ?? null };
+  }
+  return await system.readSource(path, async (source) => {
+    let bytes = 0;
+    while (bytes < source.bytes) {
+      const before = bytes;
+      for await (const piece of source.read(Math.min(PIECE_BYTES, source.bytes - bytes))) {
+        other?.update(piece);
+        await write?.(piece);
+        bytes += piece.length;
+      }
+      if (bytes === before) break;
+    }
+    return { bytes, sha256: source.sha256(), hash: other?.digest("hex") ?? null };
+  }, signal);
+}
