@@ -110,6 +110,15 @@ export type TransferEvent =
     }
     | { readonly type: "session"; readonly name: string; readonly about: string }
     | { readonly type: "swept"; readonly name: string; readonly count: number }
+    /** A request to the PocketBase server has ended; `result` is `unreachable` where there was no answer. */
+    | {
+      readonly type: "pocketbase";
+      readonly collection: string;
+      readonly result: "ok" | "error" | "unreachable";
+      readonly milliseconds: number;
+    }
+    /** How many log lines wait for their upload now, and whether the last upload failed. */
+    | { readonly type: "log_upload"; readonly waiting: number; readonly failed: boolean }
     | {
       readonly type: "notice";
       readonly level: "debug" | "info" | "warning" | "error";

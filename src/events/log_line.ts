@@ -173,10 +173,15 @@ function daemonLine(
     | "run_started"
     | "run_ended"
     | "report"
+    | "pocketbase"
+    | "log_upload"
     | "notice"
   >,
-): LogLine {
+): LogLine | null {
   switch (event.type) {
+    case "pocketbase":
+    case "log_upload":
+      return null;
     case "started":
       return line("info", `image-transfer ${event.version} started (process ${event.pid})`);
     case "stopping":

@@ -42,14 +42,6 @@ interface Metrics {
   text(): Promise<string>;
   /** Of Prometheus' text exposition format. */
   readonly type: string;
-  /** For whoever talks to PocketBase. */
-  readonly pocketbase: {
-    request(collection: string, result: "ok" | "error", seconds: number): void;
-    connectionError(): void;
-    uploadError(): void;
-    /** Log entries that wait for their upload. */
-    buffered(entries: number): void;
-  };
 }
 
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
@@ -89,15 +81,6 @@ export function metrics({ startedAt, version, read, logLevel }: MetricsTools): M
       observePlaces(gauges, all, kept);
       return await registry.metrics();
     },
-    pocketbase: {
-      request(collection, result, seconds) {
-        all.pocketbaseRequests.inc({ collection, result });
-        all.pocketbaseDuration.observe({ collection }, seconds);
-      },
-      connectionError: () => all.pocketbaseErrors.inc(),
-      uploadError: () => all.logUploadErrors.inc(),
-      buffered: (entries) => all.logBuffer.set(entries),
-    },
   };
 }
 
@@ -124,6 +107,13 @@ function count(event: TransferEvent, all: All, { begun, known }: Kept): void {
       return;
     case "hook":
       return all.hookCalls.inc({ sync_job: event.job, event: event.on, result: event.result });
+    case "pocketbase":
+      all.pocketbaseRequests.inc({ collection: event.collection, result: event.result === "ok" ? "ok" : "error" });
+      if (event.result === "unreachable") all.pocketbaseErrors.inc();
+      return all.pocketbaseDuration.observe({ collection: event.collection }, event.milliseconds / 1000);
+    case "log_upload":
+      all.logBuffer.set(event.waiting);
+      return event.failed ? all.logUploadErrors.inc() : undefined;
     case "run_ended":
       all.runs.inc({ sync_job: event.job });
       return all.runDuration.observe({ sync_job: event.job }, event.milliseconds / 1000);

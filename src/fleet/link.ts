@@ -10,22 +10,30 @@ import { ConfigError } from "../config/read/config_error.ts";
 import type { RemoteJob } from "../config/read/remote_jobs.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { failureRecord } from "../domain/failure.ts";
-import type { Emit } from "../domain/transfer_event.ts";
+import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { System } from "../system/system.ts";
 import { JOBS } from "./collections.ts";
 import { BEAT_MS, beatReport, writeBeat } from "./heartbeat.ts";
 import { identify } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
+import { type LogSpool, logSpool } from "./log_spool.ts";
+import { logGatherer, uploadLogs } from "./log_upload.ts";
 import { type PocketbaseServer, pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
 
 /** What the link uses of the daemon. */
 export interface LinkTools {
   readonly system:
     & ServerSystem
-    & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder">;
+    & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "monotonic">;
   readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload">;
   readonly emit: Emit;
+  /** Hears every event until the returned function is called. */
+  readonly listen: (listener: (event: TransferEvent) => void) => () => void;
+  /** Aborted when the daemon begins to stop. */
+  readonly ending: AbortSignal;
+  /** Resolves when it has said all that it says. */
+  readonly stopped: Promise<void>;
   /** Reads the configuration as it would be with these jobs. @throws {ConfigError} with what is wrong with them. */
   readonly check: (jobs: readonly RemoteJob[]) => Promise<unknown>;
 }
@@ -51,6 +59,11 @@ export async function keepLink(tools: LinkTools, reloaded: Bell, signal: AbortSi
 
 const DAY_MS = 86_400_000;
 
+/** Lines that come within this time are put on the disk together. */
+const GATHER_MS = 2_000;
+/** How often what waits is offered again to a server that did not take it. */
+const OFFER_MS = 30_000;
+
 /** What the parts of a link share. */
 interface Link extends LinkTools {
   readonly settings: PocketbaseSettings;
@@ -68,7 +81,7 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
   const link: Link = {
     ...tools,
     settings,
-    server: pocketbaseServer(settings, tools.system),
+    server: pocketbaseServer(settings, measured(tools)),
     changed: bell(tools.system),
     configError: "",
     clockAheadMs: null,
@@ -78,7 +91,77 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     repeat("jobs", refreshJobs, settings.refreshMs, link, signal),
     repeat("heartbeat", beat, Math.min(BEAT_MS, settings.refreshMs), link, signal),
     hearChanges(link, signal),
+    settings.uploadLogs ? keepLogs(link, signal) : null,
   ]);
+}
+
+/** The system whose requests are counted. */
+function measured({ system, emit }: LinkTools): ServerSystem {
+  return {
+    ...system,
+    async askRemote(url, question, signal) {
+      const began = system.monotonic();
+      const collection = /\/api\/collections\/([^/?]+)/.exec(url)?.[1] ?? /\/api\/([^/?]+)/.exec(url)?.[1] ?? "";
+      const told = (result: "ok" | "error" | "unreachable") =>
+        emit({ type: "pocketbase", collection, result, milliseconds: system.monotonic() - began });
+      try {
+        const answer = await system.askRemote(url, question, signal);
+        told(answer.status < 400 ? "ok" : "error");
+        return answer;
+      } catch (error) {
+        told("unreachable");
+        throw error;
+      }
+    },
+  };
+}
+
+/** Puts what the daemon says on the disk, and sends it from there. */
+async function keepLogs(link: Link, signal: AbortSignal): Promise<void> {
+  const { system, daemon, listen, ending, stopped } = link;
+  const [gathered, written] = [bell(system), bell(system)];
+  const gatherer = logGatherer(() => daemon.settings().log.level, gathered);
+  const stopListening = listen(gatherer.listen);
+  let spool: LogSpool | null = null;
+  const write = async () => {
+    spool ??= await logSpool(`${daemon.settings().stateDirectory}/pocketbase-logs`, system);
+    await spool.write(gatherer.take());
+    written.ring();
+  };
+  const gather = async () => {
+    while (!signal.aborted) {
+      if (await gathered.wait(DAY_MS, signal)) await system.sleep(GATHER_MS, signal);
+      if (!signal.aborted) await attempt("log", write, link, signal);
+    }
+  };
+  const send = async () => {
+    await attempt("log", write, link, signal);
+    while (!signal.aborted) {
+      let failed = true;
+      await attempt(
+        "upload",
+        async () => {
+          if (spool === null) return;
+          const identity = await identify(link.server, link.settings, system.hostname, signal);
+          await uploadLogs(spool, identity, link.server, signal);
+          failed = false;
+        },
+        link,
+        signal,
+      );
+      link.emit({ type: "log_upload", waiting: spool?.counts().waiting ?? 0, failed });
+      if (failed) await system.sleep(OFFER_MS, signal);
+      else await written.wait(DAY_MS, signal);
+    }
+  };
+  try {
+    await Promise.all([gather(), send()]);
+    // What is said while the daemon ends is sent at the next start.
+    if (ending.aborted) await stopped;
+    await write();
+  } finally {
+    stopListening();
+  }
 }
 
 /** Does it now, on the period, and for jobs when the server tells of a change. */

@@ -42,7 +42,16 @@ export async function setUp(server: PocketbaseServer, signal: AbortSignal): Prom
     await server.ask(`/api/collections/${there.id}`, { method: "PATCH", body: changes }, signal);
     steps.push({ collection: collection.name, done: "updated" });
   }
+  if (!account.isOld) steps.push(await allowBatches(server, signal));
   return steps;
+}
+
+/** Log lines are sent many at a time; servers are set up without that. */
+async function allowBatches(server: PocketbaseServer, signal: AbortSignal): Promise<SetupStep> {
+  const { batch } = await server.ask<{ batch?: { enabled?: boolean } }>("/api/settings", {}, signal);
+  if (batch?.enabled === true) return { collection: "batch requests", done: "unchanged" };
+  await server.ask("/api/settings", { method: "PATCH", body: { batch: { ...batch, enabled: true } } }, signal);
+  return { collection: "batch requests", done: "updated" };
 }
 
 /** @throws {Failure} unless it is a superuser's account. */

@@ -83,10 +83,9 @@ function afterSomeHours() {
   emit(60_000, { type: "sending", delivery: send(two, "y") });
   emit(62_000, { type: "progress", delivery: two, bytes: 100 });
   emit(64_000, { type: "delivered", delivery: deliver(two, proof(500)) });
-  counted.pocketbase.request("jobs", "ok", 0.02);
-  counted.pocketbase.connectionError();
-  counted.pocketbase.uploadError();
-  counted.pocketbase.buffered(7);
+  counted.listen({ type: "pocketbase", collection: "jobs", result: "ok", milliseconds: 20, at: 0 });
+  counted.listen({ type: "pocketbase", collection: "logs", result: "unreachable", milliseconds: 20, at: 0 });
+  counted.listen({ type: "log_upload", waiting: 7, failed: true, at: 0 });
   return counted;
 }
 

@@ -1,0 +1,95 @@
+/** The log on its way to a real server: outages, lost answers, a bounded disk. */
+import { assert, assertEquals } from "@std/assert";
+import { Failure } from "../../src/domain/failure.ts";
+import { addAccount } from "../../src/fleet/accounts.ts";
+import { LOGS } from "../../src/fleet/collections.ts";
+import { logSpool, type SpooledLine } from "../../src/fleet/log_spool.ts";
+import { uploadLogs } from "../../src/fleet/log_upload.ts";
+import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { setUp } from "../../src/fleet/setup.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { has } from "../support/needs.ts";
+import { type Generation, ROOT, startPocketbase } from "../support/pocketbase.ts";
+import { dice } from "../support/seeded.ts";
+import { tempFolder } from "../support/temp.ts";
+import { pocketbaseSettings } from "./fleet_rig.ts";
+
+const never = new AbortController().signal;
+
+function lines(count: number, level: SpooledLine["level"] = "info", first = 0): SpooledLine[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: `${level[0]}${String(first + index).padStart(14, "0")}`,
+    time: new Date(first + index).toISOString(),
+    level,
+    message: `${level} ${first + index}`,
+  }));
+}
+
+for (const [generation, count] of [["current", 20], ["old", 3]] as const satisfies readonly [Generation, number][]) {
+  Deno.test({
+    name: `no log line is lost or doubled through ${count} outages of the server (${generation})`,
+    ignore: !has(generation === "current" ? "pocketbase" : "oldPocketbase"),
+    async fn() {
+      const random = dice(7);
+      await using folder = await tempFolder();
+      let process = await startPocketbase(folder.at("data"), { generation });
+      const { port, url } = process;
+      const system = createSystem();
+      const root = pocketbaseServer(pocketbaseSettings(url, ROOT.email, ROOT.password), system);
+      await setUp(root, never);
+      const { admin_email, admin_password } = await addAccount("spring", root, never);
+      const server = pocketbaseServer(pocketbaseSettings(url, admin_email, admin_password), system);
+      const spool = await logSpool(folder.at("spool"), system);
+      const { id, name } = await server.account(never);
+      const done = new AbortController();
+      const outages = (async () => {
+        for (let outage = 0; outage < count; outage++) {
+          await new Promise((resolve) => setTimeout(resolve, random.int(30, 180)));
+          await process[Symbol.asyncDispose]();
+          await new Promise((resolve) => setTimeout(resolve, random.int(0, 60)));
+          process = await startPocketbase(folder.at("data"), { generation, port });
+        }
+        done.abort();
+      })();
+      let written = 0;
+      while (!done.signal.aborted || spool.counts().waiting > 0) {
+        if (!done.signal.aborted) await spool.write(lines(20, "info", 20 * written++));
+        try {
+          await uploadLogs(spool, { id, name }, server, never);
+        } catch (error) {
+          assert(error instanceof Failure, String(error));
+        }
+      }
+      await outages;
+      const there = await server.all<{ message: string }>(LOGS, { fields: "message", sort: "time" }, never);
+      assertEquals(there.map(({ message }) => message), lines(20 * written).map(({ message }) => message));
+      await process[Symbol.asyncDispose]();
+    },
+  });
+}
+
+Deno.test("a full spool gives up lines for debugging first, then the oldest others, and errors last", async () => {
+  await using folder = await tempFolder();
+  const spool = await logSpool(folder.path, createSystem(), 4200);
+  await spool.write(lines(10, "error"));
+  await spool.write(lines(10, "debug"));
+  await spool.write(lines(20, "info"));
+  await spool.write(lines(10, "warning"));
+  const left = async (opened = spool) => {
+    const kept: string[] = [];
+    for (let segment = await opened.oldest(); segment !== null; segment = await opened.oldest()) {
+      kept.push(...segment.lines.map(({ level }) => level));
+      await opened.remove(segment);
+    }
+    return kept.join(" ").replaceAll(/(\w+)( \1)*/g, "$1").split(" ");
+  };
+  assertEquals(spool.counts().dropped, 10);
+  await spool.write(lines(20, "warning", 100));
+  assertEquals(spool.counts().dropped, 30);
+  // A restart finds what is left, and leaves out what a crash damaged.
+  const [file] = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+  await Deno.writeTextFile(folder.at(file!), '{"id":"x', { append: true });
+  const again = await logSpool(folder.path, createSystem(), 4200);
+  assertEquals(again.counts(), { waiting: 40, dropped: 0 });
+  assertEquals(await left(again), ["error", "warning"]);
+});
