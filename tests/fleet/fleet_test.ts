@@ -47,10 +47,16 @@ Deno.test(
       await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
       await camera.until((rows) => rows.some(({ target, state }) => target === "a.fits" && state === "delivered"));
 
+      // Its log is there as well.
+      const token = await rootToken(server.url);
+      const ask = (path: string, method: string, body?: unknown) => request(server.url, token, path, method, body);
+      await untilTrue(async () => {
+        const { items } = await ask("/api/collections/image_transfer_logs/records?perPage=200", "GET");
+        return items.some(({ message }: { message: string }) => message.startsWith("Successfully transferred"));
+      });
+
       // A second job, made on the server.
       await Deno.mkdir(folder.at("guider"));
-      const token = await rootToken(server.url);
-      const ask = (path: string, method: string, body: unknown) => request(server.url, token, path, method, body);
       const records = "/api/collections/image_transfer_jobs/records";
       const settings = { watch_path: folder.at("guider"), remote_base_path: folder.at("nas/guider") };
       const { id } = await ask(records, "POST", { name: "guider", enabled: true, settings });
@@ -83,7 +89,7 @@ Deno.test(
 
       // It is back, without the job.
       server = await startPocketbase(folder.at("data"), { port: server.port });
-      await ask(`${records}/${id}`, "DELETE", undefined);
+      await ask(`${records}/${id}`, "DELETE");
       await untilTrue(async () => {
         const { jobs } = JSON.parse((await camera.command(["status", "--json"])).stdout);
         return jobs.length === 1;

@@ -87,7 +87,7 @@ Deno.test("a full spool gives up lines for debugging first, then the oldest othe
   await spool.write(lines(20, "warning", 100));
   assertEquals(spool.counts().dropped, 30);
   // A restart finds what is left, and leaves out what a crash damaged.
-  const [file] = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+  const [file] = (await createSystem().names(folder.path)).sort();
   await Deno.writeTextFile(folder.at(file!), '{"id":"x', { append: true });
   const again = await logSpool(folder.path, createSystem(), 4200);
   assertEquals(again.counts(), { waiting: 40, dropped: 0 });
