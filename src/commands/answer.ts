@@ -8,6 +8,7 @@ import type { Parser } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { SHELLS } from "./completions.ts";
 import { EXIT, plain, type Runnable } from "./command.ts";
+import type { KnownNames } from "./text/known_names.ts";
 
 /** The result of parsing: something to run, or an answer that was already printed (help, version, a mistake). */
 export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };
@@ -20,6 +21,8 @@ export interface ParseOptions {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   readonly colors?: boolean;
+  /** Names that shells complete; without it, none. */
+  readonly known?: KnownNames;
   /** Columns of the terminal. */
   readonly width?: number;
 }

@@ -8,6 +8,7 @@ import { bash, fish, pwsh, zsh } from "@optique/core/completion";
 import { type Suggestion, suggestSync } from "@optique/core/parser";
 import type { CommandList } from "./command.ts";
 import { plain } from "./command.ts";
+import { type KnownNames, withNames } from "./text/known_names.ts";
 
 /** Shells by the names of `completions SHELL`. */
 export const SHELLS = { bash, zsh, fish, powershell: pwsh };
@@ -17,6 +18,7 @@ interface Reading {
   readonly commands: CommandList;
   /** Moves options from before the command to after it. */
   readonly ordered: (words: readonly string[]) => readonly string[];
+  readonly known: KnownNames;
 }
 
 /** The suggestions for a command line in the shell's format; null if this is not a request for them. */
@@ -29,7 +31,7 @@ export async function completions(argv: readonly string[], reading: Reading): Pr
   return `${[...encoder.encodeSuggestions(await suggested(words, reading))].filter((line) => line !== "\n").join("\n")}\n`;
 }
 
-async function suggested(words: readonly string[], { commands, ordered }: Reading): Promise<Suggestion[]> {
+async function suggested(words: readonly string[], { commands, ordered, known }: Reading): Promise<Suggestion[]> {
   const current = words.at(-1) ?? "";
   const before = ordered(words.slice(0, -1));
   const [first] = before;
@@ -41,7 +43,7 @@ async function suggested(words: readonly string[], { commands, ordered }: Readin
   // Options before a command are those of `run`.
   const [name = "run", ...given] = isNamed ? before : ["run", ...before];
   const { parser } = await commands[name]!();
-  const found = suggestSync(parser, [name, ...given, current]);
+  const found = await withNames(suggestSync(parser, [name, ...given, current]), current, (kind) => known(kind, given));
   const ours = beginning(["--help", ...(first === undefined ? ["--version"] : [])], current);
   const isOption = (one: Suggestion) => one.kind === "literal" && one.text.startsWith("-");
   // Options are suggested only after a `-`: a word may be the name of a destination.

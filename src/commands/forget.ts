@@ -6,12 +6,12 @@
 import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { argument } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { printable } from "../domain/names/printable.ts";
 import type { Settings } from "../config/settings.ts";
 import { forgetOrphans, type Forgotten } from "../ledger/orphans.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { nameValue } from "./text/known_names.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
 /** By the daemon, else in the ledger. Exit code 2 where the destination is configured, or nothing waits for it. */
@@ -22,7 +22,7 @@ export const forget = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    destination: argument(string({ metavar: "DEST" }), { description: plain("Name of the former destination") }),
+    destination: argument(nameValue("FORMER", "DEST"), { description: plain("Name of the former destination") }),
   }),
   async run({ config, json, destination }, tools) {
     const { settings, daemon, fault } = await seekDaemon(config, tools);

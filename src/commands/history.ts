@@ -21,9 +21,10 @@ import { checkName } from "../daemon/known_name.ts";
 import { emptyNight, nightOf, nightOption } from "./text/night.ts";
 import { notSentLines, notSentNow } from "./text/not_sent.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { nameValue } from "./text/known_names.ts";
 
 const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB" | "DEST" | "TEXT", help: string) =>
-  optional(option(name, string({ metavar }), { description: plain(help) }));
+  optional(option(name, metavar === "TEXT" ? string({ metavar }) : nameValue(metavar, metavar), { description: plain(help) }));
 
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
 type States = "trouble" | readonly (typeof STATES)[number][];

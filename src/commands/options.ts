@@ -10,13 +10,16 @@ import { choice, string, type ValueParser } from "@optique/core/valueparser";
 import { plain } from "./command.ts";
 
 /** A path of this computer, which shells complete. */
-export function pathValue(metavar: "FILE" | "DIR" | "SOURCE"): ValueParser<"sync", string> {
+export function pathValue(
+  metavar: "FILE" | "DIR" | "SOURCE" | "ID|FILE" | "JOB|FILE",
+  type: "file" | "directory" | "any" = metavar === "DIR" ? "directory" : metavar === "FILE" ? "file" : "any",
+): ValueParser<"sync", string> {
   return {
     ...string({ metavar }),
     *suggest(prefix) {
       yield {
         kind: "file",
-        type: metavar === "DIR" ? "directory" : metavar === "FILE" ? "file" : "any",
+        type,
         pattern: prefix,
         includeHidden: prefix.includes("/."),
       };

@@ -17,7 +17,8 @@ export async function parse(argv: readonly string[], commands: CommandList, opti
   const names = Object.keys(commands);
   if (argv[0] === "completions" && argv.length > 2) {
     const { completions } = await import("./completions.ts");
-    const offered = await completions(argv, { commands, ordered: (words) => commandFirst(words, names) });
+    const known = options.known ?? (() => Promise.resolve([]));
+    const offered = await completions(argv, { commands, ordered: (words) => commandFirst(words, names), known });
     if (offered !== null) {
       options.stdout(offered);
       return { kind: "done", code: EXIT.done };

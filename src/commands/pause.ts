@@ -7,7 +7,6 @@
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
@@ -15,10 +14,11 @@ import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { nameValue } from "./text/known_names.ts";
 import { sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 
 const destinationArgument = optional(
-  argument(string({ metavar: "DEST" }), { description: plain("Name of the destination (default: all)") }),
+  argument(nameValue("DEST", "DEST"), { description: plain("Name of the destination (default: all)") }),
 );
 
 /** By the daemon, else in the ledger. Exit code 0 also where it was paused already. */

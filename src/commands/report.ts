@@ -6,7 +6,6 @@
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";
 import type { DeliveryRow } from "../ledger/history.ts";
@@ -23,6 +22,7 @@ import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { nameValue } from "./text/known_names.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
@@ -35,7 +35,7 @@ export const report = defineCommand({
   parser: object({
     config: configOption,
     night: optional(
-      option("--night", string({ metavar: "NIGHT" }), {
+      option("--night", nameValue("NIGHT", "NIGHT"), {
         description: plain("Observing night: YYYYMMDD, or last (default: the night that ended most recently)"),
       }),
     ),

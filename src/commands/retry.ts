@@ -8,12 +8,11 @@ import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { configOption, jsonOption, pathValue } from "./options.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 import { chosenDeliveries } from "./text/chosen_files.ts";
 
@@ -26,7 +25,7 @@ export const retry = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    words: multiple(argument(string({ metavar: "ID|FILE" }), {
+    words: multiple(argument(pathValue("ID|FILE"), {
       description: plain('IDs of deliveries from history --failed; or files, folders, or patterns like "*.fits"'),
     })),
     all: option("--all", { description: plain("All failed deliveries") }),

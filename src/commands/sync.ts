@@ -5,8 +5,8 @@
  */
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
+import type { Suggestion } from "@optique/core/parser";
 import { argument } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { absolutePath } from "../config/read/search_path.ts";
 import type { Job } from "../config/settings.ts";
 import type { DaemonClient } from "../daemon/control/control_client.ts";
@@ -18,9 +18,15 @@ import { patternsOf } from "../intake/patterns.ts";
 import { relativePathOf } from "../intake/source_path.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { configOption, jsonOption, pathValue } from "./options.ts";
+import { placeholder } from "./text/known_names.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { deliveriesOf, isPattern } from "./text/chosen_files.ts";
+
+function* jobsAndFiles(prefix: string): Generator<Suggestion> {
+  yield placeholder("JOB");
+  yield* pathValue("JOB|FILE").suggest!(prefix);
+}
 
 /** Asks, and does not wait for the listing. Exit code 2 for a file that no job sends, 4 without a daemon. */
 export const sync = defineCommand({
@@ -32,7 +38,7 @@ export const sync = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    words: multiple(argument(string({ metavar: "JOB|FILE" }), {
+    words: multiple(argument({ ...pathValue("JOB|FILE"), suggest: jobsAndFiles }, {
       description: plain('Only these jobs, or files, folders or patterns like "*.fits"'),
     })),
   }),

@@ -8,7 +8,6 @@ import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
@@ -20,6 +19,7 @@ import { checkName } from "../daemon/known_name.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { chosenDeliveries, filesArgument } from "./text/chosen_files.ts";
+import { nameValue } from "./text/known_names.ts";
 import { wholeSettings } from "./seek_daemon.ts";
 import { markGone, sendAgain } from "./verify/send_again.ts";
 import { type Verified, verifyDestination } from "./verify/verify_destination.ts";
@@ -38,7 +38,7 @@ export const verify = defineCommand({
   parser: object({
     config: configOption,
     night: nightOption,
-    destination: optional(option("--destination", string({ metavar: "DEST" }), { description: plain("Only this destination") })),
+    destination: optional(option("--destination", nameValue("DEST", "DEST"), { description: plain("Only this destination") })),
     retry: option("--retry", { description: plain("Send missing or different files again if their source still exists") }),
     json: jsonOption,
     files: filesArgument('Only these files, folders, or patterns like "*.fits" (default: all)'),

@@ -6,6 +6,7 @@ import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { has } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { springConfig } from "../support/tools.ts";
 
 /** What is offered for a command line; the names that the shell would insert, sorted, each once. */
 type Offers = (line: string) => Promise<string[]>;
@@ -15,7 +16,12 @@ async function checkOffers(offers: Offers): Promise<void> {
   assertEquals(await offers("image-transfer pau"), ["pause"]);
   assertEquals(await offers("image-transfer hel"), ["help"]);
   assertEquals(await offers("image-transfer completions "), ["bash", "fish", "powershell", "zsh"]);
-  assertEquals(await offers("image-transfer pause "), []);
+  assertEquals(await offers("image-transfer pause "), ["freya", "nas"]);
+  assertEquals(await offers("image-transfer pause -c obs.yaml "), []);
+  assertEquals(await offers("image-transfer history --job s"), ["spring"]);
+  assertEquals(await offers("image-transfer verify --destination n"), ["nas"]);
+  assertEquals(await offers("image-transfer report --night l"), ["last"]);
+  assertEquals(await offers("image-transfer sync s"), ["spring"]);
   assertEquals(await offers("image-transfer status -c "), ["night/", "obs.yaml", "other one.yaml"]);
   assertEquals(await offers("image-transfer -c ob"), ["obs.yaml"]);
   assertEquals(await offers("image-transfer -c obs.yaml res"), ["restart", "resume"]);
@@ -29,6 +35,7 @@ async function checkOffers(offers: Offers): Promise<void> {
 async function place(shell: string): Promise<TempFolder & { run(program: string, args: readonly string[]): Promise<string> }> {
   const folder = await tempFolder();
   await folder.write("here/obs.yaml", "x");
+  await folder.write(".config/image-transfer/config.yaml", springConfig(folder));
   await folder.write("here/other one.yaml", "x");
   await folder.write("here/night/a.fits", "x");
   const main = fromFileUrl(new URL("../../main.ts", import.meta.url));

@@ -5,7 +5,6 @@
  */
 import { argument } from "@optique/core/primitives";
 import { multiple } from "@optique/core/modifiers";
-import { string } from "@optique/core/valueparser";
 import { absolutePath } from "../../config/read/search_path.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import { Failure } from "../../domain/failure.ts";
@@ -18,10 +17,8 @@ import { pathValue } from "../options.ts";
 
 /** Words that name files; shells complete paths. */
 export function filesArgument(help: string) {
-  return multiple(argument({ ...pathValue("SOURCE"), ...METAVAR }, { description: plain(help) }));
+  return multiple(argument(pathValue("FILE", "any"), { description: plain(help) }));
 }
-
-const METAVAR = { metavar: string({ metavar: "FILE" }).metavar };
 
 /** Whether a word means this file. */
 export type Chooses = (source: Pick<SourceFile, "path" | "absolutePath">) => boolean;

@@ -5,14 +5,14 @@
  */
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { Failure } from "../../domain/failure.ts";
 import type { History } from "../../ledger/history.ts";
 import { plain } from "../command.ts";
+import { nameValue } from "./known_names.ts";
 
 /** `--night NIGHT`; what is given is read by {@linkcode nightOf}. */
 export const nightOption = optional(
-  option("--night", string({ metavar: "NIGHT" }), { description: plain("Only this observing night: YYYYMMDD, or last") }),
+  option("--night", nameValue("NIGHT", "NIGHT"), { description: plain("Only this observing night: YYYYMMDD, or last") }),
 );
 
 /**
