@@ -61,10 +61,11 @@ export interface Upload {
 
 /**
  * What became of one upload; in the order of the uploads. `sent` is the digest of all the source's bytes as this call read
- * them, the part that was resumed included: the source need not be read again to know what was sent.
+ * them, the part that was resumed included: the source need not be read again to know what was sent. `there` is what {@linkcode Session.digest}
+ * would tell now: the destination has hashed the file after it was written.
  */
 export type PutOutcome =
-  | { readonly put: true; readonly sent?: Digest }
+  | { readonly put: true; readonly sent?: Digest; readonly there?: Digest }
   | { readonly put: false; readonly failure: FailureRecord };
 
 /** A staged and proven file to be given its final name. */

@@ -24,6 +24,7 @@ export const CARRYING: readonly Check[] = [
       for (const [index, bytes] of told) assert(bytes <= contents[index]!.length, `told ${bytes} of ${contents[index]!.length}`);
       for (const [index, outcome] of outcomes.entries()) {
         assertEquals(outcome.put && outcome.sent, open.hashesSource ? await digestOf(contents[index]!) : undefined);
+        if (outcome.put && outcome.there) assertEquals(outcome.there, await digestOf(contents[index]!));
       }
       assertEquals(await open.put([], ignoreBytes, signal), []);
     },

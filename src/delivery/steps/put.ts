@@ -90,7 +90,10 @@ async function send(items: readonly Item[], { context, session }: Batch, signal:
       const outcome = outcomes[index];
       if (!outcome) giveUp(item, new Error("the method gave no outcome for an upload"));
       else if (!outcome.put) item.outcome ??= { failure: outcome.failure };
-      else if (outcome.sent && item.sha256 === null && destination.verify === "checksum") takeHash(item, outcome.sent, readAt);
+      else if (destination.verify === "checksum") {
+        if (outcome.sent && item.sha256 === null) takeHash(item, outcome.sent, readAt);
+        item.there = outcome.there ?? null;
+      }
     });
   } finally {
     for (const item of items) transfers.end(item.delivery);

@@ -111,7 +111,7 @@ async function rsyncSender(
     about: pair.about,
     resumes: true,
     hashesSource: false,
-    writing: streamedWriting(connection, files, context),
+    writing: streamedWriting(connection, files, tools, context),
     send,
     ...(destination.preservePermissions
       ? {}

@@ -55,6 +55,8 @@ export interface Sent {
   bytes(name: string, bytes: number): void;
   /** What was read of the source: all of it. */
   digest(name: string, digest: Digest): void;
+  /** SHA-256 of what the destination has now. */
+  there(name: string, sha256: string): void;
 }
 
 /** What a tool said of single files, by the name of their link. */
@@ -130,20 +132,25 @@ async function put(
   prepared.catch(() => undefined); // Awaited by the sender, when its own preparations are done as well.
   const indices = new Map(uploads.map((upload, index) => [linkName(upload), index]));
   const digests = new Map<string, Digest>();
+  const there = new Map<string, string>();
   const sent: Sent = {
     bytes(name, bytes) {
       const index = indices.get(name);
       if (index !== undefined) onBytes(index, bytes);
     },
     digest: (name, digest) => digests.set(name, digest),
+    there: (name, sha256) => there.set(name, sha256),
   };
   const failures = await sender.send(uploads, prepared, sent, signal);
   const outcomes =
     (failures === null
       ? uploads.map((): PutOutcome => ({ put: true }))
       : await outcomesOf(uploads, failures, sender, files, system, signal)).map((outcome, index) => {
-        const digest = digests.get(linkName(uploads[index]!));
-        return outcome.put && digest ? { ...outcome, sent: digest } : outcome;
+        const name = linkName(uploads[index]!);
+        const digest = digests.get(name);
+        if (!outcome.put || !digest) return outcome;
+        // Another hash is looked into by who asks for the digest.
+        return { ...outcome, sent: digest, ...(there.get(name) === digest.sha256 ? { there: digest } : {}) };
       });
   outcomes.forEach(({ put }, index) => {
     if (put) onBytes(index, uploads[index]!.source.size);

@@ -16,11 +16,19 @@ import type { SmallFile, SourceReader, System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import { bytesOf, linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
+import type { ShellTools } from "../shell/shell_tools.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
 import { type Group, readAhead } from "./read_ahead.ts";
 import { TAR_BLOCK, type TarEntry, tarHeader, tarPadding } from "./tar_header.ts";
-import { ChannelRefused, type Receiver, type ReceiverOptions, type Receivers, tarReceivers } from "./tar_receivers.ts";
+import {
+  ChannelRefused,
+  type Receiver,
+  type ReceiverEnd,
+  type ReceiverOptions,
+  type Receivers,
+  tarReceivers,
+} from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
 import { tarFailure } from "./tar_failures.ts";
 import { streamedWriting } from "./tar_parts.ts";
@@ -54,7 +62,7 @@ interface Sending {
 function tarSender({ destination, context, connection, tools, files }: SenderParts): Promise<Sender> {
   if (tools.tar === null) throw unusable(destination.name, "it is not installed there", "Install tar there, or set");
   if (/[\r\n]/.test(destination.basePath)) throw unusable(destination.name, "its base path has a line break", "Set");
-  const receivers = tarReceivers(connection, receiverOptions(destination, connection.sharing !== null), context);
+  const receivers = tarReceivers(connection, receiverOptions(destination, tools, connection.sharing !== null), context);
   const parts: Parts = {
     destination,
     files,
@@ -68,7 +76,7 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     resumes: true,
     hashesSource: true,
     streams: receivers.streams,
-    writing: streamedWriting(connection, files, context),
+    writing: streamedWriting(connection, files, tools, context),
     async send(uploads, prepared, sent, signal) {
       const sending: Sending = { sent, signal, failures: new Map() };
       await prepared;
@@ -92,7 +100,8 @@ function unusable(name: string, reason: string, help: string): Failure {
 async function sendAll(parts: Parts, uploads: readonly Upload[], sending: Sending): Promise<void> {
   const { receivers } = parts;
   const staging = stagingOf(uploads);
-  const opening = [receivers.unpack(staging), ...receivers.unpackBeside(staging, bytesOf(uploads), uploads.length - 1)];
+  const first = isQuick(parts, uploads) ? receivers.unpackAndHash(staging) : receivers.unpack(staging);
+  const opening = [first, ...receivers.unpackBeside(staging, bytesOf(uploads), uploads.length - 1)];
   const shares = sharesOf(uploads, opening.length);
   const groupBytes = GROUP_BYTES / opening.length;
   using over = anySignal(sending.signal);
@@ -115,6 +124,14 @@ async function sendAll(parts: Parts, uploads: readonly Upload[], sending: Sendin
   if (refused.length > 0) await sendShare(parts, receivers.unpack(staging), [refused], GROUP_BYTES, sending);
 }
 
+/** The batch of a camera that takes one image after the other: hashed at once, which saves a round. More would keep the next batch waiting. */
+function isQuick({ destination: { verify }, receivers }: Parts, uploads: readonly Upload[]): boolean {
+  const isOneStream = uploads.length === 1 || receivers.streams() === 1;
+  return verify === "checksum" && isOneStream && bytesOf(uploads) <= QUICK_BYTES;
+}
+
+const QUICK_BYTES = 16 * 1024 * 1024;
+
 /** Of about as many bytes each; none is empty where there are as many files. */
 function sharesOf(uploads: readonly Upload[], count: number): Upload[][] {
   const shares = Array.from({ length: count }, () => ({ bytes: 0, uploads: [] as Upload[] }));
@@ -135,11 +152,12 @@ async function sendShare(
   sending: Sending,
 ): Promise<void> {
   await using receiver = await opening;
-  await fill(parts, receiver, uploads, sending.signal, async (stream) => {
+  const { stdout } = await fill(parts, receiver, uploads, sending.signal, async (stream) => {
     await addFiles(parts, stream, uploads, groupBytes, sending);
     await addFiles(parts, stream, late(), groupBytes, sending);
     await stream.end();
   });
+  for (const [, sha256, name] of stdout.matchAll(/^([0-9a-f]{64}) [ *]?\.\/(\S+)$/gm)) sending.sent.there(name!, sha256!);
 }
 
 async function addFiles(
@@ -305,7 +323,7 @@ async function fill(
   uploads: readonly Upload[],
   signal: AbortSignal,
   write: (stream: TarStream) => Promise<void>,
-): Promise<void> {
+): Promise<ReceiverEnd> {
   const { destination, files } = parts;
   const stream = tarStream(receiver.write, parts.pace, signal);
   let unwritten: unknown = null;
@@ -316,7 +334,7 @@ async function fill(
     unwritten = error;
   }
   const end = await untilAborted(receiver.finish(), signal);
-  if (end.code === 0 && unwritten === null) return;
+  if (end.code === 0 && unwritten === null) return end;
   if (end.code === 0 && !(unwritten instanceof StreamError)) throw unwritten;
   if (receiver.isRefused(end)) throw new ChannelRefused();
   const failure = tarFailure(end, destination);
@@ -329,13 +347,16 @@ const GROUP_BYTES = 4 * 1024 * 1024;
 /** The mode of a file whose own is not kept, before the umask there. */
 const PLAIN_MODE = 0o666;
 
-function receiverOptions(destination: SshDestination, shared: boolean): ReceiverOptions {
+function receiverOptions(destination: SshDestination, tools: ShellTools, shared: boolean): ReceiverOptions {
   const { preservePermissions, preserveTimestamps } = destination;
   // `-o`: the files belong to the account there, also where it is root.
-  const flags = `-x${preservePermissions ? "p" : ""}${preserveTimestamps ? "" : "m"}o`;
+  const own = `-x${preservePermissions ? "p" : ""}${preserveTimestamps ? "" : "m"}o`;
+  // GNU tar reads 10 kB at a time unless it is told otherwise.
+  const flags = tools.tar?.includes("GNU tar") ? `${own} -b 128` : own;
   // Unasked, root's tar keeps modes; `=rw` without "who" gives what the umask allows.
   return {
     flags,
+    tools,
     after: preservePermissions ? null : "chmod =rw ./*",
     ahead: shared ? Math.min(2, destination.parallelTransfers) : 0,
   };

@@ -9,6 +9,7 @@ import type { SshDestination } from "../../config/settings.ts";
 import { CHUNK_BYTES, type MethodContext, type PartFiles } from "../method.ts";
 import type { ShellFiles } from "../shell/shell_files.ts";
 import { shellWords } from "../shell/shell_quote.ts";
+import type { ShellTools } from "../shell/shell_tools.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { tarFailure } from "./tar_failures.ts";
 import { type Receivers, tarReceivers } from "./tar_receivers.ts";
@@ -17,11 +18,12 @@ import { type Receivers, tarReceivers } from "./tar_receivers.ts";
 export function streamedWriting(
   connection: SshConnection,
   files: ShellFiles,
+  tools: ShellTools,
   context: MethodContext,
 ): Pick<PartFiles, "append" | "replace"> | null {
   const { destination, sharing } = connection;
   if (sharing === null || /[\r\n]/.test(destination.basePath)) return null;
-  const receivers = tarReceivers(connection, { flags: "-x", after: null, ahead: 0 }, context);
+  const receivers = tarReceivers(connection, { flags: "-x", after: null, ahead: 0, tools }, context);
   return {
     append: (staged, _count, content, signal) => append(receivers, destination, staged, content, signal),
     async replace(staged, chunk, content, signal) {

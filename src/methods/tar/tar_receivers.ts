@@ -8,6 +8,7 @@ import type { Child } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Channel, MOST_CHANNELS, sessionLine } from "../ssh/long_line.ts";
 import { remoteBase, type Sharing, sshArgs } from "../ssh/ssh.ts";
+import type { ShellTools } from "../shell/shell_tools.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
 
@@ -15,6 +16,8 @@ import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
 export interface ReceiverEnd {
   readonly code: number;
   readonly stderr: string;
+  /** What {@linkcode Receivers.unpackAndHash} printed. */
+  readonly stdout: string;
 }
 
 /** The far end of one stream. Disposing of it ends the stream where it is. */
@@ -33,6 +36,8 @@ export class ChannelRefused extends Error {}
 export interface Receivers {
   /** Unpacks into this folder (relative to the base path), which must be there. */
   unpack(staging: string): Promise<Receiver>;
+  /** The same; afterwards it prints SHA-256 and name (behind `./`) of every file of the folder, and begins to flush them. */
+  unpackAndHash(staging: string): Promise<Receiver>;
   /** Those that so many bytes are worth on a long line besides one, at most `most`, as far as the server takes channels. */
   unpackBeside(staging: string, bytes: number, most: number): Promise<Receiver>[];
   /** How many much data is worth, as far as is known. */
@@ -51,10 +56,12 @@ export const NO_LINES = 93;
 
 /** The second line: what is done with the rest. */
 const UNPACK = "unpack";
+const UNPACK_AND_HASH = "unpack-and-hash";
 const APPEND = "append";
 
 /** `flags` are those of `tar`; `after` is done where it ended well. `ahead` is how many may wait. */
 export interface ReceiverOptions {
+  readonly tools: Pick<ShellTools, "hash" | "flush">;
   readonly flags: string;
   readonly after: string | null;
   readonly ahead: number;
@@ -102,6 +109,7 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
 
   return {
     unpack: (staging) => receive(staging, UNPACK, line.first()),
+    unpackAndHash: (staging) => receive(staging, UNPACK_AND_HASH, line.first()),
     unpackBeside(staging, bytes, most) {
       const wanted = Math.min(line.worth(bytes) - 1, most);
       const channels = Array.from({ length: wanted }, () => line.another()).filter((channel) => channel !== null);
@@ -121,6 +129,7 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
 }
 
 function receiver(child: Child, channel: Channel, close: () => void): Receiver {
+  const printed = textOf(child.stdout);
   return {
     async write(bytes) {
       await child.write(bytes);
@@ -130,7 +139,7 @@ function receiver(child: Child, channel: Channel, close: () => void): Receiver {
       await child.closeStdin().catch(() => undefined);
       const { code } = await child.finished;
       channel.end();
-      return { code, stderr: child.stderr() };
+      return { code, stderr: child.stderr(), stdout: await printed };
     },
     isRefused(end) {
       if (channel.sharing?.role !== "channel" || !isRefusal(end)) return false;
@@ -143,6 +152,16 @@ function receiver(child: Child, channel: Channel, close: () => void): Receiver {
     },
   };
 }
+
+async function textOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const piece of pieces) text = (text + decoder.decode(piece, { stream: true })).slice(-LONGEST);
+  return text;
+}
+
+/** Characters of what is printed: a start-up file may print what it likes. */
+const LONGEST = 64 * 1024;
 
 /** A `channel` that is not given does not log in by itself, but fails so. */
 function isRefusal({ code, stderr }: ReceiverEnd): boolean {
@@ -161,15 +180,20 @@ interface WaitingChild extends Waiting {
  * than its line. If a start-up file has read the first line, the second one is not ours, and nothing may be written anywhere. Nothing
  * in the script means anything else to csh or fish.
  */
-function commandOf({ flags, after }: ReceiverOptions): string {
-  const unpack = after === null ? `exec tar ${flags} -f -` : `tar ${flags} -f - && ${after}`;
+function commandOf({ flags, after, tools: { hash, flush } }: ReceiverOptions): string {
+  const unpack = `tar ${flags} -f -${after === null ? "" : ` && ${after}`}`;
+  // Publishing flushes them as well: here it only begins while they are hashed. `sync -f` takes names without -f.
+  const begin = flush === "sync" ? "" : `${flush === "fsync" ? "fsync" : "sync"} ./* </dev/null >/dev/null 2>&1 & `;
   const script = [
     `LC_ALL=C; export LC_ALL; PATH="$PATH:/usr/local/bin:/opt/bin:/opt/homebrew/bin"; export PATH`,
     `IFS= read -r folder && IFS= read -r task || exit ${NO_LINES}`,
-    `case "$task" in ${UNPACK}|"${APPEND} "*) ;; *) exit ${NO_LINES};; esac`,
+    `case "$task" in ${UNPACK}|${UNPACK_AND_HASH}|"${APPEND} "*) ;; *) exit ${NO_LINES};; esac`,
     `cd "$folder" || exit ${NO_FOLDER}`,
     `case "$task" in ${APPEND}*) exec cat >> "./\${task#* }";; esac`,
-    unpack,
+    `${unpack} || exit`,
+    `[ "$task" = ${UNPACK_AND_HASH} ] || exit 0`,
+    `${begin}${hash.join(" ")} ./* 2>/dev/null`,
+    "exit 0",
   ].join("; ");
   return `exec sh -c '${script}'`;
 }
