@@ -7,8 +7,8 @@
 
 /** Written at a time. */
 const WRITE_BYTES = 256 * 1024;
-/** Buffers that are kept while nothing is sent. */
-const MOST_SPARE = 4;
+/** Buffers that are kept while nothing is sent: some more than a window of bytes that are under way. */
+const MOST_SPARE = 16;
 
 /** What is to be written, in order. */
 export class Outgoing {
