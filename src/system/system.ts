@@ -187,7 +187,7 @@ export interface BulkFiles extends Disposable {
     onFile: (index: number, bytes: number) => void,
     signal: AbortSignal,
   ): Promise<(Digest | null)[]>;
-  /** SHA-256 of whole files; null for what was not read. */
+  /** SHA-256 of whole files; null for what was not read, such as one of more than 1 MiB. */
   hash(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
   /** Flushes files, then gives them names that are free; false for what still has its old name. Folders are not flushed. */
   name(names: readonly BulkName[], signal: AbortSignal): Promise<boolean[]>;

@@ -36,7 +36,8 @@ export function survey(base: LocalBase, paths: readonly string[]): Promise<(Stat
 /** What a path leads to; a symlink that leads nowhere as itself; null where there is, or can be, nothing. */
 async function factsOf(path: string, system: Pick<Files, "facts" | "followedFacts">): Promise<PathFacts | null> {
   try {
-    return await system.followedFacts(path) ?? await system.facts(path);
+    const facts = await system.facts(path);
+    return facts?.kind === "symlink" ? await system.followedFacts(path) ?? facts : facts;
   } catch (error) {
     if (NOTHING.has(faultOf(error))) return null;
     throw localFailure(error, `access "${printable(path)}"`);
@@ -52,17 +53,16 @@ const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name
 
 /** What `Session.digest` does. */
 export async function digest(base: LocalBase, paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]> {
-  const found = await survey(base, paths);
-  const digests: (Digest | null)[] = paths.map(() => null);
-  const files = [...paths.keys()].filter((index) => found[index]?.kind === "file");
-  const isSmall = (index: number) => found[index]!.bytes < SMALL_BYTES;
+  const digests = await base.bulk.hash(paths.map((path) => pathOf(base, path)), signal);
+  const others = [...paths.keys()].filter((index) => digests[index] === null);
+  const stats = await survey(base, others.map((index) => paths[index]!));
+  const found = new Map(others.map((index, at) => [index, stats[at]]));
+  const files = others.filter((index) => found.get(index)?.kind === "file");
+  const isSmall = (index: number) => found.get(index)!.bytes < SMALL_BYTES;
   const hash = async (index: number) => {
     digests[index] = await digestOf(base, paths[index]!, signal);
   };
-  const small = files.filter(isSmall);
-  const hashed = await base.bulk.hash(small.map((index) => pathOf(base, paths[index]!)), signal);
-  small.forEach((index, at) => digests[index] = hashed[at]!);
-  await mapLimit(small.filter((index) => digests[index] === null), LOOKS_AT_ONCE, hash);
+  await mapLimit(files.filter(isSmall), LOOKS_AT_ONCE, hash);
   await mapLimit(files.filter((index) => !isSmall(index)), LARGE_AT_ONCE, hash);
   return digests;
 }

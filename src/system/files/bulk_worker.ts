@@ -70,6 +70,8 @@ function copy({ from, to, mtimeMs, withMode }: BulkCopy): Digest {
 }
 
 function hash(path: string): Digest {
+  const { isFile, size } = Deno.statSync(path);
+  if (!isFile || size > buffer.length) throw new Deno.errors.NotSupported(`"${path}" is not a small file`);
   using file = Deno.openSync(path);
   return transfer(file, () => {});
 }
