@@ -110,27 +110,57 @@ async function takeLeft(
 
 /** Makes the part equal to the source, and gives the item the hash of both. */
 async function complete(finishing: Finishing): Promise<void> {
-  const { context: { system }, item, part, signal } = finishing;
-  const { absolutePath, size } = item.delivery.source;
+  const { item, part } = finishing;
   const isSummed = part.summed === part.there.length;
-  const others = Array.from({ length: part.there.length - 1 }, (_, index) => index + 1);
   // Programs that write video and cubes go back to the header at the end: then the hash of the whole decides about the rest.
-  const isHeadSame = (await differing(finishing, [0])).length === 0;
-  const [rest, changed] = await Promise.all([sendRest(finishing), isHeadSame ? differing(finishing, others) : [0]]);
+  if ((await differing(finishing, [0])).length > 0) return await completeHead(finishing);
+  const [rest, changed] = await Promise.all([sendAndFlush(finishing), differing(finishing, behindHead(part))]);
   await demandSame(finishing, rest);
   if (changed.length === 0 && isSummed) {
     item.sha256 = part.sum.digest("hex");
     item.there = { bytes: await sizeThere(finishing), sha256: item.sha256 };
     return;
   }
-  await sendAgain(finishing, changed);
-  const hashing = system.hashChunks(absolutePath, Math.max(1, size), [0], signal);
+  const hashing = hashSource(finishing);
   hashing.catch(() => undefined); // Awaited below.
+  await sendAgain(finishing, changed);
   item.there = await digestThere(finishing);
-  item.sha256 = (await hashing)[0]!;
-  if (item.there.sha256 === item.sha256 || isHeadSame) return;
-  await sendAgain(finishing, await differing(finishing, others));
+  item.sha256 = await hashing;
+}
+
+/** Sends the head again, and what is behind the part. Hashing the source takes longest: it begins first. */
+async function completeHead(finishing: Finishing): Promise<void> {
+  const { item, part } = finishing;
+  const hashing = hashSource(finishing);
+  hashing.catch(() => undefined); // Awaited below.
+  await sendAgain(finishing, [0]);
+  const rest = await sendAndFlush(finishing);
+  [item.there] = await Promise.all([digestThere(finishing), demandSame(finishing, rest)]);
+  item.sha256 = await hashing;
+  if (item.there.sha256 === item.sha256) return;
+  await sendAgain(finishing, await differing(finishing, behindHead(part)));
   item.there = await digestThere(finishing);
+}
+
+async function hashSource({ context: { system }, item, signal }: Finishing): Promise<string> {
+  return (await system.hash(item.delivery.source.absolutePath, signal)).sha256;
+}
+
+function behindHead({ there }: AheadPart): number[] {
+  return Array.from({ length: there.length - 1 }, (_, index) => index + 1);
+}
+
+/** Sends what is behind the part. What is there is flushed beside the work that follows: publishing then has little left to flush. */
+async function sendAndFlush(finishing: Finishing): Promise<string[]> {
+  flushBeside(finishing);
+  const rest = await sendRest(finishing);
+  flushBeside(finishing);
+  return rest;
+}
+
+/** Publishing flushes again, and says what is wrong. */
+function flushBeside({ item, parts, signal }: Finishing): void {
+  parts.flush(item.staged, signal).catch(() => undefined);
 }
 
 /** Those of these chunks that the source has with other bytes than the destination. */

@@ -1,8 +1,8 @@
 import { CHUNK_BYTES } from "../../../src/system/files/hash.ts";
 import { createHash } from "node:crypto";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { tempFolder } from "../../support/temp.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const system = createSystem();
 const never = new AbortController().signal;
@@ -56,3 +56,48 @@ Deno.test("hash() throws NotFound as it is", async () => {
   await using dir = await tempFolder();
   await assertRejects(() => system.hash(dir.at("nothing"), never), Deno.errors.NotFound);
 });
+
+// The Workers end some seconds after the last call: they do not belong to one test.
+const keeps = { sanitizeOps: false, sanitizeResources: false };
+
+async function largeFile(folder: TempFolder, name: string, bytes: number): Promise<string> {
+  const path = folder.at(name);
+  using file = await Deno.open(path, { write: true, create: true });
+  await file.write(new TextEncoder().encode(name));
+  await file.truncate(bytes);
+  return path;
+}
+
+Deno.test("hash() of large files is what the bytes say, also of more of them than there are Workers", keeps, async () => {
+  await using folder = await tempFolder();
+  const bytes = 70 * 1024 * 1024 + 5;
+  const paths = await Promise.all(Array.from({ length: 6 }, (_, index) => largeFile(folder, `large ${index}`, bytes)));
+  const told = paths.map(() => 0);
+  const digests = await Promise.all(paths.map((path, index) => system.hash(path, never, (more) => told[index]! += more)));
+  const expected = await Promise.all(paths.map(wholeHash));
+  assertEquals(digests, expected.map((sha256) => ({ bytes, sha256 })));
+  assertEquals(told, paths.map(() => bytes));
+});
+
+Deno.test("hash() of a large file stops when it is aborted, and the next one is not mixed up with it", keeps, async () => {
+  await using folder = await tempFolder();
+  const bytes = 300 * 1024 * 1024;
+  const path = await largeFile(folder, "large", bytes);
+  const stopping = new AbortController();
+  let told = 0;
+  await assertRejects(
+    () =>
+      system.hash(path, stopping.signal, (more) => {
+        told += more;
+        stopping.abort(new Error("enough"));
+      }),
+    Error,
+    "enough",
+  );
+  assert(told > 0 && told < bytes, `${told}`);
+  assertEquals((await system.hash(path, never)).sha256, await wholeHash(path));
+});
+
+async function wholeHash(path: string): Promise<string> {
+  return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+}
