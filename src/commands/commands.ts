@@ -47,6 +47,7 @@ export const COMMANDS: CommandList = {
   logs: async () => (await import("./logs.ts")).logs,
   open: async () => (await import("./open.ts")).open,
   verify: async () => (await import("./verify.ts")).verify,
+  audit: async () => (await import("./audit.ts")).audit,
   doctor: async () => (await import("./doctor.ts")).doctor,
   init: async () => (await import("./init.ts")).init,
   config: async () => (await import("./config.ts")).config,

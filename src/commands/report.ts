@@ -9,6 +9,7 @@ import { option } from "@optique/core/primitives";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";
 import type { DeliveryRow } from "../ledger/history.ts";
+import { reprove } from "../delivery/audit/reprove.ts";
 import type { Session } from "../methods/method.ts";
 import { notPickedUp } from "../reports/morning/not_picked_up.ts";
 import { reasonsFrom } from "../reports/morning/reasons.ts";
@@ -115,10 +116,8 @@ async function surveyed(session: Session, rows: readonly DeliveryRow[], signal: 
 
 async function hashed(session: Session, rows: readonly DeliveryRow[], signal: AbortSignal): Promise<(string | null)[]> {
   const found = await session.digest(rows.map(({ delivery }) => delivery.target), signal);
-  return rows.map(({ delivery: { source }, sha256 }, index) => {
-    const there = found[index] ?? null;
-    const gone = absence(source.size, there && { ...there, kind: "file" });
-    if (gone !== null || there === null) return gone;
-    return sha256 === null || there.sha256 === sha256 ? null : `its SHA-256 is ${there.sha256}, but ${sha256} was delivered`;
+  return rows.map((row, index) => {
+    const { verdict, reason } = reprove(row, found[index] ?? null);
+    return verdict === "unproven" ? null : reason;
   });
 }

@@ -71,7 +71,7 @@ async function show({ config, json, check }: StatusInput, tools: Tools): Promise
     return check && !isWell(overviewOf(report, { ...besides, fault })) ? EXIT.notDelivered : EXIT.done;
   }
   using ledger = tools.readLedger(settings.stateDirectory);
-  const report = restingReport(VERSION, settings, ledger);
+  const report = restingReport(VERSION, settings, ledger, room.now);
   // If the configuration has an error, it is unknown what is no longer configured.
   const left = (fault === null ? orphans(ledger, settings.jobs) : []).map((orphan) => ({
     ...orphan,

@@ -93,7 +93,9 @@ function gaugesOf(source: PageSource, system: Pick<System, "now" | "usage">): Ga
       lastImage,
       usualMs,
     })),
-    destinations: source.destinations().map(({ destination: { job, name }, state, freeBytes }) => ({
+    hooks: source.hooks(),
+    destinations: source.destinations().map(({ destination: { job, name }, state, freeBytes, audit }) => ({
+      audit: audit?.run ?? null,
       job,
       name,
       state: state.state,

@@ -23,7 +23,7 @@ interface ScheduleTools {
   readonly ledger: Pick<Ledger, "lastRun" | "rememberRun" | "counts">;
   readonly emit: Emit;
   readonly intake: Pick<Intake, "scanNow" | "caughtUp">;
-  readonly outboxes: readonly Pick<Outbox, "destination" | "open" | "close" | "idle">[];
+  readonly outboxes: readonly Pick<Outbox, "destination" | "open" | "close" | "idle" | "audited">[];
 }
 
 /** The schedule of a job at work. */
@@ -133,6 +133,8 @@ async function oneRun(trigger: RunTrigger, parts: Parts, signal: AbortSignal): P
     if (!(error instanceof Failure)) throw error;
   }
   await Promise.all(outboxes.map((box) => box.idle(signal)));
+  // Between runs there is no session that could audit.
+  await Promise.all(outboxes.map((box) => box.audited(AUDIT_MS, signal)));
   if (!signal.aborted) end(begun, parts);
 }
 
@@ -222,5 +224,7 @@ function countsOf({ job, ledger, outboxes }: Parts): Counts {
 }
 
 const LOOK_MS = 30_000;
+/** How much longer a run may last for an audit, which goes on in the next one. */
+const AUDIT_MS = 10 * 60_000;
 /** How long a run waits for files that are about to be finished, besides `min_file_age_seconds`. */
 const SETTLE_MS = 10_000;

@@ -14,6 +14,7 @@ import { nightSummary, tonightOf } from "../reports/night/night_summary.ts";
 import { judged } from "../reports/overview/facts.ts";
 import type { DaemonState } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
+import type { Corridor } from "./corridor.ts";
 import type { Corridors } from "./corridors.ts";
 import { checkName } from "./known_name.ts";
 
@@ -69,6 +70,13 @@ export function runningControl(tools: ControlTools): DaemonControl {
       return resumed;
     },
     acceptRemovals: (name) => acceptRemovals(name, jobs),
+    audit: (name) =>
+      jobsNamed(name, jobs).flatMap(({ job, outboxes }) =>
+        outboxes.filter((box) => box.audit()).map(({ destination }) => `${job.name}/${destination.name}`)
+      ),
+    acceptAudit: (name) =>
+      jobsNamed(name, jobs).flatMap(({ outboxes }) => outboxes)
+        .reduce((sum, { destination: { job, name } }) => sum + ledger.acceptAudit(job, name), 0),
     // Until a reload has ended, a destination that it removes is still in use.
     forget: (name) => inTurn(() => Promise.resolve(forgetOrphans(ledger, settings().jobs, name, system.now()))),
   };
@@ -86,9 +94,13 @@ function live({ state, jobs, ledger, settings, system }: ControlTools): LiveRepo
   };
 }
 
-function sync(name: string | undefined, { jobs, events: { emit } }: ControlTools): string[] {
+function jobsNamed(name: string | undefined, jobs: Corridors): Corridor[] {
   if (name !== undefined) checkName("job", name, jobs.list().map(({ job }) => job.name));
-  const wanted = jobs.list().filter(({ job }) => name === undefined || job.name === name);
+  return jobs.list().filter(({ job }) => name === undefined || job.name === name);
+}
+
+function sync(name: string | undefined, { jobs, events: { emit } }: ControlTools): string[] {
+  const wanted = jobsNamed(name, jobs);
   for (const { intake, job, sendNow, wake } of wanted) {
     intake.scanNow().catch((error) => {
       const message = `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`;

@@ -9,6 +9,7 @@ import { freeSpace } from "../delivery/free_space.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Cadences } from "../events/cadence.ts";
+import type { Hooks } from "../events/hooks/hooks.ts";
 import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { orphans } from "../ledger/orphans.ts";
@@ -23,6 +24,7 @@ interface RunningTools {
   readonly progress: Progress;
   readonly cadence: Cadences;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
+  readonly hooks: Pick<Hooks, "waiting">;
   readonly settings: () => Settings;
   readonly system: Pick<System, "pid" | "now">;
   /** Milliseconds since 1970 UTC. */
@@ -32,7 +34,9 @@ interface RunningTools {
 }
 
 /** Everything is read when it is requested. */
-export function runningState({ ledger, progress, cadence, jobs, settings, system, startedAt, page }: RunningTools): DaemonState {
+export function runningState(
+  { ledger, progress, cadence, jobs, hooks, settings, system, startedAt, page }: RunningTools,
+): DaemonState {
   return {
     ledger,
     progress,
@@ -43,6 +47,7 @@ export function runningState({ ledger, progress, cadence, jobs, settings, system
       url: page()?.url ?? null,
       configuration: settings().file,
     }),
+    hooks: () => hooks.waiting(),
     orphans: () => orphans(ledger, settings().jobs),
     jobs: () =>
       jobs.list().map(({ job, intake, nextRun, outboxes }) => ({
@@ -66,6 +71,9 @@ export function runningState({ ledger, progress, cadence, jobs, settings, system
           state: box.state(),
           freeBytes: free(box),
           heldRemovals: ledger.mirrorOf(box.destination.job, box.destination.name)?.held ?? null,
+          audit: box.destination.audit === null
+            ? null
+            : { plan: box.destination.audit, run: ledger.auditOf(box.destination.job, box.destination.name) },
           limit: limitAt(box.destination.bandwidthLimit, system.now()),
           survey: async (targets, signal) => await box.session()?.survey(targets, signal) ?? null,
         };

@@ -11,6 +11,7 @@ import type { Destination } from "../config/settings.ts";
 import { nameKey } from "../domain/names/name_key.ts";
 import { sendAgain } from "./accept_disk.ts";
 import type { AheadView } from "./ahead/ahead_parts.ts";
+import { isAuditDue } from "./audit/audit.ts";
 import {
   type DestinationContext,
   destinationContext,
@@ -66,6 +67,10 @@ export interface Outbox {
   attachAgain(): void;
   /** For `--once`: resolves when nothing is left to deliver, or when nothing else can be delivered now. */
   idle(signal: AbortSignal): Promise<Idleness>;
+  /** Begins an audit as soon as nothing is sent, unless one runs; false where the destination has none (`audit: false`). */
+  audit(): boolean;
+  /** Resolves when no audit runs or is due, the session is over, or the time is up. */
+  audited(atMostMs: number, signal: AbortSignal): Promise<void>;
   /** The session at work; null while there is none. */
   session(): Pick<TimedSession, "survey" | "digest" | "remove" | "emptyTrash"> | null;
   /** Keeps these targets from being given to anything until the result is disposed of; without those that a batch in hand has. */
@@ -115,6 +120,13 @@ export function outbox(options: OutboxOptions): Outbox {
     },
     attachAgain: () => endSession(context),
     idle: (signal) => idle(context, signal),
+    audit() {
+      if (destination.audit === null) return false;
+      state.audit.asked = true;
+      context.bell.ring();
+      return true;
+    },
+    audited: (atMostMs, signal) => audited(context, atMostMs, signal),
     session: () => state.connection.state === "open" ? state.connection.session : null,
     reserve(targets) {
       const inHand = new Set(ledger.inFlight(context.job.name, destination.name).map(({ target }) => nameKey(target)));
@@ -182,6 +194,15 @@ async function idle(context: DestinationContext, signal: AbortSignal): Promise<I
     await context.bell.wait(SECOND, signal);
   }
   return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
+}
+
+async function audited(context: DestinationContext, atMostMs: number, signal: AbortSignal): Promise<void> {
+  const { destination: { audit }, state, system } = context;
+  const until = system.monotonic() + atMostMs;
+  while (audit !== null && !signal.aborted && state.connection.state === "open" && system.monotonic() < until) {
+    if (!isAuditDue(context, audit)) return;
+    await system.sleep(SECOND, signal);
+  }
 }
 
 /** Null while it makes sense to wait. */

@@ -122,6 +122,24 @@ function ownMetrics({ counter, gauge, histogram }: Makers) {
       "When the schedule of a job sends next, seconds since 1970 UTC; none while it sends.",
       ["sync_job"],
     ),
+    auditFiles: gauge(
+      "image_transfer_audit_files",
+      "Files hashed again by the audit that runs or ran last, by what was found. `unproven`: the size alone could be compared.",
+      [...PLACE, "found"],
+    ),
+    auditSentAgain: gauge("image_transfer_audit_sent_again_files", "Of those, files that were sent again.", PLACE),
+    auditGoal: gauge("image_transfer_audit_goal_files", "Files that audit is to look at.", PLACE),
+    auditBegun: gauge("image_transfer_audit_begin_timestamp_seconds", "When it began, seconds since 1970 UTC.", PLACE),
+    auditEnded: gauge("image_transfer_audit_end_timestamp_seconds", "When it ended; none while it runs.", PLACE),
+    lost: gauge(
+      "image_transfer_lost_files",
+      "Delivered files that an audit found damaged or vanished and that were not sent again, by what was found.",
+      [...PLACE, "found"],
+    ),
+    hookBacklog: gauge("image_transfer_hook_backlog_events", "Events that a hook has not been called for yet.", [
+      "sync_job",
+      "hook",
+    ]),
     info: gauge("image_transfer_build_info", "The running version, as a label of the constant 1.", ["version"]),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AUDIT_VERDICTS, type AuditRun } from "../domain/audit.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { type LogLevel, logLine } from "./log_line.ts";
 import { metricSet } from "./metric_set.ts";
@@ -31,7 +32,13 @@ export interface Gauges {
     readonly deferred: number;
     readonly failed: number;
     readonly oldestWaiting: number | null;
+    readonly damaged?: number;
+    readonly vanished?: number;
+    /** The audit that runs or ran last; null where it has none. */
+    readonly audit: AuditRun | null;
   }[];
+  /** Events that wait for each hook. */
+  readonly hooks: readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
 }
 
 /** Memory of the process only: counters begin at 0 with each start. */
@@ -148,19 +155,40 @@ function observeProcess({ now, usage, jobs, destinations }: Gauges, all: All, ke
   for (const level of LEVELS) all.logEntries.inc({ level }, 0);
 }
 
-function observePlaces({ now, jobs, destinations }: Gauges, all: All, { known }: Kept): void {
+const auditGauges = (
+  { auditFiles, auditSentAgain, auditGoal, auditBegun, auditEnded, lost }: All,
+) => [auditFiles, auditSentAgain, auditGoal, auditBegun, auditEnded, lost];
+
+function observeAudit(
+  { audit, damaged = 0, vanished = 0 }: Gauges["destinations"][number],
+  place: { readonly sync_job: string; readonly destination: string },
+  all: All,
+): void {
+  all.lost.set({ ...place, found: "damaged" }, damaged);
+  all.lost.set({ ...place, found: "vanished" }, vanished);
+  if (audit === null) return;
+  for (const found of AUDIT_VERDICTS) all.auditFiles.set({ ...place, found }, audit.found[found]);
+  all.auditSentAgain.set(place, audit.sentAgain);
+  all.auditGoal.set(place, audit.goal);
+  all.auditBegun.set(place, audit.begunAt / 1000);
+  if (audit.endedAt !== null) all.auditEnded.set(place, audit.endedAt / 1000);
+}
+
+function observePlaces({ now, jobs, destinations, hooks }: Gauges, all: All, { known }: Kept): void {
   // A job or destination that a reload took away must not stay.
-  for (const gauge of [all.waiting, all.depth, all.oldest, all.state, all.free, all.nextRun, all.lastImage, all.usualInterval]) {
-    gauge.reset();
-  }
+  const shown = [all.waiting, all.depth, all.oldest, all.state, all.free, all.nextRun, all.lastImage, all.usualInterval];
+  for (const gauge of [...shown, ...auditGauges(all), all.hookBacklog]) gauge.reset();
   for (const { name, filesWaiting, nextRun, lastImage, usualMs } of jobs) {
     all.waiting.set({ sync_job: name }, filesWaiting);
     if (lastImage !== null) all.lastImage.set({ sync_job: name }, lastImage / 1000);
     if (usualMs !== null) all.usualInterval.set({ sync_job: name }, usualMs / 1000);
     if (nextRun !== null) all.nextRun.set({ sync_job: name }, nextRun / 1000);
   }
+  // Two hooks of a job may have the same address.
+  for (const { job, hook, waiting } of hooks) all.hookBacklog.inc({ sync_job: job, hook }, waiting);
   for (const one of destinations) {
     const place = { sync_job: one.job, destination: one.name };
+    observeAudit(one, place, all);
     for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);
     for (const state of DESTINATION_STATES) all.state.set({ ...place, state }, one.state === state ? 1 : 0);
     all.oldest.set(place, one.oldestWaiting === null ? 0 : Math.max(0, now - one.oldestWaiting) / 1000);

@@ -88,6 +88,13 @@ export interface DaemonControl {
    */
   acceptRemovals(destination: string | null): readonly string[];
   /**
+   * Begins audits as soon as nothing is sent, of a job, or of all; says of which destinations, as `JOB/DESTINATION`: those that are audited.
+   * @throws {Failure} `configuration` where there is no such job.
+   */
+  audit(job?: string): readonly string[];
+  /** Accepts what audits found of a job, or of all: it is no longer trouble. Returns how many lost files. */
+  acceptAudit(job?: string): number;
+  /**
    * Gives up what waits for a destination that is not configured any more; says how many deliveries, of which jobs.
    * @throws {Failure} `configuration` where it is configured, or nothing waits for it.
    */

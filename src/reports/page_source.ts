@@ -4,6 +4,7 @@
  * @module
  */
 import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
+import type { AuditPlan, AuditRun } from "../domain/audit.ts";
 import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
@@ -11,6 +12,7 @@ import type { Destination, Job } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Cadence } from "../events/cadence.ts";
 import type { Progress } from "../events/progress.ts";
+import type { AuditHistory } from "../ledger/audit_ledger.ts";
 import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Orphan } from "../ledger/orphans.ts";
@@ -54,6 +56,8 @@ export interface DestinationNow {
   readonly heldRemovals: HeldRemovals | null;
   /** Its folder was not there and has been made since the start. */
   readonly made: boolean;
+  /** Its audits: how often, and the one that runs or the last one; null where it has none. */
+  readonly audit: { readonly plan: AuditPlan; readonly run: AuditRun | null } | null;
   /** What is at these targets, in order; null while there is no session. */
   survey(targets: readonly string[], signal: AbortSignal): Promise<
     readonly ({ readonly bytes: number; readonly kind: "file" | "folder" | "other" } | null)[] | null
@@ -74,12 +78,14 @@ export interface About {
 
 /** All that status, page, metrics and report are made of, at this moment; nothing is kept here. */
 export interface DaemonState {
-  readonly ledger: History & AvailabilityHistory & Pick<IntakeLedger, "unknown">;
+  readonly ledger: History & AuditHistory & AvailabilityHistory & Pick<IntakeLedger, "unknown">;
   readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
   about(): About;
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];
   orphans(): readonly Orphan[];
+  /** Events that wait for each hook. */
+  hooks(): readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
 }
 
 /** What the page asks and does. */

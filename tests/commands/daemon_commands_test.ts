@@ -185,6 +185,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
         made: false,
         limit: null,
         heldRemovals: null,
+        audit: null,
         state: { state: "on_hold", failure, until: NOW },
         freeBytes: 0,
         counts: { queued: 2, sending: 0, deferred: 1, delivered: 0, failed: 3 },

@@ -71,6 +71,7 @@ async function rig(job: Partial<Job>, start: { lastRun?: number; watched?: boole
         [made.delivered, made.queue] = [made.delivered + made.queue, 0];
         return { drained: true, failure: null };
       },
+      audited: () => Promise.resolve(),
     }],
   });
   const running = schedule.run(stop.signal);

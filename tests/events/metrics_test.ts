@@ -42,6 +42,7 @@ const GAUGES: Gauges = {
     lastImage: null,
     usualMs: null,
   }],
+  hooks: [{ job: "spring", hook: "ntfy.sh", waiting: 7 }],
   destinations: [
     {
       job: "spring",
@@ -51,7 +52,16 @@ const GAUGES: Gauges = {
       queued: 4,
       sending: 1,
       deferred: 2,
-      failed: 1,
+      failed: 3,
+      damaged: 1,
+      vanished: 1,
+      audit: {
+        begunAt: START,
+        endedAt: START + 60_000,
+        goal: 10,
+        found: { equal: 6, unproven: 1, damaged: 1, vanished: 1, changed: 1, unreadable: 0 },
+        sentAgain: 0,
+      },
       oldestWaiting: START + 3_000_000,
     },
     {
@@ -63,6 +73,7 @@ const GAUGES: Gauges = {
       sending: 0,
       deferred: 0,
       failed: 0,
+      audit: null,
       oldestWaiting: null,
     },
   ],

@@ -17,6 +17,7 @@ export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): P
     resume: () => ({ names: [], undecided: [] }),
     jobs: () => [],
     destinations: () => [],
+    hooks: () => [],
     orphans: () => [],
     progress: trackProgress(),
     ledger,

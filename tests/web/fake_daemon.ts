@@ -15,6 +15,7 @@ import { join } from "@std/path";
 const COUNTS = { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 };
 
 export const STATUS: StatusParts = {
+  hooks: [],
   pid: Deno.pid,
   version: "0.1.0",
   now: Date.UTC(2024, 4, 18, 1, 3, 0),
@@ -39,6 +40,7 @@ export const STATUS: StatusParts = {
     made: false,
     limit: null,
     heldRemovals: null,
+    audit: null,
     counts: COUNTS,
   }],
   counts: COUNTS,
@@ -105,6 +107,14 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
     acceptRemovals(destination) {
       told.push(["accept", destination]);
       return [];
+    },
+    audit(job) {
+      told.push(["audit", job]);
+      return ["spring/freya"];
+    },
+    acceptAudit(job) {
+      told.push(["accept audit", job]);
+      return 3;
     },
     forget(destination) {
       told.push(["forget", destination]);

@@ -5,7 +5,6 @@
  */
 import { counted } from "../../domain/names/counted.ts";
 import { format as formatBytes } from "@std/fmt/bytes";
-import { localTime } from "../../domain/local_time.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { wrapped } from "../../domain/wrapped.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
@@ -13,7 +12,8 @@ import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
 import { isWell, only, type Overview } from "../../reports/overview/overview.ts";
-import type { GrowingStatus, StatusReport } from "../../reports/overview/status_json.ts";
+import { localTime } from "../../domain/local_time.ts";
+import type { AuditStatus, GrowingStatus, StatusReport } from "../../reports/overview/status_json.ts";
 import { notSentLines } from "./not_sent.ts";
 import { span } from "../../domain/span.ts";
 
@@ -46,6 +46,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
     `  ${countsLine(overview)}`,
     ...orphanLines(report, only(overview, "orphaned").map(({ orphan }) => orphan), columns),
     "",
+    ...hookLines(report, columns),
     ...helpLines(overview),
     ownLine(report, now),
   ].map((line) => `${line}\n`).join("");
@@ -112,12 +113,18 @@ function othersOf(overview: Overview): string[] {
 
 /** What the word TROUBLE stands for. */
 function troublesOf(overview: Overview): string[] {
-  const { failed } = overview.counts;
+  const failed = only(overview, "failed").reduce((sum, { count }) => sum + count, 0);
+  const damaged = only(overview, "lost").reduce((sum, one) => sum + one.damaged, 0);
+  const vanished = only(overview, "lost").reduce((sum, one) => sum + one.vanished, 0);
+  const unreadable = only(overview, "unreadable").reduce((sum, { count }) => sum + count, 0);
   const notSent = only(overview, "not_sent");
   const incomplete = notSent.reduce((sum, one) => sum + one.incomplete, 0);
   const rejected = notSent.reduce((sum, one) => sum + one.rejected, 0);
   return [
     failed > 0 ? `${counted(failed, "file")} failed` : "",
+    damaged > 0 ? `${counted(damaged, "file")} damaged at the destination` : "",
+    vanished > 0 ? `${counted(vanished, "file")} vanished from the destination` : "",
+    unreadable > 0 ? `${counted(unreadable, "file")} unreadable at the destination` : "",
     incomplete > 0 ? `${counted(incomplete, "file")} ${incomplete === 1 ? "is" : "are"} incomplete` : "",
     rejected > 0 ? `${counted(rejected, "file")} ${rejected === 1 ? "was" : "were"} rejected` : "",
     are(only(overview, "on_hold", "backing_off").map(({ destination }) => destination), "unavailable"),
@@ -152,10 +159,31 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
       HANGING,
       HANGING,
     );
+    const audit = one.audit === undefined ? [] : wrapped(auditLine(one.audit), columns, HANGING, HANGING);
     const made = one.folder_made ? wrapped(MADE_NOW, columns, HANGING, HANGING) : [];
-    if (line.length <= columns) return [line, ...held, ...made];
-    return [joined(state, queue, free, limit), ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)), ...held, ...made];
+    if (line.length <= columns) return [line, ...held, ...made, ...audit];
+    return [
+      joined(state, queue, free, limit),
+      ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)),
+      ...held,
+      ...made,
+      ...audit,
+    ];
   });
+}
+
+/** `audit: 120 of 600 files hashed again, all as delivered`. */
+export function auditLine(audit: AuditStatus): string {
+  const { state, checked, files, ended_at, next_at, repair } = audit;
+  const wrong = (["damaged", "vanished", "changed", "unreadable"] as const).filter((kind) => audit[kind] > 0)
+    .map((kind) => `${audit[kind]} ${kind}`);
+  const found = wrong.length === 0
+    ? "all as delivered"
+    : `${wrong.join(", ")}${audit.sent_again > 0 ? `, ${audit.sent_again} sent again` : ""}`;
+  const next = next_at === null ? "" : `; next ${localTime(Date.parse(next_at))}`;
+  if (state === "running") return `audit: ${checked} of ${counted(files, "file")} hashed again, ${found}`;
+  if (ended_at === null) return `audit: begins when nothing is being sent${repair ? "; repairs" : ""}`;
+  return `audit of ${localTime(Date.parse(ended_at))}: ${counted(checked, "file")} hashed again, ${found}${next}`;
 }
 
 const HANGING = " ".repeat(6);
@@ -243,6 +271,12 @@ function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[],
     "  ",
     HANGING,
   );
+}
+
+function hookLines({ hooks = [] }: StatusReport, columns: number): string[] {
+  if (hooks.length === 0) return [];
+  const parts = hooks.map(({ job, hook, waiting }) => `${printable(hook)} of job ${printable(job)} (${waiting})`);
+  return [...wrapped(`Events wait for hooks: ${parts.join(", ")}`, columns, "  ", HANGING), ""];
 }
 
 function helpLines({ counts }: Overview): string[] {

@@ -83,6 +83,8 @@ export function commandRoutes(
     const { ids, reason } = await bodyOf(c, marking);
     return c.json({ count: control.markGone(ids, reason) });
   });
+  app.post("/audit", async (c) => c.json({ destinations: control.audit((await bodyOf(c, job)).job) }));
+  app.post("/accept-audit", async (c) => c.json({ count: control.acceptAudit((await bodyOf(c, job)).job) }));
   app.post("/forget", async (c) => c.json(await control.forget((await bodyOf(c, forgetting)).destination)));
   return app;
 }

@@ -42,6 +42,10 @@ export interface DaemonClient {
   resume(destination: string | null, former: FormerFiles | "ask"): Promise<Resumed>;
   /** See `DaemonControl.acceptRemovals`. */
   acceptRemovals(destination: string | null): Promise<readonly string[]>;
+  /** See `DaemonControl.audit`. */
+  audit(job: string | undefined): Promise<readonly string[]>;
+  /** See `DaemonControl.acceptAudit`. */
+  acceptAudit(job: string | undefined): Promise<number>;
   /** Gives up deliveries to a destination that is no longer configured. */
   forget(destination: string): Promise<Forgotten>;
   /** Addresses that open the page; null without a page. */
@@ -128,6 +132,8 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     },
     acceptRemovals: async (destination) =>
       (await must<{ destinations: string[] }>("POST", "/accept-removals", { destination })).destinations,
+    audit: async (job) => (await must<{ destinations: string[] }>("POST", "/audit", { job })).destinations,
+    acceptAudit: async (job) => (await must<{ count: number }>("POST", "/accept-audit", { job })).count,
     forget: (destination) => must("POST", "/forget", { destination }),
     opening: async () => (await must<{ opening: Opening | null }>("POST", "/opening", {})).opening,
     async stop(waitMs) {

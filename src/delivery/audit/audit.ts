@@ -52,16 +52,21 @@ export async function audit(open: OpenSession, { fail, over }: Session): Promise
   }
 }
 
+/** Whether one runs, or begins as soon as nothing is sent. */
+export function isAuditDue({ state: { audit }, system, ledger, job, destination }: DestinationContext, plan: AuditPlan): boolean {
+  const last = audit.run ??= ledger.auditOf(job.name, destination.name);
+  return last === null || last.endedAt === null || audit.asked || nextAudit(last, plan, system.now()) <= system.now();
+}
+
 /** The audit that runs; the last one where none is due. */
 function current(context: DestinationContext, plan: AuditPlan): AuditState {
   const { state: { audit }, system, ledger, job, destination } = context;
   const now = system.now();
-  const last = audit.run ??= ledger.auditOf(job.name, destination.name);
+  const isDue = isAuditDue(context, plan);
+  const last = audit.run;
   if (last !== null && last.endedAt === null) return last;
-  if (last !== null && !audit.asked && nextAudit(last, plan, now) > now) {
-    // The clock was set back: what is remembered must not lie in the future.
-    return last.begunAt <= now ? last : store(context, { ...last, begunAt: now });
-  }
+  // The clock was set back: what is remembered must not lie in the future.
+  if (last !== null && !isDue) return last.begunAt <= now ? last : store(context, { ...last, begunAt: now });
   audit.asked = false;
   const { delivered } = ledger.counts(job.name, destination.name);
   const lookedTo = last?.lookedTo ?? 0;

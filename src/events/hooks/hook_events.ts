@@ -64,7 +64,11 @@ export function keptEvent(note: HookNote): HookEvent {
     return { ...nothing("delivered", note.at), ...about, sha256, text: `${about.name} is on ${destination}` };
   }
   const { message, hint } = note.failure;
-  const text = `${about.name} could not be delivered to ${destination}: ${sentence(message, hint)}`;
+  // Found by an audit: its message says what became of it.
+  const isLost = note.failure.code === "damaged" || note.failure.code === "vanished";
+  const text = isLost
+    ? `${about.name}: ${sentence(message, hint)}`
+    : `${about.name} could not be delivered to ${destination}: ${sentence(message, hint)}`;
   return { ...nothing("failed", note.at), ...about, error: note.failure, text };
 }
 

@@ -23,12 +23,21 @@ interface HooksTools {
   readonly emit: Emit;
 }
 
+/** Events that wait for a hook. */
+export interface HookBacklog {
+  readonly job: string;
+  readonly hook: string;
+  readonly waiting: number;
+}
+
 /** The hooks of a daemon. */
 export interface Hooks {
   /** Hears the event stream. */
   listen(event: TransferEvent): void;
   /** Makes the hooks of these jobs the ones in force; a hook that stays continues. Without hooks nothing is kept and nothing runs. */
   adopt(settings: Pick<Settings, "jobs">): void;
+  /** For each hook, how many events wait for it: kept ones of all kinds, and others that it wants. */
+  waiting(): readonly HookBacklog[];
   /** Calls no more hooks; a call under way is ended. What is kept is told by the next start. */
   stop(): Promise<void>;
 }
@@ -59,7 +68,8 @@ export function hooks(tools: HooksTools): Hooks {
     listen(event) {
       if (running.size === 0) return;
       if (event.type === "report") ledger.noteReport(event.text, event.at);
-      if (event.type === "delivered" || event.type === "failed" || event.type === "report") {
+      // What an audit finds is kept as a failure.
+      if (KEPT_BY.has(event.type)) {
         for (const one of running.values()) one.bell.ring();
         return;
       }
@@ -83,6 +93,12 @@ export function hooks(tools: HooksTools): Hooks {
       ledger.keepHooks([...wanted.keys()]);
       for (const [key, { job, hook }] of wanted) if (!running.has(key)) running.set(key, start(key, job, hook, tools));
     },
+    waiting: () =>
+      [...running.values()].map(({ job, key, name, queue }) => ({
+        job,
+        hook: name,
+        waiting: ledger.hookBacklog(key) + queue.length,
+      })),
     async stop() {
       for (const { stop } of running.values()) stop.abort();
       await Promise.all([...ending, ...[...running.values()].map(({ over }) => over)]);
@@ -201,6 +217,8 @@ function nameOf({ receiver }: Hook): string {
   return receiver.kind === "command" ? receiver.argv[0] ?? "" : new URL(receiver.url).host;
 }
 
+/** The events that the ledger has kept something of. */
+const KEPT_BY: ReadonlySet<TransferEvent["type"]> = new Set(["delivered", "failed", "audit_found", "report"]);
 const TRIES = 3;
 const FIRST_PAUSE_MS = 1_000;
 const AT_ONCE = 50;

@@ -20,6 +20,8 @@ export interface MorningReport {
     readonly files: readonly { readonly job: string; readonly path: string; readonly message: string }[];
   };
   readonly destinations: readonly ReportDestination[];
+  /** What audits found, of all nights: for each destination that is audited, or has lost files. */
+  readonly audits: readonly ReportAudit[];
   readonly gaps: readonly FrameGaps[];
   /** From finished to proven; the ten slowest. */
   readonly slowest: readonly {
@@ -40,6 +42,22 @@ export interface MorningReport {
     readonly message: string;
     readonly hint: string;
   }[];
+}
+
+/** The audit of a destination that runs, or the last one. */
+export interface ReportAudit {
+  readonly job: string;
+  readonly name: string;
+  /** When it began; null before the first. */
+  readonly begun_at: string | null;
+  /** Files hashed again, and how many were other bytes than delivered, perhaps on purpose, or unreadable. */
+  readonly checked: number;
+  readonly changed: number;
+  readonly unreadable: number;
+  readonly sent_again: number;
+  /** Delivered files that are damaged there, or have vanished, as far as is known now. */
+  readonly damaged: number;
+  readonly vanished: number;
 }
 
 /** A night at one destination. `bytes` are those delivered. */

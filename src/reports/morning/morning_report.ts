@@ -7,10 +7,12 @@
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";
 import { isTrouble } from "../../domain/failure.ts";
+import { checkedIn } from "../../domain/audit.ts";
+import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { DeliveryRow, History, NightTotals } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { configuredOrder } from "../configured_order.ts";
-import type { MorningReport, ReportDestination } from "./morning_json.ts";
+import type { MorningReport, ReportAudit, ReportDestination } from "./morning_json.ts";
 import type { NotPickedUp } from "./not_picked_up.ts";
 import type { Reasons, Why } from "./reasons.ts";
 import { frameGaps, type FrameNumbers } from "./frame_gaps.ts";
@@ -29,7 +31,7 @@ export interface Delivered {
 
 /** What the report is made of. */
 export interface ReportTools {
-  readonly ledger: Pick<History, "each" | "flagged" | "nightTotals">;
+  readonly ledger: Pick<History, "each" | "flagged" | "nightTotals" | "counts"> & Pick<AuditHistory, "auditOf">;
   /** Ids of what nights after this one replaced at a destination; not given where there is no night after it. */
   readonly replacedLater?: (job: string, destination: string) => readonly number[];
   readonly system: Pick<System, "sleep">;
@@ -71,10 +73,11 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
   const missed = await tools.notPickedUp(night, frames.saw);
   const gaps = frames.gaps();
   const flagged = tools.ledger.flagged(night, MOST_LISTED);
+  const audits = auditsOf(tools);
   return {
     night,
     made_at: new Date(tools.now).toISOString(),
-    all_well: faultsOf({ not_taken: missed, destinations, gaps }).length === 0,
+    all_well: faultsOf({ not_taken: missed, destinations, gaps, audits }).length === 0,
     seen: { files: totals.files + missed.count, bytes: totals.bytes + missed.bytes },
     not_taken: missed,
     flagged: {
@@ -82,6 +85,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
       files: flagged.files.map(({ source, warning }) => ({ job: source.job, path: source.absolutePath, message: warning })),
     },
     destinations,
+    audits,
     gaps,
     slowest: slowestOf(slow),
     undelivered_count: destinations.reduce((sum, { expected, delivered }) => sum + expected - delivered, 0),
@@ -99,6 +103,25 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
       };
     }),
   };
+}
+
+function auditsOf({ jobs, ledger }: Pick<ReportTools, "jobs" | "ledger">): ReportAudit[] {
+  return jobs.flatMap(({ destinations }) => destinations).flatMap(({ job, name, audit }) => {
+    const { damaged = 0, vanished = 0 } = ledger.counts(job, name);
+    const run = ledger.auditOf(job, name);
+    if (audit === null && damaged + vanished === 0) return [];
+    return [{
+      job,
+      name,
+      begun_at: run === null ? null : new Date(run.begunAt).toISOString(),
+      checked: run === null ? 0 : checkedIn(run),
+      changed: run?.found.changed ?? 0,
+      unreadable: run?.found.unreadable ?? 0,
+      sent_again: run?.sentAgain ?? 0,
+      damaged,
+      vanished,
+    }];
+  });
 }
 
 function whyUndelivered({ state }: Delivery, why: Why | null): Why {

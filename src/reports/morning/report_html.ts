@@ -7,7 +7,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../../domain/names/printable.ts";
 import { isRightToLeft, pathParts } from "../../domain/reading_direction.ts";
 import type { MorningReport } from "./morning_json.ts";
-import { dated, duration } from "./report_text.ts";
+import { auditText, dated, duration } from "./report_text.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** A whole document; all text from outside is escaped. */
@@ -33,7 +33,9 @@ ${tables(report)}<p class="small">Made by image-transfer at ${text(made_at)}.</p
 `;
 }
 
-function tables({ destinations, not_taken, flagged, gaps, undelivered, undelivered_count, slowest }: MorningReport): string {
+function tables(
+  { destinations, not_taken, flagged, audits, gaps, undelivered, undelivered_count, slowest }: MorningReport,
+): string {
   const wrong = destinations.flatMap(({ job, name, wrong }) =>
     wrong.map(({ target, reason }) => [job, name, { path: target }, reason])
   );
@@ -61,6 +63,11 @@ function tables({ destinations, not_taken, flagged, gaps, undelivered, undeliver
       ["Job", "File", "Why", "What to do"],
       not_taken.files.map(({ job, path, message, hint }) => [job, { path }, message, hint]),
       not_taken.count,
+    ),
+    table(
+      "Audit of delivered files",
+      ["Job", "Destination", "Found"],
+      audits.map((audit) => [audit.job, audit.name, auditText(audit)]),
     ),
     table(
       "Missing frame numbers",

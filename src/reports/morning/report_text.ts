@@ -5,12 +5,13 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { pathField, printable } from "../../domain/names/printable.ts";
-import type { MorningReport, ReportDestination } from "./morning_json.ts";
+import type { MorningReport, ReportAudit, ReportDestination } from "./morning_json.ts";
 import { namesIn, verdictOf } from "./verdict.ts";
 
 /** Ends with a line end. */
 export function reportText(report: MorningReport): string {
-  const { night, all_well, seen, not_taken, flagged, destinations, gaps, slowest, undelivered, undelivered_count } = report;
+  const { night, all_well, seen, not_taken, flagged, destinations, audits, gaps, slowest, undelivered, undelivered_count } =
+    report;
   const called = namesIn(report.destinations);
   const more = (count: number) => count > 0 ? [`  … and ${count} more`] : [];
   const lines = [
@@ -32,6 +33,8 @@ export function reportText(report: MorningReport): string {
     if (hint !== "") lines.push(`      ${printable(hint)}`);
   }
   lines.push(...more(not_taken.count - not_taken.files.length));
+  if (audits.length > 0) lines.push("", "Audit of delivered files:");
+  for (const audit of audits) lines.push(`  ${called(audit)}: ${auditText(audit)}`);
   if (gaps.length > 0) lines.push("", "Missing frame numbers:");
   for (const { series, missing, missingCount } of gaps) {
     lines.push(`  ${pathField(series)}: ${missing.join(", ")} (${missingCount})`);
@@ -50,6 +53,17 @@ export function reportText(report: MorningReport): string {
     lines.push(`  ${duration(seconds).padStart(8)}  ${called({ job, name })}  ${pathField(path)}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** What an audit found, for people. */
+export function auditText({ begun_at, checked, changed, unreadable, sent_again, damaged, vanished }: ReportAudit): string {
+  if (begun_at === null) return "not begun yet";
+  const parts = Object.entries({ damaged, vanished, changed, unreadable, "sent again": sent_again }).filter(([, count]) =>
+    count > 0
+  )
+    .map(([what, count]) => `${count} ${what}`);
+  const found = parts.length === 0 ? "all as delivered" : parts.join(", ");
+  return `${count(checked, "file")} hashed again since ${begun_at.slice(0, 10)}, ${found}`;
 }
 
 function destinationLine(one: ReportDestination, all: readonly string[], called: ReturnType<typeof namesIn>): string {

@@ -19,7 +19,7 @@ export function verdictOf(report: MorningReport): string {
 
 /** In a few words each; none where every image that was seen is delivered, verified and still there. */
 export function faultsOf(
-  { not_taken, destinations, gaps }: Pick<MorningReport, "not_taken" | "destinations" | "gaps">,
+  { not_taken, destinations, gaps, audits }: Pick<MorningReport, "not_taken" | "destinations" | "gaps" | "audits">,
 ): string[] {
   const called = namesIn(destinations);
   const missing = gaps.reduce((sum, { missingCount }) => sum + missingCount, 0);
@@ -31,6 +31,11 @@ export function faultsOf(
     ...destinations.map((one) => one.present === null ? `${called(one)} is unavailable` : ""),
     ...destinations.map((one) =>
       one.proven < one.delivered ? `${one.delivered - one.proven} not verified on ${called(one)}` : ""
+    ),
+    ...audits.map((one) =>
+      one.damaged + one.vanished > 0
+        ? `${one.damaged + one.vanished} damaged or vanished on ${called(one)}, found by the audit`
+        : ""
     ),
     missing > 0 ? `${missing} frame numbers missing` : "",
   ].filter((fault) => fault !== "");

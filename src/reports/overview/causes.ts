@@ -81,6 +81,8 @@ export function causeOf(code: FailureCode, names: string, isOne: boolean): { rea
 
 const FAILED: Partial<Readonly<Record<FailureCode, string>>> = {
   exists: "Another file has the name at the destination",
+  damaged: "Delivered, and damaged at the destination since",
+  vanished: "Delivered, and no longer at the destination",
   mismatch: "The checksum at the destination differs",
   name_refused: "The destination does not accept the name",
   bad_name: "The name cannot be used",

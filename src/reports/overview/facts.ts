@@ -29,6 +29,7 @@ interface Facts extends About {
     readonly (DestinationNow & { readonly counts: Counts; readonly missingBytes: number | null } & OutagesNow)[];
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
+  readonly hooks: ReturnType<DaemonState["hooks"]>;
   readonly tonight: NightSummary;
 }
 
@@ -48,7 +49,16 @@ export function judged(state: DaemonState, now: number): Judged {
     return { ...one, counts: ledger.counts(job, name), missingBytes: missingBytes(one, ledger), ...outagesNow(one, notes, now) };
   });
   const tonight = nightSummary(state, tonightOf(jobs, now));
-  const facts = { ...state.about(), now, jobs, destinations, counts: ledger.counts(), orphans: state.orphans(), tonight };
+  const facts = {
+    ...state.about(),
+    now,
+    jobs,
+    destinations,
+    counts: ledger.counts(),
+    orphans: state.orphans(),
+    hooks: state.hooks(),
+    tonight,
+  };
   const status = statusReport(facts);
   return { ...facts, status, overview: overviewOf(status, facts) };
 }

@@ -5,6 +5,7 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { FailureCode } from "../../domain/failure.ts";
+import { counted } from "../../domain/names/counted.ts";
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
@@ -51,8 +52,18 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
       return unavailable(worst, parts);
     case "not_watched":
       return notWatched(overview, parts);
+    case "lost":
+      return lost(only(overview, worst));
+    case "unreadable": {
+      const all = only(overview, worst);
+      const count = all.reduce((sum, one) => sum + one.count, 0);
+      return {
+        text: `${counted(count, "delivered file")} on ${listed(all.map(({ destination }) => destination))} cannot be read`,
+        advice: "The audit lists them: image-transfer audit",
+      };
+    }
     case "failed": {
-      const { failed } = overview.counts;
+      const failed = only(overview, "failed").reduce((sum, { count }) => sum + count, 0);
       return {
         text: failed === 1 ? "1 image could not be delivered" : `${failed} images could not be delivered`,
         advice: "See Trouble for the reasons and what to do.",
@@ -82,10 +93,28 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
         advice: "To see why, run: image-transfer config validate",
       };
     case "orphaned":
+    case "changed":
       return whenWell(overview, parts);
     default:
       return worst satisfies never;
   }
+}
+
+/** What rotted or vanished, and what to do. */
+function lost(all: readonly { readonly destination: string; readonly damaged: number; readonly vanished: number }[]): Sentence {
+  const kinds = (["damaged", "vanished"] as const).flatMap((kind) => {
+    const places = all.filter((one) => one[kind] > 0);
+    const count = places.reduce((sum, one) => sum + one[kind], 0);
+    const names = listed([...new Set(places.map(({ destination }) => destination))]);
+    const be = count === 1 ? "is" : "are";
+    return count === 0
+      ? []
+      : [`${counted(count, "delivered image")} ${be} ${kind === "damaged" ? "damaged" : "no longer"} on ${names}`];
+  });
+  return {
+    text: kinds.join("; "),
+    advice: "Retry sends them again while their sources are here. If that is right as it is: image-transfer audit --accept",
+  };
 }
 
 type Held = HeadlineParts["destinations"][number] & { readonly failure: { readonly code: FailureCode } };

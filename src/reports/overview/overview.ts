@@ -16,6 +16,17 @@ export type Finding =
   | { readonly is: "on_hold" | "backing_off" | "paused"; readonly job: string; readonly destination: string }
   | { readonly is: "not_watched" | "unmatched"; readonly job: string }
   | { readonly is: "failed"; readonly count: number }
+  /** Delivered files that an audit found damaged, or no longer there. */
+  | {
+    readonly is: "lost";
+    readonly job: string;
+    readonly destination: string;
+    readonly damaged: number;
+    readonly vanished: number;
+  }
+  /** What the last audit could not read, and what somebody may have changed on purpose. */
+  | { readonly is: "unreadable"; readonly job: string; readonly destination: string; readonly count: number }
+  | { readonly is: "changed"; readonly job: string; readonly destination: string; readonly count: number }
   /** Files that were seen and are left alone until they change. */
   | { readonly is: "not_sent"; readonly job: string; readonly incomplete: number; readonly rejected: number }
   | { readonly is: "missing"; readonly missing: Missing }
@@ -64,6 +75,7 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   not_running: "bad",
   on_hold: "bad",
   not_watched: "bad",
+  lost: "bad",
   failed: "bad",
   backing_off: "warning",
   paused: "warning",
@@ -71,8 +83,10 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   unmatched: "warning",
   missing: "warning",
   removals_held: "warning",
+  unreadable: "warning",
   misconfigured: "warning",
   orphaned: "note",
+  changed: "note",
 };
 const ORDER = Object.keys(SEVERITY);
 
@@ -82,11 +96,12 @@ export function overviewOf(
   { orphans, tonight, fault = null }: Besides,
 ): Overview {
   const counts = withoutOrphans(status.deliveries, orphans);
+  const failed = counts.failed - status.destinations.reduce((sum, one) => sum + lostAt(one), 0);
   const findings = [
     ...status.running ? [...status.jobs.flatMap(findingsOfJob), ...status.destinations.flatMap(findingsOfDestination)] : [
       { is: "not_running" } as const,
     ],
-    ...counts.failed > 0 ? [{ is: "failed", count: counts.failed } as const] : [],
+    ...failed > 0 ? [{ is: "failed", count: failed } as const] : [],
     ...missingOf(tonight, status.destinations).map((missing) => ({ is: "missing", missing }) as const),
     ...fault === null ? [] : [{ is: "misconfigured", fault } as const],
     ...orphans.map((orphan) => ({ is: "orphaned", orphan }) as const),
@@ -125,13 +140,22 @@ function findingsOfJob({ name: job, watching, incomplete, rejected, unmatched }:
 }
 
 function findingsOfDestination(
-  { job, name: destination, state, removals_held: held }: StatusReport["destinations"][number],
+  one: StatusReport["destinations"][number],
 ): Finding[] {
+  const { job, name: destination, state, removals_held: held, damaged = 0, vanished = 0, audit } = one;
   const isFine = state === "open" || state === "unknown" || state === "closed";
+  const { unreadable = 0, changed = 0 } = audit ?? {};
   return [
+    ...lostAt(one) === 0 ? [] : [{ is: "lost", job, destination, damaged, vanished } as const],
+    ...unreadable === 0 ? [] : [{ is: "unreadable", job, destination, count: unreadable } as const],
+    ...changed === 0 ? [] : [{ is: "changed", job, destination, count: changed } as const],
     ...isFine ? [] : [{ is: state, job, destination } as const],
     ...held === undefined ? [] : [{ is: "removals_held", job, destination, reason: held.reason, accept: held.accept } as const],
   ];
+}
+
+function lostAt({ damaged = 0, vanished = 0 }: Counts): number {
+  return damaged + vanished;
 }
 
 function levelOf(findings: readonly Finding[], waiting: number): Overview["level"] {

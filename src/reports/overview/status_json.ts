@@ -69,10 +69,42 @@ export interface StatusReport {
     readonly bandwidth_limit?: number;
     /** There where a mirror waits for a person before it removes files: how many, why, and the command that allows it. */
     readonly removals_held?: { readonly files: number; readonly reason: string; readonly accept: string };
+    /** There where it is audited. */
+    readonly audit?: AuditStatus;
     /** There where its folder was not, and was made since the start. */
     readonly folder_made?: true;
   })[];
+  /** Hooks that events wait for; absent where none do. */
+  readonly hooks?: readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
   readonly deliveries: Counts;
+}
+
+/** The audits of a destination: `audit` in its configuration. The numbers are those of the audit that runs, or of the last one. */
+export interface AuditStatus {
+  readonly every_seconds: number;
+  readonly sample_percent: number;
+  /** Whether what is damaged or has vanished is sent again by itself. */
+  readonly repair: boolean;
+  /** `waiting`: for the next one, or for the first. */
+  readonly state: "running" | "waiting";
+  /** Null before the first. */
+  readonly begun_at: string | null;
+  readonly ended_at: string | null;
+  /** Null while one runs. */
+  readonly next_at: string | null;
+  /** How many files it is to look at, and how many it has. */
+  readonly files: number;
+  readonly checked: number;
+  /** What it found; `unproven`: only the size could be compared. */
+  readonly equal: number;
+  readonly unproven: number;
+  readonly damaged: number;
+  readonly vanished: number;
+  /** Other bytes, and somebody may have written to the file since it was delivered: left alone. */
+  readonly changed: number;
+  readonly unreadable: number;
+  /** Of those damaged and vanished. */
+  readonly sent_again: number;
 }
 
 /** A file that is sent while it is still being written; `path` is absolute. */

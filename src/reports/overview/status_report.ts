@@ -4,6 +4,7 @@
  * @module
  */
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
+import type { AuditPlan, AuditRun } from "../../domain/audit.ts";
 import type { Counts } from "../../ledger/history.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
 import { join } from "@std/path";
@@ -11,10 +12,11 @@ import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { DestinationState } from "../../domain/destination_state.ts";
 import type { Orphan } from "../../ledger/orphans.ts";
 import type { NightSummary } from "../api_types.ts";
-import type { About, DestinationNow, JobNow } from "../page_source.ts";
+import type { About, DaemonState, DestinationNow, JobNow } from "../page_source.ts";
 import { localTime } from "../../domain/local_time.ts";
 import { isSilent } from "./silence.ts";
 import { headlineOf, NOT_RUNNING } from "./headline.ts";
+import { auditStatus } from "./audit_status.ts";
 import { isWell, overviewOf } from "./overview.ts";
 import type { StatusReport } from "./status_json.ts";
 
@@ -25,14 +27,16 @@ export interface StatusParts extends About {
   readonly jobs: readonly (Pick<JobNow, "how" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs"> & {
     readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
   })[];
-  readonly destinations: readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made"> & {
-    readonly destination: Pick<Destination, "name" | "job">;
-    readonly counts: Counts;
-    /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
-    readonly missingBytes?: number | null;
-  })[];
+  readonly destinations:
+    readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made" | "audit"> & {
+      readonly destination: Pick<Destination, "name" | "job">;
+      readonly counts: Counts;
+      /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
+      readonly missingBytes?: number | null;
+    })[];
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
+  readonly hooks: ReturnType<DaemonState["hooks"]>;
   readonly tonight: NightSummary;
 }
 
@@ -49,7 +53,9 @@ export function statusReport(parts: StatusParts): StatusReport {
     url,
     configuration,
     jobs: parts.jobs.map((one) => jobStatus(one, parts.now)),
-    destinations: parts.destinations.map(({ destination, method, state, freeBytes, limit, heldRemovals, made, counts }) => ({
+    destinations: parts.destinations.map((
+      { destination, method, state, freeBytes, limit, heldRemovals, made, audit, counts },
+    ) => ({
       name: destination.name,
       job: destination.job,
       method,
@@ -60,13 +66,20 @@ export function statusReport(parts: StatusParts): StatusReport {
       ...(heldRemovals === null
         ? {}
         : { removals_held: { ...heldRemovals, accept: acceptCommand(destination.job, destination.name) } }),
+      ...(audit === null ? {} : { audit: auditStatus(audit.plan, audit.run, parts.now) }),
       ...(made ? { folder_made: true as const } : {}),
       ...counts,
     })),
+    ...hooksWaiting(parts),
     deliveries: counts,
   };
   const overview = overviewOf({ running: true, ...status }, parts);
   return { running: true, all_well: isWell(overview), headline: headlineOf(overview, parts), ...status };
+}
+
+function hooksWaiting({ hooks }: Pick<StatusParts, "hooks">): Pick<StatusReport, "hooks"> {
+  const waiting = hooks.filter(({ waiting }) => waiting > 0);
+  return waiting.length === 0 ? {} : { hooks: waiting };
 }
 
 function jobStatus(
@@ -115,7 +128,8 @@ function growingOf(folder: string, waiting: JobNow["waiting"]): Pick<StatusRepor
 export function restingReport(
   version: string,
   { file, jobs }: Pick<Settings, "file" | "jobs">,
-  ledger: Pick<ReadLedger, "counts" | "pausedBy">,
+  ledger: Pick<ReadLedger, "counts" | "pausedBy" | "auditOf">,
+  now: number,
 ): StatusReport {
   return {
     running: false,
@@ -140,14 +154,27 @@ export function restingReport(
       not_sent: [],
       unmatched: null,
     })),
-    destinations: jobs.flatMap((job) => job.destinations).map(({ job, name, transport: { method } }) => {
+    destinations: jobs.flatMap((job) => job.destinations).map(({ job, name, audit, transport: { method } }) => {
       const by = ledger.pausedBy(name);
       const reason = by === null ? null : reasonOf({ state: "paused", by });
       const state = by === null ? "unknown" : "paused";
-      return { name, job, method, state, reason, free_bytes: null, ...atRest(ledger.counts(job, name)) };
+      return {
+        name,
+        job,
+        method,
+        state,
+        reason,
+        free_bytes: null,
+        ...auditAtRest(audit, ledger.auditOf(job, name), now),
+        ...atRest(ledger.counts(job, name)),
+      };
     }),
     deliveries: atRest(ledger.counts()),
   };
+}
+
+function auditAtRest(plan: AuditPlan | null, run: AuditRun | null, now: number) {
+  return plan === null ? {} : { audit: auditStatus(plan, run, now) };
 }
 
 /** Without a daemon nothing is being sent: what a killed one was sending is checked and sent by the next one. */

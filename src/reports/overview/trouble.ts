@@ -7,6 +7,7 @@ import type { Counts, DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/unmatched.ts";
+import { counted } from "../../domain/names/counted.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import type { TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
@@ -61,7 +62,12 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
     case "not_sent":
       return jobNamed(finding.job, parts).flatMap(fileItems);
     case "failed":
-      return failed.flatMap(deliveryItem);
+      return failed.filter((row) => !isLost(row)).flatMap(deliveryItem);
+    case "lost":
+      return failed.filter((row) => isLost(row) && isAt(row, finding)).flatMap(deliveryItem);
+    case "unreadable":
+    case "changed":
+      return [auditItem(finding)];
     case "missing":
       return [missingItem(finding.missing)];
     case "removals_held":
@@ -75,6 +81,33 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
     default:
       return finding satisfies never;
   }
+}
+
+function isLost({ delivery: { state } }: DeliveryRow): boolean {
+  return state.state === "failed" && (state.failure.code === "damaged" || state.failure.code === "vanished");
+}
+
+function isAt({ delivery }: DeliveryRow, { job, destination }: { readonly job: string; readonly destination: string }): boolean {
+  return delivery.source.job === job && delivery.destination === destination;
+}
+
+function auditItem({ is, job, destination, count }: Extract<Finding, { is: "unreadable" | "changed" }>): Item {
+  const files = counted(count, "delivered file");
+  return {
+    key: `audit ${is} ${job}/${destination}`,
+    cause: `audit ${is}`,
+    kind: "destination",
+    what: destination,
+    where: `of job ${job}`,
+    message: is === "unreadable"
+      ? `The audit could not read ${files} there`
+      : `${files} ${count === 1 ? "was" : "were"} changed there since delivery, perhaps on purpose`,
+    hint: is === "unreadable"
+      ? "Check the permissions and the disk there. To see which: image-transfer audit"
+      : "They are left alone. To see which: image-transfer audit",
+    since: null,
+    action: null,
+  };
 }
 
 function jobNamed(name: string, { jobs }: TroubleParts): JobNow[] {

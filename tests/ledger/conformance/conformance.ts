@@ -6,6 +6,7 @@
 import type { Ledger, LedgerAccess, ReadLedger } from "../../../src/ledger/ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { AVAILABILITY } from "./availability_checks.ts";
+import { AUDITS } from "./audit_checks.ts";
 import { HISTORY } from "./history_checks.ts";
 import { HOOKS } from "./hook_checks.ts";
 import { IMAGES } from "./image_checks.ts";
@@ -54,6 +55,7 @@ const CHECKS: readonly Check[] = [
   ...REQUEUE,
   ...REMOVAL,
   ...MIRROR,
+  ...AUDITS,
   ...HISTORY,
   ...IMAGES,
   ...NIGHTS,

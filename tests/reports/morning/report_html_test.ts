@@ -45,6 +45,7 @@ const REPORT: MorningReport = {
     wrong: hundred.map((path) => ({ path, target: path, reason: "it is no longer there" })),
     problem: null,
   })),
+  audits: [],
   gaps: [{ job: "spring", series: "M31_*_####.fits", first: 1, last: 90, missing: ["13", "20-25"], missingCount: 7 }],
   slowest: [{ job: "spring", path: path(7), destination: "nas", seconds: 4 }],
   undelivered_count: 205,

@@ -18,6 +18,7 @@ function aDestination(job: string, name: string): DestinationNow {
     made: false,
     limit: null,
     heldRemovals: null,
+    audit: null,
     survey: () => Promise.resolve(null),
   };
 }
@@ -47,6 +48,7 @@ Deno.test("liveStates() takes what waits for a removed destination for trouble, 
   using ledger = openLedger(folder.path);
   const jobs = [{ name: "spring", destinations: [{ name: "nas" }] }];
   const source = fakeSource(ledger, {
+    hooks: () => [],
     orphans: () => orphans(ledger, jobs),
     destinations: () => [aDestination("spring", "nas")],
   });

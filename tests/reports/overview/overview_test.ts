@@ -110,12 +110,14 @@ async function sourceOf({ before, job = {}, freya = {} }: State, ledger: Ledger,
     made: false,
     limit: null,
     heldRemovals: null,
+    audit: null,
     survey: (targets) => Promise.resolve(targets.map(() => ({ bytes: 1000, kind: "file" as const }))),
     ...freya,
   };
   return fakeSource(ledger, {
     jobs: () => [{ ...jobNow, ...job }],
     destinations: () => [freyaNow],
+    hooks: () => [],
     orphans: () => orphans(ledger, [spring]),
   });
 }

@@ -16,6 +16,7 @@ function aDestination(job: string, name: string, state: DestinationNow["state"])
     made: false,
     limit: null,
     heldRemovals: null,
+    audit: null,
     survey: () => Promise.resolve(null),
   };
 }

@@ -1,0 +1,150 @@
+/**
+ * `audit`: what the audits of delivered files have found, begins one now, or accepts what was found.
+ *
+ * @module
+ */
+import { object } from "@optique/core/constructs";
+import { optional } from "@optique/core/modifiers";
+import { argument, option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import type { Destination, Settings } from "../config/settings.ts";
+import { checkName } from "../daemon/known_name.ts";
+import { counted } from "../domain/names/counted.ts";
+import { pathField, printable } from "../domain/names/printable.ts";
+import type { AuditedRow } from "../ledger/audit_ledger.ts";
+import type { ReadLedger } from "../ledger/ledger.ts";
+import { auditStatus } from "../reports/overview/audit_status.ts";
+import type { AuditStatus } from "../reports/overview/status_json.ts";
+import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
+import { configOption, jsonOption } from "./options.ts";
+import { sayNoDaemon, seekDaemon, type Sought } from "./seek_daemon.ts";
+import { auditLine } from "./text/status_text.ts";
+
+/** Files listed for each destination. */
+const MOST = 1_000;
+
+/** What `audit --json` prints, one for each destination. */
+interface AuditJson {
+  readonly job: string;
+  readonly destination: string;
+  /** Null where it is not audited. */
+  readonly audit: AuditStatus | null;
+  /** What is not as delivered as far as is known; the last one found first, at most 1,000. */
+  readonly findings: readonly {
+    readonly id: number;
+    readonly path: string;
+    readonly target: string;
+    readonly found: AuditedRow["verdict"];
+    readonly reason: string;
+    /** What would help; empty where there is nothing to say. */
+    readonly hint: string;
+    readonly audited_at: string;
+  }[];
+}
+
+/** Exit code 1 if anything is damaged, has vanished or cannot be read; what was changed on purpose does not count. */
+export const audit = defineCommand({
+  name: "audit",
+  help: "Show what audits of delivered files have found",
+  description:
+    "Shows for each destination with the key audit when delivered files were hashed again there, and lists those that are damaged, have " +
+    "vanished, were changed or cannot be read; exit code 1 if any but changed ones. verify hashes everything at once.",
+  parser: object({
+    config: configOption,
+    json: jsonOption,
+    now: option("--now", { description: plain("Begin an audit as soon as nothing is being sent") }),
+    accept: option("--accept", {
+      description: plain("Accept what was found as it is: it is no longer trouble, and lost files are listed as gone"),
+    }),
+    job: optional(argument(string({ metavar: "JOB" }), { description: plain("Only this job") })),
+  }),
+  async run({ config, json, now, accept, job }, tools) {
+    if (now && accept) {
+      tools.stderr("Use --now or --accept, not both.\n");
+      return EXIT.usage;
+    }
+    const sought = await seekDaemon(config, tools);
+    if (job !== undefined) checkName("job", job, sought.settings.jobs.map(({ name }) => name));
+    if (now) return await begin(job, sought, tools);
+    if (accept) return await acceptFound(job, sought, tools);
+    return show(job, json, sought.settings, tools);
+  },
+});
+
+async function begin(job: string | undefined, { settings, daemon }: Sought, tools: Tools): Promise<number> {
+  if (daemon === null) {
+    const code = sayNoDaemon(tools, settings);
+    tools.stderr("Without a daemon, image-transfer verify hashes all delivered files again.\n");
+    return code;
+  }
+  const names = await daemon.audit(job);
+  if (names.length === 0) {
+    tools.stderr(
+      'No destination is audited. Set "audit: true" in the configuration; image-transfer verify hashes everything now.\n',
+    );
+    return EXIT.usage;
+  }
+  const scheduled = settings.jobs.filter(({ name, schedule }) => schedule.kind !== "continuous" && (job ?? name) === name);
+  const when = scheduled.length > 0
+    ? "as soon as the schedule allows and nothing is being sent"
+    : "as soon as nothing is being sent";
+  tools.stderr(`The audit begins ${when}: ${names.map(printable).join(", ")}. To see it: image-transfer audit\n`);
+  return EXIT.done;
+}
+
+async function acceptFound(job: string | undefined, { settings, daemon }: Sought, tools: Tools): Promise<number> {
+  const count = daemon === null ? acceptInLedger(job, settings, tools) : await daemon.acceptAudit(job);
+  tools.stderr(`Accepted: ${counted(count, "lost file")} ${count === 1 ? "is" : "are"} listed as gone from now on.\n`);
+  return EXIT.done;
+}
+
+function acceptInLedger(job: string | undefined, settings: Settings, tools: Tools): number {
+  using ledger = tools.openLedger(settings.stateDirectory, notices(tools));
+  return destinationsOf(job, settings).reduce((sum, { job, name }) => sum + ledger.acceptAudit(job, name), 0);
+}
+
+function show(job: string | undefined, json: boolean, settings: Settings, tools: Tools): number {
+  using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
+  const now = tools.system.now();
+  const all = destinationsOf(job, settings).map((destination) => auditJson(destination, ledger, now))
+    .filter(({ audit, findings }) => audit !== null || findings.length > 0);
+  if (json) tools.stdout(`${JSON.stringify(all, null, 2)}\n`);
+  else if (all.length === 0) tools.stderr('No destination is audited: see the key "audit" of the configuration.\n');
+  else say(all.map(textOf).join("\n"), tools);
+  const isBad = all.some(({ findings }) => findings.some(({ found }) => found !== "changed"));
+  return isBad ? EXIT.notDelivered : EXIT.done;
+}
+
+function destinationsOf(job: string | undefined, { jobs }: Settings): Destination[] {
+  return jobs.filter(({ name }) => job === undefined || name === job).flatMap(({ destinations }) => destinations);
+}
+
+function auditJson(
+  { job, name, audit }: Destination,
+  ledger: Pick<ReadLedger, "auditOf" | "auditFindings">,
+  now: number,
+): AuditJson {
+  return {
+    job,
+    destination: name,
+    audit: audit === null ? null : auditStatus(audit, ledger.auditOf(job, name), now),
+    findings: ledger.auditFindings(job, name, MOST).map(({ delivery, verdict, reason, auditedAt }) => ({
+      id: delivery.id,
+      path: delivery.source.absolutePath,
+      target: delivery.target,
+      found: verdict,
+      reason,
+      hint: delivery.state.state === "failed" ? delivery.state.failure.hint : "",
+      audited_at: new Date(auditedAt).toISOString(),
+    })),
+  };
+}
+
+function textOf({ job, destination, audit, findings }: AuditJson): string {
+  const lines = [`${printable(destination)} (job ${printable(job)}): ${audit === null ? "not audited" : auditLine(audit)}`];
+  for (const { id, found, path, reason, hint } of findings) {
+    lines.push(`  ${id}  ${found.padEnd(10)}  ${pathField(path)}: ${printable(reason)}`);
+    if (hint !== "") lines.push(`      ${printable(hint)}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
