@@ -23,7 +23,7 @@ const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 /** All of them by the name that the code uses, registered in `registry`; seconds and bytes, as Prometheus asks for base units. */
 export function metricSet(kinds: MetricKinds, registry: Registry) {
   const makers = makersOf(kinds, registry);
-  return { ...contractMetrics(makers), ...ownMetrics(makers) };
+  return { ...contractMetrics(makers), ...ownMetrics(makers), ...auditMetrics(makers) };
 }
 
 type Makers = ReturnType<typeof makersOf>;
@@ -122,6 +122,16 @@ function ownMetrics({ counter, gauge, histogram }: Makers) {
       "When the schedule of a job sends next, seconds since 1970 UTC; none while it sends.",
       ["sync_job"],
     ),
+    hookBacklog: gauge("image_transfer_hook_backlog_events", "Events that a hook has not been called for yet.", [
+      "sync_job",
+      "hook",
+    ]),
+    info: gauge("image_transfer_build_info", "The running version, as a label of the constant 1.", ["version"]),
+  };
+}
+
+function auditMetrics({ gauge }: Makers) {
+  return {
     auditFiles: gauge(
       "image_transfer_audit_files",
       "Files hashed again by the audit that runs or ran last, by what was found. `unproven`: the size alone could be compared.",
@@ -136,10 +146,5 @@ function ownMetrics({ counter, gauge, histogram }: Makers) {
       "Delivered files that an audit found damaged or vanished and that were not sent again, by what was found.",
       [...PLACE, "found"],
     ),
-    hookBacklog: gauge("image_transfer_hook_backlog_events", "Events that a hook has not been called for yet.", [
-      "sync_job",
-      "hook",
-    ]),
-    info: gauge("image_transfer_build_info", "The running version, as a label of the constant 1.", ["version"]),
   };
 }
