@@ -62,7 +62,7 @@ export interface Upload {
 /**
  * What became of one upload; in the order of the uploads. `sent` is the digest of all the source's bytes as this call read
  * them, the part that was resumed included: the source need not be read again to know what was sent. `there` is what {@linkcode Session.digest}
- * would tell now: the destination has hashed the file after it was written.
+ * would tell now: the file was hashed there, or read back, after it was written.
  */
 export type PutOutcome =
   | { readonly put: true; readonly sent?: Digest; readonly there?: Digest }

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { Failure, type FailureCode } from "../domain/failure.ts";
+import { Failure, type FailureCode, failureRecord } from "../domain/failure.ts";
 import { formerName } from "../domain/names/former_name.ts";
 import { printable } from "../domain/names/printable.ts";
 import { isReservedName } from "../domain/names/safe_name.ts";
-import type { Publication, Stat } from "./method.ts";
+import type { Publication, PublishOutcome, Stat } from "./method.ts";
 
 /** A final name that something has, and a staged file that is to get it. */
 interface TakenName {
@@ -18,6 +18,29 @@ interface TakenName {
   keepAs(former: string): Promise<boolean>;
   /** Gives the name to the staged file in one step: readers see the old or the new file, whole. */
   replace(): Promise<void>;
+}
+
+/** A staged file on its way to its name: absolute paths there. */
+export interface Claim {
+  readonly item: Publication;
+  readonly staged: string;
+  readonly target: string;
+}
+
+/** A claim for each; what cannot have its name there fails alone, in `outcomes`. */
+export function claimsFor(
+  items: readonly Publication[],
+  pathOf: (relative: string) => string,
+  outcomes: Map<Publication, PublishOutcome>,
+): Claim[] {
+  return items.flatMap((item) => {
+    try {
+      return [{ item, staged: pathOf(item.staged), target: pathOf(item.target) }];
+    } catch (error) {
+      outcomes.set(item, { published: false, failure: failureRecord(error) });
+      return [];
+    }
+  });
 }
 
 /**

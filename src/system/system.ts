@@ -336,8 +336,9 @@ export interface Processes {
   run(command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished>;
   /**
    * Starts a program that keeps running; ended when the signal is aborted. A missing program is a Failure `tool_missing`.
+   * `onError` is given its standard error, in pieces as they arrive; all of it has been given when the program is `finished`.
    */
-  spawn(command: Command, signal: AbortSignal): Promise<Child>;
+  spawn(command: Command, signal: AbortSignal, onError?: (piece: Uint8Array) => void): Promise<Child>;
   /** The absolute path of a program on the PATH (or of an absolute path, itself), or null. */
   which(program: string): Promise<string | null>;
 }

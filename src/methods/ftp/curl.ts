@@ -7,38 +7,31 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Child, System } from "../../system/system.ts";
 import { contentReader } from "./content_reader.ts";
-import { curlConfig, type FtpLogin, type RunOptions, type Transfer } from "./curl_config.ts";
-import { dialogueReader, type Ended } from "./dialogue.ts";
+import { commandsOf, curlConfig, type FtpLogin, type Transfer } from "./curl_config.ts";
+import { dialogueReader, type Ended, type Exchange } from "./dialogue.ts";
 
 /** Curl with one account. */
 export interface Curl {
   /** What it is, for people: `curl 8.5.0`. */
   readonly version: string;
   /**
-   * Sends commands and files; one {@linkcode Ended} for each transfer that was begun.
+   * Sends commands, sends files, fetches files and the names in folders; one {@linkcode Ended} for each transfer that was begun.
    * @throws {Failure} where curl itself cannot run.
    */
   talk(transfers: readonly Transfer[], signal: AbortSignal, told?: Told): Promise<Ended[]>;
-  /**
-   * Fetches files, or the names in folders: `onPiece` is given their content. One entry for each that was begun. The limit is over all of
-   * them; null is none.
-   * @throws {Failure} as {@linkcode talk}
-   */
-  fetch(
-    transfers: readonly Transfer[],
-    onPiece: (index: number, piece: Uint8Array) => void,
-    bytesPerSecond: number | null,
-    signal: AbortSignal,
-  ): Promise<Ended[]>;
 }
 
-/** What is told while a run goes on. */
+/** What is told while a run goes on; `index` is that of the transfer. */
 export interface Told {
+  /** The content of what is fetched. */
+  readonly onPiece?: (index: number, piece: Uint8Array) => void;
   /** About how much of a file has been sent; asked for, curl prints it. */
   readonly onBytes?: (index: number, bytes: number) => void;
-  readonly onEnd?: (index: number, ended: Ended) => void;
-  /** Over all files of the run; null is no limit. */
+  /** `exit` is curl's exit code for it. */
+  readonly onEnd?: (index: number, exit: number) => void;
+  /** Limits for what is sent and for what is fetched, over all files of the run; null is none. */
   readonly bytesPerSecond?: number | null;
+  readonly fetchedPerSecond?: number | null;
   /** Where relative names of files begin. */
   readonly cwd?: string;
 }
@@ -86,25 +79,6 @@ interface Found {
   readonly system: Pick<System, "spawn">;
 }
 
-/** One run to its end; gives the program that has ended. `read` makes what takes its output. */
-async function run(
-  { program, login, connectSeconds, system }: Found,
-  transfers: readonly Transfer[],
-  options: Pick<RunOptions, "dialogue" | "progress" | "bytesPerSecond"> & { readonly cwd?: string | undefined },
-  read: (mark: string) => (piece: Uint8Array) => void,
-  signal: AbortSignal,
-): Promise<Child> {
-  const mark = `image-transfer-${crypto.randomUUID()}`;
-  const config = curlConfig(login, transfers, { ...options, mark, connectSeconds });
-  const { cwd } = options;
-  const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
-  await using child = await system.spawn(command, signal);
-  await Promise.all([feed(child, config), drain(child, read(mark))]);
-  await child.finished;
-  signal.throwIfAborted();
-  return child;
-}
-
 function curlWith(
   program: string,
   version: string,
@@ -118,40 +92,46 @@ function curlWith(
     version,
     async talk(transfers, signal, told = {}) {
       if (transfers.length === 0) return [];
-      const ends: Ended[] = [];
-      const child = await run(
-        found,
-        transfers,
-        { dialogue: true, progress: told.onBytes !== undefined, bytesPerSecond: told.bytesPerSecond ?? null, cwd: told.cwd },
-        (mark) =>
-          dialogueReader(mark, (ended) => {
-            ends.push(ended);
-            told.onEnd?.(ends.length - 1, ended);
-          }, (bytes) => told.onBytes?.(ends.length, bytes)).read,
-        signal,
-      );
-      return ends.length > 0 ? ends : await broken(child);
-    },
-    async fetch(transfers, onPiece, bytesPerSecond, signal) {
-      if (transfers.length === 0) return [];
-      const ends: Ended[] = [];
-      const child = await run(
-        found,
-        transfers,
-        { dialogue: false, progress: false, bytesPerSecond },
-        (mark) =>
-          contentReader(
-            mark,
-            (piece) => onPiece(ends.length, piece),
-            (exit, error) => ends.push({ exit, error, exchanges: [] }),
-          ).read,
-        signal,
-      );
-      if (ends.length === 0) return await broken(child);
-      const last = ends.at(-1)!;
-      return last.exit === 0 ? ends : [...ends.slice(0, -1), { ...last, exchanges: lastWords(child.stderr()) }];
+      const { child, ends, exchanges } = await run(found, transfers, told, signal);
+      const last = ends.pop();
+      if (last === undefined) return await broken(child);
+      // Only the last can have failed; what was said before its first command belongs to others.
+      const [first] = commandsOf(transfers[ends.length]!);
+      const begin = ends.length === 0 ? 0 : exchanges.findLastIndex(({ command }) => command === first);
+      return [...ends, { ...last, exchanges: exchanges.slice(Math.max(0, begin)) }];
     },
   };
+}
+
+/** What a run came to. */
+interface Run {
+  /** It has ended. */
+  readonly child: Child;
+  readonly ends: Ended[];
+  readonly exchanges: readonly Exchange[];
+}
+
+async function run(
+  { program, login, connectSeconds, system }: Found,
+  transfers: readonly Transfer[],
+  { onPiece, onBytes, onEnd, bytesPerSecond = null, fetchedPerSecond = null, cwd }: Told,
+  signal: AbortSignal,
+): Promise<Run> {
+  const mark = `image-transfer-${crypto.randomUUID()}`;
+  const progress = onBytes !== undefined;
+  const config = curlConfig(login, transfers, { mark, progress, bytesPerSecond, fetchedPerSecond, connectSeconds });
+  const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
+  const ends: Ended[] = [];
+  const dialogue = dialogueReader((bytes) => onBytes?.(ends.length, bytes));
+  const content = contentReader(mark, (piece) => onPiece?.(ends.length, piece), (exit, error) => {
+    ends.push({ exit, error, exchanges: [] });
+    onEnd?.(ends.length - 1, exit);
+  });
+  await using child = await system.spawn(command, signal, dialogue.read);
+  await Promise.all([feed(child, config), drain(child, content.read)]);
+  await child.finished;
+  signal.throwIfAborted();
+  return { child, ends, exchanges: dialogue.exchanges };
 }
 
 /** Curl may end before it has read all of it: what it says then matters, not that. */
@@ -166,13 +146,6 @@ async function feed(child: Child, config: string): Promise<void> {
 
 async function drain(child: Child, take: (piece: Uint8Array) => void): Promise<void> {
   for await (const piece of child.stdout) take(piece);
-}
-
-/** The dialogue of a run whose output was needed for files, as far as it was kept. */
-function lastWords(stderr: string): Ended["exchanges"] {
-  const ends: Ended[] = [];
-  dialogueReader("\0", (ended) => ends.push(ended), () => undefined).read(new TextEncoder().encode(`${stderr}\n\0 0 \n`));
-  return ends[0]?.exchanges ?? [];
 }
 
 async function broken(child: Child): Promise<never> {

@@ -49,30 +49,35 @@ export type Transfer =
 export interface RunOptions {
   /** A line that begins so follows each transfer; nothing else can: it is random. */
   readonly mark: string;
-  /** The dialogue is printed with the output; without it, the output is the content of files. */
-  readonly dialogue: boolean;
   /** Curl tells how far it is. */
   readonly progress: boolean;
   readonly connectSeconds: number;
-  /** Null is no limit. */
+  /** For files that are sent, and for those that are fetched; null is no limit. */
   readonly bytesPerSecond: number | null;
+  readonly fetchedPerSecond: number | null;
 }
 
 /**
  * All transfers of one run, over one connection; the first that fails ends it.
- *
- * Each begins with a command: curl 7.88 waits a second for nothing where the answer to `EPSV` comes at once and nothing was asked before it.
  */
 export function curlConfig(login: FtpLogin, transfers: readonly Transfer[], options: RunOptions): string {
   const common = commonLines(login, options);
   return transfers.map((transfer) =>
     [
       ...common,
-      ...(transfer.commands.length > 0 ? transfer.commands : ["NOOP"]).map((command) => line("quote", `*${command}`)),
-      ...transferLines(login, transfer),
+      ...commandsOf(transfer).map((command) => line("quote", `*${command}`)),
+      ...transferLines(login, transfer, options),
       "",
     ].join("\n")
   ).join("next\n");
+}
+
+/**
+ * What a transfer begins with. There is always something: curl 7.88 waits a second for nothing where the answer to `EPSV` comes at once and
+ * nothing was asked before it.
+ */
+export function commandsOf({ commands }: Transfer): readonly string[] {
+  return commands.length > 0 ? commands : ["NOOP"];
 }
 
 function commonLines({ user, password, tls, windows }: FtpLogin, options: RunOptions): string[] {
@@ -91,15 +96,15 @@ function commonLines({ user, password, tls, windows }: FtpLogin, options: RunOpt
     line("connect-timeout", String(options.connectSeconds)),
     line("keepalive-time", "15"),
     "fail-early",
-    ...(options.bytesPerSecond === null ? [] : [line("limit-rate", String(options.bytesPerSecond))]),
     ...(options.progress ? [] : ["silent"]),
     "verbose",
-    ...(options.dialogue ? [line("stderr", "-")] : []),
+    // The dialogue is on standard error, the content of files on standard output. Opened by this name it is written in blocks, not in words.
+    ...(windows ? [] : [line("stderr", "/dev/stderr")]),
     line("write-out", `\n${options.mark} %{exitcode} %{errormsg}\n`),
   ];
 }
 
-function transferLines(login: FtpLogin, transfer: Transfer): string[] {
+function transferLines(login: FtpLogin, transfer: Transfer, { bytesPerSecond, fetchedPerSecond }: RunOptions): string[] {
   switch (transfer.kind) {
     case "commands":
       return [line("url", urlOf(login, "/")), "head"];
@@ -107,14 +112,19 @@ function transferLines(login: FtpLogin, transfer: Transfer): string[] {
       return [
         line("url", urlOf(login, transfer.to)),
         line("upload-file", transfer.from),
+        ...limit(bytesPerSecond),
         ...(transfer.skip === 0 ? [] : [line("continue-at", String(transfer.skip))]),
       ];
     case "fetch":
-      return [line("url", urlOf(login, transfer.path))];
+      return [line("url", urlOf(login, transfer.path)), ...limit(fetchedPerSecond)];
     case "list":
       return [line("url", urlOf(login, `${transfer.path}/`)), line("request", transfer.request)];
   }
   transfer satisfies never;
+}
+
+function limit(bytesPerSecond: number | null): string[] {
+  return bytesPerSecond === null ? [] : [line("limit-rate", String(bytesPerSecond))];
 }
 
 /** The address of an absolute path: `%2F` for its first slash, as a plain one would begin at the home folder. */

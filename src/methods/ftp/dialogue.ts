@@ -1,5 +1,5 @@
 /**
- * What curl prints while it talks to a server, read line by line: commands and replies, how far a file is, and where a transfer ends.
+ * What curl says while it talks to a server, read line by line: commands and replies, and how far a file is.
  *
  * @module
  */
@@ -23,24 +23,23 @@ export interface Ended {
   readonly exit: number;
   /** In curl's words. */
   readonly error: string;
+  /** Of a run with several transfers, only the last has them. */
   readonly exchanges: readonly Exchange[];
 }
 
-/** Reads the output of one run. */
+/** Reads what curl says during one run. */
 export interface DialogueReader {
+  /** All that was said so far. */
+  readonly exchanges: readonly Exchange[];
   /** The next bytes of it. */
   read(piece: Uint8Array): void;
 }
 
-/** `onEnd` is called where a transfer ends, `onBytes` with about how much of the file has been sent. */
-export function dialogueReader(
-  mark: string,
-  onEnd: (ended: Ended) => void,
-  onBytes: (bytes: number) => void,
-): DialogueReader {
+/** `onBytes` is called with about how much of the present file has been sent. */
+export function dialogueReader(onBytes: (bytes: number) => void): DialogueReader {
   const decoder = new TextDecoder();
+  const exchanges: { command: string; replies: Reply[] }[] = [];
   let rest = "";
-  let exchanges: { command: string; replies: Reply[] }[] = [];
   let lines: string[] = [];
 
   function reply(text: string): void {
@@ -52,23 +51,20 @@ export function dialogueReader(
   }
 
   function readLine(line: string): void {
-    if (line.startsWith(`${mark} `)) {
-      const [, exit, error = ""] = /^(\d+) ?(.*)$/.exec(line.slice(mark.length + 1)) ?? [];
-      onEnd({ exit: Number(exit), error, exchanges });
-      exchanges = [];
-      lines = [];
-    } else if (line.startsWith("> ")) {
+    if (line.startsWith("> ")) {
       lines = [];
       exchanges.push({ command: line.slice(2), replies: [] });
     } else if (line.startsWith("< ")) reply(line.slice(2));
-    else if (line.startsWith("* Connected to ") && exchanges.length === 0) exchanges.push({ command: GREETING, replies: [] });
-    else {
+    else if (line.startsWith("* Connected to ")) {
+      if (!DATA_CONNECTION.test(exchanges.at(-1)?.command ?? "")) exchanges.push({ command: GREETING, replies: [] });
+    } else {
       const sent = sentBytes(line);
       if (sent !== null) onBytes(sent);
     }
   }
 
   return {
+    exchanges,
     read(piece) {
       const parts = (rest + decoder.decode(piece, { stream: true })).split(/\r\n|[\r\n]/);
       rest = parts.pop() ?? "";
@@ -77,12 +73,21 @@ export function dialogueReader(
   };
 }
 
+/** The commands that a connection for data follows. */
+const DATA_CONNECTION = /^(EPSV|PASV|EPRT|PORT)\b/;
+
 /** Stands for the command that a server's first words answer. */
 export const GREETING = "(connect)";
 
 /** What was sent to this very command; the last where it was sent more than once; null where it was not sent, or not answered. */
 export function replyTo({ exchanges }: Pick<Ended, "exchanges">, command: string): Reply | null {
   return exchanges.findLast((exchange) => exchange.command === command)?.replies.at(-1) ?? null;
+}
+
+/** The same for many commands. */
+export function repliesIn({ exchanges }: Pick<Ended, "exchanges">): (command: string) => Reply | null {
+  const replies = new Map(exchanges.map((exchange) => [exchange.command, exchange.replies.at(-1) ?? null]));
+  return (command) => replies.get(command) ?? null;
 }
 
 /** The last thing that the server said. */

@@ -9,6 +9,7 @@ import { passwordIn } from "../../system/files/password_file.ts";
 import type { FtpDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { absoluteBase } from "../sftp/sftp_base.ts";
+import { connections } from "./connections.ts";
 import { findCurl } from "./curl.ts";
 import type { FtpLogin } from "./curl_config.ts";
 import { isYes, type Reply, replyTo } from "./dialogue.ts";
@@ -77,15 +78,20 @@ async function openBase(
   signal: AbortSignal,
 ): Promise<FtpBase> {
   const curl = await findCurl(login, destination.timeoutMs, context.system, signal);
+  const began = context.system.monotonic();
   const [ended] = await curl.talk([{ kind: "commands", commands: ["FEAT", "PWD"] }], signal);
+  const loginMs = context.system.monotonic() - began;
   if (ended!.exit === TLS_FAILED && login.tls?.only12) {
     return await openBase({ ...login, tls: { ...login.tls, only12: false } }, destination, context, signal);
   }
   const failure = connectionFailure(ended!, destination);
   if (failure) throw failure;
   const home = /^"((?:[^"]|"")*)"/.exec(replyTo(ended!, "PWD")?.lines.at(-1) ?? "")?.[1]?.replaceAll('""', '"') ?? "/";
+  const shared = connections(curl, destination.parallelTransfers, context.system);
   return {
-    curl,
+    curl: shared.curl,
+    connections: shared,
+    loginMs,
     destination,
     context,
     features: featuresOf(replyTo(ended!, "FEAT")),

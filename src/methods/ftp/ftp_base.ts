@@ -8,9 +8,10 @@ import { printable } from "../../domain/names/printable.ts";
 import type { FtpDestination } from "../../config/settings.ts";
 import type { MethodContext, Stat } from "../method.ts";
 import { checkPath } from "../naming.ts";
+import type { Connections } from "./connections.ts";
 import type { Curl } from "./curl.ts";
 import type { Transfer } from "./curl_config.ts";
-import { type Ended, isYes, type Reply, replyTo } from "./dialogue.ts";
+import { type Ended, isYes, repliesIn, type Reply } from "./dialogue.ts";
 import { connectionFailure, refused } from "./ftp_failures.ts";
 
 /** What a server says that it can do (FEAT). */
@@ -28,6 +29,9 @@ export interface Features {
 /** What all calls of a session share. */
 export interface FtpBase {
   readonly curl: Curl;
+  readonly connections: Pick<Connections, "take">;
+  /** What a login took, with starting curl. */
+  readonly loginMs: number;
   readonly destination: FtpDestination;
   readonly context: MethodContext;
   readonly features: Features;
@@ -72,7 +76,7 @@ export type RepliesOf = (command: string) => Reply | null;
 /** Sends commands over one connection; what is refused is in the replies. @throws {Failure} where the connection fails. */
 export async function command(base: FtpBase, commands: readonly string[], signal: AbortSignal): Promise<RepliesOf> {
   const ended = await converse(base, [{ kind: "commands", commands: opening(base, commands) }], signal);
-  return (asked) => replyTo(ended[0]!, asked);
+  return repliesIn(ended[0]!);
 }
 
 /** The commands of the first transfer of a run, with what each connection begins with. */
@@ -133,6 +137,18 @@ export async function look(base: FtpBase, paths: readonly string[], signal: Abor
   const facts = await command(base, ["TYPE I", ...commands], signal);
   const found = new Map(there.map((path) => [path, statOf(facts(`SIZE ${path}`), facts(`CWD ${path}`))]));
   return paths.map((path) => found.get(path) ?? null);
+}
+
+/** The command whose answer tells the length of a file. */
+export function factsCommand({ features }: Pick<FtpBase, "features">, path: string): string {
+  return `${features.mlst ? "MLST" : "SIZE"} ${path}`;
+}
+
+/** What the answer to {@linkcode factsCommand} tells of a file; null where it refuses. */
+export function statIn(base: Pick<FtpBase, "features">, path: string, replies: RepliesOf): Stat | null {
+  const reply = replies(factsCommand(base, path));
+  if (base.features.mlst) return statOfMlst(reply);
+  return isYes(reply) ? statOf(reply, null) : null;
 }
 
 /** The line ` Type=file;Size=5;Modify=…; /a/b` of a reply (RFC 3659, 7.2). */

@@ -159,6 +159,13 @@ function connectionMeaning(ended: Ended, reached: Reached): Meaning | null {
   return EXITS[exit] ?? null;
 }
 
+/** The server takes no more connections: it says so to the login. */
+export function refusesMore({ exit, exchanges }: Ended): boolean {
+  if (exit === 0 || !exchanges.every(({ command }) => command === GREETING || /^(AUTH|USER|PASS)\b/.test(command))) return false;
+  const reply = lastReply({ exchanges });
+  return reply !== null && (reply.code === 421 || (reply.code >= 400 && BUSY.test(reply.lines.join("\n"))));
+}
+
 const INTERRUPTED: Meaning = { code: "interrupted", reason: "the connection was lost", hint: SELF };
 
 /**

@@ -11,8 +11,19 @@ import type { Digest } from "../../domain/receipt.ts";
 import { limitNow } from "../bandwidth.ts";
 import type { Mount } from "../method.ts";
 import type { Transfer } from "./curl_config.ts";
-import { type Ended, isYes, lastReply, type Reply } from "./dialogue.ts";
-import { command, type FtpBase, look, noBase, opening, pathIfAny, pathOf } from "./ftp_base.ts";
+import { type Ended, isYes, lastReply, repliesIn, type Reply } from "./dialogue.ts";
+import {
+  command,
+  factsCommand,
+  type FtpBase,
+  look,
+  noBase,
+  opening,
+  pathIfAny,
+  pathOf,
+  type RepliesOf,
+  statIn,
+} from "./ftp_base.ts";
 import { connectionFailure, refused } from "./ftp_failures.ts";
 
 /** What `Session.attach` does. FTP tells neither the device nor how much room there is. */
@@ -49,7 +60,7 @@ export async function digest(
   base: FtpBase,
   paths: readonly string[],
   signal: AbortSignal,
-  onBytes: (index: number, bytes: number) => void = () => undefined,
+  onBytes: OnBytes = () => undefined,
   calm?: "calm",
 ): Promise<(Digest | null)[]> {
   const known = paths.map((path) => pathIfAny(base, path));
@@ -57,35 +68,129 @@ export async function digest(
   const { hash } = base.features;
   const digests = hash === null
     ? await readBack(base, absolute, signal, onBytes, calm)
-    : await hashesThere(base, hash, absolute, signal);
+    : await hashesThere(base, hash, absolute, signal, calm);
   return known.map((path) => path === null ? null : digests.shift()!);
 }
 
-async function hashesThere(
+type OnBytes = (index: number, bytes: number) => void;
+
+/** The end of a run, which asks for the digests of files: its transfers, and what they tell. */
+export interface DigestQuestion {
+  readonly transfers: readonly Transfer[];
+  /** For the content that these transfers fetch. */
+  onPiece(index: number, piece: Uint8Array): void;
+  /** `ends` are theirs, as far as the run came. Null for a file of which nothing was told. */
+  answers(ends: readonly Ended[]): (Digest | null)[];
+}
+
+/** Asks for the digests of files as {@linkcode digest} does; those that are not told are asked for by that. */
+export function digestQuestion(base: FtpBase, paths: readonly string[], onBytes: OnBytes): DigestQuestion {
+  const { hash } = base.features;
+  if (hash === null || paths.length === 0) return contentQuestion(paths, onBytes);
+  return {
+    transfers: [{ kind: "commands", commands: hashCommands(base, hash, paths) }],
+    onPiece: () => undefined,
+    answers([ended]) {
+      const told = ended ? hashesIn(base, hash, paths, repliesIn(ended)) : null;
+      return paths.map((path) => told?.get(path) ?? null);
+    },
+  };
+}
+
+/** Fetches files one after the other; the first that is not there ends the run. */
+function contentQuestion(paths: readonly string[], onBytes: OnBytes): DigestQuestion {
+  const sums = paths.map(() => ({ hash: createHash("sha256"), bytes: 0 }));
+  return {
+    transfers: paths.map((path) => ({ kind: "fetch", path, commands: [] })),
+    onPiece(index, piece) {
+      const sum = sums[index]!;
+      sum.hash.update(piece);
+      onBytes(index, sum.bytes += piece.length);
+    },
+    answers: (ends) =>
+      sums.map(({ bytes, hash }, index) => ends[index]?.exit === 0 ? { bytes, sha256: hash.digest("hex") } : null),
+  };
+}
+
+/** Bytes and hashes of files that are fetched for it. */
+async function readBack(
   base: FtpBase,
-  hash: "HASH" | "XSHA256",
   paths: readonly string[],
   signal: AbortSignal,
+  onBytes: OnBytes = () => undefined,
+  calm?: "calm",
+): Promise<(Digest | null)[]> {
+  const digests: (Digest | null)[] = [];
+  while (digests.length < paths.length) {
+    const first = digests.length;
+    const question = contentQuestion(paths.slice(first), (index, bytes) => onBytes(first + index, bytes));
+    const [start, ...others] = question.transfers;
+    const ends = await base.curl.talk([{ ...start!, commands: opening(base, ["NOOP"]) }, ...others], signal, {
+      onPiece: question.onPiece,
+      fetchedPerSecond: calm === undefined ? null : limitNow(base.destination, base.context.system),
+    });
+    const last = ends.at(-1)!;
+    if (last.exit !== 0 && !isMissing(last)) {
+      const path = paths[first + ends.length - 1]!;
+      throw connectionFailure(last, base.destination) ?? notRead(base, path, lastReply(last));
+    }
+    digests.push(...question.answers(ends).slice(0, ends.length));
+    // One that is missing ended the run: there may be more of them.
+    const behind = paths.slice(digests.length);
+    if (last.exit !== 0 && behind.length > 0) digests.push(...await readBackWhatIsThere(base, behind, signal, calm));
+  }
+  return digests;
+}
+
+async function readBackWhatIsThere(
+  base: FtpBase,
+  paths: readonly string[],
+  signal: AbortSignal,
+  calm?: "calm",
 ): Promise<(Digest | null)[]> {
   const stats = await look(base, paths, signal);
   const files = paths.filter((_, index) => stats[index]?.kind === "file");
-  if (files.length === 0) return paths.map(() => null);
+  const digests = await readBack(base, files, signal, undefined, calm);
+  const found = new Map(files.map((path, index) => [path, digests[index]!]));
+  return paths.map((path) => found.get(path) ?? null);
+}
+
+/** The server's own hashes; what it does not hash is read back: some hash no large files, or take a space in a name for its end. */
+async function hashesThere(
+  base: FtpBase,
+  hash: Hash,
+  paths: readonly string[],
+  signal: AbortSignal,
+  calm?: "calm",
+): Promise<(Digest | null)[]> {
+  if (paths.length === 0) return [];
+  const replies = await command(base, hashCommands(base, hash, paths), signal);
+  const found = hashesIn(base, hash, paths, replies);
+  const rest = paths.filter((path) => !found.has(path) && isYes(replies(factsCommand(base, path))));
+  const back = await readBack(base, rest, signal, undefined, calm);
+  return paths.map((path) => {
+    const read = back[rest.indexOf(path)];
+    return found.get(path) ?? (read ? { ...read, shownBy: "read_back" } : null);
+  });
+}
+
+type Hash = NonNullable<FtpBase["features"]["hash"]>;
+
+function hashCommands(base: FtpBase, hash: Hash, paths: readonly string[]): string[] {
   const select = hash === "HASH" ? ["OPTS HASH SHA-256"] : [];
-  const replies = await command(base, ["TYPE I", ...select, ...files.map((path) => `${hash} ${path}`)], signal);
-  const found = new Map<string, Digest | null>();
-  for (const [index, path] of paths.entries()) {
+  return ["TYPE I", ...select, ...paths.flatMap((path) => [factsCommand(base, path), `${hash} ${path}`])];
+}
+
+/** The replies' hashes of files whose length was told. */
+function hashesIn(base: FtpBase, hash: Hash, paths: readonly string[], replies: RepliesOf): Map<string, Digest> {
+  const found = new Map<string, Digest>();
+  for (const path of paths) {
+    const stat = statIn(base, path, replies);
     const reply = replies(`${hash} ${path}`);
     const sha256 = isYes(reply) ? /\b[0-9a-f]{64}\b/i.exec(reply!.lines.join(" "))?.[0] : undefined;
-    if (sha256 !== undefined) found.set(path, { bytes: stats[index]!.bytes, sha256: sha256.toLowerCase() });
+    if (stat?.kind === "file" && stat.bytes >= 0 && sha256) found.set(path, { bytes: stat.bytes, sha256: sha256.toLowerCase() });
   }
-  // Some servers hash no large files, or take a space in a name for its end.
-  const rest = files.filter((path) => !found.has(path));
-  const back = await readBack(base, rest, signal);
-  for (const [index, path] of rest.entries()) {
-    const digest = back[index];
-    found.set(path, digest ? { ...digest, shownBy: "read_back" } : null);
-  }
-  return paths.map((path) => found.get(path) ?? null);
+  return found;
 }
 
 /** Its own trouble (a bad sector, no permission to read): it must not hold all others. */
@@ -94,72 +199,6 @@ function notRead({ destination }: FtpBase, path: string, reply: Reply | null): F
   return new Failure("mismatch", failure.message, {
     hint: "Give the account there permission to read it; if it has, check the disk.",
   });
-}
-
-/** Bytes and hashes of files that are fetched for it. */
-async function readBack(
-  base: FtpBase,
-  paths: readonly string[],
-  signal: AbortSignal,
-  onBytes: (index: number, bytes: number) => void = () => undefined,
-  calm?: "calm",
-): Promise<(Digest | null)[]> {
-  const digests: (Digest | null)[] = [];
-  while (digests.length < paths.length) {
-    const rest = paths.slice(digests.length);
-    const sums = rest.map(() => ({ hash: createHash("sha256"), bytes: 0 }));
-    const ends = await fetchAll(
-      base,
-      rest,
-      (index, piece) => {
-        const sum = sums[index]!;
-        sum.hash.update(piece);
-        onBytes(digests.length + index, sum.bytes += piece.length);
-      },
-      signal,
-      calm,
-    );
-    for (const [index, { exit }] of ends.entries()) {
-      const { hash, bytes } = sums[index]!;
-      digests.push(exit === 0 ? { bytes, sha256: hash.digest("hex") } : null);
-    }
-    // One that is missing ended the run: there may be more of them.
-    const behind = paths.slice(digests.length);
-    if (ends.at(-1)!.exit !== 0 && behind.length > 0) digests.push(...await readBackWhatIsThere(base, behind, signal));
-  }
-  return digests;
-}
-
-async function readBackWhatIsThere(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]> {
-  const stats = await look(base, paths, signal);
-  const files = paths.filter((_, index) => stats[index]?.kind === "file");
-  const digests = await readBack(base, files, signal);
-  const found = new Map(files.map((path, index) => [path, digests[index]!]));
-  return paths.map((path) => found.get(path) ?? null);
-}
-
-/** Fetches one after the other, to the first that is not there. @throws {Failure} for anything else that ends it. */
-export async function fetchAll(
-  base: FtpBase,
-  paths: readonly string[],
-  onPiece: (index: number, piece: Uint8Array) => void,
-  signal: AbortSignal,
-  calm?: "calm",
-): Promise<Ended[]> {
-  const transfers = paths.map((path, index): Transfer => ({
-    kind: "fetch",
-    path,
-    commands: index === 0 ? opening(base, ["NOOP"]) : [],
-  }));
-  const ends = await base.curl.fetch(
-    transfers,
-    onPiece,
-    calm === undefined ? null : limitNow(base.destination, base.context.system),
-    signal,
-  );
-  const last = ends.at(-1)!;
-  if (last.exit === 0 || isMissing(last)) return ends;
-  throw connectionFailure(last, base.destination) ?? notRead(base, paths[ends.length - 1]!, lastReply(last));
 }
 
 /** Nothing was there to be fetched. */

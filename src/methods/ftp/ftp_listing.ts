@@ -41,15 +41,12 @@ async function listsOf(base: FtpBase, request: string, paths: readonly string[],
       path,
       commands: index === 0 ? opening(base, ["NOOP"]) : [],
     }));
-    const ends = await base.curl.fetch(
-      transfers,
-      (index, piece) => {
+    const ends = await base.curl.talk(transfers, signal, {
+      onPiece: (index, piece) => {
         const one = found[index]!;
         one.text += one.decoder.decode(piece, { stream: true });
       },
-      null,
-      signal,
-    );
+    });
     const failure = connectionFailure(ends.at(-1)!, base.destination);
     if (failure) throw failure;
     // Many servers say of an empty folder, or of none, that there are no files.

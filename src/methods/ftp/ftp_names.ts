@@ -10,7 +10,7 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
-import { cannotWrite, resolveConflict } from "../naming.ts";
+import { cannotWrite, type Claim, claimsFor, resolveConflict } from "../naming.ts";
 import { isYes, type Reply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, look, noBase, pathOf, type RepliesOf } from "./ftp_base.ts";
 import { meaningOfReply, replyText } from "./ftp_failures.ts";
@@ -25,13 +25,6 @@ const LOCK = ".image-transfer-turn";
 const STALE_MS = 30_000;
 const RETRY_MS = 200;
 
-/** A staged file on its way to its name: absolute paths there. */
-interface Claim {
-  readonly item: Publication;
-  readonly staged: string;
-  readonly target: string;
-}
-
 /** What was found before names are given. */
 interface Look {
   readonly locked: boolean;
@@ -41,14 +34,7 @@ interface Look {
 /** What `Session.publish` does: two runs of curl, and more for each name that something else has. */
 export async function publish(base: FtpBase, items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> {
   const outcomes = new Map<Publication, PublishOutcome>();
-  const claims = items.flatMap((item): Claim[] => {
-    try {
-      return [{ item, staged: pathOf(base, item.staged), target: pathOf(base, item.target) }];
-    } catch (error) {
-      outcomes.set(item, { published: false, failure: failureRecord(error) });
-      return [];
-    }
-  });
+  const claims = claimsFor(items, (path) => pathOf(base, path), outcomes);
   if (claims.length > 0) await nameLock(serverKey(base), () => giveNames(base, claims, outcomes, signal));
   return items.map((item) => outcomes.get(item)!);
 }
@@ -67,24 +53,25 @@ async function giveNames(
   const { locked, replies } = await lookUnderLock(base, claims, signal);
   const unlock = locked ? [`RMD ${pathOf(base, LOCK)}`] : [];
   const free = freeOf(base, claims, replies);
-  const taken = claims.filter((claim) => !free.includes(claim));
+  const isFree = new Set(free);
+  const unlocksAtOnce = free.length === claims.length;
   signal.throwIfAborted();
   const given = await command(base, [
     ...modesOfFolders(base, claims, replies),
     // Asked for again: a server may have given another name than it was told.
     ...free.flatMap(({ staged, target }) => [`RNFR ${staged}`, `RNTO ${target}`, question(base, target)]),
-    ...(taken.length === 0 ? unlock : []),
+    ...(unlocksAtOnce ? unlock : []),
   ], signal);
   try {
     for (const claim of claims) {
-      const done = free.includes(claim) && isYes(given(`RNTO ${claim.target}`)) && isYes(given(question(base, claim.target)));
+      const done = isFree.has(claim) && isYes(given(`RNTO ${claim.target}`)) && isYes(given(question(base, claim.target)));
       const forbidden = meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
       if (forbidden) outcomes.set(claim.item, { published: false, failure: failureRecord(mayNotRename(base, claim.item)) });
       else outcomes.set(claim.item, done ? { published: true } : await orWhy(base, claim, signal));
     }
   } finally {
     // Also where it was stopped: others wait.
-    if (taken.length > 0) await command(base, unlock, new AbortController().signal).catch(() => undefined);
+    if (!unlocksAtOnce) await command(base, unlock, new AbortController().signal).catch(() => undefined);
   }
 }
 

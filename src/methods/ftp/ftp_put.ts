@@ -1,19 +1,15 @@
 /**
- * Sending files by FTP: a batch is one run of curl, over one connection. A part that an earlier attempt left is compared before the
- * rest is appended to it.
+ * Sending files by FTP: a batch is a few runs of curl side by side, each over one connection, on which the files are read back as well.
+ * A part that an earlier attempt left is compared before the rest is appended to it.
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import { anySignal } from "../../async/abort.ts";
-import { within } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { mutex } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Digest } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
 import { limitNow } from "../bandwidth.ts";
@@ -23,7 +19,8 @@ import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, lastReply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, opening, pathOf } from "./ftp_base.ts";
 import { connectionFailure, meaningOfReply, refused } from "./ftp_failures.ts";
-import { chmod, digest } from "./ftp_files.ts";
+import { chmod, type DigestQuestion, digestQuestion } from "./ftp_files.ts";
+import { appending, aside, foldersOf, partsOf } from "./ftp_parts.ts";
 
 /** A file on its way: absolute paths there. */
 interface Sending {
@@ -46,7 +43,6 @@ interface Batch {
 /** Curl is asked how far it is only with files so large: it tells it for each file. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 const SOURCES_AT_ONCE = 16;
-const COMPARE_BYTES = 1 << 20;
 
 /** Makes `Session.put`. The limit is the destination's, so with one there is one run at a time. */
 export function ftpPut(base: FtpBase): Session["put"] {
@@ -63,7 +59,7 @@ export function ftpPut(base: FtpBase): Session["put"] {
 async function putAll(batch: Batch, uploads: readonly Upload[]): Promise<void> {
   const { base, outcomes, signal } = batch;
   const { context } = base;
-  const skips = await partsOf(batch, uploads);
+  const skips = await partsOf(base, uploads, batch.onBytes, signal);
   const sendings = (await mapLimit(uploads, SOURCES_AT_ONCE, async (upload, index): Promise<Sending | null> => {
     const mode = await modeOf(upload.source, context.system);
     if (typeof mode === "number") {
@@ -80,40 +76,70 @@ async function putAll(batch: Batch, uploads: readonly Upload[]): Promise<void> {
   const whole = sendings.filter(({ upload, skip }) => skip > 0 && skip === upload.source.size);
   for (const { index } of whole) outcomes[index] = { put: true };
   if (whole.length > 0) await command(base, whole.flatMap((sending) => afterwards(base, sending)), signal);
-  let rest = sendings.filter((sending) => !whole.includes(sending));
-  let before = [...foldersOf(base, uploads)];
+  await sendSideBySide(batch, sendings.filter((sending) => !whole.includes(sending)), links?.folder);
+}
+
+/** Each connection logs in: it is worth it for so much, at a login of 100 ms. */
+const SHARE_BYTES = 16 * 1024 * 1024;
+/** What a file costs besides its bytes, expressed in bytes. */
+const FILE_BYTES = 256 * 1024;
+
+/** Shares files out among several connections. */
+async function sendSideBySide(batch: Batch, sendings: readonly Sending[], links?: string): Promise<void> {
+  const { base } = batch;
+  const weightOf = ({ upload, skip }: Sending) => upload.source.size - skip + FILE_BYTES;
+  const all = sendings.reduce((sum, sending) => sum + weightOf(sending), 0);
+  const wanted = Math.min(sendings.length, Math.ceil(all / (SHARE_BYTES * Math.max(1, base.loginMs / 100))));
+  using connections = base.connections.take(base.destination.bandwidthLimit === null ? wanted : 1);
+  const shares = Array.from({ length: connections.count }, () => ({ weight: 0, sendings: [] as Sending[] }));
+  for (const sending of sendings) {
+    const lightest = shares.reduce((least, share) => share.weight < least.weight ? share : least);
+    lightest.weight += weightOf(sending);
+    lightest.sendings.push(sending);
+  }
+  using over = anySignal(batch.signal);
+  await Promise.all(shares.map(async (share) => {
+    try {
+      await sendShare({ ...batch, signal: over.signal }, share.sendings, links);
+    } catch (error) {
+      over.abort(error);
+      throw error;
+    }
+  }));
+}
+
+async function sendShare(batch: Batch, sendings: readonly Sending[], links?: string): Promise<void> {
+  const { base } = batch;
+  let rest = sendings;
+  let before = foldersOf(base, sendings.map(({ upload }) => upload));
   while (rest.length > 0) {
-    const done = await sendSome(batch, rest, before, links?.folder);
+    const done = await sendSome(batch, rest, before, links);
     before = done === 0 ? before : afterwards(base, rest[done - 1]!);
     rest = rest.slice(done + 1);
   }
 }
 
-/** Sends to the first that cannot be sent, and says why it cannot; gives how many were sent. */
+/** Sends to the first that cannot be sent, and says why it cannot; gives how many were sent. What was sent is read back in the same run. */
 async function sendSome(batch: Batch, sendings: readonly Sending[], before: readonly string[], links?: string): Promise<number> {
-  const { base, onBytes, outcomes, signal } = batch;
-  const transfers = sendings.map(({ upload, staged, skip }, number): Transfer => ({
-    kind: "send",
-    from: links === undefined ? upload.source.absolutePath : linkName(upload),
-    to: skip > 0 ? appending(staged) : staged,
-    skip,
-    commands: number === 0
-      ? opening(base, [...before, ...(skip > 0 ? aside(staged) : [])])
-      : [...afterwards(base, sendings[number - 1]!), ...(skip > 0 ? aside(staged) : [])],
-  }));
+  const { base, outcomes, signal } = batch;
+  const question = proofOf(batch, sendings);
   const last: Transfer = { kind: "commands", commands: afterwards(base, sendings.at(-1)!) };
+  const transfers = [...sendings.map((_, number) => sendingOf(base, sendings, number, before, links)), last];
   const large = sendings.some(({ upload }) => upload.source.size >= LARGE_BYTES);
-  const ends = await base.curl.talk([...transfers, last], signal, {
-    onEnd: (number, { exit }) => {
-      const sending = sendings[number];
-      if (sending && exit === 0) onBytes(sending.index, sending.upload.source.size);
+  const ends = await base.curl.talk([...transfers, ...question.transfers], signal, {
+    onEnd: (number, exit) => {
+      if (exit === 0) tellBytes(batch, sendings[number], Infinity);
     },
     ...(large ? { onBytes: (number: number, bytes: number) => tellBytes(batch, sendings[number], bytes) } : {}),
+    onPiece: (number, piece) => question.onPiece(number - transfers.length, piece),
     bytesPerSecond: limitNow(base.destination, base.context.system),
     ...(links === undefined ? {} : { cwd: links }),
   });
   const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;
-  for (const { index } of sendings.slice(0, done)) outcomes[index] = { put: true };
+  const there = question.answers(ends.slice(transfers.length));
+  for (const [number, { index }] of sendings.slice(0, done).entries()) {
+    outcomes[index] = { put: true, ...(there[number] ? { there: there[number] } : {}) };
+  }
   const end = ends.at(-1)!;
   const failing = sendings[done];
   const lost = connectionFailure(end, base.destination);
@@ -124,25 +150,39 @@ async function sendSome(batch: Batch, sendings: readonly Sending[], before: read
   return done;
 }
 
+function sendingOf(
+  base: FtpBase,
+  sendings: readonly Sending[],
+  number: number,
+  before: readonly string[],
+  links?: string,
+): Transfer {
+  const { upload, staged, skip } = sendings[number]!;
+  const former = sendings[number - 1];
+  const own = skip > 0 ? aside(staged) : [];
+  return {
+    kind: "send",
+    from: links === undefined ? upload.source.absolutePath : linkName(upload),
+    to: skip > 0 ? appending(staged) : staged,
+    skip,
+    commands: former ? [...afterwards(base, former), ...own] : opening(base, [...before, ...own]),
+  };
+}
+
+/** A server that hashes so much for long tells nothing meanwhile: `Session.digest` has the time for it. */
+const HASHED_BYTES = 64 * 1024 * 1024;
+
+/** Asks for the digests of what was sent, where that is what proves it. Each piece that is read back is a sign of life. */
+function proofOf(batch: Batch, sendings: readonly Sending[]): DigestQuestion {
+  const { base } = batch;
+  const all = sendings.reduce((sum, { upload }) => sum + upload.source.size, 0);
+  const isAsked = base.destination.verify === "checksum" && (base.features.hash === null || all <= HASHED_BYTES);
+  const asked = isAsked ? sendings : [];
+  return digestQuestion(base, asked.map(({ staged }) => staged), (number) => tellBytes(batch, asked[number], Infinity));
+}
+
 function tellBytes({ onBytes }: Batch, sending: Sending | undefined, bytes: number): void {
   if (sending && bytes > 0) onBytes(sending.index, Math.min(sending.upload.source.size, sending.skip + bytes));
-}
-
-/** Folders of ours that the batch needs; the base path itself is never made here. */
-function foldersOf(base: FtpBase, uploads: readonly Pick<Upload, "staged">[]): string[] {
-  return [...new Set(uploads.flatMap(({ staged }) => ancestors(staged)))].map((folder) => `MKD ${pathOf(base, folder)}`);
-}
-
-/**
- * While it is appended to, a part has this name: it is not resumed a second time, because a former process of the server may still append
- * to it. What such a process writes that was told to write from the beginning is the same in any case.
- */
-function appending(staged: string): string {
-  return `${staged}.appending`;
-}
-
-function aside(staged: string): string[] {
-  return [`RNFR ${staged}`, `RNTO ${appending(staged)}`];
 }
 
 /** What is done with a file that was sent: its name, time and mode. */
@@ -172,74 +212,6 @@ async function modeOf({ absolutePath, path }: SourceFile, system: FtpBase["conte
     // Reading it says why.
     return await sourceFault(absolutePath, false, system, new AbortController().signal) ?? 0;
   }
-}
-
-/** How much of the files is there under their staging names: parts of earlier attempts whose bytes are those of the source. */
-async function partsOf({ base, onBytes, signal }: Batch, uploads: readonly Upload[]): Promise<Map<Upload, number>> {
-  const left = uploads.filter(({ leftover }) => leftover !== undefined);
-  if (left.length === 0) return new Map();
-  const moves = left.filter(({ leftover, staged }) => leftover !== staged)
-    .flatMap(({ leftover = "", staged }) => [`RNFR ${pathOf(base, leftover)}`, `RNTO ${pathOf(base, staged)}`]);
-  await command(base, [...foldersOf(base, left), ...moves], signal);
-  const kept = new Map<Upload, number>();
-  for (const upload of left) {
-    const found = await digestOfPart(base, upload, (bytes) => {
-      onBytes(uploads.indexOf(upload), Math.min(bytes, upload.source.size));
-    }, signal);
-    if (found && found.bytes > 0 && found.bytes <= upload.source.size && await isPrefix(base, upload, found, signal)) {
-      kept.set(upload, found.bytes);
-    }
-  }
-  const wrong = left.filter((upload) => !kept.has(upload));
-  if (wrong.length > 0) await command(base, wrong.map(({ staged }) => `DELE ${pathOf(base, staged)}`), signal);
-  return kept;
-}
-
-/** A part that is not read so soon is no help. */
-const PATIENCE_MS = 15_000;
-
-/**
- * What is there of a file; null where that is not told soon. vsftpd locks a file while it is written, and a process of its whose
- * connection broke unnoticed still has that lock: the part can be removed then, but not read.
- */
-async function digestOfPart(
-  base: FtpBase,
-  { staged }: Upload,
-  onBytes: (bytes: number) => void,
-  signal: AbortSignal,
-): Promise<Digest | null> {
-  const { system } = base.context;
-  using giveUp = anySignal(signal);
-  const heard = Promise.withResolvers<boolean>();
-  const digesting = digest(base, [staged], giveUp.signal, (_, bytes) => {
-    heard.resolve(true);
-    onBytes(bytes);
-  });
-  digesting.then(() => heard.resolve(true), () => heard.resolve(true));
-  const patienceMs = base.features.hash === null ? Math.min(PATIENCE_MS, base.destination.timeoutMs / 4) : Infinity;
-  if (patienceMs < Infinity && !await within(heard.promise, patienceMs, system, false)) {
-    giveUp.abort();
-    await digesting.catch(() => null);
-    signal.throwIfAborted();
-    return null;
-  }
-  return (await digesting)[0] ?? null;
-}
-
-async function isPrefix(
-  { context: { system } }: FtpBase,
-  { source }: Upload,
-  { bytes, sha256 }: { readonly bytes: number; readonly sha256: string },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const sum = createHash("sha256");
-  for (let at = 0; at < bytes; at += COMPARE_BYTES) {
-    signal.throwIfAborted();
-    const piece = await system.read(source.absolutePath, at, Math.min(COMPARE_BYTES, bytes - at)).catch(() => new Uint8Array());
-    if (piece.length === 0) return false;
-    sum.update(piece);
-  }
-  return sum.digest("hex") === sha256;
 }
 
 /** Why a file was not sent. @throws {Failure} what concerns all files. */

@@ -10,6 +10,7 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
+import { type Claim, claimsFor } from "../naming.ts";
 import { checkBase, makeEmptyFile, pathOf, type SftpBase } from "./sftp_base.ts";
 import { withSftpLock } from "./sftp_lock.ts";
 import { STATUS } from "./sftp_protocol.ts";
@@ -27,13 +28,6 @@ export interface SftpNaming {
   replaces: boolean | null;
 }
 
-/** A staged file on its way to its name: absolute paths there. */
-interface Claim {
-  readonly item: Publication;
-  readonly staged: string;
-  readonly target: string;
-}
-
 /**
  * What `Session.publish` does. Not as safe as through a shell: where the server's `rename` never replaces (SFTP 3 without
  * `posix-rename`), the plain name is away for a moment; where its plain rename replaces, another program could take the name between
@@ -49,14 +43,7 @@ export async function publish(
   await checkBase(base);
   await makeFolders(naming, items);
   const outcomes = new Map<Publication, PublishOutcome>();
-  const claims = items.flatMap((item): Claim[] => {
-    try {
-      return [{ item, staged: pathOf(base, item.staged), target: pathOf(base, item.target) }];
-    } catch (error) {
-      outcomes.set(item, { published: false, failure: failureRecord(error) });
-      return [];
-    }
-  });
+  const claims = claimsFor(items, (path) => pathOf(base, path), outcomes);
   await Promise.all(claims.map(({ item, staged }) => item.fileMode === null ? null : base.calls.setMode(staged, item.fileMode)));
   const careful = items.some(({ onConflict }) => onConflict !== "overwrite") && await renameReplaces(naming, items[0]!.staged);
   const give = () => giveNames(naming, claims, careful, outcomes, signal);

@@ -18,7 +18,7 @@ export const processes: Processes = processesWith(launch);
 export function processesWith(launch: Launch): Processes {
   return {
     run: (command, signal, stdin) => run(launch, command, signal, stdin),
-    spawn: (command, signal) => spawn(launch, command, signal),
+    spawn: (command, signal, onError) => spawn(launch, command, signal, onError),
     which,
   };
 }
@@ -48,7 +48,12 @@ async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?
 }
 
 /** See `Processes.spawn`. */
-async function spawn(launch: Launch, command: Command, signal: AbortSignal): Promise<Child> {
+async function spawn(
+  launch: Launch,
+  command: Command,
+  signal: AbortSignal,
+  onError: (piece: Uint8Array) => void = () => undefined,
+): Promise<Child> {
   const launched = await launch(command, signal);
   const pieces = queue<Uint8Array>();
   const stderr = createTail(KEPT_ERROR_BYTES);
@@ -62,7 +67,10 @@ async function spawn(launch: Launch, command: Command, signal: AbortSignal): Pro
     while (!isRead && waiting > KEPT_BYTES && pieces.length > 1) waiting -= (await pieces.next())?.length ?? 0;
     while (isRead && waiting > WAITING_BYTES) await new Promise<void>((resolve) => goOn = resolve);
   };
-  const outputs = drainBoth(launched, take, stderr.add);
+  const outputs = drainBoth(launched, take, (piece) => {
+    stderr.add(piece);
+    onError(piece);
+  });
   const finished = launched.finished.then(async (status) => {
     // The end must be known even if the reader has stopped reading.
     waiting = -Infinity;

@@ -36,26 +36,27 @@ const CONTENT = noise(200_000);
 const STAGED = `${STAGING}/a1/1`;
 
 lied("tells wrong sizes: files are proven by what is read", { sizeOff: -77 }, async (session, folder) => {
-  assertEquals(await put(session, folder, CONTENT), [{ put: true }]);
+  assertEquals(await put(session, folder, CONTENT), [{ put: true, there: await digestOf(CONTENT) }]);
   assertEquals(await session.digest([STAGED], SIGNAL), [await digestOf(CONTENT)]);
 });
 
 lied("knows neither SIZE nor FEAT: everything works but sizes", { unknown: ["SIZE", "FEAT"] }, async (session, folder) => {
-  assertEquals(await put(session, folder, CONTENT), [{ put: true }]);
+  assertEquals(await put(session, folder, CONTENT), [{ put: true, there: await digestOf(CONTENT) }]);
   assertEquals(await session.digest([STAGED, `${STAGING}/a1/2`], SIGNAL), [await digestOf(CONTENT), null]);
   assertEquals(await session.publish([publication(STAGED, "n/a")], SIGNAL), [{ published: true }]);
   const [stat] = await session.survey(["n/a"], SIGNAL);
   assertEquals([stat?.kind, stat && stat.bytes < 0], ["file", true]);
   // The same content is no conflict, another one is: sizes that nobody tells are not compared.
-  assertEquals(await put(session, folder, noise(200_000, 2)), [{ put: true }]);
+  assertEquals(await put(session, folder, noise(200_000, 2)), [{ put: true, there: await digestOf(noise(200_000, 2)) }]);
   assertEquals(await session.publish([publication(STAGED, "n/a")], SIGNAL), [{ published: true, former: "n/a.v1" }]);
   await session.sweep(null, SIGNAL);
   assertEquals((await Array.fromAsync(Deno.readDir(folder.at("base")))).map(({ name }) => name), ["n"]);
 });
 
 lied("loses bytes and says that it has them: the digest shows it", { keeps: 100_000 }, async (session, folder) => {
-  assertEquals(await put(session, folder, CONTENT), [{ put: true }]);
-  assertEquals(await session.digest([STAGED], SIGNAL), [await digestOf(CONTENT.subarray(0, 100_000))]);
+  const kept = await digestOf(CONTENT.subarray(0, 100_000));
+  assertEquals(await put(session, folder, CONTENT), [{ put: true, there: kept }]);
+  assertEquals(await session.digest([STAGED], SIGNAL), [kept]);
 });
 
 lied("cuts the control connection when a file comes: an outage", { cutsAtStor: true }, async (session, folder) => {
