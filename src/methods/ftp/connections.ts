@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bell } from "../../async/bell.ts";
 import type { System } from "../../system/system.ts";
 import type { Curl } from "./curl.ts";
 import { refusesMore } from "./ftp_failures.ts";
@@ -22,25 +23,33 @@ const RETRY_MS = 200;
 export function connections(curl: Curl, most: number, clock: Pick<System, "sleep" | "monotonic">): Connections {
   let limit = most;
   let taken = 0;
+  let running = 0;
   let lastEnd = -Infinity;
-  const running = new Set<Promise<void>>();
+  const ended = bell(clock);
+
+  async function run(...call: Parameters<Curl["talk"]>): ReturnType<Curl["talk"]> {
+    running += 1;
+    try {
+      return await curl.talk(...call);
+    } finally {
+      running -= 1;
+      ended.ring();
+    }
+  }
 
   async function talk(...call: Parameters<Curl["talk"]>): ReturnType<Curl["talk"]> {
     const [, signal] = call;
     for (;;) {
-      const others = [...running];
-      const run = curl.talk(...call);
-      const over = run.then(() => undefined, () => undefined);
-      running.add(over);
-      const ends = await run.finally(() => running.delete(over));
+      const others = running;
+      const ends = await run(...call);
       if (!refusesMore(ends[0]!)) {
         lastEnd = clock.monotonic();
         return ends;
       }
       // Otherwise it is not ours that it has too many of.
-      if (others.length === 0 && clock.monotonic() - lastEnd > NOTICE_MS) return ends;
-      limit = Math.min(limit, Math.max(1, others.length));
-      await Promise.race([...others, clock.sleep(NOTICE_MS, signal)]);
+      if (others === 0 && clock.monotonic() - lastEnd > NOTICE_MS) return ends;
+      limit = Math.min(limit, Math.max(1, others));
+      if (running > 0) await ended.wait(NOTICE_MS, signal);
       await clock.sleep(RETRY_MS, signal);
     }
   }

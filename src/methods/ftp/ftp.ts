@@ -77,7 +77,8 @@ async function openBase(
   context: MethodContext,
   signal: AbortSignal,
 ): Promise<FtpBase> {
-  const curl = await findCurl(login, destination.timeoutMs, context.system, signal);
+  const found = await findCurl(login, destination.timeoutMs, context.system, signal);
+  const { curl, take } = connections(found, destination.parallelTransfers, context.system);
   const began = context.system.monotonic();
   const [ended] = await curl.talk([{ kind: "commands", commands: ["FEAT", "PWD"] }], signal);
   const loginMs = context.system.monotonic() - began;
@@ -87,10 +88,9 @@ async function openBase(
   const failure = connectionFailure(ended!, destination);
   if (failure) throw failure;
   const home = /^"((?:[^"]|"")*)"/.exec(replyTo(ended!, "PWD")?.lines.at(-1) ?? "")?.[1]?.replaceAll('""', '"') ?? "/";
-  const shared = connections(curl, destination.parallelTransfers, context.system);
   return {
-    curl: shared.curl,
-    connections: shared,
+    curl,
+    connections: { take },
     loginMs,
     destination,
     context,

@@ -28,6 +28,14 @@ test("run() gives the exit code and both outputs", async (system) => {
   assertEquals(finished, { code: 7, signal: null, stdout: "out\n", stderr: "err\n" });
 });
 
+test("spawn() has given all of the standard error when the program is finished", async (system) => {
+  const pieces: Uint8Array[] = [];
+  const child = await system.spawn(sh("seq 50000 >&2"), never, (piece) => pieces.push(piece));
+  assertEquals(await child.finished, { code: 0, signal: null });
+  const text = await new Blob(pieces.map((piece) => piece.slice())).text();
+  assertEquals([text.length, text.endsWith("\n50000\n")], [288_894, true]);
+});
+
 test("run() hands arguments over as they are", async (system) => {
   const hostile = ["-rf", "$(touch x)", "a'b\"c", "new\nline", "ü", ""];
   const { stdout } = await system.run(sh('printf "%s\\0" "$@"', ...hostile), never);
