@@ -4,16 +4,22 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { option } from "@optique/core/primitives";
+import { optional } from "@optique/core/modifiers";
+import { argument, option } from "@optique/core/primitives";
+import { choice, string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
+import { MAY_DO } from "../config/schema/schema_program.ts";
+import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import { fleetNow } from "../fleet/fleet_now.ts";
 import type { FleetMember } from "../fleet/heartbeat.ts";
-import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
-import { defineCommand, EXIT, plain, say } from "./command.ts";
+import { identify } from "../fleet/identity.ts";
+import { giveOrder, type OrderAction } from "../fleet/orders.ts";
+import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 
 /** Exit code 1 where the server cannot be reached, and with `--check` where a computer needs a person. */
@@ -23,21 +29,55 @@ export const fleet = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
+    action: optional(argument(choice(["show", ...MAY_DO], { metavar: "ACTION" }), {
+      description: plain("show (default); or an order to another computer: pause, resume, retry or scan"),
+    })),
+    computer: optional(argument(string({ metavar: "COMPUTER" }), { description: plain("The computer that gets the order") })),
+    name: optional(argument(string({ metavar: "NAME" }), {
+      description: plain("For pause and resume the destination, for scan the job (default: all)"),
+    })),
     check: option("--check", { description: plain("For monitoring: exit code 1 if a computer is offline or needs a person") }),
   }),
-  async run({ config, json, check }, tools) {
+  async run({ config, json, check, action = "show", computer, name = "" }, tools) {
     const { pocketbase } = await loadSettings(config, tools.cwd, tools.system);
     if (pocketbase === null) {
       throw new Failure("configuration", "The configuration names no PocketBase server", {
         hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
       });
     }
-    const members = await fleetNow(pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, tools.system), tools.signal);
+    const server = pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, tools.system);
+    if (action !== "show") {
+      if (computer === undefined) {
+        tools.stderr(`Specify the computer: image-transfer fleet ${action} COMPUTER\n`);
+        return EXIT.usage;
+      }
+      return await order({ action, to: computer, argument: name }, pocketbase, server, json, tools);
+    }
+    const members = await fleetNow(server, tools.signal);
     if (json) tools.stdout(`${JSON.stringify(members, null, 2)}\n`);
     else say(fleetText(members), tools);
     return check && members.some(({ level }) => NEEDS_A_PERSON.has(level)) ? EXIT.notDelivered : EXIT.done;
   },
 });
+
+/** Exit code 1 unless the order was carried out. */
+async function order(
+  wanted: { readonly action: OrderAction; readonly to: string; readonly argument: string },
+  settings: PocketbaseSettings,
+  server: PocketbaseServer,
+  json: boolean,
+  { system, signal, stdout, stderr }: Tools,
+): Promise<number> {
+  const from = await identify(server, settings, system.hostname, signal);
+  const { state, answer } = await giveOrder(wanted, from, server, (ms) => system.sleep(ms, signal), signal);
+  const told = printable(answer);
+  if (json) stdout(`${JSON.stringify({ state, answer })}\n`);
+  else if (state === "done") stderr(`Done by ${printable(wanted.to)}${told === "" ? "" : `: ${told}`}.\n`);
+  else if (state === "waiting") {
+    stderr(`${printable(wanted.to)} has not answered yet. It will see the order within the next hour, or not carry it out.\n`);
+  } else stderr(`${printable(wanted.to)} has not done it: ${told}.\n`);
+  return state === "done" ? EXIT.done : EXIT.notDelivered;
+}
 
 const NEEDS_A_PERSON: ReadonlySet<FleetMember["level"]> = new Set(["offline", "bad", "warning", "unknown"]);
 const WORDS = {

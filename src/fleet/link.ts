@@ -13,12 +13,13 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { System } from "../system/system.ts";
-import { JOBS } from "./collections.ts";
+import { COMMANDS, JOBS } from "./collections.ts";
 import { BEAT_MS, beatReport, writeBeat } from "./heartbeat.ts";
 import { identify } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { type LogSpool, logSpool } from "./log_spool.ts";
 import { logGatherer, uploadLogs } from "./log_upload.ts";
+import { type Ordered, takeOrders } from "./orders.ts";
 import { type PocketbaseServer, pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
 
 /** What the link uses of the daemon. */
@@ -26,7 +27,7 @@ export interface LinkTools {
   readonly system:
     & ServerSystem
     & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "monotonic">;
-  readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload">;
+  readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Ordered;
   readonly emit: Emit;
   /** Hears every event until the returned function is called. */
   readonly listen: (listener: (event: TransferEvent) => void) => () => void;
@@ -68,7 +69,8 @@ const OFFER_MS = 30_000;
 interface Link extends LinkTools {
   readonly settings: PocketbaseSettings;
   readonly server: PocketbaseServer;
-  readonly changed: Bell;
+  /** Rung when the server tells of a change, by part. */
+  readonly changed: Readonly<Record<string, Bell>>;
   /** Why the server's jobs are not used; empty if they are. */
   configError: string;
   /** How far this computer's clock is ahead of the server's; null before the first heartbeat. */
@@ -82,7 +84,7 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     ...tools,
     settings,
     server: pocketbaseServer(settings, measured(tools)),
-    changed: bell(tools.system),
+    changed: { jobs: bell(tools.system), orders: bell(tools.system) },
     configError: "",
     clockAheadMs: null,
     said: new Map(),
@@ -90,7 +92,9 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
   await Promise.all([
     repeat("jobs", refreshJobs, settings.refreshMs, link, signal),
     repeat("heartbeat", beat, Math.min(BEAT_MS, settings.refreshMs), link, signal),
-    hearChanges(link, signal),
+    repeat("orders", orders, Math.min(BEAT_MS, settings.refreshMs), link, signal),
+    hearChanges(JOBS, link, signal),
+    hearChanges(COMMANDS, link, signal),
     settings.uploadLogs ? keepLogs(link, signal) : null,
   ]);
 }
@@ -164,7 +168,7 @@ async function keepLogs(link: Link, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Does it now, on the period, and for jobs when the server tells of a change. */
+/** Does it now, on the period, and when the server tells of a change. */
 async function repeat(
   part: string,
   work: (link: Link, signal: AbortSignal) => Promise<void>,
@@ -174,8 +178,9 @@ async function repeat(
 ): Promise<void> {
   while (!signal.aborted) {
     await attempt(part, () => work(link, signal), link, signal);
-    if (part !== "jobs") await link.system.sleep(everyMs, signal);
-    else if (await link.changed.wait(everyMs, signal)) await link.system.sleep(SETTLE_MS, signal);
+    const changed = link.changed[part];
+    if (changed === undefined) await link.system.sleep(everyMs, signal);
+    else if (await changed.wait(everyMs, signal)) await link.system.sleep(SETTLE_MS, signal);
   }
 }
 
@@ -217,15 +222,21 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
   link.clockAheadMs = (asked + system.now()) / 2 - at;
 }
 
+async function orders({ system, settings, server, daemon, emit }: Link, signal: AbortSignal): Promise<void> {
+  const identity = await identify(server, settings, system.hostname, signal);
+  await takeOrders(settings, identity, daemon, server, emit, system.now, signal);
+}
+
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */
-async function hearChanges(link: Link, signal: AbortSignal): Promise<void> {
+async function hearChanges(collection: typeof JOBS | typeof COMMANDS, link: Link, signal: AbortSignal): Promise<void> {
   const { server, changed, system } = link;
+  const rung = collection === JOBS ? changed["jobs"] : changed["orders"];
   let isHearing = false;
   while (!isHearing && !signal.aborted) {
     await attempt(
       "changes",
       async () => {
-        await server.listen(JOBS, changed.ring, signal);
+        await server.listen(collection, () => rung?.ring(), signal);
         isHearing = true;
       },
       link,

@@ -137,6 +137,45 @@ Deno.test("a server that is frozen or gone delays no delivery and no start", opt
   Deno.kill(server.pid, "SIGCONT");
 });
 
+Deno.test("orders of other computers are carried out where the file allows them, and are written down", options, async () => {
+  await using folder = await tempFolder();
+  await using server = await startPocketbase(folder.at("data"));
+  const spring = await administered(folder, server);
+  const [, email, password] = /admin_email: (\S+)\n {2}admin_password: (\S+)/.exec(
+    (await spring.command(["pocketbase", "setup", "--add", "autumn"])).stdout,
+  )!;
+  await Deno.mkdir(folder.at("other"));
+  const autumn = await install(folder.at("other"), {
+    ...QUICK,
+    transfer_method: "local",
+    remote_base_path: folder.at("nas"),
+    watch_path: folder.at("camera"),
+    pocketbase: {
+      url: server.url,
+      admin_email: email,
+      admin_password: password,
+      config_refresh_interval_secs: 2,
+      may_do: ["pause", "scan"],
+    },
+  });
+  await using _running = await autumn.start();
+  const paused = await spring.command(["fleet", "pause", "Autumn"]);
+  assertEquals([paused.code, paused.stderr], [0, "Done by Autumn: local.\n"]);
+  const status = JSON.parse((await autumn.command(["status", "--json"])).stdout);
+  assertEquals([status.destinations[0].state, status.destinations[0].reason], ["paused", "paused by spring"]);
+  const refused = await spring.command(["fleet", "resume", "autumn", "--json"]);
+  assertEquals(JSON.parse(refused.stdout), {
+    state: "refused",
+    answer: "pocketbase.may_do of this computer does not list resume",
+  });
+  const unknown = await spring.command(["fleet", "scan", "autumn", "nothing"]);
+  assertEquals(unknown.code, 1);
+  assertMatch(unknown.stderr, /autumn has not done it: Unknown job/);
+  await autumn.untilLog(/PocketBase: spring orders: resume: refused/);
+  const nobody = await spring.command(["fleet", "scan", "winter"]);
+  assertMatch(nobody.stderr, /Unknown computer "winter"\nKnown computers: /);
+});
+
 async function untilTrue(look: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !await look(); tries++) {
     assert(tries < 60, "it does not come true");

@@ -1,0 +1,140 @@
+/**
+ * Orders from one computer to another, as records on the server: the one that is asked carries them out only where its own file allows
+ * it, and writes down what became of them.
+ *
+ * @module
+ */
+import type { PocketbaseSettings } from "../config/settings.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import { printable } from "../domain/names/printable.ts";
+import type { Emit } from "../domain/transfer_event.ts";
+import type { DaemonControl } from "../reports/daemon_control.ts";
+import { daemons } from "./accounts.ts";
+import { COMMANDS } from "./collections.ts";
+import type { Identity } from "./identity.ts";
+import type { PocketbaseServer } from "./pocketbase_server.ts";
+
+/** What can be ordered. */
+export type OrderAction = PocketbaseSettings["mayDo"][number];
+
+interface OrderRecord {
+  readonly id: string;
+  readonly issued_by: string;
+  readonly action: string;
+  readonly argument: string;
+  readonly state: string;
+  readonly answer: string;
+  readonly created: string;
+}
+
+/** What became of an order; `waiting` where its computer has not answered yet. */
+export interface OrderAnswer {
+  readonly state: "done" | "refused" | "failed" | "waiting";
+  readonly answer: string;
+}
+
+const RECORDS = `/api/collections/${COMMANDS}/records`;
+/** An order that was not seen for so long is not carried out any more: who gave it has found another way. */
+const EXPIRES_MS = 3_600_000;
+
+/**
+ * Gives an order, and waits for the answer until the signal is aborted or `patienceMs` have passed.
+ *
+ * @throws {Failure} where there is no such computer, or the server refuses.
+ */
+export async function giveOrder(
+  order: { readonly to: string; readonly action: OrderAction; readonly argument: string },
+  from: Identity,
+  server: PocketbaseServer,
+  wait: (ms: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<OrderAnswer> {
+  const known = await daemons(server, signal);
+  const target = known.find(({ name }) => name.toLowerCase() === order.to.toLowerCase());
+  if (target === undefined) {
+    throw new Failure("configuration", `Unknown computer "${printable(order.to)}"`, {
+      hint: `Known computers: ${known.map(({ name }) => printable(name)).join(", ")}`,
+    });
+  }
+  const { action, argument } = order;
+  const body = { daemon: target.id, issued_by: from.id, action, argument, state: "waiting" };
+  const { id } = await server.ask<{ id: string }>(RECORDS, { method: "POST", body }, signal);
+  for (let looks = 0; looks < LOOKS && !signal.aborted; looks++) {
+    await wait(LOOK_MS);
+    const { state, answer } = await server.ask<OrderRecord>(`${RECORDS}/${id}`, {}, signal);
+    if (state === "done" || state === "refused" || state === "failed") return { state, answer };
+  }
+  return { state: "waiting", answer: "" };
+}
+
+const LOOK_MS = 1_000;
+const LOOKS = 30;
+
+/** What orders may change. */
+export type Ordered = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync">;
+
+/** Carries out the orders that wait for this computer, the oldest first. @throws {Failure} where the server cannot be asked. */
+export async function takeOrders(
+  { mayDo }: Pick<PocketbaseSettings, "mayDo">,
+  { id: own }: Identity,
+  daemon: Ordered,
+  server: PocketbaseServer,
+  emit: Emit,
+  now: () => number,
+  signal: AbortSignal,
+): Promise<void> {
+  const waiting = await server.all<OrderRecord>(
+    COMMANDS,
+    { filter: `daemon = "${own}" && state = "waiting"`, sort: "created" },
+    signal,
+  );
+  if (waiting.length === 0) return;
+  const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
+  for (const order of waiting) {
+    const from = names.get(order.issued_by) ?? "an unknown computer";
+    const done = await carryOut(order, from, mayDo, daemon, now());
+    const what = `${order.action}${order.argument === "" ? "" : ` ${order.argument}`}`;
+    emit({
+      type: "notice",
+      level: done.state === "done" ? "info" : "warning",
+      message: `PocketBase: ${from} orders: ${what}: ${done.state}${done.answer === "" ? "" : ` (${done.answer})`}`,
+    });
+    await server.ask(`${RECORDS}/${order.id}`, { method: "PATCH", body: done }, signal);
+  }
+}
+
+async function carryOut(
+  { action, argument, created }: OrderRecord,
+  from: string,
+  mayDo: PocketbaseSettings["mayDo"],
+  daemon: Ordered,
+  now: number,
+): Promise<OrderAnswer> {
+  const allowed = mayDo.find((one) => one === action);
+  if (allowed === undefined) return { state: "refused", answer: `pocketbase.may_do of this computer does not list ${action}` };
+  if (now - Date.parse(created.replace(" ", "T")) > EXPIRES_MS) {
+    return { state: "refused", answer: "it is more than an hour old" };
+  }
+  try {
+    return { state: "done", answer: (await act(allowed, argument, from, daemon)).slice(0, 500) };
+  } catch (error) {
+    return { state: "failed", answer: failureRecord(error).message.slice(0, 500) };
+  }
+}
+
+/** Returns what was done, for people. */
+async function act(action: OrderAction, argument: string, from: string, daemon: Ordered): Promise<string> {
+  const name = argument === "" ? null : argument;
+  switch (action) {
+    case "pause":
+      return daemon.pause(name, from).join(", ");
+    case "resume":
+      return (await daemon.resume(name)).names.join(", ");
+    case "retry":
+      return `${daemon.retry(null)} deliveries`;
+    case "scan":
+      return (await daemon.sync(name ?? undefined)).join(", ");
+    default:
+      return action satisfies never;
+  }
+}
