@@ -139,6 +139,7 @@ async function putOne(
       onBytes: (more) => onBytes(bytes += more),
     }, signal);
     await keepTimesAndMode(copying, from, upload.source.mtimeMs, to);
+    if (!isSmall(upload)) flushBeside(to, system);
     return { put: true, sent };
   } catch (error) {
     signal.throwIfAborted();
@@ -150,6 +151,12 @@ async function putOne(
     if (failure.next === "hold") throw failure;
     return { put: false, failure: failureRecord(failure) };
   }
+}
+
+/** While it is read back for its digest. Publishing flushes again, has less left to wait for, and says what is wrong. */
+function flushBeside(path: string, system: Pick<System, "sync" | "platform">): void {
+  // There, a file that is open cannot be renamed.
+  if (system.platform !== "windows") system.sync(path).catch(() => undefined);
 }
 
 /** Only the written side can say these. */

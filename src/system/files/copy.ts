@@ -34,8 +34,10 @@ export async function copy(from: string, to: string, options: CopyOptions, signa
   const { pace, onBytes } = options;
   for await (const piece of pieces(source, Infinity, signal, () => Math.min(CHUNK_BYTES, pace?.atOnce ?? CHUNK_BYTES))) {
     await pace?.next(piece.length, signal);
+    const writing = writeAll(target, piece);
+    // Here, while a thread of the runtime writes.
     sum.update(piece);
-    await writeAll(target, piece);
+    await writing;
     bytes += piece.length;
     onBytes?.(piece.length);
   }
