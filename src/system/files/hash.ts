@@ -9,7 +9,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import { hashLarge } from "./hash_chunks.ts";
 
 /** Read at a time: large enough for full speed, small enough for many files side by side. */
-export const CHUNK_BYTES = 128 * 1024;
+export const CHUNK_BYTES = 256 * 1024;
 /** What is hashed in a Worker: its start takes as long as hashing this much. */
 const LARGE_BYTES = 64 * 1024 * 1024;
 
@@ -64,7 +64,7 @@ export async function* pieces(
 
 /** Pairs of buffers that are not in use, kept so that a batch of small files does not allocate a pair for each. */
 const spare: [Uint8Array, Uint8Array][] = [];
-const MOST_SPARE = 8;
+const MOST_SPARE = 4;
 
 function takePair(): [Uint8Array, Uint8Array] {
   return spare.pop() ?? [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)];
