@@ -231,8 +231,8 @@ export interface SourceReader {
   /** As in {@linkcode PathFacts}. */
   readonly mode: number;
   readonly mtimeMs: number;
-  /** The next `length` bytes, fewer where the file ends; a piece is valid until the next is asked for. */
-  read(length: number): AsyncIterable<Uint8Array>;
+  /** The next `length` bytes, fewer where the file ends; a piece, of at most `pieceBytes`, is valid until the next is asked for. */
+  read(length: number, pieceBytes?: number): AsyncIterable<Uint8Array>;
   /** Of all that has been read so far, 64 hex digits. */
   sha256(): string;
 }

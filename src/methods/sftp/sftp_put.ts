@@ -189,7 +189,7 @@ async function sendLarge(
   return await system.readSource(absolutePath, async (reader) => {
     // What was sent before is hashed as well.
     for await (const _piece of reader.read(writes.at)) signal.throwIfAborted();
-    for await (const piece of reader.read(size - writes.at)) {
+    for await (const piece of reader.read(size - writes.at, limits.writeBytes)) {
       for (let from = 0; from < piece.length && !writes.refused;) {
         const part = piece.subarray(from, from + Math.min(limits.writeBytes, pace.atOnce));
         from += part.length;

@@ -31,16 +31,17 @@ export async function hash(path: string, signal: AbortSignal, onBytes?: (bytes: 
 }
 
 /**
- * The next `length` bytes of a file, or all up to its end, in pieces of at most `chunkBytes()`. A piece is valid until the
- * next is asked for.
+ * The next `length` bytes of a file, or all up to its end, in pieces of at most `chunkBytes()`, which never gives more than `most`. A piece
+ * is valid until the next is asked for.
  */
 export async function* pieces(
   file: Deno.FsFile,
   length: number,
   signal: AbortSignal,
   chunkBytes: () => number = () => CHUNK_BYTES,
+  most = CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array> {
-  const pair = takePair();
+  const pair = most > CHUNK_BYTES ? makePair(most) : takePair();
   let left = length;
   let [now, after] = pair;
   const read = (buffer: Uint8Array) => file.read(buffer.subarray(0, Math.min(chunkBytes(), left)));
@@ -57,7 +58,8 @@ export async function* pieces(
     }
   } finally {
     // The runtime still writes into a buffer that is being read: nobody else may use it before.
-    await reading.then(() => spare.push(pair), () => spare.push(pair));
+    await reading.catch(() => undefined);
+    if (most <= CHUNK_BYTES) spare.push(pair);
     spare.splice(MOST_SPARE);
   }
 }
@@ -67,5 +69,9 @@ const spare: [Uint8Array, Uint8Array][] = [];
 const MOST_SPARE = 4;
 
 function takePair(): [Uint8Array, Uint8Array] {
-  return spare.pop() ?? [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)];
+  return spare.pop() ?? makePair(CHUNK_BYTES);
+}
+
+function makePair(bytes: number): [Uint8Array, Uint8Array] {
+  return [new Uint8Array(bytes), new Uint8Array(bytes)];
 }

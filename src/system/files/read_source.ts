@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { SmallFile, SourceReader } from "../system.ts";
-import { pieces } from "./hash.ts";
+import { CHUNK_BYTES, pieces } from "./hash.ts";
 
 /** See `Files.readSource`. What is no regular file is not read: a pipe would never end. */
 export async function readSource<T>(
@@ -22,8 +22,8 @@ export async function readSource<T>(
     bytes: size,
     mode: (mode ?? 0) & 0o7777,
     mtimeMs: mtime?.getTime() ?? 0,
-    async *read(length) {
-      for await (const piece of pieces(file, length, signal)) {
+    async *read(length, pieceBytes = CHUNK_BYTES) {
+      for await (const piece of pieces(file, length, signal, () => pieceBytes, pieceBytes)) {
         sum.update(piece);
         yield piece;
       }
