@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program that talks to people
 /**
  * `deno task night [HOURS]`: what takes too long for each change, bounded in time and disk: the suites of `tests/night/` (a file above
- * 8 GiB, many files, kill -9 at random moments), then nights of faults with new seeds until the hours (1) are over. It stops at
+ * 8 GiB, many files, kill -9 at random moments, and while files are removed), then nights of faults with new seeds until the hours (1) are over. It stops at
  * the first failure and says how to repeat it.
  *
  * @module
@@ -12,6 +12,8 @@ import { tempFolder } from "./support/temp.ts";
 const NEEDED_BYTES = 20e9;
 /** How long one night of faults lasts, seconds. */
 const NIGHT_SECONDS = 300;
+/** How often a daemon is killed while sources, or files at the destination, are removed: about 20 minutes each. */
+const KILLS = 200;
 /** One suite may take as long as this, minutes. */
 const LONGEST_MINUTES = 60;
 
@@ -30,6 +32,10 @@ async function suites(): Promise<boolean> {
     console.log(`Left out: large_file_test.ts (20 GB of free space needed, ${(room / 1e9).toFixed(0)} GB there)`);
   }
   for (const name of names) if (Date.now() < end && !await test(`night/${name}`, {})) return false;
+  for (const what of ["delete_source", "delete_destination_files"]) {
+    const env = { IMAGE_TRANSFER_KILLS: String(KILLS), IMAGE_TRANSFER_KILL_SEED: String(Date.now() % 1e9) };
+    if (Date.now() < end && !await test("faults/kill_test.ts", env, `--filter=kill -9 with ${what}`)) return false;
+  }
   return true;
 }
 
@@ -42,12 +48,14 @@ async function nights(): Promise<boolean> {
   return true;
 }
 
-async function test(path: string, env: Readonly<Record<string, string>>): Promise<boolean> {
-  const args = ["test", "--allow-all", "--no-check", new URL(path, import.meta.url).pathname];
+async function test(path: string, env: Readonly<Record<string, string>>, ...options: string[]): Promise<boolean> {
+  const args = ["test", "--allow-all", "--no-check", ...options, new URL(path, import.meta.url).pathname];
   const signal = AbortSignal.timeout(LONGEST_MINUTES * 60_000);
   const { success } = await new Deno.Command(Deno.execPath(), { args, env, signal, stdin: "null" }).spawn().status;
   const given = Object.entries(env).map(([name, value]) => `${name}=${value} `).join("");
-  if (!success) console.error(`Failed; to repeat it: ${given}deno test -A tests/${path}`);
+  if (!success) {
+    console.error(`Failed; to repeat it: ${given}deno test -A ${options.map((option) => `"${option}" `).join("")}tests/${path}`);
+  }
   return success;
 }
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { rclone } from "../../src/methods/rclone/rclone.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { has } from "../support/needs.ts";
-import { rcloneConfig, type RcloneServer, section, startS3, startWebdav } from "../support/rclone_servers.ts";
+import { rcloneConfig, type RcloneServer, sftpSection, startS3, startWebdav } from "../support/rclone_servers.ts";
 import { startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { conformance } from "./conformance.ts";
@@ -44,12 +44,7 @@ conformance({
   async start() {
     const shared = await tempFolder();
     const server = await startSshd();
-    const { user, identityFile: key_file } = server;
-    // The name that rclone looks for.
-    const keys = (await Deno.readTextFile(server.knownHosts)).replaceAll(/^\S+/gm, `[127.0.0.1]:${server.port}`);
-    const known_hosts_file = await shared.write("known_hosts", keys);
-    const options = { type: "sftp", host: "127.0.0.1", port: String(server.port), user, key_file, known_hosts_file };
-    const config = await rcloneConfig(shared, section("sftpremote", { ...options, shell_type: "unix" }));
+    const config = await rcloneConfig(shared, await sftpSection(server, shared, server.port));
     return mountOf(shared, [server], (base) => ({ remote: "sftpremote", basePath: base, config, view: withoutModes(base) }));
   },
 });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Sshd } from "./sshd.ts";
 import { freePort } from "./tcp_proxy.ts";
 import type { TempFolder } from "./temp.ts";
 
@@ -19,12 +20,12 @@ export interface RcloneServer extends AsyncDisposable {
 }
 
 /** S3 over the folder: each folder in it is a bucket. */
-export async function startS3(folder: string, port: number = freePort()): Promise<RcloneServer> {
+export async function startS3(folder: string, port: number = freePort(), ...options: readonly string[]): Promise<RcloneServer> {
   await Deno.mkdir(folder, { recursive: true });
   const env = { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET };
   const child = await startServer(
     "versitygw",
-    ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", folder],
+    ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", ...options, "posix", folder],
     env,
     port,
   );
@@ -54,6 +55,18 @@ export async function startWebdav(folder: string): Promise<RcloneServer> {
     section: (at = port, changes = {}) =>
       section("dav", { type: "webdav", vendor: "other", url: `http://127.0.0.1:${at}`, ...changes }),
   };
+}
+
+/** The section that leads to an SSH server by this port; the host keys that rclone looks for are written into the folder. */
+export async function sftpSection(
+  { user, identityFile, knownHosts }: Pick<Sshd, "user" | "identityFile" | "knownHosts">,
+  folder: Pick<TempFolder, "write">,
+  port: number,
+): Promise<string> {
+  const keys = (await Deno.readTextFile(knownHosts)).replaceAll(/^\S+/gm, `[127.0.0.1]:${port}`);
+  const known_hosts_file = await folder.write("rclone_known_hosts", keys);
+  const options = { type: "sftp", host: "127.0.0.1", port: String(port), user, key_file: identityFile, known_hosts_file };
+  return section("sftpremote", { ...options, shell_type: "unix" });
 }
 
 /** Lines of rclone's configuration. */

@@ -13,6 +13,8 @@ export interface ProxyOptions {
   readonly windowBytes?: number;
   /** Changes bytes on their way to the client, as many as they are. */
   readonly spoil?: (piece: Uint8Array) => void;
+  /** The same on their way to the server. */
+  readonly spoilUp?: (piece: Uint8Array) => void;
 }
 
 export interface TcpProxy extends AsyncDisposable {
@@ -98,6 +100,7 @@ export function startProxy(port: number, options: ProxyOptions = {}): TcpProxy {
         if (options.rate) await sleep(read * 1000 / options.rate);
         const piece = buffer.subarray(0, read);
         if (way === "down") options.spoil?.(piece);
+        else options.spoilUp?.(piece);
         const arrival = delayMs > 0 ? sleep(delayMs) : null;
         inFlight += read;
         wire = wire.then(async () => {

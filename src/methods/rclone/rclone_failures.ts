@@ -94,9 +94,21 @@ const TABLE: readonly (readonly [RegExp, Meaning])[] = [
     hint: "Find out why before you replace it in the file that known_hosts_file of the remote names.",
   }],
   [
-    /InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken|AuthorizationHeaderMalformed|401 Unauthorized|StatusCode: 401|unable to authenticate|couldn't fetch token|invalid_grant|NoCredentialProviders|failed to refresh cached credentials|empty token found/i,
+    /InvalidAccessKeyId|XAdminUserNotFound|SignatureDoesNotMatch|InvalidToken|ExpiredToken|AuthorizationHeaderMalformed|401 Unauthorized|StatusCode: 401|unable to authenticate|couldn't fetch token|invalid_grant|NoCredentialProviders|failed to refresh cached credentials|empty token found/i,
     LOGIN,
   ],
+  // Stores refuse what was signed a quarter of an hour ago, or later than now.
+  [/RequestTimeTooSkewed|RequestExpired|request has expired|difference between the request time/i, {
+    code: "login_refused",
+    reason: "the clock of this computer and that of the store differ too much",
+    hint: 'Set the clock of this computer ("timedatectl set-ntp true" on Linux), or that of the server.',
+  }],
+  [/x509:|certificate (signed by unknown|has expired|is not)/i, {
+    code: "certificate_refused",
+    reason: "the certificate of the store is not accepted",
+    hint:
+      "Check the endpoint of the remote, the certificate of the server, and the clock of this computer. A CA of your own goes into RCLONE_CA_CERT in the environment of the service.",
+  }],
   [/NoSuchBucket|bucket .*(doesn't|does not) exist/i, {
     code: "device_missing",
     reason: "there is no such bucket",
@@ -121,7 +133,7 @@ const TABLE: readonly (readonly [RegExp, Meaning])[] = [
   }],
   [/StatusCode: 50[0234]|50[0234] [A-Z]|SlowDown|InternalError/, BROKEN],
   [
-    /connection refused|no such host|no route to host|network is unreachable|i\/o timeout|TLS handshake|x509|deadline exceeded|server misbehaving|lookup .* on|couldn't connect|connection reset|broken pipe|unexpected EOF|: EOF|request send failed|use of closed network connection|pacer/i,
+    /connection refused|no such host|no route to host|network is unreachable|i\/o timeout|TLS handshake|deadline exceeded|server misbehaving|lookup .* on|couldn't connect|connection reset|broken pipe|unexpected EOF|: EOF|request send failed|use of closed network connection|pacer/i,
     UNREACHABLE,
   ],
 ];
