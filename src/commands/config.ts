@@ -16,6 +16,7 @@ import { showConfig } from "../config/show/show.ts";
 import type { Settings } from "../config/settings.ts";
 import { checkGrowing } from "./checks/check_growing.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { editConfig } from "./edit_config.ts";
 import { writeConfig } from "./init.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
 import { placeOf } from "../reports/overview/trouble.ts";
@@ -34,6 +35,10 @@ const validateParser = command(
 
 const pathParser = command("path", map(object({ config: configOption }), (input) => ({ what: "path" as const, ...input })), {
   brief: plain("Print which file is used"),
+});
+
+const editParser = command("edit", map(object({ config: configOption }), (input) => ({ what: "edit" as const, ...input })), {
+  brief: plain("Edit the configuration in $EDITOR; it is used only if it is valid"),
 });
 
 const showParser = command(
@@ -66,12 +71,16 @@ const schemaParser = command("schema", map(object({}), () => ({ what: "schema" a
 /** Exit code 2 where the configuration has a fault; it names all of them, with line and column. */
 export const config = defineCommand({
   name: "config",
-  help: "Check, show and generate configurations: validate, show, path, generate, schema",
-  parser: or(validateParser, showParser, pathParser, generateParser, schemaParser),
+  help: "Check, edit, show and generate configurations: validate, edit, show, path, generate, schema",
+  parser: or(validateParser, editParser, showParser, pathParser, generateParser, schemaParser, {
+    errors: { noMatch: plain("Specify what to do: validate, edit, show, path, generate or schema.") },
+  }),
   run: async (input, tools) => {
     switch (input.what) {
       case "validate":
         return input.json ? await validateAsJson(input.config, tools) : await validate(input.config, tools);
+      case "edit":
+        return await editConfig(input.config, tools);
       case "path":
         tools.stdout(`${await findConfigFile(input.config, tools.cwd, tools.system)}\n`);
         return EXIT.done;

@@ -23,6 +23,9 @@ export function thisTarget(): Target {
   return target;
 }
 
+/** For `config edit`. */
+const EDITORS = ["editor", "nano", "vi", "vim", "nvim", "emacs", "micro", "ed"];
+
 /** Programs of the system that may be started, found on the PATH when the program starts; one that is missing is no error. */
 export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", readonly string[]>> = {
   // ssh-keygen: the fingerprint that `doctor --enroll` shows.
@@ -41,13 +44,14 @@ export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "wind
     "getent",
     "runuser",
     "xdg-open",
+    ...EDITORS,
     "grep",
     "sysctl",
     "/usr/sbin/sysctl",
     "/sbin/sysctl",
   ],
-  darwin: ["find", "lsof", "launchctl", "id", "sudo", "open"],
-  windows: ["schtasks", "explorer"],
+  darwin: ["find", "lsof", "launchctl", "id", "sudo", "open", ...EDITORS],
+  windows: ["schtasks", "explorer", "notepad"],
 };
 
 /** What is asked of the system besides files and network. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Command } from "../system.ts";
 
 export interface Listening {
   readonly host: string;
@@ -72,6 +73,11 @@ export interface Terminal {
   print(stream: "stdout" | "stderr", text: string): void;
   /** One line typed at the terminal, without its end; null at the end of input. */
   readLine(): Promise<string | null>;
+  /**
+   * Lends the terminal to a program, such as an editor, until it ends; Ctrl+C is meant for that program meanwhile. Returns its exit
+   * code; one that is missing or not permitted is a Failure `tool_missing`.
+   */
+  lend(command: Command): Promise<number>;
 }
 
 /** Signals a daemon reacts to; SIGBREAK is Windows' Ctrl+Break. */

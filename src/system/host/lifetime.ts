@@ -6,6 +6,7 @@
 import { join } from "@std/path";
 import { endAllChildren } from "../processes/launch.ts";
 import { runtimeFolder } from "./runtime_folder.ts";
+import { isLent } from "./terminal.ts";
 import type { Lifetime, SignalName } from "../system.ts";
 
 export const lifetime: Lifetime = {
@@ -19,7 +20,7 @@ export const lifetime: Lifetime = {
 
 function onSignal(names: readonly SignalName[], handler: (name: SignalName) => void): () => void {
   const listening = names.filter((name) => WINDOWS ? name.endsWith("INT") || name.endsWith("BREAK") : name !== "SIGBREAK")
-    .map((name) => ({ name, listener: () => handler(name) }));
+    .map((name) => ({ name, listener: () => name === "SIGINT" && isLent() ? undefined : handler(name) }));
   for (const { name, listener } of listening) Deno.addSignalListener(name, listener);
   return () => {
     for (const { name, listener } of listening.splice(0)) Deno.removeSignalListener(name, listener);

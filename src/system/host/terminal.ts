@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { Terminal } from "../system.ts";
+import { Failure } from "../../domain/failure.ts";
+import { which } from "../processes/which.ts";
+import type { Command, Terminal } from "../system.ts";
 import type { StandardStream } from "./host.ts";
 
 export const terminal: Terminal = {
@@ -11,6 +13,7 @@ export const terminal: Terminal = {
   columns,
   print,
   readLine,
+  lend,
 };
 
 /** Asked for every line that is printed; it does not change. */
@@ -47,6 +50,35 @@ function print(stream: "stdout" | "stderr", text: string): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
   }
+}
+
+/** See `Terminal.lend`. */
+async function lend({ program: name, args }: Command): Promise<number> {
+  const program = await which(name);
+  if (program === null) throw cannotStart(name, "it is not on this computer's PATH");
+  lent = true;
+  try {
+    const child = new Deno.Command(program, { args: [...args], stdin: "inherit", stdout: "inherit", stderr: "inherit" }).spawn();
+    return (await child.status).code;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cannotStart(name, "this build is not allowed to start it", cause);
+    throw cause;
+  } finally {
+    lent = false;
+  }
+}
+
+/** True while Ctrl+C is meant for a program that has the terminal. */
+export function isLent(): boolean {
+  return lent;
+}
+let lent = false;
+
+function cannotStart(name: string, reason: string, cause?: unknown): Failure {
+  return new Failure("tool_missing", `Cannot start "${name}": ${reason}`, {
+    hint: "Use another one (EDITOR=nano or EDITOR=vi), or change the file yourself; then: image-transfer config validate",
+    cause,
+  });
 }
 
 async function readLine(): Promise<string | null> {
