@@ -87,7 +87,7 @@ async function faultOf(draft: string, { system }: Tools): Promise<string | null>
 }
 
 async function edit([program = "", ...args]: readonly string[], draft: string, { system }: Tools): Promise<void> {
-  const code = await system.lend({ program, args: [...args, draft] });
+  const code = await system.lend(program, [...args, draft]);
   if (code === 0) return;
   throw new Failure("configuration", `The editor "${program}" failed with exit code ${code}`, {
     hint: `The configuration is unchanged. Your draft is kept in "${draft}".`,
@@ -104,4 +104,5 @@ async function editorOf({ system }: Tools): Promise<readonly string[]> {
   });
 }
 
-const EDITORS = { linux: ["editor", "nano", "vi"], darwin: ["nano", "vi"], windows: ["notepad"] } as const;
+const POSIX = ["editor", "nano", "vi", "vim", "nvim", "emacs", "micro", "ed"];
+const EDITORS = { linux: POSIX, darwin: POSIX, windows: ["notepad"] } as const;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Command } from "../system.ts";
 
 export interface Listening {
   readonly host: string;
@@ -77,7 +76,7 @@ export interface Terminal {
    * Lends the terminal to a program, such as an editor, until it ends; Ctrl+C is meant for that program meanwhile. Returns its exit
    * code; one that is missing or not permitted is a Failure `tool_missing`.
    */
-  lend(command: Command): Promise<number>;
+  lend(program: string, args: readonly string[]): Promise<number>;
 }
 
 /** Signals a daemon reacts to; SIGBREAK is Windows' Ctrl+Break. */

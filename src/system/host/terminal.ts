@@ -5,7 +5,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { which } from "../processes/which.ts";
-import type { Command, Terminal } from "../system.ts";
+import type { Terminal } from "../system.ts";
 import type { StandardStream } from "./host.ts";
 
 export const terminal: Terminal = {
@@ -53,7 +53,7 @@ function print(stream: "stdout" | "stderr", text: string): void {
 }
 
 /** See `Terminal.lend`. */
-async function lend({ program: name, args }: Command): Promise<number> {
+async function lend(name: string, args: readonly string[]): Promise<number> {
   const program = await which(name);
   if (program === null) throw cannotStart(name, "it is not on this computer's PATH");
   lent = true;
