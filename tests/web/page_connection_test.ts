@@ -56,7 +56,7 @@ Deno.test({
 
     await first.stop();
     await page.locator(".headline h1", { hasText: "The daemon is not responding" }).waitFor();
-    await page.locator(".advice", { hasText: /Last status, at \d\d:\d\d:\d\d: No images yet tonight/ }).waitFor();
+    await page.locator(".advice", { hasText: /Last status, at \d\d:\d\d:\d\d \S+: No images yet tonight/ }).waitFor();
     await page.locator(".connection.is-lost", { hasText: /Last update .* (ago|now)/ }).waitFor();
     assertEquals(await page.locator(".is-live").count(), 0);
     assertEquals(await page.getByRole("button", { name: "Pause nas" }).count(), 0);
@@ -67,6 +67,33 @@ Deno.test({
     await page.locator(".is-live").waitFor();
     await page.locator(".thumbnail", { hasText: "meanwhile.fits" }).waitFor();
     assertEquals(await page.evaluate("globalThis.notReloaded"), true);
+  },
+});
+
+Deno.test({
+  name: "page: a daemon that has been stopped for a minute is red, with the command that starts it",
+  ignore,
+  async fn() {
+    await using folder = await tempFolder();
+    const { daemon, address } = await installed(folder);
+    await using browser = await startBrowser();
+    const running = await daemon.start();
+    const page = await browser.open("about:blank");
+    await page.clock.install();
+    await page.goto(await address());
+    await page.locator(".is-live").waitFor();
+    await running.stop();
+    await page.locator(".headline.level-away", { hasText: "The daemon is not responding" }).waitFor();
+    await page.clock.runFor(70_000);
+    const headline = page.locator(".headline.level-bad", {
+      hasText: /The daemon has stopped: nothing is sent, since \d\d:\d\d \S+/,
+    });
+    await headline.waitFor();
+    await headline.locator(".advice", { hasText: "image-transfer service start" }).waitFor();
+    assertEquals((await page.title()).startsWith("⚠ The daemon has stopped"), true);
+    await using _second = await daemon.start();
+    await page.clock.runFor(20_000);
+    await page.locator(".headline.level-good").waitFor();
   },
 });
 

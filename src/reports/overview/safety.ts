@@ -53,6 +53,7 @@ function whereOf(
   const delivered = jobs.reduce((sum, one) => sum + one.delivered, 0);
   const left = images - delivered;
   if (someAreLost) return left <= 0 ? "" : `${waits(left, "image")} in the watched folder`;
+  if (left <= 0 && images === 1) return "The one image is delivered";
   if (left <= 0) return `All ${images} images are delivered to at least one destination`;
   if (delivered === 0) return `${waits(images, "image")} in the watched folder`;
   return `${delivered} of ${images} images are delivered; ${waits(left, "image")} in the watched folder`;

@@ -54,7 +54,7 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
     case "backing_off":
     case "paused":
       return parts.destinations.filter(({ destination: { job, name } }) => job === finding.job && name === finding.destination)
-        .flatMap(destinationItem);
+        .flatMap((one) => destinationItem(one, parts));
     case "not_watched":
       return jobNamed(finding.job, parts).map(notWatchedItem);
     case "unmatched":
@@ -128,8 +128,11 @@ function notWatchedItem({ job, failure }: JobNow): Item {
   };
 }
 
-function destinationItem({ destination, state, since }: Affected): Item[] {
+function destinationItem({ destination, state, since }: Affected, { destinations }: TroubleParts): Item[] {
   if (state.state === "open" || state.state === "closed") return [];
+  const isShared = destinations.some((other) =>
+    other.destination.name === destination.name && other.destination.job !== destination.job
+  );
   const said = state.state === "paused"
     ? { message: `Paused by ${state.by}`, hint: "Resume it to send files again." }
     : { message: state.failure.message, hint: state.failure.hint };
@@ -138,7 +141,7 @@ function destinationItem({ destination, state, since }: Affected): Item[] {
     cause: causeKey(state) ?? state.state,
     kind: "destination",
     what: destination.name,
-    where: placeOf(destination),
+    where: isShared ? `${placeOf(destination)}, job ${destination.job}` : placeOf(destination),
     ...said,
     since,
     action: { do: "resume", destination: destination.name },

@@ -29,7 +29,7 @@ export function loginRoutes(app: Hono<WebEnv>): void {
   function answer(c: Context<WebEnv>, tried: Try): Response {
     if (tried.in) {
       c.env.auth.begin(c);
-      return c.redirect("/", 303);
+      return c.redirect(c.req.query("wall") === undefined ? "/" : "/?wall", 303);
     }
     if (tried.waitMs === 0) {
       return c.html(loginPage("Wrong access token, or the link has already been used. Check the token and try again."), 401);

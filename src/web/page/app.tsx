@@ -9,6 +9,7 @@ import { HistoryView } from "./history/history_view.tsx";
 import { ImageDialog } from "./image/image_dialog.tsx";
 import { NightView } from "./night/night_view.tsx";
 import { NowView } from "./now/now_view.tsx";
+import { WallView } from "./now/wall_view.tsx";
 import { Announcer } from "./parts/announcer.tsx";
 import { Bar } from "./parts/bar.tsx";
 import { HelpDialog } from "./parts/help_dialog.tsx";
@@ -19,6 +20,9 @@ import { link, live } from "./store/live.ts";
 import { route, type View } from "./store/route.ts";
 import { TroubleView } from "./trouble/trouble_view.tsx";
 
+/** Decided by the address, once. */
+const isWall = new URLSearchParams(location.search).has("wall");
+
 const TITLES: Readonly<Record<View, string>> = { now: "Now", night: "Night", history: "History", trouble: "Trouble" };
 
 /** Rendered once; everything else is drawn by the signals of `store/`. */
@@ -27,6 +31,7 @@ export function App(): JSX.Element {
   const { kind } = link.value;
   useTitle(view);
   if (kind === "no_session") return <SessionOver />;
+  if (isWall) return <WallView />;
   const shown = Number(query["show"]);
   return (
     <>

@@ -35,18 +35,7 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
         aside={
           <div class="plot-tools">
             {zoom !== null && <button type="button" class="button" onClick={() => setZoom(null)}>Whole night</button>}
-            <div class="choice" role="group" aria-label="Measure">
-              {(["files", "bytes"] as const).map((one) => (
-                <button
-                  key={one}
-                  type="button"
-                  aria-pressed={one === measure}
-                  onClick={() => setMeasure(one)}
-                >
-                  {one === "files" ? "Images" : "Bytes"}
-                </button>
-              ))}
-            </div>
+            <MeasureChoice measure={measure} onChoose={setMeasure} />
           </div>
         }
       >
@@ -60,7 +49,12 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
           onZoom={setZoom}
         />
       </Panel>
-      <Panel title="Time from finished to verified" aside={<span class="dim">thin line: slowest</span>}>
+      <Panel
+        title="Time from finished to verified"
+        aside={
+          <span class="dim">thin line: slowest{outages.length > 0 && "; shaded: unavailable, darker: daemon not running"}</span>
+        }
+      >
         <Plot
           times={series.times}
           lines={delays}
@@ -72,6 +66,28 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
           logarithmic
         />
       </Panel>
+    </div>
+  );
+}
+
+interface MeasureProps {
+  readonly measure: Measure;
+  readonly onChoose: (measure: Measure) => void;
+}
+
+function MeasureChoice({ measure, onChoose }: MeasureProps): JSX.Element {
+  return (
+    <div class="choice" role="group" aria-label="Measure">
+      {(["files", "bytes"] as const).map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-pressed={one === measure}
+          onClick={() => onChoose(one)}
+        >
+          {one === "files" ? "Images" : "Bytes"}
+        </button>
+      ))}
     </div>
   );
 }

@@ -1,59 +1,100 @@
 /**
- * Every destination: how it is, why it takes nothing and what to do, and the numbers.
+ * One card for each destination, those in trouble first: how it is, why it takes nothing and what to do, and its jobs as rows.
  *
  * @module
  */
 import type { JSX } from "preact";
 import type { DestinationView } from "../../../reports/api_types.ts";
+import { AvailabilityStrip } from "../parts/availability_strip.tsx";
 import { ago, bytes, count, duration, rate } from "../parts/format.ts";
-import { Glyph, type GlyphName } from "../parts/glyph.tsx";
+import { Glyph } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
 import { Progress } from "../parts/progress.tsx";
 import { Time } from "../parts/time.tsx";
-import { pause, resume } from "../store/actions.ts";
+import { pause, resume, scan } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
 import { isLive, part } from "../store/live.ts";
 import { hrefOf } from "../store/route.ts";
+import { conditionOf, type DestinationGroup, destinationGroups } from "./destination_groups.ts";
 
 const destinations = part("destinations");
 const tonight = part("tonight");
+const STRIP_MS = 12 * 3_600_000;
 
-type Tone = "good" | "busy" | "warning" | "bad";
-
-/** One card for each destination of each job. */
+/** Compact where all is well with it. */
 export function DestinationCards(): JSX.Element {
-  const all = destinations.value ?? [];
-  const severalJobs = new Set(all.map(({ job }) => job)).size > 1;
   return (
     <section aria-labelledby="destinations">
       <h2 id="destinations" class="unseen">Destinations</h2>
       <ul class="cards">
-        {all.map((one) => <Card key={`${one.job}/${one.name}`} one={one} severalJobs={severalJobs} />)}
+        {destinationGroups(destinations.value ?? []).map((group) => <Card key={group.name} group={group} />)}
       </ul>
     </section>
   );
 }
 
-function Card({ one, severalJobs }: { readonly one: DestinationView; readonly severalJobs: boolean }): JSX.Element {
-  const { tone, glyph, word } = conditionOf(one);
-  const sum = tonight.value?.destinations.find(({ job, name }) => job === one.job && name === one.name);
+function Card({ group }: { readonly group: DestinationGroup }): JSX.Element {
+  const { name, rows, tone, glyph, word } = group;
+  const isTroubled = tone === "bad" || tone === "warning";
+  const [worst] = rows;
   return (
-    <li class={`card tone-${tone}`}>
+    <li class={`card tone-${tone}${isTroubled ? "" : " is-compact"}`}>
       <header class="card-head">
-        <h3>{one.name}</h3>
+        <h3>{name}</h3>
         <span class="pill">
           <Glyph name={glyph} />
           {word}
         </span>
       </header>
+      <ul class="job-rows">
+        {rows.map((one, at) => (
+          <JobRow
+            key={one.job}
+            one={one}
+            isOnly={rows.length === 1}
+            // What holds all of them is said once.
+            saysWhy={at === 0 || !isSameTrouble(one, rows[at - 1]!)}
+          />
+        ))}
+      </ul>
+      {worst !== undefined && (
+        <AvailabilityStrip
+          name={name}
+          outages={worst.outages}
+          from={now.value - STRIP_MS}
+          to={now.value}
+        />
+      )}
+      {isLive.value && <CardActions group={group} />}
+    </li>
+  );
+}
+
+function isSameTrouble(a: DestinationView, b: DestinationView): boolean {
+  return a.state === b.state && a.failure?.message === b.failure?.message && a.pausedBy === b.pausedBy;
+}
+
+interface RowProps {
+  readonly one: DestinationView;
+  readonly isOnly: boolean;
+  readonly saysWhy: boolean;
+}
+
+/** What goes there from one job. */
+function JobRow({ one, isOnly, saysWhy }: RowProps): JSX.Element {
+  const { tone } = conditionOf(one);
+  const sum = tonight.value?.destinations.find(({ job, name }) => job === one.job && name === one.name);
+  return (
+    <li class={`job-row tone-${tone}`}>
       <p class="card-place">
-        {severalJobs && <span class="job">{one.job}</span>}
+        {!isOnly && <span class="job">{one.job}</span>}
         <span class="mono">
           <PathText text={one.place} />
         </span>{" "}
         <span class="method">{one.method}</span>
       </p>
-      <Why one={one} />
+      {saysWhy && <Why one={one} />}
+      <RemovalsHeld one={one} />
       {sum !== undefined && sum.expected > 0 && (
         <div class="card-night">
           <p>
@@ -63,47 +104,39 @@ function Card({ one, severalJobs }: { readonly one: DestinationView; readonly se
           <Progress
             done={sum.delivered}
             all={sum.expected}
-            label={`Tonight's images on ${one.name}`}
+            label={`Tonight's images on ${one.name}${isOnly ? "" : ` from ${one.job}`}`}
             text={`${sum.delivered} of ${sum.expected}`}
             tone={sum.failed > 0 ? "bad" : sum.delivered >= sum.expected ? "good" : tone === "good" ? "busy" : tone}
           />
         </div>
       )}
       <Numbers one={one} />
-      {isLive.value && <CardActions one={one} />}
     </li>
   );
 }
 
-function conditionOf({ state, counts, bytesPerSecond }: DestinationView): { tone: Tone; glyph: GlyphName; word: string } {
-  switch (state) {
-    case "on_hold":
-      return { tone: "bad", glyph: "bad", word: "On hold" };
-    case "backing_off":
-      return { tone: "warning", glyph: "warning", word: "Unavailable" };
-    case "paused":
-      return { tone: "warning", glyph: "pause", word: "Paused" };
-    case "closed":
-      return { tone: "good", glyph: "night", word: "Closed" };
-    case "open":
-      return counts.sending > 0 || bytesPerSecond > 0
-        ? { tone: "busy", glyph: "busy", word: "Sending" }
-        : { tone: "good", glyph: "good", word: "Ready" };
-    default:
-      return state satisfies never;
-  }
-}
-
+/** Since when, why, and what to do. */
 function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
+  const since = one.since === null ? null : (
+    <p class="dim">
+      Since <Time at={one.since} shape="minute" />, {duration(now.value - one.since)}
+    </p>
+  );
   if (one.pausedBy !== null) {
-    return <p class="why">Paused by {one.pausedBy}. Nothing is lost; images are waiting in the queue.</p>;
+    return (
+      <div class="why">
+        <p>Paused by {one.pausedBy}. Nothing is lost; images are waiting in the queue.</p>
+        {since}
+      </div>
+    );
   }
   if (one.state === "closed") {
     return (
-      <p class="why">
-        {one.until === null ? "Sends when you choose Scan now." : (
+      <p class="next-run">
+        {one.until === null ? "Sends when you choose Send now." : (
           <>
-            Sends next at <Time at={one.until} />, by its schedule.
+            Next run <Time at={one.until} shape={one.until - now.value > STRIP_MS ? "day" : "minute"} />, in{" "}
+            {duration(one.until - now.value)}
           </>
         )}
       </p>
@@ -115,7 +148,20 @@ function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
     <div class="why">
       <p class="why-message">{one.failure.message}</p>
       {one.failure.hint !== "" && <p class="why-hint">{one.failure.hint}</p>}
+      {since}
       {leftMs !== null && isLive.value && <p class="dim">{leftMs < 1000 ? "Retrying now" : `Retrying in ${duration(leftMs)}`}</p>}
+    </div>
+  );
+}
+
+function RemovalsHeld({ one: { removalsHeld } }: { readonly one: DestinationView }): JSX.Element | null {
+  if (removalsHeld === null) return null;
+  return (
+    <div class="why">
+      <p class="why-message">Nothing is removed there: {removalsHeld.reason}</p>
+      <p class="why-hint">
+        If the files were deleted on purpose, run: <code>{removalsHeld.accept}</code>
+      </p>
     </div>
   );
 }
@@ -125,31 +171,38 @@ function Numbers({ one }: { readonly one: DestinationView }): JSX.Element {
   const lagMs = one.oldestWaiting === null ? null : now.value - one.oldestWaiting;
   return (
     <dl class="numbers">
-      <div>
-        <dt>Speed</dt>
-        <dd>
-          {one.bytesPerSecond > 0 ? rate(one.bytesPerSecond) : "–"}
-          {one.limit !== null && <span class="dim">limit {rate(one.limit)}</span>}
-        </dd>
-      </div>
-      <div>
-        <dt>Waiting</dt>
-        <dd>{count(waiting)}</dd>
-      </div>
-      <div>
-        <dt>Lag</dt>
-        <dd>{lagMs === null ? "none" : duration(lagMs)}</dd>
-      </div>
+      {one.bytesPerSecond > 0 && (
+        <div>
+          <dt>Speed</dt>
+          <dd>
+            {rate(one.bytesPerSecond)}
+            {one.limit !== null && <span class="dim">limit {rate(one.limit)}</span>}
+          </dd>
+        </div>
+      )}
+      {waiting > 0 && (
+        <div>
+          <dt>Waiting</dt>
+          <dd>{count(waiting)}</dd>
+        </div>
+      )}
+      {lagMs !== null && (
+        <div>
+          <dt>Lag</dt>
+          <dd>{duration(lagMs)}</dd>
+        </div>
+      )}
       <div>
         <dt>Free</dt>
         <dd>{one.freeBytes === null ? "unknown" : bytes(one.freeBytes)}</dd>
       </div>
-      <div class="numbers-wide">
+      <div>
         <dt>Last delivery</dt>
         <dd>
           {one.lastDelivered === null ? "none yet" : (
             <>
-              <Time at={one.lastDelivered} /> <span class="dim">{ago(now.value - one.lastDelivered)}</span>
+              <Time at={one.lastDelivered} shape={now.value - one.lastDelivered > STRIP_MS ? "day" : "minute"} />{" "}
+              <span class="dim">{ago(now.value - one.lastDelivered)}</span>
             </>
           )}
         </dd>
@@ -158,11 +211,11 @@ function Numbers({ one }: { readonly one: DestinationView }): JSX.Element {
   );
 }
 
-function CardActions({ one }: { readonly one: DestinationView }): JSX.Element {
-  const { name, state } = one;
+function CardActions({ group: { name, rows } }: { readonly group: DestinationGroup }): JSX.Element {
+  const is = (...states: DestinationView["state"][]) => rows.some(({ state }) => states.includes(state));
   return (
     <div class="card-actions">
-      {(state === "on_hold" || state === "backing_off") && (
+      {is("on_hold", "backing_off") && (
         <button
           type="button"
           class="button is-primary"
@@ -172,7 +225,18 @@ function CardActions({ one }: { readonly one: DestinationView }): JSX.Element {
           <Glyph name="retry" />Retry now
         </button>
       )}
-      {state === "paused"
+      {rows.filter(({ state }) => state === "closed").map(({ job }) => (
+        <button
+          key={job}
+          type="button"
+          class="button"
+          aria-label={`Send now: ${job}`}
+          onClick={() => scan(job)}
+        >
+          <Glyph name="busy" />Send now{rows.length > 1 && ` (${job})`}
+        </button>
+      ))}
+      {is("paused")
         ? (
           <button type="button" class="button is-primary" aria-label={`Resume ${name}`} onClick={() => resume(name)}>
             <Glyph name="play" />Resume

@@ -12,6 +12,7 @@ import { now } from "../store/clock.ts";
 import { reconnect } from "../store/connection.ts";
 import { isLive, link, live, part } from "../store/live.ts";
 import { hrefOf } from "../store/route.ts";
+import { CameraLines } from "./camera_lines.tsx";
 import { shownHeadline } from "./shown_headline.ts";
 
 const tonight = part("tonight");
@@ -26,6 +27,7 @@ export function HeadlinePanel(): JSX.Element {
       <div class="headline-words">
         <h1>{text}</h1>
         {advice !== "" && <p class="advice">{advice}</p>}
+        <CameraLines />
         <Foot />
       </div>
       <div class="headline-actions">
@@ -42,11 +44,18 @@ export function HeadlinePanel(): JSX.Element {
 function Foot(): JSX.Element | null {
   const sum = tonight.value;
   if (sum === null || live.value === null) return null;
+  // Seen, and counted nowhere else: they are incomplete, or were rejected.
+  const notTaken = live.value.jobs.reduce((all, one) => all + one.notTaken, 0);
   return (
     <p class="headline-foot">
       <a href={hrefOf("night")}>Night of {nightName(sum.night)}</a>
       <span>{count(sum.files)} {plural(sum.files, "image")}</span>
       {sum.files > 0 && <span>{bytes(sum.bytes)}</span>}
+      {notTaken > 0 && (
+        <a class="tone-text-warning" href={hrefOf("trouble")}>
+          {count(notTaken)} not taken
+        </a>
+      )}
     </p>
   );
 }

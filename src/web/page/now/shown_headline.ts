@@ -6,14 +6,22 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Headline } from "../../../reports/api_types.ts";
 import { timeText } from "../parts/time.tsx";
-import { headline, link, toldAt } from "../store/live.ts";
+import { now } from "../store/clock.ts";
+import { headline, heardAt, link, saidGoodbye, toldAt } from "../store/live.ts";
 
-/** `away` is the page's own level: nobody says how it is now. */
+/** `away` is the page's own level: nobody says how it is now, and not for long. */
 interface ShownHeadline {
   readonly level: Headline["level"] | "away";
   readonly text: string;
   readonly advice: string;
 }
+
+/** After so long without the daemon somebody has to start it. */
+const LONG_MS = 60_000;
+const START = "On the daemon's computer, run: image-transfer service start (or image-transfer run).";
+
+/** Only looked at while there is no connection. */
+const isAwayForLong = computed(() => heardAt.value > 0 && now.value > 0 && Date.now() - heardAt.value >= LONG_MS);
 
 /** Never null: there is something to say before the first message too. */
 export const shownHeadline: ReadonlySignal<ShownHeadline> = computed(() => {
@@ -25,9 +33,11 @@ export const shownHeadline: ReadonlySignal<ShownHeadline> = computed(() => {
     if (kind === "connecting") return { level: "away", text: "Connecting to the daemon…", advice: "" };
     return { level: "away", text: "The daemon is not responding", advice: "This page keeps trying to connect." };
   }
-  return {
-    level: "away",
-    text: "The daemon is not responding",
-    advice: `Last status, at ${timeText(toldAt.value, "clock")}: ${told.text}. The data shown here may be out of date.`,
-  };
+  const last = `Last status, at ${timeText(toldAt.value, "clock")}: ${told.text}`;
+  if (!isAwayForLong.value) {
+    const advice = `${last.replace(/\.$/, "")}. The data shown here may be out of date.`;
+    return { level: "away", text: "The daemon is not responding", advice };
+  }
+  const text = saidGoodbye.value ? "The daemon has stopped: nothing is sent" : "The daemon is not responding";
+  return { level: "bad", text: `${text}, since ${timeText(toldAt.value, "minute")}`, advice: `${START}\n${last}` };
 });

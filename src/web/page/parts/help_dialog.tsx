@@ -6,15 +6,16 @@
 import type { JSX } from "preact";
 import { helpIsOpen, SHORTCUTS } from "../shortcuts.ts";
 import { live } from "../store/live.ts";
+import { askToNotify, canNotify } from "../store/attention.ts";
 import { preferences } from "../store/preferences.ts";
 import { Dialog } from "./dialog.tsx";
 
 /** Null while `helpIsOpen` is false. */
 export function HelpDialog(): JSX.Element | null {
   if (!helpIsOpen.value) return null;
-  const { shortcuts } = preferences;
+  const { shortcuts, notify, colourSign } = preferences;
   return (
-    <Dialog title="Help" onClose={() => helpIsOpen.value = false}>
+    <Dialog title="Help and settings" onClose={() => helpIsOpen.value = false}>
       <dl class="keys">
         {SHORTCUTS.map(({ key, does }) => (
           <div key={key}>
@@ -31,6 +32,27 @@ export function HelpDialog(): JSX.Element | null {
         />
         Enable single-key shortcuts
       </label>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={notify.value}
+          disabled={!canNotify()}
+          onChange={(event) => askToNotify(event.currentTarget.checked)}
+        />
+        Notify me when something goes wrong, and when all is well again
+        {!canNotify() && <span class="dim">(not allowed by this browser here)</span>}
+      </label>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={colourSign.value}
+          onChange={(event) => colourSign.value = event.currentTarget.checked}
+        />
+        Show the state as colour and shape of the sign in the tab
+      </label>
+      <p>
+        For a screen on the wall: <a href="/?wall">the state in large type</a>
+      </p>
       <p class="dim">
         “Delivered” means that the complete file has its final name at the destination; “verified” means that its checksum there
         matches the original. For more, run <code>image-transfer status</code>, <code>history</code> or <code>doctor</code>{" "}

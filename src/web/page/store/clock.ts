@@ -15,7 +15,10 @@ export const now = signal(Date.now());
 /** Hears what the daemon's clock shows. */
 export function setClock(daemonAt: number): void {
   const skew = daemonAt - Date.now();
+  const before = skewMs;
   skewMs = Math.abs(skew) < SMALL_SKEW_MS ? 0 : skew;
+  // Otherwise all ages are wrong until the next tick.
+  if (Math.abs(skewMs - before) >= SMALL_SKEW_MS) now.value = Date.now() + skewMs;
 }
 
 /** Ticks from now on; `onTick` is called each time. */

@@ -6,7 +6,7 @@
  */
 import type { LiveMessage } from "../../../reports/api_types.ts";
 import { startClock } from "./clock.ts";
-import { hear, heardAt, link } from "./live.ts";
+import { hear, heardAt, link, saidGoodbye } from "./live.ts";
 
 /** The daemon says something at least every ten seconds. */
 const SILENT_MS = 25_000;
@@ -14,6 +14,8 @@ const PAUSE_MS = { first: 500, most: 15_000 } as const;
 /** How often a page without a session looks whether it has got one. */
 const SESSION_MS = 10_000;
 const SESSION_OVER = 4401;
+/** RFC 6455, 7.4.1: the daemon is stopping. */
+const GOING_AWAY = 1001;
 
 let socket: WebSocket | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -56,6 +58,7 @@ function open(): void {
   mine.onclose = ({ code }) => {
     if (socket !== mine) return;
     socket = null;
+    if (code === GOING_AWAY) saidGoodbye.value = true;
     if (code === SESSION_OVER) sessionIsOver();
     else void lost();
   };

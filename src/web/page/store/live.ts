@@ -24,6 +24,9 @@ export const heardAt = signal(0);
 /** The same by the daemon's clock. */
 export const toldAt = signal(0);
 
+/** The daemon said that it stops. */
+export const saidGoodbye = signal(false);
+
 /** False where what is shown may be out of date. */
 export const isLive: ReadonlySignal<boolean> = computed(() => link.value.kind === "live");
 
@@ -66,6 +69,7 @@ export function hear(message: LiveMessage): void {
       if (before !== undefined && before.version !== message.state.status.version) location.reload();
       live.value = message.state;
       link.value = { kind: "live" };
+      saidGoodbye.value = false;
     } else if (message.type === "change" && live.value !== null) {
       live.value = { ...live.value, ...message.state };
     }

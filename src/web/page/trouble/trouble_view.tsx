@@ -4,11 +4,12 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
-import type { TroubleItem, TroubleList } from "../../../reports/api_types.ts";
+import { useId, useState } from "preact/hooks";
+import type { TroubleCause, TroubleItem, TroubleList } from "../../../reports/api_types.ts";
 import { count, duration, plural } from "../parts/format.ts";
 import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
+import { Time } from "../parts/time.tsx";
 import { resume, retry, scan } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -16,9 +17,10 @@ import { isLive, part, troubleCount } from "../store/live.ts";
 import { show } from "../store/route.ts";
 
 const first = part("trouble");
+const causes = part("troubleCauses");
 const destinations = part("destinations");
 
-/** The first 50 come with the live state; more are asked for where there are more. */
+/** By cause. The first 50 come with the live state; more are asked for where there are more. */
 export function TroubleView(): JSX.Element {
   const known = first.value ?? [];
   const total = troubleCount.value;
@@ -32,15 +34,64 @@ export function TroubleView(): JSX.Element {
         <p class="found">{total === 0 ? "" : `${count(total)} ${plural(total, "item")} to resolve`}</p>
         {failed > 1 && <RetryAll />}
       </header>
-      {total === 0 ? <Nothing /> : (
-        <ul class="troubles">
-          {items.map((one) => <Item key={one.key} one={one} />)}
-        </ul>
-      )}
-      {items.length > 0 && total > items.length && <p class="more">and {count(total - items.length)} more</p>}
+      {total === 0 ? <Nothing /> : (causes.value ?? []).map((cause) => (
+        <Cause
+          key={cause.key}
+          cause={cause}
+          items={items.filter((one) => one.cause === cause.key)}
+        />
+      ))}
     </div>
   );
 }
+
+interface CauseProps {
+  readonly cause: TroubleCause;
+  readonly items: readonly TroubleItem[];
+}
+
+/** More are folded up. */
+const MOST_OPEN = 3;
+
+/** What it is, since when, how many wait; below it each item, folded up where they are many. */
+function Cause({ cause, items }: CauseProps): JSX.Element {
+  const id = useId();
+  const { title, hint, since, waiting, severity, count: all } = cause;
+  const list = (
+    <ul class="troubles">
+      {items.map((one) => <Item key={one.key} one={one} />)}
+    </ul>
+  );
+  return (
+    <section class={`cause tone-${severity}`} aria-labelledby={id}>
+      <header class="cause-head">
+        <Glyph name={severity} />
+        <div>
+          <h2 id={id}>{title}</h2>
+          <p class="cause-sum">
+            {since !== null && (
+              <span>
+                since <Time at={since} shape={now.value - since > HALF_A_DAY ? "day" : "minute"} />, {duration(now.value - since)}
+              </span>
+            )}
+            {waiting > 0 && <span>{count(waiting)} {plural(waiting, "image")} waiting</span>}
+            {all > 1 && <span>{count(all)} {plural(all, "item")}</span>}
+          </p>
+          {hint !== "" && items.length !== 1 && <p>{hint}</p>}
+        </div>
+      </header>
+      {items.length <= MOST_OPEN ? list : (
+        <details>
+          <summary>Show {count(items.length)} {plural(items.length, "item")}</summary>
+          {list}
+        </details>
+      )}
+      {all > items.length && <p class="more">and {count(all - items.length)} more</p>}
+    </section>
+  );
+}
+
+const HALF_A_DAY = 12 * 3_600_000;
 
 function Nothing(): JSX.Element {
   return (
@@ -64,9 +115,9 @@ function Item({ one }: { readonly one: TroubleItem }): JSX.Element {
     <li class={`trouble tone-${one.severity}`}>
       <Glyph name={one.severity} />
       <div class="trouble-words">
-        <h2>
+        <h3>
           <Name text={one.what} />
-        </h2>
+        </h3>
         <p class="trouble-where">
           {WHERE[one.kind]}{" "}
           <span class="mono">
