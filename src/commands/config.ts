@@ -15,6 +15,7 @@ import { sampleConfig } from "../config/show/sample.ts";
 import { showConfig } from "../config/show/show.ts";
 import type { Settings } from "../config/settings.ts";
 import { checkGrowing } from "./checks/check_growing.ts";
+import { checkSecrets } from "./checks/check_secrets.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { editConfig } from "./edit_config.ts";
 import { writeConfig } from "./init.ts";
@@ -106,7 +107,8 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
   tools.stdout(`${settings.file}: valid\n`);
   for (const line of summary(settings)) tools.stdout(`  ${line}\n`);
   for (const note of settings.notes) tools.stdout(`  Note: ${note}\n`);
-  for (const { what, hint } of settings.jobs.flatMap(checkGrowing)) tools.stdout(`  Note: ${what}. ${hint}\n`);
+  const findings = [...settings.jobs.flatMap(checkGrowing), ...await checkSecrets(settings, tools.system)];
+  for (const { what, hint } of findings) tools.stdout(`  Note: ${what}. ${hint}\n`);
   return EXIT.done;
 }
 

@@ -65,8 +65,10 @@ export async function demandKnownPlace(
   if (differ(known, device ?? "") && !await hasWitness(session, { destination, ledger }, signal)) throw otherDevice(destination);
 }
 
-/** A reboot can change device numbers: then the delivered files show whether it is the same disk. */
-function differ(known: string, device: string): boolean {
+/**
+ * Empty is a device that is not told. A reboot can change device numbers: then the delivered files show whether it is the same disk.
+ */
+export function differ(known: string, device: string): boolean {
   return known !== "" && device !== "" && known !== device;
 }
 

@@ -60,6 +60,26 @@ Deno.test("config validate says where growing_files has no effect", async () => 
   ]);
 });
 
+Deno.test({
+  name: "config validate warns of a password in a file that other accounts can read",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempFolder();
+    const config = "watch_path: /cam\nremote_host: nas\nremote_base_path: /data\ntransfer_method: ftp\n";
+    const warns = async (more: string, mode: number) => {
+      await Deno.chmod(await dir.write("c.yaml", `${config}${more}`), mode);
+      const { code, stdout } = await image_transfer(dir.path, "config", "validate", "-c", "c.yaml");
+      assertEquals(code, 0);
+      return /Note: Other accounts can read the password in .*c\.yaml\. Run `chmod 600 /.test(stdout);
+    };
+    assertEquals(await warns("password: geheim\n", 0o644), true);
+    assertEquals(await warns('"password": "geheim"\n', 0o640), true);
+    assertEquals(await warns("password: geheim\n", 0o600), false);
+    assertEquals(await warns('# password: geheim\npassword: "$HOME"\n', 0o644), false);
+    assertEquals(await warns("password_file: /no/such\n", 0o644), false);
+  },
+});
+
 Deno.test("config validate tells every mistake", async () => {
   await using dir = await tempFolder();
   await dir.write("c.yaml", `${VALID}file_patern: x\nretry_attempts: -1\n`);

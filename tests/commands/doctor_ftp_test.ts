@@ -204,3 +204,24 @@ Deno.test({
     assertMatch(found.faults[0]!.hint, /Free some space/);
   },
 });
+
+Deno.test({
+  name: "doctor does not take an emptied folder for another disk (ftp): FTP tells no device",
+  ignore: !has("vsftpd"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using server = await startFtpd();
+    await folder.write("camera/a.fits", "content");
+    const installation = await install(folder.path, {
+      watch_path: folder.at("camera"),
+      transfer_method: "ftp",
+      remote_base_path: folder.at("archive"),
+      ...await loginTo(server, folder),
+    });
+    const sent = await installation.command(["run", "--once"]);
+    assertEquals(sent.code, 0, sent.stdout + sent.stderr);
+    await Deno.remove(folder.at("archive", "a.fits"));
+    const { code, stdout, stderr } = await installation.command(["doctor"]);
+    assertEquals(code, 0, stdout + stderr);
+  },
+});

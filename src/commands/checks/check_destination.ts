@@ -10,7 +10,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { verify } from "../../domain/receipt.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
-import { hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
+import { differ, hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import type { System } from "../../system/system.ts";
 import { askDestination, type Asking, type AskTools } from "./ask_destination.ts";
@@ -56,7 +56,7 @@ async function mount(
     await session.sweep(null, signal);
   }
   const { freeBytes, device } = found;
-  if (known !== null && device !== known && !await hasWitness(session, { destination, ledger }, signal)) {
+  if (differ(known ?? "", device ?? "") && !await hasWitness(session, { destination, ledger }, signal)) {
     throw new Failure("device_missing", `"${destination.basePath}" is on a different disk: was ${known}, is now ${device}`, {
       hint: `Mount the right disk. If the change is intended, run "image-transfer resume ${destination.name}".`,
     });

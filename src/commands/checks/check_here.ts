@@ -14,6 +14,7 @@ import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
 import { checkPage } from "./check_page.ts";
+import { checkSecrets } from "./check_secrets.ts";
 import { fault, type Finding, HERE, ok, warning } from "./finding.ts";
 
 /** Everything on this computer that the daemon needs. */
@@ -22,6 +23,7 @@ export async function checkHere(settings: Settings, tools: AskTools): Promise<Fi
   const access = ownAccess(system);
   return [
     ok(HERE, `Configuration ${settings.file ?? "without a file"}: ${counted(settings.jobs.length, "job")}`),
+    ...await checkSecrets(settings, system),
     await checkFolder("state", settings.stateDirectory, access, system),
     await checkFolder("log", settings.log.directory, access, system),
     ledger(settings, tools),
