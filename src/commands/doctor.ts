@@ -12,6 +12,7 @@ import { string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
 import { type Destination, isOverSsh, type Settings } from "../config/settings.ts";
 import { askingLine } from "./text/asking_line.ts";
+import { checkAccount } from "./checks/check_account.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkHere } from "./checks/check_here.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
@@ -25,7 +26,7 @@ export const doctor = defineCommand({
   name: "doctor",
   help: "Check everything and show how to fix each problem",
   description:
-    "Checks folders, ledger, limits and clocks on this computer, then connects to every destination and delivers a small test file. " +
+    "Checks folders, ledger, limits, schedules, hooks and the account of the service on this computer, then connects to every destination and delivers a small test file. " +
     "Exit code 1 if there are errors.",
   parser: object({
     config: configOption,
@@ -44,7 +45,7 @@ export const doctor = defineCommand({
       if (!input.json) show(some, findings.at(-1)?.about ?? null, tools);
       findings.push(...some);
     };
-    found(await checkHere(settings, tools));
+    found([...await checkHere(settings, tools), ...await checkAccount(settings, tools)]);
     for (const destination of settings.jobs.flatMap(({ destinations }) => destinations)) {
       found(await attend(destination, settings, input, tools));
     }

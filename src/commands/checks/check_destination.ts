@@ -13,7 +13,10 @@ import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { differ, hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import type { System } from "../../system/system.ts";
+import { counted } from "../../domain/names/counted.ts";
 import { askDestination, type Asking, type AskTools } from "./ask_destination.ts";
+import { around, checkClock } from "./check_clock.ts";
+import { nightsLeft } from "./nights_left.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
 /** Tries a destination; the first thing that fails ends the try. */
@@ -49,8 +52,10 @@ async function mount(
   const known = ledger.deviceOf(destination.job, destination.name);
   const probe = `doctor-${crypto.randomUUID().slice(0, 8)}`;
   // Only a folder that was never used before is created: one that existed and is missing means that its disk is not mounted.
-  const found = await session.attach(known === null, signal, probe);
+  const { result: found, ...made } = await around(system, () => session.attach(known === null, signal, probe));
+  let clock: Finding[] = [];
   try {
+    clock = await checkClock(session, `${stagingRoot}/${probe}`, made, about, signal);
     await loopsOf(settings, system).check(destination, { stagingRoot, name: probe }, signal);
   } finally {
     await session.sweep(null, signal);
@@ -68,7 +73,7 @@ async function mount(
     ? [warning(about, "FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS.")]
     : [];
   const doubt = notMounted(destination, found);
-  const made = found.made ? [warning(about, ...madeNow(destination))] : [];
+  const isNew = found.made ? [warning(about, ...madeNow(destination))] : [];
   const held = ledger.mirrorOf(destination.job, destination.name)?.held ?? null;
   const asks = held === null ? [] : [
     warning(
@@ -77,14 +82,30 @@ async function mount(
       `If the files were deleted on purpose, run: ${acceptCommand(destination.job, destination.name)}`,
     ),
   ];
-  const place = [...inClear, proof, ...made, ...asks, ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)]];
+  const place = [
+    ...inClear,
+    proof,
+    ...clock,
+    ...isNew,
+    ...asks,
+    ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)],
+  ];
   if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is unknown`, "")];
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
-  if (freeBytes >= destination.minimumFreeBytes) return [...place, ok(about, free)];
+  if (freeBytes >= destination.minimumFreeBytes) {
+    const nights = nightsLeft(destination, freeBytes, ledger);
+    if (nights === null) return [...place, ok(about, free)];
+    const text = `${free}: enough for ${counted(nights, "night")} like the last ones`;
+    if (nights >= FEW_NIGHTS) return [...place, ok(about, text)];
+    return [...place, warning(about, text, "Free some space there before it is full; delivery would wait then.")];
+  }
   throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
     hint: "Free some space there, or lower minimum_free_space_gb.",
   });
 }
+
+/** With fewer nights left, a person should act. */
+const FEW_NIGHTS = 3;
 
 function readBack({ transport: { method } }: Destination, about: string): Finding {
   const [lacks, avoids] = method === "rclone"

@@ -16,6 +16,7 @@ import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
 import { checkGrowing } from "./check_growing.ts";
 import { checkHooks } from "./check_hooks.ts";
+import { checkSchedule } from "./check_schedule.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
 /** If clocks differ by more than this, nights and ages are doubtful. Milliseconds. */
@@ -36,7 +37,8 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
       night,
       ...await clock(job, about, system),
       ...await checkRemoval(job, access),
-      ...await checkHooks(job, system),
+      ...checkSchedule(job, system.now()),
+      ...await checkHooks(job, system, signal),
       ...checkGrowing(job),
       ...job.dryRun ? [warning(about, "This job is a dry run: nothing is sent", "To send, remove dry_run.")] : [],
     ];

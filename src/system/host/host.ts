@@ -28,7 +28,7 @@ export interface ListenOptions {
 
 /** A request to a server on this computer. */
 export interface LocalQuestion {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
