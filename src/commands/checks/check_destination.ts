@@ -12,6 +12,7 @@ import { verify } from "../../domain/receipt.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { differ, hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
+import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
 import { counted } from "../../domain/names/counted.ts";
 import { askDestination, type Asking, type AskTools } from "./ask_destination.ts";
@@ -90,18 +91,23 @@ async function mount(
     ...asks,
     ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)],
   ];
-  if (freeBytes === null) return [...place, warning(about, `Folder ${destination.basePath}: free space is unknown`, "")];
+  return [...place, checkSpace(destination, freeBytes, about, ledger)];
+}
+
+/** @throws {Failure} `disk_full` */
+function checkSpace(destination: Destination, freeBytes: number | null, about: string, ledger: ReadLedger): Finding {
+  if (freeBytes === null) return warning(about, `Folder ${destination.basePath}: free space is unknown`, "");
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
-  if (freeBytes >= destination.minimumFreeBytes) {
-    const nights = nightsLeft(destination, freeBytes, ledger);
-    if (nights === null) return [...place, ok(about, free)];
-    const text = `${free}: enough for ${counted(nights, "night")} like the last ones`;
-    if (nights >= FEW_NIGHTS) return [...place, ok(about, text)];
-    return [...place, warning(about, text, "Free some space there before it is full; delivery would wait then.")];
+  if (freeBytes < destination.minimumFreeBytes) {
+    throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
+      hint: "Free some space there, or lower minimum_free_space_gb.",
+    });
   }
-  throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
-    hint: "Free some space there, or lower minimum_free_space_gb.",
-  });
+  const nights = nightsLeft(destination, freeBytes, ledger);
+  if (nights === null) return ok(about, free);
+  const text = `${free}: enough for ${counted(nights, "night")} like the last ones`;
+  if (nights >= FEW_NIGHTS) return ok(about, text);
+  return warning(about, text, "Free some space there before it is full; delivery would wait then.");
 }
 
 /** With fewer nights left, a person should act. */
