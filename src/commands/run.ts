@@ -89,6 +89,10 @@ export async function runWith(settings: Settings, input: Omit<RunInput, "config"
         readSettings: read,
         listeners: [shown.listen],
         adopt: ({ log }) => shown.adopt(log),
+        check: async (settings, signal) => {
+          const { checkAll } = await import("./checks/check_all.ts");
+          return await checkAll(settings, { system, readLedger: tools.readLedger, signal });
+        },
       },
       { once: input.once },
     );

@@ -19,6 +19,8 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
   readonly file: string | null;
   /** What of it was understood and has no effect, a sentence each without a full stop. */
   readonly notes: readonly string[];
+  /** Every key with its value as `config show` has them, secrets in clear; absent where no configuration was read. */
+  readonly full?: Readonly<Record<string, unknown>>;
   readonly jobs: readonly Job[];
   readonly log: LogSettings;
   /** Null serves no page. */

@@ -29,7 +29,9 @@ import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { HttpApp, Origin } from "./control/http_app.ts";
 import { type DaemonWeb, daemonWeb, pageSource } from "./daemon_web.ts";
+import type { CheckFinding } from "../reports/api_types.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
+import { setupLog } from "./setup_log.ts";
 import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
 
@@ -40,6 +42,8 @@ interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly readSettings: (() => Promise<Settings>) | null;
   /** Receive every event, from the first. */
   readonly listeners: readonly ((event: TransferEvent) => void)[];
+  /** The checks of `doctor`, for the page; without it, the page has no button for them. */
+  readonly check?: (settings: Settings, signal: AbortSignal) => Promise<readonly CheckFinding[]>;
   /** Called with new settings before their jobs start: for whatever else depends on them. */
   readonly adopt?: (settings: Settings) => Promise<void>;
 }
@@ -104,7 +108,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     channel: null,
   };
   const control = controlOf(parts);
-  const source = options.once ? null : pageSource(stateOf(parts), control, events.listen);
+  const source = options.once ? null : pageSource(stateOf(parts), control, askedByPage(parts, tools.check));
   const http = appWhenAsked(control, source, parts);
   if (source !== null) parts.web = await openPage(parts, source, http);
   events.emit({ type: "started", version: VERSION, pid: system.pid });
@@ -255,6 +259,18 @@ function controlOf(parts: Parts): DaemonControl {
     stop: (reason) => askToEnd(parts, reason),
     reload: () => parts.inTurn(() => reload(parts)),
   });
+}
+
+/** What the page asks besides: events, the setup, and the checks. */
+function askedByPage(parts: Parts, check: DaemonTools["check"]): Pick<PageSource, "listen" | "setup" | "check"> {
+  const { events, ending } = parts;
+  const log = setupLog();
+  events.listen(log.listen);
+  return {
+    listen: events.listen,
+    setup: () => ({ settings: parts.settings, reload: log.reload(), hookCall: log.hookCall }),
+    check: check === undefined ? null : () => check(parts.settings, ending.signal),
+  };
 }
 
 function stateOf(parts: Parts): DaemonState {

@@ -34,15 +34,30 @@ export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
 }
 
 /** What the page may ask and do: of the control no more than is named here. */
-export function pageSource(state: DaemonState, control: DaemonControl, listen: EventStream["listen"]): PageSource {
+export function pageSource(
+  state: DaemonState,
+  control: DaemonControl,
+  { listen, setup, check }: Pick<PageSource, "listen" | "setup" | "check">,
+): PageSource {
   return {
     ...state,
     listen,
+    setup,
+    check: check === null ? null : oneAtATime(check),
     sync: (job) => control.sync(job),
     retry: (ids) => control.retry(ids),
     pause: (destination, by) => control.pause(destination, by),
     // Never that another disk is the right one.
     resume: (destination) => control.resume(destination),
+  };
+}
+
+/** Who asks during a run gets its result. */
+function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | null = null;
+  return async () => {
+    running ??= work().finally(() => running = null);
+    return await running;
   };
 }
 

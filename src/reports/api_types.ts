@@ -15,10 +15,11 @@
  * | `/api/nights` | GET | {@linkcode NightList} |
  * | `/api/night/YYYYMMDD` (or `/api/night/tonight`) | GET | {@linkcode NightReport} |
  * | `/api/trouble` | GET | {@linkcode TroubleList} |
+ * | `/api/setup` | GET | {@linkcode SetupReport} |
  * | `/api/cards/ID` | GET | {@linkcode HeaderReport} |
  * | `/api/preview/ID.png?side=512` | GET | a grey PNG of at most 256, 512 (the default) or 2048 pixels a side; 404 where there is none |
  * | `/api/live` | WebSocket | {@linkcode LiveMessage}, from the server only |
- * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` | POST, `content-type: application/json` | {@linkcode Actions} |
+ * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` `/api/doctor` | POST, `content-type: application/json` | {@linkcode Actions} |
  *
  * Every failure is {@linkcode ApiFailure} with status 400 (not understood), 401 (no session: show the login), 403 (foreign page), 404, 405,
  * 409 (the daemon says why not), 413, 415, 421 (foreign Host), 426, 429, 500 or 503. The WebSocket closes with code 4401 where the session is over, 1013 where the client was too slow.
@@ -30,8 +31,9 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { Counts } from "../ledger/history.ts";
 import type { DeliveryJson } from "./delivery/delivery_json.ts";
 import type { Headline, StatusReport } from "./overview/status_json.ts";
+import type { CheckFinding, SetupHook, SetupReport, SetupSchedule } from "./setup/setup_types.ts";
 
-export type { Headline, StatusReport };
+export type { CheckFinding, Headline, SetupHook, SetupReport, SetupSchedule, StatusReport };
 
 /** The values of header cards by keyword. */
 export type CardValues = Readonly<Record<string, string | number | boolean>>;
@@ -378,6 +380,8 @@ export interface Actions {
     readonly answer: { readonly destinations: string[] };
   };
   /** Lists a job's folder now; without a job, those of all. */
+  /** The checks of `doctor`: takes seconds to minutes, and sends each destination a small file, which is removed again. */
+  readonly doctor: { readonly ask: Readonly<Record<string, never>>; readonly answer: { readonly findings: CheckFinding[] } };
   readonly scan: { readonly ask: { readonly job?: string }; readonly answer: { readonly jobs: string[] } };
 }
 

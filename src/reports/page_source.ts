@@ -8,7 +8,7 @@ import type { AuditPlan, AuditRun } from "../domain/audit.ts";
 import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
-import type { Destination, Job } from "../config/settings.ts";
+import type { Destination, Job, Settings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Cadence } from "../events/cadence.ts";
 import type { Progress } from "../events/progress.ts";
@@ -17,7 +17,7 @@ import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Orphan } from "../ledger/orphans.ts";
 import type { Unmatched } from "../intake/watch/unmatched.ts";
-import type { SentAhead } from "./api_types.ts";
+import type { CheckFinding, SentAhead } from "./api_types.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
 /** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
@@ -88,8 +88,30 @@ export interface DaemonState {
   hooks(): readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
 }
 
+/** How the last reload of the configuration came out. Times in milliseconds since 1970 UTC. */
+export interface LastReload {
+  readonly at: number;
+  /** Why the configuration was refused; null where it is in force. */
+  readonly problem: string | null;
+}
+
+/** A call of a hook, as its event tells. */
+export type HookCall = Pick<Extract<TransferEvent, { type: "hook" }>, "at" | "on" | "result" | "said">;
+
+/** How the daemon is set up. */
+export interface SetupNow {
+  readonly settings: Settings;
+  /** Null before the first. */
+  readonly reload: LastReload | null;
+  /** The last call of a hook of a job; null before the first. */
+  hookCall(job: string, hook: string): HookCall | null;
+}
+
 /** What the page asks and does. */
 export interface PageSource extends DaemonState, Pick<DaemonControl, "sync" | "retry" | "pause" | "resume"> {
   /** Hears every event until the returned function is called. */
   listen(listener: (event: TransferEvent) => void): () => void;
+  setup(): SetupNow;
+  /** Runs the checks of `doctor`, one run at a time; null where this daemon cannot. */
+  readonly check: (() => Promise<readonly CheckFinding[]>) | null;
 }

@@ -31,7 +31,10 @@ for (const kind of KINDS) {
     const [first, ...rest] = sampleConfig(kind).split(/^(?=# ──)/m);
     const text = (first ?? "").replace(/^#.*$/gm, "") +
       rest.join("").replace(/^#(?=(?: {2})?[a-z_]+(?:: | = )|[a-z_]+:$|\[)/gm, "");
-    assertEquals(parseSettings(text, "c", kind, aComputer()), parseSettings(BEGIN + examples, "c", "yaml", aComputer()));
+    // What `config show` prints differs where the sample writes a default.
+    const { full: _shown, ...written } = parseSettings(text, "c", kind, aComputer());
+    const { full: _alsoShown, ...implied } = parseSettings(BEGIN + examples, "c", "yaml", aComputer());
+    assertEquals(written, implied);
   });
 }
 

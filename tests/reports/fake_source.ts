@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withoutFile } from "../../src/config/read/partial_settings.ts";
 import { trackProgress } from "../../src/events/progress.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { PageSource } from "../../src/reports/page_source.ts";
@@ -22,6 +23,12 @@ export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): P
     progress: trackProgress(),
     ledger,
     listen: () => () => {},
+    setup: () => ({
+      settings: withoutFile({ platform: "linux", home: "/", env: () => undefined }),
+      reload: null,
+      hookCall: () => null,
+    }),
+    check: null,
     ...instead,
   };
 }

@@ -7,7 +7,8 @@ import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { type Daemon, type DaemonOptions, startDaemon } from "../../src/daemon/daemon.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
-import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { checkAll } from "../../src/commands/checks/check_all.ts";
+import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { type TempFolder, tempFolder } from "./temp.ts";
@@ -50,7 +51,8 @@ export async function daemonRig(
   const state = { next: () => settings() };
   const readSettings = async () => await Promise.resolve(state.next());
   const listeners = [(event: TransferEvent) => void events.push(event)];
-  const daemon = await startDaemon(settings(), { system, openLedger, readSettings, listeners }, options);
+  const check = (settings: Settings, signal: AbortSignal) => checkAll(settings, { system, readLedger, signal });
+  const daemon = await startDaemon(settings(), { system, openLedger, readSettings, listeners, check }, options);
   if (daemon === null) throw new Error("another daemon has the state directory");
   return Object.assign(state, {
     folder,

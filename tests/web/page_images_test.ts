@@ -60,7 +60,7 @@ Deno.test({
     await page.locator(".sheet").scrollIntoViewIfNeeded();
     await page.locator(".sheet .thumbnail img").nth(4).waitFor();
     assertEquals(await page.locator(".sheet .thumbnail").count(), 5);
-    await page.getByRole("button", { name: "M42" }).click();
+    await page.getByRole("button", { name: "M42", exact: true }).click();
     await page.getByRole("heading", { name: "Contact sheet: M42, R" }).waitFor();
     await page.locator(".sheet .thumbnail").nth(1).waitFor();
     assertEquals(await page.locator(".sheet .thumbnail").count(), 2);

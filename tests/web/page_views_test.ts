@@ -54,7 +54,7 @@ for (const theme of ["light", "dark", "red"]) {
       await page.emulateMedia({ reducedMotion: "reduce" });
       for (const width of [1280, 360]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const view of ["now", "night", "history", "trouble", "history?show=1"]) {
+        for (const view of ["now", "night", "history", "trouble", "setup", "history?show=1"]) {
           await page.goto(`${rig.origin}/#${view}`);
           await page.reload();
           await page.locator(view.includes("show") ? "dialog .header-cards, dialog .facts" : "main h1").first().waitFor();
@@ -175,6 +175,8 @@ Deno.test({
     const page = await browser.open(rig.daemon.opening()?.once ?? "");
     const title = (text: string) => page.locator("main h1", { hasText: text }).waitFor();
     await page.locator(".headline h1").waitFor();
+    await page.keyboard.press("5");
+    await title("Setup");
     await page.keyboard.press("4");
     await title("Trouble");
     await page.keyboard.press("2");

@@ -47,6 +47,7 @@ Deno.test("without a session nothing is told, and the page asks for the token", 
       "deliveries.csv",
       "images",
       "images/1",
+      "setup",
       "nights",
       "night/tonight",
       "trouble",
@@ -59,7 +60,7 @@ Deno.test("without a session nothing is told, and the page asks for the token", 
     assertEquals([path, response.status], [path, 401]);
     await response.body?.cancel();
   }
-  for (const path of ["retry", "pause", "resume", "scan"]) {
+  for (const path of ["retry", "pause", "resume", "scan", "doctor"]) {
     const response = await rig.post(`/api/${path}`, { destination: null, ids: null }, { cookie: "" });
     assertEquals([path, response.status], [path, 401]);
     await response.body?.cancel();
@@ -152,6 +153,8 @@ Deno.test("another Origin is refused, whatever it asks and however it calls itse
       const response of [
         await rig.post("/api/pause", { destination: null }, { origin }),
         await rig.get("/api/status", { origin }),
+        await rig.get("/api/setup", { origin }),
+        await rig.post("/api/doctor", {}, { origin }),
       ]
     ) {
       assertEquals([origin, response.status], [origin, 403]);
@@ -191,7 +194,7 @@ Deno.test("a WebSocket of another page, or without a session, is refused", async
 
 Deno.test("GET changes nothing", async () => {
   await using rig = await webRig();
-  for (const action of ["retry", "pause", "resume", "scan"]) {
+  for (const action of ["retry", "pause", "resume", "scan", "doctor"]) {
     const response = await rig.get(`/api/${action}?destination=nas`);
     assertEquals([action, response.status, response.headers.get("allow")], [action, 405, "POST"]);
     await response.body?.cancel();

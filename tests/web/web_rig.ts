@@ -6,6 +6,7 @@
 import type { LiveMessage } from "../../src/reports/api_types.ts";
 import type { System } from "../../src/system/system.ts";
 import { type DaemonRig, daemonRig } from "../support/daemon_rig.ts";
+import { tempFolder } from "../support/temp.ts";
 
 export interface WebRig extends DaemonRig {
   /** Where the server is, without a path: `http://127.0.0.1:4711`. */
@@ -20,9 +21,11 @@ export interface WebRig extends DaemonRig {
   json<T>(path: string): Promise<T>;
 }
 
-/** Starts one; see {@linkcode daemonRig}. */
+/** Starts one with a home folder of its own; see {@linkcode daemonRig}. */
 export async function webRig(config: Record<string, unknown> = {}, instead: Partial<System> = {}): Promise<WebRig> {
-  const rig = await daemonRig({ web: { listen: "127.0.0.1:0" }, ...config }, { instead });
+  const home = await tempFolder();
+  const rig = await daemonRig({ web: { listen: "127.0.0.1:0" }, ...config }, { instead: { home: home.path, ...instead } });
+  const end = rig[Symbol.asyncDispose].bind(rig);
   const start = new URL(rig.daemon.opening()?.once ?? "http://nowhere/");
   const token = (JSON.parse(await rig.folder.read("state/web.json")) as { token: string }).token;
   const { cookie } = await login(start.href);
@@ -32,6 +35,10 @@ export async function webRig(config: Record<string, unknown> = {}, instead: Part
     port: Number(start.port),
     token,
     cookie,
+    async [Symbol.asyncDispose]() {
+      await end();
+      await home[Symbol.asyncDispose]();
+    },
     get: (path: string, headers: Record<string, string> = {}) =>
       fetch(`${start.origin}${path}`, { headers: headersOf(headers), redirect: "manual" }),
     post: (path: string, body: unknown, headers: Record<string, string> = {}) =>

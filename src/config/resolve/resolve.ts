@@ -46,10 +46,8 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
   );
   const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
   const settings = { ...program.settings, report, log: { ...program.settings.log, namesDestinations } };
-  return {
-    settings: { file, notes: [], jobs: jobs.map(({ job }) => job), ...settings },
-    full: { jobs: jobs.map(({ full }) => full), ...program.full },
-  };
+  const full = { jobs: jobs.map(({ full }) => full), ...program.full };
+  return { settings: { file, notes: [], jobs: jobs.map(({ job }) => job), ...settings, full }, full };
 }
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {

@@ -109,7 +109,7 @@ export function hooks(tools: HooksTools): Hooks {
 function start(key: string, job: string, hook: Hook, tools: HooksTools): Running {
   const one: Running = {
     ...{ key, job, hook },
-    name: nameOf(hook),
+    name: hookName(hook),
     wants: wanting(job, hook),
     queue: [],
     bell: bell(tools.system),
@@ -212,7 +212,8 @@ function keyOf(job: string, { on, receiver }: Hook): string {
   return JSON.stringify([job, on, receiver.kind === "command" ? receiver.argv : receiver.url]);
 }
 
-function nameOf({ receiver }: Hook): string {
+/** How people call a hook: its program, or the host of its address. */
+export function hookName({ receiver }: Hook): string {
   // The rest of an address may be a secret.
   return receiver.kind === "command" ? receiver.argv[0] ?? "" : new URL(receiver.url).host;
 }

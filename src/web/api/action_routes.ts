@@ -1,5 +1,5 @@
 /**
- * What a page may do: retry, pause, resume, scan. By POST with a JSON body only, which no foreign page can send.
+ * What a page may do: retry, pause, resume, scan, check. By POST with a JSON body only, which no foreign page can send.
  *
  * @module
  */
@@ -24,6 +24,12 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
   action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));
   // Never that another disk is the right one: too much for a button that says "try again".
   action("/api/resume", placing, async ({ destination }) => ({ destinations: (await source.resume(destination)).names }));
+  action("/api/doctor", z.strictObject({}), async () => {
+    if (source.check === null) {
+      throw new Failure("configuration", "This daemon cannot run the checks", { hint: "Run: image-transfer doctor" });
+    }
+    return { findings: await source.check() };
+  });
   action("/api/scan", scanning, async ({ job }) => ({ jobs: await source.sync(job) }));
 
   function action<T>(path: string, schema: z.ZodType<T>, act: (body: T) => object | Promise<object>): void {

@@ -17,6 +17,7 @@ import type { NightReports } from "../../reports/night/night_report.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import { judged } from "../../reports/overview/facts.ts";
 import { troubleOf } from "../../reports/overview/trouble.ts";
+import { setupReport } from "../../reports/setup/setup_report.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";
 
 /** What the questions are answered from. */
@@ -76,6 +77,7 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     const night = c.req.param("night");
     return c.json(await nights(night === "tonight" ? tonight() : night));
   });
+  app.get("/api/setup", (c) => c.json(setupReport(source, system.now())));
   app.get("/api/trouble", (c) => {
     const { overview, jobs, destinations } = judged(source, system.now());
     return c.json(troubleOf(overview, { ledger, jobs, destinations }, MOST_TROUBLE));

@@ -17,13 +17,20 @@ import { SessionOver } from "./parts/session_over.tsx";
 import { Toasts } from "./parts/toasts.tsx";
 import { shownHeadline } from "./now/shown_headline.ts";
 import { link, live } from "./store/live.ts";
+import { SetupView } from "./setup/setup_view.tsx";
 import { route, type View } from "./store/route.ts";
 import { TroubleView } from "./trouble/trouble_view.tsx";
 
 /** Decided by the address, once. */
 const isWall = new URLSearchParams(location.search).has("wall");
 
-const TITLES: Readonly<Record<View, string>> = { now: "Now", night: "Night", history: "History", trouble: "Trouble" };
+const TITLES: Readonly<Record<View, string>> = {
+  now: "Now",
+  night: "Night",
+  history: "History",
+  trouble: "Trouble",
+  setup: "Setup",
+};
 
 /** Rendered once; everything else is drawn by the signals of `store/`. */
 export function App(): JSX.Element {
@@ -42,6 +49,7 @@ export function App(): JSX.Element {
         {view === "night" && <NightView />}
         {view === "history" && <HistoryView />}
         {view === "trouble" && <TroubleView />}
+        {view === "setup" && <SetupView />}
       </main>
       {Number.isSafeInteger(shown) && shown > 0 && <ImageDialog id={shown} />}
       <HelpDialog />

@@ -11,11 +11,12 @@ import { go, route, VIEWS } from "./store/route.ts";
 
 /** As the help shows them; `key` may name several, a blank between. */
 export const SHORTCUTS: readonly { readonly key: string; readonly does: string }[] = [
-  { key: "1 2 3 4", does: "Show Now, Night, History, Trouble" },
+  { key: "1 2 3 4 5", does: "Show Now, Night, History, Trouble, Setup" },
   { key: "/", does: "Search in History" },
   { key: "[ ]", does: "In Night: previous and next night" },
   { key: "← →", does: "In an image: previous and next image" },
   { key: "+ - 0", does: "In an image: zoom in, zoom out, whole image" },
+  { key: "d", does: "In Setup: run the checks" },
   { key: "s", does: "Scan now" },
   { key: "u", does: "Change the time zone: site, UT, yours" },
   { key: "c", does: "Change colours: automatic, light, dark, red" },

@@ -14,7 +14,13 @@ import { ago, count } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
 import { nextZone, timeText } from "./time.tsx";
 
-const NAMES: Readonly<Record<View, string>> = { now: "Now", night: "Night", history: "History", trouble: "Trouble" };
+const NAMES: Readonly<Record<View, string>> = {
+  now: "Now",
+  night: "Night",
+  history: "History",
+  trouble: "Trouble",
+  setup: "Setup",
+};
 
 /** Stands above every view; outside Now with the headline in short. */
 export function Bar(): JSX.Element {

@@ -75,25 +75,64 @@ interface Asked<T> {
 /** Asks for `path` (null: nothing), and again when `changed` is another value, but not more often than every `gapMs`. */
 export function useAsk<T>(path: string | null, changed: unknown = null, gapMs = 2_000): Asked<T> {
   const [asked, setAsked] = useState<Asked<T> & { readonly path: string | null }>({ path: null, answer: null, error: null });
-  const last = useRef({ path: "", at: 0 });
+  const asking = useRef<Asking | null>(null);
   useEffect(() => {
     if (path === null) return;
-    const end = new AbortController();
-    const waitMs = last.current.path === path ? Math.max(0, last.current.at + gapMs - Date.now()) : 0;
-    const timer = setTimeout(async () => {
-      last.current = { path, at: Date.now() };
-      try {
-        const answer = await ask<T>(path, end.signal);
-        setAsked({ path, answer, error: null });
-      } catch (error) {
-        if (end.signal.aborted || !(error instanceof AskError)) return;
-        setAsked((before) => ({ path, answer: before.path === path ? before.answer : null, error }));
-      }
-    }, waitMs);
+    const mine = askRepeatedly<T>(path, gapMs, (outcome) => {
+      setAsked((before) => ({ path, answer: before.path === path ? before.answer : null, ...outcome }));
+    });
+    asking.current = mine;
     return () => {
-      clearTimeout(timer);
-      end.abort();
+      mine.end();
+      asking.current = null;
     };
-  }, [path, changed]);
+  }, [path]);
+  useEffect(() => asking.current?.again(), [path, changed]);
   return asked.path === path ? asked : { answer: null, error: null };
+}
+
+interface Asking {
+  /** Asks now, or as soon as the gap has passed and the question before it is answered: what changes all the time aborts nothing. */
+  again(): void;
+  end(): void;
+}
+
+function askRepeatedly<T>(
+  path: string,
+  gapMs: number,
+  tell: (outcome: { readonly answer: Answer<T>; readonly error: null } | { readonly error: AskError }) => void,
+): Asking {
+  const stop = new AbortController();
+  let state: "idle" | "waiting" | "asking" | "asking, and again" = "idle";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let lastAt = -Infinity;
+
+  async function run(): Promise<void> {
+    state = "asking";
+    lastAt = Date.now();
+    try {
+      tell({ answer: await ask<T>(path, stop.signal), error: null });
+    } catch (error) {
+      if (stop.signal.aborted || !(error instanceof AskError)) return;
+      tell({ error });
+    }
+    const isWanted = (state as string) === "asking, and again";
+    state = "idle";
+    if (isWanted && !stop.signal.aborted) again();
+  }
+
+  function again(): void {
+    if (state === "asking") state = "asking, and again";
+    if (state !== "idle") return;
+    state = "waiting";
+    timer = setTimeout(run, Math.max(0, lastAt + gapMs - Date.now()));
+  }
+
+  return {
+    again,
+    end() {
+      clearTimeout(timer);
+      stop.abort();
+    },
+  };
 }

@@ -5,8 +5,8 @@
  */
 import { signal } from "@preact/signals";
 
-/** In the order of the tabs and of the keys 1 to 4. */
-export const VIEWS = ["now", "night", "history", "trouble"] as const;
+/** In the order of the tabs and of the keys 1 to 5. */
+export const VIEWS = ["now", "night", "history", "trouble", "setup"] as const;
 
 /** A view's name in the address. */
 export type View = typeof VIEWS[number];

@@ -1,0 +1,110 @@
+/**
+ * How the daemon is set up, for people: the configuration in force, the next runs of schedules, hooks with their last result.
+ *
+ * @module
+ */
+import { showConfig } from "../../config/show/show.ts";
+import type { Job, Settings } from "../../config/settings.ts";
+import { hookName } from "../../events/hooks/hooks.ts";
+import { nextRun, type Schedule, windowAt } from "../../domain/schedule.ts";
+import type { SetupReport, SetupSchedule } from "../api_types.ts";
+import { nextTime } from "../morning/report_schedule.ts";
+import type { JobNow, PageSource } from "../page_source.ts";
+
+const RUNS = 5;
+
+/** `now` is milliseconds since 1970 UTC. */
+export function setupReport(source: Pick<PageSource, "about" | "jobs" | "setup" | "check">, now: number): SetupReport {
+  const { version, startedAt } = source.about();
+  const { settings, reload, hookCall } = source.setup();
+  const jobs = source.jobs();
+  return {
+    version,
+    startedAt,
+    file: settings.file,
+    configuration: settings.full === undefined ? null : shownOnce(settings.full),
+    notes: settings.notes,
+    reload,
+    schedules: [
+      ...jobs.map((one) => scheduleOf(one, now)),
+      ...settings.report === null
+        ? []
+        : [{ job: "", when: `every day at ${settings.report.at}`, next: [nextTime(settings.report.at, now)] }],
+    ],
+    hooks: jobs.flatMap(({ job }) => hooksOf(job, hookCall)),
+    canCheck: source.check !== null,
+  };
+}
+
+/** Hiding the secrets takes a while; a configuration does not change. */
+function shownOnce(full: NonNullable<Settings["full"]>): string {
+  const text = shown.get(full) ?? showConfig(full, "yaml");
+  shown.set(full, text);
+  return text;
+}
+
+const shown = new WeakMap<object, string>();
+
+function hooksOf(job: Job, hookCall: ReturnType<PageSource["setup"]>["hookCall"]): SetupReport["hooks"] {
+  return job.hooks.map((hook) => {
+    const name = hookName(hook);
+    return { job: job.name, name, kind: hook.receiver.kind, on: hook.on, last: hookCall(job.name, name) };
+  });
+}
+
+function scheduleOf({ job: { name, schedule }, nextRun: first }: JobNow, now: number): SetupSchedule {
+  return { job: name, when: inWords(schedule), next: runsFrom(schedule, first, now) };
+}
+
+/** `first` is when the job itself will run; null while it sends, and where only a person knows. */
+function runsFrom(schedule: Schedule, first: number | null, now: number): number[] {
+  switch (schedule.kind) {
+    case "continuous":
+    case "manual":
+      return first === null ? [] : [first];
+    case "interval":
+    case "cron": {
+      const runs: number[] = [];
+      for (let next = first ?? nextRun(schedule, now); next !== null && runs.length < RUNS; next = nextRun(schedule, next)) {
+        // A run that was missed is made up for now.
+        runs.push(Math.max(next, now));
+      }
+      return runs;
+    }
+    case "window": {
+      const { isOpen, until } = windowAt(schedule, now);
+      return [isOpen ? windowAt(schedule, until).until : until];
+    }
+    default:
+      return schedule satisfies never;
+  }
+}
+
+function inWords(schedule: Schedule): string {
+  switch (schedule.kind) {
+    case "continuous":
+      return "as soon as images are finished";
+    case "manual":
+      return "only when somebody asks for it";
+    case "interval":
+      return `every ${spanOf(schedule.everyMs)}`;
+    case "cron":
+      return `by cron ${schedule.pattern}${zoned(schedule.timezone)}`;
+    case "window":
+      return `every day from ${schedule.from} to ${schedule.to}${zoned(schedule.timezone)}`;
+    default:
+      return schedule satisfies never;
+  }
+}
+
+function zoned(timezone: string | null): string {
+  return timezone === null ? "" : ` (${timezone})`;
+}
+
+/** In the largest unit that needs no fraction. */
+function spanOf(ms: number): string {
+  const [length, unit] = UNITS.find(([length]) => ms % length === 0) ?? [1, "ms"];
+  return `${ms / length} ${unit}`;
+}
+
+const UNITS = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]] as const;
