@@ -3,6 +3,7 @@
  * serves, and has the labels that its legend names.
  */
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -114,5 +115,26 @@ Deno.test({
       const { data } = await prometheus.ask(`label/${label}/values`, { "match[]": metric });
       assertEquals((data as string[]).length, 1, `the variable ${name} has no values`);
     }
+  },
+});
+
+Deno.test({
+  name: "the alert rules fire for what they are made for and for nothing else, from metrics that exist",
+  ignore: !has("promtool"),
+  async fn() {
+    const rules = new URL("../../service/prometheus-alerts.yml", import.meta.url);
+    const checks = new URL("alerts_test.yml", import.meta.url);
+    for (const args of [["check", "rules", fromFileUrl(rules)], ["test", "rules", fromFileUrl(checks)]]) {
+      const { success, stdout, stderr } = await new Deno.Command("promtool", { args }).output();
+      const text = new TextDecoder();
+      assert(success, `promtool ${args.join(" ")}: ${text.decode(stdout)}${text.decode(stderr)}`);
+    }
+    const served = await Deno.readTextFile(new URL("../events/golden/metrics.txt", import.meta.url));
+    const used = new Set((await Deno.readTextFile(rules)).match(/\b(?:image_transfer|daemon|file_watchers)_[a-z_]+/g));
+    assert(used.size > 6);
+    assertEquals([...used].filter((name) => !served.includes(`# TYPE ${name} `)), []);
+    const named = [...(await Deno.readTextFile(rules)).matchAll(/- alert: (\w+)/g)].map(([, name]) => name!);
+    const tested = await Deno.readTextFile(checks);
+    assertEquals(named.filter((name) => !tested.includes(`alertname: ${name}`)), []);
   },
 });
