@@ -13,7 +13,9 @@ import { SYNCED_WHOLE } from "./shell_flush.ts";
  * is one for it.
  */
 export const PUBLISH_PERL = String.raw`
-use strict; use IO::Handle; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use Fcntl qw(:DEFAULT :flock);
+use strict; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use XSLoader;
+# Of IO::Handle only fsync is needed, and of Fcntl seldom anything: loading both takes longer than all else here.
+eval { XSLoader::load('IO') }; defined &IO::Handle::sync or require IO::Handle;
 my ($syncf, $many) = @ARGV;
 binmode STDIN; binmode STDOUT;
 $/ = "\0"; my @field = <STDIN>; chomp @field;
@@ -26,7 +28,7 @@ sub flush {
   open(my $f, '<', $path) or return $!;
   # macOS: fsync only reaches the drive's cache; 51 is F_FULLFSYNC.
   return '' if $^O eq 'darwin' && fcntl($f, 51, 0);
-  return '' if $f->sync || $! == EINVAL || $! == ENOTSUP;
+  return '' if IO::Handle::sync($f) || $! == EINVAL || $! == ENOTSUP;
   return $!;
 }
 sub flush_all {
@@ -83,7 +85,8 @@ sub keep {
       return 0 if $e == ENOENT;
     }
     # No hard links here: take the name first, so that nobody else does.
-    if (sysopen(my $f, $name, O_CREAT | O_EXCL | O_WRONLY)) {
+    require Fcntl;
+    if (sysopen(my $f, $name, Fcntl::O_CREAT() | Fcntl::O_EXCL() | Fcntl::O_WRONLY())) {
       close $f;
       rename $target, $name and return $n;
       my $e = "$!"; unlink $name; die "$e\n";
@@ -129,7 +132,8 @@ for my $i (0 .. $#item) {
 # Two that give one name at once would both keep the same former file, and the file of one of them would be lost: one after the other,
 # whoever they are. Where a folder cannot be locked, only another computer's publication could come in between.
 my $lock;
-flock $lock, LOCK_EX if open $lock, '<', '.';
+# LOCK_EX is 2 (perlfunc).
+flock $lock, 2 if open $lock, '<', '.';
 for my $i (0 .. $#item) {
   next if $answer[$i];
   $answer[$i] = place(@{$item[$i]});
