@@ -10,12 +10,12 @@ import { choice, string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
 import { MAY_DO } from "../config/schema/schema_program.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
+import type { FleetMember } from "../domain/fleet.ts";
 import { Failure } from "../domain/failure.ts";
 import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import { fleetNow } from "../fleet/fleet_now.ts";
-import type { FleetMember } from "../fleet/heartbeat.ts";
 import { identify } from "../fleet/identity.ts";
 import { giveOrder, type OrderAction } from "../fleet/orders.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
@@ -94,10 +94,10 @@ function fleetText(members: readonly FleetMember[]): string {
   const widest = Math.max(...members.map(({ name }) => printable(name).length));
   const lines = members.flatMap((member) => {
     const { name, level, headline, seconds_ago, config_error, report } = member;
-    const seen = seconds_ago === null ? "" : `; last heard of ${span(seconds_ago * 1000)} ago`;
+    const seen = level === "offline" && seconds_ago !== null ? `last heard of ${span(seconds_ago * 1000)} ago: ` : "";
     const waiting = report === null || !(report.waiting > 0) ? "" : `; ${counted(report.waiting, "file")} waiting`;
     return [
-      `${printable(name).padEnd(widest)}  ${WORDS[level]}  ${printable(headline)}${waiting}${level === "offline" ? seen : ""}`,
+      `${printable(name).padEnd(widest)}  ${WORDS[level]}  ${seen}${printable(headline)}${waiting}`,
       ...(config_error === null
         ? []
         : [`${" ".repeat(widest)}  its jobs on the server are not used: ${printable(config_error)}`]),

@@ -6,6 +6,7 @@
  */
 import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Job, Settings } from "../config/settings.ts";
+import type { FleetNow } from "../domain/fleet.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
@@ -140,6 +141,8 @@ interface Opened {
   readonly lock: AsyncDisposable;
   readonly events: EventStream;
   readonly progress: Progress;
+  /** What was last heard of the fleet. */
+  readonly fleet: () => FleetNow | null;
   readonly cadence: Cadences;
   readonly ledger: Ledger;
   readonly hooks: Hooks;
@@ -158,6 +161,10 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   const events = eventStream(() => system.now());
   const progress = trackProgress();
   for (const listener of [...listeners, progress.listen]) events.listen(listener);
+  let fleet: FleetNow | null = null;
+  events.listen((event) => {
+    if (event.type === "fleet") fleet = { members: event.members, at: event.at };
+  });
   await using opening = new AsyncDisposableStack();
   opening.use(lock);
   const ledger = opening.use(tools.openLedger(
@@ -174,7 +181,7 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   await pid.adopt(path);
   // From here on the daemon itself closes them when it stops.
   opening.move();
-  return { system, lock, events, progress, cadence, ledger, hooks: called, work, pid, startedAt };
+  return { system, lock, events, progress, fleet: () => fleet, cadence, ledger, hooks: called, work, pid, startedAt };
 }
 
 /** What one daemon consists of while it runs. */

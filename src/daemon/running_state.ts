@@ -4,6 +4,7 @@
  * @module
  */
 import { limitAt } from "../domain/bandwidth.ts";
+import type { FleetNow } from "../domain/fleet.ts";
 import type { Settings } from "../config/settings.ts";
 import { freeSpace } from "../delivery/free_space.ts";
 import type { Outbox } from "../delivery/outbox.ts";
@@ -22,6 +23,7 @@ import type { Corridors } from "./corridors.ts";
 interface RunningTools {
   readonly ledger: Ledger;
   readonly progress: Progress;
+  readonly fleet: () => FleetNow | null;
   readonly cadence: Cadences;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
   readonly hooks: Pick<Hooks, "waiting">;
@@ -35,7 +37,7 @@ interface RunningTools {
 
 /** Everything is read when it is requested. */
 export function runningState(
-  { ledger, progress, cadence, jobs, hooks, settings, system, startedAt, page }: RunningTools,
+  { ledger, progress, fleet, cadence, jobs, hooks, settings, system, startedAt, page }: RunningTools,
 ): DaemonState {
   return {
     ledger,
@@ -47,6 +49,7 @@ export function runningState(
       url: page()?.url ?? null,
       configuration: settings().file,
     }),
+    fleet,
     hooks: () => hooks.waiting(),
     orphans: () => orphans(ledger, settings().jobs),
     jobs: () =>

@@ -7,6 +7,7 @@ import type { AuditRun, AuditVerdict } from "./audit.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DestinationState } from "./destination_state.ts";
 import type { HookEventName } from "./hook.ts";
+import type { FleetMember } from "./fleet.ts";
 import type { FailureRecord } from "./failure.ts";
 
 /** Something that happened. Times in milliseconds since 1970 UTC, sizes in bytes. */
@@ -117,6 +118,8 @@ export type TransferEvent =
       readonly result: "ok" | "error" | "unreachable";
       readonly milliseconds: number;
     }
+    /** What the computers of the fleet last reported. */
+    | { readonly type: "fleet"; readonly members: readonly FleetMember[] }
     /** How many log lines wait for their upload now, and whether the last upload failed. */
     | { readonly type: "log_upload"; readonly waiting: number; readonly failed: boolean }
     | {

@@ -57,6 +57,10 @@ export function logLine(event: TransferEvent): LogLine | null {
       return placeLine(event);
     case "hook":
       return hookLine(event);
+    case "pocketbase":
+    case "log_upload":
+    case "fleet":
+      return null;
     default:
       return daemonLine(event);
   }
@@ -173,15 +177,10 @@ function daemonLine(
     | "run_started"
     | "run_ended"
     | "report"
-    | "pocketbase"
-    | "log_upload"
     | "notice"
   >,
-): LogLine | null {
+): LogLine {
   switch (event.type) {
-    case "pocketbase":
-    case "log_upload":
-      return null;
     case "started":
       return line("info", `image-transfer ${event.version} started (process ${event.pid})`);
     case "stopping":

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { FleetMember } from "../domain/fleet.ts";
 import { daemons } from "./accounts.ts";
-import { type FleetMember, readFleet } from "./heartbeat.ts";
+import { readFleet } from "./heartbeat.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 
 /** The worst first. Ages are told by the server's clock, which wrote the heartbeats. @throws {Failure} */

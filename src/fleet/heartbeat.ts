@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BeatReport, FleetMember } from "../domain/fleet.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { LiveReport } from "../reports/daemon_control.ts";
 import { HEARTBEATS } from "./collections.ts";
@@ -13,36 +14,6 @@ import type { PocketbaseServer } from "./pocketbase_server.ts";
 export const BEAT_MS = 60_000;
 /** After so many that did not come, a computer is offline. */
 const MISSED = 3;
-
-/** What a heartbeat tells besides its headline. Times ISO 8601 in UTC, sizes in bytes. */
-export interface BeatReport {
-  readonly started_at: string | null;
-  /** Where its page is; null without one. */
-  readonly page: string | null;
-  readonly waiting: number;
-  readonly failed: number;
-  readonly delivered: number;
-  /** When the oldest delivery that waits was queued; null if none does. */
-  readonly oldest_waiting: string | null;
-  readonly destinations: readonly {
-    readonly job: string;
-    readonly name: string;
-    readonly state: string;
-    readonly waiting: number;
-    readonly free_bytes: number | null;
-  }[];
-  /** The sums of the night that it is there. */
-  readonly night: {
-    readonly night: string;
-    readonly files: number;
-    readonly expected: number;
-    readonly delivered: number;
-    readonly failed: number;
-    readonly bytes: number;
-  } | null;
-  /** How far the computer's clock is ahead of the server's; null before the second heartbeat. */
-  readonly clock_ahead_seconds: number | null;
-}
 
 /** What a heartbeat is made of. */
 export function beatReport(status: StatusReport, live: LiveReport, clockAheadMs: number | null): BeatReport {
@@ -95,20 +66,6 @@ export async function writeBeat(beat: Beat, { id }: Identity, server: Pocketbase
     ? await server.ask<{ updated: string }>(path, { method: "POST", body: { daemon: id, ...beat } }, signal)
     : await server.ask<{ updated: string }>(`${path}/${own.id}`, { method: "PATCH", body: beat }, signal);
   return timeOf(updated);
-}
-
-/** A computer of the fleet, as its last heartbeat showed it. */
-export interface FleetMember {
-  readonly name: string;
-  /** `offline` after three heartbeats that did not come; `unknown` if there never was one. */
-  readonly level: "good" | "busy" | "warning" | "bad" | "offline" | "unknown";
-  readonly headline: string;
-  readonly version: string | null;
-  /** When it was last heard of, by the server's clock, ISO 8601 in UTC. */
-  readonly seen_at: string | null;
-  readonly seconds_ago: number | null;
-  readonly config_error: string | null;
-  readonly report: BeatReport | null;
 }
 
 interface BeatRecord extends Beat {

@@ -13,8 +13,9 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { System } from "../system/system.ts";
+import { daemons } from "./accounts.ts";
 import { COMMANDS, JOBS } from "./collections.ts";
-import { BEAT_MS, beatReport, writeBeat } from "./heartbeat.ts";
+import { BEAT_MS, beatReport, readFleet, writeBeat } from "./heartbeat.ts";
 import { identify } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { type LogSpool, logSpool } from "./log_spool.ts";
@@ -220,6 +221,9 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
   );
   // The server writes the time somewhere between question and answer.
   link.clockAheadMs = (asked + system.now()) / 2 - at;
+  // The server's clock is known now.
+  const members = await readFleet(await daemons(server, signal), at, server, signal);
+  link.emit({ type: "fleet", members });
 }
 
 async function orders({ system, settings, server, daemon, emit }: Link, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
 import type { AuditPlan, AuditRun } from "../domain/audit.ts";
 import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
+import type { FleetNow } from "../domain/fleet.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job, Settings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
@@ -84,6 +85,8 @@ export interface DaemonState {
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];
   orphans(): readonly Orphan[];
+  /** The computers that report to the same PocketBase server; null without one, and before the first answer. */
+  fleet(): FleetNow | null;
   /** Events that wait for each hook. */
   hooks(): readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
 }

@@ -18,6 +18,7 @@ export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): P
     resume: () => ({ names: [], undecided: [] }),
     jobs: () => [],
     destinations: () => [],
+    fleet: () => null,
     hooks: () => [],
     orphans: () => [],
     progress: trackProgress(),

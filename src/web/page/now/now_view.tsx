@@ -9,6 +9,7 @@ import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
 import { isLive, live, part } from "../store/live.ts";
 import { hrefOf } from "../store/route.ts";
 import { DestinationCards } from "./destination_cards.tsx";
+import { FleetPanel } from "./fleet_panel.tsx";
 import { HeadlinePanel } from "./headline_panel.tsx";
 import { QueueList } from "./queue_list.tsx";
 import { TransferList } from "./transfer_list.tsx";
@@ -28,6 +29,7 @@ export function NowView(): JSX.Element {
             <QueueList />
           </div>
           <NewestStrip />
+          <FleetPanel />
         </div>
       )}
     </>
