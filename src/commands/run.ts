@@ -13,6 +13,7 @@ import { POCKETBASE_URL } from "../config/read/parse_settings.ts";
 import { withoutFile } from "../config/read/partial_settings.ts";
 import { loadSettings, readConfig, surroundingsOf } from "../config/read/load.ts";
 import { rememberState } from "../config/read/remembered_state.ts";
+import { type SystemLog, systemLog } from "../events/system_log.ts";
 import { type Daemon, startDaemon } from "../daemon/daemon.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import type { Settings } from "../config/settings.ts";
@@ -76,6 +77,7 @@ export async function runWith(settings: Settings, input: Omit<RunInput, "config"
   if (input.dryRun) return await dryRun(first, tools);
 
   await using shown = await openConsole(first.log, tools);
+  await using administrators = openSystemLog(first, input.once, shown, tools);
   const read = first.file === null ? null : fileReader(first.file, input, tools);
   const hangup: { act: () => void; early: boolean } = { act: () => hangup.early = true, early: false };
   // Before anything is started: a SIGHUP without a handler would end the program.
@@ -87,7 +89,7 @@ export async function runWith(settings: Settings, input: Omit<RunInput, "config"
         system,
         openLedger: tools.openLedger,
         readSettings: read,
-        listeners: [shown.listen],
+        listeners: [shown.listen, administrators.listen],
         adopt: ({ log }) => shown.adopt(log),
         check: async (settings, signal) => {
           const { checkAll } = await import("./checks/check_all.ts");
@@ -109,6 +111,13 @@ export async function runWith(settings: Settings, input: Omit<RunInput, "config"
   } finally {
     takeBack();
   }
+}
+
+/** Where the settings want one, and the daemon stays. */
+function openSystemLog({ systemLog: wanted }: Settings, once: boolean, shown: Console, { system }: Tools): SystemLog {
+  const isOn = !once && (wanted === "auto" ? system.platform !== "linux" : wanted);
+  if (!isOn) return { listen: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  return systemLog(system, (message) => shown.listen({ at: system.now(), type: "notice", level: "info", message }));
 }
 
 /** So that commands find the daemon and its ledger if the configuration is damaged. */

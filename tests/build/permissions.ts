@@ -44,14 +44,15 @@ export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "wind
     "getent",
     "runuser",
     "xdg-open",
+    "logger",
     ...EDITORS,
     "grep",
     "sysctl",
     "/usr/sbin/sysctl",
     "/sbin/sysctl",
   ],
-  darwin: ["find", "lsof", "launchctl", "id", "sudo", "open", ...EDITORS],
-  windows: ["schtasks", "explorer", "notepad"],
+  darwin: ["find", "lsof", "launchctl", "id", "sudo", "open", "logger", ...EDITORS],
+  windows: ["schtasks", "explorer", "eventcreate", "notepad"],
 };
 
 /** What is asked of the system besides files and network. */

@@ -20,6 +20,7 @@ function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
     stateDirectory: folder.at("state"),
     pidFile: null,
     autoReload: false,
+    systemLog: false,
     shutdownTimeoutMs: 20_000,
     maxConcurrentSyncs: null,
     maxFileOperations: 8,

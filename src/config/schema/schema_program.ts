@@ -117,6 +117,10 @@ export const daemonKeys = {
     description: "File to write the process ID to",
     examples: ["/run/image-transfer.pid"],
   }),
+  system_log: z.union([bool(), oneOf(["auto"])], "must be auto, true or false").prefault("auto").meta({
+    description:
+      "Also write start, stop and failures to the system's log: Windows Event Log, macOS unified log, syslog. `auto`: on Windows and macOS; on Linux, the journal has the log of a service anyway. A change takes effect at the next start",
+  }),
   auto_reload: bool().prefault(true).meta({
     description: "Apply changes to this file at once. An invalid file changes nothing",
   }),

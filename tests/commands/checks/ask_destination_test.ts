@@ -45,6 +45,7 @@ const SETTINGS = {
   jobs: [],
   pidFile: null,
   autoReload: false,
+  systemLog: false,
   shutdownTimeoutMs: 1000,
   maxConcurrentSyncs: 1,
   maxFileOperations: 1,
