@@ -13,7 +13,8 @@ import { serveCalls } from "../workers/serve_calls.ts";
 /** Not zero once the caller has given up: nothing more is begun. */
 type Stop = Int32Array<SharedArrayBuffer>;
 
-const FLUSHES_AT_ONCE = 32;
+/** Each takes a thread. */
+const FLUSHES_AT_ONCE = 16;
 const buffer = new Uint8Array(1024 * 1024);
 
 const calls = {
