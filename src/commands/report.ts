@@ -52,6 +52,7 @@ export const report = defineCommand({
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const now = tools.system.now();
+    const listed = html ? { mostListed: MOST_IN_HTML } : {};
     // What could be read of an invalid file may lack a destination or a pattern: never conclude from it that all is well.
     const isWhole = fault === null || daemon !== null;
     const jobs = isWhole ? settings.jobs : [];
@@ -63,9 +64,14 @@ export const report = defineCommand({
       jobs,
       ...(isWhole ? {} : { notAmongJobs: UNUSABLE }),
       now,
+      ...listed,
       notPickedUp: async (night, saw) => {
         if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot list the watched folders: ${UNUSABLE}`] };
-        return await notPickedUp(night, { ledger, system: tools.system, jobs, why: reasons.ofFile, saw }, tools.signal);
+        return await notPickedUp(
+          night,
+          { ledger, system: tools.system, jobs, why: reasons.ofFile, saw, ...listed },
+          tools.signal,
+        );
       },
       whyWaiting: reasons.ofWaiting,
       look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),
@@ -77,6 +83,9 @@ export const report = defineCommand({
     return made.all_well ? EXIT.done : EXIT.notDelivered;
   },
 });
+
+/** Of each list of the HTML report, which is there to look everything up; the others show the first hundred. */
+const MOST_IN_HTML = 20_000;
 
 const UNUSABLE = "the configuration cannot be used";
 

@@ -40,6 +40,8 @@ export interface ReportTools {
   readonly notAmongJobs?: string;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
+  /** Entries of each list; a hundred unless given. */
+  readonly mostListed?: number;
   /** The images of the night that the ledger does not know; `saw` is called for each. */
   readonly notPickedUp: (night: string, saw: (job: string, path: string) => void) => Promise<NotPickedUp>;
   /** What keeps deliveries waiting at this moment. */
@@ -49,12 +51,14 @@ export interface ReportTools {
 }
 
 const MOST_SLOWEST = 10;
-const MOST_LISTED = 100;
+/** Unless somebody wants more. */
+const FIRST_LISTED = 100;
 /** Rows read without a pause. */
 const PIECE = 500;
 
 /** `night` is `YYYYMMDD`. Goes through its deliveries twice, destination by destination. */
 export async function morningReport(night: string, tools: ReportTools): Promise<MorningReport> {
+  const { mostListed = FIRST_LISTED } = tools;
   const totals = tools.ledger.nightTotals(night);
   const frames = frameGaps();
   const destinations: ReportDestination[] = [];
@@ -72,7 +76,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
   }
   const missed = await tools.notPickedUp(night, frames.saw);
   const gaps = frames.gaps();
-  const flagged = tools.ledger.flagged(night, MOST_LISTED);
+  const flagged = tools.ledger.flagged(night, mostListed);
   const audits = auditsOf(tools);
   return {
     night,
@@ -89,7 +93,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
     gaps,
     slowest: slowestOf(slow),
     undelivered_count: destinations.reduce((sum, { expected, delivered }) => sum + expected - delivered, 0),
-    undelivered: undelivered.sort((a, b) => a.delivery.id - b.delivery.id).slice(0, MOST_LISTED).map(({ delivery }) => {
+    undelivered: undelivered.sort((a, b) => a.delivery.id - b.delivery.id).slice(0, mostListed).map(({ delivery }) => {
       const { id, source, destination, state } = delivery;
       const why = "failure" in state ? null : tools.whyWaiting(source.job, destination);
       return {
@@ -135,7 +139,7 @@ type Slow = MorningReport["slowest"][number];
 
 /** What the ledger's rows alone tell of a destination; `replaced` are those whose target was delivered again later. */
 async function gather(night: string, { job, destination }: Place, frames: FrameNumbers, tools: ReportTools) {
-  const { ledger, system } = tools;
+  const { ledger, system, mostListed = FIRST_LISTED } = tools;
   const later = new Set(tools.replacedLater?.(job, destination));
   const latest = new Map<string, { readonly id: number; readonly at: number }>();
   const replaced = new Set<number>();
@@ -148,7 +152,7 @@ async function gather(night: string, { job, destination }: Place, frames: FrameN
       if (state.state === "failed" && !isTrouble(state.failure) && state.failure.code !== "gone") continue;
       frames.saw(source.job, source.path);
       if (deliveredAt === null) {
-        if (undelivered.length < MOST_LISTED) undelivered.push(row);
+        if (undelivered.length < mostListed) undelivered.push(row);
         continue;
       }
       const before = latest.get(target);
@@ -173,6 +177,7 @@ async function presence(
   const unknown = (problem: string): Presence => ({ present: null, hashed: false, wrong_count: 0, wrong: [], problem });
   const destination = tools.jobs.find((one) => one.name === job)?.destinations.find((one) => one.name === name);
   if (destination === undefined) return unknown(tools.notAmongJobs ?? "it is no longer configured");
+  const { mostListed = FIRST_LISTED } = tools;
   const wrong: ReportDestination["wrong"][number][] = [];
   let [present, wrongCount] = [0, 0];
   const seen: Delivered = {
@@ -187,7 +192,7 @@ async function presence(
       for (const [index, { delivery: { source, target } }] of rows.entries()) {
         const reason = reasons[index] ?? null;
         if (reason === null) present++;
-        else if (++wrongCount <= MOST_LISTED) wrong.push({ path: source.absolutePath, target, reason });
+        else if (++wrongCount <= mostListed) wrong.push({ path: source.absolutePath, target, reason });
       }
     },
   };

@@ -36,11 +36,13 @@ interface NotPickedUpTools {
   readonly jobs: readonly Job[];
   /** Why a file, its path absolute, was not picked up. */
   readonly why: Reasons["ofFile"];
+  /** A hundred files unless given. */
+  readonly mostListed?: number;
   /** Hears of every file that is found. */
   readonly saw?: (job: string, path: string) => void;
 }
 
-const MOST_LISTED = 100;
+const FIRST_LISTED = 100;
 /** The ledger is asked about so many at once: a few milliseconds. */
 const AT_ONCE = 500;
 
@@ -48,12 +50,13 @@ const AT_ONCE = 500;
 export async function notPickedUp(night: string, tools: NotPickedUpTools, signal: AbortSignal): Promise<NotPickedUp> {
   const files: NotPickedUp["files"][number][] = [];
   const problems: string[] = [];
+  const { mostListed = FIRST_LISTED } = tools;
   let [count, bytes] = [0, 0];
   for (const job of tools.jobs) {
     try {
       for await (const { path, size } of unknownOf(job, night, tools, signal)) {
         const absolute = join(job.watchPath, path);
-        if (count < MOST_LISTED) files.push({ job: job.name, path: absolute, size, ...tools.why(absolute) });
+        if (count < mostListed) files.push({ job: job.name, path: absolute, size, ...tools.why(absolute) });
         count++;
         bytes += size;
         tools.saw?.(job.name, path);

@@ -101,7 +101,8 @@ function table(title: string, head: readonly string[], rows: readonly (readonly 
   if (rows.length === 0) return "";
   const more = all - rows.length;
   const last = more > 0 ? `\n<tr><td colspan="${head.length}">… and ${more} more</td></tr>` : "";
-  return `<h2>${text(title)}${all > rows.length ? ` (${all})` : ""}</h2>
+  return `<section>
+<h2>${text(title)}${all > rows.length ? ` (${all})` : ""}</h2>
 <div class="wide" tabindex="0" role="region" aria-label="${text(title)}">
 <table>
 <thead><tr>${head.map((name) => `<th scope="col">${text(name)}</th>`).join("")}</tr></thead>
@@ -110,6 +111,7 @@ ${rows.map((row) => `<tr>${row.map(cell).join("")}</tr>`).join("\n")}${last}
 </tbody>
 </table>
 </div>
+</section>
 `;
 }
 
@@ -127,23 +129,33 @@ function text(words: string): string {
   return printable(words).replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
-/** For the `style` element of the report. */
+/** For the `style` element of the report: colours and measures of the page (`web/page/theme.css`). */
 const REPORT_CSS = `
-:root { color-scheme: light dark; --text: #1d1d1f; --dim: #5f5f66; --paper: #fff; --line: #ddd; --well: #2e7d32; --bad: #b3261e; }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.35rem; padding-left: .75rem; border-left: .4rem solid var(--well); overflow-wrap: anywhere; }
-h1.bad { border-color: var(--bad); }
-h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; break-after: avoid; }
+:root { color-scheme: light dark; --bg: #f3efe8; --surface: #fbf9f5; --line: #ddd5c8; --text: #241e18; --dim: #655a4d; --good: #2b6844; --bad: #a8261c; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --bg: #0f0c0b; --surface: #181412; --line: #362d28; --text: #d9c8b9; --dim: #a89686; --good: #9db383; --bad: #f0796a; }
+}
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; color: var(--text); background: var(--bg); max-width: 76rem; margin: 0 auto; padding: 1.25rem; }
+h1, section { border: 1px solid var(--line); border-radius: .75rem; background: var(--surface); padding: 1rem 1.25rem; margin: 0 0 1rem; }
+h1 { font-size: 1.45rem; line-height: 1.3; border-left: .4rem solid var(--good); overflow-wrap: anywhere; }
+h1.bad { border-left-color: var(--bad); }
+h2 { font-size: 1.1rem; margin: 0 0 .6rem; break-after: avoid; }
+p { margin: 0 .25rem 1rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; min-width: 3.5rem; }
+table { border-collapse: collapse; width: 100%; font-size: .95rem; }
+th, td { text-align: left; padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; min-width: 3.5rem; }
+th { color: var(--dim); font-weight: 400; font-size: .88rem; }
+tr:last-child td { border-bottom: 0; }
 td { overflow-wrap: anywhere; }
-td.path { min-width: 14rem; }
+td.path { min-width: 14rem; font-family: ui-monospace, "SFMono-Regular", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .88rem; }
 tr { break-inside: avoid; }
 .number { font-variant-numeric: tabular-nums; }
-.small { color: var(--dim); font-size: .8rem; }
-@media screen and (prefers-color-scheme: dark) {
-  :root { --text: #e4e0dc; --dim: #a49c95; --paper: #17140f; --line: #3a342e; --well: #66bb6a; --bad: #f2786d; }
+.small { color: var(--dim); font-size: .85rem; }
+@media print {
+  :root { --bg: #fff; --surface: #fff; }
+  body { margin: 0; padding: 0; max-width: none; font-size: 11pt; }
+  section { break-inside: auto; }
+  .wide { overflow: visible; }
+  td.path { min-width: 0; }
 }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; } .wide { overflow: visible; } td.path { min-width: 0; } }
 `;

@@ -35,11 +35,12 @@ async function rig() {
     ledger,
     pauses,
     pieces,
-    report: (look: ReportTools["look"] = looking(() => false), missed: NotPickedUp = NOTHING) =>
+    report: (look: ReportTools["look"] = looking(() => false), missed: NotPickedUp = NOTHING, mostListed?: number) =>
       morningReport(NIGHT, {
         ledger,
         jobs,
         now: NOW,
+        ...(mostListed === undefined ? {} : { mostListed }),
         system: { sleep: (ms) => Promise.resolve(void pauses.push(ms)) },
         look,
         whyWaiting: reasonsFrom(statusReport({ ...STATUS, destinations: [FREYA!, NAS] })).ofWaiting,
@@ -95,6 +96,17 @@ Deno.test("morningReport() lists the first hundred of what is wrong, and counts 
   const text = reportText(report);
   assert(text.includes("NOT all well: 249 missing or changed on freya"), text);
   assert(text.includes("… and 149 more"), text);
+});
+
+Deno.test("morningReport() lists all that is wrong for who wants more, and its HTML has every one of them", async () => {
+  await using night = await rig();
+  const all = night.ledger.admit(named(1, 300).map((path) => anAdmission(path)), NOW - 5000);
+  night.ledger.record(all.slice(0, 150).map((one) => proven(one)), NOW);
+  const report = await night.report(night.looking(() => true), NOTHING, 1000);
+  assertEquals([report.destinations[0]?.wrong.length, report.undelivered.length], [150, 150]);
+  const html = reportHtml(report);
+  assertEquals(named(1, 300).filter((path) => !html.includes(path)), []);
+  assert(!html.includes("more</td>"));
 });
 
 Deno.test("morningReport() looks for the newest of what was delivered to a target, not for what it replaced", async () => {
