@@ -6,6 +6,7 @@
 import { has } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
 import { assertEquals } from "@std/assert";
+import { AUDITING } from "./audit_checks.ts";
 import { CARRYING } from "./carrying_checks.ts";
 import { DISK } from "./disk_checks.ts";
 import { GROUND } from "./ground_checks.ts";
@@ -14,7 +15,7 @@ import { NAMING } from "./naming_checks.ts";
 import { REMOVAL } from "./removal_checks.ts";
 import { type Candidate, type Check, openBench } from "./rig.ts";
 
-const CHECKS: readonly Check[] = [...GROUND, ...CARRYING, ...GROWING, ...NAMING, ...REMOVAL, ...DISK];
+const CHECKS: readonly Check[] = [...GROUND, ...AUDITING, ...CARRYING, ...GROWING, ...NAMING, ...REMOVAL, ...DISK];
 
 /** Registers the test that holds a candidate to the contract, promise by promise. */
 export function conformance(candidate: Candidate): void {
