@@ -75,6 +75,21 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "an audit of another kind",
+    text: `${BASE}audit: often\n`,
+    errors: ['config.yaml:4:1: "audit" must be true, false, "repair" or a section, like {every: 30d, sample: 5%}, not "often"'],
+  },
+  {
+    name: "an audit of more than there is",
+    text: `${BASE}audit: { every: 7d, sample: 120% }\n`,
+    errors: ['config.yaml:4:21: "audit.sample" must be a share of the delivered files from 0.01% to 100%, like "5%", not "120%"'],
+  },
+  {
+    name: "a misspelt key of an audit",
+    text: `${BASE}audit: { evry: 7d }\n`,
+    errors: ['config.yaml:4:10: unknown key "evry"; did you mean "every"?'],
+  },
+  {
     name: "an unknown key of a section with nothing near",
     text: `${BASE}web: { zebra: 1 }\n`,
     errors: [

@@ -4,8 +4,11 @@
  *
  * @module
  */
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { auditRig } from "./audit_rig.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { has } from "../support/needs.ts";
+import { everyDelivered, makeRig } from "./rig.ts";
+import { auditRig, flipBit } from "./audit_rig.ts";
 
 Deno.test("audit: a flipped bit and a file that vanished are listed, and sent again once a person says so", async () => {
   await using it = await auditRig();
@@ -96,3 +99,102 @@ Deno.test("audit: the command, the status, the metrics and the report tell what 
   assertEquals([after.headline.level, after.destinations[0].failed, after.destinations[0].gone], ["warning", 0, 2]);
   assertEquals(await daemon.stop(), 0);
 });
+
+Deno.test("audit: kill -9 and a destination that goes away in the middle lose nothing, and find nothing that is not so", async () => {
+  await using it = await auditRig({ audit: { every: "30d", sample: "100%" }, retry_delay: 0.1 });
+  const { program } = it;
+  const names = Array.from({ length: 120 }, (_, number) => `${number}.fits`);
+  const audit = async () => JSON.parse((await program.command(["status", "--json"])).stdout).destinations[0].audit;
+  let begun: string;
+  {
+    await using daemon = await program.start();
+    await it.deliver(...names);
+    await program.command(["audit", "--now"]);
+    await it.until(async () => (await audit()).checked >= 50, "a part was looked at");
+    begun = (await audit()).begun_at;
+    daemon.kill("SIGKILL");
+    await daemon.ended;
+  }
+  await using daemon = await program.start();
+  await Deno.rename(it.folder.at("nas"), it.folder.at("away"));
+  await program.untilLog(/Destination local is on hold/);
+  assertEquals((await audit()).state, "running");
+  await Deno.rename(it.folder.at("away"), it.folder.at("nas"));
+  await program.command(["resume"]);
+  await program.untilLog(/Audit of local \(job default\) ended: 120 files hashed again, all as delivered/);
+  const after = await audit();
+  assertEquals([after.begun_at, after.equal, after.checked], [begun, 120, 120]);
+  assertEquals((await program.history()).filter(({ state }) => state !== "delivered"), []);
+  assertEquals(await daemon.stop(), 0);
+});
+
+Deno.test({
+  name: "audit: what may not be read is listed, not lost; a hook on failed hears of a damaged file once",
+  ignore: !has("root") || Deno.build.os !== "linux",
+  fn: async () => {
+    const heard: { event: string; text: string; error: { code: string } }[] = [];
+    const end = new AbortController();
+    const hook = Deno.serve({ hostname: "127.0.0.1", port: 0, signal: end.signal, onListen() {} }, async (request) => {
+      heard.push(await request.json());
+      return new Response("ok");
+    });
+    await using it = await auditRig({ hooks: [{ on: ["failed"], url: `http://127.0.0.1:${hook.addr.port}/` }] });
+    const { program } = it;
+    await using daemon = await program.start({ through: ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] });
+    await it.deliver("a.fits", "b.fits");
+    await Deno.chown(it.there("a.fits"), 65534, 65534);
+    await Deno.chmod(it.there("a.fits"), 0o600);
+    await it.flip("b.fits");
+    await program.untilLog(/WARNING Audit of local: cannot be read there: \S*a\.fits: /);
+    await it.until(() => heard.length > 0, "the hook was called");
+    const { stdout } = await program.command(["audit", "--json"]);
+    const found = JSON.parse(stdout)[0].findings.map((one: { found: string }) => one.found).sort();
+    assertEquals(found, ["damaged", "unreadable"]);
+    const rows = await program.history();
+    assertEquals(rows.map(({ state }) => state).sort(), ["delivered", "failed"]);
+    assertEquals(heard.map(({ event, error }) => [event, error.code]), [["failed", "damaged"]]);
+    assertMatch(heard[0]!.text, /^b\.fits: It was delivered to local, but is damaged there: its SHA-256 is /);
+    assertEquals(await daemon.stop(), 0);
+    end.abort();
+    await hook.finished;
+  },
+});
+
+for (
+  const [method, needs, options] of [
+    ["tar", "sshd", {}],
+    ["sftp", "sshd", { sshd: { sftpOnly: true } }],
+    ["ftp", "vsftpd", {}],
+  ] as const
+) {
+  Deno.test({
+    name: `audit over ${method}: a flipped bit and a file that vanished are sent again; a frozen server is no loss`,
+    ignore: !has(needs),
+    fn: async () => {
+      const audit = { every: "1s", sample: "100%", repair: true };
+      await using rig = await makeRig({
+        method,
+        ...options,
+        config: { audit, on_conflict: "overwrite", transfer_timeout_seconds: 4 },
+      });
+      await using daemon = await rig.installation.start();
+      await rig.expose("a.fits");
+      await rig.expose("b.fits");
+      const server = rig.server ?? rig.ftpd!;
+      await rig.installation.until(everyDelivered(2), 60);
+      await server.freeze();
+      await rig.installation.untilLog(/cannot be reached/);
+      await server.thaw();
+      const original = await Deno.readFile(join(rig.there, "a.fits"));
+      await flipBit(join(rig.there, "a.fits"));
+      await rig.installation.untilLog(/Audit of \S+: damaged there: .*a\.fits: .*it is sent again/);
+      await Deno.remove(join(rig.there, "b.fits"));
+      await rig.installation.untilLog(/Audit of \S+: no longer there: .*b\.fits: .*it is sent again/);
+      const rows = await rig.installation.until(everyDelivered(2), 60);
+      assertEquals(rows.length, 2);
+      assertEquals(await Deno.readFile(join(rig.there, "a.fits")), original);
+      assertEquals((await Deno.stat(join(rig.there, "b.fits"))).isFile, true);
+      assertEquals(await daemon.stop(), 0);
+    },
+  });
+}
