@@ -77,6 +77,8 @@ async function seekFormer(settings: Settings, former: string, tools: Tools): Pro
 }
 
 function warning({ daemon, settings }: Sought, fault: Failure): string {
+  // Without any configuration there is no more to say than how to make one.
+  if (daemon === null && settings.file === null) return `Warning: ${failureText(fault).text}\n`;
   const consequence = daemon === null
     ? `No daemon can start with this configuration. The following is from the state directory "${settings.stateDirectory}".`
     : `The running daemon is keeping its current configuration${settings.file === null ? "" : ` ("${settings.file}")`}.`;
@@ -84,11 +86,11 @@ function warning({ daemon, settings }: Sought, fault: Failure): string {
 }
 
 /** Says that no daemon is running and how to start one; returns the exit code. */
-export function sayNoDaemon(tools: Tools, { stateDirectory }: Settings): number {
-  tools.stderr(
-    `No daemon is running with the state directory "${stateDirectory}".\n` +
-      "Start it: image-transfer run (in this terminal) or image-transfer install-service (permanently).\n",
-  );
+export function sayNoDaemon(tools: Tools, { stateDirectory, file }: Settings): number {
+  tools.stderr(`No daemon is running with the state directory "${stateDirectory}".\n`);
+  if (file !== null) {
+    tools.stderr("Start it: image-transfer run (in this terminal) or image-transfer install-service (permanently).\n");
+  }
   return EXIT.noDaemon;
 }
 

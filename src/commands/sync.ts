@@ -46,7 +46,9 @@ export const sync = defineCommand({
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) {
       const code = sayNoDaemon(tools, settings);
-      tools.stderr("Without a daemon, image-transfer run --once delivers the files that are there and exits.\n");
+      if (settings.file !== null) {
+        tools.stderr("Without a daemon, image-transfer run --once delivers the files that are there and exits.\n");
+      }
       return code;
     }
     const meant = words.length === 0 ? [] : await meaningsOf(words, settings.stateDirectory, daemon, tools);
