@@ -36,7 +36,7 @@ export class ChannelRefused extends Error {}
 export interface Receivers {
   /** Unpacks into this folder (relative to the base path), which must be there. */
   unpack(staging: string): Promise<Receiver>;
-  /** The same; afterwards it prints SHA-256 and name (behind `./`) of every file of the folder, and begins to flush them. */
+  /** The same; afterwards it prints SHA-256 and name (behind `./`) of every file of the folder, which is flushed meanwhile. */
   unpackAndHash(staging: string): Promise<Receiver>;
   /** Those that so many bytes are worth on a long line besides one, at most `most`, as far as the server takes channels. */
   unpackBeside(staging: string, bytes: number, most: number): Promise<Receiver>[];
@@ -53,6 +53,9 @@ export interface Receivers {
 export const NO_FOLDER = 91;
 /** Exit status where something else read the lines that were meant for us. */
 export const NO_LINES = 93;
+
+/** Exit status where the files could not be flushed. */
+const NOT_FLUSHED = 94;
 
 /** The second line: what is done with the rest. */
 const UNPACK = "unpack";
@@ -153,6 +156,18 @@ function receiver(child: Child, channel: Channel, close: () => void): Receiver {
   };
 }
 
+/**
+ * Flushes the files of the folder while something else runs: publishing flushes them again, and finds less to do. What goes wrong here has to be
+ * said here, for the system tells it once. A file system that cannot flush says so, and no more is asked of it (as in publish_perl.ts).
+ */
+function flushedBeside(work: string, program: "sync" | "fsync"): string {
+  return [
+    `${work} & work=$!`,
+    `said=$(${program} ./* 2>&1) || case "$said" in *"Invalid argument"*|*"not supported"*) ;; *) echo "$said" >&2; exit ${NOT_FLUSHED};; esac`,
+    "wait $work",
+  ].join("; ");
+}
+
 async function textOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -182,8 +197,7 @@ interface WaitingChild extends Waiting {
  */
 function commandOf({ flags, after, tools: { hash, flush } }: ReceiverOptions): string {
   const unpack = `tar ${flags} -f -${after === null ? "" : ` && ${after}`}`;
-  // Publishing flushes them as well: here it only begins while they are hashed. `sync -f` takes names without -f.
-  const begin = flush === "sync" ? "" : `${flush === "fsync" ? "fsync" : "sync"} ./* </dev/null >/dev/null 2>&1 & `;
+  const hashed = `${hash.join(" ")} ./* 2>/dev/null`;
   const script = [
     `LC_ALL=C; export LC_ALL; PATH="$PATH:/usr/local/bin:/opt/bin:/opt/homebrew/bin"; export PATH`,
     `IFS= read -r folder && IFS= read -r task || exit ${NO_LINES}`,
@@ -192,7 +206,7 @@ function commandOf({ flags, after, tools: { hash, flush } }: ReceiverOptions): s
     `case "$task" in ${APPEND}*) exec cat >> "./\${task#* }";; esac`,
     `${unpack} || exit`,
     `[ "$task" = ${UNPACK_AND_HASH} ] || exit 0`,
-    `${begin}${hash.join(" ")} ./* 2>/dev/null`,
+    flush === "sync" ? hashed : flushedBeside(hashed, flush === "fsync" ? "fsync" : "sync"),
     "exit 0",
   ].join("; ");
   return `exec sh -c '${script}'`;

@@ -189,6 +189,23 @@ withServer("a small batch is hashed behind its stream; what is wrong there is no
   assertEquals([there?.bytes, there?.sha256 === second!.sha256], [second!.bytes, false]);
 });
 
+/** A `sync` that cannot flush a file, and says this. */
+const refusingSync = (reason: string): SshdOptions => ({
+  instead: {
+    sync: `#!/bin/sh\ncase "$1" in ./*) echo "sync: error syncing $1: ${reason}" >&2; exit 1 ;; esac\nexec /bin/sync "$@"\n`,
+  },
+});
+
+withServer("a small batch that the disk there does not take is not put", refusingSync("Input/output error"), async (it) => {
+  const session = await it.connect();
+  const file = await it.source("1", noise(1000, 1));
+  await assertRejects(() => session.put([upload(file, 1)], ignoreBytes, signal), Failure, "Input/output error");
+});
+
+withServer("a file system that cannot flush takes files all the same", refusingSync("Invalid argument"), async (it) => {
+  await deliver(it, await it.connect());
+});
+
 withServer("a part for whose copy there is no room is sent again from its beginning", {
   instead: { cp: "#!/bin/sh\necho 'cp: error writing: No space left on device' >&2\nexit 1\n" },
 }, async (it) => {
