@@ -186,7 +186,7 @@ export interface BulkFiles extends Disposable {
     copies: readonly BulkCopy[],
     onFile: (index: number, bytes: number) => void,
     signal: AbortSignal,
-  ): Promise<(Digest | null)[]>;
+  ): Promise<(Digest & { readonly also?: string } | null)[]>;
   /** SHA-256 of whole files; null for what was not read, such as one of more than 1 MiB. */
   hash(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]>;
   /** Flushes files, then gives them names that are free; false for what still has its old name. Folders are not flushed. */
@@ -201,6 +201,8 @@ export interface BulkCopy {
   readonly mtimeMs: number | null;
   /** The copy gets the permission bits of its source. */
   readonly withMode: boolean;
+  /** A second hash that is made of the same bytes, told in hex digits. */
+  readonly also?: "md5" | "sha1" | undefined;
 }
 
 /** A file that is to get another name in its file system. */

@@ -25,7 +25,7 @@ async function connect(destination: RcloneDestination, context: MethodContext, s
   const sent: Sent = new Map();
   const named: Named = new Map();
   const files = rcloneFiles(remote, sent);
-  const naming: Naming = { remote, files, sent, named };
+  const naming: Naming = { remote, files, sent, named, bulk: stack.use(context.system.bulkFiles()) };
   const rest = stack.move();
   return {
     method: "rclone",

@@ -14,6 +14,8 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { isReservedName } from "../../domain/names/safe_name.ts";
 import type { Digest } from "../../domain/receipt.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
+import type { BulkFiles, System } from "../../system/system.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { claim, inTurn } from "./rclone_claims.ts";
 import { AT_ONCE, type Fields, RcloneError } from "./rclone_daemon.ts";
@@ -27,11 +29,11 @@ export type Named = Map<string, { readonly target: string; readonly digest: Dige
 
 /** Larger files take the time of their bytes, not of their requests; and their copies would fill the memory. */
 const MOST_BYTES = 8 << 20;
-/** While one group is sent, the next is read; so there are copies of three at most. */
+/** While one group is sent, the next is read. */
 const GROUP_BYTES = 8 << 20;
 const GROUP_FILES = 64;
 const GROUPS_AT_ONCE = 2;
-const READ_AT_ONCE = 4;
+const READ_AT_ONCE = 16;
 
 /** What it needs of the session. */
 export interface Naming {
@@ -39,6 +41,7 @@ export interface Naming {
   readonly files: Pick<Session, "survey" | "digest">;
   readonly sent: Sent;
   readonly named: Named;
+  readonly bulk: BulkFiles;
 }
 
 /** Gives null for each file that has to be staged. What got its name is remembered in `named`. */
@@ -61,7 +64,7 @@ export async function putAtNames(
     targetOf,
     tell,
     signal,
-    (group, over) => sendAll(remote, chosen, group, tell, over),
+    (group, over) => sendAll(naming, chosen, group, tell, over),
   );
   const proofs = await prove(naming, chosen, hashes, signal);
   claimed.indexes.forEach((index, place) => {
@@ -108,12 +111,13 @@ const PLAIN = /^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_ .,+@=()-]*[\p{L}\p{M}\p{N}_)-]
 
 /** What was sent of each, if it arrived; null where it was not. @throws {Failure} of the store as a whole. */
 async function sendAll(
-  remote: Remote,
+  naming: Naming,
   uploads: readonly Upload[],
   group: string,
   tell: OnBytes,
   signal: AbortSignal,
 ): Promise<(Hashed | null)[]> {
+  const { remote } = naming;
   const { system, workFolder } = remote.context;
   const folder = join(workFolder, crypto.randomUUID());
   try {
@@ -121,7 +125,7 @@ async function sendAll(
       const within = join(folder, String(first));
       const folders = new Set(some.map(({ target }) => join(within, folderOf(target!))));
       for (const folder of folders) await system.makeFolder(folder, 0o700);
-      const hashes = await mapLimit(some, READ_AT_ONCE, (upload) => copyOf(remote, upload, within, signal), signal);
+      const hashes = await copyAll(naming, some, within, signal);
       await send(remote, within, group, signal);
       await system.removeTree(within);
       hashes.forEach((hashed, place) => hashed && tell(first + place, hashed.bytes));
@@ -145,26 +149,45 @@ function groupsOf(uploads: readonly Upload[]): { first: number; some: Upload[] }
   return groups;
 }
 
-/** Reads and hashes a source, and writes what was read; null where that cannot be done, or it is not the admitted version: nothing is there then. */
-async function copyOf(remote: Remote, upload: Upload, folder: string, signal: AbortSignal): Promise<Hashed | null> {
+/** Copies of the sources; null where there is none: it cannot be made, or its source is not the version that was admitted. */
+async function copyAll({ remote, bulk }: Naming, uploads: readonly Upload[], folder: string, signal: AbortSignal) {
   const { context: { system }, hash } = remote;
-  const { absolutePath, size, mtimeMs, ctimeMs, identity } = upload.source;
-  const path = join(folder, upload.target!);
-  let hashed: Hashed | Failure | null = null;
-  try {
-    await using file = await system.createFile(path);
-    hashed = await hashSource(absolutePath, hash, system, signal, (piece) => file.write(piece));
-    await system.setTimes(path, mtimeMs);
-    const now = await system.facts(absolutePath);
-    const isSame = now?.kind === "file" && now.size === size && now.mtimeMs === mtimeMs && now.ctimeMs === ctimeMs &&
-      now.identity === identity;
-    if (isSame && !(hashed instanceof Failure) && hashed.bytes === size) return hashed;
-  } catch {
-    // The memory may be full: then it is sent from where it lies.
-    signal.throwIfAborted();
+  const also = hash === null || hash === "sha256" ? undefined : hash;
+  const copies = uploads.map(({ source, target }) => ({
+    from: source.absolutePath,
+    to: join(folder, target!),
+    mtimeMs: source.mtimeMs,
+    withMode: false,
+    also,
+  }));
+  const copied = await bulk.copy(copies, () => {}, signal);
+  return await mapLimit(uploads, READ_AT_ONCE, async ({ source }, index): Promise<Hashed | null> => {
+    const { to } = copies[index]!;
+    const found = copied[index];
+    const hashed = found ? { bytes: found.bytes, sha256: found.sha256, hash: found.also ?? null } : await copyOne(source, to);
+    if (hashed?.bytes === source.size && await isAdmitted(source, system)) return hashed;
+    await system.remove(to);
+    return null;
+  }, signal);
+
+  async function copyOne({ absolutePath, mtimeMs }: SourceFile, to: string): Promise<Hashed | null> {
+    try {
+      await using file = await system.createFile(to);
+      const hashed = await hashSource(absolutePath, hash, system, signal, (piece) => file.write(piece));
+      await system.setTimes(to, mtimeMs);
+      return hashed instanceof Failure ? null : hashed;
+    } catch {
+      // The memory may be full: then it is sent from where it lies.
+      signal.throwIfAborted();
+      return null;
+    }
   }
-  await system.remove(path);
-  return null;
+}
+
+async function isAdmitted(source: SourceFile, system: Pick<System, "facts">): Promise<boolean> {
+  const now = await system.facts(source.absolutePath).catch(() => null);
+  return now?.kind === "file" && now.size === source.size && now.mtimeMs === source.mtimeMs && now.ctimeMs === source.ctimeMs &&
+    now.identity === source.identity;
 }
 
 /** One call for all. An error that may be of some files only shows in what is there afterwards. */

@@ -14,11 +14,13 @@ import { serveCalls } from "../workers/serve_calls.ts";
 type Stop = Int32Array<SharedArrayBuffer>;
 
 /** Each takes a thread. */
+type Copied = Digest & { readonly also?: string };
+
 const FLUSHES_AT_ONCE = 16;
 const buffer = new Uint8Array(1024 * 1024);
 
 const calls = {
-  copy(copies: readonly BulkCopy[], stop: Stop): (Digest | null)[] {
+  copy(copies: readonly BulkCopy[], stop: Stop): (Copied | null)[] {
     return copies.map((one) => isStopped(stop) ? null : orNull(() => copy(one)));
   },
   hash(paths: readonly string[], stop: Stop): (Digest | null)[] {
@@ -54,16 +56,20 @@ function orNull<T>(act: () => T): T | null {
   }
 }
 
-function copy({ from, to, mtimeMs, withMode }: BulkCopy): Digest {
+function copy({ from, to, mtimeMs, withMode, also }: BulkCopy): Copied {
   using source = Deno.openSync(from);
   const { isFile, mode } = source.statSync();
   if (!isFile) throw new Deno.errors.NotSupported(`"${from}" is not a regular file`);
   using target = Deno.openSync(to, { write: true, createNew: true });
   try {
-    const digest = transfer(source, (bytes) => writeAll(target, bytes));
+    const other = also && createHash(also);
+    const digest = transfer(source, (bytes) => {
+      other?.update(bytes);
+      writeAll(target, bytes);
+    });
     if (withMode && mode !== null) Deno.chmodSync(to, mode & 0o777);
     if (mtimeMs !== null) target.utimeSync(new Date(), new Date(mtimeMs));
-    return digest;
+    return other ? { ...digest, also: other.digest("hex") } : digest;
   } catch (error) {
     Deno.removeSync(to);
     throw error;
