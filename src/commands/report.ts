@@ -56,7 +56,8 @@ export const report = defineCommand({
     // What could be read of an invalid file may lack a destination or a pattern: never conclude from it that all is well.
     const isWhole = fault === null || daemon !== null;
     const jobs = isWhole ? settings.jobs : [];
-    const reasons = reasonsFrom(await daemon?.status() ?? null);
+    const status = await daemon?.status() ?? null;
+    const reasons = reasonsFrom(status);
     const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, jobs, now), {
       ledger,
       replacedLater: ledger.replaced,
@@ -65,6 +66,8 @@ export const report = defineCommand({
       ...(isWhole ? {} : { notAmongJobs: UNUSABLE }),
       now,
       ...listed,
+      // A daemon of an older version, before it is restarted, has none.
+      ...status?.headline === undefined ? {} : { headline: status.headline },
       notPickedUp: async (night, saw) => {
         if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot list the watched folders: ${UNUSABLE}`] };
         return await notPickedUp(

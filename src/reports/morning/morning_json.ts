@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Headline } from "../overview/status_json.ts";
 import type { FrameGaps } from "./frame_gaps.ts";
 import type { NotPickedUp } from "./not_picked_up.ts";
 
@@ -11,6 +12,8 @@ export interface MorningReport {
   readonly night: string;
   readonly made_at: string;
   readonly all_well: boolean;
+  /** How it is at this moment, in the words of the page and of `status`; null where no daemon runs to tell. */
+  readonly headline: Headline | null;
   /** What was not taken included. */
   readonly seen: { readonly files: number; readonly bytes: number };
   readonly not_taken: NotPickedUp;

@@ -12,6 +12,7 @@ import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { DeliveryRow, History, NightTotals } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { configuredOrder } from "../configured_order.ts";
+import type { Headline } from "../overview/status_json.ts";
 import type { MorningReport, ReportAudit, ReportDestination } from "./morning_json.ts";
 import type { NotPickedUp } from "./not_picked_up.ts";
 import type { Reasons, Why } from "./reasons.ts";
@@ -42,6 +43,8 @@ export interface ReportTools {
   readonly now: number;
   /** Entries of each list; a hundred unless given. */
   readonly mostListed?: number;
+  /** Of the daemon that runs. */
+  readonly headline?: Headline;
   /** The images of the night that the ledger does not know; `saw` is called for each. */
   readonly notPickedUp: (night: string, saw: (job: string, path: string) => void) => Promise<NotPickedUp>;
   /** What keeps deliveries waiting at this moment. */
@@ -82,6 +85,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
     night,
     made_at: new Date(tools.now).toISOString(),
     all_well: faultsOf({ not_taken: missed, destinations, gaps, audits }).length === 0,
+    headline: tools.headline ?? null,
     seen: { files: totals.files + missed.count, bytes: totals.bytes + missed.bytes },
     not_taken: missed,
     flagged: {

@@ -103,12 +103,14 @@ export function nextTime(at: string, now: number): number {
 export async function reportNow({ source, system }: ReportTools, signal: AbortSignal): Promise<MorningReport> {
   const jobs = source.jobs().map(({ job }) => job);
   const now = system.now();
-  const reasons = reasonsFrom(judged(source, now).status);
+  const { status } = judged(source, now);
+  const reasons = reasonsFrom(status);
   return await morningReport(nightToReport(source.ledger, jobs, now), {
     ledger: source.ledger,
     system,
     jobs,
     now,
+    headline: status.headline,
     notPickedUp: (night, saw) => notPickedUp(night, { ledger: source.ledger, system, jobs, why: reasons.ofFile, saw }, signal),
     whyWaiting: reasons.ofWaiting,
     look: (destination, delivered) => look(source, destination, delivered, signal),

@@ -16,6 +16,7 @@ export function reportText(report: MorningReport): string {
   const more = (count: number) => count > 0 ? [`  … and ${count} more`] : [];
   const lines = [
     `Night ${dated(night)}: ${verdictOf(report)}`,
+    ...nowLines(report),
     "",
     `${count(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
     ...destinations.map((destination) => destinationLine(destination, destinations.map(called), called)),
@@ -64,6 +65,13 @@ export function auditText({ begun_at, checked, changed, unreadable, sent_again, 
     .map(([what, count]) => `${count} ${what}`);
   const found = parts.length === 0 ? "all as delivered" : parts.join(", ");
   return `${count(checked, "file")} hashed again since ${begun_at.slice(0, 10)}, ${found}`;
+}
+
+/** What is wrong at this moment; none while all is well. */
+function nowLines({ headline }: MorningReport): string[] {
+  if (headline === null || headline.level === "good" || headline.level === "busy") return [];
+  const text = printable(headline.text).replace(/\.$/, "");
+  return [`Now: ${text}.${headline.advice === "" ? "" : ` ${printable(headline.advice)}`}`];
 }
 
 function destinationLine(one: ReportDestination, all: readonly string[], called: ReturnType<typeof namesIn>): string {

@@ -75,6 +75,21 @@ const STRIP_MS = 12 * 3_600_000;
 
 function outagesNow({ destination, state }: DestinationNow, notes: readonly AvailabilityNote[], now: number): OutagesNow {
   const outages = outagesOf(destination, notes, now - STRIP_MS);
-  const last = outages.at(-1);
-  return { outages, since: state.state !== "open" && last?.to === null && last.state === state.state ? last.from : null };
+  return { outages, since: sinceOf(state.state, outages) };
+}
+
+/** After a restart a destination is found in its former state within moments: it was in it all the time. */
+const MOMENT_MS = 60_000;
+
+function sinceOf(state: DestinationNow["state"]["state"], outages: readonly Outage[]): number | null {
+  let since: number | null = null;
+  let begin = Infinity;
+  for (const one of outages.toReversed()) {
+    const isSame = one.state === state;
+    if (since === null ? !isSame || one.to !== null : (one.to ?? Infinity) < begin - MOMENT_MS) break;
+    if (!isSame && one.state !== "stopped" && one.state !== "lost") break;
+    if (isSame) since = one.from;
+    begin = one.from;
+  }
+  return since;
 }

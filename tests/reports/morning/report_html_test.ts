@@ -14,6 +14,11 @@ const REPORT: MorningReport = {
   night: "20260115",
   made_at: "2026-01-16T07:00:00.000Z",
   all_well: false,
+  headline: {
+    level: "bad",
+    text: "usb-stick is full. All 240 images are safe on freya.",
+    advice: "Free 120 MB; it continues.",
+  },
   seen: { files: 500, bytes: 5e9 },
   not_taken: {
     count: 103,

@@ -1,5 +1,34 @@
 import { assertEquals } from "@std/assert";
-import { duration } from "../../../src/reports/morning/report_text.ts";
+import type { MorningReport } from "../../../src/reports/morning/morning_json.ts";
+import { duration, reportText } from "../../../src/reports/morning/report_text.ts";
+
+Deno.test("reportText() says in the words of the headline what is wrong at this moment, and nothing where all is well", () => {
+  const night: MorningReport = {
+    night: "20260115",
+    made_at: "2026-01-16T07:00:00.000Z",
+    all_well: true,
+    headline: {
+      level: "bad",
+      text: "usb-stick is full. All 240 images are safe on freya.",
+      advice: "Free 120 MB; it continues.",
+    },
+    seen: { files: 0, bytes: 0 },
+    not_taken: { count: 0, bytes: 0, files: [], problems: [] },
+    flagged: { count: 0, files: [] },
+    destinations: [],
+    audits: [],
+    gaps: [],
+    slowest: [],
+    undelivered_count: 0,
+    undelivered: [],
+  };
+  assertEquals(
+    reportText(night).split("\n")[1],
+    "Now: usb-stick is full. All 240 images are safe on freya. Free 120 MB; it continues.",
+  );
+  assertEquals(reportText({ ...night, headline: { level: "good", text: "All is fine", advice: "" } }).includes("Now:"), false);
+  assertEquals(reportText({ ...night, headline: null }).includes("Now:"), false);
+});
 
 Deno.test("duration() never shows sixty of a unit", () => {
   const cases = [

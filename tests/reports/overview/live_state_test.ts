@@ -4,7 +4,7 @@ import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { orphans } from "../../../src/ledger/orphans.ts";
 import { liveStates } from "../../../src/reports/overview/live_state.ts";
 import type { DestinationNow } from "../../../src/reports/page_source.ts";
-import { anAdmission, NOW, proven } from "../../ledger/makers.ts";
+import { aFailure, anAdmission, NOW, proven } from "../../ledger/makers.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { fakeSource } from "../fake_source.ts";
 
@@ -80,4 +80,26 @@ Deno.test("liveStates() tells the last arrival after a restart, also of a destin
     ["attic", NOW - 9e6],
     ["new", null],
   ]);
+});
+
+Deno.test("liveStates() tells since when a destination is away, also where the daemon was restarted meanwhile", async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.path);
+  const away = { state: "backing_off", failure: aFailure("unreachable"), until: NOW } as const;
+  const source = fakeSource(ledger, { destinations: () => [{ ...aDestination("spring", "nas"), state: away }] });
+  const since = () => liveStates(source)(NOW).destinations[0]?.since;
+  const minute = 60_000;
+  assertEquals(since(), null);
+  ledger.noteRunning(NOW - 300 * minute);
+  ledger.noteState("spring", "nas", "backing_off", NOW - 200 * minute);
+  ledger.noteState("spring", "nas", "open", NOW - 190 * minute);
+  ledger.noteState("spring", "nas", "backing_off", NOW - 90 * minute);
+  ledger.noteStopped(NOW - 60 * minute);
+  ledger.noteRunning(NOW - 50 * minute);
+  ledger.noteState("spring", "nas", "backing_off", NOW - 50 * minute + 900);
+  assertEquals(since(), NOW - 90 * minute);
+  // It worked in between: that is another outage.
+  ledger.noteState("spring", "nas", "open", NOW - 20 * minute);
+  ledger.noteState("spring", "nas", "backing_off", NOW - 10 * minute);
+  assertEquals(since(), NOW - 10 * minute);
 });

@@ -53,10 +53,10 @@ function Place({ group: { name, rows, tone, glyph, word } }: { readonly group: D
       <p class="wall-word">
         <Glyph name={glyph} />
         {word}
-        {worst?.state === "closed"
-          ? worst.until !== null && `, next run ${timeText(worst.until, "minute")}`
-          : since !== undefined && `, ${duration(now.value - since)}`}
       </p>
+      {worst?.state === "closed" && worst.until !== null
+        ? <p>next run {timeText(worst.until, "minute")}</p>
+        : since !== undefined && <p>for {duration(now.value - since)}</p>}
       {expected > 0 && <p class="wall-count">{count(delivered)} of {count(expected)}</p>}
     </li>
   );
