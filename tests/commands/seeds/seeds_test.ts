@@ -194,7 +194,7 @@ for (
 ) {
   Deno.test({
     name: `document 1: its example for ${method} delivers to a sshd, with its patterns and timeouts`,
-    ignore: isWindows || !has("sshd"),
+    ignore: isWindows || !has("sshd") || method === "rsync" && !has("rsync"),
     async fn() {
       await using server = await startSshd();
       await using it = await site(server.env);
