@@ -69,7 +69,7 @@ export interface Outbox {
   idle(signal: AbortSignal): Promise<Idleness>;
   /** Begins an audit as soon as nothing is sent, unless one runs; false where the destination has none (`audit: false`). */
   audit(): boolean;
-  /** Resolves when no audit runs or is due, the session is over, or the time is up. */
+  /** Resolves when no audit runs or is due, the destination cannot be used, or the time is up. */
   audited(atMostMs: number, signal: AbortSignal): Promise<void>;
   /** The session at work; null while there is none. */
   session(): Pick<TimedSession, "survey" | "digest" | "remove" | "emptyTrash"> | null;
@@ -197,10 +197,10 @@ async function idle(context: DestinationContext, signal: AbortSignal): Promise<I
 }
 
 async function audited(context: DestinationContext, atMostMs: number, signal: AbortSignal): Promise<void> {
-  const { destination: { audit }, state, system } = context;
+  const { destination: { audit }, system } = context;
   const until = system.monotonic() + atMostMs;
-  while (audit !== null && !signal.aborted && state.connection.state === "open" && system.monotonic() < until) {
-    if (!isAuditDue(context, audit)) return;
+  while (audit !== null && !signal.aborted && system.monotonic() < until) {
+    if (!isAuditDue(context, audit) || stateOf(context).state !== "open") return;
     await system.sleep(SECOND, signal);
   }
 }

@@ -124,6 +124,16 @@ Deno.test("doctor compares the clock of a destination with this computer's", asy
   assertEquals(await clocks(-10_000), [["warning", "Its clock is 10 s ahead of this computer's", true]]);
 });
 
+Deno.test("doctor says how a destination is audited, and that without hashes only sizes are compared", async () => {
+  await using folder = await tempFolder();
+  const { lines } = await doctor(folder, { audit: "repair" });
+  assertEquals(lines.filter((line) => /audit/i.test(line)), ["ok: Audit: begins when nothing is being sent; repairs"]);
+  const { lines: unproven } = await doctor(folder, { audit: true, verify_transfer: "size" });
+  assertEquals(unproven.filter((line) => /audit/i.test(line)), [
+    "warning: Audits can compare only sizes here: verify_transfer is size, so no hash is recorded",
+  ]);
+});
+
 Deno.test("nightsLeft() divides the free space by what the last nights took; nothing without history", async () => {
   await using dir = await tempFolder();
   using ledger = openLedger(dir.path);

@@ -19,6 +19,8 @@ interface Rig extends AsyncDisposable {
   queue: number;
   delivered: number;
   busyMs: number;
+  /** How long an audit takes of each run. */
+  auditMs: number;
   /** When the last run began, as the ledger has it. */
   lastRun: number | null;
 }
@@ -39,6 +41,7 @@ async function rig(job: Partial<Job>, start: { lastRun?: number; watched?: boole
     queue: 0,
     delivered: 0,
     busyMs: 0,
+    auditMs: 0,
     lastRun: start.lastRun ?? null,
   };
   let isOpen = true;
@@ -71,7 +74,10 @@ async function rig(job: Partial<Job>, start: { lastRun?: number; watched?: boole
         [made.delivered, made.queue] = [made.delivered + made.queue, 0];
         return { drained: true, failure: null };
       },
-      audited: () => Promise.resolve(),
+      async audited(_atMostMs, signal) {
+        assert(isOpen, "a closed outbox is not audited");
+        await clock.sleep(made.auditMs, signal);
+      },
     }],
   });
   const running = schedule.run(stop.signal);
@@ -107,6 +113,13 @@ Deno.test("an interval runs at once the first time, then counts from the beginni
     [0, 60_000, START + 900_000],
   ]);
   assertEquals(b.schedule.next(), START + 900_000);
+});
+
+Deno.test("a run lasts as long as its audit", async () => {
+  await using b = await rig({ schedule: { kind: "interval", everyMs: 300_000 } }, { lastRun: START });
+  [b.busyMs, b.auditMs] = [10_000, 50_000];
+  await b.clock.advance(400_000);
+  assertEquals(b.log.slice(2), ["300 open", "360 closed until 600"]);
 });
 
 Deno.test("runs do not overlap: those that a long one misses are made up once", async () => {

@@ -100,6 +100,17 @@ Deno.test("audit: the command, the status, the metrics and the report tell what 
   assertEquals(await daemon.stop(), 0);
 });
 
+Deno.test("audit: a job with a schedule is audited in its runs, also in those that have nothing to send", async () => {
+  await using it = await auditRig({ schedule: { interval: "2s" } });
+  const { program } = it;
+  await using daemon = await program.start();
+  await it.deliver("a.fits");
+  await program.untilLog(/Run of job default ended/);
+  await it.flip("a.fits");
+  await program.until((rows) => rows[0]?.error?.code === "damaged");
+  assertEquals(await daemon.stop(), 0);
+});
+
 Deno.test("audit: kill -9 and a destination that goes away in the middle lose nothing, and find nothing that is not so", async () => {
   await using it = await auditRig({ audit: { every: "30d", sample: "100%" }, retry_delay: 0.1 });
   const { program } = it;

@@ -16,6 +16,7 @@ import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
 import { counted } from "../../domain/names/counted.ts";
 import { askDestination, type Asking, type AskTools } from "./ask_destination.ts";
+import { checkAudit } from "./check_audit.ts";
 import { around, checkClock } from "./check_clock.ts";
 import { nightsLeft } from "./nights_left.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
@@ -86,6 +87,7 @@ async function mount(
   const place = [
     ...inClear,
     proof,
+    ...checkAudit(destination, about, ledger, system.now()),
     ...clock,
     ...isNew,
     ...asks,

@@ -40,7 +40,7 @@ export const AUDITS_MIGRATION = `
 `;
 
 /** So many ids are searched by one call. */
-const SEARCHED = 20_000;
+const SEARCHED = 5_000;
 
 export function auditQueries(db: Database): AuditLedger {
   return {
