@@ -23,8 +23,11 @@ import { notSentLines, notSentNow } from "./text/not_sent.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
 
-const textOption = (name: "--job" | "--destination" | "--search", metavar: "JOB" | "DEST" | "TEXT", help: string) =>
-  optional(option(name, metavar === "TEXT" ? string({ metavar }) : nameValue(metavar, metavar), { description: plain(help) }));
+const textOption = (
+  name: "--job" | "--destination" | "--search" | "--target" | "--filter",
+  metavar: "JOB" | "DEST" | "TEXT",
+  help: string,
+) => optional(option(name, metavar === "TEXT" ? string({ metavar }) : nameValue(metavar, metavar), { description: plain(help) }));
 
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
 type States = "trouble" | readonly (typeof STATES)[number][];
@@ -64,6 +67,8 @@ export const history = defineCommand({
     job: textOption("--job", "JOB", "Only this job"),
     destination: textOption("--destination", "DEST", "Only this destination"),
     search: textOption("--search", "TEXT", "Only paths that contain this text, ignoring case"),
+    target: textOption("--target", "TEXT", "Only images of this object, as their headers have it; - for none"),
+    filter: textOption("--filter", "TEXT", "Only images through this filter, as their headers have it; - for none"),
     state: optional(
       option("--state", statesValue, {
         description: plain("Only these states: queued, sending, deferred, delivered, failed, with commas between; or trouble"),
@@ -99,7 +104,7 @@ export const history = defineCommand({
     const { settings: { stateDirectory, jobs }, fault } = await partialSettings(input.config, tools.cwd, tools.system);
     if (fault !== null) tools.stderr(`Warning: ${failureText(fault).text}\n`);
     using ledger = tools.readLedger(stateDirectory, notices(tools));
-    const { job, destination, search } = input;
+    const { job, destination, search, target, filter } = input;
     const places = ledger.places();
     if (job !== undefined) checkName("job", job, [...jobs.map(({ name }) => name), ...places.map(({ job }) => job)]);
     if (destination !== undefined) {
@@ -111,6 +116,8 @@ export const history = defineCommand({
       ...(job === undefined ? {} : { job }),
       ...(destination === undefined ? {} : { destination }),
       ...(search === undefined ? {} : { search }),
+      ...(target === undefined ? {} : { target }),
+      ...(filter === undefined ? {} : { filter }),
       ...(night === undefined ? {} : { night }),
       ...(isFailed ? { trouble: true } : {}),
       ...(input.state === undefined || input.state === "trouble" ? {} : { states: input.state }),

@@ -26,7 +26,7 @@ async function recorded(): Promise<TempFolder> {
   const [a, b, c, d] = ledger.admit([
     { ...anAdmission("m31.fits", { size: 48_900_000 }), warning: "its DATASUM is\nwrong" },
     { ...anAdmission(HOSTILE), night: "20240518" },
-    anAdmission("c.fits"),
+    { ...anAdmission("c.fits"), cards: { OBJECT: "M42", FILTER: "Ha" } },
     anAdmission("d.fits", {}, ["nas"]),
   ], NOW);
   ledger.record(
@@ -86,6 +86,10 @@ const FILTERS: readonly [string[], number[]][] = [
   // Of the configuration, without a delivery so far.
   [["--job", "default"], []],
   [["--search", "M31"], [1]],
+  [["--target", "M42"], [3]],
+  [["--target", "-"], [1, 2, 4]],
+  [["--filter", "Ha", "--target", "M42"], [3]],
+  [["--filter", "OIII"], []],
   [["--limit", "2"], [3, 4]],
   [["--limit", "600"], [1, 2, 3, 4]],
 ];
