@@ -13,10 +13,10 @@ import { serveCalls } from "../workers/serve_calls.ts";
 /** Not zero once the caller has given up: nothing more is begun. */
 type Stop = Int32Array<SharedArrayBuffer>;
 
-/** Each takes a thread. */
 type Copied = Digest & { readonly also?: string };
 
-const FLUSHES_AT_ONCE = 16;
+/** Each takes a thread, and its memory. */
+const FLUSHES_AT_ONCE = 8;
 const buffer = new Uint8Array(1024 * 1024);
 
 const calls = {
