@@ -161,12 +161,15 @@ Deno.test("exit codes: 0 done, 1 not delivered, 2 configuration, 3 another runs,
     const status = JSON.parse((await program.command(["status", "--json"])).stdout);
     assertEquals(
       Object.keys(status),
-      "running all_well pid version started_at url configuration jobs destinations deliveries".split(" "),
+      "running all_well headline pid version started_at url configuration jobs destinations deliveries".split(" "),
     );
     assertEquals([status.running, status.pid], [true, daemon.pid]);
     assertEquals([status.all_well, status.configuration], [true, program.configFile]);
     const none = { files_waiting: 0, next_run: null, incomplete: 0, rejected: 0, not_sent: [], unmatched: null };
-    assertEquals(status.jobs, [{ name: "default", watch_path: folder.at("data"), watching: true, ...none }]);
+    const [{ last_image, ...job }, ...others] = status.jobs;
+    const camera = { silent: false, usual_interval_seconds: null };
+    assertEquals([job, others], [{ name: "default", watch_path: folder.at("data"), watching: true, ...none, ...camera }, []]);
+    assertMatch(last_image, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     assertEquals(
       Object.keys(status.destinations[0]),
       "name job method state reason free_bytes queued sending deferred delivered failed".split(" "),
