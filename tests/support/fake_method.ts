@@ -71,6 +71,8 @@ export interface FakeDestination {
   garble: (upload: Upload, bytes: Uint8Array) => Uint8Array;
   /** Turns a chunk that is written into what is there of it. */
   garbleChunk: (chunk: number, bytes: Uint8Array) => Uint8Array;
+  /** So many flushes of parts fail. */
+  failFlushes: number;
   /** The failure of one publication, or null. */
   refusePublication: (item: Publication) => FailureRecord | null;
   /** Final names only: path → text. */
@@ -114,6 +116,7 @@ export function fakeDestination(): FakeDestination {
     refuse: () => null,
     garble: (_parcel, bytes) => bytes,
     garbleChunk: (_chunk, bytes) => bytes,
+    failFlushes: 0,
     refusePublication: () => null,
     texts: () =>
       Object.fromEntries(

@@ -53,7 +53,10 @@ export function fakeParts(fake: FakeDestination, { system }: Pick<MethodContext,
         return part.length === 0 ? null : createHash("sha256").update(part).digest("hex");
       });
     },
-    flush: (_staged, signal) => step(signal),
+    async flush(_staged, signal) {
+      await step(signal);
+      if (fake.failFlushes-- > 0) throw aFailure("interrupted", "the disk reports an error");
+    },
     async move(from, staged, signal) {
       await step(signal);
       set(staged, bytesOf(from));

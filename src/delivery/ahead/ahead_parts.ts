@@ -29,7 +29,8 @@ export interface AheadPart {
   summed: number;
   /** Chunks that were flushed there. */
   flushed: number;
-  isFlushing: boolean;
+  /** Resolves when what is being flushed is, or the part is broken; null while nothing is. */
+  flushing: Promise<void> | null;
   stalled: boolean;
   /** It has been made there. */
   isBegun: boolean;
@@ -198,7 +199,7 @@ function newPart(
   return {
     ...{ key, attempt, session, path, staged: stagedIn(stagingRoot, attempt) },
     ...{ there: [], sum: createHash("sha256"), summed: 0, flushed: 0, inTurn: mutex() },
-    ...{ stalled: false, isFlushing: false, isBegun: false, isBroken: false, wanted: false },
+    ...{ stalled: false, flushing: null, isBegun: false, isBroken: false, wanted: false },
   };
 }
 

@@ -23,6 +23,8 @@ interface Finishing extends Batch {
   readonly item: Item;
   readonly part: AheadPart;
   readonly parts: PartFiles;
+  /** Flushes that were begun. */
+  readonly flushes: Promise<void>[];
   readonly onBytes: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
@@ -50,10 +52,11 @@ export async function finishAhead(
   }
   await parts.move(part.staged, item.staged, signal);
   attempts.end(part.attempt);
-  const finishing: Finishing = { ...batch, item, part, parts, onBytes, signal };
+  const finishing: Finishing = { ...batch, item, part, parts, flushes: [], onBytes, signal };
   try {
     const readAt = system.now();
     await complete(finishing);
+    await Promise.all(finishing.flushes);
     await parts.finish(item.staged, source, signal);
     item.readAt = readAt;
   } catch (error) {
@@ -76,6 +79,7 @@ async function takePart(
   const { part, former } = ahead.take(source);
   // What is being written now ends first.
   await part?.inTurn(() => Promise.resolve());
+  await part?.flushing;
   const isOurs = part !== null && part.session === session && !part.isBroken && part.there.length > 0;
   const left = part !== null && part.session !== session ? part : former;
   for (const other of [part, former]) {
@@ -158,9 +162,11 @@ async function sendAndFlush(finishing: Finishing): Promise<string[]> {
   return rest;
 }
 
-/** Publishing flushes again, and says what is wrong. */
-function flushBeside({ item, parts, signal }: Finishing): void {
-  parts.flush(item.staged, signal).catch(() => undefined);
+/** It is waited for before the part is taken for whole: Linux tells of an error of the disk only once (fsync(2)). */
+function flushBeside({ item, parts, flushes, signal }: Finishing): void {
+  const flush = parts.flush(item.staged, signal);
+  flush.catch(() => undefined);
+  flushes.push(flush);
 }
 
 /** Those of these chunks that the source has with other bytes than the destination. */

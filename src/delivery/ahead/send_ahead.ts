@@ -203,13 +203,15 @@ async function sendChunks(sending: Sending, part: AheadPart, file: GrowingFile, 
 
 /** Beside what is sent next: a busy disk takes long. Publishing flushes what is left. */
 function flushSoon({ context, parts, over }: Sending, part: AheadPart): void {
-  if (part.isFlushing || part.wanted || part.there.length - part.flushed < FLUSH_CHUNKS) return;
+  if (part.flushing !== null || part.wanted || part.there.length - part.flushed < FLUSH_CHUNKS) return;
   const count = part.there.length;
-  part.isFlushing = true;
-  parts.flush(part.staged, over).then(() => part.flushed = count, (error) => {
+  part.flushing = parts.flush(part.staged, over).then(() => void (part.flushed = count), (error) => {
+    if (over.aborted) return;
+    // Linux tells of an error of the disk only once (fsync(2)): what was sent may not be there.
+    part.isBroken = true;
     const message = `Cannot flush the part of "${part.path}" at ${context.destination.name}: ${failureRecord(error).message}`;
-    if (!over.aborted && !part.wanted) context.emit({ type: "notice", level: "debug", message });
-  }).finally(() => part.isFlushing = false);
+    context.emit({ type: "notice", level: "debug", message });
+  }).finally(() => part.flushing = null);
 }
 
 /** Reads and hashes chunks while they are sent; ends early where the finished file waits. */

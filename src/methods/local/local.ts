@@ -139,7 +139,7 @@ async function putOne(
       onBytes: (more) => onBytes(bytes += more),
     }, signal);
     await keepTimesAndMode(copying, from, upload.source.mtimeMs, to);
-    if (!isSmall(upload)) flushBeside(to, system);
+    if (!isSmall(upload)) flushBeside(base, to);
     return { put: true, sent };
   } catch (error) {
     signal.throwIfAborted();
@@ -153,10 +153,15 @@ async function putOne(
   }
 }
 
-/** While it is read back for its digest. Publishing flushes again, has less left to wait for, and says what is wrong. */
-function flushBeside(path: string, system: Pick<System, "sync" | "platform">): void {
+/** While it is read back for its digest. Publishing waits for the answer: Linux tells of an error of the disk only once (fsync(2)). */
+function flushBeside({ flushing, system }: LocalBase, path: string): void {
   // There, a file that is open cannot be renamed.
-  if (system.platform !== "windows") system.sync(path).catch(() => undefined);
+  if (system.platform === "windows") return;
+  const ended = system.sync(path).then(() => {
+    flushing.delete(path);
+    return null;
+  }, (error: unknown) => error);
+  flushing.set(path, ended);
 }
 
 /** Only the written side can say these. */

@@ -28,6 +28,8 @@ export interface LocalBase {
   device: string | null;
   /** Folders that were seen to be there, and whose own names are on the disk. */
   readonly flushed: Set<string>;
+  /** Staged files that are being flushed, or whose flush failed; it resolves to the error, or null. */
+  readonly flushing: Map<string, Promise<unknown>>;
   readonly bulk: BulkFiles;
 }
 
@@ -38,7 +40,17 @@ export function localBase(
 ): LocalBase {
   const folder = nativeBase(destination.basePath, system);
   const where = `"${printable(folder)}" (destination ${destination.name})`;
-  return { destination, system, stagingRoot, folder, where, device: null, flushed: new Set([folder]), bulk: system.bulkFiles() };
+  return {
+    destination,
+    system,
+    stagingRoot,
+    folder,
+    where,
+    device: null,
+    flushed: new Set([folder]),
+    flushing: new Map(),
+    bulk: system.bulkFiles(),
+  };
 }
 
 /** What `Session.attach` does. */

@@ -121,6 +121,8 @@ async function flushAndName(naming: Naming): Promise<{ former?: string }> {
   const { base, item, staged, target, changed } = naming;
   const { system } = base;
   if (item.fileMode !== null) await system.setMode(staged, item.fileMode);
+  const error = await base.flushing.get(staged) ?? null;
+  if (error !== null) throw error;
   await system.sync(staged);
   try {
     // What this batch has changed it flushes itself.

@@ -35,10 +35,7 @@ export function shellParts(parts: ShellPartTools, writing: Pick<PartFiles, "appe
       return from === null ? 0 : await copyChunks(parts, from, staged, signal);
     },
     digests: (staged, wanted, signal) => digests(parts, staged, wanted, signal),
-    async flush(staged, signal) {
-      // Where dd cannot flush, publishing does.
-      await script("flush the part of a file", `dd if=/dev/null of=${staged} conv=notrunc,fsync 2>/dev/null; :`, signal);
-    },
+    flush: (staged, signal) => files.flush([staged], signal),
     async move(from, staged, signal) {
       await files.prepare([{ staged }], signal);
       await script("move the part of a file", `mv -f ${shellWords([from, staged])} 2>&1`, signal);

@@ -74,6 +74,22 @@ Deno.test("a chunk that arrived garbled while the file grew is sent again", asyn
   assertEquals([garbled, rig.fake.calls.put], [true, 0]);
 });
 
+Deno.test("a part whose flush failed is not published: the system tells of it once, and the whole file is sent", async () => {
+  const { rig, show, finish } = await growingRig();
+  await using _rig = rig;
+  await show();
+  rig.start();
+  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
+  rig.fake.failFlushes = 1;
+  finish();
+  await rig.admit("cube.ser", CONTENT);
+  rig.outbox.wake();
+  await rig.until(() => rig.fake.failFlushes <= 0, "the flush has failed");
+  await rig.until(() => rig.state("cube.ser") === "delivered", "it is delivered");
+  assert(arrived(rig));
+  assertEquals(rig.fake.calls.put, 1);
+});
+
 Deno.test("what arrives garbled when the file is finished is never published; then the whole file is sent, and no attempt is lost", async () => {
   const { rig, show, finish } = await growingRig();
   await using _rig = rig;

@@ -242,6 +242,24 @@ Deno.test("local publish() flushes the file, then each changed folder, before it
   assertEquals(synced.slice(1).sort(), ["base", "base/2026", "base/2026/07"]);
 });
 
+Deno.test("local publish() refuses a file whose early flush failed: the system tells of it once", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  let told = false;
+  const session = await opened(folder, {
+    sync: (path) => {
+      if (told || !path.includes(STAGING)) return system.sync(path);
+      told = true;
+      return Promise.reject(new Error("Input/output error (os error 5)"));
+    },
+  });
+  const ready = await staged(folder, session, "x".repeat(2_000_000));
+  await session.digest([ready], signal);
+  const [outcome] = await session.publish([publication(ready, "a.fits")], signal);
+  assertEquals([told, outcome?.published], [true, false]);
+  assertEquals(await system.facts(folder.at("base/a.fits")), null);
+});
+
 Deno.test("local publish() into a folder that another publish() has just made returns when that folder's own name is flushed", async () => {
   await using folder = await tempFolder();
   const system = createSystem();
