@@ -47,14 +47,14 @@ export const audit = defineCommand({
   name: "audit",
   help: "Show what audits of delivered files have found",
   description:
-    "Shows for each destination with the key audit when delivered files were hashed again there, and lists those that are damaged, have " +
-    "vanished, were changed or cannot be read; exit code 1 if any but changed ones. verify hashes everything at once.",
+    "Shows for each audited destination when delivered files were last hashed again there, and lists those that are damaged, have " +
+    "vanished, were changed or cannot be read. Exit code 1 if there are any, apart from changed ones. verify hashes everything at once.",
   parser: object({
     config: configOption,
     json: jsonOption,
-    now: option("--now", { description: plain("Begin an audit as soon as nothing is being sent") }),
+    now: option("--now", { description: plain("Start an audit as soon as nothing is being sent") }),
     accept: option("--accept", {
-      description: plain("Accept what was found as it is: it is no longer trouble, and lost files are listed as gone"),
+      description: plain("Accept what was found: it is no longer reported, and damaged and vanished files are listed as gone"),
     }),
     job: optional(argument(string({ metavar: "JOB" }), { description: plain("Only this job") })),
   }),
@@ -88,7 +88,7 @@ async function begin(job: string | undefined, { settings, daemon }: Sought, tool
   const when = scheduled.length > 0
     ? "as soon as the schedule allows and nothing is being sent"
     : "as soon as nothing is being sent";
-  tools.stderr(`The audit begins ${when}: ${names.map(printable).join(", ")}. To see it: image-transfer audit\n`);
+  tools.stderr(`The audit starts ${when}: ${names.map(printable).join(", ")}. To see its results: image-transfer audit\n`);
   return EXIT.done;
 }
 
@@ -109,7 +109,7 @@ function show(job: string | undefined, json: boolean, settings: Settings, tools:
   const all = destinationsOf(job, settings).map((destination) => auditJson(destination, ledger, now))
     .filter(({ audit, findings }) => audit !== null || findings.length > 0);
   if (json) tools.stdout(`${JSON.stringify(all, null, 2)}\n`);
-  else if (all.length === 0) tools.stderr('No destination is audited: see the key "audit" of the configuration.\n');
+  else if (all.length === 0) tools.stderr('No destination is audited: see "audit" in the configuration.\n');
   else say(all.map(textOf).join("\n"), tools);
   const isBad = all.some(({ findings }) => findings.some(({ found }) => found !== "changed"));
   return isBad ? EXIT.notDelivered : EXIT.done;

@@ -26,7 +26,7 @@ export const doctor = defineCommand({
   name: "doctor",
   help: "Check everything and show how to fix each problem",
   description:
-    "Checks folders, ledger, limits, schedules, hooks and the account of the service on this computer, then connects to every destination and delivers a small test file. " +
+    "Checks folders, ledger, limits, schedules, hooks and the service's account on this computer, then connects to every destination and delivers a small test file. " +
     "Exit code 1 if there are errors.",
   parser: object({
     config: configOption,

@@ -16,7 +16,7 @@ export async function editConfig(named: string | undefined, tools: Tools): Promi
   const found = await findConfigFile(named, tools.cwd, system);
   if (prompt === undefined) {
     throw new Failure("configuration", "config edit needs a terminal", {
-      hint: `Change "${found}" in another way; then: image-transfer config validate`,
+      hint: `Edit "${found}" yourself, then run: image-transfer config validate`,
     });
   }
   // A link stays a link.
@@ -59,7 +59,7 @@ async function accept({ path, draft, before, named }: Draft, tools: Tools): Prom
   const { system, stderr } = tools;
   const facts = await system.facts(path);
   if (await system.readText(path) !== before) {
-    throw new Failure("configuration", `"${path}" was changed by somebody else meanwhile`, {
+    throw new Failure("configuration", `"${path}" was changed by someone else in the meantime`, {
       hint: `Your draft is kept in "${draft}".`,
     });
   }
@@ -100,7 +100,7 @@ async function editorOf({ system }: Tools): Promise<readonly string[]> {
   if (chosen) return (chosen.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replace(/^"(.*)"$/, "$1"));
   for (const name of EDITORS[system.platform]) if (await system.which(name) !== null) return [name];
   throw new Failure("tool_missing", "No editor was found", {
-    hint: "Set EDITOR to the one that you use, for example: EDITOR=nano",
+    hint: "Set EDITOR to your editor, for example: EDITOR=nano",
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * `fleet`: all computers that report to the same PocketBase server, the worst first.
+ * `fleet`: all computers that report to the same PocketBase server, worst first.
  *
  * @module
  */
@@ -25,23 +25,23 @@ import { configOption, jsonOption } from "./options.ts";
 /** Exit code 1 where the server cannot be reached, and with `--check` where a computer needs a person. */
 export const fleet = defineCommand({
   name: "fleet",
-  help: "Show all computers that report to the same PocketBase server, the worst first",
+  help: "Show all computers that report to the same PocketBase server, worst first",
   parser: object({
     config: configOption,
     json: jsonOption,
     action: optional(argument(choice(["show", ...MAY_DO], { metavar: "ACTION" }), {
-      description: plain("show (default); or an order to another computer: pause, resume, retry or scan"),
+      description: plain("show (default), or a command for another computer: pause, resume, retry or scan"),
     })),
-    computer: optional(argument(string({ metavar: "COMPUTER" }), { description: plain("The computer that gets the order") })),
+    computer: optional(argument(string({ metavar: "COMPUTER" }), { description: plain("The computer that the command is for") })),
     name: optional(argument(string({ metavar: "NAME" }), {
-      description: plain("For pause and resume the destination, for scan the job (default: all)"),
+      description: plain("For pause and resume, the destination; for scan, the job (default: all)"),
     })),
-    check: option("--check", { description: plain("For monitoring: exit code 1 if a computer is offline or needs a person") }),
+    check: option("--check", { description: plain("For monitoring: exit code 1 if a computer is offline or needs attention") }),
   }),
   async run({ config, json, check, action = "show", computer, name = "" }, tools) {
     const { pocketbase } = await loadSettings(config, tools.cwd, tools.system);
     if (pocketbase === null) {
-      throw new Failure("configuration", "The configuration names no PocketBase server", {
+      throw new Failure("configuration", "No PocketBase server is configured", {
         hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
       });
     }
@@ -74,8 +74,8 @@ async function order(
   if (json) stdout(`${JSON.stringify({ state, answer })}\n`);
   else if (state === "done") stderr(`Done by ${printable(wanted.to)}${told === "" ? "" : `: ${told}`}.\n`);
   else if (state === "waiting") {
-    stderr(`${printable(wanted.to)} has not answered yet. It will see the order within the next hour, or not carry it out.\n`);
-  } else stderr(`${printable(wanted.to)} has not done it: ${told}.\n`);
+    stderr(`${printable(wanted.to)} has not answered yet. It carries out the command if it connects within an hour.\n`);
+  } else stderr(`${printable(wanted.to)} did not carry it out: ${told}.\n`);
   return state === "done" ? EXIT.done : EXIT.notDelivered;
 }
 
@@ -94,7 +94,7 @@ function fleetText(members: readonly FleetMember[]): string {
   const widest = Math.max(...members.map(({ name }) => printable(name).length));
   const lines = members.flatMap((member) => {
     const { name, level, headline, seconds_ago, config_error, report } = member;
-    const seen = level === "offline" && seconds_ago !== null ? `last heard of ${span(seconds_ago * 1000)} ago: ` : "";
+    const seen = level === "offline" && seconds_ago !== null ? `last heard from ${span(seconds_ago * 1000)} ago: ` : "";
     const waiting = report === null || !(report.waiting > 0) ? "" : `; ${counted(report.waiting, "file")} waiting`;
     return [
       `${printable(name).padEnd(widest)}  ${WORDS[level]}  ${seen}${printable(headline)}${waiting}`,
@@ -104,5 +104,5 @@ function fleetText(members: readonly FleetMember[]): string {
     ];
   });
   const well = members.filter(({ level }) => !NEEDS_A_PERSON.has(level)).length;
-  return [`${well} of ${counted(members.length, "computer")} well.`, "", ...lines].map((line) => `${line}\n`).join("");
+  return [`All is well on ${well} of ${counted(members.length, "computer")}.`, "", ...lines].map((line) => `${line}\n`).join("");
 }

@@ -67,11 +67,11 @@ export const history = defineCommand({
     job: textOption("--job", "JOB", "Only this job"),
     destination: textOption("--destination", "DEST", "Only this destination"),
     search: textOption("--search", "TEXT", "Only paths that contain this text, ignoring case"),
-    target: textOption("--target", "TEXT", "Only images of this object, as their headers have it; - for none"),
-    filter: textOption("--filter", "TEXT", "Only images through this filter, as their headers have it; - for none"),
+    target: textOption("--target", "TEXT", "Only images of this object, as named in their headers; - for none"),
+    filter: textOption("--filter", "TEXT", "Only images taken through this filter, as named in their headers; - for none"),
     state: optional(
       option("--state", statesValue, {
-        description: plain("Only these states: queued, sending, deferred, delivered, failed, with commas between; or trouble"),
+        description: plain("Only these states, separated by commas: queued, sending, deferred, delivered, failed; or trouble"),
       }),
     ),
     sort: optional(
@@ -79,14 +79,14 @@ export const history = defineCommand({
         description: plain("Sort by queued_at (default), delivered_at, path or size, ascending"),
       }),
     ),
-    order: optional(option("--order", choice(["asc", "desc"]), { description: plain("asc, or desc for the last ones first") })),
+    order: optional(option("--order", choice(["asc", "desc"]), { description: plain("asc, or desc to reverse the order") })),
     limit: optional(
       option("--limit", integer({ metavar: "N", min: 1 }), {
         description: plain("Only the newest N; with --sort or --order, the first N (default: 100; with --json or --csv, all)"),
       }),
     ),
     offset: optional(
-      option("--offset", integer({ metavar: "N", min: 0 }), { description: plain("Leave out so many of those") }),
+      option("--offset", integer({ metavar: "N", min: 0 }), { description: plain("Skip the first N of these") }),
     ),
     json: jsonOption,
     csv: option("--csv", { description: plain("Print CSV") }),
@@ -97,7 +97,7 @@ export const history = defineCommand({
       return EXIT.usage;
     }
     if (input.failed && input.state !== undefined) {
-      tools.stderr("Use --failed or --state, not both: --failed is --state trouble.\n");
+      tools.stderr("Use --failed or --state, not both: --failed means --state trouble.\n");
       return EXIT.usage;
     }
     const isFailed = input.failed || input.state === "trouble";

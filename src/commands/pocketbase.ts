@@ -109,10 +109,10 @@ async function setup(
   if (json) tools.stdout(`${JSON.stringify({ collections: steps, account })}\n`);
   else {
     for (const { collection, done } of steps) tools.stderr(`${collection}: ${done}\n`);
-    if (account === null) tools.stderr("An account for each computer: image-transfer pocketbase setup --add NAME\n");
+    if (account === null) tools.stderr("To create an account for each computer: image-transfer pocketbase setup --add NAME\n");
     else {
       tools.stderr(
-        `The account of ${printable(add!)}. Its password is not shown again; put it into that computer's configuration:\n`,
+        `Account for ${printable(add!)}. The password is not shown again; add this to that computer's configuration:\n`,
       );
       tools.stdout(
         `pocketbase:\n  url: ${server.url}\n  admin_email: ${account.admin_email}\n  admin_password: ${account.admin_password}\n`,
@@ -142,7 +142,7 @@ async function push(
       tools.stderr(`${printable(job)}: ${done}${left}\n`);
     }
     tools.stderr(
-      `These are the jobs of ${printable(name)} now. A job on the server replaces the job of that name in the file.\n`,
+      `These are now the jobs of ${printable(name)}. A job on the server replaces the job of the same name in the file.\n`,
     );
   }
   return EXIT.done;
@@ -198,7 +198,7 @@ async function reach(own: PocketbaseSettings, system: Tools["system"], signal: A
 
 function ownSettings({ pocketbase }: Settings): PocketbaseSettings {
   if (pocketbase !== null) return pocketbase;
-  throw new Failure("configuration", "The configuration names no PocketBase server", {
+  throw new Failure("configuration", "No PocketBase server is configured", {
     hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
   });
 }

@@ -33,8 +33,8 @@ export const sync = defineCommand({
   name: "sync",
   help: "Scan for new files and deliver them now",
   description:
-    "Scans the watched folders of all jobs, or of those that are named or watch the files that are named, and sends what is " +
-    "waiting, whatever the schedule says. Named files that failed or wait for their next attempt are tried at once.",
+    "Scans the watched folders of all jobs, or of the named jobs and those that watch the named files, and sends what is " +
+    "waiting, whatever the schedule says. Named files that failed or are waiting for their next attempt are retried at once.",
   parser: object({
     config: configOption,
     json: jsonOption,
@@ -60,11 +60,13 @@ export const sync = defineCommand({
       return EXIT.done;
     }
     tools.stderr(`Scanning for new files: ${jobs.map(printable).join(", ")}\n`);
-    if (retried > 0) tools.stderr(`Trying again now: ${counted(retried, "delivery", "deliveries")}\n`);
+    if (retried > 0) tools.stderr(`Retrying now: ${counted(retried, "delivery", "deliveries")}\n`);
     for (const { word, delivered } of meant) {
       if (delivered > 0) {
         tools.stderr(
-          `Already delivered: ${counted(delivered, "delivery", "deliveries")} of ${pathField(word)}. To check: verify\n`,
+          `Already delivered: ${counted(delivered, "delivery", "deliveries")} of ${
+            pathField(word)
+          }. To check: image-transfer verify\n`,
         );
       }
     }

@@ -55,7 +55,7 @@ export function systemLog(system: Writing, trouble: (message: string) => void): 
 const HINT = {
   linux: "Install logger (bsdutils), or set system_log: false.",
   darwin: "To turn it off: system_log: false.",
-  windows: "Its source has to be made once by an administrator: eventcreate /L APPLICATION /SO image-transfer /T INFORMATION " +
+  windows: "An administrator must create its source once: eventcreate /L APPLICATION /SO image-transfer /T INFORMATION " +
     '/ID 1 /D "image-transfer". To turn it off: system_log: false.',
 } as const;
 
@@ -93,7 +93,7 @@ function paced({ monotonic }: Pick<System, "monotonic">): (line: LogLine | null)
       left++;
       return null;
     }
-    const message = left === 0 ? line.message : `${line.message} (${left} more failures are in the log of image-transfer)`;
+    const message = left === 0 ? line.message : `${line.message} (${left} more failures are in image-transfer's log)`;
     left = 0;
     return { ...line, message };
   };

@@ -6,6 +6,7 @@
  */
 import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
+import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
@@ -97,7 +98,7 @@ export async function takeOrders(
     emit({
       type: "notice",
       level: done.state === "done" ? "info" : "warning",
-      message: `PocketBase: ${from} orders: ${what}: ${done.state}${done.answer === "" ? "" : ` (${done.answer})`}`,
+      message: `PocketBase: command from ${from}: ${what}: ${done.state}${done.answer === "" ? "" : ` (${done.answer})`}`,
     });
     await server.ask(`${RECORDS}/${order.id}`, { method: "PATCH", body: done }, signal);
   }
@@ -111,7 +112,7 @@ async function carryOut(
   now: number,
 ): Promise<OrderAnswer> {
   const allowed = mayDo.find((one) => one === action);
-  if (allowed === undefined) return { state: "refused", answer: `pocketbase.may_do of this computer does not list ${action}` };
+  if (allowed === undefined) return { state: "refused", answer: `this computer's pocketbase.may_do does not list ${action}` };
   if (now - Date.parse(created.replace(" ", "T")) > EXPIRES_MS) {
     return { state: "refused", answer: "it is more than an hour old" };
   }
@@ -131,7 +132,7 @@ async function act(action: OrderAction, argument: string, from: string, daemon: 
     case "resume":
       return (await daemon.resume(name)).names.join(", ");
     case "retry":
-      return `${daemon.retry(null)} deliveries`;
+      return counted(daemon.retry(null), "delivery", "deliveries");
     case "scan":
       return (await daemon.sync(name ?? undefined)).join(", ");
     default:

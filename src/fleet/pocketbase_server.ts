@@ -177,8 +177,9 @@ async function login(connection: Connection, signal: AbortSignal): Promise<Accou
     }
   }
   const whom = printable(settings.adminEmail);
-  throw new ServerFailure(400, {}, "login_refused", `Cannot log in to ${settings.url}: it refuses ${whom} or the password`, {
-    hint: "Check admin_email and admin_password. An account for this computer: image-transfer pocketbase setup --add NAME",
+  throw new ServerFailure(400, {}, "login_refused", `Cannot log in to ${settings.url}: it rejected ${whom} or the password`, {
+    hint:
+      "Check admin_email and admin_password. To create an account for this computer: image-transfer pocketbase setup --add NAME",
   });
 }
 
@@ -240,7 +241,7 @@ async function fetchWith(system: ServerSystem, url: string, config: RequestInit,
 }
 
 function nonsense(url: string): ServerFailure {
-  return new ServerFailure(502, {}, "interrupted", `Cannot use ${url}: its answer is not that of a PocketBase server`, {
+  return new ServerFailure(502, {}, "interrupted", `Cannot use ${url}: it does not respond like a PocketBase server`, {
     hint: "Check pocketbase.url.",
   });
 }
@@ -253,7 +254,7 @@ function failureOf(error: unknown, url: string): ServerFailure {
     const code = error.isAbort ? "timeout" : "unreachable";
     const reason = error.isAbort ? "it did not answer in time" : "no connection";
     return new ServerFailure(0, {}, code, `Cannot reach ${url}: ${reason}`, {
-      hint: "Deliveries go on without it. Check the network, and that PocketBase is running.",
+      hint: "Deliveries continue without it. Check the network, and that PocketBase is running.",
       cause: error,
     });
   }

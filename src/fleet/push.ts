@@ -28,7 +28,7 @@ export async function pushJobs(
   const find = async () => (await daemons(server, signal)).find(({ name }) => name.toLowerCase() === instance.toLowerCase());
   if (await find() === undefined) await addAccount(instance, server, signal);
   const daemon = (await find())?.id;
-  if (daemon === undefined) throw new Failure("internal", `The account of ${instance} was not made`);
+  if (daemon === undefined) throw new Failure("internal", `The account for ${instance} was not created`);
   const known = await server.all<{ id: string; name: string; settings: unknown }>(
     JOBS,
     { filter: `daemon = "${daemon}"` },

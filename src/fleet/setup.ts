@@ -62,7 +62,7 @@ export async function superuser(server: PocketbaseServer, signal: AbortSignal): 
     "permission_denied",
     `Cannot change ${server.url}: ${account.name} is a daemon's account, not a superuser's`,
     {
-      hint: "Specify a superuser: --email root@example.org; its password is asked for, or read from --password-file.",
+      hint: "Specify a superuser: --email root@example.org; you are asked for its password, or it is read from --password-file.",
     },
   );
 }

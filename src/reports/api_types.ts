@@ -250,7 +250,7 @@ export interface TroubleCause {
   /** That of its items' `cause`. */
   readonly key: string;
   readonly severity: TroubleItem["severity"];
-  /** `nas and freya cannot be reached`, `Another file has the name at the destination`. */
+  /** `nas and freya cannot be reached`, `A different file of that name exists at the destination`. */
   readonly title: string;
   /** What to do, in short; empty where only the items say it. */
   readonly hint: string;

@@ -79,7 +79,7 @@ Deno.test({
     assertStringIncludes(await fault("false"), 'The editor "false" failed with exit code 1');
     assertStringIncludes(await fault("no-such-editor"), 'Cannot start "no-such-editor"');
     const both = `sed -i s/spring/autumn/ ${dir.at("c.yaml")}`;
-    assertStringIncludes(await fault(both), "was changed by somebody else meanwhile");
+    assertStringIncludes(await fault(both), "was changed by someone else in the meantime");
     const alone = testTools(dir.path);
     const parsed = await parse(["config", "edit", "-c", "c.yaml"], COMMANDS, {
       version: "0",

@@ -210,9 +210,9 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   assertEquals(stdout.split("\n").slice(0, 5), [
     "TROUBLE: n\\nas is full. 3 deliveries are waiting; the images are still in the",
     "      watched folder.",
-    "Free some space; it continues.",
+    "Free some space; delivery resumes automatically.",
     "",
-    "  In all: 3 files failed; n\\nas is unavailable; spring is not watched; 5 files",
+    "  In total: 3 files failed; n\\nas is unavailable; spring is not watched; 5 files",
   ]);
   assertStringIncludes(stdout, "ON HOLD");
   assertStringIncludes(stdout, `Cannot send "a.fits" to freya: disk_full. Do something.`);
@@ -265,7 +265,7 @@ Deno.test("status names the files that are not sent, in its JSON too, and says e
   // Each is counted once: the other two are named below.
   assertStringIncludes(stdout, "(3 files not finished yet)");
   assertMatch(stdout, /^TROUBLE: freya is paused by a command\. .*\nResume it to send files again\.\n/);
-  assertStringIncludes(stdout, "  In all: 1 file is incomplete; 1 file was rejected; freya is paused; 5 files on the way.\n");
+  assertStringIncludes(stdout, "  In total: 1 file is incomplete; 1 file was rejected; freya is paused; 5 files on the way.\n");
   assertStringIncludes(
     stdout,
     `  NOT SENT (incomplete): "${dir.at("a b.fits")}"\n      the primary HDU declares 5 bytes, 3 are there\n      Remove it.\n`,

@@ -93,9 +93,9 @@ Deno.test("checkSchedule() tells when files are sent next, and doubts a cron exp
   const [window] = told({ kind: "window", from: "06:00", to: "18:00", timezone: "UTC" });
   assertMatch(window ?? "", /^ok: Files are sent between 06:00 and 18:00: now, until 2026-11-20 \d\d:00/);
   const [cron] = told({ kind: "cron", pattern: "0 6 * * *", timezone: "UTC" });
-  assertMatch(cron ?? "", /^ok: The next runs: 2026-11-21 \S+, 2026-11-22 \S+, 2026-11-23 \S+$/);
+  assertMatch(cron ?? "", /^ok: Next runs: 2026-11-21 \S+, 2026-11-22 \S+, 2026-11-23 \S+$/);
   const [leap] = told({ kind: "cron", pattern: "0 6 29 2 *", timezone: "UTC" });
-  assertMatch(leap ?? "", /^warning: The next runs: 2028-02-29/);
+  assertMatch(leap ?? "", /^warning: Next runs: 2028-02-29/);
 });
 
 Deno.test("clockAhead() tells what is certain: whole seconds and the time that the question took are allowed for", () => {
@@ -127,7 +127,7 @@ Deno.test("doctor compares the clock of a destination with this computer's", asy
 Deno.test("doctor says how a destination is audited, and that without hashes only sizes are compared", async () => {
   await using folder = await tempFolder();
   const { lines } = await doctor(folder, { audit: "repair" });
-  assertEquals(lines.filter((line) => /audit/i.test(line)), ["ok: Audit: begins when nothing is being sent; repairs"]);
+  assertEquals(lines.filter((line) => /audit/i.test(line)), ["ok: Audit: starts when nothing is being sent, with repair"]);
   const { lines: unproven } = await doctor(folder, { audit: true, verify_transfer: "size" });
   assertEquals(unproven.filter((line) => /audit/i.test(line)), [
     "warning: Audits can compare only sizes here: verify_transfer is size, so no hash is recorded",
@@ -172,7 +172,7 @@ Deno.test({
     assertEquals(
       open.lines.filter((line) => line.includes("nobody")),
       [
-        "ok: nobody, which the service would run as, can read the watched folders, write its state and log, and log in at every server",
+        "ok: nobody, which the service would run as, can read the watched folders, write its state and log, and log in to every server",
       ],
     );
   },

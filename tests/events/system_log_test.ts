@@ -72,7 +72,7 @@ Deno.test("a night full of failures writes thirty lines, and starts and stops al
   const many = Array.from({ length: 10_000 }, (_, n) => error(`failure ${n}`));
   const { lines } = await written("linux", [...many, { at: 0, type: "stopped" }]);
   assertEquals(lines.length, 31);
-  assertEquals(lines.at(-1)?.at(-1), "Stopped (9970 more failures are in the log of image-transfer)");
+  assertEquals(lines.at(-1)?.at(-1), "Stopped (9970 more failures are in image-transfer's log)");
 });
 
 Deno.test("a log that cannot be written is told once, with what to do", async () => {
@@ -81,7 +81,7 @@ Deno.test("a log that cannot be written is told once, with what to do", async ()
   assertEquals([lines.length, troubles.length], [1, 1]);
   assertStringIncludes(
     troubles[0]!,
-    "Cannot write to the system's log: ERROR: Access is denied.. Its source has to be made once",
+    "Cannot write to the system's log: ERROR: Access is denied.. An administrator must create its source once",
   );
 });
 

@@ -65,7 +65,7 @@ Deno.test("audit: the command, the status, the metrics and the report tell what 
   const now = await program.command(["audit", "--now"]);
   assertEquals([now.code, now.stderr.trim()], [
     0,
-    "The audit begins as soon as nothing is being sent: default/local. To see it: image-transfer audit",
+    "The audit starts as soon as nothing is being sent: default/local. To see its results: image-transfer audit",
   ]);
   await program.untilLog(/Audit of local \(job default\) ended: 3 files hashed again, 1 damaged, 1 vanished/);
   const { code, stdout } = await program.command(["audit", "--json"]);

@@ -118,7 +118,7 @@ Deno.test("the fleet shows every computer, the worst first, and who has gone sil
   assertEquals(members[1]?.report?.destinations.length, 1);
   const shown = await spring.command(["fleet", "--check"]);
   assertEquals(shown.code, 1);
-  assertMatch(shown.stdout, /^1 of 2 computers well\.\n\nautumn {2}UNKNOWN {2}It has never reported\nspring {2}well/);
+  assertMatch(shown.stdout, /^All is well on 1 of 2 computers\.\n\nautumn {2}UNKNOWN {2}It has never reported\nspring {2}well/);
   // Three heartbeats later.
   await _running[Symbol.asyncDispose]();
   await untilTrue(async () => (await spring.command(["fleet"])).stdout.includes("spring  OFFLINE"));
@@ -166,12 +166,12 @@ Deno.test("orders of other computers are carried out where the file allows them,
   const refused = await spring.command(["fleet", "resume", "autumn", "--json"]);
   assertEquals(JSON.parse(refused.stdout), {
     state: "refused",
-    answer: "pocketbase.may_do of this computer does not list resume",
+    answer: "this computer's pocketbase.may_do does not list resume",
   });
   const unknown = await spring.command(["fleet", "scan", "autumn", "nothing"]);
   assertEquals(unknown.code, 1);
-  assertMatch(unknown.stderr, /autumn has not done it: Unknown job/);
-  await autumn.untilLog(/PocketBase: spring orders: resume: refused/);
+  assertMatch(unknown.stderr, /autumn did not carry it out: Unknown job/);
+  await autumn.untilLog(/PocketBase: command from spring: resume: refused/);
   const nobody = await spring.command(["fleet", "scan", "winter"]);
   assertMatch(nobody.stderr, /Unknown computer "winter"\nKnown computers: /);
 });

@@ -24,8 +24,16 @@ const login = { token: "t", record: { id: "a".repeat(15), name: "spring" } };
 
 for (
   const { what, answer, message } of [
-    { what: "a page of HTML", answer: () => new Response("<h1>hello</h1>"), message: /not that of a PocketBase server/ },
-    { what: "JSON of another kind", answer: () => Response.json({ token: 1 }), message: /not that of a PocketBase server/ },
+    {
+      what: "a page of HTML",
+      answer: () => new Response("<h1>hello</h1>"),
+      message: /does not respond like a PocketBase server/,
+    },
+    {
+      what: "JSON of another kind",
+      answer: () => Response.json({ token: 1 }),
+      message: /does not respond like a PocketBase server/,
+    },
     { what: "nothing there", answer: () => new Response("no", { status: 404 }), message: /Cannot log in/ },
     { what: "an error", answer: () => new Response("broken", { status: 500 }), message: /HTTP 500/ },
     { what: "a redirect", answer: () => Response.redirect("http://192.0.2.1/", 302), message: /HTTP 302|Cannot/ },

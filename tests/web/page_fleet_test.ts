@@ -45,7 +45,7 @@ Deno.test({
     await panel.waitFor();
     const rows = await panel.locator("li").allInnerTexts();
     assertEquals(rows.length, 4);
-    assertMatch(rows[0]!, /offline[^]*winter[^]*last heard of 2\s*h/);
+    assertMatch(rows[0]!, /offline[^]*winter[^]*last heard from 2\s*h/);
     assertMatch(rows[1]!, /<b>evil<\/b>[^]*<img src=x onerror=alert\(1\)>/);
     assertMatch(rows[3]!, /its jobs on the server are not used: job "a": unknown key "x"/);
     assertEquals(await panel.locator("a").evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).href)), [

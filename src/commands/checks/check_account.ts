@@ -43,7 +43,7 @@ export async function checkAccount(settings: Settings, tools: Tools): Promise<Fi
     // Without root there is nothing to be tried anyway.
     if (system.uid !== 0) return [];
     const { message, hint } = failureRecord(error);
-    return [warning(HERE, `What the account of the service may do could not be checked: ${message}`, hint)];
+    return [warning(HERE, `Cannot check what the service's account may do: ${message}`, hint)];
   }
 }
 
@@ -58,7 +58,7 @@ async function asAccount(account: Account, isInstalled: boolean, { file }: Setti
   const logins = await Promise.all(serversOf(settings).map((destination) => checkLogin(destination, account, system, signal)));
   const wrong = [...needs.map((finding) => ({ ...finding, about: HERE })), ...logins.filter((finding) => finding !== null)];
   if (wrong.length > 0) return wrong;
-  return [ok(HERE, `${who} can read the watched folders, write its state and log, and log in at every server`)];
+  return [ok(HERE, `${who} can read the watched folders, write its state and log, and log in to every server`)];
 }
 
 /** One destination for each server. */
@@ -85,5 +85,5 @@ async function checkLogin(
   const hint = /host key|verification failed/i.test(stderr)
     ? `Accept it as that account: sudo -u ${account.name} image-transfer doctor --enroll`
     : `Give ${account.name} an SSH key without a passphrase: sudo -u ${account.name} ssh-keygen -t ed25519, then ssh-copy-id.`;
-  return fault(HERE, new Failure("login_refused", `${printable(account.name)} cannot log in at ${host}: ${last}`, { hint }));
+  return fault(HERE, new Failure("login_refused", `${printable(account.name)} cannot log in to ${host}: ${last}`, { hint }));
 }

@@ -19,7 +19,7 @@ export function checkAudit(
   if (audit === null) return [];
   if (verify !== "checksum") {
     const what = `Audits can compare only sizes here: verify_transfer is ${verify}, so no hash is recorded`;
-    return [warning(about, what, "Set verify_transfer: true; files that were delivered before stay without a hash.")];
+    return [warning(about, what, "Set verify_transfer: true; files delivered earlier remain without a hash.")];
   }
   const line = auditLine(auditStatus(audit, ledger.auditOf(job, name), now));
   return [ok(about, line.charAt(0).toUpperCase() + line.slice(1))];

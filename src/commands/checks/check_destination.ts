@@ -107,7 +107,7 @@ function checkSpace(destination: Destination, freeBytes: number | null, about: s
   }
   const nights = nightsLeft(destination, freeBytes, ledger);
   if (nights === null) return ok(about, free);
-  const text = `${free}: enough for ${counted(nights, "night")} like the last ones`;
+  const text = `${free}: enough for ${counted(nights, "night")} like the most recent ones`;
   if (nights >= FEW_NIGHTS) return ok(about, text);
   return warning(about, text, "Free some space there before it is full; delivery would wait then.");
 }

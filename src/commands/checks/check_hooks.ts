@@ -46,7 +46,7 @@ async function checkAddress(
       return warning(about, `${what}: it redirects to another address`, "Redirects are not followed: set url to that address.");
     }
     if (status === 404 || status === 410) {
-      return warning(about, `${what}: it responded with status ${status}`, "Correct the url, or create the webhook anew there.");
+      return warning(about, `${what}: it responded with status ${status}`, "Correct the url, or create the webhook there again.");
     }
     if (status >= 500) {
       return warning(
@@ -81,7 +81,7 @@ async function checkProgram(
   }
   if (system.compiled && basename(found).replace(/\.exe$/i, "") !== HOOK_PROGRAM) {
     const hint = `Give it the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`;
-    return missing("the compiled program may start no other program", hint);
+    return missing("the compiled program may not start any other program", hint);
   }
   if (cwd !== null && (await system.followedFacts(cwd).catch(() => null))?.kind !== "folder") {
     return missing(`its working_directory "${cwd}" is not a folder`, "Create it, or correct working_directory.");

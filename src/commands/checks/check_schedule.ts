@@ -39,7 +39,7 @@ export function checkSchedule(
       const runs: number[] = [];
       for (let at: number | null = now; runs.length < RUNS && (at = nextRun(schedule, at)) !== null;) runs.push(at);
       const [first] = runs;
-      const text = `The next runs: ${runs.map(localTime).join(", ")}`;
+      const text = `Next runs: ${runs.map(localTime).join(", ")}`;
       if (first !== undefined && first - now <= LONG_MS) return [ok(about, text)];
       const late = first === undefined ? "The schedule never runs again" : text;
       return [warning(about, late, "Correct the cron expression; image-transfer sync sends at any time.")];

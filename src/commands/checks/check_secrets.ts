@@ -22,5 +22,5 @@ export async function checkSecrets(
   const text = new TextDecoder().decode(await system.read(file, 0, MOST_BYTES));
   if (!PASSWORD.test(text)) return [];
   const what = `Other accounts can read the password in ${printable(file)}`;
-  return [warning(HERE, what, `Run \`chmod 600 ${printable(file)}\`, or write password_file or password: $NAME in its place.`)];
+  return [warning(HERE, what, `Run \`chmod 600 ${printable(file)}\`, or use password_file or password: $NAME instead.`)];
 }

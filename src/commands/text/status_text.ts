@@ -83,7 +83,7 @@ function unwell({ headline }: StatusReport, overview: Overview, wait: string, co
     ...wrapped(`${wordOf(overview)}: ${text}.`, columns, "", HANGING),
     ...headline.advice === "" ? [] : wrapped(printable(headline.advice), columns, "", ""),
     "",
-    ...wrapped(`In all: ${sum}`, columns, "  ", HANGING),
+    ...wrapped(`In total: ${sum}`, columns, "  ", HANGING),
   ];
 }
 
@@ -182,7 +182,7 @@ export function auditLine(audit: AuditStatus): string {
     : `${wrong.join(", ")}${audit.sent_again > 0 ? `, ${audit.sent_again} sent again` : ""}`;
   const next = next_at === null ? "" : `; next ${localTime(Date.parse(next_at))}`;
   if (state === "running") return `audit: ${checked} of ${counted(files, "file")} hashed again, ${found}`;
-  if (ended_at === null) return `audit: begins when nothing is being sent${repair ? "; repairs" : ""}`;
+  if (ended_at === null) return `audit: starts when nothing is being sent${repair ? ", with repair" : ""}`;
   return `audit of ${localTime(Date.parse(ended_at))}: ${counted(checked, "file")} hashed again, ${found}${next}`;
 }
 
@@ -276,7 +276,7 @@ function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[],
 function hookLines({ hooks = [] }: StatusReport, columns: number): string[] {
   if (hooks.length === 0) return [];
   const parts = hooks.map(({ job, hook, waiting }) => `${printable(hook)} of job ${printable(job)} (${waiting})`);
-  return [...wrapped(`Events wait for hooks: ${parts.join(", ")}`, columns, "  ", HANGING), ""];
+  return [...wrapped(`Events waiting for hooks: ${parts.join(", ")}`, columns, "  ", HANGING), ""];
 }
 
 function helpLines({ counts }: Overview): string[] {

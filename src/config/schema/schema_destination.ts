@@ -115,10 +115,10 @@ function share(standard: string) {
 const auditKeys = z.strictObject({
   every: duration("seconds", 1000, 3650 * DAY).prefault("30d").meta({ description: "Time from one audit to the next" }),
   sample: share("5%").meta({
-    description: "How many of the delivered files are hashed each time, those first that were not for the longest",
+    description: "Share of the delivered files that is hashed each time, starting with those not hashed for the longest",
   }),
   repair: bool().prefault(AUDIT_PLAN.repair).meta({
-    description: "Send damaged and missing files again if their source is still here and unchanged",
+    description: "Send damaged and vanished files again if their source is still here and unchanged",
   }),
 }, "must be a section").transform(({ every, sample, repair }): AuditPlan => ({ everyMs: every, share: sample, repair }));
 
@@ -153,7 +153,7 @@ export const proofKeys = {
     .transform((value) => value === true ? AUDIT_PLAN : value === "repair" ? { ...AUDIT_PLAN, repair: true } : value || null)
     .prefault(false).meta({
       description:
-        "Hash delivered files again at their destination, a few at a time while nothing is sent, and list those that are damaged or missing: `true` is `{every: 30d, sample: 5%}`; with `repair`, or `repair: true` in the section, they are sent again if their source is still here and unchanged. What was changed there on purpose is listed and left alone",
+        "Hash delivered files again at their destination, in turn, while nothing is being sent, and list those that are damaged or have vanished: `true` is `{every: 30d, sample: 5%}`; with `repair`, or `repair: true` in the section, they are sent again if their source is still here and unchanged. Files that may have been changed there on purpose are listed and left alone",
     }),
 };
 

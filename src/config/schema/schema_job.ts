@@ -104,8 +104,7 @@ export const finishedKeys = {
     }),
   delete_source: bool().prefault(false).meta({ description: "Delete a file here once it is verified at all its destinations" }),
   dry_run: bool().prefault(false).meta({
-    description:
-      "Send nothing: only write to the log what would be sent where. `image-transfer --dry-run` does this once for all jobs",
+    description: "Send nothing; only log what would be sent, and where. `image-transfer --dry-run` does this once for all jobs",
   }),
 };
 

@@ -143,7 +143,7 @@ export const pocketbaseShape = {
   }),
   admin_email: setting(text("an email address"), {
     missing: "the email address of this daemon's account; `pocketbase setup --add NAME` creates one",
-    description: "Email address of this daemon's account. A superuser works as well, but may change everything on the server",
+    description: "Email address of this daemon's account. A superuser's works as well, but can change everything on the server",
   }),
   admin_password: setting(text("a password").optional(), {
     kind: "secret",
@@ -160,7 +160,7 @@ export const pocketbaseShape = {
     }),
   timeout_secs: setting(duration("seconds", 100, DAY).prefault(30), {
     name: "timeoutMs",
-    description: "Maximum time to wait for an answer",
+    description: "Maximum time to wait for a response",
   }),
   retry_attempts: integer(0, 1000).prefault(3).meta({ description: "How often to retry a request" }),
   retry_delay_secs: setting(duration("seconds", 0, DAY).prefault(5), {
@@ -169,7 +169,7 @@ export const pocketbaseShape = {
   }),
   config_refresh_interval_secs: setting(duration("seconds", 1000, DAY).prefault(300), {
     name: "refreshMs",
-    description: "How often to ask for changed jobs, beside the server's own messages",
+    description: "How often to check for changed jobs, in case a notification from the server was missed",
   }),
   upload_logs: bool().prefault(true).meta({ description: "Upload the log as well" }),
   cache_dir: setting(text("a folder").optional(), {
@@ -177,10 +177,10 @@ export const pocketbaseShape = {
     description: "Folder for a copy of the jobs, for starts without a network. If not set: the state directory",
   }),
   may_set: z.array(oneOf(MAY_SET), "must be a list").prefault([...MAY_SET]).meta({
-    description: "What the server may decide: `jobs`, `schedules`. Programs, keys and passwords always come from this file",
+    description: "What the server may set: `jobs`, `schedules`. Programs, keys and passwords always come from this file",
   }),
   may_do: z.array(oneOf(MAY_DO), "must be a list").prefault([]).meta({
-    description: "What other computers may order through the server: `pause`, `resume`, `retry`, `scan`",
+    description: "Commands that this computer accepts from others through the server: `pause`, `resume`, `retry`, `scan`",
   }),
 };
 

@@ -19,19 +19,23 @@ function cause(is: string, advice: string, are = is): Cause {
 
 const LATER = cause(
   "cannot be reached",
-  "Delivery continues automatically when it responds. If that takes long, check the network.",
+  "Delivery resumes automatically when it responds. If this takes long, check the network.",
 );
 const HELD = cause("is on hold", "See Trouble for the reason and what to do.", "are on hold");
 
 const CAUSES: Partial<Readonly<Record<FailureCode, Cause>>> = {
-  disk_full: cause("is full", "Free some space; it continues.", "are full"),
-  read_only: cause("is read-only", "Mount it for writing; it continues.", "are read-only"),
+  disk_full: cause("is full", "Free some space; delivery resumes automatically.", "are full"),
+  read_only: cause("is read-only", "Mount it for writing; delivery resumes automatically.", "are read-only"),
   permission_denied: cause(
     "does not allow writing",
-    "Give the account permission to write there; it continues.",
+    "Give the account write permission there; delivery resumes automatically.",
     "do not allow writing",
   ),
-  device_missing: cause("has lost its disk", "Connect the disk and mount it; it continues.", "have lost their disks"),
+  device_missing: cause(
+    "has lost its disk",
+    "Connect the disk and mount it; delivery resumes automatically.",
+    "have lost their disks",
+  ),
   not_a_folder: cause(
     "has a file in place of its folder",
     "Move that file away, then retry.",
@@ -43,9 +47,9 @@ const CAUSES: Partial<Readonly<Record<FailureCode, Cause>>> = {
     "are not trusted yet",
   ),
   host_key_changed: cause(
-    "has another host key than before",
+    "has a different host key than before",
     "Find out why before you accept it: see Trouble.",
-    "have other host keys than before",
+    "have different host keys than before",
   ),
   certificate_refused: cause(
     "has a certificate that is not trusted",
@@ -64,8 +68,8 @@ const CAUSES: Partial<Readonly<Record<FailureCode, Cause>>> = {
     "lead back to a watched folder",
   ),
   local_disk_full: cause(
-    "cannot be sent to: the disk of this computer is full",
-    "Free some space on this computer; it continues.",
+    "cannot be sent to: this computer's disk is full",
+    "Free some space on this computer; delivery resumes automatically.",
   ),
   unreachable: LATER,
   timeout: LATER,
@@ -80,17 +84,17 @@ export function causeOf(code: FailureCode, names: string, isOne: boolean): { rea
 }
 
 const FAILED: Partial<Readonly<Record<FailureCode, string>>> = {
-  exists: "Another file has the name at the destination",
-  damaged: "Delivered, and damaged at the destination since",
-  vanished: "Delivered, and no longer at the destination",
+  exists: "A different file of that name exists at the destination",
+  damaged: "Damaged at the destination since delivery",
+  vanished: "No longer at the destination",
   mismatch: "The checksum at the destination differs",
   name_refused: "The destination does not accept the name",
   bad_name: "The name cannot be used",
   source_gone: "The file was removed before it was sent",
   source_corrupt: "The file is damaged",
   source_unreadable: "The file cannot be read",
-  source_changed: "The file changed again and again while it was sent",
-  header_missing: "The header lacks what the folder layout needs",
+  source_changed: "The file kept changing while it was sent",
+  header_missing: "The header lacks values that the folder layout needs",
   configuration: "The configuration does not allow it",
 };
 

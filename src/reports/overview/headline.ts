@@ -59,7 +59,7 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
       const count = all.reduce((sum, one) => sum + one.count, 0);
       return {
         text: `${counted(count, "delivered file")} on ${listed(all.map(({ destination }) => destination))} cannot be read`,
-        advice: "The audit lists them: image-transfer audit",
+        advice: "To list them, run: image-transfer audit",
       };
     }
     case "failed": {
@@ -113,7 +113,7 @@ function lost(all: readonly { readonly destination: string; readonly damaged: nu
   });
   return {
     text: kinds.join("; "),
-    advice: "Retry sends them again while their sources are here. If that is right as it is: image-transfer audit --accept",
+    advice: "Retry sends them again if their sources still exist. If this is intended, run: image-transfer audit --accept",
   };
 }
 
@@ -145,7 +145,7 @@ function roomIn(full: readonly Held[]): string | null {
   const all = full.map(({ missingBytes }) => missingBytes ?? 0);
   if (all.length === 0 || all.some((bytes) => bytes <= 0)) return null;
   const onEach = new Set(full.map(({ destination }) => destination.name)).size > 1 ? " on each" : "";
-  return `Free ${formatBytes(roundedUp(Math.max(...all)))}${onEach}; it continues.`;
+  return `Free ${formatBytes(roundedUp(Math.max(...all)))}${onEach}; delivery resumes automatically.`;
 }
 
 /** To two digits: nobody frees space to the byte. */

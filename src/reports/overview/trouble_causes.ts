@@ -97,9 +97,9 @@ function titleOf(items: readonly TroubleItem[]): string {
     case "missing":
       return "Delivered images are no longer at their destination";
     case "removals":
-      return `A mirror waits for you before it removes files from ${listed(items.map(({ what }) => what))}`;
+      return `Removals from ${listed(items.map(({ what }) => what))} are waiting for you to accept them`;
     case "orphans":
-      return `Images wait for ${listed(items.map(({ what }) => what))}, no longer configured`;
+      return `Images are waiting for ${listed(items.map(({ what }) => what))}, which is no longer configured`;
     default:
       return first?.message ?? "";
   }

@@ -85,7 +85,7 @@ function inWords(schedule: Schedule): string {
     case "continuous":
       return "as soon as images are finished";
     case "manual":
-      return "only when somebody asks for it";
+      return "only on request";
     case "interval":
       return `every ${spanOf(schedule.everyMs)}`;
     case "cron":

@@ -76,7 +76,7 @@ let lent = false;
 
 function cannotStart(name: string, reason: string, cause?: unknown): Failure {
   return new Failure("tool_missing", `Cannot start "${name}": ${reason}`, {
-    hint: "Use another one (EDITOR=nano or EDITOR=vi), or change the file yourself; then: image-transfer config validate",
+    hint: "Use another editor (EDITOR=nano or EDITOR=vi), or edit the file yourself, then run: image-transfer config validate",
     cause,
   });
 }

@@ -17,7 +17,7 @@ const REPORT: MorningReport = {
   headline: {
     level: "bad",
     text: "usb-stick is full. All 240 images are safe on freya.",
-    advice: "Free 120 MB; it continues.",
+    advice: "Free 120 MB; delivery resumes automatically.",
   },
   seen: { files: 500, bytes: 5e9 },
   not_taken: {

@@ -10,7 +10,7 @@ Deno.test("reportText() says in the words of the headline what is wrong at this 
     headline: {
       level: "bad",
       text: "usb-stick is full. All 240 images are safe on freya.",
-      advice: "Free 120 MB; it continues.",
+      advice: "Free 120 MB; delivery resumes automatically.",
     },
     seen: { files: 0, bytes: 0 },
     not_taken: { count: 0, bytes: 0, files: [], problems: [] },
@@ -24,7 +24,7 @@ Deno.test("reportText() says in the words of the headline what is wrong at this 
   };
   assertEquals(
     reportText(night).split("\n")[1],
-    "Now: usb-stick is full. All 240 images are safe on freya. Free 120 MB; it continues.",
+    "Now: usb-stick is full. All 240 images are safe on freya. Free 120 MB; delivery resumes automatically.",
   );
   assertEquals(reportText({ ...night, headline: { level: "good", text: "All is fine", advice: "" } }).includes("Now:"), false);
   assertEquals(reportText({ ...night, headline: null }).includes("Now:"), false);

@@ -81,7 +81,7 @@ Deno.test("headlineOf() says in a fault what is safe and what to do, in two line
   assertEquals(headlineFor({ ...NOTHING, destinations: [full], tonight: tonightWith(["freya", 240], ["usb-stick", 69]) }), {
     level: "bad",
     text: "usb-stick is full. All 240 images are safe on freya.",
-    advice: "Free 120 MB; it continues.",
+    advice: "Free 120 MB; delivery resumes automatically.",
   });
   for (const code of ["disk_full", "login_refused", "unreachable", "configuration", "loop", "internal"] as const) {
     const { text, advice } = headlineFor({ ...NOTHING, destinations: [held("nas", code)] });

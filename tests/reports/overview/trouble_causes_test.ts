@@ -43,7 +43,7 @@ Deno.test("trouble is grouped by cause, with since when, how many wait, and how 
   assertEquals(
     troubleCauses.map(({ title, since, waiting, count }) => [title, since === null ? null : since - NOW, waiting, count]),
     [
-      ["Another file has the name at the destination", -1000, 0, 59],
+      ["A different file of that name exists at the destination", -1000, 0, 59],
       ["The name cannot be used", -993, 0, 1],
       ["nas and attic cannot be reached", -7000, 120, 3],
     ],

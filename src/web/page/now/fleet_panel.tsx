@@ -1,5 +1,5 @@
 /**
- * The computers that report to the same PocketBase server, the worst first; a click leads to the page of one.
+ * The computers that report to the same PocketBase server, worst first; a click leads to the page of one.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { now } from "../store/clock.ts";
 const EVERY_MS = 30_000;
 const LOOKS = {
   offline: { glyph: "away", tone: "bad", word: "offline" },
-  bad: { glyph: "bad", tone: "bad", word: "needs a person" },
+  bad: { glyph: "bad", tone: "bad", word: "needs attention" },
   warning: { glyph: "warning", tone: "warning", word: "waiting" },
   unknown: { glyph: "away", tone: "warning", word: "unknown" },
   busy: { glyph: "busy", tone: "busy", word: "delivering" },
@@ -30,7 +30,7 @@ export function FleetPanel(): JSX.Element | null {
   const well = fleet.members.filter(({ level }) => level === "good" || level === "busy").length;
   return (
     <Panel
-      title="All cameras"
+      title="All computers"
       class="fleet"
       aside={
         <span class="dim">
@@ -59,7 +59,7 @@ function Member({ one }: { readonly one: FleetMember }): JSX.Element {
         {page === null ? printable(one.name) : <a href={page} rel="noreferrer">{printable(one.name)}</a>}
       </span>
       <span class="dim">
-        {one.level === "offline" && one.seconds_ago !== null && `last heard of ${ago(one.seconds_ago * 1000)}: `}
+        {one.level === "offline" && one.seconds_ago !== null && `last heard from ${ago(one.seconds_ago * 1000)}: `}
         {printable(one.headline)}
         {waiting > 0 && `, ${count(waiting)} ${plural(waiting, "delivery")} waiting`}
         {one.config_error !== null && `, its jobs on the server are not used: ${printable(one.config_error)}`}

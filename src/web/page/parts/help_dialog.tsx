@@ -48,7 +48,7 @@ export function HelpDialog(): JSX.Element | null {
           checked={colourSign.value}
           onChange={(event) => colourSign.value = event.currentTarget.checked}
         />
-        Show the state as colour and shape of the sign in the tab
+        Show the state by the colour and shape of the tab icon
       </label>
       <p>
         For a screen on the wall: <a href="/?wall">the state in large type</a>

@@ -63,12 +63,12 @@ function About({ report: { version, startedAt, file, reload, notes } }: { readon
           <dt>Last reload</dt>
           <dd>
             {reload === null
-              ? <span class="dim">none since the start</span>
+              ? <span class="dim">none since the daemon started</span>
               : (
                 <span class={`state tone-text-${reload.problem === null ? "good" : "bad"}`}>
                   <Glyph name={reload.problem === null ? "good" : "bad"} />
                   <span>
-                    {reload.problem === null ? "in force" : "refused, the former configuration is still in force"},{" "}
+                    {reload.problem === null ? "in force" : "rejected; the previous configuration is still in force"},{" "}
                     <Time at={reload.at} shape="full" />
                   </span>
                 </span>
@@ -122,7 +122,7 @@ function Schedules({ schedules }: { readonly schedules: readonly SetupSchedule[]
 
 const RESULTS = {
   ok: { tone: "good", glyph: "good", word: "worked" },
-  late: { tone: "warning", glyph: "warning", word: "failed, called again later" },
+  late: { tone: "warning", glyph: "warning", word: "failed, will be retried" },
   given_up: { tone: "bad", glyph: "bad", word: "failed, given up" },
 } as const;
 
@@ -132,7 +132,8 @@ function Hooks({ hooks }: { readonly hooks: readonly SetupHook[] }): JSX.Element
       {hooks.length === 0
         ? (
           <p class="nothing">
-            No hooks are configured. A hook rings a phone or starts a program when an image is delivered or a destination fails.
+            No hooks are configured. A hook notifies your phone or starts a program when an image is delivered or a destination
+            fails.
           </p>
         )
         : <ul class="setup-list">{hooks.map((hook, at) => <Hook key={at} hook={hook} />)}</ul>}
@@ -147,7 +148,7 @@ function Hook({ hook: { job, name, kind, on, last } }: { readonly hook: SetupHoo
       <strong class="mono">{printable(name)}</strong>
       <span class="dim">{kind === "command" ? "program" : "webhook"} of {printable(job)}, on {on.join(", ")}</span>
       {last === null || result === null
-        ? <span class="dim">not called since the start</span>
+        ? <span class="dim">not called since the daemon started</span>
         : (
           <span class={`state tone-text-${result.tone}`}>
             <Glyph name={result.glyph} />
@@ -179,7 +180,7 @@ function Configuration({ report: { configuration } }: { readonly report: SetupRe
       {configuration === null ? <p class="nothing">This daemon runs without a configuration</p> : (
         <>
           <p class="dim">
-            With all defaults, without secrets. To change it, edit the file, then run <code>image-transfer reload</code>.
+            Includes all defaults; secrets are hidden. To change it, edit the file, then run <code>image-transfer reload</code>.
           </p>
           <pre ref={text} tabIndex={0} aria-label="Configuration">{printableLines(configuration)}</pre>
         </>
