@@ -20,7 +20,7 @@ import { identify } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { type LogSpool, logSpool } from "./log_spool.ts";
 import { logGatherer, uploadLogs } from "./log_upload.ts";
-import { type Ordered, takeOrders } from "./orders.ts";
+import { type OrderAnswer, type Ordered, takeOrders } from "./orders.ts";
 import { type PocketbaseServer, pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
 
 /** What the link uses of the daemon. */
@@ -76,6 +76,8 @@ interface Link extends LinkTools {
   configError: string;
   /** How far this computer's clock is ahead of the server's; null before the first heartbeat. */
   clockAheadMs: number | null;
+  /** What became of orders, until the server knows it. */
+  readonly answered: Map<string, OrderAnswer>;
   /** What was last said to be wrong, by part; a part is away while all is well. */
   readonly said: Map<string, string>;
 }
@@ -89,6 +91,7 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     configError: "",
     clockAheadMs: null,
     said: new Map(),
+    answered: new Map(),
   };
   await Promise.all([
     repeat("jobs", refreshJobs, settings.refreshMs, link, signal),
@@ -127,9 +130,15 @@ async function keepLogs(link: Link, signal: AbortSignal): Promise<void> {
   const [gathered, written] = [bell(system), bell(system)];
   const gatherer = logGatherer(() => daemon.settings().log.level, gathered);
   const stopListening = listen(gatherer.listen);
+  let opening: Promise<LogSpool> | null = null;
   let spool: LogSpool | null = null;
   const write = async () => {
-    spool ??= await logSpool(`${daemon.settings().stateDirectory}/pocketbase-logs`, system);
+    // It is asked for from two sides: both must have the same.
+    opening ??= logSpool(`${daemon.settings().stateDirectory}/pocketbase-logs`, system).catch((error) => {
+      opening = null;
+      throw error;
+    });
+    spool = await opening;
     await spool.write(gatherer.take());
     written.ring();
   };
@@ -226,9 +235,9 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
   link.emit({ type: "fleet", members });
 }
 
-async function orders({ system, settings, server, daemon, emit }: Link, signal: AbortSignal): Promise<void> {
+async function orders({ system, settings, server, daemon, emit, answered }: Link, signal: AbortSignal): Promise<void> {
   const identity = await identify(server, settings, system.hostname, signal);
-  await takeOrders(settings, identity, daemon, server, emit, system.now, signal);
+  await takeOrders(settings, identity, { daemon, answered, emit, now: system.now }, server, signal);
 }
 
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */

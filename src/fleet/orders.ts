@@ -74,33 +74,41 @@ const LOOKS = 30;
 /** What orders may change. */
 export type Ordered = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync">;
 
-/** Carries out the orders that wait for this computer, the oldest first. @throws {Failure} where the server cannot be asked. */
+/** What carrying out takes. */
+interface Taking {
+  readonly daemon: Ordered;
+  /** What became of orders, until the server knows it: none is carried out twice because its answer could not be written. */
+  readonly answered: Map<string, OrderAnswer>;
+  readonly emit: Emit;
+  readonly now: () => number;
+}
+
+/** Carries out the orders that wait for this computer, the oldest first. @throws {Failure} where the server cannot be asked, or told. */
 export async function takeOrders(
   { mayDo }: Pick<PocketbaseSettings, "mayDo">,
   { id: own }: Identity,
-  daemon: Ordered,
+  { daemon, answered, emit, now }: Taking,
   server: PocketbaseServer,
-  emit: Emit,
-  now: () => number,
   signal: AbortSignal,
 ): Promise<void> {
-  const waiting = await server.all<OrderRecord>(
-    COMMANDS,
-    { filter: `daemon = "${own}" && state = "waiting"`, sort: "created" },
-    signal,
-  );
+  const query = { filter: `daemon = "${own}" && state = "waiting"`, sort: "created" };
+  const waiting = await server.all<OrderRecord>(COMMANDS, query, signal);
   if (waiting.length === 0) return;
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
-  for (const order of waiting) {
+  for (const order of waiting.filter(({ id }) => !answered.has(id))) {
     const from = names.get(order.issued_by) ?? "an unknown computer";
     const done = await carryOut(order, from, mayDo, daemon, now());
+    answered.set(order.id, done);
     const what = `${order.action}${order.argument === "" ? "" : ` ${order.argument}`}`;
     emit({
       type: "notice",
       level: done.state === "done" ? "info" : "warning",
       message: `PocketBase: command from ${from}: ${what}: ${done.state}${done.answer === "" ? "" : ` (${done.answer})`}`,
     });
-    await server.ask(`${RECORDS}/${order.id}`, { method: "PATCH", body: done }, signal);
+  }
+  for (const { id } of waiting) {
+    await server.ask(`${RECORDS}/${id}`, { method: "PATCH", body: answered.get(id) }, signal);
+    answered.delete(id);
   }
 }
 
@@ -113,7 +121,8 @@ async function carryOut(
 ): Promise<OrderAnswer> {
   const allowed = mayDo.find((one) => one === action);
   if (allowed === undefined) return { state: "refused", answer: `this computer's pocketbase.may_do does not list ${action}` };
-  if (now - Date.parse(created.replace(" ", "T")) > EXPIRES_MS) {
+  // A time that cannot be read is no recent one.
+  if (!(now - Date.parse(created.replace(" ", "T")) <= EXPIRES_MS)) {
     return { state: "refused", answer: "it is more than an hour old" };
   }
   try {

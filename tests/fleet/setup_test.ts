@@ -20,12 +20,14 @@ for (const generation of ["current", "old"] as const satisfies readonly Generati
     await using folder = await tempFolder();
     await using process = await startPocketbase(folder.at("data"), { generation });
     const root = pocketbaseServer(pocketbaseSettings(process.url, ROOT.email, ROOT.password), createSystem());
-    assertEquals((await setUp(root, never)).map(({ done }) => done), COLLECTIONS.map(() => "created"));
-    assertEquals((await setUp(root, never)).map(({ done }) => done), COLLECTIONS.map(() => "unchanged"));
+    const batches = generation === "current" ? ["updated"] : [];
+    assertEquals((await setUp(root, never)).map(({ done }) => done), [...COLLECTIONS.map(() => "created"), ...batches]);
+    const again = async () => new Set((await setUp(root, never)).map(({ done }) => done));
+    assertEquals(await again(), new Set(["unchanged"]));
     const { id } = await root.ask<{ id: string }>(`/api/collections/${JOBS}`, {}, never);
     await root.ask(`/api/collections/${id}`, { method: "PATCH", body: { listRule: "" } }, never);
     assertEquals((await setUp(root, never)).find(({ collection }) => collection === JOBS)?.done, "updated");
-    assertEquals((await setUp(root, never)).map(({ done }) => done), COLLECTIONS.map(() => "unchanged"));
+    assertEquals(await again(), new Set(["unchanged"]));
   });
 
   Deno.test(`an account reads its own jobs, and writes only its own heartbeat (${generation})`, options, async () => {

@@ -47,7 +47,9 @@ export function addRemoteJobs(
   report: Report,
 ): void {
   for (const { name, settings } of jobs) {
-    const section = remoteSection(name, settings, (message) => report(["pocketbase"], message));
+    const refuse = (message: string) => report(["pocketbase"], `the server's job "${name}" ${message}`);
+    const section = remoteSection(name, settings, refuse);
+    if (!keepsSecrets(section, root)) refuse("sends elsewhere than this file, which has a password: put it into its destination");
     if (maySet.has("jobs")) {
       const list = jobList(root);
       const index = list.findIndex((job) => isSection(job) && sameName(job["name"], name));
@@ -80,11 +82,29 @@ function remoteSection(
   const plain = structuredClone(settings) as Record<string, unknown>;
   for (const section of [plain, ...listOf(plain["destinations"]).map(([, destination]) => destination)]) {
     for (const key of Object.keys(section).filter((key) => LOCAL_ONLY.has(key))) {
-      refuse(`the server's job "${name}" sets "${key}", which only this file may set`);
+      refuse(`sets "${key}", which only this file may set`);
       delete section[key];
     }
   }
-  return { ...plain, name };
+  const variable = textsIn(plain).find((text) => /\$(?!HOME\b)[\w{]|%\w+%/.test(text));
+  // Their values would be seen wherever the files are sent.
+  if (variable !== undefined) refuse(`uses an environment variable, which only this file may use: ${variable}`);
+  // What deletes is not inherited either.
+  return { ...plain, name, delete_source: false, delete_destination_files: false };
+}
+
+/** A password at the top of the file is for the host that the file names, not for one that a server names. */
+function keepsSecrets(section: Record<string, unknown>, root: Record<string, unknown>): boolean {
+  if (root["password"] === undefined && root["password_file"] === undefined) return true;
+  const hosts = [section, ...listOf(section["destinations"]).map(([, destination]) => destination)].map((one) =>
+    one["remote_host"]
+  );
+  return hosts.every((host) => host === undefined || host === root["remote_host"]);
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
 function sameName(one: unknown, other: string): boolean {

@@ -121,9 +121,7 @@ async function flushAndName(naming: Naming): Promise<{ former?: string }> {
   const { base, item, staged, target, changed } = naming;
   const { system } = base;
   if (item.fileMode !== null) await system.setMode(staged, item.fileMode);
-  const error = await base.flushing.get(staged) ?? null;
-  if (error !== null) throw error;
-  await system.sync(staged);
+  await flushStaged(base, staged);
   try {
     // What this batch has changed it flushes itself.
     if (!base.flushed.has(dirname(target)) && !changed.has(dirname(target))) await makeFolders(naming);
@@ -135,6 +133,19 @@ async function flushAndName(naming: Naming): Promise<{ former?: string }> {
     forgetFlushed(base);
     await makeFolders(naming);
     return await nameLock(nameKey(target), () => giveName(naming));
+  }
+}
+
+/** What cannot be flushed is removed: Linux tells of an error of the disk only once (fsync(2)), and the next flush would succeed. */
+async function flushStaged({ flushing, system }: LocalBase, staged: string): Promise<void> {
+  try {
+    const early = await flushing.get(staged) ?? null;
+    if (early !== null) throw early;
+    await system.sync(staged);
+  } catch (error) {
+    flushing.delete(staged);
+    await system.removeTree(staged).catch(() => undefined);
+    throw error;
   }
 }
 

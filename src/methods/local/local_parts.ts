@@ -48,7 +48,16 @@ export function localParts(base: LocalBase, keep: (source: SourceFile, to: strin
         const found = await system.hashChunks(path, CHUNK_BYTES, there, signal);
         return chunks.map((chunk) => found[there.indexOf(chunk)] ?? null);
       }, signal),
-    flush: (staged, signal) => toPart(staged, (path) => system.sync(path), signal),
+    flush: (staged, signal) =>
+      toPart(staged, async (path) => {
+        try {
+          await system.sync(path);
+        } catch (error) {
+          // The next flush would succeed: Linux tells of an error of the disk only once (fsync(2)).
+          await system.removeTree(path).catch(() => undefined);
+          throw error;
+        }
+      }, signal),
     async move(from, staged, signal) {
       await makeStaging(base, [staged]);
       await toPart(staged, (path) => system.rename(pathOf(base, from), path), signal);

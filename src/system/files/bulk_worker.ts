@@ -106,10 +106,14 @@ async function flushAndName({ file, name, mode }: BulkName, stop: Stop): Promise
   return !isStopped(stop) && link(file, name);
 }
 
+/** What cannot be flushed is removed: Linux tells of an error of the disk only once (fsync(2)), and the next flush would succeed. */
 function flush(file: string, mode: number | null): Promise<void> {
   if (mode !== null) Deno.chmodSync(file, mode);
   const opened = Deno.openSync(file, { read: true, write: Deno.build.os === "windows" });
-  return opened.sync().finally(() => opened.close());
+  return opened.sync().finally(() => opened.close()).catch((error) => {
+    Deno.removeSync(file);
+    throw error;
+  });
 }
 
 /** Never replaces what has the name. */

@@ -1,5 +1,5 @@
 /** Jobs that come from a PocketBase server, beside those of the file. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError } from "../../../src/config/read/config_error.ts";
 import { parsePartially } from "../../../src/config/read/parse_settings.ts";
 import type { RemoteJob } from "../../../src/config/read/remote_jobs.ts";
@@ -68,6 +68,28 @@ for (
     );
   });
 }
+
+Deno.test("a server's job deletes nothing, though the file's own job does", () => {
+  const { resolved } = parsePartially(`${LOCAL}delete_source: true\n${SERVER}`, "config.yaml", "yaml", aComputer(), [spring]);
+  assertEquals(resolved.settings.jobs.map(({ name, deleteSource }) => [name, deleteSource]), [["default", true], [
+    "spring",
+    false,
+  ]]);
+});
+
+Deno.test("a password of the file goes to no host that a server names, and no environment variable to a server's job", () => {
+  const ftp =
+    "watch_path: /data/images\ntransfer_method: ftp\nremote_host: freya\nremote_user: a\npassword: x\nremote_base_path: /in\n";
+  const to = (more: Record<string, unknown>) => [{ ...spring, settings: { ...spring.settings, ...more } }];
+  assertEquals(jobsOf(ftp + SERVER, to({ remote_host: "freya", remote_base_path: "/out" })).length, 2);
+  for (const more of [{ remote_host: "evil" }, { destinations: [{ name: "x", remote_host: "evil" }] }]) {
+    assertStringIncludes(
+      faultOf(ftp + SERVER, to(more)),
+      'the server\'s job "spring" sends elsewhere than this file, which has a password',
+    );
+  }
+  assertStringIncludes(faultOf(LOCAL + SERVER, to({ remote_base_path: "/in/$SECRET" })), "uses an environment variable");
+});
 
 Deno.test("mistakes in a server's job name the job", () => {
   assertEquals(
