@@ -126,6 +126,8 @@ async function sendAll(
       const folders = new Set(some.map(({ target }) => join(within, folderOf(target!))));
       for (const folder of folders) await system.makeFolder(folder, 0o700);
       const hashes = await copyAll(naming, some, within, signal);
+      // The names of the first group have just been looked at; others may have been taken since, by another computer.
+      if (first > 0) await leaveTaken(naming, some, hashes, within, signal);
       await send(remote, within, group, signal);
       await system.removeTree(within);
       hashes.forEach((hashed, place) => hashed && tell(first + place, hashed.bytes));
@@ -134,6 +136,22 @@ async function sendAll(
     return groups.flat();
   } finally {
     await system.removeTree(folder);
+  }
+}
+
+/** Sends nothing to names that have something now. */
+async function leaveTaken(
+  { remote: { context: { system } }, files }: Naming,
+  uploads: readonly Upload[],
+  hashes: (Hashed | null)[],
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const stats = await files.survey(uploads.map(targetOf), signal);
+  for (const [index, upload] of uploads.entries()) {
+    if (stats[index] === null || hashes[index] === null) continue;
+    hashes[index] = null;
+    await system.remove(join(folder, targetOf(upload)));
   }
 }
 

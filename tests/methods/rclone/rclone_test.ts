@@ -135,6 +135,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "rclone: a name that another computer takes while a batch is being put is left alone, and the file is staged",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    await using session = await it.connect();
+    await session.attach(true, signal);
+    const uploads = await Promise.all(Array.from({ length: 200 }, async (_, index): Promise<Upload> => {
+      const source = await makeSource(it.folder.at("source"), `s${index}`, `image ${index}`);
+      return { ...upload(source, index + 1), target: `f${index}.fits` };
+    }));
+    let isTaken = false;
+    const outcomes = await session.put(uploads, () => {
+      if (isTaken) return;
+      isTaken = true;
+      Deno.writeTextFileSync(it.folder.at("buckets/bucket/f199.fits"), "of another computer");
+    }, signal);
+    assertEquals(outcomes.map(({ put }) => put), uploads.map(() => true));
+    assertEquals(await Deno.readTextFile(it.folder.at("buckets/bucket/f199.fits")), "of another computer");
+    const [outcome] = await session.publish([publication(uploads[199]!.staged, "f199.fits")], signal);
+    assertEquals(outcome?.published && outcome.former, "f199.v1.fits");
+  },
+});
+
+Deno.test({
   name: "rclone: a store whose hash is not that of the bytes has them read back; damaged ones lose their name again",
   ignore: !has("rclone", "versitygw"),
   async fn() {
