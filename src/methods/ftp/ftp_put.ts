@@ -98,7 +98,8 @@ async function sendSideBySide(batch: Batch, sendings: readonly Sending[], links?
     lightest.sendings.push(sending);
   }
   using over = anySignal(batch.signal);
-  await Promise.all(shares.map(async (share) => {
+  // All of them have ended before anyone else may use what they wrote.
+  const ended = await Promise.allSettled(shares.map(async (share) => {
     try {
       await sendShare({ ...batch, signal: over.signal }, share.sendings, links);
     } catch (error) {
@@ -106,6 +107,8 @@ async function sendSideBySide(batch: Batch, sendings: readonly Sending[], links?
       throw error;
     }
   }));
+  // The first error ended the others.
+  if (ended.some(({ status }) => status === "rejected")) throw over.signal.reason;
 }
 
 async function sendShare(batch: Batch, sendings: readonly Sending[], links?: string): Promise<void> {
