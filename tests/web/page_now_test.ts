@@ -169,7 +169,7 @@ Deno.test({
     assertEquals(new URL(await icon() ?? "", rig.origin).pathname, "/assets/icon.svg");
     await page.keyboard.press("?");
     await page.getByLabel(/Notify me/).check();
-    await page.getByLabel(/sign in the tab/).check();
+    await page.getByLabel(/tab icon/).check();
     assertEquals(await seriousFaults(page), []);
     await page.keyboard.press("Escape");
     const green = await icon();
