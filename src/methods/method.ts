@@ -193,7 +193,7 @@ export interface Session extends AsyncDisposable {
   /** When the content of the file was last changed, milliseconds since 1970 UTC, as the destination tells; null where it does not. */
   modifiedAt(path: string, signal: AbortSignal): Promise<number | null>;
   /**
-   * Puts files under their staging names, all in one folder, and makes that. One bad file fails alone.
+   * Puts files under their staging names, all in one folder that no other call has at the time, and makes that. One bad file fails alone.
    * `onBytes(index, bytes)` tells how far an upload is; some tools tell only in steps. A put that tells nothing,
    * and whose files do not grow at the destination, is given up after `transfer_timeout_seconds`.
    * @throws {Failure} when the whole batch is lost (connection, disk full…); what arrived stays staged.

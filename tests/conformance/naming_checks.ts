@@ -250,7 +250,7 @@ export const NAMING: readonly Check[] = [
       const contents = ["1", "2", "3", "4"];
       await Promise.all(contents.map(async (content, index) => {
         const open = sessions[index % 2]!;
-        const own = { ...upload(await source(`o${content}`, content), index), target: "a.fits" };
+        const own = { ...upload(await source(`o${content}`, content), index, `a${index}`), target: "a.fits" };
         assertAllPut(await open.put([own], ignoreBytes, signal));
         assertAllPublished(await open.publish([publication(own.staged, "a.fits")], signal));
       }));

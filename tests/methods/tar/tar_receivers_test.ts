@@ -1,0 +1,37 @@
+/** What the far end of a tar stream makes of what the disk there says while it flushes beside the hash. */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { receiverCommand } from "../../../src/methods/tar/tar_receivers.ts";
+import { tempFolder } from "../../support/temp.ts";
+
+const COMMAND = receiverCommand({ flags: "-xmo", after: null, ahead: 0, tools: { hash: ["sha256sum"], flush: "sync -f" } });
+
+for (
+  const [what, said, code] of [
+    ["a file system that cannot flush", "error syncing './1': Invalid argument", 0],
+    ["a disk that fails", "error syncing './1': Input/output error", 94],
+    ["a disk that fails beside files that cannot be flushed", "'./2': Invalid argument\n'./1': Input/output error", 94],
+    ["a program that fails without a word", "", 94],
+  ] as const
+) {
+  Deno.test({
+    name: `the far end of tar ends with ${code} after ${what}`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await using folder = await tempFolder();
+      const [bin, staging] = [join(folder.path, "bin"), join(folder.path, "staging")];
+      for (const made of [bin, staging]) await Deno.mkdir(made);
+      await Deno.writeTextFile(join(folder.path, "said"), said);
+      await Deno.writeTextFile(join(bin, "sync"), `#!/bin/sh\ncat ../said >&2\nexit 1\n`, { mode: 0o755 });
+      const child = new Deno.Command("sh", {
+        args: ["-c", COMMAND],
+        env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
+        stdin: "piped",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      await new Response(`${staging}\nunpack-and-hash\n` + "\0".repeat(10240)).body!.pipeTo(child.stdin);
+      assertEquals((await child.status).code, code);
+    },
+  });
+}
