@@ -201,6 +201,8 @@ export interface BulkCopy {
   readonly mtimeMs: number | null;
   /** The copy gets the permission bits of its source. */
   readonly withMode: boolean;
+  /** No more bytes than these are read and copied: the source may grow. */
+  readonly most: number;
   /** A second hash that is made of the same bytes, told in hex digits. */
   readonly also?: "md5" | "sha1" | undefined;
 }
@@ -289,6 +291,8 @@ export interface Stretch {
 export interface CopyOptions {
   /** How many bytes are already there; 0 or omitted makes a new file. */
   readonly from?: number;
+  /** No more bytes than these are read and copied, those that are already there included: the source may grow. */
+  readonly most?: number;
   /** Shared by copies that keep to a limit together. */
   readonly pace?: Pace;
   /** Called with the bytes of each piece that was written, not their sum. */

@@ -9,6 +9,7 @@ import type { Pace } from "../../async/pace.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
@@ -106,12 +107,18 @@ async function putSmall(
         to: pathOf(base, staged),
         mtimeMs: destination.preserveTimestamps ? source.mtimeMs : null,
         withMode: destination.preservePermissions && system.platform !== "windows",
+        most: mostOf(source),
       };
     }),
     (at, bytes) => onBytes(indices[at]!, bytes),
     signal,
   );
   return new Map(indices.map((index, at) => [uploads[index]!, digests[at]!]));
+}
+
+/** One byte more than it should have, so that one that grows is noticed, and never fills the disk. */
+function mostOf({ size }: SourceFile): number {
+  return size + 1;
 }
 
 function isSmall({ source }: Upload): boolean {
@@ -133,6 +140,7 @@ async function putOne(
     if (bytes > 0) onBytes(bytes);
     const sent = await system.copy(from, to, {
       from: bytes,
+      most: mostOf(upload.source),
       pace: copying.pace,
       // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
       flush: false,

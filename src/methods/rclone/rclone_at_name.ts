@@ -176,6 +176,8 @@ async function copyAll({ remote, bulk }: Naming, uploads: readonly Upload[], fol
     to: join(folder, target!),
     mtimeMs: source.mtimeMs,
     withMode: false,
+    // Of one that grows, enough to be noticed.
+    most: source.size + 1,
     also,
   }));
   const copied = await bulk.copy(copies, () => {}, signal);

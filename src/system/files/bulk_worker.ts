@@ -10,7 +10,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import type { BulkCopy, BulkName } from "../system.ts";
 import { serveCalls } from "../workers/serve_calls.ts";
 
-/** Not zero once the caller has given up: nothing more is begun. */
+/** Not zero once the caller has given up: nothing more is begun, and what is being read ends at the next piece. */
 type Stop = Int32Array<SharedArrayBuffer>;
 
 type Copied = Digest & { readonly also?: string };
@@ -21,10 +21,10 @@ const buffer = new Uint8Array(1024 * 1024);
 
 const calls = {
   copy(copies: readonly BulkCopy[], stop: Stop): (Copied | null)[] {
-    return copies.map((one) => isStopped(stop) ? null : orNull(() => copy(one)));
+    return copies.map((one) => isStopped(stop) ? null : orNull(() => copy(one, stop)));
   },
   hash(paths: readonly string[], stop: Stop): (Digest | null)[] {
-    return paths.map((path) => isStopped(stop) ? null : orNull(() => hash(path)));
+    return paths.map((path) => isStopped(stop) ? null : orNull(() => hash(path, stop)));
   },
   async name(names: readonly BulkName[], stop: Stop): Promise<boolean[]> {
     const named = names.map(() => false);
@@ -56,14 +56,14 @@ function orNull<T>(act: () => T): T | null {
   }
 }
 
-function copy({ from, to, mtimeMs, withMode, also }: BulkCopy): Copied {
+function copy({ from, to, mtimeMs, withMode, most, also }: BulkCopy, stop: Stop): Copied {
   using source = Deno.openSync(from);
   const { isFile, mode } = source.statSync();
   if (!isFile) throw new Deno.errors.NotSupported(`"${from}" is not a regular file`);
   using target = Deno.openSync(to, { write: true, createNew: true });
   try {
     const other = also && createHash(also);
-    const digest = transfer(source, (bytes) => {
+    const digest = transfer(source, most, stop, (bytes) => {
       other?.update(bytes);
       writeAll(target, bytes);
     });
@@ -76,18 +76,23 @@ function copy({ from, to, mtimeMs, withMode, also }: BulkCopy): Copied {
   }
 }
 
-function hash(path: string): Digest {
+function hash(path: string, stop: Stop): Digest {
   const { isFile, size } = Deno.statSync(path);
   if (!isFile || size > buffer.length) throw new Deno.errors.NotSupported(`"${path}" is not a small file`);
   using file = Deno.openSync(path);
-  return transfer(file, () => {});
+  const digest = transfer(file, buffer.length + 1, stop, () => {});
+  if (digest.bytes > buffer.length) throw new Deno.errors.NotSupported(`"${path}" is not a small file`);
+  return digest;
 }
 
-/** Reads it to its end. */
-function transfer(file: Deno.FsFile, use: (bytes: Uint8Array) => void): Digest {
+/** Reads it to its end, or so many bytes. */
+function transfer(file: Deno.FsFile, most: number, stop: Stop, use: (bytes: Uint8Array) => void): Digest {
   const sum = createHash("sha256");
   let bytes = 0;
-  for (let got = file.readSync(buffer); got !== null; got = file.readSync(buffer)) {
+  while (bytes < most) {
+    if (isStopped(stop)) throw new Deno.errors.Interrupted("The caller has given up");
+    const got = file.readSync(buffer.subarray(0, Math.min(buffer.length, most - bytes)));
+    if (got === null) break;
     const piece = buffer.subarray(0, got);
     sum.update(piece);
     use(piece);

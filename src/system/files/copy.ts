@@ -31,8 +31,8 @@ export async function copy(from: string, to: string, options: CopyOptions, signa
     throw new Deno.errors.InvalidData(`Cannot continue the copy "${to}" at byte ${start}: "${from}" has only ${bytes} bytes`);
   }
 
-  const { pace, onBytes } = options;
-  for await (const piece of pieces(source, Infinity, signal, () => Math.min(CHUNK_BYTES, pace?.atOnce ?? CHUNK_BYTES))) {
+  const { most = Infinity, pace, onBytes } = options;
+  for await (const piece of pieces(source, most - start, signal, () => Math.min(CHUNK_BYTES, pace?.atOnce ?? CHUNK_BYTES))) {
     await pace?.next(piece.length, signal);
     const writing = writeAll(target, piece);
     // Here, while a thread of the runtime writes.

@@ -375,3 +375,37 @@ Deno.test("local put(), digest() and publish() of many small files: those at fau
   }
   assertEquals([await folder.read("base/n/30"), await folder.read("base/n/30.v1")], [texts[31], texts[30]]);
 });
+
+for (const many of [1, 100]) {
+  Deno.test(`local put() of ${many} copies no more than it needs to notice that a file has grown`, async () => {
+    await using folder = await tempFolder();
+    await using session = await opened(folder);
+    const uploads = await Promise.all(Array.from({ length: many }, async (_, number) => {
+      const name = `f${number}`;
+      const absolutePath = await folder.write(name, "text");
+      return upload({ job: "job", path: name, absolutePath, size: 4, mtimeMs: 1e12, ctimeMs: 0, identity: "" }, number);
+    }));
+    await Deno.truncate(uploads[0]!.source.absolutePath, 20e9);
+    const outcomes = await session.put(uploads, ignoreBytes, signal);
+    assertEquals(outcomes.map((one) => one.put && one.sent?.bytes), uploads.map((_, index) => index === 0 ? 5 : 4));
+    assertEquals((await Deno.stat(folder.at("base", uploads[0]!.staged))).size, 5);
+  });
+}
+
+Deno.test({
+  name: "local publish() of many names none whose flush fails, which is removed, and the others all the same",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await tempFolder();
+    await using session = await opened(folder);
+    const names = Array.from({ length: 100 }, (_, number) => `${STAGING}/a1/${number}`);
+    for (const name of names) await folder.write(`base/${name}`, "text");
+    await Deno.remove(folder.at("base", names[7]!));
+    // A flush of this device fails, as that of a disk with an error does.
+    await Deno.symlink("/dev/null", folder.at("base", names[7]!));
+    const outcomes = await session.publish(names.map((name, index) => publication(name, `n/${index}.fits`)), signal);
+    assertEquals(outcomes.flatMap(({ published }, index) => published ? [] : [index]), [7]);
+    await assertRejects(() => Deno.lstat(folder.at("base/n/7.fits")), Deno.errors.NotFound);
+    await assertRejects(() => Deno.lstat(folder.at("base", names[7]!)), Deno.errors.NotFound);
+  },
+});

@@ -6,6 +6,7 @@ import { type TempFolder, tempFolder } from "../../support/temp.ts";
 const signal = new AbortController().signal;
 const MANY = 200;
 const MTIME = 1_700_000_000_000;
+const GB = 1e9;
 
 async function filesOf(folder: TempFolder, count: number): Promise<string[]> {
   const paths = Array.from({ length: count }, (_, index) => folder.at(`file ${index}`));
@@ -13,7 +14,7 @@ async function filesOf(folder: TempFolder, count: number): Promise<string[]> {
   return paths;
 }
 
-const copyOf = (from: string) => ({ from, to: `${from}.copy`, mtimeMs: MTIME, withMode: true });
+const copyOf = (from: string) => ({ from, to: `${from}.copy`, mtimeMs: MTIME, withMode: true, most: MANY });
 
 Deno.test("bulkFiles() copies, hashes and names many files", async () => {
   await using folder = await tempFolder();
@@ -43,7 +44,7 @@ Deno.test("bulkFiles() leaves what is at fault as it was, and does the rest", as
   const [gone, taken, kept] = [paths[3]!, paths[5]!, paths[9]!];
   await Deno.remove(gone);
   await Deno.writeTextFile(`${taken}.copy`, "another");
-  const folderThere = { from: folder.path, to: folder.at("of a folder"), mtimeMs: null, withMode: false };
+  const folderThere = { from: folder.path, to: folder.at("of a folder"), mtimeMs: null, withMode: false, most: 1 };
   const copied = await bulk.copy([...paths.map(copyOf), folderThere], () => {}, signal);
   assertEquals(copied.flatMap((digest, index) => digest === null ? [index] : []), [3, 5, MANY]);
   assertEquals(await Deno.readTextFile(`${taken}.copy`), "another");
@@ -53,6 +54,50 @@ Deno.test("bulkFiles() leaves what is at fault as it was, and does the rest", as
   assertEquals(named.flatMap((is, index) => is ? [] : [index]), [3, 9]);
   assertEquals(await Deno.readTextFile(`${kept}.named`), "another");
   assertEquals(await Deno.readTextFile(`${kept}.copy`), "x".repeat(9));
+});
+
+Deno.test("bulkFiles() copies no more than it should of a file that grew", async () => {
+  await using folder = await tempFolder();
+  using bulk = bulkFiles();
+  const paths = await filesOf(folder, MANY);
+  await Deno.truncate(paths[3]!, 10 * GB);
+  const copied = await bulk.copy(paths.map(copyOf), () => {}, signal);
+  assertEquals(copied.map((digest) => digest?.bytes), paths.map((_, index) => index === 3 ? MANY : index));
+  assertEquals((await Deno.stat(copyOf(paths[3]!).to)).size, MANY);
+});
+
+Deno.test("bulkFiles() ends the copy under way once the signal is aborted, and removes what it has copied", async () => {
+  await using folder = await tempFolder();
+  using bulk = bulkFiles();
+  const paths = await filesOf(folder, MANY);
+  await Deno.truncate(paths[0]!, GB);
+  const stopping = new AbortController();
+  const { to } = copyOf(paths[0]!);
+  const copying = bulk.copy(paths.map((path) => ({ ...copyOf(path), most: Infinity })), () => {}, stopping.signal);
+  const rejected = assertRejects(() => copying, Error, "enough");
+  while ((await Deno.stat(to).catch(() => null) ?? { size: 0 }).size === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  stopping.abort(new Error("enough"));
+  await rejected;
+  await assertRejects(() => Deno.lstat(to), Deno.errors.NotFound);
+});
+
+Deno.test({
+  name: "bulkFiles() removes what it cannot flush, and gives it no name",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await tempFolder();
+    using bulk = bulkFiles();
+    const paths = await filesOf(folder, MANY);
+    const faulty = paths[4]!;
+    await Deno.remove(faulty);
+    // A flush of this device fails, as that of a disk with an error does.
+    await Deno.symlink("/dev/null", faulty);
+    const named = await bulk.name(paths.map((path) => ({ file: path, name: `${path}.named`, mode: null })), signal);
+    assertEquals(named.flatMap((is, index) => is ? [] : [index]), [4]);
+    for (const path of [faulty, `${faulty}.named`]) await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+  },
 });
 
 Deno.test("bulkFiles() gives no name any more once the signal is aborted", async () => {

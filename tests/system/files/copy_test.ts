@@ -59,6 +59,18 @@ Deno.test("copy() continues behind what stands there, cuts off what is too much,
   assertEquals(told, bytes.length - from);
 });
 
+Deno.test("copy() copies no more than it should of a file that grows", async () => {
+  await using dir = await tempFolder();
+  const bytes = content(3 * MIB);
+  const source = await dir.write("source", bytes);
+  const most = MIB + 1;
+  const expected = { bytes: most, sha256: sha256(bytes.subarray(0, most)) };
+  assertEquals(await system.copy(source, dir.at("copy"), { most }, never), expected);
+  assertEquals(await Deno.readFile(dir.at("copy")), bytes.subarray(0, most));
+  assertEquals(await system.copy(source, dir.at("copy"), { from: 1000, most }, never), expected);
+  assertEquals(await Deno.readFile(dir.at("copy")), bytes.subarray(0, most));
+});
+
 Deno.test("copy() refuses to continue behind bytes that are not there", async () => {
   await using dir = await tempFolder();
   const source = await dir.write("source", content(100));
