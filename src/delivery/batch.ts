@@ -67,26 +67,34 @@ export function failureOf({ outcome }: Item): FailureRecord | null {
   return outcome !== null && "failure" in outcome ? outcome.failure : null;
 }
 
-/** A delivery at the beginning of an attempt. */
-export function itemOf(delivery: Delivery, attempt: string, { methodContext, ledger }: DestinationContext): Item {
-  return {
+/** Deliveries at the beginning of an attempt. */
+export function itemsOf(
+  deliveries: readonly Delivery[],
+  attemptOf: (delivery: Delivery) => string,
+  { methodContext, ledger }: DestinationContext,
+): Item[] {
+  // After a failure of its own the remembered hash may be wrong: the source is read again.
+  const hashes = remembered(deliveries.filter(({ attempts }) => attempts === 0), ledger);
+  return deliveries.map((delivery) => ({
     delivery,
-    staged: stagedName(methodContext.stagingRoot, attempt, delivery),
-    // After a failure of its own the remembered hash may be wrong: the source is read again.
-    sha256: delivery.attempts === 0 ? remembered(delivery, ledger) : null,
+    staged: stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery),
+    sha256: hashes.get(delivery.id) ?? null,
     readAt: null,
     ctimeMs: delivery.source.ctimeMs,
     there: null,
     receipt: null,
     outcome: null,
-  };
+  }));
 }
 
-/** If the ledger cannot be read, the source is read instead: a claimed batch is always finished. */
-function remembered(delivery: Delivery, ledger: Pick<OutboxLedger, "hashOf">): string | null {
+/** If the ledger cannot be read, the sources are read instead: a claimed batch is always finished. */
+function remembered(
+  deliveries: readonly Delivery[],
+  ledger: Pick<OutboxLedger, "hashesOf">,
+): ReturnType<OutboxLedger["hashesOf"]> {
   try {
-    return ledger.hashOf(delivery);
+    return ledger.hashesOf(deliveries);
   } catch {
-    return null;
+    return new Map();
   }
 }

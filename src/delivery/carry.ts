@@ -7,7 +7,7 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
 import { stagedName } from "./attempts.ts";
-import { type Batch, failureOf, type Item, itemOf, type OpenSession, undecided } from "./batch.ts";
+import { type Batch, failureOf, type Item, itemsOf, type OpenSession, undecided } from "./batch.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { adoptExisting, adoptGone } from "./steps/adopt.ts";
@@ -32,7 +32,7 @@ export async function carry(
   open: OpenSession,
 ): Promise<FailureRecord | null> {
   const { context, hard } = open;
-  const items = deliveries.map((delivery) => itemOf(delivery, attempt, context));
+  const items = itemsOf(deliveries, () => attempt, context);
   using _names = takeNames(items, context);
   const batch: Batch = { ...open, items };
   await pass(batch, attempt, { left: MOST_PASSES });

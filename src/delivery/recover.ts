@@ -9,7 +9,7 @@ import type { Delivery } from "../domain/delivery.ts";
 import { Failure, isOutage } from "../domain/failure.ts";
 import { sendsEarly } from "./ahead/wanted_files.ts";
 import { attemptOf } from "./attempts.ts";
-import { type Batch, failureOf, giveUp, type Item, itemOf, type OpenSession, undecided } from "./batch.ts";
+import { type Batch, failureOf, giveUp, type Item, itemsOf, type OpenSession, undecided } from "./batch.ts";
 import { adoptExisting } from "./steps/adopt.ts";
 import { checkSources, hashSources } from "./steps/check.ts";
 import { publish } from "./steps/publish.ts";
@@ -30,7 +30,7 @@ export async function recover(deliveries: readonly Delivery[], open: OpenSession
   const inHand = new Set(deliveries.map(attemptOf));
   await sweepUnneeded([...left].filter((attempt) => !inHand.has(attempt)), open);
   for (const some of chunks(deliveries, CHUNK)) {
-    const items = some.map((delivery) => itemOf(delivery, attemptOf(delivery), open.context));
+    const items = itemsOf(some, attemptOf, open.context);
     await recoverBatch({ ...open, items }, left);
   }
   await sweepUnneeded([...left].filter((attempt) => inHand.has(attempt)), open);

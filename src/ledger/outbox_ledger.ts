@@ -69,8 +69,8 @@ export interface OutboxLedger extends Pick<History, "query" | "each" | "counts">
   ): boolean;
   /** The parts left of deliveries that are not finished, with their staged names. */
   parts(job: string, destination: string): { readonly delivery: Delivery; readonly staged: string }[];
-  /** The hash that the delivery's version was last seen with, or null. */
-  hashOf(delivery: Delivery): string | null;
+  /** The hashes that the versions of these deliveries were last seen with, by delivery id; none of what nobody has read yet. */
+  hashesOf(deliveries: readonly Delivery[]): ReadonlyMap<number, string>;
   /**
    * When the next deferred delivery is due; 0 if something can be claimed now, null if nothing waits (or only newer versions of
    * what is being sent).

@@ -357,11 +357,11 @@ Deno.test("outbox() goes on when the clock was set back by a day", async () => {
 Deno.test("outbox() goes on with what it has claimed when the ledger cannot be read for a moment", async () => {
   await using rig = await outboxRig();
   await rig.admit("a.fits", "alpha");
-  const books = rig.ledger as { hashOf: typeof rig.ledger.hashOf };
-  const real = books.hashOf;
+  const books = rig.ledger as { hashesOf: typeof rig.ledger.hashesOf };
+  const real = books.hashesOf;
   let broken = true;
-  books.hashOf = (delivery) => {
-    if (!broken) return real(delivery);
+  books.hashesOf = (deliveries) => {
+    if (!broken) return real(deliveries);
     broken = false;
     throw new Failure("local_disk_full", "Cannot read the ledger: its disk is full or does not work");
   };

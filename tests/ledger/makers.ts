@@ -63,6 +63,11 @@ export function wasRead(ledger: OutboxLedger, delivery: Delivery, sha256: string
   ledger.record([delivery], NOW, new Map([[delivery.id, { at: 0, sha256 }]]));
 }
 
+/** The hash that the delivery's version was last seen with; undefined where nobody has read it. */
+export function hashOf(ledger: Pick<OutboxLedger, "hashesOf">, delivery: Delivery): string | undefined {
+  return ledger.hashesOf([delivery]).get(delivery.id);
+}
+
 /** The one delivery of a path to a destination, newest version. */
 export function deliveryOf(ledger: Ledger, path: string, destination = "freya"): Delivery {
   const rows = ledger.query({ destination, descending: true }).filter((row) => row.delivery.source.path === path);

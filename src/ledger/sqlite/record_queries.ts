@@ -9,9 +9,9 @@
 import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
 import type { BytesRead, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database } from "./database.ts";
-import { number, SELECT_DELIVERY, STATE_COLUMNS, stateValues, SUPERSEDED, text, textOrNull, toDelivery } from "./rows.ts";
+import { number, SELECT_DELIVERY, STATE_COLUMNS, stateValues, SUPERSEDED, text, toDelivery } from "./rows.ts";
 
-export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "parts" | "hashOf"> {
+export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "parts" | "hashesOf"> {
   return {
     record(deliveries, now, reads, parts) {
       if (deliveries.length === 0) return false;
@@ -25,10 +25,10 @@ export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "part
     },
     parts: (job, destination) =>
       db.all(PARTS, job, destination).map((row) => ({ delivery: toDelivery(row), staged: text(row, "staged") })),
-    hashOf({ id }) {
-      const row = db.get(HASH, id);
-      return row === undefined ? null : textOrNull(row, "sha256");
-    },
+    hashesOf: (deliveries) =>
+      new Map(
+        db.all(HASHES, JSON.stringify(deliveries.map(({ id }) => id))).map((row) => [number(row, "id"), text(row, "sha256")]),
+      ),
   };
 }
 
@@ -97,7 +97,8 @@ const PARTS = `${SELECT_DELIVERY}, p.staged FROM parts p CROSS JOIN deliveries d
   CROSS JOIN versions v ON v.id = d.version_id
   WHERE d.job = ? AND d.destination = ? AND d.state IN ('queued', 'sending', 'deferred') ORDER BY d.id`;
 
-const HASH = "SELECT v.sha256 FROM versions v JOIN deliveries d ON d.version_id = v.id WHERE d.id = ?";
+const HASHES = `SELECT d.id, v.sha256 FROM json_each(?) j CROSS JOIN deliveries d ON d.id = j.value
+  CROSS JOIN versions v ON v.id = d.version_id WHERE v.sha256 IS NOT NULL`;
 
 const NEWER = `SELECT 1 FROM deliveries d JOIN versions v ON v.id = d.version_id
   JOIN versions n ON n.job = v.job AND n.path = v.path AND n.revision > v.revision AND n.absolute_path = v.absolute_path

@@ -4,7 +4,20 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { aClaim, anAdmission, broken, deliveryOf, HASH, later, NOW, proven, someFacts, states, wasRead } from "../makers.ts";
+import {
+  aClaim,
+  anAdmission,
+  broken,
+  deliveryOf,
+  HASH,
+  hashOf,
+  later,
+  NOW,
+  proven,
+  someFacts,
+  states,
+  wasRead,
+} from "../makers.ts";
 import type { Check } from "./conformance.ts";
 
 export const INTAKE: readonly Check[] = [
@@ -150,7 +163,7 @@ export const INTAKE: readonly Check[] = [
       const other = "f".repeat(64);
       const [added, ...rest] = ledger.recheck(anAdmission("a.fits", { ctimeMs: NOW }), other, NOW);
       assertEquals(rest, []);
-      assertEquals([ledger.hashOf(delivery!), ledger.hashOf(added!)], [HASH, other]);
+      assertEquals([hashOf(ledger, delivery!), hashOf(ledger, added!)], [HASH, other]);
       assertEquals(states(ledger), ["a.fits → freya delivered", "a.fits → freya queued"]);
       assertEquals(ledger.integrity(), []);
     },
@@ -202,7 +215,7 @@ export const INTAKE: readonly Check[] = [
       const { source } = anAdmission("a.fits");
       assertEquals(ledger.unknown("spring", [source], ["freya"]).recheck, [source]);
       assertEquals(ledger.recheck(anAdmission("a.fits"), HASH, NOW), []);
-      assertEquals([ledger.hashOf(delivery!), ledger.removable("spring", ["freya"], 10).length], [HASH, 1]);
+      assertEquals([hashOf(ledger, delivery!), ledger.removable("spring", ["freya"], 10).length], [HASH, 1]);
     },
   },
   {
