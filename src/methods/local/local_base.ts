@@ -10,7 +10,8 @@ import { type Destination, isOnThisComputer, type Job } from "../../config/setti
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { BulkFiles, System } from "../../system/system.ts";
+import type { BulkFiles } from "../../system/files/bulk_files.ts";
+import type { System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { localFailure } from "./local_failures.ts";

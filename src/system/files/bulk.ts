@@ -7,7 +7,7 @@
  */
 import { onAbort } from "../../async/abort.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
-import type { BulkFiles } from "../system.ts";
+import type { BulkFiles } from "./bulk_files.ts";
 import type { BulkCalls } from "./bulk_worker.ts";
 
 /** Files in one message: their caller is told how far it is after each. */

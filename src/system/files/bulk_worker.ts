@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
-import type { BulkCopy, BulkName } from "../system.ts";
+import type { BulkCopy, BulkName } from "./bulk_files.ts";
 import { serveCalls } from "../workers/serve_calls.ts";
 
 /** Not zero once the caller has given up: nothing more is begun, and what is being read ends at the next piece. */
