@@ -9,6 +9,7 @@ import type { LiveReport } from "../reports/daemon_control.ts";
 import { HEARTBEATS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
+import { nonsense } from "./server_failure.ts";
 
 /** How often one is written. */
 export const BEAT_MS = 60_000;
@@ -65,7 +66,9 @@ export async function writeBeat(beat: Beat, { id }: Identity, server: Pocketbase
   const { updated } = own === undefined
     ? await server.ask<{ updated: string }>(path, { method: "POST", body: { daemon: id, ...beat } }, signal)
     : await server.ask<{ updated: string }>(`${path}/${own.id}`, { method: "PATCH", body: beat }, signal);
-  return timeOf(updated);
+  const at = timeOf(updated);
+  if (at === 0) throw nonsense(server.url);
+  return at;
 }
 
 interface BeatRecord extends Beat {
@@ -124,8 +127,8 @@ function memberOf(name: string, beat: BeatRecord | undefined, now: number): Flee
   };
 }
 
-/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times. */
-function timeOf(written: string): number {
-  const time = Date.parse(written.replace(" ", "T"));
+/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; 0 if it is none. */
+function timeOf(written: unknown): number {
+  const time = Date.parse(String(written).replace(" ", "T"));
   return Number.isNaN(time) ? 0 : time;
 }

@@ -10,6 +10,7 @@ import type { System } from "../system/system.ts";
 import { JOBS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
+import { nonsense } from "./server_failure.ts";
 
 /** A record of the collection. */
 interface JobRecord {
@@ -22,6 +23,7 @@ interface JobRecord {
 /** The jobs for this computer and those for all, by name; its own take precedence. @throws {Failure} */
 export async function fetchJobs(server: PocketbaseServer, { id }: Identity, signal: AbortSignal): Promise<readonly RemoteJob[]> {
   const records = await server.all<JobRecord>(JOBS, { filter: `daemon = "" || daemon = "${id}"` }, signal);
+  if (!records.every(({ name, daemon }) => typeof name === "string" && typeof daemon === "string")) throw nonsense(server.url);
   const own = new Set(records.filter((record) => record.daemon === id).map(({ name }) => name.toLowerCase()));
   return records
     .filter(({ name, daemon, enabled }) => enabled && (daemon === id || !own.has(name.toLowerCase())))

@@ -7,9 +7,11 @@
 import { anySignal } from "../async/abort.ts";
 import { type Bell, bell } from "../async/bell.ts";
 import { ConfigError } from "../config/read/config_error.ts";
+import { keptJobs } from "../config/read/kept_jobs.ts";
 import type { RemoteJob } from "../config/read/remote_jobs.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
-import { failureRecord } from "../domain/failure.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import { span } from "../domain/span.ts";
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { System } from "../system/system.ts";
@@ -18,16 +20,16 @@ import { COMMANDS, JOBS } from "./collections.ts";
 import { BEAT_MS, beatReport, readFleet, writeBeat } from "./heartbeat.ts";
 import { identify } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
-import { type LogSpool, logSpool } from "./log_spool.ts";
-import { logGatherer, uploadLogs } from "./log_upload.ts";
+import { keepLogs } from "./keep_logs.ts";
 import { type OrderAnswer, type Ordered, takeOrders } from "./orders.ts";
 import { type PocketbaseServer, pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
+import { ServerFailure } from "./server_failure.ts";
 
 /** What the link uses of the daemon. */
 export interface LinkTools {
   readonly system:
     & ServerSystem
-    & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "monotonic">;
+    & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "random">;
   readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Ordered;
   readonly emit: Emit;
   /** Hears every event until the returned function is called. */
@@ -40,10 +42,14 @@ export interface LinkTools {
   readonly check: (jobs: readonly RemoteJob[]) => Promise<unknown>;
 }
 
-/** Changes that come faster are fetched together. */
+/** Changes that come faster are fetched together: when none came for this time, but not later than after the other. */
 const SETTLE_MS = 1_000;
-/** How often it tries to hear changes at once, while it cannot. */
-const LISTEN_AGAIN_MS = 60_000;
+const LONGEST_SETTLE_MS = 10_000;
+/** How long it waits before it hears changes again: first, and at most. */
+const LISTEN_AGAIN_MS = 1_000;
+const LONGEST_LISTEN_AGAIN_MS = 60_000;
+/** Clocks that differ by more are told of. */
+const CLOCKS_DIFFER_MS = 60_000;
 
 /** Runs until the signal is aborted; goes on with other settings after a reload. */
 export async function keepLink(tools: LinkTools, reloaded: Bell, signal: AbortSignal): Promise<void> {
@@ -61,21 +67,22 @@ export async function keepLink(tools: LinkTools, reloaded: Bell, signal: AbortSi
 
 const DAY_MS = 86_400_000;
 
-/** Lines that come within this time are put on the disk together. */
-const GATHER_MS = 2_000;
-/** How often what waits is offered again to a server that did not take it. */
-const OFFER_MS = 30_000;
-
 /** What the parts of a link share. */
 interface Link extends LinkTools {
   readonly settings: PocketbaseSettings;
   readonly server: PocketbaseServer;
   /** Rung when the server tells of a change, by part. */
-  readonly changed: Readonly<Record<string, Bell>>;
+  readonly changed: { readonly jobs: Bell; readonly orders: Bell };
   /** Why the server's jobs are not used; empty if they are. */
   configError: string;
+  /** When the server was last known to write what time; null before. No clock of this computer that may be set is in it. */
+  serverClock: { readonly at: number; readonly monotonic: number } | null;
   /** How far this computer's clock is ahead of the server's; null before the first heartbeat. */
   clockAheadMs: number | null;
+  /** Whether it was told that the clocks differ. */
+  clockTold: boolean;
+  /** Rung when the server answers after it did not. */
+  readonly back: Bell;
   /** What became of orders, until the server knows it. */
   readonly answered: Map<string, OrderAnswer>;
   /** What was last said to be wrong, by part; a part is away while all is well. */
@@ -89,7 +96,10 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     server: pocketbaseServer(settings, measured(tools)),
     changed: { jobs: bell(tools.system), orders: bell(tools.system) },
     configError: "",
+    serverClock: null,
     clockAheadMs: null,
+    clockTold: false,
+    back: bell(tools.system),
     said: new Map(),
     answered: new Map(),
   };
@@ -97,10 +107,27 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     repeat("jobs", refreshJobs, settings.refreshMs, link, signal),
     repeat("heartbeat", beat, Math.min(BEAT_MS, settings.refreshMs), link, signal),
     repeat("orders", orders, Math.min(BEAT_MS, settings.refreshMs), link, signal),
-    hearChanges(JOBS, link, signal),
-    hearChanges(COMMANDS, link, signal),
-    settings.uploadLogs ? keepLogs(link, signal) : null,
+    hearChanges(link, signal),
+    settings.uploadLogs ? keepLogs(logTools(link, signal), signal) : null,
   ]);
+}
+
+function logTools(link: Link, signal: AbortSignal): Parameters<typeof keepLogs>[0] {
+  const { system, server, settings, daemon, listen, back, ending, stopped, emit } = link;
+  return {
+    system,
+    server,
+    listen,
+    back,
+    folder: () => `${daemon.settings().stateDirectory}/pocketbase-logs`,
+    lowest: () => daemon.settings().log.level,
+    identify: (signal) => identify(server, settings, system.hostname, signal),
+    attempt: (part, work) => attempt(part, work, link, signal),
+    uploaded: (waiting, failed) => emit({ type: "log_upload", waiting, failed }),
+    lastWords: async () => {
+      if (ending.aborted) await stopped;
+    },
+  };
 }
 
 /** The system whose requests are counted. */
@@ -124,63 +151,9 @@ function measured({ system, emit }: LinkTools): ServerSystem {
   };
 }
 
-/** Puts what the daemon says on the disk, and sends it from there. */
-async function keepLogs(link: Link, signal: AbortSignal): Promise<void> {
-  const { system, daemon, listen, ending, stopped } = link;
-  const [gathered, written] = [bell(system), bell(system)];
-  const gatherer = logGatherer(() => daemon.settings().log.level, gathered);
-  const stopListening = listen(gatherer.listen);
-  let opening: Promise<LogSpool> | null = null;
-  let spool: LogSpool | null = null;
-  const write = async () => {
-    // It is asked for from two sides: both must have the same.
-    opening ??= logSpool(`${daemon.settings().stateDirectory}/pocketbase-logs`, system).catch((error) => {
-      opening = null;
-      throw error;
-    });
-    spool = await opening;
-    await spool.write(gatherer.take());
-    written.ring();
-  };
-  const gather = async () => {
-    while (!signal.aborted) {
-      if (await gathered.wait(DAY_MS, signal)) await system.sleep(GATHER_MS, signal);
-      if (!signal.aborted) await attempt("log", write, link, signal);
-    }
-  };
-  const send = async () => {
-    await attempt("log", write, link, signal);
-    while (!signal.aborted) {
-      let failed = true;
-      await attempt(
-        "upload",
-        async () => {
-          if (spool === null) return;
-          const identity = await identify(link.server, link.settings, system.hostname, signal);
-          await uploadLogs(spool, identity, link.server, signal);
-          failed = false;
-        },
-        link,
-        signal,
-      );
-      link.emit({ type: "log_upload", waiting: spool?.counts().waiting ?? 0, failed });
-      if (failed) await system.sleep(OFFER_MS, signal);
-      else await written.wait(DAY_MS, signal);
-    }
-  };
-  try {
-    await Promise.all([gather(), send()]);
-    // What is said while the daemon ends is sent at the next start.
-    if (ending.aborted) await stopped;
-    await write();
-  } finally {
-    stopListening();
-  }
-}
-
 /** Does it now, on the period, and when the server tells of a change. */
 async function repeat(
-  part: string,
+  part: "jobs" | "heartbeat" | "orders",
   work: (link: Link, signal: AbortSignal) => Promise<void>,
   everyMs: number,
   link: Link,
@@ -188,17 +161,26 @@ async function repeat(
 ): Promise<void> {
   while (!signal.aborted) {
     await attempt(part, () => work(link, signal), link, signal);
-    const changed = link.changed[part];
-    if (changed === undefined) await link.system.sleep(everyMs, signal);
-    else if (await changed.wait(everyMs, signal)) await link.system.sleep(SETTLE_MS, signal);
+    const changed = part === "heartbeat" ? null : link.changed[part];
+    if (changed === null) await link.system.sleep(everyMs, signal);
+    else if (await changed.wait(everyMs, signal)) await settled(changed, link.system, signal);
   }
+}
+
+/** Until no change came for a while: a thousand changes in a minute are not a thousand reloads. */
+async function settled(changed: Bell, system: Pick<System, "monotonic">, signal: AbortSignal): Promise<void> {
+  const until = system.monotonic() + LONGEST_SETTLE_MS;
+  while (system.monotonic() < until && await changed.wait(SETTLE_MS, signal));
 }
 
 async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
   const { system, daemon, server, check } = link;
   const settings: Settings = daemon.settings();
   const identity = await identify(server, link.settings, system.hostname, signal);
+  const login = await server.renew(signal);
   const jobs = await fetchJobs(server, identity, signal);
+  // With a login that ended in between, a list looks empty.
+  if (await server.renew(signal) !== login) throw new Failure("interrupted", `The login at ${server.url} ended`);
   try {
     const hasChanged = await keepJobs(jobs, identity.name, settings, system, check);
     link.configError = "";
@@ -214,7 +196,7 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
   const identity = await identify(server, settings, system.hostname, signal);
   const status = await daemon.status();
   const { level, text } = status.headline;
-  const asked = system.now();
+  const asked = { now: system.now(), monotonic: system.monotonic() };
   const at = await writeBeat(
     {
       version: status.version,
@@ -229,54 +211,84 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
     signal,
   );
   // The server writes the time somewhere between question and answer.
-  link.clockAheadMs = (asked + system.now()) / 2 - at;
+  link.serverClock = { at, monotonic: (asked.monotonic + system.monotonic()) / 2 };
+  link.clockAheadMs = (asked.now + system.now()) / 2 - at;
+  tellClock(link);
   // The server's clock is known now.
   const members = await readFleet(await daemons(server, signal), at, server, signal);
   link.emit({ type: "fleet", members });
 }
 
-async function orders({ system, settings, server, daemon, emit, answered }: Link, signal: AbortSignal): Promise<void> {
+/** Once, until the clocks agree again. */
+function tellClock(link: Link): void {
+  const ahead = link.clockAheadMs ?? 0;
+  const differs = Math.abs(ahead) > CLOCKS_DIFFER_MS;
+  if (differs && !link.clockTold) {
+    const side = ahead > 0 ? "ahead of" : "behind";
+    const message = `The clock of this computer is ${span(Math.abs(ahead))} ${side} that of ${link.server.url}`;
+    link.emit({ type: "notice", level: "warning", message: `PocketBase: ${message}. Set both clocks by NTP.` });
+  }
+  link.clockTold = differs;
+}
+
+async function orders(link: Link, signal: AbortSignal): Promise<void> {
+  const { system, settings, server, daemon, emit, answered } = link;
   const identity = await identify(server, settings, system.hostname, signal);
-  await takeOrders(settings, identity, { daemon, answered, emit, now: system.now }, server, signal);
+  link.serverClock ??= { at: await server.clock(signal), monotonic: system.monotonic() };
+  const { at, monotonic } = link.serverClock;
+  const serverNow = () => at + system.monotonic() - monotonic;
+  await takeOrders(settings, identity, { daemon, answered, emit, serverNow }, server, signal);
 }
 
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */
-async function hearChanges(collection: typeof JOBS | typeof COMMANDS, link: Link, signal: AbortSignal): Promise<void> {
+async function hearChanges(link: Link, signal: AbortSignal): Promise<void> {
   const { server, changed, system } = link;
-  const rung = collection === JOBS ? changed["jobs"] : changed["orders"];
-  let isHearing = false;
-  while (!isHearing && !signal.aborted) {
-    await attempt(
-      "changes",
-      async () => {
-        await server.listen(collection, () => rung?.ring(), signal);
-        isHearing = true;
-      },
-      link,
-      signal,
-    );
-    if (!isHearing) await system.sleep(LISTEN_AGAIN_MS, signal);
+  const rung = new Map([[JOBS, () => changed.jobs.ring()], [COMMANDS, () => changed.orders.ring()]]);
+  const hearing = () => {
+    isWell("changes", link);
+    // What changed while nothing was heard.
+    for (const ring of rung.values()) ring();
+  };
+  for (let pauseMs = LISTEN_AGAIN_MS; !signal.aborted;) {
+    const began = system.monotonic();
+    await attempt("changes", () => server.listen(rung, hearing, signal), link, signal);
+    if (system.monotonic() - began > LONGEST_LISTEN_AGAIN_MS) pauseMs = LISTEN_AGAIN_MS;
+    // Many computers that lost the same server do not come back in one moment.
+    await system.sleep(pauseMs * (0.5 + system.random()), signal);
+    pauseMs = Math.min(pauseMs * 2, LONGEST_LISTEN_AGAIN_MS);
   }
 }
 
-/** Says what is wrong once, and that it is well again. */
-async function attempt(
-  part: string,
-  work: () => Promise<void>,
-  { emit, said, server }: Link,
-  signal: AbortSignal,
-): Promise<void> {
+/** Says what is wrong once, and that it is well again; true if it is. */
+async function attempt(part: string, work: () => Promise<void>, link: Link, signal: AbortSignal): Promise<boolean> {
+  const { emit, said } = link;
   try {
     await work();
   } catch (error) {
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     const { message, hint } = failureRecord(error);
     const text = hint === "" ? message : `${message}. ${hint}`;
-    if (![...said.values()].includes(text)) emit({ type: "notice", level: "warning", message: `PocketBase: ${text}` });
+    const isNews = ![...said.values()].includes(text);
     said.set(part, text);
-    return;
+    if (!isNews) return false;
+    const isCutOff = error instanceof ServerFailure && (error.status === 0 || error.code === "login_refused");
+    const kept = isCutOff ? await ageOfJobs(link) : "";
+    emit({ type: "notice", level: "warning", message: `PocketBase: ${text}${kept}` });
+    return false;
   }
-  if (said.delete(part) && said.size === 0) {
-    emit({ type: "notice", level: "info", message: `PocketBase: connected to ${server.url}` });
-  }
+  isWell(part, link);
+  return true;
+}
+
+function isWell(part: string, { emit, said, server, back }: Link): void {
+  if (!said.delete(part)) return;
+  back.ring();
+  if (said.size === 0) emit({ type: "notice", level: "info", message: `PocketBase: connected to ${server.url}` });
+}
+
+/** What is in force while the server's jobs cannot be fetched. */
+async function ageOfJobs({ daemon, system }: Link): Promise<string> {
+  const kept = await keptJobs(daemon.settings(), system);
+  if (kept === null) return "";
+  return ` The jobs in force were fetched ${span(Math.max(0, system.now() - kept.fetchedAt))} ago.`;
 }

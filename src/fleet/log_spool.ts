@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { mutex } from "../async/mutex.ts";
 import type { LogLevel } from "../events/log_line.ts";
 import type { System } from "../system/system.ts";
 
@@ -24,9 +25,9 @@ export interface Segment {
 }
 
 export interface LogSpool {
-  /** Puts lines on the disk, in one file. @throws errors of the operating system. */
+  /** Puts lines on the disk. @throws errors of the operating system. */
   write(lines: readonly SpooledLine[]): Promise<void>;
-  /** The oldest lines; null if there are none. */
+  /** The oldest lines; null if there are none. What is written later comes into another file. */
   oldest(): Promise<Segment | null>;
   /** Removes what was uploaded. */
   remove(segment: Segment): Promise<void>;
@@ -38,66 +39,118 @@ type Files = Pick<System, "names" | "readText" | "writeText" | "sync" | "rename"
 
 /** So much may wait: about 250,000 lines. */
 const MOST_BYTES = 50_000_000;
+/** How much is given up at once, so that a full spool is not read again for each line. */
+const ROOM = 0.05;
+/** A file grows up to this before the next one is begun: a day without a server must not leave tens of thousands of them. */
+const FULL_FILE = 64_000;
 /** What is given up first. */
 const GIVEN_UP: readonly (readonly LogLevel[])[] = [["trace", "debug"], ["info"], ["warning"], ["error"]];
 /** The time, and a part that keeps two files of one moment, or of two processes, from each other. */
 const NAME = /^\d{15}-[0-9a-f]{8}\.jsonl$/;
 
+/** What is known of a file without reading it. */
+interface Size {
+  readonly bytes: number;
+  readonly lines: number;
+  readonly levels: ReadonlySet<LogLevel>;
+}
+
+/** What the parts of a spool share. */
+interface Spool {
+  readonly folder: string;
+  readonly system: Files;
+  readonly mostBytes: number;
+  /** By name, the oldest first. */
+  readonly files: Map<string, Size>;
+  bytes: number;
+  dropped: number;
+  /** The file whose lines are being uploaded: nothing may be added to it. */
+  lent: string | null;
+}
+
 /** Opens the spool in this folder, with what a former process left there. */
 export async function logSpool(folder: string, system: Files, mostBytes = MOST_BYTES): Promise<LogSpool> {
   await system.makeFolder(folder, 0o700);
-  const segments = new Map<string, { bytes: number; lines: number }>();
+  const spool: Spool = { folder, system, mostBytes, files: new Map(), bytes: 0, dropped: 0, lent: null };
   for (const name of (await system.names(folder)).filter((name) => NAME.test(name)).sort()) {
     const text = await system.readText(`${folder}/${name}`);
-    segments.set(name, { bytes: text.length, lines: linesOf(text).length });
+    note(spool, name, text, linesOf(text));
   }
-  let dropped = 0;
-
-  const bytes = () => [...segments.values()].reduce((sum, one) => sum + one.bytes, 0);
-  const load = async (name: string): Promise<Segment> => ({ name, lines: linesOf(await system.readText(`${folder}/${name}`)) });
-
-  async function store(name: string, lines: readonly SpooledLine[]): Promise<void> {
-    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    const path = `${folder}/${name}`;
-    await system.writeText(`${path}.part`, text, 0o600);
-    await system.sync(`${path}.part`);
-    await system.rename(`${path}.part`, path);
-    segments.set(name, { bytes: text.length, lines: lines.length });
-  }
-
-  async function discard(name: string): Promise<void> {
-    segments.delete(name);
-    await system.remove(`${folder}/${name}`);
-  }
-
-  async function makeRoom(): Promise<void> {
-    for (const levels of GIVEN_UP) {
-      for (const name of [...segments.keys()]) {
-        if (bytes() <= mostBytes) return;
-        const { lines } = await load(name);
-        const left = lines.filter(({ level }) => !levels.includes(level));
-        dropped += lines.length - left.length;
-        if (left.length === 0) await discard(name);
-        else if (left.length < lines.length) await store(name, left);
-      }
-    }
-  }
-
+  // Uploads and writing must not change the same file at once.
+  const inTurn = mutex();
   return {
-    async write(lines) {
-      if (lines.length === 0) return;
-      const suffix = crypto.randomUUID().slice(0, 8);
-      await store(`${String(system.now()).padStart(15, "0")}-${suffix}.jsonl`, lines);
-      await makeRoom();
-    },
-    async oldest() {
-      const [name] = segments.keys();
-      return name === undefined ? null : await load(name);
-    },
-    remove: ({ name }) => discard(name),
-    counts: () => ({ waiting: [...segments.values()].reduce((sum, { lines }) => sum + lines, 0), dropped }),
+    write: (lines) =>
+      inTurn(async () => {
+        if (lines.length === 0) return;
+        await append(spool, lines);
+        if (spool.bytes > mostBytes) await makeRoom(spool);
+      }),
+    oldest: () =>
+      inTurn(async () => {
+        const [name] = spool.files.keys();
+        spool.lent = name ?? null;
+        return name === undefined ? null : { name, lines: await load(spool, name) };
+      }),
+    remove: ({ name }) => inTurn(() => discard(spool, name)),
+    counts: () => ({
+      waiting: [...spool.files.values()].reduce((sum, { lines }) => sum + lines, 0),
+      dropped: spool.dropped,
+    }),
   };
 }
+
+/** Into the youngest file while it is small; else into a new one, whose name comes after all others whatever the clock does. */
+async function append(spool: Spool, lines: readonly SpooledLine[]): Promise<void> {
+  const last = [...spool.files.keys()].at(-1);
+  if (last !== undefined && last !== spool.lent && spool.files.get(last)!.bytes < FULL_FILE) {
+    return await store(spool, last, [...await load(spool, last), ...lines]);
+  }
+  const time = Math.max(spool.system.now(), last === undefined ? 0 : Number(last.slice(0, 15)) + 1);
+  await store(spool, `${String(time).padStart(15, "0")}-${crypto.randomUUID().slice(0, 8)}.jsonl`, lines);
+}
+
+async function makeRoom(spool: Spool): Promise<void> {
+  const enough = spool.mostBytes * (1 - ROOM);
+  for (const levels of GIVEN_UP) {
+    for (const [name, size] of [...spool.files]) {
+      if (spool.bytes <= enough) return;
+      if (!levels.some((level) => size.levels.has(level))) continue;
+      const lines = await load(spool, name);
+      const left = lines.filter(({ level }) => !levels.includes(level));
+      spool.dropped += lines.length - left.length;
+      if (left.length === 0) await discard(spool, name);
+      else await store(spool, name, left);
+    }
+  }
+}
+
+async function load({ folder, system }: Spool, name: string): Promise<SpooledLine[]> {
+  return linesOf(await system.readText(`${folder}/${name}`));
+}
+
+async function store(spool: Spool, name: string, lines: readonly SpooledLine[]): Promise<void> {
+  const { folder, system } = spool;
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  const path = `${folder}/${name}`;
+  await system.writeText(`${path}.part`, text, 0o600);
+  await system.sync(`${path}.part`);
+  await system.rename(`${path}.part`, path);
+  note(spool, name, text, lines);
+}
+
+async function discard(spool: Spool, name: string): Promise<void> {
+  await spool.system.remove(`${spool.folder}/${name}`);
+  spool.bytes -= spool.files.get(name)?.bytes ?? 0;
+  spool.files.delete(name);
+}
+
+function note(spool: Spool, name: string, text: string, lines: readonly SpooledLine[]): void {
+  const bytes = BYTES.encode(text).length;
+  spool.bytes += bytes - (spool.files.get(name)?.bytes ?? 0);
+  spool.files.set(name, { bytes, lines: lines.length, levels: new Set(lines.map(({ level }) => level)) });
+}
+
+const BYTES = new TextEncoder();
 
 /** A line that was damaged is left out. */
 function linesOf(text: string): SpooledLine[] {

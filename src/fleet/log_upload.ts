@@ -10,7 +10,8 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import { LOGS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
 import type { LogSpool, SpooledLine } from "./log_spool.ts";
-import { type PocketbaseServer, ServerFailure } from "./pocketbase_server.ts";
+import type { PocketbaseServer } from "./pocketbase_server.ts";
+import { nonsense, ServerFailure } from "./server_failure.ts";
 
 /** Lines sent together: the server does all of them or none. */
 const BATCH = 50;
@@ -23,8 +24,8 @@ const MOST_GATHERED = 10_000;
 /** Gathers lines until they are put on the disk. */
 export interface LogGatherer {
   readonly listen: (event: TransferEvent) => void;
-  /** What was gathered since the last call. */
-  take(): readonly SpooledLine[];
+  /** Hands over what was gathered since the last time; what cannot be put on the disk is gathered still. */
+  hand(to: (lines: readonly SpooledLine[]) => Promise<void>): Promise<void>;
 }
 
 /** Rings when there is something to take. */
@@ -38,10 +39,15 @@ export function logGatherer(lowest: () => LogLevel, gathered: Bell): LogGatherer
       lines.push({ id: newId(), time: new Date(event.at).toISOString(), level, message: message.slice(0, LONGEST) });
       if (lines.length === 1) gathered.ring();
     },
-    take() {
+    async hand(to) {
       const taken = lines;
       lines = [];
-      return taken;
+      try {
+        await to(taken);
+      } catch (error) {
+        lines = [...taken, ...lines].slice(0, MOST_GATHERED);
+        throw error;
+      }
     },
   };
 }
@@ -78,7 +84,7 @@ async function withoutThoseThere(
   return lines.filter(({ id }) => !there.has(id));
 }
 
-/** False where the server does not take requests together, or refuses one of them: then each is sent alone. */
+/** False where the server does not take requests together, or refuses one of the lines: then each is sent alone. */
 async function sendTogether(
   lines: readonly SpooledLine[],
   daemon: string,
@@ -87,10 +93,13 @@ async function sendTogether(
 ): Promise<boolean> {
   const requests = lines.map((line) => ({ method: "POST", url: `/api/collections/${LOGS}/records`, body: { ...line, daemon } }));
   try {
-    await server.ask("/api/batch", { method: "POST", body: { requests } }, signal);
+    const answers = await server.ask<unknown>("/api/batch", { method: "POST", body: { requests } }, signal);
+    // Only what the server says it wrote is removed here.
+    if (!Array.isArray(answers) || answers.length !== lines.length) throw nonsense(server.url);
     return true;
   } catch (error) {
-    if (error instanceof ServerFailure && [400, 403, 404].includes(error.status)) return false;
+    if (!(error instanceof ServerFailure)) throw error;
+    if ([403, 404].includes(error.status) || isBecauseOfALine(error)) return false;
     throw error;
   }
 }
@@ -103,12 +112,19 @@ async function sendOneByOne(
 ): Promise<void> {
   for (const line of lines) {
     try {
-      await server.ask(`/api/collections/${LOGS}/records`, { method: "POST", body: { ...line, daemon } }, signal);
+      const body = { ...line, daemon };
+      const { id } = await server.ask<{ id?: unknown }>(`/api/collections/${LOGS}/records`, { method: "POST", body }, signal);
+      if (id !== line.id) throw nonsense(server.url);
     } catch (error) {
       // There already, or a line that no server would take: the others must not wait for it.
-      if (!(error instanceof ServerFailure) || error.status !== 400) throw error;
+      if (!(error instanceof ServerFailure && isBecauseOfALine(error))) throw error;
     }
   }
+}
+
+/** A server that cannot write, for instance because its disk is full, answers 400 as well, but blames no field. */
+function isBecauseOfALine({ status, fields }: ServerFailure): boolean {
+  return status === 400 && Object.keys(fields).length > 0;
 }
 
 function newId(): string {

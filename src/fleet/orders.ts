@@ -80,14 +80,15 @@ interface Taking {
   /** What became of orders, until the server knows it: none is carried out twice because its answer could not be written. */
   readonly answered: Map<string, OrderAnswer>;
   readonly emit: Emit;
-  readonly now: () => number;
+  /** By the server's clock, which wrote when orders were given. */
+  readonly serverNow: () => number;
 }
 
 /** Carries out the orders that wait for this computer, the oldest first. @throws {Failure} where the server cannot be asked, or told. */
 export async function takeOrders(
   { mayDo }: Pick<PocketbaseSettings, "mayDo">,
   { id: own }: Identity,
-  { daemon, answered, emit, now }: Taking,
+  { daemon, answered, emit, serverNow }: Taking,
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<void> {
@@ -97,7 +98,7 @@ export async function takeOrders(
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
   for (const order of waiting.filter(({ id }) => !answered.has(id))) {
     const from = names.get(order.issued_by) ?? "an unknown computer";
-    const done = await carryOut(order, from, mayDo, daemon, now());
+    const done = await carryOut(order, from, mayDo, daemon, serverNow());
     answered.set(order.id, done);
     const what = `${order.action}${order.argument === "" ? "" : ` ${order.argument}`}`;
     emit({

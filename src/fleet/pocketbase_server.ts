@@ -1,23 +1,27 @@
 /**
- * One PocketBase server, as one account sees it. Requests log in when they must, have a time limit and are repeated where that is safe.
+ * One PocketBase server, as one account sees it. Requests log in when they must, have a time limit and are repeated where that is safe;
+ * an answer that is not what PocketBase would say is a failure, never data.
  *
  * PocketBase's HTTP API: https://pocketbase.io/docs/api-records/ (0.23 and later), and that of 0.22 where it differs.
  *
  * @module
  */
-import PocketBase, { BaseAuthStore, ClientResponseError } from "pocketbase";
-import { aborted } from "../async/abort.ts";
 import { deadline } from "../async/deadline.ts";
 import { mutex } from "../async/mutex.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
-import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { passwordIn } from "../system/files/password_file.ts";
-import type { System } from "../system/system.ts";
+import type { RemoteQuestion, System } from "../system/system.ts";
 import { DAEMONS } from "./collections.ts";
+import { hearTopics } from "./realtime.ts";
+import { nonsense, refused, ServerFailure, unreached } from "./server_failure.ts";
+import { trustedIn } from "./trusted.ts";
 
 /** What it takes to talk to a server. */
-export type ServerSystem = Pick<System, "now" | "sleep" | "askRemote" | "followedFacts" | "readText" | "platform">;
+export type ServerSystem = Pick<
+  System,
+  "now" | "monotonic" | "sleep" | "askRemote" | "hearRemote" | "followedFacts" | "readText" | "platform"
+>;
 
 /** Who is logged in. */
 export interface Account {
@@ -41,7 +45,10 @@ export interface PocketbaseServer {
   readonly url: string;
   /** The account, logged in. @throws {Failure} */
   account(signal: AbortSignal): Promise<Account>;
-  /** Checks that the login still holds, and renews it: with one that has ended, lists look empty. @throws {Failure} */
+  /**
+   * Checks that the login still holds, and renews it: with one that has ended, lists look empty. Another object than before is
+   * another login. @throws {Failure}
+   */
   renew(signal: AbortSignal): Promise<Account>;
   /** Asks as the account. @throws {Failure} with what the server says of it. */
   ask<T>(path: string, question: Question, signal: AbortSignal): Promise<T>;
@@ -49,39 +56,31 @@ export interface PocketbaseServer {
   all<T>(collection: string, query: Question["query"], signal: AbortSignal): Promise<T[]>;
   /** The server's clock, milliseconds since 1970 UTC, exact to a second. @throws {Failure} */
   clock(signal: AbortSignal): Promise<number>;
-  /** Calls back when records of a collection change, until the signal is aborted. @throws {Failure} */
-  listen(collection: string, changed: () => void, signal: AbortSignal): Promise<void>;
-}
-
-/** How a request went wrong, so that callers tell a refusal from an outage. */
-export class ServerFailure extends Failure {
-  constructor(
-    /** The HTTP status; 0 if there was no answer. */
-    readonly status: number,
-    /** What the server says of each field; empty if nothing. */
-    readonly fields: Readonly<Record<string, string>>,
-    ...failure: ConstructorParameters<typeof Failure>
-  ) {
-    super(...failure);
-  }
+  /**
+   * Calls back when records of a collection change, after `hearing` was called, until the connection ends.
+   * @param changed by collection
+   * @throws {Failure}
+   */
+  listen(changed: ReadonlyMap<string, () => void>, hearing: () => void, signal: AbortSignal): Promise<void>;
 }
 
 /** What one connection knows. */
 interface Connection {
   readonly settings: PocketbaseSettings;
   readonly system: ServerSystem;
-  readonly client: PocketBase;
   /** Null until it is logged in. */
-  account: Account | null;
+  login: { readonly account: Account; token: string } | null;
+  /** The password that was rejected, and until when it is not tried again: servers lock out who tries too often. */
+  rejected: { readonly password: string; readonly until: number; readonly failure: ServerFailure } | null;
+  /** The server asked to be left alone until then. */
+  resting: { readonly until: number; readonly failure: ServerFailure } | null;
 }
 
 /** Connects with nobody yet: the first request logs in. */
 export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSystem): PocketbaseServer {
-  const client = new PocketBase(settings.url, new BaseAuthStore());
-  client.autoCancellation(false);
-  const connection: Connection = { settings, system, client, account: null };
+  const connection: Connection = { settings, system, login: null, rejected: null, resting: null };
   const inTurn = mutex();
-  const account = (signal: AbortSignal) => inTurn(async () => connection.account ?? await login(connection, signal));
+  const account = (signal: AbortSignal) => inTurn(async () => connection.login?.account ?? await login(connection, signal));
   const renewed = (signal: AbortSignal) => inTurn(() => renew(connection, signal));
 
   async function ask<T>(path: string, question: Question, signal: AbortSignal): Promise<T> {
@@ -106,93 +105,147 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       for (let page = 1;; page++) {
         const question = { query: { perPage: PAGE, skipTotal: 1, sort: "id", ...query, page } };
         const answer = await ask<{ items?: unknown }>(`/api/collections/${collection}/records`, question, signal);
-        if (!Array.isArray(answer.items)) throw nonsense(settings.url);
+        if (!Array.isArray(answer.items) || !answer.items.every(isObject)) throw nonsense(settings.url);
         items.push(...answer.items as T[]);
         if (answer.items.length < PAGE) return items;
         if (items.length > MOST_RECORDS) throw nonsense(settings.url);
       }
     },
     async clock(signal) {
-      const { headers } = await system.askRemote(
-        new URL("/api/health", settings.url).href,
-        { method: "GET", headers: {} },
-        signal,
-      );
+      const { headers } = await fetchOnce(connection, "/api/health", { method: "GET", headers: {} }, signal);
       const told = Date.parse(headers.get("date") ?? "");
       return Number.isNaN(told) ? system.now() : told;
     },
-    async listen(collection, changed, signal) {
-      await account(signal);
-      const fetch = (url: RequestInfo | URL, config: RequestInit = {}) => fetchWith(system, String(url), config, signal);
-      const stop = await client.collection(collection).subscribe("*", changed, { requestKey: null, fetch }).catch((error) => {
-        throw failureOf(error, settings.url);
-      });
-      void aborted(signal).then(stop).catch(() => {});
+    async listen(changed, hearing, signal) {
+      const ca = await trustedIn(settings.tlsCa, system);
+      const subscriptions = [...changed.keys()].map((name) => `${name}/*`);
+      const subscribe = (clientId: string) => ask("/api/realtime", { method: "POST", body: { clientId, subscriptions } }, signal);
+      await hearTopics({ url: settings.url, timeoutMs: settings.timeoutMs, ca, changed, hearing, subscribe }, system, signal);
     },
   };
 }
 
-/** One request, with its time limit, and as often as the settings say if it is safe to repeat. */
-async function send<T>(
-  { settings, system, client }: Connection,
-  path: string,
-  question: Question,
-  signal: AbortSignal,
-): Promise<T> {
-  const { method = "GET", query = {}, body } = question;
+/** One request, as often as the settings say if it is safe to repeat. */
+async function send<T>(connection: Connection, path: string, question: Question, signal: AbortSignal): Promise<T> {
+  const { settings, system } = connection;
   for (let attempt = 0;; attempt++) {
-    using limit = deadline(settings.timeoutMs, system, signal);
     try {
-      const fetch = (url: RequestInfo | URL, config: RequestInit = {}) => fetchWith(system, String(url), config, limit.signal);
-      const sent = { method, query, ...(body === undefined ? {} : { body }), requestKey: null, signal: limit.signal, fetch };
-      return await client.send<T>(path, sent);
+      return await sendOnce<T>(connection, path, question, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const failure = failureOf(error, settings.url);
-      const again = failure.status === 429 || (method === "GET" && (failure.status === 0 || failure.status >= 500));
-      if (!again || attempt >= settings.retryAttempts) throw failure;
-      await system.sleep(settings.retryDelayMs * (attempt + 1), signal);
+      if (!(error instanceof ServerFailure)) throw error;
+      const isSafe = error.status === 429 ||
+        ((question.method ?? "GET") === "GET" && (error.status === 0 || error.status >= 500));
+      const waitMs = Math.max(settings.retryDelayMs * (attempt + 1), error.retryAfterMs);
+      // Who asks waits no longer than for a slow server; the next request is not sent before it may be, either.
+      if (!isSafe || attempt >= settings.retryAttempts || error.retryAfterMs > settings.timeoutMs) throw error;
+      await system.sleep(waitMs, signal);
       signal.throwIfAborted();
     }
   }
 }
 
+async function sendOnce<T>(connection: Connection, path: string, question: Question, signal: AbortSignal): Promise<T> {
+  const { settings: { url }, system, login, resting } = connection;
+  if (resting !== null && system.monotonic() < resting.until) throw resting.failure;
+  const { method = "GET", query = {}, body } = question;
+  const words = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
+  const headers = {
+    accept: "application/json",
+    ...(login === null ? {} : { authorization: login.token }),
+    ...(body === undefined ? {} : { "content-type": "application/json" }),
+  };
+  const asked = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  const answer = await fetchOnce(connection, words === "" ? path : `${path}?${words}`, asked, signal);
+  if (answer.status >= 300) {
+    const failure = refused(url, answer, system.now());
+    if (failure.retryAfterMs > 0) connection.resting = { until: system.monotonic() + failure.retryAfterMs, failure };
+    throw failure;
+  }
+  connection.resting = null;
+  return parsed(answer.text, url) as T;
+}
+
+/** With its time limit. @throws {ServerFailure} where there is no whole answer. */
+async function fetchOnce({ settings, system }: Connection, path: string, question: RemoteQuestion, signal: AbortSignal) {
+  const { url, timeoutMs, tlsCa } = settings;
+  const ca = await trustedIn(tlsCa, system);
+  using limit = deadline(timeoutMs, system, signal);
+  const asked = { ...question, ...ca, mostCharacters: MOST_ANSWER };
+  try {
+    return await system.askRemote(`${url.replace(/\/$/, "")}${path}`, asked, limit.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw unreached(url, error, limit.passed);
+  }
+}
+
+/** Half an answer, a page for people, or a number is none of PocketBase's. */
+function parsed(text: string, url: string): unknown {
+  if (text === "") return {};
+  if (text.length > MOST_ANSWER) throw nonsense(url);
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch (error) {
+    throw nonsense(url, error);
+  }
+  throw nonsense(url);
+}
+
 async function login(connection: Connection, signal: AbortSignal): Promise<Account> {
-  const { settings, system, client } = connection;
-  const password = settings.adminPasswordFile === null
-    ? settings.adminPassword ?? ""
-    : await passwordIn("admin_password_file", settings.adminPasswordFile, system);
-  const body = { identity: settings.adminEmail, password };
-  client.authStore.clear();
-  for (const { path, kind, isOld } of LOGINS) {
+  const { settings, system, rejected } = connection;
+  const { url, adminEmail, adminPasswordFile, adminPassword, refreshMs } = settings;
+  const password = adminPasswordFile === null
+    ? adminPassword ?? ""
+    : await passwordIn("admin_password_file", adminPasswordFile, system);
+  if (rejected?.password === password && system.monotonic() < rejected.until) throw rejected.failure;
+  connection.login = null;
+  const body = { identity: adminEmail, password };
+  let status = 400;
+  for (const { path, kind, isOld } of loginsOf(adminEmail)) {
     try {
       const answer = await send<LoginAnswer>(connection, path, { method: "POST", body }, signal);
       const record = answer.record ?? answer.admin;
-      if (typeof answer.token !== "string" || typeof record?.id !== "string") throw nonsense(settings.url);
-      client.authStore.save(answer.token);
-      const name = kind === "daemon" ? record.name ?? "" : record.email ?? "";
-      return connection.account = { kind, id: record.id, name, isOld };
+      if (typeof answer.token !== "string" || typeof record?.id !== "string") throw nonsense(url);
+      const name = String((kind === "daemon" ? record.name : record.email) ?? "");
+      connection.login = { account: { kind, id: record.id, name, isOld }, token: answer.token };
+      connection.rejected = null;
+      return connection.login.account;
     } catch (error) {
-      if (!(error instanceof ServerFailure) || (error.status !== 400 && error.status !== 404)) throw error;
+      if (!(error instanceof ServerFailure) || !LOGIN_REFUSALS.has(error.status)) throw error;
+      if (error.status === 403) status = 403;
     }
   }
-  const whom = printable(settings.adminEmail);
-  throw new ServerFailure(400, {}, "login_refused", `Cannot log in to ${settings.url}: it rejected ${whom} or the password`, {
+  const failure = loginRefused(status, url, adminEmail);
+  connection.rejected = { password, until: system.monotonic() + Math.min(LOGIN_AGAIN_MS, refreshMs), failure };
+  throw failure;
+}
+
+function loginRefused(status: number, url: string, email: string): ServerFailure {
+  const whom = printable(email);
+  if (status === 403) {
+    return new ServerFailure(403, {}, "login_refused", `Cannot log in to ${url}: the account ${whom} is disabled there`, {
+      hint: "Deliveries continue. Enable the account on the server, or use another one.",
+    });
+  }
+  return new ServerFailure(400, {}, "login_refused", `Cannot log in to ${url}: it rejected ${whom} or the password`, {
     hint:
       "Check admin_email and admin_password. To create an account for this computer: image-transfer pocketbase setup --add NAME",
   });
 }
 
 async function renew(connection: Connection, signal: AbortSignal): Promise<Account> {
-  const { account, client } = connection;
-  if (account === null) return await login(connection, signal);
+  const { login: present } = connection;
+  if (present === null) return await login(connection, signal);
   try {
-    const answer = await send<LoginAnswer>(connection, refreshPath(account), { method: "POST" }, signal);
-    if (typeof answer.token === "string") client.authStore.save(answer.token);
-    return account;
+    const { token } = await send<LoginAnswer>(connection, refreshPath(present.account), { method: "POST" }, signal);
+    if (typeof token !== "string") throw nonsense(connection.settings.url);
+    present.token = token;
+    return present.account;
   } catch (error) {
     if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
-    connection.account = null;
+    connection.login = null;
     return await login(connection, signal);
   }
 }
@@ -203,6 +256,11 @@ const LOGINS = [
   { path: "/api/collections/_superusers/auth-with-password", kind: "superuser", isOld: false },
   { path: "/api/admins/auth-with-password", kind: "superuser", isOld: true },
 ] as const;
+
+/** Accounts that `pocketbase setup --add` makes are daemons' only: what fails counts as an attack on servers that limit logins. */
+function loginsOf(email: string): readonly (typeof LOGINS)[number][] {
+  return email.endsWith("@daemon.invalid") ? LOGINS.slice(0, 1) : LOGINS;
+}
 
 function refreshPath({ kind, isOld }: Account): string {
   if (kind === "daemon") return `/api/collections/${DAEMONS}/auth-refresh`;
@@ -216,63 +274,21 @@ interface LoginAnswer {
   readonly admin?: LoginRecord;
 }
 interface LoginRecord {
-  readonly id?: string;
-  readonly name?: string;
-  readonly email?: string;
+  readonly id?: unknown;
+  readonly name?: unknown;
+  readonly email?: unknown;
 }
-
-type Method = NonNullable<Question["method"]>;
 
 const PAGE = 200;
 /** More are not ours. */
 const MOST_RECORDS = 20_000;
+/** A page of records; more is no answer of PocketBase. */
+const MOST_ANSWER = 8 * 1024 * 1024;
 const REFUSALS = new Set([401, 403, 404]);
+const LOGIN_REFUSALS = new Set([400, 403, 404]);
+/** How long a rejected password is not tried again, unless another one is set. */
+const LOGIN_AGAIN_MS = 300_000;
 
-async function fetchWith(system: ServerSystem, url: string, config: RequestInit, signal: AbortSignal): Promise<Response> {
-  const headers = Object.fromEntries(new Headers(config.headers));
-  const question = {
-    method: (config.method ?? "GET") as Method,
-    headers,
-    ...(typeof config.body === "string" ? { body: config.body } : {}),
-  };
-  const { status, headers: answered, text } = await system.askRemote(url, question, signal);
-  const isEmpty = status === 204 || status === 304;
-  return new Response(isEmpty ? null : text, { status: status < 200 ? 502 : status, headers: answered });
-}
-
-function nonsense(url: string): ServerFailure {
-  return new ServerFailure(502, {}, "interrupted", `Cannot use ${url}: it does not respond like a PocketBase server`, {
-    hint: "Check pocketbase.url.",
-  });
-}
-
-function failureOf(error: unknown, url: string): ServerFailure {
-  if (error instanceof ServerFailure) return error;
-  if (!(error instanceof ClientResponseError)) throw error;
-  const { status, response } = error;
-  if (status === 0) {
-    const code = error.isAbort ? "timeout" : "unreachable";
-    const reason = error.isAbort ? "it did not answer in time" : "no connection";
-    return new ServerFailure(0, {}, code, `Cannot reach ${url}: ${reason}`, {
-      hint: "Deliveries continue without it. Check the network, and that PocketBase is running.",
-      cause: error,
-    });
-  }
-  const data: unknown = response?.["data"];
-  const fields = Object.fromEntries(
-    Object.entries(typeof data === "object" && data !== null ? data : {}).map((
-      [key, value],
-    ) => [key, String((value as { message?: unknown } | null)?.message ?? value)]),
-  );
-  const detail = Object.entries(fields).map(([key, message]) => `${key}: ${message}`).join("; ");
-  const said = printable(detail === "" ? String(response?.["message"] ?? error.message) : detail).slice(0, 300).replace(
-    /\.$/,
-    "",
-  );
-  const code = status === 401 || status === 403
-    ? "permission_denied"
-    : status >= 500 || status === 429
-    ? "interrupted"
-    : "configuration";
-  return new ServerFailure(status, fields, code, `${url} refused a request (HTTP ${status}): ${said}`, { cause: error });
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

@@ -1044,6 +1044,14 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "certificates for a PocketBase without TLS",
+    text:
+      `${BASE}pocketbase: { url: "http://pb.example", admin_email: a@example.org, admin_password: geheim-7, tls_ca: /ca.pem }\n`,
+    errors: [
+      'config.yaml:4:95: "pocketbase.tls_ca" is for an https URL; http sends everything in clear, the password too',
+    ],
+  },
+  {
     name: "prototype keys",
     text: `${BASE}__proto__: { a: 1 }\nconstructor: 1\n`,
     errors: [

@@ -8,6 +8,7 @@ export function pocketbaseSettings(url: string, adminEmail: string, adminPasswor
     adminEmail,
     adminPassword,
     adminPasswordFile: null,
+    tlsCa: null,
     instance: null,
     timeoutMs: 5000,
     retryAttempts: 0,

@@ -1,6 +1,7 @@
 /** Servers that are no PocketBase, or a sick one: each has its sentence, and none is waited for longer than the time limit. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { pocketbaseServer, ServerFailure } from "../../src/fleet/pocketbase_server.ts";
+import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { ServerFailure } from "../../src/fleet/server_failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
 

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { addAccount, daemons } from "../../src/fleet/accounts.ts";
 import { COLLECTIONS, DAEMONS, HEARTBEATS, JOBS } from "../../src/fleet/collections.ts";
-import { pocketbaseServer, ServerFailure } from "../../src/fleet/pocketbase_server.ts";
+import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { ServerFailure } from "../../src/fleet/server_failure.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";

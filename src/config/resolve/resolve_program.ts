@@ -43,6 +43,12 @@ function pocketbaseSettings(written: Section, to: Resolving): PocketbaseSettings
   if (password === undefined && file === undefined) {
     to.report(["pocketbase"], '"pocketbase" needs "admin_password" or "admin_password_file"');
   }
+  if (settings.tlsCa !== null && settings.url.startsWith("http:")) {
+    to.report(
+      ["pocketbase", "tls_ca"],
+      '"pocketbase.tls_ca" is for an https URL; http sends everything in clear, the password too',
+    );
+  }
   return settings;
 }
 

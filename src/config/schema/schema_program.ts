@@ -154,6 +154,12 @@ export const pocketbaseShape = {
     kind: "path",
     description: "Or a file that contains the password, with mode 0600",
   }),
+  tls_ca: setting(text("a file").optional(), {
+    kind: "path",
+    description:
+      "A file with the certificates to trust besides those that this computer trusts, in PEM form: for an https server with " +
+      "a certificate of your own",
+  }),
   instance: text("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, "must be a name of letters, digits, spaces and . _ -")
     .optional().meta({
       description: "Name of this computer on the server. If not set: the name of the account, else the host name",

@@ -41,6 +41,19 @@ export interface LocalAnswer {
   readonly text: string;
 }
 
+/** What any server is asked. */
+export interface RemoteQuestion extends Omit<LocalQuestion, "path"> {
+  /** Certificates to trust besides those that this computer trusts, in PEM form. */
+  readonly ca?: string;
+  /** How much of the answer is read; 1 MiB unless told. */
+  readonly mostCharacters?: number;
+}
+
+/** An answer whose body is read as it comes; leaving the loop over it closes the connection. */
+export interface RemoteStream extends Omit<LocalAnswer, "text"> {
+  readonly pieces: AsyncIterableIterator<string>;
+}
+
 /** HTTP to and from this process, and WebSockets (RFC 6455). */
 export interface Serving {
   /** Serves HTTP until the signal is aborted. Throws (fault `busy`) when the port is taken. */
@@ -51,10 +64,12 @@ export interface Serving {
    */
   askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer>;
   /**
-   * Asks any HTTP server, through the proxy of the environment where one is set, and reads some 1 MiB of its answer; redirects are not
-   * followed. Throws a TypeError if nothing answers, the signal's reason when it is aborted.
+   * Asks any HTTP server, through the proxy of the environment where one is set, and reads a little more than `mostCharacters` of a
+   * longer answer; redirects are not followed. Throws a TypeError if nothing answers, the signal's reason when it is aborted.
    */
-  askRemote(url: string, question: Omit<LocalQuestion, "path">, signal: AbortSignal): Promise<LocalAnswer>;
+  askRemote(url: string, question: RemoteQuestion, signal: AbortSignal): Promise<LocalAnswer>;
+  /** As `askRemote`, for an answer that goes on: its pieces are given as they come. */
+  hearRemote(url: string, question: RemoteQuestion, signal: AbortSignal): Promise<RemoteStream>;
   /** True where the first certificate of this PEM text names the host. */
   certifies(cert: string, host: string): boolean;
   /** Turns a request into a WebSocket; the response must be returned from the handler. */

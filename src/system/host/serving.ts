@@ -5,11 +5,13 @@
  */
 import { X509Certificate } from "node:crypto";
 import type { Listening, ListenOptions, LocalAnswer, LocalQuestion, Serving } from "../system.ts";
+import type { RemoteQuestion, RemoteStream } from "./host.ts";
 
 export const serving: Serving = {
   listen,
   askLocal,
   askRemote,
+  hearRemote,
   certifies,
   upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
 };
@@ -45,16 +47,41 @@ async function askLocal(port: number, question: LocalQuestion, signal: AbortSign
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-async function askRemote(url: string, question: Omit<LocalQuestion, "path">, signal: AbortSignal): Promise<LocalAnswer> {
-  const response = await fetch(url, { ...question, redirect: "manual", signal });
-  const decoder = new TextDecoder();
+async function askRemote(url: string, question: RemoteQuestion, signal: AbortSignal): Promise<LocalAnswer> {
+  const { status, headers, pieces } = await hearRemote(url, question, signal);
   let text = "";
-  for await (const piece of response.body ?? []) {
-    text += decoder.decode(piece, { stream: true });
+  for await (const piece of pieces) {
+    text += piece;
     // Leaving the loop closes the connection.
-    if (text.length > MOST_ANSWER) break;
+    if (text.length > (question.mostCharacters ?? MOST_ANSWER)) break;
   }
-  return { status: response.status, headers: response.headers, text };
+  return { status, headers, text };
+}
+
+async function hearRemote(
+  url: string,
+  { ca, mostCharacters: _most, ...question }: RemoteQuestion,
+  signal: AbortSignal,
+): Promise<RemoteStream> {
+  const client = ca === undefined ? {} : { client: trusting(ca) };
+  const { status, headers, body } = await fetch(url, { ...question, redirect: "manual", signal, ...client });
+  return { status, headers, pieces: textOf(body) };
+}
+
+async function* textOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  for await (const piece of body ?? []) yield decoder.decode(piece, { stream: true });
+}
+
+/** One for all requests that trust the same certificates, so that connections are used again. */
+let trusted: { readonly ca: string; readonly client: Deno.HttpClient } | null = null;
+
+function trusting(ca: string): Deno.HttpClient {
+  if (trusted?.ca === ca) return trusted.client;
+  const client = Deno.createHttpClient({ caCerts: [ca] });
+  trusted?.client.close();
+  trusted = { ca, client };
+  return client;
 }
 
 const MOST_ANSWER = 1024 * 1024;

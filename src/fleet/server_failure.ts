@@ -1,0 +1,127 @@
+/**
+ * How requests to a PocketBase server go wrong, and what a person can do about it.
+ *
+ * @module
+ */
+import { Failure, type FailureCode } from "../domain/failure.ts";
+import { printable } from "../domain/names/printable.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+
+/** So that callers tell a refusal from an outage. */
+export class ServerFailure extends Failure {
+  readonly retryAfterMs: number;
+
+  constructor(
+    /** The HTTP status; 0 if there was no answer. */
+    readonly status: number,
+    /** What the server says of each field; empty if nothing. */
+    readonly fields: Readonly<Record<string, string>>,
+    code: FailureCode,
+    message: string,
+    options: ConstructorParameters<typeof Failure>[2] & {
+      /** How long it asks to be left alone. */
+      readonly retryAfterMs?: number;
+    } = {},
+  ) {
+    super(code, message, options);
+    this.retryAfterMs = options.retryAfterMs ?? 0;
+  }
+}
+
+/** There was an answer, but none of PocketBase. */
+export function nonsense(url: string, cause?: unknown): ServerFailure {
+  return new ServerFailure(502, {}, "interrupted", `Cannot use ${url}: it does not respond like a PocketBase server`, {
+    hint: "Check pocketbase.url.",
+    cause,
+  });
+}
+
+/** There was no answer, or none that could be trusted. */
+export function unreached(url: string, error: unknown, isLate: boolean): ServerFailure {
+  const reason = reasonOf(error);
+  const certificate = CERTIFICATE_FAULTS.find(({ says }) => says.test(reason));
+  if (certificate !== undefined && !isLate) {
+    return new ServerFailure(0, {}, "certificate_refused", `Cannot trust ${url}: ${certificate.reason}`, {
+      hint: certificate.hint,
+      cause: error,
+    });
+  }
+  const [code, what] = isLate ? ["timeout", "it did not answer in time"] as const : ["unreachable", "no connection"] as const;
+  return new ServerFailure(0, {}, code, `Cannot reach ${url}: ${what}`, {
+    hint: "Deliveries continue without it. Check the network, and that PocketBase is running.",
+    cause: error,
+  });
+}
+
+const RENEW = "Renew the certificate of the server, and check the clock of this computer.";
+/** What rustls says of certificates, most telling first. */
+const CERTIFICATE_FAULTS: readonly { readonly says: RegExp; readonly reason: string; readonly hint: string }[] = [
+  { says: /certificate.*(not valid yet|NotValidYet)/i, reason: "its certificate is not valid yet", hint: RENEW },
+  { says: /certificate.*expired/i, reason: "its certificate has expired", hint: RENEW },
+  {
+    says: /certificate.*(not valid for (any )?name|NotValidForName)/i,
+    reason: "its certificate is for another host name",
+    hint: "Use the name in the certificate in pocketbase.url.",
+  },
+  {
+    says: /certificate/i,
+    reason: "its certificate is not from an authority that this computer trusts",
+    hint: "For a certificate of your own, set pocketbase.tls_ca to a file with the authority that signed it.",
+  },
+];
+
+/** The server said no. */
+export function refused(
+  url: string,
+  { status, headers, text }: { readonly status: number; readonly headers: Headers; readonly text: string },
+  now: number,
+): ServerFailure {
+  const { message, data } = saidOf(text);
+  const fields = Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, String((value as { message?: unknown } | null)?.message ?? value)]),
+  );
+  const detail = Object.entries(fields).map(([key, said]) => `${key}: ${said}`).join("; ");
+  const said = printable(detail === "" ? message : detail).slice(0, 300).replace(/\.$/, "");
+  const why = said === "" ? "" : `: ${said}`;
+  if (isUnsaved(status, message, fields)) {
+    return new ServerFailure(status, fields, "interrupted", `${url} cannot save (HTTP ${status}${why})`, {
+      hint: "Is the disk of the server full? Nothing is lost: it is sent again.",
+    });
+  }
+  return new ServerFailure(status, fields, codeOf(status), `${url} refused a request (HTTP ${status})${why}`, {
+    retryAfterMs: retryAfter(headers.get("retry-after"), now),
+  });
+}
+
+/** PocketBase answers 400 to writing that its database fails at, as to bad records, but then no field is to blame. */
+function isUnsaved(status: number, message: string, fields: Readonly<Record<string, string>>): boolean {
+  return (status === 400 || status >= 500) && Object.keys(fields).length === 0 &&
+    /^(failed to (create|update|delete|persist) record|batch transaction failed|.*(disk is full|readonly database))/i.test(
+      message,
+    );
+}
+
+function codeOf(status: number): FailureCode {
+  if (status === 401 || status === 403) return "permission_denied";
+  return status >= 500 || status === 429 ? "interrupted" : "configuration";
+}
+
+function saidOf(text: string): { readonly message: string; readonly data: object } {
+  try {
+    const { message, data } = JSON.parse(text) ?? {};
+    return { message: String(message ?? ""), data: typeof data === "object" && data !== null ? data : {} };
+  } catch (error) {
+    if (error instanceof SyntaxError) return { message: "", data: {} };
+    throw error;
+  }
+}
+
+/** No server is obeyed for longer. */
+const LONGEST_WAIT_MS = 900_000;
+
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function retryAfter(told: string | null, now: number): number {
+  if (told === null) return 0;
+  const ms = /^\d+$/.test(told.trim()) ? Number(told) * 1000 : Date.parse(told) - now;
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), LONGEST_WAIT_MS);
+}
