@@ -50,5 +50,16 @@ function changeOf({ mtimeMs, ctimeMs }: Pick<FileFacts, "mtimeMs" | "ctimeMs">):
   return Math.trunc(ctimeMs === 0 ? mtimeMs : ctimeMs);
 }
 
-/** File systems take their times from a clock that ticks so seldom. */
+/**
+ * How long until a write to any of these files would show in its times, milliseconds. Nothing that a receipt is made of is read
+ * before: a write within the tick of the last one would not show.
+ */
+export function untilTicked(files: readonly Pick<FileFacts, "mtimeMs">[], now: number): number {
+  const youngest = files.reduce((least, { mtimeMs }) => Math.min(least, Math.abs(now - mtimeMs)), Infinity);
+  return Math.max(0, KERNEL_TICK_MS - youngest);
+}
+
+/** File systems take their times from a clock that ticks so seldom; other computers' may be slower than this one's. */
 const CLOCK_TICK_MS = 20;
+/** Linux: at most 10 (CONFIG_HZ 100). */
+const KERNEL_TICK_MS = 12;

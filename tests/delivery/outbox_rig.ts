@@ -35,8 +35,8 @@ export interface OutboxRig extends AsyncDisposable {
   start(): void;
   /** Ends it as SIGTERM does, and waits for it. */
   stop(): Promise<void>;
-  /** Lets real and fake time pass until `done` holds; throws when it does not come to that. */
-  until(done: () => boolean, what: string): Promise<void>;
+  /** Lets real and fake time pass until `done` holds, `stepMs` of the latter at a time; throws when it does not come to that. */
+  until(done: () => boolean, what: string, stepMs?: number): Promise<void>;
   /** Lets only real time pass (files are read and written) until `done` holds. */
   soon(done: () => boolean, what: string): Promise<void>;
   /** The delivery of a path. */
@@ -49,6 +49,8 @@ export interface RigOptions {
   readonly job?: Partial<Job>;
   readonly tools?: Partial<OutboxOptions>;
   readonly system?: Partial<System>;
+  /** Files were changed just now. */
+  readonly fresh?: boolean;
 }
 
 export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
@@ -115,6 +117,8 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     events,
     async admit(name, content) {
       const absolutePath = await folder.write(join("data", name), content);
+      // Its last change was long ago: nobody waits for the file system's clock to tick.
+      if (!options.fresh) await Deno.utime(absolutePath, new Date(), new Date(clock.now() - HOUR_MS));
       const facts = await system.facts(absolutePath);
       if (!facts) throw new Error("not written");
       const { size, mtimeMs, ctimeMs, identity } = facts;
@@ -127,7 +131,7 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
       running = box.run(ending.signal);
     },
     stop,
-    until: (done, what) => wait(done, what, 250),
+    until: (done, what, stepMs = 250) => wait(done, what, stepMs),
     soon: (done, what) => wait(done, what, 0),
     delivery,
     state: (path) => delivery(path).state.state,
@@ -138,6 +142,8 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     },
   };
 }
+
+const HOUR_MS = 3_600_000;
 
 /** Names of the attempts that have something staged at the destination. */
 export function stagedAttempts(fake: Pick<FakeDestination, "files">): string[] {

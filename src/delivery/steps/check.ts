@@ -7,7 +7,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import { fingerprint, racyMs, racyUntil, type SourceFile } from "../../domain/source_file.ts";
+import { fingerprint, racyMs, racyUntil, type SourceFile, untilTicked } from "../../domain/source_file.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { PathFacts } from "../../system/system.ts";
 import { type Batch, failureOf, giveUp, type Item, undecided } from "../batch.ts";
@@ -55,7 +55,7 @@ export async function hashSources(items: readonly Item[], context: DestinationCo
 async function hashSource(item: Item, context: DestinationContext, signal: AbortSignal): Promise<void> {
   const { source } = item.delivery;
   try {
-    if (isLongRead(item)) await outlastRacy([item], context, signal);
+    await (isLongRead(item) ? outlastRacy : outlastTick)([item], context, signal);
     const readAt = context.system.now();
     takeHash(item, await context.system.hash(source.absolutePath, signal), readAt);
   } catch (error) {
@@ -83,6 +83,12 @@ export async function outlastRacy(items: readonly Item[], context: DestinationCo
   const waits = items.map(({ delivery: { source } }) => racyUntil(source) - now <= racyMs(source) ? racyUntil(source) - now : 0);
   const longest = waits.reduce((most, ms) => Math.max(most, ms), 0);
   if (longest > 0) await context.system.sleep(longest, signal);
+}
+
+/** Waits until a write to any of these sources would show in its times. */
+export async function outlastTick(items: readonly Item[], { system }: DestinationContext, signal: AbortSignal): Promise<void> {
+  const waitMs = untilTicked(items.map(({ delivery: { source } }) => source), system.now());
+  if (waitMs > 0) await system.sleep(waitMs, signal);
 }
 
 const SMALL_BYTES = 1024 * 1024;

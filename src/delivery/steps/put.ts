@@ -10,7 +10,7 @@ import type { ConflictPolicy, Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Upload } from "../../methods/method.ts";
-import { hashSources, isLongRead, outlastRacy, takeHash } from "./check.ts";
+import { hashSources, isLongRead, outlastRacy, outlastTick, takeHash } from "./check.ts";
 import { finishAhead } from "../ahead/finish_ahead.ts";
 import { crashPoint } from "../crash_point.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
@@ -33,6 +33,7 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   else if (session.hashesSource) {
     await outlastRacy(whole.filter((item) => item.sha256 === null && isLongRead(item)), context, signal);
   }
+  await outlastTick(whole, context, signal);
   using _transfer = await context.parallelTransfers.acquire(signal);
   using _sync = await context.concurrentSyncs.acquire(signal);
   using over = anySignal(signal);

@@ -22,7 +22,6 @@ export async function admitFinished(
 ): Promise<number> {
   const { job, system, ledger, candidates } = context;
   if (finished.length === 0) return 0;
-  await outlastTimestamps(context, finished, signal);
   const looked = await mapLimit(finished, job.verifySource === false ? LOOKS_AT_ONCE : READS_AT_ONCE, async (candidate) => {
     const looked = await orRefuse(context, candidate, signal, () => lastLook(context, candidate, signal));
     return looked && { candidate, ...looked };
@@ -87,14 +86,6 @@ async function orRefuse<T>(
   }
 }
 
-/** A write within the same tick of the file system's clock would not show in the file's times: let the tick pass first. */
-async function outlastTimestamps({ system }: SettleContext, finished: readonly Candidate[], signal: AbortSignal): Promise<void> {
-  const now = system.now();
-  const ages = finished.map(({ facts }) => Math.abs(now - facts.mtimeMs));
-  const youngest = ages.reduce((least, age) => Math.min(least, age), Infinity);
-  if (youngest < TICK_MS) await system.sleep(TICK_MS - youngest, signal);
-}
-
 function tellAdmitted({ emit }: SettleContext, admissions: readonly Admission[], deliveries: readonly Delivery[]): void {
   const queued = new Set(deliveries.map(({ source }) => source.path));
   for (const { source } of admissions) {
@@ -114,4 +105,3 @@ const READS_AT_ONCE = 8;
 const LOOKS_AT_ONCE = 128;
 /** Files of one transaction: 20 ms or so. */
 const BATCH = 500;
-const TICK_MS = 12;

@@ -9,7 +9,8 @@ import { declaresSums, verifyFitsChecksums } from "../../formats/fits/fits_check
 import type { RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
 import { isBlank, windowed } from "../../formats/range_window.ts";
-import type { Files } from "../../system/system.ts";
+import { type FileFacts, untilTicked } from "../../domain/source_file.ts";
+import type { Files, System } from "../../system/system.ts";
 import type { Cards } from "../admit/admission.ts";
 
 /** What a look into the content gave. */
@@ -61,13 +62,15 @@ export async function inspect(file: InspectedFile, system: Pick<Files, "read">, 
 
 /** How the content contradicts its own checksums; null where it does not, or has none. `content` is what is known of it. */
 export async function checkSums(
-  file: InspectedFile,
+  file: InspectedFile & Pick<FileFacts, "mtimeMs">,
   content: Content | undefined,
-  system: Pick<Files, "read">,
+  system: Pick<System, "read" | "now" | "sleep">,
   signal: AbortSignal,
 ): Promise<string | null> {
   if (!/\.(fits|fit|fts|fz)$/i.test(file.name)) return null;
   if (content?.verdict.verdict === "reached" && content.hasSums === false) return null;
+  const waitMs = untilTicked([file], system.now());
+  if (waitMs > 0) await system.sleep(waitMs, signal);
   const read: RangeReader = (offset, length) => system.read(file.absolutePath, offset, length);
   const sums = await verifyFitsChecksums(read, file.size, signal);
   return sums.ok ? null : sums.reason;

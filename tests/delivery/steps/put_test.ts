@@ -74,3 +74,25 @@ Deno.test("put() believes the method's hash of the source no more than its own: 
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(rig.fake.texts(), { "a.fits": "alpha" });
 });
+
+Deno.test("put() reads no source within the tick of its last change: a write while it is read would not show in its times", async () => {
+  for (const hashesSource of [false, true]) {
+    const { reads, system } = counting();
+    await using rig = await outboxRig({ system, fresh: true });
+    rig.fake.hashesSource = hashesSource;
+    await rig.admit("a.fits", "alpha");
+    const { mtimeMs } = rig.delivery("a.fits").source;
+    rig.clock.jump(mtimeMs - rig.clock.now());
+    rig.start();
+    let firstReadAt = Infinity;
+    await rig.until(
+      () => {
+        if (reads.length > 0) firstReadAt = Math.min(firstReadAt, rig.clock.now());
+        return rig.state("a.fits") === "delivered";
+      },
+      "delivered",
+      1,
+    );
+    assertEquals(firstReadAt >= mtimeMs + 12, true, `read after ${firstReadAt - mtimeMs} ms`);
+  }
+});
