@@ -17,7 +17,7 @@ import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import { fleetNow } from "../fleet/fleet_now.ts";
 import { identify } from "../fleet/identity.ts";
-import { giveOrder, type OrderAction } from "../fleet/orders.ts";
+import { type RemoteAction, sendCommand } from "../fleet/remote_commands.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -51,7 +51,7 @@ export const fleet = defineCommand({
         tools.stderr(`Specify the computer: image-transfer fleet ${action} COMPUTER\n`);
         return EXIT.usage;
       }
-      return await order({ action, to: computer, argument: name }, pocketbase, server, json, tools);
+      return await sendTo({ action, to: computer, argument: name }, pocketbase, server, json, tools);
     }
     const members = await fleetNow(server, tools.signal);
     if (json) tools.stdout(`${JSON.stringify(members, null, 2)}\n`);
@@ -60,16 +60,16 @@ export const fleet = defineCommand({
   },
 });
 
-/** Exit code 1 unless the order was carried out. */
-async function order(
-  wanted: { readonly action: OrderAction; readonly to: string; readonly argument: string },
+/** Exit code 1 unless the command was carried out. */
+async function sendTo(
+  wanted: { readonly action: RemoteAction; readonly to: string; readonly argument: string },
   settings: PocketbaseSettings,
   server: PocketbaseServer,
   json: boolean,
   { system, signal, stdout, stderr }: Tools,
 ): Promise<number> {
   const from = await identify(server, settings, system.hostname, signal);
-  const { state, answer } = await giveOrder(wanted, from, server, (ms) => system.sleep(ms, signal), signal);
+  const { state, answer } = await sendCommand(wanted, from, server, (ms) => system.sleep(ms, signal), signal);
   const told = printable(answer);
   if (json) stdout(`${JSON.stringify({ state, answer })}\n`);
   else if (state === "done") stderr(`Done by ${printable(wanted.to)}${told === "" ? "" : `: ${told}`}.\n`);

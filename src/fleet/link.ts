@@ -21,7 +21,7 @@ import { BEAT_MS, beatReport, readFleet, writeBeat } from "./heartbeat.ts";
 import { identify } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { keepLogs } from "./keep_logs.ts";
-import { type OrderAnswer, type Ordered, takeOrders } from "./orders.ts";
+import { type CommandAnswer, type Commanded, takeCommands } from "./remote_commands.ts";
 import { type PocketbaseServer, pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
 import { ServerFailure } from "./server_failure.ts";
 
@@ -30,7 +30,7 @@ export interface LinkTools {
   readonly system:
     & ServerSystem
     & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "random">;
-  readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Ordered;
+  readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Commanded;
   readonly emit: Emit;
   /** Hears every event until the returned function is called. */
   readonly listen: (listener: (event: TransferEvent) => void) => () => void;
@@ -72,7 +72,7 @@ interface Link extends LinkTools {
   readonly settings: PocketbaseSettings;
   readonly server: PocketbaseServer;
   /** Rung when the server tells of a change, by part. */
-  readonly changed: { readonly jobs: Bell; readonly orders: Bell };
+  readonly changed: { readonly jobs: Bell; readonly commands: Bell };
   /** Why the server's jobs are not used; empty if they are. */
   configError: string;
   /** When the server was last known to write what time; null before. No clock of this computer that may be set is in it. */
@@ -83,8 +83,8 @@ interface Link extends LinkTools {
   clockTold: boolean;
   /** Rung when the server answers after it did not. */
   readonly back: Bell;
-  /** What became of orders, until the server knows it. */
-  readonly answered: Map<string, OrderAnswer>;
+  /** What became of commands, until the server knows it. */
+  readonly answered: Map<string, CommandAnswer>;
   /** What was last said to be wrong, by part; a part is away while all is well. */
   readonly said: Map<string, string>;
 }
@@ -94,7 +94,7 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     ...tools,
     settings,
     server: pocketbaseServer(settings, measured(tools)),
-    changed: { jobs: bell(tools.system), orders: bell(tools.system) },
+    changed: { jobs: bell(tools.system), commands: bell(tools.system) },
     configError: "",
     serverClock: null,
     clockAheadMs: null,
@@ -106,7 +106,7 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
   await Promise.all([
     repeat("jobs", refreshJobs, settings.refreshMs, link, signal),
     repeat("heartbeat", beat, Math.min(BEAT_MS, settings.refreshMs), link, signal),
-    repeat("orders", orders, Math.min(BEAT_MS, settings.refreshMs), link, signal),
+    repeat("commands", commands, Math.min(BEAT_MS, settings.refreshMs), link, signal),
     hearChanges(link, signal),
     settings.uploadLogs ? keepLogs(logTools(link, signal), signal) : null,
   ]);
@@ -231,19 +231,19 @@ function tellClock(link: Link): void {
   link.clockTold = differs;
 }
 
-async function orders(link: Link, signal: AbortSignal): Promise<void> {
+async function commands(link: Link, signal: AbortSignal): Promise<void> {
   const { system, settings, server, daemon, emit, answered } = link;
   const identity = await identify(server, settings, system.hostname, signal);
   link.serverClock ??= { at: await server.clock(signal), monotonic: system.monotonic() };
   const { at, monotonic } = link.serverClock;
   const serverNow = () => at + system.monotonic() - monotonic;
-  await takeOrders(settings, identity, { daemon, answered, emit, serverNow }, server, signal);
+  await takeCommands(settings, identity, { daemon, answered, emit, serverNow }, server, signal);
 }
 
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */
 async function hearChanges(link: Link, signal: AbortSignal): Promise<void> {
   const { server, changed, system } = link;
-  const rung = new Map([[JOBS, () => changed.jobs.ring()], [COMMANDS, () => changed.orders.ring()]]);
+  const rung = new Map([[JOBS, () => changed.jobs.ring()], [COMMANDS, () => changed.commands.ring()]]);
   const hearing = () => {
     isWell("changes", link);
     // What changed while nothing was heard.

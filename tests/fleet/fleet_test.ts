@@ -137,7 +137,7 @@ Deno.test("a server that is frozen or gone delays no delivery and no start", opt
   Deno.kill(server.pid, "SIGCONT");
 });
 
-Deno.test("orders of other computers are carried out where the file allows them, and are written down", options, async () => {
+Deno.test("commands of other computers are carried out where the file allows them, and are written down", options, async () => {
   await using folder = await tempFolder();
   await using server = await startPocketbase(folder.at("data"));
   const spring = await administered(folder, server);

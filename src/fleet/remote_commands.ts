@@ -1,5 +1,5 @@
 /**
- * Orders from one computer to another, as records on the server: the one that is asked carries them out only where its own file allows
+ * Commands from one computer to another, as records on the server: the one that is asked carries them out only where its own file allows
  * it, and writes down what became of them.
  *
  * @module
@@ -15,10 +15,10 @@ import { COMMANDS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 
-/** What can be ordered. */
-export type OrderAction = PocketbaseSettings["mayDo"][number];
+/** What one computer can ask of another. */
+export type RemoteAction = PocketbaseSettings["mayDo"][number];
 
-interface OrderRecord {
+interface CommandRecord {
   readonly id: string;
   readonly issued_by: string;
   readonly action: string;
@@ -28,41 +28,41 @@ interface OrderRecord {
   readonly created: string;
 }
 
-/** What became of an order; `waiting` where its computer has not answered yet. */
-export interface OrderAnswer {
+/** What became of a command; `waiting` where its computer has not answered yet. */
+export interface CommandAnswer {
   readonly state: "done" | "refused" | "failed" | "waiting";
   readonly answer: string;
 }
 
 const RECORDS = `/api/collections/${COMMANDS}/records`;
-/** An order that was not seen for so long is not carried out any more: who gave it has found another way. */
+/** A command that was not seen for so long is not carried out any more: whoever gave it has done it themselves by then. */
 const EXPIRES_MS = 3_600_000;
 
 /**
- * Gives an order, and waits for the answer until the signal is aborted or `patienceMs` have passed.
+ * Sends a command, and waits for the answer until the signal is aborted or half a minute has passed.
  *
  * @throws {Failure} where there is no such computer, or the server refuses.
  */
-export async function giveOrder(
-  order: { readonly to: string; readonly action: OrderAction; readonly argument: string },
+export async function sendCommand(
+  command: { readonly to: string; readonly action: RemoteAction; readonly argument: string },
   from: Identity,
   server: PocketbaseServer,
   wait: (ms: number) => Promise<void>,
   signal: AbortSignal,
-): Promise<OrderAnswer> {
+): Promise<CommandAnswer> {
   const known = await daemons(server, signal);
-  const target = known.find(({ name }) => name.toLowerCase() === order.to.toLowerCase());
+  const target = known.find(({ name }) => name.toLowerCase() === command.to.toLowerCase());
   if (target === undefined) {
-    throw new Failure("configuration", `Unknown computer "${printable(order.to)}"`, {
+    throw new Failure("configuration", `Unknown computer "${printable(command.to)}"`, {
       hint: `Known computers: ${known.map(({ name }) => printable(name)).join(", ")}`,
     });
   }
-  const { action, argument } = order;
+  const { action, argument } = command;
   const body = { daemon: target.id, issued_by: from.id, action, argument, state: "waiting" };
   const { id } = await server.ask<{ id: string }>(RECORDS, { method: "POST", body }, signal);
   for (let looks = 0; looks < LOOKS && !signal.aborted; looks++) {
     await wait(LOOK_MS);
-    const { state, answer } = await server.ask<OrderRecord>(`${RECORDS}/${id}`, {}, signal);
+    const { state, answer } = await server.ask<CommandRecord>(`${RECORDS}/${id}`, {}, signal);
     if (state === "done" || state === "refused" || state === "failed") return { state, answer };
   }
   return { state: "waiting", answer: "" };
@@ -71,21 +71,21 @@ export async function giveOrder(
 const LOOK_MS = 1_000;
 const LOOKS = 30;
 
-/** What orders may change. */
-export type Ordered = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync">;
+/** What commands of others may change. */
+export type Commanded = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync">;
 
 /** What carrying out takes. */
 interface Taking {
-  readonly daemon: Ordered;
-  /** What became of orders, until the server knows it: none is carried out twice because its answer could not be written. */
-  readonly answered: Map<string, OrderAnswer>;
+  readonly daemon: Commanded;
+  /** What became of commands, until the server knows it: none is carried out twice because its answer could not be written. */
+  readonly answered: Map<string, CommandAnswer>;
   readonly emit: Emit;
   /** By the server's clock, which wrote when orders were given. */
   readonly serverNow: () => number;
 }
 
-/** Carries out the orders that wait for this computer, the oldest first. @throws {Failure} where the server cannot be asked, or told. */
-export async function takeOrders(
+/** Carries out the commands that wait for this computer, the oldest first. @throws {Failure} where the server cannot be asked, or told. */
+export async function takeCommands(
   { mayDo }: Pick<PocketbaseSettings, "mayDo">,
   { id: own }: Identity,
   { daemon, answered, emit, serverNow }: Taking,
@@ -93,14 +93,14 @@ export async function takeOrders(
   signal: AbortSignal,
 ): Promise<void> {
   const query = { filter: `daemon = "${own}" && state = "waiting"`, sort: "created" };
-  const waiting = await server.all<OrderRecord>(COMMANDS, query, signal);
+  const waiting = await server.all<CommandRecord>(COMMANDS, query, signal);
   if (waiting.length === 0) return;
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
-  for (const order of waiting.filter(({ id }) => !answered.has(id))) {
-    const from = names.get(order.issued_by) ?? "an unknown computer";
-    const done = await carryOut(order, from, mayDo, daemon, serverNow());
-    answered.set(order.id, done);
-    const what = `${order.action}${order.argument === "" ? "" : ` ${order.argument}`}`;
+  for (const command of waiting.filter(({ id }) => !answered.has(id))) {
+    const from = names.get(command.issued_by) ?? "an unknown computer";
+    const done = await carryOut(command, from, mayDo, daemon, serverNow());
+    answered.set(command.id, done);
+    const what = `${command.action}${command.argument === "" ? "" : ` ${command.argument}`}`;
     emit({
       type: "notice",
       level: done.state === "done" ? "info" : "warning",
@@ -114,12 +114,12 @@ export async function takeOrders(
 }
 
 async function carryOut(
-  { action, argument, created }: OrderRecord,
+  { action, argument, created }: CommandRecord,
   from: string,
   mayDo: PocketbaseSettings["mayDo"],
-  daemon: Ordered,
+  daemon: Commanded,
   now: number,
-): Promise<OrderAnswer> {
+): Promise<CommandAnswer> {
   const allowed = mayDo.find((one) => one === action);
   if (allowed === undefined) return { state: "refused", answer: `this computer's pocketbase.may_do does not list ${action}` };
   // A time that cannot be read is no recent one.
@@ -134,7 +134,7 @@ async function carryOut(
 }
 
 /** Returns what was done, for people. */
-async function act(action: OrderAction, argument: string, from: string, daemon: Ordered): Promise<string> {
+async function act(action: RemoteAction, argument: string, from: string, daemon: Commanded): Promise<string> {
   const name = argument === "" ? null : argument;
   switch (action) {
     case "pause":
