@@ -21,6 +21,7 @@ import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { pushJobs } from "../fleet/push.ts";
 import { setUp } from "../fleet/setup.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { pocketbaseOf } from "./pocketbase_of.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
 
 /** A superuser, where the account of the configuration is none. */
@@ -154,7 +155,7 @@ async function status(
 ): Promise<number> {
   const { system, signal } = tools;
   const settings = await loadSettings(config, tools.cwd, system);
-  const own = ownSettings(settings);
+  const own = pocketbaseOf(settings);
   const kept = await keptJobs(settings, system);
   const answer = await reach(own, system, signal);
   const jobs = settings.jobs.map(({ name }) => ({
@@ -196,16 +197,9 @@ async function reach(own: PocketbaseSettings, system: Tools["system"], signal: A
   }
 }
 
-function ownSettings({ pocketbase }: Settings): PocketbaseSettings {
-  if (pocketbase !== null) return pocketbase;
-  throw new Failure("configuration", "No PocketBase server is configured", {
-    hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
-  });
-}
-
 /** The settings with the superuser who was named; else with the account of the configuration. */
 async function rootOf(settings: Settings, { email, passwordFile }: Root, tools: Tools): Promise<PocketbaseSettings> {
-  const own = ownSettings(settings);
+  const own = pocketbaseOf(settings);
   if (email === undefined && passwordFile === undefined) return own;
   const root = { ...own, adminEmail: email ?? own.adminEmail, adminPassword: null };
   if (passwordFile !== undefined) return { ...root, adminPasswordFile: passwordFile };

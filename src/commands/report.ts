@@ -11,6 +11,12 @@ import type { Destination, Settings } from "../config/settings.ts";
 import type { DeliveryRow } from "../ledger/history.ts";
 import { reprove } from "../delivery/audit/reprove.ts";
 import type { Session } from "../methods/method.ts";
+import { loadSettings } from "../config/read/load.ts";
+import { fleetNow } from "../fleet/fleet_now.ts";
+import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { fleetReport } from "../reports/fleet/fleet_report.ts";
+import { fleetReportHtml } from "../reports/fleet/fleet_report_html.ts";
+import { fleetReportText } from "../reports/fleet/fleet_report_text.ts";
 import { notPickedUp } from "../reports/morning/not_picked_up.ts";
 import { reasonsFrom } from "../reports/morning/reasons.ts";
 import { type Delivered, type Look, morningReport } from "../reports/morning/morning_report.ts";
@@ -21,6 +27,7 @@ import { reportText } from "../reports/morning/report_text.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
+import { pocketbaseOf } from "./pocketbase_of.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
@@ -32,7 +39,8 @@ export const report = defineCommand({
   help: "Report on a night: files seen, delivered, verified, still there",
   description:
     "Checks that every delivered file is at its destination with the right size or, with --deep, the same content. Exit code 1 " +
-    "if anything is missing, undelivered or unverified, a destination is unavailable, or frame numbers have gaps.",
+    "if anything is missing, undelivered or unverified, a destination is unavailable, or frame numbers have gaps; with --fleet, " +
+    "if a computer is offline, or its images are not all delivered.",
   parser: object({
     config: configOption,
     night: optional(
@@ -41,14 +49,22 @@ export const report = defineCommand({
       }),
     ),
     deep: option("--deep", { description: plain("Hash every file at its destinations again") }),
+    fleet: option("--fleet", {
+      description: plain("Report on all computers of the PocketBase server, worst first, as they last reported"),
+    }),
     json: jsonOption,
     html: option("--html", { description: plain("Print one HTML file") }),
   }),
-  async run({ config, night, deep, json, html }, tools) {
+  async run({ config, night, deep, fleet, json, html }, tools) {
     if (json && html) {
       tools.stderr("Use --json or --html, not both.\n");
       return EXIT.usage;
     }
+    if (fleet && (deep || night !== undefined)) {
+      tools.stderr("Use --fleet without --night and --deep: the other computers tell only of their latest night.\n");
+      return EXIT.usage;
+    }
+    if (fleet) return await reportFleet({ config, json, html }, tools);
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const now = tools.system.now();
@@ -86,6 +102,21 @@ export const report = defineCommand({
     return made.all_well ? EXIT.done : EXIT.notDelivered;
   },
 });
+
+/** From the server: it also works where no daemon runs. */
+async function reportFleet(
+  { config, json, html }: { readonly config: string | undefined; readonly json: boolean; readonly html: boolean },
+  tools: Tools,
+): Promise<number> {
+  const settings = pocketbaseOf(await loadSettings(config, tools.cwd, tools.system));
+  const server = pocketbaseServer({ ...settings, retryAttempts: 0 }, tools.system);
+  const members = await fleetNow(server, tools.signal);
+  const now = tools.system.now();
+  const made = fleetReport({ members, at: now }, now);
+  if (json || html) tools.stdout(json ? `${JSON.stringify(made, null, 2)}\n` : fleetReportHtml(made));
+  else say(fleetReportText(made), tools);
+  return made.all_well ? EXIT.done : EXIT.notDelivered;
+}
 
 /** Of each list of the HTML report, which is there to look everything up; the others show the first hundred. */
 const MOST_IN_HTML = 20_000;

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { BeatReport, FleetMember } from "../domain/fleet.ts";
+import { type BeatReport, type FleetMember, toBeatReport } from "../domain/fleet.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { LiveReport } from "../reports/daemon_control.ts";
+import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import { HEARTBEATS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
@@ -17,15 +18,20 @@ export const BEAT_MS = 60_000;
 const MISSED = 3;
 
 /** What a heartbeat is made of. */
-export function beatReport(status: StatusReport, live: LiveReport, clockAheadMs: number | null): BeatReport {
+export interface BeatParts {
+  readonly status: StatusReport;
+  readonly live: LiveReport;
+  readonly sums: FleetSums;
+  readonly clockAheadMs: number | null;
+  readonly mayDo: readonly string[];
+}
+
+export function beatReport({ status, live, sums, clockAheadMs, mayDo }: BeatParts): BeatReport {
   const { deliveries, destinations, started_at, url } = status;
-  const tonight = live.tonight ?? null;
-  const sum = (of: "expected" | "delivered" | "failed" | "bytes") =>
-    tonight?.destinations.reduce((total, one) => total + one[of], 0) ?? 0;
   return {
     started_at,
     page: url,
-    waiting: deliveries.queued + deliveries.sending + deliveries.deferred,
+    waiting: sums.waiting,
     failed: deliveries.failed,
     delivered: deliveries.delivered,
     oldest_waiting: live.oldestWaiting === null ? null : new Date(live.oldestWaiting).toISOString(),
@@ -36,15 +42,9 @@ export function beatReport(status: StatusReport, live: LiveReport, clockAheadMs:
       waiting: queued + sending + deferred,
       free_bytes,
     })),
-    night: tonight === null ? null : {
-      night: tonight.night,
-      files: tonight.files,
-      expected: sum("expected"),
-      delivered: sum("delivered"),
-      failed: sum("failed"),
-      bytes: sum("bytes"),
-    },
+    night: sums.night,
     clock_ahead_seconds: clockAheadMs === null ? null : Math.round(clockAheadMs / 100) / 10,
+    may_do: mayDo,
   };
 }
 
@@ -118,12 +118,12 @@ function memberOf(name: string, beat: BeatRecord | undefined, now: number): Flee
   return {
     name,
     level: isOffline ? "offline" : level,
-    headline: String(beat.headline),
-    version: String(beat.version),
+    headline: String(beat.headline ?? ""),
+    version: String(beat.version ?? ""),
     seen_at: new Date(seenAt).toISOString(),
     seconds_ago: Math.max(0, Math.round((now - seenAt) / 1000)),
     config_error: beat.config_error === "" ? null : String(beat.config_error),
-    report: typeof beat.report === "object" && beat.report !== null ? beat.report : null,
+    report: toBeatReport(beat.report),
   };
 }
 

@@ -14,6 +14,8 @@ import { Failure, failureRecord } from "../domain/failure.ts";
 import { span } from "../domain/span.ts";
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
+import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
+import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
 import { daemons } from "./accounts.ts";
 import { COMMANDS, JOBS } from "./collections.ts";
@@ -31,6 +33,8 @@ export interface LinkTools {
     & ServerSystem
     & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "random">;
   readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Commanded;
+  /** What only the ledger knows of the files of this computer. */
+  readonly sums: (status: StatusReport) => FleetSums;
   readonly emit: Emit;
   /** Hears every event until the returned function is called. */
   readonly listen: (listener: (event: TransferEvent) => void) => () => void;
@@ -203,7 +207,13 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
       level,
       headline: text,
       every_seconds: Math.min(BEAT_MS, settings.refreshMs) / 1000,
-      report: beatReport(status, daemon.live(), link.clockAheadMs),
+      report: beatReport({
+        status,
+        live: daemon.live(),
+        sums: link.sums(status),
+        clockAheadMs: link.clockAheadMs,
+        mayDo: settings.mayDo,
+      }),
       config_error: link.configError.slice(0, 2000),
     },
     identity,

@@ -159,6 +159,10 @@ export interface History {
   replaced(job: string, destination: string): number[];
   /** The sums of a night, without versions that were replaced before they were sent and files skipped on purpose. */
   nightTotals(night: string): NightTotals;
+  /** Images that wait for at least one of these destinations of the job. Reads every delivery that waits. */
+  waitingImages(job: string, destinations: readonly string[]): number;
+  /** Images of a night that are not at all of their destinations, and how many of them failed at one. Reads the whole night. */
+  nightUndelivered(night: string): { readonly images: number; readonly failed: number };
   /** The next `limit` deliveries of a night after this id, in the order of queueing; those that the sums count. */
   nightPoints(night: string, after: number, limit: number): NightPoint[];
   /** The next `limit` images of a night from version `first` to version `last`. */

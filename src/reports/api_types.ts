@@ -256,7 +256,7 @@ export interface TroubleCause {
   readonly hint: string;
   /** When the first of them began; null where that is not known. */
   readonly since: number | null;
-  /** Deliveries that wait because of it. */
+  /** Images that wait because of it. */
   readonly waiting: number;
   /** Items, those included that are not listed. */
   readonly count: number;

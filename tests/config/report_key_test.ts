@@ -14,6 +14,7 @@ Deno.test("report: a time and a webhook; false and nothing mean none", () => {
   assertEquals(settingsOf("{ to: https://chat.example/hooks/abc }").report, {
     at: "08:00",
     to: "https://chat.example/hooks/abc",
+    fleet: false,
   });
   assertEquals(settingsOf('{ at: "7:30", to: http://10.0.0.1/x }').report?.at, "7:30");
   assertEquals(settingsOf("false").report, null);
@@ -26,6 +27,8 @@ for (
     ["{ to: ftp://a.example }", "must be the address of a webhook"],
     ["{ to: me@observatory.example }", "must be the address of a webhook"],
     ["{ at: 08:00 }", "to"],
+    ["{ to: https://a.example, fleet: true }", '"report.fleet" needs "pocketbase"'],
+    ["{ to: https://a.example, fleet: spring }", "report.fleet"],
     ["{ to: https://a.example, form: html }", "form"],
   ]
 ) {

@@ -119,9 +119,25 @@ Deno.test("the fleet shows every computer, the worst first, and who has gone sil
   const shown = await spring.command(["fleet", "--check"]);
   assertEquals(shown.code, 1);
   assertMatch(shown.stdout, /^All is well on 1 of 2 computers\.\n\nautumn {2}UNKNOWN {2}It has never reported\nspring {2}well/);
+  // Its night, before and after it goes silent: what is not heard of is never well.
+  await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
+  const nights = async () => JSON.parse((await spring.command(["report", "--fleet", "--json"])).stdout).computers;
+  await untilTrue(async () => (await nights())[1].images.delivered === 1);
+  assertEquals((await nights()).map(({ name, verdict }: { name: string; verdict: string }) => [name, verdict]), [
+    ["autumn", "unknown"],
+    ["spring", "well"],
+  ]);
   // Three heartbeats later.
   await _running[Symbol.asyncDispose]();
   await untilTrue(async () => (await spring.command(["fleet"])).stdout.includes("spring  OFFLINE"));
+  const report = await spring.command(["report", "--fleet"]);
+  assertEquals(report.code, 1);
+  assertMatch(
+    report.stdout,
+    /^Fleet: NOT all well: 2 of 2 computers unknown\n[^]*spring {2}UNKNOWN, offline since .* UTC \(.*\), by its last report 1 image seen, 1 delivered/,
+  );
+  assertMatch((await spring.command(["report", "--fleet", "--html"])).stdout, /^<!doctype html>[^]*<td>UNKNOWN<\/td>/);
+  assertEquals((await spring.command(["report", "--fleet", "--deep"])).code, 2);
 });
 
 Deno.test("a server that is frozen or gone delays no delivery and no start", options, async () => {

@@ -16,6 +16,7 @@ const REPORT: BeatReport = {
   destinations: [],
   night: null,
   clock_ahead_seconds: null,
+  may_do: [],
 };
 
 function member(name: string, level: FleetMember["level"], changes: Partial<FleetMember> = {}): FleetMember {

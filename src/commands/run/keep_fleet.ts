@@ -17,10 +17,12 @@ export async function keepFleet(daemon: Daemon, system: System): Promise<void> {
     while (!daemon.ending.aborted && daemon.settings().pocketbase === null) await reloaded.wait(DAY_MS, daemon.ending);
     if (daemon.ending.aborted) return;
     const { keepLink } = await import("../../fleet/link.ts");
+    const { fleetSums } = await import("../../reports/fleet/fleet_sums.ts");
     await keepLink(
       {
         system,
         daemon,
+        sums: (status) => fleetSums(daemon.ledger, daemon.settings().jobs, status, system.now()),
         emit: daemon.events.emit,
         listen: daemon.events.listen,
         ending: daemon.ending,

@@ -103,7 +103,7 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
 
 /** Hooks are told the report at the usual time where nothing else is said. */
 function reportFor(isHeard: boolean, report: Settings["report"], to: Resolving): Settings["report"] {
-  if (report === null) return isHeard ? { at: REPORT_AT, to: null } : null;
+  if (report === null) return isHeard ? { at: REPORT_AT, to: null, fleet: false } : null;
   if (report.to === null && !isHeard) {
     to.report(["report"], '"report.to" is missing: the webhook that receives it, or a hook on report');
   }

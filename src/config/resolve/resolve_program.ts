@@ -30,7 +30,10 @@ export function resolveProgram(root: Section, to: Resolving): {
     pid_file: options.pidFile ?? undefined,
     web: web === null ? false : withDefaults(webShape, isSection(root["web"]) ? root["web"] : {}),
   });
-  const sent = report === false ? null : { at: report.at, to: report.to ?? null };
+  const sent = report === false ? null : { at: report.at, to: report.to ?? null, fleet: report.fleet };
+  if (sent?.fleet && pocketbase === null) {
+    to.report(["report", "fleet"], '"report.fleet" needs "pocketbase": the server that all computers report to');
+  }
   return { settings: { ...options, log, web, report: sent, pocketbase }, full };
 }
 

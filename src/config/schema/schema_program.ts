@@ -92,6 +92,9 @@ export const reportShape = {
       examples: ["https://chat.example/hooks/abc"],
       writeOnly: true,
     }),
+  fleet: bool().prefault(false).meta({
+    description: "Also send a report on all computers of the PocketBase server. Set it on one computer only",
+  }),
 };
 
 /** The live page, the metrics and the report. */
@@ -102,7 +105,8 @@ export const webKeys = {
     z.strictObject(webShape),
   ], "must be false, true or a section").prefault({}).meta({ description: "The live page; `web: false` turns it off" }),
   report: z.union([z.literal(false), z.strictObject(reportShape)], "must be false or a section").prefault(false).meta({
-    description: 'Send a report on the night every morning: `{ at: "08:00", to: https://… }`',
+    description:
+      'Send a report on the night every morning: `{ at: "08:00", to: https://… }`; with `fleet: true`, also one on all computers',
   }),
 };
 

@@ -17,7 +17,17 @@ export function historyQueries(
   db: Database,
 ): Pick<
   History,
-  "query" | "each" | "count" | "counts" | "oldestWaiting" | "waitingBytes" | "failedByCode" | "nights" | "places" | "replaced"
+  | "query"
+  | "each"
+  | "count"
+  | "counts"
+  | "oldestWaiting"
+  | "waitingImages"
+  | "waitingBytes"
+  | "failedByCode"
+  | "nights"
+  | "places"
+  | "replaced"
 > {
   return {
     query(wanted) {
@@ -43,6 +53,7 @@ export function historyQueries(
         count: number(row, "n"),
         since: number(row, "since"),
       })),
+    waitingImages: (job, destinations) => numberOf(db, WAITING_IMAGES, [job, JSON.stringify(destinations)]),
     waitingBytes: (job, destination) => numberOf(db, WAITING_BYTES, [job, destination]),
     nights: () => db.all(NIGHTS).map((row) => text(row, "night")),
     places: () =>
@@ -209,6 +220,9 @@ const WAITING_BYTES = `SELECT coalesce(sum(size), 0) AS n FROM (
     SELECT v.size FROM deliveries d INDEXED BY deliveries_waiting JOIN versions v ON v.id = d.version_id
     WHERE d.state IN ('queued', 'sending', 'deferred') AND d.job = ? AND d.destination = ? LIMIT 10000
   )`;
+
+const WAITING_IMAGES = `SELECT count(DISTINCT d.version_id) AS n FROM deliveries d INDEXED BY deliveries_waiting
+  WHERE d.state IN ('queued', 'sending', 'deferred') AND d.job = ? AND d.destination IN (SELECT value FROM json_each(?))`;
 
 /** Jumps from night to night along the index instead of reading every row. */
 const NIGHTS = `WITH RECURSIVE n(night) AS (

@@ -11,7 +11,9 @@ import { counts } from "./night_schema.ts";
 import { number, numberOrNull, text, toSource } from "./rows.ts";
 
 /** The first two leave out what was superseded or skipped, so the points of a night add up to its totals. */
-export function nightQueries(db: Database): Pick<History, "nightTotals" | "nightPoints" | "nightFrames" | "flagged"> {
+export function nightQueries(
+  db: Database,
+): Pick<History, "nightTotals" | "nightUndelivered" | "nightPoints" | "nightFrames" | "flagged"> {
   return {
     nightTotals: (night) =>
       db.snapshot(() => {
@@ -27,6 +29,10 @@ export function nightQueries(db: Database): Pick<History, "nightTotals" | "night
         }));
         return { files: number(seen, "files"), bytes: number(seen, "bytes"), places };
       }),
+    nightUndelivered(night) {
+      const row = db.get(UNDELIVERED, night) ?? {};
+      return { images: number(row, "images"), failed: number(row, "failed") };
+    },
     nightPoints: (night, after, limit) =>
       db.all(POINTS, night, after, limit).map((row): NightPoint => ({
         id: number(row, "id"),
@@ -58,6 +64,11 @@ const SEEN = "SELECT files, bytes FROM night_files WHERE night = ?";
 
 const PLACES = `SELECT job, destination, expected, delivered, proven, failed, bytes FROM nights
   WHERE night = ? AND expected > 0 ORDER BY first_id`;
+
+const UNDELIVERED = `SELECT count(*) AS images, coalesce(sum(failed), 0) AS failed FROM (
+    SELECT max(d.state = 'failed') AS failed FROM deliveries d INDEXED BY deliveries_night
+    WHERE d.night = ? AND d.state <> 'delivered' AND ${counts("d")} GROUP BY d.version_id
+  )`;
 
 const POINTS = `SELECT d.id, d.version_id, d.job, d.destination, v.size, d.queued_at, d.delivered_at
   FROM deliveries d JOIN versions v ON v.id = d.version_id

@@ -15,6 +15,8 @@ import { reasonsFrom } from "./reasons.ts";
 import { type Delivered, type Look, morningReport } from "./morning_report.ts";
 import type { MorningReport } from "./morning_json.ts";
 import { nightToReport } from "../night/night_summary.ts";
+import { fleetReport } from "../fleet/fleet_report.ts";
+import { fleetReportText, fleetVerdict } from "../fleet/fleet_report_text.ts";
 import { judged } from "../overview/facts.ts";
 import type { DaemonState } from "../page_source.ts";
 import { reportText } from "./report_text.ts";
@@ -66,26 +68,57 @@ export function reportSchedule(tools: ReportScheduleTools): ReportSchedule {
   };
 }
 
-async function everyMorning({ at, to }: ReportSettings, tools: ReportScheduleTools, signal: AbortSignal): Promise<void> {
-  const { system, emit } = tools;
+async function everyMorning({ at, to, fleet }: ReportSettings, tools: ReportScheduleTools, signal: AbortSignal): Promise<void> {
+  const { system } = tools;
   let due = nextTime(at, system.now());
   while (!signal.aborted) {
     await system.sleep(Math.min(LOOK_MS, Math.max(0, due - system.now())), signal);
     if (signal.aborted || system.now() < due) continue;
     due = nextTime(at, system.now());
-    try {
-      const report = await reportNow(tools, signal);
-      emit({ type: "report", text: reportText(report) });
-      if (to === null) continue;
-      await send(to, report, tools.system, signal);
-      emit({ type: "notice", level: "info", message: `Report sent: ${verdictOf(report)}` });
-    } catch (error) {
-      if (signal.aborted) return;
-      // The address is a secret of the webhook's owner.
-      const message = failureRecord(error).message.replace(/^Internal error: /, "");
-      const reason = to === null ? message : message.replaceAll(to, "…");
-      emit({ type: "notice", level: "warning", message: `Cannot send the report: ${reason}` });
-    }
+    await tell(to, () => nightMessage(tools, signal), tools, signal);
+    if (fleet) await tell(to, () => Promise.resolve(fleetMessage(tools)), tools, signal);
+  }
+}
+
+/** A report as it is told to hooks and sent. */
+interface Message {
+  /** Chat services show it and ignore the rest. */
+  readonly text: string;
+  /** In a sentence, for the log. */
+  readonly verdict: string;
+  /** For programs, besides the text. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+async function nightMessage(tools: ReportScheduleTools, signal: AbortSignal): Promise<Message> {
+  const report = await reportNow(tools, signal);
+  return { text: reportText(report), verdict: verdictOf(report), data: { report } };
+}
+
+function fleetMessage({ source, system }: ReportScheduleTools): Message {
+  const fleet = fleetReport(source.fleet(), system.now());
+  return { text: fleetReportText(fleet), verdict: fleetVerdict(fleet), data: { fleet } };
+}
+
+async function tell(
+  to: string | null,
+  make: () => Promise<Message>,
+  { emit, system }: ReportScheduleTools,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted) return;
+  try {
+    const { text, verdict, data } = await make();
+    emit({ type: "report", text });
+    if (to === null) return;
+    await send(to, JSON.stringify({ text, ...data }), system, signal);
+    emit({ type: "notice", level: "info", message: `Report sent: ${verdict}` });
+  } catch (error) {
+    if (signal.aborted) return;
+    // The address is a secret of the webhook's owner.
+    const message = failureRecord(error).message.replace(/^Internal error: /, "");
+    const reason = to === null ? message : message.replaceAll(to, "…");
+    emit({ type: "notice", level: "warning", message: `Cannot send the report: ${reason}` });
   }
 }
 
@@ -144,14 +177,7 @@ export function absence(size: number, there: { readonly bytes: number; readonly 
   return there.bytes === size ? null : `${size} bytes were delivered, ${there.bytes} are there`;
 }
 
-async function send(
-  to: string,
-  report: MorningReport,
-  system: ReportScheduleTools["system"],
-  signal: AbortSignal,
-): Promise<void> {
-  // Chat services show `text` and ignore the rest.
-  const body = JSON.stringify({ text: reportText(report), report });
+async function send(to: string, body: string, system: ReportScheduleTools["system"], signal: AbortSignal): Promise<void> {
   for (const pause of [...PAUSES, null]) {
     try {
       return await post(to, body, system, signal);

@@ -16,7 +16,7 @@ import { type Finding, type Missing, type Overview, severityOf } from "./overvie
 
 /** What the items name. */
 interface TroubleParts {
-  readonly ledger: Pick<History, "query" | "failedByCode">;
+  readonly ledger: Pick<History, "query" | "failedByCode" | "waitingImages">;
   readonly jobs: readonly JobNow[];
   readonly destinations: readonly Affected[];
 }
@@ -31,7 +31,7 @@ export function troubleOf({ findings, counts }: Overview, parts: TroubleParts, m
     const severity = severityOf(finding) === "bad" ? "bad" : "warning";
     return itemsOf(finding, parts, failed).map((item): TroubleItem => ({ ...item, severity }));
   });
-  const causes = causesOf(items, counts.failed > 0 ? failedReasons(parts) : [], parts.destinations);
+  const causes = causesOf(items, counts.failed > 0 ? failedReasons(parts) : [], parts);
   return { items: items.slice(0, most), causes, count: items.length + counts.failed - failed.length };
 }
 

@@ -5,11 +5,11 @@
  */
 import type { DestinationState } from "../../domain/destination_state.ts";
 import type { FailureCode } from "../../domain/failure.ts";
-import type { Counts } from "../../ledger/history.ts";
-import { waitingOf } from "../../ledger/orphans.ts";
+import type { Counts, History } from "../../ledger/history.ts";
 import type { TroubleCause, TroubleItem } from "../api_types.ts";
 import { causeOf, failedBecause } from "./causes.ts";
 import { listed } from "./listed.ts";
+import { waitingImages } from "./waiting_images.ts";
 
 /** Why deliveries failed, whether or not they are among the items. */
 export interface FailedReason {
@@ -24,11 +24,16 @@ interface Affected {
   readonly counts: Counts;
 }
 
+interface CauseParts {
+  readonly destinations: readonly Affected[];
+  readonly ledger: Pick<History, "waitingImages">;
+}
+
 /** Worst first, then in the order of the items. */
 export function causesOf(
   items: readonly TroubleItem[],
   failed: readonly FailedReason[],
-  destinations: readonly Affected[],
+  { destinations, ledger }: CauseParts,
 ): TroubleCause[] {
   const keys = [...new Set([...items.map(({ cause }) => cause), ...failed.map(({ code }) => `failed ${code}`)])];
   return keys.map((key) => {
@@ -41,7 +46,7 @@ export function causesOf(
       severity: mine[0]?.severity ?? "bad",
       ...wordsOf(mine, counted, affected),
       since: since.length === 0 ? null : Math.min(...since),
-      waiting: affected.reduce((sum, { counts }) => sum + waitingOf(counts), 0),
+      waiting: waitingImages(affected.map(({ destination: { job, name }, counts }) => ({ job, name, counts })), ledger),
       count: counted.length === 0 ? mine.length : counted.reduce((sum, { count }) => sum + count, 0),
     };
   }).sort((a, b) => Number(b.severity === "bad") - Number(a.severity === "bad"));

@@ -103,6 +103,22 @@ export const HISTORY: readonly Check[] = [
     },
   },
   {
+    name: "waitingImages() counts an image once, however many of the destinations it waits for",
+    run({ ledger }) {
+      assertEquals(ledger.waitingImages("spring", ["nas"]), 0);
+      const [first] = ledger.admit([
+        anAdmission("both", {}, ["nas", "freya"]),
+        anAdmission("one", {}, ["nas"]),
+        anAdmission("other", {}, ["tape"]),
+      ], NOW);
+      assertEquals(ledger.waitingImages("spring", ["nas", "freya"]), 2);
+      assertEquals(ledger.waitingImages("spring", ["nas", "freya", "tape"]), 3);
+      ledger.record([proven(first!)], NOW);
+      assertEquals([ledger.waitingImages("spring", ["nas"]), ledger.waitingImages("spring", ["freya"])], [1, 1]);
+      assertEquals([ledger.waitingImages("autumn", ["nas"]), ledger.waitingImages("spring", [])], [0, 0]);
+    },
+  },
+  {
     name: "waitingBytes() sums the sizes of what is still to be delivered to a destination",
     run({ ledger }) {
       assertEquals(ledger.waitingBytes("spring", "nas"), 0);

@@ -43,6 +43,18 @@ export const NIGHTS: readonly Check[] = [
     },
   },
   {
+    name: "nightUndelivered() counts images, not deliveries: one that is missing at two destinations is one",
+    run({ ledger }) {
+      fill(ledger);
+      assertEquals(ledger.nightUndelivered("20240517"), { images: 1, failed: 0 });
+      const [both] = ledger.admit([anAdmission("c.fits", {}, ["freya", "nas"])], NOW);
+      assertEquals(ledger.nightUndelivered("20240517"), { images: 2, failed: 0 });
+      ledger.record([broken(both!, "exists")], NOW + 4000);
+      assertEquals(ledger.nightUndelivered("20240517"), { images: 2, failed: 1 });
+      assertEquals(ledger.nightUndelivered("19990101"), { images: 0, failed: 0 });
+    },
+  },
+  {
     name: "nightPoints() gives the night's deliveries page by page, without those superseded or skipped",
     run({ ledger }) {
       fill(ledger);

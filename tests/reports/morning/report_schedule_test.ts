@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { type FleetMember, toBeatReport } from "../../../src/domain/fleet.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { MorningReport } from "../../../src/reports/morning/morning_json.ts";
 import { nextTime, reportSchedule } from "../../../src/reports/morning/report_schedule.ts";
@@ -17,7 +18,7 @@ Deno.test("nextTime() is the next moment that the clock shows it", () => {
   assertEquals(nextTime("00:00", at(12, 0, 31)), new Date(2026, 1, 1).getTime());
 });
 
-async function scheduled(answers: readonly number[]) {
+async function scheduled(answers: readonly number[], instead: Parameters<typeof fakeSource>[1] = {}) {
   const folder = await tempFolder();
   const ledger = openLedger(folder.path);
   const clock = createFakeClock({ startMs: new Date(2026, 0, 15, 7, 50).getTime() });
@@ -25,7 +26,7 @@ async function scheduled(answers: readonly number[]) {
   const left = [...answers];
   const told: string[] = [];
   const schedule = reportSchedule({
-    source: fakeSource(ledger),
+    source: fakeSource(ledger, instead),
     emit: (event) => void (event.type === "notice" && told.push(`${event.level}: ${event.message}`)),
     system: {
       now: clock.now,
@@ -61,7 +62,7 @@ async function scheduled(answers: readonly number[]) {
 
 Deno.test("reportSchedule() sends at its time, once a day, until it is taken away", async () => {
   await using s = await scheduled([]);
-  s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret" });
+  s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret", fleet: false });
   await s.minutes(9);
   assertEquals(s.asked.length, 0);
   await s.minutes(3);
@@ -76,13 +77,38 @@ Deno.test("reportSchedule() sends at its time, once a day, until it is taken awa
 
 Deno.test("reportSchedule() tries again, and in the end says that it could not, without the address", async () => {
   await using s = await scheduled([500, 500, 200, 404, 404, 404, 404, 404]);
-  s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret" });
+  s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret", fleet: false });
   await s.minutes(12);
   assertEquals([s.asked.length, s.told.length], [3, 1]);
   await s.aDay();
   assertEquals(s.asked.length, 8);
   assertStringIncludes(s.told.at(-1)!, "warning: Cannot send the report: it responded with status 404");
   assertEquals(s.told.join().includes("secret"), false);
+});
+
+Deno.test("reportSchedule() sends the fleet's report after its own, in which what is old is unknown", async () => {
+  const member: FleetMember = {
+    name: "autumn",
+    level: "good",
+    headline: "All 240 of tonight's images are on freya",
+    version: "1.0.0",
+    seen_at: null,
+    seconds_ago: 20,
+    config_error: null,
+    report: toBeatReport({ night: { night: "20260114", files: 240, files_delivered: 240, bytes: 4e9 } }),
+  };
+  const at = new Date(2026, 0, 15, 7, 59, 40).getTime();
+  await using s = await scheduled([], { fleet: () => ({ members: [member], at }) });
+  s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret", fleet: true });
+  await s.minutes(12);
+  assertEquals(s.asked.map(({ body }) => Object.keys(body)), [["text", "report"], ["text", "fleet"]]);
+  assertEquals(
+    s.asked[1]!.body.text.split("\n")[0],
+    "Fleet, night 2026-01-14: all well, all 240 images of 1 computer are delivered",
+  );
+  assertEquals(s.told.length, 2);
+  await s.aDay();
+  assertStringIncludes(s.asked[3]!.body.text, "1 of 1 computer unknown");
 });
 
 Deno.test("a daemon sends its report to a real webhook, with what it sees at the destination", async () => {

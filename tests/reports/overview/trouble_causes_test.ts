@@ -45,7 +45,7 @@ Deno.test("trouble is grouped by cause, with since when, how many wait, and how 
     [
       ["A different file of that name exists at the destination", -1000, 0, 59],
       ["The name cannot be used", -993, 0, 1],
-      ["nas and attic cannot be reached", -7000, 120, 3],
+      ["nas and attic cannot be reached", -7000, 60, 3],
     ],
   );
   const keys = troubleCauses.map(({ key }) => key);

@@ -1,0 +1,124 @@
+/**
+ * The morning report over the fleet: how the night of every computer went, from its last heartbeat, the worst first. A computer that is
+ * offline is unknown, never well: what it did after its last heartbeat nobody can tell.
+ *
+ * @module
+ */
+import type { FleetMember, FleetNow, NightSums } from "../../domain/fleet.ts";
+
+/** `report --fleet --json`, and what a webhook is sent as `fleet`: a shape that scripts depend on. Sizes in bytes, times ISO 8601 in UTC. */
+export interface FleetReport {
+  readonly made_at: string;
+  readonly all_well: boolean;
+  /** The nights that the computers tell of, the first one first: more than one only where their sites or clocks differ. */
+  readonly nights: readonly string[];
+  /** Of the computers that are not unknown. */
+  readonly images: FleetImages;
+  /** How many of them are well. */
+  readonly well: number;
+  readonly computers: readonly FleetNight[];
+}
+
+export interface FleetImages {
+  readonly seen: number;
+  /** At all of their destinations. */
+  readonly delivered: number;
+  /** Waiting for at least one destination. */
+  readonly held: number;
+  /** Failed, incomplete or rejected: they need a person. */
+  readonly missing: number;
+  /** Of all deliveries. */
+  readonly bytes: number;
+}
+
+/** The night of one computer. */
+export interface FleetNight {
+  readonly name: string;
+  /**
+   * `unknown`: offline, never heard of, or too old to tell. `missing`: images need a person. `held`: images wait. `attention`: all
+   * images are delivered, and something else is wrong.
+   */
+  readonly verdict: "unknown" | "missing" | "held" | "attention" | "well";
+  /** Why it is not well; empty where it is. */
+  readonly reason: string;
+  readonly offline_since: string | null;
+  /** `YYYYMMDD`; null where it has not told. */
+  readonly night: string | null;
+  /** Of an unknown computer, what it told last. Null where it has not told. */
+  readonly images: FleetImages | null;
+  /** When the oldest delivery that waits was queued. */
+  readonly oldest_waiting: string | null;
+  readonly clock_ahead_seconds: number | null;
+  readonly version: string | null;
+}
+
+const WORST_FIRST = ["unknown", "missing", "held", "attention", "well"] as const satisfies readonly FleetNight["verdict"][];
+/** What is known of others is older than three heartbeats. */
+const STALE_MS = 180_000;
+
+/** @param now milliseconds since 1970 UTC; `fleet` is null where the server has never answered. */
+export function fleetReport(fleet: FleetNow | null, now: number): FleetReport {
+  const isStale = fleet === null || now - fleet.at > STALE_MS;
+  const computers = (fleet?.members ?? []).map((member) => nightOf(member, isStale))
+    .sort((one, other) => rank(one) - rank(other) || (one.name < other.name ? -1 : 1));
+  const known = computers.filter(({ verdict }) => verdict !== "unknown");
+  const sum = (of: keyof FleetImages) => known.reduce((total, { images }) => total + (images?.[of] ?? 0), 0);
+  const well = computers.filter(({ verdict }) => verdict === "well").length;
+  return {
+    made_at: new Date(now).toISOString(),
+    all_well: well > 0 && well === computers.length,
+    nights: [...new Set(known.flatMap(({ night }) => night ?? []))].sort(),
+    images: { seen: sum("seen"), delivered: sum("delivered"), held: sum("held"), missing: sum("missing"), bytes: sum("bytes") },
+    well,
+    computers,
+  };
+}
+
+function rank({ verdict }: FleetNight): number {
+  return WORST_FIRST.indexOf(verdict);
+}
+
+function nightOf(member: FleetMember, isStale: boolean): FleetNight {
+  const { name, level, seen_at, report, version } = member;
+  const night = report?.night ?? null;
+  const images = night === null ? null : imagesOf(night);
+  return {
+    name,
+    ...judged(member, images, isStale),
+    offline_since: level === "offline" ? seen_at : null,
+    night: night?.night ?? null,
+    images,
+    oldest_waiting: report?.oldest_waiting ?? null,
+    clock_ahead_seconds: report?.clock_ahead_seconds ?? null,
+    version,
+  };
+}
+
+function imagesOf({ files, files_delivered, files_waiting, files_failed, not_sent, bytes }: NightSums): FleetImages {
+  return {
+    seen: files + not_sent,
+    delivered: files_delivered,
+    held: files_waiting,
+    missing: files_failed + not_sent,
+    bytes,
+  };
+}
+
+function judged(
+  { level, headline, config_error }: FleetMember,
+  images: FleetImages | null,
+  isStale: boolean,
+): Pick<FleetNight, "verdict" | "reason"> {
+  if (isStale) return { verdict: "unknown", reason: "the PocketBase server has not answered this computer for three minutes" };
+  if (level === "offline") return { verdict: "unknown", reason: "offline" };
+  if (images === null) {
+    return { verdict: "unknown", reason: level === "unknown" ? "it has never reported" : "its version does not tell" };
+  }
+  const trouble = level === "good" || level === "busy" ? "" : headline;
+  if (images.missing > 0) return { verdict: "missing", reason: trouble };
+  if (images.held > 0) return { verdict: "held", reason: trouble };
+  if (trouble !== "") return { verdict: "attention", reason: trouble };
+  return config_error === null
+    ? { verdict: "well", reason: "" }
+    : { verdict: "attention", reason: `its jobs on the server are not used: ${config_error}` };
+}

@@ -1,0 +1,62 @@
+/**
+ * What a computer tells the fleet of its files: how many wait, and the sums of the night that the morning report would be about.
+ *
+ * @module
+ */
+import type { Job } from "../../config/settings.ts";
+import type { NightSums } from "../../domain/fleet.ts";
+import type { History } from "../../ledger/history.ts";
+import { nightToReport } from "../night/night_summary.ts";
+import type { StatusReport } from "../overview/status_json.ts";
+import { waitingImages } from "../overview/waiting_images.ts";
+
+export interface FleetSums {
+  /** Files that wait for at least one destination of these jobs. */
+  readonly waiting: number;
+  readonly night: NightSums;
+}
+
+type SumsLedger = Pick<History, "counts" | "nights" | "nightTotals" | "nightUndelivered" | "waitingImages">;
+
+/** Of larger nights, what is not delivered is taken from the destination that lacks most. */
+const LARGEST_NIGHT = 50_000;
+
+/** @param now milliseconds since 1970 UTC */
+export function fleetSums(
+  ledger: SumsLedger,
+  jobs: readonly Job[],
+  status: Pick<StatusReport, "jobs">,
+  now: number,
+): FleetSums {
+  const places = jobs.flatMap(({ name: job, destinations }) =>
+    destinations.map(({ name }) => ({ job, name, counts: ledger.counts(job, name) }))
+  );
+  const notSent = status.jobs.reduce((sum, { incomplete, rejected }) => sum + (incomplete ?? 0) + (rejected ?? 0), 0);
+  return { waiting: waitingImages(places, ledger), night: nightSums(nightToReport(ledger, jobs, now), notSent, ledger) };
+}
+
+function nightSums(night: string, notSent: number, ledger: SumsLedger): NightSums {
+  const { files, places } = ledger.nightTotals(night);
+  const sum = (of: "expected" | "delivered" | "failed" | "bytes") => places.reduce((total, one) => total + one[of], 0);
+  const [expected, delivered, failed] = [sum("expected"), sum("delivered"), sum("failed")];
+  const undelivered = undeliveredOf();
+  return {
+    night,
+    files,
+    files_delivered: Math.max(0, files - undelivered.images),
+    files_waiting: undelivered.images - undelivered.failed,
+    files_failed: undelivered.failed,
+    not_sent: notSent,
+    expected,
+    delivered,
+    failed,
+    bytes: sum("bytes"),
+  };
+
+  function undeliveredOf(): { readonly images: number; readonly failed: number } {
+    if (expected === delivered) return { images: 0, failed: 0 };
+    if (expected <= LARGEST_NIGHT) return ledger.nightUndelivered(night);
+    const most = (of: (one: typeof places[number]) => number) => Math.max(0, ...places.map(of));
+    return { images: most((one) => one.expected - one.delivered), failed: most((one) => one.failed) };
+  }
+}
