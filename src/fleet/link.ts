@@ -157,7 +157,7 @@ function measured({ system, emit }: LinkTools): ServerSystem {
 
 /** Does it now, on the period, and when the server tells of a change. */
 async function repeat(
-  part: "jobs" | "heartbeat" | "orders",
+  part: "jobs" | "heartbeat" | "commands",
   work: (link: Link, signal: AbortSignal) => Promise<void>,
   everyMs: number,
   link: Link,

@@ -80,7 +80,7 @@ interface Taking {
   /** What became of commands, until the server knows it: none is carried out twice because its answer could not be written. */
   readonly answered: Map<string, CommandAnswer>;
   readonly emit: Emit;
-  /** By the server's clock, which wrote when orders were given. */
+  /** By the server's clock, which wrote when commands were given. */
   readonly serverNow: () => number;
 }
 
