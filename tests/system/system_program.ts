@@ -45,6 +45,13 @@ const ACTS: Readonly<Record<string, () => Promise<unknown>>> = {
     say(String(child.pid));
     system.exit(5);
   },
+  /** Whether a program is in our process group; one for a short look. */
+  async groups() {
+    const group = async (brief: boolean) =>
+      (await system.run({ program: "sh", args: ["-c", "ps -o pgid= -p $$"], brief }, never)).stdout.trim();
+    const ours = (await system.run({ program: "ps", args: ["-o", "pgid=", "-p", String(Deno.pid)] }, never)).stdout.trim();
+    say(JSON.stringify([await group(false) === ours, await group(true) === ours]));
+  },
   crash: () => Promise.resolve(system.crash()),
   terminal() {
     say(JSON.stringify([system.isTerminal("stdin"), system.isTerminal("stdout"), system.isTerminal("stderr"), system.columns()]));

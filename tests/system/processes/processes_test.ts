@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { launchWith } from "../../../src/system/processes/launch.ts";
@@ -6,6 +7,7 @@ import { processesWith } from "../../../src/system/processes/processes.ts";
 import { startHere } from "../../../src/system/processes/start_here.ts";
 import { workerStart } from "../../../src/system/processes/start_in_worker.ts";
 import type { System } from "../../../src/system/system.ts";
+import { has } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const system = createSystem();
@@ -202,15 +204,30 @@ test("run() looks for a program again that is no longer where it was found", asy
 });
 
 Deno.test({
-  name: "run() starts a brief program in the process group of the daemon, all others in groups of their own",
+  name: "run() starts programs in the process group of a service",
   ignore: Deno.build.os === "windows",
+  fn: async () => assertEquals(await isInGroup([Deno.execPath(), ...PROGRAM]), [true, true]),
+});
+
+Deno.test({
+  name: "run() starts a brief program in the process group of a daemon in a terminal, all others in groups of their own",
+  ignore: !has("terminal"),
   async fn() {
-    const groupOf = async (brief: boolean) => (await system.run({ ...sh("ps -o pgid= -p $$"), brief }, never)).stdout.trim();
-    const [own, ours] = [await groupOf(false), await groupOf(true)];
-    const { stdout } = await system.run(sh('ps -o pgid= -p "$1"', String(Deno.pid)), never);
-    assertEquals([ours, own === ours], [stdout.trim(), false]);
+    const line = [Deno.execPath(), ...PROGRAM].map((word) => `'${word}'`).join(" ");
+    assertEquals(await isInGroup(["script", "--quiet", "--return", "--command", line, "/dev/null"]), [false, true]);
   },
 });
+
+const PROGRAM = [
+  ...["run", "--no-check", "-A", "--config", fromFileUrl(new URL("../../../deno.json", import.meta.url))],
+  ...[fromFileUrl(new URL("../system_program.ts", import.meta.url)), "groups"],
+];
+
+/** Whether a program, and one for a short look, is in the process group of what this starts without a terminal. */
+async function isInGroup([program = "", ...args]: readonly string[]): Promise<unknown> {
+  const command = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "null" });
+  return JSON.parse(new TextDecoder().decode((await command.output()).stdout));
+}
 
 last.forEach((each) => Deno.test(each));
 
