@@ -86,7 +86,7 @@ Deno.test({
     await page.locator(".headline.level-away", { hasText: "The daemon is not responding" }).waitFor();
     await page.clock.runFor(70_000);
     const headline = page.locator(".headline.level-bad", {
-      hasText: /The daemon has stopped: nothing is sent, since \d\d:\d\d \S+/,
+      hasText: /The daemon has stopped. Nothing has been sent since \d\d:\d\d \S+/,
     });
     await headline.waitFor();
     await headline.locator(".advice", { hasText: "image-transfer service start" }).waitFor();

@@ -7,6 +7,7 @@ import type { NightPoint } from "../../ledger/history.ts";
 import type { NightSeries } from "../api_types.ts";
 
 /** Most bins of a plot: a bin has two or three pixels then. */
+const LEAST_BINS = 10;
 const MOST_BINS = 300;
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -37,9 +38,11 @@ export function nightSeries(
   }
   if (points.length === 0) return { binMs: MINUTE, times: [], seenFiles: [], seenBytes: [], destinations: [] };
   // Files of this night may be delivered weeks later: then the bins are as wide as it takes.
-  const binMs = WIDTHS.find((width) => (end - first) / width < MOST_BINS - 1) ??
-    Math.ceil((end - first) / (MOST_BINS - 2) / HOUR) * HOUR;
-  const start = Math.floor(first / binMs) * binMs;
+  const binMs = WIDTHS.find((width) => (end - first) / width < MOST_BINS - 2) ??
+    Math.ceil((end - first) / (MOST_BINS - 3) / HOUR) * HOUR;
+  // It begins before the first image: lines rise from zero, and a night that has just begun has a width.
+  const bare = Math.floor(end / binMs) - Math.floor(first / binMs) + 1;
+  const start = (Math.floor(first / binMs) - Math.max(1, LEAST_BINS - bare)) * binMs;
   const bins = Math.floor((end - start) / binMs) + 1;
   const binOf = (at: number) => Math.floor((at - start) / binMs);
   const zeros = () => new Array<number>(bins).fill(0);

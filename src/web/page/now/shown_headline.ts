@@ -38,6 +38,9 @@ export const shownHeadline: ReadonlySignal<ShownHeadline> = computed(() => {
     const advice = `${last.replace(/\.$/, "")}. The data shown here may be out of date.`;
     return { level: "away", text: "The daemon is not responding", advice };
   }
-  const text = saidGoodbye.value ? "The daemon has stopped: nothing is sent" : "The daemon is not responding";
-  return { level: "bad", text: `${text}, since ${timeText(toldAt.value, "minute")}`, advice: `${START}\n${last}` };
+  const since = `since ${timeText(toldAt.value, "minute")}`;
+  const text = saidGoodbye.value
+    ? `The daemon has stopped. Nothing has been sent ${since}`
+    : `The daemon has not responded ${since}`;
+  return { level: "bad", text, advice: `${START}\n${last}` };
 });
