@@ -31,19 +31,8 @@ export function nightSeries(
   points: readonly NightPoint[],
   order: readonly { readonly job: string; readonly name: string }[] = [],
 ): NightSeries {
-  let [first, end] = [Infinity, -Infinity];
-  for (const { queuedAt, deliveredAt } of points) {
-    first = Math.min(first, queuedAt);
-    end = Math.max(end, queuedAt, deliveredAt ?? queuedAt);
-  }
   if (points.length === 0) return { binMs: MINUTE, times: [], seenFiles: [], seenBytes: [], destinations: [] };
-  // Files of this night may be delivered weeks later: then the bins are as wide as it takes.
-  const binMs = WIDTHS.find((width) => (end - first) / width < MOST_BINS - 2) ??
-    Math.ceil((end - first) / (MOST_BINS - 3) / HOUR) * HOUR;
-  // It begins before the first image: lines rise from zero, and a night that has just begun has a width.
-  const bare = Math.floor(end / binMs) - Math.floor(first / binMs) + 1;
-  const start = (Math.floor(first / binMs) - Math.max(1, LEAST_BINS - bare)) * binMs;
-  const bins = Math.floor((end - start) / binMs) + 1;
+  const { binMs, start, bins } = binsOf(points);
   const binOf = (at: number) => Math.floor((at - start) / binMs);
   const zeros = () => new Array<number>(bins).fill(0);
 
@@ -87,6 +76,21 @@ export function nightSeries(
       worst: latencies.map((all) => all.reduce<number | null>((most, one) => Math.max(most ?? 0, one), null)),
     })),
   };
+}
+
+function binsOf(points: readonly NightPoint[]): { readonly binMs: number; readonly start: number; readonly bins: number } {
+  let [first, end] = [Infinity, -Infinity];
+  for (const { queuedAt, deliveredAt } of points) {
+    first = Math.min(first, queuedAt);
+    end = Math.max(end, queuedAt, deliveredAt ?? queuedAt);
+  }
+  // Files of this night may be delivered weeks later: then the bins are as wide as it takes.
+  const binMs = WIDTHS.find((width) => (end - first) / width < MOST_BINS - 2) ??
+    Math.ceil((end - first) / (MOST_BINS - 3) / HOUR) * HOUR;
+  // It begins before the first image: lines rise from zero, and a night that has just begun has a width.
+  const bare = Math.floor(end / binMs) - Math.floor(first / binMs) + 1;
+  const start = (Math.floor(first / binMs) - Math.max(1, LEAST_BINS - bare)) * binMs;
+  return { binMs, start, bins: Math.floor((end - start) / binMs) + 1 };
 }
 
 function cumulative(column: readonly number[]): number[] {
