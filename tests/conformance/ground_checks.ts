@@ -90,6 +90,29 @@ export const GROUND: readonly Check[] = [
     },
   },
   {
+    name: "survey() tells the same while it makes a staging folder: of free names, of taken ones, and of both",
+    run: async ({ rig, session, signal, candidate: { refuses } }) => {
+      const it = await rig();
+      const open = await session(it);
+      const names = HOSTILE_NAMES.filter((name) => !refuses?.test(name));
+      for (const [index, name] of names.entries()) await it.view.write(`in/${name}`, noise(index + 1));
+      await it.view.write("night/a b.fits", noise(5));
+      const groups = [
+        ["missing"],
+        ["missing", "night/no", "in/no"],
+        ["night"],
+        ["night/a b.fits", "missing"],
+        ["night/a b.fits/below", "a/b/c"],
+        ...names.map((name) => [`in/${name}`]),
+        names.map((name) => `in/no ${name}`),
+      ];
+      for (const [index, paths] of groups.entries()) {
+        const staging = `${it.context.stagingRoot}/${index}`;
+        assertEquals(await open.survey(paths, signal, staging), await open.survey(paths, signal), JSON.stringify(paths));
+      }
+    },
+  },
+  {
     name: "survey() and digest() find files with hostile names",
     run: async ({ rig, session, signal, candidate: { refuses } }) => {
       const it = await rig();

@@ -14,7 +14,7 @@ import { shellFlush } from "./shell_flush.ts";
 import { shellPublish } from "./shell_publish.ts";
 import { shellWords } from "./shell_quote.ts";
 import { shellEmptyTrash, shellRemove } from "./shell_remove.ts";
-import { lookScript, shellModifiedAt, shellSurvey, stats } from "./shell_survey.ts";
+import { lookFirstScript, shellModifiedAt, shellSurvey, stats } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** What a shell alone can do, besides. */
@@ -64,8 +64,11 @@ async function surveyAndPrepare(
   signal: AbortSignal,
 ): Promise<(Stat | null)[]> {
   const { tools, prepared, device } = base;
-  const make = `(umask 077; mkdir -p ${shellWords([staging])}) >/dev/null 2>&1 && echo ${MADE}`;
-  const script = `${lookScript(paths, tools)}echo ${LOOKED}\n${ASK_FOR_SPACE}\necho ${DONE}\n${make}\n:`;
+  // The disk is asked for while the folder is made.
+  const make = `umask 077\nmkdir -p ${shellWords([staging])} >/dev/null 2>&1 && made=1\nwait`;
+  const script = `made=\n${lookFirstScript(paths, tools)}echo ${LOOKED}\n{ ${ASK_FOR_SPACE}; } &\n${make}\necho ${DONE}\n${
+    '[ -z "$made" ] || echo ' + MADE
+  }\n`;
   const output = await runInBase(base)("check files at the destination", script, signal);
   // What is looked at may have any name.
   const looked = output.lastIndexOf(LOOKED);

@@ -39,6 +39,23 @@ export function lookScript(paths: readonly string[], tools: ShellTools): string 
   return tools.perl ? `${nulList(paths)} | perl -e ${LOOK}\n` : statScript(paths, tools);
 }
 
+/**
+ * As {@linkcode lookScript}, for names that are expected to be free: a few in folders that are there cost no process. Nobody is refused a look
+ * into a folder that may be searched.
+ */
+export function lookFirstScript(paths: readonly string[], tools: ShellTools): string {
+  if (paths.length > FEW) return lookScript(paths, tools);
+  const free = paths.map((path) => `is_free ${shellWords([`./${path}`, `./${path}`.replace(/\/[^/]*$/s, "")])}`);
+  return `is_free() { [ -d "$2" ] && [ -x "$2" ] && [ ! -e "$1" ] && [ ! -L "$1" ]; }
+if ${free.join(" && ")}; then
+${tools.perl ? "echo -\n".repeat(paths.length) : ":\n"}else
+${lookScript(paths, tools)}fi
+`;
+}
+
+/** The batch of a camera that takes one image after the other. */
+const FEW = 8;
+
 /** What the look showed, in the order of the paths. @throws {Failure} where one could not be looked at. */
 export function stats(output: string, paths: readonly string[], tools: ShellTools): (Stat | null)[] {
   if (!tools.perl) return fromStat(output, paths, tools.statRadix);
