@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Sleeper, within } from "../../async/deadline.ts";
 import type { Child } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Channel, MOST_CHANNELS, sessionLine } from "../ssh/long_line.ts";
@@ -54,6 +55,12 @@ export const NO_FOLDER = 91;
 /** Exit status where something else read the lines that were meant for us. */
 export const NO_LINES = 93;
 
+/** The last line of a far end that has done all. Its exit status takes longer: shell, channel and `ssh` end one after the other. */
+const DONE = "image-transfer: done";
+
+/** How long it may take to end after that. */
+const PATIENCE_MS = 5_000;
+
 /** Exit status where the files could not be flushed. */
 const NOT_FLUSHED = 94;
 
@@ -103,7 +110,7 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
       const told = child.write(`${remoteBase(destination)}/${folder}\n${task}\n`);
       told.catch(() => undefined); // Heard at the next write.
       channel.begin();
-      return receiver(child, channel, end);
+      return receiver(child, channel, system, end);
     } catch (error) {
       end();
       throw error;
@@ -131,8 +138,16 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
   };
 }
 
-function receiver(child: Child, channel: Channel, close: () => void): Receiver {
-  const printed = textOf(child.stdout);
+function receiver(child: Child, channel: Channel, clock: Sleeper, close: () => void): Receiver {
+  const end = Promise.withResolvers<ReceiverEnd>();
+  let done = false;
+  const printed = textOf(child.stdout, (text) => {
+    if (!text.endsWith(`${DONE}\n`)) return;
+    done = true;
+    end.resolve({ code: 0, stderr: "", stdout: text });
+  });
+  child.finished.then(async ({ code }) => end.resolve({ code, stderr: child.stderr(), stdout: await printed })).catch(end.reject);
+  end.promise.catch(() => undefined); // Heard by `finish`.
   return {
     async write(bytes) {
       await child.write(bytes);
@@ -140,18 +155,20 @@ function receiver(child: Child, channel: Channel, close: () => void): Receiver {
     },
     async finish() {
       await child.closeStdin().catch(() => undefined);
-      const { code } = await child.finished;
+      const found = await end.promise;
       channel.end();
-      return { code, stderr: child.stderr(), stdout: await printed };
+      return found;
     },
     isRefused(end) {
       if (channel.sharing?.role !== "channel" || !isRefusal(end)) return false;
       channel.refused();
       return true;
     },
-    [Symbol.asyncDispose]() {
-      close();
-      return child.end();
+    async [Symbol.asyncDispose]() {
+      // It ends by itself, in some milliseconds that nobody waits for.
+      const ended = done ? within(child.finished, PATIENCE_MS, clock, null).then(() => child.end()) : child.end();
+      const closed = ended.then(close, close);
+      if (!done) await closed;
     },
   };
 }
@@ -171,10 +188,13 @@ function flushedBeside(work: string, program: "sync" | "fsync"): string {
 
 const HARMLESS = ["Invalid argument", "not supported"];
 
-async function textOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+async function textOf(pieces: AsyncIterable<Uint8Array>, onText: (text: string) => void): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const piece of pieces) text = (text + decoder.decode(piece, { stream: true })).slice(-LONGEST);
+  for await (const piece of pieces) {
+    text = (text + decoder.decode(piece, { stream: true })).slice(-LONGEST);
+    onText(text);
+  }
   return text;
 }
 
@@ -208,9 +228,10 @@ export function receiverCommand({ flags, after, tools: { hash, flush } }: Receiv
     `cd "$folder" || exit ${NO_FOLDER}`,
     `case "$task" in ${APPEND}*) exec cat >> "./\${task#* }";; esac`,
     `${unpack} || exit`,
-    `[ "$task" = ${UNPACK_AND_HASH} ] || exit 0`,
-    flush === "sync" ? hashed : flushedBeside(hashed, flush === "fsync" ? "fsync" : "sync"),
-    "exit 0",
+    `[ "$task" != ${UNPACK_AND_HASH} ] || { ${
+      flush === "sync" ? hashed : flushedBeside(hashed, flush === "fsync" ? "fsync" : "sync")
+    }; }`,
+    `echo "${DONE}"`,
   ].join("; ");
   return `exec sh -c '${script}'`;
 }

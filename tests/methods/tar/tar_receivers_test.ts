@@ -27,11 +27,15 @@ for (
         args: ["-c", COMMAND],
         env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
         stdin: "piped",
-        stdout: "null",
+        stdout: "piped",
         stderr: "null",
       }).spawn();
-      await new Response(`${staging}\nunpack-and-hash\n` + "\0".repeat(10240)).body!.pipeTo(child.stdin);
-      assertEquals((await child.status).code, code);
+      const [{ stdout }] = await Promise.all([
+        child.output(),
+        new Response(`${staging}\nunpack-and-hash\n` + "\0".repeat(10240)).body!.pipeTo(child.stdin),
+      ]);
+      const isDone = new TextDecoder().decode(stdout).endsWith("image-transfer: done\n");
+      assertEquals([(await child.status).code, isDone], [code, code === 0]);
     },
   });
 }
