@@ -1,5 +1,5 @@
 /**
- * `fleet`: all computers that report to the same PocketBase server, worst first.
+ * `fleet`: all computers that report to the same PocketBase server, worst first, and commands for them.
  *
  * @module
  */
@@ -10,17 +10,18 @@ import { choice, string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
 import { MAY_DO } from "../config/schema/schema_program.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
-import type { FleetMember } from "../domain/fleet.ts";
-import { Failure } from "../domain/failure.ts";
-import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
-import { span } from "../domain/span.ts";
 import { fleetNow } from "../fleet/fleet_now.ts";
 import { identify } from "../fleet/identity.ts";
-import { type RemoteAction, sendCommand } from "../fleet/remote_commands.ts";
+import { listCommands, type RemoteAction, sendCommand } from "../fleet/remote_commands.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { pageElsewhere, scrapeTargets } from "../reports/fleet/scrape_targets.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
+import { commandsText, fleetText, needsAPerson } from "./fleet/fleet_text.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { pocketbaseOf } from "./pocketbase_of.ts";
+
+const ACTIONS = ["show", "commands", "targets", ...MAY_DO] as const;
 
 /** Exit code 1 where the server cannot be reached, and with `--check` where a computer needs a person. */
 export const fleet = defineCommand({
@@ -29,8 +30,11 @@ export const fleet = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    action: optional(argument(choice(["show", ...MAY_DO], { metavar: "ACTION" }), {
-      description: plain("show (default), or a command for another computer: pause, resume, retry or scan"),
+    action: optional(argument(choice(ACTIONS, { metavar: "ACTION" }), {
+      description: plain(
+        "show (default); commands: which commands were sent, by whom, and what became of them; targets: for Prometheus, the " +
+          "pages of all computers; or a command for another computer: pause, resume, retry or scan",
+      ),
     })),
     computer: optional(argument(string({ metavar: "COMPUTER" }), { description: plain("The computer that the command is for") })),
     name: optional(argument(string({ metavar: "NAME" }), {
@@ -39,24 +43,39 @@ export const fleet = defineCommand({
     check: option("--check", { description: plain("For monitoring: exit code 1 if a computer is offline or needs attention") }),
   }),
   async run({ config, json, check, action = "show", computer, name = "" }, tools) {
-    const { pocketbase } = await loadSettings(config, tools.cwd, tools.system);
-    if (pocketbase === null) {
-      throw new Failure("configuration", "No PocketBase server is configured", {
-        hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
-      });
-    }
+    const pocketbase = pocketbaseOf(await loadSettings(config, tools.cwd, tools.system));
     const server = pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, tools.system);
-    if (action !== "show") {
-      if (computer === undefined) {
-        tools.stderr(`Specify the computer: image-transfer fleet ${action} COMPUTER\n`);
-        return EXIT.usage;
+    switch (action) {
+      case "show": {
+        const members = await fleetNow(server, tools.signal);
+        if (json) tools.stdout(`${JSON.stringify(members, null, 2)}\n`);
+        else say(fleetText(members, tools.system.now()), tools);
+        return check && members.some(needsAPerson) ? EXIT.notDelivered : EXIT.done;
       }
-      return await sendTo({ action, to: computer, argument: name }, pocketbase, server, json, tools);
+      case "commands": {
+        const commands = await listCommands(server, tools.signal);
+        if (json) tools.stdout(`${JSON.stringify(commands, null, 2)}\n`);
+        else say(commandsText(commands), tools);
+        return EXIT.done;
+      }
+      case "targets": {
+        const members = await fleetNow(server, tools.signal);
+        tools.stdout(`${JSON.stringify(scrapeTargets(members), null, 2)}\n`);
+        for (const { name } of members.filter((one) => pageElsewhere(one) === null)) {
+          tools.stderr(
+            `${printable(name)} is left out: its page listens on that computer only (web.listen), or it has not reported\n`,
+          );
+        }
+        return EXIT.done;
+      }
+      default: {
+        if (computer === undefined) {
+          tools.stderr(`Specify the computer: image-transfer fleet ${action} COMPUTER\n`);
+          return EXIT.usage;
+        }
+        return await sendTo({ action, to: computer, argument: name }, pocketbase, server, json, tools);
+      }
     }
-    const members = await fleetNow(server, tools.signal);
-    if (json) tools.stdout(`${JSON.stringify(members, null, 2)}\n`);
-    else say(fleetText(members), tools);
-    return check && members.some(({ level }) => NEEDS_A_PERSON.has(level)) ? EXIT.notDelivered : EXIT.done;
   },
 });
 
@@ -77,32 +96,4 @@ async function sendTo(
     stderr(`${printable(wanted.to)} has not answered yet. It carries out the command if it connects within an hour.\n`);
   } else stderr(`${printable(wanted.to)} did not carry it out: ${told}.\n`);
   return state === "done" ? EXIT.done : EXIT.notDelivered;
-}
-
-const NEEDS_A_PERSON: ReadonlySet<FleetMember["level"]> = new Set(["offline", "bad", "warning", "unknown"]);
-const WORDS = {
-  offline: "OFFLINE",
-  bad: "TROUBLE",
-  warning: "WAITING",
-  unknown: "UNKNOWN",
-  busy: "busy",
-  good: "well",
-} as const satisfies Record<FleetMember["level"], string>;
-
-function fleetText(members: readonly FleetMember[]): string {
-  if (members.length === 0) return "No computer has an account yet: image-transfer pocketbase setup --add NAME\n";
-  const widest = Math.max(...members.map(({ name }) => printable(name).length));
-  const lines = members.flatMap((member) => {
-    const { name, level, headline, seconds_ago, config_error, report } = member;
-    const seen = level === "offline" && seconds_ago !== null ? `last heard from ${span(seconds_ago * 1000)} ago: ` : "";
-    const waiting = report === null || !(report.waiting > 0) ? "" : `; ${counted(report.waiting, "file")} waiting`;
-    return [
-      `${printable(name).padEnd(widest)}  ${WORDS[level]}  ${seen}${printable(headline)}${waiting}`,
-      ...(config_error === null
-        ? []
-        : [`${" ".repeat(widest)}  its jobs on the server are not used: ${printable(config_error)}`]),
-    ];
-  });
-  const well = members.filter(({ level }) => !NEEDS_A_PERSON.has(level)).length;
-  return [`All is well on ${well} of ${counted(members.length, "computer")}.`, "", ...lines].map((line) => `${line}\n`).join("");
 }

@@ -32,6 +32,7 @@ import type { HttpApp, Origin } from "./control/http_app.ts";
 import { type DaemonWeb, daemonWeb, pageSource } from "./daemon_web.ts";
 import type { CheckFinding } from "../reports/api_types.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
+import { pageFleet } from "./page_fleet.ts";
 import { setupLog } from "./setup_log.ts";
 import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
@@ -268,14 +269,15 @@ function controlOf(parts: Parts): DaemonControl {
   });
 }
 
-/** What the page asks besides: events, the setup, and the checks. */
-function askedByPage(parts: Parts, check: DaemonTools["check"]): Pick<PageSource, "listen" | "setup" | "check"> {
+/** What the page asks besides: events, the setup, other computers, and the checks. */
+function askedByPage(parts: Parts, check: DaemonTools["check"]): Pick<PageSource, "listen" | "setup" | "others" | "check"> {
   const { events, ending } = parts;
   const log = setupLog();
   events.listen(log.listen);
   return {
     listen: events.listen,
     setup: () => ({ settings: parts.settings, reload: log.reload(), hookCall: log.hookCall }),
+    others: pageFleet(() => parts.settings, parts.system, ending.signal),
     check: check === undefined ? null : () => check(parts.settings, ending.signal),
   };
 }

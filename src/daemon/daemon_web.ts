@@ -37,12 +37,13 @@ export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
 export function pageSource(
   state: DaemonState,
   control: DaemonControl,
-  { listen, setup, check }: Pick<PageSource, "listen" | "setup" | "check">,
+  { listen, setup, others, check }: Pick<PageSource, "listen" | "setup" | "others" | "check">,
 ): PageSource {
   return {
     ...state,
     listen,
     setup,
+    others,
     check: check === null ? null : oneAtATime(check),
     sync: (job) => control.sync(job),
     retry: (ids) => control.retry(ids),

@@ -64,6 +64,22 @@ export interface FleetMember {
   readonly report: BeatReport | null;
 }
 
+/** A command from one computer to another, for those who want to know who did what. Times ISO 8601 in UTC, by the server's clock. */
+export interface FleetCommand {
+  readonly at: string;
+  /** Who asked: the computer whose page or command line was used. */
+  readonly from: string;
+  readonly to: string;
+  readonly action: string;
+  /** A destination or a job; empty for all. */
+  readonly argument: string;
+  readonly state: "done" | "refused" | "failed" | "waiting";
+  /** What was done, or why not. */
+  readonly answer: string;
+  /** Null while it waits. */
+  readonly answered_at: string | null;
+}
+
 /** All of them, the worst first. */
 export interface FleetNow {
   readonly members: readonly FleetMember[];

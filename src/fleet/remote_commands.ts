@@ -5,6 +5,7 @@
  * @module
  */
 import type { PocketbaseSettings } from "../config/settings.ts";
+import type { FleetCommand } from "../domain/fleet.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
@@ -20,12 +21,14 @@ export type RemoteAction = PocketbaseSettings["mayDo"][number];
 
 interface CommandRecord {
   readonly id: string;
+  readonly daemon: string;
   readonly issued_by: string;
   readonly action: string;
   readonly argument: string;
   readonly state: string;
   readonly answer: string;
   readonly created: string;
+  readonly updated: string;
 }
 
 /** What became of a command; `waiting` where its computer has not answered yet. */
@@ -66,6 +69,36 @@ export async function sendCommand(
     if (state === "done" || state === "refused" || state === "failed") return { state, answer };
   }
   return { state: "waiting", answer: "" };
+}
+
+/** The latest commands that this account may see: those that it gave, and those for it; a superuser's sees all. The newest first. @throws {Failure} */
+export async function listCommands(server: PocketbaseServer, signal: AbortSignal): Promise<readonly FleetCommand[]> {
+  await server.renew(signal);
+  const query = { sort: "-created", page: 1, perPage: MOST_LISTED };
+  const { items } = await server.ask<{ items: CommandRecord[] }>(RECORDS, { query }, signal);
+  const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
+  return items.map(({ daemon, issued_by, action, argument, state, answer, created, updated }) => {
+    const known = STATES.find((one) => one === state) ?? "waiting";
+    return {
+      at: isoOf(created),
+      from: names.get(issued_by) ?? "an unknown computer",
+      to: names.get(daemon) ?? "an unknown computer",
+      action: String(action),
+      argument: String(argument),
+      state: known,
+      answer: String(answer),
+      answered_at: known === "waiting" ? null : isoOf(updated),
+    };
+  });
+}
+
+const MOST_LISTED = 100;
+const STATES = ["done", "refused", "failed", "waiting"] as const;
+
+/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; what cannot be read stays as it is. */
+function isoOf(written: string): string {
+  const time = Date.parse(String(written).replace(" ", "T"));
+  return Number.isNaN(time) ? String(written) : new Date(time).toISOString();
 }
 
 const LOOK_MS = 1_000;

@@ -11,6 +11,8 @@
  * | `/api/deliveries/ID` | GET | {@linkcode DeliveryView} |
  * | `/api/images?`{@linkcode DeliveryAsk} | GET | array of {@linkcode ImageView}: images of which a delivery matches; `total-count` as above |
  * | `/api/images/ID?`{@linkcode DeliveryAsk} | GET | {@linkcode ImageReport} of the image that has delivery ID; its neighbours among those that match |
+ * | `/api/fleet` | GET | {@linkcode FleetNow}; null without a PocketBase server |
+ * | `/api/fleet/commands` | GET | array of {@linkcode FleetCommand}, the newest first |
  * | `/api/next` | GET | array of {@linkcode DeliveryView}: the ten that are sent next |
  * | `/api/nights` | GET | {@linkcode NightList} |
  * | `/api/night/YYYYMMDD` (or `/api/night/tonight`) | GET | {@linkcode NightReport} |
@@ -19,7 +21,7 @@
  * | `/api/cards/ID` | GET | {@linkcode HeaderReport} |
  * | `/api/preview/ID.png?side=512` | GET | a grey PNG of at most 256, 512 (the default) or 2048 pixels a side; 404 where there is none |
  * | `/api/live` | WebSocket | {@linkcode LiveMessage}, from the server only |
- * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` `/api/doctor` | POST, `content-type: application/json` | {@linkcode Actions} |
+ * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` `/api/doctor` `/api/fleet/command` | POST, `content-type: application/json` | {@linkcode Actions} |
  *
  * Every failure is {@linkcode ApiFailure} with status 400 (not understood), 401 (no session: show the login), 403 (foreign page), 404, 405,
  * 409 (the daemon says why not), 413, 415, 421 (foreign Host), 426, 429, 500 or 503. The WebSocket closes with code 4401 where the session is over, 1013 where the client was too slow.
@@ -28,12 +30,13 @@
  */
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
+import type { FleetCommand, FleetNow } from "../domain/fleet.ts";
 import type { Counts } from "../ledger/history.ts";
 import type { DeliveryJson } from "./delivery/delivery_json.ts";
 import type { Headline, StatusReport } from "./overview/status_json.ts";
 import type { CheckFinding, SetupHook, SetupReport, SetupSchedule } from "./setup/setup_types.ts";
 
-export type { CheckFinding, Headline, SetupHook, SetupReport, SetupSchedule, StatusReport };
+export type { CheckFinding, FleetCommand, FleetNow, Headline, SetupHook, SetupReport, SetupSchedule, StatusReport };
 
 /** The values of header cards by keyword. */
 export type CardValues = Readonly<Record<string, string | number | boolean>>;
@@ -383,6 +386,11 @@ export interface Actions {
   /** The checks of `doctor`: takes seconds to minutes, and sends each destination a small file, which is removed again. */
   readonly doctor: { readonly ask: Readonly<Record<string, never>>; readonly answer: { readonly findings: CheckFinding[] } };
   readonly scan: { readonly ask: { readonly job?: string }; readonly answer: { readonly jobs: string[] } };
+  /** A command for another computer of the fleet, which does it if its `may_do` says so; an answer takes seconds, at most half a minute. */
+  readonly "fleet/command": {
+    readonly ask: { readonly computer: string; readonly action: string; readonly argument: string };
+    readonly answer: Pick<FleetCommand, "state" | "answer">;
+  };
 }
 
 /** The body of every answer that is none; `hint` may be empty. */

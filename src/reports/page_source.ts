@@ -7,7 +7,7 @@ import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
 import type { AuditPlan, AuditRun } from "../domain/audit.ts";
 import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
-import type { FleetNow } from "../domain/fleet.ts";
+import type { FleetCommand, FleetNow } from "../domain/fleet.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job, Settings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
@@ -110,11 +110,25 @@ export interface SetupNow {
   hookCall(job: string, hook: string): HookCall | null;
 }
 
+/** What the page asks of other computers. Every call may throw a `Failure`. */
+export interface PageFleet {
+  /** Comes back with the answer of the computer, or with `waiting` after half a minute. */
+  send(command: {
+    readonly computer: string;
+    readonly action: "pause" | "resume" | "retry" | "scan";
+    /** A destination or a job; empty for all. */
+    readonly argument: string;
+  }): Promise<Pick<FleetCommand, "state" | "answer">>;
+  /** The latest commands, the newest first. */
+  commands(): Promise<readonly FleetCommand[]>;
+}
+
 /** What the page asks and does. */
 export interface PageSource extends DaemonState, Pick<DaemonControl, "sync" | "retry" | "pause" | "resume"> {
   /** Hears every event until the returned function is called. */
   listen(listener: (event: TransferEvent) => void): () => void;
   setup(): SetupNow;
+  readonly others: PageFleet;
   /** Runs the checks of `doctor`, one run at a time; null where this daemon cannot. */
   readonly check: (() => Promise<readonly CheckFinding[]>) | null;
 }

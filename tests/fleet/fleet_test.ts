@@ -1,5 +1,6 @@
 /** Real daemons at a real PocketBase: jobs from the server, heartbeats, the fleet, and outages in between. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { FleetCommand } from "../../src/domain/fleet.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
@@ -118,7 +119,10 @@ Deno.test("the fleet shows every computer, the worst first, and who has gone sil
   assertEquals(members[1]?.report?.destinations.length, 1);
   const shown = await spring.command(["fleet", "--check"]);
   assertEquals(shown.code, 1);
-  assertMatch(shown.stdout, /^All is well on 1 of 2 computers\.\n\nautumn {2}UNKNOWN {2}It has never reported\nspring {2}well/);
+  assertMatch(
+    shown.stdout,
+    /^All is well on 1 of 2 computers\.\n\nCOMPUTER {2}STATE +FILES +WAITING +.*\nautumn {4}UNKNOWN\n {4}It has never reported\nspring {4}well {5}0 +0 /,
+  );
   // Its night, before and after it goes silent: what is not heard of is never well.
   await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
   const nights = async () => JSON.parse((await spring.command(["report", "--fleet", "--json"])).stdout).computers;
@@ -129,7 +133,7 @@ Deno.test("the fleet shows every computer, the worst first, and who has gone sil
   ]);
   // Three heartbeats later.
   await _running[Symbol.asyncDispose]();
-  await untilTrue(async () => (await spring.command(["fleet"])).stdout.includes("spring  OFFLINE"));
+  await untilTrue(async () => (await spring.command(["fleet"])).stdout.includes("spring    OFFLINE"));
   const report = await spring.command(["report", "--fleet"]);
   assertEquals(report.code, 1);
   assertMatch(
@@ -173,6 +177,7 @@ Deno.test("commands of other computers are carried out where the file allows the
       config_refresh_interval_secs: 2,
       may_do: ["pause", "scan"],
     },
+    web: { listen: "127.0.0.1:0", token: TOKEN },
   });
   await using _running = await autumn.start();
   const paused = await spring.command(["fleet", "pause", "Autumn"]);
@@ -188,9 +193,43 @@ Deno.test("commands of other computers are carried out where the file allows the
   assertEquals(unknown.code, 1);
   assertMatch(unknown.stderr, /autumn did not carry it out: Unknown job/);
   await autumn.untilLog(/PocketBase: command from spring: resume: refused/);
+  // From a page as well, and whoever looks finds who did what, when, and how it came out.
+  const page = pageOf(status.url);
+  assertEquals(await page("/api/fleet/command", { computer: "Autumn", action: "scan", argument: "default" }), {
+    state: "done",
+    answer: "default",
+  });
+  const commands: FleetCommand[] = await page("/api/fleet/commands");
+  assertEquals(commands.map(({ from, to, action, argument, state }) => [from, to, action, argument, state]), [
+    ["autumn", "autumn", "scan", "default", "done"],
+    ["spring", "autumn", "scan", "nothing", "failed"],
+    ["spring", "autumn", "resume", "", "refused"],
+    ["spring", "autumn", "pause", "", "done"],
+  ]);
+  assert(
+    commands.every(({ at, answered_at }) => answered_at !== null && at <= answered_at && Date.parse(at) > Date.now() - 600_000),
+  );
+  const listed = await spring.command(["fleet", "commands"]);
+  assertMatch(
+    listed.stdout,
+    /^\S+Z {2}autumn to autumn: scan default: done \(default\)\n(.*\n){2}\S+Z {2}spring to autumn: pause: done \(local\)\n$/,
+  );
+  assertEquals(JSON.parse((await spring.command(["fleet", "commands", "--json"])).stdout), commands);
   const nobody = await spring.command(["fleet", "scan", "winter"]);
   assertMatch(nobody.stderr, /Unknown computer "winter"\nKnown computers: /);
 });
+
+const TOKEN = "a-token-for-the-tests";
+
+/** Asks the API of a page; with a body, by POST. */
+// deno-lint-ignore no-explicit-any -- an answer of the API
+function pageOf(url: string): (path: string, body?: unknown) => Promise<any> {
+  const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+  return async (path, body) => {
+    const question = body === undefined ? { headers } : { headers, method: "POST", body: JSON.stringify(body) };
+    return await (await fetch(new URL(path, url), question)).json();
+  };
+}
 
 async function untilTrue(look: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !await look(); tries++) {

@@ -29,6 +29,7 @@ export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): P
       reload: null,
       hookCall: () => null,
     }),
+    others: { send: () => Promise.reject(new Error("no fleet")), commands: () => Promise.resolve([]) },
     check: null,
     ...instead,
   };

@@ -1,5 +1,5 @@
 /**
- * What a page may do: retry, pause, resume, scan, check. By POST with a JSON body only, which no foreign page can send.
+ * What a page may do: retry, pause, resume, scan, here and on other computers of the fleet, and check. By POST with a JSON body only, which no foreign page can send.
  *
  * @module
  */
@@ -16,6 +16,11 @@ const retrying = z.strictObject({
   ids: z.array(z.int().positive()).max(MOST_IDS, `at most ${MOST_IDS} ids are allowed at once`).nullable(),
 });
 const placing = z.strictObject({ destination: name.nullable() });
+const commanding = z.strictObject({
+  computer: name,
+  action: z.enum(["pause", "resume", "retry", "scan"]),
+  argument: z.string().max(200),
+});
 const scanning = z.strictObject({ job: name.optional() });
 
 /** Adds the POST routes of `Actions` in `api_types.ts`; who may ask is decided before. */
@@ -24,6 +29,7 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
   action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));
   // Never that another disk is the right one: too much for a button that says "try again".
   action("/api/resume", placing, async ({ destination }) => ({ destinations: (await source.resume(destination)).names }));
+  action("/api/fleet/command", commanding, (command) => source.others.send(command));
   action("/api/doctor", z.strictObject({}), async () => {
     if (source.check === null) {
       throw new Failure("configuration", "This daemon cannot run the checks", { hint: "Run: image-transfer doctor" });

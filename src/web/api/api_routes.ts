@@ -69,6 +69,7 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     return c.json(report);
   });
   app.get("/api/fleet", (c) => c.json(source.fleet()));
+  app.get("/api/fleet/commands", async (c) => c.json(await source.others.commands()));
   app.get("/api/next", (c) => c.json(sentNext(source, MOST_NEXT, system.now()).map(deliveryView)));
   app.get("/api/nights", (c) => {
     const list: NightList = { tonight: tonight(), nights: ledger.nights().toReversed() };

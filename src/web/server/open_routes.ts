@@ -1,5 +1,6 @@
 /**
- * What needs no session on this computer: `/health` for service managers and fleets, `/health/delivery` for monitors, `/metrics` for Prometheus.
+ * What needs no session on this computer: `/health` for service managers and fleets, `/health/delivery` for monitors, `/metrics` for Prometheus,
+ * `/metrics/targets` tells it where the metrics of the whole fleet are.
  *
  * @module
  */
@@ -8,6 +9,7 @@ import { accepts } from "hono/accepts";
 import { printable } from "../../domain/names/printable.ts";
 import { deliveryHealth } from "../../reports/overview/delivery_health.ts";
 import { judged } from "../../reports/overview/facts.ts";
+import { scrapeTargets } from "../../reports/fleet/scrape_targets.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import type { System } from "../../system/system.ts";
 import { isLoopback } from "../auth/access.ts";
@@ -40,5 +42,12 @@ export function openRoutes(app: Hono<WebEnv>, source: PageSource, system: Pick<S
     if (metrics === null) return refusal(c, 404, "configuration", "Metrics are switched off (web.metrics)");
     if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");
     return c.body(await metrics.text(), 200, { "content-type": metrics.type });
+  });
+  app.get("/metrics/targets", (c) => {
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");
+    const fleet = source.fleet();
+    // An error, not an empty list: Prometheus then keeps the computers that it knows.
+    if (fleet === null) return refusal(c, 503, "unreachable", "Nothing has been heard from the PocketBase server yet");
+    return c.json(scrapeTargets(fleet.members));
   });
 }

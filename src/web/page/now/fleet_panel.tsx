@@ -6,11 +6,14 @@
 import type { JSX } from "preact";
 import { printable } from "../../../domain/names/printable.ts";
 import type { FleetMember, FleetNow } from "../../../domain/fleet.ts";
-import { ago, count, plural } from "../parts/format.ts";
+import { pageElsewhere } from "../../../reports/fleet/scrape_targets.ts";
+import { ago, bytes, count, duration, plural } from "../parts/format.ts";
 import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { Panel } from "../parts/panel.tsx";
+import { nightName } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
+import { FleetCommands } from "./fleet_commands.tsx";
 
 const EVERY_MS = 30_000;
 const LOOKS = {
@@ -22,33 +25,43 @@ const LOOKS = {
   good: { glyph: "good", tone: "good", word: "well" },
 } as const satisfies Record<FleetMember["level"], { glyph: GlyphName; tone: string; word: string }>;
 
+/** Of more, those that are well are told in short: what matters must be seen at a glance. */
+const MOST_IN_FULL = 8;
+
 /** Null without a server. */
 export function FleetPanel(): JSX.Element | null {
   const { answer } = useAsk<FleetNow | null>("/api/fleet", Math.floor(now.value / EVERY_MS), EVERY_MS);
   const fleet = answer?.value ?? null;
   if (fleet === null) return null;
-  const well = fleet.members.filter(({ level }) => level === "good" || level === "busy").length;
+  const { members } = fleet;
+  const well = members.filter(({ level }) => level === "good" || level === "busy");
+  const inShort = members.length > MOST_IN_FULL ? well : [];
   return (
     <Panel
       title="All computers"
       class="fleet"
       aside={
         <span class="dim">
-          {count(well)} of {count(fleet.members.length)} well, as of {ago(Math.max(0, now.value - fleet.at))}
+          {count(well.length)} of {count(members.length)} well, as of {ago(Math.max(0, now.value - fleet.at))}
         </span>
       }
     >
       <ul class="rows">
-        {fleet.members.map((one) => <Member key={one.name} one={one} />)}
+        {members.filter((one) => !inShort.includes(one)).map((one) => <Member key={one.name} one={one} />)}
       </ul>
+      {inShort.length > 0 && (
+        <ul class="fleet-well" aria-label="Computers that are well">
+          {inShort.map((one) => <WellMember key={one.name} one={one} />)}
+        </ul>
+      )}
+      <FleetCommands members={members} />
     </Panel>
   );
 }
 
 function Member({ one }: { readonly one: FleetMember }): JSX.Element {
-  const { glyph, tone, word } = LOOKS[one.level];
-  const page = pageOf(one);
-  const waiting = one.report?.waiting ?? 0;
+  const { name, level, headline, version, seconds_ago, config_error } = one;
+  const { glyph, tone, word } = LOOKS[level];
   return (
     <li class="row">
       <span class={`state tone-text-${tone}`}>
@@ -56,21 +69,66 @@ function Member({ one }: { readonly one: FleetMember }): JSX.Element {
         <span>{word}</span>
       </span>
       <span class="fleet-name">
-        {page === null ? printable(one.name) : <a href={page} rel="noreferrer">{printable(one.name)}</a>}
+        <Linked one={one} />
+        {version !== null && version !== "" && <span class="fleet-version">{printable(version)}</span>}
       </span>
-      <span class="dim">
-        {one.level === "offline" && one.seconds_ago !== null && `last heard from ${ago(one.seconds_ago * 1000)}: `}
-        {printable(one.headline)}
-        {waiting > 0 && `, ${count(waiting)} ${plural(waiting, "delivery")} waiting`}
-        {one.config_error !== null && `, its jobs on the server are not used: ${printable(one.config_error)}`}
+      <span>
+        {level === "offline" && seconds_ago !== null && `last heard from ${ago(seconds_ago * 1000)}: `}
+        {printable(headline)}
+        {config_error !== null && `; its jobs on the server are not used: ${printable(config_error)}`}
+        <span class="fleet-sums">{sumsOf(one).join(" · ")}</span>
       </span>
     </li>
   );
 }
 
-/** What another computer says its page is: only an address of the web, and none of this computer's own loopback. */
-function pageOf({ report }: FleetMember): string | null {
-  const url = URL.parse(String(report?.page ?? ""));
-  if (url === null || !["http:", "https:"].includes(url.protocol)) return null;
-  return ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname) ? null : url.href;
+function WellMember({ one }: { readonly one: FleetMember }): JSX.Element {
+  const { glyph, tone, word } = LOOKS[one.level];
+  return (
+    <li title={[printable(one.headline), ...sumsOf(one)].join(" · ")}>
+      <span class={`state tone-text-${tone}`}>
+        <Glyph name={glyph} />
+        <span class="unseen">{word}</span>
+      </span>
+      <span class="fleet-name">
+        <Linked one={one} />
+      </span>
+      <span class="dim">{filesOf(one)}</span>
+    </li>
+  );
 }
+
+function Linked({ one }: { readonly one: FleetMember }): JSX.Element {
+  const page = pageElsewhere(one);
+  return page === null ? <>{printable(one.name)}</> : <a href={page.href} rel="noreferrer">{printable(one.name)}</a>;
+}
+
+function filesOf({ report }: FleetMember): string {
+  const night = report?.night ?? null;
+  if (night === null) return "";
+  const of = night.files_delivered === night.files ? "" : `${count(night.files_delivered)} of `;
+  return `${of}${count(night.files)} ${plural(night.files, "file")}`;
+}
+
+/** Times are told by the server's clock: the time since its heartbeat is on top. */
+function sumsOf(one: FleetMember): string[] {
+  const { report } = one;
+  if (report === null) return [];
+  const { waiting, oldest_waiting, night, destinations, clock_ahead_seconds: ahead } = report;
+  const oldest = oldest_waiting === null
+    ? ""
+    : `, the oldest for ${duration(Math.max(0, now.value - Date.parse(oldest_waiting)))}`;
+  const free = destinations.flatMap(({ free_bytes, name }) => free_bytes === null ? [] : [{ free: free_bytes, name }])
+    .sort((a, b) => a.free - b.free)[0];
+  return [
+    ...(night === null ? [] : [`${filesOf(one)} delivered, night ${nightName(night.night)}`]),
+    ...(waiting > 0 ? [`${count(waiting)} ${plural(waiting, "file")} waiting${oldest}`] : []),
+    ...(free === undefined ? [] : [`${bytes(free.free)} free on ${printable(free.name)}`]),
+    ...(ahead !== null && Math.abs(ahead) >= CLOCK_SECONDS
+      ? [`clock ${duration(Math.abs(ahead) * 1000)} ${ahead > 0 ? "ahead" : "behind"}`]
+      : []),
+  ];
+}
+
+/** Smaller differences may be the network's. */
+const CLOCK_SECONDS = 5;

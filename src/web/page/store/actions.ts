@@ -4,6 +4,7 @@
  * @module
  */
 import { signal } from "@preact/signals";
+import { printable } from "../../../domain/names/printable.ts";
 import type { Actions } from "../../../reports/api_types.ts";
 import { count, plural } from "../parts/format.ts";
 import { ask, AskError } from "./ask.ts";
@@ -57,6 +58,25 @@ export function scan(job?: string): Promise<void> {
   });
 }
 
+/** Has another computer of the fleet do something; an empty `argument` means all of its destinations or jobs. */
+export async function command(computer: string, action: string, argument: string): Promise<void> {
+  const said = (state: string, answer: string) =>
+    `${printable(computer)}: ${state}${answer === "" ? "" : ` (${printable(answer)})`}`;
+  try {
+    const { value: { state, answer } } = await ask<Actions["fleet/command"]["answer"]>("/api/fleet/command", undefined, {
+      computer,
+      action,
+      argument,
+    });
+    toast(
+      state === "done" ? "good" : "bad",
+      said(state === "waiting" ? "no answer yet; it has an hour to carry it out" : state, answer),
+    );
+  } catch (error) {
+    tell(error);
+  }
+}
+
 async function act<K extends keyof Actions>(
   name: K,
   body: Actions[K]["ask"],
@@ -66,7 +86,11 @@ async function act<K extends keyof Actions>(
     const { value } = await ask<Actions[K]["answer"]>(`/api/${name}`, undefined, body);
     toast("good", done(value));
   } catch (error) {
-    if (!(error instanceof AskError)) throw error;
-    toast("bad", error.hint === "" ? error.message : `${error.message}. ${error.hint}`);
+    tell(error);
   }
+}
+
+function tell(error: unknown): void {
+  if (!(error instanceof AskError)) throw error;
+  toast("bad", error.hint === "" ? error.message : `${error.message}. ${error.hint}`);
 }
