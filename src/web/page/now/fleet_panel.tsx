@@ -60,7 +60,7 @@ export function FleetPanel(): JSX.Element | null {
 }
 
 function Member({ one }: { readonly one: FleetMember }): JSX.Element {
-  const { name, level, headline, version, seconds_ago, config_error } = one;
+  const { level, headline, version, seconds_ago, config_error } = one;
   const { glyph, tone, word } = LOOKS[level];
   return (
     <li class="row">
