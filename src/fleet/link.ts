@@ -235,7 +235,9 @@ function tellClock(link: Link): void {
   const differs = Math.abs(ahead) > CLOCKS_DIFFER_MS;
   if (differs && !link.clockTold) {
     const side = ahead > 0 ? "ahead of" : "behind";
-    const message = `The clock of this computer is ${span(Math.abs(ahead))} ${side} that of ${link.server.url}`;
+    const message = `The clock of this computer is ${
+      span(Math.round(Math.abs(ahead) / 60_000) * 60_000)
+    } ${side} that of ${link.server.url}`;
     link.emit({ type: "notice", level: "warning", message: `PocketBase: ${message}. Set both clocks by NTP.` });
   }
   link.clockTold = differs;
