@@ -38,7 +38,8 @@ export function nonsense(url: string, cause?: unknown): ServerFailure {
 
 /** There was no answer, or none that could be trusted. */
 export function unreached(url: string, error: unknown, isLate: boolean): ServerFailure {
-  const reason = reasonOf(error);
+  // Deno 2.9 has the reason in the cause.
+  const reason = `${reasonOf(error)} ${error instanceof Error ? reasonOf(error.cause ?? "") : ""}`;
   const certificate = CERTIFICATE_FAULTS.find(({ says }) => says.test(reason));
   if (certificate !== undefined && !isLate) {
     return new ServerFailure(0, {}, "certificate_refused", `Cannot trust ${url}: ${certificate.reason}`, {
@@ -62,6 +63,11 @@ const CERTIFICATE_FAULTS: readonly { readonly says: RegExp; readonly reason: str
     says: /certificate.*(not valid for (any )?name|NotValidForName)/i,
     reason: "its certificate is for another host name",
     hint: "Use the name in the certificate in pocketbase.url.",
+  },
+  {
+    says: /certificate: BadEncoding/,
+    reason: "its certificate, or one of tls_ca, is damaged",
+    hint: "Make the file of pocketbase.tls_ca again, in PEM form.",
   },
   {
     says: /certificate/i,

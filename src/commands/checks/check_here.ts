@@ -14,6 +14,7 @@ import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
 import { checkPage } from "./check_page.ts";
+import { checkPocketbase } from "./check_pocketbase.ts";
 import { checkSecrets } from "./check_secrets.ts";
 import { fault, type Finding, HERE, ok, warning } from "./finding.ts";
 
@@ -29,6 +30,7 @@ export async function checkHere(settings: Settings, tools: AskTools): Promise<Fi
     ledger(settings, tools),
     ...await limits(system, signal),
     ...await checkPage(settings, system, signal),
+    ...await checkPocketbase(settings, system, signal),
     ...await checkPidFile(settings.pidFile, access, system),
     ...(await Promise.all(settings.jobs.map((job) => checkJob(job, system, signal)))).flat(),
   ];
