@@ -23,6 +23,7 @@ import { BEAT_MS, beatReport, readFleet, writeBeat } from "./heartbeat.ts";
 import { identify } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { keepLogs } from "./keep_logs.ts";
+import { measured } from "./measured_system.ts";
 import { type CommandAnswer, type Commanded, takeCommands } from "./remote_commands.ts";
 import { type PocketbaseServer, pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
 import { ServerFailure } from "./server_failure.ts";
@@ -52,6 +53,8 @@ const LONGEST_SETTLE_MS = 10_000;
 /** How long it waits before it hears changes again: first, and at most. */
 const LISTEN_AGAIN_MS = 1_000;
 const LONGEST_LISTEN_AGAIN_MS = 60_000;
+/** How long it waits at most before it asks again a server that does not answer. */
+const LONGEST_PAUSE_MS = 300_000;
 /** Clocks that differ by more are told of. */
 const CLOCKS_DIFFER_MS = 60_000;
 
@@ -97,7 +100,7 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
   const link: Link = {
     ...tools,
     settings,
-    server: pocketbaseServer(settings, measured(tools)),
+    server: pocketbaseServer(settings, measured(tools.system, tools.emit)),
     changed: { jobs: bell(tools.system), commands: bell(tools.system) },
     configError: "",
     serverClock: null,
@@ -134,27 +137,6 @@ function logTools(link: Link, signal: AbortSignal): Parameters<typeof keepLogs>[
   };
 }
 
-/** The system whose requests are counted. */
-function measured({ system, emit }: LinkTools): ServerSystem {
-  return {
-    ...system,
-    async askRemote(url, question, signal) {
-      const began = system.monotonic();
-      const collection = /\/api\/collections\/([^/?]+)/.exec(url)?.[1] ?? /\/api\/([^/?]+)/.exec(url)?.[1] ?? "";
-      const told = (result: "ok" | "error" | "unreachable") =>
-        emit({ type: "pocketbase", collection, result, milliseconds: system.monotonic() - began });
-      try {
-        const answer = await system.askRemote(url, question, signal);
-        told(answer.status < 400 ? "ok" : "error");
-        return answer;
-      } catch (error) {
-        told("unreachable");
-        throw error;
-      }
-    },
-  };
-}
-
 /** Does it now, on the period, and when the server tells of a change. */
 async function repeat(
   part: "jobs" | "heartbeat" | "commands",
@@ -163,11 +145,14 @@ async function repeat(
   link: Link,
   signal: AbortSignal,
 ): Promise<void> {
+  let pauseMs = everyMs;
   while (!signal.aborted) {
-    await attempt(part, () => work(link, signal), link, signal);
+    const isDone = await attempt(part, () => work(link, signal), link, signal);
+    // Heartbeats keep their pace, and find out when the server is back; then the others go on.
+    pauseMs = isDone ? everyMs : Math.min(pauseMs * 2, Math.max(everyMs, LONGEST_PAUSE_MS));
     const changed = part === "heartbeat" ? null : link.changed[part];
     if (changed === null) await link.system.sleep(everyMs, signal);
-    else if (await changed.wait(everyMs, signal)) await settled(changed, link.system, signal);
+    else if (await changed.wait(pauseMs, signal)) await settled(changed, link.system, signal);
   }
 }
 
@@ -292,9 +277,11 @@ async function attempt(part: string, work: () => Promise<void>, link: Link, sign
   return true;
 }
 
-function isWell(part: string, { emit, said, server, back }: Link): void {
+function isWell(part: string, { emit, said, server, back, changed }: Link): void {
   if (!said.delete(part)) return;
+  // What waited for the server goes on.
   back.ring();
+  for (const other of ["jobs", "commands"] as const) if (said.has(other)) changed[other].ring();
   if (said.size === 0) emit({ type: "notice", level: "info", message: `PocketBase: connected to ${server.url}` });
 }
 

@@ -105,6 +105,7 @@ export async function linkRig(
       },
       ending: ending.signal,
       stopped: Promise.resolve(),
+      sums: () => NO_FILES,
       check: async (jobs) => await readConfig(file, system, jobs),
       daemon: {
         settings: () => settings,
@@ -158,6 +159,22 @@ function configuration(folder: TempFolder, { url }: PocketbaseSettings): Record<
     pocketbase: { url, admin_email: "spring@example.org", admin_password: "unused-1" },
   };
 }
+
+const NO_FILES = {
+  waiting: 0,
+  night: {
+    night: "20260115",
+    files: 0,
+    files_delivered: 0,
+    files_waiting: 0,
+    files_failed: 0,
+    not_sent: 0,
+    expected: 0,
+    delivered: 0,
+    failed: 0,
+    bytes: 0,
+  },
+};
 
 /** A daemon with nothing to do. */
 const IDLE = {
