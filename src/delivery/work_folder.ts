@@ -8,6 +8,7 @@
 import { join } from "@std/path";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
+import { EVERYBODYS_MEMORY, isInMemory } from "../system/host/memory.ts";
 import { unusableState } from "../system/files/lock.ts";
 
 /** The folder for links, an absolute path; removed when it is disposed of. */
@@ -15,10 +16,10 @@ export interface WorkFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-type WorkSystem = Pick<System, "platform" | "followedFacts" | "names" | "removeTree" | "makeFolder" | "random">;
-
-/** Where Linux keeps files in memory, for every account. */
-const MEMORY = "/dev/shm";
+type WorkSystem = Pick<
+  System,
+  "platform" | "followedFacts" | "names" | "removeTree" | "makeFolder" | "random" | "runtimeFolder"
+>;
 
 /**
  * Makes the folder for links, and removes what a former process left, in memory or on disk. `instance` is the ledger's name: only one process
@@ -43,20 +44,29 @@ export async function workFolder(stateDirectory: string, instance: string, syste
   };
 }
 
+/** The compiled program may not use `/dev` at all: there it is in the folder for sockets. */
 async function inMemory(instance: string, system: WorkSystem): Promise<string | null> {
   if (system.platform !== "linux") return null;
-  const prefix = `image-transfer-${instance}-`;
-  try {
-    if ((await system.followedFacts(MEMORY))?.kind !== "folder") return null;
-    for (const name of await system.names(MEMORY)) if (name.startsWith(prefix)) await system.removeTree(`${MEMORY}/${name}`);
-    // Any account may write there, so the name must not be guessable.
-    const chance = Array.from({ length: 3 }, () => Math.floor(system.random() * 2 ** 32).toString(36)).join("");
-    const path = `${MEMORY}/${prefix}${chance}`;
-    await system.makeFolder(path, 0o700);
-    return path;
-  } catch (error) {
-    // Forbidden, read-only or full: the state directory is used instead.
-    if (faultOf(error) === "other") throw error;
-    return null;
+  for (const memory of [() => Promise.resolve(EVERYBODYS_MEMORY), system.runtimeFolder]) {
+    try {
+      const parent = await memory();
+      const path = isInMemory(parent) ? await makeIn(parent, instance, system) : null;
+      if (path !== null) return path;
+    } catch (error) {
+      // Forbidden, read-only or full: the state directory is used instead.
+      if (faultOf(error) === "other") throw error;
+    }
   }
+  return null;
+}
+
+async function makeIn(memory: string, instance: string, system: WorkSystem): Promise<string | null> {
+  const prefix = `image-transfer-${instance}-`;
+  if ((await system.followedFacts(memory))?.kind !== "folder") return null;
+  for (const name of await system.names(memory)) if (name.startsWith(prefix)) await system.removeTree(`${memory}/${name}`);
+  // Any account may write in one of them, so the name must not be guessable.
+  const chance = Array.from({ length: 3 }, () => Math.floor(system.random() * 2 ** 32).toString(36)).join("");
+  const path = `${memory}/${prefix}${chance}`;
+  await system.makeFolder(path, 0o700);
+  return path;
 }

@@ -27,6 +27,8 @@ export const ftp: Scenario = async (say, { without, rounds }) => {
   const contestants: Readonly<Record<string, (there: string, room: string) => Promise<Cost>>> = {
     mput: (there) => lftp(server, `lcd ${source}/part0000; cd ${there}; mput *`),
     mirror: (there) => lftp(server, `mirror -R ${source} ${there}`),
+    // What the daemon does, by hand; but that the names are there before anything is proven.
+    hand: (there, room) => proven(server, `${source}/part0000`, there, join(room, "back")),
     "our-ftp": (there, room) => daemon(server, source, there, room),
   };
   const taken = new Map<string, Cost[]>();
@@ -43,7 +45,7 @@ export const ftp: Scenario = async (say, { without, rounds }) => {
   for (const [key, costs] of taken) {
     const [wall, cpu] = bare === undefined ? [NaN, NaN] : ratios(costs, bare);
     say({
-      what: `${COUNT} × ${BYTES / 1000} kB over FTP: ${key === "our-ftp" ? "image-transfer, ftp" : `lftp ${key}`}`,
+      what: `${COUNT} × ${BYTES / 1000} kB over FTP: ${NAMES[key] ?? `lftp ${key}`}`,
       value: secs(median(costs.map((each) => each.wall))),
       cost: costs,
       beside: bare === undefined || key === "mput" ? "" : `  ${times(wall)} lftp mput, processor ${times(cpu)}`,
@@ -51,6 +53,20 @@ export const ftp: Scenario = async (say, { without, rounds }) => {
     });
   }
 };
+
+const NAMES: Readonly<Record<string, string>> = {
+  hand: "lftp mput, mget, then diff",
+  "our-ftp": "image-transfer, ftp",
+};
+
+async function proven(server: Ftpd, source: string, there: string, back: string): Promise<Cost> {
+  await Deno.mkdir(back);
+  const [sent, compared] = [
+    await lftp(server, `lcd ${source}; cd ${there}; mput *; lcd ${back}; mget *`),
+    await cost(() => byHand("diff", ["-rq", source, back])),
+  ];
+  return { wall: sent.wall + compared.wall, cpu: sent.cpu + compared.cpu };
+}
 
 function lftp({ user, password, host, port }: Ftpd, commands: string): Promise<Cost> {
   // In a script: lftp takes no other way for a password with a quote in it.

@@ -8,7 +8,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Child, System } from "../../system/system.ts";
 import { contentReader } from "./content_reader.ts";
 import { commandsOf, curlConfig, type FtpLogin, type Transfer } from "./curl_config.ts";
-import { dialogueReader, type Ended, type Exchange } from "./dialogue.ts";
+import { type DialogueReader, dialogueReader, type Ended } from "./dialogue.ts";
 
 /** Curl with one account. */
 export interface Curl {
@@ -92,13 +92,12 @@ function curlWith(
     version,
     async talk(transfers, signal, told = {}) {
       if (transfers.length === 0) return [];
-      const { child, ends, exchanges } = await run(found, transfers, told, signal);
+      const { child, ends, dialogue } = await run(found, transfers, told, signal);
       const last = ends.pop();
       if (last === undefined) return await broken(child);
       // Only the last can have failed; what was said before its first command belongs to others.
       const [first] = commandsOf(transfers[ends.length]!);
-      const begin = ends.length === 0 ? 0 : exchanges.findLastIndex(({ command }) => command === first);
-      return [...ends, { ...last, exchanges: exchanges.slice(Math.max(0, begin)) }];
+      return [...ends, { ...last, exchanges: ends.length === 0 ? dialogue.exchanges() : dialogue.exchanges(first) }];
     },
   };
 }
@@ -108,7 +107,7 @@ interface Run {
   /** It has ended. */
   readonly child: Child;
   readonly ends: Ended[];
-  readonly exchanges: readonly Exchange[];
+  readonly dialogue: DialogueReader;
 }
 
 async function run(
@@ -122,7 +121,7 @@ async function run(
   const config = curlConfig(login, transfers, { mark, progress, bytesPerSecond, fetchedPerSecond, connectSeconds });
   const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
   const ends: Ended[] = [];
-  const dialogue = dialogueReader((bytes) => onBytes?.(ends.length, bytes));
+  const dialogue = dialogueReader(onBytes && ((bytes) => onBytes(ends.length, bytes)));
   const content = contentReader(mark, (piece) => onPiece?.(ends.length, piece), (exit, error) => {
     ends.push({ exit, error, exchanges: [] });
     onEnd?.(ends.length - 1, exit);
@@ -131,7 +130,7 @@ async function run(
   await Promise.all([feed(child, config), drain(child, content.read)]);
   await child.finished;
   signal.throwIfAborted();
-  return { child, ends, exchanges: dialogue.exchanges };
+  return { child, ends, dialogue };
 }
 
 /** Curl may end before it has read all of it: what it says then matters, not that. */

@@ -40,7 +40,8 @@ export type Transfer =
   & (
     | { readonly kind: "commands" }
     | { readonly kind: "send"; readonly from: string; readonly to: string; readonly skip: number }
-    | { readonly kind: "fetch"; readonly path: string }
+    /** Its content is printed, or written to the file `into`, which is made. */
+    | { readonly kind: "fetch"; readonly path: string; readonly into?: string }
     /** `request` is the command that lists: `MLSD`, `NLST -a`, … */
     | { readonly kind: "list"; readonly path: string; readonly request: string }
   );
@@ -62,8 +63,10 @@ export interface RunOptions {
  */
 export function curlConfig(login: FtpLogin, transfers: readonly Transfer[], options: RunOptions): string {
   const common = commonLines(login, options);
-  return transfers.map((transfer) =>
+  return transfers.map((transfer, index) =>
     [
+      // The dialogue is on standard error, the content of files on standard output. Opened by this name it is written in blocks, not in words.
+      ...(index > 0 || login.windows ? [] : [line("stderr", "/dev/stderr")]),
       ...common,
       ...commandsOf(transfer).map((command) => line("quote", `*${command}`)),
       ...transferLines(login, transfer, options),
@@ -98,8 +101,6 @@ function commonLines({ user, password, tls, windows }: FtpLogin, options: RunOpt
     "fail-early",
     ...(options.progress ? [] : ["silent"]),
     "verbose",
-    // The dialogue is on standard error, the content of files on standard output. Opened by this name it is written in blocks, not in words.
-    ...(windows ? [] : [line("stderr", "/dev/stderr")]),
     line("write-out", `\n${options.mark} %{exitcode} %{errormsg}\n`),
   ];
 }
@@ -116,7 +117,11 @@ function transferLines(login: FtpLogin, transfer: Transfer, { bytesPerSecond, fe
         ...(transfer.skip === 0 ? [] : [line("continue-at", String(transfer.skip))]),
       ];
     case "fetch":
-      return [line("url", urlOf(login, transfer.path)), ...limit(fetchedPerSecond)];
+      return [
+        line("url", urlOf(login, transfer.path)),
+        ...(transfer.into === undefined ? [] : [line("output", transfer.into)]),
+        ...limit(fetchedPerSecond),
+      ];
     case "list":
       return [line("url", urlOf(login, `${transfer.path}/`)), line("request", transfer.request)];
   }

@@ -27,19 +27,60 @@ export interface Ended {
   readonly exchanges: readonly Exchange[];
 }
 
-/** Reads what curl says during one run. */
+/** Keeps what curl says during one run. */
 export interface DialogueReader {
-  /** All that was said so far. */
-  readonly exchanges: readonly Exchange[];
   /** The next bytes of it. */
   read(piece: Uint8Array): void;
+  /** All that was said so far; with `since`, from the last time that this command was sent, if it was. */
+  exchanges(since?: string): Exchange[];
 }
 
-/** `onBytes` is called with about how much of the present file has been sent. */
-export function dialogueReader(onBytes: (bytes: number) => void): DialogueReader {
+/** `onBytes` is called with about how much of the present file has been sent. It costs time to listen to that. */
+export function dialogueReader(onBytes?: (bytes: number) => void): DialogueReader {
+  // Most of it is never asked for: it is taken apart only then.
+  const pieces: Uint8Array[] = [];
+  const meter = onBytes && lineReader((line) => {
+    const sent = sentBytes(line);
+    if (sent !== null) onBytes(sent);
+  });
+  return {
+    read(piece) {
+      pieces.push(piece);
+      meter?.(piece);
+    },
+    exchanges(since) {
+      const decoder = new TextDecoder();
+      const text = pieces.map((piece) => decoder.decode(piece, { stream: true })).join("");
+      const begin = since === undefined ? -1 : lastLine(text, `> ${since}`);
+      return exchangesIn(begin < 0 ? text : text.slice(begin));
+    },
+  };
+}
+
+/** Where the last line is that reads so; -1 without one. */
+function lastLine(text: string, line: string): number {
+  for (let at = text.lastIndexOf(line); at >= 0; at = at === 0 ? -1 : text.lastIndexOf(line, at - 1)) {
+    if (/^(?:[\r\n]|$)/.test(text[at - 1] ?? "") && /^[\r\n]/.test(text[at + line.length] ?? "")) return at;
+  }
+  return -1;
+}
+
+/** Calls `take` with each line that is complete. */
+function lineReader(take: (line: string) => void): (piece: Uint8Array) => void {
   const decoder = new TextDecoder();
-  const exchanges: { command: string; replies: Reply[] }[] = [];
   let rest = "";
+  return (piece) => {
+    const parts = (rest + decoder.decode(piece, { stream: true })).split(LINE_END);
+    rest = parts.pop() ?? "";
+    for (const part of parts) take(part);
+  };
+}
+
+const LINE_END = /\r\n|[\r\n]/;
+
+/** What the complete lines of the text tell. */
+function exchangesIn(text: string): Exchange[] {
+  const exchanges: { command: string; replies: Reply[] }[] = [];
   let lines: string[] = [];
 
   function reply(text: string): void {
@@ -50,27 +91,16 @@ export function dialogueReader(onBytes: (bytes: number) => void): DialogueReader
     lines = [];
   }
 
-  function readLine(line: string): void {
+  for (const line of text.split(LINE_END).slice(0, -1)) {
     if (line.startsWith("> ")) {
       lines = [];
       exchanges.push({ command: line.slice(2), replies: [] });
     } else if (line.startsWith("< ")) reply(line.slice(2));
-    else if (line.startsWith("* Connected to ")) {
-      if (!DATA_CONNECTION.test(exchanges.at(-1)?.command ?? "")) exchanges.push({ command: GREETING, replies: [] });
-    } else {
-      const sent = sentBytes(line);
-      if (sent !== null) onBytes(sent);
+    else if (line.startsWith("* Connected to ") && !DATA_CONNECTION.test(exchanges.at(-1)?.command ?? "")) {
+      exchanges.push({ command: GREETING, replies: [] });
     }
   }
-
-  return {
-    exchanges,
-    read(piece) {
-      const parts = (rest + decoder.decode(piece, { stream: true })).split(/\r\n|[\r\n]/);
-      rest = parts.pop() ?? "";
-      for (const part of parts) readLine(part);
-    },
-  };
+  return exchanges;
 }
 
 /** The commands that a connection for data follows. */

@@ -65,7 +65,7 @@ async function giveNames(
   try {
     for (const claim of claims) {
       const done = isFree.has(claim) && isYes(given(`RNTO ${claim.target}`)) && isYes(given(question(base, claim.target)));
-      const forbidden = meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
+      const forbidden = !done && meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
       if (forbidden) outcomes.set(claim.item, { published: false, failure: failureRecord(mayNotRename(base, claim.item)) });
       else outcomes.set(claim.item, done ? { published: true } : await orWhy(base, claim, signal));
     }

@@ -15,11 +15,12 @@ import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
 import { limitNow } from "../bandwidth.ts";
 import { linkName, linkUploads } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
+import { type DigestQuestion, makeCopies } from "./content_question.ts";
 import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, lastReply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, opening, pathOf } from "./ftp_base.ts";
 import { connectionFailure, meaningOfReply, refused } from "./ftp_failures.ts";
-import { chmod, type DigestQuestion, digestQuestion } from "./ftp_files.ts";
+import { chmod, digestQuestion } from "./ftp_files.ts";
 import { appending, aside, foldersOf, partsOf } from "./ftp_parts.ts";
 
 /** A file on its way: absolute paths there. */
@@ -42,7 +43,8 @@ interface Batch {
 
 /** Curl is asked how far it is only with files so large: it tells it for each file. */
 const LARGE_BYTES = 4 * 1024 * 1024;
-const SOURCES_AT_ONCE = 16;
+/** Looks that are made at the same time are made together. */
+const SOURCES_AT_ONCE = 500;
 
 /** Makes `Session.put`. The limit is the destination's, so with one there is one run at a time. */
 export function ftpPut(base: FtpBase): Session["put"] {
@@ -125,13 +127,16 @@ async function sendShare(batch: Batch, sendings: readonly Sending[], links?: str
 /** Sends to the first that cannot be sent, and says why it cannot; gives how many were sent. What was sent is read back in the same run. */
 async function sendSome(batch: Batch, sendings: readonly Sending[], before: readonly string[], links?: string): Promise<number> {
   const { base, outcomes, signal } = batch;
-  const question = proofOf(batch, sendings);
+  await using proof = await proofOf(batch, sendings);
+  const { question } = proof;
   const last: Transfer = { kind: "commands", commands: afterwards(base, sendings.at(-1)!) };
   const transfers = [...sendings.map((_, number) => sendingOf(base, sendings, number, before, links)), last];
   const large = sendings.some(({ upload }) => upload.source.size >= LARGE_BYTES);
   const ends = await base.curl.talk([...transfers, ...question.transfers], signal, {
     onEnd: (number, exit) => {
-      if (exit === 0) tellBytes(batch, sendings[number], Infinity);
+      if (exit !== 0) return;
+      tellBytes(batch, sendings[number], Infinity);
+      if (number >= transfers.length) question.onDone(number - transfers.length);
     },
     ...(large ? { onBytes: (number: number, bytes: number) => tellBytes(batch, sendings[number], bytes) } : {}),
     onPiece: (number, piece) => question.onPiece(number - transfers.length, piece),
@@ -139,7 +144,7 @@ async function sendSome(batch: Batch, sendings: readonly Sending[], before: read
     ...(links === undefined ? {} : { cwd: links }),
   });
   const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;
-  const there = question.answers(ends.slice(transfers.length));
+  const there = await question.answers(ends.slice(transfers.length));
   for (const [number, { index }] of sendings.slice(0, done).entries()) {
     outcomes[index] = { put: true, ...(there[number] ? { there: there[number] } : {}) };
   }
@@ -176,12 +181,17 @@ function sendingOf(
 const HASHED_BYTES = 64 * 1024 * 1024;
 
 /** Asks for the digests of what was sent, where that is what proves it. Each piece that is read back is a sign of life. */
-function proofOf(batch: Batch, sendings: readonly Sending[]): DigestQuestion {
-  const { base } = batch;
-  const all = sendings.reduce((sum, { upload }) => sum + upload.source.size, 0);
-  const isAsked = base.destination.verify === "checksum" && (base.features.hash === null || all <= HASHED_BYTES);
+async function proofOf(batch: Batch, sendings: readonly Sending[]): Promise<{ question: DigestQuestion } & AsyncDisposable> {
+  const { base, signal } = batch;
+  const { features, context, destination } = base;
+  const lengths = sendings.map(({ upload }) => upload.source.size);
+  const all = lengths.reduce((sum, bytes) => sum + bytes, 0);
+  const isAsked = destination.verify === "checksum" && (features.hash === null || all <= HASHED_BYTES);
   const asked = isAsked ? sendings : [];
-  return digestQuestion(base, asked.map(({ staged }) => staged), (number) => tellBytes(batch, asked[number], Infinity));
+  const copies = await makeCopies(context, isAsked && features.hash === null ? lengths : [], signal);
+  const tell = (number: number) => tellBytes(batch, asked[number], Infinity);
+  const question = digestQuestion(base, asked.map(({ staged }) => staged), tell, copies);
+  return { question, [Symbol.asyncDispose]: () => copies[Symbol.asyncDispose]() };
 }
 
 function tellBytes({ onBytes }: Batch, sending: Sending | undefined, bytes: number): void {

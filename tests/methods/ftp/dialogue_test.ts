@@ -8,7 +8,7 @@ function read(text: string, size: number): { exchanges: readonly Exchange[]; byt
   const reader = dialogueReader((sent) => bytes.push(sent));
   const all = new TextEncoder().encode(text);
   for (let at = 0; at < all.length; at += size) reader.read(all.subarray(at, at + size));
-  return { exchanges: reader.exchanges, bytes };
+  return { exchanges: reader.exchanges(), bytes };
 }
 
 const DIALOGUE = [
