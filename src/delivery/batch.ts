@@ -39,6 +39,8 @@ export interface Item {
   readAt: number | null;
   /** The source's ctime when the attempt began. */
   ctimeMs: number;
+  /** Its permission bits then; null where they are not known. */
+  mode: number | null;
   /** What the destination has, where that was compared while the file was put; else `verify` asks. */
   there: Digest | null;
   receipt: Receipt | null;
@@ -81,6 +83,7 @@ export function itemsOf(
     sha256: hashes.get(delivery.id) ?? null,
     readAt: null,
     ctimeMs: delivery.source.ctimeMs,
+    mode: null,
     there: null,
     receipt: null,
     outcome: null,

@@ -49,6 +49,8 @@ export interface Upload {
   readonly source: SourceFile;
   /** `<stagingRoot>/<attempt>/<safe name>` */
   readonly staged: string;
+  /** The source's permission bits, where somebody has just looked. */
+  readonly mode?: number;
   /** Where an earlier attempt left part of the same file version, if it did; the session may use or ignore it. */
   readonly leftover?: string;
   /**

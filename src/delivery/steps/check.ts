@@ -17,7 +17,9 @@ import type { DestinationContext } from "../destination_context.ts";
 export async function checkSources({ items, context }: Batch): Promise<void> {
   await each(items, context, async (item) => {
     const facts = await factsOf(item, context);
-    if (facts) item.ctimeMs = facts.ctimeMs;
+    if (facts === null) return;
+    item.ctimeMs = facts.ctimeMs;
+    item.mode = facts.mode;
   });
 }
 

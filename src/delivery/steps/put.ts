@@ -72,6 +72,7 @@ async function send(items: readonly Item[], { context, session }: Batch, signal:
     return {
       source,
       staged: item.staged,
+      ...(item.mode === null ? {} : { mode: item.mode }),
       ...(leftover === undefined ? {} : { leftover }),
       ...(REPLACES.has(destination.onConflict) ? { target } : {}),
     };

@@ -43,8 +43,7 @@ interface Batch {
 
 /** Curl is asked how far it is only with files so large: it tells it for each file. */
 const LARGE_BYTES = 4 * 1024 * 1024;
-/** Looks that are made at the same time are made together. */
-const SOURCES_AT_ONCE = 500;
+const SOURCES_AT_ONCE = 16;
 
 /** Makes `Session.put`. The limit is the destination's, so with one there is one run at a time. */
 export function ftpPut(base: FtpBase): Session["put"] {
@@ -63,7 +62,7 @@ async function putAll(batch: Batch, uploads: readonly Upload[]): Promise<void> {
   const { context } = base;
   const skips = await partsOf(base, uploads, batch.onBytes, signal);
   const sendings = (await mapLimit(uploads, SOURCES_AT_ONCE, async (upload, index): Promise<Sending | null> => {
-    const mode = await modeOf(upload.source, context.system);
+    const mode = await modeOf(upload, context.system);
     if (typeof mode === "number") {
       return { index, upload, staged: pathOf(base, upload.staged), mode, skip: skips.get(upload) ?? 0 };
     }
@@ -215,7 +214,10 @@ function ftpTime(ms: number): string {
 }
 
 /** The permissions of a source, or why it cannot be sent; 0 where it has none. */
-async function modeOf({ absolutePath, path }: SourceFile, system: FtpBase["context"]["system"]): Promise<number | Failure> {
+async function modeOf({ source, mode }: Upload, system: FtpBase["context"]["system"]): Promise<number | Failure> {
+  // It would wait until all sources are hashed.
+  if (mode !== undefined) return mode & 0o777;
+  const { absolutePath, path } = source;
   try {
     const facts = await system.followedFacts(absolutePath);
     if (facts === null) return sourceFailureOf("not_found", path);
