@@ -10,7 +10,6 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { mutex } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { SourceFile } from "../../domain/source_file.ts";
 import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
 import { limitNow } from "../bandwidth.ts";
 import { linkName, linkUploads } from "../links.ts";
