@@ -88,7 +88,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     system,
     ledger,
     emit: events.emit,
-    methodOf: ({ transport }) => methodNamed(transport.method),
+    methodOf: ({ transport }) => ({ connect: async (...asked) => (await methodNamed(transport.method)).connect(...asked) }),
     once: options.once ?? false,
     progress: opened.progress,
     workFolder: opened.work.path,

@@ -8,10 +8,6 @@
 import { Failure } from "../domain/failure.ts";
 import type { Destination, Transport } from "../config/settings.ts";
 import type { Connector, Method, MethodContext, Session } from "./method.ts";
-import { rsync } from "./rsync/rsync.ts";
-import { scp } from "./scp/scp.ts";
-import { sftp } from "./sftp/sftp.ts";
-import { tar } from "./tar/tar.ts";
 
 /**
  * No method of its own: the session it opens names the one that was chosen.
@@ -23,20 +19,21 @@ export const auto: Connector<"auto"> = {
   async connect(destination, context, signal) {
     const missing: string[] = [];
     const now = () => context.system.monotonic();
-    const { methods: all, because } = inOrder(destination, context);
-    const usable = all.filter((method) => (unusableUntil.get(keyOf(method, destination)) ?? -Infinity) < now());
-    const methods = usable.length > 0 ? usable : all;
-    for (const [index, method] of methods.entries()) {
-      const chosen = { ...destination, transport: { ...destination.transport, method: method.name } };
+    const { names: all, because } = inOrder(destination, context);
+    const usable = all.filter((name) => (unusableUntil.get(keyOf(name, destination)) ?? -Infinity) < now());
+    const names = usable.length > 0 ? usable : all;
+    for (const [index, name] of names.entries()) {
+      const chosen = { ...destination, transport: { ...destination.transport, method: name } };
+      const method = await CANDIDATES[name]();
       const session = await tryMethod(() => method.connect(chosen, context, signal), missing);
       if (session === null) continue;
-      const failed = method === all[0] ? [] : missing.length > 0 ? missing : [`${all[0]?.name} could not send a file before`];
-      tellChoice(method, destination, context, failed.length > 0 ? failed.join("; ") : because);
-      const next = methods[index + 1]?.name;
+      const failed = name === all[0] ? [] : missing.length > 0 ? missing : [`${all[0]} could not send a file before`];
+      tellChoice(name, destination, context, failed.length > 0 ? failed.join("; ") : because);
+      const next = names[index + 1];
       if (next === undefined) return session;
       return {
         ...session,
-        put: orNext(session.put, next, () => unusableUntil.set(keyOf(method, destination), now() + LEFT_OUT_MS)),
+        put: orNext(session.put, next, () => unusableUntil.set(keyOf(name, destination), now() + LEFT_OUT_MS)),
       };
     }
     throw new Failure("tool_missing", `Cannot reach ${destination.name} by tar, rsync, sftp or scp: ${missing.join("; ")}`, {
@@ -49,19 +46,19 @@ export const auto: Connector<"auto"> = {
 function inOrder(
   { transport }: AutoDestination,
   { system: { platform } }: MethodContext,
-): { readonly methods: readonly Candidate[]; readonly because: string } {
+): { readonly names: readonly Candidate[]; readonly because: string } {
   if (transport.rsyncOptions.length > 0) {
-    return { methods: [rsync, tar, sftp, scp], because: "rsync_options are set" };
+    return { names: ["rsync", "tar", "sftp", "scp"], because: "rsync_options are set" };
   }
   // Connections cannot be shared there: each batch by tar would be a login of its own.
-  if (platform === "windows") return { methods: [rsync, sftp, tar, scp], because: "it is the fastest that Windows can do" };
-  return { methods: [tar, rsync, sftp, scp], because: "it is the fastest that both ends can do" };
+  if (platform === "windows") return { names: ["rsync", "sftp", "tar", "scp"], because: "it is the fastest that Windows can do" };
+  return { names: ["tar", "rsync", "sftp", "scp"], because: "it is the fastest that both ends can do" };
 }
 
 /** Once, and again when the choice changes. */
-function tellChoice(method: Candidate, destination: AutoDestination, { log }: MethodContext, because: string): void {
+function tellChoice(name: Candidate, destination: AutoDestination, { log }: MethodContext, because: string): void {
   const key = JSON.stringify([destination.job, destination.name]);
-  const message = `transfer_method auto chose ${method.name}: ${because}`;
+  const message = `transfer_method auto chose ${name}: ${because}`;
   log(told.get(key) === message ? "debug" : "info", message);
   told.set(key, message);
 }
@@ -70,7 +67,15 @@ function tellChoice(method: Candidate, destination: AutoDestination, { log }: Me
 const told = new Map<string, string>();
 
 type AutoDestination = Destination<Transport<"auto">>;
-type Candidate = Method<"tar" | "rsync" | "sftp" | "scp">;
+type Candidate = "tar" | "rsync" | "sftp" | "scp";
+
+/** Each is loaded when it is tried. */
+const CANDIDATES: Readonly<Record<Candidate, () => Promise<Method<Candidate>>>> = {
+  tar: async () => (await import("./tar/tar.ts")).tar,
+  rsync: async () => (await import("./rsync/rsync.ts")).rsync,
+  sftp: async () => (await import("./sftp/sftp.ts")).sftp,
+  scp: async () => (await import("./scp/scp.ts")).scp,
+};
 
 /** How long a method that could connect but not send is left out; the server may be repaired meanwhile. */
 const LEFT_OUT_MS = 3_600_000;
@@ -78,7 +83,7 @@ const LEFT_OUT_MS = 3_600_000;
 /** Those methods by login, with the time of the monotonic clock until which they are left out. */
 const unusableUntil = new Map<string, number>();
 
-function keyOf({ name }: Candidate, { transport: { host, user, port } }: AutoDestination): string {
+function keyOf(name: Candidate, { transport: { host, user, port } }: AutoDestination): string {
   return JSON.stringify([name, host, user, port]);
 }
 

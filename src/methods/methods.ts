@@ -1,22 +1,25 @@
 /**
- * The explicit list of methods. How to add one: src/README.md.
+ * The explicit list of methods, each loaded when a destination needs it: a daemon keeps none that its configuration does not name.
+ * How to add one: src/README.md.
  *
  * @module
  */
 import type { MethodName } from "../config/settings.ts";
-import { auto } from "./auto.ts";
-import { local } from "./local/local.ts";
-import { ftp, ftps } from "./ftp/ftp.ts";
 import type { Connector } from "./method.ts";
-import { rclone } from "./rclone/rclone.ts";
-import { rsync } from "./rsync/rsync.ts";
-import { scp } from "./scp/scp.ts";
-import { sftp } from "./sftp/sftp.ts";
-import { tar } from "./tar/tar.ts";
 
 /** All methods: one for each name that `config/schema/schema_methods.ts` has. */
-export const METHODS: { readonly [M in MethodName]: Connector<M> } = { auto, rsync, tar, scp, sftp, ftp, ftps, local, rclone };
+export const METHODS: { readonly [M in MethodName]: () => Promise<Connector<M>> } = {
+  auto: async () => (await import("./auto.ts")).auto,
+  rsync: async () => (await import("./rsync/rsync.ts")).rsync,
+  tar: async () => (await import("./tar/tar.ts")).tar,
+  scp: async () => (await import("./scp/scp.ts")).scp,
+  sftp: async () => (await import("./sftp/sftp.ts")).sftp,
+  ftp: async () => (await import("./ftp/ftp.ts")).ftp,
+  ftps: async () => (await import("./ftp/ftp.ts")).ftps,
+  local: async () => (await import("./local/local.ts")).local,
+  rclone: async () => (await import("./rclone/rclone.ts")).rclone,
+};
 
-export function methodNamed(name: MethodName): Connector {
-  return METHODS[name];
+export async function methodNamed(name: MethodName): Promise<Connector> {
+  return await METHODS[name]();
 }

@@ -26,10 +26,12 @@ export function thisTarget(): Target {
 /** For `config edit`. */
 const EDITORS = ["editor", "nano", "vi", "vim", "nvim", "emacs", "micro", "ed"];
 
+const METHOD_PROGRAMS = (await Promise.all(Object.values(METHODS).map((load) => load()))).flatMap(({ programs }) => programs);
+
 /** Programs of the system that may be started, found on the PATH when the program starts; one that is missing is no error. */
 export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "windows", readonly string[]>> = {
   // ssh-keygen: the fingerprint that `doctor --enroll` shows.
-  everywhere: [...new Set(Object.values(METHODS).flatMap(({ programs }) => programs)), "ssh-keygen", HOOK_PROGRAM],
+  everywhere: [...new Set(METHOD_PROGRAMS), "ssh-keygen", HOOK_PROGRAM],
   // find, stat: names that are not UTF-8 and open files; readlink: whether a folder is exported by NFS.
   // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
   // grep: whether the processor has AES instructions (Deno does not let a program read /proc).

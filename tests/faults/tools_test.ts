@@ -161,7 +161,7 @@ for (const { tool, method, answers, only } of CASES) {
       const source = { job: "default", path: "a.fits", absolutePath: path, night: "20261120", ...facts };
 
       const send = async (staged: string) => {
-        await using session = await methodNamed(method).connect(destination, context, signal);
+        await using session = await (await methodNamed(method)).connect(destination, context, signal);
         await session.attach(true, signal);
         return (await session.put([{ source, staged }], () => {}, signal))[0];
       };
@@ -181,7 +181,7 @@ for (const { tool, method, answers, only } of CASES) {
           if (code !== "files") return assertEquals(sent, code);
           if (sent.startsWith("files ")) return;
           assertEquals(sent, "put");
-          await using session = await methodNamed(method).connect(destination, context, signal);
+          await using session = await (await methodNamed(method)).connect(destination, context, signal);
           assertEquals(await session.digest([staged], signal), [null]);
         });
       }

@@ -33,7 +33,7 @@ if (import.meta.main) {
   const stagingRoot = `.image-transfer-${who}`;
   await Deno.mkdir(`${folder}/source`, { recursive: true });
   const context = { system, stagingRoot, workFolder: `${folder}/work`, log: () => {} };
-  await using session = await methodNamed(destination.transport.method).connect(destination, context, signal);
+  await using session = await (await methodNamed(destination.transport.method)).connect(destination, context, signal);
   await session.attach(true, signal);
   const uploads = await Promise.all(names.map(async (name, number) => {
     const absolutePath = `${folder}/source/${number}`;

@@ -39,7 +39,8 @@ export async function askDestination<T>(
   await using _lock = await makeWorkFolder(workFolder, settings, system);
   try {
     const context = { system, stagingRoot, workFolder, log: () => {} };
-    await using session = await methodNamed(destination.transport.method).connect(destination, context, signal);
+    const method = await methodNamed(destination.transport.method);
+    await using session = await method.connect(destination, context, signal);
     return await work({ session, stagingRoot });
   } finally {
     await system.removeTree(workFolder);

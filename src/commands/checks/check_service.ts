@@ -135,7 +135,8 @@ async function checkReadable(path: string, access: Access, system: Pick<System, 
 }
 
 async function checkPrograms(destinations: readonly Destination[], system: Pick<System, "which">): Promise<Finding[]> {
-  const wanted = new Set(destinations.flatMap(({ transport }) => methodNamed(transport.method).programs));
+  const methods = await Promise.all(destinations.map(({ transport }) => methodNamed(transport.method)));
+  const wanted = new Set(methods.flatMap(({ programs }) => programs));
   const found = await Promise.all([...wanted].map(async (name) => ({ name, path: await system.which(name) })));
   return found.filter(({ path }) => path === null).map(({ name }) =>
     fault(HERE, new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` }))
