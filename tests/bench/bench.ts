@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program that talks to people
 /**
- * `deno task bench [SCENARIO…] [--without=NAME,…] [--rounds=N] [--files=N]`: what a user does, measured side by side in one run
+ * `deno task bench [SCENARIO…] [--without=NAME,…] [--rounds=N] [--files=N] [--daemons=N]`: what a user does, measured side by side in one run
  * with rsync, scp and lsyncd over a private sshd on loopback: FITS files, default settings, a daemon that runs already, the clock
  * from the drop of the files to the last one verified and visible. Every claim is a ratio or a limit; nothing here fails a test.
  *
@@ -9,6 +9,7 @@
  * @module
  */
 import { backlog } from "./backlog.ts";
+import { fleet } from "./fleet.ts";
 import { ftp } from "./ftp.ts";
 import { growing } from "./growing.ts";
 import { latency } from "./latency.ts";
@@ -28,6 +29,8 @@ interface BenchOptions {
   readonly rounds: number;
   /** How many files are under watch, and in the backlog. */
   readonly files: number;
+  /** How many daemons a fleet has. */
+  readonly daemons: number;
 }
 
 /** One measured number beside its limit. */
@@ -57,6 +60,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   watching,
   backlog,
   pages,
+  fleet,
   windows,
 };
 
@@ -66,6 +70,7 @@ const options: BenchOptions = {
   without: new Set(option("without")?.split(",")),
   rounds: Number(option("rounds") ?? 3),
   files: Number(option("files") ?? 200_000),
+  daemons: Number(option("daemons") ?? 50),
 };
 const asked = named.length > 0 ? named : Object.keys(SCENARIOS);
 for (const name of asked) {
