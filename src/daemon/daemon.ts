@@ -6,7 +6,6 @@
  */
 import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Job, Settings } from "../config/settings.ts";
-import type { FleetNow } from "../domain/fleet.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
@@ -19,6 +18,7 @@ import { type Hooks, hooks } from "../events/hooks/hooks.ts";
 import { type Progress, trackProgress } from "../events/progress.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import { aborted } from "../async/abort.ts";
+import type { Bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
 import type { Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
@@ -32,6 +32,7 @@ import type { HttpApp, Origin } from "./control/http_app.ts";
 import { type DaemonWeb, daemonWeb, pageSource } from "./daemon_web.ts";
 import type { CheckFinding } from "../reports/api_types.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
+import { type FleetView, fleetView } from "./fleet_view.ts";
 import { pageFleet } from "./page_fleet.ts";
 import { setupLog } from "./setup_log.ts";
 import { runningControl } from "./running_control.ts";
@@ -60,6 +61,8 @@ export interface DaemonOptions {
 export interface Daemon extends DaemonControl, AsyncDisposable {
   readonly ledger: Ledger;
   readonly events: EventStream;
+  /** Rung when somebody looks at the fleet; an event `fleet` is the answer. */
+  readonly fleetAsked: Bell;
   /** The address of the page with its token, for the start-up line; null without a page. Without the token where it is configured. */
   startUrl(): string | null;
   /** Aborted when somebody asked for the end. */
@@ -104,6 +107,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     ending: new AbortController(),
     closing: new AbortController(),
     inTurn: mutex(),
+    fleet: fleetView(events, () => parts.settings.pocketbase !== null, system),
     settings: first,
     broken: false,
     web: null,
@@ -122,6 +126,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     ...control,
     ledger,
     events,
+    fleetAsked: parts.fleet.asked,
     startUrl: () => parts.web?.server()?.startUrl ?? null,
     ending: parts.ending.signal,
     broken: () => parts.broken,
@@ -142,8 +147,6 @@ interface Opened {
   readonly lock: AsyncDisposable;
   readonly events: EventStream;
   readonly progress: Progress;
-  /** What was last heard of the fleet. */
-  readonly fleet: () => FleetNow | null;
   readonly cadence: Cadences;
   readonly ledger: Ledger;
   readonly hooks: Hooks;
@@ -162,10 +165,6 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   const events = eventStream(() => system.now());
   const progress = trackProgress();
   for (const listener of [...listeners, progress.listen]) events.listen(listener);
-  let fleet: FleetNow | null = null;
-  events.listen((event) => {
-    if (event.type === "fleet") fleet = { members: event.members, at: event.at };
-  });
   await using opening = new AsyncDisposableStack();
   opening.use(lock);
   const ledger = opening.use(tools.openLedger(
@@ -182,7 +181,7 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   await pid.adopt(path);
   // From here on the daemon itself closes them when it stops.
   opening.move();
-  return { system, lock, events, progress, fleet: () => fleet, cadence, ledger, hooks: called, work, pid, startedAt };
+  return { system, lock, events, progress, cadence, ledger, hooks: called, work, pid, startedAt };
 }
 
 /** What one daemon consists of while it runs. */
@@ -194,6 +193,7 @@ interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
   readonly closing: AbortController;
   /** Runs what must not run during a reload. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly fleet: FleetView;
   /** The current ones. */
   settings: Settings;
   broken: boolean;

@@ -4,7 +4,6 @@
  * @module
  */
 import { limitAt } from "../domain/bandwidth.ts";
-import type { FleetNow } from "../domain/fleet.ts";
 import type { Settings } from "../config/settings.ts";
 import { freeSpace } from "../delivery/free_space.ts";
 import type { Outbox } from "../delivery/outbox.ts";
@@ -18,12 +17,13 @@ import type { Waiting } from "../intake/settle/candidate.ts";
 import type { DaemonState, JobNow } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
 import type { Corridors } from "./corridors.ts";
+import type { FleetView } from "./fleet_view.ts";
 
 /** What the state is read from; functions where it may change with a reload. */
 interface RunningTools {
   readonly ledger: Ledger;
   readonly progress: Progress;
-  readonly fleet: () => FleetNow | null;
+  readonly fleet: Pick<FleetView, "now">;
   readonly cadence: Cadences;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
   readonly hooks: Pick<Hooks, "waiting">;
@@ -49,7 +49,7 @@ export function runningState(
       url: page()?.url ?? null,
       configuration: settings().file,
     }),
-    fleet,
+    fleet: fleet.now,
     hooks: () => hooks.waiting(),
     orphans: () => orphans(ledger, settings().jobs),
     jobs: () =>

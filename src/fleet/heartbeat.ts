@@ -10,7 +10,7 @@ import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import { HEARTBEATS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
-import { nonsense } from "./server_failure.ts";
+import { nonsense, ServerFailure } from "./server_failure.ts";
 
 /** How often one is written. */
 export const BEAT_MS = 60_000;
@@ -59,16 +59,43 @@ export interface Beat {
   readonly config_error: string;
 }
 
+/** Where the record of this computer is; null until it is known. */
+export interface BeatPlace {
+  id: string | null;
+}
+
 /** Writes the record of this computer; returns when the server says that it did, by its clock. @throws {Failure} */
-export async function writeBeat(beat: Beat, { id }: Identity, server: PocketbaseServer, signal: AbortSignal): Promise<number> {
+export async function writeBeat(
+  beat: Beat,
+  { id: daemon }: Identity,
+  place: BeatPlace,
+  server: PocketbaseServer,
+  signal: AbortSignal,
+): Promise<number> {
   const path = `/api/collections/${HEARTBEATS}/records`;
-  const [own] = await server.all<{ id: string }>(HEARTBEATS, { filter: `daemon = "${id}"`, fields: "id" }, signal);
-  const { updated } = own === undefined
-    ? await server.ask<{ updated: string }>(path, { method: "POST", body: { daemon: id, ...beat } }, signal)
-    : await server.ask<{ updated: string }>(`${path}/${own.id}`, { method: "PATCH", body: beat }, signal);
-  const at = timeOf(updated);
-  if (at === 0) throw nonsense(server.url);
-  return at;
+  const write = async (method: "POST" | "PATCH", to: string, body: unknown) => {
+    const { id, updated } = await server.ask<Written>(to, { method, query: { fields: "id,updated" }, body }, signal);
+    const at = timeOf(updated);
+    if (at === 0) throw nonsense(server.url);
+    place.id = String(id);
+    return at;
+  };
+  if (place.id !== null) {
+    try {
+      return await write("PATCH", `${path}/${place.id}`, beat);
+    } catch (error) {
+      // Somebody has removed it, or the account is another one now.
+      if (!(error instanceof ServerFailure) || error.status !== 404) throw error;
+      place.id = null;
+    }
+  }
+  const [own] = await server.all<{ id: string }>(HEARTBEATS, { filter: `daemon = "${daemon}"`, fields: "id" }, signal);
+  return own === undefined ? await write("POST", path, { daemon, ...beat }) : await write("PATCH", `${path}/${own.id}`, beat);
+}
+
+interface Written {
+  readonly id: unknown;
+  readonly updated: unknown;
 }
 
 interface BeatRecord extends Beat {

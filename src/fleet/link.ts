@@ -19,8 +19,8 @@ import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
 import { daemons } from "./accounts.ts";
 import { COMMANDS, JOBS } from "./collections.ts";
-import { BEAT_MS, beatReport, readFleet, writeBeat } from "./heartbeat.ts";
-import { identify } from "./identity.ts";
+import { BEAT_MS, type BeatPlace, beatReport, readFleet, writeBeat } from "./heartbeat.ts";
+import { identify, type Identity } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { keepLogs } from "./keep_logs.ts";
 import { measured } from "./measured_system.ts";
@@ -34,6 +34,8 @@ export interface LinkTools {
     & ServerSystem
     & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "random">;
   readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Commanded;
+  /** Rung when somebody looks at the fleet: `emit` then tells of it. */
+  readonly fleetAsked: Bell;
   /** What only the ledger knows of the files of this computer. */
   readonly sums: (status: StatusReport) => FleetSums;
   readonly emit: Emit;
@@ -80,6 +82,11 @@ interface Link extends LinkTools {
   readonly server: PocketbaseServer;
   /** Rung when the server tells of a change, by part. */
   readonly changed: { readonly jobs: Bell; readonly commands: Bell };
+  /** The record of this computer, as it was last asked for: with the jobs, and after a failure. */
+  identity: Promise<Identity> | null;
+  readonly beatPlace: BeatPlace;
+  /** Whether the server tells of changes at this moment. */
+  isHearing: boolean;
   /** Why the server's jobs are not used; empty if they are. */
   configError: string;
   /** When the server was last known to write what time; null before. No clock of this computer that may be set is in it. */
@@ -102,6 +109,9 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     settings,
     server: pocketbaseServer(settings, measured(tools.system, tools.emit)),
     changed: { jobs: bell(tools.system), commands: bell(tools.system) },
+    identity: null,
+    beatPlace: { id: null },
+    isHearing: false,
     configError: "",
     serverClock: null,
     clockAheadMs: null,
@@ -110,17 +120,20 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     said: new Map(),
     answered: new Map(),
   };
+  const oftenMs = Math.min(BEAT_MS, settings.refreshMs);
   await Promise.all([
-    repeat("jobs", refreshJobs, settings.refreshMs, link, signal),
-    repeat("heartbeat", beat, Math.min(BEAT_MS, settings.refreshMs), link, signal),
-    repeat("commands", commands, Math.min(BEAT_MS, settings.refreshMs), link, signal),
+    repeat("jobs", refreshJobs, () => settings.refreshMs, link, signal),
+    repeat("heartbeat", beat, () => oftenMs, link, signal),
+    // Those that come meanwhile are told of.
+    repeat("commands", commands, () => link.isHearing ? settings.refreshMs : oftenMs, link, signal),
     hearChanges(link, signal),
+    lookAround(link, signal),
     settings.uploadLogs ? keepLogs(logTools(link, signal), signal) : null,
   ]);
 }
 
 function logTools(link: Link, signal: AbortSignal): Parameters<typeof keepLogs>[0] {
-  const { system, server, settings, daemon, listen, back, ending, stopped, emit } = link;
+  const { system, server, daemon, listen, back, ending, stopped, emit } = link;
   return {
     system,
     server,
@@ -128,7 +141,7 @@ function logTools(link: Link, signal: AbortSignal): Parameters<typeof keepLogs>[
     back,
     folder: () => `${daemon.settings().stateDirectory}/pocketbase-logs`,
     lowest: () => daemon.settings().log.level,
-    identify: (signal) => identify(server, settings, system.hostname, signal),
+    identify: (signal) => identified(link, signal),
     attempt: (part, work) => attempt(part, work, link, signal),
     uploaded: (waiting, failed) => emit({ type: "log_upload", waiting, failed }),
     lastWords: async () => {
@@ -141,32 +154,43 @@ function logTools(link: Link, signal: AbortSignal): Parameters<typeof keepLogs>[
 async function repeat(
   part: "jobs" | "heartbeat" | "commands",
   work: (link: Link, signal: AbortSignal) => Promise<void>,
-  everyMs: number,
+  everyMs: () => number,
   link: Link,
   signal: AbortSignal,
 ): Promise<void> {
-  let pauseMs = everyMs;
-  while (!signal.aborted) {
+  const { system, changed } = link;
+  const told = part === "heartbeat" ? null : changed[part];
+  let factor = 1;
+  // Computers that were started together do not come in one moment each time.
+  for (let share = system.random(); !signal.aborted; share = 0.9 + 0.2 * system.random()) {
     const isDone = await attempt(part, () => work(link, signal), link, signal);
     // Heartbeats keep their pace, and find out when the server is back; then the others go on.
-    pauseMs = isDone ? everyMs : Math.min(pauseMs * 2, Math.max(everyMs, LONGEST_PAUSE_MS));
-    const changed = part === "heartbeat" ? null : link.changed[part];
-    if (changed === null) await link.system.sleep(everyMs, signal);
-    else if (await changed.wait(pauseMs, signal)) await settled(changed, link.system, signal);
+    factor = isDone ? 1 : factor * 2;
+    const pauseMs = Math.min(everyMs() * factor, Math.max(everyMs(), LONGEST_PAUSE_MS)) * share;
+    if (told === null) await system.sleep(everyMs() * share, signal);
+    else if (await told.wait(pauseMs, signal)) await settled(told, system, signal);
   }
 }
 
-/** Until no change came for a while: a thousand changes in a minute are not a thousand reloads. */
-async function settled(changed: Bell, system: Pick<System, "monotonic">, signal: AbortSignal): Promise<void> {
+/** Until no change came for a while: a thousand changes in a minute are not a thousand reloads, and a thousand computers do not come at once. */
+async function settled(changed: Bell, system: Pick<System, "monotonic" | "random">, signal: AbortSignal): Promise<void> {
   const until = system.monotonic() + LONGEST_SETTLE_MS;
-  while (system.monotonic() < until && await changed.wait(SETTLE_MS, signal));
+  const pauseMs = SETTLE_MS * (0.5 + system.random());
+  while (system.monotonic() < until && await changed.wait(pauseMs, signal));
+}
+
+/** The record of this computer. */
+function identified(link: Link, signal: AbortSignal): Promise<Identity> {
+  const { server, settings, system } = link;
+  return link.identity ??= identify(server, settings, system.hostname, signal);
 }
 
 async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
   const { system, daemon, server, check } = link;
   const settings: Settings = daemon.settings();
-  const identity = await identify(server, link.settings, system.hostname, signal);
-  const login = await server.renew(signal);
+  link.identity = null;
+  const identity = await identified(link, signal);
+  const login = await server.account(signal);
   const jobs = await fetchJobs(server, identity, signal);
   // With a login that ended in between, a list looks empty.
   if (await server.renew(signal) !== login) throw new Failure("interrupted", `The login at ${server.url} ended`);
@@ -181,8 +205,8 @@ async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
 }
 
 async function beat(link: Link, signal: AbortSignal): Promise<void> {
-  const { system, daemon, server, settings } = link;
-  const identity = await identify(server, settings, system.hostname, signal);
+  const { system, daemon, server, settings, beatPlace } = link;
+  const identity = await identified(link, signal);
   const status = await daemon.status();
   const { level, text } = status.headline;
   const asked = { now: system.now(), monotonic: system.monotonic() };
@@ -202,6 +226,7 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
       config_error: link.configError.slice(0, 2000),
     },
     identity,
+    beatPlace,
     server,
     signal,
   );
@@ -209,9 +234,31 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
   link.serverClock = { at, monotonic: (asked.monotonic + system.monotonic()) / 2 };
   link.clockAheadMs = (asked.now + system.now()) / 2 - at;
   tellClock(link);
-  // The server's clock is known now.
-  const members = await readFleet(await daemons(server, signal), at, server, signal);
-  link.emit({ type: "fleet", members });
+}
+
+/**
+ * Tells of all computers when somebody looks, and only then: if each read the heartbeats of all whenever it writes its own, a thousand
+ * would read a million a minute.
+ */
+async function lookAround(link: Link, signal: AbortSignal): Promise<void> {
+  const { fleetAsked, server, system, emit } = link;
+  const look = async () => {
+    const members = await readFleet(await daemons(server, signal), await serverNow(link, signal), server, signal);
+    emit({ type: "fleet", members });
+  };
+  while (!signal.aborted) {
+    if (!await fleetAsked.wait(DAY_MS, signal)) continue;
+    while (!await attempt("fleet", look, link, signal) && !signal.aborted) {
+      await system.sleep(BEAT_MS * (0.5 + system.random()), signal);
+    }
+  }
+}
+
+/** The server's clock, which wrote the heartbeats and commands. */
+async function serverNow(link: Link, signal: AbortSignal): Promise<number> {
+  const { server, system } = link;
+  link.serverClock ??= { at: await server.clock(signal), monotonic: system.monotonic() };
+  return link.serverClock.at + system.monotonic() - link.serverClock.monotonic;
 }
 
 /** Once, until the clocks agree again. */
@@ -229,12 +276,13 @@ function tellClock(link: Link): void {
 }
 
 async function commands(link: Link, signal: AbortSignal): Promise<void> {
-  const { system, settings, server, daemon, emit, answered } = link;
-  const identity = await identify(server, settings, system.hostname, signal);
-  link.serverClock ??= { at: await server.clock(signal), monotonic: system.monotonic() };
-  const { at, monotonic } = link.serverClock;
-  const serverNow = () => at + system.monotonic() - monotonic;
-  await takeCommands(settings, identity, { daemon, answered, emit, serverNow }, server, signal);
+  const { settings, server, daemon, emit, answered } = link;
+  const identity = await identified(link, signal);
+  const now = await serverNow(link, signal);
+  const { monotonic } = link.system;
+  const asked = monotonic();
+  const taking = { daemon, answered, emit, serverNow: () => now + monotonic() - asked };
+  await takeCommands(settings, identity, taking, server, signal);
 }
 
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */
@@ -243,12 +291,14 @@ async function hearChanges(link: Link, signal: AbortSignal): Promise<void> {
   const rung = new Map([[JOBS, () => changed.jobs.ring()], [COMMANDS, () => changed.commands.ring()]]);
   const hearing = () => {
     isWell("changes", link);
+    link.isHearing = true;
     // What changed while nothing was heard.
     for (const ring of rung.values()) ring();
   };
   for (let pauseMs = LISTEN_AGAIN_MS; !signal.aborted;) {
     const began = system.monotonic();
     await attempt("changes", () => server.listen(rung, hearing, signal), link, signal);
+    link.isHearing = false;
     if (system.monotonic() - began > LONGEST_LISTEN_AGAIN_MS) pauseMs = LISTEN_AGAIN_MS;
     // Many computers that lost the same server do not come back in one moment.
     await system.sleep(pauseMs * (0.5 + system.random()), signal);
@@ -263,6 +313,7 @@ async function attempt(part: string, work: () => Promise<void>, link: Link, sign
     await work();
   } catch (error) {
     if (signal.aborted) return false;
+    link.identity = null;
     const { message, hint } = failureRecord(error);
     const text = hint === "" ? message : `${message}. ${hint}`;
     const isNews = ![...said.values()].includes(text);

@@ -86,7 +86,7 @@ export interface DaemonState {
   destinations(): readonly DestinationNow[];
   orphans(): readonly Orphan[];
   /** The computers that report to the same PocketBase server; null without one, and before the first answer. */
-  fleet(): FleetNow | null;
+  fleet(): Promise<FleetNow | null>;
   /** Events that wait for each hook. */
   hooks(): readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { addAccount } from "../../src/fleet/accounts.ts";
-import { JOBS, LOGS } from "../../src/fleet/collections.ts";
+import { COMMANDS, JOBS, LOGS } from "../../src/fleet/collections.ts";
 import { fleetNow } from "../../src/fleet/fleet_now.ts";
 import { type Beat, beatReport, writeBeat } from "../../src/fleet/heartbeat.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
@@ -21,11 +21,11 @@ import { has } from "../support/needs.ts";
 import { type PocketbaseProcess, ROOT, startPocketbase } from "../support/pocketbase.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import type { Say, Scenario } from "./bench.ts";
-import { type Asked, type LightDaemon, lightDaemon } from "./light_daemon.ts";
+import { type Asked, type LightDaemon, lightDaemon, SUMS } from "../support/light_daemon.ts";
 import { MB, median, processUse, secs } from "./measure.ts";
 
 const never = new AbortController().signal;
-const REST_SECONDS = Number(Deno.env.get("REST") ?? 125);
+const REST_SECONDS = 125;
 /** A busy night: an image every second or two, with its lines, from each camera. */
 const LINES_A_SECOND = 10;
 const LOG_SECONDS = 20;
@@ -111,11 +111,12 @@ async function heartbeats(site: Site, when: string, times = 20): Promise<void> {
   const [writer, reader] = accounts.map((account) => pocketbaseServer(settingsOf(server.url, account), system));
   if (writer === undefined || reader === undefined) return;
   const { id, name } = await writer.account(never);
+  const place = { id: null };
   const [written, seen, looks]: number[][] = [[], [], []];
   for (let time = 0; time < times; time++) {
     const headline = crypto.randomUUID();
     const begin = performance.now();
-    await writeBeat({ ...beatOf(status), headline }, { id, name }, writer, never);
+    await writeBeat({ ...beatOf(status), headline }, { id, name }, place, writer, never);
     const done = performance.now();
     while (!(await fleetNow(reader, never)).some((member) => member.headline === headline));
     written!.push((done - begin) / 1000);
@@ -224,18 +225,18 @@ async function limits(site: Site): Promise<void> {
     accounts.slice(0, LANES).map(async (account) => {
       const server = pocketbaseServer(settingsOf(site.server.url, account), system);
       const { id, name } = await server.account(never);
-      return { server, identity: { id, name } };
+      return { server, identity: { id, name }, place: { id: null } };
     }),
   );
   const lane = (index: number) => known[index % known.length]!;
   await limit(site, "heartbeats", async (index) => {
-    const { server, identity } = lane(index);
-    await writeBeat(beatOf(status), identity, server, never);
+    const { server, identity, place } = lane(index);
+    await writeBeat(beatOf(status), identity, place, server, never);
   });
   await limit(site, "renewals of a login", async (index) => void await lane(index).server.renew(never));
   await limit(site, "looks for commands", async (index) => {
     const { server, identity } = lane(index);
-    await server.all("image_transfer_commands", { filter: `daemon = "${identity.id}" && state = "waiting"` }, never);
+    await server.all(COMMANDS, { filter: `daemon = "${identity.id}" && state = "waiting"` }, never);
   });
   await limit(site, "looks at jobs", async (index) => {
     const { server, identity } = lane(index);
@@ -287,7 +288,8 @@ async function limit({ say, server }: Site, what: string, work: (lane: number) =
 
 function beatOf(status: StatusReport): Beat {
   const { version, headline: { level, text } } = status;
-  const report = beatReport(status, { running: [], oldestWaiting: null, orphans: [] }, 0);
+  const live = { running: [], oldestWaiting: null, orphans: [] };
+  const report = beatReport({ status, live, sums: SUMS, clockAheadMs: 0, mayDo: [] });
   return { version, level, headline: text, every_seconds: 60, report, config_error: "" };
 }
 

@@ -62,6 +62,8 @@ export interface LinkRig extends AsyncDisposable {
   /** What was done on the order of other computers. */
   readonly ordered: readonly string[];
   readonly stateFolder: string;
+  /** Looks at the fleet, as a page does; an event `fleet` is the answer. */
+  look(): void;
   /** What the daemon would say of something. */
   say(message: string, level?: "debug" | "info" | "warning" | "error"): void;
   /** What the link said, as people read it. */
@@ -95,6 +97,7 @@ export async function linkRig(
   const ordered: string[] = [];
   const ending = new AbortController();
   let reloads = 0;
+  const fleetAsked = bell(system);
   const running = keepLink(
     {
       system,
@@ -105,6 +108,7 @@ export async function linkRig(
       },
       ending: ending.signal,
       stopped: Promise.resolve(),
+      fleetAsked,
       sums: () => NO_FILES,
       check: async (jobs) => await readConfig(file, system, jobs),
       daemon: {
@@ -130,6 +134,7 @@ export async function linkRig(
     events,
     ordered,
     stateFolder,
+    look: () => fleetAsked.ring(),
     say: (message, level = "info") => emit({ type: "notice", level, message }),
     notices: () => notices().filter((message) => message.startsWith("PocketBase")),
     reloads: () => reloads,

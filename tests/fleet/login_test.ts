@@ -107,6 +107,7 @@ for (const [what, hours] of [["ahead of", 5], ["behind", -5]] as const) {
       () => link.notices().some((message) => message.includes(`clock of this computer is 5 h ${what} that of`)),
       "the message",
     );
+    link.look();
     await link.until(() => link.events.some((event) => event.type === "fleet"), "the fleet");
     const seen = link.events.findLast((event) => event.type === "fleet")!.members;
     assertEquals(seen.map(({ name, level }) => [name, level]), [["spring", "good"]]);

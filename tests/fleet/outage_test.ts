@@ -1,6 +1,7 @@
 /** A real server that is killed, restarted, upgraded, full or slow while a computer is linked to it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { JOBS, LOGS } from "../../src/fleet/collections.ts";
+import { fleetNow } from "../../src/fleet/fleet_now.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { has } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
@@ -58,8 +59,9 @@ Deno.test("a server that is upgraded in the middle keeps its computers", {
   // What the new version can besides is added by the same command, and the link goes on.
   await setUp(server.root, never);
   assertEquals(new Set((await setUp(server.root, never)).map(({ done }) => done)), new Set(["unchanged"]));
-  const members = link.events.length;
-  await link.until(() => link.events.slice(members).some((event) => event.type === "fleet"), "a heartbeat");
+  const seen = async () => Date.parse((await fleetNow(server.root, never))[0]?.seen_at ?? "");
+  const before = await seen();
+  await link.until(async () => await seen() > before, "a heartbeat");
   assertEquals(link.jobs().sort(), ["default", "guider", "spectro"]);
 });
 

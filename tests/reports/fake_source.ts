@@ -18,7 +18,7 @@ export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): P
     resume: () => ({ names: [], undecided: [] }),
     jobs: () => [],
     destinations: () => [],
-    fleet: () => null,
+    fleet: () => Promise.resolve(null),
     hooks: () => [],
     orphans: () => [],
     progress: trackProgress(),

@@ -23,6 +23,7 @@ export async function keepFleet(daemon: Daemon, system: System): Promise<void> {
         system,
         daemon,
         sums: (status) => fleetSums(daemon.ledger, daemon.settings().jobs, status, system.now()),
+        fleetAsked: daemon.fleetAsked,
         emit: daemon.events.emit,
         listen: daemon.events.listen,
         ending: daemon.ending,

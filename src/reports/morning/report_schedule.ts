@@ -95,8 +95,8 @@ async function nightMessage(tools: ReportScheduleTools, signal: AbortSignal): Pr
   return { text: reportText(report), verdict: verdictOf(report), data: { report } };
 }
 
-function fleetMessage({ source, system }: ReportScheduleTools): Message {
-  const fleet = fleetReport(source.fleet(), system.now());
+async function fleetMessage({ source, system }: ReportScheduleTools): Promise<Message> {
+  const fleet = fleetReport(await source.fleet(), system.now());
   return { text: fleetReportText(fleet), verdict: fleetVerdict(fleet), data: { fleet } };
 }
 

@@ -68,7 +68,7 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTool
     const report: ImageReport = { deliveries: rows.map(deliveryView), ...ledger.neighbours(id, query.ask) };
     return c.json(report);
   });
-  app.get("/api/fleet", (c) => c.json(source.fleet()));
+  app.get("/api/fleet", async (c) => c.json(await source.fleet()));
   app.get("/api/fleet/commands", async (c) => c.json(await source.others.commands()));
   app.get("/api/next", (c) => c.json(sentNext(source, MOST_NEXT, system.now()).map(deliveryView)));
   app.get("/api/nights", (c) => {

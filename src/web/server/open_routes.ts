@@ -43,9 +43,9 @@ export function openRoutes(app: Hono<WebEnv>, source: PageSource, system: Pick<S
     if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");
     return c.body(await metrics.text(), 200, { "content-type": metrics.type });
   });
-  app.get("/metrics/targets", (c) => {
+  app.get("/metrics/targets", async (c) => {
     if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");
-    const fleet = source.fleet();
+    const fleet = await source.fleet();
     // An error, not an empty list: Prometheus then keeps the computers that it knows.
     if (fleet === null) return refusal(c, 503, "unreachable", "Nothing has been heard from the PocketBase server yet");
     return c.json(scrapeTargets(fleet.members));

@@ -98,7 +98,7 @@ Deno.test("reportSchedule() sends the fleet's report after its own, in which wha
     report: toBeatReport({ night: { night: "20260114", files: 240, files_delivered: 240, bytes: 4e9 } }),
   };
   const at = new Date(2026, 0, 15, 7, 59, 40).getTime();
-  await using s = await scheduled([], { fleet: () => ({ members: [member], at }) });
+  await using s = await scheduled([], { fleet: () => Promise.resolve({ members: [member], at }) });
   s.schedule.adopt({ at: "08:00", to: "https://chat.example/secret", fleet: true });
   await s.minutes(12);
   assertEquals(s.asked.map(({ body }) => Object.keys(body)), [["text", "report"], ["text", "fleet"]]);

@@ -13,6 +13,7 @@ import { eventStream } from "../../src/events/event_stream.ts";
 import type { NewAccount } from "../../src/fleet/accounts.ts";
 import { keepLink } from "../../src/fleet/link.ts";
 import type { DaemonControl } from "../../src/reports/daemon_control.ts";
+import type { FleetSums } from "../../src/reports/fleet/fleet_sums.ts";
 import type { StatusReport } from "../../src/reports/overview/status_json.ts";
 import type { System } from "../../src/system/system.ts";
 
@@ -40,6 +41,23 @@ interface Shared {
   readonly status: StatusReport;
   readonly asked: Asked[];
 }
+
+/** A night of two destinations. */
+export const SUMS: FleetSums = {
+  waiting: 0,
+  night: {
+    night: "20261122",
+    files: 240,
+    files_delivered: 240,
+    files_waiting: 0,
+    files_failed: 0,
+    not_sent: 0,
+    expected: 480,
+    delivered: 480,
+    failed: 0,
+    bytes: 7_680_000_000,
+  },
+};
 
 /** Starts it; comes back at once. `pocketbase` are more keys of that section. */
 export async function lightDaemon(
@@ -89,6 +107,8 @@ export async function lightDaemon(
     {
       system,
       daemon,
+      fleetAsked: bell(system),
+      sums: () => SUMS,
       emit: events.emit,
       listen: events.listen,
       ending: ending.signal,
