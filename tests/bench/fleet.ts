@@ -135,7 +135,7 @@ async function rests(site: Site): Promise<void> {
   site.asked.length = 0;
   const use = await used(server, () => pause(REST_SECONDS));
   const { rssBytes } = await processUse(server.pid);
-  const files = [...Deno.readDirSync(`/proc/${server.pid}/fd`)].length;
+  const files = (await Array.fromAsync(Deno.readDir(`/proc/${server.pid}/fd`))).length;
   const busiest = Math.max(...bySecond(site.asked).values());
   say({
     what: "at rest: requests a second",
