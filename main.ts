@@ -7,10 +7,11 @@ import process from "node:process";
 import { setColorEnabled } from "@std/fmt/colors";
 import about from "./deno.json" with { type: "json" };
 import { unlessAborted } from "./src/async/abort.ts";
+import type { Parsed } from "./src/commands/answer.ts";
 import type { Tools } from "./src/commands/command.ts";
 import { COMMANDS } from "./src/commands/commands.ts";
 import { failureText, INTERRUPTED } from "./src/commands/text/failure_text.ts";
-import { parse } from "./src/commands/parse.ts";
+import { plainRun } from "./src/commands/plain_run.ts";
 import { fitted } from "./src/domain/wrapped.ts";
 import { openLedger, readLedger } from "./src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "./src/system/create_system.ts";
@@ -25,7 +26,7 @@ async function main(argv: readonly string[], system: System): Promise<number> {
   const columns = system.columns();
   const colors = system.isTerminal("stdout") && system.isTerminal("stderr") && !Deno.noColor;
   setColorEnabled(colors);
-  const parsed = await parse(argv, COMMANDS, {
+  const parsed = parsedPlainly(argv) ?? await (await import("./src/commands/parse.ts")).parse(argv, COMMANDS, {
     version: about.version,
     calledAs: process.argv0,
     known: async (...asked) =>
@@ -63,6 +64,13 @@ async function main(argv: readonly string[], system: System): Promise<number> {
     stderr(text);
     return code;
   }
+}
+
+/** Null where only the parser knows. */
+function parsedPlainly(argv: readonly string[]): Parsed | null {
+  const input = plainRun(argv, process.argv0);
+  if (input === null) return null;
+  return { kind: "run", run: async (tools) => await (await import("./src/commands/run/run_daemon.ts")).runDaemon(input, tools) };
 }
 
 /** Wrapped between words where a person reads it; what moves the cursor knows the width itself. */

@@ -44,8 +44,7 @@ export function notices({ stderr }: Pick<Tools, "stderr">): OnNotice {
   return (notice) => stderr(`${notice}\n`);
 }
 
-/** Exit codes of every command. */
-export const EXIT = { done: 0, notDelivered: 1, usage: 2, otherInstance: 3, noDaemon: 4 } as const;
+export { EXIT } from "./exit.ts";
 
 /** A command as it is written, with its own kind of input. */
 interface CommandDefinition<T> {

@@ -10,7 +10,7 @@ import type { Usage } from "@optique/core/usage";
 import type { Parsed, ParseOptions } from "./answer.ts";
 import { type CommandList, EXIT } from "./command.ts";
 import { runOptions } from "./options.ts";
-import { SERVICE_PROGRAM } from "../services/service_program.ts";
+import { asService } from "./plain_run.ts";
 
 /** Parses a command line (without the program's own name). Never throws for what a user wrote. */
 export async function parse(argv: readonly string[], commands: CommandList, options: ParseOptions): Promise<Parsed> {
@@ -34,10 +34,6 @@ export async function parse(argv: readonly string[], commands: CommandList, opti
   if (named !== null) return answer(parser, words, named, options);
   const all = await Promise.all(names.map((name) => commands[name]!()));
   return answer(or(...all.map(({ parser }) => parser), unnamed), words, null, options);
-}
-
-function asService(calledAs = ""): boolean {
-  return (calledAs.split(/[\\/]/).at(-1) ?? "").replace(/\.exe$/i, "") === SERVICE_PROGRAM;
 }
 
 /** `image-transfer-service --install` is `image-transfer install-service`; anything else there is `service`. */

@@ -8,7 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { findDaemon } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
-import { runDaemon } from "./run.ts";
+import { runDaemon } from "./run/run_daemon.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 import { stopDaemon, whoStartsIt } from "./stop.ts";
 

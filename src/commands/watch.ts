@@ -19,7 +19,7 @@ import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { defineCommand, plain, type Tools } from "./command.ts";
 import { pathValue, runningOptions } from "./options.ts";
-import { runWith } from "./run.ts";
+import { runWith } from "./run/run_daemon.ts";
 import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
 const pairOptions = object({

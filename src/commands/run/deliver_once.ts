@@ -10,7 +10,8 @@ import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
-import { EXIT, type Tools } from "../command.ts";
+import type { Tools } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import type { Console } from "./console.ts";
 import { sayWaiting } from "../text/waiting_for.ts";
 

@@ -17,7 +17,8 @@ import { whyAsk } from "../../delivery/mirror/brake.ts";
 import { findMissing } from "../../delivery/mirror/missing_files.ts";
 import { intake } from "../../intake/intake.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
-import { EXIT, type Tools } from "../command.ts";
+import type { Tools } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 import { placeOf } from "../../reports/overview/trouble.ts";
 

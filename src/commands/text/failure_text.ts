@@ -7,7 +7,7 @@ import { ConfigError } from "../../config/read/config_error.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import { EXIT } from "../command.ts";
+import { EXIT } from "../exit.ts";
 
 /** Exit code of a command that a person interrupted, as shells have it. */
 export const INTERRUPTED = 130;

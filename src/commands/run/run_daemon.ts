@@ -1,0 +1,131 @@
+/**
+ * What `run` does, also when no command is named: the daemon in the foreground, until it is asked to end, or with `--once` until
+ * everything there is was delivered.
+ *
+ * @module
+ */
+import { onAbort } from "../../async/abort.ts";
+import { withoutFile } from "../../config/read/partial_settings.ts";
+import { loadSettings, readConfig, surroundingsOf } from "../../config/read/load.ts";
+import { rememberState } from "../../config/read/remembered_state.ts";
+import { type SystemLog, systemLog } from "../../events/system_log.ts";
+import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import type { Settings } from "../../config/settings.ts";
+import type { Tools } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import type { RunInput } from "../options.ts";
+import { type Console, openConsole } from "./console.ts";
+import { autoReload } from "./auto_reload.ts";
+import { keepFleet } from "./keep_fleet.ts";
+import { crashGuard } from "./crash_guard.ts";
+import { keepServiceManager } from "./service_manager.ts";
+
+/** Runs the daemon; returns the exit code when it has ended. */
+export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
+  return await runWith(await loadSettings(input.config, tools.cwd, tools.system), input, tools);
+}
+
+/** As {@linkcode runDaemon}, with settings that were read already. */
+export async function runWith(settings: Settings, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
+  const { system } = tools;
+  const first = withOptions(settings, input);
+  if (input.dryRun) {
+    const { dryRun } = await import("./dry_run.ts");
+    return await dryRun(first, tools);
+  }
+
+  await using shown = await openConsole(first.log, tools);
+  await using administrators = openSystemLog(first, input.once, shown, tools);
+  const read = first.file === null ? null : fileReader(first.file, input, tools);
+  const hangup: { act: () => void; early: boolean } = { act: () => hangup.early = true, early: false };
+  // Before anything is started: a SIGHUP without a handler would end the program.
+  const takeBack = system.onSignal(["SIGHUP"], () => hangup.act());
+  try {
+    const daemon = await startDaemon(
+      first,
+      {
+        system,
+        openLedger: tools.openLedger,
+        readSettings: read,
+        listeners: [shown.listen, administrators.listen],
+        adopt: ({ log }) => shown.adopt(log),
+        check: async (settings, signal) => {
+          const { checkAll } = await import("../checks/check_all.ts");
+          return await checkAll(settings, { system, readLedger: tools.readLedger, signal });
+        },
+      },
+      { once: input.once },
+    );
+    if (daemon === null) {
+      tools.stderr(
+        `Another image-transfer is already running with the state directory "${first.stateDirectory}". See: image-transfer status\n`,
+      );
+      return EXIT.otherInstance;
+    }
+    await rememberPlaceOf(daemon, system);
+    hangup.act = () => void daemon.reload();
+    if (hangup.early) hangup.act();
+    return await attend(daemon, shown, input, tools);
+  } finally {
+    takeBack();
+  }
+}
+
+/** Where the settings want one, and the daemon stays. */
+function openSystemLog({ systemLog: wanted }: Settings, once: boolean, shown: Console, { system }: Tools): SystemLog {
+  const isOn = !once && (wanted === "auto" ? system.platform !== "linux" : wanted);
+  if (!isOn) return { listen: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  return systemLog(system, (message) => shown.listen({ at: system.now(), type: "notice", level: "info", message }));
+}
+
+/** So that commands find the daemon and its ledger if the configuration is damaged. */
+async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise<void> {
+  try {
+    await rememberState(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
+  } catch (error) {
+    const message = `Cannot record the state directory of this configuration: ${reasonOf(error)}`;
+    daemon.events.emit({ type: "notice", level: "debug", message });
+  }
+}
+
+/** Runs until the daemon has stopped. */
+async function attend(daemon: Daemon, shown: Console, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
+  using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
+  using _listening = onAbort(tools.signal, () => daemon.stop("requested by a signal"));
+  sayWhereThePageIs(daemon, tools);
+  try {
+    return await untilTheEnd(daemon, shown, input, tools);
+  } finally {
+    await daemon[Symbol.asyncDispose]();
+  }
+}
+
+async function untilTheEnd(daemon: Daemon, shown: Console, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
+  if (input.once) {
+    const { deliverOnce } = await import("./deliver_once.ts");
+    return await deliverOnce(daemon, shown, tools);
+  }
+  const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon), keepFleet(daemon, tools.system)];
+  await daemon.stopped;
+  await Promise.all(beside);
+  return daemon.broken() ? EXIT.notDelivered : EXIT.done;
+}
+
+/** The start-up line, which contains the token; not printed where it would be stored for others to read. */
+function sayWhereThePageIs(daemon: Daemon, { system, stderr }: Tools): void {
+  const address = daemon.startUrl();
+  const isKept = system.env("JOURNAL_STREAM") !== undefined || system.env("XPC_SERVICE_NAME")?.includes("imagetransfer");
+  if (address !== null && !isKept && daemon.settings().log.format === "text") stderr(`Watch it live: ${address}\n`);
+}
+
+function fileReader(file: string, input: Omit<RunInput, "config">, { system }: Tools): () => Promise<Settings> {
+  return async () => withOptions((await readConfig(file, system)).settings, input);
+}
+
+/** Options of the command line take precedence over the file. */
+function withOptions(settings: Settings, { verbose, logLevel }: Pick<RunInput, "verbose" | "logLevel">): Settings {
+  const wanted = logLevel ?? (verbose ? "debug" : undefined);
+  if (wanted === undefined) return settings;
+  return { ...settings, log: { ...settings.log, level: wanted === "warn" ? "warning" : wanted } };
+}
