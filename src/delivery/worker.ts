@@ -25,7 +25,7 @@ const LONGEST_WAIT_MS = 10 * MINUTE;
 export interface Workers {
   /** Checks that the place is still the right one. */
   readonly look: () => Promise<void>;
-  /** They claim one after the other: of those that were woken for one file, the first looks and claims, and the others find nothing due. */
+  /** They wait and claim one after the other. */
   readonly inTurn: ReturnType<typeof mutex>;
   /** Ends the session because of the destination. */
   readonly fail: (failure: FailureRecord) => void;
@@ -36,22 +36,20 @@ export interface Workers {
 /** Claims and carries batches, one after the other. */
 export async function runWorker(open: OpenSession, { look, inTurn, fail, over }: Workers): Promise<void> {
   const { context } = open;
-  let full = false;
+  // Who has just waited, or had a full batch, does not wait for more files.
+  let mayLinger = true;
   while (!over.aborted) {
     try {
-      if (!await isTimeToClaim(context, full, over)) continue;
-      const claimed = await inTurn(async () => {
-        if (over.aborted || !isDue(context)) return [];
-        await look();
-        return over.aborted ? [] : claim(open);
-      });
-      const [first] = claimed;
-      if (first === undefined) {
-        await context.bell.wait(LINGER_MS, over);
+      const claimed = await inTurn(() => nextBatch(open, mayLinger, look, over));
+      mayLinger = claimed !== "later";
+      if (claimed === "later") {
+        await context.system.sleep(LINGER_MS, over);
         continue;
       }
+      const [first] = claimed;
+      if (first === undefined) continue;
       crashPoint("after_claim", context.system);
-      full = isFull(claimed, context);
+      mayLinger = !isFull(claimed, context);
       await carryClaimed(claimed, attemptOf(first), open, fail);
     } catch (error) {
       const failure = failureRecord(error);
@@ -61,30 +59,35 @@ export async function runWorker(open: OpenSession, { look, inTurn, fail, over }:
   }
 }
 
-function isDue({ ledger, job, destination, system }: DestinationContext): boolean {
-  const due = ledger.nextDue(job.name, destination.name);
-  return due !== null && due <= system.now();
-}
-
-/** True if a batch is due; otherwise it has waited, and has to be called again. */
-async function isTimeToClaim(context: DestinationContext, full: boolean, over: AbortSignal): Promise<boolean> {
+/**
+ * Waits until something is due, and claims it; nothing where the wait was in vain, `later` where a busy destination lets more files
+ * come first. One worker waits for all: a file that comes wakes one.
+ */
+async function nextBatch(
+  open: OpenSession,
+  mayLinger: boolean,
+  look: () => Promise<void>,
+  over: AbortSignal,
+): Promise<readonly Delivery[] | "later"> {
+  const { context } = open;
   const { ledger, job, destination, system, bell, state } = context;
+  if (over.aborted) return [];
   const due = ledger.nextDue(job.name, destination.name);
   const inMs = due === null ? MINUTE : due - system.now();
   if (inMs > LONGEST_WAIT_MS) ledger.makeDue(job.name, destination.name);
   if (inMs > 0) {
     await bell.wait(Math.min(inMs, MINUTE), over);
-    return false;
+    return [];
   }
-  if (state.batches > 0 && !full) {
-    await system.sleep(LINGER_MS, over);
-    if (over.aborted || ledger.nextDue(job.name, destination.name) === null) return false;
-  }
+  if (state.batches > 0 && mayLinger) return "later";
   if (await context.sourceAway()) {
     await bell.wait(SOURCE_AGAIN_MS, over);
-    return false;
+    return [];
   }
-  return true;
+  await look();
+  const claimed = over.aborted ? [] : claim(open);
+  if (claimed.length === 0) await bell.wait(LINGER_MS, over);
+  return claimed;
 }
 
 /** Begins an attempt, unless nothing can be claimed. */
