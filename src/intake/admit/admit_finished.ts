@@ -11,6 +11,8 @@ import type { Admission } from "../../ledger/intake_ledger.ts";
 import type { SettleContext } from "../intake_context.ts";
 import type { Candidate } from "../settle/candidate.ts";
 import { refuse } from "../settle/conclude.ts";
+import { mayHaveSums } from "../settle/inspect.ts";
+import { lastPart } from "../source_path.ts";
 import { unreadable } from "../source_faults.ts";
 import { isStill, lastLook } from "./last_look.ts";
 
@@ -20,9 +22,21 @@ export async function admitFinished(
   finished: readonly Candidate[],
   signal: AbortSignal,
 ): Promise<number> {
-  const { job, system, ledger, candidates } = context;
-  if (finished.length === 0) return 0;
-  const looked = await mapLimit(finished, job.verifySource === false ? LOOKS_AT_ONCE : READS_AT_ONCE, async (candidate) => {
+  const isReadWhole = ({ facts, content }: Candidate) =>
+    context.job.verifySource !== false && mayHaveSums(lastPart(facts.path), content);
+  const [toRead = [], toLookAt = []] = [true, false].map((whole) => finished.filter((one) => isReadWhole(one) === whole));
+  // The others do not wait for them.
+  return await admitSome(context, toLookAt, LOOKS_AT_ONCE, signal) + await admitSome(context, toRead, READS_AT_ONCE, signal);
+}
+
+async function admitSome(
+  context: SettleContext,
+  finished: readonly Candidate[],
+  atOnce: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const { system, ledger, candidates } = context;
+  const looked = await mapLimit(finished, atOnce, async (candidate) => {
     const looked = await orRefuse(context, candidate, signal, () => lastLook(context, candidate, signal));
     return looked && { candidate, ...looked };
   }, signal);
@@ -102,6 +116,6 @@ function tellWarning({ emit }: SettleContext, { facts: { path }, incomplete }: C
 
 /** Whole files. */
 const READS_AT_ONCE = 8;
-const LOOKS_AT_ONCE = 128;
+const LOOKS_AT_ONCE = 500;
 /** Files of one transaction: 20 ms or so. */
 const BATCH = 500;

@@ -60,6 +60,11 @@ export async function inspect(file: InspectedFile, system: Pick<Files, "read">, 
   };
 }
 
+/** Whether a file of this name may hold checksums of its contents, for all that is known of these. */
+export function mayHaveSums(name: string, content: Content | undefined): boolean {
+  return /\.(fits|fit|fts|fz)$/i.test(name) && !(content?.verdict.verdict === "reached" && content.hasSums === false);
+}
+
 /** How the content contradicts its own checksums; null where it does not, or has none. `content` is what is known of it. */
 export async function checkSums(
   file: InspectedFile & Pick<FileFacts, "mtimeMs">,
@@ -67,8 +72,7 @@ export async function checkSums(
   system: Pick<System, "read" | "now" | "sleep">,
   signal: AbortSignal,
 ): Promise<string | null> {
-  if (!/\.(fits|fit|fts|fz)$/i.test(file.name)) return null;
-  if (content?.verdict.verdict === "reached" && content.hasSums === false) return null;
+  if (!mayHaveSums(file.name, content)) return null;
   const waitMs = untilTicked([file], system.now());
   if (waitMs > 0) await system.sleep(waitMs, signal);
   const read: RangeReader = (offset, length) => system.read(file.absolutePath, offset, length);

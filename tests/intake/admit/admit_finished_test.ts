@@ -91,6 +91,22 @@ Deno.test("admitFinished() leaves a file that an event told of while others were
   assertEquals(NAMES.map((name) => rig.waiting.get(name) !== undefined), [true, false]);
 });
 
+Deno.test("admitFinished() looks at many files at once, but at few of those that it reads whole for their checksums", async () => {
+  const names = (ending: string) => Array.from({ length: 100 }, (_, index) => `${index}.${ending}`);
+  for (const [ending, most] of [["raw", 100], ["fits", 8]] as const) {
+    await using rig = await bench(names(ending));
+    let now = 0;
+    let seen = 0;
+    rig.disk.facts = async () => {
+      seen = Math.max(seen, ++now);
+      await new Promise((resolve) => setTimeout(resolve));
+      now--;
+      return {};
+    };
+    assertEquals([await admitFinished(rig.context, rig.finished, never), rig.written().length, seen], [100, 100, most]);
+  }
+});
+
 const DEEP = ["n/a.raw", "n/n/a.raw", "n/n/n/a.raw"];
 
 Deno.test("admitFinished() takes a deep file for one that came back only if it was made after the first was admitted", async () => {
