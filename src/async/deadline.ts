@@ -53,17 +53,25 @@ export interface SharedDeadline extends Disposable {
 /** Ticks every so many milliseconds, until it is disposed of. */
 export function sharedDeadline(ms: number, clock: Sleeper): SharedDeadline {
   const end = anySignal();
-  let tick = Promise.withResolvers<boolean>();
+  const waiting = new Set<(inTime: boolean) => void>();
   void (async () => {
     for (;;) {
       await clock.sleep(ms, end.signal);
       if (end.signal.aborted) return;
-      tick.resolve(false);
-      tick = Promise.withResolvers();
+      for (const late of waiting) late(false);
+      waiting.clear();
     }
   })();
   return {
-    inTime: (work) => Promise.race([work.then(() => true, () => true), tick.promise]),
+    inTime: (work) =>
+      new Promise((resolve) => {
+        waiting.add(resolve);
+        const ended = () => {
+          waiting.delete(resolve);
+          resolve(true);
+        };
+        work.then(ended, ended);
+      }),
     [Symbol.dispose]: () => end[Symbol.dispose](),
   };
 }

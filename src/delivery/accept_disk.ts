@@ -6,7 +6,7 @@
  */
 import { chunks } from "../domain/chunks.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
-import { fingerprint } from "../domain/source_file.ts";
+import { sameFingerprint } from "../domain/source_file.ts";
 import type { Session } from "../methods/method.ts";
 import type { DestinationContext } from "./destination_context.ts";
 
@@ -49,7 +49,7 @@ export async function sendAgain({ job, destination, ledger, system, sourceAway }
   const chosen: number[] = [];
   for (const { delivery: { id, source } } of gone) {
     const facts = away ? null : await system.facts(source.absolutePath);
-    if (away || (facts?.kind === "file" && fingerprint(facts) === fingerprint(source))) chosen.push(id);
+    if (away || (facts?.kind === "file" && sameFingerprint(facts, source))) chosen.push(id);
   }
   return ledger.sendAgain(chosen, system.now()).length;
 }

@@ -8,7 +8,7 @@ import { dirname } from "@std/path";
 import { failureRecord } from "../domain/failure.ts";
 import type { Job } from "../config/settings.ts";
 import { reasonOf } from "../domain/names/reason.ts";
-import { fingerprint, type SourceFile } from "../domain/source_file.ts";
+import { sameFingerprint, type SourceFile } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
 import type { OutboxLedger, Removable } from "../ledger/outbox_ledger.ts";
@@ -140,7 +140,7 @@ async function removeOne(candidate: Removable, { job, system, emit }: Removal, s
 /** By its facts, it is the version that was delivered. */
 async function isStill(source: SourceFile, system: OutboxSystem): Promise<boolean> {
   const facts = await system.facts(source.absolutePath);
-  const same = facts?.kind === "file" && fingerprint(facts) === fingerprint(source) && facts.ctimeMs === source.ctimeMs;
+  const same = facts?.kind === "file" && sameFingerprint(facts, source) && facts.ctimeMs === source.ctimeMs;
   return same && await isInside(source, system);
 }
 

@@ -24,9 +24,16 @@ export interface SourceFile extends FileFacts {
 }
 
 /** Two observations with the same fingerprint are the same version, unless a changed `ctimeMs` makes a second look worth while. */
-export function fingerprint(file: Pick<FileFacts, "identity" | "size" | "mtimeMs">): string {
+export function fingerprint(file: Fingerprinted): string {
   return `${file.identity}/${file.size}/${Math.trunc(file.mtimeMs)}`;
 }
+
+/** Whether both have the same fingerprint; cheaper than making the two. */
+export function sameFingerprint(a: Fingerprinted, b: Fingerprinted): boolean {
+  return a.size === b.size && Math.trunc(a.mtimeMs) === Math.trunc(b.mtimeMs) && a.identity === b.identity;
+}
+
+type Fingerprinted = Pick<FileFacts, "identity" | "size" | "mtimeMs">;
 
 /**
  * For so long after its last change a file is *racy*: it can be rewritten and none of its facts shows it, as times are told in units.

@@ -63,7 +63,7 @@ export async function openLog(
   return {
     write,
     listen(event) {
-      const line = logLine(event);
+      const line = logLine(event, settings.level);
       if (line) write(line);
     },
     [Symbol.asyncDispose]: () => dispose(),

@@ -16,7 +16,6 @@ import { pathField, printable } from "../domain/names/printable.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { withoutName } from "../domain/names/reason.ts";
 
-/** The least urgent first. */
 export type LogLevel = "trace" | "debug" | "info" | "warning" | "error";
 
 /** One line of the log; `fields` go into JSON lines only. */
@@ -28,8 +27,15 @@ export interface LogLine {
   readonly error?: unknown;
 }
 
-/** The line for an event, or null where the log has nothing to say. */
-export function logLine(event: TransferEvent): LogLine | null {
+/** The levels, the least urgent first. */
+export const LOG_LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
+
+/**
+ * The line for an event, or null where the log has nothing to say. Details that are below the level `least` are left out: there are several
+ * of each file.
+ */
+export function logLine(event: TransferEvent, least: LogLevel = "trace"): LogLine | null {
+  if (DETAILS.has(event.type) && LOG_LEVELS.indexOf(least) > LOG_LEVELS.indexOf("debug")) return null;
   switch (event.type) {
     case "created":
     case "changed":
@@ -65,6 +71,9 @@ export function logLine(event: TransferEvent): LogLine | null {
       return daemonLine(event);
   }
 }
+
+/** Events whose lines have the level `debug`, or less. */
+const DETAILS: ReadonlySet<TransferEvent["type"]> = new Set(["ready", "queued", "sending", "growing", "ahead"]);
 
 /** The events of these types. */
 type Of<Type extends TransferEvent["type"], E = TransferEvent> = E extends { readonly type: infer T }

@@ -6,7 +6,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { AUDIT_VERDICTS, type AuditRun } from "../domain/audit.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
-import { type LogLevel, logLine } from "./log_line.ts";
+import { LOG_LEVELS, type LogLevel, logLine } from "./log_line.ts";
 import { metricSet } from "./metric_set.ts";
 
 /** What gauges show, read at each scrape. Times in milliseconds since 1970 UTC, sizes in bytes. */
@@ -51,8 +51,6 @@ interface Metrics {
   readonly type: string;
 }
 
-const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
-
 /** The label `state` of `image_transfer_destination_state`. */
 const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused", "closed"] as const;
 
@@ -79,8 +77,8 @@ export function metrics({ startedAt, version, read, logLevel }: MetricsTools): M
     type: registry.contentType,
     listen(event) {
       count(event, all, kept);
-      const level = logLine(event)?.level;
-      if (level !== undefined && LEVELS.indexOf(level) >= LEVELS.indexOf(logLevel())) all.logEntries.inc({ level });
+      const level = logLine(event, logLevel())?.level;
+      if (level !== undefined && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel())) all.logEntries.inc({ level });
     },
     async text() {
       const gauges = read();
@@ -152,7 +150,7 @@ function observeProcess({ now, usage, jobs, destinations }: Gauges, all: All, ke
   all.info.set({ version: kept.version }, 1);
   all.activeJobs.set(new Set(destinations.filter(({ sending }) => sending > 0).map(({ job }) => job)).size);
   all.watchers.set(jobs.filter(({ watched }) => watched).length);
-  for (const level of LEVELS) all.logEntries.inc({ level }, 0);
+  for (const level of LOG_LEVELS) all.logEntries.inc({ level }, 0);
 }
 
 const auditGauges = (

@@ -135,7 +135,10 @@ function assemble(job: Job, tools: IntakeTools): Parts {
       parts.rereads.wake();
     },
     // Where others write without an event, their open files are not seen either.
-    writers: { ...asked, isLocal: async (facts, folder) => !parts.watch.silent() && await asked.isLocal(facts, folder) },
+    writers: {
+      ...asked,
+      isLocal: (facts, folder) => parts.watch.silent() ? Promise.resolve(false) : asked.isLocal(facts, folder),
+    },
     candidates: candidates(() => parts.due.ring()),
     comparing: taskGroup(1, onError),
     dirty: dirtyFolders(job.debounceMs),

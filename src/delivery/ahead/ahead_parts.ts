@@ -111,6 +111,8 @@ export function aheadParts(place: AheadPlace, attempts: Pick<Attempts, "begin" |
   const keyOf = (file: Growing) => keyFor(file, place);
   const parts = new Map<string, AheadPart>();
   const formers = formerParts(attempts);
+  const hasFormer = () => !formers.entries().next().done;
+  const isEmpty = () => parts.size === 0 && !hasFormer();
   const leavePart = (part: AheadPart) => {
     if (parts.get(part.key) !== part) return;
     parts.delete(part.key);
@@ -121,8 +123,9 @@ export function aheadParts(place: AheadPlace, attempts: Pick<Attempts, "begin" |
 
   return {
     pace,
-    has: (source) => parts.has(keyOf(source)) || formers.has(keyOf(source)),
-    bytesOf: (source) => (parts.get(keyOf(source))?.there.length ?? 0) * CHUNK_BYTES,
+    // Most destinations have none, and a key costs a hash.
+    has: (source) => !isEmpty() && (parts.has(keyOf(source)) || formers.has(keyOf(source))),
+    bytesOf: (source) => parts.size === 0 ? 0 : (parts.get(keyOf(source))?.there.length ?? 0) * CHUNK_BYTES,
     get: (key) => parts.get(key),
     keyOf,
     make: (file, session) => newPart(keyOf(file), file.path, session, stagingRoot, attempts),
@@ -156,7 +159,7 @@ export function aheadParts(place: AheadPlace, attempts: Pick<Attempts, "begin" |
         formers.put(key, { attempt, staged: stagedIn(stagingRoot, attempt) });
       }
     },
-    hasFormer: () => !formers.entries().next().done,
+    hasFormer,
     dropFormer: formers.dropAllBut,
     attempts: (wanted) => [...parts, ...formers.entries()].filter(([key]) => wanted.has(key)).map(([, { attempt }]) => attempt),
     parts: () => [...parts.values()],

@@ -5,7 +5,7 @@
  */
 import { pathField, printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import { fingerprint, type SourceFile } from "../../domain/source_file.ts";
+import { sameFingerprint, type SourceFile } from "../../domain/source_file.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 
@@ -34,7 +34,7 @@ export async function whyNotAgain(source: SourceFile, system: Pick<System, "fact
   try {
     const facts = await system.facts(source.absolutePath);
     if (facts === null) return `its source ${path} no longer exists`;
-    if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) return `its source ${path} has changed since`;
+    if (facts.kind !== "file" || !sameFingerprint(facts, source)) return `its source ${path} has changed since`;
     return null;
   } catch (error) {
     if (!(error instanceof Error)) throw error;

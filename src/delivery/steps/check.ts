@@ -7,7 +7,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import { fingerprint, racyMs, racyUntil, type SourceFile, untilTicked } from "../../domain/source_file.ts";
+import { racyMs, racyUntil, sameFingerprint, type SourceFile, untilTicked } from "../../domain/source_file.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { PathFacts } from "../../system/system.ts";
 import { type Batch, failureOf, giveUp, type Item, undecided } from "../batch.ts";
@@ -116,7 +116,7 @@ async function factsOf(item: Item, context: DestinationContext): Promise<PathFac
     item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
     return null;
   }
-  if (facts.kind !== "file" || fingerprint(facts) !== fingerprint(source)) throw changed(source);
+  if (facts.kind !== "file" || !sameFingerprint(facts, source)) throw changed(source);
   return facts;
 }
 

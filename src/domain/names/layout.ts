@@ -33,14 +33,14 @@ const STAGING_PREFIX = ".image-transfer-";
  * `configuration` for a layout that cannot be one.
  */
 export function targetPath(layout: string, values: LayoutValues): string {
-  const wrong = checkLayout(layout) ?? checkValue("night", values.night) ?? checkValue("job", values.job);
+  const wrong = faultOf(layout) ?? checkValue("night", values.night) ?? checkValue("job", values.job);
   if (wrong !== null) throw new Failure("configuration", `Cannot use the layout "${layout}": ${wrong}`, { hint: LAYOUT_HINT });
   const bad = pathProblem(values.path);
   if (bad !== null) throw badName(values.path, bad);
 
   const target = normalised(filled(layout.replaceAll("\\", "/"), values)).join("/");
   // The layout may have moved a folder named "C:" to the front.
-  const badThere = pathProblem(target);
+  const badThere = target === values.path ? null : pathProblem(target);
   if (badThere !== null) throw badName(values.path, `as "${target}" at the destination ${badThere}`);
   if (target.split("/")[0]!.toLowerCase().startsWith(STAGING_PREFIX)) {
     throw badName(values.path, `names that begin with "${STAGING_PREFIX}" are reserved for unfinished files at the destination`);
@@ -65,6 +65,13 @@ export function checkLayout(layout: string): string | null {
   if (parts[0]!.toLowerCase().startsWith(STAGING_PREFIX)) return `"${STAGING_PREFIX}…" is reserved for unfinished files`;
   return null;
 }
+
+/** As {@linkcode checkLayout}; the same layout is asked about for every file. */
+function faultOf(layout: string): string | null {
+  if (layout !== checked.layout) checked = { layout, fault: checkLayout(layout) };
+  return checked.fault;
+}
+let checked: { readonly layout: string; readonly fault: string | null } = { layout: "", fault: checkLayout("") };
 
 /** The header cards that a layout names, in capitals. */
 export function layoutCards(layout: string): string[] {

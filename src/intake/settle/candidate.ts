@@ -5,7 +5,7 @@
  * @module
  */
 import type { FailureRecord } from "../../domain/failure.ts";
-import { type FileFacts, fingerprint } from "../../domain/source_file.ts";
+import { type FileFacts, sameFingerprint } from "../../domain/source_file.ts";
 import type { Content } from "./inspect.ts";
 import type { WriterState } from "./writers.ts";
 import { NO_MARKER, type Observation, type WaitReason } from "./settle.ts";
@@ -102,7 +102,7 @@ export function look(former: Candidate | undefined, facts: FileFacts, now: numbe
 
 /** Two looks found the same version; a changed ctime counts as a change here, for metadata is written by writers too. */
 export function sameVersion(a: FileFacts, b: FileFacts): boolean {
-  return fingerprint(a) === fingerprint(b) && Math.trunc(a.ctimeMs) === Math.trunc(b.ctimeMs);
+  return sameFingerprint(a, b) && Math.trunc(a.ctimeMs) === Math.trunc(b.ctimeMs);
 }
 
 /** An event told of it: a close says that no writer is left, everything else that there may be one. */

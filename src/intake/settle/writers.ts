@@ -34,16 +34,25 @@ export function writers(system: WriterSystem): Writers {
   const devices = new Map<string, { readonly answer: Promise<Remoteness>; readonly at: number }>();
   const exported = nfsExports(system);
   let seesAll: Promise<boolean> | undefined;
+  // Many files of one folder are asked about at once.
+  let moment = { at: -Infinity, folders: new Map<string, { readonly device: string; readonly answer: Promise<boolean> }>() };
+
+  async function isLocal(device: string, folder: string, now: number): Promise<boolean> {
+    let known = devices.get(device);
+    if (known === undefined || (now - known.at >= AGAIN_MS && await known.answer === "unknown")) {
+      devices.set(device, known = { answer: remotenessOf(folder, system), at: now });
+    }
+    return await known.answer === "local" && !await exported.has(folder);
+  }
 
   return {
-    async isLocal(facts, folder) {
-      const device = facts.identity.split(":")[0] ?? "";
+    isLocal({ identity }, folder) {
+      const device = identity.slice(0, Math.max(0, identity.indexOf(":")));
       const now = system.monotonic();
-      let known = devices.get(device);
-      if (known === undefined || (now - known.at >= AGAIN_MS && await known.answer === "unknown")) {
-        devices.set(device, known = { answer: remotenessOf(folder, system), at: now });
-      }
-      return await known.answer === "local" && !await exported.has(folder);
+      if (now - moment.at >= MOMENT_MS) moment = { at: now, folders: new Map() };
+      let known = moment.folders.get(folder);
+      if (known?.device !== device) moment.folders.set(folder, known = { device, answer: isLocal(device, folder, now) });
+      return known.answer;
     },
     async of(paths, signal) {
       if (paths.length === 0) return () => "unseen";
@@ -54,5 +63,7 @@ export function writers(system: WriterSystem): Writers {
   };
 }
 
+/** What was found out of a folder is taken for true for so long. */
+const MOMENT_MS = 1_000;
 /** An answer that was not had is asked for again after so long. */
 const AGAIN_MS = 5_000;

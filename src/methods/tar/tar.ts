@@ -219,7 +219,7 @@ function place({ destination }: Parts, upload: Upload, read: SmallFile, buffer: 
   if (content.length !== bytes) throw changed(path);
   const begin = at + TAR_BLOCK;
   const end = begin + bytes + tarPadding(bytes);
-  buffer.set(tarHeader(entryOf(upload, read, destination)), at);
+  tarHeader(entryOf(upload, read, destination), buffer.subarray(at, begin).fill(0));
   buffer.fill(0, begin + bytes, end);
   return { name: linkName(upload), bytes, at, end, digest: { bytes, sha256 } };
 }

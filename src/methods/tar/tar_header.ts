@@ -20,36 +20,33 @@ export interface TarEntry {
 }
 
 /**
- * The header of one file.
+ * The header of one file, in a block of zeros.
  *
  * @throws {RangeError} for a name that does not fit.
  */
-export function tarHeader({ name, bytes, mode, mtimeMs }: TarEntry): Uint8Array {
+export function tarHeader(entry: TarEntry, block: Uint8Array = new Uint8Array(TAR_BLOCK)): Uint8Array {
+  const { name, bytes, mode, mtimeMs } = entry;
   if (!/^[A-Za-z0-9._-]{1,100}$/.test(name)) throw new RangeError(`"${name}" cannot be a name in a tar stream`);
-  const block = new Uint8Array(TAR_BLOCK);
-  const text = (at: number, value: string) => void ENCODER.encodeInto(value, block.subarray(at));
-  text(0, name);
-  text(100, octal(mode & 0o7777, 8));
-  text(108, octal(0, 8));
-  text(116, octal(0, 8));
-  if (bytes < 8 ** 11) text(124, octal(bytes, 12));
+  ascii(block, 0, name);
+  octal(block, 100, mode & 0o7777, 8);
+  octal(block, 108, 0, 8);
+  octal(block, 116, 0, 8);
+  if (bytes < 8 ** 11) octal(block, 124, bytes, 12);
   else {
     block[124] = 0x80;
-    new DataView(block.buffer).setBigUint64(128, BigInt(bytes));
+    new DataView(block.buffer, block.byteOffset).setBigUint64(128, BigInt(bytes));
   }
-  text(136, octal(Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), 8 ** 11 - 1), 12));
-  text(148, " ".repeat(8));
-  text(156, "0");
-  text(257, "ustar\0");
-  text(263, "00");
+  octal(block, 136, Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), 8 ** 11 - 1), 12);
+  ascii(block, 148, "        ");
+  ascii(block, 156, "0");
+  ascii(block, 257, "ustar");
+  ascii(block, 263, "00");
   // The sum of all bytes, with spaces in the place of the sum itself.
   let sum = 0;
-  for (const byte of block) sum += byte;
-  text(148, `${octal(sum, 7)} `);
+  for (let at = 0; at < TAR_BLOCK; at++) sum += block[at]!;
+  octal(block, 148, sum, 7);
   return block;
 }
-
-const ENCODER = new TextEncoder();
 
 /** How many zero bytes follow contents of this length. */
 export function tarPadding(bytes: number): number {
@@ -57,6 +54,17 @@ export function tarPadding(bytes: number): number {
 }
 
 /** Octal digits and a NUL, `width` characters in all. */
-function octal(value: number, width: number): string {
-  return `${value.toString(8).padStart(width - 1, "0")}\0`;
+function octal(block: Uint8Array, at: number, value: number, width: number): void {
+  let left = value;
+  for (let digit = at + width - 2; digit >= at; digit--) {
+    block[digit] = ZERO + left % 8;
+    left = Math.floor(left / 8);
+  }
+  block[at + width - 1] = 0;
 }
+
+function ascii(block: Uint8Array, at: number, text: string): void {
+  for (let index = 0; index < text.length; index++) block[at + index] = text.charCodeAt(index);
+}
+
+const ZERO = 0x30;

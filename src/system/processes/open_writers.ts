@@ -59,15 +59,14 @@ export function hidesProcesses(complaints: string): boolean {
 
 /** Tables name files by their real paths: symlinks on the way to the folders are followed, once for each folder. */
 async function realPaths(paths: readonly string[]): Promise<Map<string, string[]>> {
-  const folders = new Map<string, Promise<string>>();
   const real = new Map<string, string[]>();
-  for (const path of paths) {
-    const folder = dirname(path);
-    let known = folders.get(folder);
+  for (const [folder, inFolder] of Map.groupBy(paths, (path) => dirname(path))) {
     // A removed folder contains no file that could be taken for finished.
-    if (known === undefined) folders.set(folder, known = Deno.realPath(folder).catch(() => folder));
-    const key = join(await known, basename(path));
-    real.set(key, [...real.get(key) ?? [], path]);
+    const realFolder = await Deno.realPath(folder).catch(() => folder);
+    for (const path of inFolder) {
+      const key = join(realFolder, basename(path));
+      real.set(key, [...real.get(key) ?? [], path]);
+    }
   }
   return real;
 }
