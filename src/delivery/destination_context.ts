@@ -34,6 +34,8 @@ export type OutboxSystem = Pick<
   | "read"
   | "hash"
   | "hashChunks"
+  | "hashWithChunks"
+  | "unlikeChunks"
   | "remove"
   | "env"
   | "crash"

@@ -139,6 +139,8 @@ export const CHUNK_BYTES = 8 * 1024 * 1024;
  * here: what was sent early is compared with the finished file, chunk by chunk.
  */
 export interface PartFiles {
+  /** Where a part lies, if that is on this computer: it can be compared there with its source. */
+  pathHere?(staged: string): string;
   /**
    * Makes the folder for a new part. `from` is one that an earlier session left: its whole chunks are copied, because something there may
    * still write into it. Gives how many chunks there are now.

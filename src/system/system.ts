@@ -138,6 +138,16 @@ export interface Files {
   copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
   /** SHA-256 of these chunks of a file, in order; each is `chunkBytes` long and numbered from 0. In Workers, two at a time. */
   hashChunks(path: string, chunkBytes: number, chunks: readonly number[], signal: AbortSignal): Promise<string[]>;
+  /** Those of these whole chunks that the file `like` does not have with the same bytes; all where that cannot be read. */
+  unlikeChunks(
+    path: string,
+    like: string,
+    chunkBytes: number,
+    chunks: readonly number[],
+    signal: AbortSignal,
+  ): Promise<number[]>;
+  /** SHA-256 of a whole file and of each of its chunks, of the same bytes: it is read once. In two Workers. */
+  hashWithChunks(path: string, chunkBytes: number, like: LikeFile | null, signal: AbortSignal): Promise<ChunkedDigest>;
   /** Writes into an existing file from `offset` on, over what is there. */
   writeInto(path: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** For many small files at a time: see {@linkcode BulkFiles}. */
@@ -174,6 +184,18 @@ export interface Files {
   writeText(path: string, text: string, mode?: number): Promise<void>;
   /** Free bytes for this account and the device of the file system that holds `path`. */
   space(path: string): Promise<{ freeBytes: number; device: string }>;
+}
+
+/** A file whose chunks from `from` up to `to` are probably the same. */
+export interface LikeFile {
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The digest of a file; SHA-256 of each chunk, null for those that the other file has with the same bytes. */
+export interface ChunkedDigest extends Digest {
+  readonly chunks: readonly (string | null)[];
 }
 
 /** A buffer that a Worker can fill. */

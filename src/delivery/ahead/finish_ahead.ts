@@ -5,13 +5,15 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { anySignal } from "../../async/abort.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Digest } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
+import type { ChunkedDigest } from "../../system/system.ts";
 import { type Batch, giveUp, type Item } from "../batch.ts";
+import type { OutboxSystem } from "../destination_context.ts";
 import { type AheadPart, type FormerPart, takeOver } from "./ahead_parts.ts";
 import { writeFrom } from "./write_from.ts";
 
@@ -23,10 +25,18 @@ interface Finishing extends Batch {
   readonly item: Item;
   readonly part: AheadPart;
   readonly parts: PartFiles;
+  readonly head: Promise<Head>;
   /** Flushes that were begun. */
   readonly flushes: Promise<void>[];
   readonly onBytes: (bytes: number) => void;
   readonly signal: AbortSignal;
+}
+
+/** The first chunk: programs that write video and cubes go back to the header at the end. */
+interface Head {
+  readonly isSame: boolean;
+  /** Where it is not, all of the source is read again, as soon as that is known. */
+  readonly reading: Promise<ChunkedDigest> | null;
 }
 
 /**
@@ -41,20 +51,24 @@ export async function finishAhead(
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const part = await takePart(item, batch, signal);
-  if (part === null) return false;
-  const { context: { attempts, system }, session } = batch;
+  const { context: { ahead, attempts, system }, session } = batch;
   const { source } = item.delivery;
   const parts = session.parts!;
+  const readAt = system.now();
+  using over = anySignal(signal);
+  const known = ahead.get(ahead.keyOf(source));
+  const early = known && lookAtHead(source, known, parts, system, over.signal);
+  const part = await takePart(item, batch, signal);
+  if (part === null) return false;
   if (part.there.length > Math.floor(source.size / CHUNK_BYTES)) {
     attempts.end(part.attempt);
     return false;
   }
   await parts.move(part.staged, item.staged, signal);
   attempts.end(part.attempt);
-  const finishing: Finishing = { ...batch, item, part, parts, flushes: [], onBytes, signal };
+  const head = early && part === known ? early : lookAtHead(source, part, parts, system, over.signal);
+  const finishing: Finishing = { ...batch, item, part, parts, head, flushes: [], onBytes, signal };
   try {
-    const readAt = system.now();
     await complete(finishing);
     await Promise.all(finishing.flushes);
     await parts.finish(item.staged, source, signal);
@@ -67,6 +81,27 @@ export async function finishAhead(
     else throw error;
   }
   return true;
+}
+
+/** Begins to read the source where its header was changed: that takes longest. What is not awaited may fail. */
+function lookAtHead(
+  { absolutePath }: SourceFile,
+  { there }: AheadPart,
+  parts: PartFiles,
+  system: OutboxSystem,
+  signal: AbortSignal,
+): Promise<Head> {
+  const look = async (): Promise<Head> => {
+    const [sha256] = await system.hashChunks(absolutePath, CHUNK_BYTES, [0], signal);
+    const isSame = sha256 === there[0];
+    // A part on this computer is compared meanwhile, and must have its name for that.
+    const reading = isSame || parts.pathHere ? null : system.hashWithChunks(absolutePath, CHUNK_BYTES, null, signal);
+    reading?.catch(() => undefined);
+    return { isSame, reading };
+  };
+  const head = look();
+  head.catch(() => undefined);
+  return head;
 }
 
 /** What this session has of it, or what an earlier one left, taken over. */
@@ -114,52 +149,105 @@ async function takeLeft(
 
 /** Makes the part equal to the source, and gives the item the hash of both. */
 async function complete(finishing: Finishing): Promise<void> {
-  const { item, part } = finishing;
-  const isSummed = part.summed === part.there.length;
-  // Programs that write video and cubes go back to the header at the end: then the hash of the whole decides about the rest.
-  if ((await differing(finishing, [0])).length > 0) return await completeHead(finishing);
-  const [rest, changed] = await Promise.all([sendAndFlush(finishing), differing(finishing, behindHead(part))]);
-  await demandSame(finishing, rest);
-  if (changed.length === 0 && isSummed) {
-    item.sha256 = part.sum.digest("hex");
-    item.there = { bytes: await sizeThere(finishing), sha256: item.sha256 };
-    return;
+  const { part } = finishing;
+  const head = await finishing.head;
+  if (head.isSame && part.summed === part.there.length) {
+    const behindHead = Array.from({ length: part.there.length - 1 }, (_, index) => index + 1);
+    const [, changed] = await Promise.all([sendAndSum(finishing), differing(finishing, behindHead)]);
+    if (changed.length === 0 && !part.there.includes(null)) return await take(finishing, part.sum.digest("hex"));
   }
-  const hashing = hashSource(finishing);
-  hashing.catch(() => undefined); // Awaited below.
-  await sendAgain(finishing, changed);
-  item.there = await digestThere(finishing);
-  item.sha256 = await hashing;
+  await completeAnew(finishing, head);
 }
 
-/** Sends the head again, and what is behind the part. Hashing the source takes longest: it begins first. */
-async function completeHead(finishing: Finishing): Promise<void> {
+/**
+ * Something was changed since it was sent: a hash cannot be patched, so all of the source is read once more, for its hash and for those of
+ * its chunks. The destination must have the same chunks: then it has the file of that hash, and need not read all of it.
+ */
+async function completeAnew(finishing: Finishing, head: Head): Promise<void> {
   const { item, part } = finishing;
-  const hashing = hashSource(finishing);
-  hashing.catch(() => undefined); // Awaited below.
-  await sendAgain(finishing, [0]);
-  const rest = await sendAndFlush(finishing);
-  [item.there] = await Promise.all([digestThere(finishing), demandSame(finishing, rest)]);
-  item.sha256 = await hashing;
-  if (item.there.sha256 === item.sha256) return;
-  await sendAgain(finishing, await differing(finishing, behindHead(part)));
-  item.there = await digestThere(finishing);
+  const reading = head.reading ?? readAll(finishing);
+  reading.catch(() => undefined); // Awaited below.
+  const changed = head.isSame ? [] : [0];
+  await sendAgain(finishing, changed);
+  await lookAt(finishing, [...changed, ...await sendRest(finishing)]);
+  const { bytes, sha256, chunks } = await reading;
+  if (bytes !== item.delivery.source.size) throw sourceChanged(item);
+  const isThere = (chunk: number) => chunks[chunk] === null || chunks[chunk] === part.there[chunk];
+  const others = [...chunks.keys()].filter((chunk) => !isThere(chunk));
+  await sendAgain(finishing, others);
+  await lookAt(finishing, others);
+  if (!others.every(isThere)) throw mismatch(item);
+  await take(finishing, sha256);
 }
 
-async function hashSource({ context: { system }, item, signal }: Finishing): Promise<string> {
-  return (await system.hash(item.delivery.source.absolutePath, signal)).sha256;
+function readAll({ context: { system }, item, part, parts, signal }: Finishing): Promise<ChunkedDigest> {
+  const path = parts.pathHere?.(item.staged);
+  // The others are written meanwhile.
+  const like = path === undefined ? null : { path, from: 1, to: part.there.length };
+  return system.hashWithChunks(item.delivery.source.absolutePath, CHUNK_BYTES, like, signal);
 }
 
-function behindHead({ there }: AheadPart): number[] {
-  return Array.from({ length: there.length - 1 }, (_, index) => index + 1);
+/** The destination has the file of this hash. */
+async function take(finishing: Finishing, sha256: string): Promise<void> {
+  const { item } = finishing;
+  item.sha256 = sha256;
+  item.there = { bytes: await sizeThere(finishing), sha256 };
 }
 
-/** Sends what is behind the part. What is there is flushed beside the work that follows: publishing then has little left to flush. */
-async function sendAndFlush(finishing: Finishing): Promise<string[]> {
+/** Those of these chunks that the source has with other bytes than the destination, or of which that is not known. */
+async function differing({ context: { system }, item, part, parts, signal }: Finishing, chunks: readonly number[]) {
+  const { absolutePath } = item.delivery.source;
+  const path = parts.pathHere?.(item.staged);
+  if (path !== undefined) return await system.unlikeChunks(absolutePath, path, CHUNK_BYTES, chunks, signal);
+  const here = await system.hashChunks(absolutePath, CHUNK_BYTES, chunks, signal);
+  return chunks.filter((chunk, index) => here[index] !== part.there[chunk]);
+}
+
+/** Sends what is behind the part, carrying its hash along. What is not there as it was read is not known. */
+async function sendAndSum(finishing: Finishing): Promise<void> {
+  const { part } = finishing;
+  const sums: string[] = [];
+  const rest = await sendRest(finishing, (content) => {
+    part.sum.update(content);
+    sums.push(createHash("sha256").update(content).digest("hex"));
+  });
+  await lookAt(finishing, rest);
+  rest.forEach((chunk, index) => {
+    if (part.there[chunk] !== sums[index]) part.there[chunk] = null;
+  });
+}
+
+/** Sends what is behind the part; gives its chunks. What is there is flushed beside it: publishing then has little left to flush. */
+async function sendRest(finishing: Finishing, onChunk: (content: Uint8Array) => void = () => {}): Promise<number[]> {
+  const { item, part, parts, signal } = finishing;
+  const first = part.there.length;
+  const count = Math.ceil(item.delivery.source.size / CHUNK_BYTES) - first;
   flushBeside(finishing);
-  const rest = await sendRest(finishing);
-  flushBeside(finishing);
-  return rest;
+  if (count > 0) {
+    await writeFrom(rest(finishing, onChunk), (content) => parts.append(item.staged, first, content, signal));
+    flushBeside(finishing);
+  }
+  return Array.from({ length: count }, (_, index) => first + index);
+}
+
+async function* rest(
+  { context: { system, ahead }, item, part, onBytes, signal }: Finishing,
+  onChunk: (content: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  const { absolutePath, size } = item.delivery.source;
+  for (let from = part.there.length * CHUNK_BYTES; from < size; from += CHUNK_BYTES) {
+    const length = Math.min(CHUNK_BYTES, size - from);
+    const content = await system.read(absolutePath, from, length);
+    if (content.length < length) throw sourceChanged(item);
+    onChunk(content);
+    for (let at = 0; at < length;) {
+      const piece = content.subarray(at, at + Math.min(PIECE_BYTES, ahead.pace.atOnce));
+      await ahead.pace.next(piece.length, signal);
+      yield piece;
+      at += piece.length;
+      onBytes(from + at);
+    }
+  }
 }
 
 /** It is waited for before the part is taken for whole: Linux tells of an error of the disk only once (fsync(2)). */
@@ -167,37 +255,6 @@ function flushBeside({ item, parts, flushes, signal }: Finishing): void {
   const flush = parts.flush(item.staged, signal);
   flush.catch(() => undefined);
   flushes.push(flush);
-}
-
-/** Those of these chunks that the source has with other bytes than the destination. */
-async function differing({ context: { system }, item, part, signal }: Finishing, chunks: readonly number[]): Promise<number[]> {
-  const here = await system.hashChunks(item.delivery.source.absolutePath, CHUNK_BYTES, chunks, signal);
-  return chunks.filter((chunk, index) => here[index] !== part.there[chunk]);
-}
-
-/** Sends what is behind the part; gives the SHA-256 of these chunks as they were read. */
-async function sendRest({ context: { system, ahead }, item, part, parts, onBytes, signal }: Finishing): Promise<string[]> {
-  const { absolutePath, size } = item.delivery.source;
-  const first = part.there.length;
-  const digests: string[] = [];
-  const content = async function* (): AsyncGenerator<Uint8Array> {
-    for (let chunk = first; chunk * CHUNK_BYTES < size; chunk++) {
-      const length = Math.min(CHUNK_BYTES, size - chunk * CHUNK_BYTES);
-      const bytes = await system.read(absolutePath, chunk * CHUNK_BYTES, length);
-      if (bytes.length < length) throw changed(item);
-      part.sum.update(bytes);
-      digests.push(createHash("sha256").update(bytes).digest("hex"));
-      for (let at = 0; at < length;) {
-        const piece = bytes.subarray(at, at + Math.min(PIECE_BYTES, ahead.pace.atOnce));
-        await ahead.pace.next(piece.length, signal);
-        yield piece;
-        at += piece.length;
-        onBytes(chunk * CHUNK_BYTES + at);
-      }
-    }
-  };
-  await writeFrom(content(), (content) => parts.append(item.staged, first, content, signal));
-  return digests;
 }
 
 /** Sends chunks again that the source has with other bytes. */
@@ -212,10 +269,11 @@ async function sendAgain(
   }
 }
 
-/** @throws {Failure} `mismatch` where the destination has other bytes than were sent last. */
-async function demandSame({ item, part, parts, signal }: Finishing, sent: readonly string[]): Promise<void> {
-  const there = await parts.digests(item.staged, sent.map((_, index) => part.there.length + index), signal);
-  if (sent.some((sha256, index) => there[index] !== sha256)) throw mismatch(item);
+/** Learns what the destination has now of these chunks. */
+async function lookAt({ item, part, parts, signal }: Finishing, chunks: readonly number[]): Promise<void> {
+  if (chunks.length === 0) return;
+  const there = await parts.digests(item.staged, chunks, signal);
+  chunks.forEach((chunk, index) => part.there[chunk] = there[index] ?? null);
 }
 
 /** @throws {Failure} `mismatch` where it is not there. */
@@ -225,19 +283,13 @@ async function sizeThere({ item, session, signal }: Finishing): Promise<number> 
   return stat.bytes;
 }
 
-async function digestThere({ item, session, signal }: Finishing): Promise<Digest> {
-  const [digest] = await session.digest([item.staged], item.delivery.source.size, signal);
-  if (!digest) throw mismatch(item);
-  return digest;
-}
-
 function mismatch({ delivery: { source, destination } }: Item): Failure {
   return new Failure("mismatch", `Cannot send "${printable(source.path)}": ${destination} has other bytes than were sent`, {
     hint: "It is sent again. If it persists, check the disks of both ends.",
   });
 }
 
-function changed({ delivery: { source } }: Item): Failure {
+function sourceChanged({ delivery: { source } }: Item): Failure {
   return new Failure("source_changed", `Cannot send "${printable(source.path)}": it became shorter while it was sent`, {
     hint: "It is checked again.",
   });

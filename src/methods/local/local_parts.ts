@@ -21,6 +21,7 @@ export function localParts(base: LocalBase, keep: (source: SourceFile, to: strin
     }
   };
   return {
+    pathHere: (staged) => pathOf(base, staged),
     async begin(staged, from, signal) {
       await makeStaging(base, [staged]);
       return await toPart(staged, async (path) => {

@@ -71,20 +71,18 @@ async function digests(
   wanted: readonly number[],
   signal: AbortSignal,
 ): Promise<(string | null)[]> {
-  const found: (string | null)[] = [];
-  const [there] = await files.survey([staged], signal);
-  const size = there?.kind === "file" ? there.bytes : 0;
+  const found = new Map<number, string>();
   for (const some of chunks(wanted, CHUNKS_AT_ONCE)) {
-    const inside = some.filter((chunk) => chunk * CHUNK_BYTES < size);
     const hash = `dd if=${staged} bs=${CHUNK_BYTES} skip=$c count=1 2>/dev/null | ${shellWords(tools.hash)}`;
-    const text = inside.length === 0
-      ? ""
-      : await files.inBase("hash files at the destination", `for c in ${inside.join(" ")}; do ${hash}; done`, signal);
-    const sums = [...text.matchAll(/^([0-9a-f]{64})\b/gm)].map((match) => match[1]!);
-    for (const chunk of some) found.push(sums[inside.indexOf(chunk)] ?? null);
+    const script = `for c in ${some.join(" ")}; do s=$(${hash}); echo "$c \${s%% *}"; done`;
+    const text = await files.inBase("hash files at the destination", script, signal);
+    for (const [, chunk, sum] of text.matchAll(/^(\d+) ([0-9a-f]{64})$/gm)) found.set(Number(chunk), sum!);
   }
-  return found;
+  return wanted.map((chunk) => found.get(chunk) === OF_NOTHING ? null : found.get(chunk) ?? null);
 }
+
+/** SHA-256 of no bytes: there is no such chunk, or no file. */
+const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** `[[CC]YY]MMDDhhmm.SS` in UTC, as POSIX has it. */
 function touchTime(mtimeMs: number): string {

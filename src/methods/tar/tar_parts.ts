@@ -24,11 +24,12 @@ export function streamedWriting(
   const { destination, sharing } = connection;
   if (sharing === null || /[\r\n]/.test(destination.basePath)) return null;
   const receivers = tarReceivers(connection, { flags: "-x", after: null, ahead: 0, tools }, context);
+  let pieces = 0;
   return {
     append: (staged, _count, content, signal) => append(receivers, destination, staged, content, signal),
     async replace(staged, chunk, content, signal) {
-      const piece = `${staged}.chunk`;
-      await files.inBase("replace a chunk of a file", `rm -f ${piece}`, signal);
+      // What a former one has left would come before it.
+      const piece = `${staged}.chunk${++pieces}`;
       await append(receivers, destination, piece, inPieces(content), signal);
       const put = `dd if=${piece} of=${staged} bs=${CHUNK_BYTES} seek=${chunk} conv=notrunc 2>&1 && rm -f ${shellWords([piece])}`;
       await files.inBase("replace a chunk of a file", put, signal);

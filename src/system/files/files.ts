@@ -12,7 +12,7 @@ import { createBulkheads } from "./bulkheads.ts";
 import { copy, writeInto } from "./copy.ts";
 import { createBatching, SHORT_BYTES } from "./batching.ts";
 import { hash } from "./hash.ts";
-import { hashChunks } from "./hash_chunks.ts";
+import { hashChunks, hashWithChunks, unlikeChunks } from "./hash_chunks.ts";
 import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./unusable_names.ts";
 import { pathFacts } from "./path_facts.ts";
@@ -51,6 +51,8 @@ export const files: Files = {
   readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   hashChunks,
+  unlikeChunks,
+  hashWithChunks: (path, chunkBytes, like, signal) => at(path, () => hashWithChunks(path, chunkBytes, like, signal)),
   bulkFiles,
   writeInto: (path, offset, content, signal) => at(path, () => writeInto(path, offset, content, signal)),
   sync: (path) => at(path, () => sync(path)),

@@ -1,10 +1,12 @@
 /**
- * SHA-256 of large files, and of parts of them, in Workers: the event loop stays free, and several are hashed at a time.
+ * SHA-256 of large files, and of parts of them, in Workers: the event loop stays free, and several are hashed at a time. Or compared
+ * with another file, which takes a fifth of that.
  *
  * @module
  */
 import type { Digest } from "../../domain/receipt.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
+import type { ChunkedDigest, LikeFile, SharedBytes } from "../system.ts";
 import type { ChunkCalls } from "./chunk_worker.ts";
 
 /** Each Worker ends when it had nothing to do for so long, milliseconds. */
@@ -15,21 +17,27 @@ const CALL_BYTES = 64 * 1024 * 1024;
 const WORKERS = 4;
 /** That hash the chunks of one file. */
 const WORKERS_FOR_CHUNKS = 2;
+/** What is handed from one Worker to another one: so many pieces of each chunk, and so many of them at a time. */
+const PIECES = 8;
+const ROOMS = 8;
 
 interface Lane {
   readonly worker: ReturnType<typeof workerCalls<ChunkCalls>>;
   users: number;
 }
 
-const lanes = Array.from({ length: WORKERS }, (): Lane => ({
-  worker: workerCalls<ChunkCalls>({
+const lanes = Array.from({ length: WORKERS }, (): Lane => {
+  const worker = workerCalls<ChunkCalls>({
     name: "chunk_worker",
     here: import.meta.url,
     what: "Hashing a large file",
     restMs: REST_MS,
-  }),
-  users: 0,
-}));
+    // It has the half of what it hashes.
+    isNeeded: () => lane.users > 0,
+  });
+  const lane: Lane = { worker, users: 0 };
+  return lane;
+});
 let count = 0;
 
 /** See `Files.hashChunks`. */
@@ -39,20 +47,79 @@ export async function hashChunks(
   chunks: readonly number[],
   signal: AbortSignal,
 ): Promise<string[]> {
-  const digests: string[] = [];
+  return (await inTwoLanes(chunks, chunkBytes, signal, ({ worker }, some) => worker.call("chunks", path, chunkBytes, some)))
+    .flat();
+}
+
+/** See `Files.unlikeChunks`. */
+export async function unlikeChunks(
+  path: string,
+  like: string,
+  chunkBytes: number,
+  chunks: readonly number[],
+  signal: AbortSignal,
+): Promise<number[]> {
+  const found = inTwoLanes(chunks, chunkBytes, signal, ({ worker }, some) => worker.call("unlike", path, like, chunkBytes, some));
+  return (await found).flat();
+}
+
+/** Some of the chunks at a time; the answers in order. */
+async function inTwoLanes<T>(
+  chunks: readonly number[],
+  chunkBytes: number,
+  signal: AbortSignal,
+  ask: (lane: Lane, some: readonly number[]) => Promise<T>,
+): Promise<T[]> {
+  const answers: T[] = [];
   const atOnce = Math.max(1, Math.min(Math.floor(CALL_BYTES / chunkBytes), Math.ceil(chunks.length / WORKERS_FOR_CHUNKS)));
   let next = 0;
-  const hashSome = async ({ worker }: Lane) => {
+  const askSome = async (lane: Lane) => {
     while (next < chunks.length) {
       signal.throwIfAborted();
       const from = next;
       next += atOnce;
-      const found = await worker.call("chunks", path, chunkBytes, chunks.slice(from, next));
-      found.forEach((digest, index) => digests[from + index] = digest);
+      answers[from / atOnce] = await ask(lane, chunks.slice(from, next));
     }
   };
-  await Promise.all(Array.from({ length: WORKERS_FOR_CHUNKS }, () => inLane(leastBusy(), hashSome)));
-  return digests;
+  await Promise.all(Array.from({ length: WORKERS_FOR_CHUNKS }, () => inLane(leastBusy(), askSome)));
+  return answers;
+}
+
+/** See `Files.hashWithChunks`. One Worker reads and hashes or compares each chunk, another one hashes the whole. */
+export async function hashWithChunks(
+  path: string,
+  chunkBytes: number,
+  like: LikeFile | null,
+  signal: AbortSignal,
+): Promise<ChunkedDigest> {
+  const id = ++count;
+  const rooms = Array.from({ length: ROOMS }, () => new Uint8Array(new SharedArrayBuffer(chunkBytes / PIECES)));
+  return await inLane(leastBusy(), (each) =>
+    inLane(leastBusy(), async (whole) => {
+      const found = { bytes: 0, chunks: [] as (string | null)[], isOver: false };
+      const fillAgain = async (room: SharedBytes) => {
+        while (!found.isOver) {
+          signal.throwIfAborted();
+          const { bytes, isOver, sha256 } = await each.worker.call("read", id, path, room, chunkBytes, like);
+          if (sha256 !== undefined) found.chunks.push(sha256);
+          found.isOver ||= isOver;
+          const adding = whole.worker.call("add", id, found.bytes, room.subarray(0, bytes));
+          found.bytes += bytes;
+          await adding;
+        }
+      };
+      const stop = (error: unknown) => {
+        found.isOver = true;
+        throw error;
+      };
+      try {
+        const filled = await Promise.allSettled(rooms.map((room) => fillAgain(room).catch(stop)));
+        for (const one of filled) if (one.status === "rejected") throw one.reason;
+        return { bytes: found.bytes, chunks: found.chunks, sha256: await whole.worker.call("sum", id) };
+      } finally {
+        for (const { worker } of [each, whole]) if (worker.running) await worker.call("drop", id);
+      }
+    }));
 }
 
 /** A whole file; null where no Worker is free. */

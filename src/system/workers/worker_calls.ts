@@ -27,10 +27,12 @@ interface WorkerOptions {
   readonly what: string;
   /** It is ended when it had nothing to do for so long; unless given, never. Milliseconds, counted in the Worker. */
   readonly restMs?: number | null;
+  /** Whether it must not be ended though it has nothing to do. */
+  readonly isNeeded?: () => boolean;
 }
 
 /** Starts nothing yet. `C` is the type of the Worker's calls. */
-export function workerCalls<C extends Calls>({ name, here, what, restMs = null }: WorkerOptions): WorkerCalls<C> {
+export function workerCalls<C extends Calls>({ name, here, what, restMs = null, isNeeded }: WorkerOptions): WorkerCalls<C> {
   const pending = new Map<number, PromiseWithResolvers<unknown>>();
   let worker: Worker | null = null;
   let count = 0;
@@ -50,7 +52,7 @@ export function workerCalls<C extends Calls>({ name, here, what, restMs = null }
   function take(answer: CallAnswer): void {
     if (answer === "idle") {
       // It may have been called since it said so.
-      if (pending.size === 0) end();
+      if (pending.size === 0 && !isNeeded?.()) end();
       return;
     }
     const call = pending.get(answer.id);
