@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { racyMs, racyUntil } from "../../src/domain/source_file.ts";
+import { isFresh, racyMs, racyUntil } from "../../src/domain/source_file.ts";
 
 const SECOND = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -17,5 +17,20 @@ for (
     const facts = { mtimeMs, ctimeMs };
     // And with a tick of the clock that file systems read.
     assertEquals([racyUntil(facts), racyUntil(facts) - racyMs(facts)], [until + 20, Math.trunc(ctimeMs || mtimeMs)]);
+  });
+}
+
+for (
+  const [what, mtimeMs, unit] of [
+    ["milliseconds", SECOND + 123, 0],
+    ["parts of a millisecond", SECOND + 0.5, 0],
+    ["units of a second", SECOND, 1_000],
+    ["units of two seconds, as FAT has them", SECOND + 1_000, 2_000],
+  ] as const
+) {
+  Deno.test(`isFresh() as long as a rewrite could leave the mtime: ${what}`, () => {
+    const at = (ms: number) => isFresh({ mtimeMs }, mtimeMs + unit + ms);
+    // Also where the clock of the file system is ahead.
+    assertEquals([at(-3_600_000), at(-1), at(19), at(20)], [true, true, true, false]);
   });
 }

@@ -23,25 +23,29 @@ export interface RcloneServer extends AsyncDisposable {
 export async function startS3(folder: string, port: number = freePort(), ...options: readonly string[]): Promise<RcloneServer> {
   await Deno.mkdir(folder, { recursive: true });
   const env = { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET };
-  const child = await startServer(
-    "versitygw",
-    ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", ...options, "posix", folder],
-    env,
-    port,
-  );
-  return {
-    ...child,
-    section: (at = port, changes = {}) =>
-      section("s3remote", {
-        type: "s3",
-        provider: "Other",
-        access_key_id: KEY,
-        secret_access_key: SECRET,
-        endpoint: `http://127.0.0.1:${at}`,
-        region: "us-east-1",
-        ...changes,
-      }),
-  };
+  const args = ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", ...options, "posix", folder];
+  return { ...await startServer("versitygw", args, env, port), section: s3Section(port) };
+}
+
+/** The same by rclone, whose S3 server takes no notice of `If-None-Match`. */
+export async function startSimpleS3(folder: string): Promise<RcloneServer> {
+  await Deno.mkdir(folder, { recursive: true });
+  const port = freePort();
+  const args = ["serve", "s3", "--addr", `127.0.0.1:${port}`, "--auth-key", `${KEY},${SECRET}`, "--dir-cache-time", "0", folder];
+  return { ...await startServer("rclone", args, {}, port), section: s3Section(port) };
+}
+
+function s3Section(port: number): RcloneServer["section"] {
+  return (at = port, changes = {}) =>
+    section("s3remote", {
+      type: "s3",
+      provider: "Other",
+      access_key_id: KEY,
+      secret_access_key: SECRET,
+      endpoint: `http://127.0.0.1:${at}`,
+      region: "us-east-1",
+      ...changes,
+    });
 }
 
 /** WebDAV over the folder. */

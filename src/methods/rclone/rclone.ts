@@ -6,6 +6,7 @@
 import type { Method, MethodContext, Session } from "../method.ts";
 import { type RcloneDestination, startRclone } from "./rclone_daemon.ts";
 import type { Named, Naming } from "./rclone_at_name.ts";
+import { canPutOnlyNew } from "./rclone_only_new.ts";
 import { rcloneFiles, type Sent } from "./rclone_files.ts";
 import { rclonePublish } from "./rclone_names.ts";
 import { rclonePut } from "./rclone_put.ts";
@@ -25,7 +26,8 @@ async function connect(destination: RcloneDestination, context: MethodContext, s
   const sent: Sent = new Map();
   const named: Named = new Map();
   const files = rcloneFiles(remote, sent);
-  const naming: Naming = { remote, files, sent, named, bulk: stack.use(context.system.bulkFiles()) };
+  const onlyNew = canPutOnlyNew(remote);
+  const naming: Naming = { remote, files, sent, named, onlyNew, bulk: stack.use(context.system.bulkFiles()) };
   const rest = stack.move();
   return {
     method: "rclone",

@@ -14,11 +14,12 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { isReservedName } from "../../domain/names/safe_name.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { SourceFile } from "../../domain/source_file.ts";
+import { isFresh, type SourceFile } from "../../domain/source_file.ts";
 import type { BulkFiles } from "../../system/files/bulk_files.ts";
 import type { System } from "../../system/system.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { claim, inTurn } from "./rclone_claims.ts";
+import { ONLY_NEW } from "./rclone_only_new.ts";
 import { AT_ONCE, type Fields, RcloneError } from "./rclone_daemon.ts";
 import { folderOf, type Sent } from "./rclone_files.ts";
 import { isOfAll, type OnBytes, watched } from "./rclone_progress.ts";
@@ -33,6 +34,8 @@ const MOST_BYTES = 8 << 20;
 /** While one group is sent, the next is read. */
 const GROUP_BYTES = 8 << 20;
 const GROUP_FILES = 64;
+/** The first group is small: until it is read, nothing is sent. */
+const FIRST_FILES = 16;
 const GROUPS_AT_ONCE = 2;
 const READ_AT_ONCE = 16;
 
@@ -43,6 +46,8 @@ export interface Naming {
   readonly sent: Sent;
   readonly named: Named;
   readonly bulk: BulkFiles;
+  /** Whether the store can be told to replace nothing. */
+  readonly onlyNew: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** Gives null for each file that has to be staged. What got its name is remembered in `named`. */
@@ -54,8 +59,11 @@ export async function putAtNames(
 ): Promise<(PutOutcome | null)[]> {
   const { remote, named } = naming;
   const outcomes: (PutOutcome | null)[] = uploads.map(() => null);
-  if (!remote.putsWhole || !uploads.some(isSuitable)) return outcomes;
-  using claimed = await claimFree(naming, uploads, signal);
+  // While a fresh file is copied it can be rewritten, and none of its facts shows it.
+  const now = remote.context.system.now();
+  const suitable = uploads.map((upload) => isSuitable(upload) && !isFresh(upload.source, now));
+  if (!remote.putsWhole || !suitable.includes(true)) return outcomes;
+  using claimed = await claimFree(naming, uploads.map(({ target }, index) => suitable[index] ? target! : null), signal);
   const chosen = claimed.indexes.map((index) => uploads[index]!);
   if (chosen.length === 0) return outcomes;
   const tell: OnBytes = (index, bytes) => onBytes(claimed.indexes[index]!, bytes);
@@ -91,11 +99,10 @@ function isSuitable({ target, source }: Upload): boolean {
 /** Claims those names at which nothing is, and which nobody else is putting. */
 function claimFree(
   { remote, files }: Naming,
-  uploads: readonly Upload[],
+  targets: readonly (string | null)[],
   signal: AbortSignal,
 ): Promise<ReturnType<typeof claim>> {
   return inTurn(remote, async () => {
-    const targets = uploads.map((upload) => isSuitable(upload) ? upload.target! : null);
     const asked = targets.filter((target) => target !== null);
     const stats = asked.length === 0 ? [] : await files.survey(asked, signal);
     const free = new Set(asked.filter((_, index) => stats[index] === null));
@@ -121,15 +128,18 @@ async function sendAll(
   const { remote } = naming;
   const { system, workFolder } = remote.context;
   const folder = join(workFolder, crypto.randomUUID());
+  const asking = naming.onlyNew(signal);
+  asking.catch(() => undefined); // Awaited below.
   try {
     const groups = await mapLimit(groupsOf(uploads), GROUPS_AT_ONCE, async ({ first, some }) => {
       const within = join(folder, String(first));
       const folders = new Set(some.map(({ target }) => join(within, folderOf(target!))));
       for (const folder of folders) await system.makeFolder(folder, 0o700);
       const hashes = await copyAll(naming, some, within, signal);
+      const onlyNew = await asking;
       // The names of the first group have just been looked at; others may have been taken since, by another computer.
-      if (first > 0) await leaveTaken(naming, some, hashes, within, signal);
-      await send(remote, within, group, signal);
+      if (first > 0 && !onlyNew) await leaveTaken(naming, some, hashes, within, signal);
+      await send(remote, within, onlyNew, group, signal);
       await system.removeTree(within);
       hashes.forEach((hashed, place) => hashed && tell(first + place, hashed.bytes));
       return hashes;
@@ -160,7 +170,8 @@ function groupsOf(uploads: readonly Upload[]): { first: number; some: Upload[] }
   const groups: { first: number; some: Upload[]; bytes: number }[] = [];
   for (const [index, upload] of uploads.entries()) {
     const last = groups.at(-1);
-    if (last && last.some.length < GROUP_FILES && last.bytes + upload.source.size <= GROUP_BYTES) {
+    const most = groups.length === 1 ? FIRST_FILES : GROUP_FILES;
+    if (last && last.some.length < most && last.bytes + upload.source.size <= GROUP_BYTES) {
       last.some.push(upload);
       last.bytes += upload.source.size;
     } else groups.push({ first: index, some: [upload], bytes: upload.source.size });
@@ -212,13 +223,16 @@ async function isAdmitted(source: SourceFile, system: Pick<System, "facts">): Pr
 }
 
 /** One call for all. An error that may be of some files only shows in what is there afterwards. */
-async function send(remote: Remote, folder: string, group: string, signal: AbortSignal): Promise<void> {
+async function send(remote: Remote, folder: string, onlyNew: boolean, group: string, signal: AbortSignal): Promise<void> {
   try {
     await remote.call("sync/copy", {
       srcFs: { type: "local", _root: folder },
       dstFs: remote.fs("", "quick"),
       // What is there is known, and we compare ourselves: rclone would remove what it does not like, whoever's it is.
-      _config: { NoCheckDest: true, NoTraverse: true, IgnoreChecksum: true, IgnoreSize: true, Transfers: AT_ONCE },
+      _config: {
+        ...{ NoCheckDest: true, NoTraverse: true, IgnoreChecksum: true, IgnoreSize: true, Transfers: AT_ONCE },
+        ...(onlyNew ? ONLY_NEW : {}),
+      },
       _group: group,
     }, signal);
   } catch (error) {
@@ -252,14 +266,15 @@ async function prove(
   }
 }
 
-/** Removes what arrived damaged: nobody can have taken that for a copy. What somebody else has put there meanwhile stays. */
-async function damaged(remote: Remote, { source, target }: Upload, signal: AbortSignal): Promise<Failure> {
+/** Removes what arrived damaged: nobody can have taken that for a copy. Null where somebody else has put it there: it stays, and ours is staged. */
+async function damaged(remote: Remote, { source, target }: Upload, signal: AbortSignal): Promise<Failure | null> {
   const at = { fs: remote.fs(), remote: target };
   const what = `remove "${printable(target!)}" below ${remote.where}`;
   try {
     const { item } = await remote.call("operations/stat", { ...at, opt: { filesOnly: true } }, signal) as { item: Fields | null };
     const isOurs = item?.["Size"] === source.size && Math.abs(Date.parse(String(item["ModTime"])) - source.mtimeMs) < 2;
-    if (isOurs) await remote.call("operations/deletefile", at, signal);
+    if (!isOurs) return null;
+    await remote.call("operations/deletefile", at, signal);
   } catch (error) {
     throw failureOf(error, what, signal);
   }

@@ -19,7 +19,7 @@ import { checked, failureOf, type Remote } from "./rclone_remote.ts";
 export const LARGE_BYTES = 4 * 2 ** 30;
 
 /** What giving names needs of the session. */
-interface Naming extends Omit<SessionNaming, "named" | "bulk"> {
+interface Naming extends Omit<SessionNaming, "named" | "bulk" | "onlyNew"> {
   readonly signal: AbortSignal;
 }
 

@@ -20,6 +20,8 @@ export interface Remote {
   readonly context: MethodContext;
   /** Base path and destination, for messages. */
   readonly where: string;
+  /** What kind of store it is, as rclone calls it. */
+  readonly type: string;
   /** Folders exist only by what is in them: an object store. */
   readonly isObjectStore: boolean;
   /** It shows a name only when it is whole, and tells a hash of its own of what has it. */
@@ -95,6 +97,7 @@ export async function openRemote(
     destination,
     context,
     where,
+    type,
     isObjectStore,
     putsWhole: isObjectStore && features["PartialUploads"] !== true && hash !== null,
     copies,

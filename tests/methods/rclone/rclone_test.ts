@@ -9,7 +9,7 @@ import { rejectsWith } from "../../conformance/expectations.ts";
 import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { has, unpackedProgram } from "../../support/needs.ts";
 import { treeOf } from "../../support/process_tree.ts";
-import { rcloneConfig, type RcloneServer, startS3 } from "../../support/rclone_servers.ts";
+import { rcloneConfig, type RcloneServer, startS3, startSimpleS3 } from "../../support/rclone_servers.ts";
 import { freePort, startProxy } from "../../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
@@ -21,12 +21,14 @@ interface Lab extends AsyncDisposable {
   readonly config: string;
   /** What another rclone does there. */
   byHand(...args: string[]): Promise<string>;
+  /** Another computer puts this object now: nothing here runs until it is there. */
+  putNow(name: string, text: string): void;
   connect(options?: { remote?: string; basePath?: string; config?: string; context?: Partial<MethodContext> }): Promise<Session>;
 }
 
-async function lab(): Promise<Lab> {
+async function lab(start: (folder: string) => Promise<RcloneServer> = startS3): Promise<Lab> {
   const folder = await tempFolder();
-  const server = await startS3(folder.at("buckets"));
+  const server = await start(folder.at("buckets"));
   const config = await rcloneConfig(folder, server.section());
   const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
   return {
@@ -38,6 +40,8 @@ async function lab(): Promise<Lab> {
       assert(success, new TextDecoder().decode(stderr));
       return new TextDecoder().decode(stdout);
     },
+    putNow: (name, text) =>
+      putNow(folder.at("other"), text, ["--config", config, "copyto", folder.at("other"), `s3remote:bucket/${name}`]),
     connect: ({ remote = "s3remote", basePath = "bucket", config: other = config, context: changes } = {}) => {
       const transport = { method: "rclone" as const, remote, rcloneConfig: other };
       return rclone.connect({ ...aDestination({ basePath }), transport }, { ...context, ...changes }, signal);
@@ -47,6 +51,11 @@ async function lab(): Promise<Lab> {
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+function putNow(path: string, text: string, args: string[]): void {
+  Deno.writeTextFileSync(path, text);
+  assert(new Deno.Command("rclone", { args }).outputSync().success);
 }
 
 Deno.test({
@@ -134,27 +143,84 @@ Deno.test({
   },
 });
 
+for (
+  const [what, start] of [
+    ["that can be told to replace nothing", (folder: string) => startS3(folder)],
+    ["that cannot be told so", startSimpleS3],
+  ] as const
+) {
+  Deno.test({
+    name: `rclone: in a store ${what}, a name that another computer takes while a batch is being put is left alone`,
+    ignore: !has("rclone", "versitygw"),
+    async fn() {
+      await using it = await lab(start);
+      await using session = await it.connect();
+      await session.attach(true, signal);
+      const uploads = await Promise.all(Array.from({ length: 200 }, async (_, index): Promise<Upload> => {
+        const source = await makeSource(it.folder.at("source"), `s${index}`, `image ${index}`);
+        return { ...upload(source, index + 1), target: `f${index}.fits` };
+      }));
+      let isTaken = false;
+      const outcomes = await session.put(uploads, () => {
+        if (isTaken) return;
+        isTaken = true;
+        it.putNow("f199.fits", "of another computer");
+      }, signal);
+      assertEquals(outcomes.map(({ put }) => put), uploads.map(() => true));
+      assertEquals(await Deno.readTextFile(it.folder.at("buckets/bucket/f199.fits")), "of another computer");
+      const [outcome] = await session.publish([publication(uploads[199]!.staged, "f199.fits")], signal);
+      assertEquals(outcome?.published && outcome.former, "f199.v1.fits");
+    },
+  });
+}
+
 Deno.test({
-  name: "rclone: a name that another computer takes while a batch is being put is left alone, and the file is staged",
+  name: "rclone: a name that is taken at the moment of the request is left alone, and the file is staged",
+  ignore: !has("rclone", "versitygw"),
+  async fn() {
+    await using it = await lab();
+    const taken = it.folder.at("buckets/bucket/late.fits");
+    await using proxy = startProxy(it.server.port, {
+      spoilUp(piece) {
+        const request = new TextDecoder().decode(piece.subarray(0, 200));
+        if (request.startsWith("PUT /bucket/late.fits")) it.putNow("late.fits", "of another computer");
+      },
+    });
+    await using session = await it.connect({ config: await it.folder.write("proxied.conf", it.server.section(proxy.port)) });
+    await session.attach(true, signal);
+    const source = await makeSource(it.folder.at("source"), "late.fits", "an image");
+    const one = { ...upload(source, 1), target: "late.fits" };
+    assertEquals((await session.put([one], ignoreBytes, signal)).map(({ put }) => put), [true]);
+    assertEquals(await Deno.readTextFile(taken), "of another computer");
+    assertEquals(await session.publish([publication(one.staged, "late.fits")], signal), [
+      { published: true, former: "late.v1.fits" },
+    ]);
+    assertEquals(await it.byHand("cat", "s3remote:bucket/late.fits"), "an image");
+    // What the question to the store has left.
+    await session.sweep(["a1"], signal);
+    assertEquals(await session.leftovers(signal), []);
+  },
+});
+
+Deno.test({
+  name: "rclone: a file that could be rewritten without a trace while it is copied is staged: on FAT for two seconds",
   ignore: !has("rclone", "versitygw"),
   async fn() {
     await using it = await lab();
     await using session = await it.connect();
     await session.attach(true, signal);
-    const uploads = await Promise.all(Array.from({ length: 200 }, async (_, index): Promise<Upload> => {
-      const source = await makeSource(it.folder.at("source"), `s${index}`, `image ${index}`);
-      return { ...upload(source, index + 1), target: `f${index}.fits` };
-    }));
-    let isTaken = false;
-    const outcomes = await session.put(uploads, () => {
-      if (isTaken) return;
-      isTaken = true;
-      Deno.writeTextFileSync(it.folder.at("buckets/bucket/f199.fits"), "of another computer");
-    }, signal);
-    assertEquals(outcomes.map(({ put }) => put), uploads.map(() => true));
-    assertEquals(await Deno.readTextFile(it.folder.at("buckets/bucket/f199.fits")), "of another computer");
-    const [outcome] = await session.publish([publication(uploads[199]!.staged, "f199.fits")], signal);
-    assertEquals(outcome?.published && outcome.former, "f199.v1.fits");
+    const put = async (name: string, number: number, mtimeMs: number) => {
+      const source = await makeSource(it.folder.at("source"), name, `image ${name}`, { mtimeMs });
+      const one = { ...upload(source, number), target: name };
+      assertEquals((await session.put([one], ignoreBytes, signal)).map(({ put }) => put), [true]);
+      return one.staged;
+    };
+    const tick = Math.floor(Date.now() / 2_000) * 2_000;
+    const fresh = await put("fresh.fits", 1, tick + 2_000);
+    await put("old.fits", 2, tick - 4_000);
+    await put("fine.fits", 3, tick - 1);
+    const visible = (await it.byHand("lsf", "-R", "--files-only", "s3remote:bucket")).trim().split("\n").sort();
+    assertEquals(visible, [fresh, "fine.fits", "old.fits"].sort());
   },
 });
 
