@@ -13,6 +13,8 @@ export const JOBS = "image_transfer_jobs";
 export const HEARTBEATS = "image_transfer_heartbeats";
 /** Log lines. */
 export const LOGS = "image_transfer_logs";
+/** So many lines are sent together: the server writes all of them or none. */
+export const LINES_TOGETHER = 50;
 /** What one computer asks of another, and what became of it. */
 export const COMMANDS = "image_transfer_commands";
 
@@ -97,7 +99,11 @@ export const COLLECTIONS: readonly Collection[] = [
       { name: "message", type: "text", max: 5000 },
     ],
     rules: { ...NOBODY, list: OWN, view: OWN, create: OWN },
-    indexes: [{ name: `${LOGS}_time`, columns: "daemon, time", unique: false }],
+    indexes: [
+      { name: `${LOGS}_time`, columns: "daemon, time", unique: false },
+      // For what deletes old lines.
+      { name: `${LOGS}_created`, columns: "created", unique: false },
+    ],
   },
   {
     name: COMMANDS,

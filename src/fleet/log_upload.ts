@@ -7,14 +7,12 @@
 import type { Bell } from "../async/bell.ts";
 import { type LogLevel, logLine } from "../events/log_line.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
-import { LOGS } from "./collections.ts";
+import { LINES_TOGETHER, LOGS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
 import type { LogSpool, SpooledLine } from "./log_spool.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
 
-/** Lines sent together: the server does all of them or none. */
-const BATCH = 50;
 /** What the collection takes. */
 const LONGEST = 4_900;
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
@@ -60,12 +58,14 @@ export async function uploadLogs(
   signal: AbortSignal,
 ): Promise<void> {
   for (let segment = await spool.oldest(); segment !== null && !signal.aborted; segment = await spool.oldest()) {
-    // They may have been sent by a process that did not hear the answer.
-    let left = await withoutThoseThere(segment.lines, server, signal);
-    while (left.length > 0) {
-      const batch = left.slice(0, BATCH);
-      left = left.slice(BATCH);
-      if (!await sendTogether(batch, daemon, server, signal)) await sendOneByOne(batch, daemon, server, signal);
+    for (let start = 0; start < segment.lines.length; start += LINES_TOGETHER) {
+      const batch = segment.lines.slice(start, start + LINES_TOGETHER);
+      if (await sendTogether(batch, daemon, server, signal)) continue;
+      // Some may have been sent by a process that did not hear the answer: asking each time would double the requests.
+      const left = await withoutThoseThere(batch, server, signal);
+      if (left.length === batch.length || !await sendTogether(left, daemon, server, signal)) {
+        await sendOneByOne(left, daemon, server, signal);
+      }
     }
     await spool.remove(segment);
   }
@@ -76,11 +76,8 @@ async function withoutThoseThere(
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<readonly SpooledLine[]> {
-  const there = new Set<string>();
-  for (let start = 0; start < lines.length; start += BATCH) {
-    const filter = lines.slice(start, start + BATCH).map(({ id }) => `id = "${id}"`).join(" || ");
-    for (const { id } of await server.all<{ id: string }>(LOGS, { filter, fields: "id" }, signal)) there.add(id);
-  }
+  const filter = lines.map(({ id }) => `id = "${id}"`).join(" || ");
+  const there = new Set((await server.all<{ id: string }>(LOGS, { filter, fields: "id" }, signal)).map(({ id }) => id));
   return lines.filter(({ id }) => !there.has(id));
 }
 
@@ -91,6 +88,7 @@ async function sendTogether(
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<boolean> {
+  if (lines.length === 0) return true;
   const requests = lines.map((line) => ({ method: "POST", url: `/api/collections/${LOGS}/records`, body: { ...line, daemon } }));
   try {
     const answers = await server.ask<unknown>("/api/batch", { method: "POST", body: { requests } }, signal);

@@ -20,7 +20,7 @@ import { trustedIn } from "./trusted.ts";
 /** What it takes to talk to a server. */
 export type ServerSystem = Pick<
   System,
-  "now" | "monotonic" | "sleep" | "askRemote" | "hearRemote" | "followedFacts" | "readText" | "platform"
+  "now" | "monotonic" | "random" | "sleep" | "askRemote" | "hearRemote" | "followedFacts" | "readText" | "platform"
 >;
 
 /** Who is logged in. */
@@ -72,13 +72,15 @@ interface Connection {
   login: { readonly account: Account; token: string } | null;
   /** The password that was rejected, and until when it is not tried again: servers lock out who tries too often. */
   rejected: { readonly password: string; readonly until: number; readonly failure: ServerFailure } | null;
+  /** It did not answer a login in time, and is not asked for one until then. */
+  slow: { readonly until: number; readonly pauseMs: number; readonly failure: ServerFailure } | null;
   /** The server asked to be left alone until then. */
   resting: { readonly until: number; readonly failure: ServerFailure } | null;
 }
 
 /** Connects with nobody yet: the first request logs in. */
 export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSystem): PocketbaseServer {
-  const connection: Connection = { settings, system, login: null, rejected: null, resting: null };
+  const connection: Connection = { settings, system, login: null, rejected: null, slow: null, resting: null };
   const inTurn = mutex();
   const account = (signal: AbortSignal) => inTurn(async () => connection.login?.account ?? await login(connection, signal));
   const renewed = (signal: AbortSignal) => inTurn(() => renew(connection, signal));
@@ -194,12 +196,13 @@ function parsed(text: string, url: string): unknown {
 }
 
 async function login(connection: Connection, signal: AbortSignal): Promise<Account> {
-  const { settings, system, rejected } = connection;
+  const { settings, system, rejected, slow } = connection;
   const { url, adminEmail, adminPasswordFile, adminPassword, refreshMs } = settings;
   const password = adminPasswordFile === null
     ? adminPassword ?? ""
     : await passwordIn("admin_password_file", adminPasswordFile, system);
   if (rejected?.password === password && system.monotonic() < rejected.until) throw rejected.failure;
+  if (slow !== null && system.monotonic() < slow.until) throw slow.failure;
   connection.login = null;
   const body = { identity: adminEmail, password };
   let status = 400;
@@ -211,15 +214,27 @@ async function login(connection: Connection, signal: AbortSignal): Promise<Accou
       const name = String((kind === "daemon" ? record.name : record.email) ?? "");
       connection.login = { account: { kind, id: record.id, name, isOld }, token: answer.token };
       connection.rejected = null;
+      connection.slow = null;
       return connection.login.account;
     } catch (error) {
-      if (!(error instanceof ServerFailure) || !LOGIN_REFUSALS.has(error.status)) throw error;
+      if (!(error instanceof ServerFailure)) throw error;
+      if (error.code === "timeout") connection.slow = slower(connection, error);
+      if (!LOGIN_REFUSALS.has(error.status)) throw error;
       if (error.status === 403) status = 403;
     }
   }
   const failure = loginRefused(status, url, adminEmail);
   connection.rejected = { password, until: system.monotonic() + Math.min(LOGIN_AGAIN_MS, refreshMs), failure };
   throw failure;
+}
+
+/**
+ * To check a password costs a server some 60 ms of its processor, also for who has given up waiting. When thousands of computers start
+ * after a power cut, asking again at once would keep it from ever answering one.
+ */
+function slower({ slow, system }: Connection, failure: ServerFailure): Connection["slow"] {
+  const pauseMs = Math.min(slow === null ? SLOW_MS : slow.pauseMs * 2, LONGEST_SLOW_MS);
+  return { until: system.monotonic() + pauseMs * (0.5 + system.random()), pauseMs, failure };
 }
 
 function loginRefused(status: number, url: string, email: string): ServerFailure {
@@ -286,6 +301,9 @@ const MOST_RECORDS = 20_000;
 const MOST_ANSWER = 8 * 1024 * 1024;
 const REFUSALS = new Set([401, 403, 404]);
 const LOGIN_REFUSALS = new Set([400, 403, 404]);
+/** How long a server that did not answer a login in time is left alone: first, and at most. */
+const SLOW_MS = 5_000;
+const LONGEST_SLOW_MS = 120_000;
 /** How long a rejected password is not tried again, unless another one is set. */
 const LOGIN_AGAIN_MS = 300_000;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import { type Collection, COLLECTIONS, type Field, type Rules } from "./collections.ts";
+import { type Collection, COLLECTIONS, type Field, LINES_TOGETHER, type Rules } from "./collections.ts";
 import type { Account, PocketbaseServer } from "./pocketbase_server.ts";
 
 /** What was done with a collection. */
@@ -46,13 +46,23 @@ export async function setUp(server: PocketbaseServer, signal: AbortSignal): Prom
   return steps;
 }
 
-/** Log lines are sent many at a time; servers are set up without that. */
+/** Log lines are sent many at a time; servers are set up without that, or give up after three seconds, which a busy one needs. */
 async function allowBatches(server: PocketbaseServer, signal: AbortSignal): Promise<SetupStep> {
-  const { batch } = await server.ask<{ batch?: { enabled?: boolean } }>("/api/settings", {}, signal);
-  if (batch?.enabled === true) return { collection: "batch requests", done: "unchanged" };
-  await server.ask("/api/settings", { method: "PATCH", body: { batch: { ...batch, enabled: true } } }, signal);
+  const { batch } = await server.ask<{ batch?: Partial<typeof LEAST_BATCH> }>("/api/settings", {}, signal);
+  const { timeout = 0, maxRequests = 0 } = batch ?? {};
+  const wanted = {
+    enabled: true,
+    timeout: Math.max(timeout, LEAST_BATCH.timeout),
+    maxRequests: Math.max(maxRequests, LEAST_BATCH.maxRequests),
+  };
+  const isSame = batch?.enabled === true && timeout === wanted.timeout && maxRequests === wanted.maxRequests;
+  if (isSame) return { collection: "batch requests", done: "unchanged" };
+  await server.ask("/api/settings", { method: "PATCH", body: { batch: { ...batch, ...wanted } } }, signal);
   return { collection: "batch requests", done: "updated" };
 }
+
+/** Seconds, and lines that are sent together. */
+const LEAST_BATCH = { enabled: true, timeout: 30, maxRequests: LINES_TOGETHER };
 
 /** @throws {Failure} unless it is a superuser's account. */
 export async function superuser(server: PocketbaseServer, signal: AbortSignal): Promise<Account> {

@@ -182,7 +182,8 @@ const NO_FILES = {
 };
 
 /** A daemon with nothing to do. */
-const IDLE = {
+/** A daemon with nothing to do. */
+export const IDLE = {
   status: () => ({
     running: true,
     all_well: true,

@@ -9,6 +9,7 @@ import { join } from "@std/path";
 import { bell } from "../../src/async/bell.ts";
 import { readConfig } from "../../src/config/read/load.ts";
 import type { Settings } from "../../src/config/settings.ts";
+import type { FleetMember } from "../../src/domain/fleet.ts";
 import { eventStream } from "../../src/events/event_stream.ts";
 import type { NewAccount } from "../../src/fleet/accounts.ts";
 import { keepLink } from "../../src/fleet/link.ts";
@@ -19,6 +20,7 @@ import type { System } from "../../src/system/system.ts";
 
 /** A request that a daemon has made; times as of `performance.now()`. */
 export interface Asked {
+  readonly collection: string;
   readonly at: number;
   readonly milliseconds: number;
   readonly result: "ok" | "error" | "unreachable";
@@ -28,6 +30,8 @@ export interface LightDaemon extends AsyncDisposable {
   readonly settings: () => Settings;
   /** Says something that is logged. */
   say(message: string): void;
+  /** Looks at the fleet, as a page does. */
+  look(): Promise<readonly FleetMember[]>;
   /** Log lines that are on this disk and not yet on the server; null before the first upload. */
   waiting(): number | null;
   /** Resolves when the jobs in force have this one; to the moment when they did. */
@@ -81,11 +85,13 @@ export async function lightDaemon(
   let waiting: number | null = null;
   const events = eventStream(() => system.now());
   const [reloaded, ending, stopped] = [bell(system), new AbortController(), Promise.withResolvers<void>()];
+  const fleetAsked = bell(system);
   const looking = new Set<() => void>();
   events.listen((event) => {
     if (event.type === "log_upload") waiting = event.waiting;
     if (event.type !== "pocketbase") return;
-    asked.push({ at: performance.now(), milliseconds: event.milliseconds, result: event.result });
+    const { collection, milliseconds, result } = event;
+    asked.push({ at: performance.now(), collection, milliseconds, result });
   });
   const nothing = () => [];
   const daemon: Parameters<typeof keepLink>[0]["daemon"] = {
@@ -107,7 +113,7 @@ export async function lightDaemon(
     {
       system,
       daemon,
-      fleetAsked: bell(system),
+      fleetAsked,
       sums: () => SUMS,
       emit: events.emit,
       listen: events.listen,
@@ -121,6 +127,12 @@ export async function lightDaemon(
   return {
     settings: () => settings,
     say: (message) => events.emit({ type: "notice", level: "info", message }),
+    look() {
+      const seen = Promise.withResolvers<readonly FleetMember[]>();
+      const stop = events.listen((event) => event.type === "fleet" && seen.resolve(event.members));
+      fleetAsked.ring();
+      return seen.promise.finally(stop);
+    },
     waiting: () => waiting,
     inForce: (job) =>
       new Promise((resolve) => {
