@@ -92,6 +92,7 @@ async function openBase(
     curl,
     connections: { take },
     loginMs,
+    known: new Set(),
     destination,
     context,
     features: featuresOf(replyTo(ended!, "FEAT")),

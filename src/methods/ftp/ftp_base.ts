@@ -35,6 +35,8 @@ export interface FtpBase {
   readonly destination: FtpDestination;
   readonly context: MethodContext;
   readonly features: Features;
+  /** Folders that were there when many names in them were asked for: they need not be asked for themselves again. */
+  readonly known: Set<string>;
   /** The base path as the server knows it, absolute. */
   readonly folder: string;
   /** Base path and destination, for messages. */
@@ -118,11 +120,38 @@ export function noBase({ where }: FtpBase, reply: Reply | null, exists: boolean)
   });
 }
 
-/** What `Session.survey` does. */
+/** What `Session.survey` does. Of many names in a folder that is not there, none is. */
 export async function survey(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
   const absolute = paths.map((path) => pathIfAny(base, path));
-  const stats = await look(base, absolute.filter((path) => path !== null), signal);
-  return absolute.map((path) => path === null ? null : stats.shift()!);
+  const missing = await missingFolders(base, unknownFolders(base, absolute.filter((path) => path !== null)), signal);
+  const asked = absolute.map((path) => path === null || missing.has(folderOf(path)) ? null : path);
+  const stats = await look(base, asked.filter((path) => path !== null), signal);
+  return asked.map((path) => path === null ? null : stats.shift()!);
+}
+
+/** For so many names a question about their folder is worth it. */
+const MANY = 16;
+
+/** The folders of many of these names (absolute) that nothing is known of; a new staging folder is not worth the question. */
+export function unknownFolders(base: FtpBase, paths: readonly string[]): string[] {
+  const staging = pathOf(base, base.context.stagingRoot);
+  const counts = new Map<string, number>();
+  for (const path of paths) counts.set(folderOf(path), (counts.get(folderOf(path)) ?? 0) + 1);
+  return [...counts].flatMap(([folder, count]) =>
+    count >= MANY && !base.known.has(folder) && !folder.startsWith(staging) ? [folder] : []
+  );
+}
+
+async function missingFolders(base: FtpBase, folders: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  if (folders.length === 0) return new Set();
+  const replies = await command(base, folders.map((folder) => `CWD ${folder}`), signal);
+  for (const folder of folders) if (isYes(replies(`CWD ${folder}`))) base.known.add(folder);
+  return new Set(folders.filter((folder) => replies(`CWD ${folder}`)?.code === 550));
+}
+
+/** Of an absolute path. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 /** What is at these absolute paths; null = nothing. Costs one command for each that is not there. */

@@ -5,7 +5,25 @@
  */
 import type { Transfer } from "./curl_config.ts";
 import { connectionFailure } from "./ftp_failures.ts";
-import { type FtpBase, opening } from "./ftp_base.ts";
+import { repliesIn } from "./dialogue.ts";
+import { converse, type FtpBase, opening, type RepliesOf } from "./ftp_base.ts";
+
+/** Sends commands and lists a folder (absolute), in one run. The server may leave names out. */
+export async function commandAndList(
+  base: FtpBase,
+  commands: readonly string[],
+  folder: string,
+  signal: AbortSignal,
+): Promise<{ replies: RepliesOf; names: ReadonlySet<string> }> {
+  const decoder = new TextDecoder();
+  let text = "";
+  const request = base.features.mlst ? "MLSD" : "NLST";
+  const [ended] = await converse(base, [{ kind: "list", request, path: folder, commands: opening(base, commands) }], signal, {
+    onPiece: (_, piece) => void (text += decoder.decode(piece, { stream: true })),
+  });
+  const lines = linesOf(text);
+  return { replies: repliesIn(ended!), names: new Set(base.features.mlst ? factNames(lines) : plainNames(lines, folder)) };
+}
 
 /** The names in these folders (absolute), in order; none where there is no such folder. */
 export async function namesIn(base: FtpBase, folders: readonly string[], signal: AbortSignal): Promise<string[][]> {
@@ -52,7 +70,11 @@ async function listsOf(base: FtpBase, request: string, paths: readonly string[],
     // Many servers say of an empty folder, or of none, that there are no files.
     texts.push(...ends.map(({ exit }, index) => exit === 0 ? found[index]!.text : ""));
   }
-  return texts.map((text) => text.split(/\r?\n/).filter((line) => line !== ""));
+  return texts.map(linesOf);
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/\r?\n/).filter((line) => line !== "");
 }
 
 /** Lines `type=file;size=5; name`. */

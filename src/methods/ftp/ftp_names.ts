@@ -12,9 +12,10 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, type Claim, claimsFor, resolveConflict } from "../naming.ts";
 import { isYes, type Reply } from "./dialogue.ts";
-import { checkBase, command, type FtpBase, look, noBase, pathOf, type RepliesOf } from "./ftp_base.ts";
+import { checkBase, command, folderOf, type FtpBase, look, noBase, pathOf, type RepliesOf, unknownFolders } from "./ftp_base.ts";
 import { meaningOfReply, replyText } from "./ftp_failures.ts";
 import { chmod, digest } from "./ftp_files.ts";
+import { commandAndList } from "./ftp_listing.ts";
 
 /** Two that give names at once could both keep the same former file: one after the other, over all sessions. */
 const nameLock = keyedMutex();
@@ -29,6 +30,8 @@ const RETRY_MS = 200;
 interface Look {
   readonly locked: boolean;
   readonly replies: RepliesOf;
+  /** Folders of many names that were made just now: nothing in them has a name. */
+  readonly made: ReadonlySet<string>;
 }
 
 /** What `Session.publish` does: two runs of curl, and more for each name that something else has. */
@@ -50,29 +53,64 @@ async function giveNames(
   outcomes: Map<Publication, PublishOutcome>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { locked, replies } = await lookUnderLock(base, claims, signal);
-  const unlock = locked ? [`RMD ${pathOf(base, LOCK)}`] : [];
-  const free = freeOf(base, claims, replies);
-  const isFree = new Set(free);
+  const found = await lookUnderLock(base, claims, signal);
+  const unlock = found.locked ? [`RMD ${pathOf(base, LOCK)}`] : [];
+  const free = freeOf(base, claims, found);
   const unlocksAtOnce = free.length === claims.length;
   signal.throwIfAborted();
-  const given = await command(base, [
-    ...modesOfFolders(base, claims, replies),
-    // Asked for again: a server may have given another name than it was told.
-    ...free.flatMap(({ staged, target }) => [`RNFR ${staged}`, `RNTO ${target}`, question(base, target)]),
-    ...(unlocksAtOnce ? unlock : []),
-  ], signal);
+  const { named, given } = await rename(base, claims, free, found, unlocksAtOnce ? unlock : [], signal);
   try {
     for (const claim of claims) {
-      const done = isFree.has(claim) && isYes(given(`RNTO ${claim.target}`)) && isYes(given(question(base, claim.target)));
-      const forbidden = !done && meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
+      const forbidden = !named.has(claim) && meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
       if (forbidden) outcomes.set(claim.item, { published: false, failure: failureRecord(mayNotRename(base, claim.item)) });
-      else outcomes.set(claim.item, done ? { published: true } : await orWhy(base, claim, signal));
+      else outcomes.set(claim.item, named.has(claim) ? { published: true } : await orWhy(base, claim, signal));
     }
   } finally {
     // Also where it was stopped: others wait.
     if (!unlocksAtOnce) await command(base, unlock, new AbortController().signal).catch(() => undefined);
   }
+}
+
+/** Gives free names, and asks whether they are there: a server may have given another name than it was told. */
+async function rename(
+  base: FtpBase,
+  claims: readonly Claim[],
+  free: readonly Claim[],
+  { replies, made }: Look,
+  unlock: readonly string[],
+  signal: AbortSignal,
+): Promise<{ named: ReadonlySet<Claim>; given: RepliesOf }> {
+  // Of a new folder all names are told at once.
+  const [listed] = made;
+  const isListed = ({ target }: Claim) => folderOf(target) === listed;
+  const commands = [
+    ...modesOfFolders(base, claims, replies),
+    ...free.flatMap((claim) => [
+      `RNFR ${claim.staged}`,
+      `RNTO ${claim.target}`,
+      ...(isListed(claim) ? [] : [question(base, claim.target)]),
+    ]),
+    ...unlock,
+  ];
+  if (listed === undefined) {
+    const given = await command(base, commands, signal);
+    return { named: new Set(free.filter(({ target }) => isGiven(base, target, given))), given };
+  }
+  const { replies: given, names } = await commandAndList(base, commands, listed, signal);
+  const isSeen = (claim: Claim) => isListed(claim) && names.has(claim.target.slice(listed.length + 1));
+  const unseen = free.filter((claim) => isListed(claim) && !isSeen(claim) && isYes(given(`RNTO ${claim.target}`)));
+  const asked = unseen.length === 0 ? given : await command(base, unseen.map(({ target }) => question(base, target)), signal);
+  const both = (each: string) => given(each) ?? asked(each);
+  return {
+    named: new Set(
+      free.filter((claim) => isSeen(claim) ? isYes(given(`RNTO ${claim.target}`)) : isGiven(base, claim.target, both)),
+    ),
+    given,
+  };
+}
+
+function isGiven(base: FtpBase, target: string, replies: RepliesOf): boolean {
+  return isYes(replies(`RNTO ${target}`)) && isYes(replies(question(base, target)));
 }
 
 function mayNotRename(base: FtpBase, item: Publication): Failure {
@@ -86,12 +124,17 @@ async function lookUnderLock(base: FtpBase, claims: readonly Claim[], signal: Ab
   const { system } = base.context;
   const lock = pathOf(base, LOCK);
   const [enter, make, exists] = [`CWD ${base.folder}`, `MKD ${lock}`, `RNFR ${lock}`];
+  // Most of those that are not known are made here. Some servers say so of a folder that is there.
+  const unknown = new Set(unknownFolders(base, claims.map(({ target }) => target)));
+  const isMade = (folder: string, replies: RepliesOf) => !isYes(replies(`CWD ${folder}`)) && isYes(replies(`MKD ${folder}`));
+  const isUnknown = ({ target }: Claim) => unknown.has(folderOf(target));
   const commands = [
     enter,
     make,
+    ...[...unknown].map((folder) => `CWD ${folder}`),
     ...foldersOf(base, claims).map(([folder]) => `MKD ${folder}`),
     ...claims.flatMap(({ item, staged }) => item.fileMode === null ? [] : [chmod(item.fileMode, staged)]),
-    ...claims.map(({ target }) => question(base, target)),
+    ...claims.flatMap((claim) => isUnknown(claim) ? [] : [question(base, claim.target)]),
     // Last: proftpd refuses what comes between RNFR and RNTO.
     exists,
   ];
@@ -100,9 +143,14 @@ async function lookUnderLock(base: FtpBase, claims: readonly Claim[], signal: Ab
   for (;;) {
     const replies = await command(base, commands, signal);
     if (!isYes(replies(enter))) throw noBase(base, replies(enter), false);
-    if (isYes(replies(make))) return { locked: true, replies };
-    // Whatever keeps it from being made, it is not another one's lock.
-    if (!isYes(replies(exists))) return { locked: false, replies };
+    // It is ours; or whatever keeps it from being made, it is not another one's lock.
+    if (isYes(replies(make)) || !isYes(replies(exists))) {
+      const made = new Set([...unknown].filter((folder) => isMade(folder, replies)));
+      for (const folder of unknown) base.known.add(folder);
+      const rest = claims.filter((claim) => isUnknown(claim) && !made.has(folderOf(claim.target)));
+      const asked = rest.length === 0 ? replies : await command(base, rest.map(({ target }) => question(base, target)), signal);
+      return { locked: isYes(replies(make)), replies: (each) => replies(each) ?? asked(each), made };
+    }
     if (system.monotonic() > staleAt) await command(base, [`RMD ${lock}`], signal);
     await system.sleep(RETRY_MS * (0.5 + system.random()), signal);
     signal.throwIfAborted();
@@ -131,12 +179,13 @@ function modesOfFolders(base: FtpBase, claims: readonly Claim[], replies: Replie
 }
 
 /** Those whose names nothing has; of several for one name, the first. */
-function freeOf(base: FtpBase, claims: readonly Claim[], replies: RepliesOf): Claim[] {
+function freeOf(base: FtpBase, claims: readonly Claim[], { replies, made }: Look): Claim[] {
   const seen = new Set<string>();
   return claims.filter(({ target }) => {
     const first = !seen.has(nameKey(target));
     seen.add(nameKey(target));
-    return first && replies(question(base, target)) !== null && !isYes(replies(question(base, target)));
+    if (!first || made.has(folderOf(target))) return first;
+    return replies(question(base, target)) !== null && !isYes(replies(question(base, target)));
   });
 }
 

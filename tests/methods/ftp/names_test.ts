@@ -1,0 +1,99 @@
+import { assert, assertEquals } from "@std/assert";
+import { ftp } from "../../../src/methods/ftp/ftp.ts";
+import type { PublishOutcome, Session } from "../../../src/methods/method.ts";
+import { createSystem } from "../../../src/system/create_system.ts";
+import { anFtpServer } from "../../conformance/over_ftpd.ts";
+import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
+import { startFtpd } from "../../support/ftpd.ts";
+import { startLyingFtpd } from "../../support/lying_ftpd.ts";
+import { has } from "../../support/needs.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
+
+const SIGNAL = new AbortController().signal;
+type FtpDestination = Parameters<typeof ftp.connect>[0];
+
+/** Names for a batch: one is hidden, one has letters that not all servers list. */
+const NAMES = [...Array.from({ length: 18 }, (_, index) => `m ${index}.fits`), ".hidden.fits", "Größe.fits"];
+
+async function connected(destination: FtpDestination, folder: TempFolder): Promise<Session> {
+  const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+  const session = await ftp.connect(destination, context, SIGNAL);
+  await session.attach(true, SIGNAL);
+  return session;
+}
+
+/** Puts a file for each of the names and publishes them in this folder. */
+async function deliver(session: Session, folder: TempFolder, into: string, batch: number): Promise<PublishOutcome[]> {
+  assertEquals(
+    await session.survey(NAMES.slice(0, 17).map((name) => `${into}/${name}`), SIGNAL),
+    NAMES.slice(0, 17).map(() => null),
+  );
+  const sources = NAMES.map((_, index) => makeSource(folder.at("source"), `${batch}-${index}`, noise(100 + index, batch)));
+  const uploads = (await Promise.all(sources)).map((source, index) => upload(source, index, `a${batch}`));
+  await session.put(uploads, ignoreBytes, SIGNAL);
+  return await session.publish(uploads.map(({ staged }, index) => publication(staged, `${into}/${NAMES[index]}`)), SIGNAL);
+}
+
+for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
+  Deno.test({
+    name: `ftp gives many names in a new folder of ${kind} with two commands for each`,
+    ignore: !has("vsftpd", "ftpds"),
+    async fn() {
+      await using folder = await tempFolder();
+      await using server = await startFtpd({ kind });
+      await using session = await connected(
+        anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
+        folder,
+      );
+      assertEquals(await deliver(session, folder, "night/light", 1), NAMES.map(() => ({ published: true })));
+      for (const [index, name] of NAMES.entries()) {
+        assertEquals(await Deno.readFile(folder.at("base", "night", "light", name)), noise(100 + index, 1));
+      }
+      if (kind !== "vsftpd") return;
+      const asked = (await server.log()).match(/FTP command: .*"RNFR .*night\/light\//g) ?? [];
+      assert(asked.length <= 2, asked.join("\n"));
+    },
+  });
+
+  Deno.test({
+    name: `ftp looks at each of many names in a folder of ${kind} that another program has made meanwhile`,
+    ignore: !has("vsftpd", "ftpds"),
+    async fn() {
+      await using folder = await tempFolder();
+      await using server = await startFtpd({ kind });
+      await using session = await connected(
+        anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
+        folder,
+      );
+      const survey = session.survey;
+      const meanwhile = async (...call: Parameters<typeof survey>) => {
+        const found = await survey(...call);
+        await folder.write("base/night/m 3.fits", "another one's");
+        return found;
+      };
+      const outcomes = await deliver({ ...session, survey: meanwhile }, folder, "night", 1);
+      assertEquals(
+        outcomes,
+        NAMES.map((name) => ({ published: true, ...(name === "m 3.fits" ? { former: "night/m 3.v1.fits" } : {}) })),
+      );
+      assertEquals(await folder.read("base/night/m 3.v1.fits"), "another one's");
+      assertEquals(await Deno.readFile(folder.at("base", "night", "m 3.fits")), noise(103, 1));
+      const later = NAMES.slice(0, 17).map((name) => `night/${name}`);
+      assertEquals((await session.survey(later, SIGNAL)).map((stat) => stat?.kind), later.map(() => "file" as const));
+    },
+  });
+}
+
+Deno.test({
+  name: "ftp with a server that says that it has renamed many files, and has not: nothing counts as published",
+  ignore: !has("vsftpd"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using server = startLyingFtpd({ renamesNothing: true });
+    const login = { host: "127.0.0.1", port: server.port, user: null, password: null, passwordFile: null };
+    const destination = { ...aDestination({ basePath: folder.at("base") }), transport: { method: "ftp" as const, ...login } };
+    await using session = await connected(destination, folder);
+    const outcomes = await deliver(session, folder, "night", 1);
+    assertEquals(outcomes.map(({ published }) => published), NAMES.map(() => false));
+  },
+});
