@@ -10,7 +10,8 @@ import { number, numberOrNull, SELECT_DELIVERY, toDelivery } from "./rows.ts";
 
 export function claimQueries(db: Database): Pick<OutboxLedger, "claim" | "inFlight" | "nextDue" | "makeDue"> {
   return {
-    claim: (request) => db.transaction(() => claim(db, request)),
+    // Forgotten in a power cut, it is claimed again, and what has arrived is found at the destination.
+    claim: (request) => db.transactionUnflushed(() => claim(db, request)),
     inFlight: (job, destination) => db.all(SENDING, job, destination).map(toDelivery),
     nextDue: (job, destination) =>
       db.snapshot(() => {

@@ -24,8 +24,9 @@ export function intakeQueries(db: Database): Pick<IntakeLedger, "unknown" | "adm
       const row = db.get(ADMITTED, job, path, size);
       return row === undefined ? null : { at: number(row, "admitted_at"), mtimeMs: number(row, "mtime_ms") };
     },
+    // Forgotten in a power cut, the file is found again: nothing is removed at the source before a receipt is on the disk.
     admit: (admissions, now) =>
-      db.transaction(() => counted(db, admissions.flatMap((admission) => admit(db, admission, null, now)))),
+      db.transactionUnflushed(() => counted(db, admissions.flatMap((admission) => admit(db, admission, null, now)))),
     recheck: (admission, sha256, now) => db.transaction(() => counted(db, recheck(db, admission, sha256, now))),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The program that gives staged files their final names at the far end, in perl (5.8 or newer, core modules only): one
- * process for a whole batch. Input: seven fields a file, each ended by NUL (staged, target, policy, stem and ending of
+ * process for a whole batch. Input: seven fields a file, as arguments or each ended by NUL (staged, target, policy, stem and ending of
  * former names, file mode, folder mode; modes octal or empty). Output: one line a file, in order, once all is durable:
  * `ok`, `former <number>`, `exists`, `folder`, or `fail <reason>`. publish_sh.ts does the same without perl.
  *
@@ -10,15 +10,16 @@ import { SYNCED_WHOLE } from "./shell_flush.ts";
 
 /**
  * Arguments: `sync -f` or nothing, and from how many files on it is used in place of an fsync for each, where the file system
- * is one for it.
+ * is one for it; then the fields, unless they are the input.
  */
 export const PUBLISH_PERL = String.raw`
 use strict; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use XSLoader;
 # Of IO::Handle only fsync is needed, and of Fcntl seldom anything: loading both takes longer than all else here.
 eval { XSLoader::load('IO') }; defined &IO::Handle::sync or require IO::Handle;
-my ($syncf, $many) = @ARGV;
+my ($syncf, $many, @field) = @ARGV;
 binmode STDIN; binmode STDOUT;
-$/ = "\0"; my @field = <STDIN>; chomp @field;
+$/ = "\0";
+if (!@field) { @field = <STDIN>; chomp @field }
 my (@item, %seen, %dirty, @answer);
 push @item, [splice @field, 0, 7] while @field;
 my $whole = $syncf && @item >= $many && qx(stat -f -c %t . 2>/dev/null) =~ /^(?:${SYNCED_WHOLE.join("|")})$/;

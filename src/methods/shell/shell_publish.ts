@@ -22,6 +22,9 @@ import type { ShellTools } from "./shell_tools.ts";
 /** From how many files on one `sync -f` beats an fsync for each; it also waits for what others write there. */
 const MANY = 24;
 
+/** So many files are named on a command line. */
+const FEW = 4;
+
 /** Makes `Session.publish`. `place` is the same for all destinations that give names in the same folder. */
 export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string, place: string) {
   return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
@@ -51,7 +54,9 @@ function perlScript(items: readonly Publication[], { flush }: ShellTools): strin
     return [item.staged, item.target, item.onConflict, stem, ending, octal(item.fileMode), octal(item.directoryMode)];
   });
   const whole = flush === "sync -f" ? flush : "";
-  return `${nulList(fields)} | perl -e ${shellQuote(PUBLISH_PERL)} ${shellWords([whole, String(MANY)])}`;
+  const perl = `perl -e ${shellQuote(PUBLISH_PERL)} ${shellWords([whole, String(MANY)])}`;
+  // Each process less is a millisecond less.
+  return items.length <= FEW ? `exec ${perl} ${shellWords(fields)}` : `${nulList(fields)} | ${perl}`;
 }
 
 /** The script for where there is no perl: POSIX `sh`, one line for each item, in order: `ok`, `former <number>`, or why not. */

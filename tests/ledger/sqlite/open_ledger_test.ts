@@ -309,3 +309,18 @@ Deno.test("openLedger() says so where its instance file is a folder", async () =
   await Deno.mkdir(dir.at("instance"));
   assertEquals(refusal(() => openLedger(dir.path)), ["exists", `Cannot read "${dir.at("instance")}": a folder has that name`]);
 });
+
+Deno.test("transactionUnflushed() leaves the flushing of all others as it was, also where its work fails", async () => {
+  await using folder = await tempFolder();
+  using db = new Database(folder.at("ledger.sqlite"), false);
+  const synchronous = () => db.get("PRAGMA synchronous")?.["synchronous"];
+  const [NORMAL, FULL] = [1, 2];
+  assertEquals(synchronous(), FULL);
+  assertEquals([db.transactionUnflushed(synchronous), synchronous()], [NORMAL, FULL]);
+  assertThrows(() =>
+    db.transactionUnflushed(() => {
+      throw new Error("no");
+    })
+  );
+  assertEquals([synchronous(), db.transaction(synchronous)], [FULL, FULL]);
+});
