@@ -13,7 +13,7 @@ export interface Sleeper {
 }
 
 /** A limit that ends with its block: `using limit = deadline(5_000, clock, signal);`. */
-interface Deadline extends Disposable {
+export interface Deadline extends Disposable {
   /** Aborted when the time is up, when a followed signal is aborted, and at the end of the block. */
   readonly signal: AbortSignal;
   /** Whether the signal was aborted because the time was up. */

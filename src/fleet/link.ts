@@ -314,10 +314,12 @@ async function attempt(part: string, work: () => Promise<void>, link: Link, sign
   } catch (error) {
     if (signal.aborted) return false;
     link.identity = null;
-    const { message, hint } = failureRecord(error);
+    const { message, hint, code } = failureRecord(error);
     const text = hint === "" ? message : `${message}. ${hint}`;
-    const isNews = ![...said.values()].includes(text);
-    said.set(part, text);
+    // One outage is one message, however each part meets it.
+    const news = code === "unreachable" || code === "timeout" ? `Cannot reach ${link.server.url}` : text;
+    const isNews = ![...said.values()].includes(news);
+    said.set(part, news);
     if (!isNews) return false;
     const isCutOff = error instanceof ServerFailure && (error.status === 0 || error.code === "login_refused");
     const kept = isCutOff ? await ageOfJobs(link) : "";

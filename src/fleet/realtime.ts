@@ -5,7 +5,7 @@
  * @module
  */
 import { anySignal, untilAborted } from "../async/abort.ts";
-import { deadline } from "../async/deadline.ts";
+import { type Deadline, deadline } from "../async/deadline.ts";
 import { Failure } from "../domain/failure.ts";
 import type { RemoteQuestion, System } from "../system/system.ts";
 import { nonsense, refused, unreached } from "./server_failure.ts";
@@ -28,7 +28,7 @@ const SILENT_MS = 6 * 60_000;
 /** More of a line is passed over. */
 const MOST_LINE = 1_000;
 /** More without a change is nothing of PocketBase. */
-const MOST_NOISE = 16 * 1024 * 1024;
+const MOST_NOISE = 4 * 1024 * 1024;
 
 /** Runs until the connection ends. @throws {ServerFailure} where it fails. */
 export async function hearTopics(
@@ -39,8 +39,7 @@ export async function hearTopics(
   const { url, timeoutMs, ca } = about;
   // Ends the connection however this function is left.
   using connection = anySignal(signal);
-  const inTime = async <T>(work: Promise<T>, limitMs: number): Promise<T> => {
-    using limit = deadline(limitMs, system, signal);
+  const inTime = async <T>(work: Promise<T>, limit: Deadline): Promise<T> => {
     try {
       return await untilAborted(work, limit.signal);
     } catch (error) {
@@ -48,16 +47,16 @@ export async function hearTopics(
       throw error instanceof Failure ? error : unreached(url, error, limit.passed);
     }
   };
+  using connecting = deadline(timeoutMs, system, signal);
   const question = { method: "GET", headers: { accept: "text/event-stream" }, ...ca } as const;
-  const { status, headers, pieces } = await inTime(
-    system.hearRemote(`${url.replace(/\/$/, "")}/api/realtime`, question, connection.signal),
-    timeoutMs,
-  );
+  const address = `${url.replace(/\/$/, "")}/api/realtime`;
+  const { status, headers, pieces } = await inTime(system.hearRemote(address, question, connection.signal), connecting);
   if (status !== 200) throw refused(url, { status, headers, text: "" }, system.now());
   const events = eventReader();
   let noise = 0;
   for (let isConnected = false;;) {
-    const { done, value } = await inTime(pieces.next(), isConnected ? SILENT_MS : timeoutMs);
+    using silence = deadline(SILENT_MS, system, signal);
+    const { done, value } = await inTime(pieces.next(), isConnected ? silence : connecting);
     if (done) return;
     noise += value.length;
     for (const { event, id } of events(value)) {
