@@ -100,6 +100,12 @@ Deno.test({
       message: `line ${index}`,
     }));
     await spool.write(lines);
+    // It was sent once already: so what is there is asked for.
+    await server.root.ask(
+      `/api/collections/${LOGS}/records`,
+      { method: "POST", body: { ...lines[0], daemon: server.id } },
+      never,
+    );
     await client.account(never);
     let hearings = 0;
     const steps = {
