@@ -128,7 +128,10 @@ my $lost = $whole ? flush_all() : '';
 for my $i (0 .. $#item) {
   next if $answer[$i];
   my $e = $whole && !$lost ? '' : flush($item[$i][0]);
-  $answer[$i] = "fail staged file: $e" if $e;
+  next unless $e;
+  # Linux tells of an error of the disk only once (fsync(2)): what was resumed would be flushed without one.
+  unlink $item[$i][0];
+  $answer[$i] = "fail staged file: $e";
 }
 # Two that give one name at once would both keep the same former file, and the file of one of them would be lost: one after the other,
 # whoever they are. Where a folder cannot be locked, only another computer's publication could come in between.

@@ -12,17 +12,30 @@ import type { Flush, ShellTools } from "./shell_tools.ts";
 /** Makes `Session.flush`: for what is taken for delivered because it was found there, with the folders on the way to it. */
 export function shellFlush(inBase: RunInBase, tools: ShellTools, where: string): Session["flush"] {
   return async (paths, signal) => {
-    if (paths.length === 0) return;
-    const places = new Set(["."]);
-    for (const path of paths) {
-      const parts = `./${path}`.split("/");
-      for (let depth = 2; depth <= parts.length; depth++) places.add(parts.slice(0, depth).join("/"));
-    }
-    const script = tools.perl
-      ? `${nulList([...places])} | perl -e ${shellQuote(FLUSH_PERL)} || exit ${FAILED}\n:`
-      : `${flushScript(tools.flush, [...places])}:`;
-    await inBase(`flush files below ${where}`, script, signal);
+    if (paths.length > 0) await inBase(`flush files below ${where}`, flushText(tools, paths), signal);
   };
+}
+
+/** Flushes our own file; what cannot be flushed is removed: Linux tells of an error of the disk only once (fsync(2)). */
+export function flushOrRemove(tools: Pick<ShellTools, "perl" | "flush">, staged: string): string {
+  return orRemove(flushText(tools, [staged]), [staged]);
+}
+
+/** Runs the text; where it fails, removes these files of ours. */
+export function orRemove(text: string, staged: readonly string[]): string {
+  const remove = wordGroups(staged).map((group) => `rm -f ${shellWords(group)}`).join("; ");
+  return `(\n${text}\n) || { s=$?; ${remove}; exit $s; }\n`;
+}
+
+function flushText({ perl, flush }: Pick<ShellTools, "perl" | "flush">, paths: readonly string[]): string {
+  const places = new Set(["."]);
+  for (const path of paths) {
+    const parts = `./${path}`.split("/");
+    for (let depth = 2; depth <= parts.length; depth++) places.add(parts.slice(0, depth).join("/"));
+  }
+  return perl
+    ? `${nulList([...places])} | perl -e ${shellQuote(FLUSH_PERL)} || exit ${FAILED}\n:`
+    : `${flushScript(flush, [...places])}:`;
 }
 
 /** Exit status that says that the script's own work failed; what it printed says why. */

@@ -9,6 +9,7 @@ import type { System } from "../../system/system.ts";
 import { CHUNK_BYTES, type PartFiles } from "../method.ts";
 import { chunks } from "../../domain/chunks.ts";
 import type { ShellFiles } from "./shell_files.ts";
+import { flushOrRemove } from "./shell_flush.ts";
 import { shellWords } from "./shell_quote.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
@@ -18,7 +19,7 @@ const CHUNKS_AT_ONCE = 32;
 /** What they work with. */
 interface ShellPartTools {
   readonly files: ShellFiles;
-  readonly tools: Pick<ShellTools, "hash">;
+  readonly tools: Pick<ShellTools, "hash" | "perl" | "flush">;
   readonly destination: Pick<SshDestination, "preservePermissions" | "preserveTimestamps">;
   readonly system: Pick<System, "followedFacts">;
 }
@@ -35,7 +36,8 @@ export function shellParts(parts: ShellPartTools, writing: Pick<PartFiles, "appe
       return from === null ? 0 : await copyChunks(parts, from, staged, signal);
     },
     digests: (staged, wanted, signal) => digests(parts, staged, wanted, signal),
-    flush: (staged, signal) => files.flush([staged], signal),
+    flush: async (staged, signal) =>
+      void await files.inBase("flush a file at the destination", flushOrRemove(parts.tools, staged), signal),
     async move(from, staged, signal) {
       await files.prepare([{ staged }], signal);
       await script("move the part of a file", `mv -f ${shellWords([from, staged])} 2>&1`, signal);

@@ -13,7 +13,7 @@ import { cannotWrite, nameTaken } from "../naming.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";
 import { deviceFunction, PUBLISH_SH } from "./publish_sh.ts";
-import { flushScript } from "./shell_flush.ts";
+import { flushScript, orRemove } from "./shell_flush.ts";
 import { shellQuote, shellWords } from "./shell_quote.ts";
 import type { RunInBase } from "./remote_shell.ts";
 import { nulList } from "./shell_survey.ts";
@@ -62,6 +62,7 @@ function perlScript(items: readonly Publication[], { flush }: ShellTools): strin
 /** The script for where there is no perl: POSIX `sh`, one line for each item, in order: `ok`, `former <number>`, or why not. */
 function shScript(items: readonly Publication[], { flush, stat }: ShellTools): string {
   const folders = new Set<string>(["."]);
+  const staged = items.map(({ staged }) => `./${staged}`);
   const calls = items.map((item) => {
     const { stem, ending } = formerNameParts(item.target);
     const parts = item.target.split("/").slice(0, -1);
@@ -76,7 +77,7 @@ function shScript(items: readonly Publication[], { flush, stat }: ShellTools): s
     deviceFunction(stat),
     PUBLISH_SH,
     ...modes,
-    flushScript(flush, items.map(({ staged }) => `./${staged}`)),
+    orRemove(flushScript(flush, staged), staged),
     ...calls,
     flushScript(flush, [...folders]),
   ].join("");

@@ -1,0 +1,116 @@
+/**
+ * A disk at the far end that reports an error when a file is flushed: Linux tells of it once, and the next flush succeeds (fsync(2)).
+ * So what could not be flushed is never resumed and published as it is.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { PutOutcome, Session, Upload } from "../../../src/methods/method.ts";
+import { sftp } from "../../../src/methods/sftp/sftp.ts";
+import { tar } from "../../../src/methods/tar/tar.ts";
+import { rsync } from "../../../src/methods/rsync/rsync.ts";
+import { digestOf, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
+import { rejectsWith } from "../../conformance/expectations.ts";
+import { has } from "../../support/needs.ts";
+import type { SshdOptions } from "../../support/sshd.ts";
+import { type TempFolder, tempFolder } from "../../support/temp.ts";
+import { type Bench, openBench } from "../bench.ts";
+
+const signal = new AbortController().signal;
+const BYTES = 9_000_000;
+
+/** What the far end flushes with; the next flush of a file fails while `flag` is there, and takes it away. */
+async function failingOnce(folder: TempFolder, how: "perl" | "sh"): Promise<SshdOptions & { flag: string }> {
+  const flag = folder.at("fail");
+  if (how === "perl") {
+    await folder.write(
+      "FailOnce.pm",
+      `package FailOnce; use IO::Handle; no warnings;
+my ($load, $sync) = (\\&XSLoader::load, \\&IO::Handle::sync);
+*XSLoader::load = sub { return if $_[0] eq 'IO'; goto &$load };
+*IO::Handle::sync = sub { if (-f $_[0] && unlink '${flag}') { $! = 5; return } return $sync->(@_) };
+1;
+`,
+    );
+    return { flag, instead: { perl: `#!/bin/sh\nexec /usr/bin/perl -I${folder.path} -MFailOnce "$@"\n` } };
+  }
+  const text = `#!/bin/sh
+[ -e '${flag}' ] && [ "$*" != . ] && { rm '${flag}'; echo "sync: error syncing: Input/output error" >&2; exit 1; }
+exec /bin/sync "$@"
+`;
+  return {
+    flag,
+    without: ["perl"],
+    instead: { sync: text, stat: `#!/bin/sh\n[ "$1" = -f ] && exit 1\nexec /usr/bin/stat "$@"\n` },
+  };
+}
+
+for (const [name, method] of Object.entries({ sftp, tar, rsync })) {
+  for (const how of ["perl", "sh"] as const) {
+    Deno.test({
+      name: `${name}: a file that publish() cannot flush by ${how} is removed, and sent again as a whole`,
+      ignore: !has("sshd", "rsync"),
+      async fn() {
+        await using folder = await tempFolder();
+        const { flag, ...options } = await failingOnce(folder, how);
+        await using it = await openBench(method, options);
+        const session = await it.connect();
+        const content = noise(BYTES, 3);
+        const file = await it.source("a.fits", content);
+        const first = upload(file, 1);
+        assertEquals(await putAll(session, [first]), { outcomes: [true], from: 0 });
+        await Deno.writeTextFile(flag, "");
+        const [refused] = await published(session, first);
+        assert(!refused && !await exists(flag), "the flush has not failed");
+        assertEquals(await session.survey([first.staged], signal), [null]);
+        const again = { ...upload(file, 1, "a2"), leftover: first.staged };
+        assertEquals(await putAll(await it.connect(), [again]), { outcomes: [true], from: 0 });
+        assertEquals(await published(session, again), [true]);
+        assertEquals(await session.digest(["a.fits"], signal), [await digestOf(content)]);
+      },
+    });
+  }
+}
+
+for (const how of ["perl", "sh"] as const) {
+  Deno.test({
+    name: `sftp: a part of a growing file that cannot be flushed by ${how} is removed`,
+    ignore: !has("sshd", "rsync"),
+    async fn() {
+      await using folder = await tempFolder();
+      const { flag, ...options } = await failingOnce(folder, how);
+      await using it: Bench = await openBench(sftp, options);
+      const { parts, survey } = await it.connect();
+      const part = `${STAGING}/ahead-1/part`;
+      await parts!.begin(part, null, signal);
+      await Deno.writeTextFile(flag, "");
+      await rejectsWith(() => parts!.flush(part, signal), ["device_missing"]);
+      assertEquals(await survey([part], signal), [null]);
+    },
+  });
+}
+
+async function published(session: Session, { staged }: Upload): Promise<boolean[]> {
+  try {
+    return (await session.publish([publication(staged, "a.fits")], signal)).map(({ published }) => published);
+  } catch {
+    return [false];
+  }
+}
+
+/** What became of them, and how many bytes were there before the first ones were sent. */
+async function putAll(session: Session, uploads: readonly Upload[]): Promise<{ outcomes: boolean[]; from: number }> {
+  let from = Infinity;
+  const outcomes: PutOutcome[] = await session.put(uploads, (_index, bytes) => from = Math.min(from, bytes), signal);
+  return { outcomes: outcomes.map(({ put }) => put), from: from < BYTES ? 0 : from };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
