@@ -12,7 +12,7 @@ import { MAY_DO } from "../config/schema/schema_program.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
 import { fleetNow } from "../fleet/fleet_now.ts";
-import { identify } from "../fleet/identity.ts";
+import { senderOf } from "../fleet/identity.ts";
 import { listCommands, type RemoteAction, sendCommand } from "../fleet/remote_commands.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { pageElsewhere, scrapeTargets } from "../reports/fleet/scrape_targets.ts";
@@ -87,7 +87,7 @@ async function sendTo(
   json: boolean,
   { system, signal, stdout, stderr }: Tools,
 ): Promise<number> {
-  const from = await identify(server, settings, system.hostname, signal);
+  const from = await senderOf(server, settings, system.hostname, signal);
   const { state, answer } = await sendCommand(wanted, from, server, (ms) => system.sleep(ms, signal), signal);
   const told = printable(answer);
   if (json) stdout(`${JSON.stringify({ state, answer })}\n`);

@@ -111,6 +111,8 @@ export const COLLECTIONS: readonly Collection[] = [
     fields: [
       { ...daemon },
       { name: "issued_by", type: "relation", to: DAEMONS, required: true },
+      // Who a superuser is, who has no record: then `issued_by` is the computer that is asked.
+      { name: "issued_as", type: "text", max: 200 },
       { name: "action", type: "text", required: true, max: 16 },
       { name: "argument", type: "text", max: 200 },
       { name: "state", type: "text", required: true, max: 16 },
@@ -119,10 +121,12 @@ export const COLLECTIONS: readonly Collection[] = [
     rules: {
       list: `${OWN} || issued_by = @request.auth.id`,
       view: `${OWN} || issued_by = @request.auth.id`,
-      create: `${ANY_DAEMON} && issued_by = @request.auth.id && state = "waiting"`,
+      create: `${ANY_DAEMON} && issued_by = @request.auth.id && state = "waiting" && @request.body.issued_as:isset = false`,
       // Only the answer may be added, and only by the computer that was asked.
       update: `${OWN} && ${
-        ["daemon", "issued_by", "action", "argument"].map((name) => `@request.body.${name}:isset = false`).join(" && ")
+        ["daemon", "issued_by", "issued_as", "action", "argument"].map((name) => `@request.body.${name}:isset = false`).join(
+          " && ",
+        )
       }`,
       delete: null,
     },

@@ -14,6 +14,27 @@ export interface Identity {
   readonly name: string;
 }
 
+/** Who gives a command: a computer, or a superuser at a computer that has no record. */
+export interface Sender {
+  /** Null for a superuser. */
+  readonly id: string | null;
+  readonly name: string;
+}
+
+/** Unlike {@linkcode identify} it makes no record: whoever only gives commands is no computer that should report. @throws {Failure} */
+export async function senderOf(
+  server: PocketbaseServer,
+  settings: Pick<PocketbaseSettings, "instance">,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<Sender> {
+  const account = await server.renew(signal);
+  if (account.kind === "daemon") return await identify(server, settings, hostname, signal);
+  const name = settings.instance ?? hostname;
+  const known = (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
+  return known ?? { id: null, name: `${account.name} at ${name}`.slice(0, 200) };
+}
+
 /**
  * A daemon's account is the computer's record. A superuser, as in a configuration of seed 2, acts for the computer named
  * `instance`, else as this one is; its record is made if there is none.

@@ -13,7 +13,7 @@ import type { Emit } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import { daemons } from "./accounts.ts";
 import { COMMANDS } from "./collections.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity, Sender } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 
 /** What one computer can ask of another. */
@@ -23,6 +23,8 @@ interface CommandRecord {
   readonly id: string;
   readonly daemon: string;
   readonly issued_by: string;
+  /** A superuser, who has no record; empty otherwise. */
+  readonly issued_as?: string;
   readonly action: string;
   readonly argument: string;
   readonly state: string;
@@ -48,7 +50,7 @@ const EXPIRES_MS = 3_600_000;
  */
 export async function sendCommand(
   command: { readonly to: string; readonly action: RemoteAction; readonly argument: string },
-  from: Identity,
+  from: Sender,
   server: PocketbaseServer,
   wait: (ms: number) => Promise<void>,
   signal: AbortSignal,
@@ -61,7 +63,8 @@ export async function sendCommand(
     });
   }
   const { action, argument } = command;
-  const body = { daemon: target.id, issued_by: from.id, action, argument, state: "waiting" };
+  const sender = from.id === null ? { issued_by: target.id, issued_as: from.name } : { issued_by: from.id };
+  const body = { daemon: target.id, ...sender, action, argument, state: "waiting" };
   const { id } = await server.ask<{ id: string }>(RECORDS, { method: "POST", body }, signal);
   for (let looks = 0; looks < LOOKS && !signal.aborted; looks++) {
     await wait(LOOK_MS);
@@ -77,11 +80,11 @@ export async function listCommands(server: PocketbaseServer, signal: AbortSignal
   const query = { sort: "-created", page: 1, perPage: MOST_LISTED };
   const { items } = await server.ask<{ items: CommandRecord[] }>(RECORDS, { query }, signal);
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
-  return items.map(({ daemon, issued_by, action, argument, state, answer, created, updated }) => {
+  return items.map(({ daemon, issued_by, issued_as, action, argument, state, answer, created, updated }) => {
     const known = STATES.find((one) => one === state) ?? "waiting";
     return {
       at: isoOf(created),
-      from: names.get(issued_by) ?? "an unknown computer",
+      from: issued_as || (names.get(issued_by) ?? "an unknown computer"),
       to: names.get(daemon) ?? "an unknown computer",
       action: String(action),
       argument: String(argument),
@@ -130,7 +133,7 @@ export async function takeCommands(
   if (waiting.length === 0) return;
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
   for (const command of waiting.filter(({ id }) => !answered.has(id))) {
-    const from = names.get(command.issued_by) ?? "an unknown computer";
+    const from = command.issued_as || names.get(command.issued_by) || "an unknown computer";
     const done = await carryOut(command, from, mayDo, daemon, serverNow());
     answered.set(command.id, done);
     const what = `${command.action}${command.argument === "" ? "" : ` ${command.argument}`}`;

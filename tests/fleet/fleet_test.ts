@@ -183,7 +183,7 @@ Deno.test("commands of other computers are carried out where the file allows the
   const paused = await spring.command(["fleet", "pause", "Autumn"]);
   assertEquals([paused.code, paused.stderr], [0, "Done by Autumn: local.\n"]);
   const status = JSON.parse((await autumn.command(["status", "--json"])).stdout);
-  assertEquals([status.destinations[0].state, status.destinations[0].reason], ["paused", "paused by spring"]);
+  assertEquals([status.destinations[0].state, status.destinations[0].reason], ["paused", `paused by ${SUPERUSER}`]);
   const refused = await spring.command(["fleet", "resume", "autumn", "--json"]);
   assertEquals(JSON.parse(refused.stdout), {
     state: "refused",
@@ -192,7 +192,7 @@ Deno.test("commands of other computers are carried out where the file allows the
   const unknown = await spring.command(["fleet", "scan", "autumn", "nothing"]);
   assertEquals(unknown.code, 1);
   assertMatch(unknown.stderr, /autumn did not carry it out: Unknown job/);
-  await autumn.untilLog(/PocketBase: command from spring: resume: refused/);
+  await autumn.untilLog(/PocketBase: command from root@example\.org at spring: resume: refused/);
   // From a page as well, and whoever looks finds who did what, when, and how it came out.
   const page = pageOf(status.url);
   assertEquals(await page("/api/fleet/command", { computer: "Autumn", action: "scan", argument: "default" }), {
@@ -202,9 +202,9 @@ Deno.test("commands of other computers are carried out where the file allows the
   const commands: FleetCommand[] = await page("/api/fleet/commands");
   assertEquals(commands.map(({ from, to, action, argument, state }) => [from, to, action, argument, state]), [
     ["autumn", "autumn", "scan", "default", "done"],
-    ["spring", "autumn", "scan", "nothing", "failed"],
-    ["spring", "autumn", "resume", "", "refused"],
-    ["spring", "autumn", "pause", "", "done"],
+    [SUPERUSER, "autumn", "scan", "nothing", "failed"],
+    [SUPERUSER, "autumn", "resume", "", "refused"],
+    [SUPERUSER, "autumn", "pause", "", "done"],
   ]);
   assert(
     commands.every(({ at, answered_at }) => answered_at !== null && at <= answered_at && Date.parse(at) > Date.now() - 600_000),
@@ -212,13 +212,18 @@ Deno.test("commands of other computers are carried out where the file allows the
   const listed = await spring.command(["fleet", "commands"]);
   assertMatch(
     listed.stdout,
-    /^\S+Z {2}autumn to autumn: scan default: done \(default\)\n(.*\n){2}\S+Z {2}spring to autumn: pause: done \(local\)\n$/,
+    /^\S+Z {2}autumn to autumn: scan default: done \(default\)\n(.*\n){2}\S+Z {2}root@example\.org at spring to autumn: pause: done \(local\)\n$/,
   );
   assertEquals(JSON.parse((await spring.command(["fleet", "commands", "--json"])).stdout), commands);
+  // A superuser at a computer without a record gets none: nobody waits for a heartbeat of it.
+  const members: { name: string }[] = JSON.parse((await spring.command(["fleet", "--json"])).stdout);
+  assertEquals(members.map(({ name }) => name), ["autumn"]);
   const nobody = await spring.command(["fleet", "scan", "winter"]);
   assertMatch(nobody.stderr, /Unknown computer "winter"\nKnown computers: /);
 });
 
+/** Who gives a command where the computer has no record of its own. */
+const SUPERUSER = `${ROOT.email} at spring`;
 const TOKEN = "a-token-for-the-tests";
 
 /** Asks the API of a page; with a body, by POST. */

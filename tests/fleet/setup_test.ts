@@ -1,7 +1,7 @@
 /** Collections and accounts on real servers: what `pocketbase setup` makes, and what an account may do then. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { addAccount, daemons } from "../../src/fleet/accounts.ts";
-import { COLLECTIONS, DAEMONS, HEARTBEATS, JOBS } from "../../src/fleet/collections.ts";
+import { COLLECTIONS, COMMANDS, DAEMONS, HEARTBEATS, JOBS } from "../../src/fleet/collections.ts";
 import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { ServerFailure } from "../../src/fleet/server_failure.ts";
 import { setUp } from "../../src/fleet/setup.ts";
@@ -74,6 +74,16 @@ for (const generation of ["current", "old"] as const satisfies readonly Generati
     await refused(`${beats}/${own.id}`, "PATCH", { daemon: other.id });
     await spring.ask(`${beats}/${own.id}`, { method: "PATCH", body: { level: "trouble" } }, never);
     assertEquals((await nas.all<{ level: string }>(HEARTBEATS, {}, never)).map(({ level }) => level), ["trouble"]);
+    // It gives commands in its own name only, and what became of them is written by the computer that was asked.
+    const commands = `/api/collections/${COMMANDS}/records`;
+    const command = { daemon: other.id, issued_by: id, action: "scan", argument: "", state: "waiting" };
+    await refused(commands, "POST", { ...command, issued_by: other.id });
+    await refused(commands, "POST", { ...command, issued_as: "root@example.org" });
+    await refused(commands, "POST", { ...command, state: "done" });
+    const given = await spring.ask<{ id: string }>(commands, { method: "POST", body: command }, never);
+    await refused(`${commands}/${given.id}`, "PATCH", { state: "done" });
+    await refused(`${commands}/${given.id}`, "DELETE");
+    await nas.ask(`${commands}/${given.id}`, { method: "PATCH", body: { state: "done", answer: "default" } }, never);
     await assertRejects(() => setUp(spring, never), Failure, "not a superuser's");
     // A new password ends the logins with the old one, and the account stays the same.
     assertEquals((await addAccount("spring", root, never)).admin_email.startsWith("spring."), true);
