@@ -8,3 +8,12 @@ Deno.test("build() keeps what `using` promises", async () => {
   const { stdout } = await new Deno.Command(program).output();
   assertEquals(new TextDecoder().decode(stdout), "used once closed\nawaited closed\nnever used closed\n");
 });
+
+Deno.test("build() makes a program that leaves nothing in the folder for temporary files, where others could put something", async () => {
+  await using folder = await tempFolder();
+  const program = await build({ main: "tests/binary/using_program.ts", output: folder.at("program"), check: false });
+  await Deno.mkdir(folder.at("temporary"));
+  const env = { TMPDIR: folder.at("temporary"), TEMP: folder.at("temporary"), TMP: folder.at("temporary") };
+  for (let runs = 0; runs < 2; runs++) await new Deno.Command(program, { env }).output();
+  assertEquals(await Array.fromAsync(Deno.readDir(folder.at("temporary"))), []);
+});

@@ -55,6 +55,8 @@ export async function build(options: BuildOptions = {}): Promise<string> {
       // Also at run time: Deno would tell of every program in the list that is not installed, at every start.
       "--quiet",
       ...["--no-config", "--no-npm", "--no-remote", "--no-check", "--no-lock", "--unstable-net"],
+      // It would be kept under a fixed name in /tmp, where others may put one first; and takes memory for what is never called.
+      "--no-code-cache",
       V8_FLAGS,
       ...permissionArguments(target),
       ...includes.flatMap((path) => ["--include", path]),
