@@ -93,6 +93,45 @@ for (const { what, method, sshd, ledgerThere = false } of CASES) {
   });
 }
 
+for (const method of ["local", "tar"] as const) {
+  Deno.test({
+    name: `power cut here before anything of a batch is recorded (${method}): what has arrived is not sent again`,
+    ignore: !has("root", "loop") || (method !== "local" && !has("sshd", "rsync")),
+    async fn() {
+      await using folder = await tempFolder();
+      const [image, cut, mount] = [folder.at("disk.img"), folder.at("cut.img"), folder.at("disk")];
+      await Deno.mkdir(mount);
+      await tool("truncate", "-s", "64M", image);
+      await tool("mkfs.ext4", "-q", "-F", image);
+      await tool("mount", "-o", "loop,commit=300", image, mount);
+      await using _mounted = unmounting(mount);
+      await using rig = await makeRig({ method, folder, config: { state_directory: join(mount, "state") } });
+      await rig.expose("before.fits");
+      {
+        await using daemon = await rig.installation.start();
+        await until(async () => successLines(await rig.installation.log()).length === 1, "the first is delivered");
+        assertEquals(await daemon.stop(), 0);
+      }
+      const names = ["a.fits", "b.fits", "large.fits"];
+      for (const name of names) await rig.expose(name, name === "large.fits" ? 9_000_000 : 200_000);
+      await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: "before_record" }, wait: false });
+      assert(await broken.ended !== 0);
+      await tool("cp", "--sparse=always", image, cut);
+      await tool("umount", mount);
+      await tool("mount", "-o", "loop", cut, mount);
+      const inode = async (name: string) => (await Deno.stat(join(rig.there, name)).catch(() => null))?.ino;
+      const arrived = new Map<string, number | null | undefined>();
+      for (const name of names) arrived.set(name, await inode(name));
+      assert(arrived.values().some((found) => found !== undefined));
+      await using daemon = await rig.installation.start();
+      await until(async () => successLines(await rig.installation.log()).length === 4, "all are delivered");
+      assertEquals(await daemon.stop(), 0);
+      for (const [name, before] of arrived) if (before !== undefined) assertEquals(await inode(name), before, name);
+      await rig.allIsWell(JSON.parse((await rig.installation.command(["history", "--json"])).stdout), { crashed: true });
+    },
+  });
+}
+
 function ledgerKnows(stateFolder: string, names: readonly string[]): void {
   using ledger = openLedger(stateFolder);
   assertEquals(ledger.integrity(), []);
