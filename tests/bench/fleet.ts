@@ -91,7 +91,8 @@ async function realStatus(folder: TempFolder): Promise<StatusReport> {
 /** All at once, as after a power cut: each has to log in with its password. */
 async function starts(site: Site): Promise<void> {
   const { say, server, accounts, folder } = site;
-  const settings = { url: server.url, upload_logs: true };
+  const settings = { url: server.url };
+  const before = (await processUse(server.pid)).rssBytes;
   await saveJob(site, "first");
   const begin = performance.now();
   const use = await used(server, async () => {
@@ -101,7 +102,13 @@ async function starts(site: Site): Promise<void> {
     const [middle, slowest] = spread(await inForceAt(site.daemons, "first"), begin);
     say({ what: `${accounts.length} start at once: jobs in force`, value: secs(middle), beside: `, slowest ${secs(slowest)}` });
   });
-  say({ what: `${accounts.length} start at once: server's processor`, value: secs(use.cpu), beside: requestsOf(site) });
+  const { rssBytes } = await processUse(server.pid);
+  const memory = `, memory ${(before / MB).toFixed(0)} MB before, ${(rssBytes / MB).toFixed(0)} MB then`;
+  say({
+    what: `${accounts.length} start at once: server's processor`,
+    value: secs(use.cpu),
+    beside: `${requestsOf(site)}${memory}`,
+  });
   await pause(10);
 }
 
@@ -215,12 +222,9 @@ async function restarts(site: Site): Promise<void> {
   });
 }
 
-/** As many at once as the server can do of each, without daemons beside. */
+/** As many at once as the server can do of each. */
 async function limits(site: Site): Promise<void> {
   const { accounts, system, server, status, daemons, root } = site;
-  await Promise.all(daemons.map((daemon) => daemon[Symbol.asyncDispose]()));
-  site.daemons = [];
-  await pause(3);
   const known = await Promise.all(
     accounts.slice(0, LANES).map(async (account) => {
       const server = pocketbaseServer(settingsOf(site.server.url, account), system);
@@ -229,10 +233,23 @@ async function limits(site: Site): Promise<void> {
     }),
   );
   const lane = (index: number) => known[index % known.length]!;
-  await limit(site, "heartbeats", async (index) => {
+  const beats = async (index: number) => {
     const { server, identity, place } = lane(index);
     await writeBeat(beatOf(status), identity, place, server, never);
-  });
+  };
+  await limit(site, `heartbeats, ${daemons.length} listening`, beats);
+  // The server finds out for each that listens whether the record is for it.
+  const changes = async () => {
+    const { id } = lane(0).identity;
+    const body = { daemon: id, issued_by: id, action: "scan", state: "done" };
+    await root.ask(`/api/collections/${COMMANDS}/records`, { method: "POST", body }, never);
+  };
+  await limit(site, `changes for one of ${daemons.length} that listen`, changes);
+  await Promise.all(daemons.map((daemon) => daemon[Symbol.asyncDispose]()));
+  site.daemons = [];
+  await pause(3);
+  await limit(site, "heartbeats, none listening", beats);
+  await limit(site, "changes, none listening", changes);
   await limit(site, "renewals of a login", async (index) => void await lane(index).server.renew(never));
   await limit(site, "looks for commands", async (index) => {
     const { server, identity } = lane(index);
