@@ -186,14 +186,9 @@ function identified(link: Link, signal: AbortSignal): Promise<Identity> {
 }
 
 async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
-  const { system, daemon, server, check } = link;
+  const { system, daemon, check } = link;
   const settings: Settings = daemon.settings();
-  link.identity = null;
-  const identity = await identified(link, signal);
-  const login = await server.account(signal);
-  const jobs = await fetchJobs(server, identity, signal);
-  // With a login that ended in between, a list looks empty.
-  if (await server.renew(signal) !== login) throw new Failure("interrupted", `The login at ${server.url} ended`);
+  const { identity, jobs } = await jobsOfServer(link, signal);
   try {
     const hasChanged = await keepJobs(jobs, identity.name, settings, system, check);
     link.configError = "";
@@ -201,6 +196,19 @@ async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (error instanceof ConfigError) link.configError = error.message;
     throw error;
+  }
+}
+
+/** With a login that has ended, a list looks empty: only one that still holds afterwards counts. */
+async function jobsOfServer(link: Link, signal: AbortSignal) {
+  const { server } = link;
+  for (let isAgain = false;; isAgain = true) {
+    const identity = await identified(link, signal);
+    const login = await server.account(signal);
+    const jobs = await fetchJobs(server, identity, signal);
+    if (await server.renew(signal) === login) return { identity, jobs };
+    if (isAgain) throw new Failure("interrupted", `The login at ${server.url} ended`);
+    link.identity = null;
   }
 }
 
