@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type Delivery, send } from "../../domain/delivery.ts";
+import type { Delivery } from "../../domain/delivery.ts";
 import type { ClaimRequest, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row } from "./database.ts";
-import { number, numberOrNull, SELECT_DELIVERY, toDelivery } from "./rows.ts";
+import { inState, number, numberOrNull, SELECT_DELIVERY, SELECT_WITHOUT_STATE, toDelivery } from "./rows.ts";
 
 export function claimQueries(db: Database): Pick<OutboxLedger, "claim" | "inFlight" | "nextDue" | "makeDue"> {
   return {
@@ -25,23 +25,22 @@ export function claimQueries(db: Database): Pick<OutboxLedger, "claim" | "inFlig
 function claim(db: Database, request: ClaimRequest): Delivery[] {
   const { attempt } = request;
   const claimed = within(due(db, request), request);
-  const [queued, deferred] = (["queued", "deferred"] as const).map((of) => claimed.filter(({ state }) => state.state === of));
+  const [queued, deferred] = (["queued", "deferred"] as const).map((of) => claimed.filter((row) => row["state"] === of));
   for (const [sql, which] of [[CLAIM_QUEUED, queued], [CLAIM_DEFERRED, deferred]] as const) {
-    if (which!.length > 0) db.run(sql, attempt, JSON.stringify(which!.map(({ id }) => id)));
+    if (which!.length > 0) db.run(sql, attempt, JSON.stringify(which!.map((row) => number(row, "id"))));
   }
-  return claimed.map((delivery) => send(delivery, attempt));
+  return claimed.map((row) => inState(row, { state: "sending", attempt }));
 }
 
 /** Due deliveries in the order asked for, without files of which an older version is still being sent; no more than may be claimed of each state. */
-function due(db: Database, request: ClaimRequest): Delivery[] {
+function due(db: Database, request: ClaimRequest): Row[] {
   const { job, destination, order, maxFiles, now } = request;
   const [direction, sign] = order === "oldest_first" ? ["ASC", 1] as const : ["DESC", -1] as const;
   const queued = enough(db.each(queuedSql(direction), job, destination, maxFiles), request);
   const deferred = db.all(DEFERRED, job, destination, Math.trunc(now), maxFiles);
-  if (deferred.length === 0) return queued.map(toDelivery);
+  if (deferred.length === 0) return queued;
   return [...queued, ...deferred]
-    .sort((a, b) => sign * (number(a, "sort_ms") - number(b, "sort_ms") || number(a, "id") - number(b, "id")))
-    .map(toDelivery);
+    .sort((a, b) => sign * (number(a, "sort_ms") - number(b, "sort_ms") || number(a, "id") - number(b, "id")));
 }
 
 /** The rows up to the one that is too much for the request. */
@@ -57,14 +56,17 @@ function enough(rows: Iterable<Row>, { maxBytes }: ClaimRequest): Row[] {
 }
 
 /** As many as the request allows; the first whatever its size. */
-function within(deliveries: readonly Delivery[], { maxFiles, maxBytes }: ClaimRequest): Delivery[] {
+function within(rows: readonly Row[], { maxFiles, maxBytes }: ClaimRequest): Row[] {
   let bytes = 0;
-  const end = deliveries.findIndex(({ source }, index) => {
-    bytes += source.size;
+  const end = rows.findIndex((row, index) => {
+    bytes += number(row, "size");
     return index >= maxFiles || (index > 0 && bytes > maxBytes);
   });
-  return end < 0 ? [...deliveries] : deliveries.slice(0, end);
+  return end < 0 ? [...rows] : rows.slice(0, end);
 }
+
+/** Of a backlog, each column costs. */
+const SELECT_DUE = `${SELECT_WITHOUT_STATE}, d.state, d.sort_ms`;
 
 // The indices are named: a wrong guess of the planner would cost seconds with a long backlog.
 const FROM_SENDING = `FROM deliveries d INDEXED BY deliveries_sending JOIN versions v ON v.id = d.version_id
@@ -78,10 +80,10 @@ const IS_BEING_SENT = `EXISTS (
     WHERE o.job = v.job AND o.path = v.path AND o.id <> v.id)`;
 
 const queuedSql = (direction: "ASC" | "DESC") =>
-  `${SELECT_DELIVERY} FROM deliveries d INDEXED BY deliveries_queued JOIN versions v ON v.id = d.version_id
+  `${SELECT_DUE} FROM deliveries d INDEXED BY deliveries_queued JOIN versions v ON v.id = d.version_id
    WHERE d.job = ? AND d.destination = ? AND d.state = 'queued' AND NOT ${IS_BEING_SENT} ORDER BY d.sort_ms ${direction}, d.id ${direction} LIMIT ?`;
 
-const DEFERRED = `${SELECT_DELIVERY} FROM deliveries d INDEXED BY deliveries_deferred JOIN versions v ON v.id = d.version_id
+const DEFERRED = `${SELECT_DUE} FROM deliveries d INDEXED BY deliveries_deferred JOIN versions v ON v.id = d.version_id
   WHERE d.job = ? AND d.destination = ? AND d.state = 'deferred' AND d.retry_at <= ? AND NOT ${IS_BEING_SENT} ORDER BY d.retry_at, d.id LIMIT ?`;
 
 // What is queued has nothing else to be reset, and indices of columns that are not named stay as they are.

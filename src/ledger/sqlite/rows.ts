@@ -18,6 +18,15 @@ export const SELECT_DELIVERY = `SELECT d.id, d.destination, d.method, d.target, 
   v.job, v.path, v.absolute_path, v.size, v.mtime_ms, v.ctime_ms, v.identity, v.sha256, v.cards, v.warning`;
 
 export function toDelivery(row: Row): Delivery {
+  return inState(row, toState(row));
+}
+
+/** Selects what {@linkcode inState} reads. */
+export const SELECT_WITHOUT_STATE = `SELECT d.id, d.destination, d.method, d.target, d.night, d.attempts, d.queued_at,
+  v.job, v.path, v.absolute_path, v.size, v.mtime_ms, v.ctime_ms, v.identity`;
+
+/** The delivery of a row, in a state that is known already. */
+export function inState(row: Row, state: DeliveryState): Delivery {
   return {
     id: number(row, "id"),
     source: toSource(row),
@@ -27,7 +36,7 @@ export function toDelivery(row: Row): Delivery {
     night: text(row, "night"),
     attempts: number(row, "attempts"),
     queuedAt: number(row, "queued_at"),
-    state: toState(row),
+    state,
   };
 }
 
