@@ -25,11 +25,27 @@ export interface Console extends AsyncDisposable {
 
 const DRAW_EVERY_MS = 250;
 
+/** Writes what comes at the same time together: a batch that arrives is hundreds of lines. */
+function gather(write: (text: string) => void): (text: string) => void {
+  let waiting = "";
+  return (text) => {
+    if (waiting === "") {
+      queueMicrotask(() => {
+        const all = waiting;
+        waiting = "";
+        write(all);
+      });
+    }
+    waiting += text;
+  };
+}
+
 /** Never throws for a log that cannot be written: that is said on standard error. */
 export async function openConsole(first: LogSettings, { system, stderr }: Tools): Promise<Console> {
   const pretty = system.isTerminal("stderr");
   const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
-  const output = { pretty, write: (text: string) => lower ? lower.line(text) : stderr(text) };
+  const gathered = gather(stderr);
+  const output = { pretty, write: (text: string) => lower ? lower.line(text) : gathered(text) };
   const open = (settings: LogSettings): Promise<Log> =>
     openLog(settings, output, system, (message) => write(settings.format, message, "WARNING"));
   const write = (format: LogSettings["format"], message: string, level: "INFO" | "WARNING" | "ERROR") => {
