@@ -11,7 +11,7 @@ import { inState, number, numberOrNull, SELECT_DELIVERY, SELECT_WITHOUT_STATE, t
 export function claimQueries(db: Database): Pick<OutboxLedger, "claim" | "inFlight" | "nextDue" | "makeDue"> {
   return {
     // Forgotten in a power cut, it is claimed again, and what has arrived is found at the destination.
-    claim: (request) => db.transactionUnflushed(() => claim(db, request)),
+    claim: (request) => db.smallTransaction(() => claim(db, request), "unflushed"),
     inFlight: (job, destination) => db.all(SENDING, job, destination).map(toDelivery),
     nextDue: (job, destination) =>
       db.snapshot(() => {

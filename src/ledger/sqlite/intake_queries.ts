@@ -26,7 +26,10 @@ export function intakeQueries(db: Database): Pick<IntakeLedger, "unknown" | "adm
     },
     // Forgotten in a power cut, the file is found again: nothing is removed at the source before a receipt is on the disk.
     admit: (admissions, now) =>
-      db.transactionUnflushed(() => counted(db, admissions.flatMap((admission) => admit(db, admission, null, now)))),
+      db.smallTransaction(
+        () => counted(db, admissions.flatMap((admission) => admit(db, admission, null, now))),
+        "unflushed",
+      ),
     recheck: (admission, sha256, now) => db.transaction(() => counted(db, recheck(db, admission, sha256, now))),
   };
 }

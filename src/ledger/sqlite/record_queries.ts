@@ -15,7 +15,7 @@ export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "part
   return {
     record(deliveries, now, reads, parts) {
       if (deliveries.length === 0) return false;
-      return db.transaction(() => {
+      return db.smallTransaction(() => {
         store(db, deliveries, now);
         const rewritten = compareBytes(db, deliveries, reads);
         db.run(FORGET_PARTS, JSON.stringify(deliveries.map(({ id }) => id)));
