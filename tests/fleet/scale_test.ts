@@ -14,7 +14,7 @@ import { has } from "../support/needs.ts";
 import { type Generation, ROOT, startPocketbase } from "../support/pocketbase.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
-import { IDLE } from "./link_rig.ts";
+import { IDLE, linkRig } from "./link_rig.ts";
 
 const never = new AbortController().signal;
 const options = { ignore: !has("pocketbase") };
@@ -55,6 +55,25 @@ Deno.test("a computer at rest costs a heartbeat, and reads those of others only 
   await root.ask(`/api/collections/${HEARTBEATS}/records/${record!.id}`, { method: "DELETE" }, never);
   await untilTrue(async () => (await fleetNow(root, never)).every(({ level }) => level === "good"));
 });
+
+Deno.test(
+  "computers that start together do not write their heartbeats together: the first pause is a random one",
+  options,
+  async () => {
+    await using folder = await tempFolder();
+    await using server = await prepared(folder);
+    const { admin_email, admin_password } = await addAccount("spring", server.root, never);
+    const account = { ...pocketbaseSettings(server.process.url, admin_email, admin_password), refreshMs: 3_600_000 };
+    await using link = await linkRig(folder, account, { random: () => 0.01 });
+    const begin = Date.now();
+    const seen = async () => (await fleetNow(server.root, never))[0]?.seen_at ?? null;
+    await untilTrue(async () => await seen() !== null);
+    const first = await seen();
+    await untilTrue(async () => await seen() !== first);
+    assert(Date.now() - begin < 20_000, "a hundredth of a minute, not a minute");
+    assertEquals(link.notices(), []);
+  },
+);
 
 Deno.test("fifty log lines cost one request, and those that are there already are not doubled", options, async () => {
   await using folder = await tempFolder();
