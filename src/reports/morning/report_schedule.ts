@@ -76,7 +76,7 @@ async function everyMorning({ at, to, fleet }: ReportSettings, tools: ReportSche
     if (signal.aborted || system.now() < due) continue;
     due = nextTime(at, system.now());
     await tell(to, () => nightMessage(tools, signal), tools, signal);
-    if (fleet) await tell(to, () => Promise.resolve(fleetMessage(tools)), tools, signal);
+    if (fleet) await tell(to, () => fleetMessage(tools), tools, signal);
   }
 }
 
