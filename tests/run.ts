@@ -50,7 +50,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   // These wait most of the time, for connections and time limits, and look at the processes that they have started.
   conformance: { paths: ["conformance"], run: { processes: 3 } },
   faults: { paths: ["faults"], run: { processes: 2 } },
-  fleet: { paths: ["fleet"], run: "in turn" },
+  fleet: { paths: ["fleet"], run: { processes: 2 } },
   web: { paths: ["web"], run: "in turn" },
   binary: { paths: ["binary"], run: "in turn", byName: "it builds programs, which takes minutes" },
   night: { paths: ["night"], run: "in turn", byName: "it takes hours and 20 GB, and is meant for deno task night" },

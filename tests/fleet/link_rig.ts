@@ -10,6 +10,7 @@ import { readConfig } from "../../src/config/read/load.ts";
 import type { PocketbaseSettings, Settings } from "../../src/config/settings.ts";
 import type { NewEvent, TransferEvent } from "../../src/domain/transfer_event.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";
+import { HEARTBEATS } from "../../src/fleet/collections.ts";
 import { keepLink } from "../../src/fleet/link.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { setUp } from "../../src/fleet/setup.ts";
@@ -69,6 +70,8 @@ export interface LinkRig extends AsyncDisposable {
   /** What the link said, as people read it. */
   notices(): string[];
   reloads(): number;
+  /** How many heartbeats were written. */
+  beats(): number;
   /** Names of the jobs in force. */
   jobs(): string[];
   until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
@@ -138,6 +141,8 @@ export async function linkRig(
     say: (message, level = "info") => emit({ type: "notice", level, message }),
     notices: () => notices().filter((message) => message.startsWith("PocketBase")),
     reloads: () => reloads,
+    beats: () =>
+      events.filter((event) => event.type === "pocketbase" && event.collection === HEARTBEATS && event.result === "ok").length,
     jobs: () => settings.jobs.map(({ name }) => name),
     async until(done, what) {
       for (let turn = 0; !await done(); turn++) {

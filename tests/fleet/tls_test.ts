@@ -29,7 +29,7 @@ Deno.test({
 
     // Requests, uploads and realtime all trust it.
     await using link = await linkRig(folder, { ...behind(front.port, own.ca), refreshMs: 600_000 });
-    await link.until(() => link.events.some(({ type }) => type === "fleet"), "a heartbeat");
+    await link.until(() => link.beats() > 0, "a heartbeat");
     const body = { name: "guider", enabled: true, settings: { watch_path: "/guider", remote_base_path: "/nas" } };
     await server.root.ask(`/api/collections/${JOBS}/records`, { method: "POST", body }, never);
     await link.until(() => link.jobs().includes("guider"), "the change");
