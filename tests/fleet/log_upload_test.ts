@@ -1,10 +1,11 @@
 /** The log on its way to a real server: outages, lost answers, a bounded disk. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { bell } from "../../src/async/bell.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { LOGS } from "../../src/fleet/collections.ts";
 import { logSpool, type SpooledLine } from "../../src/fleet/log_spool.ts";
-import { uploadLogs } from "../../src/fleet/log_upload.ts";
+import { logGatherer, uploadLogs } from "../../src/fleet/log_upload.ts";
 import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -92,4 +93,31 @@ Deno.test("a full spool gives up lines for debugging first, then the oldest othe
   const again = await logSpool(folder.path, createSystem(), 4200);
   assertEquals(again.counts(), { waiting: 40, dropped: 0 });
   assertEquals(await left(again), ["error", "warning"]);
+});
+
+Deno.test("lines that come one by one share a file, but none is added to a file that is being uploaded", async () => {
+  await using folder = await tempFolder();
+  // A clock that was set back must not change the order.
+  let now = 1_000_000;
+  const system = { ...createSystem(), now: () => now -= 1000 };
+  const spool = await logSpool(folder.path, system);
+  for (const line of lines(30)) await spool.write([line]);
+  assertEquals((await system.names(folder.path)).length, 1);
+  const lent = await spool.oldest();
+  for (const line of lines(30, "info", 30)) await spool.write([line]);
+  assertEquals([lent?.lines.length, (await system.names(folder.path)).length], [30, 2]);
+  const again = await logSpool(folder.path, system);
+  assertEquals((await again.oldest())?.lines.map(({ id }) => id), lines(30).map(({ id }) => id));
+  await spool.remove(lent!);
+  assertEquals((await spool.oldest())?.lines.map(({ id }) => id), lines(30, "info", 30).map(({ id }) => id));
+});
+
+Deno.test("what cannot be put on this disk is gathered still, before what comes later", async () => {
+  const gatherer = logGatherer(() => "info", bell(createSystem()));
+  const say = (message: string) => gatherer.listen({ at: 0, type: "notice", level: "info", message });
+  say("first");
+  await assertRejects(() => gatherer.hand(() => (say("second"), Promise.reject(new Error("No space left on device")))));
+  const handed: string[] = [];
+  await gatherer.hand((taken) => Promise.resolve(void handed.push(...taken.map(({ message }) => message))));
+  assertEquals(handed, ["first", "second"]);
 });
