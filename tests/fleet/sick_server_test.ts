@@ -42,10 +42,13 @@ const once = (first: string, then: "break" | "end" | null) => {
     return bytes(first);
   };
 };
-const json = { headers: { "content-type": "application/json" } };
+// Deno 2.7 compresses answers otherwise, and counts what was not sent.
+const PLAIN = { "cache-control": "no-transform" };
+const json = { headers: { ...PLAIN, "content-type": "application/json" } };
 
 const SICK: Readonly<Record<string, Answer>> = {
-  "a page for people": (count) => new Response(body(once("<h1>Sign in to the guest network</h1>", "end"), count)),
+  "a page for people": (count) =>
+    new Response(body(once("<h1>Sign in to the guest network</h1>", "end"), count), { headers: PLAIN }),
   "JSON of another kind": (count) => new Response(body(once('{"items":[1,null],"token":7}', "end"), count), json),
   "nothing at all": () => new Response("", json),
   "half an answer": (count) => new Response(body(once('{"items":[{"name":"gui', "end"), count), json),
@@ -56,7 +59,7 @@ const SICK: Readonly<Record<string, Answer>> = {
   "an event without an end": (count) => {
     const piece = once("event: PB_CONNECT\ndata: ", null);
     return new Response(body(() => piece() ?? bytes("x".repeat(65_536)), count), {
-      headers: { "content-type": "text/event-stream" },
+      headers: { ...PLAIN, "content-type": "text/event-stream" },
     });
   },
 };
