@@ -149,9 +149,9 @@ async function missingFolders(base: FtpBase, folders: readonly string[], signal:
   return new Set(folders.filter((folder) => replies(`CWD ${folder}`)?.code === 550));
 }
 
-/** Of an absolute path. */
+/** Of an absolute path. `CWD` without a name is refused everywhere: nothing would seem to be in the root. */
 export function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
+  return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 /** What is at these absolute paths; null = nothing. Costs one command for each that is not there. */

@@ -15,10 +15,10 @@ type FtpDestination = Parameters<typeof ftp.connect>[0];
 /** Names for a batch: one is hidden, one has letters that not all servers list. */
 const NAMES = [...Array.from({ length: 18 }, (_, index) => `m ${index}.fits`), ".hidden.fits", "Größe.fits"];
 
-async function connected(destination: FtpDestination, folder: TempFolder): Promise<Session> {
+async function connected(destination: FtpDestination, folder: TempFolder, attaches = true): Promise<Session> {
   const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
   const session = await ftp.connect(destination, context, SIGNAL);
-  await session.attach(true, SIGNAL);
+  if (attaches) await session.attach(true, SIGNAL);
   return session;
 }
 
@@ -80,6 +80,20 @@ for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
       assertEquals(await Deno.readFile(folder.at("base", "night", "m 3.fits")), noise(103, 1));
       const later = NAMES.slice(0, 17).map((name) => `night/${name}`);
       assertEquals((await session.survey(later, SIGNAL)).map((stat) => stat?.kind), later.map(() => "file" as const));
+    },
+  });
+}
+
+for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
+  Deno.test({
+    name: `ftp sees many names in the root of ${kind}`,
+    ignore: !has("vsftpd", "ftpds"),
+    async fn() {
+      await using folder = await tempFolder();
+      await using server = await startFtpd({ kind });
+      await using session = await connected(anFtpServer(server, undefined, { basePath: "/" }) as FtpDestination, folder, false);
+      const names = [...Array.from({ length: 16 }, () => crypto.randomUUID()), "tmp"];
+      assertEquals((await session.survey(names, SIGNAL)).map((stat) => stat?.kind ?? null), [...Array(16).fill(null), "folder"]);
     },
   });
 }
