@@ -51,7 +51,7 @@ interface Keeping extends LogTools {
 
 /** Runs until the signal is aborted. */
 export async function keepLogs(tools: LogTools, signal: AbortSignal): Promise<void> {
-  const { system, lowest, listen, lastWords } = tools;
+  const { system, lowest, listen, lastWords, attempt } = tools;
   const [gathered, written] = [bell(system), bell(system)];
   const keeping: Keeping = {
     ...tools,
@@ -66,7 +66,7 @@ export async function keepLogs(tools: LogTools, signal: AbortSignal): Promise<vo
     await Promise.all([gather(keeping, signal), send(keeping, signal)]);
     // What is said while the daemon ends is sent at the next start.
     await lastWords();
-    await write(keeping);
+    await attempt("log", () => write(keeping));
   } finally {
     stopListening();
   }
@@ -76,8 +76,8 @@ async function gather(keeping: Keeping, signal: AbortSignal): Promise<void> {
   const { gathered, system, attempt } = keeping;
   while (!signal.aborted) {
     if (await gathered.wait(DAY_MS, signal)) await system.sleep(GATHER_MS, signal);
-    if (signal.aborted) return;
-    if (!await attempt("log", () => write(keeping))) await system.sleep(OFFER_MS, signal);
+    // What could not be put on the disk is no news, and rings nothing.
+    while (!signal.aborted && !await attempt("log", () => write(keeping))) await system.sleep(OFFER_MS, signal);
   }
 }
 
