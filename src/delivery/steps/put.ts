@@ -33,7 +33,7 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   else if (session.hashesSource) {
     await outlastRacy(whole.filter((item) => item.sha256 === null && isLongRead(item)), context, signal);
   }
-  await outlastTick(whole, context, signal);
+  await outlastTick(fitting, context, signal);
   using _transfer = await context.parallelTransfers.acquire(signal);
   using _sync = await context.concurrentSyncs.acquire(signal);
   using over = anySignal(signal);
