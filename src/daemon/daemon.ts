@@ -107,7 +107,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     ending: new AbortController(),
     closing: new AbortController(),
     inTurn: mutex(),
-    fleet: fleetView(events, () => parts.settings.pocketbase !== null, system),
+    fleet: fleetView(events, () => parts.settings.pocketbase?.url ?? null, system),
     settings: first,
     broken: false,
     web: null,

@@ -20,20 +20,23 @@ const FRESH_MS = 10_000;
 /** A page that opens waits so long. */
 const PATIENCE_MS = 5_000;
 
-/** @param isLinked whether there is a server to ask */
+/** @param serverNow the address of the server to ask, as it is configured now; null without one */
 export function fleetView(
   { listen }: Pick<EventStream, "listen">,
-  isLinked: () => boolean,
+  serverNow: () => string | null,
   system: Pick<System, "sleep" | "monotonic">,
 ): FleetView {
   const [asked, told] = [bell(system), bell(system)];
-  let last: { readonly fleet: FleetNow; readonly monotonic: number } | null = null;
+  let last: { readonly fleet: FleetNow; readonly monotonic: number; readonly server: string | null } | null = null;
   listen((event) => {
     if (event.type !== "fleet") return;
-    last = { fleet: { members: event.members, at: event.at }, monotonic: system.monotonic() };
+    last = { fleet: { members: event.members, at: event.at }, monotonic: system.monotonic(), server: serverNow() };
     told.ring();
   });
-  const isFresh = () => last !== null && system.monotonic() - last.monotonic < FRESH_MS;
+  const isLinked = () => serverNow() !== null;
+  // What another server told, before a reload, is of another fleet.
+  const known = () => isLinked() && last?.server === serverNow() ? last : null;
+  const isFresh = () => system.monotonic() - (known()?.monotonic ?? -Infinity) < FRESH_MS;
   return {
     asked,
     async now() {
@@ -43,7 +46,7 @@ export function fleetView(
       while (isLinked() && !isFresh() && system.monotonic() < until) {
         await told.wait(until - system.monotonic(), new AbortController().signal);
       }
-      return last?.fleet ?? null;
+      return known()?.fleet ?? null;
     },
   };
 }

@@ -5,10 +5,11 @@ import { createFakeClock } from "../support/fake_clock.ts";
 
 const never = new AbortController().signal;
 
-function rig(isLinked = true) {
+function rig(first: string | null = "https://a.example") {
   const clock = createFakeClock();
+  const server = { url: first };
   const events = eventStream(() => clock.now());
-  return { clock, events, view: fleetView(events, () => isLinked, clock) };
+  return { clock, events, server, view: fleetView(events, () => server.url, clock) };
 }
 
 Deno.test("fleetView() asks when somebody looks, and pages that look together share the answer", async () => {
@@ -45,6 +46,18 @@ Deno.test("fleetView() gives what was last told to who looks while the server do
 });
 
 Deno.test("fleetView() waits for nothing where there is no server", async () => {
-  const { clock, view } = rig(false);
+  const { clock, view } = rig(null);
   assertEquals([await view.now(), clock.sleeping], [null, 0]);
 });
+
+for (const other of [null, "https://b.example"]) {
+  Deno.test(`fleetView() tells nothing of the former server after a reload ${other === null ? "without one" : "with another"}`, async () => {
+    const { clock, events, server, view } = rig();
+    events.emit({ type: "fleet", members: [] });
+    assertEquals((await view.now())?.members, []);
+    server.url = other;
+    const now = view.now();
+    await clock.advance(5_000);
+    assertEquals(await now, null);
+  });
+}
