@@ -23,7 +23,7 @@ export const DISK: readonly Check[] = [
       const file = await source("big.fits", content);
       let code = await putCode(open, file, 1);
       // With TLS, a server may end the connection for data before it says why: then the next attempt hears it.
-      for (let attempt = 2; it.destination.method === "ftps" && code === "interrupted" && attempt <= 10; attempt++) {
+      for (let attempt = 2; it.destination.transport.method === "ftps" && code === "interrupted" && attempt <= 10; attempt++) {
         code = await putCode(await session(it), file, attempt);
       }
       assertEquals(code, "disk_full");
