@@ -9,7 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { CHUNK_BYTES, type PartFiles } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
-import { pathOf, refused, type SftpBase } from "./sftp_base.ts";
+import { pathOf, refused, removeUnflushed, said, type SftpBase } from "./sftp_base.ts";
 import type { Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
@@ -77,14 +77,24 @@ function cannotWrite(staged: string, refusal: Refusal): Failure {
   return refused(`write "${printable(staged)}"`, refusal);
 }
 
+function notFlushed(staged: string, refusal: Refusal | null): Failure {
+  const why = refusal === null ? "" : ` (${said(refusal)})`;
+  return new Failure("interrupted", `Cannot flush "${printable(staged)}" to the disk there${why}`, {
+    hint: "It is sent again. If it happens again, check the disk of the server and its free space.",
+  });
+}
+
 /** Where the server gives no shell. What an earlier session left is not taken over: its server may still write into it. */
 export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
   const { calls, destination: { preservePermissions, preserveTimestamps }, context: { system } } = base;
-  const inFile = async (staged: string, act: (file: Handle) => Promise<unknown>): Promise<void> => {
+  /** Does it first. */
+  const flush = async (staged: string, act: (file: Handle) => Promise<unknown> = () => Promise.resolve()): Promise<void> => {
     const { value: file, refusal } = await calls.reopen(pathOf(base, staged));
     if (file === null) throw cannotWrite(staged, refusal);
     await act(file);
+    const unflushed = await calls.flush(file);
     await calls.close(file);
+    if (await removeUnflushed(calls, pathOf(base, staged), unflushed)) throw notFlushed(staged, unflushed);
   };
   return {
     ...sftpWriting(base.channels, files),
@@ -103,7 +113,7 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
       await calls.close(file);
       return found;
     },
-    flush: (staged) => inFile(staged, (file) => calls.flush(file)),
+    flush: (staged) => flush(staged),
     move: async (from, staged, signal) => {
       await files.prepare([{ staged }], signal);
       const refusal = await calls.rename(pathOf(base, from), pathOf(base, staged));
@@ -112,13 +122,11 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
     async finish(staged, { absolutePath, mtimeMs }) {
       const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
       const mode = preservePermissions ? (await system.followedFacts(absolutePath))?.mode : undefined;
-      await inFile(staged, async (file) => {
-        await calls.setAttributes(file, {
-          ...(preserveTimestamps ? { times: { accessed: seconds, modified: seconds } } : {}),
-          ...(mode === undefined ? {} : { permissions: mode & 0o777 }),
-        });
-        await calls.flush(file);
-      });
+      const changes = {
+        ...(preserveTimestamps ? { times: { accessed: seconds, modified: seconds } } : {}),
+        ...(mode === undefined ? {} : { permissions: mode & 0o777 }),
+      };
+      await flush(staged, (file) => calls.setAttributes(file, changes));
     },
   };
 }

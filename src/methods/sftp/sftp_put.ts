@@ -18,7 +18,7 @@ import { bytesOf } from "../links.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { SourceReader } from "../../system/system.ts";
-import { meaningOfRefusal, said } from "./sftp_base.ts";
+import { meaningOfRefusal, removeUnflushed, said } from "./sftp_base.ts";
 import type { Given, Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
@@ -145,7 +145,7 @@ async function carry(
       });
     }
     open = false;
-    await finish(carrying, file, source, read.mode);
+    await finish(carrying, file, { source, path }, read.mode);
     return { bytes: read.bytes, sha256: read.sha256 };
   } finally {
     if (open) calls.close(file).catch(() => undefined); // A lost connection shows in the next call.
@@ -249,8 +249,13 @@ class FileWrites {
   }
 }
 
-/** Sets times and mode, flushes and closes. What a server cannot keep is no reason to send the file again. */
-async function finish(carrying: Carrying, file: Handle, { path, mtimeMs }: SourceFile, mode: number): Promise<void> {
+/** Sets times and mode, flushes and closes. What a server cannot keep is no reason to send the file again; bytes that it may have lost are. */
+async function finish(
+  carrying: Carrying,
+  file: Handle,
+  { source: { path, mtimeMs }, path: there }: { readonly source: SourceFile; readonly path: string },
+  mode: number,
+): Promise<void> {
   const { connection: { calls }, flushes, context: { log }, destination: { preserveTimestamps, preservePermissions, name } } =
     carrying;
   const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
@@ -264,6 +269,7 @@ async function finish(carrying: Carrying, file: Handle, { path, mtimeMs }: Sourc
     calls.close(file),
   ]);
   if (closed) throw new RefusedError(closed, true);
+  if (flushed && await removeUnflushed(calls, there, flushed)) throw new RefusedError(flushed, true);
   for (const refusal of [kept, flushed]) {
     if (refusal) log("debug", `sftp on "${printable(path)}", which is complete at ${name}: ${said(refusal)}`);
   }
