@@ -35,7 +35,9 @@ export function beatReport({ status, live, sums, clockAheadMs, mayDo }: BeatPart
     failed: deliveries.failed,
     delivered: deliveries.delivered,
     oldest_waiting: live.oldestWaiting === null ? null : new Date(live.oldestWaiting).toISOString(),
-    destinations: destinations.map(({ job, name, state, queued, sending, deferred, free_bytes }) => ({
+    destinations: troubledFirst(destinations).slice(0, MOST_DESTINATIONS).map((
+      { job, name, state, queued, sending, deferred, free_bytes },
+    ) => ({
       job,
       name,
       state,
@@ -46,6 +48,13 @@ export function beatReport({ status, live, sums, clockAheadMs, mayDo }: BeatPart
     clock_ahead_seconds: clockAheadMs === null ? null : Math.round(clockAheadMs / 100) / 10,
     may_do: mayDo,
   };
+}
+
+/** More would not fit into a record where names are long. */
+const MOST_DESTINATIONS = 100;
+
+function troubledFirst(destinations: StatusReport["destinations"]): StatusReport["destinations"] {
+  return destinations.toSorted((one, other) => Number(one.state === "open") - Number(other.state === "open"));
 }
 
 /** What is written. */

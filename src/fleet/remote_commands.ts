@@ -56,7 +56,8 @@ export async function sendCommand(
   signal: AbortSignal,
 ): Promise<CommandAnswer> {
   const known = await daemons(server, signal);
-  const target = known.find(({ name }) => name.toLowerCase() === command.to.toLowerCase());
+  const target = known.find(({ name }) => name === command.to) ??
+    known.find(({ name }) => name.toLowerCase() === command.to.toLowerCase());
   if (target === undefined) {
     throw new Failure("configuration", `Unknown computer "${printable(command.to)}"`, {
       hint: `Known computers: ${known.map(({ name }) => printable(name)).join(", ")}`,

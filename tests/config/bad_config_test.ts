@@ -93,7 +93,7 @@ const ROWS: readonly Row[] = [
     name: "an unknown key of a section with nothing near",
     text: `${BASE}web: { zebra: 1 }\n`,
     errors: [
-      'config.yaml:4:8: unknown key "zebra"; known keys here are "listen", "token", "tls_cert", "tls_key" and "metrics"',
+      'config.yaml:4:8: unknown key "zebra"; known keys here are "listen", "token", "metrics_token", "tls_cert", "tls_key" and "metrics"',
     ],
   },
   {

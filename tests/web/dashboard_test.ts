@@ -94,7 +94,7 @@ Deno.test({
     await using folder = await tempFolder();
     const { cert, key } = await selfSigned(folder, `IP:${address}`);
     await Deno.copyFile(cert, folder.at("image-transfer-ca.pem"));
-    const web = { listen: `${address}:0`, token: TOKEN, tls_cert: cert, tls_key: key };
+    const web = { listen: `${address}:0`, token: "what-opens-the-page", metrics_token: TOKEN, tls_cert: cert, tls_key: key };
     await using spring = await daemonRig({ on_conflict: "fail", web });
     await using autumn = await daemonRig({ on_conflict: "fail", web });
     const urls = [spring, autumn].map(({ daemon }) => new URL(daemon.startUrl()!));

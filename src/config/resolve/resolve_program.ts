@@ -83,8 +83,8 @@ function webSettings(written: unknown, to: Resolving): WebSettings | null {
     return null;
   }
   const settings = { ...options, ...address };
-  if (settings.token !== null && settings.token.length < 16) {
-    to.report(["web", "token"], '"web.token" must be text of at least 16 characters');
+  for (const [key, token] of [["token", settings.token], ["metrics_token", settings.metricsToken]] as const) {
+    if (token !== null && token.length < 16) to.report(["web", key], `"web.${key}" must be text of at least 16 characters`);
   }
   if ((settings.tlsCert === null) !== (settings.tlsKey === null)) {
     to.report(

@@ -68,6 +68,12 @@ export const webShape = {
     description: "Access token for the page. Required if other computers may connect",
     writeOnly: true,
   }),
+  metrics_token: setting(text("text of at least 16 characters").optional(), {
+    kind: "secret",
+    description:
+      "Access token for Prometheus and other monitors: opens `/metrics` and `/health` on other computers, and nothing else",
+    writeOnly: true,
+  }),
   tls_cert: setting(text("a file").optional(), {
     kind: "path",
     description: "Certificate file for https",

@@ -16,6 +16,8 @@ export type Try = { readonly in: true } | { readonly in: false; readonly waitMs:
 export interface Authentication {
   /** Whether the request has a session or the token with it. */
   knows(c: Context, peer: string): Try;
+  /** The same, or the token that opens only metrics and health. */
+  mayMonitor(c: Context, peer: string): Try;
   /** A token was given to begin a session. */
   login(token: string, peer: string): Try;
   /** Begins a session: the answer sets its cookie. */
@@ -28,8 +30,13 @@ const TICKET_MS = 120_000;
 const MOST_TICKETS = 100;
 const SESSION_SECONDS = 30 * 24 * 3600;
 
-/** `secure` marks the cookie for https only; `now` is milliseconds since 1970 UTC. */
-export function authentication(access: Access, secure: boolean, now: () => number): Authentication {
+/** `secure` marks the cookie for https only; `now` is milliseconds since 1970 UTC; `metricsToken` opens metrics and health. */
+export function authentication(
+  access: Access,
+  secure: boolean,
+  now: () => number,
+  metricsToken: string | null = null,
+): Authentication {
   const limit = loginLimit();
   const tickets = new Map<string, number>();
   const { name, value } = access.cookie;
@@ -47,12 +54,19 @@ export function authentication(access: Access, secure: boolean, now: () => numbe
     return { in: false, waitMs: limit.wait(peer, now()) };
   }
 
+  function knows(c: Context, peer: string): Try {
+    const cookie = getCookie(c, name);
+    if (cookie !== undefined && sameText(cookie, value)) return { in: true };
+    const bearer = bearerOf(c.req.raw);
+    return bearer === null ? { in: false, waitMs: 0 } : tryToken(bearer, peer, false);
+  }
+
   return {
-    knows(c, peer) {
-      const cookie = getCookie(c, name);
-      if (cookie !== undefined && sameText(cookie, value)) return { in: true };
+    knows,
+    mayMonitor(c, peer) {
       const bearer = bearerOf(c.req.raw);
-      return bearer === null ? { in: false, waitMs: 0 } : tryToken(bearer, peer, false);
+      const isListenedTo = metricsToken !== null && bearer !== null && limit.wait(peer, now()) === 0;
+      return isListenedTo && sameText(bearer, metricsToken) ? { in: true } : knows(c, peer);
     },
     login: (token, peer) => tryToken(token, peer, true),
     begin: (c) => setCookie(c, name, value, { httpOnly: true, sameSite: "Strict", maxAge: SESSION_SECONDS, secure }),

@@ -17,7 +17,7 @@ import { refusal, type WebEnv } from "./refusal.ts";
 
 /** Adds the routes; `/health/ready` answers 503 where a folder is not watched, `/health/delivery` where not all is well. Other computers need the token, or get 401. */
 export function openRoutes(app: Hono<WebEnv>, source: PageSource, system: Pick<System, "now">): void {
-  const mayAsk = (c: Context<WebEnv>) => isLoopback(c.env.peer) || c.env.auth.knows(c, c.env.peer).in;
+  const mayAsk = (c: Context<WebEnv>) => isLoopback(c.env.peer) || c.env.auth.mayMonitor(c, c.env.peer).in;
   // Live: it answers. Ready: every job's folder is watched.
   const health = (c: Context<WebEnv>, wantsReady: boolean) => {
     if (!mayAsk(c)) return refusal(c, 401, "login_refused", "Requests from other computers need the access token");

@@ -148,7 +148,15 @@ Deno.test("parseSettings() fills in the defaults", () => {
     namesDestinations: false,
     format: "text",
   });
-  assertEquals(settings.web, { host: "127.0.0.1", port: 9090, token: null, tlsCert: null, tlsKey: null, metrics: true });
+  assertEquals(settings.web, {
+    host: "127.0.0.1",
+    port: 9090,
+    token: null,
+    metricsToken: null,
+    tlsCert: null,
+    tlsKey: null,
+    metrics: true,
+  });
   assertEquals([settings.shutdownTimeoutMs, settings.autoReload, settings.pidFile], [20_000, true, null]);
 });
 
