@@ -2,19 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { beatReport } from "../../src/fleet/heartbeat.ts";
 import type { StatusReport } from "../../src/reports/api_types.ts";
-
-const NIGHT = {
-  night: "20261122",
-  files: 0,
-  files_delivered: 0,
-  files_waiting: 0,
-  files_failed: 0,
-  not_sent: 0,
-  expected: 0,
-  delivered: 0,
-  failed: 0,
-  bytes: 0,
-};
+import { NO_FILES } from "./link_rig.ts";
 
 Deno.test("beatReport() names a hundred destinations at most, those in trouble first: a record has room for no more", () => {
   const destinations = Array.from({ length: 400 }, (_, index) => ({
@@ -30,7 +18,7 @@ Deno.test("beatReport() names a hundred destinations at most, those in trouble f
   const report = beatReport({
     status: status as unknown as StatusReport,
     live: { running: [], oldestWaiting: null, orphans: [] },
-    sums: { waiting: 0, night: NIGHT },
+    sums: NO_FILES,
     clockAheadMs: null,
     mayDo: [],
   });

@@ -170,7 +170,8 @@ function configuration(folder: TempFolder, { url }: PocketbaseSettings): Record<
   };
 }
 
-const NO_FILES = {
+/** The sums of a daemon that has seen no image. */
+export const NO_FILES = {
   waiting: 0,
   night: {
     night: "20260115",
