@@ -24,6 +24,8 @@ export interface PathFacts {
   readonly size: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
+  /** When the file was created (btime of statx(2)); 0 where the system does not tell. */
+  readonly bornMs: number;
   /** The permission bits (`& 0o7777`); 0 on Windows. */
   readonly mode: number;
   /** How many names the file has; 1 where the system does not tell. */

@@ -238,6 +238,7 @@ Deno.test("verify --retry hands what it found to the daemon that runs", async ()
     ctimeMs: 0,
     identity: "2049:6",
     mode: 0,
+    bornMs: 0,
     links: 1,
     device: "",
   } as const;

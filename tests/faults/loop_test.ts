@@ -221,7 +221,11 @@ Deno.test({
     await using folder = await tempFolder();
     const deep = ["2026", "2026/2026", "2026/2026/2026", "2026/2026/2026/2026"];
     await Deno.mkdir(folder.at("camera", deep.at(-1)!), { recursive: true });
-    for (const name of deep) await Deno.writeFile(folder.at("camera", name, "flat.fits"), fitsFile(30_000, 1));
+    const now = new Date();
+    for (const name of deep) {
+      await Deno.writeFile(folder.at("camera", name, "flat.fits"), fitsFile(30_000, 1));
+      await Deno.utime(folder.at("camera", name, "flat.fits"), now, now);
+    }
     const installation = await install(folder.path, {
       ...SMALL,
       watch_path: folder.at("camera"),

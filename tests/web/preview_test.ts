@@ -83,7 +83,17 @@ Deno.test("previews() rest between two pictures as long as the last one took", a
   const system = createSystem();
   const path = await folder.write("a.fits", fitsFile(30_000));
   const { size } = await Deno.stat(path);
-  const facts = { kind: "file", size, mtimeMs: 5, ctimeMs: 5, mode: 0o644, links: 1, identity: "", device: "" } as const;
+  const facts = {
+    kind: "file",
+    size,
+    mtimeMs: 5,
+    ctimeMs: 5,
+    mode: 0o644,
+    bornMs: 0,
+    links: 1,
+    identity: "",
+    device: "",
+  } as const;
   const end = new AbortController();
   const rests: number[] = [];
   let clock = 0;
@@ -111,7 +121,7 @@ Deno.test("previews() are made once, wait for each other, and are refused beyond
   const wish = async (name: string) => {
     const path = await folder.write(name, fitsFile(30_000));
     const { size } = await Deno.stat(path);
-    known.set(path, { kind: "file", size, mtimeMs: 5, ctimeMs: 5, mode: 0o644, links: 1, identity: "", device: "" });
+    known.set(path, { kind: "file", size, mtimeMs: 5, ctimeMs: 5, mode: 0o644, bornMs: 0, links: 1, identity: "", device: "" });
     const source = { job: "a", path: name, absolutePath: path, size, mtimeMs: 5, ctimeMs: 0, identity: "" };
     return { source, target: name, destination: null, side: 512 };
   };

@@ -43,7 +43,7 @@ export async function lastLook(context: SettleContext, candidate: Candidate, sig
     candidate.content?.cards ?? null,
     context.chosenMethod,
   );
-  const original = originalOf(context, candidate);
+  const original = await originalOf(context, candidate);
   if (original !== null) {
     const failure = cameBack(path, original);
     refuse(context, candidate, failure);
@@ -97,18 +97,29 @@ async function race(
  * The same file one repetition of its folders shorter, if this one came back from there: it was made after the first of them
  * was admitted, and all of them were. Trees that were made in another way are just deep.
  */
-function originalOf({ job, ledger }: SettleContext, { facts }: Candidate): string | null {
+async function originalOf(context: SettleContext, { facts }: Candidate): Promise<string | null> {
+  const { job, ledger } = context;
   for (const { shorter } of repetitions(facts.path)) {
     const admitted = shorter.map((former) => ledger.admitted(job.name, former, facts.size));
     const [first = null] = admitted;
     if (first === null || admitted.includes(null)) continue;
-    if (madeAfter(facts, first)) return shorter.at(-1) ?? null;
+    if (await madeAfter(context, facts, first)) return shorter.at(-1) ?? null;
   }
   return null;
 }
 
-/** Where the ctime is told in whole seconds, only a copy with the time of the original is known to be made in the second of its admission. */
-function madeAfter({ ctimeMs, mtimeMs }: FileFacts, { at, mtimeMs: original }: { at: number; mtimeMs: number }): boolean {
+/**
+ * Where the ctime is told in whole seconds, a copy with the time of the original may be made in the second of its admission:
+ * then the time of its creation decides, as far as it is known.
+ */
+async function madeAfter(
+  context: SettleContext,
+  { path, ctimeMs, mtimeMs }: FileFacts,
+  { at, mtimeMs: original }: { at: number; mtimeMs: number },
+): Promise<boolean> {
+  if (at <= ctimeMs) return true;
   const kept = mtimeMs === (mtimeMs % 1_000 === 0 ? original - original % 1_000 : original);
-  return at <= ctimeMs || (kept && at <= ctimeMs + 999);
+  if (!kept || at > ctimeMs + 999) return false;
+  const born = (await context.system.facts(absolute(context, path)))?.bornMs ?? 0;
+  return born === 0 || at <= born;
 }

@@ -8,7 +8,7 @@ import type { PathFacts } from "../system.ts";
 /** The part of `Deno.FileInfo` that is used. */
 type Info = Pick<
   Deno.FileInfo,
-  "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "mode" | "nlink" | "dev" | "ino"
+  "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "birthtime" | "mode" | "nlink" | "dev" | "ino"
 >;
 
 /** Times whole milliseconds; `mode` only the permission bits, 0 on Windows. */
@@ -18,6 +18,7 @@ export function pathFacts(info: Info): PathFacts {
     size: info.size,
     mtimeMs: timeOf(info.mtime),
     ctimeMs: timeOf(info.ctime),
+    bornMs: timeOf(info.birthtime),
     // Windows has no such permissions: what Deno reports there is made up.
     mode: Deno.build.os === "windows" ? 0 : (info.mode ?? 0) & 0o7777,
     links: info.nlink ?? 1,

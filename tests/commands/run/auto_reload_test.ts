@@ -16,7 +16,7 @@ Deno.test("autoReload() reads a changed file, and says once when it is missing",
         Promise.resolve(
           size === null
             ? null
-            : { kind: "file", size, mtimeMs: 1, ctimeMs: 1, identity: "1", mode: 0o600, links: 1, device: "1" },
+            : { kind: "file", size, mtimeMs: 1, ctimeMs: 1, identity: "1", mode: 0o600, bornMs: 0, links: 1, device: "1" },
         ),
     },
     {

@@ -27,6 +27,7 @@ function lookingAt(ageMs: number, now = () => NOW) {
     ctimeMs: at,
     identity: "1",
     mode: 0o644,
+    bornMs: 0,
     links: 1,
     device: "1",
   };

@@ -35,6 +35,7 @@ async function bench(names: readonly string[] = NAMES, facts: (path: string) => 
         device: "1",
         mode: 0o644,
         links: 1,
+        bornMs: 0,
         ...facts(path.replace("/data/", "")),
         ...await disk.facts(path),
       }),
@@ -114,14 +115,17 @@ Deno.test("admitFinished() takes a deep file for one that came back only if it w
   // The runtime tells a ctime in whole seconds. In the second of the admission, a copy is known by the time of its original.
   const sameSecond = { ctimeMs: startMs - 700 };
   for (
-    const [facts, mtimes, cameBack] of [
-      [sameSecond, [1, 2, 3], false],
-      [sameSecond, [1_200, 1_200, 1_200], true],
-      [sameSecond, [1_200, 1_000, 1_000], true],
-      [{ ctimeMs: startMs + 300 }, [1, 2, 3], true],
+    const [facts, mtimes, bornMs, cameBack] of [
+      [sameSecond, [1, 2, 3], 0, false],
+      [sameSecond, [1_200, 1_200, 1_200], 0, true],
+      [sameSecond, [1_200, 1_200, 1_200], startMs, true],
+      [sameSecond, [1_200, 1_200, 1_200], startMs - 1, false],
+      [sameSecond, [1_200, 1_000, 1_000], 0, true],
+      [{ ctimeMs: startMs + 300 }, [1, 2, 3], startMs - 1, true],
     ] as const
   ) {
     await using rig = await bench(DEEP, (path) => ({ ...FACTS, ...facts, mtimeMs: mtimes[DEEP.indexOf(path)]! }));
+    rig.disk.facts = () => Promise.resolve({ bornMs });
     const context = { ...rig.context, system: { ...rig.context.system, ...createFakeClock({ startMs }) } };
     for (const candidate of rig.finished) await admitFinished(context, [candidate], never);
     assertEquals([rig.written().length, rig.refused], cameBack ? [2, [DEEP[2]!]] : [3, []], JSON.stringify([facts, mtimes]));

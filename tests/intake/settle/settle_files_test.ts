@@ -27,7 +27,7 @@ async function bench(...names: string[]) {
     system: {
       ...clock,
       separator: "/",
-      facts: () => Promise.resolve({ kind: "file", device: "1", mode: 0o644, links: 1, ...facts }),
+      facts: () => Promise.resolve({ kind: "file", device: "1", mode: 0o644, bornMs: 0, links: 1, ...facts }),
       read: async (path, offset, length) => {
         await disk.beforeRead(path.slice("/data/".length));
         return image.subarray(offset, offset + length);

@@ -184,5 +184,15 @@ Deno.test("watchJob() does not run in circles where a watch ends as soon as it i
 });
 
 function aFolder(identity: string): PathFacts {
-  return { kind: "folder", size: 0, mtimeMs: 0, ctimeMs: 0, mode: 0o755, links: 1, identity, device: identity.split(":")[0]! };
+  return {
+    kind: "folder",
+    size: 0,
+    mtimeMs: 0,
+    ctimeMs: 0,
+    mode: 0o755,
+    bornMs: 0,
+    links: 1,
+    identity,
+    device: identity.split(":")[0]!,
+  };
 }

@@ -70,7 +70,17 @@ Deno.test("batching: a large file is hashed directly", keeps, async () => {
 
 Deno.test("batching: a few are made directly and start no Worker", async () => {
   const batching = createBatching();
-  const plain: PathFacts = { kind: "file", size: 7, mtimeMs: 0, ctimeMs: 0, mode: 0, links: 1, identity: "", device: "" };
+  const plain: PathFacts = {
+    kind: "file",
+    size: 7,
+    mtimeMs: 0,
+    ctimeMs: 0,
+    mode: 0,
+    bornMs: 0,
+    links: 1,
+    identity: "",
+    device: "",
+  };
   const found = await Promise.all(Array.from({ length: 20 }, () => batching.facts("/", () => Promise.resolve(plain))));
   assert(found.every((facts) => facts === plain));
 });

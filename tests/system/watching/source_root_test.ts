@@ -20,7 +20,7 @@ function bench() {
   const facts = (path: string): PathFacts | null => {
     if (world.mounted === null) return null;
     const device = deviceOf(path, world.mounted);
-    return { kind: "folder", size: 0, mtimeMs: 0, ctimeMs: 0, mode: 0o755, links: 1, identity: `${device}:1`, device };
+    return { kind: "folder", size: 0, mtimeMs: 0, ctimeMs: 0, mode: 0o755, bornMs: 0, links: 1, identity: `${device}:1`, device };
   };
   const { isAway } = sourceRoot("/data/camera/night", {
     ...createFakeClock(),
