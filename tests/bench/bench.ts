@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { parseArgs } from "node:util";
 import { backlog } from "./backlog.ts";
 import { fleet } from "./fleet.ts";
 import { ftp } from "./ftp.ts";
@@ -64,15 +65,29 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   windows,
 };
 
-const named = Deno.args.filter((arg) => !arg.startsWith("--"));
-const option = (name: string) => Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: {
+    without: { type: "string", default: "" },
+    rounds: { type: "string", default: "3" },
+    files: { type: "string", default: "200000" },
+    daemons: { type: "string", default: "50" },
+    help: { type: "boolean" },
+  },
+});
+if (values.help) {
+  console.log("deno task bench [SCENARIO…] [--without=NAME,…] [--rounds=N] [--files=N] [--daemons=N]");
+  console.log(`Scenarios: ${Object.keys(SCENARIOS).join(" ")}`);
+  Deno.exit();
+}
 const options: BenchOptions = {
-  without: new Set(option("without")?.split(",")),
-  rounds: Number(option("rounds") ?? 3),
-  files: Number(option("files") ?? 200_000),
-  daemons: Number(option("daemons") ?? 50),
+  without: new Set(values.without.split(",")),
+  rounds: Number(values.rounds),
+  files: Number(values.files),
+  daemons: Number(values.daemons),
 };
-const asked = named.length > 0 ? named : Object.keys(SCENARIOS);
+const asked = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
 for (const name of asked) {
   const scenario = SCENARIOS[name];
   if (!scenario) {

@@ -161,14 +161,20 @@ async function putOne(
   }
 }
 
-/** While it is read back for its digest. Publishing waits for the answer: Linux tells of an error of the disk only once (fsync(2)). */
+/**
+ * While it is read back for its digest. Publishing waits for the answer: Linux tells of an error of the disk only once (fsync(2)).
+ * What cannot be flushed is removed at once: after a crash, the next attempt must not take it for a good part.
+ */
 function flushBeside({ flushing, system }: LocalBase, path: string): void {
   // There, a file that is open cannot be renamed.
   if (system.platform === "windows") return;
   const ended = system.sync(path).then(() => {
     flushing.delete(path);
     return null;
-  }, (error: unknown) => error);
+  }, async (error: unknown) => {
+    await system.removeTree(path).catch(() => undefined);
+    return error;
+  });
   flushing.set(path, ended);
 }
 

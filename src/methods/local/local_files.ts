@@ -64,7 +64,17 @@ export async function digest(base: LocalBase, paths: readonly string[], signal: 
   };
   await mapLimit(files.filter(isSmall), LOOKS_AT_ONCE, hash);
   await mapLimit(files.filter((index) => !isSmall(index)), LARGE_AT_ONCE, hash);
+  for (const [index, path] of paths.entries()) if (digests[index] === null) await checkFlushed(base, path);
   return digests;
+}
+
+/** Throws where the file is gone because it could not be flushed. */
+async function checkFlushed(base: LocalBase, relative: string): Promise<void> {
+  const path = pathOf(base, relative);
+  const error = await base.flushing.get(path) ?? null;
+  if (error === null) return;
+  base.flushing.delete(path);
+  throw await destinationFailure(base, error, `flush "${printable(relative)}" to ${base.where}`);
 }
 
 async function digestOf(base: LocalBase, relative: string, signal: AbortSignal): Promise<Digest | null> {

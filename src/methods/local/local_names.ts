@@ -94,6 +94,7 @@ async function bulkName(making: Making): Promise<BulkName | null> {
   const { base, item, changed } = making;
   try {
     const [file, name] = [pathOf(base, item.staged), pathOf(base, item.target)];
+    if (base.flushing.has(file)) return null;
     if (!base.flushed.has(dirname(name)) && !changed.has(dirname(name))) await makeFolders(making);
     changed.add(dirname(name));
     return { file, name, mode: item.fileMode };

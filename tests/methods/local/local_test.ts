@@ -254,11 +254,46 @@ Deno.test("local publish() refuses a file whose early flush failed: the system t
     },
   });
   const ready = await staged(folder, session, "x".repeat(2_000_000));
-  await session.digest([ready], signal);
   const [outcome] = await session.publish([publication(ready, "a.fits")], signal);
   assertEquals([told, outcome?.published], [true, false]);
   // Nothing of it is left that a later attempt could take for whole.
   assertEquals([await system.facts(folder.at("base/a.fits")), await system.facts(folder.at("base", ready))], [null, null]);
+});
+
+Deno.test("local publish() refuses the one file of many whose early flush failed", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const asked = Promise.withResolvers<void>();
+  let bad = "";
+  const session = await opened(folder, {
+    sync: async (path) => {
+      if (bad !== "" || !path.includes(STAGING)) return await system.sync(path);
+      bad = path;
+      await asked.promise;
+      throw new Error("Input/output error (os error 5)");
+    },
+  });
+  const ready: string[] = [];
+  while (ready.length < 64) ready.push(await staged(folder, session, "x".repeat(1_100_000)));
+  const publishing = session.publish(ready.map((one, index) => publication(one, `${index}.fits`)), signal);
+  // It is heard of when all others have their names.
+  while (await system.facts(folder.at("base/63.fits")) === null) await system.sleep(1, signal);
+  asked.resolve();
+  assertEquals((await publishing).map(({ published }) => published), ready.map((_, index) => index !== 0));
+});
+
+Deno.test("local digest() of a file whose early flush failed names the disk, and nothing of the file is left for a next attempt", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const removed = Promise.withResolvers<void>();
+  const session = await opened(folder, {
+    sync: (path) => path.includes(STAGING) ? Promise.reject(new Error("Input/output error (os error 5)")) : system.sync(path),
+    removeTree: (path) => system.removeTree(path).finally(removed.resolve),
+  });
+  const ready = await staged(folder, session, "x".repeat(2_000_000));
+  await removed.promise;
+  assertEquals(await system.facts(folder.at("base", ready)), null);
+  await rejectsWith(() => session.digest([ready], signal), ["interrupted"]);
 });
 
 Deno.test("local publish() into a folder that another publish() has just made returns when that folder's own name is flushed", async () => {
