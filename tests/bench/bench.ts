@@ -24,7 +24,7 @@ import { watching } from "./watching.ts";
 import { windows } from "./windows.ts";
 
 /** How a run is cut short. */
-interface BenchOptions {
+export interface BenchOptions {
   /** Contestants and loads to leave out, by their short names. */
   readonly without: ReadonlySet<string>;
   readonly rounds: number;

@@ -1,14 +1,14 @@
 /**
- * Files over a private vsftpd on loopback: lftp by hand, and a running daemon with default settings, turn by turn. The daemon reads every
- * file back before it gives it its name; lftp proves nothing.
+ * Files over a private FTP server on loopback: lftp by hand, and a running daemon with default settings, turn by turn. The daemon has every
+ * file read back (vsftpd) or hashed by the server (proftpd, HASH) before it gives it its name; lftp proves nothing.
  *
  * @module
  */
 import { join } from "@std/path";
-import type { Scenario } from "./bench.ts";
+import type { BenchOptions, Say, Scenario } from "./bench.ts";
 import { loginTo } from "../faults/rig.ts";
 import { install } from "../support/daemon_process.ts";
-import { type Ftpd, startFtpd } from "../support/ftpd.ts";
+import { type Ftpd, type FtpdKind, startFtpd } from "../support/ftpd.ts";
 import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { byHand, type Cost, cost, drop, fitsTree, median, ratios, secs, settleDisks, times, warmUp } from "./measure.ts";
@@ -18,11 +18,22 @@ const [COUNT, BYTES] = [500, 100_000];
 /** The limit of the project: of what lftp takes. */
 const LIMIT = 1.2;
 
-export const ftp: Scenario = async (say, { without, rounds }) => {
-  if (!has("vsftpd", "lftp")) return say({ what: "needs vsftpd and lftp", value: "left out" });
+/** As they are installed: a log of every command is for tests. */
+const SERVERS: readonly { readonly kind: FtpdKind; readonly config: readonly string[] }[] = [
+  { kind: "vsftpd", config: ["log_ftp_protocol=NO"] },
+  { kind: "proftpd", config: ["ExtendedLog none"] },
+];
+
+export const ftp: Scenario = async (say, options) => {
+  for (const { kind, config } of SERVERS) {
+    if (!has(kind === "vsftpd" ? "vsftpd" : "ftpds", "lftp")) say({ what: `needs ${kind} and lftp`, value: "left out" });
+    else await atServer(kind, config, say, options);
+  }
+};
+
+async function atServer(kind: FtpdKind, config: readonly string[], say: Say, { without, rounds }: BenchOptions): Promise<void> {
   await using folder = await tempFolder();
-  // As it is installed: a log of every command is for tests.
-  await using server = await startFtpd({ config: ["log_ftp_protocol=NO"] });
+  await using server = await startFtpd({ kind, config });
   const source = folder.at("source");
   await fitsTree(source, COUNT, BYTES);
   const contestants: Readonly<Record<string, (there: string, room: string) => Promise<Cost>>> = {
@@ -46,14 +57,14 @@ export const ftp: Scenario = async (say, { without, rounds }) => {
   for (const [key, costs] of taken) {
     const [wall, cpu] = bare === undefined ? [NaN, NaN] : ratios(costs, bare);
     say({
-      what: `${COUNT} × ${BYTES / 1000} kB over FTP: ${NAMES[key] ?? `lftp ${key}`}`,
+      what: `${COUNT} × ${BYTES / 1000} kB, ${kind}: ${NAMES[key] ?? `lftp ${key}`}`,
       value: secs(median(costs.map((each) => each.wall))),
       cost: costs,
       beside: bare === undefined || key === "mput" ? "" : `  ${times(wall)} lftp mput, processor ${times(cpu)}`,
       ...(key === "our-ftp" && bare !== undefined ? { limit: times(LIMIT), kept: wall <= LIMIT } : {}),
     });
   }
-};
+}
 
 const NAMES: Readonly<Record<string, string>> = {
   hand: "lftp mput, mget, then diff",
