@@ -105,6 +105,11 @@ export async function tryToWrite(base: SftpBase): Promise<void> {
   await calls.rmdir(probe);
 }
 
+/** A folder beside a staged file that was flushed before it was whole: what is left of that file is not resumed. */
+export function flushedEarly(path: string): string {
+  return `${path}.early`;
+}
+
 /** Makes a small file there, flushed where the server can; the refusal is that of making it. */
 export async function makeEmptyFile({ calls }: SftpBase, path: string): Promise<Refusal | null> {
   const { value: file, refusal } = await calls.create(path, 0o644);

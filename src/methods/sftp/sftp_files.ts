@@ -7,7 +7,7 @@ import { untilAborted } from "../../async/abort.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import type { Mount, Upload } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
-import { checkBase, freeSpace, isFolder, look, pathOf, type SftpBase, tryToWrite } from "./sftp_base.ts";
+import { checkBase, flushedEarly, freeSpace, isFolder, look, pathOf, type SftpBase, tryToWrite } from "./sftp_base.ts";
 import { flush, publish, type SftpNaming } from "./sftp_names.ts";
 import { digest } from "./sftp_read_back.ts";
 import { emptyTrash, remove } from "./sftp_remove.ts";
@@ -56,6 +56,11 @@ async function prepare(base: SftpBase, uploads: readonly Pick<Upload, "staged" |
   await checkBase(base);
   // Folders that are there already, leftovers that are not: neither matters. What does not work shows when files are put.
   for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged)))) await calls.mkdir(pathOf(base, folder));
-  const moves = uploads.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
-  await Promise.all(moves.map(({ leftover, staged }) => calls.rename(pathOf(base, leftover ?? staged), pathOf(base, staged))));
+  await Promise.all(uploads.map(async ({ leftover = null, staged }) => {
+    if (leftover === null) return;
+    const from = pathOf(base, leftover);
+    // The answer to a flush of it may not have been heard.
+    if (await isFolder(base, flushedEarly(from))) await calls.remove(from);
+    else if (leftover !== staged) await calls.rename(from, pathOf(base, staged));
+  }));
 }

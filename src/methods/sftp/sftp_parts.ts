@@ -9,7 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { CHUNK_BYTES, type PartFiles } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
-import { pathOf, refused, removeUnflushed, said, type SftpBase } from "./sftp_base.ts";
+import { flushedEarly, pathOf, refused, removeUnflushed, said, type SftpBase } from "./sftp_base.ts";
 import type { Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
@@ -116,7 +116,8 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
     flush: (staged) => flush(staged),
     move: async (from, staged, signal) => {
       await files.prepare([{ staged }], signal);
-      const refusal = await calls.rename(pathOf(base, from), pathOf(base, staged));
+      const to = pathOf(base, staged);
+      const refusal = await calls.mkdir(flushedEarly(to)) ?? await calls.rename(pathOf(base, from), to);
       if (refusal) throw cannotWrite(staged, refusal);
     },
     async finish(staged, { absolutePath, mtimeMs }) {

@@ -121,13 +121,14 @@ async function carry(
   part: number,
   onBytes: (bytes: number) => void,
 ): Promise<Digest> {
-  const { connection: { calls }, context: { system }, files, destination: { preservePermissions }, signal } = carrying;
+  const { connection: { calls }, context: { system }, files, flushes, destination: { preservePermissions }, signal } = carrying;
   const isWhole = async () => {
     const [there] = await files.digest([staged], signal);
     return there?.sha256 === (await system.hash(source.absolutePath, signal)).sha256;
   };
-  // What was found to be wrong before is as long as the file: it must not be trusted again.
-  const from = part < source.size || await isWhole() ? part : 0;
+  // What was found to be wrong before is as long as the file, and so is what may have been flushed with an answer that nobody heard: Linux
+  // tells of an error of the disk only once (fsync(2)).
+  const from = part < source.size || !(flushes && calls.flushes) && await isWhole() ? part : 0;
   const path = files.path(staged);
   // The mode that is kept is set at the end: nobody else reads it before, and a part can be resumed.
   const file = granted(

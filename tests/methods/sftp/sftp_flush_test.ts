@@ -15,19 +15,36 @@ import { tempFolder } from "../../support/temp.ts";
 const signal = new AbortController().signal;
 const FSYNC = "fsync@openssh.com";
 const STAGED = `${STAGING}/a1/1`;
+const SIZE = 1000;
+const CONTENT = noise(SIZE);
 
-/** A session with a server that answers so when a file is to be flushed; handles are paths. */
-async function withServer(
-  flushed: (path: string) => Told,
-  test: (it: { parts: ReturnType<typeof sftpParts>; put: ReturnType<typeof sftpPut>; removed: string[] }) => Promise<void>,
-) {
+/** What a test sees of it. */
+interface It {
+  readonly parts: ReturnType<typeof sftpParts>;
+  readonly put: ReturnType<typeof sftpPut>;
+  readonly asked: readonly Asked[];
+  readonly removed: readonly string[];
+}
+
+/** A session with a server that answers so when a file is to be flushed; handles are paths. All files have `CONTENT`. */
+async function withServer(flushed: (path: string) => Told, test: (it: It) => Promise<void>, folders: readonly string[] = []) {
   const removed: string[] = [];
-  const tell = ([what, first = ""]: Asked): Told => {
+  const all: Asked[] = [];
+  const tell = (asked: Asked, packet: Uint8Array): Told => {
+    const [what, first = ""] = asked;
+    all.push(asked);
     if (what === "REMOVE") removed.push(first);
     if (what === FSYNC) return flushed(first);
+    if (what === "READ") {
+      // Type, id, length and text of the handle, then the upper half of the offset.
+      const rest = CONTENT.subarray(new DataView(packet.buffer, packet.byteOffset).getUint32(1 + 4 + 4 + first.length + 4));
+      return rest.length === 0 ? answers.status(STATUS.EOF) : answers.data(rest);
+    }
     if (what === "OPEN") return answers.handle(first);
     if (what === "REALPATH") return answers.names(["/base", 0o40755]);
-    return /^L?STAT$/.test(what!) ? answers.attributes(first === "/base" ? 0o40755 : 0o100644, 1000) : answers.ok;
+    return /^L?STAT$/.test(what!)
+      ? answers.attributes(["/base", ...folders].includes(first) ? 0o40755 : 0o100644, SIZE)
+      : answers.ok;
   };
   const destination = aServer("sftp", {}, {});
   const system = { ...createSystem(), ...fakeSftp(VERSION(FSYNC), tell) };
@@ -36,7 +53,8 @@ async function withServer(
   const context = { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} };
   const base = { calls: connection.calls, channels, context, destination, folder: "/base", where: "there" };
   const files = sftpFiles(base);
-  await test({ parts: sftpParts(base, files), put: sftpPut({ channels, files, context, destination, flushes: true }), removed });
+  const put = sftpPut({ channels, files, context, destination, flushes: true });
+  await test({ parts: sftpParts(base, files), put, asked: all, removed });
 }
 
 const disk = (path: string) => path.endsWith(".flush") ? answers.ok : answers.status(STATUS.FAILURE, "Failure");
@@ -44,7 +62,7 @@ const never = () => answers.status(STATUS.FAILURE, "Failure");
 
 Deno.test("put() by SFTP removes a file that the server could not flush, and does not call it put", async () => {
   await using folder = await tempFolder();
-  const one = upload(await makeSource(folder.at("source"), "a", noise(1000)), 1);
+  const one = upload(await makeSource(folder.at("source"), "a", CONTENT), 1);
   await withServer(disk, async ({ put, removed }) => {
     const outcome = await put([one], ignoreBytes, signal).then(([only]) => only?.put, () => false);
     assertEquals([outcome, removed.includes(`/base/${one.staged}`)], [false, true]);
@@ -53,7 +71,7 @@ Deno.test("put() by SFTP removes a file that the server could not flush, and doe
 
 Deno.test("put() by SFTP goes on where the file system of the server cannot flush any file", async () => {
   await using folder = await tempFolder();
-  const one = upload(await makeSource(folder.at("source"), "a", noise(1000)), 1);
+  const one = upload(await makeSource(folder.at("source"), "a", CONTENT), 1);
   await withServer(never, async ({ put, removed }) => {
     assertEquals((await put([one], ignoreBytes, signal)).map(({ put }) => put), [true]);
     assertEquals(removed.includes(`/base/${one.staged}`), false);
@@ -62,7 +80,7 @@ Deno.test("put() by SFTP goes on where the file system of the server cannot flus
 
 Deno.test("parts by SFTP: one that the server could not flush is removed, and nobody takes it for whole", async () => {
   await using folder = await tempFolder();
-  const source = await makeSource(folder.at("source"), "a", noise(1000));
+  const source = await makeSource(folder.at("source"), "a", CONTENT);
   await withServer(disk, async ({ parts, removed }) => {
     await rejectsWith(() => parts.flush(STAGED, signal), ["interrupted"]);
     await rejectsWith(() => parts.finish(STAGED, source, signal), ["interrupted"]);
@@ -72,4 +90,34 @@ Deno.test("parts by SFTP: one that the server could not flush is removed, and no
     await parts.flush(STAGED, signal);
     assertEquals(removed.includes(`/base/${STAGED}`), false);
   });
+});
+
+Deno.test("put() by SFTP sends a whole part anew after a connection that was cut while it was flushed", async () => {
+  await using folder = await tempFolder();
+  const first = upload(await makeSource(folder.at("source"), "a", CONTENT), 1);
+  await withServer(() => "end", async ({ put }) => {
+    await rejectsWith(() => put([first], ignoreBytes, signal), ["interrupted"]);
+  });
+  await withServer(() => answers.ok, async ({ put, asked }) => {
+    const again = { ...first, staged: `${STAGING}/a2/1`, leftover: first.staged };
+    assertEquals((await put([again], ignoreBytes, signal)).map(({ put }) => put), [true]);
+    assertEquals(asked.filter(([what]) => what === "WRITE"), [["WRITE", `/base/${again.staged}`]]);
+  });
+});
+
+Deno.test("put() by SFTP does not resume what was flushed early, while the file grew", async () => {
+  await using folder = await tempFolder();
+  const first = upload(await makeSource(folder.at("source"), "a", CONTENT), 1);
+  let mark = "";
+  await withServer(() => answers.ok, async ({ parts, asked }) => {
+    await parts.move(`${STAGING}/early/1`, first.staged, signal);
+    const made = asked.filter(([what]) => what === "MKDIR" || what === "RENAME");
+    assertEquals(made.slice(-2).map(([what]) => what), ["MKDIR", "RENAME"]);
+    mark = made.at(-2)![1]!;
+  });
+  const again = { ...first, staged: `${STAGING}/a2/1`, leftover: first.staged };
+  await withServer(() => answers.ok, async ({ put, asked, removed }) => {
+    await put([again], ignoreBytes, signal);
+    assertEquals([removed, asked.some(([what]) => what === "RENAME")], [[`/base/${first.staged}`], false]);
+  }, [mark]);
 });
