@@ -103,6 +103,8 @@ export interface DestinationContext extends OutboxOptions {
   readonly names: Map<string, string>;
   /** Targets of files that are just being removed there, by their `nameKey`. */
   readonly removing: Set<string>;
+  /** Targets that could not be flushed when they were found: what has these names is not adopted before our own copy has replaced it. */
+  readonly unflushed: Set<string>;
   /** Rung when there may be something new to do. */
   readonly bell: Bell;
   /** Whether the watched folder is missing or on another device than at first: then a missing file does not count as gone. */
@@ -133,6 +135,7 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     parallelTransfers: semaphore(destination.parallelTransfers),
     names: new Map(),
     removing: new Set(),
+    unflushed: new Set(),
     bell: bell(system),
     sourceAway: sourceRoot(job.watchPath, system).isAway,
     state: startOf(former),

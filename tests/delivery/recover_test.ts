@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { FakeDestination } from "../support/fake_method.ts";
+import { aFailure, type FakeDestination } from "../support/fake_method.ts";
 import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
 import { wasRead } from "../ledger/makers.ts";
 
@@ -52,6 +52,25 @@ Deno.test("recover() records what was published, publishes what was staged whole
     "published.fits": "alpha",
     "staged.fits": "beta",
   });
+});
+
+Deno.test("recover() sends what it finds published and cannot flush; what is staged takes its place at once", async () => {
+  await using rig = await outboxRig();
+  await interrupted(rig, {
+    "found.fits": { content: "alpha", published: "alpha" },
+    "both.fits": { content: "beta", published: "beta", staged: "beta" },
+  });
+  const sent: string[] = [];
+  rig.fake.refuse = (upload) => {
+    sent.push(upload.source.path);
+    return null;
+  };
+  rig.fake.before = (step) => {
+    if (step === "flush" && rig.fake.calls.flush === 1) throw aFailure("device_missing", "Input/output error");
+  };
+  rig.start();
+  await rig.soon(() => rig.ledger.counts().delivered === 2, "all delivered");
+  assertEquals([sent, rig.fake.calls.flush], [["found.fits"], 1]);
 });
 
 Deno.test("recover() never publishes a staged file that is long enough but wrong, and counts no attempt for it", async () => {

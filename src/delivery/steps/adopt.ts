@@ -87,14 +87,41 @@ function isItself({ delivery }: Item, { identity }: Stat): boolean {
   return identity !== undefined && identity === delivery.source.identity;
 }
 
-async function adopt(same: readonly Occupied[], { context, session }: Batch, signal: AbortSignal): Promise<void> {
-  if (same.length === 0) return;
-  const receipts = same.map(({ item, found }) =>
-    verify({ bytes: item.delivery.source.size, sha256: item.sha256 }, found, session.proof, context.system.now())
+async function adopt(same: readonly Occupied[], batch: Batch, signal: AbortSignal): Promise<void> {
+  const { context: { system, unflushed }, session } = batch;
+  const copies = same.filter(({ item }) => !unflushed.has(targetOf(item)));
+  if (copies.length === 0) return;
+  const receipts = copies.map(({ item, found }) =>
+    verify({ bytes: item.delivery.source.size, sha256: item.sha256 }, found, session.proof, system.now())
   );
   // It may not be on the disk yet: whoever renamed it may have been interrupted before flushing.
-  await session.flush(same.map(({ item }) => targetOf(item)), signal);
-  same.forEach(({ item }, index) => item.outcome = { receipt: receipts[index]! });
+  if (!await areFlushed(copies.map(({ item }) => targetOf(item)), batch, signal)) return;
+  copies.forEach(({ item }, index) => item.outcome = { receipt: receipts[index]! });
+}
+
+/**
+ * Flushes these targets. If that fails none of them is adopted, now or later: Linux tells of an error of the disk only once (fsync(2)), and
+ * not even a flush of each would tell now whose it was. They are sent, and our flushed copies take their places.
+ *
+ * @throws what the flush said, where nothing of them can be found either: then the destination is away.
+ */
+async function areFlushed(targets: readonly string[], { context, session }: Batch, signal: AbortSignal): Promise<boolean> {
+  const { destination, emit, unflushed } = context;
+  try {
+    await session.flush(targets, signal);
+    return true;
+  } catch (error) {
+    const stats = await session.survey(targets, signal).catch(() => []);
+    const there = targets.filter((_, index) => stats[index]);
+    if (there.length === 0) throw error;
+    for (const target of there) unflushed.add(target);
+    const what = there.length === 1 ? `"${printable(there[0]!)}"` : `${there.length} files`;
+    const message =
+      `Found ${what} at ${destination.name} with the right content, but perhaps not on the disk, so not taken for ` +
+      `delivered: ${failureRecord(error).message}`;
+    emit({ type: "notice", level: "warning", message });
+    return false;
+  }
 }
 
 interface Refusal {

@@ -25,6 +25,7 @@ export async function publish({ items, context, session }: Batch, signal: AbortS
     const outcome = outcomes[index];
     if (!outcome) return giveUp(item, new Error("the method gave no outcome for a publication"));
     if (outcome.published && item.receipt) {
+      context.unflushed.delete(item.delivery.target);
       item.outcome = { receipt: item.receipt };
       if (outcome.former !== undefined) tellFormer(item, outcome.former, context);
       return;
