@@ -1,6 +1,6 @@
 /**
  * Takes up what an earlier process had in hand when it ended: what is published is verified and recorded, what is staged
- * whole is verified and published, large parts are kept to go on from, and everything else of ours is swept.
+ * whole is verified and published (or sent again, as the session says), large parts are kept to go on from, and everything else of ours is swept.
  *
  * @module
  */
@@ -37,11 +37,11 @@ export async function recover(deliveries: readonly Delivery[], open: OpenSession
 }
 
 async function recoverBatch(batch: Batch, left: ReadonlySet<string>): Promise<void> {
-  const { context, items, hard } = batch;
+  const { context, items, session, hard } = batch;
   await adoptExisting(batch, hard);
   await checkSources(batch);
   // Only a hash can verify what a former process sent: a file of the right length may have holes.
-  const provable = context.destination.verify === "checksum" ? undecided(items) : [];
+  const provable = context.destination.verify === "checksum" && !session.sendsStagedAgain ? undecided(items) : [];
   const staged = await wholeStaged(provable.filter((item) => left.has(attemptOf(item.delivery))), batch);
   await hashSources(staged, context, hard);
   await verifyStaged({ ...batch, items: staged }, hard);

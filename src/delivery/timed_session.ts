@@ -56,6 +56,7 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
   return {
     proof: session.proof,
     durability: session.durability,
+    sendsStagedAgain: session.sendsStagedAgain,
     hashesSource: session.hashesSource,
     resumes: session.resumes,
     ...(session.parts === undefined ? {} : { parts: timedParts(session.parts, { destination, clock }) }),

@@ -169,6 +169,11 @@ export interface Session extends AsyncDisposable {
   readonly hashesSource: boolean;
   /** It resumes a part that an earlier attempt left. Where it cannot, a part is of no use. */
   readonly resumes: boolean;
+  /**
+   * True where only the process that asks for a flush hears its answer, and that is ours: what it has staged whole when it ends may have
+   * failed to reach the disk, which tells that only once (fsync(2)). The next process sends it again.
+   */
+  readonly sendsStagedAgain: boolean;
   /** For files that are still being written; absent where the method cannot send them early. */
   readonly parts?: PartFiles;
   /** The method at work after `auto` has chosen. */

@@ -86,6 +86,20 @@ Deno.test("recover() never publishes a staged file that is long enough but wrong
   assertEquals(rig.delivery("a.fits").attempts, 0);
 });
 
+Deno.test("recover() sends again what was staged whole if the former process alone could hear that the disk refused it", async () => {
+  await using rig = await outboxRig();
+  rig.fake.sendsStagedAgain = true;
+  await interrupted(rig, { "a.fits": { content: "alpha", staged: "alpha" } });
+  const sent: string[] = [];
+  rig.fake.refuse = (upload) => {
+    sent.push(upload.source.path);
+    return null;
+  };
+  rig.start();
+  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  assertEquals(sent, ["a.fits"]);
+});
+
 Deno.test("recover() offers the part of a large file to the next attempt, and sweeps what nobody needs", async () => {
   await using rig = await outboxRig();
   const big = new Uint8Array(5 * 1024 * 1024).fill(3);

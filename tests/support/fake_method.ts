@@ -59,6 +59,7 @@ export interface FakeDestination {
   device: string | null;
   proof: Session["proof"];
   durability: Session["durability"];
+  sendsStagedAgain: boolean;
   hashesSource: boolean;
   resumes: boolean;
   /** Called at the beginning of every step; throws to make it fail, or waits. */
@@ -109,6 +110,7 @@ export function fakeDestination(): FakeDestination {
     device: "fake:1",
     proof: "checksum",
     durability: "flushed",
+    sendsStagedAgain: false,
     hashesSource: false,
     resumes: true,
     before: () => {},
@@ -155,6 +157,7 @@ function session(fake: FakeDestination, context: MethodContext, to: Kept): Sessi
   return {
     proof: fake.proof,
     durability: fake.durability,
+    sendsStagedAgain: fake.sendsStagedAgain,
     hashesSource: fake.hashesSource,
     resumes: fake.resumes,
     parts: fakeParts(fake, context, to.preserveTimestamps),

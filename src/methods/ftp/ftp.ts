@@ -35,6 +35,7 @@ async function connect(destination: FtpDestination, context: MethodContext, sign
     proof: hash === null ? "read_back" : "checksum",
     // FTP has no command that flushes.
     durability: "unconfirmed",
+    sendsStagedAgain: false,
     hashesSource: false,
     resumes: true,
     about: `${curl.version}; ${

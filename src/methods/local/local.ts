@@ -40,6 +40,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     proof: "checksum",
     // Windows has no flush for folders.
     durability: context.system.platform === "windows" ? "ordered" : "flushed",
+    sendsStagedAgain: true,
     hashesSource: true,
     resumes: true,
     about: "local copy, SHA-256 of the bytes read again, flushed to the disk",
@@ -189,8 +190,8 @@ async function takeOver(base: LocalBase, upload: Upload, to: string, signal: Abo
   const facts = await system.facts(left);
   if (facts === null) return 0;
   if (left !== to) await system.rename(left, to);
-  // An empty one is no beginning: the copy makes its file itself.
-  const fits = facts.kind === "file" && facts.size > 0 && facts.size <= upload.source.size;
+  // An empty one is no beginning: the copy makes its file itself. A whole one may have heard of an error of the disk, which is told once.
+  const fits = facts.kind === "file" && facts.size > 0 && facts.size < upload.source.size;
   if (fits && await isPrefix(to, facts.size, upload.source.absolutePath, system, signal)) return facts.size;
   await system.removeTree(to);
   return 0;

@@ -34,6 +34,7 @@ async function connect(destination: RcloneDestination, context: MethodContext, s
     proof: remote.hash === null ? "read_back" : "checksum",
     // No store says when what it has accepted is on its disks.
     durability: "unconfirmed",
+    sendsStagedAgain: false,
     hashesSource: true,
     // rclone begins a file again when it was cut.
     resumes: false,

@@ -44,6 +44,7 @@ async function connect(destination: SshDestination, context: MethodContext, sign
     ...stated,
     ...files,
     method: "sftp",
+    sendsStagedAgain: flushes,
     hashesSource: true,
     // A part is trusted: only a hash of the whole finds out that it was wrong.
     resumes: destination.verify === "checksum",

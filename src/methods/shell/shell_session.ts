@@ -110,6 +110,8 @@ export async function openShellSession(
     resumes: sender.resumes,
     proof: "checksum",
     durability: durabilityOf(tools),
+    // The program that flushes there removes what it cannot flush, whether or not anybody is still listening.
+    sendsStagedAgain: false,
     hashesSource: sender.hashesSource,
     about: `${sender.about}; ${aboutTools(tools)}`,
     ...(sender.streams ? { streams: sender.streams } : {}),

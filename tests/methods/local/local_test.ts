@@ -282,6 +282,27 @@ Deno.test("local publish() refuses the one file of many whose early flush failed
   assertEquals((await publishing).map(({ published }) => published), ready.map((_, index) => index !== 0));
 });
 
+Deno.test("local put() copies a file anew whose whole part may have heard of an error of the disk, and goes on with a shorter one", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const begins: number[] = [];
+  const session = await opened(folder, {
+    copy: (from, to, options, stop) => {
+      begins.push(options.from ?? 0);
+      return system.copy(from, to, options, stop);
+    },
+  });
+  const absolutePath = await folder.write("big", "x".repeat(2_000_000));
+  const source = { job: "job", path: "big", absolutePath, size: 2_000_000, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+  for (const [number, bytes] of [[1, 2_000_000], [2, 1_500_000]] as const) {
+    const leftover = `${STAGING}/old/${number}`;
+    await folder.write(`base/${leftover}`, "x".repeat(bytes));
+    const [outcome] = await session.put([{ ...upload(source, number), leftover }], ignoreBytes, signal);
+    assert(outcome?.put);
+  }
+  assertEquals(begins, [0, 1_500_000]);
+});
+
 Deno.test("local digest() of a file whose early flush failed names the disk, and nothing of the file is left for a next attempt", async () => {
   await using folder = await tempFolder();
   const system = createSystem();
