@@ -21,6 +21,7 @@ import { type Attempts, attempts } from "./attempts.ts";
 import { type Breaker, circuitBreaker, concernsHost } from "./breaker.ts";
 import { destinationState, type OutboxState, sameForPeople, startOf } from "./outbox_state.ts";
 import { type Transfers, transfers } from "./transfers.ts";
+import { type Unflushed, unflushedTargets } from "./unflushed.ts";
 
 /** The parts of the system that the outbox uses. */
 export type OutboxSystem = Pick<
@@ -103,8 +104,7 @@ export interface DestinationContext extends OutboxOptions {
   readonly names: Map<string, string>;
   /** Targets of files that are just being removed there, by their `nameKey`. */
   readonly removing: Set<string>;
-  /** Targets that could not be flushed when they were found: what has these names is not adopted before our own copy has replaced it. */
-  readonly unflushed: Set<string>;
+  readonly unflushed: Unflushed;
   /** Rung when there may be something new to do. */
   readonly bell: Bell;
   /** Whether the watched folder is missing or on another device than at first: then a missing file does not count as gone. */
@@ -135,7 +135,7 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     parallelTransfers: semaphore(destination.parallelTransfers),
     names: new Map(),
     removing: new Set(),
-    unflushed: new Set(),
+    unflushed: unflushedTargets(job.name, destination.name, ledger),
     bell: bell(system),
     sourceAway: sourceRoot(job.watchPath, system).isAway,
     state: startOf(former),

@@ -114,7 +114,7 @@ async function areFlushed(targets: readonly string[], { context, session }: Batc
     const stats = await session.survey(targets, signal).catch(() => []);
     const there = targets.filter((_, index) => stats[index]);
     if (there.length === 0) throw error;
-    for (const target of there) unflushed.add(target);
+    unflushed.add(there);
     const what = there.length === 1 ? `"${printable(there[0]!)}"` : `${there.length} files`;
     const message =
       `Found ${what} at ${destination.name} with the right content, but perhaps not on the disk, so not taken for ` +

@@ -25,13 +25,13 @@ export async function publish({ items, context, session }: Batch, signal: AbortS
     const outcome = outcomes[index];
     if (!outcome) return giveUp(item, new Error("the method gave no outcome for a publication"));
     if (outcome.published && item.receipt) {
-      context.unflushed.delete(item.delivery.target);
       item.outcome = { receipt: item.receipt };
       if (outcome.former !== undefined) tellFormer(item, outcome.former, context);
       return;
     }
     if (!outcome.published) giveUp(item, refusal(outcome.failure, context));
   });
+  context.unflushed.forget(verified.flatMap(({ delivery }, index) => outcomes[index]?.published ? [delivery.target] : []));
 }
 
 function refusal({ code, message, hint, next }: FailureRecord, { destination }: DestinationContext): Failure {

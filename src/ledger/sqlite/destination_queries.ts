@@ -11,7 +11,18 @@ import { number, text } from "./rows.ts";
 
 export function destinationQueries(
   db: Database,
-): Pick<OutboxLedger, "deviceOf" | "rememberDevice" | "lastRun" | "rememberRun" | "pausedBy" | "setPaused" | "namesakes"> {
+): Pick<
+  OutboxLedger,
+  | "deviceOf"
+  | "rememberDevice"
+  | "unflushed"
+  | "rememberUnflushed"
+  | "lastRun"
+  | "rememberRun"
+  | "pausedBy"
+  | "setPaused"
+  | "namesakes"
+> {
   return {
     deviceOf(job, destination) {
       const row = db.get("SELECT device FROM destinations WHERE job = ? AND name = ?", job, destination);
@@ -21,6 +32,18 @@ export function destinationQueries(
       void db.transaction(() =>
         db.run("INSERT OR REPLACE INTO destinations (job, name, device) VALUES (?, ?, ?)", job, destination, device)
       ),
+    unflushed(job, destination) {
+      const row = db.get("SELECT value FROM meta WHERE key = ?", unflushedKey(job, destination));
+      return row === undefined ? [] : JSON.parse(text(row, "value"));
+    },
+    rememberUnflushed(job, destination, targets) {
+      const key = unflushedKey(job, destination);
+      db.transaction(() =>
+        targets.length === 0
+          ? db.run("DELETE FROM meta WHERE key = ?", key)
+          : db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, JSON.stringify(targets))
+      );
+    },
     lastRun(job) {
       const row = db.get("SELECT begun_at FROM runs WHERE job = ?", job);
       return row === undefined ? null : number(row, "begun_at");
@@ -44,6 +67,10 @@ export function destinationQueries(
         .filter((other) => other !== target && nameKey(other) === nameKey(target));
     },
   };
+}
+
+function unflushedKey(job: string, destination: string): string {
+  return `unflushed ${JSON.stringify([job, destination])}`;
 }
 
 const NAMESAKES = `SELECT DISTINCT target FROM deliveries

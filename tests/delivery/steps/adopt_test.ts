@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import type { ConflictPolicy } from "../../../src/config/settings.ts";
+import { outbox } from "../../../src/delivery/outbox.ts";
 import { local } from "../../../src/methods/local/local.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { aFailure } from "../../support/fake_method.ts";
@@ -128,6 +129,30 @@ Deno.test("adoptExisting() does not adopt at the retry what could not be flushed
   assertEquals([rig.fake.calls.flush, rig.fake.calls.put], [1, 2]);
   assertEquals([...rig.fake.files.values()].filter(({ mtimeMs }) => mtimeMs === FOUND_MS), []);
   assertEquals(rig.events.filter((event) => event.type === "notice" && event.level === "warning").length, 1);
+});
+
+Deno.test("adoptExisting() does not adopt after a new start what could not be flushed before it", async () => {
+  await using rig = await outboxRig();
+  find(rig, ["a.fits"]);
+  let full = true;
+  rig.fake.before = (step) => {
+    if (step === "flush" && rig.fake.calls.flush === 1) throw aFailure("interrupted", "Input/output error");
+    if (step === "put" && full) throw aFailure("disk_full");
+  };
+  await rig.admit("a.fits", "a.fits");
+  rig.start();
+  await rig.soon(() => rig.fake.calls.put === 1 && rig.state("a.fits") === "deferred", "an outage");
+  await rig.stop();
+  full = false;
+  const ending = new AbortController();
+  let over = false;
+  void outbox(rig.tools).run(ending.signal).then(() => over = true);
+  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  ending.abort();
+  await rig.until(() => over, "the end");
+  assertEquals(rig.fake.calls.flush, 1);
+  assertEquals(rig.fake.files.get("a.fits")?.mtimeMs === FOUND_MS, false);
+  assertEquals(rig.ledger.unflushed("spring", "nas"), []);
 });
 
 Deno.test("adoptExisting() adopts no new version of the same bytes where the old one could not be flushed", async () => {

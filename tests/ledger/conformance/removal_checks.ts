@@ -60,13 +60,16 @@ export const REMOVAL: readonly Check[] = [
     },
   },
   {
-    name: "rememberDevice(), setPaused() and rememberRun() survive a new start",
+    name: "rememberDevice(), rememberUnflushed(), setPaused() and rememberRun() survive a new start",
     run({ open }) {
       {
         using ledger = open();
         assertEquals([ledger.deviceOf("spring", "nas"), ledger.pausedBy("nas")], [null, null]);
         ledger.rememberDevice("spring", "nas", "1");
         ledger.rememberDevice("spring", "nas", "2");
+        ledger.rememberUnflushed("spring", "nas", ["a/b.fits", "c.fits"]);
+        ledger.rememberUnflushed("spring", "freya", ["a/b.fits"]);
+        ledger.rememberUnflushed("spring", "freya", []);
         ledger.setPaused("nas", "ann");
         ledger.setPaused("freya", "ann");
         ledger.setPaused("freya", null);
@@ -76,6 +79,8 @@ export const REMOVAL: readonly Check[] = [
       }
       using ledger = open();
       assertEquals([ledger.deviceOf("spring", "nas"), ledger.deviceOf("autumn", "nas")], ["2", null]);
+      assertEquals(ledger.unflushed("spring", "nas"), ["a/b.fits", "c.fits"]);
+      assertEquals([ledger.unflushed("spring", "freya"), ledger.unflushed("autumn", "nas")], [[], []]);
       assertEquals([ledger.pausedBy("nas"), ledger.pausedBy("freya")], ["ann", null]);
       assertEquals([ledger.lastRun("spring"), ledger.lastRun("autumn")], [NOW + 1, null]);
     },
