@@ -7,7 +7,7 @@
 import { dirname, isAbsolute, join } from "@std/path";
 import { which } from "./needs.ts";
 
-const CALLS = "fsync,fdatasync,syncfs,sync,rename,renameat,renameat2,link,linkat,mkdir,mkdirat";
+const CALLS = "fsync,fdatasync,syncfs,sync_file_range,rename,renameat,renameat2,link,linkat,mkdir,mkdirat";
 
 /** Arguments of strace. Every flush takes a little longer than it needs, so that one that is not awaited comes too late for sure. */
 export function straceArgs(file: string): string[] {
@@ -94,11 +94,17 @@ export function durabilityFaults(trace: string, { base, stagingRoot, foldersByLa
   const staging = join(base, stagingRoot);
   const isStaged = (path: string) => path.startsWith(`${staging}/`);
   const isFinal = (path: string) => path.startsWith(`${base}/`) && !isStaged(path) && path !== staging;
-  const flushes = calls.filter(({ name }) => /sync/.test(name));
-  /** A flush of this path, or of the whole file system, that began behind one line and ended before another. */
-  const flushed = (path: string, behind: number, before: number) =>
-    flushes.some(({ name, paths, began, ended }) =>
-      began > behind && ended < before && (name === "syncfs" || name === "sync" || paths.includes(path))
+  const flushes = calls.filter(({ name }) => /^f(data)?sync$/.test(name));
+  const whole = calls.filter(({ name }) => name === "syncfs");
+  const asked = calls.filter(({ name }) => name === "sync_file_range");
+  /**
+   * A flush of this path that began behind one line and ended before another; or one of the whole file system, which says nothing of a file, and
+   * then a question about this path.
+   */
+  const flushed = (path: string, behind: number, before: number): boolean =>
+    flushes.some(({ paths, began, ended }) => began > behind && ended < before && paths.includes(path)) ||
+    asked.some(({ paths, began, ended }) =>
+      ended < before && paths.includes(path) && whole.some((it) => it.began > behind && it.ended < began)
     );
   const laterFile = (behind: number) => flushes.some(({ paths, began }) => began > behind && paths.some(isStaged));
   const faults: string[] = [];

@@ -6,14 +6,22 @@
  *
  * @module
  */
-import { SYNCED_WHOLE } from "./shell_flush.ts";
+import { FLUSH_SUB, SYNCED_WHOLE } from "./shell_flush.ts";
+
+/** File systems of Linux, as in {@linkcode SYNCED_WHOLE}, of which sync_file_range(2) is known to report what was lost of a file. */
+const ASKED_BY_RANGE = ["ef53", "58465342"];
 
 /**
- * Arguments: `sync -f` or nothing, and from how many files on it is used in place of an fsync for each, where the file system
- * is one for it; then the fields, unless they are the input.
+ * Arguments: `sync -f` or nothing, and from how many files on it writes all of them out at once, where the file system is one for
+ * it; then the fields, unless they are the input.
+ *
+ * That `sync -f` succeeds proves nothing of a file: BusyBox passes over the answer of syncfs(2), Linux before 5.8 reports no lost data by
+ * it, and later ones report it once, perhaps to another program. So each file is asked, by fsync; or, as that has the drive empty its
+ * cache each time, by sync_file_range(2) where it is known to report what was lost of this file as fsync does: waiting (flag 1) for
+ * what was written out. Not with overlayfs, where the pages belong to another file than the one that is open.
  */
 export const PUBLISH_PERL = String.raw`
-use strict; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP); use XSLoader;
+use strict; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP ENOTTY); use XSLoader;
 # Of IO::Handle only fsync is needed, and of Fcntl seldom anything: loading both takes longer than all else here.
 eval { XSLoader::load('IO') }; defined &IO::Handle::sync or require IO::Handle;
 my ($syncf, $many, @field) = @ARGV;
@@ -22,18 +30,25 @@ $/ = "\0";
 if (!@field) { @field = <STDIN>; chomp @field }
 my (@item, %seen, %dirty, @answer);
 push @item, [splice @field, 0, 7] while @field;
-my $whole = $syncf && @item >= $many && qx(stat -f -c %t . 2>/dev/null) =~ /^(?:${SYNCED_WHOLE.join("|")})$/;
-
-sub flush {
-  my ($path) = @_;
-  open(my $f, '<', $path) or return $!;
-  # macOS: fsync only reaches the drive's cache; 51 is F_FULLFSYNC.
-  return '' if $^O eq 'darwin' && fcntl($f, 51, 0);
-  return '' if IO::Handle::sync($f) || $! == EINVAL || $! == ENOTSUP;
-  return $!;
+my $type = $syncf && @item >= $many ? qx(stat -f -c %t . 2>/dev/null) : '';
+my $whole = $type =~ /^(?:${SYNCED_WHOLE.join("|")})$/;
+${FLUSH_SUB}
+# The number of sync_file_range here, where it is known to be what it should be: seen to work where nothing can have been lost yet.
+sub asking {
+  return 0 unless $^O eq 'linux' && $type =~ /^(?:${ASKED_BY_RANGE.join("|")})$/;
+  require Config;
+  return 0 unless $Config::Config{ptrsize} == 8 && $Config::Config{archname} =~ /^(x86_64|aarch64)-linux/;
+  my $number = $1 eq 'x86_64' ? 277 : 84;
+  open(my $f, '<', '.') or return 0;
+  return syscall($number, fileno($f), 0, 0, 1) == 0 ? $number : 0;
 }
-sub flush_all {
-  return system('sync', '-f', '.') == 0 ? '' : 'sync -f failed';
+my $asking;
+sub ask {
+  my ($path) = @_;
+  $asking = eval { asking() } || 0 unless defined $asking;
+  return flush($path) unless $asking;
+  open(my $f, '<', $path) or return $!;
+  return syscall($asking, fileno($f), 0, 0, 1) == 0 ? '' : $!;
 }
 sub parent { my ($p) = @_; return $p =~ m{^(.*)/[^/]*\z}s ? $1 : '.' }
 sub folders {
@@ -124,10 +139,10 @@ for my $i (0 .. $#item) {
   my ($staged, $fmode) = @{$item[$i]}[0, 5];
   if (length $fmode && !chmod oct $fmode, $staged) { $answer[$i] = "fail staged file: $!" }
 }
-my $lost = $whole ? flush_all() : '';
+my $written = $whole && system('sync', '-f', '.') == 0;
 for my $i (0 .. $#item) {
   next if $answer[$i];
-  my $e = $whole && !$lost ? '' : flush($item[$i][0]);
+  my $e = $written ? ask($item[$i][0]) : flush($item[$i][0]);
   next unless $e;
   # Linux tells of an error of the disk only once (fsync(2)): what was resumed would be flushed without one.
   unlink $item[$i][0];
@@ -145,8 +160,9 @@ for my $i (0 .. $#item) {
 }
 close $lock if $lock;
 if (%dirty) {
-  my $e = $whole ? flush_all() : '';
-  if (!$whole || $e) { $e = ''; for my $dir (keys %dirty) { $e ||= flush($dir) } }
+  system('sync', '-f', '.') if $whole;
+  my $e = '';
+  for my $dir (keys %dirty) { $e = flush($dir) || $e }
   if ($e) { /^ok|^former/ and $_ = "fail flushing the folder: $e" for @answer }
 }
 tr/\r\n/  / for @answer;

@@ -1,5 +1,5 @@
 /**
- * Flushing to the disk through a remote shell: each file and folder, or a file system as a whole.
+ * Flushing to the disk through a remote shell: each file and folder, where it helps behind the file system as a whole.
  *
  * @module
  */
@@ -41,29 +41,47 @@ function flushText({ perl, flush }: Pick<ShellTools, "perl" | "flush">, paths: r
 /** Exit status that says that the script's own work failed; what it printed says why. */
 const FAILED = 92;
 
-/** Takes names, each ended by NUL. macOS: fsync only reaches the drive's cache; 51 is F_FULLFSYNC. */
-const FLUSH_PERL = String.raw`
-use strict; use IO::Handle; use Errno qw(EINVAL ENOTSUP); use Fcntl;
-binmode STDIN; $/ = "\0";
-while (defined(my $path = <STDIN>)) {
-  chomp $path;
-  open(my $f, '<', $path) or do { print "$!\n"; exit 1 };
-  next if $^O eq 'darwin' && fcntl($f, 51, 0);
-  next if $f->sync || $! == EINVAL || $! == ENOTSUP;
-  print "$!\n"; exit 1;
+/**
+ * In perl: flushes the file or folder; gives nothing, or the error. Needs IO::Handle and the names of Errno. macOS: fsync only reaches the
+ * drive's cache; 51 is F_FULLFSYNC. Only where the file system has no such thing, fsync may answer in its place: an error is told once.
+ */
+export const FLUSH_SUB = String.raw`
+sub flush {
+  my ($path) = @_;
+  open(my $f, '<', $path) or return $!;
+  if ($^O eq 'darwin') {
+    return '' if fcntl($f, 51, 0);
+    return $! unless $! == ENOTSUP || $! == ENOTTY || $! == EINVAL;
+  }
+  return '' if IO::Handle::sync($f) || $! == EINVAL || $! == ENOTSUP;
+  return $!;
 }
 `;
 
-/** Flushes these files and folders, or the whole file system; fails when the disk said no. */
+/** Takes names, each ended by NUL. */
+export const FLUSH_PERL = String.raw`
+use strict; use IO::Handle; use Errno qw(EINVAL ENOTSUP ENOTTY);
+${FLUSH_SUB}
+binmode STDIN; $/ = "\0";
+while (defined(my $path = <STDIN>)) {
+  chomp $path;
+  my $e = flush($path) or next;
+  print "$e\n"; exit 1;
+}
+`;
+
+/**
+ * Flushes these files and folders; fails when the disk said no. `sync -f` only writes them out at once: its answer proves nothing of a
+ * file (publish_perl.ts).
+ */
 export function flushScript(flush: Flush, paths: readonly string[]): string {
   switch (flush) {
     case "sync -f":
       // With names, and without -f, it is an fsync of each.
       return `case "$(stat -f -c %t . 2>/dev/null)" in
-${SYNCED_WHOLE.join("|")}) sync -f . 2>&1 || exit 9 ;;
-*) ${flushEach("sync", paths)} ;;
+${SYNCED_WHOLE.join("|")}) sync -f . >/dev/null 2>&1 ;;
 esac
-`;
+${flushEach("sync", paths)}`;
     case "fsync":
       return flushEach("fsync", paths);
     case "sync":
@@ -85,9 +103,9 @@ function flushEach(program: "fsync" | "sync", paths: readonly string[]): string 
 }
 
 /**
- * Types of file systems of Linux that may be flushed as a whole (`sync -f`, syncfs(2)) in place of file by file, as `stat -f -c %t` prints them. The numbers are from linux/magic.h (statfs(2) lists them too), that of ZFS from its
- * own source. Others are flushed file by file: FUSE and CIFS, for example, hand fsync(2) on to whoever keeps the data, but
- * not syncfs(2).
+ * Types of file systems of Linux that are written out as a whole (`sync -f`, syncfs(2)) before each file is asked, as `stat -f -c %t` prints
+ * them. The numbers are from linux/magic.h (statfs(2) lists them too), that of ZFS from its own source. Others are flushed only
+ * file by file: FUSE and CIFS, for example, hand fsync(2) on to whoever keeps the data, but not syncfs(2).
  */
 export const SYNCED_WHOLE: readonly string[] = [
   "ef53", // ext2, ext3, ext4

@@ -19,7 +19,7 @@ import type { RunInBase } from "./remote_shell.ts";
 import { nulList } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
-/** From how many files on one `sync -f` beats an fsync for each; it also waits for what others write there. */
+/** From how many files on a `sync -f` before each is asked beats an fsync for each; it also waits for what others write there. */
 const MANY = 24;
 
 /** So many files are named on a command line. */

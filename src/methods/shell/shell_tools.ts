@@ -10,7 +10,7 @@ import { type RsyncVersion, rsyncVersion } from "../rsync/rsync_version.ts";
 import type { Durability } from "../method.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 
-/** How files get to the disk: file systems as a whole, files and folders one by one, or everything. */
+/** How files get to the disk: file systems as a whole before files and folders one by one, only these, or everything. */
 export type Flush = "sync -f" | "fsync" | "sync";
 
 /** What a shell at the far end can do. */
@@ -24,8 +24,6 @@ export interface ShellTools {
   /** How `stat` prints the mode. */
   readonly statRadix: 16 | 8;
   readonly flush: Flush;
-  /** `sync` without arguments returns when all is on the disk, as Linux promises; POSIX lets it return before. */
-  readonly syncWaits: boolean;
   /** At least 1: so many files are hashed side by side. */
   readonly processors: number;
   /** The first line of `tar --version`; null if tar is not installed. */
@@ -61,16 +59,15 @@ function shellTools(output: string, name: string): ShellTools {
     stat: stat === "bsd" ? ["stat", "-L", "-f", "%p %z %N"] : ["stat", "-L", "-c", "%f %s %n"],
     statRadix: stat === "bsd" ? 8 : 16,
     flush: said.get("flush") === "sync -f" ? "sync -f" : said.get("flush") === "fsync" ? "fsync" : "sync",
-    syncWaits: said.get("system") === "Linux",
     processors: Math.max(1, Number(said.get("processors")) || 1),
     tar: said.get("tar") ?? null,
     rsync: path && version ? { path, version } : null,
   };
 }
 
-/** Of what is published with these tools. */
-export function durabilityOf({ perl, flush, syncWaits }: ShellTools): Durability {
-  return perl || flush !== "sync" || syncWaits ? "flushed" : "unconfirmed";
+/** Of what is published with these tools. `sync` without arguments tells of no error, and may return before all is on the disk. */
+export function durabilityOf({ perl, flush }: ShellTools): Durability {
+  return perl || flush !== "sync" ? "flushed" : "unconfirmed";
 }
 
 /** What `doctor` and `status` show of them. */
@@ -101,9 +98,10 @@ case "$(stat -L -c '%f %s %n' / 2>/dev/null)" in 4*" /") echo "stat gnu" ;; *)
   case "$(stat -L -f '%p %z %N' / 2>/dev/null)" in 4*" /") echo "stat bsd" ;; esac ;;
 esac
 system=$(uname -s)
-echo "system $system"
 if [ "$system" = Linux ]; then
-  case "$(sync --help 2>&1)" in *-f*) echo "flush sync -f" ;; *) command -v fsync >/dev/null && echo "flush fsync" ;; esac
+  # Before 4.4, syncfs(2) took the errors of files that nobody had been told of.
+  case "$(uname -r)" in [0-3].*|4.[0-3].*) help= ;; *) help=$(sync --help 2>&1) ;; esac
+  case "$help" in *-f*) echo "flush sync -f" ;; *) command -v fsync >/dev/null && echo "flush fsync" ;; esac
 else
   command -v fsync >/dev/null && echo "flush fsync"
 fi

@@ -175,13 +175,14 @@ function receiver(child: Child, channel: Channel, clock: Sleeper, close: () => v
 
 /**
  * Flushes the files of the folder while something else runs: publishing flushes them again, and finds less to do. What goes wrong here has to be
- * said here, for the system tells it once. A file system that cannot flush says so, and no more is asked of it (as in publish_perl.ts).
+ * said here, for the system tells it once; and as nobody may be left who hears it, the files go first: the folder is this attempt's alone. A
+ * file system that cannot flush says so, and no more is asked of it (as in shell_flush.ts).
  */
 function flushedBeside(work: string, program: "sync" | "fsync"): string {
   const harmless = HARMLESS.map((text) => `-e "${text}"`).join(" ");
   return [
     `${work} & work=$!`,
-    `said=$(${program} ./* 2>&1) || { bad=$(echo "$said" | grep -v ${harmless}); [ -n "$said" ] && [ -z "$bad" ]; } || { echo "$said" >&2; exit ${NOT_FLUSHED}; }`,
+    `said=$(${program} ./* 2>&1) || { bad=$(echo "$said" | grep -v ${harmless}); [ -n "$said" ] && [ -z "$bad" ]; } || { rm -f ./*; echo "$said" >&2; exit ${NOT_FLUSHED}; }`,
     "wait $work",
   ].join("; ");
 }

@@ -33,7 +33,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "PUBLISH_PERL flushes a file system as a whole only where that is known to reach the disk",
+  name: "PUBLISH_PERL writes a file system out as a whole only where that is known to work",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const [EXT, FUSE, CIFS, UNKNOWN] = ["ef53", "65735546", "ff534d42", ""];

@@ -11,7 +11,6 @@ const TOOLS: ShellTools = {
   stat: ["stat", "-L", "-c", "%f %s %n"],
   statRadix: 16,
   flush: "fsync",
-  syncWaits: true,
   processors: 1,
   rsync: null,
   tar: null,

@@ -30,12 +30,15 @@ for (
         stdout: "piped",
         stderr: "null",
       }).spawn();
+      for (const name of ["1", "2"]) await Deno.writeTextFile(join(staging, name), "bytes");
       const [{ stdout }] = await Promise.all([
         child.output(),
         new Response(`${staging}\nunpack-and-hash\n` + "\0".repeat(10240)).body!.pipeTo(child.stdin),
       ]);
       const isDone = new TextDecoder().decode(stdout).endsWith("image-transfer: done\n");
       assertEquals([(await child.status).code, isDone], [code, code === 0]);
+      // Who hears of it may be gone by now, and the next flush of these files would succeed.
+      assertEquals((await Array.fromAsync(Deno.readDir(staging))).length, code === 0 ? 2 : 0);
     },
   });
 }
