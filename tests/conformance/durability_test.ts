@@ -79,7 +79,8 @@ for (const { name, method, sshd } of CASES) {
         await session.flush(items.map(({ target }) => target), signal);
         const later = (await Deno.readTextFile(trace)).slice(before);
         const { wasFlushed } = durabilityFaults(later, { base, stagingRoot: STAGING });
-        const expected = flushed ? [...items.map(({ target }) => target), "new/night", "new", "."] : [`${STAGING}/adopted.flush`];
+        const folders = flushed ? ["new/night", "new", "."] : [`${STAGING}/adopted.flush`];
+        const expected = [...items.map(({ target }) => target), ...folders];
         assertEquals(expected.filter((path) => !wasFlushed(path)), []);
         assert(later !== "");
       },

@@ -110,27 +110,6 @@ export function flushedEarly(path: string): string {
   return `${path}.early`;
 }
 
-/** Makes a small file there, flushed where the server can; the refusal is that of making it. */
-export async function makeEmptyFile({ calls }: SftpBase, path: string): Promise<Refusal | null> {
-  const { value: file, refusal } = await calls.create(path, 0o644);
-  if (file === null) return refusal;
-  await Promise.all([calls.flush(file), calls.close(file)]);
-  return null;
-}
-
-/**
- * Removes a file whose bytes may not have reached the disk, by what the server said to a flush; whether it did. Linux tells of an error of the disk
- * only once (fsync(2)): what was resumed would be flushed without one. A file system that cannot flush refuses it for any file.
- */
-export async function removeUnflushed(calls: SftpCalls, path: string, refusal: Refusal | null): Promise<boolean> {
-  if (refusal?.code !== STATUS.FAILURE) return false;
-  const probe = `${path}.flush`;
-  const { value: file } = await calls.create(probe, 0o600);
-  const [cannot] = file === null ? [null] : await Promise.all([calls.flush(file), calls.close(file)]);
-  await Promise.all([calls.remove(probe), cannot === null ? calls.remove(path) : null]);
-  return cannot === null;
-}
-
 /** What the server said of something that it did not do. */
 export function refused(what: string, refusal: Refusal): Failure {
   const meaning = meaningOfRefusal(refusal);

@@ -8,6 +8,7 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import type { Mount, Upload } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { checkBase, flushedEarly, freeSpace, isFolder, look, pathOf, type SftpBase, tryToWrite } from "./sftp_base.ts";
+import { tryFlush } from "./sftp_flush.ts";
 import { flush, publish, type SftpNaming } from "./sftp_names.ts";
 import { digest } from "./sftp_read_back.ts";
 import { emptyTrash, remove } from "./sftp_remove.ts";
@@ -22,7 +23,7 @@ export function sftpFiles(base: SftpBase): RemoteFiles {
     digest: (paths, signal, calm) => untilAborted(digest(base, paths, signal, calm), signal),
     modifiedAt: (path, signal) => untilAborted(modifiedAt(base, path), signal),
     publish: (items, signal) => untilAborted(publish(naming, items, signal), signal),
-    flush: (_paths, signal) => untilAborted(flush(base), signal),
+    flush: (paths, signal) => untilAborted(flush(base, paths), signal),
     remove: (items, signal) => untilAborted(remove(base, items, signal), signal),
     emptyTrash: (folders, signal) => untilAborted(emptyTrash(base, folders, signal), signal),
     leftovers: (signal) => untilAborted(leftovers(base), signal),
@@ -47,7 +48,10 @@ async function attach(base: SftpBase, create: boolean, probe?: string): Promise<
     if (directoryMode !== null) await calls.setMode(folder, directoryMode);
   }
   const freeBytes = await freeSpace(base);
-  if (probe !== undefined) { for (const each of [stagingRoot, `${stagingRoot}/${probe}`]) await calls.mkdir(pathOf(base, each)); }
+  if (probe !== undefined) {
+    for (const each of [stagingRoot, `${stagingRoot}/${probe}`]) await calls.mkdir(pathOf(base, each));
+    await tryFlush(base, `${stagingRoot}/${probe}/try.flush`);
+  }
   return { freeBytes, device: null, ...(made ? { made } : {}) };
 }
 

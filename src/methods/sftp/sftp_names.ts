@@ -11,7 +11,8 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { type Claim, claimsFor } from "../naming.ts";
-import { checkBase, makeEmptyFile, pathOf, type SftpBase } from "./sftp_base.ts";
+import { checkBase, pathOf, type SftpBase } from "./sftp_base.ts";
+import { flushFound, makeAndRemove, makeEmptyFile } from "./sftp_flush.ts";
 import { withSftpLock } from "./sftp_lock.ts";
 import { STATUS } from "./sftp_protocol.ts";
 import { giveTakenName, isDoubtful, orDoubtful } from "./sftp_taken_name.ts";
@@ -50,8 +51,10 @@ export async function publish(
   signal.throwIfAborted();
   // Between question and rename nobody else of ours may take a name.
   await (careful ? nameLock(serverKey(base), () => withSftpLock(base, signal, give)) : give());
-  await makeAndRemove(base, `${items[0]!.staged}.flush`);
-  return items.map((item) => outcomes.get(item)!);
+  const told = items.map((item) => outcomes.get(item)!);
+  // If it is refused, nobody knows which names are on the disk.
+  if (told.some(({ published }) => published)) await makeAndRemove(base, `${items[0]!.staged}.flush`);
+  return told;
 }
 
 async function giveNames(
@@ -155,21 +158,16 @@ async function renameReplaces(naming: SftpNaming, staged: string): Promise<boole
   const { base, base: { calls } } = naming;
   const [free, taken] = [pathOf(base, `${staged}.free`), pathOf(base, `${staged}.taken`)];
   const made = await Promise.all([makeEmptyFile(base, free), makeEmptyFile(base, taken)]);
-  if (made.some((refusal) => refusal !== null)) return true;
+  if (made.some(({ notMade }) => notMade !== null)) return true;
   const refusal = await calls.plainRename(free, taken);
   await Promise.all([calls.remove(free), calls.remove(taken)]);
   return naming.replaces = refusal === null;
 }
 
-/** A flushed file that comes after all that was done: see the head of this file. */
-async function makeAndRemove(base: SftpBase, relative: string): Promise<void> {
-  await makeEmptyFile(base, pathOf(base, relative));
-  await base.calls.remove(pathOf(base, relative));
-}
-
-/** What `Session.flush` does. */
-export async function flush(base: SftpBase): Promise<void> {
+/** What `Session.flush` does. The small file comes after all that was done: see the head of this file. */
+export async function flush(base: SftpBase, paths: readonly string[]): Promise<void> {
   const { stagingRoot } = base.context;
   await base.calls.mkdir(pathOf(base, stagingRoot));
+  await flushFound(base, paths, `${stagingRoot}/found-${crypto.randomUUID().slice(0, 8)}.flush`);
   await makeAndRemove(base, `${stagingRoot}/adopted.flush`);
 }

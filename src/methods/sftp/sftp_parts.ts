@@ -9,10 +9,11 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { CHUNK_BYTES, type PartFiles } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
-import { flushedEarly, pathOf, refused, removeUnflushed, said, type SftpBase } from "./sftp_base.ts";
+import { flushedEarly, pathOf, refused, type SftpBase } from "./sftp_base.ts";
 import type { Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
+import { flushOpen, removeUnflushed, unflushed } from "./sftp_flush.ts";
 
 /** The mode before the umask there; a mode that is kept is set at the end. */
 const PLAIN_MODE = 0o666;
@@ -77,13 +78,6 @@ function cannotWrite(staged: string, refusal: Refusal): Failure {
   return refused(`write "${printable(staged)}"`, refusal);
 }
 
-function notFlushed(staged: string, refusal: Refusal | null): Failure {
-  const why = refusal === null ? "" : ` (${said(refusal)})`;
-  return new Failure("interrupted", `Cannot flush "${printable(staged)}" to the disk there${why}`, {
-    hint: "It is sent again. If it happens again, check the disk of the server and its free space.",
-  });
-}
-
 /** Where the server gives no shell. What an earlier session left is not taken over: its server may still write into it. */
 export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
   const { calls, destination: { preservePermissions, preserveTimestamps }, context: { system } } = base;
@@ -92,9 +86,11 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
     const { value: file, refusal } = await calls.reopen(pathOf(base, staged));
     if (file === null) throw cannotWrite(staged, refusal);
     await act(file);
-    const unflushed = await calls.flush(file);
+    const notFlushed = await flushOpen(base, file);
     await calls.close(file);
-    if (await removeUnflushed(calls, pathOf(base, staged), unflushed)) throw notFlushed(staged, unflushed);
+    if (notFlushed && await removeUnflushed(base, pathOf(base, staged), notFlushed)) {
+      throw unflushed(`"${printable(staged)}"`, notFlushed);
+    }
   };
   return {
     ...sftpWriting(base.channels, files),

@@ -18,10 +18,11 @@ import { bytesOf } from "../links.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { SourceReader } from "../../system/system.ts";
-import { meaningOfRefusal, removeUnflushed, said } from "./sftp_base.ts";
+import { meaningOfRefusal, said } from "./sftp_base.ts";
 import type { Given, Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
+import { flushOpen, removeUnflushed } from "./sftp_flush.ts";
 import { STATUS } from "./sftp_protocol.ts";
 
 /** What sending works with. */
@@ -257,8 +258,8 @@ async function finish(
   { source: { path, mtimeMs }, path: there }: { readonly source: SourceFile; readonly path: string },
   mode: number,
 ): Promise<void> {
-  const { connection: { calls }, flushes, context: { log }, destination: { preserveTimestamps, preservePermissions, name } } =
-    carrying;
+  const { connection: { calls }, flushes, context: { log }, destination } = carrying;
+  const { preserveTimestamps, preservePermissions, name } = destination;
   const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
   const changes = {
     ...(preserveTimestamps ? { times: { accessed: seconds, modified: seconds } } : {}),
@@ -266,11 +267,11 @@ async function finish(
   };
   const [kept, flushed, closed] = await Promise.all([
     Object.keys(changes).length === 0 ? null : calls.setAttributes(file, changes),
-    flushes && calls.flushes ? calls.flush(file) : null,
+    flushes && calls.flushes ? flushOpen({ calls, destination }, file) : null,
     calls.close(file),
   ]);
   if (closed) throw new RefusedError(closed, true);
-  if (flushed && await removeUnflushed(calls, there, flushed)) throw new RefusedError(flushed, true);
+  if (flushed && await removeUnflushed({ calls, destination }, there, flushed)) throw new RefusedError(flushed, true);
   for (const refusal of [kept, flushed]) {
     if (refusal) log("debug", `sftp on "${printable(path)}", which is complete at ${name}: ${said(refusal)}`);
   }

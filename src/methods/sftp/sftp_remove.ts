@@ -25,7 +25,7 @@ export async function remove(base: SftpBase, items: readonly Removal[], signal: 
     signal.throwIfAborted();
     outcomes.push(await removeOne(base, item));
   }
-  await flush(base);
+  if (outcomes.some(({ removed }) => removed)) await flush(base, []);
   return outcomes;
 }
 

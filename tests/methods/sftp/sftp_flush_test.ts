@@ -8,45 +8,64 @@ import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { sftpPut } from "../../../src/methods/sftp/sftp_put.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
-import { aLine, aServer, ignoreBytes, makeSource, noise, STAGING, upload } from "../../conformance/rig.ts";
+import { aLine, aServer, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { answers, type Asked, fakeSftp, type Told, VERSION } from "../../support/fake_sftp.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const signal = new AbortController().signal;
 const FSYNC = "fsync@openssh.com";
+const READING = "reading ";
 const STAGED = `${STAGING}/a1/1`;
 const SIZE = 1000;
 const CONTENT = noise(SIZE);
 
 /** What a test sees of it. */
 interface It {
+  readonly files: ReturnType<typeof sftpFiles>;
   readonly parts: ReturnType<typeof sftpParts>;
   readonly put: ReturnType<typeof sftpPut>;
   readonly asked: readonly Asked[];
   readonly removed: readonly string[];
 }
 
+/** What a server may be like. */
+interface Server {
+  readonly folders?: readonly string[];
+  /** Else a place of which nobody knows yet whether it flushes. */
+  readonly basePath?: string;
+}
+
+let places = 0;
+
 /** A session with a server that answers so when a file is to be flushed; handles are paths. All files have `CONTENT`. */
-async function withServer(flushed: (path: string) => Told, test: (it: It) => Promise<void>, folders: readonly string[] = []) {
+async function withServer(
+  flushed: (path: string, isForReading: boolean) => Told,
+  test: (it: It) => Promise<void>,
+  { folders = [], basePath = `/place${++places}` }: Server = {},
+) {
   const removed: string[] = [];
   const all: Asked[] = [];
   const tell = (asked: Asked, packet: Uint8Array): Told => {
     const [what, first = ""] = asked;
     all.push(asked);
     if (what === "REMOVE") removed.push(first);
-    if (what === FSYNC) return flushed(first);
+    if (what === FSYNC) return flushed(first.replace(READING, ""), first.startsWith(READING));
     if (what === "READ") {
       // Type, id, length and text of the handle, then the upper half of the offset.
       const rest = CONTENT.subarray(new DataView(packet.buffer, packet.byteOffset).getUint32(1 + 4 + 4 + first.length + 4));
       return rest.length === 0 ? answers.status(STATUS.EOF) : answers.data(rest);
     }
-    if (what === "OPEN") return answers.handle(first);
+    if (what === "OPEN") {
+      // Behind type, id, and the length and text of the path; 1 is reading only.
+      const flags = new DataView(packet.buffer, packet.byteOffset).getUint32(1 + 4 + 4 + first.length);
+      return answers.handle(flags === 1 ? `${READING}${first}` : first);
+    }
     if (what === "REALPATH") return answers.names(["/base", 0o40755]);
     return /^L?STAT$/.test(what!)
       ? answers.attributes(["/base", ...folders].includes(first) ? 0o40755 : 0o100644, SIZE)
       : answers.ok;
   };
-  const destination = aServer("sftp", {}, {});
+  const destination = aServer("sftp", {}, { basePath });
   const system = { ...createSystem(), ...fakeSftp(VERSION(FSYNC), tell) };
   await using connection = await openSftp("ssh", { destination, configFile: null, ciphers: null }, null, system, signal);
   const channels = sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more")));
@@ -54,7 +73,7 @@ async function withServer(flushed: (path: string) => Told, test: (it: It) => Pro
   const base = { calls: connection.calls, channels, context, destination, folder: "/base", where: "there" };
   const files = sftpFiles(base);
   const put = sftpPut({ channels, files, context, destination, flushes: true });
-  await test({ parts: sftpParts(base, files), put, asked: all, removed });
+  await test({ files, parts: sftpParts(base, files), put, asked: all, removed });
 }
 
 const disk = (path: string) => path.endsWith(".flush") ? answers.ok : answers.status(STATUS.FAILURE, "Failure");
@@ -119,5 +138,72 @@ Deno.test("put() by SFTP does not resume what was flushed early, while the file 
   await withServer(() => answers.ok, async ({ put, asked, removed }) => {
     await put([again], ignoreBytes, signal);
     assertEquals([removed, asked.some(([what]) => what === "RENAME")], [[`/base/${first.staged}`], false]);
-  }, [mark]);
+  }, { folders: [mark] });
+});
+
+Deno.test("put() by SFTP takes no refused flush for a disk that cannot flush where it has flushed before", async () => {
+  await using folder = await tempFolder();
+  const [one, two, three] = await Promise.all(
+    ["a", "b", "c"].map(async (name, index) => upload(await makeSource(folder.at("source"), name, CONTENT), index)),
+  );
+  const basePath = "/pulled";
+  let isThere = true;
+  await withServer(() => isThere ? answers.ok : never(), async ({ put, removed }) => {
+    assertEquals((await put([one!], ignoreBytes, signal)).map(({ put }) => put), [true]);
+    isThere = false;
+    await rejectsWith(() => put([two!], ignoreBytes, signal), ["disk_full"]);
+    assertEquals(removed, [`/base/${two!.staged}`]);
+  }, { basePath });
+  // The next session is of the same disk.
+  await withServer(never, async ({ put, parts, removed }) => {
+    await rejectsWith(() => put([three!], ignoreBytes, signal), ["disk_full"]);
+    await rejectsWith(() => parts.flush(STAGED, signal), ["interrupted"]);
+    assertEquals(removed, [`/base/${three!.staged}`, `/base/${STAGED}`]);
+  }, { basePath });
+});
+
+Deno.test("attach() by SFTP finds out whether the server flushes, so that the first refused flush is believed", async () => {
+  await using folder = await tempFolder();
+  const one = upload(await makeSource(folder.at("source"), "a", CONTENT), 1);
+  let isThere = true;
+  await withServer(() => isThere ? answers.ok : never(), async ({ files, put }) => {
+    await files.attach(false, signal, "probe");
+    isThere = false;
+    await rejectsWith(() => put([one], ignoreBytes, signal), ["disk_full"]);
+  });
+});
+
+Deno.test("publish() and flush() by SFTP throw when the small flushed file after them is refused", async () => {
+  const item = publication(STAGED, "x.fits", { onConflict: "overwrite" });
+  let isThere = true;
+  await withServer(() => isThere ? answers.ok : never(), async ({ files }) => {
+    assertEquals(await files.publish([item], signal), [{ published: true }]);
+    isThere = false;
+    await rejectsWith(() => files.publish([item], signal), ["interrupted"]);
+    await rejectsWith(() => files.flush([], signal), ["interrupted"]);
+  });
+  await withServer(never, async ({ files }) => {
+    assertEquals(await files.publish([item], signal), [{ published: true }]);
+    await files.flush(["x.fits"], signal);
+  });
+});
+
+Deno.test("flush() by SFTP flushes what was found, and throws where that is refused", async () => {
+  const flushedNames = (asked: readonly Asked[]) => asked.filter(([what]) => what === FSYNC).map(([, path]) => path);
+  await withServer(() => answers.ok, async ({ files, asked }) => {
+    await files.flush(["x.fits", "y.fits"], signal);
+    const marker = `/base/${STAGING}/adopted.flush`;
+    assertEquals(flushedNames(asked), [`${READING}/base/x.fits`, `${READING}/base/y.fits`, marker]);
+  });
+  await withServer((path) => path === "/base/y.fits" ? never() : answers.ok, async ({ files }) => {
+    await files.flush(["x.fits"], signal);
+    await rejectsWith(() => files.flush(["x.fits", "y.fits"], signal), ["interrupted"]);
+  });
+});
+
+Deno.test("flush() by SFTP goes on where the server flushes only what is open for writing", async () => {
+  await withServer((_, isForReading) => isForReading ? never() : answers.ok, async ({ files, removed }) => {
+    await files.flush(["x.fits", "y.fits"], signal);
+    assertEquals(removed.some((path) => path.endsWith(".fits")), false);
+  });
 });

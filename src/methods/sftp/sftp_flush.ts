@@ -1,0 +1,118 @@
+/**
+ * Flushing by SFTP, and what it means where the server refuses it. Linux tells of an error of the disk only once (fsync(2)), so what may not have
+ * reached the disk goes, or is not believed. But a file system that cannot flush refuses it for every file, and is no reason to send nothing.
+ *
+ * @module
+ */
+import { mapLimit } from "../../async/map_limit.ts";
+import { Failure } from "../../domain/failure.ts";
+import type { SshDestination } from "../../config/settings.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { meaningOfRefusal, pathOf, refused, said, type SftpBase } from "./sftp_base.ts";
+import type { Handle, Refusal, SftpCalls } from "./sftp_calls.ts";
+import { STATUS } from "./sftp_protocol.ts";
+
+/** With whom something is flushed. */
+export interface Flushing {
+  readonly calls: SftpCalls;
+  readonly destination: SshDestination;
+}
+
+/** Where a flush has worked since the process began: a disk that fails later refuses each of them, as one does that never could. */
+const working = new Set<string>();
+
+/** Files that are flushed at once because they were found. */
+const AT_ONCE = 64;
+
+/** Flushes a file that is open; why it was not. It may be closed meanwhile. */
+export async function flushOpen({ calls, destination }: Flushing, file: Handle): Promise<Refusal | null> {
+  const refusal = await calls.flush(file);
+  if (refusal === null) working.add(placeOf(destination));
+  return refusal;
+}
+
+/** Makes an empty file, flushed where the server can: why it could not be made, and why it was not flushed. */
+export async function makeEmptyFile(
+  flushing: Flushing,
+  path: string,
+): Promise<{ readonly notMade: Refusal | null; readonly notFlushed: Refusal | null }> {
+  const { calls } = flushing;
+  const { value: file, refusal } = await calls.create(path, 0o644);
+  if (file === null) return { notMade: refusal, notFlushed: null };
+  const [notFlushed] = await Promise.all([flushOpen(flushing, file), calls.close(file)]);
+  return { notMade: null, notFlushed };
+}
+
+/** Makes a flushed file of ours, and removes it. @throws {Failure} where that is refused although flushing has worked there. */
+export async function makeAndRemove(base: SftpBase, relative: string): Promise<void> {
+  const { notMade, notFlushed } = await makeEmptyFile(base, pathOf(base, relative));
+  await base.calls.remove(pathOf(base, relative));
+  const refusal = notMade ?? notFlushed;
+  if (refusal !== null && hasWorked(base)) throw unflushed(`the new names below ${base.where}`, refusal);
+}
+
+/** Finds out whether the server flushes, where that is not known: what it refuses later is an error of the disk then. */
+export async function tryFlush(base: SftpBase, relative: string): Promise<void> {
+  if (base.calls.flushes && !hasWorked(base)) await makeAndRemove(base, relative);
+}
+
+/** Removes a file whose bytes may not have reached the disk, by what the server said to a flush; whether it did. */
+export async function removeUnflushed(flushing: Flushing, path: string, refusal: Refusal | null): Promise<boolean> {
+  if (refusal === null || !await isOfTheDisk(flushing, path, refusal)) return false;
+  await flushing.calls.remove(path);
+  return true;
+}
+
+async function isOfTheDisk(flushing: Flushing, path: string, { code }: Refusal): Promise<boolean> {
+  if (hasWorked(flushing)) return code !== STATUS.UNSUPPORTED;
+  if (code !== STATUS.FAILURE) return false;
+  const probe = `${path}.flush`;
+  const { notFlushed } = await makeEmptyFile(flushing, probe);
+  await flushing.calls.remove(probe);
+  return notFlushed === null || hasWorked(flushing);
+}
+
+/** Flushes files that were found there, which are opened for reading only. `probe` is a name of ours. @throws {Failure} */
+export async function flushFound(base: SftpBase, paths: readonly string[], probe: string): Promise<void> {
+  const { calls } = base;
+  if (!calls.flushes) return;
+  let readable: Promise<boolean> | null = null;
+  await mapLimit(paths, AT_ONCE, async (relative) => {
+    const refusal = await flushClosed(base, relative);
+    if (refusal === null || refusal.code === STATUS.UNSUPPORTED) return;
+    if (await (readable ??= flushesForReaders(base, probe))) throw unflushed(`"${printable(relative)}"`, refusal);
+  });
+}
+
+/** Some servers (on Windows) flush only what is open for writing; true also where nothing is flushed any more. */
+async function flushesForReaders(base: SftpBase, probe: string): Promise<boolean> {
+  const path = pathOf(base, probe);
+  const { notMade, notFlushed } = await makeEmptyFile(base, path);
+  const refusal = notMade ?? notFlushed;
+  const is = refusal === null ? await flushClosed(base, probe) === null : hasWorked(base);
+  await base.calls.remove(path);
+  return is;
+}
+
+async function flushClosed(base: SftpBase, relative: string): Promise<Refusal | null> {
+  const { value: file, refusal } = await base.calls.open(pathOf(base, relative));
+  if (file === null) throw refused(`flush "${printable(relative)}"`, refusal);
+  const [notFlushed] = await Promise.all([flushOpen(base, file), base.calls.close(file)]);
+  return notFlushed;
+}
+
+/** The server's refusal to flush, as a failure. */
+export function unflushed(what: string, refusal: Refusal): Failure {
+  const meaning = meaningOfRefusal(refusal);
+  return new Failure(meaning?.code ?? "interrupted", `Cannot flush ${what} to the disk there (${said(refusal)})`, {
+    hint: meaning?.hint ?? "It is tried again. If it happens again, check the disk of the server and its free space.",
+  });
+}
+
+function hasWorked({ calls, destination }: Flushing): boolean {
+  return calls.flushes && working.has(placeOf(destination));
+}
+
+function placeOf({ transport: { host, user, port }, basePath }: SshDestination): string {
+  return [host, user, port, basePath].join("\n");
+}
