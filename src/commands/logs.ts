@@ -30,10 +30,10 @@ export const logs = defineCommand({
   async run({ config, follow, lines }, tools) {
     const { settings: { log } } = await partialSettings(config, tools.cwd, tools.system);
     const path = logFileOf(log);
-    const text = lines === 0 ? "" : await lastLines(path, lines, tools.system);
+    const { text, readTo } = await lastLines(path, lines, tools.system);
     if (text === "" && lines > 0) tools.stderr(`Nothing is logged in ${path} yet.\n`);
     tools.stdout(text);
-    if (follow) await followFile(path, tools);
+    if (follow) await followFile(path, readTo, tools);
     return EXIT.done;
   },
 });

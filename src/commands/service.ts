@@ -122,8 +122,9 @@ async function logs(
 ): Promise<number> {
   const command = kind.controls(found.place).logs?.(lines, follow);
   if (command === undefined) {
-    tools.stdout(await lastLines(mark.log, lines, tools.system));
-    if (follow) await followFile(mark.log, tools);
+    const { text, readTo } = await lastLines(mark.log, lines, tools.system);
+    tools.stdout(text);
+    if (follow) await followFile(mark.log, readTo, tools);
     return EXIT.done;
   }
   await using child = await tools.system.spawn(command, tools.signal);

@@ -124,9 +124,9 @@ Deno.test("commandLine() can be pasted into a shell", () => {
 Deno.test("lastLines() gives whole lines from the end", async () => {
   await using folder = await tempFolder();
   const path = await folder.write("log", Array.from({ length: 1000 }, (_, n) => `line ${n} ${"x".repeat(300)}\n`).join(""));
-  const lines = (await lastLines(path, 3, real)).split("\n");
+  const lines = (await lastLines(path, 3, real)).text.split("\n");
   assertEquals(lines.map((line) => line.slice(0, 8)), ["line 997", "line 998", "line 999", ""]);
-  assertEquals(await lastLines(folder.at("none"), 3, real), "");
+  assertEquals((await lastLines(folder.at("none"), 3, real)).text, "");
 });
 
 for (

@@ -11,24 +11,35 @@ import type { Tools } from "../command.ts";
 const MOST_BYTES_A_LINE = 400;
 const LOOK_EVERY_MS = 500;
 
-/** The last lines of a file; empty when it is not there. */
-export async function lastLines(path: string, lines: number, system: Pick<System, "followedFacts" | "read">): Promise<string> {
+/** How far a file was read: what comes after that is not printed yet. */
+interface ReadTo {
+  readonly at: number;
+  /** Null where there was no file. */
+  readonly identity: string | null;
+}
+
+/** The last lines of a file, empty when it is not there; and where {@linkcode followFile} goes on. */
+export async function lastLines(
+  path: string,
+  lines: number,
+  system: Pick<System, "followedFacts" | "read">,
+): Promise<{ readonly text: string; readonly readTo: ReadTo }> {
   const facts = await system.followedFacts(path);
-  if (facts === null) return "";
+  if (facts === null) return { text: "", readTo: { at: 0, identity: null } };
   const length = Math.min(facts.size, lines * MOST_BYTES_A_LINE);
   const bytes = await system.read(path, facts.size - length, length);
   const all = new TextDecoder().decode(bytes).split("\n");
   // The first one is most likely only the end of a line.
   const whole = length < facts.size ? all.slice(1) : all;
-  return whole.slice(-lines - 1).join("\n");
+  const readTo = { at: facts.size - length + bytes.length, identity: facts.identity };
+  return { text: whole.slice(-lines - 1).join("\n"), readTo };
 }
 
-/** Prints what is appended, until asked to stop; after a rotation it starts at the beginning of the new file. */
-export async function followFile(path: string, tools: Tools): Promise<void> {
+/** Prints what is appended after `readTo`, until asked to stop; after a rotation it starts at the beginning of the new file. */
+export async function followFile(path: string, readTo: ReadTo, tools: Tools): Promise<void> {
   const { system, signal, stdout } = tools;
   const decoder = new TextDecoder();
-  const first = await lookAt(path, system);
-  let [at, identity] = [first?.size ?? 0, first?.identity];
+  let { at, identity } = readTo;
   while (!signal.aborted) {
     await system.sleep(LOOK_EVERY_MS, signal);
     const now = await lookAt(path, system);

@@ -9,8 +9,8 @@ Deno.test("lastLines() gives whole lines only, and nothing where there is no fil
   await using dir = await tempFolder();
   const lines = Array.from({ length: 50 }, (_, index) => `line ${index} ${"x".repeat(380)}`);
   const path = await dir.write("a.log", `${lines.join("\n")}\n`);
-  assertEquals(await lastLines(path, 3, createSystem()), `${lines.slice(-3).join("\n")}\n`);
-  assertEquals(await lastLines(dir.at("none.log"), 3, createSystem()), "");
+  assertEquals((await lastLines(path, 3, createSystem())).text, `${lines.slice(-3).join("\n")}\n`);
+  assertEquals((await lastLines(dir.at("none.log"), 3, createSystem())).text, "");
 });
 
 Deno.test("followFile() prints what is added, also after the log was rotated, until it is asked to end", async () => {
@@ -39,6 +39,37 @@ Deno.test("followFile() prints what is added, also after the log was rotated, un
     else await step();
   };
   const tools = testTools(dir.path, { system: { sleep } });
-  await followFile(path, { ...tools, signal: end.signal });
+  const { readTo } = await lastLines(path, 0, createSystem());
+  await followFile(path, readTo, { ...tools, signal: end.signal });
   assertEquals(tools.printed.stdout, "one\nü\nlonger than all that was there before\nshort\nback\n");
 });
+
+for (
+  const [what, former, change, printed] of [
+    [
+      "appended to the file",
+      "before\n",
+      (path: string) => Deno.writeTextFile(path, "between\n", { append: true }),
+      "before\nbetween\n",
+    ],
+    ["written to a new file", null, (path: string) => Deno.writeTextFile(path, "between\n"), "between\n"],
+    ["written after a rotation", "before\n", async (path: string) => {
+      await Deno.rename(path, `${path}.1`);
+      await Deno.writeTextFile(path, "between, and longer than before\n");
+    }, "before\nbetween, and longer than before\n"],
+  ] as const
+) {
+  Deno.test(`followFile() prints what was ${what} after lastLines() had looked`, async () => {
+    await using dir = await tempFolder();
+    const path = dir.at("a.log");
+    if (former !== null) await dir.write("a.log", former);
+    const end = new AbortController();
+    let turns = 0;
+    const sleep = () => Promise.resolve(turns++ === 2 ? end.abort() : undefined);
+    const tools = testTools(dir.path, { system: { sleep } });
+    const { text, readTo } = await lastLines(path, 5, tools.system);
+    await change(path);
+    await followFile(path, readTo, { ...tools, signal: end.signal });
+    assertEquals(text + tools.printed.stdout, printed);
+  });
+}
