@@ -123,8 +123,9 @@ Deno.test("a daemon sends its report to a real webhook, with what it sees at the
     },
   }, end.signal);
   {
-    // By this clock eight is in three seconds.
-    const shift = nextTime("08:00", Date.now()) - Date.now() - 3000;
+    // By this clock eight is in twenty seconds: a slow start and the delivery come before it.
+    const shift = nextTime("08:00", Date.now()) - Date.now() - 20_000;
+    const eight = Date.now() + 20_000;
     await using rig = await webRig({ report: { at: "08:00", to: `http://127.0.0.1:${hook.port}/` } }, {
       now: () => Date.now() + shift,
     });
@@ -134,6 +135,7 @@ Deno.test("a daemon sends its report to a real webhook, with what it sees at the
     await Deno.utime(path, written, written);
     await Deno.rename(path, rig.folder.at("data/a.fits"));
     await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+    await rig.until(() => Date.now() >= eight, "eight");
     await rig.until(() => bodies.length > 0, "the report");
     const { report } = bodies[0]!;
     assertEquals(report.destinations.map(({ present, problem }) => [present, problem]), [[1, null]]);
