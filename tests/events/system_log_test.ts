@@ -1,5 +1,5 @@
 /** Start, stop and failures in the system's own log: what is written, and that it never holds anything up. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { systemLog } from "../../src/events/system_log.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { Command, Finished } from "../../src/system/system.ts";
@@ -115,15 +115,17 @@ Deno.test({
         await program.until(([row]) => row?.state === "failed");
         assertEquals(await daemon.stop(), 0);
       }
-      const text = await folder.read("messages");
-      for (
-        const line of [
-          /daemon\.info image-transfer: image-transfer \S+ started/,
-          /daemon\.err .*a\.txt/,
-          /daemon\.info .*: Stopped/,
-        ]
-      ) {
-        assertEquals(line.test(text), true, text);
+      const lines = [
+        /daemon\.info image-transfer: image-transfer \S+ started/,
+        /daemon\.err .*a\.txt/,
+        /daemon\.info .*: Stopped/,
+      ];
+      // The syslogd writes them in its own time.
+      for (let turn = 0;; turn++) {
+        const text = await folder.read("messages");
+        if (lines.every((line) => line.test(text))) break;
+        assert(turn < 100, text);
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
     } finally {
       syslogd.kill("SIGTERM");

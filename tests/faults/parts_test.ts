@@ -129,9 +129,9 @@ Deno.test("a destination that moves elsewhere by a reload leaves no part behind"
 Deno.test("a crash, then a start that ends before the destination was looked at: the part is kept", async () => {
   await using rig = await rigOf("local");
   using part = await interrupt(rig, [], async (daemon) => {
-    assertEquals((await rig.installation.command(["pause"])).code, 0);
     daemon.kill("SIGKILL");
     await daemon.ended;
+    assertEquals((await rig.installation.command(["pause"])).code, 0);
   });
   {
     await using paused = await rig.installation.start();

@@ -168,7 +168,7 @@ Deno.test("a server that does not answer logins in time is asked for them with g
   const url = `http://127.0.0.1:${silent.addr.port}`;
   let time = 0;
   const system = { ...createSystem(), monotonic: () => time, random: () => 0.5 };
-  const settings = { ...pocketbaseSettings(url, "a.1@daemon.invalid", "secret-word"), timeoutMs: 100 };
+  const settings = { ...pocketbaseSettings(url, "a.1@daemon.invalid", "secret-word"), timeoutMs: 1000 };
   const server = pocketbaseServer(settings, system);
   // As the parts of a link do, each on its own.
   const tryAll = async () => {
