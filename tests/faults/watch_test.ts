@@ -59,7 +59,7 @@ Deno.test("files in folders made a moment before, removed and made again: all ar
   await rig.expose("a0/b0/again.fits", 30_000);
   await rig.installation.until(everyDelivered(121));
   await Deno.remove(rig.watched, { recursive: true });
-  await until(async () => !/ Watching .*$/.test((await rig.installation.log()).trimEnd()), "the watched folder is missed");
+  await rig.installation.untilLog(/Cannot watch/);
   await rig.expose("new/root.fits", 30_000);
   const rows = await rig.installation.until(everyDelivered(122));
   assertEquals(await daemon.stop(), 0);

@@ -22,7 +22,7 @@ Deno.test({
   name: "page: a file appears, grows, is sent with moving progress and lands, without a reload",
   ignore,
   async fn() {
-    await using rig = await webRig({ bandwidth_limit: "4 MB/s" });
+    await using rig = await webRig({ bandwidth_limit: "1 MB/s" });
     await using browser = await startBrowser();
     const page = await opened(browser, rig);
     await headline(page).getByText("No images yet tonight").waitFor();
