@@ -92,7 +92,7 @@ Deno.test({
         return fetch(`${server.url}${pathname}${search}`, request);
       },
     );
-    const account = { ...server.account, url: `http://127.0.0.1:${front.addr.port}`, timeoutMs: 400 };
+    const account = { ...server.account, url: `http://127.0.0.1:${front.addr.port}`, timeoutMs: 1500 };
     const client = pocketbaseServer(account, system);
     const identity = { id: server.id, name: "spring" };
     const spool = await logSpool(folder.at("spool"), system);
