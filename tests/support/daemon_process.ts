@@ -7,6 +7,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { V8_FLAGS } from "../build/v8_flags.ts";
+import { farRollover } from "./far_rollover.ts";
 import { type DeliveryJson, deliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 
 export interface ProcessResult {
@@ -71,7 +72,8 @@ export async function install(
   const stateFolder = join(folder, "state");
   const logFolder = join(folder, "logs");
   const configFile = join(folder, "config.yaml");
-  const defaults = { state_directory: stateFolder, log_directory: logFolder, log_level: "DEBUG", web: false };
+  const own = { state_directory: stateFolder, log_directory: logFolder, log_level: "DEBUG", web: false };
+  const defaults = { ...own, night_rollover: farRollover(Date.now()) };
   await Deno.writeTextFile(configFile, JSON.stringify({ ...defaults, ...config }, null, 2));
 
   function spawn(

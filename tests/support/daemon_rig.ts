@@ -11,6 +11,7 @@ import { checkAll } from "../../src/commands/checks/check_all.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
+import { farRollover } from "./far_rollover.ts";
 import { type TempFolder, tempFolder } from "./temp.ts";
 
 export interface DaemonRig extends AsyncDisposable {
@@ -32,6 +33,7 @@ export async function daemonRig(
   const folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
   const system = { ...createSystem(), ...instead };
+  const startedAt = system.now();
   const events: TransferEvent[] = [];
   const settings = (changes: Record<string, unknown> = {}) => {
     const all = {
@@ -42,6 +44,7 @@ export async function daemonRig(
       minimum_free_space_gb: 0,
       copy_safety_margin_gb: 0,
       min_file_age_seconds: 0.1,
+      night_rollover: farRollover(startedAt),
       destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
       ...config,
       ...changes,

@@ -85,7 +85,9 @@ Deno.test({
     let at = EVENING;
     const real = createSystem();
     const start = real.monotonic();
-    await using rig = await webRig({ night_timezone: "America/Santiago" }, { now: () => at + real.monotonic() - start });
+    await using rig = await webRig({ night_timezone: "America/Santiago", night_rollover: "12:00" }, {
+      now: () => at + real.monotonic() - start,
+    });
     await using browser = await startBrowser();
     const page = await browser.open(rig.daemon.opening()?.once ?? "");
     for (let i = 0; i < 7; i++) {
@@ -226,7 +228,10 @@ Deno.test({
 });
 
 async function watchedRigAtRest(): Promise<WebRig> {
-  const rig = await webRig({ night_timezone: "Europe/Berlin" });
-  await rig.until(async () => (await rig.daemon.status()).jobs.every(({ watching }) => watching), "it watches");
+  const rig = await webRig({ night_timezone: "Europe/Berlin", night_rollover: "12:00" });
+  await rig.until(async () => {
+    const { jobs, destinations } = await rig.daemon.status();
+    return jobs.every(({ watching }) => watching) && destinations.every(({ state }) => state === "open");
+  }, "it watches, and has its destination");
   return rig;
 }
