@@ -35,7 +35,7 @@ export function fleetView(
   });
   const isLinked = () => serverNow() !== null;
   // What another server told, before a reload, is of another fleet.
-  const known = () => isLinked() && last?.server === serverNow() ? last : null;
+  const known = () => last?.server === serverNow() ? last : null;
   const isFresh = () => system.monotonic() - (known()?.monotonic ?? -Infinity) < FRESH_MS;
   return {
     asked,
