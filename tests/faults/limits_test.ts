@@ -61,7 +61,7 @@ for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
   });
 }
 
-for (const [method, files] of [["local", 64], ["rsync", 80]] as const) {
+for (const [method, files] of [["local", 112], ["rsync", 128]] as const) {
   Deno.test({
     name: `only ${files} file descriptors (${method}): nothing is lost`,
     ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
