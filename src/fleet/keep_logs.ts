@@ -76,7 +76,7 @@ async function gather(keeping: Keeping, signal: AbortSignal): Promise<void> {
   const { gathered, system, attempt } = keeping;
   while (!signal.aborted) {
     if (await gathered.wait(DAY_MS, signal)) await system.sleep(GATHER_MS, signal);
-    // What could not be put on the disk is no news, and rings nothing.
+    // Nothing rings the bell again for lines that could not be written, so they are tried again here.
     while (!signal.aborted && !await attempt("log", () => write(keeping))) await system.sleep(OFFER_MS, signal);
   }
 }

@@ -18,7 +18,7 @@ interface ReadTo {
   readonly identity: string | null;
 }
 
-/** The last lines of a file, empty when it is not there; and where {@linkcode followFile} goes on. */
+/** The last lines of a file (none if it does not exist), and the position from which {@linkcode followFile} continues. */
 export async function lastLines(
   path: string,
   lines: number,

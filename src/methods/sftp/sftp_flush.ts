@@ -24,14 +24,14 @@ const working = new Set<string>();
 /** Files that are flushed at once because they were found. */
 const AT_ONCE = 64;
 
-/** Flushes a file that is open; why it was not. It may be closed meanwhile. */
+/** Flushes an open file; gives the refusal if the server does not flush it. The file may be closed meanwhile. */
 export async function flushOpen({ calls, destination }: Flushing, file: Handle): Promise<Refusal | null> {
   const refusal = await calls.flush(file);
   if (refusal === null) working.add(placeOf(destination));
   return refusal;
 }
 
-/** Makes an empty file, flushed where the server can: why it could not be made, and why it was not flushed. */
+/** Makes an empty file and flushes it if the server can; gives the refusals of both steps. */
 export async function makeEmptyFile(
   flushing: Flushing,
   path: string,
@@ -56,7 +56,7 @@ export async function tryFlush(base: SftpBase, relative: string): Promise<void> 
   if (base.calls.flushes && !hasWorked(base)) await makeAndRemove(base, relative);
 }
 
-/** Removes a file whose bytes may not have reached the disk, by what the server said to a flush; whether it did. */
+/** Removes a file if the refusal of its flush means that its bytes may not have reached the disk; tells whether it did. */
 export async function removeUnflushed(flushing: Flushing, path: string, refusal: Refusal | null): Promise<boolean> {
   if (refusal === null || !await isOfTheDisk(flushing, path, refusal)) return false;
   await flushing.calls.remove(path);

@@ -131,19 +131,25 @@ Deno.test("adoptExisting() does not adopt at the retry what could not be flushed
   assertEquals(rig.events.filter((event) => event.type === "notice" && event.level === "warning").length, 1);
 });
 
-Deno.test("adoptExisting() does not adopt after a new start what could not be flushed before it", async () => {
-  await using rig = await outboxRig();
+/** A file is found and cannot be flushed; the disk is full when it is to be sent. */
+async function fullAfterRefusedFlush(rig: OutboxRig): Promise<{ full: boolean }> {
+  const disk = { full: true };
   find(rig, ["a.fits"]);
-  let full = true;
   rig.fake.before = (step) => {
     if (step === "flush" && rig.fake.calls.flush === 1) throw aFailure("interrupted", "Input/output error");
-    if (step === "put" && full) throw aFailure("disk_full");
+    if (step === "put" && disk.full) throw aFailure("disk_full");
   };
   await rig.admit("a.fits", "a.fits");
   rig.start();
   await rig.soon(() => rig.fake.calls.put === 1 && rig.state("a.fits") === "deferred", "an outage");
+  return disk;
+}
+
+Deno.test("adoptExisting() does not adopt after a new start what could not be flushed before it", async () => {
+  await using rig = await outboxRig();
+  const disk = await fullAfterRefusedFlush(rig);
   await rig.stop();
-  full = false;
+  disk.full = false;
   const ending = new AbortController();
   let over = false;
   void outbox(rig.tools).run(ending.signal).then(() => over = true);
@@ -157,20 +163,12 @@ Deno.test("adoptExisting() does not adopt after a new start what could not be fl
 
 Deno.test("adoptExisting() adopts no new version of the same bytes where the old one could not be flushed", async () => {
   await using rig = await outboxRig();
-  find(rig, ["a.fits"]);
-  let full = true;
-  rig.fake.before = (step) => {
-    if (step === "flush" && rig.fake.calls.flush === 1) throw aFailure("interrupted", "Input/output error");
-    if (step === "put" && full) throw aFailure("disk_full");
-  };
-  await rig.admit("a.fits", "a.fits");
-  rig.start();
-  await rig.soon(() => rig.fake.calls.put === 1 && rig.state("a.fits") === "deferred", "an outage");
+  const disk = await fullAfterRefusedFlush(rig);
   const former = rig.delivery("a.fits").id;
   await rig.clock.advance(1000);
   await rig.admit("a.fits", "a.fits");
   assertNotEquals(rig.delivery("a.fits").id, former);
-  full = false;
+  disk.full = false;
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(rig.fake.calls.flush, 1);
   assertEquals(rig.fake.files.get("a.fits")?.mtimeMs === FOUND_MS, false);
