@@ -52,9 +52,10 @@ export const sync = defineCommand({
       return code;
     }
     const meant = words.length === 0 ? [] : await meaningsOf(words, settings.stateDirectory, daemon, tools);
-    const jobs = await scan(daemon, words.length === 0 ? null : new Set(meant.flatMap(({ jobs }) => jobs)));
+    // Before the run that the scan begins: that may end before a later request arrives.
     const ids = [...new Set(meant.flatMap(({ retry }) => retry))];
     const retried = ids.length === 0 ? 0 : await daemon.retry(ids);
+    const jobs = await scan(daemon, words.length === 0 ? null : new Set(meant.flatMap(({ jobs }) => jobs)));
     if (json) {
       tools.stdout(`${JSON.stringify({ jobs, retried })}\n`);
       return EXIT.done;

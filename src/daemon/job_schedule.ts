@@ -30,7 +30,7 @@ interface ScheduleTools {
 export interface JobSchedule {
   /** Opens and closes the outboxes until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
-  /** A person asks for a run, whatever the schedule says; during one it changes nothing. */
+  /** A person asks for a run, whatever the schedule says; during one, for another after it. */
   ask(): void;
   /** Something was admitted. */
   wake(): void;
@@ -64,7 +64,6 @@ export function jobSchedule(job: Job, tools: ScheduleTools): JobSchedule {
 
 async function runBySchedule(schedule: Schedule, parts: Parts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    parts.asked = false;
     switch (schedule.kind) {
       case "continuous":
         if (parts.job.cooldownMs === 0) return;
@@ -95,6 +94,7 @@ async function runBySchedule(schedule: Schedule, parts: Parts, signal: AbortSign
 /** For a continuous job with a pause after each run: a run is all that waits. */
 async function sendAndRest(parts: Parts, signal: AbortSignal): Promise<void> {
   const { outboxes, system, bell, job } = parts;
+  parts.asked = false;
   open(parts);
   while (!signal.aborted && waitingOf(countsOf(parts)) === 0) await bell.wait(LOOK_MS, signal);
   await Promise.all(outboxes.map((box) => box.idle(signal)));
@@ -146,6 +146,8 @@ interface Begun {
 function begin(trigger: RunTrigger, parts: Parts): Begun {
   const { system, ledger, job, emit } = parts;
   const begun = { at: system.now(), counts: countsOf(parts) };
+  // From now on, asking means another run: this one may already have passed what it is asked for.
+  parts.asked = false;
   ledger.rememberRun(job.name, begun.at);
   emit({ type: "run_started", job: job.name, trigger, waiting: waitingOf(begun.counts) });
   open(parts);

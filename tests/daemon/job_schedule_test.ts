@@ -178,6 +178,17 @@ Deno.test("a person may ask at any time, and the schedule goes on from that run"
   assertEquals(ends(b).map(({ next }) => next), [START + 600_000 + HOUR]);
 });
 
+Deno.test("asking during a run means another run: what it is asked for may be missed by this one", async () => {
+  await using b = await rig({ schedule: { kind: "manual" } });
+  [b.queue, b.busyMs] = [1, 60_000];
+  b.schedule.ask();
+  await b.clock.advance(30_000);
+  b.schedule.ask();
+  b.schedule.ask();
+  await b.clock.advance(HOUR);
+  assertEquals(b.log.slice(1), ["0 open", "60 closed until asked", "60 open", "120 closed until asked"]);
+});
+
 Deno.test("a window opens and closes by the clock, and a person may ask outside of it", async () => {
   await using b = await rig({ schedule: { kind: "window", from: "12:02", to: "12:04", timezone: "UTC" } });
   assertEquals(b.schedule.next(), START + 120_000);
