@@ -1,6 +1,6 @@
 /**
- * Targets at a destination that were found, and could not be flushed: what has these names is never adopted, because its next flush may
- * succeed although its bytes are lost (Linux tells of an error of the disk only once, fsync(2)).
+ * Targets at a destination that were found, and of which no flush is known to have worked: what has these names is never adopted, because
+ * its next flush may succeed although its bytes are lost (Linux tells of an error of the disk only once, fsync(2)).
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 export interface Unflushed {
   has(target: string): boolean;
   add(targets: readonly string[]): void;
-  /** Our own flushed copies have replaced them. */
+  /** They were flushed, or our own flushed copies have replaced them. */
   forget(targets: readonly string[]): void;
 }
 

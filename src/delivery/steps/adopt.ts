@@ -107,14 +107,14 @@ async function adopt(same: readonly Occupied[], batch: Batch, signal: AbortSigna
  */
 async function areFlushed(targets: readonly string[], { context, session }: Batch, signal: AbortSignal): Promise<boolean> {
   const { destination, emit, unflushed } = context;
+  // Remembered before it is asked: where the connection or this process ends first, nobody has heard the only answer.
+  unflushed.add(targets);
   try {
     await session.flush(targets, signal);
-    return true;
   } catch (error) {
     const stats = await session.survey(targets, signal).catch(() => []);
     const there = targets.filter((_, index) => stats[index]);
     if (there.length === 0) throw error;
-    unflushed.add(there);
     const what = there.length === 1 ? `"${printable(there[0]!)}"` : `${there.length} files`;
     const message =
       `Found ${what} at ${destination.name} with the right content, but perhaps not on the disk, so not taken for ` +
@@ -122,6 +122,8 @@ async function areFlushed(targets: readonly string[], { context, session }: Batc
     emit({ type: "notice", level: "warning", message });
     return false;
   }
+  unflushed.forget(targets);
+  return true;
 }
 
 interface Refusal {
