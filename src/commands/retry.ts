@@ -10,6 +10,7 @@ import { multiple } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
+import { waitingOf } from "../ledger/orphans.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
@@ -56,6 +57,7 @@ export const retry = defineCommand({
     }
     const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
     tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);
+    if (daemon !== null && count > 0) { for (const line of notYet(await daemon.status())) tools.stderr(line); }
     if (away.length > 0) tools.stderr(`Checking unavailable destinations again: ${away.join(", ")}.\n`);
     if (chosen === null || count === chosen.length) return EXIT.done;
     tools.stderr("The others are already delivered, are being sent, or were replaced by a newer version of the file.\n");
@@ -66,6 +68,12 @@ export const retry = defineCommand({
 /** The names of destinations that are on hold or unavailable, each once. */
 function namesAway({ destinations }: StatusReport): string[] {
   return [...new Set(destinations.filter(({ state }) => AWAY.has(state)).map(({ name }) => printable(name)))];
+}
+
+/** A line for each destination that sends nothing until its schedule, or a person, lets it. */
+function notYet({ destinations }: StatusReport): string[] {
+  const waiting = destinations.filter((one) => (one.state === "closed" || one.state === "paused") && waitingOf(one) > 0);
+  return waiting.map(({ name, reason }) => `Nothing is sent to ${printable(name)} yet: ${printable(reason ?? "")}.\n`);
 }
 
 const AWAY: ReadonlySet<string> = new Set(["on_hold", "backing_off"]);

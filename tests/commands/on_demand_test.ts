@@ -100,6 +100,14 @@ Deno.test("sync of a file runs its job and retries it; what is sent by no job is
   const first = await sync(folder.at("data/n"));
   assertEquals([first.code, first.stderr], [0, "Scanning for new files: default\n"]);
   await program.until(([row]) => row?.state === "failed");
+  await program.untilLog(/Run of job default ended/);
+  const retried = await program.command(["retry", "n/a.txt"]);
+  assertEquals(
+    retried.stderr.replace(/^1 delivery queued for retry.\nNothing is sent to local yet: /, ""),
+    "closed by its schedule; image-transfer sync sends now.\n",
+  );
+  await sync();
+  await program.until(([row]) => row?.state === "failed");
   await Deno.remove(folder.at("nas/n/a.txt"));
   assertEquals(JSON.parse((await sync("--json", folder.at("data/n/a.txt"))).stdout), { jobs: ["default"], retried: 1 });
   await program.until(([row]) => row?.state === "delivered");
