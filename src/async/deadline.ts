@@ -8,8 +8,8 @@ import { anySignal } from "./abort.ts";
 
 /** The part of a clock that the kit needs. */
 export interface Sleeper {
-  /** Resolves after `ms`, or at once, without an error, when the signal is aborted. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves after `ms`, or at once, without an error, when the signal is aborted; `inStep`: see `Clock.sleep`. */
+  sleep(ms: number, signal?: AbortSignal, inStep?: "in step"): Promise<void>;
 }
 
 /** A limit that ends with its block: `using limit = deadline(5_000, clock, signal);`. */

@@ -102,7 +102,7 @@ export async function watchPlace(
   over: AbortSignal,
 ): Promise<void> {
   while (true) {
-    await context.system.sleep(LOOK_EVERY_MS, over);
+    await context.system.sleep(LOOK_EVERY_MS, over, "in step");
     if (over.aborted) return;
     try {
       await place.look();

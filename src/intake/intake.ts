@@ -193,7 +193,8 @@ async function checkWhatIsDue(parts: Parts, signal: AbortSignal): Promise<void> 
     const silent = missingEvents.overdue();
     if (silent !== null) watch.distrust(silent);
     const next = Math.min(dirty.due(), candidates.nextDue()) - system.monotonic();
-    await due.wait(Math.min(TICK_MS, Math.max(1, next)), signal);
+    if (next > TICK_MS) await due.wait(TICK_MS, signal, "in step");
+    else await due.wait(Math.max(1, next), signal);
   }
   await checks.settled();
 }

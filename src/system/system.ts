@@ -79,8 +79,11 @@ export interface Clock {
   now(): number;
   /** Milliseconds that only ever grow. For intervals and time-outs. */
   monotonic(): number;
-  /** Resolves after `ms`, or at once, without an error, when the signal is aborted. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves after `ms`, or at once, without an error, when the signal is aborted. `inStep`: up to two seconds sooner, when others that
+   * sleep in step wake up, too, so that an idle computer is woken once for all of them.
+   */
+  sleep(ms: number, signal?: AbortSignal, inStep?: "in step"): Promise<void>;
   /** A number in [0, 1). */
   random(): number;
 }

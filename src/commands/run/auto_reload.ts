@@ -17,7 +17,7 @@ export async function autoReload(
   let known = await look();
   let before = known;
   while (!daemon.ending.aborted) {
-    await system.sleep(LOOK_EVERY_MS, daemon.ending);
+    await system.sleep(LOOK_EVERY_MS, daemon.ending, "in step");
     if (daemon.ending.aborted) return;
     const now = await look();
     const still = now === before;

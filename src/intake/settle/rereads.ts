@@ -58,13 +58,14 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
       let waitMs = AGAIN_MS;
       try {
         const dueMs = (ledger.nextReread(job.name) ?? Infinity) - system.now();
-        if (dueMs > 0) waitMs = Math.min(dueMs, TICK_MS);
+        if (dueMs > 0) waitMs = dueMs;
         // Whoever stops the job does not wait for a disk that does not answer.
         else if (!busy) void readDue(signal);
       } catch (error) {
         onError(error);
       }
-      await wakeUp.wait(waitMs, signal);
+      if (waitMs > TICK_MS) await wakeUp.wait(TICK_MS, signal, "in step");
+      else await wakeUp.wait(waitMs, signal);
     }
   }
 

@@ -67,7 +67,8 @@ export function scans(job: Job, tools: ScanTools): Scans {
     async run(signal) {
       while (!signal.aborted) {
         const waitMs = waitMsOf(state, job.rescanIntervalMs, how(), system.monotonic());
-        if (waitMs > 0) await wake.wait(Math.min(waitMs, TICK_MS), signal);
+        if (waitMs > TICK_MS) await wake.wait(TICK_MS, signal, "in step");
+        else if (waitMs > 0) await wake.wait(waitMs, signal);
         else await scanOnce(job, tools, state, signal);
       }
       state.ended = true;

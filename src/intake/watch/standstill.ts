@@ -14,7 +14,7 @@ export async function noticeStandstills(
 ): Promise<void> {
   while (!signal.aborted) {
     const [at, wall] = [clock.monotonic(), clock.now()];
-    await clock.sleep(BEAT_MS, signal);
+    await clock.sleep(BEAT_MS, signal, "in step");
     // The monotonic clock stands still while the computer sleeps; it runs while only we are stopped.
     if (Math.max(clock.monotonic() - at, clock.now() - wall) > 2 * BEAT_MS) resumed();
   }

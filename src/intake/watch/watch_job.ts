@@ -153,7 +153,7 @@ async function untilReplaced(
 ): Promise<void> {
   const begun = system.monotonic();
   while (!signal.aborted && system.monotonic() - begun < forMs) {
-    await system.sleep(ROOT_CHECK_MS, signal);
+    await system.sleep(ROOT_CHECK_MS, signal, "in step");
     if (signal.aborted || !await root.isStill(identity, silent, signal)) return;
   }
 }

@@ -14,12 +14,23 @@ export const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   random: () => Math.random(),
-  async sleep(ms, signal) {
-    for (let left = ms; left > 0 && !signal?.aborted; left -= LONGEST_TIMER_MS) {
+  async sleep(ms, signal, inStep) {
+    for (let left = inStep ? untilStep(ms, clock.monotonic()) : ms; left > 0 && !signal?.aborted; left -= LONGEST_TIMER_MS) {
       await nap(Math.min(left, LONGEST_TIMER_MS), signal);
     }
   },
 };
+
+/** Milliseconds to the last step within `ms`: a loop that has slept to one step sleeps to the next. Shorter sleeps are left as they are. */
+export function untilStep(ms: number, now: number): number {
+  if (ms < STEP_MS) return ms;
+  const left = Math.floor((now + ms) / STEP_MS) * STEP_MS - now;
+  // A timer may be a little early: so near is only the step that it was set for.
+  return left < EARLY_MS ? left + STEP_MS : left;
+}
+
+const STEP_MS = 2_000;
+const EARLY_MS = 20;
 
 async function nap(ms: number, signal: AbortSignal | undefined): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
