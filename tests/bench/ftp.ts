@@ -1,6 +1,7 @@
 /**
  * Files over a private FTP server on loopback: lftp by hand, and a running daemon with default settings, turn by turn. The daemon has every
- * file read back (vsftpd) or hashed by the server (proftpd, HASH) before it gives it its name; lftp proves nothing.
+ * file read back (vsftpd) or hashed by the server (proftpd, HASH) before it gives it its name; `lftp mput` proves nothing. Another daemon
+ * copies the same files with `local`.
  *
  * @module
  */
@@ -41,7 +42,10 @@ async function atServer(kind: FtpdKind, config: readonly string[], say: Say, { w
     mirror: (there) => lftp(server, `mirror -R ${source} ${there}`),
     // What the daemon does, by hand; but that the names are there before anything is proven.
     hand: (there, room) => proven(server, `${source}/part0000`, there, join(room, "back")),
-    "our-ftp": (there, room) => daemon(server, source, there, room),
+    // What a daemon takes where no server has to be talked to.
+    "our-local": (there, room) => daemon(source, there, room, { transfer_method: "local", remote_host: "localhost" }),
+    "our-ftp": async (there, room) =>
+      daemon(source, there, room, { transfer_method: "ftp", ...await loginTo(server, folderIn(room)) }),
   };
   const taken = new Map<string, Cost[]>();
   for (let round = 0; round < rounds; round++) {
@@ -68,6 +72,7 @@ async function atServer(kind: FtpdKind, config: readonly string[], say: Say, { w
 
 const NAMES: Readonly<Record<string, string>> = {
   hand: "lftp mput, mget, then diff",
+  "our-local": "image-transfer, local",
   "our-ftp": "image-transfer, ftp",
 };
 
@@ -88,23 +93,22 @@ function lftp({ user, password, host, port }: Ftpd, commands: string): Promise<C
 }
 
 /** A running daemon that has delivered files before. */
-async function daemon(server: Ftpd, source: string, there: string, room: string): Promise<Cost> {
+async function daemon(source: string, there: string, room: string, method: Readonly<Record<string, unknown>>): Promise<Cost> {
   const watched = join(room, "watched");
   await Deno.mkdir(watched);
-  const write = async (name: string, content: string | Uint8Array) => {
-    await Deno.writeTextFile(join(room, name), String(content));
-    return join(room, name);
-  };
-  const installation = await install(room, {
-    watch_path: watched,
-    transfer_method: "ftp",
-    remote_base_path: there,
-    log_level: "INFO",
-    ...await loginTo(server, { write }),
-  });
+  const installation = await install(room, { watch_path: watched, remote_base_path: there, log_level: "INFO", ...method });
   await using running = await installation.start();
   await warmUp(watched, there, 300);
   const taken = await drop(source, watched, there, 120);
   await running.stop();
   return taken;
+}
+
+function folderIn(room: string): Parameters<typeof loginTo>[1] {
+  return {
+    write: async (name, content) => {
+      await Deno.writeTextFile(join(room, name), String(content));
+      return join(room, name);
+    },
+  };
 }
