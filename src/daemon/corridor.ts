@@ -44,6 +44,8 @@ export interface Corridor {
   acceptRemovals(destination: string): boolean;
   /** Sends now, whatever the schedule says. */
   sendNow(): void;
+  /** See {@linkcode JobSchedule.owesRun}. */
+  owesRun(): boolean;
   /** When the schedule sends next, milliseconds since 1970 UTC; null while it does, or when only a person knows. */
   nextRun(): number | null;
   /** Resolves when everything there is was delivered, or the rest cannot be delivered now. Needs {@linkcode Corridor.run} to run. */
@@ -95,6 +97,7 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
     wake,
     acceptRemovals: mirror.accept,
     sendNow: () => schedule?.ask(),
+    owesRun: () => schedule?.owesRun() ?? false,
     nextRun: () => schedule?.next() ?? null,
     async run(signal) {
       using _following = onAbort(signal, () => ending.abort());

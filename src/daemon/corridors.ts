@@ -87,10 +87,15 @@ async function adopt(next: Settings, state: State): Promise<void> {
   const exchanged = [...running.keys()].filter((name) => !kept.includes(name));
   tellWaiting(exchanged, state);
   await Promise.all(exchanged.map(async (name) => {
+    const former = running.get(name)?.corridor;
     await stop(name, next, state);
     // At once: a job whose transfers take long to finish must not delay the others.
     const job = next.jobs.find((job) => job.name === name);
-    if (job !== undefined) start(job, next, state);
+    if (job === undefined) return;
+    start(job, next, state);
+    // Another schedule says itself when it sends.
+    const isSame = JSON.stringify(former?.job.schedule) === JSON.stringify(job.schedule);
+    if (isSame && former?.owesRun()) running.get(name)?.corridor.sendNow();
   }));
   // An account that is configured again later must not find its old breaker.
   const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));

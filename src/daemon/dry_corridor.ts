@@ -27,6 +27,7 @@ export function dryCorridor(job: Job, { system, ledger, emit }: Pick<CorridorToo
     wake: () => {},
     acceptRemovals: () => false,
     sendNow: () => {},
+    owesRun: () => false,
     nextRun: () => null,
     finished: async (): Promise<Finish> => ({ ...await taking.caughtUp(), unreached: [] }),
   };

@@ -32,6 +32,8 @@ export interface JobSchedule {
   run(signal: AbortSignal): Promise<void>;
   /** A person asks for a run, whatever the schedule says; during one, for another after it. */
   ask(): void;
+  /** Whether a run was asked for, or has begun, and has not ended: it is still to come if the job is stopped now. */
+  owesRun(): boolean;
   /** Something was admitted. */
   wake(): void;
   /** When files are sent next, milliseconds since 1970 UTC; null while they are sent, or when only a person knows. */
@@ -42,6 +44,7 @@ interface Parts extends ScheduleTools {
   readonly job: Job;
   readonly bell: Bell;
   asked: boolean;
+  isRunning: boolean;
   next: number | null;
   /** When the last run ended; null before the first of this process. */
   endedAt: number | null;
@@ -49,7 +52,7 @@ interface Parts extends ScheduleTools {
 
 /** Closes the outboxes at once, unless the job sends continuously. */
 export function jobSchedule(job: Job, tools: ScheduleTools): JobSchedule {
-  const parts: Parts = { ...tools, job, bell: bell(tools.system), asked: false, next: null, endedAt: null };
+  const parts: Parts = { ...tools, job, bell: bell(tools.system), asked: false, isRunning: false, next: null, endedAt: null };
   if (job.schedule.kind !== "continuous") close(parts, null);
   return {
     run: (signal) => runBySchedule(job.schedule, parts, signal),
@@ -57,6 +60,7 @@ export function jobSchedule(job: Job, tools: ScheduleTools): JobSchedule {
       parts.asked = true;
       parts.bell.ring();
     },
+    owesRun: () => parts.asked || parts.isRunning,
     wake: () => parts.bell.ring(),
     next: () => parts.next,
   };
@@ -123,9 +127,10 @@ async function oneRun(trigger: RunTrigger, parts: Parts, signal: AbortSignal): P
   if (signal.aborted) return;
   const { job, intake, outboxes, system } = parts;
   const begun = begin(trigger, parts);
-  using patience = deadline(job.minFileAgeMs + SETTLE_MS, system, signal);
+  parts.isRunning = true;
   try {
     await intake.scanNow();
+    using patience = deadline(job.minFileAgeMs + SETTLE_MS, system, signal);
     // What was copied just before the run belongs to it; what is still being written does not.
     await intake.caughtUp(patience.signal);
   } catch (error) {
@@ -135,7 +140,9 @@ async function oneRun(trigger: RunTrigger, parts: Parts, signal: AbortSignal): P
   await Promise.all(outboxes.map((box) => box.idle(signal)));
   // Between runs there is no session that could audit.
   await Promise.all(outboxes.map((box) => box.audited(AUDIT_MS, signal)));
-  if (!signal.aborted) end(begun, parts);
+  if (signal.aborted) return;
+  parts.isRunning = false;
+  end(begun, parts);
 }
 
 interface Begun {

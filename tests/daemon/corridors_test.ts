@@ -254,3 +254,32 @@ Deno.test("adopt() starts a changed job anew while another one has not ended yet
   await soon(() => ledger.counts("slow").delivered === 1, "the slow one delivers");
   await all.stop();
 });
+
+Deno.test("adopt() goes on with a run that it interrupts: what a person asked for is not left lying", async () => {
+  await using folder = await tempFolder();
+  const names = Array.from({ length: 8 }, (_, index) => `${index}.fits`);
+  for (const name of names) await folder.write(`data/${name}`, name);
+  using ledger = openLedger(folder.at("state"));
+  const fake = fakeDestination();
+  const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  fake.before = async (step) => {
+    if (step !== "put") return;
+    begun.resolve();
+    await goOn.promise;
+  };
+  const all = corridorsOn(folder, ledger, () => fake.method);
+  const settings = (minFileAgeMs: number) => {
+    const job = aJob(folder.at("data"), { schedule: { kind: "manual" }, minFileAgeMs });
+    return { ...settingsOf(folder, [job]), syncQueueSize: 1, shutdownTimeoutMs: 600_000 };
+  };
+  const queued = () => ledger.counts().queued + ledger.counts().sending;
+  await all.adopt(settings(0));
+  await soon(() => queued() === names.length, "all are queued");
+  all.list()[0]!.sendNow();
+  await begun.promise;
+  const adopting = all.adopt(settings(1));
+  goOn.resolve();
+  await adopting;
+  await soon(() => ledger.counts().delivered === names.length, "the rest is sent as well");
+  await all.stop();
+});

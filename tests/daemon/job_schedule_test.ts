@@ -21,6 +21,9 @@ interface Rig extends AsyncDisposable {
   busyMs: number;
   /** How long an audit takes of each run. */
   auditMs: number;
+  /** How long the folder takes to be listed, and how long until what was found is finished. */
+  scanMs: number;
+  settleMs: number;
   /** When the last run began, as the ledger has it. */
   lastRun: number | null;
 }
@@ -42,6 +45,8 @@ async function rig(job: Partial<Job>, start: { lastRun?: number; watched?: boole
     delivered: 0,
     busyMs: 0,
     auditMs: 0,
+    scanMs: 0,
+    settleMs: 0,
     lastRun: start.lastRun ?? null,
   };
   let isOpen = true;
@@ -54,9 +59,12 @@ async function rig(job: Partial<Job>, start: { lastRun?: number; watched?: boole
       counts: () => ({ queued: made.queue, sending: 0, deferred: 0, delivered: made.delivered, failed: 0 }),
     },
     intake: {
-      scanNow: () => Promise.resolve(),
-      caughtUp: () =>
-        start.watched === false ? Promise.reject(new Failure("unreachable", "no folder")) : Promise.resolve({ incomplete: [] }),
+      scanNow: () => clock.sleep(made.scanMs, stop.signal),
+      async caughtUp(signal) {
+        if (start.watched === false) throw new Failure("unreachable", "no folder");
+        await clock.sleep(made.settleMs, signal);
+        return { incomplete: [] };
+      },
     },
     outboxes: [{
       destination: aDestination(),
@@ -187,6 +195,27 @@ Deno.test("asking during a run means another run: what it is asked for may be mi
   b.schedule.ask();
   await b.clock.advance(HOUR);
   assertEquals(b.log.slice(1), ["0 open", "60 closed until asked", "60 open", "120 closed until asked"]);
+});
+
+Deno.test("a run waits for files that are about to be finished, however long the folder took to be listed", async () => {
+  await using b = await rig({ schedule: { kind: "manual" } });
+  [b.scanMs, b.settleMs] = [60_000, 5_000];
+  b.schedule.ask();
+  await b.clock.advance(HOUR);
+  assertEquals(b.log.slice(1), ["0 open", "65 closed until asked"]);
+});
+
+Deno.test("a run that was asked for or has begun is owed until it has ended", async () => {
+  await using b = await rig({ schedule: { kind: "manual" } });
+  const owed = [b.schedule.owesRun()];
+  b.busyMs = 60_000;
+  b.schedule.ask();
+  owed.push(b.schedule.owesRun());
+  await b.clock.advance(30_000);
+  owed.push(b.schedule.owesRun());
+  await b.clock.advance(30_000);
+  owed.push(b.schedule.owesRun());
+  assertEquals(owed, [false, true, true, false]);
 });
 
 Deno.test("a window opens and closes by the clock, and a person may ask outside of it", async () => {
