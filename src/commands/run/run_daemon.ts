@@ -6,7 +6,8 @@
  */
 import { onAbort } from "../../async/abort.ts";
 import { withoutFile } from "../../config/read/partial_settings.ts";
-import { loadSettings, readConfig, surroundingsOf } from "../../config/read/load.ts";
+import { readConfig, surroundingsOf } from "../../config/read/load.ts";
+import { findConfigFile } from "../../config/read/search_path.ts";
 import { rememberState } from "../../config/read/remembered_state.ts";
 import { type SystemLog, systemLog } from "../../events/system_log.ts";
 import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
@@ -16,18 +17,25 @@ import type { Tools } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { RunInput } from "../options.ts";
 import { type Console, openConsole } from "./console.ts";
-import { autoReload } from "./auto_reload.ts";
+import { autoReload, configState } from "./auto_reload.ts";
 import { keepFleet } from "./keep_fleet.ts";
 import { crashGuard } from "./crash_guard.ts";
 import { keepServiceManager } from "./service_manager.ts";
 
 /** Runs the daemon; returns the exit code when it has ended. */
 export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
-  return await runWith(await loadSettings(input.config, tools.cwd, tools.system), input, tools);
+  const file = await findConfigFile(input.config, tools.cwd, tools.system);
+  // Before it is read: what is changed from then on is read again.
+  const seen = await configState(file, tools.system);
+  const { settings } = await readConfig(file, tools.system);
+  return await runWith(settings, { ...input, seen }, tools);
 }
 
+/** How it runs. `seen`: the {@linkcode configState} of its file when that was read; not given where there is none. */
+type Running = Omit<RunInput, "config"> & { readonly seen?: string };
+
 /** As {@linkcode runDaemon}, with settings that were read already. */
-export async function runWith(settings: Settings, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
+export async function runWith(settings: Settings, input: Running, tools: Tools): Promise<number> {
   const { system } = tools;
   const first = withOptions(settings, input);
   if (input.dryRun) {
@@ -90,7 +98,7 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
 }
 
 /** Runs until the daemon has stopped. */
-async function attend(daemon: Daemon, shown: Console, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
+async function attend(daemon: Daemon, shown: Console, input: Running, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
   using _listening = onAbort(tools.signal, () => daemon.stop("requested by a signal"));
   sayWhereThePageIs(daemon, tools);
@@ -101,12 +109,17 @@ async function attend(daemon: Daemon, shown: Console, input: Omit<RunInput, "con
   }
 }
 
-async function untilTheEnd(daemon: Daemon, shown: Console, input: Omit<RunInput, "config">, tools: Tools): Promise<number> {
+async function untilTheEnd(daemon: Daemon, shown: Console, input: Running, tools: Tools): Promise<number> {
   if (input.once) {
     const { deliverOnce } = await import("./deliver_once.ts");
     return await deliverOnce(daemon, shown, tools);
   }
-  const beside = [keepServiceManager(tools.system, daemon), autoReload(tools.system, daemon), keepFleet(daemon, tools.system)];
+  const { system } = tools;
+  const beside = [
+    keepServiceManager(system, daemon),
+    autoReload(system, daemon, input.seen ?? ""),
+    keepFleet(daemon, system),
+  ];
   await daemon.stopped;
   await Promise.all(beside);
   return daemon.broken() ? EXIT.notDelivered : EXIT.done;

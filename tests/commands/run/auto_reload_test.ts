@@ -1,6 +1,6 @@
 /** What the daemon notices of its configuration file by itself. */
 import { assertEquals } from "@std/assert";
-import { autoReload } from "../../../src/commands/run/auto_reload.ts";
+import { autoReload, configState } from "../../../src/commands/run/auto_reload.ts";
 import type { Settings } from "../../../src/config/settings.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
@@ -9,22 +9,22 @@ Deno.test("autoReload() reads a changed file, and says once when it is missing",
   const ending = new AbortController();
   let size: number | null = 1;
   let reloads = 0;
-  const running = autoReload(
-    {
-      sleep: clock.sleep,
-      followedFacts: () =>
-        Promise.resolve(
-          size === null
-            ? null
-            : { kind: "file", size, mtimeMs: 1, ctimeMs: 1, identity: "1", mode: 0o600, bornMs: 0, links: 1, device: "1" },
-        ),
-    },
-    {
-      settings: () => ({ file: "/config.yaml", autoReload: true }) as Settings,
-      reload: () => Promise.resolve({ ok: ++reloads > 0, message: "" }),
-      ending: ending.signal,
-    },
-  );
+  const system: Parameters<typeof autoReload>[0] = {
+    sleep: clock.sleep,
+    followedFacts: () =>
+      Promise.resolve(
+        size === null
+          ? null
+          : { kind: "file", size, mtimeMs: 1, ctimeMs: 1, identity: "1", mode: 0o600, bornMs: 0, links: 1, device: "1" },
+      ),
+  };
+  const daemon = {
+    settings: () => ({ file: "/config.yaml", autoReload: true }) as Settings,
+    reload: () => Promise.resolve({ ok: ++reloads > 0, message: "" }),
+    ending: ending.signal,
+  };
+  const read = await configState("/config.yaml", system);
+  const running = autoReload(system, daemon, read);
   const seconds = (count: number) => clock.advance(count * 1000);
   await seconds(10);
   assertEquals(reloads, 0);
@@ -37,6 +37,23 @@ Deno.test("autoReload() reads a changed file, and says once when it is missing",
   size = 2;
   await seconds(10);
   assertEquals(reloads, 3);
+  ending.abort();
+  await running;
+});
+
+Deno.test("autoReload() reads a file that was changed while the daemon was starting", async () => {
+  const clock = createFakeClock();
+  const ending = new AbortController();
+  let reloads = 0;
+  const system = { sleep: clock.sleep, followedFacts: () => Promise.resolve(null) };
+  const daemon = {
+    settings: () => ({ file: "/config.yaml", autoReload: true }) as Settings,
+    reload: () => Promise.resolve({ ok: ++reloads > 0, message: "" }),
+    ending: ending.signal,
+  };
+  const running = autoReload(system, daemon, "as it was read");
+  await clock.advance(10_000);
+  assertEquals(reloads, 1);
   ending.abort();
   await running;
 });
