@@ -139,15 +139,18 @@ async function oneMirror(
   const { job, ledger, system, emit } = state;
   const { name } = outbox.destination;
   try {
-    const before = ledger.mirrorOf(job.name, name) ?? NEW_MIRROR;
     const deliveries = outbox.destination.deleteDestinationFiles ? ledger.keptDeliveries(job.name, name, ripe) : [];
+    const accepted = ledger.mirrorOf(job.name, name)?.accepted ?? 0;
+    const elsewhere = deliveries.length > accepted && await seemsUnmounted(deliveries, system);
+    // From here to where it is remembered without a pause: a person may have accepted meanwhile.
+    const before = ledger.mirrorOf(job.name, name) ?? NEW_MIRROR;
     const reason = whyAsk(outbox.destination, before, {
       files: deliveries.length,
       lately: latelyRemoved(state, name),
       delivered: ledger.counts(job.name, name).delivered,
       emptied: found.missing.length === found.known,
       root: found.root,
-      elsewhere: deliveries.length > before.accepted && await seemsUnmounted(deliveries, system),
+      elsewhere,
     });
     const held = reason === null ? null : { files: deliveries.length, reason };
     if (held !== null && held.reason !== before.held?.reason) tellHeld(state, outbox, held.reason);
