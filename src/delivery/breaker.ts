@@ -38,17 +38,23 @@ export interface Breaker {
 export function circuitBreaker(clock: Pick<Clock, "now" | "monotonic" | "random">): Breaker {
   let state: BreakerState = CLOSED;
   let probing: symbol | null = null;
+  // Asked for during a probe, which may have begun before the cause was gone.
+  let probesAgain = false;
   const listeners = new Set<() => void>();
   const become = (next: BreakerState, stillProbing: symbol | null) => {
     const changed = next !== state || stillProbing !== probing;
+    probesAgain &&= stillProbing !== null;
     state = next;
     probing = stillProbing;
     if (changed) { for (const listener of [...listeners]) listener(); }
   };
 
   return {
-    trip: (failure, baseMs) =>
-      become(trip(state, failure, { baseMs, random: clock.random(), monotonic: clock.monotonic() }), null),
+    trip(failure, baseMs) {
+      const monotonic = clock.monotonic();
+      const tripped = trip(state, failure, { baseMs, random: clock.random(), monotonic });
+      become(probesAgain ? probeSoon(tripped, monotonic) : tripped, null);
+    },
     enter() {
       if (probing !== null || !mayTry(state, clock.monotonic())) return null;
       const mine = Symbol("probe");
@@ -59,7 +65,10 @@ export function circuitBreaker(clock: Pick<Clock, "now" | "monotonic" | "random"
     succeed() {
       if (state.tripped === null && state.failuresInARow > 0) become(CLOSED, probing);
     },
-    probeSoon: () => become(probeSoon(state, clock.monotonic()), probing),
+    probeSoon() {
+      probesAgain = probing !== null;
+      become(probeSoon(state, clock.monotonic()), probing);
+    },
     failuresInARow: () => state.failuresInARow,
     wait: () => probing !== null ? 1000 : state.tripped === null ? 0 : Math.max(0, state.tripped.probeAt - clock.monotonic()),
     state: () => shown(state, clock.now(), clock.monotonic()),

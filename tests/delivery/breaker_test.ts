@@ -123,6 +123,26 @@ Deno.test("circuitBreaker() lets the next one through after a prober has closed 
   assertEquals(breaker.failuresInARow(), 0);
 });
 
+Deno.test("probeSoon() during a probe means another one: that one may have begun before the cause was gone", async () => {
+  const clock = createFakeClock();
+  const breaker = circuitBreaker(clock);
+  breaker.trip(aFailure("login_refused"), 5000);
+  await clock.advance(breaker.wait());
+  breaker.enter();
+  breaker.probeSoon();
+  breaker.trip(aFailure("login_refused"), 5000);
+  assertEquals([breaker.state().state, breaker.wait()], ["on_hold", 0]);
+  breaker.enter();
+  breaker.trip(aFailure("login_refused"), 5000);
+  assert(breaker.wait() > 0, "once");
+  await clock.advance(breaker.wait());
+  breaker.enter();
+  breaker.probeSoon();
+  breaker.close();
+  breaker.trip(aFailure("login_refused"), 5000);
+  assert(breaker.wait() > 0, "what worked needs no other one");
+});
+
 Deno.test("succeed() does not close a breaker that was opened meanwhile", () => {
   const breaker = circuitBreaker(createFakeClock());
   breaker.trip(aFailure("disk_full"), 5000);
