@@ -54,6 +54,8 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
         tools.emit({ type: "notice", level: "warning", message });
       }
     } while (again && !signal.aborted);
+    // At once: who asks from now on must not wait for this pass.
+    running = null;
   }
 
   return {
@@ -63,7 +65,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
         again = true;
         return await running;
       }
-      running = passes(signal).finally(() => running = null);
+      running = passes(signal);
       await running;
     },
   };

@@ -91,7 +91,7 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     return last.delivery;
   };
   const wait = async (done: () => boolean, what: string, stepMs: number) => {
-    for (let turn = 0; turn < 2000; turn++) {
+    for (let turn = 0; turn < 20_000; turn++) {
       if (done()) return;
       if (stepMs > 0 && turn % 4 === 3) await clock.advance(stepMs);
       else await new Promise((resolve) => setTimeout(resolve, 2));

@@ -192,3 +192,25 @@ Deno.test("sourceRemoval() says nothing of a file that it was reading when the j
   const notices = rig.events.filter(({ type }) => type === "notice");
   assertEquals([stopping.signal.aborted, notices, await rig.folder.read("data/a.fits")], [true, [], "alpha"]);
 });
+
+Deno.test("sourceRemoval() looks again for whoever asks while a pass ends", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    let looks = 0;
+    let asked: Promise<void> | null = null;
+    const job = aJob("/data", { deleteSource: true });
+    const ledger = {
+      removable() {
+        looks++;
+        const ask = (left: number) => queueMicrotask(() => left > 0 ? ask(left - 1) : asked ??= removing.pass(never));
+        ask(turns);
+        return [];
+      },
+      markRemoved: () => {},
+    };
+    const removing = sourceRemoval(job, [], { system: createSystem(), ledger, emit: () => {} });
+    await removing.pass(never);
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    await asked;
+    assertEquals(looks, 2, `asked ${turns} microtasks after the first look`);
+  }
+});
