@@ -72,14 +72,14 @@ Deno.test("a file without a card that the layout needs is listed with the reason
   assertEquals(tree(folder.at("data")), ["a.fits"], "the source stays until all destinations have it");
   await using daemon = await program.start();
   const listed = async (): Promise<string> => (await program.command(["status"])).stdout;
-  for (let turn = 0; turn < 200 && !(await listed()).includes("OBJECT"); turn++) {
+  for (let turn = 0; turn < 600 && !(await listed()).includes("OBJECT"); turn++) {
     await new Promise((done) => setTimeout(done, 50));
   }
   assertMatch(await listed(), /a\.fits\s+it has no header card OBJECT[^]*\{header\.OBJECT\|unknown\}/);
   await write([{ ...destinations[0], layout: "{header.OBJECT|unknown}/{name}" }, destinations[1]]);
   await program.until((rows) => rows.length === 2 && rows.every(({ state }) => state === "delivered"));
   assertEquals(tree(folder.at("nas")), ["unknown/a.fits"]);
-  for (let turn = 0; turn < 200 && tree(folder.at("data")).length > 0; turn++) await new Promise((done) => setTimeout(done, 50));
+  for (let turn = 0; turn < 600 && tree(folder.at("data")).length > 0; turn++) await new Promise((done) => setTimeout(done, 50));
   assert(tree(folder.at("data")).length === 0);
   assertEquals(await daemon.stop(), 0);
 });

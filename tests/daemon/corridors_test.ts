@@ -115,7 +115,7 @@ Deno.test("stop() comes to an end although a dead network disk never answers", a
     await clock.advance(ms);
     await new Promise((resolve) => setTimeout(resolve, 5));
   };
-  for (let turns = 0; !hangs && turns < 400; turns++) await turn(100);
+  for (let turns = 0; !hangs && turns < 4000; turns++) await turn(100);
   let ended = false;
   const stopping = all.stop().then(() => ended = true);
   for (let turns = 0; !ended && turns < 400; turns++) await turn(1000);
@@ -163,7 +163,8 @@ Deno.test("finished() waits for a file that came while the last one was sent, al
   fake.before = async (step) => {
     if (step === "publish" && fake.calls.publish === 1) {
       await folder.write("data/b.fits", "beta");
-      await new Promise((resolve) => setTimeout(resolve, 1000)); // It is a candidate now, and not quiet long enough.
+      const waits = () => all.list()[0]!.intake.waiting().some(({ path }) => path.endsWith("b.fits"));
+      await soon(() => waits() || ledger.counts().queued === 1, "the second one is a candidate");
     }
     if (step === "put" && fake.calls.put === 2) await goOn.promise;
   };

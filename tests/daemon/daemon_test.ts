@@ -2,9 +2,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startDaemon } from "../../src/daemon/daemon.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { tempFolder } from "../support/temp.ts";
-import { type DaemonRig, daemonRig } from "../support/daemon_rig.ts";
+import { type DaemonRig, daemonRig, type DaemonRigOptions } from "../support/daemon_rig.ts";
 
-function bench(config: Record<string, unknown> = {}, options: { once?: boolean } = {}): Promise<DaemonRig> {
+function bench(config: Record<string, unknown> = {}, options: DaemonRigOptions = {}): Promise<DaemonRig> {
   return daemonRig({ web: false, ...config }, options);
 }
 
@@ -115,8 +115,7 @@ Deno.test("retry() sends again what had failed", async () => {
 });
 
 Deno.test("finished() tells how a run that ends by itself came out", async () => {
-  await using b = await bench({}, { once: true });
-  await b.folder.write("data/a.fits", "alpha");
+  await using b = await bench({}, { once: true, files: { "a.fits": "alpha" } });
   const [first] = await b.daemon.finished();
   assertEquals([first?.job, first?.finish], ["default", { incomplete: [], unreached: [] }]);
 });
@@ -169,8 +168,7 @@ Deno.test("a job with an interval sends in runs, and --once does not wait for th
   await b.until(delivered(b, 1), "delivered by a run");
   const next = (await b.daemon.status()).jobs[0]?.next_run;
   assert(next === null || Date.parse(next ?? "") < Date.now() + 1500, `within a second: ${next}`);
-  await using once = await bench({ schedule: "manual" }, { once: true });
-  await once.folder.write("data/a.fits", "alpha");
+  await using once = await bench({ schedule: "manual" }, { once: true, files: { "a.fits": "alpha" } });
   const [job] = await once.daemon.finished();
   assertEquals([job?.finish.unreached, await once.folder.read("nas/a.fits")], [[], "alpha"]);
 });

@@ -17,7 +17,7 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
     async fn() {
       await using rig = await makeRig({
         method,
-        proxy: { rate: 10_000_000 },
+        proxy: { rate: 5_000_000 },
         config: { transfer_timeout_seconds: 3, order: "newest_first" },
       });
       const [server, proxy] = [rig.server!, rig.proxy!];

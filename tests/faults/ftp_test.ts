@@ -40,7 +40,7 @@ for (const method of ["ftp", "ftps"] as const) {
     ignore: !has("vsftpd"),
     async fn() {
       // The rate of the server: the line is loopback.
-      const config = ["local_max_rate=6000000"];
+      const config = ["local_max_rate=4000000"];
       await using rig = await makeRig({ method, ftpd: { config }, config: { transfer_timeout_seconds: 4, retry_delay: 1 } });
       const server = rig.ftpd!;
       await using daemon = await rig.installation.start();
@@ -96,7 +96,12 @@ Deno.test({
   ignore: !has("vsftpd"),
   async fn() {
     const secret = "geheim-7f3a";
-    await using rig = await makeRig({ method: "ftp", config: { password: "$FTP_SECRET", password_file: undefined } });
+    await using rig = await makeRig({
+      method: "ftp",
+      // So slow that curl is seen at work.
+      ftpd: { config: ["local_max_rate=1500000"] },
+      config: { password: "$FTP_SECRET", password_file: undefined },
+    });
     const { installation, ftpd } = rig;
     const env = { FTP_SECRET: secret };
     await rig.expose("20261120/a.fits", 5_000_000);

@@ -149,8 +149,8 @@ Deno.test("a crash, then a start that ends before the destination was looked at:
 async function rigOf(method: typeof METHODS[number]): Promise<Rig> {
   const rig = await makeRig({
     method,
-    config: { shutdown_timeout_seconds: 0, ...(method === "local" ? { bandwidth_limit: "6 MB/s" } : {}) },
-    proxy: { rate: 6_000_000 },
+    config: { shutdown_timeout_seconds: 0, ...(method === "local" ? { bandwidth_limit: "4 MB/s" } : {}) },
+    proxy: { rate: 4_000_000 },
   });
   await rig.expose("large.fits", SIZE);
   return rig;

@@ -160,7 +160,7 @@ for (const [name, store] of Object.entries(STORES)) {
     name: `server frozen, connection cut, black hole in the middle of large files (rclone to ${name}): each arrives whole`,
     ignore: store.ignore,
     async fn() {
-      await using it = await site(store, { proxy: { rate: 10_000_000 }, config: { transfer_timeout_seconds: 3 } });
+      await using it = await site(store, { proxy: { rate: 6_000_000 }, config: { transfer_timeout_seconds: 3 } });
       const { rig, server } = it;
       const proxy = it.proxy!;
       await using daemon = await rig.installation.start();

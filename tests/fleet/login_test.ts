@@ -28,7 +28,7 @@ Deno.test("a wrong password is told once, tried seldom, and works as soon as the
   };
   await write("wrong-password");
   // The refresh is what decides how often a rejected password is tried again.
-  const account = { ...server.account, adminPassword: null, adminPasswordFile: file, refreshMs: 2000 };
+  const account = { ...server.account, adminPassword: null, adminPasswordFile: file, refreshMs: 5000 };
   await using link = await linkRig(folder, account);
   await link.until(() => link.notices().length > 0, "the message");
   assertMatch(link.notices()[0]!, /Cannot log in to .*: it rejected spring\.\w+@daemon\.invalid or the password/);

@@ -131,7 +131,7 @@ Deno.test({
         const began = performance.now();
         const fault = await act().then(() => "nothing", (error) => error);
         assert(fault instanceof Failure, `${what} at ${step}: ${fault}`);
-        assert(performance.now() - began < 10_000, `${what} at ${step} took too long`);
+        assert(performance.now() - began < 60_000, `${what} at ${step} took too long`);
         assert(sick.read < MOST_READ, `${what} at ${step}: ${sick.read} bytes were read`);
       }
     }

@@ -25,13 +25,21 @@ export interface DaemonRig extends AsyncDisposable {
   until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
 }
 
-/** Starts it; `config` has keys as in `config.yaml`, `instead` parts of the system to replace. */
+export interface DaemonRigOptions extends DaemonOptions {
+  /** Parts of the system to replace. */
+  readonly instead?: Partial<System>;
+  /** What is in the watched folder before it starts, by name: with `once`, what comes later may be too late. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** Starts it; `config` has keys as in `config.yaml`. */
 export async function daemonRig(
   config: Record<string, unknown>,
-  { instead = {}, ...options }: DaemonOptions & { readonly instead?: Partial<System> } = {},
+  { instead = {}, files = {}, ...options }: DaemonRigOptions = {},
 ): Promise<DaemonRig> {
   const folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
+  for (const [name, content] of Object.entries(files)) await folder.write(`data/${name}`, content);
   const system = { ...createSystem(), ...instead };
   const startedAt = system.now();
   const events: TransferEvent[] = [];

@@ -121,7 +121,7 @@ export async function live(rig: Pick<WebRig, "origin" | "cookie">, headers: Reco
     closed,
     socket,
     async until(wanted) {
-      for (let turn = 0; turn < 1000; turn++) {
+      for (let turn = 0; turn < 3000; turn++) {
         const found = messages.find(wanted);
         if (found) return found;
         await new Promise((resolve) => setTimeout(resolve, 10));
