@@ -93,9 +93,8 @@ async function adopt(next: Settings, state: State): Promise<void> {
     const job = next.jobs.find((job) => job.name === name);
     if (job === undefined) return;
     start(job, next, state);
-    // Another schedule says itself when it sends.
-    const isSame = JSON.stringify(former?.job.schedule) === JSON.stringify(job.schedule);
-    if (isSame && former?.owesRun()) running.get(name)?.corridor.sendNow();
+    const corridor = running.get(name)?.corridor;
+    if (former !== undefined && corridor !== undefined) passOn(former, corridor);
   }));
   // An account that is configured again later must not find its old breaker.
   const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));
@@ -106,6 +105,15 @@ async function adopt(next: Settings, state: State): Promise<void> {
   const ordered = next.jobs.flatMap(({ name }) => running.get(name) ?? []);
   running.clear();
   for (const one of ordered) running.set(one.corridor.job.name, one);
+}
+
+/** What a person has asked the former one for is not forgotten. */
+function passOn(former: Corridor, next: Corridor): void {
+  // Another schedule says itself when it sends.
+  const isSame = JSON.stringify(former.job.schedule) === JSON.stringify(next.job.schedule);
+  if (isSame && former.owesRun()) next.sendNow();
+  const owing = new Set(former.outboxes.filter((box) => box.owesAudit()).map(({ destination }) => destination.name));
+  for (const box of next.outboxes) if (owing.has(box.destination.name)) box.audit();
 }
 
 function start(job: Job, settings: Settings, state: State): void {

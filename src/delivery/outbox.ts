@@ -69,6 +69,8 @@ export interface Outbox {
   idle(signal: AbortSignal): Promise<Idleness>;
   /** Begins an audit as soon as nothing is sent, unless one runs; false where the destination has none (`audit: false`). */
   audit(): boolean;
+  /** Whether an audit was asked for that has not begun. */
+  owesAudit(): boolean;
   /** Resolves when no audit runs or is due, the destination cannot be used, or the time is up. */
   audited(atMostMs: number, signal: AbortSignal): Promise<void>;
   /** The session at work; null while there is none. */
@@ -126,6 +128,7 @@ export function outbox(options: OutboxOptions): Outbox {
       context.bell.ring();
       return true;
     },
+    owesAudit: () => state.audit.asked,
     audited: (atMostMs, signal) => audited(context, atMostMs, signal),
     session: () => state.connection.state === "open" ? state.connection.session : null,
     reserve(targets) {

@@ -284,3 +284,22 @@ Deno.test("adopt() goes on with a run that it interrupts: what a person asked fo
   await soon(() => ledger.counts().delivered === names.length, "the rest is sent as well");
   await all.stop();
 });
+
+Deno.test("adopt() keeps an audit in mind that a person has asked for", async () => {
+  await using folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  using ledger = openLedger(folder.at("state"));
+  const all = corridorsOn(folder, ledger, () => fakeDestination().method);
+  const settings = (minFileAgeMs: number) => {
+    const audit = { everyMs: 2_592_000_000, share: 1, repair: false };
+    const job = { schedule: { kind: "manual" as const }, minFileAgeMs, destinations: [aDestination({ audit })] };
+    return settingsOf(folder, [aJob(folder.at("data"), job)]);
+  };
+  await all.adopt(settings(0));
+  const owed = () => all.outboxes().map((box) => box.owesAudit());
+  assertEquals(owed(), [false]);
+  all.outboxes()[0]!.audit();
+  await all.adopt(settings(1));
+  assertEquals(owed(), [true]);
+  await all.stop();
+});
