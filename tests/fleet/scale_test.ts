@@ -70,7 +70,7 @@ Deno.test(
     await untilTrue(async () => await seen() !== null);
     const first = await seen();
     await untilTrue(async () => await seen() !== first);
-    assert(Date.now() - begin < 20_000, "a hundredth of a minute, not a minute");
+    assert(Date.now() - begin < 50_000, "a hundredth of a minute, not a minute");
     assertEquals(link.notices(), []);
   },
 );

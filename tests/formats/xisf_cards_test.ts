@@ -36,5 +36,5 @@ Deno.test("xisfCards() of hostile text ends soon", () => {
     cards(part.repeat(50_000));
   }
   const tookMs = performance.now() - start;
-  assertEquals(tookMs < 20_000, true, `${tookMs} ms`);
+  assertEquals(tookMs < 60_000, true, `${tookMs} ms`);
 });

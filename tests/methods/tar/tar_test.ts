@@ -143,7 +143,7 @@ withServer(
     const failure = await assertRejects(() => session.put([upload(file, 1)], ignoreBytes, stop.signal), Failure);
     clearTimeout(timer);
     assertEquals(failure.code, "timeout");
-    assert(performance.now() - began < 15_000);
+    assert(performance.now() - began < 60_000);
   },
 );
 
@@ -253,7 +253,7 @@ withServer("bandwidth_limit holds the average, also of many small files", {}, as
   const outcomes = await session.put(files.map((file, index) => upload(file, index + 1)), ignoreBytes, signal);
   assert(outcomes.every(({ put }) => put));
   const seconds = (performance.now() - began) / 1000;
-  assert(seconds > 1.3 && seconds < 20, `${seconds} s for 3 MB at 2 MB/s`);
+  assert(seconds > 1.3 && seconds < 60, `${seconds} s for 3 MB at 2 MB/s`);
 });
 
 withServer("compression is the connection's, and progress is told as a large file goes", {}, async (it) => {

@@ -35,7 +35,7 @@ Deno.test("sleep() in step ends when others do, never later than asked but for a
 });
 
 Deno.test("now() is the time of day, monotonic() grows", () => {
-  assert(Math.abs(clock.now() - Date.now()) < 1000);
+  assert(Math.abs(clock.now() - Date.now()) < 60_000);
   const before = clock.monotonic();
   assert(clock.monotonic() >= before);
 });
