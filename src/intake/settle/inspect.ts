@@ -105,7 +105,8 @@ function rangeReader(system: Pick<Files, "read">, { absolutePath, size }: Inspec
   const lastAt = Math.max(0, size - LAST);
   const first = size === 0 ? Promise.resolve(new Uint8Array(0)) : read(0, Math.min(FIRST, size));
   const last = size <= FIRST ? first : read(lastAt, size - lastAt);
-  last.catch(() => undefined); // Heard if it is wanted.
+  // Heard if it is wanted: of a compressed file, neither may be.
+  for (const piece of [first, last]) piece.catch(() => undefined);
   return async (offset, length) => {
     if (offset + length <= Math.min(FIRST, size)) return (await first).subarray(offset, offset + length);
     if (size > FIRST && offset >= lastAt) return (await last).subarray(offset - lastAt, offset - lastAt + length);
