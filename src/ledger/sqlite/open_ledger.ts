@@ -24,7 +24,7 @@ import { removalQueries } from "./removal_queries.ts";
 import { requeueQueries } from "./requeue_queries.ts";
 import { rereadQueries } from "./reread_queries.ts";
 import { text } from "./rows.ts";
-import { migrate } from "./schema.ts";
+import { isNew, migrate } from "./schema.ts";
 import { isThere, makeFolder, readIfThere, writeDurably } from "./state_files.ts";
 
 /** The ledger in this folder, see {@linkcode LedgerAccess.openLedger}. */
@@ -86,9 +86,11 @@ function opened<T>(db: Database, rest: (db: Database) => T): T {
 
 function openForReading(folder: string, onNotice: OnNotice): Database {
   const path = join(folder, LEDGER_FILE);
-  const there = isThere(path);
-  if (!there) onNotice(`There is no ledger in "${folder}" yet: nothing has been recorded.`);
-  if (there) return openReadOnly(path);
+  const there = isThere(path) ? openReadOnly(path) : null;
+  if (there !== null && !isNew(there)) return opened(there, (db) => (migrate(db), db));
+  // A process that is killed as it makes its ledger leaves it without tables.
+  there?.[Symbol.dispose]();
+  onNotice(`There is no ledger in "${folder}" yet: nothing has been recorded.`);
   const db = new Database(":memory:", false);
   migrate(db);
   db.exec("PRAGMA query_only = ON");
@@ -97,12 +99,13 @@ function openForReading(folder: string, onNotice: OnNotice): Database {
 
 /** A ledger at rest is read where SQLite cannot make its own files beside it, too: on a read-only disk, or in another account's folder. */
 function openReadOnly(path: string): Database {
-  const current = (path: string) => opened(new Database(path, true), (db) => (migrate(db), db));
+  // SQLite makes its files at the first question.
+  const asked = (path: string) => opened(new Database(path, true), (db) => (isNew(db), db));
   try {
-    return current(path);
+    return asked(path);
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "permission_denied" || isThere(`${path}-wal`)) throw error;
-    return current(`${toFileUrl(path)}?immutable=1`);
+    return asked(`${toFileUrl(path)}?immutable=1`);
   }
 }
 

@@ -177,6 +177,11 @@ export function migrate(db: Database): void {
   });
 }
 
+/** Nothing was ever written to it: not even its tables are there. */
+export function isNew(db: Database): boolean {
+  return schemaVersion(db) === 0 && db.get("SELECT 1 FROM sqlite_schema") === undefined;
+}
+
 function schemaVersion(db: Database): number {
   return Number(db.get("PRAGMA user_version")?.["user_version"] ?? 0);
 }

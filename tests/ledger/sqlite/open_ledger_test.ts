@@ -187,6 +187,15 @@ Deno.test("readLedger() reads a missing ledger as an empty one and creates nothi
   assertEquals([ledger.query({}), notices.length, await names(dir)], [[], 1, []]);
 });
 
+Deno.test("readLedger() reads a ledger as an empty one whose maker was killed before its tables were there", async () => {
+  await using dir = await tempFolder();
+  using made = new DatabaseSync(dir.at("ledger.sqlite"));
+  made.exec("PRAGMA journal_mode = WAL");
+  const notices: string[] = [];
+  using ledger = readLedger(dir.path, (notice) => notices.push(notice));
+  assertEquals([ledger.query({}), notices], [[], [`There is no ledger in "${dir.path}" yet: nothing has been recorded.`]]);
+});
+
 Deno.test({
   name: "record() on a full disk fails as local_disk_full, loses nothing, and continues when there is room",
   ignore: !has("root"),
