@@ -34,7 +34,7 @@ export const PROGRAMS: Readonly<Record<"everywhere" | "linux" | "darwin" | "wind
   everywhere: [...new Set(METHOD_PROGRAMS), "ssh-keygen", HOOK_PROGRAM],
   // find, stat: names that are not UTF-8 and open files; readlink: whether a folder is exported by NFS.
   // getent, id: an account's home; runuser, sudo: what root looks at as the account that a service will run as.
-  // grep: whether the processor has AES instructions (Deno does not let a program read /proc).
+  // grep: mapped files, and whether the processor has AES instructions (Deno does not let a program read /proc).
   // sysctl: how many folders the system watches; users have no /sbin on their PATH.
   linux: [
     "find",
