@@ -183,7 +183,7 @@ Deno.test({
     await title("Night of");
     await page.keyboard.press("/");
     await title("History");
-    await page.waitForFunction("document.activeElement?.id === 'search'");
+    await page.locator("#search:focus").waitFor();
     await page.keyboard.type("m31.f");
     await page.locator(".found", { hasText: "1 image" }).waitFor();
     // Where one types, letters are letters.
@@ -198,7 +198,7 @@ Deno.test({
     await page.locator("dialog .facts").waitFor();
     await page.keyboard.press("Escape");
     await page.locator("dialog").waitFor({ state: "detached" });
-    await page.waitForFunction("document.activeElement.closest('.long-list .col-name') !== null");
+    await page.locator(".long-list .col-name :focus").waitFor();
 
     await page.keyboard.press("u");
     await page.locator(".long-list").getByText(/UT$/).first().waitFor();
@@ -219,7 +219,7 @@ Deno.test({
     const dialog = page.locator("dialog");
     const image = dialog.getByRole("img", { name: "Preview: M31" });
     await image.waitFor();
-    await page.waitForFunction("document.querySelector('dialog img')?.naturalWidth > 0");
+    await image.evaluate("(image) => image.decode()");
     await dialog.getByRole("row", { name: /BITPIX 16/ }).waitFor();
     await dialog.getByRole("searchbox").fill("seed");
     assertEquals(await dialog.locator("tbody tr").count(), 1);
