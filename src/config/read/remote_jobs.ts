@@ -49,13 +49,17 @@ export function addRemoteJobs(
   for (const { name, settings } of jobs) {
     const refuse = (message: string) => report(["pocketbase"], `the server's job "${name}" ${message}`);
     const section = remoteSection(name, settings, refuse);
-    if (!keepsSecrets(section, root)) refuse("sends elsewhere than this file, which has a password: put it into its destination");
+    if (!keepsSecrets(section, root)) {
+      refuse("sends elsewhere than this file, which has a password: only this file may say where that is sent");
+    }
     if (maySet.has("jobs")) {
+      const isInheriting = section["destinations"] === undefined && Array.isArray(root["destinations"]);
       const list = jobList(root);
       const index = list.findIndex((job) => isSection(job) && sameName(job["name"], name));
       const at = index < 0 ? list.length : index;
-      list[at] = section;
+      list[at] = isInheriting ? { ...section, destinations: withoutMirrors(root["destinations"]) } : section;
       origins.moved(["pocketbase"], ["jobs", at]);
+      if (isInheriting) origins.moved(["destinations"], ["jobs", at, "destinations"]);
     } else if (maySet.has("schedules") && section["schedule"] !== undefined) {
       const own = listOf(root["jobs"]).find(([, job]) => sameName(job["name"], name));
       if (own === undefined && (root["jobs"] !== undefined || name !== DEFAULT)) continue;
@@ -93,14 +97,25 @@ function remoteSection(
   return { ...plain, name, delete_source: false, delete_destination_files: false };
 }
 
-/** A password at the top of the file is for the host that the file names, not for one that a server names. */
-function keepsSecrets(section: Record<string, unknown>, root: Record<string, unknown>): boolean {
-  if (root["password"] === undefined && root["password_file"] === undefined) return true;
-  const hosts = [section, ...listOf(section["destinations"]).map(([, destination]) => destination)].map((one) =>
-    one["remote_host"]
-  );
-  return hosts.every((host) => host === undefined || host === root["remote_host"]);
+/** The destinations of the file, for a job of the server: a folder that the server names must not decide what is deleted there. */
+function withoutMirrors(destinations: unknown): Record<string, unknown>[] {
+  return listOf(destinations).map(([, destination]) => ({ ...destination, delete_destination_files: false }));
 }
+
+/** A password of the file is for the server that the file names, and for the way that it names: not for another port, nor in clear. */
+function keepsSecrets(section: Record<string, unknown>, root: Record<string, unknown>): boolean {
+  const isInheriting = section["destinations"] === undefined;
+  const own = listOf((isInheriting ? root : section)["destinations"]).map(([, destination]) => destination);
+  return (own.length === 0 ? [{}] : own).every((destination) => {
+    const file: Record<string, unknown> = isInheriting ? { ...root, ...destination } : root;
+    const used: Record<string, unknown> = { ...root, ...section, ...destination };
+    const hasSecret = file["password"] !== undefined || file["password_file"] !== undefined;
+    const isSent = /^ftps?$/i.test(String(used["transfer_method"]));
+    return !hasSecret || !isSent || WHERE_SENT.every((key) => used[key] === file[key]);
+  });
+}
+
+const WHERE_SENT = ["transfer_method", "remote_host", "remote_port"] as const;
 
 function textsIn(value: unknown): string[] {
   if (typeof value === "string") return [value];

@@ -77,17 +77,37 @@ Deno.test("a server's job deletes nothing, though the file's own job does", () =
   ]]);
 });
 
+Deno.test("a server's job is no mirror, though the destination of the file that it uses is one", () => {
+  const list = "destinations: [{ name: nas, remote_base_path: /mnt/nas, delete_destination_files: true }]\n";
+  const text = `watch_path: /data/images\ntransfer_method: local\n${list}${SERVER}`;
+  const { resolved, fault } = parsePartially(text, "config.yaml", "yaml", aComputer(), [spring]);
+  assertEquals(fault, null);
+  assertEquals(resolved.settings.jobs.map(({ destinations }) => destinations.map((one) => one.deleteDestinationFiles)), [[true], [
+    false,
+  ]]);
+});
+
+Deno.test("a mistake in a destination of the file is told once, though a server's job uses it", () => {
+  const text =
+    `watch_path: /data/images\ntransfer_method: local\ndestinations: [{ name: nas, remote_base_pat: /mnt/nas }]\n${SERVER}`;
+  assertEquals(faultOf(text, [spring]).match(/unknown key/g)?.length, 1);
+});
+
 Deno.test("a password of the file goes to no host that a server names, and no environment variable to a server's job", () => {
   const ftp =
     "watch_path: /data/images\ntransfer_method: ftp\nremote_host: freya\nremote_user: a\npassword: x\nremote_base_path: /in\n";
   const to = (more: Record<string, unknown>) => [{ ...spring, settings: { ...spring.settings, ...more } }];
   assertEquals(jobsOf(ftp + SERVER, to({ remote_host: "freya", remote_base_path: "/out" })).length, 2);
-  for (const more of [{ remote_host: "evil" }, { destinations: [{ name: "x", remote_host: "evil" }] }]) {
-    assertStringIncludes(
-      faultOf(ftp + SERVER, to(more)),
-      'the server\'s job "spring" sends elsewhere than this file, which has a password',
-    );
+  const elsewhere = 'the server\'s job "spring" sends elsewhere than this file, which has a password';
+  for (const more of [{ remote_host: "evil" }, { destinations: [{ name: "x", remote_host: "evil" }] }, { remote_port: 2121 }]) {
+    assertStringIncludes(faultOf(ftp + SERVER, to(more)), elsewhere);
   }
+  const ftps = ftp.replace("ftp\n", "ftps\n") + SERVER;
+  assertStringIncludes(faultOf(ftps, to({ transfer_method: "ftp" })), elsewhere);
+  const listed = ftp.replace("password: x\n", "") + "destinations: [{ name: nas, password: x }]\n" + SERVER;
+  assertEquals(jobsOf(listed, to({ remote_base_path: "/out" })).length, 2);
+  assertStringIncludes(faultOf(listed, to({ remote_host: "evil" })), elsewhere);
+  assertEquals(jobsOf(ftp + SERVER, to({ transfer_method: "local", remote_base_path: "/mnt" })).length, 2);
   assertStringIncludes(faultOf(LOCAL + SERVER, to({ remote_base_path: "/in/$SECRET" })), "uses an environment variable");
 });
 
