@@ -17,9 +17,9 @@ import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
-import { daemons } from "./accounts.ts";
 import { COMMANDS, JOBS } from "./collections.ts";
-import { BEAT_MS, type BeatPlace, beatReport, readFleet, writeBeat } from "./heartbeat.ts";
+import { BEAT_MS, type BeatPlace, beatReport, writeBeat } from "./heartbeat.ts";
+import { fleetNow } from "./fleet_now.ts";
 import { identify, type Identity } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { keepLogs } from "./keep_logs.ts";
@@ -62,10 +62,11 @@ const CLOCKS_DIFFER_MS = 60_000;
 
 /** Runs until the signal is aborted; goes on with other settings after a reload. */
 export async function keepLink(tools: LinkTools, reloaded: Bell, signal: AbortSignal): Promise<void> {
+  const answered: Link["answered"] = new Map();
   while (!signal.aborted) {
     const { pocketbase } = tools.daemon.settings();
     using current = anySignal(signal);
-    const running = pocketbase === null ? Promise.resolve() : runLink(pocketbase, tools, current.signal);
+    const running = pocketbase === null ? Promise.resolve() : runLink(pocketbase, answered, tools, current.signal);
     while (!signal.aborted && JSON.stringify(tools.daemon.settings().pocketbase) === JSON.stringify(pocketbase)) {
       await reloaded.wait(DAY_MS, signal);
     }
@@ -89,8 +90,6 @@ interface Link extends LinkTools {
   isHearing: boolean;
   /** Why the server's jobs are not used; empty if they are. */
   configError: string;
-  /** When the server was last known to write what time; null before. No clock of this computer that may be set is in it. */
-  serverClock: { readonly at: number; readonly monotonic: number } | null;
   /** How far this computer's clock is ahead of the server's; null before the first heartbeat. */
   clockAheadMs: number | null;
   /** Whether it was told that the clocks differ. */
@@ -98,12 +97,17 @@ interface Link extends LinkTools {
   /** Rung when the server answers after it did not. */
   readonly back: Bell;
   /** What became of commands, until the server knows it. */
-  readonly answered: Map<string, CommandAnswer>;
+  readonly answered: Map<string, CommandAnswer | null>;
   /** What was last said to be wrong, by part; a part is away while all is well. */
   readonly said: Map<string, string>;
 }
 
-async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: AbortSignal): Promise<void> {
+async function runLink(
+  settings: PocketbaseSettings,
+  answered: Link["answered"],
+  tools: LinkTools,
+  signal: AbortSignal,
+): Promise<void> {
   const link: Link = {
     ...tools,
     settings,
@@ -113,12 +117,11 @@ async function runLink(settings: PocketbaseSettings, tools: LinkTools, signal: A
     beatPlace: { id: null },
     isHearing: false,
     configError: "",
-    serverClock: null,
     clockAheadMs: null,
     clockTold: false,
     back: bell(tools.system),
     said: new Map(),
-    answered: new Map(),
+    answered,
   };
   const oftenMs = Math.min(BEAT_MS, settings.refreshMs);
   await Promise.all([
@@ -217,12 +220,13 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
   const identity = await identified(link, signal);
   const status = await daemon.status();
   const { level, text } = status.headline;
-  const asked = { now: system.now(), monotonic: system.monotonic() };
+  const asked = system.now();
   const at = await writeBeat(
     {
       version: status.version,
       level,
-      headline: text,
+      // As much as the record has room for.
+      headline: text.slice(0, 500),
       every_seconds: Math.min(BEAT_MS, settings.refreshMs) / 1000,
       report: beatReport({
         status,
@@ -239,8 +243,7 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
     signal,
   );
   // The server writes the time somewhere between question and answer.
-  link.serverClock = { at, monotonic: (asked.monotonic + system.monotonic()) / 2 };
-  link.clockAheadMs = (asked.now + system.now()) / 2 - at;
+  link.clockAheadMs = (asked + system.now()) / 2 - at;
   tellClock(link);
 }
 
@@ -250,23 +253,13 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
  */
 async function lookAround(link: Link, signal: AbortSignal): Promise<void> {
   const { fleetAsked, server, system, emit } = link;
-  const look = async () => {
-    const members = await readFleet(await daemons(server, signal), await serverNow(link, signal), server, signal);
-    emit({ type: "fleet", members });
-  };
+  const look = async () => emit({ type: "fleet", members: await fleetNow(server, signal) });
   while (!signal.aborted) {
     if (!await fleetAsked.wait(DAY_MS, signal)) continue;
     while (!await attempt("fleet", look, link, signal) && !signal.aborted) {
       await system.sleep(BEAT_MS * (0.5 + system.random()), signal);
     }
   }
-}
-
-/** The server's clock, which wrote the heartbeats and commands. */
-async function serverNow(link: Link, signal: AbortSignal): Promise<number> {
-  const { server, system } = link;
-  link.serverClock ??= { at: await server.clock(signal), monotonic: system.monotonic() };
-  return link.serverClock.at + system.monotonic() - link.serverClock.monotonic;
 }
 
 /** Once, until the clocks agree again. */
@@ -284,13 +277,8 @@ function tellClock(link: Link): void {
 }
 
 async function commands(link: Link, signal: AbortSignal): Promise<void> {
-  const { settings, server, daemon, emit, answered } = link;
   const identity = await identified(link, signal);
-  const now = await serverNow(link, signal);
-  const { monotonic } = link.system;
-  const asked = monotonic();
-  const taking = { daemon, answered, emit, serverNow: () => now + monotonic() - asked };
-  await takeCommands(settings, identity, taking, server, signal);
+  await takeCommands(link.settings, identity, link, link.server, signal);
 }
 
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */

@@ -15,6 +15,7 @@ import { daemons } from "./accounts.ts";
 import { COMMANDS } from "./collections.ts";
 import type { Identity, Sender } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
+import { nonsense } from "./server_failure.ts";
 
 /** What one computer can ask of another. */
 export type RemoteAction = PocketbaseSettings["mayDo"][number];
@@ -114,57 +115,87 @@ export type Commanded = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync
 /** What carrying out takes. */
 interface Taking {
   readonly daemon: Commanded;
-  /** What became of commands, until the server knows it: none is carried out twice because its answer could not be written. */
-  readonly answered: Map<string, CommandAnswer>;
+  /** What became of commands, until the server knows it; null of one that may have been marked as taken. */
+  readonly answered: Map<string, CommandAnswer | null>;
   readonly emit: Emit;
-  /** By the server's clock, which wrote when commands were given. */
-  readonly serverNow: () => number;
 }
 
-/** Carries out the commands that wait for this computer, the oldest first. @throws {Failure} where the server cannot be asked, or told. */
+/**
+ * Carries out the commands that wait for this computer, the oldest first. None is carried out twice: it is marked as taken before, and
+ * one that a former process has taken is not touched. @throws {Failure} where the server cannot be asked, or told.
+ */
 export async function takeCommands(
   { mayDo }: Pick<PocketbaseSettings, "mayDo">,
   { id: own }: Identity,
-  { daemon, answered, emit, serverNow }: Taking,
+  { daemon, answered, emit }: Taking,
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<void> {
-  const query = { filter: `daemon = "${own}" && state = "waiting"`, sort: "created" };
-  const waiting = await server.all<CommandRecord>(COMMANDS, query, signal);
-  if (waiting.length === 0) return;
-  const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
-  for (const command of waiting.filter(({ id }) => !answered.has(id))) {
-    const from = command.issued_as || names.get(command.issued_by) || "an unknown computer";
-    const done = await carryOut(command, from, mayDo, daemon, serverNow());
-    answered.set(command.id, done);
-    const what = `${command.action}${command.argument === "" ? "" : ` ${command.argument}`}`;
-    emit({
-      type: "notice",
-      level: done.state === "done" ? "info" : "warning",
-      message: `PocketBase: command from ${from}: ${what}: ${done.state}${done.answer === "" ? "" : ` (${done.answer})`}`,
-    });
-  }
-  for (const { id } of waiting) {
-    await server.ask(`${RECORDS}/${id}`, { method: "PATCH", body: answered.get(id) }, signal);
-    answered.delete(id);
+  const filter = `daemon = "${own}" && (state = "waiting" || state = "${TAKEN}")`;
+  const query = { filter, sort: "created,id", perPage: TAKEN_TOGETHER, skipTotal: 1 };
+  const write = (id: string, body: unknown) => server.ask(`${RECORDS}/${id}`, { method: "PATCH", body }, signal);
+  for (;;) {
+    const { items: open } = await server.ask<{ items: readonly CommandRecord[] }>(RECORDS, { query }, signal);
+    if (!Array.isArray(open)) throw nonsense(server.url);
+    if (open.length === 0) return;
+    const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
+    // Commands may be much older than they seem to a computer that was asleep.
+    const now = await server.clock(signal);
+    for (const command of open) {
+      const { id } = command;
+      if (!answered.get(id)) {
+        const from = command.issued_as || names.get(command.issued_by) || "an unknown computer";
+        const refused = refusalOf(command, answered.has(id), mayDo, now);
+        if (refused === null) {
+          answered.set(id, null);
+          await write(id, { state: TAKEN });
+        }
+        const done = refused ?? await carryOut(command, from, daemon);
+        answered.set(id, done);
+        tell(command, from, done, emit);
+      }
+      await write(id, answered.get(id));
+      answered.delete(id);
+    }
+    if (open.length < TAKEN_TOGETHER) return;
   }
 }
 
-async function carryOut(
-  { action, argument, created }: CommandRecord,
-  from: string,
+/** Of a command that is being carried out. Others read it as `waiting`. */
+const TAKEN = "taken";
+const TAKEN_TOGETHER = 200;
+
+function tell({ action, argument }: CommandRecord, from: string, { state, answer }: CommandAnswer, emit: Emit): void {
+  const what = `${action}${argument === "" ? "" : ` ${argument}`}`;
+  emit({
+    type: "notice",
+    level: state === "done" ? "info" : "warning",
+    message: `PocketBase: command from ${from}: ${what}: ${state}${answer === "" ? "" : ` (${answer})`}`,
+  });
+}
+
+/** Why a command is not carried out; null if it is. `isOurs`: this process may have marked it, and has not carried it out. */
+function refusalOf(
+  { action, created, state }: CommandRecord,
+  isOurs: boolean,
   mayDo: PocketbaseSettings["mayDo"],
-  daemon: Commanded,
   now: number,
-): Promise<CommandAnswer> {
-  const allowed = mayDo.find((one) => one === action);
-  if (allowed === undefined) return { state: "refused", answer: `this computer's pocketbase.may_do does not list ${action}` };
-  // A time that cannot be read is no recent one.
-  if (!(now - Date.parse(created.replace(" ", "T")) <= EXPIRES_MS)) {
-    return { state: "refused", answer: "it is more than an hour old" };
+): CommandAnswer | null {
+  if (state === TAKEN && !isOurs) {
+    return { state: "failed", answer: "the daemon was stopped while it did this: check, and send it again if it has no effect" };
   }
+  if (!mayDo.some((one) => one === action)) {
+    return { state: "refused", answer: `this computer's pocketbase.may_do does not list ${action}` };
+  }
+  // A time that cannot be read is no recent one.
+  return now - Date.parse(created.replace(" ", "T")) <= EXPIRES_MS
+    ? null
+    : { state: "refused", answer: "it is more than an hour old" };
+}
+
+async function carryOut({ action, argument }: CommandRecord, from: string, daemon: Commanded): Promise<CommandAnswer> {
   try {
-    return { state: "done", answer: (await act(allowed, argument, from, daemon)).slice(0, 500) };
+    return { state: "done", answer: (await act(action as RemoteAction, argument, from, daemon)).slice(0, 500) };
   } catch (error) {
     return { state: "failed", answer: failureRecord(error).message.slice(0, 500) };
   }

@@ -1,8 +1,11 @@
 /** What a heartbeat tells of a computer with very many destinations. */
 import { assertEquals } from "@std/assert";
+import { fleetNow } from "../../src/fleet/fleet_now.ts";
 import { beatReport } from "../../src/fleet/heartbeat.ts";
 import type { StatusReport } from "../../src/reports/api_types.ts";
-import { NO_FILES } from "./link_rig.ts";
+import { has } from "../support/needs.ts";
+import { tempFolder } from "../support/temp.ts";
+import { fleetServer, IDLE, linkRig, never, NO_FILES } from "./link_rig.ts";
 
 Deno.test("beatReport() names a hundred destinations at most, those in trouble first: a record has room for no more", () => {
   const destinations = Array.from({ length: 400 }, (_, index) => ({
@@ -24,4 +27,15 @@ Deno.test("beatReport() names a hundred destinations at most, those in trouble f
   });
   assertEquals(report.destinations.length, 100);
   assertEquals(report.destinations.slice(0, 2).map(({ name }) => name), ["nas-399", "nas-0"]);
+});
+
+Deno.test("a computer whose headline names very many destinations is heard", { ignore: !has("pocketbase") }, async () => {
+  await using folder = await tempFolder();
+  await using server = await fleetServer(folder.at("data"));
+  const text = `Cannot reach ${Array.from({ length: 100 }, (_, index) => `nas-${index}`).join(", ")}`;
+  const status = { ...IDLE.status(), headline: { level: "good", text, advice: "" } } as const;
+  await using link = await linkRig(folder, server.account, {}, () => status);
+  const member = async () => (await fleetNow(server.root, never))[0];
+  await link.until(async () => (await member())?.level === "good", "a heartbeat");
+  assertEquals((await member())?.headline, text.slice(0, 500));
 });

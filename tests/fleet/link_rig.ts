@@ -77,11 +77,12 @@ export interface LinkRig extends AsyncDisposable {
   until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
 }
 
-/** Starts it. `instead` takes the place of parts of the system. */
+/** Starts it. `instead` takes the place of parts of the system, `status` of what the daemon tells of itself. */
 export async function linkRig(
   folder: TempFolder,
   pocketbase: PocketbaseSettings,
   instead: Partial<System> = {},
+  status = IDLE.status,
 ): Promise<LinkRig> {
   const system = { ...createSystem(), ...instead };
   const stateFolder = folder.at("state");
@@ -117,6 +118,7 @@ export async function linkRig(
       daemon: {
         settings: () => settings,
         ...IDLE,
+        status,
         async reload() {
           settings = await read();
           reloads++;
@@ -187,7 +189,6 @@ export const NO_FILES = {
   },
 };
 
-/** A daemon with nothing to do. */
 /** A daemon with nothing to do. */
 export const IDLE = {
   status: () => ({
