@@ -131,10 +131,11 @@ async function load({ folder, system }: Spool, name: string): Promise<SpooledLin
 async function store(spool: Spool, name: string, lines: readonly SpooledLine[]): Promise<void> {
   const { folder, system } = spool;
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-  const path = `${folder}/${name}`;
-  await system.writeText(`${path}.part`, text, 0o600);
-  await system.sync(`${path}.part`);
-  await system.rename(`${path}.part`, path);
+  // Always the same name: what a full disk or a crash leaves there is overwritten.
+  const part = `${folder}/next.part`;
+  await system.writeText(part, text, 0o600);
+  await system.sync(part);
+  await system.rename(part, `${folder}/${name}`);
   note(spool, name, text, lines);
 }
 

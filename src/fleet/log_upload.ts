@@ -120,9 +120,12 @@ async function sendOneByOne(
   }
 }
 
-/** A server that cannot write, for instance because its disk is full, answers 400 as well, but blames no field. */
+/**
+ * A server that cannot write, for instance because its disk is full, answers 400 as well, but blames no field; one that does not know
+ * this computer any more blames `daemon`.
+ */
 function isBecauseOfALine({ status, fields }: ServerFailure): boolean {
-  return status === 400 && Object.keys(fields).length > 0;
+  return status === 400 && Object.keys(fields).some((field) => field !== "daemon");
 }
 
 function newId(): string {

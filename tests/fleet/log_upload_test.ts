@@ -7,6 +7,7 @@ import { LOGS } from "../../src/fleet/collections.ts";
 import { logSpool, type SpooledLine } from "../../src/fleet/log_spool.ts";
 import { logGatherer, uploadLogs } from "../../src/fleet/log_upload.ts";
 import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { ServerFailure } from "../../src/fleet/server_failure.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { has } from "../support/needs.ts";
@@ -69,6 +70,19 @@ for (const [generation, count] of [["current", 20], ["old", 3]] as const satisfi
   });
 }
 
+Deno.test("lines stay here while the server does not know this computer", { ignore: !has("pocketbase") }, async () => {
+  await using folder = await tempFolder();
+  await using process = await startPocketbase(folder.at("data"));
+  const system = createSystem();
+  const root = pocketbaseServer(pocketbaseSettings(process.url, ROOT.email, ROOT.password), system);
+  await setUp(root, never);
+  const spool = await logSpool(folder.at("spool"), system);
+  await spool.write(lines(3));
+  const deleted = { id: "abcdefghijklmno", name: "spring" };
+  await assertRejects(() => uploadLogs(spool, deleted, root, never), ServerFailure);
+  assertEquals(spool.counts().waiting, 3);
+});
+
 Deno.test("a full spool gives up lines for debugging first, then the oldest others, and errors last", async () => {
   await using folder = await tempFolder();
   const spool = await logSpool(folder.path, createSystem(), 4200);
@@ -110,6 +124,15 @@ Deno.test("lines that come one by one share a file, but none is added to a file 
   assertEquals((await again.oldest())?.lines.map(({ id }) => id), lines(30).map(({ id }) => id));
   await spool.remove(lent!);
   assertEquals((await spool.oldest())?.lines.map(({ id }) => id), lines(30, "info", 30).map(({ id }) => id));
+});
+
+Deno.test("a disk that is full for long is not filled further by the attempts to write", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const full = { ...system, sync: () => Promise.reject(new Error("No space left on device")) };
+  const spool = await logSpool(folder.path, full);
+  for (let attempt = 0; attempt < 5; attempt++) await assertRejects(() => spool.write(lines(3)));
+  assertEquals((await system.names(folder.path)).length, 1);
 });
 
 Deno.test("what cannot be put on this disk is gathered still, before what comes later", async () => {

@@ -111,7 +111,8 @@ function keepsSecrets(section: Record<string, unknown>, root: Record<string, unk
     const used: Record<string, unknown> = { ...root, ...section, ...destination };
     const hasSecret = file["password"] !== undefined || file["password_file"] !== undefined;
     const isSent = /^ftps?$/i.test(String(used["transfer_method"]));
-    return !hasSecret || !isSent || WHERE_SENT.every((key) => used[key] === file[key]);
+    const isSame = (key: string) => String(used[key]).toLowerCase() === String(file[key]).toLowerCase();
+    return !hasSecret || !isSent || WHERE_SENT.every(isSame);
   });
 }
 
