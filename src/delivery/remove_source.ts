@@ -78,7 +78,10 @@ async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
   const doubtful = new Set<number>();
   while (!signal.aborted) {
     const limit = AT_ONCE + doubtful.size;
-    const candidates = ledger.removable(job.name, names, limit).filter(({ versionId }) => !doubtful.has(versionId));
+    const { watchPath } = job;
+    const candidates = ledger.removable(job.name, names, limit, { watchPath }).filter(({ versionId }) =>
+      !doubtful.has(versionId)
+    );
     if (candidates.length === 0) return;
     const present = await presentEverywhere(candidates, removal.outboxes, signal);
     const removed: number[] = [];
@@ -119,14 +122,15 @@ async function presentEverywhere(
 }
 
 /** True when the source is gone afterwards, by us or by somebody else. */
-async function removeOne(candidate: Removable, { job, system, emit }: Removal, signal: AbortSignal): Promise<boolean> {
+async function removeOne(candidate: Removable, removal: Removal, signal: AbortSignal): Promise<boolean> {
+  const { job, system, emit } = removal;
   const { source } = candidate;
   try {
     if (await system.facts(source.absolutePath) === null) return await system.followedFacts(job.watchPath) !== null;
     // A ctime in whole seconds does not show a rewrite in the same second, so the file is read, and then checked once more.
     const isDelivered = await isStill(source, system) && await isProven(candidate, system, signal) &&
       await isStill(source, system);
-    if (!isDelivered) return false;
+    if (!isDelivered || !isRemovable(candidate, removal)) return false;
     await system.remove(source.absolutePath);
   } catch (error) {
     if (signal.aborted || faultOf(error) === "not_found") return false;
@@ -144,6 +148,11 @@ async function isStill(source: SourceFile, system: OutboxSystem): Promise<boolea
   const facts = await system.facts(source.absolutePath);
   const same = facts?.kind === "file" && sameFingerprint(facts, source) && facts.ctimeMs === source.ctimeMs;
   return same && await isInside(source, system);
+}
+
+/** Reading may have taken long: meanwhile an audit may have found a copy damaged, or a person may have asked to send it again. */
+function isRemovable({ versionId }: Removable, { job: { name, watchPath, destinations }, ledger }: Removal): boolean {
+  return ledger.removable(name, destinations.map((one) => one.name), 1, { watchPath, versionId }).length > 0;
 }
 
 /** Its bytes are what every destination has. */

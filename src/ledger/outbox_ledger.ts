@@ -98,9 +98,15 @@ export interface OutboxLedger extends Pick<History, "query" | "each" | "counts">
 
   /**
    * Source files whose every delivery is `delivered` at the level checksum or read_back, for every one of the destinations, all
-   * with the same bytes, with no reread due, and not removed yet (I4). None without destinations.
+   * with the same bytes, with no reread due, and not removed yet (I4). None without destinations. With `only`, those that were found
+   * in this watched folder, and this version alone.
    */
-  removable(job: string, destinations: readonly string[], limit: number): Removable[];
+  removable(
+    job: string,
+    destinations: readonly string[],
+    limit: number,
+    only?: { readonly watchPath: string; readonly versionId?: number },
+  ): Removable[];
   /** Records that these sources were removed. */
   markRemoved(versionIds: readonly number[], now: number): void;
 

@@ -214,3 +214,34 @@ Deno.test("sourceRemoval() looks again for whoever asks while a pass ends", asyn
     assertEquals(looks, 2, `asked ${turns} microtasks after the first look`);
   }
 });
+Deno.test("sourceRemoval() keeps a source of which an audit finds a copy damaged while its bytes are read", async () => {
+  for (const then of ["fail", "send_again"] as const) {
+    const real = createSystem();
+    let find = () => {};
+    await using rig = await outboxRig({
+      system: {
+        async hash(path, signal) {
+          find();
+          return await real.hash(path, signal);
+        },
+      },
+    });
+    await delivered(rig);
+    const { id } = rig.delivery("a.fits");
+    const found = { equal: 0, unproven: 0, damaged: 1, vanished: 0, changed: 0, unreadable: 0 };
+    const run = { begunAt: 1, endedAt: null, goal: 1, found, sentAgain: 0, lookedTo: id, lapAt: 1 };
+    find = () =>
+      void rig.ledger.recordAudit("spring", "nas", run, [{ id, verdict: "damaged", reason: "Rotten", then, hint: "" }], 2);
+    await removal(rig).pass(never);
+    assertEquals(await isThere(rig), true, then);
+  }
+});
+
+Deno.test("sourceRemoval() keeps what lies in a folder that the job watched before", async () => {
+  await using rig = await outboxRig();
+  await delivered(rig);
+  await Deno.mkdir(rig.folder.at("other"));
+  const job = aJob(rig.folder.at("other"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], rig.tools).pass(never);
+  assertEquals(await isThere(rig), true);
+});

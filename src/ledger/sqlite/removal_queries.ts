@@ -9,12 +9,13 @@ import { number, SELECT_DELIVERY, toDelivery, toReceipt, toSource } from "./rows
 
 export function removalQueries(db: Database): Pick<OutboxLedger, "removable" | "markRemoved"> {
   return {
-    removable(job, destinations, limit) {
+    removable(job, destinations, limit, only) {
       // Without a destination nothing is verified.
       if (destinations.length === 0) return [];
       const wanted = JSON.stringify([...new Set(destinations)]);
+      const { watchPath = null, versionId = null } = only ?? {};
       return db.snapshot(() =>
-        db.all(REMOVABLE, job, wanted, limit).map((row) => {
+        db.all(versionId === null ? REMOVABLE : STILL_REMOVABLE, job, wanted, limit, watchPath, versionId).map((row) => {
           const versionId = number(row, "id");
           const rows = db.all(DELIVERIES, versionId, wanted);
           return { source: toSource(row), versionId, deliveries: rows.map(toDelivery), receipts: rows.map(toReceipt) };
@@ -26,13 +27,16 @@ export function removalQueries(db: Database): Pick<OutboxLedger, "removable" | "
   };
 }
 
+/** The watched folder is as it was; a separator follows, unless it ends with one. */
+const IS_IN = `substr(v.absolute_path, 1, length(?4)) = ?4 AND length(v.absolute_path) - length(v.path) - length(?4) IN (0, 1)`;
+
 /**
  * Newest versions that every wanted destination has, with a hash compared and with the same bytes; that nobody is sending anywhere;
  * and whose bytes cannot have changed since without a trace.
  */
-const REMOVABLE = `
-  SELECT v.* FROM versions v INDEXED BY versions_kept
-  WHERE v.job = ?1 AND v.removed_at IS NULL AND v.reread_at IS NULL
+const removableSql = (from: string) =>
+  `SELECT v.* FROM ${from}
+  WHERE v.job = ?1 AND v.removed_at IS NULL AND v.reread_at IS NULL AND (?5 IS NULL OR v.id = ?5) AND (?4 IS NULL OR ${IS_IN})
     AND NOT EXISTS (SELECT 1 FROM json_each(?2) w WHERE NOT EXISTS (
       SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.destination = w.value
         AND d.state = 'delivered' AND d.receipt_level IN ('checksum', 'read_back')))
@@ -41,6 +45,10 @@ const REMOVABLE = `
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND d.receipt_sha256 <> v.sha256)
     AND NOT EXISTS (SELECT 1 FROM versions n WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision)
   ORDER BY v.id LIMIT ?3`;
+
+const REMOVABLE = removableSql("versions v INDEXED BY versions_kept");
+// By its id, without a search through the others.
+const STILL_REMOVABLE = removableSql("(SELECT * FROM versions WHERE id = ?5) v");
 
 const DELIVERIES = `${SELECT_DELIVERY} FROM deliveries d JOIN versions v ON v.id = d.version_id
   WHERE d.version_id = ? AND d.destination IN (SELECT value FROM json_each(?)) ORDER BY d.id`;
