@@ -7,6 +7,22 @@ import type { HookLedger, HookNote } from "../hook_ledger.ts";
 import type { Database, Row } from "./database.ts";
 import { number, SELECT_DELIVERY, text, toDelivery } from "./rows.ts";
 
+const trigger = (noTrouble: string) =>
+  `CREATE TRIGGER hooks_record AFTER UPDATE OF state ON deliveries
+  WHEN NEW.state IN ('delivered', 'failed') AND NEW.state <> OLD.state
+    AND coalesce(NEW.failure_code, '') NOT IN (${noTrouble})
+    AND EXISTS (SELECT 1 FROM hook_events WHERE event = NEW.state)
+  BEGIN
+    INSERT INTO hook_notes (event, at, delivery_id, detail) VALUES (
+      NEW.state,
+      CAST(unixepoch('subsec') * 1000 AS INTEGER),
+      NEW.id,
+      CASE NEW.state WHEN 'failed' THEN
+        json_object('code', NEW.failure_code, 'message', NEW.failure_message, 'hint', coalesce(NEW.failure_hint, ''))
+      END
+    );
+  END;`;
+
 /** Without a hook, a delivery costs one look at an empty table. */
 export const HOOKS_MIGRATION = `
   CREATE TABLE hook_events (event TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -19,20 +35,13 @@ export const HOOKS_MIGRATION = `
     -- Of a failure, as JSON: its delivery may be delivered when the hook is called. Of a report, its text.
     detail TEXT
   ) STRICT;
-  CREATE TRIGGER hooks_record AFTER UPDATE OF state ON deliveries
-  WHEN NEW.state IN ('delivered', 'failed') AND NEW.state <> OLD.state
-    AND coalesce(NEW.failure_code, '') NOT IN ('superseded', 'skipped', 'gone')
-    AND EXISTS (SELECT 1 FROM hook_events WHERE event = NEW.state)
-  BEGIN
-    INSERT INTO hook_notes (event, at, delivery_id, detail) VALUES (
-      NEW.state,
-      CAST(unixepoch('subsec') * 1000 AS INTEGER),
-      NEW.id,
-      CASE NEW.state WHEN 'failed' THEN
-        json_object('code', NEW.failure_code, 'message', NEW.failure_message, 'hint', coalesce(NEW.failure_hint, ''))
-      END
-    );
-  END;
+  ${trigger("'superseded', 'skipped', 'gone'")}
+`;
+
+/** The former trigger does not know what a mirror removes: that is no failure. */
+export const HOOKS_REMOVED_MIGRATION = `
+  DROP TRIGGER hooks_record;
+  ${trigger("'superseded', 'skipped', 'gone', 'removed'")}
 `;
 
 export function hookQueries(db: Database): HookLedger {

@@ -8,7 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import { AUDITS_MIGRATION } from "./audit_queries.ts";
 import { AVAILABILITY_MIGRATION } from "./availability_queries.ts";
 import type { Database } from "./database.ts";
-import { HOOKS_MIGRATION } from "./hook_queries.ts";
+import { HOOKS_MIGRATION, HOOKS_REMOVED_MIGRATION } from "./hook_queries.ts";
 import { NIGHTS_MIGRATION, REMOVED_MIGRATION } from "./night_schema.ts";
 
 /** Never change an entry that was released; add one. */
@@ -140,6 +140,7 @@ const MIGRATIONS: readonly string[] = [
   `,
   AUDITS_MIGRATION,
   AVAILABILITY_MIGRATION,
+  HOOKS_REMOVED_MIGRATION,
 ];
 
 /** The schema that this program writes. */

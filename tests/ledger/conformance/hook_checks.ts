@@ -39,6 +39,7 @@ export const HOOKS: readonly Check[] = [
       ledger.keepHooks(["one"]);
       const [a, b, c] = ledger.admit(["a", "b", "c"].map((name) => anAdmission(name)), NOW);
       ledger.record([proven(a!), broken(b!, "skipped"), broken(c!, "superseded")], NOW);
+      ledger.recordRemovals([{ id: a!.id, message: "It was deleted at the source", hint: "" }], NOW);
       ledger.noteReport("all is well", NOW);
       assertEquals(ledger.hookNotes(0, 10), []);
       ledger.keepForHooks(["report"]);
