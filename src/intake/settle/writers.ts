@@ -14,7 +14,7 @@ export type WriterState = "open" | "gone" | "unseen";
 /** Of a file (absolute path), and whether every writer of it is on this machine. */
 export type WriterOf = (path: string, local: boolean) => WriterState;
 
-/** What is remembered is which devices are remote, and whether every writer can be seen. */
+/** What is remembered is which devices are remote. */
 export interface Writers {
   /** Whether every writer of this file is on this machine. `folder` is the absolute path of its folder. */
   isLocal(facts: FileFacts, folder: string): Promise<boolean>;
@@ -33,7 +33,6 @@ export function writers(system: WriterSystem): Writers {
   // File systems mounted below the watched folder are told by their device number.
   const devices = new Map<string, { readonly answer: Promise<Remoteness>; readonly at: number }>();
   const exported = nfsExports(system);
-  let seesAll: Promise<boolean> | undefined;
   // Many files of one folder are asked about at once.
   let moment = { at: -Infinity, folders: new Map<string, { readonly device: string; readonly answer: Promise<boolean> }>() };
 
@@ -56,8 +55,7 @@ export function writers(system: WriterSystem): Writers {
     },
     async of(paths, signal) {
       if (paths.length === 0) return () => "unseen";
-      seesAll ??= system.seesEveryWriter();
-      const [open, everyone] = await Promise.all([system.openForWriting(paths, signal), seesAll]);
+      const [open, everyone] = await Promise.all([system.openForWriting(paths, signal), system.seesEveryWriter()]);
       return (path, local) => open?.has(path) ? "open" : open !== null && everyone && local ? "gone" : "unseen";
     },
   };

@@ -28,7 +28,11 @@ export async function openForWriting(paths: readonly string[], signal: AbortSign
 
 /** See `Watching.seesEveryWriter`. Determined once: the account does not change. */
 export function seesEveryWriter(): Promise<boolean> {
-  return seesAll ??= looksEverywhere();
+  return seesAll ??= looksEverywhere().catch((error) => {
+    // Not for ever: no program could be started just then, for example because too many files were open.
+    seesAll = undefined;
+    throw error;
+  });
 }
 let seesAll: Promise<boolean> | undefined;
 

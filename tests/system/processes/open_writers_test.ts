@@ -124,6 +124,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "seesEveryWriter() asks again after too many files were open to start a program",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const module = new URL("../../../src/system/processes/open_writers.ts", import.meta.url);
+    const script = `import { seesEveryWriter } from "${module}";
+      // Deno opens files of its own for its first program.
+      await new Deno.Command("true").output();
+      const taken = [];
+      try { for (;;) taken.push(Deno.openSync("/dev/null")); } catch (error) { console.log(error.message); }
+      console.log(await seesEveryWriter().then(() => "answered", (error) => error.message));
+      for (const file of taken) file.close();
+      console.log(await seesEveryWriter().then(() => "answered", (error) => error.message));`;
+    const limited = ["-c", 'ulimit -n 256; exec "$0" eval "$1"', Deno.execPath(), script];
+    const { stdout, stderr } = await system.run({ program: "sh", args: limited }, never);
+    const said = stdout.trim().split("\n").map((line) => /too many open files/i.test(line) ? "too many" : line);
+    assertEquals(said, ["too many", "too many", "answered"], stderr);
+  },
+});
+
 Deno.test("hidesProcesses(): complaints about others' files, or no first process, mean that some writers are not seen", () => {
   assertEquals(hidesProcesses(""), false);
   assertEquals(hidesProcesses("find: '/proc/812/fd/3': No such file or directory\n"), false);
