@@ -40,7 +40,7 @@ export interface MirrorLedger {
   ): { readonly path: string; readonly absolutePath: string }[];
   /** The deliveries of the newest versions of these paths that a destination has. */
   keptDeliveries(job: string, destination: string, paths: readonly string[]): Delivery[];
-  /** The deliveries that have, or are to have, one of these targets. Reads every delivery. */
+  /** The deliveries that have, or are to have, one of these targets, in any spelling (`nameKey`). Reads every delivery. */
   claimants(job: string, destination: string, targets: readonly string[]): Pick<Delivery, "id" | "source" | "target">[];
   /** Records that delivered files were removed: failed with the code `removed`. A message has no full stop. */
   recordRemovals(

@@ -76,3 +76,37 @@ async function contents(folder: string): Promise<string[]> {
   }
   return found;
 }
+
+Deno.test({
+  name: "a mirror keeps a file that was renamed at the source to what the destination takes for the same name",
+  ignore: !has("root", "fuse"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using _disk = await mountFoldingDisk(folder.at("backing"), folder.at("mount"));
+    const there = folder.at("mount/archive");
+    await using rig = await makeRig({ method: "local", folder, there, config: { delete_destination_files: true } });
+    await rig.observer.stop();
+    const renamed = { "m31.fits": "M31.fits", "caf\u00e9.fits": "cafe\u0301.fits", "flats/a.fits": "Flats/a.fits" };
+    const hashes: string[] = [];
+    for (const [seed, name] of [...Object.keys(renamed), "gone.fits", "stays.fits"].entries()) {
+      await Deno.mkdir(dirname(`${rig.watched}/${name}`), { recursive: true });
+      const content = fitsFile(20_000, seed);
+      hashes.push(await sha256(content));
+      await Deno.writeFile(`${rig.watched}/${name}`, content);
+    }
+    await rig.installation.command(["run", "--once"]);
+    for (const [from, to] of Object.entries(renamed)) {
+      await Deno.mkdir(dirname(`${rig.watched}/${to}`), { recursive: true });
+      await Deno.rename(`${rig.watched}/${from}`, `${rig.watched}/${to}`);
+    }
+    await Deno.remove(`${rig.watched}/gone.fits`);
+    const { stderr } = await rig.installation.command(["run", "--once"]);
+    const rows = await rig.installation.history();
+    for (const { path, target, state, sha256: hash } of rows) {
+      if (state !== "delivered") continue;
+      assertEquals(await sha256(await Deno.readFile(`${there}/${target}`)), hash, `${path}\n${stderr}`);
+    }
+    assertEquals(rows.filter(({ state }) => state === "delivered").length, 4);
+    assertEquals([...await contents(there)].sort(), hashes.toSpliced(3, 1).sort());
+  },
+});

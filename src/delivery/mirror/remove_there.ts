@@ -7,7 +7,7 @@
 import ms from "ms";
 import { chunks } from "../../domain/chunks.ts";
 import type { Delivery } from "../../domain/delivery.ts";
-import { type Destination, serverOf } from "../../config/settings.ts";
+import type { Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { MirrorLedger } from "../../ledger/mirror_ledger.ts";
@@ -16,6 +16,7 @@ import type { System } from "../../system/system.ts";
 import { crashPoint } from "../crash_point.ts";
 import type { Outbox } from "../outbox.ts";
 import type { OutboxSystem } from "../destination_context.ts";
+import { claimedByOthers } from "./claimed_names.ts";
 
 /** What removing needs. */
 export interface RemovingTools {
@@ -41,12 +42,10 @@ const AT_ONCE = 200;
 
 /** Removes them; returns how many were. @throws {Failure} what the destination says: what was not recorded is looked at again. */
 export async function removeThere(removing: Removing, tools: RemovingTools, signal: AbortSignal): Promise<number> {
-  const { outbox: { destination } } = removing;
-  const claimed = claimedByOthers(removing.deliveries, destination, tools);
   let removed = 0;
   for (const some of chunks(removing.deliveries, AT_ONCE)) {
     signal.throwIfAborted();
-    removed += await removeSome({ ...removing, deliveries: some }, claimed, tools, signal);
+    removed += await removeSome({ ...removing, deliveries: some }, { ...tools, together: removing.deliveries }, signal);
   }
   return removed;
 }
@@ -60,8 +59,7 @@ interface Ended {
 
 async function removeSome(
   { outbox, session, deliveries, folder }: Removing,
-  claimed: ReadonlySet<string>,
-  tools: RemovingTools,
+  tools: RemovingTools & { readonly together: readonly Delivery[] },
   signal: AbortSignal,
 ): Promise<number> {
   const { system, ledger, emit } = tools;
@@ -78,6 +76,7 @@ async function removeSome(
   // Nothing of ours may be given one of these names meanwhile.
   using reserved = outbox.reserve(deliveries.map(({ target }) => target));
   const free = deliveries.filter(({ target }) => reserved.has(target));
+  const claimed = await claimedByOthers(free, destination, tools, session, signal);
   for (const delivery of free) {
     if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
   }
@@ -178,41 +177,6 @@ function span({ keepDeletedMs }: Destination): string {
 /** The source's name leads nowhere, while its folder can be looked at. */
 async function isGone({ source }: Delivery, system: Pick<System, "facts">): Promise<boolean> {
   return await system.facts(source.absolutePath).then((facts) => facts === null, () => false);
-}
-
-/** Targets that other deliveries have, or will have: of this destination, and of all that may have the same folder. */
-function claimedByOthers(
-  deliveries: readonly Delivery[],
-  destination: Destination,
-  { ledger, everywhere }: RemovingTools,
-): ReadonlySet<string> {
-  // Former versions of a file had its name as well.
-  const keyOf = ({ source: { job, path } }: Pick<Delivery, "source">, at: string) => JSON.stringify([job, at, path]);
-  const mine = new Set(deliveries.map((delivery) => keyOf(delivery, destination.name)));
-  const claimed = new Set<string>();
-  const here = folderOf(destination);
-  for (const other of everywhere()) {
-    if (hostOf(other) !== hostOf(destination)) continue;
-    const there = folderOf(other);
-    // The same place, seen from the other base path.
-    const wanted = new Map(
-      deliveries.map(({ target }) => `${here}${target}`).filter((path) => path.startsWith(there))
-        .map((path) => [path.slice(there.length), path.slice(here.length)]),
-    );
-    if (wanted.size === 0) continue;
-    for (const claimant of ledger.claimants(other.job, other.name, [...wanted.keys()])) {
-      if (!mine.has(keyOf(claimant, other.name))) claimed.add(wanted.get(claimant.target)!);
-    }
-  }
-  return claimed;
-}
-
-function hostOf({ transport }: Destination): string {
-  return serverOf(transport)?.toLowerCase() ?? "";
-}
-
-function folderOf({ basePath }: Destination): string {
-  return `${basePath.replace(/\/+$/, "")}/`;
 }
 
 function quoted({ source }: Delivery): string {

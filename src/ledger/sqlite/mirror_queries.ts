@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nameKey } from "../../domain/names/name_key.ts";
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { MirrorLedger } from "../mirror_ledger.ts";
 import type { Database } from "./database.ts";
@@ -14,7 +15,13 @@ export function mirrorQueries(db: Database): MirrorLedger {
       db.all(KEPT_PATHS, job, after, JSON.stringify(destinations), limit)
         .map((row) => ({ path: text(row, "path"), absolutePath: text(row, "absolute_path") })),
     keptDeliveries: (job, destination, paths) => db.all(KEPT_DELIVERIES, JSON.stringify(paths), job, destination).map(toDelivery),
-    claimants: (job, destination, targets) => db.all(CLAIMANTS, job, destination, JSON.stringify(targets)).map(toDelivery),
+    claimants(job, destination, targets) {
+      const keys = new Set(targets.map(nameKey));
+      // SQLite knows the case of ASCII letters only.
+      const others = targets.some((target) => !isAscii(target)) ? 1 : 0;
+      return db.all(CLAIMANTS, job, destination, JSON.stringify(targets), others).map(toDelivery)
+        .filter(({ target }) => keys.has(nameKey(target)));
+    },
     recordRemovals: (removals, now) =>
       void db.transaction(() => {
         for (const { id, message, hint } of removals) {
@@ -66,7 +73,13 @@ const KEPT_DELIVERIES = `${SELECT_DELIVERY} FROM json_each(?) p CROSS JOIN versi
   WHERE d.state = 'delivered' AND v.removed_at IS NULL AND ${NEWEST} ORDER BY d.id`;
 
 const CLAIMANTS = `${SELECT_DELIVERY} FROM deliveries d JOIN versions v ON v.id = d.version_id
-  WHERE d.job = ? AND d.destination = ? AND d.state <> 'failed' AND d.target IN (SELECT value FROM json_each(?))`;
+  WHERE d.job = ? AND d.destination = ? AND d.state <> 'failed'
+    AND (lower(d.target) IN (SELECT lower(value) FROM json_each(?)) OR ? AND d.target GLOB '*[^' || char(1) || '-' || char(127) || ']*')`;
+
+function isAscii(text: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return /^[\x01-\x7f]*$/.test(text);
+}
 
 const RECORD = `UPDATE deliveries SET ${
   STATE_COLUMNS.replace(
