@@ -22,7 +22,7 @@ export interface ListenOptions {
   readonly handler: (request: Request, peer: { readonly host: string; readonly port: number }) => Response | Promise<Response>;
   /** Certificate chain and key in PEM; plain HTTP without. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Called with what the handler threw; the client gets a 500 without details. */
+  /** Called with what the handler threw, and the client gets a 500 without details; and with what kept a connection from being accepted. */
   readonly onError?: (error: unknown) => void;
 }
 

@@ -4,7 +4,9 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
+import { onAbort } from "../../async/abort.ts";
 import type { Listening, ListenOptions, LocalAnswer, LocalQuestion, Serving } from "../system.ts";
+import { clock } from "./clock.ts";
 import type { RemoteQuestion, RemoteStream } from "./host.ts";
 
 export const serving: Serving = {
@@ -20,11 +22,24 @@ export const serving: Serving = {
 // deno-lint-ignore require-await
 async function listen(options: ListenOptions, signal: AbortSignal): Promise<Listening> {
   signal.throwIfAborted();
+  const first = serve(options, signal);
+  const { hostname, port } = first.server.addr;
+  return { host: hostname, port, finished: keepServing(first, { ...options, port }, signal) };
+}
+
+/** A server, and what ends it when the signal is aborted: one that has ended by itself must not be ended again. */
+interface Served {
+  readonly server: Deno.HttpServer<Deno.NetAddr>;
+  readonly following: Disposable;
+}
+
+function serve(options: ListenOptions, signal: AbortSignal): Served {
+  const end = new AbortController();
   const server = Deno.serve(
     {
       hostname: options.host,
       port: options.port,
-      signal,
+      signal: end.signal,
       onListen: () => undefined,
       onError(error) {
         options.onError?.(error);
@@ -35,9 +50,26 @@ async function listen(options: ListenOptions, signal: AbortSignal): Promise<List
     },
     (request, { remoteAddr }) => options.handler(request, peerOf(remoteAddr)),
   );
-  const { hostname, port } = server.addr;
-  return { host: hostname, port, finished: server.finished };
+  return { server, following: onAbort(signal, () => end.abort(signal.reason)) };
 }
+
+/** A server of Deno ends at the first connection that it cannot accept, as when the process has too many files open: another one takes its place. */
+async function keepServing(first: Served, options: ListenOptions, signal: AbortSignal): Promise<void> {
+  for (let served: Served | null = first; !signal.aborted;) {
+    try {
+      served ??= serve(options, signal);
+      return await served.server.finished;
+    } catch (error) {
+      // One outage is told once, however long it lasts.
+      if (served !== null) options.onError?.(error);
+      served?.following[Symbol.dispose]();
+      served = null;
+      await clock.sleep(SERVE_AGAIN_MS, signal);
+    }
+  }
+}
+
+const SERVE_AGAIN_MS = 1_000;
 
 async function askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer> {
   // Without a proxy: HTTP_PROXY, common in institutes, would otherwise receive what is meant for this computer.

@@ -45,6 +45,36 @@ Deno.test("listen() tells nothing of a handler's error to the client", async () 
   await finished;
 });
 
+Deno.test("listen() serves again after a connection could not be accepted", async () => {
+  const stop = new AbortController();
+  const { serve } = Deno;
+  const again = Promise.withResolvers<void>();
+  const errors: unknown[] = [];
+  // What Deno does when the process has too many files open.
+  const breaking = (...call: Parameters<typeof serve>) => {
+    const server = serve(...call);
+    Object.assign(Deno, { serve: (...next: Parameters<typeof serve>) => (again.resolve(), serve(...next)) });
+    const finished = server.shutdown().then(() => Promise.reject(new Deno.errors.Http("Too many open files")));
+    return { addr: server.addr, finished };
+  };
+  Object.assign(Deno, { serve: breaking });
+  try {
+    const { port, finished } = await system.listen({
+      host: "127.0.0.1",
+      port: 0,
+      handler: () => new Response("here"),
+      onError: (error) => errors.push(String(error)),
+    }, stop.signal);
+    await Promise.race([again.promise, finished]);
+    assertEquals(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "here");
+    assertEquals(errors, ["Http: Too many open files"]);
+    stop.abort();
+    await finished;
+  } finally {
+    Object.assign(Deno, { serve });
+  }
+});
+
 Deno.test("listen() compresses what a browser can take compressed", async () => {
   const stop = new AbortController();
   const text = "a page ".repeat(1_000);
