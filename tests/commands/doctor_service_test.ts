@@ -91,11 +91,16 @@ Deno.test("checkSchedule() tells when files are sent next, and doubts a cron exp
     "ok: Files are sent every 5 minutes, first when the daemon starts",
   ]);
   const [window] = told({ kind: "window", from: "06:00", to: "18:00", timezone: "UTC" });
-  assertMatch(window ?? "", /^ok: Files are sent between 06:00 and 18:00: now, until 2026-11-20 \d\d:00/);
+  assertMatch(
+    window ?? "",
+    /^ok: Files are sent between 06:00 and 18:00 \(UTC\): now, until 2026-11-20 \d\d:00:00 \(this computer's time\)$/,
+  );
   const [cron] = told({ kind: "cron", pattern: "0 6 * * *", timezone: "UTC" });
-  assertMatch(cron ?? "", /^ok: Next runs: 2026-11-21 \S+, 2026-11-22 \S+, 2026-11-23 \S+$/);
+  assertMatch(cron ?? "", /^ok: Next runs \(UTC\): 2026-11-21 \S+, 2026-11-22 \S+, 2026-11-23 \S+ \(this computer's time\)$/);
+  const [own] = told({ kind: "cron", pattern: "0 6 * * *", timezone: null });
+  assertMatch(own ?? "", /^ok: Next runs: \S+ 06:00:00, \S+ 06:00:00, \S+ 06:00:00$/);
   const [leap] = told({ kind: "cron", pattern: "0 6 29 2 *", timezone: "UTC" });
-  assertMatch(leap ?? "", /^warning: Next runs: 2028-02-29/);
+  assertMatch(leap ?? "", /^warning: Next runs \(UTC\): 2028-02-29/);
 });
 
 Deno.test("clockAhead() tells what is certain: whole seconds and the time that the question took are allowed for", () => {

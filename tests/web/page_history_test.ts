@@ -180,3 +180,26 @@ Deno.test({
     await page.locator(".long-list .name", { hasText: "m42.fits" }).waitFor();
   },
 });
+
+Deno.test({
+  name: "page: times are whole whatever the zone is called, and name the day where it is not today's",
+  ignore,
+  async fn() {
+    await using rig = await webRig({ night_timezone: "Australia/Adelaide" });
+    const queued = rig.daemon.ledger.admit([anAdmission("m31.fits", {}, ["nas"], "default")], START);
+    rig.daemon.ledger.record(queued.map((one) => proven(one, undefined, START)), START);
+    await using browser = await startBrowser();
+    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
+    for (const column of [".col-queued", ".col-delivered"]) {
+      const time = page.locator(`.long-list ${column}`, { hasText: "16 Jan, 06:30 GMT+10:30" });
+      await time.waitFor();
+      const cut = await page.evaluate(`(() => {
+        const cell = document.querySelector(".long-list ${column}");
+        return [cell.scrollWidth - cell.clientWidth, cell.scrollHeight - cell.clientHeight];
+      })()`);
+      assertEquals(cut, [0, 0]);
+    }
+    await page.goto(`${rig.origin}/#now`);
+    await page.locator(".thumbnail", { hasText: "16 Jan, 06:30 GMT+10:30" }).waitFor();
+  },
+});

@@ -62,10 +62,17 @@ Deno.test({
 
     const tape = cards.nth(2);
     await tape.getByText(/^Next run 1 Jan/).waitFor();
+    await rig.folder.write("guide/c.fits", fitsFile(5_000, 3));
+    await rig.until(() => rig.daemon.ledger.counts("guide", "nas").delivered === 1, "the other job sends there");
     await rig.folder.write("tapes/b.fits", fitsFile(5_000, 2));
     await rig.until(() => rig.daemon.ledger.counts("late", "tape").queued === 1, "it waits");
     await tape.getByRole("button", { name: "Send now: late" }).click();
     await rig.until(() => rig.daemon.ledger.counts("late", "tape").delivered === 1, "sent now");
+
+    // Two jobs send to places of one name.
+    await page.goto(`${rig.origin}/#night`);
+    await page.locator(".sums dt", { hasText: "On nas (guide)" }).waitFor();
+    await page.locator(".sums dt", { hasText: "On nas (spring)" }).waitFor();
 
     await page.goto(`${rig.origin}/#trouble`);
     const cause = page.locator(".cause", { hasText: "nas cannot be reached" });
@@ -141,6 +148,35 @@ Deno.test({
       assertEquals(await seriousFaults(page), [], theme);
     }
     assertEquals(await page.getByRole("button").count(), 0);
+  },
+});
+
+Deno.test({
+  name: "page: on a wall with many destinations nothing is below the screen, and a run that is far away is named with its day",
+  ignore,
+  async fn() {
+    await using rig = await watchedRig();
+    const local = (name: string) => ({ name, transfer_method: "local", remote_base_path: rig.folder.at(name) });
+    rig.next = () =>
+      rig.settings({
+        watch_path: undefined,
+        destinations: undefined,
+        jobs: ["manual", { cron: "0 2 1 1 *" }].map((schedule, at) => ({
+          name: `job-${at}`,
+          watch_path: rig.folder.at(["data", "tapes"][at]!),
+          schedule,
+          destinations: Array.from({ length: 7 }, (_, n) => local(`disk-${at}-${n}`)),
+        })),
+      });
+    assertEquals((await rig.daemon.reload()).ok, true);
+    await using browser = await startBrowser();
+    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}&wall`, { viewport: { width: 1920, height: 1080 } });
+    await page.locator(".wall-place").nth(13).waitFor();
+    await page.locator(".wall-place", { hasText: "disk-0-6" }).getByText("on request").waitFor();
+    await page.locator(".wall-place", { hasText: "disk-1-6" }).getByText(/next run 1 Jan/).waitFor();
+    const { least, tall } = await page.evaluate(`(${smallestText})()`) as { least: number; tall: number };
+    assert(tall <= 0, `${tall} px below the screen`);
+    assert(least >= 20, `the smallest letters have ${least} px`);
   },
 });
 

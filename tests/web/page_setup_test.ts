@@ -41,8 +41,8 @@ Deno.test("/api/setup shows the configuration in force without its secrets, the 
   assertStringIncludes(before.configuration ?? "", rig.folder.at("data"));
   assert(!JSON.stringify(before).includes(TOKEN) && !JSON.stringify(before).includes(SECRET));
   assertEquals(before.schedules.map(({ job, when, next }) => [job, when, next.length]), [
-    ["default", "as soon as images are finished", 0],
-    ["", "every day at 08:00", 1],
+    ["default", "sends as soon as images are finished", 0],
+    ["", `every day at 08:00 (${Intl.DateTimeFormat().resolvedOptions().timeZone})`, 1],
   ]);
   await rig.folder.write("data/a.fits", fitsFile(3000));
   await rig.until(() => rig.events.some(({ type }) => type === "hook"), "the hook was called");
@@ -56,6 +56,18 @@ Deno.test("/api/setup shows the configuration in force without its secrets, the 
   assert(!JSON.stringify(hooks).includes("hook-path"), "the rest of an address may be a secret");
 });
 
+Deno.test("/api/setup says of a job without destinations that it watches, or when it calls its hooks", async () => {
+  await using rig = await webRig();
+  const words = async (schedule: unknown) => {
+    rig.next = () =>
+      rig.settings({ destinations: undefined, hooks: [{ on: ["scheduled"], url: "http://127.0.0.1:1/" }], schedule });
+    assertEquals((await rig.daemon.reload()).message, "Configuration reloaded");
+    return (await rig.json<SetupReport>("/api/setup")).schedules.map(({ when }) => when);
+  };
+  assertEquals(await words("continuous"), ["watches only"]);
+  assertEquals(await words({ interval: "2h" }), ["calls its hooks every 2 h"]);
+});
+
 Deno.test("/api/setup shows the configuration that is in force, and why a newer one was refused", async () => {
   await using rig = await webRig();
   rig.next = () => rig.settings({ file_patterns: ["*.xisf"], schedule: { cron: "0 */10 6 * * *", timezone: "Europe/Berlin" } });
@@ -64,7 +76,7 @@ Deno.test("/api/setup shows the configuration that is in force, and why a newer 
   assertEquals(second.reload?.problem, null);
   assertStringIncludes(second.configuration ?? "", "*.xisf");
   const [job] = second.schedules;
-  assertEquals([job?.when, job?.next.length], ["by cron 0 */10 6 * * * (Europe/Berlin)", 5]);
+  assertEquals([job?.when, job?.next.length], ["sends by cron 0 */10 6 * * * (Europe/Berlin)", 5]);
   assertEquals(job!.next, job!.next.toSorted((a, b) => a - b));
   rig.next = () => rig.settings({ file_patterns: ["*.png"], state_directory: rig.folder.at("elsewhere") });
   await rig.daemon.reload();

@@ -204,6 +204,10 @@ Deno.test({
     await page.locator(".long-list").getByText(/UT$/).first().waitFor();
     await page.keyboard.press("?");
     await page.locator("dialog", { hasText: "Shortcuts" }).waitFor();
+    for (const row of await page.locator("dialog .keys > div").all()) {
+      const [keys, words] = [await row.locator("kbd").last().boundingBox(), await row.locator("dd").boundingBox()];
+      assert(keys!.x + keys!.width <= words!.x, await row.innerText());
+    }
   },
 });
 

@@ -30,16 +30,21 @@ export function checkSchedule(
       return [ok(about, `Files are sent every ${ms(schedule.everyMs, { long: true })}, first when the daemon starts`)];
     case "window": {
       const { isOpen, until } = windowAt(schedule, now);
-      const times = `between ${schedule.from} and ${schedule.to}`;
+      const times = `between ${schedule.from} and ${schedule.to}${zoned(schedule)}`;
       return [
-        ok(about, `Files are sent ${times}: ${isOpen ? `now, until ${localTime(until)}` : `next from ${localTime(until)}`}`),
+        ok(
+          about,
+          `Files are sent ${times}: ${isOpen ? `now, until ${localTime(until)}` : `next from ${localTime(until)}`}${
+            here(schedule)
+          }`,
+        ),
       ];
     }
     case "cron": {
       const runs: number[] = [];
       for (let at: number | null = now; runs.length < RUNS && (at = nextRun(schedule, at)) !== null;) runs.push(at);
       const [first] = runs;
-      const text = `Next runs: ${runs.map(localTime).join(", ")}`;
+      const text = `Next runs${zoned(schedule)}: ${runs.map(localTime).join(", ")}${here(schedule)}`;
       if (first !== undefined && first - now <= LONG_MS) return [ok(about, text)];
       const late = first === undefined ? "The schedule never runs again" : text;
       return [warning(about, late, "Correct the cron expression; image-transfer sync sends at any time.")];
@@ -47,4 +52,17 @@ export function checkSchedule(
     default:
       return schedule satisfies never;
   }
+}
+
+interface Zoned {
+  readonly timezone: string | null;
+}
+
+function zoned({ timezone }: Zoned): string {
+  return timezone === null ? "" : ` (${timezone})`;
+}
+
+/** Two clocks in one line are told apart. */
+function here({ timezone }: Zoned): string {
+  return timezone === null ? "" : " (this computer's time)";
 }

@@ -29,7 +29,7 @@ export function setupReport(source: Pick<PageSource, "about" | "jobs" | "setup" 
       ...jobs.map((one) => scheduleOf(one, now)),
       ...settings.report === null
         ? []
-        : [{ job: "", when: `every day at ${settings.report.at}`, next: [nextTime(settings.report.at, now)] }],
+        : [{ job: "", when: `every day at ${settings.report.at}${zoned(null)}`, next: [nextTime(settings.report.at, now)] }],
     ],
     hooks: jobs.flatMap(({ job }) => hooksOf(job, hookCall)),
     canCheck: source.check !== null,
@@ -52,8 +52,12 @@ function hooksOf(job: Job, hookCall: ReturnType<PageSource["setup"]>["hookCall"]
   });
 }
 
-function scheduleOf({ job: { name, schedule }, nextRun: first }: JobNow, now: number): SetupSchedule {
-  return { job: name, when: inWords(schedule), next: runsFrom(schedule, first, now) };
+function scheduleOf({ job: { name, schedule, destinations }, nextRun: first }: JobNow, now: number): SetupSchedule {
+  const sends = destinations.length > 0;
+  const when = sends || schedule.kind !== "continuous"
+    ? `${sends ? "sends" : "calls its hooks"} ${inWords(schedule)}`
+    : "watches only";
+  return { job: name, when, next: runsFrom(schedule, first, now) };
 }
 
 /** `first` is when the job itself will run; null while it sends, and where only a person knows. */
@@ -97,8 +101,9 @@ function inWords(schedule: Schedule): string {
   }
 }
 
+/** Null is the computer's own. */
 function zoned(timezone: string | null): string {
-  return timezone === null ? "" : ` (${timezone})`;
+  return ` (${timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone})`;
 }
 
 /** In the largest unit that needs no fraction. */

@@ -26,7 +26,7 @@ export interface SetupReport {
 export interface SetupSchedule {
   /** The job; empty for the morning report. */
   readonly job: string;
-  /** `every 2 h`, `by cron 0 6 * * *`. */
+  /** `sends every 2 h`, `sends by cron 0 6 * * * (UTC)`, `watches only`; of the report, `every day at 08:00 (UTC)`. */
   readonly when: string;
   /** The next runs, soonest first; none where nobody knows, or files are sent all the time. */
   readonly next: readonly number[];

@@ -159,16 +159,16 @@ export function placeName(
 }
 
 function amountSummary({ summary }: NightReport): string {
-  const parts = summary.destinations.map(({ name, delivered, expected }) =>
-    `${count(delivered)} of ${count(expected)} on ${name}`
+  const parts = summary.destinations.map((one) =>
+    `${count(one.delivered)} of ${count(one.expected)} on ${placeName(summary.destinations, one)}`
   );
   return `Plot of images over the night: ${count(summary.files)} finished, ${parts.join(", ")}. The table below has the numbers.`;
 }
 
 function delaySummary({ series }: NightReport): string {
-  const parts = series.destinations.map(({ name, worst }) => {
-    const slowest = Math.max(0, ...worst.map((value) => value ?? 0));
-    return `${name} ${latency(slowest)} at most`;
+  const parts = series.destinations.map((one) => {
+    const slowest = Math.max(0, ...one.worst.map((value) => value ?? 0));
+    return `${placeName(series.destinations, one)} ${latency(slowest)} at most`;
   });
   return `Plot of the time from finished to verified: ${parts.join(", ")}. The table below has the numbers.`;
 }

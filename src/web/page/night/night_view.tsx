@@ -12,7 +12,7 @@ import { useAsk } from "../store/ask.ts";
 import { part } from "../store/live.ts";
 import { route, setQuery } from "../store/route.ts";
 import { ContactSheet } from "./contact_sheet.tsx";
-import { NightPlots } from "./night_plots.tsx";
+import { NightPlots, placeName } from "./night_plots.tsx";
 import { NightTable } from "./night_table.tsx";
 import { NightTargets } from "./night_targets.tsx";
 
@@ -71,7 +71,7 @@ function Sums({ summary }: { readonly summary: NightSummary }): JSX.Element {
       </div>
       {summary.destinations.map(({ job, name, expected, delivered, failed }) => (
         <div key={`${job}/${name}`} class={failed > 0 ? "tone-bad" : delivered >= expected ? "tone-good" : "tone-busy"}>
-          <dt>On {name}</dt>
+          <dt>On {placeName(summary.destinations, { job, name })}</dt>
           <dd>
             {count(delivered)}
             {delivered < expected && <small>of {count(expected)}</small>}

@@ -7,13 +7,11 @@ import type { JSX } from "preact";
 import type { JobView } from "../../../reports/api_types.ts";
 import { ago, duration } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { Time } from "../parts/time.tsx";
+import { Moment } from "../parts/time.tsx";
 import { now } from "../store/clock.ts";
 import { part } from "../store/live.ts";
 
 const jobs = part("jobs");
-/** An image that is older is named with its day. */
-const SAME_DAY_MS = 18 * 3_600_000;
 
 /** One line for each job that has images, silent ones first: `Last image 05:20 CET, 3 h 47 min ago, usually every 2 min`. */
 export function CameraLines(): JSX.Element | null {
@@ -40,7 +38,7 @@ function Camera({ job, isOnly }: { readonly job: JobView; readonly isOnly: boole
             <strong>{name}</strong>: last image{" "}
           </>
         )}
-        <Time at={lastImage} shape={agoMs > SAME_DAY_MS ? "day" : "minute"} />, {ago(agoMs)}
+        <Moment at={lastImage} />, {ago(agoMs)}
         {usualMs !== null && `, usually every ${duration(usualMs)}`}
       </span>
     </li>

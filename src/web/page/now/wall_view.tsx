@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { JSX } from "preact";
+import type { JSX, RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { count, duration } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { timeText } from "../parts/time.tsx";
+import { Moment, timeText } from "../parts/time.tsx";
 import { now } from "../store/clock.ts";
 import { isLive, part } from "../store/live.ts";
 import { CameraLines } from "./camera_lines.tsx";
@@ -15,12 +16,15 @@ import { shownHeadline } from "./shown_headline.ts";
 
 const destinations = part("destinations");
 const tonight = part("tonight");
+/** Of the letters: the first with which nothing is below the screen. */
+const SIZES = [1, 0.85, 0.7, 0.6, 0.5] as const;
 
 /** Nothing can be pressed there. */
 export function WallView(): JSX.Element {
   const { level, text, advice } = shownHeadline.value;
+  const wall = useFit();
   return (
-    <main class={`wall level-${level}`}>
+    <main ref={wall} class={`wall level-${level}`}>
       <section class="wall-headline" aria-label="Status">
         <Glyph name={level} />
         <div>
@@ -39,6 +43,23 @@ export function WallView(): JSX.Element {
   );
 }
 
+/** Nobody scrolls there. */
+function useFit(): RefObject<HTMLElement | null> {
+  const wall = useRef<HTMLElement>(null);
+  const fit = () => {
+    for (const size of SIZES) {
+      wall.current?.style.setProperty("--fit", String(size));
+      if (document.documentElement.scrollHeight <= innerHeight) return;
+    }
+  };
+  useLayoutEffect(fit);
+  useEffect(() => {
+    addEventListener("resize", fit);
+    return () => removeEventListener("resize", fit);
+  }, []);
+  return wall;
+}
+
 function Place({ group: { name, rows, tone, glyph, word } }: { readonly group: DestinationGroup }): JSX.Element {
   const sums = tonight.value?.destinations.filter((one) => one.name === name) ?? [];
   const [delivered, expected] = [
@@ -54,8 +75,16 @@ function Place({ group: { name, rows, tone, glyph, word } }: { readonly group: D
         <Glyph name={glyph} />
         {word}
       </p>
-      {worst?.state === "closed" && worst.until !== null
-        ? <p>next run {timeText(worst.until, "minute")}</p>
+      {worst?.state === "closed"
+        ? (
+          <p>
+            {worst.until === null ? "on request" : (
+              <>
+                next run <Moment at={worst.until} />
+              </>
+            )}
+          </p>
+        )
         : since !== undefined && <p>for {duration(now.value - since)}</p>}
       {expected > 0 && <p class="wall-count">{count(delivered)} of {count(expected)}</p>}
     </li>

@@ -12,7 +12,7 @@ import { bytes } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
 import { Name } from "./name.tsx";
 import { takeTurn } from "./picture_turns.ts";
-import { Time } from "./time.tsx";
+import { Moment } from "./time.tsx";
 
 type Thumb = Pick<DeliveryView, "id" | "name" | "size" | "cards" | "preview" | "warning" | "delivered_at">;
 
@@ -37,7 +37,7 @@ export function Thumbnail({ one }: { readonly one: Thumb }): JSX.Element {
         )}
         <span class="thumbnail-note">
           <span>{summary === "" ? bytes(one.size) : summary}</span>
-          {one.delivered_at !== null && <Time at={Date.parse(one.delivered_at)} shape="minute" />}
+          {one.delivered_at !== null && <Moment at={Date.parse(one.delivered_at)} />}
         </span>
       </button>
     </li>

@@ -4,6 +4,7 @@
  * @module
  */
 import type { JSX } from "preact";
+import { now } from "../store/clock.ts";
 import { siteZone } from "../store/live.ts";
 import { preferences, type Zone, ZONES } from "../store/preferences.ts";
 
@@ -19,6 +20,14 @@ export function Time({ at, shape = "clock" }: TimeProps): JSX.Element {
   // Made only when somebody points at it: a list has many moments.
   const tell = (event: { currentTarget: HTMLElement }) => event.currentTarget.title = allTimes(at);
   return <time class="time" dateTime={new Date(at).toISOString()} onPointerEnter={tell}>{timeText(at, shape)}</time>;
+}
+
+/** A moment that is further away is named with its day. */
+const SAME_DAY_MS = 18 * 3_600_000;
+
+/** The time of day in minutes, and the day where it is not today's. */
+export function Moment({ at }: { readonly at: number }): JSX.Element {
+  return <Time at={at} shape={Math.abs(now.value - at) > SAME_DAY_MS ? "day" : "minute"} />;
 }
 
 type Shape = "clock" | "minute" | "day" | "full";

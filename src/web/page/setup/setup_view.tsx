@@ -101,7 +101,7 @@ function Schedules({ schedules }: { readonly schedules: readonly SetupSchedule[]
           {schedules.map(({ job, when, next }) => (
             <li key={`${job} ${when}`}>
               <strong>{job === "" ? "Morning report" : printable(job)}</strong>
-              <span>{job === "" ? when : `sends ${when}`}</span>
+              <span>{when}</span>
               {next.length > 0 && (
                 <span class="setup-runs">
                   {next.map((at, index) => (
