@@ -17,8 +17,8 @@ export interface Tools extends LedgerAccess {
   readonly system: System;
   /** The folder the program was called in; relative paths of the command line begin there. */
   readonly cwd: string;
-  /** Writes data to standard output as it is; the caller ends its lines. */
-  readonly stdout: (text: string) => void;
+  /** Writes data to standard output as it is; the caller ends its lines. False if its reader is gone (`| head`). */
+  readonly stdout: (text: string) => boolean;
   /** Writes messages for people to standard error as they are; the caller ends the lines. */
   readonly stderr: (text: string) => void;
   /** True when a person sits at standard input and standard error. */

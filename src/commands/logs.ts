@@ -32,8 +32,8 @@ export const logs = defineCommand({
     const path = logFileOf(log);
     const { text, readTo } = await lastLines(path, lines, tools.system);
     if (text === "" && lines > 0) tools.stderr(`Nothing is logged in ${path} yet.\n`);
-    tools.stdout(text);
-    if (follow) await followFile(path, readTo, tools);
+    const isRead = tools.stdout(text);
+    if (follow && isRead) await followFile(path, readTo, tools);
     return EXIT.done;
   },
 });

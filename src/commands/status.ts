@@ -37,7 +37,7 @@ interface StatusInput {
   readonly check: boolean;
 }
 
-/** Shows it again and again until Ctrl+C; on a terminal in the same place. With `--json`, one object a line. */
+/** Shows it again and again until Ctrl+C, or until nobody reads it any more; on a terminal in the same place. With `--json`, one object a line. */
 async function watched(input: StatusInput, tools: Tools): Promise<number> {
   const { system, signal, stdout } = tools;
   const isScreen = system.isTerminal("stdout") && !input.json;
@@ -45,11 +45,15 @@ async function watched(input: StatusInput, tools: Tools): Promise<number> {
     let text = "";
     const kept = {
       ...tools,
-      stdout: (more: string) => void (text += more),
+      stdout: (more: string) => {
+        text += more;
+        return true;
+      },
       stderr: (more: string) => void (text += input.json ? "" : more),
     };
     await show(input, kept);
-    stdout(input.json ? `${JSON.stringify(JSON.parse(text))}\n` : isScreen ? `${HOME_AND_CLEAR}${text}` : `${text}\n`);
+    const shown = input.json ? `${JSON.stringify(JSON.parse(text))}\n` : isScreen ? `${HOME_AND_CLEAR}${text}` : `${text}\n`;
+    if (!stdout(shown)) break;
     await system.sleep(WATCH_MS, signal);
   }
   return EXIT.done;

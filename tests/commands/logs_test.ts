@@ -20,6 +20,7 @@ async function call(dir: TempFolder, words: readonly string[], until?: (stdout: 
   const stdout = (text: string) => {
     made.stdout(text);
     void (async () => await until?.(made.printed.stdout) && stop.abort())();
+    return true;
   };
   const tools = { ...made, stdout, signal: stop.signal };
   const parsed = await parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout, stderr: tools.stderr });
@@ -50,6 +51,23 @@ Deno.test("status --watch shows it again and again, as one JSON object a line wi
   assertEquals(times(stdout), 2);
   const json = await call(dir, ["status", "--watch", "--json"], (text) => text.trim().split("\n").length === 2);
   assertEquals(json.stdout.trim().split("\n").map((line) => JSON.parse(line).running), [false, false]);
+});
+
+Deno.test("what prints without end ends when its reader is gone", async () => {
+  for (const [words, writes] of [[["status", "--watch"], 1], [["logs", "-f"], 1], [["logs", "-f", "-n", "0"], 2]] as const) {
+    await using dir = await observatory();
+    const log = await dir.write("logs/image_transfer.log", "one\n");
+    const stop = new AbortController();
+    let written = 0;
+    const stdout = (text: string) => {
+      Deno.writeTextFileSync(log, "more\n", { append: true });
+      if (++written > 2) stop.abort();
+      return text === "";
+    };
+    const tools = { ...testTools(dir.path, { system: createSystem() }), stdout, signal: stop.signal };
+    const parsed = await parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout, stderr: tools.stderr });
+    assertEquals([parsed.kind === "run" && await parsed.run(tools), written], [0, writes], words.join(" "));
+  }
 });
 
 Deno.test("config path and config validate --json are for scripts", async () => {

@@ -42,7 +42,10 @@ export function testTools(
     openLedger,
     readLedger,
     cwd,
-    stdout: (text) => void (printed.stdout += text),
+    stdout: (text) => {
+      printed.stdout += text;
+      return true;
+    },
     stderr: (text) => void (printed.stderr += text),
     isTerminal: answers !== undefined,
     ...(answers === undefined ? {} : { prompt }),

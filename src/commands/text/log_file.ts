@@ -35,7 +35,10 @@ export async function lastLines(
   return { text: whole.slice(-lines - 1).join("\n"), readTo };
 }
 
-/** Prints what is appended after `readTo`, until asked to stop; after a rotation it starts at the beginning of the new file. */
+/**
+ * Prints what is appended after `readTo`, until asked to stop or nobody reads it any more; after a rotation it starts at the beginning
+ * of the new file.
+ */
 export async function followFile(path: string, readTo: ReadTo, tools: Tools): Promise<void> {
   const { system, signal, stdout } = tools;
   const decoder = new TextDecoder();
@@ -50,7 +53,7 @@ export async function followFile(path: string, readTo: ReadTo, tools: Tools): Pr
     if (now.size === at) continue;
     const bytes = await system.read(path, at, now.size - at);
     at += bytes.length;
-    stdout(decoder.decode(bytes, { stream: true }));
+    if (!stdout(decoder.decode(bytes, { stream: true }))) return;
   }
 }
 

@@ -83,8 +83,8 @@ export interface Terminal {
   isTerminal(stream: StandardStream): boolean;
   /** Width of the terminal behind stdout or stderr in columns; null where there is none. */
   columns(): number | null;
-  /** Writes all of the text at once. A reader that is gone (`| head`) is not an error. */
-  print(stream: "stdout" | "stderr", text: string): void;
+  /** Writes all of the text at once. A reader that is gone (`| head`) is not an error: false then. */
+  print(stream: "stdout" | "stderr", text: string): boolean;
   /** One line typed at the terminal, without its end; null at the end of input. */
   readLine(): Promise<string | null>;
   /**

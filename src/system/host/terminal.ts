@@ -37,7 +37,7 @@ function columns(): number | null {
 /** How often a full, non-blocking pipe is tried again, every 10 ms, before the rest is given up. */
 const PATIENCE = 500;
 
-function print(stream: "stdout" | "stderr", text: string): void {
+function print(stream: "stdout" | "stderr", text: string): boolean {
   const data = new TextEncoder().encode(text);
   let refused = 0;
   for (let written = 0; written < data.length;) {
@@ -45,11 +45,12 @@ function print(stream: "stdout" | "stderr", text: string): void {
       written += Deno[stream].writeSync(data.subarray(written));
       refused = 0;
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) return;
+      if (error instanceof Deno.errors.BrokenPipe) return false;
       if (!(error instanceof Deno.errors.WouldBlock) || ++refused > PATIENCE) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
   }
+  return true;
 }
 
 /** See `Terminal.lend`. */
