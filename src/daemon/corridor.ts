@@ -15,6 +15,7 @@ import { type Intake, intake } from "../intake/intake.ts";
 import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
 import { mirrors } from "../delivery/mirror/mirror.ts";
 import { sourceRemoval } from "../delivery/remove_source.ts";
+import { wantedByOthers } from "./other_jobs.ts";
 import { jobSchedule } from "./job_schedule.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 
@@ -27,8 +28,10 @@ export interface CorridorTools {
   readonly once: boolean;
   /** What the outbox of a destination is handed; asked once for each. */
   readonly outboxOptions: (destination: Destination) => OutboxOptions;
-  /** The destinations of all jobs. */
-  readonly everywhere: () => readonly Destination[];
+  /** All jobs of the configuration. */
+  readonly jobs: () => readonly Job[];
+  /** Called after this job has delivered files. */
+  readonly delivered: (job: Job) => void;
 }
 
 /** The work of one job; `outboxes` are in the order of its destinations. */
@@ -42,6 +45,8 @@ export interface Corridor {
   wake(): void;
   /** A person allows the removals at a mirror that wait for one; false where none do. */
   acceptRemovals(destination: string): boolean;
+  /** Removes the sources that are delivered, where the job asks for it (`delete_source`): others have delivered theirs. */
+  removeDelivered(): Promise<void>;
   /** Sends now, whatever the schedule says. */
   sendNow(): void;
   /** See {@linkcode JobSchedule.owesRun}. */
@@ -61,22 +66,23 @@ export interface Finish {
 }
 
 /** Nothing happens before {@linkcode Corridor.run}. */
-export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, everywhere }: CorridorTools): Corridor {
+export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, jobs, delivered }: CorridorTools): Corridor {
   const ending = new AbortController();
   const remove = () => void removal.pass(ending.signal);
   const outboxes = job.destinations.map((destination) =>
     outbox({
       ...outboxOptions(destination),
-      delivered: remove,
+      delivered() {
+        remove();
+        delivered(job);
+      },
       rewritten: () => void taking.scanNow(),
       growing: () => taking.growing(),
     })
   );
-  const removal = sourceRemoval(job, outboxes, { system, ledger, emit });
-  const wake = () => {
-    outboxes.forEach((box) => box.wake());
-    schedule?.wake();
-  };
+  const removing = { system, ledger, emit, wantedByOthers: wantedByOthers(job, jobs, { system, ledger }) };
+  const removal = sourceRemoval(job, outboxes, removing);
+  const wake = () => [...outboxes, schedule].forEach((one) => one?.wake());
   const taking = intake(job, {
     system,
     ledger,
@@ -87,7 +93,7 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
     chosenMethod: (name) => chosenMethod(outboxes, name),
   });
 
-  const mirror = mirrors(job, outboxes, { system, ledger, emit, everywhere });
+  const mirror = mirrors(job, outboxes, { system, ledger, emit, everywhere: () => destinationsOf(jobs()) });
   const schedule = once ? null : jobSchedule(job, { system, ledger, emit, intake: taking, outboxes });
 
   return {
@@ -96,6 +102,7 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
     outboxes,
     wake,
     acceptRemovals: mirror.accept,
+    removeDelivered: () => removal.pass(ending.signal),
     sendNow: () => schedule?.ask(),
     owesRun: () => schedule?.owesRun() ?? false,
     nextRun: () => schedule?.next() ?? null,
@@ -116,6 +123,10 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
       return finish;
     },
   };
+}
+
+function destinationsOf(jobs: readonly Job[]): Destination[] {
+  return jobs.flatMap(({ destinations }) => destinations);
 }
 
 /** Calls back after telling that a file was deleted at the source. */

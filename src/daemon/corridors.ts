@@ -12,6 +12,7 @@ import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { dryCorridor } from "./dry_corridor.ts";
 import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
 import type { OutboxOptions } from "../delivery/destination_context.ts";
+import { mayShare } from "./other_jobs.ts";
 import { type LoopGuard, loopGuard } from "./loop_guard.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { Progress } from "../events/progress.ts";
@@ -123,13 +124,19 @@ function start(job: Job, settings: Settings, state: State): void {
   const made = (job.dryRun ? dryCorridor : corridor)(job, {
     ...state,
     outboxOptions: (destination) => outboxOptions(job, destination, settings, state),
-    everywhere: () => state.settings?.jobs.flatMap(({ destinations }) => destinations) ?? [],
+    jobs: () => state.settings?.jobs ?? [],
+    delivered: (job) => removeShared(job, state),
   });
   const over = made.run(stop.signal).catch((error) => {
     emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
     state.broken();
   });
   running.set(job.name, { corridor: made, stop, over });
+}
+
+/** Sources that only waited for this job may be removed by others now. */
+function removeShared(job: Job, { running, system }: State): void {
+  for (const { corridor } of running.values()) if (mayShare(job, corridor.job, system)) void corridor.removeDelivered();
 }
 
 /** `next`: the settings that follow; null when the program ends. */

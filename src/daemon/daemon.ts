@@ -20,7 +20,7 @@ import type { Waiting } from "../intake/settle/candidate.ts";
 import { aborted } from "../async/abort.ts";
 import type { Bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
-import type { Finish } from "./corridor.ts";
+import type { Corridor, Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
 import { type PidFile, pidFile } from "./pid_file.ts";
 import { lockState } from "../system/files/lock.ts";
@@ -132,13 +132,19 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     broken: () => parts.broken,
     stopped,
     unsettled: () => jobs.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
-    finished: () =>
-      Promise.all(jobs.list().map(async ({ job, finished }) => ({ job: job.name, finish: await finished(parts.ending.signal) }))),
+    finished: () => finishAll(jobs.list(), parts.ending.signal),
     async [Symbol.asyncDispose]() {
       askToEnd(parts, "the program is exiting");
       await stopped;
     },
   };
+}
+
+async function finishAll(all: readonly Corridor[], signal: AbortSignal) {
+  const results = await Promise.all(all.map(async ({ job, finished }) => ({ job: job.name, finish: await finished(signal) })));
+  // A source may only have waited for another job.
+  await Promise.all(all.map((corridor) => corridor.removeDelivered()));
+  return results;
 }
 
 /** What is opened before anything runs, and closed last. */

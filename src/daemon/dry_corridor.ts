@@ -26,6 +26,7 @@ export function dryCorridor(job: Job, { system, ledger, emit }: Pick<CorridorToo
     run: (signal) => taking.run(signal),
     wake: () => {},
     acceptRemovals: () => false,
+    removeDelivered: () => Promise.resolve(),
     sendNow: () => {},
     owesRun: () => false,
     nextRun: () => null,

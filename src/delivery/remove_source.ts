@@ -21,6 +21,8 @@ interface RemovalTools {
   readonly system: OutboxSystem;
   readonly ledger: Pick<OutboxLedger, "removable" | "markRemoved">;
   readonly emit: Emit;
+  /** Whether another job has still to deliver it. */
+  readonly wantedByOthers?: (candidate: Removable) => boolean;
 }
 
 /** The removals of one job. */
@@ -72,27 +74,29 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
 }
 
 async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
-  const { job, ledger, system } = removal;
-  const names = job.destinations.map(({ name }) => name);
-  // Not asked about again in this pass.
-  const doubtful = new Set<number>();
-  while (!signal.aborted) {
-    const limit = AT_ONCE + doubtful.size;
-    const { watchPath } = job;
-    const candidates = ledger.removable(job.name, names, limit, { watchPath }).filter(({ versionId }) =>
-      !doubtful.has(versionId)
-    );
-    if (candidates.length === 0) return;
+  const { job: { name, watchPath, destinations }, ledger, system } = removal;
+  const names = destinations.map((one) => one.name);
+  for (let after = 0; !signal.aborted;) {
+    const found = ledger.removable(name, names, AT_ONCE, { watchPath, after });
+    const last = found.at(-1);
+    if (last === undefined) return;
+    after = last.versionId;
+    const candidates = found.filter((candidate) => !isWanted(candidate, removal));
+    // The ledger blocks everything else.
+    if (candidates.length === 0) await system.sleep(0, signal);
     const present = await presentEverywhere(candidates, removal.outboxes, signal);
     const removed: number[] = [];
     for (const candidate of candidates) {
       // After a reload the job may have other destinations.
       if (signal.aborted) break;
       if (present.has(candidate) && await removeOne(candidate, removal, signal)) removed.push(candidate.versionId);
-      else doubtful.add(candidate.versionId);
     }
     if (removed.length > 0) ledger.markRemoved(removed, system.now());
   }
+}
+
+function isWanted(candidate: Removable, { wantedByOthers }: Removal): boolean {
+  return wantedByOthers?.(candidate) ?? false;
 }
 
 /** The candidates that every destination still has: of the same size, and with the same hash if others may replace them. */
@@ -102,6 +106,7 @@ async function presentEverywhere(
   signal: AbortSignal,
 ): Promise<ReadonlySet<Removable>> {
   const present = new Set(candidates);
+  if (candidates.length === 0) return present;
   const bytes = candidates.reduce((sum, { source }) => sum + source.size, 0);
   for (const outbox of outboxes) {
     const { name, onConflict } = outbox.destination;
@@ -151,8 +156,11 @@ async function isStill(source: SourceFile, system: OutboxSystem): Promise<boolea
 }
 
 /** Reading may have taken long: meanwhile an audit may have found a copy damaged, or a person may have asked to send it again. */
-function isRemovable({ versionId }: Removable, { job: { name, watchPath, destinations }, ledger }: Removal): boolean {
-  return ledger.removable(name, destinations.map((one) => one.name), 1, { watchPath, versionId }).length > 0;
+function isRemovable(candidate: Removable, removal: Removal): boolean {
+  const { job: { name, watchPath, destinations }, ledger } = removal;
+  const names = destinations.map((one) => one.name);
+  return ledger.removable(name, names, 1, { watchPath, versionId: candidate.versionId }).length > 0 &&
+    !isWanted(candidate, removal);
 }
 
 /** Its bytes are what every destination has. */

@@ -99,14 +99,19 @@ export interface OutboxLedger extends Pick<History, "query" | "each" | "counts">
   /**
    * Source files whose every delivery is `delivered` at the level checksum or read_back, for every one of the destinations, all
    * with the same bytes, with no reread due, and not removed yet (I4). None without destinations. With `only`, those that were found
-   * in this watched folder, and this version alone.
+   * in this watched folder, with higher ids, and this version alone.
    */
   removable(
     job: string,
     destinations: readonly string[],
     limit: number,
-    only?: { readonly watchPath: string; readonly versionId?: number },
+    only?: { readonly watchPath: string; readonly after?: number; readonly versionId?: number },
   ): Removable[];
+  /**
+   * Whether this file is the newest version of its path, and each of the destinations has it: with this hash, as far as theirs is
+   * known.
+   */
+  isDelivered(source: SourceFile, sha256: string | null, destinations: readonly string[]): boolean;
   /** Records that these sources were removed. */
   markRemoved(versionIds: readonly number[], now: number): void;
 

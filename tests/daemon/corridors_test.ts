@@ -303,3 +303,36 @@ Deno.test("adopt() keeps an audit in mind that a person has asked for", async ()
   assertEquals(owed(), [true]);
   await all.stop();
 });
+
+Deno.test("a source stays until the other jobs that watch it have delivered it as well", async () => {
+  await using folder = await tempFolder();
+  await folder.write("data/night/a.fits", "alpha");
+  using ledger = openLedger(folder.at("state"));
+  const [quick, slow] = [fakeDestination(), fakeDestination()];
+  const goOn = Promise.withResolvers<void>();
+  slow.before = async (step) => {
+    if (step === "put") await goOn.promise;
+  };
+  const removed: string[] = [];
+  const all = corridorsOn(folder, ledger, ({ job }) => (job === "slow" ? slow : quick).method, {
+    emit: (event) => {
+      if (event.type === "removed_source") removed.push(event.path);
+    },
+  });
+  const job = (name: string, changes: Partial<Job>) =>
+    aJob(folder.at("data"), { name, destinations: [aDestination({ job: name })], minFileAgeMs: 0, ...changes });
+  await all.adopt(settingsOf(folder, [
+    job("quick", { deleteSource: true, filePatterns: ["*.fits", "*.xisf"] }),
+    job("slow", { watchPath: folder.at("data/night") }),
+  ]));
+  await soon(() => ledger.counts("quick").delivered === 1, "delivered by the one job");
+  // The other job does not want this one, which is removed after all that may be removed of those before.
+  await folder.write("data/night/b.xisf", "beta!");
+  await soon(() => removed.includes("night/b.xisf"), "removed");
+  assertEquals(removed, ["night/b.xisf"]);
+  goOn.resolve();
+  await soon(() => ledger.counts("slow").delivered + ledger.counts("slow").failed === 1, "delivered by the other one, too");
+  assertEquals(ledger.counts("slow").delivered, 1);
+  await soon(() => removed.length === 2, "removed");
+  await all.stop();
+});

@@ -87,3 +87,17 @@ for (const point of ["after_publish", "before_record", "after_record"]) {
     await rig.allIsWell(rows, { crashed: true });
   });
 }
+
+Deno.test("delete_source, run --once: what two jobs deliver is removed once both have", async () => {
+  await using rig = await makeRig({ method: "local" });
+  const { watch_path, remote_base_path, ...common } = JSON.parse(await Deno.readTextFile(rig.installation.configFile));
+  const jobs = [
+    { name: "near", watch_path, remote_base_path, delete_source: true },
+    { name: "far", watch_path, remote_base_path: rig.folder.at("far") },
+  ];
+  await Deno.writeTextFile(rig.installation.configFile, JSON.stringify({ ...common, jobs }));
+  for (const name of ["a.fits", "b.fits", "c.fits"]) await rig.expose(name);
+  const { code, stderr } = await rig.installation.command(["run", "--once"]);
+  assertEquals([code, await namesIn(rig.watched)], [0, []], stderr);
+  for (const folder of [rig.there, rig.folder.at("far")]) assertEquals(await namesIn(folder), ["a.fits", "b.fits", "c.fits"]);
+});

@@ -102,7 +102,9 @@ export const finishedKeys = {
       description:
         "Send large files (video, long cubes) while they are still being written: `true`, or a section like `{min_size_mb: 100, safety_margin_mb: 50, growth_timeout_seconds: 30}`. Once the file is finished, what was sent early is compared, and only then the file gets its name. For local, rsync, sftp and tar, with `verify_transfer: true`",
     }),
-  delete_source: bool().prefault(false).meta({ description: "Delete a file here once it is verified at all its destinations" }),
+  delete_source: bool().prefault(false).meta({
+    description: "Delete a file here once it is verified at all its destinations, in all jobs that watch it",
+  }),
   dry_run: bool().prefault(false).meta({
     description: "Send nothing; only log what would be sent, and where. `image-transfer --dry-run` does this once for all jobs",
   }),

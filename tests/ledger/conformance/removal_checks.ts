@@ -41,6 +41,27 @@ export const REMOVAL: readonly Check[] = [
     },
   },
   {
+    name: "removable() offers those of the watched folder alone, and one by its id; isDelivered() tells of another job's",
+    run({ ledger }) {
+      const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
+      assertEquals(ledger.isDelivered(a!.source, HASH, ["freya"]), false);
+      ledger.record([proven(a!), proven(b!)], NOW);
+      const watchPath = a!.source.absolutePath.slice(0, -"/a".length);
+      const paths = (only: { watchPath: string; after?: number; versionId?: number }) =>
+        ledger.removable("spring", ["freya"], 10, only).map(({ source }) => source.path);
+      const [first] = ledger.removable("spring", ["freya"], 10);
+      assertEquals(paths({ watchPath }), ["a", "b"]);
+      assertEquals(paths({ watchPath: `${watchPath}/` }), ["a", "b"]);
+      assertEquals(paths({ watchPath, after: first!.versionId }), ["b"]);
+      assertEquals(paths({ watchPath, versionId: first!.versionId }), ["a"]);
+      assertEquals([paths({ watchPath: watchPath.slice(0, -1) }), paths({ watchPath: `${watchPath}/x` })], [[], []]);
+      assertEquals(ledger.isDelivered(a!.source, HASH, ["freya"]), true);
+      assertEquals(ledger.isDelivered(a!.source, HASH, ["freya", "nas"]), false);
+      assertEquals(ledger.isDelivered(a!.source, "f".repeat(64), ["freya"]), false);
+      assertEquals(ledger.isDelivered({ ...a!.source, size: 77 }, HASH, ["freya"]), false);
+    },
+  },
+  {
     name: "removable() never offers a file of which a destination has other bytes than the source",
     run({ ledger }) {
       const [freya, nas] = ledger.admit([anAdmission("a", {}, BOTH)], NOW);
