@@ -103,8 +103,10 @@ function changesTo(there: Described, wanted: Record<string, unknown>, key: "fiel
   const indexes = (wanted["indexes"] as string[]).filter((index) =>
     !((there["indexes"] ?? []) as string[]).some((one) => indexName(one) === indexName(index))
   );
-  if (missing.length + changed.length + indexes.length === 0) return null;
+  const isAlerting = wanted["authAlert"] !== undefined && (there["authAlert"] as typeof NO_ALERT | undefined)?.enabled !== false;
+  if (missing.length + changed.length + indexes.length === 0 && !isAlerting) return null;
   return {
+    ...(isAlerting ? { authAlert: { ...there["authAlert"] as object, ...NO_ALERT } } : {}),
     ...Object.fromEntries(changed.map((rule) => [rule, wanted[rule]])),
     ...(missing.length > 0 ? { [key]: [...known, ...missing] } : {}),
     ...(indexes.length > 0 ? { indexes: [...(there["indexes"] ?? []) as string[], ...indexes] } : {}),
@@ -129,8 +131,12 @@ const CURRENT: Dialect = (collection, ids) => ({
     { name: "updated", type: "autodate", onCreate: true, onUpdate: true },
   ],
   indexes: indexesOf(collection),
+  ...(collection.type === "auth" ? { authAlert: NO_ALERT } : {}),
   ...rulesOf(collection.rules),
 });
+
+/** Nobody reads the mail of a daemon: a login after an upgrade of the program must not wait until the server has sent one. */
+const NO_ALERT = { enabled: false };
 
 /** As versions before 0.23 do. */
 const OLD: Dialect = (collection, ids) => ({

@@ -31,6 +31,25 @@ for (const generation of ["current", "old"] as const satisfies readonly Generati
     assertEquals(await again(), new Set(["unchanged"]));
   });
 
+  if (generation === "current") {
+    Deno.test("setUp() keeps the server from mailing to daemons that log in", options, async () => {
+      await using folder = await tempFolder();
+      await using process = await startPocketbase(folder.at("data"));
+      const root = pocketbaseServer(pocketbaseSettings(process.url, ROOT.email, ROOT.password), createSystem());
+      await setUp(root, never);
+      const path = `/api/collections/${DAEMONS}`;
+      const alert = async () =>
+        (await root.ask<{ authAlert: { enabled: boolean; emailTemplate: { body: string } } }>(path, {}, never)).authAlert;
+      const { enabled, emailTemplate } = await alert();
+      assertEquals(enabled, false);
+      // As a server was set up before.
+      await root.ask(path, { method: "PATCH", body: { authAlert: { enabled: true, emailTemplate } } }, never);
+      assertEquals((await setUp(root, never)).find(({ collection }) => collection === DAEMONS)?.done, "updated");
+      assertEquals(await alert(), { enabled: false, emailTemplate });
+      assertEquals((await setUp(root, never)).find(({ collection }) => collection === DAEMONS)?.done, "unchanged");
+    });
+  }
+
   Deno.test(`an account reads its own jobs, and writes only its own heartbeat (${generation})`, options, async () => {
     await using folder = await tempFolder();
     await using process = await startPocketbase(folder.at("data"), { generation });
