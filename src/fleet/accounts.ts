@@ -5,6 +5,7 @@
  */
 import { DAEMONS } from "./collections.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
+import { nonsense } from "./server_failure.ts";
 import { superuser } from "./setup.ts";
 
 /** What a computer logs in with: the keys of its `pocketbase` section. */
@@ -40,8 +41,10 @@ export async function addAccount(name: string, server: PocketbaseServer, signal:
 }
 
 /** All computers that have an account. @throws {Failure} */
-export function daemons(server: PocketbaseServer, signal: AbortSignal): Promise<Daemon[]> {
-  return server.all<Daemon>(DAEMONS, { fields: "id,name" }, signal);
+export async function daemons(server: PocketbaseServer, signal: AbortSignal): Promise<Daemon[]> {
+  const known = await server.all<Daemon>(DAEMONS, { fields: "id,name" }, signal);
+  if (!known.every(({ id, name }) => typeof id === "string" && typeof name === "string")) throw nonsense(server.url);
+  return known;
 }
 
 function idPart(): string {

@@ -104,13 +104,15 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
     ask,
     async all<T>(collection: string, query: Question["query"], signal: AbortSignal) {
       const items: T[] = [];
+      let read = 0;
       for (let page = 1;; page++) {
         const question = { query: { perPage: PAGE, skipTotal: 1, sort: "id", ...query, page } };
         const answer = await ask<{ items?: unknown }>(`/api/collections/${collection}/records`, question, signal);
         if (!Array.isArray(answer.items) || !answer.items.every(isObject)) throw nonsense(settings.url);
         items.push(...answer.items as T[]);
         if (answer.items.length < PAGE) return items;
-        if (items.length > MOST_RECORDS) throw nonsense(settings.url);
+        read += JSON.stringify(answer.items).length;
+        if (items.length > MOST_RECORDS || read > MOST_READ) throw nonsense(settings.url);
       }
     },
     async clock(signal) {
@@ -295,8 +297,9 @@ interface LoginRecord {
 }
 
 const PAGE = 200;
-/** More are not ours. */
+/** More are not ours, nor is more of them: 10,000 heartbeats of 50 destinations each are less. */
 const MOST_RECORDS = 20_000;
+const MOST_READ = 100_000_000;
 /** A page of records; more is no answer of PocketBase. */
 const MOST_ANSWER = 8 * 1024 * 1024;
 const REFUSALS = new Set([401, 403, 404]);

@@ -81,12 +81,13 @@ export async function listCommands(server: PocketbaseServer, signal: AbortSignal
   await server.renew(signal);
   const query = { sort: "-created", page: 1, perPage: MOST_LISTED };
   const { items } = await server.ask<{ items: CommandRecord[] }>(RECORDS, { query }, signal);
+  if (!Array.isArray(items)) throw nonsense(server.url);
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
   return items.map(({ daemon, issued_by, issued_as, action, argument, state, answer, created, updated }) => {
     const known = STATES.find((one) => one === state) ?? "waiting";
     return {
       at: isoOf(created),
-      from: issued_as || (names.get(issued_by) ?? "an unknown computer"),
+      from: issued_as ? String(issued_as) : (names.get(issued_by) ?? "an unknown computer"),
       to: names.get(daemon) ?? "an unknown computer",
       action: String(action),
       argument: String(argument),
@@ -100,10 +101,10 @@ export async function listCommands(server: PocketbaseServer, signal: AbortSignal
 const MOST_LISTED = 100;
 const STATES = ["done", "refused", "failed", "waiting"] as const;
 
-/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; what cannot be read stays as it is. */
+/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; what cannot be read is long ago. */
 function isoOf(written: string): string {
   const time = Date.parse(String(written).replace(" ", "T"));
-  return Number.isNaN(time) ? String(written) : new Date(time).toISOString();
+  return new Date(Number.isNaN(time) ? 0 : time).toISOString();
 }
 
 const LOOK_MS = 1_000;
@@ -134,7 +135,7 @@ export async function takeCommands(
   const filter = `daemon = "${own}" && (state = "waiting" || state = "${TAKEN}")`;
   const query = { filter, sort: "created,id", perPage: TAKEN_TOGETHER, skipTotal: 1 };
   const write = (id: string, body: unknown) => server.ask(`${RECORDS}/${id}`, { method: "PATCH", body }, signal);
-  for (;;) {
+  for (let turn = 0; turn < MOST_TURNS; turn++) {
     const { items: open } = await server.ask<{ items: readonly CommandRecord[] }>(RECORDS, { query }, signal);
     if (!Array.isArray(open)) throw nonsense(server.url);
     if (open.length === 0) return;
@@ -164,6 +165,8 @@ export async function takeCommands(
 /** Of a command that is being carried out. Others read it as `waiting`. */
 const TAKEN = "taken";
 const TAKEN_TOGETHER = 200;
+/** More wait until the next look. */
+const MOST_TURNS = 10;
 
 function tell({ action, argument }: CommandRecord, from: string, { state, answer }: CommandAnswer, emit: Emit): void {
   const what = `${action}${argument === "" ? "" : ` ${argument}`}`;
@@ -188,7 +191,7 @@ function refusalOf(
     return { state: "refused", answer: `this computer's pocketbase.may_do does not list ${action}` };
   }
   // A time that cannot be read is no recent one.
-  return now - Date.parse(created.replace(" ", "T")) <= EXPIRES_MS
+  return now - Date.parse(String(created).replace(" ", "T")) <= EXPIRES_MS
     ? null
     : { state: "refused", answer: "it is more than an hour old" };
 }

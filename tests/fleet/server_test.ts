@@ -1,6 +1,8 @@
 /** Servers that are no PocketBase, or a sick one: each has its sentence, and none is waited for longer than the time limit. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { daemons } from "../../src/fleet/accounts.ts";
+import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { listCommands } from "../../src/fleet/remote_commands.ts";
 import { ServerFailure } from "../../src/fleet/server_failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
@@ -71,4 +73,68 @@ Deno.test("a server that says it has too many requests is asked again later", as
   assertEquals([account.name, asked], ["spring", 3]);
   end.abort();
   await server.finished;
+});
+
+/** A server that lets everybody in, and answers all else with `answer`. */
+async function hostile(answer: (url: URL) => unknown, ask: (server: PocketbaseServer) => Promise<void>): Promise<void> {
+  const end = new AbortController();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, signal: end.signal, onListen() {} }, (request) => {
+    const url = new URL(request.url);
+    return Response.json(/auth-/.test(url.pathname) ? login : answer(url));
+  });
+  try {
+    await ask(
+      pocketbaseServer(
+        pocketbaseSettings(`http://127.0.0.1:${server.addr.port}`, "a@example.org", "secret-word"),
+        createSystem(),
+      ),
+    );
+  } finally {
+    end.abort();
+    await server.finished;
+  }
+}
+
+Deno.test("a server whose records never end is given up before they fill the memory", async () => {
+  const items = Array.from({ length: 200 }, (_, index) => ({ id: String(index), settings: "x".repeat(35_000) }));
+  let pages = 0;
+  const answer = () => (pages++, { items });
+  await hostile(answer, async (server) => {
+    await assertRejects(() => server.all("jobs", {}, never), ServerFailure, "does not respond like a PocketBase server");
+  });
+  assert(pages < 20, `${pages} pages of 7 MB`);
+});
+
+Deno.test("commands of a hostile server have the shape that the page and a terminal need", async () => {
+  const command = {
+    daemon: 1,
+    issued_by: 2,
+    issued_as: 3,
+    action: 4,
+    argument: 5,
+    state: 6,
+    answer: 7,
+    created: "\u001b[2J",
+    updated: 8,
+  };
+  const answer = ({ pathname }: URL) => ({ items: pathname.includes("commands") ? [command] : [{ id: "a", name: "nas" }] });
+  await hostile(answer, async (server) => {
+    const [listed] = await listCommands(server, never);
+    assertEquals(listed, {
+      at: "1970-01-01T00:00:00.000Z",
+      from: "3",
+      to: "an unknown computer",
+      action: "4",
+      argument: "5",
+      state: "waiting",
+      answer: "7",
+      answered_at: null,
+    });
+  });
+});
+
+Deno.test("a server whose computers have no names is none of PocketBase", async () => {
+  await hostile(() => ({ items: [{ id: "a", name: 5 }] }), async (server) => {
+    await assertRejects(() => daemons(server, never), ServerFailure, "does not respond like a PocketBase server");
+  });
 });
