@@ -96,12 +96,15 @@ function exchangesIn(text: string): Exchange[] {
       lines = [];
       exchanges.push({ command: line.slice(2), replies: [] });
     } else if (line.startsWith("< ")) reply(line.slice(2));
-    else if (line.startsWith("* Connected to ") && !DATA_CONNECTION.test(exchanges.at(-1)?.command ?? "")) {
+    else if (CONNECTED.test(line) && !DATA_CONNECTION.test(exchanges.at(-1)?.command ?? "")) {
       exchanges.push({ command: GREETING, replies: [] });
     }
   }
   return exchanges;
 }
+
+/** The latter is what curl 8.16 and later say. */
+const CONNECTED = /^\* (?:Connected|Established connection) to /;
 
 /** The commands that a connection for data follows. */
 const DATA_CONNECTION = /^(EPSV|PASV|EPRT|PORT)\b/;

@@ -55,6 +55,24 @@ for (const size of [1, 3, 1000]) {
   });
 }
 
+Deno.test("dialogueReader() hears a server's first words from curl 8.16 and later, which name connections in other words", () => {
+  const dialogue = [
+    "* Established connection to 127.0.0.1 (127.0.0.1 port 21) from 127.0.0.1 port 52464 ",
+    "< 220 ready",
+    "> EPSV",
+    "< 229 Entering Extended Passive Mode (|||5|)",
+    "* Established 2nd connection to 127.0.0.1 (127.0.0.1 port 5) from 127.0.0.1 port 52466 ",
+    "> STOR /1",
+    "< 150 Ok",
+    "* Established connection to 127.0.0.1 (127.0.0.1 port 21) from 127.0.0.1 port 52468 ",
+    "< 421 Too many connections.",
+    "",
+  ].join("\n");
+  const said = read(dialogue, 1000).exchanges;
+  assertEquals(said.map(({ command }) => command), ["(connect)", "EPSV", "STOR /1", "(connect)"]);
+  assertEquals(lastReply({ exchanges: said })?.code, 421);
+});
+
 Deno.test("dialogueReader() tells how far a file is", () => {
   const meter = "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n" +
     "\r  0 9765k    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0" +
