@@ -7,11 +7,12 @@ import { deadline } from "../../async/deadline.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { filled, type Hook, type HookEvent, placeholder, PLACEHOLDERS } from "../../domain/hook.ts";
 import { counted } from "../../domain/names/counted.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
 import type { System } from "../../system/system.ts";
 import { webhookRequest } from "./webhook.ts";
 
 /** What hooks are called with. */
-export type HookSystem = Pick<System, "now" | "monotonic" | "sleep" | "random" | "run" | "askRemote">;
+export type HookSystem = Pick<System, "now" | "monotonic" | "sleep" | "random" | "run" | "hearRemote">;
 
 /**
  * `retry`: it may work the next time, but not for ever. `wait`: the receiver is away or not allowed, the event is kept until it is
@@ -39,10 +40,11 @@ export async function callHook(
     signal.throwIfAborted();
     const result = receiver.kind === "url" || error instanceof Failure && error.code === "tool_missing" ? "wait" : "retry";
     if (limit.passed) return { result, said: `no answer within ${counted(timeoutMs / 1000, "second")}` };
+    if (error instanceof TypeError && receiver.kind === "url") {
+      return { result, said: `it cannot be reached: ${reasonOf(error).replaceAll(receiver.url, "…")}` };
+    }
     const { message, hint } = failureRecord(error);
-    // The address of a webhook may be a secret.
-    const hidden = receiver.kind === "url" ? message.replaceAll(receiver.url, "…") : message;
-    return { result, said: hint === "" ? hidden : `${hidden}. ${hint}` };
+    return { result, said: hint === "" ? message : `${message}. ${hint}` };
   }
 }
 
@@ -74,8 +76,16 @@ async function post(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { url, ...request } = await webhookRequest(receiver, event, id, system.now());
-  const { status, text } = await system.askRemote(url, { method: "POST", ...request }, signal);
-  if (status >= 200 && status < 300) return { result: "ok", said: "" };
+  const { status, pieces } = await system.hearRemote(url, { method: "POST", ...request }, signal);
+  const isOk = status >= 200 && status < 300;
+  let text = "";
+  try {
+    for await (const piece of pieces) if ((text += piece).length > LONGEST_ANSWER) break;
+  } catch (error) {
+    // It has the event, however its answer ends.
+    if (!isOk) throw error;
+  }
+  if (isOk) return { result: "ok", said: "" };
   const said = text.trim().split("\n")[0]?.slice(0, 200) ?? "";
   const how = `it responded with status ${status}${said === "" ? "" : `: ${said}`}`;
   if (status >= 300 && status < 400) {
@@ -87,3 +97,4 @@ async function post(
 /** The request itself is at fault (RFC 9110, 15.5): another one may be accepted. */
 const REFUSED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const LONGEST_OUTPUT = 4000;
+const LONGEST_ANSWER = 64 * 1024;

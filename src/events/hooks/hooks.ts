@@ -54,6 +54,8 @@ interface Running {
   readonly queue: { readonly event: HookEvent; readonly id: string }[];
   readonly bell: Bell;
   readonly stop: AbortController;
+  /** The note up to which it was called, also where the ledger could not be told. */
+  told: number;
   over: Promise<void>;
 }
 
@@ -114,44 +116,57 @@ function start(key: string, job: string, hook: Hook, tools: HooksTools): Running
     queue: [],
     bell: bell(tools.system),
     stop: new AbortController(),
+    told: 0,
     over: Promise.resolve(),
   };
   one.over = attend(one, tools).catch((error) => {
-    if (one.stop.signal.aborted) return;
-    const message = `Hook ${one.name} of job ${job} stopped: ${failureRecord(error).message}`;
-    tools.emit({ type: "notice", level: "error", message, error });
+    if (!one.stop.signal.aborted) throw error;
   });
   return one;
 }
 
-/** Calls one hook for what waits, until it is stopped. */
+/** Calls one hook for what waits, until it is stopped. While the ledger cannot be written (its disk is full), it tries again. */
 async function attend(one: Running, tools: HooksTools): Promise<void> {
-  const { ledger, emit } = tools;
-  const signal = one.stop.signal;
-  while (!signal.aborted) {
-    const notes = ledger.hookNotes(ledger.hookPosition(one.key), AT_ONCE);
-    await passOn(one, tools);
-    await tellAll(one, notes, tools);
-    if (notes.length > 0) continue;
-    const lost = ledger.boundHookNotes(MOST_KEPT);
-    if (lost > 0) {
-      emit({ type: "notice", level: "error", message: `${lost} events were dropped: a hook has been away for too long` });
+  const { signal } = one.stop;
+  for (let isTold = false; !signal.aborted;) {
+    try {
+      if (!await tellWhatWaits(one, tools)) await one.bell.wait(LOOK_MS, signal);
+      isTold = false;
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `Hook ${one.name} of job ${one.job}: ${failureRecord(error).message}. Retrying`;
+      if (!isTold) tools.emit({ type: "notice", level: "error", message, error });
+      isTold = true;
+      await one.bell.wait(RETRY_MS, signal);
     }
-    await one.bell.wait(LOOK_MS, signal);
   }
+}
+
+/** False where nothing of what is kept waits. */
+async function tellWhatWaits(one: Running, tools: HooksTools): Promise<boolean> {
+  const { ledger, emit } = tools;
+  const notes = ledger.hookNotes(Math.max(one.told, ledger.hookPosition(one.key)), AT_ONCE);
+  await passOn(one, tools);
+  await tellAll(one, notes, tools);
+  if (notes.length > 0) return true;
+  const lost = ledger.boundHookNotes(MOST_KEPT);
+  if (lost > 0) {
+    emit({ type: "notice", level: "error", message: `${lost} events were dropped: a hook has been away for too long` });
+  }
+  return false;
 }
 
 /** Calls the hook for events that are kept; as far as it came, they are not told again. */
 async function tellAll(one: Running, notes: readonly HookNote[], tools: HooksTools): Promise<void> {
-  let told: number | null = null;
+  const { ledger } = tools;
   try {
     for (const note of notes) {
       await tell(one, note, tools);
-      told = note.id;
+      one.told = note.id;
       await passOn(one, tools);
     }
   } finally {
-    if (told !== null) tools.ledger.advanceHook(one.key, told);
+    if (one.told > ledger.hookPosition(one.key)) ledger.advanceHook(one.key, one.told);
   }
 }
 
@@ -222,6 +237,7 @@ export function hookName({ receiver }: Hook): string {
 const KEPT_BY: ReadonlySet<TransferEvent["type"]> = new Set(["delivered", "failed", "audit_found", "report"]);
 const TRIES = 3;
 const FIRST_PAUSE_MS = 1_000;
+const RETRY_MS = 5_000;
 const AT_ONCE = 50;
 const LOOK_MS = 60_000;
 /** Events of the kind that are not kept, for each hook. */

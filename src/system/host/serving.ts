@@ -96,13 +96,43 @@ async function hearRemote(
   signal: AbortSignal,
 ): Promise<RemoteStream> {
   const client = ca === undefined ? {} : { client: trusting(ca) };
-  const { status, headers, body } = await fetch(url, { ...question, redirect: "manual", signal, ...client });
-  return { status, headers, pieces: textOf(body) };
+  try {
+    const { status, headers, body } = await fetch(url, { ...question, redirect: "manual", signal, ...client });
+    return { status, headers, pieces: textOf(body, signal) };
+  } catch (error) {
+    throw error instanceof TypeError ? withoutAddress(error) : error;
+  }
 }
 
-async function* textOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<string> {
+/** The address may be a secret. Deno 2.9 has the reason in the cause. */
+function withoutAddress(error: TypeError): TypeError {
+  const { message } = error.cause instanceof Error ? error.cause : error;
+  return new TypeError(message.replace(/^error sending request for url \(\S*\): (client error \(\w+\): )?/, ""));
+}
+
+/** Ends with the signal, read or not: Deno itself no longer listens to that once the response has been collected as garbage. */
+function textOf(body: ReadableStream<Uint8Array> | null, signal: AbortSignal): RemoteStream["pieces"] {
+  const reader = body?.getReader();
   const decoder = new TextDecoder();
-  for await (const piece of body ?? []) yield decoder.decode(piece, { stream: true });
+  // It may have failed already.
+  const close = () => void reader?.cancel().catch(() => undefined);
+  const listening = onAbort(signal, close);
+  const end = () => {
+    listening[Symbol.dispose]();
+    close();
+    return { done: true, value: undefined } as const;
+  };
+  return {
+    async next() {
+      const { value } = await reader?.read() ?? {};
+      signal.throwIfAborted();
+      return value === undefined ? end() : { value: decoder.decode(value, { stream: true }) };
+    },
+    return: () => Promise.resolve(end()),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 /** One for all requests that trust the same certificates, so that connections are used again. */

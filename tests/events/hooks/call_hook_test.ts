@@ -75,8 +75,13 @@ for (const [status, expected] of ANSWERS) {
 }
 
 Deno.test("a webhook that is away, or hangs, keeps the event; its address, which may be a secret, is not told", async () => {
-  const away = await call({ receiver: aWebhook("http://127.0.0.1:9/secret-token") });
-  assertEquals([away.result, away.said.includes("secret-token")], ["wait", false]);
+  const gone = server(() => new Response());
+  await gone[Symbol.asyncDispose]();
+  const addresses = [gone.url, gone.url.replace("127.0.0.1", "LOCALHOST")].map((url) => aWebhook(url));
+  for (const receiver of [...addresses, { ...aWebhook(`${gone.url}?auth=hook`), format: "ntfy" } as const]) {
+    const { result, said } = await call({ receiver });
+    assertEquals([result, /^it cannot be reached: .*refused/.test(said), said.includes("hook")], ["wait", true, false], said);
+  }
   const hanging = Promise.withResolvers<Response>();
   const there = server(() => hanging.promise);
   assertEquals(await call({ receiver: aWebhook(there.url), timeoutMs: 200 }), {
@@ -86,3 +91,11 @@ Deno.test("a webhook that is away, or hangs, keeps the event; its address, which
   hanging.resolve(new Response());
   await there[Symbol.asyncDispose]();
 });
+
+for (const [status, expected] of [[200, "ok"], [500, "wait"]] as const) {
+  Deno.test(`a webhook that answers ${status}, but with a body that does not end: ${expected}`, async () => {
+    const begun = () => new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("x")) });
+    await using there = server(() => new Response(begun(), { status }));
+    assertEquals((await call({ receiver: aWebhook(there.url), timeoutMs: 2000 })).result, expected);
+  });
+}

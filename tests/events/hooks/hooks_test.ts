@@ -121,6 +121,30 @@ Deno.test("a hook that hangs delays no other hook", async () => {
   await stuck[Symbol.asyncDispose]();
 });
 
+Deno.test("a hook continues when the disk of the ledger, which was full for a while, has room again, and hears nothing twice", async () => {
+  await using folder = await tempFolder();
+  using ledger = await ledgerIn(folder);
+  await using there = receiver(() => new Response());
+  let isFull = true;
+  let refused = 0;
+  const advanceHook: Ledger["advanceHook"] = (hook, note) => {
+    if (!isFull) return ledger.advanceHook(hook, note);
+    refused += 1;
+    throw new Error("database or disk is full");
+  };
+  const running = start({ ...ledger, advanceHook }, { receiver: aWebhook(there.url), timeoutMs: 60_000 });
+  deliver(ledger, 2);
+  running.tell({ type: "report", text: "wakes it" });
+  await until(() => refused > 2, "its position cannot be written");
+  isFull = false;
+  deliver(ledger, 2, "later");
+  running.tell({ type: "report", text: "wakes it" });
+  await until(() => there.heard.length >= 4, "all are told");
+  await running.stop();
+  assertEquals(there.heard.map(({ name }) => name), ["f0", "f1", "later0", "later1"]);
+  assertEquals(running.events.filter(({ type }) => type === "notice").length, 1);
+});
+
 Deno.test("a receiver that refuses an event gets the next one", async () => {
   await using folder = await tempFolder();
   using ledger = await ledgerIn(folder);
@@ -129,7 +153,7 @@ Deno.test("a receiver that refuses an event gets the next one", async () => {
   const running = start(ledger, { receiver: aWebhook(there.url) });
   deliver(ledger, 2);
   running.tell({ type: "report", text: "wakes it" });
-  await until(() => there.heard.length === 1, "the second is told");
+  await until(() => running.events.length === 2, "the second is told");
   assertEquals([there.heard[0]?.name, running.events.map((event) => event.type === "hook" && event.result)], ["f1", [
     "given_up",
     "ok",
