@@ -69,6 +69,7 @@ async function deliverPair(input: PairInput, once: boolean, tools: Tools): Promi
   const { system } = tools;
   const around = await surroundingsOf(system);
   const keys = { ...await sourceKeys(input, tools), ...targetKeys(input, tools), ...chosenKeys(input) };
+  checkHost(keys);
   const stateDirectory = `${withoutFile(around).stateDirectory}/pairs/${await pairName(keys)}`;
   const all = {
     ...keys,
@@ -77,13 +78,17 @@ async function deliverPair(input: PairInput, once: boolean, tools: Tools): Promi
     web: keys["web"] ?? { listen: "127.0.0.1:0" },
   };
   const settings = settingsOfKeys(all, around);
-  if (input.save) await saveKeys(all, tools);
+  if (input.save && input.dryRun) tools.stderr("Not saved: --dry-run changes nothing.\n");
+  else if (input.save) await saveKeys(all, tools);
   return await runWith(settings, { ...input, once }, tools);
 }
 
 type Keys = Readonly<Record<string, unknown>>;
 
 async function sourceKeys({ source }: PairInput, { system, cwd }: Tools): Promise<Keys> {
+  if (source === "") {
+    throw new Failure("configuration", 'Cannot deliver from "": it is empty', { hint: "Specify a folder or a file." });
+  }
   const path = absolutePath(source, cwd, system);
   const facts = await system.followedFacts(path);
   if (facts?.kind === "folder") return { watch_path: path };
@@ -96,6 +101,14 @@ async function sourceKeys({ source }: PairInput, { system, cwd }: Tools): Promis
 
 function targetKeys({ destination, method }: PairInput, tools: Tools): Keys {
   return { ...destinationHere(destination, tools), ...(method === undefined ? {} : { transfer_method: method }) };
+}
+
+/** `local` would put into a folder of this computer what is meant for another one. */
+function checkHost({ transfer_method: method, remote_host: host }: Keys): void {
+  if (String(method).toLowerCase() !== "local" || host === undefined || host === "localhost") return;
+  throw new Failure("configuration", `Cannot send to ${host} with the method local: it only reaches folders of this computer`, {
+    hint: "Choose another method, or specify a folder as DEST.",
+  });
 }
 
 function chosenKeys({ pattern, exclude, deleteSource, set }: PairInput): Keys {

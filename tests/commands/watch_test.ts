@@ -89,3 +89,30 @@ for (const [words, message] of FAULTS) {
     assert(error.code === "configuration" && error.message.includes(message), error.message);
   });
 }
+
+Deno.test("copy sends nothing where SOURCE or DEST is empty, as an unset variable leaves it", async () => {
+  await using dir = await tempFolder();
+  await dir.write("images/a.fits", "alpha");
+  for (const [words, about] of [[["images", ""], 'send to ""'], [["", "out"], 'deliver from ""']] as const) {
+    await assertRejects(() => call(dir, ["copy", ...words, ...QUICK]), Failure, about);
+  }
+  assertEquals(names(dir.path), ["images"]);
+});
+
+Deno.test("copy with a host in DEST never sends to this computer", async () => {
+  await using dir = await tempFolder();
+  await dir.write("images/a.fits", "alpha");
+  for (const host of ["freya:", "observer@freya:", "sftp://freya"]) {
+    const words = ["copy", "images", `${host}${dir.at("out")}`, "--method", "local", ...QUICK];
+    await assertRejects(() => call(dir, words), Failure, "Cannot send to freya with the method local");
+  }
+  assertEquals(names(dir.path), ["images"]);
+});
+
+Deno.test("copy --save writes no configuration with --dry-run, which changes nothing", async () => {
+  await using dir = await tempFolder();
+  await dir.write("images/a.fits", "alpha");
+  const { code, stderr } = await call(dir, ["copy", "images", "out", "--save", "--dry-run", ...QUICK]);
+  assertEquals([code, names(dir.path)], [0, ["images"]], stderr);
+  assertStringIncludes(stderr, "Not saved: --dry-run changes nothing.");
+});

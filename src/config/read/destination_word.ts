@@ -20,6 +20,7 @@ const SCHEMES: Readonly<Record<string, string>> = { ssh: "auto", sftp: "sftp", s
  * @throws {Failure} `configuration` for what is none of these, and for a password: others can see command lines.
  */
 export function destinationKeys(word: string): Keys {
+  if (word === "") throw wrong(word, "it is empty", "Specify a folder, user@host:/path or remote:bucket.");
   const scheme = /^([a-z]+):\/\//i.exec(word)?.[1]?.toLowerCase();
   if (scheme !== undefined) return fromAddress(word, scheme);
   const [, name = "", path = ""] = REMOTE.exec(word) ?? [];
