@@ -74,11 +74,11 @@ async function deliverPair(input: PairInput, once: boolean, tools: Tools): Promi
   const all = {
     ...keys,
     state_directory: keys["state_directory"] ?? stateDirectory,
-    // Several of them may run at once.
-    web: keys["web"] ?? { listen: "127.0.0.1:0" },
   };
-  const settings = settingsOfKeys(all, around);
-  if (input.save && input.dryRun) tools.stderr("Not saved: --dry-run changes nothing.\n");
+  // Several of them may run at once.
+  const settings = settingsOfKeys({ web: { listen: "127.0.0.1:0" }, ...all }, around);
+  if (input.save && input.dryRun) tools.stderr("Not saved: --dry-run changes nothing.
+");
   else if (input.save) await saveKeys(all, tools);
   return await runWith(settings, { ...input, once }, tools);
 }

@@ -167,6 +167,6 @@ export interface History {
   nightPoints(night: string, after: number, limit: number): NightPoint[];
   /** The next `limit` images of a night from version `first` to version `last`. */
   nightFrames(night: string, first: number, last: number, limit: number): NightFrame[];
-  /** The file versions of a night that were admitted with a warning; `files` are at most `limit`. */
+  /** The file versions of a night that were admitted with a warning, and not only watched; `files` are at most `limit`. */
   flagged(night: string, limit: number): Flagged;
 }

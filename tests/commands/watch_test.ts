@@ -67,6 +67,8 @@ Deno.test("--save writes a configuration that run continues with", async () => {
   assertEquals(saved.code, 0);
   const path = dir.at(".config/image-transfer/config.yaml");
   if (Deno.build.os !== "windows") assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
+  // A service has its page where README says, at the same address after each start.
+  assert(!(await Deno.readTextFile(path)).includes("web:"));
   const again = await call(dir, ["run", "--once", "-c", path]);
   assertEquals([again.code, again.stderr.includes("Successfully transferred")], [0, false]);
   const error = await assertRejects(() => call(dir, ["copy", "images", "out", "--save", ...QUICK]), Failure);

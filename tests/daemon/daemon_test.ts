@@ -202,15 +202,17 @@ Deno.test("a job with hooks only watches: its log tells what happens, and its ho
     schedule: { interval: "1s" },
     hooks: [{
       on: ["created", "removed", "ready", "scheduled"],
-      command: [Deno.execPath(), "eval", note, "--", heard, "{trigger_type}", "{name}"],
+      command: [Deno.execPath(), "eval", note, "--", heard, "{event}", "{trigger_type} {name}"],
     }],
   });
   const lines = async () => (await Deno.readTextFile(heard).catch(() => "")).split("\n").filter((line) => line !== "");
   await b.folder.write("data/a.txt", "alpha");
-  await b.until(async () => (await lines()).includes("file_change a.txt"), "created or ready");
+  await b.until(async () => (await lines()).includes("created file_change a.txt"), "created");
+  await b.until(async () => (await lines()).includes("ready file_change a.txt"), "it is finished");
+  assertEquals(b.events.filter((event) => event.type === "notice" && event.message.includes("sent")), []);
   await Deno.remove(b.folder.at("data/a.txt"));
   await b.until(() => b.events.some((event) => event.type === "removed" && event.isAll === true), "removed");
-  await b.until(async () => (await lines()).includes("scheduled "), "the schedule calls it");
+  await b.until(async () => (await lines()).includes("scheduled scheduled "), "the schedule calls it");
   const { all_well, destinations, deliveries } = await b.daemon.status();
   assertEquals([all_well, destinations, deliveries.queued], [true, [], 0]);
   await notes[Symbol.asyncDispose]();

@@ -5,6 +5,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { StatusReport } from "../../src/reports/api_types.ts";
+import { defer } from "../../src/domain/delivery.ts";
+import { Failure, failureRecord } from "../../src/domain/failure.ts";
+import { anAdmission } from "../ledger/makers.ts";
 import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
@@ -140,7 +143,7 @@ function middleOf(selector: string, words: readonly string[]): number[] {
 }
 
 Deno.test({
-  name: "page: very long names are cut, push nothing aside and hide no state",
+  name: "page: very long names are cut, or broken in messages, push nothing aside and hide no state",
   ignore,
   async fn() {
     const name = "usb-stick-in-the-second-drawer-of-the-desk-in-the-control-room";
@@ -149,6 +152,10 @@ Deno.test({
     await rig.folder.write("data/short.fits", fitsFile(5_000));
     await rig.folder.write(`data/${"long_folder/".repeat(8)}${"very_long_name_".repeat(14)}0042.fits`, fitsFile(5_000, 2));
     await rig.until(() => rig.daemon.ledger.counts().queued === 2, "both wait");
+    const { ledger } = rig.daemon;
+    const failure = failureRecord(new Failure("disk_full", `Cannot copy "/data/${"long_folder".repeat(12)}/a.fits": it is full`));
+    const deferred = ledger.admit([anAdmission("deferred.fits", {}, [name], "default")], 1);
+    ledger.record(deferred.map((one) => defer(one, failure, Date.now() + 3_600_000, false)), Date.now());
     await using browser = await startBrowser();
     const page = await browser.open(rig.daemon.opening()?.once ?? "");
     for (const width of [1280, 360]) {
@@ -160,6 +167,13 @@ Deno.test({
         await page.locator(row).filter({ hasText: "short.fits" }).getByText("short.fits").first().waitFor();
         await page.locator(row).filter({ hasText: "0042.fits" }).getByText("0042.fits").first().waitFor();
       }
+      await page.goto(`${rig.origin}/#now`);
+      await page.locator(".queue .row-note", { hasText: "it is full" }).waitFor();
+      const sticksOut = await page.evaluate(`Math.max(...[...document.querySelectorAll(".queue .row-note")].map((note) =>
+        note.scrollWidth - note.clientWidth))`);
+      assertEquals(sticksOut, 0, `a message at ${width}`);
+      await page.goto(`${rig.origin}/#history`);
+      await page.locator(".long-list [role=row]").nth(1).waitFor();
       const state = await page.locator(".long-list .col-place").first().boundingBox();
       assert(state !== null && state.width > 50, `the state has ${state?.width} px at ${width}`);
     }

@@ -100,18 +100,20 @@ async function orRefuse<T>(
   }
 }
 
-function tellAdmitted({ emit }: SettleContext, admissions: readonly Admission[], deliveries: readonly Delivery[]): void {
+function tellAdmitted({ emit, job }: SettleContext, admissions: readonly Admission[], deliveries: readonly Delivery[]): void {
   const queued = new Set(deliveries.map(({ source }) => source.path));
+  const watchesOnly = job.destinations.length === 0;
   for (const { source } of admissions) {
-    if (queued.has(source.path)) emit({ type: "ready", job: source.job, path: source.path, size: source.size });
+    if (watchesOnly || queued.has(source.path)) emit({ type: "ready", job: source.job, path: source.path, size: source.size });
   }
   for (const delivery of deliveries) emit({ type: "queued", delivery });
 }
 
 /** Listeners know already of what is sent although it is incomplete. */
-function tellWarning({ emit }: SettleContext, { facts: { path }, incomplete }: Candidate, { warning }: Admission): void {
+function tellWarning({ emit, job }: SettleContext, { facts: { path }, incomplete }: Candidate, { warning }: Admission): void {
   if (warning === undefined || incomplete !== undefined) return;
-  emit({ type: "notice", level: "warning", message: `"${path}" is sent as it is: ${warning}` });
+  const what = job.destinations.length === 0 ? "is finished, but may be damaged" : "is sent as it is";
+  emit({ type: "notice", level: "warning", message: `"${path}" ${what}: ${warning}` });
 }
 
 /** Whole files. */

@@ -78,7 +78,9 @@ const FRAMES = `SELECT v.id, v.job, v.path, ${TARGET} AS target, ${FILTER} AS fi
   CAST(coalesce(json_extract(v.cards, '$.EXPTIME'), json_extract(v.cards, '$.EXPOSURE')) AS REAL) AS exposure
   FROM versions v WHERE v.id BETWEEN ? AND ? AND v.night = ? ORDER BY v.id LIMIT ?`;
 
-const COUNT_FLAGGED =
-  "SELECT count(*) AS count FROM versions INDEXED BY versions_flagged WHERE night = ? AND warning IS NOT NULL";
+const FLAGGED_VERSIONS = `FROM versions v INDEXED BY versions_flagged WHERE v.night = ? AND v.warning IS NOT NULL
+  AND EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id)`;
 
-const FLAGGED = "SELECT * FROM versions INDEXED BY versions_flagged WHERE night = ? AND warning IS NOT NULL ORDER BY id LIMIT ?";
+const COUNT_FLAGGED = `SELECT count(*) AS count ${FLAGGED_VERSIONS}`;
+
+const FLAGGED = `SELECT v.* ${FLAGGED_VERSIONS} ORDER BY v.id LIMIT ?`;

@@ -198,6 +198,8 @@ Deno.test("morningReport() lists what was sent with a warning, and calls the nig
   await using night = await rig();
   const [first] = night.ledger.admit([{ ...anAdmission("a.fits"), warning: "its DATASUM does not match <its> data" }], NOW);
   night.ledger.record([proven(first!)], NOW);
+  // Of a job that only watches: it is sent nowhere.
+  night.ledger.admit([{ ...anAdmission("b.fits", {}, []), warning: "not a FITS file" }], NOW);
   const report = await night.report();
   const message = "its DATASUM does not match <its> data";
   assertEquals([report.all_well, report.flagged], [true, {

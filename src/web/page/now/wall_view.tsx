@@ -17,7 +17,7 @@ import { shownHeadline } from "./shown_headline.ts";
 const destinations = part("destinations");
 const tonight = part("tonight");
 /** Of the letters: the first with which nothing is below the screen. */
-const SIZES = [1, 0.85, 0.7, 0.6, 0.5] as const;
+const SIZES = [1, 0.92, 0.85, 0.78, 0.72, 0.66, 0.6, 0.55, 0.5] as const;
 
 /** Nothing can be pressed there. */
 export function WallView(): JSX.Element {
