@@ -135,7 +135,8 @@ async function removeOne(candidate: Removable, removal: Removal, signal: AbortSi
     // A ctime in whole seconds does not show a rewrite in the same second, so the file is read, and then checked once more.
     const isDelivered = await isStill(source, system) && await isProven(candidate, system, signal) &&
       await isStill(source, system);
-    if (!isDelivered || !isRemovable(candidate, removal)) return false;
+    // After a reload a file may be wanted elsewhere, or not be removed at all.
+    if (!isDelivered || signal.aborted || !isRemovable(candidate, removal)) return false;
     await system.remove(source.absolutePath);
   } catch (error) {
     if (signal.aborted || faultOf(error) === "not_found") return false;

@@ -245,3 +245,26 @@ Deno.test("sourceRemoval() keeps what lies in a folder that the job watched befo
   await sourceRemoval(job, [rig.outbox], rig.tools).pass(never);
   assertEquals(await isThere(rig), true);
 });
+
+Deno.test("sourceRemoval() keeps the source that it was looking at when the job was stopped", async () => {
+  const stopping = new AbortController();
+  const real = createSystem();
+  let wasRead = false;
+  await using rig = await outboxRig({
+    system: {
+      async hash(path, signal) {
+        const digest = await real.hash(path, signal);
+        wasRead = signal === stopping.signal;
+        return digest;
+      },
+      async facts(path) {
+        if (wasRead) stopping.abort();
+        return await real.facts(path);
+      },
+    },
+  });
+  await delivered(rig);
+  const job = aJob(rig.folder.at("data"), { deleteSource: true });
+  await sourceRemoval(job, [rig.outbox], rig.tools).pass(stopping.signal);
+  assertEquals([stopping.signal.aborted, await isThere(rig)], [true, true]);
+});
