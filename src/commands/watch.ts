@@ -77,8 +77,7 @@ async function deliverPair(input: PairInput, once: boolean, tools: Tools): Promi
   };
   // Several of them may run at once.
   const settings = settingsOfKeys({ web: { listen: "127.0.0.1:0" }, ...all }, around);
-  if (input.save && input.dryRun) tools.stderr("Not saved: --dry-run changes nothing.
-");
+  if (input.save && input.dryRun) tools.stderr("Not saved: --dry-run changes nothing.\n");
   else if (input.save) await saveKeys(all, tools);
   return await runWith(settings, { ...input, once }, tools);
 }
