@@ -19,7 +19,7 @@ import type { System } from "../system/system.ts";
 
 /** What a schedule is handed. */
 interface ScheduleTools {
-  readonly system: Pick<System, "now" | "sleep">;
+  readonly system: Pick<System, "now" | "monotonic" | "sleep">;
   readonly ledger: Pick<Ledger, "lastRun" | "rememberRun" | "counts">;
   readonly emit: Emit;
   readonly intake: Pick<Intake, "scanNow" | "caughtUp">;
@@ -82,8 +82,8 @@ async function runBySchedule(schedule: Schedule, parts: Parts, signal: AbortSign
       case "cron": {
         const due = nextDue(schedule, parts);
         close(parts, due);
-        await until(due, parts, signal);
-        await oneRun(parts.asked ? "asked" : "schedule", parts, signal);
+        const isDue = await until(due, parts, signal);
+        if (isDue || parts.asked) await oneRun(parts.asked ? "asked" : "schedule", parts, signal);
         break;
       }
       case "window":
@@ -109,7 +109,7 @@ async function sendAndRest(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 async function oneWindow(schedule: Extract<Schedule, { kind: "window" }>, parts: Parts, signal: AbortSignal): Promise<void> {
-  const now = windowAt(schedule, parts.system.now());
+  let now = windowAt(schedule, parts.system.now());
   if (!now.isOpen) {
     close(parts, now.until);
     await until(now.until, parts, signal);
@@ -117,8 +117,11 @@ async function oneWindow(schedule: Extract<Schedule, { kind: "window" }>, parts:
     return;
   }
   const begun = begin("schedule", parts);
-  // Asking for a run changes nothing while files are sent.
-  do parts.asked = false; while (!await until(now.until, parts, signal));
+  while (now.isOpen && !await until(now.until, parts, signal)) {
+    // Asking for a run changes nothing while files are sent.
+    parts.asked = false;
+    now = windowAt(schedule, parts.system.now());
+  }
   if (!signal.aborted) end(begun, parts);
 }
 
@@ -146,16 +149,17 @@ async function oneRun(trigger: RunTrigger, parts: Parts, signal: AbortSignal): P
 }
 
 interface Begun {
+  /** By the monotonic clock. */
   readonly at: number;
   readonly counts: Counts;
 }
 
 function begin(trigger: RunTrigger, parts: Parts): Begun {
   const { system, ledger, job, emit } = parts;
-  const begun = { at: system.now(), counts: countsOf(parts) };
+  const begun = { at: system.monotonic(), counts: countsOf(parts) };
   // From now on, asking means another run: this one may already have passed what it is asked for.
   parts.asked = false;
-  ledger.rememberRun(job.name, begun.at);
+  ledger.rememberRun(job.name, system.now());
   emit({ type: "run_started", job: job.name, trigger, waiting: waitingOf(begun.counts) });
   open(parts);
   return begun;
@@ -174,7 +178,7 @@ function end({ at, counts }: Begun, parts: Parts): void {
     delivered: Math.max(0, after.delivered - counts.delivered),
     failed: Math.max(0, after.failed - counts.failed),
     waiting: waitingOf(after),
-    milliseconds: parts.endedAt - at,
+    milliseconds: Math.round(system.monotonic() - at),
     next,
   });
 }
@@ -193,15 +197,21 @@ function nextDue(schedule: RunSchedule, { job, ledger, system, endedAt }: Parts)
   if (last === null) ledger.rememberRun(job.name, now);
   // The clock may have been set back since.
   const due = nextRun(schedule, Math.min(last ?? now, now));
-  return due === null || endedAt === null ? due : Math.max(due, endedAt + job.cooldownMs);
+  return due === null || endedAt === null ? due : Math.max(due, Math.min(endedAt, now) + job.cooldownMs);
 }
 
-/** Waits until that time, or that a person asks for a run; true if it is time or the signal is aborted. */
+/**
+ * Waits until that time, or that a person asks for a run; true if it is time or the signal is aborted. False also if the clock was set
+ * back: then it is to be asked again when it is time.
+ */
 async function until(due: number | null, parts: Parts, signal: AbortSignal): Promise<boolean> {
   const { system, bell } = parts;
+  let former = Infinity;
   while (!signal.aborted && !parts.asked) {
     const left = due === null ? Infinity : due - system.now();
     if (left <= 0) return true;
+    if (left > former + CORRECTION_MS) return false;
+    former = left;
     // A computer that slept notices at the next look.
     await bell.wait(Math.min(left, LOOK_MS), signal);
   }
@@ -233,6 +243,8 @@ function countsOf({ job, ledger, outboxes }: Parts): Counts {
 }
 
 const LOOK_MS = 30_000;
+/** A clock that is set back by less makes no difference. */
+const CORRECTION_MS = 1_000;
 /** How much longer a run may last for an audit, which goes on in the next one. */
 const AUDIT_MS = 10 * 60_000;
 /** How long a run waits for files that are about to be finished, besides `min_file_age_seconds`. */

@@ -259,3 +259,30 @@ Deno.test("a last run in the future, by a clock that was wrong, stops nothing", 
   await using b = await rig({ schedule: { kind: "interval", everyMs: HOUR } }, { lastRun: START + 10_000 * HOUR });
   assertEquals(b.schedule.next(), START + HOUR);
 });
+
+Deno.test("a clock that is set back while a run is awaited delays it by no more than its interval, to its time of day, or by the pause", async () => {
+  await using interval = await rig({ schedule: { kind: "interval", everyMs: 300_000 } });
+  interval.clock.jump(-1000 * HOUR);
+  await interval.clock.advance(400_000);
+  assertEquals(ends(interval).length, 2);
+  await using cron = await rig({ schedule: { kind: "cron", pattern: "*/5 * * * *", timezone: "UTC" } });
+  cron.clock.jump(-1000 * HOUR);
+  await cron.clock.advance(630_000);
+  assertEquals(ends(cron).length, 2);
+  await using window = await rig({ schedule: { kind: "window", from: "12:02", to: "12:04", timezone: "UTC" } });
+  window.clock.jump(-24_000 * HOUR);
+  await window.clock.advance(300_000);
+  assertEquals(ends(window).length, 1);
+  await using open = await rig({ schedule: { kind: "window", from: "11:00", to: "12:04", timezone: "UTC" } });
+  open.clock.jump(-24_000 * HOUR);
+  await open.clock.advance(300_000);
+  assertEquals(ends(open).length, 1);
+  await using pause = await rig({ cooldownMs: 60_000 });
+  pause.queue = 1;
+  pause.schedule.wake();
+  await pause.clock.advance(0);
+  pause.clock.jump(-1000 * HOUR);
+  pause.queue = 1;
+  await pause.clock.advance(120_000);
+  assertEquals(pause.delivered, 2);
+});
