@@ -45,6 +45,8 @@ interface ReportScheduleTools extends ReportTools {
 /** The clock is read this often: a computer that slept notices at the next reading. */
 const LOOK_MS = 30_000;
 const ANSWER_MS = 30_000;
+/** One with the hour that comes twice. */
+const LONGEST_DAY_MS = 25 * 3_600_000;
 /** Pauses between tries, seconds. */
 const PAUSES = [5, 30, 120, 600] as const;
 const AT_ONCE = 500;
@@ -73,6 +75,8 @@ async function everyMorning({ at, to, fleet }: ReportSettings, tools: ReportSche
   let due = nextTime(at, system.now());
   while (!signal.aborted) {
     await system.sleep(Math.min(LOOK_MS, Math.max(0, due - system.now())), signal);
+    // The clock was set back.
+    if (due - system.now() > LONGEST_DAY_MS) due = nextTime(at, system.now());
     if (signal.aborted || system.now() < due) continue;
     due = nextTime(at, system.now());
     await tell(to, () => nightMessage(tools, signal), tools, signal);

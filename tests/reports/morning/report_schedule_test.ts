@@ -52,6 +52,7 @@ async function scheduled(answers: readonly number[], instead: Parameters<typeof 
     schedule,
     minutes,
     aDay,
+    clock,
     async [Symbol.asyncDispose]() {
       await schedule.stop();
       ledger[Symbol.dispose]();
@@ -73,6 +74,14 @@ Deno.test("reportSchedule() sends at its time, once a day, until it is taken awa
   s.schedule.adopt(null);
   await s.aDay();
   assertEquals(s.asked.length, 2);
+});
+
+Deno.test("reportSchedule() sends the next morning when the clock was set back by years", async () => {
+  await using rig = await scheduled([]);
+  rig.schedule.adopt({ at: "08:00", to: "https://example.org/hook", fleet: false });
+  rig.clock.jump(-1000 * 24 * 3_600_000);
+  await rig.minutes(12);
+  assertEquals(rig.asked.length, 1);
 });
 
 Deno.test("reportSchedule() tries again, and in the end says that it could not, without the address", async () => {
