@@ -67,6 +67,8 @@ interface Running {
   readonly corridor: Corridor;
   readonly stop: AbortController;
   readonly over: Promise<void>;
+  /** How long its transfers may take to finish: as it was configured when it was started. */
+  readonly shutdownTimeoutMs: number;
 }
 
 interface State extends CorridorsTools {
@@ -131,7 +133,7 @@ function start(job: Job, settings: Settings, state: State): void {
     emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
     state.broken();
   });
-  running.set(job.name, { corridor: made, stop, over });
+  running.set(job.name, { corridor: made, stop, over, shutdownTimeoutMs: settings.shutdownTimeoutMs });
 }
 
 /** Sources that only waited for this job may be removed by others now. */
@@ -140,14 +142,14 @@ function removeShared(job: Job, { running, system }: State): void {
 }
 
 /** `next`: the settings that follow; null when the program ends. */
-async function stop(name: string, next: Settings | null, { running, settings, system, emit }: State): Promise<void> {
+async function stop(name: string, next: Settings | null, { running, system, emit }: State): Promise<void> {
   const job = running.get(name);
   if (!job) return;
   const stay = next === null ? null : new Set(next.jobs.flatMap(({ destinations }) => destinations.map(placeKey)));
   for (const box of job.corridor.outboxes) if (stay?.has(placeKey(box.destination)) === false) box.abandonParts();
   job.stop.abort();
   const late = "late";
-  if (await within(job.over, (settings?.shutdownTimeoutMs ?? 0) + TIDYING_MS, system, late) === late) {
+  if (await within(job.over, job.shutdownTimeoutMs + TIDYING_MS, system, late) === late) {
     // A call to a dead network disk never returns and cannot be cancelled: the next start picks up its deliveries.
     const message = `Job ${name} did not stop: a disk is not responding. Abandoning it`;
     emit({ type: "notice", level: "warning", message });
@@ -156,11 +158,11 @@ async function stop(name: string, next: Settings | null, { running, settings, sy
 }
 
 /** A reload may take as long as running transfers get to finish: that must not look like a daemon that hangs. */
-function tellWaiting(names: readonly string[], { progress, settings, emit }: State): void {
+function tellWaiting(names: readonly string[], { progress, running, emit }: State): void {
   const transfers = progress.transfers().filter(({ delivery }) => names.includes(delivery.source.job));
   if (transfers.length === 0) return;
   const files = counted(transfers.length, "file");
-  const most = Math.round((settings?.shutdownTimeoutMs ?? 0) / 1000);
+  const most = Math.round(Math.max(...names.map((name) => running.get(name)?.shutdownTimeoutMs ?? 0)) / 1000);
   const jobs = names.join(", ");
   const message = `Reloading: finishing ${files} of ${jobs}, which may take up to ${most} s; the rest resumes afterwards`;
   emit({ type: "notice", level: "info", message });

@@ -256,6 +256,51 @@ Deno.test("adopt() starts a changed job anew while another one has not ended yet
   await all.stop();
 });
 
+Deno.test("adopt() gives transfers the time they began with, not the shorter one of the new configuration", async () => {
+  await using folder = await tempFolder();
+  await folder.write("data/a.fits", "alpha");
+  using ledger = openLedger(folder.at("state"));
+  const nas = fakeDestination();
+  const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let puts = 0;
+  nas.before = async (step) => {
+    if (step !== "put") return;
+    puts += 1;
+    begun.resolve();
+    await goOn.promise;
+  };
+  const clock = createFakeClock({ startMs: Date.now() });
+  const events: NewEvent[] = [];
+  const all = corridorsOn(folder, ledger, () => nas.method, {
+    system: { ...createSystem(), ...clock },
+    emit: (event) => void events.push(event),
+  });
+  const settings = (shutdownTimeoutMs: number) => ({
+    ...settingsOf(folder, [aJob(folder.at("data"), { minFileAgeMs: 0, watchMode: "poll" })]),
+    shutdownTimeoutMs,
+  });
+  let isBegun = false;
+  void begun.promise.then(() => isBegun = true);
+  await all.adopt(settings(600_000));
+  const turn = async (ms: number) => {
+    await clock.advance(ms);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  for (let turns = 0; !isBegun && turns < 4000; turns++) await turn(100);
+  const adopting = all.adopt(settings(1_000));
+  for (let turns = 0; turns < 60; turns++) await turn(1000);
+  goOn.resolve();
+  let adopted = false;
+  void adopting.then(() => adopted = true);
+  for (let turns = 0; !adopted && turns < 4000; turns++) await turn(100);
+  const abandoned = events.filter((event) => event.type === "notice" && event.message.includes("Abandoning"));
+  let stopped = false;
+  const stopping = all.stop().then(() => stopped = true);
+  for (let turns = 0; !stopped && turns < 4000; turns++) await turn(1000);
+  await stopping;
+  assertEquals([abandoned, puts], [[], 1]);
+});
+
 Deno.test("adopt() goes on with a run that it interrupts: what a person asked for is not left lying", async () => {
   await using folder = await tempFolder();
   const names = Array.from({ length: 8 }, (_, index) => `${index}.fits`);
