@@ -23,33 +23,36 @@ const RETRY_MS = 200;
 export function connections(curl: Curl, most: number, clock: Pick<System, "sleep" | "monotonic">): Connections {
   let limit = most;
   let taken = 0;
-  let running = 0;
+  const running = new Set<object>();
   let lastEnd = -Infinity;
   const ended = bell(clock);
 
   async function run(...call: Parameters<Curl["talk"]>): ReturnType<Curl["talk"]> {
-    running += 1;
+    const mine = {};
+    running.add(mine);
     try {
       return await curl.talk(...call);
     } finally {
-      running -= 1;
+      running.delete(mine);
       ended.ring();
     }
   }
 
   async function talk(...call: Parameters<Curl["talk"]>): ReturnType<Curl["talk"]> {
     const [, signal] = call;
-    for (;;) {
-      const others = running;
+    for (let isFirst = true;; isFirst = false) {
+      const others = [...running];
       const ends = await run(...call);
       if (!refusesMore(ends[0]!)) {
         lastEnd = clock.monotonic();
         return ends;
       }
+      // One that began later may itself be refused: it is waited for only once.
+      const holdsOne = isFirst ? running.size > 0 : others.some((other) => running.has(other));
       // Otherwise it is not ours that it has too many of.
-      if (others === 0 && clock.monotonic() - lastEnd > NOTICE_MS) return ends;
-      limit = Math.min(limit, Math.max(1, others));
-      if (running > 0) await ended.wait(NOTICE_MS, signal);
+      if (!holdsOne && clock.monotonic() - lastEnd > NOTICE_MS) return ends;
+      limit = Math.min(limit, Math.max(1, others.length));
+      if (running.size > 0) await ended.wait(NOTICE_MS, signal);
       await clock.sleep(RETRY_MS, signal);
     }
   }

@@ -50,12 +50,15 @@ export function dialogueReader(onBytes?: (bytes: number) => void): DialogueReade
     },
     exchanges(since) {
       const decoder = new TextDecoder();
-      const text = pieces.map((piece) => decoder.decode(piece, { stream: true })).join("");
+      const text = pieces.map((piece) => decoder.decode(piece, { stream: true })).join("").replace(METER, "");
       const begin = since === undefined ? -1 : lastLine(text, `> ${since}`);
       return exchangesIn(begin < 0 ? text : text.slice(begin));
     },
   };
 }
+
+/** The progress meter where something else follows on its line: curl does not end it before it says more. */
+const METER = /(?<=^|[\r\n]) *\d[^<>*\r\n]*(?=[<>*] )/g;
 
 /** Where the last line is that reads so; -1 without one. */
 function lastLine(text: string, line: string): number {

@@ -6,6 +6,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import { anFtpServer } from "../../conformance/over_ftpd.ts";
 import { digestOf, ignoreBytes, makeSource, noise, STAGING, upload } from "../../conformance/rig.ts";
 import { startFtpd } from "../../support/ftpd.ts";
+import { createFakeClock } from "../../support/fake_clock.ts";
 import { has } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -57,6 +58,27 @@ Deno.test("connections().curl waits for a run of ours where the server takes no 
 Deno.test("connections().curl does not wait where none of ours is open: others have them all", async () => {
   const { curl } = connections(limited(0).curl, 4, CLOCK);
   assertEquals((await curl.talk([], SIGNAL)).map(({ exit }) => exit), [67]);
+});
+
+Deno.test("connections().curl gives up soon where the server refuses all of ours, however slowly: runs do not keep each other waiting", async () => {
+  const clock = createFakeClock();
+  let logins = 0;
+  const replies = [{ code: 421, lines: ["Too many users"] }];
+  const talk: Curl["talk"] = async () => {
+    logins += 1;
+    await clock.sleep(1_000);
+    return [{ exit: 67, error: "", exchanges: [{ command: "(connect)", replies }] }];
+  };
+  await clock.advance(60_000);
+  const { curl } = connections({ version: "curl 8", talk }, 4, clock);
+  let ended = 0;
+  for (let run = 0; run < 3; run++) {
+    void curl.talk([], SIGNAL).then(() => ended++);
+    await clock.advance(300);
+  }
+  for (let tenth = 0; tenth < 150; tenth++) await clock.advance(100);
+  assertEquals(ended, 3, `${logins} logins in a minute`);
+  assert(logins <= 9, `${logins} logins`);
 });
 
 for (const most of [1, 10]) {

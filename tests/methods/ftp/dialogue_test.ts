@@ -73,6 +73,20 @@ Deno.test("dialogueReader() hears a server's first words from curl 8.16 and late
   assertEquals(lastReply({ exchanges: said })?.code, 421);
 });
 
+Deno.test("dialogueReader() hears what a slow server says behind the progress meter, on the same line", () => {
+  const dialogue = "> EPSV\n< 229 Entering Extended Passive Mode (|||5|)\n" +
+    "\r  0 60.0M    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0> STOR /1\n" +
+    "\r 40 60.0M    0     0   40 24.1M      0  10.8M  0:00:05  0:00:02  0:00:03 10.8M< 553 Could not create file.\r\n" +
+    "\r 38 60.00M   0      0  38 23.06M      0 11.08M   00:05   00:02   00:03 11.10M> NOOP\n" +
+    "\r  0      0   0      0   0      0      0      0                              0< 200 ok\n";
+  const reader = dialogueReader();
+  reader.read(new TextEncoder().encode(dialogue));
+  const told = (since?: string) =>
+    reader.exchanges(since).map(({ command, replies }) => [command, ...replies.map(({ code }) => code)]);
+  assertEquals(told(), [["EPSV", 229], ["STOR /1", 553], ["NOOP", 200]]);
+  assertEquals(told("NOOP"), [["NOOP", 200]]);
+});
+
 Deno.test("dialogueReader() tells how far a file is", () => {
   const meter = "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n" +
     "\r  0 9765k    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0" +
