@@ -102,6 +102,10 @@ Deno.test({
     await panel.waitFor();
     assertEquals(await panel.locator(".rows > li").count(), 2);
     assertEquals(await panel.locator(".fleet-well a").count(), 48);
+    const lines = await page.evaluate(
+      `new Set([...document.querySelector(".fleet-well a").getClientRects()].map(({ y }) => y)).size`,
+    );
+    assertEquals(lines, 1, "a short name is not broken");
     assertMatch(await panel.locator(".fleet-well li").first().innerText(), /delivering[^]*camera-0[^]*240 of 243 files/);
     for (const width of [1280, 360]) {
       await page.setViewportSize({ width, height: 900 });
