@@ -927,6 +927,14 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "a mirror of files that another job removes",
+    text:
+      `remote_host: freya\njobs:\n  - { name: a, watch_path: /data, remote_base_path: /a, delete_source: true }\n  - { name: b, watch_path: /data/x, remote_base_path: /b, delete_destination_files: true }\n  - { name: c, watch_path: /data, file_patterns: ["*.log"], remote_base_path: /c, delete_destination_files: true }\n  - { name: d, watch_path: /other, remote_base_path: /d, delete_destination_files: true }\n`,
+    errors: [
+      'config.yaml:4:59: "delete_destination_files" cannot be used while the job "a" removes the same files here (delete_source): they would be removed there as well',
+    ],
+  },
+  {
     name: "PocketBase",
     text: `${BASE}pocketbase: { url: http://localhost:8090 }\n`,
     errors: [

@@ -11,7 +11,7 @@ import { CANNOT_REMOVE } from "../schema/schema_methods.ts";
 import { type Destination, type Job, serverOf, type Settings } from "../settings.ts";
 import type { Hook } from "../../domain/hook.ts";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
-import { expandPath } from "./expand_path.ts";
+import { expandPath, isWithin } from "./expand_path.ts";
 import { findLoops } from "./loops.ts";
 import { splitWatched } from "./night_path.ts";
 import { resolveDestination } from "./resolve_destination.ts";
@@ -38,6 +38,7 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
   for (const { job, destination, message } of findLoops(jobs.map(({ job }) => job), to.around.platform)) {
     to.report(to.placeOf(jobs[job]!.places[destination]!, "remote_base_path"), message);
   }
+  checkMirrors(jobs, to);
   checkHooks(jobs.map(({ job }) => job), written.map(([path]) => path), to);
   const report = reportFor(
     jobs.some(({ job }) => job.hooks.some(({ on }) => on.includes("report"))),
@@ -159,6 +160,28 @@ function checkDeleting(
     if (fault === null) return;
     to.report(to.placeOf(paths[index]!, "delete_destination_files"), `"delete_destination_files" ${fault}`);
   });
+}
+
+/** As for one job, nothing may be deleted at both ends where two jobs deliver the same files. */
+function checkMirrors(jobs: readonly { readonly job: Job; readonly places: readonly Path[] }[], to: Resolving): void {
+  for (const { job, places } of jobs) {
+    const remover = jobs.find((other) => other.job.deleteSource && other.job !== job && shareFiles(other.job, job, to));
+    job.destinations.forEach(({ deleteDestinationFiles }, index) => {
+      if (remover === undefined || !deleteDestinationFiles) return;
+      const fault = `cannot be used while the job "${remover.job.name}" removes the same files here (delete_source)`;
+      to.report(
+        to.placeOf(places[index]!, "delete_destination_files"),
+        `"delete_destination_files" ${fault}: they would be removed there as well`,
+      );
+    });
+  }
+}
+
+/** One watches the folder of the other or one in it, and they have a pattern in common. */
+function shareFiles(a: Job, b: Job, { around: { platform } }: Resolving): boolean {
+  if (a.watchPath === "" || b.watchPath === "") return false;
+  if (!isWithin(a.watchPath, b.watchPath, platform) && !isWithin(b.watchPath, a.watchPath, platform)) return false;
+  return a.filePatterns.some((pattern) => b.filePatterns.includes(pattern));
 }
 
 /** Why a destination cannot be a mirror; null where it can, or is none. */
