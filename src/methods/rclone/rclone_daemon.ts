@@ -68,7 +68,7 @@ export async function startRclone(
   const command = {
     program,
     args: rcdArgs(destination, port),
-    env: { RCLONE_RC_USER: USER, RCLONE_RC_PASS: secret, RCLONE_DRY_RUN: "false", RCLONE_INTERACTIVE: "false" },
+    env: { ...NOT_OURS, RCLONE_RC_USER: USER, RCLONE_RC_PASS: secret },
   };
   const child = stack.use(await system.spawn(command, life.signal));
   await untilServing(child, port, destination, system, signal);
@@ -77,6 +77,17 @@ export async function startRclone(
   const rest = stack.move();
   return { ...daemon, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
+
+/** What the environment may set for a person's own rclone, as it is without: ours must serve, here, and say so on standard error. */
+const NOT_OURS = {
+  RCLONE_DRY_RUN: "false",
+  RCLONE_INTERACTIVE: "false",
+  RCLONE_VERBOSE: "0",
+  RCLONE_QUIET: "false",
+  RCLONE_LOG_FILE: "",
+  RCLONE_SYSLOG: "false",
+  RCLONE_RC_BASEURL: "",
+};
 
 function rcdArgs({ timeoutMs, transport: { rcloneConfig } }: RcloneDestination, port: number): string[] {
   return [

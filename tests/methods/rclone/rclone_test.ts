@@ -276,6 +276,29 @@ Deno.test({
   },
 });
 
+for (const setting of ["RCLONE_VERBOSE=2", "RCLONE_QUIET=true", "RCLONE_LOG_FILE=/dev/null", "RCLONE_RC_BASEURL=x"]) {
+  Deno.test({
+    name: `rclone: it serves also where the environment has ${setting}, meant for a person's own rclone`,
+    ignore: !has("rclone"),
+    async fn() {
+      await using folder = await tempFolder();
+      await folder.write("rclone.conf", "[here]\ntype = local\n");
+      const system = createSystem();
+      const [name = "", value = ""] = setting.split("=");
+      const spawn: typeof system.spawn = (command, ...rest) =>
+        system.spawn({ ...command, env: { [name]: value, ...command.env } }, ...rest);
+      const context = { system: { ...system, spawn }, stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+      const transport = { method: "rclone" as const, remote: "here", rcloneConfig: folder.at("rclone.conf") };
+      await using session = await rclone.connect(
+        { ...aDestination({ basePath: folder.at("base") }), transport },
+        context,
+        signal,
+      );
+      assertEquals((await session.attach(true, signal)).made, true);
+    },
+  });
+}
+
 Deno.test({
   name: "rclone: nothing secret is in the arguments of a process, and rclone answers nobody without its password",
   ignore: !has("rclone", "versitygw") || Deno.build.os !== "linux",
