@@ -205,7 +205,7 @@ async function endOrphans(
   const found = (await system.names(folder)).filter((name) => name.startsWith(key) && name.endsWith(".lock"));
   for (const lockName of found) {
     const path = join(folder, lockName.slice(0, -".lock".length));
-    const lock = await system.lock(`${path}.lock`);
+    await using lock = await system.lock(`${path}.lock`);
     // Somebody alive holds it: a session of this process, or a command beside the daemon.
     if (lock === null) continue;
     if (await system.facts(path) !== null) {
@@ -214,7 +214,6 @@ async function endOrphans(
       await system.remove(path);
     }
     await system.remove(`${path}.lock`);
-    await lock[Symbol.asyncDispose]();
   }
 }
 

@@ -64,7 +64,7 @@ async function endOrphans(
   const locks = entries.map(({ name }) => name).filter((name) => name.startsWith(key) && name.endsWith(".lock"));
   for (const name of locks) {
     const path = join(folder, name.slice(0, -".lock".length));
-    const lock = await system.lock(`${path}.lock`);
+    await using lock = await system.lock(`${path}.lock`);
     // Somebody alive holds it: a session of this process, or a command beside the daemon.
     if (lock === null) continue;
     if (await system.facts(path)) {
@@ -75,7 +75,6 @@ async function endOrphans(
       await system.remove(path);
     }
     await system.remove(`${path}.lock`);
-    await lock[Symbol.asyncDispose]();
   }
 }
 
