@@ -58,7 +58,7 @@ export interface Intake {
   /**
    * Resolves once everything was listed and every file found is admitted or given up; tells those given up.
    * Needs {@linkcode Intake.run} to run. Once the signal is aborted, it tells those given up so far.
-   * @throws {Failure} where the watched folder cannot be watched; `stopped` when the intake ends before.
+   * @throws {Failure} where the watched folder cannot be watched or listed; `stopped` when the intake ends before.
    */
   caughtUp(signal?: AbortSignal): Promise<{ readonly incomplete: readonly Waiting[] }>;
   /** Files that are being waited for, and those that were given up. */
@@ -69,7 +69,7 @@ export interface Intake {
   unmatched(): Unmatched | null;
   /** How the folder is watched; null while it is not. */
   how(): "events" | "poll" | null;
-  /** Why the folder is not watched; null while it is, or before it was tried. */
+  /** Why the folder is not watched, or cannot be listed; null while it is, or before it was tried. */
   failure(): FailureRecord | null;
 }
 
@@ -105,7 +105,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     async caughtUp(signal) {
       while (true) {
         if (ended) throw new Failure("stopped", `Job ${job.name} was stopped before every file was settled`);
-        const failure = watch.failure();
+        const failure = failureOf(parts);
         if (failure !== null) throw new Failure(failure.code, failure.message, failure);
         if (isIdle(parts) || signal?.aborted) return { incomplete: waiting().filter(isGivenUp) };
         await tools.system.sleep(IDLE_CHECK_MS, signal);
@@ -115,9 +115,14 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     waiting,
     growing: () => growingFiles(context),
     unmatched: context.matches.unmatched,
-    how: watch.how,
-    failure: watch.failure,
+    how: () => failureOf(parts) === null ? watch.how() : null,
+    failure: () => failureOf(parts),
   };
+}
+
+/** A folder that cannot be listed is not watched, whatever its events tell. */
+function failureOf({ watch, scans }: Parts): FailureRecord | null {
+  return watch.failure() ?? scans.failure();
 }
 
 function assemble(job: Job, tools: IntakeTools): Parts {

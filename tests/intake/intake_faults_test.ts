@@ -1,5 +1,5 @@
 /** What goes wrong around the intake: watches that cannot be set or lose hints, clocks, ledgers, other machines. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import type { WatchEvent } from "../../src/system/system.ts";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -284,4 +284,14 @@ Deno.test("intake() lets a file that cannot be opened for long hold up no other"
   assertEquals(rig.intake.waiting().map(({ path }) => path), ["leased.fits"]);
   lease.resolve();
   await rig.until(() => rig.admitted().length === 3, "it is admitted after all");
+});
+
+Deno.test("intake() does not watch a folder that it may not list, and caughtUp() says so", async () => {
+  const walk = () => {
+    throw new Deno.errors.PermissionDenied("Permission denied (os error 13): readdir");
+  };
+  await using rig = await intakeRig({ system: { walk } });
+  rig.start();
+  const error = await assertRejects(() => rig.intake.caughtUp(), Failure);
+  assertEquals([error.code, rig.intake.how(), rig.intake.failure()?.code], ["source_unreadable", null, "source_unreadable"]);
 });

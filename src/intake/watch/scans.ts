@@ -5,7 +5,7 @@
  * @module
  */
 import { anySignal, untilAborted } from "../../async/abort.ts";
-import { failureRecord } from "../../domain/failure.ts";
+import { type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
@@ -25,6 +25,8 @@ export interface Scans {
   now(): Promise<void>;
   /** Whether a scan came to its end and none is wanted or running. */
   done(): boolean;
+  /** Why the folder cannot be listed; null while it can. */
+  failure(): FailureRecord | null;
 }
 
 interface ScanTools {
@@ -53,6 +55,9 @@ interface ScanState {
   quietMs: number;
   /** Leaves the scan under way to itself. */
   abandon: AbortController;
+  failure: FailureRecord | null;
+  /** Why the last scan failed, as it was said; empty if it did not. */
+  told: string;
 }
 
 /** The first scan comes when `run` runs and the folder is watched and asks for one. */
@@ -62,6 +67,7 @@ export function scans(job: Job, tools: ScanTools): Scans {
   const state: ScanState = {
     ...{ wanted: false, callers: [], running: false, completed: false, ended: false },
     ...{ endedAt: null, lastMs: 0, quietMs: 0, abandon: new AbortController() },
+    ...{ failure: null, told: "" },
   };
   return {
     async run(signal) {
@@ -87,6 +93,7 @@ export function scans(job: Job, tools: ScanTools): Scans {
       });
     },
     done: () => state.completed && !state.running && !state.wanted && state.callers.length === 0,
+    failure: () => state.failure,
   };
 }
 
@@ -113,7 +120,7 @@ async function scanOnce(job: Job, { system, emit, how, scan }: ScanTools, state:
   try {
     const scanning = scan(request, signal, walking.signal);
     const { files, admitted, milliseconds } = await untilAborted(scanning, abandon.signal);
-    state.completed = true;
+    Object.assign(state, { completed: true, failure: null, told: "" } satisfies Partial<ScanState>);
     state.lastMs = milliseconds;
     if (admitted === 0 && request.trust === "folders") state.quietMs = milliseconds;
     emit({ type: "scanned", job: job.name, files, admitted, milliseconds });
@@ -122,7 +129,7 @@ async function scanOnce(job: Job, { system, emit, how, scan }: ScanTools, state:
     if (signal.aborted || abandon.signal.aborted) return void state.callers.push(...callers);
     state.lastMs = Math.max(state.lastMs, AGAIN_MS / REST_FACTOR);
     // A folder that is away is told of by the watch, which notices a moment later where it polls.
-    if (how() !== null && faultOf(error) !== "not_found") emit(trouble(job, error));
+    if (how() !== null && faultOf(error) !== "not_found") notListed(job, error, state, emit);
   } finally {
     state.running = false;
     state.endedAt = system.monotonic();
@@ -137,11 +144,16 @@ function requestOf({ callers, wanted, endedAt }: ScanState, how: "events" | "pol
   return { trust: events && !wanted ? "folders" : "files", events };
 }
 
-function trouble({ name, watchPath }: Job, error: unknown): Parameters<Emit>[0] {
-  const ours = faultOf(error) === "other";
-  const { message, hint } = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error));
-  const text = `Job ${name}: ${ours ? `cannot list "${watchPath}": ` : ""}${message}. ${hint}`.trim();
-  return { type: "notice", level: "warning", message: text, ...(ours ? { error } : {}) };
+/** Said once while the reason stays. */
+function notListed({ name, watchPath }: Job, error: unknown, state: ScanState, emit: Emit): void {
+  const fault = faultOf(error);
+  const ours = fault === "other";
+  const failure = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error));
+  const text = `Job ${name}: ${ours ? `cannot list "${watchPath}": ` : ""}${failure.message}. ${failure.hint}`.trim();
+  if (text !== state.told) emit({ type: "notice", level: "warning", message: text, ...(ours ? { error } : {}) });
+  // Other faults may be over in a moment; those that are ours say nothing about the folder.
+  if (fault === "permission" || (!ours && state.told !== "")) state.failure = failure;
+  state.told = text;
 }
 
 const TICK_MS = 5_000;

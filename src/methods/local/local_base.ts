@@ -11,7 +11,7 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { BulkFiles } from "../../system/files/bulk_files.ts";
-import type { System } from "../../system/system.ts";
+import type { PathFacts, System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { localFailure } from "./local_failures.ts";
@@ -58,7 +58,7 @@ export function localBase(
 export async function attach(base: LocalBase, create: boolean, probe?: string): Promise<Mount> {
   const { system, folder, where } = base;
   base.device = null;
-  const made = create && await system.followedFacts(folder) === null;
+  const made = create && await baseFacts(base) === null;
   if (made) await makeBase(base);
   await checkMount(base);
   try {
@@ -106,8 +106,9 @@ export function pathOf({ folder, where, system }: LocalBase, relative: string): 
 }
 
 /** @throws {Failure} when the base path is missing, no folder, or on another device than when we attached. */
-export async function checkMount({ folder, where, system, device }: LocalBase): Promise<void> {
-  const facts = await system.followedFacts(folder);
+export async function checkMount(base: LocalBase): Promise<void> {
+  const { where, device } = base;
+  const facts = await baseFacts(base);
   if (facts === null || (device !== null && facts.device !== device)) {
     throw new Failure("device_missing", `Cannot find the folder ${where}${facts ? " on the disk it was on" : ""}`, {
       hint: "Mount the disk or network drive, or correct remote_base_path.",
@@ -115,6 +116,15 @@ export async function checkMount({ folder, where, system, device }: LocalBase): 
   }
   if (facts.kind !== "folder") {
     throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+  }
+}
+
+/** Null where nothing is. @throws {Failure} where it cannot be looked at, as below a folder that this account may not enter. */
+async function baseFacts({ folder, where, system }: LocalBase): Promise<PathFacts | null> {
+  try {
+    return await system.followedFacts(folder);
+  } catch (error) {
+    throw localFailure(error, `access the folder ${where}`);
   }
 }
 

@@ -198,3 +198,28 @@ Deno.test("ask() of scans() leaves a scan that hangs to itself only where anothe
   assertEquals([times(rig).length, hanging?.aborted, done, rig.scans.done()], [2, true, true, true]);
   assertEquals(rig.told.map(({ type }) => type), ["scanned"]);
 });
+
+Deno.test("failure() of scans() says why the folder cannot be listed, until it can; the log says it once", async () => {
+  await using rig = bench();
+  rig.fails = new Deno.errors.PermissionDenied("Permission denied (os error 13): readdir '/data'");
+  rig.scans.ask();
+  await rig.clock.advance(60_000);
+  assertEquals([times(rig).length > 5, rig.told.map(({ type }) => type)], [true, ["notice"]]);
+  assertEquals([rig.scans.failure()?.code, rig.scans.failure()?.message], [
+    "source_unreadable",
+    'Cannot list "/data": Permission denied',
+  ]);
+  rig.fails = null;
+  await rig.clock.advance(10_000);
+  assertEquals([rig.scans.failure(), rig.scans.done()], [null, true]);
+});
+
+Deno.test("failure() of scans() gives a fault that may be over in a moment a second chance", async () => {
+  await using rig = bench();
+  rig.fails = Object.assign(new Error("Input/output error"), { code: "EIO" });
+  rig.scans.ask();
+  await rig.clock.advance(1_000);
+  assertEquals([times(rig).length, rig.scans.failure()], [1, null]);
+  await rig.clock.advance(10_000);
+  assertEquals(rig.scans.failure()?.code, "source_unreadable");
+});

@@ -465,3 +465,9 @@ Deno.test({
     await assertRejects(() => Deno.lstat(folder.at("base", names[7]!)), Deno.errors.NotFound);
   },
 });
+
+Deno.test("local attach() says that a base path cannot be reached below a folder that this account may not enter", async () => {
+  await using folder = await tempFolder();
+  const followedFacts = () => Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13): stat '/base'"));
+  await rejectsWith(() => opened(folder, { followedFacts }), ["permission_denied"]);
+});
