@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
-import { Failure } from "../../src/domain/failure.ts";
+import { Failure, failureRecord } from "../../src/domain/failure.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
 import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
@@ -220,6 +220,18 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   assertStringIncludes(stdout, "image-transfer retry --all");
   // deno-lint-ignore no-control-regex -- that none is printed is the promise
   assert(!/[\x00-\x09\x0b-\x1f\x7f\u202e]/.test(stdout));
+});
+
+Deno.test("status says why a folder is not watched, in its JSON too", async () => {
+  await using dir = await observatory();
+  const failure = failureRecord(new Failure("source_gone", 'Cannot watch "/data": it\n is gone', { hint: "Mount it." }));
+  const report = statusReport({ ...STATUS, jobs: STATUS.jobs.map((one) => ({ ...one, how: null, failure })) });
+  await using _daemon = await fakeDaemon(dir.at("state"), { status: () => report });
+  const { stdout } = await image_transfer(dir, "status");
+  assertStringIncludes(stdout, "spring CANNOT WATCH /data/images");
+  assertStringIncludes(stdout, '\n      Cannot watch "/data": it\\n is gone. Mount it.\n');
+  const json = JSON.parse((await image_transfer(dir, "status", "--json")).stdout);
+  assertEquals([json.jobs[0].watching, json.jobs[0].reason], [false, 'Cannot watch "/data": it\n is gone. Mount it.']);
 });
 
 Deno.test("status says where no file matches the patterns of a job", async () => {

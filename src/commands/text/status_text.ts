@@ -200,13 +200,25 @@ const STATES = {
 
 function jobLines({ jobs, running }: StatusReport, columns: number, now: number): string[] {
   return jobs.flatMap((job) => {
-    const { name, watch_path, watching, dry_run, files_waiting, incomplete, rejected, unmatched, growing = [], silent = false } =
-      job;
+    const {
+      name,
+      watch_path,
+      watching,
+      reason,
+      dry_run,
+      files_waiting,
+      incomplete,
+      rejected,
+      unmatched,
+      growing = [],
+      silent = false,
+    } = job;
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     // Those that are given up are listed below, each with its reason.
     const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
     const waits = unfinished > 0 ? `  (${counted(unfinished, "file")} not finished yet)` : "";
     const below = [
+      ...reason === undefined ? [] : [printable(reason)],
       ...silent ? [silence(job, now)] : [],
       ...growing.map(growingHere),
       // A daemon of an older version, before it is restarted, says nothing of it.

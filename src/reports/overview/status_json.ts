@@ -35,6 +35,8 @@ export interface StatusReport {
     readonly name: string;
     readonly watch_path: string;
     readonly watching: boolean;
+    /** Why it is not watched, and what to do; absent where it is, and where no daemon runs. */
+    readonly reason?: string;
     /** There where nothing is sent, only logged what would be. */
     readonly dry_run?: true;
     /** When its schedule sends next; null while it sends, and with `schedule: manual`. */

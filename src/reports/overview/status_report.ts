@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FailureRecord } from "../../domain/failure.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import type { AuditPlan, AuditRun } from "../../domain/audit.ts";
 import type { Counts } from "../../ledger/history.ts";
@@ -83,7 +84,7 @@ function hooksWaiting({ hooks }: Pick<StatusParts, "hooks">): Pick<StatusReport,
 }
 
 function jobStatus(
-  { job, how, nextRun, unmatched, waiting, lastImage, usualMs }: StatusParts["jobs"][number],
+  { job, how, failure, nextRun, unmatched, waiting, lastImage, usualMs }: StatusParts["jobs"][number],
   now: number,
 ): StatusReport["jobs"][number] {
   const notSent = waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused");
@@ -92,6 +93,7 @@ function jobStatus(
     name: job.name,
     watch_path: job.watchPath,
     watching: how !== null,
+    ...(failure === null ? {} : { reason: withHint(failure) }),
     ...(job.dryRun ? { dry_run: true as const } : {}),
     next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
     last_image: lastImage === null ? null : new Date(lastImage).toISOString(),
@@ -182,6 +184,10 @@ export function atRest({ queued, sending, ...others }: Counts): Counts {
   return { queued: queued + sending, sending: 0, ...others };
 }
 
+function withHint({ message, hint }: FailureRecord): string {
+  return hint === "" ? message : `${message}. ${hint}`;
+}
+
 /** Why a destination takes nothing just now, in one sentence; null when it does. */
 export function reasonOf(state: DestinationState): string | null {
   switch (state.state) {
@@ -189,7 +195,7 @@ export function reasonOf(state: DestinationState): string | null {
       return null;
     case "backing_off":
     case "on_hold":
-      return state.failure.hint === "" ? state.failure.message : `${state.failure.message}. ${state.failure.hint}`;
+      return withHint(state.failure);
     case "paused":
       return `paused by ${state.by}`;
     case "closed":
