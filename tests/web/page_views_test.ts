@@ -237,7 +237,7 @@ Deno.test({
     const dialog = page.locator("dialog");
     const image = dialog.getByRole("img", { name: "Preview: M31" });
     await image.waitFor();
-    await image.evaluate("(image) => image.decode()");
+    await image.evaluate((one) => (one as HTMLImageElement).decode());
     await dialog.getByRole("row", { name: /BITPIX 16/ }).waitFor();
     await dialog.getByRole("searchbox").fill("seed");
     assertEquals(await dialog.locator("tbody tr").count(), 1);
