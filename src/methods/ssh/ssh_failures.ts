@@ -129,7 +129,8 @@ function lastLine(text: string): string {
   return printable(told.at(-1) ?? lines.at(-1) ?? "").slice(0, 200);
 }
 
-const ENROLL = "`image-transfer doctor --enroll` shows its fingerprint and accepts it.";
+// `watch` and `copy` have no configuration that doctor could check.
+const ENROLL = "`image-transfer doctor --enroll`, or a first login with ssh, shows its fingerprint and accepts it.";
 const NO_SHELL = "Set transfer_method to sftp (or auto): it needs no shell at the destination.";
 const SELF = "It is retried automatically.";
 

@@ -174,3 +174,8 @@ Deno.test("loginWords() quotes whatever a name holds", () => {
   const hostile = { host: "$(reboot)", user: "a'b\x1b", port: 22 };
   assertEquals(loginWords("ssh-copy-id", hostile), `ssh-copy-id -p 22 'a'\\''b\\x1b@$(reboot)'`);
 });
+
+Deno.test("sshFailure() says how an unknown host key is accepted with and without a configuration", () => {
+  const { hint } = sshFailure("ssh", { code: 255, stderr: "Host key verification failed.\r\n" }, destination);
+  assertEquals(hint, "`image-transfer doctor --enroll`, or a first login with ssh, shows its fingerprint and accepts it.");
+});
