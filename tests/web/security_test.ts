@@ -99,6 +99,16 @@ Deno.test("who guesses tokens is not listened to for a while, not even with the 
   await session.body?.cancel();
 });
 
+Deno.test("a clock that is set back does not lock out longer who guessed tokens", async () => {
+  let setBackMs = 0;
+  await using rig = await webRig({}, { now: () => Date.now() - setBackMs });
+  for (let i = 0; i < 10; i++) await login(`${rig.origin}/?token=guess${i}`);
+  setBackMs = 3_600_000;
+  const { response } = await login(`${rig.origin}/?token=${rig.token}`);
+  assertEquals(response.status, 429);
+  assert(Number(response.headers.get("retry-after")) <= 60, response.headers.get("retry-after") ?? "");
+});
+
 Deno.test("the login form takes the token by POST", async () => {
   await using rig = await webRig();
   const form = (token: string, headers: Record<string, string> = {}) =>

@@ -30,7 +30,7 @@ const TICKET_MS = 120_000;
 const MOST_TICKETS = 100;
 const SESSION_SECONDS = 30 * 24 * 3600;
 
-/** `secure` marks the cookie for https only; `now` is milliseconds since 1970 UTC; `metricsToken` opens metrics and health. */
+/** `secure` marks the cookie for https only; `now` is milliseconds on a clock that nobody sets; `metricsToken` opens metrics and health. */
 export function authentication(
   access: Access,
   secure: boolean,

@@ -50,7 +50,7 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
   const { system, source, onError } = tools;
   const access = await openAccess(tools.stateDirectory, settings.token, system);
   const tls = await readTls(settings, system);
-  const auth = authentication(access, tls !== null, () => system.now(), settings.metricsToken);
+  const auth = authentication(access, tls !== null, () => system.monotonic(), settings.metricsToken);
   const serving: PageServing = {
     auth,
     own: {
