@@ -36,6 +36,11 @@ export function fitted(text: string, columns: number): string {
   }).join("\n");
 }
 
-function widthOf(line: string): number {
-  return stripAnsiCode(line).length;
+/** How many columns of a terminal it takes. */
+export function widthOf(line: string): number {
+  const text = stripAnsiCode(line);
+  return text.length + (text.match(WIDE)?.length ?? 0);
 }
+
+/** East Asian characters of two columns; those beyond U+FFFF have a length of two anyway. */
+const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]/g;

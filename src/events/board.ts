@@ -6,7 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, cyan, dim } from "@std/fmt/colors";
 import { printable } from "../domain/names/printable.ts";
-import { fitted } from "../domain/wrapped.ts";
+import { fitted, widthOf } from "../domain/wrapped.ts";
 import type { Running } from "./progress.ts";
 
 /** Writes cursor movements (ECMA-48): for a terminal only. */
@@ -60,5 +60,8 @@ const BAR = 16;
 
 /** The end of a path is what tells files apart. */
 function shortened(text: string, room: number): string {
-  return text.length <= room ? text : `…${text.slice(text.length - room + 1)}`;
+  if (widthOf(text) <= room) return text;
+  let end = text.slice(-room);
+  while (widthOf(end) >= room) end = end.slice(1);
+  return `…${end}`;
 }

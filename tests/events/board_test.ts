@@ -35,3 +35,13 @@ Deno.test("board() keeps a line below the bars, cut to the width", () => {
   draw([], "");
   assertEquals(written.map(plain), ["Waiting fo…\n", "\x1b[1A\x1b[0J"]);
 });
+
+Deno.test("bar() keeps within the width of the terminal where characters take two columns", () => {
+  const path = `${"観測".repeat(40)}.fits`;
+  const running = { job: "j", destination: "nas", files: 1, bytes: 47, total: 100, bytesPerSecond: 10, path };
+  for (const columns of [80, 100, 132]) {
+    const line = plain(bar(running, columns));
+    const wide = line.match(/[観測]/g)!.length;
+    assert(wide > 0 && line.length + wide < columns, `${columns}: ${line}`);
+  }
+});
