@@ -1096,6 +1096,31 @@ for (const { name, kind = "yaml", text, errors } of ROWS) {
   });
 }
 
+for (
+  const [what, remover, mirror, isRefused] of [
+    ["the same files in other words", `file_patterns: ["*.fits"]`, `watch_path: /data, file_patterns: ["*"]`, true],
+    ["one of several endings", `file_patterns: ["*.fits"]`, `watch_path: /data, file_patterns: ["*.{fits,log}"]`, true],
+    ["files in a folder below", `file_patterns: ["*.fits"]`, `watch_path: /data/x, file_patterns: ["m31*.FITS"]`, true],
+    ["files with another ending", `file_patterns: ["*.fits"]`, `watch_path: /data, file_patterns: ["*.log"]`, false],
+    ["a folder that the job does not enter", `recursive: false`, `watch_path: /data/x`, false],
+    [
+      "files that the job excludes",
+      `exclude_patterns: ["dark*.fits"]`,
+      `watch_path: /data, file_patterns: ["dark*.fits"]`,
+      false,
+    ],
+  ] as const
+) {
+  Deno.test(`a mirror of ${what}, beside a job that removes files, is ${isRefused ? "refused" : "accepted"}`, () => {
+    const text =
+      `remote_host: freya\njobs:\n  - { name: a, watch_path: /data, ${remover}, remote_base_path: /a, delete_source: true }\n` +
+      `  - { name: b, ${mirror}, remote_base_path: /b, delete_destination_files: true }\n`;
+    const parse = () => parseSettings(text, "config.yaml", "yaml", aComputer());
+    if (isRefused) assertThrows(parse, ConfigError, "delete_source");
+    else parse();
+  });
+}
+
 Deno.test("ConfigError has its problems as data, with the whole key", () => {
   const text = "watch_path: /data\ndestinations:\n  - remote_host: nas\n    remote_base_path: /a\n    retry_attempts: x\n";
   const error = assertThrows(() => parseSettings(text, "c.yaml", "yaml", aComputer()), ConfigError);

@@ -177,11 +177,25 @@ function checkMirrors(jobs: readonly { readonly job: Job; readonly places: reado
   }
 }
 
-/** One watches the folder of the other or one in it, and they have a pattern in common. */
+/** One watches the folder of the other or one in it, and nothing says that they want different files. */
 function shareFiles(a: Job, b: Job, { around: { platform } }: Resolving): boolean {
-  if (a.watchPath === "" || b.watchPath === "") return false;
-  if (!isWithin(a.watchPath, b.watchPath, platform) && !isWithin(b.watchPath, a.watchPath, platform)) return false;
-  return a.filePatterns.some((pattern) => b.filePatterns.includes(pattern));
+  const isIn = (path: string, folder: string) => isWithin(path, folder, platform);
+  const sees = (one: Job, { watchPath: other }: Job) =>
+    isIn(other, one.watchPath) && (one.recursive || isIn(one.watchPath, other));
+  return a.watchPath !== "" && b.watchPath !== "" && (sees(a, b) || sees(b, a)) &&
+    a.filePatterns.some((one) => b.filePatterns.some((other) => mayMatchOneFile(one, other))) &&
+    !isExcluded(a, b) && !isExcluded(b, a);
+}
+
+/** `*.fits` and `flat*.txt` cannot match the same name: their ends differ. Case is ignored, as in patterns. */
+function mayMatchOneFile(...patterns: readonly [string, string]): boolean {
+  const [one = "", other = ""] = patterns.map((pattern) => /[^*?[\]{}()|]*$/.exec(pattern.toLowerCase())?.[0]);
+  return one.endsWith(other) || other.endsWith(one);
+}
+
+/** One leaves out all that the other takes. */
+function isExcluded({ excludePatterns }: Job, { filePatterns }: Job): boolean {
+  return filePatterns.every((pattern) => excludePatterns.includes(pattern));
 }
 
 /** Why a destination cannot be a mirror; null where it can, or is none. */
