@@ -80,6 +80,26 @@ Deno.test("intake() finds a neighbour whose hint was lost, by listing the folder
   assertEquals(rig.admitted(), ["n/a.fits", "n/b.fits"]);
 });
 
+Deno.test("intake() lists the watched folder again if that failed, and refuses no nameless file", async () => {
+  const hints: WatchEvent[] = [];
+  let failed = 0;
+  await using rig = await runningIntake({
+    job: { debounceMs: 100 },
+    system: {
+      ...deafWatch(hints),
+      async list(folder: string) {
+        if (failed++ > 0) return await real.list(folder);
+        throw new Error("Too many open files (os error 24)");
+      },
+    },
+  });
+  await rig.write("a.fits", image);
+  await rig.write("b.fits", image);
+  hints.push({ kind: "close", paths: [`${rig.root}/a.fits`] });
+  await rig.until(() => rig.admitted().length === 2, "both are admitted");
+  assertEquals([rig.told("refused"), rig.intake.waiting()], [[], []]);
+});
+
 Deno.test("scanNow() of intake() finds everything before it resolves", async () => {
   await using rig = await runningIntake({ job: { minFileAgeMs: 0 }, system: deafWatch() });
   for (let index = 0; index < 20; index++) await rig.write(`n${index % 3}/f${index}.fits`, image);

@@ -8,6 +8,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { chunks } from "../../domain/chunks.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
+import { faultOf } from "../../system/fault.ts";
 import type { PathFacts, System } from "../../system/system.ts";
 import { absolute, type IntakeContext } from "../intake_context.ts";
 import { isMarker, markersOf } from "../settle/marker.ts";
@@ -138,12 +139,14 @@ async function listFolder(context: IntakeContext, top: string, deep: boolean, si
 }
 
 async function listOrNull(context: IntakeContext, folder: string): Promise<Awaited<ReturnType<System["list"]>> | null> {
-  const { system, unreadable } = context;
+  const { system, unreadable, dirty } = context;
   try {
     return await system.list(absolute(context, folder));
   } catch (error) {
-    // Gone again, or not ours to read: the scans say so.
-    if (await system.facts(absolute(context, folder)).catch(() => null) !== null) unreadable.note(folder, reasonOf(error));
+    // Gone again, or not ours to read: the scans say so, also of the watched folder itself.
+    if (folder === "" && faultOf(error) !== "not_found") dirty.list(folder, system.monotonic(), AGAIN_MS, true);
+    if (folder === "" || await system.facts(absolute(context, folder)).catch(() => null) === null) return null;
+    unreadable.note(folder, reasonOf(error));
     return null;
   }
 }
