@@ -13,8 +13,8 @@ import { fill } from "../range_window.ts";
 import { unrice } from "./rice.ts";
 import { type Column, tableColumns } from "./table_columns.ts";
 
-/** The largest tile that is unpacked, pixels. */
-const MOST_TILE = 32 * 1024 * 1024;
+/** The largest row of tiles that is unpacked, pixels. */
+const MOST_TILES = 32 * 1024 * 1024;
 /** A stored number that stands for no value, and one that stands for zero exactly (§10.2.1). */
 const NULL_VALUE = -2147483648;
 const ZERO_VALUE = -2147483646;
@@ -71,7 +71,8 @@ function tiledImage({ header, dataOffset }: Hdu, read: RangeReader): TiledImage 
   if (shape === null || data === undefined || compression === undefined) return null;
   const tileWidth = tileSide(header, 1, shape.width);
   const tileHeight = tileSide(header, 2, 1);
-  if (tileWidth === null || tileHeight === null || tileWidth * tileHeight > MOST_TILE) return null;
+  if (tileWidth === null || tileHeight === null) return null;
+  if (shape.width * Math.min(tileHeight, shape.height) > MOST_TILES) return null;
   const rowBytes = Number(header.get("NAXIS1"));
   const blank = header.get("ZBLANK");
   return {
@@ -145,7 +146,7 @@ async function heapBytes({ read, heapAt }: TiledImage, row: Uint8Array, { offset
   const [length, at] = format.includes("Q")
     ? [Number(view.getBigInt64(offset)), Number(view.getBigInt64(offset + 8))]
     : [view.getUint32(offset), view.getUint32(offset + 4)];
-  if (length > MOST_TILE * 8) throw new RangeError("a compressed tile is too long");
+  if (length > MOST_TILES * 8) throw new RangeError("a compressed tile is too long");
   return await fill(read, heapAt + at, length);
 }
 

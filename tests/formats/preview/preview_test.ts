@@ -188,6 +188,11 @@ Deno.test("hostile images end in an error or in nothing, soon and without much m
     if (how === "HCOMPRESS_1") assertEquals(await fitsPreview(over(file), file.length, 64), null);
     else await assertRejects(() => fitsPreview(over(file), file.length, 64), Error);
   }
+  // A few kB that claim a row of tiles of 7 GB.
+  const wide = table.map((card) => card.replace(/^(ZNAXIS[12]) .*/, (_, keyword) => value(keyword, 30_000)));
+  const tiles = [value("ZTILE1", 1_000), value("ZTILE2", 30_000), "ZCMPTYPE= 'RICE_1'"];
+  const file = new Uint8Array([...primary, ...cards(...wide, ...tiles), ...new Uint8Array(2880)]);
+  assertEquals(await firstImage(over(file), file.length), null);
   await assertRejects(
     async () => await Promise.resolve().then(() => unrice(new Uint8Array(3), 4, 32, new Float64Array(9))),
     RangeError,
