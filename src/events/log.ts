@@ -38,9 +38,9 @@ export async function openLog(
   system: Pick<System, "makeFolder" | "sleep">,
   trouble: (message: string) => void,
 ): Promise<Log> {
-  const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble) };
-  if (output) sinks.console = consoleSink(settings, output);
   const file = await fileSink(settings, system, trouble);
+  const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble, () => file?.reopen()) };
+  if (output) sinks.console = consoleSink(settings, output);
   if (file) sinks.file = file;
   await configure({
     reset: true,
@@ -83,10 +83,9 @@ async function fileSink(
   settings: LogSettings,
   system: Pick<System, "makeFolder" | "sleep">,
   trouble: (message: string) => void,
-): Promise<Sink | null> {
-  try {
-    await system.makeFolder(settings.directory);
-    const sink = getRotatingFileSink(logFileOf(settings), {
+): Promise<FileSink | null> {
+  const open = () =>
+    getRotatingFileSink(logFileOf(settings), {
       formatter: settings.format === "json" ? jsonLine : textOf(settings),
       maxSize: settings.maxBytes,
       maxFiles: settings.backupCount,
@@ -95,21 +94,43 @@ async function fileSink(
       bufferSize: 1,
       flushInterval: 0,
     });
-    return gathered(sink, system);
+  try {
+    await system.makeFolder(settings.directory);
+    return gathered(open(), open, system);
   } catch (error) {
     trouble(`${cannotWrite(settings, error)}. Set log_directory to a folder that this account can write to.`);
     return null;
   }
 }
 
+/** `reopen` has the next line opened a file anew: LogTape writes nothing more to one that it could not rotate. */
+type FileSink = Sink & AsyncDisposable & { readonly reopen: () => void };
+
 /** Hands lines on together, a moment after the first of them: every write is flushed. An idle night has no timer that wakes the processor. */
-function gathered(sink: Sink & (Disposable | AsyncDisposable), clock: Pick<System, "sleep">): Sink & AsyncDisposable {
+function gathered(first: RotatingSink, open: () => RotatingSink, clock: Pick<System, "sleep">): FileSink {
+  let sink = first;
+  let isBroken = false;
   let waiting: LogRecord[] = [];
   const end = new AbortController();
+  const write = (record: LogRecord) => {
+    if (isBroken) sink = opened() ?? sink;
+    sink(record);
+  };
+  const opened = (): RotatingSink | null => {
+    try {
+      const fresh = open();
+      void closed(sink);
+      isBroken = false;
+      return fresh;
+    } catch {
+      // The folder is still not there: the sink that is broken reports what it loses.
+      return null;
+    }
+  };
   const handOn = () => {
     const records = waiting;
     waiting = [];
-    records.forEach(sink);
+    records.forEach(write);
   };
   const gather = (record: LogRecord) => {
     waiting.push(record);
@@ -117,18 +138,26 @@ function gathered(sink: Sink & (Disposable | AsyncDisposable), clock: Pick<Syste
     else if (waiting.length >= MOST_GATHERED) handOn();
   };
   return Object.assign(gather, {
+    reopen: () => void (isBroken = true),
     async [Symbol.asyncDispose]() {
-      await using _sink = sink;
       end.abort();
       handOn();
+      await closed(sink);
     },
   });
 }
 
+type RotatingSink = Sink & (Disposable | AsyncDisposable);
+
+async function closed(sink: RotatingSink): Promise<void> {
+  await using _sink = sink;
+}
+
 /** Learns from LogTape that lines did not reach the file (its disk is full, say): reported at once, then every ten minutes. */
-function troubleSink(settings: LogSettings, trouble: (message: string) => void): Sink {
+function troubleSink(settings: LogSettings, trouble: (message: string) => void, onLoss: () => void): Sink {
   let toldAt = -Infinity;
   return ({ timestamp, properties }) => {
+    onLoss();
     if (timestamp - toldAt < TELL_AGAIN_MS) return;
     toldAt = timestamp;
     trouble(

@@ -214,6 +214,35 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "the log goes on in a new file after one that could not be rotated, because somebody had removed it",
+  // Windows removes no file that is open.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await tempFolder();
+    const troubles: string[] = [];
+    const clock = createFakeClock({ startMs: 0 });
+    const files = { makeFolder: system.makeFolder, sleep: clock.sleep };
+    await using log = await openLog(settings(folder.path, { maxBytes: 300 }), null, files, (message) => troubles.push(message));
+    const file = join(folder.path, "image_transfer.log");
+    const write = (name: string) => {
+      for (let n = 0; n < 500; n++) log.listen(delivered(`/data/${name}_${n}.fits`));
+    };
+    const until = async (isSo: () => boolean | Promise<boolean>) => {
+      while (!await isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    write("before");
+    await until(async () => (await Deno.readTextFile(file)).includes("before_499"));
+    await Deno.remove(file);
+    write("lost");
+    await until(() => troubles.length > 0);
+    write("later");
+    await log[Symbol.asyncDispose]();
+    assertEquals(troubles.length, 1);
+    assertStringIncludes(await Deno.readTextFile(file), "later_499.fits");
+  },
+});
+
 Deno.test("the log says once which folder cannot be watched", () => {
   const failure = failureRecord(
     new Failure("source_gone", 'Cannot watch "/data": the folder is not there', { hint: "Make the folder." }),
