@@ -65,25 +65,27 @@ export const audit = defineCommand({
     }
     const sought = await seekDaemon(config, tools);
     if (job !== undefined) checkName("job", job, sought.settings.jobs.map(({ name }) => name));
-    if (now) return await begin(job, sought, tools);
-    if (accept) return await acceptFound(job, sought, tools);
+    if (now) return await begin(job, json, sought, tools);
+    if (accept) return await acceptFound(job, json, sought, tools);
     return show(job, json, sought.settings, tools);
   },
 });
 
-async function begin(job: string | undefined, { settings, daemon }: Sought, tools: Tools): Promise<number> {
+async function begin(job: string | undefined, json: boolean, { settings, daemon }: Sought, tools: Tools): Promise<number> {
   if (daemon === null) {
     const code = sayNoDaemon(tools, settings);
     tools.stderr("Without a daemon, image-transfer verify hashes all delivered files again.\n");
     return code;
   }
   const names = await daemon.audit(job);
+  if (json) tools.stdout(`${JSON.stringify({ audited: names })}\n`);
   if (names.length === 0) {
     tools.stderr(
       'No destination is audited. Set "audit: true" in the configuration; image-transfer verify hashes everything now.\n',
     );
     return EXIT.usage;
   }
+  if (json) return EXIT.done;
   const scheduled = settings.jobs.filter(({ name, schedule }) => schedule.kind !== "continuous" && (job ?? name) === name);
   const when = scheduled.length > 0
     ? "as soon as the schedule allows and nothing is being sent"
@@ -92,9 +94,15 @@ async function begin(job: string | undefined, { settings, daemon }: Sought, tool
   return EXIT.done;
 }
 
-async function acceptFound(job: string | undefined, { settings, daemon }: Sought, tools: Tools): Promise<number> {
+async function acceptFound(
+  job: string | undefined,
+  json: boolean,
+  { settings, daemon }: Sought,
+  tools: Tools,
+): Promise<number> {
   const count = daemon === null ? acceptInLedger(job, settings, tools) : await daemon.acceptAudit(job);
-  tools.stderr(`Accepted: ${counted(count, "lost file")} ${count === 1 ? "is" : "are"} listed as gone from now on.\n`);
+  if (json) tools.stdout(`${JSON.stringify({ accepted: count })}\n`);
+  else tools.stderr(`Accepted: ${counted(count, "lost file")} ${count === 1 ? "is" : "are"} listed as gone from now on.\n`);
   return EXIT.done;
 }
 

@@ -8,8 +8,9 @@ import { map, optional } from "@optique/core/modifiers";
 import { command, option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import { configSchema } from "../config/schema/json_schema.ts";
-import { ConfigError } from "../config/read/config_error.ts";
+import { ConfigError, type Problem } from "../config/read/config_error.ts";
 import { loadConfig } from "../config/read/load.ts";
+import { Failure } from "../domain/failure.ts";
 import { findConfigFile } from "../config/read/search_path.ts";
 import { sampleConfig } from "../config/show/sample.ts";
 import { showConfig } from "../config/show/show.ts";
@@ -112,13 +113,21 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
   return EXIT.done;
 }
 
-/** The same for programs: `{valid, file, problems: [{line, column, key, message}]}`, and exit code 2 where it is not valid. */
+/**
+ * The same for programs: `{valid, file, problems: [{line, column, key, message}]}`, and exit code 2 where it is not valid. `file` is null
+ * where there is none.
+ */
 async function validateAsJson(named: string | undefined, tools: Tools): Promise<number> {
-  const file = await findConfigFile(named, tools.cwd, tools.system);
-  const problems = await loadConfig(file, tools.cwd, tools.system).then(() => [], (error) => {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  });
+  let file: string | null = null;
+  let problems: readonly Problem[] = [];
+  try {
+    file = await findConfigFile(named, tools.cwd, tools.system);
+    await loadConfig(file, tools.cwd, tools.system);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const { message, hint } = error;
+    problems = error instanceof ConfigError ? error.problems : [{ line: 1, column: 1, key: "", message: `${message}. ${hint}` }];
+  }
   tools.stdout(`${JSON.stringify({ valid: problems.length === 0, file, problems }, null, 2)}\n`);
   return problems.length === 0 ? EXIT.done : EXIT.usage;
 }

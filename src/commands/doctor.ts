@@ -10,6 +10,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
+import { Failure } from "../domain/failure.ts";
 import { type Destination, isOverSsh, type Settings } from "../config/settings.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { checkAccount } from "./checks/check_account.ts";
@@ -39,7 +40,8 @@ export const doctor = defineCommand({
     json: jsonOption,
   }),
   async run(input, tools) {
-    const settings = await loadSettings(input.config, tools.cwd, tools.system);
+    const settings = await settingsOf(input, tools);
+    if (settings === null) return EXIT.usage;
     const findings: Finding[] = [];
     const found = (some: readonly Finding[]) => {
       if (!input.json) show(some, findings.at(-1)?.about ?? null, tools);
@@ -59,6 +61,17 @@ export const doctor = defineCommand({
     return faults === 0 ? EXIT.done : EXIT.notDelivered;
   },
 });
+
+/** Null for a configuration that cannot be used, which is then the only finding for programs; people get the error itself. */
+async function settingsOf({ config, json }: { readonly config: string | undefined; readonly json: boolean }, tools: Tools) {
+  try {
+    return await loadSettings(config, tools.cwd, tools.system);
+  } catch (error) {
+    if (!json || !(error instanceof Failure)) throw error;
+    tools.stdout(`${JSON.stringify([fault("configuration", error)], null, 2)}\n`);
+    return null;
+  }
+}
 
 async function attend(
   destination: Destination,

@@ -23,11 +23,11 @@ export async function editConfig(named: string | undefined, tools: Tools): Promi
   const path = await system.realPath(found) ?? found;
   const draft = path.replace(/(\.\w+)?$/, ".draft$1");
   const before = await system.readText(path);
+  const editor = await editorOf(tools);
   if (await system.facts(draft) === null) await system.writeText(draft, before, 0o600);
   else stderr(`Continuing with the draft that was kept: ${draft}\n`);
-  const editor = await editorOf(tools);
   for (;;) {
-    await edit(editor, draft, tools);
+    await edit(editor, draft, before, tools);
     const text = await system.readText(draft);
     if (text === before) {
       await system.remove(draft);
@@ -86,11 +86,26 @@ async function faultOf(draft: string, { system }: Tools): Promise<string | null>
   }
 }
 
-async function edit([program = "", ...args]: readonly string[], draft: string, { system }: Tools): Promise<void> {
-  const code = await system.lend(program, [...args, draft]);
+async function edit(
+  [program = "", ...args]: readonly string[],
+  draft: string,
+  before: string,
+  { system }: Tools,
+): Promise<void> {
+  let code: number | null = null;
+  let isKept = true;
+  try {
+    code = await system.lend(program, [...args, draft]);
+  } finally {
+    // A draft that nobody changed would later replace what the configuration is by then.
+    if (code !== 0 && await system.readText(draft) === before) {
+      isKept = false;
+      await system.remove(draft);
+    }
+  }
   if (code === 0) return;
   throw new Failure("configuration", `The editor "${program}" failed with exit code ${code}`, {
-    hint: `The configuration is unchanged. Your draft is kept in "${draft}".`,
+    hint: `The configuration is unchanged.${isKept ? ` Your draft is kept in "${draft}".` : ""}`,
   });
 }
 

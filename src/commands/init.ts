@@ -96,6 +96,9 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
 function answersGiven({ watch, to }: InitInput, { system, cwd }: Tools): Readonly<Record<string, string | number>> | null {
   if (watch === undefined && to === undefined) return null;
   if (watch === undefined || to === undefined) throw new Failure("configuration", "--watch and --to must be used together");
+  if (watch.trim() === "") {
+    throw new Failure("configuration", "--watch is empty", { hint: "Specify the folder that the camera writes to." });
+  }
   const answers = { watch_path: absolutePath(watch, cwd, system), ...destinationHere(to, { system, cwd }) };
   settingsOfKeys(answers, system);
   return answers;

@@ -11,6 +11,7 @@ import { logFileOf } from "../events/log.ts";
 import { defineCommand, EXIT, plain } from "./command.ts";
 import { configOption } from "./options.ts";
 import { partialSettings } from "../config/read/partial_settings.ts";
+import { seekDaemon } from "./seek_daemon.ts";
 import { followFile, lastLines } from "./text/log_file.ts";
 
 /** Exit code 0 also where nothing was logged yet. */
@@ -28,7 +29,9 @@ export const logs = defineCommand({
     ),
   }),
   async run({ config, follow, lines }, tools) {
-    const { settings: { log } } = await partialSettings(config, tools.cwd, tools.system);
+    const { settings, fault } = await partialSettings(config, tools.cwd, tools.system);
+    // Where a daemon that still runs writes to is known to it alone.
+    const { log } = fault === null ? settings : (await seekDaemon(config, tools)).settings;
     const path = logFileOf(log);
     const { text, readTo } = await lastLines(path, lines, tools.system);
     if (text === "" && lines > 0) tools.stderr(`Nothing is logged in ${path} yet.\n`);

@@ -42,7 +42,7 @@ export interface Opening {
 }
 
 /** What a running daemon goes by; of its configuration nothing that is secret. */
-export interface InForce extends Pick<Settings, "file" | "stateDirectory" | "jobs" | "shutdownTimeoutMs"> {
+export interface InForce extends Pick<Settings, "file" | "stateDirectory" | "jobs" | "log" | "shutdownTimeoutMs"> {
   readonly hasPage: boolean;
 }
 

@@ -78,6 +78,8 @@ Deno.test({
     const fault = async (editor: string) => (await assertRejects(() => edit(dir, editor), Failure)).message;
     assertStringIncludes(await fault("false"), 'The editor "false" failed with exit code 1');
     assertStringIncludes(await fault("no-such-editor"), 'Cannot start "no-such-editor"');
+    // What nobody changed is not offered again, when the configuration may be another one.
+    assertEquals(await names(dir), ["c.yaml", "state"]);
     const both = `sed -i s/spring/autumn/ ${dir.at("c.yaml")}`;
     assertStringIncludes(await fault(both), "was changed by someone else in the meantime");
     const alone = testTools(dir.path);

@@ -597,6 +597,8 @@ Deno.test("pause, resume, retry, reload, forget and sync say what they did as JS
       [["resume", "--accept"], ["accepted"]],
       [["reload"], ["reloaded", "message"]],
       [["forget", "tiny"], ["given_up", "jobs"]],
+      [["audit", "--now"], ["audited"]],
+      [["audit", "--accept"], ["accepted"]],
     ] as const
   ) {
     const told = await image_transfer(dir, ...words, "--json");

@@ -158,6 +158,7 @@ Deno.test("init refuses --watch and --to that cannot be used, and writes nothing
   const message = async (said: Partial<InitInput>) =>
     (await assertRejects(() => writeConfig({ ...NOTHING, ...said }, testTools(dir.path)), Failure)).message;
   assertEquals(await message({ watch: "images" }), "--watch and --to must be used together");
+  assertEquals(await message({ watch: "", to: "nas" }), "--watch is empty");
   assertStringIncludes(await message({ watch: "images", to: "images" }), "overlap");
   assertStringIncludes(await message({ watch: "images", to: "gopher://freya/x" }), '"gopher://" is not known');
   assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);

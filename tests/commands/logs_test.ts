@@ -78,6 +78,13 @@ Deno.test("config path and config validate --json are for scripts", async () => 
   await dir.write("c.yaml", "watch_path: /data\nfile_patern: x\n");
   const bad = await call(dir, ["config", "validate", "--json"]);
   assertEquals([bad.code, JSON.parse(bad.stdout).valid], [2, false]);
+  await Deno.remove(dir.at("c.yaml"));
+  const missing = await call(dir, ["config", "validate", "--json"]);
+  const { valid, file, problems } = JSON.parse(missing.stdout);
+  assertEquals([missing.code, valid, file, problems.length], [2, false, null, 1]);
+  assertStringIncludes(problems[0].message, "the file does not exist");
+  const checked = await call(dir, ["doctor", "--json"]);
+  assertEquals([checked.code, JSON.parse(checked.stdout)[0].code], [2, "configuration"]);
   assertStringIncludes(bad.stdout, 'unknown key \\"file_patern\\"; did you mean \\"file_patterns\\"?');
 });
 

@@ -46,6 +46,7 @@ for (const [what, spoil] of Object.entries(SPOILS)) {
     assertStringIncludes((await answers(0, "history")).stdout, folder.at("data", "a.txt"));
     assertStringIncludes((await answers(0, "report")).stdout, "all well, the one image is on nas");
     assertStringIncludes((await answers(0, "verify")).stderr, "1 checked, 1 equal, 0 not");
+    assertStringIncludes((await answers(0, "logs")).stdout, "Successfully transferred");
     await answers(0, "pause", "nas");
     await answers(0, "resume");
     await answers(0, "sync");

@@ -89,8 +89,8 @@ export function commandRoutes(
   return app;
 }
 
-function inForce({ file, stateDirectory, jobs, shutdownTimeoutMs, web }: Settings): InForce {
-  return { file, stateDirectory, jobs, shutdownTimeoutMs, hasPage: web !== null };
+function inForce({ file, stateDirectory, jobs, log, shutdownTimeoutMs, web }: Settings): InForce {
+  return { file, stateDirectory, jobs, log, shutdownTimeoutMs, hasPage: web !== null };
 }
 
 async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
