@@ -131,9 +131,10 @@ export function nextTime(at: string, now: number): number {
   const minutes = rolloverMinutes(at) ?? 0;
   const date = new Date(now);
   date.setHours(0, minutes, 0, 0);
-  // By the calendar, not by 24 hours: the clock may change meanwhile.
-  if (date.getTime() <= now) date.setDate(date.getDate() + 1);
-  return date.getTime();
+  if (date.getTime() > now) return date.getTime();
+  // By the calendar, not by 24 hours, and by the time of day, not by today's: the clock may change meanwhile, and skip it today.
+  date.setDate(date.getDate() + 1);
+  return date.setHours(0, minutes, 0, 0);
 }
 
 /** The report of the latest night, by the sessions that are open anyway. */

@@ -18,6 +18,20 @@ Deno.test("nextTime() is the next moment that the clock shows it", () => {
   assertEquals(nextTime("00:00", at(12, 0, 31)), new Date(2026, 1, 1).getTime());
 });
 
+Deno.test({
+  name: "nextTime() keeps to the time of day after the night in which the clock skipped it",
+  // Windows has its time zone from its settings only.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const at = new URL("../../../src/reports/morning/report_schedule.ts", import.meta.url);
+    const after = "2026-03-29T12:00:00+02:00";
+    const code =
+      `import { nextTime } from "${at}"; console.log(new Date(nextTime("02:30", Date.parse("${after}"))).toISOString());`;
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", code], env: { TZ: "Europe/Berlin" } }).output();
+    assertEquals(new TextDecoder().decode(stdout).trim(), "2026-03-30T00:30:00.000Z");
+  },
+});
+
 async function scheduled(answers: readonly number[], instead: Parameters<typeof fakeSource>[1] = {}) {
   const folder = await tempFolder();
   const ledger = openLedger(folder.path);
