@@ -142,3 +142,25 @@ Deno.test({
     await page.locator(".is-live").waitFor();
   },
 });
+
+Deno.test({
+  name: "page: a browser's clock that is set back does not make a silent connection a live one",
+  ignore,
+  async fn() {
+    await using folder = await tempFolder();
+    const { daemon, address } = await installed(folder);
+    await using browser = await startBrowser();
+    await using running = await daemon.start();
+    const page = await browser.open("about:blank");
+    await page.clock.install();
+    await page.goto(await address());
+    await page.locator(".is-live").waitFor();
+    running.kill("SIGSTOP");
+    await page.clock.setSystemTime(Date.now() - 3_600_000);
+    await page.clock.runFor(40_000);
+    await page.locator(".connection.is-lost").waitFor();
+    running.kill("SIGCONT");
+    await page.clock.runFor(20_000);
+    await page.locator(".is-live").waitFor();
+  },
+});

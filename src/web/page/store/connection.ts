@@ -6,7 +6,7 @@
  */
 import type { LiveMessage } from "../../../reports/api_types.ts";
 import { startClock } from "./clock.ts";
-import { hear, heardAt, link, saidGoodbye } from "./live.ts";
+import { hear, link, saidGoodbye } from "./live.ts";
 
 /** The daemon says something at least every ten seconds. */
 const SILENT_MS = 25_000;
@@ -20,7 +20,8 @@ const GOING_AWAY = 1001;
 let socket: WebSocket | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let pauseMs: number = PAUSE_MS.first;
-let openedAt = 0;
+/** When it was opened or last heard, by the browser's clock. */
+let aliveAt = 0;
 
 /** Connects, and reconnects automatically. */
 export function startConnection(): void {
@@ -48,11 +49,12 @@ export function sessionIsOver(): void {
 function open(): void {
   clearTimeout(timer);
   drop();
-  openedAt = Date.now();
+  aliveAt = Date.now();
   const mine = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live`);
   socket = mine;
   mine.onmessage = ({ data }) => {
     pauseMs = PAUSE_MS.first;
+    aliveAt = Date.now();
     hear(JSON.parse(String(data)) as LiveMessage);
   };
   mine.onclose = ({ code }) => {
@@ -99,7 +101,8 @@ async function lookForSession(): Promise<void> {
 
 /** Once a second, and when the computer wakes: a connection that is silent for too long is none. */
 function watch(): void {
-  if (socket === null || Date.now() - Math.max(heardAt.value, openedAt) < SILENT_MS) return;
+  // A clock that was set back must not make a silent connection look young.
+  if (socket === null || Math.abs(Date.now() - aliveAt) < SILENT_MS) return;
   drop();
   pauseMs = PAUSE_MS.first;
   void lost();
