@@ -47,7 +47,7 @@ export async function readHeader(window: WindowReader, offset: number): Promise<
       // Less than a card: the file ends here. A zero is no character of a header: reserved and not yet written.
       if (line + CARD_BYTES > block.length || block.charCodeAt(line) === 0) return { found: "cut" };
       const text = block.slice(line, line + CARD_BYTES);
-      if (END.test(text)) return { found: "header", header: readable(header), bytes: at + line + CARD_BYTES };
+      if (isEnd(text)) return { found: "header", header: readable(header), bytes: at + line + CARD_BYTES };
       const { keyword, value } = parseCard(text);
       if (keyword === "CONTINUE") {
         continued = extend(header, continued, value);
@@ -88,6 +88,11 @@ function fromUtf8(text: string): string | null {
   }
 }
 
+/** True for the END card, also where something else than blanks follows: astropy reads such files. */
+export function isEnd(text: string): boolean {
+  return /^END(?![A-Z0-9_-])/.test(text);
+}
+
 /** Keyword and value of a card; `text` has one character a byte. Never throws. */
 export function parseCard(text: string): Card {
   const keyword = text.slice(0, 8).trimEnd();
@@ -114,5 +119,4 @@ function parseString(text: string): string {
 
 /** Nobody reads on; and joining without end takes time that grows with its square. */
 const MAX_STRING = 65_536;
-const END = /^END {77}$/;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?$/;

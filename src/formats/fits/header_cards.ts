@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CARD_BYTES, type Header, parseCard } from "./fits_header.ts";
+import { CARD_BYTES, type Header, isEnd, parseCard } from "./fits_header.ts";
 import { walkHdus } from "./fits_walk.ts";
 import type { RangeReader } from "../format.ts";
 import { plainBeginning } from "../gzip/gunzipped.ts";
@@ -43,7 +43,7 @@ function cardsOf(bytes: Uint8Array): HeaderCards["cards"] {
   const cards: { keyword: string; value: string; comment: string }[] = [];
   for (let at = 0; at + CARD_BYTES <= bytes.length; at += CARD_BYTES) {
     const text = latin1(bytes.subarray(at, at + CARD_BYTES));
-    if (text.startsWith("END ") && text.trimEnd() === "END") break;
+    if (isEnd(text)) break;
     if (text.trim() !== "") cards.push(cardOf(text));
   }
   return cards;

@@ -52,6 +52,11 @@ const DECLARED: [about: string, file: Uint8Array, declared: number][] = [
     joined(fitsHeader("SIMPLE  = T / yes", "BITPIX  = +8/bits", "NAXIS   =1".replace("=1", "= 1"), "NAXIS1  =    4.0"), data(4)),
     2 * BLOCK,
   ],
+  ...["END".padEnd(80, "\0"), "END\r\n", "END     / the last card"].map((end): [string, Uint8Array, number] => [
+    `a header that ends with ${JSON.stringify(end.slice(0, 9))}`,
+    joined([card("SIMPLE", true), ...image(8, 10), end].map((each) => each.padEnd(80)).join("").padEnd(BLOCK), data(10)),
+    2 * BLOCK,
+  ]),
   ["the first of two equal keywords", joined(primary(...image(8, 10), card("NAXIS1", 99999)), data(10)), 2 * BLOCK],
 ];
 for (const [about, file, declared] of DECLARED) {
