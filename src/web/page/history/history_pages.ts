@@ -33,8 +33,9 @@ export interface HistoryPages {
 const PAGE = 100;
 /** A list that is scrolled quickly is read where it comes to rest. */
 const REST_MS = 60;
-/** Changes come in bursts. */
+/** Changes come in bursts: they are shown when there is a pause, or when the first of them is so old. */
 const FRESH_MS = 1_500;
+const OLD_MS = 10_000;
 const MOST_PAGES = 60;
 
 /** The rows that match `filter`, a query string; `onTop` tells whether new rows may be added at once. */
@@ -44,14 +45,17 @@ export function historyPages(filter: string, onTop: () => boolean): HistoryPages
   const stale = signal(false);
   let restTimer: ReturnType<typeof setTimeout> | undefined;
   let freshTimer: typeof restTimer;
+  let changedAt: number | null = null;
   const deaf = onChanges(({ rows }) => {
     pages.replace(rows);
     version.value++;
     clearTimeout(freshTimer);
+    changedAt ??= performance.now();
     freshTimer = setTimeout(() => {
+      changedAt = null;
       if (onTop()) refresh();
       else stale.value = true;
-    }, FRESH_MS);
+    }, Math.min(FRESH_MS, Math.max(0, changedAt + OLD_MS - performance.now())));
   });
   pages.readWanted();
 
