@@ -130,11 +130,11 @@ export const CARRYING: readonly Check[] = [
   },
   {
     name: "put() goes on with what an earlier attempt left",
-    run: async ({ rig, session, signal, source }) => {
+    run: async ({ rig, session, signal, source, candidate: { modes = 0o7777, times } }) => {
       const it = await rig();
       const open = await session(it);
       const content = noise(8 << 20);
-      const file = await source("big.fits", content);
+      const file = await source("big.fits", content, { mtimeMs: 1_600_000_000_000, mode: 0o604 });
       await it.view.write(`${STAGING}/old/1`, content.subarray(0, 6 << 20));
       const before = it.bytesSent?.() ?? 0;
       const outcome = await open.put([{ ...upload(file, 1), leftover: `${STAGING}/old/1` }], ignoreBytes, signal);
@@ -143,6 +143,9 @@ export const CARRYING: readonly Check[] = [
       const sent = (it.bytesSent?.() ?? 0) - before;
       assert(sent < 4 << 20, `${sent} bytes were sent for the last 2 MiB`);
       assertEquals(await open.digest([`${STAGING}/a1/1`], signal), [await digestOf(content)]);
+      const { mtimeMs, mode } = (await it.view.facts(`${STAGING}/a1/1`))!;
+      assertEquals(mode, 0o604 & modes);
+      assertEquals(mtimeMs === 1_600_000_000_000, times !== "never");
     },
   },
   {

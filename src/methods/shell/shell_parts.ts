@@ -5,6 +5,7 @@
  * @module
  */
 import type { SshDestination } from "../../config/settings.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
 import type { System } from "../../system/system.ts";
 import { CHUNK_BYTES, type PartFiles } from "../method.ts";
 import { chunks } from "../../domain/chunks.ts";
@@ -42,17 +43,24 @@ export function shellParts(parts: ShellPartTools, writing: Pick<PartFiles, "appe
       await files.prepare([{ staged }], signal);
       await script("move the part of a file", `mv -f ${shellWords([from, staged])} 2>&1`, signal);
     },
-    async finish(staged, { absolutePath, mtimeMs }, signal) {
-      const { preservePermissions, preserveTimestamps } = parts.destination;
-      const mode = preservePermissions ? (await parts.system.followedFacts(absolutePath))?.mode : undefined;
-      const lines = [
-        ...(mode === undefined ? [] : [`chmod ${(mode & 0o777).toString(8)} ${staged} 2>/dev/null`]),
-        ...(preserveTimestamps ? [`TZ=UTC0 touch -t ${touchTime(mtimeMs)} ${staged} 2>/dev/null`] : []),
-      ];
-      // As with the other methods, a time that cannot be kept is no reason to send the file again.
-      if (lines.length > 0) await script("set the time of a file", `${lines.join("\n")}\n:`, signal);
-    },
+    finish: (staged, source, signal) => finishPart(parts, staged, source, signal),
   };
+}
+
+/** Gives it the times and the mode of a file that was sent as a whole. */
+export async function finishPart(
+  { files, destination: { preservePermissions, preserveTimestamps }, system }: Omit<ShellPartTools, "tools">,
+  staged: string,
+  { absolutePath, mtimeMs }: SourceFile,
+  signal: AbortSignal,
+): Promise<void> {
+  const mode = preservePermissions ? (await system.followedFacts(absolutePath))?.mode : undefined;
+  const lines = [
+    ...(mode === undefined ? [] : [`chmod ${(mode & 0o777).toString(8)} ${staged} 2>/dev/null`]),
+    ...(preserveTimestamps ? [`TZ=UTC0 touch -t ${touchTime(mtimeMs)} ${staged} 2>/dev/null`] : []),
+  ];
+  // As with the other methods, a time that cannot be kept is no reason to send the file again.
+  if (lines.length > 0) await files.inBase("set the time of a file at the destination", `${lines.join("\n")}\n:`, signal);
 }
 
 /** Copies the whole chunks of one part to another one that is empty; gives how many there are. */

@@ -17,6 +17,7 @@ import { paceOf } from "../bandwidth.ts";
 import { bytesOf, linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
 import type { ShellTools } from "../shell/shell_tools.ts";
+import { finishPart } from "../shell/shell_parts.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
 import { type Group, readAhead } from "./read_ahead.ts";
@@ -271,6 +272,7 @@ async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: 
       if (reader.sha256() !== part.sha256) return false;
       if (!await detach(parts, staged, signal)) return false;
       await append(parts, upload, bytes, reader, sent, signal);
+      await finishPart(parts, staged, source, signal);
       return true;
     }, signal);
   } catch (error) {
