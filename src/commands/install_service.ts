@@ -17,7 +17,7 @@ import type { Scope, ServiceKind, ServicePlan, ServiceRequest } from "../service
 import { SERVICES } from "../services/services.ts";
 import { commandLine, runSteps, writePlanned } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { readInstalled, serviceName } from "./service/installed_service.ts";
+import { othersBeside, readInstalled, serviceName } from "./service/installed_service.ts";
 import { configOption } from "./options.ts";
 import { accountFor, seenFrom } from "../services/service_account.ts";
 import { checkConfiguration, checkDestinations, checkNeeds } from "./checks/check_service.ts";
@@ -89,7 +89,8 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
   const checks = { ...tools, settings, account };
   mustBeFine(await checkNeeds(checks, given), tools);
   const before = await readInstalled(place, kind, tools);
-  const copiedBefore = before?.mark?.program === request.program && before.mark.copied;
+  const marks = [before?.mark, ...await othersBeside(place, kind, tools)];
+  const copiedBefore = marks.some((mark) => mark?.program === request.program && mark.copied);
   const { copied, changed } = await placeProgram(request.program, copiedBefore, system, signal);
   if (changed) stderr(`Copied the program to ${request.program}\n`);
   mustBeFine(await checkConfiguration(checks, request.program), tools);

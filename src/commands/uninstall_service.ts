@@ -14,7 +14,7 @@ import { faultOf } from "../system/fault.ts";
 import { askToStop } from "./service/service_daemon.ts";
 import { commandLine, runSteps } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { findInstalled, type Installed, serviceName } from "./service/installed_service.ts";
+import { findInstalled, type Installed, othersBeside, serviceName } from "./service/installed_service.ts";
 import { nameOption, scopeOption } from "./service/service_options.ts";
 import { removeProgram } from "../services/service_program.ts";
 
@@ -60,8 +60,11 @@ async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
       hint: "Remove it with the tool that created it.",
     });
   }
+  const isShared = (await othersBeside(place, kind, tools)).some(({ program }) => program === mark.program);
+  // The last service that uses the program takes it away.
+  const own = { ...mark, copied: mark.copied && !isShared };
   if (input.dryRun) {
-    show(found, mark, kind, input, tools);
+    show(found, own, kind, input, tools);
     return EXIT.done;
   }
   if (place.scope === "system" && tools.system.uid !== 0 && tools.system.platform !== "windows") {
@@ -71,8 +74,8 @@ async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
   }
   await stopAndForget(found, mark, kind, tools);
   tools.stderr(`Removed ${title}\n`);
-  await removeCopy(mark, tools);
-  await (input.purge ? purge(mark, tools) : tellWhatStays(mark, tools));
+  await removeCopy(own, tools);
+  await (input.purge ? purge(place.name, mark, tools) : tellWhatStays(mark, tools));
   return EXIT.done;
 }
 
@@ -91,7 +94,7 @@ async function removeCopy(mark: Mark, tools: Tools): Promise<void> {
   else tools.stderr(`Remove the program yourself, as it is still running: ${mark.program}\n`);
 }
 
-async function purge(mark: Mark, tools: Tools): Promise<void> {
+async function purge(service: string, mark: Mark, tools: Tools): Promise<void> {
   const { system, stderr } = tools;
   // Only a folder that is surely ours is removed with all that is in it.
   if (await system.facts(`${mark.state}/lock`) !== null) {
@@ -101,7 +104,10 @@ async function purge(mark: Mark, tools: Tools): Promise<void> {
   const at = Math.max(mark.log.lastIndexOf("/"), mark.log.lastIndexOf("\\"));
   const [folder, file] = [mark.log.slice(0, at), mark.log.slice(at + 1)];
   const logs = await namesIn(folder, tools);
-  for (const name of logs.filter((name) => name === file || /^\.\d+$/.test(name.slice(file.length)) && name.startsWith(file))) {
+  // What launchd caught is beside the log.
+  const caught = system.platform === "darwin" ? [`${service}.out.log`, `${service}.err.log`] : [];
+  const isLog = (name: string) => name === file || /^\.\d+$/.test(name.slice(file.length)) && name.startsWith(file);
+  for (const name of logs.filter((name) => isLog(name) || caught.includes(name))) {
     await system.remove(`${folder}/${name}`);
     stderr(`Removed ${folder}/${name}\n`);
   }

@@ -514,6 +514,53 @@ async function withService(dir: TempFolder): Promise<Partial<System>> {
   return { platform: "linux", uid: 1000, run: () => Promise.resolve(answer) };
 }
 
+Deno.test(
+  "services that share a program: the last one to go takes it away",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    await using dir = await observatory();
+    const executable = await dir.write("download/image-transfer", "program");
+    const system = { ...await withService(dir), executable, compiled: true };
+    await Deno.remove(dir.at(".config/systemd/user/image-transfer.service"));
+    await using _daemon = await fakeDaemon(dir.at("state"));
+    const program = dir.at(".local/bin/image-transfer");
+    for (const name of ["camera-a", "camera-b"]) {
+      const { code, stderr } = await image_transfer_with(system, dir, "install-service", "--name", name);
+      assertEquals(code, 0, stderr);
+    }
+    const uninstall = async (name: string) => {
+      const parsed = await parse(["uninstall-service", "--name", name], COMMANDS, {
+        version: "0",
+        stdout: () => {},
+        stderr: () => {},
+      });
+      assert(parsed.kind === "run");
+      assertEquals(await parsed.run(testTools(dir.path, { system })), 0);
+    };
+    await uninstall("camera-a");
+    assertEquals(await dir.read(".local/bin/image-transfer"), "program");
+    await uninstall("camera-b");
+    await assertRejects(() => Deno.lstat(program), Deno.errors.NotFound);
+  },
+);
+
+Deno.test("uninstall-service --purge removes what launchd caught as well", { ignore: Deno.build.os === "windows" }, async () => {
+  await using dir = await observatory();
+  const log = await dir.write("logs/image_transfer.log", "x");
+  const name = "com.observatory.imagetransfer";
+  await dir.write(`logs/${name}.out.log`, "x");
+  await dir.write(`logs/${name}.err.log`, "x");
+  const mark = { program: "/p", copied: false, config: "/c", account: "ann", home: dir.path, state: dir.at("state"), log };
+  await dir.write(`Library/LaunchAgents/${name}.plist`, `<!-- image-transfer-service: ${JSON.stringify(mark)} -->\n`);
+  const answer = { code: 0, signal: null, stdout: `ann:x:1000:1000::0:0::${dir.path}:/bin/sh\n`, stderr: "" };
+  const system: Partial<System> = { platform: "darwin", uid: 1000, run: () => Promise.resolve(answer) };
+  const words = ["uninstall-service", "--purge"];
+  const parsed = await parse(words, COMMANDS, { version: "0", stdout: () => {}, stderr: () => {} });
+  assert(parsed.kind === "run");
+  assertEquals(await parsed.run(testTools(dir.path, { system })), 0);
+  await assertRejects(() => Deno.lstat(dir.at("logs")), Deno.errors.NotFound);
+});
+
 Deno.test("restart waits for the service, and says who runs again when it took over", async () => {
   await using dir = await observatory();
   let again: Awaited<ReturnType<typeof fakeDaemon>> | undefined;

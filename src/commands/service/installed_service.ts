@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname, extname, join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { type Mark, readMark } from "../../services/mark.ts";
 import type { Account, Scope, ServiceKind, ServicePlace } from "../../services/service.ts";
@@ -42,6 +43,18 @@ export async function readInstalled(place: ServicePlace, kind: ServiceKind, tool
     text = code === 0 && stdout.trim() !== "" ? stdout : null;
   }
   return text === null ? null : { place, mark: readMark(text) };
+}
+
+/** The marks of our other services that are kept in the same folder. Task Scheduler has none. */
+export async function othersBeside(place: ServicePlace, kind: ServiceKind, { system }: Tools): Promise<Mark[]> {
+  const { file } = { file: undefined, ...kind.definition(place) };
+  if (file === undefined) return [];
+  const names = await system.names(dirname(file)).catch(() => []);
+  const others = names.map((name) => join(dirname(file), name)).filter((path) =>
+    path !== file && extname(path) === extname(file)
+  );
+  const marks = await Promise.all(others.map(async (path) => readMark(await system.readText(path).catch(() => ""))));
+  return marks.filter((mark) => mark !== null);
 }
 
 /** The name as the manager has it. @throws {Failure} when it is none. */
