@@ -6,7 +6,7 @@
  */
 import { type Format, type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
 import { isBlank, windowed } from "../range_window.ts";
-import { readDirectory, type TiffFile, type TiffKind, tiffKind } from "./tiff_directory.ts";
+import { type DirectoryPlace, readDirectory, type TiffFile, type TiffKind, tiffKind } from "./tiff_directory.ts";
 
 /** `.tif`, `.tiff`: short until the end of all that the directories point to is there. */
 export const tiff: Format = {
@@ -30,21 +30,21 @@ async function declaredLength(read: RangeReader, size: number, signal: AbortSign
 async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdict> {
   const { size, signal } = file;
   if (kind.firstDirectory === 0) return short(null, UNWRITTEN);
-  const waiting = [kind.firstDirectory];
-  const seen = new Set(waiting);
+  const waiting: DirectoryPlace[] = [{ offset: kind.firstDirectory, hasNext: true }];
+  const seen = new Set([kind.firstDirectory]);
   let end = 0;
   while (waiting.length > 0) {
-    const offset = waiting.pop()!;
+    const place = waiting.pop()!;
     signal.throwIfAborted();
-    const directory = await readDirectory(kind, offset, file);
+    const directory = await readDirectory(kind, place, file);
     if (directory.found === "strange") return undeclared(directory.problem);
     end = Math.max(end, directory.end);
     if (directory.found === "cut" && directory.end <= size) return short(null, UNWRITTEN);
     if (directory.found === "cut") return short(end, written(size, end, "at least "));
     for (const next of directory.next) {
-      if (next === 0 || seen.has(next)) continue;
+      if (next.offset === 0 || seen.has(next.offset)) continue;
       if (seen.size >= MAX_DIRECTORIES) return undeclared(`it has more than ${MAX_DIRECTORIES} directories`);
-      seen.add(next);
+      seen.add(next.offset);
       waiting.push(next);
     }
   }

@@ -17,14 +17,20 @@ export interface TiffKind {
 }
 
 /**
- * What was found at an offset; `next` are the offsets of further directories, 0 for none, and `problem` says why no length can be
- * told.
+ * What was found at an offset; `next` are further directories, at offset 0 for none, and `problem` says why no length can be told.
  */
 type Directory =
   /** `end` is how far the file must reach for all that is known so far. */
-  | { readonly found: "directory"; readonly end: number; readonly next: readonly number[] }
+  | { readonly found: "directory"; readonly end: number; readonly next: readonly DirectoryPlace[] }
   | { readonly found: "cut"; readonly end: number }
   | { readonly found: "strange"; readonly problem: string };
+
+/** Where a directory is. */
+export interface DirectoryPlace {
+  readonly offset: number;
+  /** False for Exif, GPS and the like: nothing comes after them, and programs (dcraw, LibRaw) put something else where that would be noted. */
+  readonly hasNext: boolean;
+}
 
 /** The file as it is looked at. */
 export interface TiffFile {
@@ -50,7 +56,7 @@ export function tiffKind(opening: Uint8Array): TiffKind | "cut" | null {
 }
 
 /** Reads the directory at `offset` and sums up where its values, strips and tiles end. */
-export async function readDirectory(kind: TiffKind, offset: number, file: TiffFile): Promise<Directory> {
+export async function readDirectory(kind: TiffKind, { offset, hasNext }: DirectoryPlace, file: TiffFile): Promise<Directory> {
   const sizes = kind.big ? BIG : CLASSIC;
   if (!Number.isSafeInteger(offset + MAX_ENTRIES * sizes.entry)) {
     return { found: "strange", problem: `a directory has the impossible offset ${offset}` };
@@ -82,12 +88,13 @@ export async function readDirectory(kind: TiffKind, offset: number, file: TiffFi
     if (!Number.isSafeInteger(reach)) return { found: "strange", problem: "image data has an impossible offset" };
     end = Math.max(end, reach);
   }
-  const next = [readNumber(table, entryCount * sizes.entry, sizes.offset, kind)];
+  const next: DirectoryPlace[] = [];
+  if (hasNext) next.push({ offset: readNumber(table, entryCount * sizes.entry, sizes.offset, kind), hasNext });
   for (const tag of DIRECTORY_TAGS) {
     const entry = entries.get(tag);
     if (entry === undefined) continue;
     if (entry.count > MAX_ENTRIES) return { found: "strange", problem: `a directory points to ${entry.count} others` };
-    for await (const value of values(kind, entry, file)) next.push(value);
+    for await (const value of values(kind, entry, file)) next.push({ offset: value, hasNext: tag === SUB_DIRECTORIES });
   }
   return { found: "directory", end, next };
 }
@@ -171,7 +178,8 @@ const BIG = { count: 8, entry: 20, offset: 8 } as const;
 const WIDTHS: readonly number[] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 /** Strips, tiles, and the old JPEG stream: where they are, how long they are. */
 const DATA_TAGS = [[273, 279], [324, 325], [513, 514]] as const;
+const SUB_DIRECTORIES = 330;
 /** SubIFDs, Exif, GPS, interoperability. */
-const DIRECTORY_TAGS = [330, 34665, 34853, 40965] as const;
+const DIRECTORY_TAGS = [SUB_DIRECTORIES, 34665, 34853, 40965] as const;
 const MAX_ENTRIES = 65_536;
 const PIECE_VALUES = 8192;

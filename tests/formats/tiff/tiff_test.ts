@@ -123,6 +123,16 @@ const VERDICTS: [about: string, file: Uint8Array, verdict: Verdict["verdict"], t
   ["strips without lengths", at8(le, [273, LONG, [8]]), "undeclared", /does not declare the length/],
   ["fewer lengths than strips", at8(le, [273, LONG, [8, 8]], [279, LONG, [1]]), "undeclared", /does not declare the length/],
   ["a hole in place of a strip", at8(le, ...strips([0, 8], [0, 10])), "reached", /^$/],
+  [
+    "a GPS directory with something else behind it, as dcraw and LibRaw write it",
+    joined(
+      opening(le, 8),
+      directory(le, 8, [...strips([8], [4]), [34853, LONG, [62]]]),
+      directory(le, 62, [[0, SHORT, [1]]], 0x10_0010),
+    ),
+    "reached",
+    /^$/,
+  ],
   ["a directory at 2^63", opening(bigLe, 2 ** 63), "undeclared", /directory has the impossible offset/],
   ["data at 2^60", at8(bigLe, ...strips([2 ** 60], [2 ** 60], LONG8)), "undeclared", /image data has an impossible offset/],
   [
