@@ -8,10 +8,10 @@ import type { MorningReport } from "./morning_json.ts";
 
 /** The whole report in a sentence. */
 export function verdictOf(report: MorningReport): string {
-  const { seen, not_taken, flagged, destinations } = report;
-  if (seen.files === 0 && not_taken.problems.length === 0) return "no images";
+  const { seen, flagged, destinations } = report;
   const faults = faultsOf(report);
   if (faults.length > 0) return `NOT all well: ${faults.join(", ")}`;
+  if (seen.files === 0) return "no images";
   const all = [...new Set(destinations.map(({ name }) => printable(name)))].join(" and ");
   const warned = flagged.count === 0 ? "" : `, ${flagged.count} with a warning`;
   return `all well, ${seen.files === 1 ? "the one image is" : `all ${seen.files} images are`} on ${all}${warned}`;

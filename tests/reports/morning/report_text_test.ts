@@ -2,26 +2,37 @@ import { assertEquals } from "@std/assert";
 import type { MorningReport } from "../../../src/reports/morning/morning_json.ts";
 import { duration, reportText } from "../../../src/reports/morning/report_text.ts";
 
+/** Without images. */
+const night: MorningReport = {
+  night: "20260115",
+  made_at: "2026-01-16T07:00:00.000Z",
+  all_well: true,
+  headline: {
+    level: "bad",
+    text: "usb-stick is full. All 240 images are safe on freya.",
+    advice: "Free 120 MB; delivery resumes automatically.",
+  },
+  seen: { files: 0, bytes: 0 },
+  not_taken: { count: 0, bytes: 0, files: [], problems: [] },
+  flagged: { count: 0, files: [] },
+  destinations: [],
+  audits: [],
+  gaps: [],
+  slowest: [],
+  undelivered_count: 0,
+  undelivered: [],
+};
+
+Deno.test("reportText() says after a night without images, too, what the audit has found damaged", () => {
+  const found = { begun_at: null, checked: 9, changed: 0, unreadable: 0, sent_again: 0, damaged: 2, vanished: 0 };
+  assertEquals(
+    reportText({ ...night, all_well: false, audits: [{ job: "spring", name: "nas", ...found }] }).split("\n")[0],
+    "Night 2026-01-15: NOT all well: 2 damaged or vanished on nas, found by the audit",
+  );
+  assertEquals(reportText(night).split("\n")[0], "Night 2026-01-15: no images");
+});
+
 Deno.test("reportText() says in the words of the headline what is wrong at this moment, and nothing where all is well", () => {
-  const night: MorningReport = {
-    night: "20260115",
-    made_at: "2026-01-16T07:00:00.000Z",
-    all_well: true,
-    headline: {
-      level: "bad",
-      text: "usb-stick is full. All 240 images are safe on freya.",
-      advice: "Free 120 MB; delivery resumes automatically.",
-    },
-    seen: { files: 0, bytes: 0 },
-    not_taken: { count: 0, bytes: 0, files: [], problems: [] },
-    flagged: { count: 0, files: [] },
-    destinations: [],
-    audits: [],
-    gaps: [],
-    slowest: [],
-    undelivered_count: 0,
-    undelivered: [],
-  };
   assertEquals(
     reportText(night).split("\n")[1],
     "Now: usb-stick is full. All 240 images are safe on freya. Free 120 MB; delivery resumes automatically.",
