@@ -30,7 +30,8 @@ export const restart = defineCommand({
     }
     if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
     const service = daemon === null ? null : await whoStartsIt(settings, tools);
-    if (service !== null && await startedAgain(service, settings, tools)) return EXIT.done;
+    await service?.start();
+    if (service !== null && await startedAgain(service.title, settings, tools)) return EXIT.done;
     if (tools.signal.aborted) return EXIT.noDaemon;
     const why = daemon === null
       ? "No daemon was running"

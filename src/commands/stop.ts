@@ -8,6 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { SERVICES } from "../services/services.ts";
 import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { runSteps } from "./service/carry_out.ts";
 import { findInstalled, serviceName } from "./service/installed_service.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
@@ -28,20 +29,31 @@ export const stop = defineCommand({
 
 async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> {
   const service = await whoStartsIt(settings, tools);
-  if (service === null) return;
-  tools.stderr(`${service} may start it again in a few seconds. To keep it stopped: image-transfer service stop\n`);
+  // launchd leaves alone what ended without an error.
+  if (service === null || tools.system.platform === "darwin") return;
+  tools.stderr(`${service.title} may start it again in a few seconds. To keep it stopped: image-transfer service stop\n`);
+}
+
+/** The service that the daemon runs as. */
+interface Starter {
+  readonly title: string;
+  /** Has the service manager start it: systemd does so by itself. */
+  start(): Promise<void>;
 }
 
 /**
- * The installed service that restarts the daemon of this state directory after it has stopped: systemd and launchd do, Windows
- * only after a failure. Null if there is none, or if that cannot be determined.
+ * The installed service of the daemon of this state directory, on systemd and launchd. Null if there is none, or if that cannot be
+ * determined.
  */
-export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<string | null> {
+export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<Starter | null> {
   const { platform } = tools.system;
   if (platform === "windows") return null;
   const kind = SERVICES[platform];
   const found = await findInstalled(serviceName(undefined, kind), undefined, kind, tools).catch(() => null);
-  return found?.mark?.state === stateDirectory ? kind.title(found.place) : null;
+  if (found?.mark?.state !== stateDirectory) return null;
+  const { place } = found;
+  const steps = platform === "darwin" ? kind.controls(place).start : [];
+  return { title: kind.title(place), start: () => runSteps(steps, kind, tools) };
 }
 
 /** In addition to the time that the daemon gives its transfers, milliseconds. */

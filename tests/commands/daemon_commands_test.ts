@@ -5,6 +5,7 @@ import { parse } from "../../src/commands/parse.ts";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { Failure, failureRecord } from "../../src/domain/failure.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
 import { aClaim, aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
@@ -559,6 +560,28 @@ Deno.test("uninstall-service --purge removes what launchd caught as well", { ign
   assert(parsed.kind === "run");
   assertEquals(await parsed.run(testTools(dir.path, { system })), 0);
   await assertRejects(() => Deno.lstat(dir.at("logs")), Deno.errors.NotFound);
+});
+
+Deno.test("restart has launchd start the service: it leaves alone what ended without an error", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await observatory();
+  await using ending = new AsyncDisposableStack();
+  ending.use(await fakeDaemon(dir.at("state")));
+  const mark = { program: "/p", copied: false, config: "/c", account: "ann", home: dir.path, state: dir.at("state"), log: "/l" };
+  const name = "com.observatory.imagetransfer";
+  await dir.write(`Library/LaunchAgents/${name}.plist`, `<!-- image-transfer-service: ${JSON.stringify(mark)} -->\n`);
+  const answer = { code: 0, signal: null, stdout: `ann:x:1000:1000::0:0::${dir.path}:/bin/sh\n`, stderr: "" };
+  const run: System["run"] = async ({ args }) => {
+    if (args[0] === "kickstart") ending.use(await fakeDaemon(dir.at("state")));
+    return answer;
+  };
+  // Without the service it would run here for ever.
+  const sleep: System["sleep"] = (ms, signal) =>
+    ms === 500 ? Promise.reject(new Error("nobody starts it")) : createSystem().sleep(ms, signal);
+  const { code, stderr } = await image_transfer_with({ platform: "darwin", uid: 1000, run, sleep }, dir, "restart");
+  assertEquals(code, 0);
+  assertMatch(stderr, /Restarted \(process \d+\)\.\n$/);
 });
 
 Deno.test("restart waits for the service, and says who runs again when it took over", async () => {
