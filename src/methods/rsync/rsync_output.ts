@@ -51,6 +51,8 @@ export function rsyncFileFailures(
       failures.set(nameOf(quoted), toldOfSource(upload.source.path, line, reason));
       continue;
     }
+    // What a file system cannot keep is no reason to send the file again.
+    if (/failed to set (times|permissions) on/.test(line)) continue;
     const meaning = meaningOf(line);
     if (meaning && !isSource(line)) {
       throw new Failure(

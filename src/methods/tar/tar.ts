@@ -31,7 +31,7 @@ import {
   tarReceivers,
 } from "./tar_receivers.ts";
 import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
-import { tarFailure } from "./tar_failures.ts";
+import { isOfAttributesOnly, tarFailure } from "./tar_failures.ts";
 import { streamedWriting } from "./tar_parts.ts";
 
 /**
@@ -336,7 +336,7 @@ async function fill(
     unwritten = error;
   }
   const end = await untilAborted(receiver.finish(), signal);
-  if (end.code === 0 && unwritten === null) return end;
+  if (unwritten === null && (end.code === 0 || isOfAttributesOnly(end))) return end;
   if (end.code === 0 && !(unwritten instanceof StreamError)) throw unwritten;
   if (receiver.isRefused(end)) throw new ChannelRefused();
   const failure = tarFailure(end, destination);
@@ -359,7 +359,7 @@ function receiverOptions(destination: SshDestination, tools: ShellTools, shared:
   return {
     flags,
     tools,
-    after: preservePermissions ? null : "chmod =rw ./*",
+    after: preservePermissions ? null : "{ chmod =rw ./* 2>/dev/null || :; }",
     ahead: shared ? Math.min(2, destination.parallelTransfers) : 0,
   };
 }

@@ -11,6 +11,18 @@ import { printable } from "../../domain/names/printable.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { NO_FOLDER, NO_LINES, type ReceiverEnd } from "./tar_receivers.ts";
 
+/**
+ * True where the tar there, GNU's, complains of nothing but times and modes that the file system does not keep: no reason to send the
+ * files again.
+ */
+export function isOfAttributesOnly({ code, stderr }: ReceiverEnd): boolean {
+  const lines = stderr.split(/[\r\n]+/).filter((line) => line !== "" && !SUMMARY.test(line));
+  return code === 2 && lines.length > 0 && lines.every((line) => ATTRIBUTES.test(line));
+}
+
+const ATTRIBUTES = /: Cannot (change mode to \S+|utime): (Operation not permitted|Operation not supported|Permission denied)$/;
+const SUMMARY = /Exiting with failure status due to previous errors$/;
+
 /** Never for one file alone: what became of each is looked up at the destination. */
 export function tarFailure({ code, stderr }: ReceiverEnd, destination: SshDestination): Failure {
   const lines = stderr.split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "");

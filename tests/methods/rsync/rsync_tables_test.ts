@@ -170,6 +170,12 @@ Deno.test("rsyncFileFailures() names the sources that were left out, and why", (
   assertEquals(codes, [["1", "source_unreadable"], ["2", "source_gone"], ["3", "source_gone"]]);
 });
 
+Deno.test("rsyncFileFailures() passes over times and modes that the file system there does not keep", () => {
+  const stderr = 'rsync: [receiver] failed to set permissions on "/d/.it/a1/.1.Abcdef": Operation not permitted (1)\n' +
+    'rsync: [generator] failed to set times on "/d/.it/a1/1": Operation not permitted (1)\n';
+  assertEquals(rsyncFileFailures(stderr, uploads, nas).size, 0);
+});
+
 Deno.test("rsyncFileFailures() throws what is the destination's fault", () => {
   const stderr = 'rsync: [receiver] mkstemp "/d/.it/a1/.1.Abcdef" failed: No space left on device (28)\n';
   assertEquals(assertThrows(() => rsyncFileFailures(stderr, uploads, nas), Failure).code, "disk_full");

@@ -189,6 +189,35 @@ withServer("a small batch is hashed behind its stream; what is wrong there is no
   assertEquals([there?.bytes, there?.sha256 === second!.sha256], [second!.bytes, false]);
 });
 
+for (
+  const [keeps, preservePermissions, instead] of [
+    [
+      "modes and times",
+      true,
+      {
+        tar: `#!/bin/sh
+/bin/tar "$@" || exit
+case "$PWD" in */a[0-9]*) ;; *) exit 0 ;; esac
+echo "tar: 1: Cannot utime: Operation not permitted" >&2
+echo "tar: 1: Cannot change mode to rw-r--r--: Operation not permitted" >&2
+echo "tar: Exiting with failure status due to previous errors" >&2
+exit 2
+`,
+      },
+    ],
+    ["a mode that nobody asked for", false, { chmod: "#!/bin/sh\necho 'chmod: Operation not permitted' >&2\nexit 1\n" }],
+  ] as const
+) {
+  withServer(`a file system that does not keep ${keeps} takes files all the same`, { instead }, async (it) => {
+    const session = await it.connect({ preservePermissions });
+    const content = noise(1000, 1);
+    const file = await it.source("a.fits", content);
+    const [outcome] = await session.put([upload(file, 1)], ignoreBytes, signal);
+    assertEquals(outcome?.put, true);
+    assertEquals(await session.digest([upload(file, 1).staged], signal), [await digestOf(content)]);
+  });
+}
+
 /** A `sync` that cannot flush a file, and says this. */
 const refusingSync = (reason: string): SshdOptions => ({
   instead: {
