@@ -5,12 +5,13 @@
  */
 import { object } from "@optique/core/constructs";
 import type { Settings } from "../config/settings.ts";
+import { failureRecord } from "../domain/failure.ts";
 import { findDaemon } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
 import { runDaemon } from "./run/run_daemon.ts";
 import { seekDaemon } from "./seek_daemon.ts";
-import { stopDaemon, whoStartsIt } from "./stop.ts";
+import { type Starter, stopDaemon, whoStartsIt } from "./stop.ts";
 
 /** How long a service manager may take to start it again, milliseconds: systemd and launchd wait ten seconds. */
 const TAKE_OVER_MS = 20_000;
@@ -30,8 +31,9 @@ export const restart = defineCommand({
     }
     if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
     const service = daemon === null ? null : await whoStartsIt(settings, tools);
-    await service?.start();
-    if (service !== null && await startedAgain(service.title, settings, tools)) return EXIT.done;
+    if (service !== null && await isStarted(service, tools) && await startedAgain(service.title, settings, tools)) {
+      return EXIT.done;
+    }
     if (tools.signal.aborted) return EXIT.noDaemon;
     const why = daemon === null
       ? "No daemon was running"
@@ -42,6 +44,18 @@ export const restart = defineCommand({
     return await runDaemon({ config, verbose: false, dryRun: false, once: false, logLevel: undefined }, tools);
   },
 });
+
+/** Has the service start it; where that is refused, says why: images are delivered from here meanwhile. */
+async function isStarted(service: Starter, tools: Tools): Promise<boolean> {
+  try {
+    await service.start();
+    return true;
+  } catch (error) {
+    const { message, hint } = failureRecord(error);
+    tools.stderr(`${message}${hint === "" ? "" : `. ${hint}`}\n`);
+    return false;
+  }
+}
 
 /** Waits until the service has started it, and says so; false if it does not, or if a person gave up. */
 async function startedAgain(service: string, { stateDirectory }: Settings, tools: Tools): Promise<boolean> {

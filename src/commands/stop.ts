@@ -35,7 +35,7 @@ async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> 
 }
 
 /** The service that the daemon runs as. */
-interface Starter {
+export interface Starter {
   readonly title: string;
   /** Has the service manager start it: systemd does so by itself. */
   start(): Promise<void>;

@@ -568,13 +568,10 @@ Deno.test("restart has launchd start the service: it leaves alone what ended wit
   await using dir = await observatory();
   await using ending = new AsyncDisposableStack();
   ending.use(await fakeDaemon(dir.at("state")));
-  const mark = { program: "/p", copied: false, config: "/c", account: "ann", home: dir.path, state: dir.at("state"), log: "/l" };
-  const name = "com.observatory.imagetransfer";
-  await dir.write(`Library/LaunchAgents/${name}.plist`, `<!-- image-transfer-service: ${JSON.stringify(mark)} -->\n`);
-  const answer = { code: 0, signal: null, stdout: `ann:x:1000:1000::0:0::${dir.path}:/bin/sh\n`, stderr: "" };
+  await withAgent(dir);
   const run: System["run"] = async ({ args }) => {
     if (args[0] === "kickstart") ending.use(await fakeDaemon(dir.at("state")));
-    return answer;
+    return answerFor(dir);
   };
   // Without the service it would run here for ever.
   const sleep: System["sleep"] = (ms, signal) =>
@@ -582,6 +579,23 @@ Deno.test("restart has launchd start the service: it leaves alone what ended wit
   const { code, stderr } = await image_transfer_with({ platform: "darwin", uid: 1000, run, sleep }, dir, "restart");
   assertEquals(code, 0);
   assertMatch(stderr, /Restarted \(process \d+\)\.\n$/);
+});
+
+Deno.test("restart runs here where launchd may not be asked, and says how to start the service", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await observatory();
+  await using _first = await fakeDaemon(dir.at("state"));
+  await withAgent(dir);
+  const refused = { ...answerFor(dir), code: 1, stdout: "", stderr: "Operation not permitted" };
+  const run: System["run"] = ({ args }) => Promise.resolve(args[0] === "kickstart" ? refused : answerFor(dir));
+  const env = (name: string) => name === "USER" ? "ann" : undefined;
+  const stderr = await restartedHere({ platform: "darwin", uid: 1000, env, run }, dir);
+  assertMatch(
+    stderr,
+    /^Stopped \(process \d+\)\.\nCannot run "launchctl kickstart .*: Operation not permitted\. Run as root: sudo launchctl kickstart/,
+  );
+  assertMatch(stderr, /\nThe service did not start it: running here now\.\n/);
 });
 
 Deno.test("restart waits for the service, and says who runs again when it took over", async () => {
@@ -605,8 +619,14 @@ Deno.test("restart waits for the service, and says who runs again when it took o
 Deno.test("restart waits for nobody where no service is installed: it runs here at once", async () => {
   await using dir = await observatory();
   await using _first = await fakeDaemon(dir.at("state"));
+  const stderr = await restartedHere({}, dir);
+  assertMatch(stderr, /^Stopped \(process \d+\)\.\nNot installed as a service: running here now\.\n/);
+});
+
+/** What `restart` says until it runs here, which ends at once. */
+async function restartedHere(system: Partial<System>, dir: TempFolder): Promise<string> {
   const end = new AbortController();
-  const given = testTools(dir.path);
+  const given = testTools(dir.path, { system });
   const stderr = (text: string) => {
     given.stderr(text);
     if (text.includes("running here now")) end.abort();
@@ -615,8 +635,20 @@ Deno.test("restart waits for nobody where no service is installed: it runs here 
   const parsed = await parse(["restart", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr });
   assert(parsed.kind === "run");
   await parsed.run(tools);
-  assertMatch(given.printed.stderr, /^Stopped \(process \d+\)\.\nNot installed as a service: running here now\.\n/);
-});
+  return given.printed.stderr;
+}
+
+/** As if it were installed with launchd for the account `ann`, whose home is this folder. */
+async function withAgent(dir: TempFolder): Promise<void> {
+  const mark = { program: "/p", copied: false, config: "/c", account: "ann", home: dir.path, state: dir.at("state"), log: "/l" };
+  const text = `<!-- image-transfer-service: ${JSON.stringify(mark)} -->\n`;
+  await dir.write("Library/LaunchAgents/com.observatory.imagetransfer.plist", text);
+}
+
+/** How `getent` and the others answer. */
+function answerFor(dir: TempFolder) {
+  return { code: 0, signal: null, stdout: `ann:x:1000:1000::0:0::${dir.path}:/bin/sh\n`, stderr: "" };
+}
 
 for (
   const { says, code, told } of [

@@ -114,7 +114,9 @@ async function sendNames(run: Run, { uploads, prepared, onText }: Batch, signal:
   await using it = run;
   const staging = stagingOf(uploads);
   const attempt = staging.slice(staging.lastIndexOf("/") + 1);
-  await Promise.all([it.links.fill(uploads, attempt), prepared]);
+  // One after the other: where one failed, the folder of the links would be removed while they are made.
+  await it.links.fill(uploads, attempt);
+  await prepared;
   const names = uploads.map((upload) => `${attempt}/${linkName(upload)}\n`).join("");
   // It may end before it has read them all; its exit code says why.
   const written = it.child.write(names).then(() => it.child.closeStdin()).catch(() => undefined);

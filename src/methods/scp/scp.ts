@@ -75,7 +75,7 @@ function scpSender(
       );
     }
     await using links = await makeLinks(context);
-    await Promise.all([links.fill(uploads), prepared]);
+    await links.fill(uploads).then(() => prepared);
     const looks = { survey: files.survey, periodMs: LOOK_MS, files: Infinity };
     await using _growth = watchGrowth(
       uploads,

@@ -243,7 +243,8 @@ class Line implements LongLine {
     const at = this.#connections.indexOf(connection);
     if (at < 0) return;
     this.#connections.splice(at, 1);
-    void connection.further[Symbol.asyncDispose]();
+    const failed = (error: unknown) => this.parts.context.log("debug", `Cannot end a further connection: ${reasonOf(error)}`);
+    connection.further[Symbol.asyncDispose]().then(undefined, failed);
   }
 }
 
