@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import type { Clock } from "playwright-core";
 import { startBrowser } from "../support/browser.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
@@ -121,46 +122,34 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "page: a connection that is silent for too long is taken for lost, as after sleep",
-  ignore,
-  async fn() {
-    await using folder = await tempFolder();
-    const { daemon, address } = await installed(folder);
-    await using browser = await startBrowser();
-    await using running = await daemon.start();
-    const page = await browser.open("about:blank");
-    await page.clock.install();
-    await page.goto(await address());
-    await page.locator(".is-live").waitFor();
-    // The daemon stands still, the connection stays: nothing but the clock can tell.
-    running.kill("SIGSTOP");
-    await page.clock.fastForward(40_000);
-    await page.locator(".connection.is-lost").waitFor();
-    running.kill("SIGCONT");
-    await page.clock.runFor(20_000);
-    await page.locator(".is-live").waitFor();
-  },
-});
-
-Deno.test({
-  name: "page: a browser's clock that is set back does not make a silent connection a live one",
-  ignore,
-  async fn() {
-    await using folder = await tempFolder();
-    const { daemon, address } = await installed(folder);
-    await using browser = await startBrowser();
-    await using running = await daemon.start();
-    const page = await browser.open("about:blank");
-    await page.clock.install();
-    await page.goto(await address());
-    await page.locator(".is-live").waitFor();
-    running.kill("SIGSTOP");
-    await page.clock.setSystemTime(Date.now() - 3_600_000);
-    await page.clock.runFor(40_000);
-    await page.locator(".connection.is-lost").waitFor();
-    running.kill("SIGCONT");
-    await page.clock.runFor(20_000);
-    await page.locator(".is-live").waitFor();
-  },
-});
+for (
+  const [when, silence] of [
+    ["as after sleep", (clock: Clock) => clock.fastForward(40_000)],
+    ["also where the browser's clock was set back", async (clock: Clock) => {
+      await clock.setSystemTime(Date.now() - 3_600_000);
+      await clock.runFor(40_000);
+    }],
+  ] as const
+) {
+  Deno.test({
+    name: `page: a connection that is silent for too long is taken for lost, ${when}`,
+    ignore,
+    async fn() {
+      await using folder = await tempFolder();
+      const { daemon, address } = await installed(folder);
+      await using browser = await startBrowser();
+      await using running = await daemon.start();
+      const page = await browser.open("about:blank");
+      await page.clock.install();
+      await page.goto(await address());
+      await page.locator(".is-live").waitFor();
+      // The daemon stands still, the connection stays: nothing but the clock can tell.
+      running.kill("SIGSTOP");
+      await silence(page.clock);
+      await page.locator(".connection.is-lost").waitFor();
+      running.kill("SIGCONT");
+      await page.clock.runFor(20_000);
+      await page.locator(".is-live").waitFor();
+    },
+  });
+}
