@@ -37,7 +37,7 @@ async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> 
 /** The service that the daemon runs as. */
 export interface Starter {
   readonly title: string;
-  /** Has the service manager start it: systemd does so by itself. */
+  /** Has the service manager start it: systemd does so on its own. */
   start(): Promise<void>;
 }
 

@@ -27,7 +27,7 @@ async function listen(options: ListenOptions, signal: AbortSignal): Promise<List
   return { host: hostname, port, finished: keepServing(first, { ...options, port }, signal) };
 }
 
-/** A server, and what ends it when the signal is aborted: one that has ended by itself must not be ended again. */
+/** A server, and what ends it when the signal is aborted: one that has ended on its own must not be ended again. */
 interface Served {
   readonly server: Deno.HttpServer<Deno.NetAddr>;
   readonly following: Disposable;
