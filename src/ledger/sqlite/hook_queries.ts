@@ -38,7 +38,7 @@ export const HOOKS_MIGRATION = `
   ${trigger("'superseded', 'skipped', 'gone'")}
 `;
 
-/** The former trigger does not know what a mirror removes: that is no failure. */
+/** A file that a mirror has removed is not a failure, but the former trigger took it for one. */
 export const HOOKS_REMOVED_MIGRATION = `
   DROP TRIGGER hooks_record;
   ${trigger("'superseded', 'skipped', 'gone', 'removed'")}
