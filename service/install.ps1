@@ -12,11 +12,29 @@ $work = Join-Path ([IO.Path]::GetTempPath()) ([Guid]::NewGuid())
 New-Item -ItemType Directory -Path $work | Out-Null
 
 function Get-Part([string] $Name) {
-    if ($From -match '^https?://') {
-        [Net.ServicePointManager]::SecurityProtocol = [Net.SecurityProtocolType]::Tls12
-        Invoke-WebRequest -UseBasicParsing -Uri "$($From.TrimEnd('/'))/$Name" -OutFile (Join-Path $work $Name)
-    }
+    if ($From -match '^[A-Za-z]+://') { Get-Address "$($From.TrimEnd('/'))/$Name" (Join-Path $work $Name) }
     else { Copy-Item -LiteralPath (Join-Path $From $Name) -Destination (Join-Path $work $Name) }
+}
+
+# By https only. Redirections are followed here, because Windows PowerShell would follow one to plain http.
+function Get-Address([Uri] $Address, [string] $Into) {
+    [Net.ServicePointManager]::SecurityProtocol = [Net.SecurityProtocolType]::Tls12
+    for ($redirections = 0; $redirections -lt 6; $redirections++) {
+        if ($Address.Scheme -ne 'https') { throw "$Address is not an https address: the archive could be replaced on its way. Nothing was installed." }
+        $request = [Net.WebRequest]::CreateHttp($Address)
+        $request.AllowAutoRedirect = $false
+        $response = $request.GetResponse()
+        try {
+            if ([int] $response.StatusCode -lt 300) {
+                $file = [IO.File]::Create($Into)
+                try { $response.GetResponseStream().CopyTo($file) } finally { $file.Dispose() }
+                return
+            }
+            $Address = [Uri]::new($Address, $response.Headers['Location'])
+        }
+        finally { $response.Dispose() }
+    }
+    throw "Cannot get $($Address): it is redirected too often."
 }
 
 try {

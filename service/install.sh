@@ -27,7 +27,9 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 fetch() {
   case "$from" in
-    http://* | https://*) curl --fail --silent --show-error --location --output "$work/$1" "$from/$1" ;;
+    # --proto holds for redirections as well.
+    https://*) curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 --output "$work/$1" "$from/$1" ;;
+    *://*) fail "$from is not an https:// address: the archive could be replaced on its way; nothing was installed" ;;
     *) cp "$from/$1" "$work/$1" ;;
   esac || fail "cannot get $from/$1"
 }

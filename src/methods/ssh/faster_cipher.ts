@@ -36,8 +36,13 @@ export interface FasterCipherParts {
 const FASTER = "aes128-gcm@openssh.com";
 /** Some 50 ms of both processors are saved, which is what a login costs. */
 const WORTH_BYTES = 64 * 1024 * 1024;
-/** The words are those of x86 and of arm64. Other systems do not say. */
-const HAS_AES = ["-qwE", "^(flags|Features).* aes", "/proc/cpuinfo"];
+/** The words, and the numbers of the feature, are those of x86 and of arm64. A service that sees nothing in /proc but processes has the numbers. */
+const HAS_AES = [
+  "-qsE",
+  "^(flags|Features).* aes( |$)|^cpu:type:(x86,.*:feature:.*,0099|aarch64:feature:.*,0003)(,|$)",
+  "/proc/cpuinfo",
+  "/sys/devices/system/cpu/modalias",
+];
 /** Every Mac of the last ten years has them. */
 const ASK_FOR_AES = `[ "$(uname -s)" = Darwin ] || grep ${
   HAS_AES.map((word) => `'${word}'`).join(" ")
