@@ -5,8 +5,8 @@
  *
  * @module
  */
-import picomatch from "picomatch";
 import type { Job } from "../config/settings.ts";
+import { globs } from "../domain/names/globs.ts";
 import { nightFolder } from "../domain/night/night_folder.ts";
 import { isMarker } from "./settle/marker.ts";
 import { folderOf, lastPart } from "./source_path.ts";
@@ -80,14 +80,9 @@ function isOurs(name: string): boolean {
 
 /** Whether a relative path matches one of these patterns. */
 export function matcher(patterns: readonly string[]): (path: string) => boolean {
-  const byName = compiled(patterns.filter((pattern) => !pattern.includes("/")));
-  const byPath = compiled(patterns.filter((pattern) => pattern.includes("/")).map((pattern) => pattern.replace(/^\.?\//, "")));
+  const byName = globs(patterns.filter((pattern) => !pattern.includes("/")));
+  const byPath = globs(patterns.filter((pattern) => pattern.includes("/")).map((pattern) => pattern.replace(/^\.?\//, "")));
   return (path) => byName(lastPart(path)) || byPath(path);
-}
-
-function compiled(patterns: readonly string[]): (text: string) => boolean {
-  if (patterns.length === 0) return () => false;
-  return picomatch([...patterns], { nocase: true, dot: true, windows: false });
 }
 
 /** Answers for folders are remembered for this many, so that a huge tree costs no memory. */

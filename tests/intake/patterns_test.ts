@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { globs } from "../../src/domain/names/globs.ts";
 import { patternsOf } from "../../src/intake/patterns.ts";
 
 function wants(path: string, job: Partial<Parameters<typeof patternsOf>[0]> = {}): boolean {
@@ -36,6 +38,14 @@ const TABLE: [promise: string, wanted: boolean, path: string, job?: Parameters<t
   ["never takes our staging folders", false, ".image-transfer-abc/1/a.fits", { ignoreHiddenFiles: false }],
   ["leaves folders where told so", false, "x/a.fits", { recursive: false }],
   ["takes a name with a newline", true, "a\nb.fits"],
+  ["takes a name that begins with a newline", true, "\na.fits"],
+  ["crosses folders with a line separator in their names", true, "n1/a\u2028b/x.fits", { filePatterns: ["**/*.fits"] }],
+  ["excludes names with a newline below a path", false, "tmp/a\nb.fits", { excludePatterns: ["tmp/**"] }],
+  ["reads [!d] as sh does: any character but d", false, "dark1.fits", { filePatterns: ["[!d]*.fits"] }],
+  ["takes what [!d] means", true, "light1.fits", { filePatterns: ["[!d]*.fits"] }],
+  ["lets [!d] match no slash", false, "a/b.fits", { filePatterns: ["/a[!d]b.fits"] }],
+  ["reads [!]d]", false, "]a.fits", { filePatterns: ["[!]d]*.fits"] }],
+  ["understands [[:digit:]]", true, "1.fits", { filePatterns: ["[[:digit:]].fits"] }],
   ["takes a name that looks like an option", true, "-rf.fits"],
   ["takes brackets in a name as they are", true, "a[1](2){3}.fits"],
   ["takes a backslash in a name as it is", true, "a\\b.fits"],
@@ -46,3 +56,35 @@ const TABLE: [promise: string, wanted: boolean, path: string, job?: Parameters<t
 for (const [promise, wanted, path, job] of TABLE) {
   Deno.test(`patternsOf() ${promise}`, () => assertEquals(wants(path, job), wanted));
 }
+
+/** Any name that a file system may hold, rich in characters that end lines. */
+const name = fc.oneof(
+  fc.string({ unit: "binary", minLength: 1 }),
+  fc.string({
+    unit: fc.constantFrom("\n", "\r", "\u2028", "\u2029", "\v", "\u0085", "a", ".", "[", "!", "*", "\\", "😀"),
+    minLength: 1,
+  }),
+).map((text) => text.replaceAll(/[/\0]/g, "_")).filter((text) => text !== "." && text !== "..");
+const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
+
+Deno.test("globs() for any name: * matches it, and ** crosses it", () => {
+  fc.assert(fc.property(name, path, (name, folders) => {
+    const below = `${folders}/${name}`;
+    assertEquals(globs(["*"])(name), true);
+    assertEquals(globs(["*.fits"])(`${name}.fits`), true);
+    for (const pattern of ["**", "**/*"]) assertEquals(globs([pattern])(below), true, pattern);
+    assertEquals(globs(["**/*.fits"])(`${below}.fits`), true);
+    assertEquals(globs(["tmp/**"])(`tmp/${below}`), true);
+    assertEquals(globs(["tmp/**/x.fits"])(`tmp/${below}/x.fits`), true);
+    assertEquals(globs(["tmp/*/x.fits"])(`tmp/${name}/x.fits`), true);
+    assertEquals(globs(["[!d]*"])(name), !/^d/i.test(name));
+  }));
+});
+
+Deno.test("patternsOf() for any name: * in file_patterns wants it, * in exclude_patterns leaves it", () => {
+  fc.assert(fc.property(path, (path) => {
+    const plain = path.replaceAll(/(?<=^|\/)\.image-transfer-/g, "_");
+    assertEquals(wants(plain, { ...all, ignoreHiddenFiles: false }), true);
+    assertEquals(wants(plain, { ...all, excludePatterns: ["*"], ignoreHiddenFiles: false }), false);
+  }));
+});

@@ -28,7 +28,7 @@ export function choosing(word: string, { cwd, system }: Pick<Tools, "cwd" | "sys
   const { separator, platform } = system;
   const same = (path: string) => platform === "windows" ? path.replaceAll("\\", "/").toLowerCase() : path;
   const named = same(absolutePath(word, cwd, system));
-  const relative = same(word.replace(/^\.[\\/]/, "").replace(/(?<=.)[\\/]+$/, ""));
+  const relative = same(word.replace(/^\.[\\/]/, "").replace(/(?<=.)[\\/]+$/s, ""));
   const isOrHolds = (folder: string, path: string) => path === folder || path.startsWith(`${folder.replace(/\/$/, "")}/`);
   const matches = matcher([platform === "windows" ? word.replaceAll("\\", "/") : word]);
   return ({ path, absolutePath }) => {

@@ -175,6 +175,6 @@ function basePath(written: string, isRemote: boolean, path: Path, to: Resolving)
   if (relative.startsWith("~")) {
     to.report(at, `"remote_base_path" refers to the home folder of another user, "${written}"; write the full path`);
   } else if (relative.split("/").includes("..")) to.report(at, '"remote_base_path" must not contain ".."');
-  const tidy = relative.replace(/\/{2,}/g, "/").replace(/(?:^|(?<=\/))(?:\.\/)+/g, "").replace(/(?<=.)\/+$/, "");
+  const tidy = relative.replace(/\/{2,}/g, "/").replace(/(?:^|(?<=\/))(?:\.\/)+/g, "").replace(/(?<=.)\/+$/s, "");
   return tidy === "" || tidy === "." ? "." : tidy;
 }

@@ -31,4 +31,4 @@ function shortened(text: string): string {
 /** Leaves room for the rest of a name. */
 const MOST_BYTES = 80;
 const FORBIDDEN = /[<>:"|?*\\/\p{Cc}\p{Cf}\p{Cs}\p{Co}\uFFFD]/gu;
-const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\..*)?$/i;
+const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\..*)?$/is;

@@ -6,12 +6,12 @@
  *
  * @module
  */
-import picomatch from "picomatch";
 import { type Bell, bell } from "../../async/bell.ts";
 import type { Job, Settings } from "../../config/settings.ts";
 import { backOff } from "../../domain/back_off.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import { type Hook, type HookEvent, type HookEventName, KEPT_EVENTS, type KeptEventName } from "../../domain/hook.ts";
+import { globs } from "../../domain/names/globs.ts";
 import type { Emit, TransferEvent } from "../../domain/transfer_event.ts";
 import type { HookLedger, HookNote } from "../../ledger/hook_ledger.ts";
 import { callHook, type HookSystem } from "./call_hook.ts";
@@ -214,7 +214,7 @@ function enqueue(one: Running, event: HookEvent, id: string): void {
 }
 
 function wanting(job: string, { on, destinations, patterns }: Hook): (event: HookEvent) => boolean {
-  const matches = patterns === null ? null : picomatch([...patterns], { nocase: true, dot: true });
+  const matches = patterns === null ? null : globs(patterns);
   return (event) =>
     on.includes(event.event) &&
     (event.job === null || event.job === job) &&

@@ -83,7 +83,9 @@ function factNames(lines: readonly string[]): string[] {
 }
 
 function plainNames(lines: readonly string[], folder: string): string[] {
-  return proper(lines.map((line) => line.startsWith(`${folder}/`) ? line.slice(folder.length + 1) : line.replace(/^.*\//, "")));
+  return proper(
+    lines.map((line) => line.startsWith(`${folder}/`) ? line.slice(folder.length + 1) : line.slice(line.lastIndexOf("/") + 1)),
+  );
 }
 
 function proper(names: readonly string[]): string[] {

@@ -110,7 +110,7 @@ export const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";
  */
 export function mountOf(output: string): Mount {
   const line = output.trim().split("\n").at(-1) ?? "";
-  const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/.exec(line);
+  const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/s.exec(line);
   if (!found) return { freeBytes: null, device: null };
   const [, source, free, mount] = found;
   // The server of a network share is part of its identity; a disk's device file may change its name.

@@ -124,7 +124,7 @@ export function remoteSpec(destination: SshDestination, path: string): string {
  * only a shell would expand, never taken for an option.
  */
 export function remoteBase(destination: SshDestination): string {
-  const path = destination.basePath.replace(/^~(?=\/|$)\/*/, "").replace(/(.)\/+$/, "$1");
+  const path = destination.basePath.replace(/^~(?=\/|$)\/*/, "").replace(/(.)\/+$/s, "$1");
   if (path === "") return ".";
   return path.startsWith("/") || path.startsWith("./") ? path : `./${path}`;
 }

@@ -200,7 +200,7 @@ async function addMappedFiles({ names, mapped }: Open, all: readonly string[], s
   const { stdout, signal: endedBy } = await processes.run({ ...BRIEF, program: "grep", args }, signal);
   if (endedBy !== null) return false;
   // address permissions offset device inode      path; a newline in the path is written \012
-  for (const line of stdout.matchAll(/^[0-9a-f]+-[0-9a-f]+ rw-s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+) +(\/.*)$/gm)) {
+  for (const line of stdout.matchAll(/^[0-9a-f]+-[0-9a-f]+ rw-s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+) +(\/[^\n]*)/gm)) {
     const [, major = "", minor = "", inode = "", path = ""] = line;
     names.add(path.replaceAll("\\012", "\n"));
     mapped.add(`${deviceNumber(parseInt(major, 16), parseInt(minor, 16))}:${inode}`);

@@ -1,0 +1,14 @@
+/**
+ * Globs, read in one way everywhere: `[!a]` as in sh, rsync and gitignore, case ignored, dots matched, and every character of a name is
+ * one, line separators included.
+ *
+ * @module
+ */
+import picomatch from "picomatch";
+
+/** Whether a text, with `/` between the parts of a path, matches one of these patterns as a whole. */
+export function globs(patterns: readonly string[]): (text: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  // `s`: without it, the dots in picomatch's expressions stop at line separators. `posix`: `[!a]`, `[[:digit:]]`.
+  return picomatch([...patterns], { nocase: true, dot: true, windows: false, posix: true, flags: "is" });
+}
