@@ -15,6 +15,7 @@ import { Failure, isTrouble } from "../domain/failure.ts";
 import { counted } from "../domain/names/counted.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import { patternsOf } from "../intake/patterns.ts";
+import { reservedName } from "../intake/source_faults.ts";
 import { relativePathOf } from "../intake/source_path.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
@@ -142,6 +143,11 @@ async function jobsWatching(word: string, jobs: readonly Job[], { cwd, system }:
   }
   const sending = facts.kind === "folder" ? watching : watching.filter(({ job, below }) => patternsOf(job).wants(below ?? ""));
   if (sending.length > 0) return sending.map(({ job }) => job.name);
+  const reserved = watching.find(({ job, below }) => patternsOf(job).isReserved(below ?? ""))?.below;
+  if (reserved) {
+    const { code, message, hint } = reservedName(reserved);
+    throw new Failure(code, message, { hint });
+  }
   throw new Failure("configuration", `"${path}" is not sent: it does not match the patterns of job ${watching[0]!.job.name}`, {
     hint: "To send files like it, add a pattern to file_patterns; to send only this one: image-transfer copy SOURCE DEST",
   });

@@ -15,6 +15,8 @@ import { folderOf, lastPart } from "./source_path.ts";
 export interface Patterns {
   /** Whether a file with this path is to be delivered. */
   wants(path: string): boolean;
+  /** Whether it would be wanted but for its name, which only our own folders and temporary files have. */
+  isReserved(path: string): boolean;
   /** Whether anything below this folder may be wanted; `""` is the watched folder itself. */
   enters(folder: string): boolean;
 }
@@ -32,6 +34,10 @@ export function patternsOf(job: Wanting): Patterns {
     wants(path) {
       const found = nights.locate(path);
       return found !== null && patterns.wants(found.path);
+    },
+    isReserved(path) {
+      const found = nights.locate(path);
+      return found !== null && patterns.isReserved(found.path);
     },
     enters(folder) {
       if (nights.leadsThere(folder)) return true;
@@ -51,8 +57,7 @@ function patternsBelow(job: Wanting): Patterns {
   const excluded = matcher(job.excludePatterns);
   const entered = new Map<string, boolean>();
 
-  const passes = (path: string) =>
-    !isOurs(lastPart(path)) && !(job.ignoreHiddenFiles && lastPart(path).startsWith(".")) && !excluded(path);
+  const passes = (path: string) => !(job.ignoreHiddenFiles && lastPart(path).startsWith(".")) && !excluded(path);
 
   const enters = (folder: string): boolean => {
     if (folder === "") return true;
@@ -60,23 +65,29 @@ function patternsBelow(job: Wanting): Patterns {
     const known = entered.get(folder);
     if (known !== undefined) return known;
     if (entered.size >= MOST_FOLDERS) entered.clear();
-    const answer = passes(folder) && !excluded(folder + "/") && enters(folderOf(folder));
+    const answer = !isOurs(lastPart(folder)) && passes(folder) && !excluded(folder + "/") && enters(folderOf(folder));
     entered.set(folder, answer);
     return answer;
   };
 
+  const chosen = (path: string) =>
+    included(path) && passes(path) && !(job.completeness === "marker" && isMarker(lastPart(path), job.marker)) &&
+    enters(folderOf(path));
+
   return {
     enters,
-    wants: (path) =>
-      included(path) && passes(path) && !(job.completeness === "marker" && isMarker(lastPart(path), job.marker)) &&
-      enters(folderOf(path)),
+    wants: (path) => !isOurs(lastPart(path)) && chosen(path),
+    isReserved: (path) => isOurs(lastPart(path)) && !TEMPORARY.test(path) && chosen(path),
   };
 }
 
-/** Whether a folder of this name is one of our staging folders. */
+/** Whether a folder or file of this name is ours, or looks like it: the sweep may remove it. */
 function isOurs(name: string): boolean {
   return name.startsWith(".image-transfer-");
 }
+
+/** Files that we make for a moment end in a UUID. */
+const TEMPORARY = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whether a relative path matches one of these patterns. */
 export function matcher(patterns: readonly string[]): (path: string) => boolean {

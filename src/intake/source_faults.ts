@@ -47,6 +47,15 @@ export function badName(path: string): FailureRecord {
   );
 }
 
+/** A name that is kept for folders and temporary files of ours. */
+export function reservedName(path: string): FailureRecord {
+  return failureRecord(
+    new Failure("bad_name", `Cannot send "${path}": names that begin with .image-transfer- are reserved for temporary files`, {
+      hint: "Rename the file; it is then sent under its new name.",
+    }),
+  );
+}
+
 /** A folder that cannot be looked into. */
 export function unreadableFolder(path: string, reason: string): FailureRecord {
   return failureRecord(

@@ -315,3 +315,17 @@ Deno.test("intake() does not watch a folder that it may not list, and caughtUp()
   const error = await assertRejects(() => rig.intake.caughtUp(), Failure);
   assertEquals([error.code, rig.intake.how(), rig.intake.failure()?.code], ["source_unreadable", null, "source_unreadable"]);
 });
+
+Deno.test("intake: a file whose name is reserved is listed with the reason, whether an event or a scan finds it, until it is renamed", async () => {
+  await using rig = await runningIntake({ job: { ignoreHiddenFiles: false } });
+  await rig.write("n/.image-transfer-abc.fits", image);
+  const listed = () => rig.intake.waiting().find(({ path }) => path === "n/.image-transfer-abc.fits");
+  await rig.until(() => listed() !== undefined, "the reserved name is listed");
+  assertEquals([listed()?.reason, listed()?.detail.includes("reserved")], ["refused", true]);
+  await rig.intake.scanNow();
+  await rig.intake.scanNow();
+  assertEquals([listed()?.reason, rig.told("refused", "n/.image-transfer-abc.fits").length, rig.admitted()], ["refused", 1, []]);
+  await Deno.rename(`${rig.root}/n/.image-transfer-abc.fits`, `${rig.root}/n/abc.fits`);
+  await rig.intake.scanNow();
+  assertEquals(listed(), undefined);
+});

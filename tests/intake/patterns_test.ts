@@ -36,6 +36,7 @@ const TABLE: [promise: string, wanted: boolean, path: string, job?: Parameters<t
   ["leaves what lies in hidden folders", false, ".cache/a.fits"],
   ["takes hidden files where told so", true, ".cache/.a.fits", { ignoreHiddenFiles: false }],
   ["never takes our staging folders", false, ".image-transfer-abc/1/a.fits", { ignoreHiddenFiles: false }],
+  ["never takes names like those of our staging folders", false, ".image-transfer-abc.fits", { ignoreHiddenFiles: false }],
   ["leaves folders where told so", false, "x/a.fits", { recursive: false }],
   ["takes a name with a newline", true, "a\nb.fits"],
   ["takes a name that begins with a newline", true, "\na.fits"],

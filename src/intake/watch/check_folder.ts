@@ -64,7 +64,7 @@ async function checkNames(
 
 /** What there is by these names: files and folders that are wanted, and the files that a marker among them speaks for. */
 async function findNames(context: IntakeContext, folder: string, names: FolderWork["names"], signal: AbortSignal) {
-  const { job, patterns } = context;
+  const { job, patterns, unreadable } = context;
   const files: FileFacts[] = [];
   const folders: string[] = [];
   const marked: string[] = [];
@@ -73,6 +73,7 @@ async function findNames(context: IntakeContext, folder: string, names: FolderWo
     const facts = await factsOf(context, path);
     if (facts === null) vanished(context, path, touches);
     if (facts?.kind === "folder" && patterns.enters(path)) folders.push(path);
+    if (facts?.kind === "file") unreadable.noteReserved([{ path }]);
     if (facts?.kind === "file" && patterns.wants(path)) files.push({ path, ...facts });
     if (facts?.kind !== "file" || job.completeness !== "marker" || !isMarker(name, job.marker)) return;
     // One by one: a marker may speak for a whole folder, and a call cannot take a hundred thousand arguments.
@@ -126,6 +127,7 @@ async function listFolder(context: IntakeContext, top: string, deep: boolean, si
     for (const { name, facts } of listing.entries) {
       const path = pathIn(folder, name);
       if (facts.kind === "folder" && deep && patterns.enters(path)) folders.push(path);
+      if (facts.kind === "file") unreadable.noteReserved([{ path }]);
       if (facts.kind !== "file" || !patterns.wants(path)) continue;
       found.push({ path, ...facts });
       if (found.length < atOnce) continue;

@@ -79,7 +79,7 @@ async function reconcileStretch(
   begun: number,
   signal: AbortSignal,
 ): Promise<Pick<Scan, "admitted"> & { readonly found: Found }> {
-  const { system, patterns, known } = context;
+  const { system, patterns, known, unreadable } = context;
   const former = known.found(stretch);
   if (former !== undefined) {
     known.note(stretch, former);
@@ -87,7 +87,8 @@ async function reconcileStretch(
   }
   const wanted = files.filter(({ path }) => patterns.wants(path));
   const found = foundIn(files, wanted.length);
-  let knownHere = 0;
+  // A stretch that has some is read again: they are listed for as long as scans find them.
+  let knownHere = -unreadable.noteReserved(files);
   let admitted = 0;
   for (const some of chunks(wanted, FILES_AT_ONCE)) {
     if (some.length === FILES_AT_ONCE) await system.sleep(0);

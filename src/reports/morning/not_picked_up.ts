@@ -5,11 +5,15 @@
  * @module
  */
 import { join } from "@std/path";
-import { failureRecord } from "../../domain/failure.ts";
+import { chunks } from "../../domain/chunks.ts";
+import { type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../config/settings.ts";
+import type { FileFacts } from "../../domain/source_file.ts";
 import type { IntakeLedger } from "../../ledger/intake_ledger.ts";
 import { nightOf } from "../../intake/admit/admission.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
+import { reservedName } from "../../intake/source_faults.ts";
+import { whyUnreadable } from "../../intake/watch/unreadable_paths.ts";
 import type { Reasons } from "./reasons.ts";
 import type { System } from "../../system/system.ts";
 
@@ -54,12 +58,16 @@ export async function notPickedUp(night: string, tools: NotPickedUpTools, signal
   let [count, bytes] = [0, 0];
   for (const job of tools.jobs) {
     try {
-      for await (const { path, size } of unknownOf(job, night, tools, signal)) {
+      for await (const { path, size, failure } of unknownOf(job, night, tools, signal)) {
         const absolute = join(job.watchPath, path);
-        if (count < mostListed) files.push({ job: job.name, path: absolute, size, ...tools.why(absolute) });
-        count++;
-        bytes += size;
-        tools.saw?.(job.name, path);
+        const { message, hint } = failure ?? tools.why(absolute);
+        if (failure?.code === "source_unreadable") problems.push(`${message} (job ${job.name})`);
+        else {
+          if (count < mostListed) files.push({ job: job.name, path: absolute, size, message, hint });
+          count++;
+          bytes += size;
+          tools.saw?.(job.name, path);
+        }
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -69,14 +77,29 @@ export async function notPickedUp(night: string, tools: NotPickedUpTools, signal
   return { count, bytes, files, problems };
 }
 
-async function* unknownOf(job: Job, night: string, { ledger, system }: NotPickedUpTools, signal: AbortSignal) {
+/** `failure` says why a file can never be picked up, or what cannot be listed. The night of what cannot be read is unknown: it counts in each. */
+interface NotKnown {
+  readonly path: string;
+  readonly size: number;
+  readonly failure: FailureRecord | null;
+}
+
+async function* unknownOf(job: Job, night: string, tools: NotPickedUpTools, signal: AbortSignal): AsyncGenerator<NotKnown> {
+  const { ledger, system } = tools;
   const patterns = patternsOf(job);
   const destinations = job.destinations.map(({ name }) => name);
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
-    const wanted = batch.files.filter((facts) => patterns.wants(facts.path) && nightOf(job, facts) === night);
-    for (let start = 0; start < wanted.length; start += AT_ONCE) {
-      if (start > 0) await system.sleep(0);
-      yield* ledger.unknown(job.name, wanted.slice(start, start + AT_ONCE), destinations).fresh;
+    for (const { path, reason } of batch.unreadable) {
+      const failure = whyUnreadable(path, reason, patterns);
+      if (failure !== null) yield { path, size: 0, failure };
+    }
+    const counts = ({ path }: FileFacts) => patterns.wants(path) || patterns.isReserved(path);
+    const ofNight = batch.files.filter((facts) => counts(facts) && nightOf(job, facts) === night);
+    for (const some of chunks(ofNight, AT_ONCE)) {
+      if (some.length === AT_ONCE) await system.sleep(0);
+      for (const { path, size } of ledger.unknown(job.name, some, destinations).fresh) {
+        yield { path, size, failure: patterns.isReserved(path) ? reservedName(path) : null };
+      }
     }
   }
 }
