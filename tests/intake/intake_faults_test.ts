@@ -325,6 +325,7 @@ Deno.test("intake: a file whose name is reserved is listed with the reason, whet
   await rig.intake.scanNow();
   await rig.intake.scanNow();
   assertEquals([listed()?.reason, rig.told("refused", "n/.image-transfer-abc.fits").length, rig.admitted()], ["refused", 1, []]);
+  rig.whole("n/abc.fits", image);
   await Deno.rename(`${rig.root}/n/.image-transfer-abc.fits`, `${rig.root}/n/abc.fits`);
   await rig.intake.scanNow();
   assertEquals(listed(), undefined);
